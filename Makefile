@@ -1,0 +1,39 @@
+# Everything gradproof needs lives in .venv, made by the first command that wants it.
+PYTHON ?= python3
+BIN := .venv/bin
+MARK := .venv/installed
+
+.PHONY: run test setup lint lock thorough clean
+
+run: setup            ## the theorem, one epoch of each network, one derivation: under two minutes
+	$(BIN)/gradproof check
+	$(BIN)/gradproof train --backend handcrafted --epochs 1
+	$(BIN)/gradproof train --backend reference --epochs 1
+	$(BIN)/gradproof study
+
+test: setup           ## every property test, quick profile
+	$(BIN)/python -m pytest -q -n 2
+
+setup: $(MARK)        ## the set-up alone
+
+$(MARK): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --only-binary :all: --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(MARK)
+
+lint: setup           ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock: setup           ## resolve the dependencies again, for every Python and platform
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev \
+	    --custom-compile-command "make lock" --no-emit-index-url pyproject.toml -o requirements.lock
+
+thorough: setup       ## every property test with fresh seeds and many more examples
+	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough
+
+clean:                ## remove what the other commands made
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

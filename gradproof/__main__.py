@@ -1,0 +1,74 @@
+"""gradproof check | train | study."""
+
+import sys
+from importlib import import_module
+
+import click
+
+import gradproof
+from gradproof.errors import GradproofError, MachineError
+
+VERBS = {
+    "check": "Prove that the handcrafted gradients equal autodiff's.",
+    "train": "Train either network on handwritten digits.",
+    "study": "Walk one small problem through BP1 … BP4.",
+}
+INTERRUPTED = 130  # as shells report a process ended by Ctrl-C
+
+
+class Verbs(click.Group):
+    """Imports a verb when it is used, so that --help does not wait for JAX."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = import_module(f"gradproof.commands.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(gradproof.__version__, prog_name="gradproof")
+def gradproof_command() -> None:
+    """A network derived by hand, proven against autodiff.
+
+    Exit codes: 0 verified or done, 1 refuted, 2 wrong usage, 3 bad data or a bad file, 4 the machine failed,
+    5 undecided, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line; every error becomes one line on stderr and its exit code."""
+    try:
+        code = gradproof_command.main(prog_name="gradproof", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        code = _complain(error.format_message(), 2)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "gradproof"
+        code = _complain(f"gradproof: {error.format_message().rstrip('.')}; see {where} --help", 2)
+    except GradproofError as error:
+        code = _complain(f"gradproof: {error}", error.exit_code)
+    except BrokenPipeError:  # the reader has gone, as in `gradproof check | head -1`
+        sys.stderr.close()
+        code = 0
+    except (OSError, MemoryError) as error:
+        code = _complain(f"gradproof: the machine failed: {error or 'out of memory'}", MachineError.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        code = _complain("gradproof: interrupted", INTERRUPTED)
+    sys.exit(code or 0)
+
+
+def _complain(line: str, code: int) -> int:
+    click.echo(line, err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""What a backend is, and the two there are. Each is imported when it is asked for: JAX takes a second to load."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from gradproof.errors import UsageError
+
+NAMES = ("handcrafted", "reference")
+
+
+class Backend(Protocol):
+    """The public names of `handcrafted` and `reference`: the same functions of the same shapes (see Problem)."""
+
+    def feedforward(self, weights: Sequence[Any], biases: Sequence[Any], x: Any) -> tuple[list[Any], list[Any]]:
+        """The lists [z¹ … z^L] and [a⁰ … a^L]."""
+
+    def cost(self, weights: Sequence[Any], biases: Sequence[Any], x: Any, y: Any) -> Any:
+        """C = (1/2m) Σ_x ‖y − a^L‖²."""
+
+    def gradients(
+        self, weights: Sequence[Any], biases: Sequence[Any], x: Any, y: Any
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """(δ, ∂C/∂b, ∂C/∂w), layer 1 first."""
+
+    def step(
+        self, weights: Sequence[Any], biases: Sequence[Any], x: Any, y: Any, eta: float
+    ) -> tuple[list[Any], list[Any]]:
+        """(weights, biases) after one step of descent."""
+
+    def descend(
+        self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Any, eta: float
+    ) -> tuple[list[Any], list[Any]]:
+        """(weights, biases) after one step for each row of batches (k, m)."""
+
+
+def load(name: str) -> Backend:
+    """The backend of that name."""
+    if name not in NAMES:
+        raise UsageError(f"there is no backend {name!r}; choose one of {', '.join(NAMES)}")
+    return cast(Backend, import_module(name))

@@ -1,0 +1,87 @@
+"""Random architectures: for Hypothesis one at a time, for the proof in bulk."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+import handcrafted
+from gradproof.problem import Array, Problem, Stack
+
+DEEPEST, WIDEST, MOST_EXAMPLES = 6, 16, 8
+GROUP = 256  # networks of one depth, regime and m that are judged in one call
+
+REGIMES = {
+    "scaled": "w ~ N(0, 1/n_in): activations stay in the middle of σ",
+    "normal": "w, b ~ N(0, 1): the book's start",
+    "tiny": "w, b ~ N(0, 1e-6): σ is all but linear",
+    "saturated": "w, b ~ N(0, 36): most neurons sit in a tail of σ",
+    "trained": "as scaled, y within 1e-4 of a^L: the gradient all but vanishes",
+}
+
+
+def fill(sizes: Array, m: int, regime: str, rng: np.random.Generator) -> Stack:
+    """Networks of the given widths (N, L+1), m examples each, with weights and data drawn as the regime says."""
+    count, width = len(sizes), int(sizes.max())
+    scale = {"tiny": 1e-3, "saturated": 6.0}.get(regime, 1.0)
+
+    def draw(rows: Array, columns: Array | int, most: int) -> Array:
+        live_rows = np.arange(width)[None, :, None] < rows[:, None, None]
+        live_columns = np.arange(most)[None, None, :] < np.reshape(columns, (-1, 1, 1))
+        return rng.standard_normal((count, width, most)) * (live_rows & live_columns)
+
+    weights = [scale * draw(rows, columns, width) for columns, rows in zip(sizes.T[:-1], sizes.T[1:], strict=True)]
+    if regime in ("scaled", "trained"):
+        weights = [w / np.sqrt(fan_in)[:, None, None] for w, fan_in in zip(weights, sizes.T[:-1], strict=True)]
+    biases = [scale * draw(rows, 1, 1) for rows in sizes.T[1:]]
+    x = draw(sizes.T[0], m, m)
+    if regime == "trained":
+        y = handcrafted.feedforward(weights, biases, x)[1][-1] + 1e-4 * draw(sizes.T[-1], m, m)
+    else:
+        y = rng.random((count, width, m))
+    stack = Stack(weights, biases, x, y, sizes)
+    return stack._replace(y=np.where(stack.live(sizes.shape[1] - 1), y, 0.5))
+
+
+def widths(count: int, depth: int, rng: np.random.Generator) -> Array:
+    """Widths (count, depth + 1) of four kinds: any, all equal, all distinct, and any with many layers of one neuron."""
+    free = rng.integers(1, WIDEST + 1, (count, depth + 1))
+    equal = np.broadcast_to(free[:, :1], free.shape)
+    distinct = rng.permuted(np.tile(np.arange(1, WIDEST + 1), (count, 1)), axis=1)[:, : depth + 1]
+    thin = np.where(rng.random(free.shape) < 0.5, 1, free)
+    return np.choose(rng.integers(4, size=(count, 1)), [free, equal, distinct, thin])
+
+
+def groups(architectures: int, seed: int) -> Iterator[tuple[str, Stack]]:
+    """(regime, stack) after (regime, stack), `architectures` networks in all, over every depth, regime and m."""
+    kinds = [(depth, regime) for depth in range(1, DEEPEST + 1) for regime in REGIMES]
+    size = min(GROUP, -(-architectures // len(kinds)))
+    for group, start in enumerate(range(0, architectures, size)):
+        rng = np.random.default_rng([seed, group])
+        depth, regime = kinds[group % len(kinds)]
+        m = 1 + (group + group // MOST_EXAMPLES + seed) % MOST_EXAMPLES
+        count = min(size, architectures - start)
+        yield regime, fill(widths(count, depth, rng), m, regime, rng)
+
+
+@st.composite
+def sizes(draw: st.DrawFn, depth: st.SearchStrategy[int] | None = None) -> list[int]:
+    """[n_0, …, n_L] with 1–6 weight layers of widths 1–16: any, equal neighbours, all distinct, or many of width 1."""
+    length = 1 + draw(depth if depth is not None else st.integers(1, DEEPEST))
+    width = st.integers(1, WIDEST)
+    any_widths = st.lists(width, min_size=length, max_size=length)
+    equal = width.map(lambda n: [n] * length)
+    distinct = st.lists(width, min_size=length, max_size=length, unique=True)
+    thin = st.lists(st.just(1) | width, min_size=length, max_size=length)
+    return draw(st.one_of(any_widths, equal, distinct, thin))
+
+
+@st.composite
+def problems(draw: st.DrawFn, **given: Any) -> Problem:
+    """A random architecture with 1–8 examples in one of the regimes; shrinks to few layers, few neurons, m = 1."""
+    widths = draw(sizes(given.get("depth")))
+    m = draw(given.get("m", st.integers(1, MOST_EXAMPLES)))
+    regime = draw(st.sampled_from(list(REGIMES)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return fill(np.array([widths]), m, regime, rng).alone(0)

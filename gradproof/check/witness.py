@@ -1,0 +1,86 @@
+"""Asking the witness about whole stacks: padded to few shapes, so that few calls are compiled, and cut again."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradproof.problem import Array, Stack
+from reference import padded
+
+COLUMNS = 8  # mini-batches of up to this many examples share one compilation
+
+
+class Answer(NamedTuple):
+    """All that a network computes of a stack, each a list with one array (N, …) a layer."""
+
+    zs: list[Array]
+    activations: list[Array]  # a⁰ … a^L
+    cost: Array  # (N,)
+    delta: list[Array]
+    grad_b: list[Array]
+    grad_w: list[Array]
+
+
+def answer(stack: Stack) -> Answer:
+    """Everything by autodiff of the definition, end to end."""
+    parameters, data = (stack.weights, stack.biases), (stack.x, stack.y)
+    zs, activations = _ask(padded.feedforward, parameters, data[:1])
+    cost = _ask(padded.cost, parameters, data, weighted=True)
+    delta, grad_b, grad_w = _ask(padded.gradients, parameters, data, weighted=True)
+    return Answer(_cut(zs, stack), _cut(activations, stack), cost, _cut(delta, stack), grad_b, grad_w)
+
+
+def preactivation(stack: Stack, layer: int, a_prev: Array) -> Array:
+    """z^l from a given a^{l−1}, by the definition."""
+    return _cut(_ask(padded.preactivation, _layer(stack, layer), (a_prev,)), stack)
+
+
+def activation(stack: Stack, z: Array) -> Array:
+    """a^l from a given z^l, by the definition."""
+    return _cut(_ask(padded.sigma, (), (z,)), stack)
+
+
+def delta(stack: Stack, layer: int, mine: Answer) -> Array:
+    """δ^l by autodiff of one stage: from the claim's a^L and z^L if l = L, else from its δ^{l+1} and z^l."""
+    z = mine.zs[layer - 1]
+    if layer == len(stack.weights):
+        return _cut(_ask(padded.output_delta, (), (mine.activations[-1], z, stack.y)), stack)
+    return _cut(_ask(padded.hidden_delta, _layer(stack, layer + 1), (mine.delta[layer], z)), stack)
+
+
+def parameter_gradients(stack: Stack, layer: int, mine: Answer) -> tuple[Array, Array]:
+    """(∂C/∂b^l, ∂C/∂w^l) by autodiff of one stage, from the claim's δ^l and a^{l−1}."""
+    inputs = (mine.activations[layer - 1], mine.delta[layer - 1])
+    grad_b, grad_w = _ask(padded.parameter_gradients, _layer(stack, layer), inputs, weighted=True)
+    return grad_b, grad_w
+
+
+def _layer(stack: Stack, layer: int) -> tuple[Array, Array]:
+    return stack.weights[layer - 1], stack.biases[layer - 1]
+
+
+def _cut(arrays: Any, stack: Stack) -> Any:
+    """The columns of the examples there are."""
+    m = stack.x.shape[-1]
+    return [array[..., :m] for array in arrays] if isinstance(arrays, list) else arrays[..., :m]
+
+
+def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence[Array], weighted: bool = False) -> Any:
+    """A function of `padded` on N rounded up to a power of two and m to COLUMNS; the answer cut to N networks."""
+    count, _, m = data[0].shape
+    networks, columns = 1 << (count - 1).bit_length(), max(m, COLUMNS)
+
+    def pad(array: Array, columns: int) -> Array:
+        return np.pad(array, [(0, networks - count), (0, 0), (0, columns - array.shape[-1])])
+
+    def whole(tree: Any) -> Any:
+        return [whole(leaf) for leaf in tree] if isinstance(tree, list) else pad(tree, tree.shape[-1])
+
+    live = [(np.arange(columns) < m).astype(data[0].dtype)] if weighted else []
+    result = function(*map(whole, parameters), *(pad(array, columns) for array in data), *live)
+    return _numpy(result, count)
+
+
+def _numpy(tree: Any, count: int) -> Any:
+    return [_numpy(leaf, count) for leaf in tree] if isinstance(tree, (list, tuple)) else np.asarray(tree)[:count]

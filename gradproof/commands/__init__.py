@@ -1,0 +1,1 @@
+"""The three verbs on the command line: arguments in, one call, text out. Nothing else in gradproof prints."""

@@ -1,0 +1,29 @@
+"""What can go wrong outside the mathematics: three errors, each with its exit code and one line to say."""
+
+
+class GradproofError(Exception):
+    """The message says on one line what is wrong, where, and what to do next."""
+
+    exit_code: int
+
+    def __init__(self, message: str) -> None:
+        # A path may hold newlines, terminal sequences, undecodable bytes: escaped, the line stays one.
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
+
+
+class UsageError(GradproofError):
+    """The command or the call is wrong."""
+
+    exit_code = 2
+
+
+class DataError(GradproofError):
+    """The data or a file is bad."""
+
+    exit_code = 3
+
+
+class MachineError(GradproofError):
+    """The machine failed: the disk is full, a device is gone."""
+
+    exit_code = 4

@@ -1,0 +1,80 @@
+"""The one thing that travels: a problem, handed to both networks as plain arrays."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+Parameters = tuple[list[Array], list[Array]]
+
+
+class Problem(NamedTuple):
+    """A network and a mini-batch: w^l (n_l, n_{l−1}), b^l (n_l, 1), x (n_0, m), y (n_L, m), examples as columns."""
+
+    weights: list[Array]
+    biases: list[Array]
+    x: Array
+    y: Array
+
+    @property
+    def sizes(self) -> list[int]:
+        """[n_0, …, n_L]."""
+        return [len(self.x), *(len(b) for b in self.biases)]
+
+
+def starting_parameters(
+    sizes: Sequence[int], seed: int, init: str = "scaled", dtype: DTypeLike = np.float32
+) -> Parameters:
+    """(weights, biases) from N(0, 1), the book's start; init "scaled" divides w^l by √n_{l−1}.
+
+    Drawn in float64 and then rounded, so that one seed means one network in either precision.
+    """
+    rng = np.random.default_rng(seed)
+    weights, biases = [], []
+    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        scale = np.sqrt(fan_in) if init == "scaled" else 1.0
+        weights.append((rng.standard_normal((fan_out, fan_in)) / scale).astype(dtype))
+        biases.append(rng.standard_normal((fan_out, 1)).astype(dtype))
+    return weights, biases
+
+
+class Stack(NamedTuple):
+    """N problems of one depth and one m, side by side; layers are padded to the widest with silent neurons.
+
+    w^l (N, width_l, width_{l−1}), b^l (N, width_l, 1), x and y (N, width, m); sizes (N, L+1) are the true widths.
+    Padding is 0, and ½ = σ(0) in y: padded neurons feed nothing and their error is exactly 0.
+    """
+
+    weights: list[Array]
+    biases: list[Array]
+    x: Array
+    y: Array
+    sizes: Array
+
+    def live(self, layer: int) -> Array:
+        """Which rows of layer l are neurons and not padding, (N, width_l, 1)."""
+        width = self.x.shape[1] if layer == 0 else self.biases[layer - 1].shape[1]
+        return np.arange(width)[None, :, None] < self.sizes[:, layer, None, None]
+
+    def alone(self, network: int) -> Problem:
+        """One of the problems in its exact shape."""
+        n = self.sizes[network]
+        return Problem(
+            [w[network, :rows, :columns] for w, rows, columns in zip(self.weights, n[1:], n[:-1], strict=True)],
+            [b[network, :rows] for b, rows in zip(self.biases, n[1:], strict=True)],
+            self.x[network, : n[0]],
+            self.y[network, : n[-1]],
+        )
+
+
+def stack_of(problem: Problem) -> Stack:
+    """The stack of one problem in its exact shape."""
+    return Stack(
+        [w[None] for w in problem.weights],
+        [b[None] for b in problem.biases],
+        problem.x[None],
+        problem.y[None],
+        np.array([problem.sizes]),
+    )

@@ -1,0 +1,1 @@
+"""Studying the derivation: a problem walked through the four equations."""

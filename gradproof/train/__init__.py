@@ -1,0 +1,1 @@
+"""Training either network on real digits."""

@@ -1,0 +1,155 @@
+"""MNIST: four gzipped IDX files in, three sets of examples out.
+
+An IDX file is a header of big-endian 32-bit words, the magic number 0x0800 + rank and then `rank` dimensions,
+followed by the product of those dimensions in bytes. An example is a row here, a column in the networks.
+"""
+
+import hashlib
+import math
+import os
+import stat
+import struct
+import zlib
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from gradproof.errors import DataError
+
+SHIPPED = Path(__file__).parent / "mnist_data"
+SHA256 = {
+    "train-images-idx3-ubyte.gz": "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
+    "train-labels-idx1-ubyte.gz": "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",
+    "t10k-images-idx3-ubyte.gz": "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
+    "t10k-labels-idx1-ubyte.gz": "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
+}
+PIECE = 2**20  # bytes read or decompressed at a time
+LARGEST = 2**30  # bytes a header may promise
+
+Bytes = NDArray[np.uint8]
+
+
+class DataSet(NamedTuple):
+    images: Bytes  # (n, pixels)
+    labels: Bytes  # (n,)
+
+
+class Mnist(NamedTuple):
+    train: DataSet
+    validation: DataSet
+    test: DataSet
+
+
+def load(folder: Path | None = None) -> Mnist:
+    """The sets in a folder's four files; without a folder, in the shipped files, verified by SHA-256.
+
+    Validation is the last sixth of the training file. Every fault of the files is one DataError.
+    """
+    source = SHIPPED if folder is None else folder
+    try:
+        return _load(source, shipped=folder is None)
+    except DataError as error:
+        needed = f"the folder must hold {', '.join(SHA256)} (without --data, the shipped digits are used)"
+        raise DataError(f"{error}; {'reinstall gradproof' if folder is None else needed}") from None
+
+
+def pixels(images: Bytes, dtype: DTypeLike) -> NDArray[np.floating[Any]]:
+    """image / 255 [same shape]: 0.0 is white, 1.0 is black."""
+    return np.divide(images, 255, dtype=dtype)
+
+
+def one_hot(labels: Bytes, dtype: DTypeLike, classes: int = 10) -> NDArray[np.floating[Any]]:
+    """y[i] = 1 where the label is i, else 0 [(n, classes)]."""
+    return np.eye(classes, dtype=dtype)[labels]
+
+
+def _load(folder: Path, shipped: bool) -> Mnist:
+    if not os.path.isdir(folder):
+        raise DataError(f"{folder}: no such folder")
+    images, labels = _examples(folder, "train", shipped)
+    test_images, test_labels = _examples(folder, "t10k", shipped)
+    if images.shape[1:] != test_images.shape[1:]:
+        raise DataError(f"{folder}: images are {images.shape[1:]} to train, {test_images.shape[1:]} to test")
+    if len(images) < 6:
+        raise DataError(f"{folder}: {len(images)} training images, too few to keep a sixth for validation")
+    rows, split = images.reshape(len(images), -1), len(images) - len(images) // 6
+    return Mnist(
+        DataSet(rows[:split], labels[:split]),
+        DataSet(rows[split:], labels[split:]),
+        DataSet(test_images.reshape(len(test_images), -1), test_labels),
+    )
+
+
+def _examples(folder: Path, part: str, shipped: bool) -> tuple[Bytes, Bytes]:
+    """The images [(n, rows, columns)] and labels [(n,)] of one part, as many of one as of the other."""
+    path = folder / f"{part}-labels-idx1-ubyte.gz"
+    labels = _read(path, rank=1, shipped=shipped)
+    images = _read(folder / f"{part}-images-idx3-ubyte.gz", rank=3, shipped=shipped)
+    if len(images) != len(labels):
+        raise DataError(f"{path}: {len(labels)} labels for {len(images)} images")
+    if labels.max() > 9:
+        raise DataError(f"{path}: label {labels.max()} at index {labels.argmax()}, labels are 0 to 9")
+    return images, labels
+
+
+def _read(path: Path, rank: int, shipped: bool) -> Bytes:
+    """The array in one file [the header's dimensions]."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise DataError("is a folder, a pipe or a device instead of a file")
+        with path.open("rb") as file:
+            if shipped and hashlib.file_digest(file, "sha256").hexdigest() != SHA256[path.name]:
+                raise DataError("is not the file gradproof was shipped with (SHA-256 differs)")
+            file.seek(0)
+            return _array(file, rank)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    except MemoryError:
+        raise DataError(f"{path}: too large for this machine's memory") from None
+    except (DataError, zlib.error) as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _array(file: BinaryIO, rank: int) -> Bytes:
+    """Header and content, never more than one piece beyond what the header promises."""
+    header = 4 + 4 * rank
+    content = array("B")  # grows by a sixteenth ahead, bytearray by an eighth
+    for piece in _unzipped(file):
+        content.frombytes(piece)
+        if len(content) >= header and len(content) - header > math.prod(_shape(content, rank)):
+            raise DataError(f"holds more than the {_shape(content, rank)} bytes its header promises")
+    if len(content) < header:
+        raise DataError(f"ends inside the header, after {len(content)} of {header} bytes")
+    shape = _shape(content, rank)
+    if len(content) - header < math.prod(shape):
+        raise DataError(f"header promises {shape} bytes, only {len(content) - header} follow")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _shape(content: "array[int]", rank: int) -> tuple[int, ...]:
+    """The dimensions that the header promises."""
+    magic, *shape = struct.unpack_from(f">{1 + rank}I", content)
+    if magic != 0x0800 + rank:
+        raise DataError(f"magic number {magic:#010x}, expected {0x0800 + rank:#010x}")
+    if 0 in shape or math.prod(shape) > LARGEST:
+        raise DataError(f"header promises {tuple(shape)} bytes, expected at least 1 and at most 1 GiB")
+    return tuple(shape)
+
+
+def _unzipped(file: BinaryIO) -> Iterator[bytes]:
+    """The content in small pieces, however far it expands; ends where both the stream and the file end."""
+    stream, fed = zlib.decompressobj(wbits=31), file.read(PIECE)  # 31: gzip alone, its CRC verified
+    if not fed.startswith(b"\x1f\x8b"):
+        raise DataError("not a gzip file" if fed else "empty file")
+    while not stream.eof:
+        piece = stream.decompress(fed, PIECE)
+        if not (fed or piece or stream.eof):
+            raise DataError("gzip stream is cut short")
+        yield piece
+        fed = stream.unconsumed_tail or file.read(PIECE)
+    if fed or stream.unused_data:
+        raise DataError("bytes left over after the gzip stream")

@@ -1,0 +1,36 @@
+"""Mini-batch gradient descent (notes N14–N18, N23, N24)."""
+
+from collections.abc import Sequence
+
+from handcrafted.backprop import gradients
+from handcrafted.equations import Array
+
+Parameters = tuple[list[Array], list[Array]]
+
+
+def _move(weights: list[Array], biases: list[Array], x: Array, y: Array, eta: float) -> None:
+    """w ← w − η ∂C/∂w and b ← b − η ∂C/∂b, in place: no temporary as large as a weight matrix."""
+    _, grad_b, grad_w = gradients(weights, biases, x, y)
+    for parameter, gradient in zip(weights + biases, grad_w + grad_b, strict=True):
+        gradient *= eta
+        parameter -= gradient
+
+
+def step(weights: Sequence[Array], biases: Sequence[Array], x: Array, y: Array, eta: float) -> Parameters:
+    """w′ = w − η ∂C/∂w and b′ = b − η ∂C/∂b for the mini-batch (x, y): new lists, the old ones unchanged."""
+    w, b = [w.copy() for w in weights], [b.copy() for b in biases]
+    _move(w, b, x, y, eta)
+    return w, b
+
+
+def descend(
+    weights: Sequence[Array], biases: Sequence[Array], images: Array, targets: Array, batches: Array, eta: float
+) -> Parameters:
+    """One step for each row of `batches` (k, m): the rows of images (n, n_0) and targets (n, n_L) in a mini-batch.
+
+    A data set keeps one example a row; transposing a mini-batch makes its examples columns.
+    """
+    w, b = [w.copy() for w in weights], [b.copy() for b in biases]
+    for rows in batches:
+        _move(w, b, images.take(rows, axis=0).T, targets.take(rows, axis=0).T, eta)
+    return w, b

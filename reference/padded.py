@@ -1,0 +1,21 @@
+"""Many networks of one depth in one compiled call.
+
+A stack holds N networks of equal depth whose layers are padded to one width with silent neurons: w^l (N, width, width),
+b^l (N, width, 1), x and y (N, width, m). Padding has zero weights and biases, so it stands at σ(0) = ½ and feeds
+nothing, and y = ½ on it makes its error exactly 0. Adding zeros is exact: a network's own numbers are those of its
+exact shape but for the order of summation. Examples may be padded as well; `live` (m,) is 1 for those that count.
+"""
+
+import jax
+
+from reference import autodiff, network, stages
+
+feedforward = jax.jit(jax.vmap(network.feedforward))
+preactivation = jax.jit(jax.vmap(network.preactivation))
+sigma = jax.jit(network.sigma)
+cost = jax.jit(jax.vmap(network.cost, in_axes=(0, 0, 0, 0, None)))
+gradients = jax.jit(jax.vmap(autodiff.gradients, in_axes=(0, 0, 0, 0, None)))
+
+output_delta = jax.jit(jax.vmap(stages.output_delta))
+hidden_delta = jax.jit(jax.vmap(stages.hidden_delta))
+parameter_gradients = jax.jit(jax.vmap(stages.parameter_gradients, in_axes=(0, 0, 0, 0, None)))
