@@ -1,6 +1,7 @@
 """The one thing that travels: a problem, handed to both networks as plain arrays."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,11 +34,28 @@ def starting_parameters(
     """
     rng = np.random.default_rng(seed)
     weights, biases = [], []
-    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for fan_in, fan_out in pairwise(sizes):
         scale = np.sqrt(fan_in) if init == "scaled" else 1.0
         weights.append((rng.standard_normal((fan_out, fan_in)) / scale).astype(dtype))
         biases.append(rng.standard_normal((fan_out, 1)).astype(dtype))
     return weights, biases
+
+
+class Answer(NamedTuple):
+    """All that a network computes of a stack: lists with one array (N, rows, columns) a layer; C is (N,)."""
+
+    zs: list[Array]
+    activations: list[Array]  # a⁰ … a^L
+    cost: Array
+    delta: list[Array]
+    grad_b: list[Array]
+    grad_w: list[Array]
+
+    def in_float64(self) -> "Answer":
+        """The same numbers in float64: exact, nothing is rounded."""
+        return Answer(
+            *([v.astype(np.float64) for v in p] if isinstance(p, list) else p.astype(np.float64) for p in self)
+        )
 
 
 class Stack(NamedTuple):
@@ -53,10 +71,24 @@ class Stack(NamedTuple):
     y: Array
     sizes: Array
 
+    @property
+    def fan(self) -> list[Array]:
+        """n_0 … n_L, each (N, 1, 1)."""
+        return [n[:, None, None] for n in self.sizes.T]
+
+    def astype(self, dtype: DTypeLike) -> "Stack":
+        """The same problems in another precision."""
+        weights, biases = ([v.astype(dtype) for v in part] for part in self[:2])
+        return Stack(weights, biases, self.x.astype(dtype), self.y.astype(dtype), self.sizes)
+
     def live(self, layer: int) -> Array:
         """Which rows of layer l are neurons and not padding, (N, width_l, 1)."""
         width = self.x.shape[1] if layer == 0 else self.biases[layer - 1].shape[1]
         return np.arange(width)[None, :, None] < self.sizes[:, layer, None, None]
+
+    def inputs_at_work(self, layer: int) -> Array:
+        """Which columns of w^l are fed anything but 0, (N or 1, 1, width): all, but for white pixels in layer 1."""
+        return (self.x != 0).any(axis=-1)[:, None, :] if layer == 1 else np.ones((1, 1, 1), bool)
 
     def alone(self, network: int) -> Problem:
         """One of the problems in its exact shape."""
@@ -69,12 +101,17 @@ class Stack(NamedTuple):
         )
 
 
-def stack_of(problem: Problem) -> Stack:
-    """The stack of one problem in its exact shape."""
+def stack_of(problem: Problem, width: int = 0) -> Stack:
+    """The stack of one problem, its layers padded to `width` neurons if they have fewer."""
+
+    def wide(array: Array, columns: bool = False, value: float = 0.0) -> Array:
+        room = [(0, max(0, width - array.shape[0])), (0, max(0, width - array.shape[1]) if columns else 0)]
+        return np.pad(array, room, constant_values=value)[None]
+
     return Stack(
-        [w[None] for w in problem.weights],
-        [b[None] for b in problem.biases],
-        problem.x[None],
-        problem.y[None],
+        [wide(w, columns=True) for w in problem.weights],
+        [wide(b) for b in problem.biases],
+        wide(problem.x),
+        wide(problem.y, value=0.5),
         np.array([problem.sizes]),
     )

@@ -18,9 +18,7 @@ def step(weights: Layers, biases: Layers, x: Array, y: Array, eta: float) -> Par
 
 
 @jax.jit
-def descend(
-    weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float
-) -> Parameters:
+def descend(weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float) -> Parameters:
     """One step for each row of `batches` (k, m): the rows of images (n, n_0) and targets (n, n_L) in a mini-batch.
 
     A data set keeps one example a row; transposing a mini-batch makes its examples columns.

@@ -1,7 +1,6 @@
 """Random architectures: for Hypothesis one at a time, for the proof in bulk."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from hypothesis import strategies as st
@@ -23,7 +22,7 @@ REGIMES = {
 
 def fill(sizes: Array, m: int, regime: str, rng: np.random.Generator) -> Stack:
     """Networks of the given widths (N, L+1), m examples each, with weights and data drawn as the regime says."""
-    count, width = len(sizes), int(sizes.max())
+    count, width = len(sizes), WIDEST
     scale = {"tiny": 1e-3, "saturated": 6.0}.get(regime, 1.0)
 
     def draw(rows: Array, columns: Array | int, most: int) -> Array:
@@ -65,23 +64,33 @@ def groups(architectures: int, seed: int) -> Iterator[tuple[str, Stack]]:
         yield regime, fill(widths(count, depth, rng), m, regime, rng)
 
 
-@st.composite
-def sizes(draw: st.DrawFn, depth: st.SearchStrategy[int] | None = None) -> list[int]:
+def architectures(least: int = 1, most: int = DEEPEST) -> st.SearchStrategy[list[int]]:
     """[n_0, …, n_L] with 1–6 weight layers of widths 1–16: any, equal neighbours, all distinct, or many of width 1."""
-    length = 1 + draw(depth if depth is not None else st.integers(1, DEEPEST))
     width = st.integers(1, WIDEST)
-    any_widths = st.lists(width, min_size=length, max_size=length)
-    equal = width.map(lambda n: [n] * length)
-    distinct = st.lists(width, min_size=length, max_size=length, unique=True)
-    thin = st.lists(st.just(1) | width, min_size=length, max_size=length)
-    return draw(st.one_of(any_widths, equal, distinct, thin))
+
+    def of_length(length: int) -> st.SearchStrategy[list[int]]:
+        return st.one_of(
+            st.lists(width, min_size=length, max_size=length),
+            width.map(lambda n: [n] * length),
+            st.lists(width, min_size=length, max_size=length, unique=True),
+            st.lists(st.just(1) | width, min_size=length, max_size=length),
+        )
+
+    return st.integers(least, most).flatmap(lambda deep: of_length(deep + 1))
 
 
-@st.composite
-def problems(draw: st.DrawFn, **given: Any) -> Problem:
+def problems(
+    sizes: st.SearchStrategy[list[int]] | None = None, regimes: Sequence[str] = tuple(REGIMES)
+) -> st.SearchStrategy[Problem]:
     """A random architecture with 1–8 examples in one of the regimes; shrinks to few layers, few neurons, m = 1."""
-    widths = draw(sizes(given.get("depth")))
-    m = draw(given.get("m", st.integers(1, MOST_EXAMPLES)))
-    regime = draw(st.sampled_from(list(REGIMES)))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return fill(np.array([widths]), m, regime, rng).alone(0)
+
+    def problem(widths: list[int], m: int, regime: str, seed: int) -> Problem:
+        return fill(np.array([widths]), m, regime, np.random.default_rng(seed)).alone(0)
+
+    return st.builds(
+        problem,
+        sizes if sizes is not None else architectures(),
+        st.integers(1, MOST_EXAMPLES),
+        st.sampled_from(list(regimes)),
+        st.integers(0, 2**32 - 1),
+    )

@@ -1,28 +1,57 @@
 """Each equation alone: the claim's answer beside autodiff of that one stage at the claim's own inputs.
 
-A fault in one equation thus shows in that equation and nowhere else, however far it spreads in the results.
+A fault in one equation thus shows in that equation and nowhere else, however far it spreads in the results, and the
+bound is that of one stage, however deep the network.
 """
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from gradproof.check import witness
-from gradproof.check.witness import Answer
+from gradproof.numerics import rounding
+from gradproof.numerics.rounding import Arithmetic
 from gradproof.numerics.verdict import Finding, compare
-from gradproof.problem import Stack
+from gradproof.problem import Answer, Stack
 
 
-def alone(stack: Stack, mine: Answer) -> Iterator[Finding]:
-    """A finding for z, a, BP1 … BP4 in each layer, in the order in which the algorithm computes them."""
-    depth = len(stack.weights)
+def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
+    """A finding for z, a, BP1 … BP4 in each layer, in the order in which the algorithm computes them.
+
+    The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic. Both
+    sides round, so the bound is twice the radius; λ is the radius of an input that may be read as 0.
+    """
+    zero, fan, depth = np.float64(ar.underflow), stack.fan, len(stack.weights)
+    own = mine.in_float64()
     for layer in range(1, depth + 1):
-        z, a_prev, live = mine.zs[layer - 1], mine.activations[layer - 1], stack.live(layer)
-        yield compare("z", layer, z, witness.preactivation(stack, layer, a_prev), live)
-        yield compare("a", layer, mine.activations[layer], witness.activation(stack, z), live)
+        w, b, live = stack.weights[layer - 1], stack.biases[layer - 1], stack.live(layer)
+        z, a_prev = own.zs[layer - 1], own.activations[layer - 1]
+        expected = witness.preactivation(stack, layer, a_prev)
+        radius = rounding.preactivation(w, b, a_prev, zero, fan[layer - 1], ar)
+        yield compare("z", layer, mine.zs[layer - 1], expected, 2 * radius, live)
+        expected = witness.activation(stack, z)
+        radius = rounding.activation(z, expected, zero, ar)
+        yield compare("a", layer, mine.activations[layer], expected, 2 * radius, live)
+
     for layer in range(depth, 0, -1):
-        equation = "BP1" if layer == depth else "BP2"
-        yield compare(equation, layer, mine.delta[layer - 1], witness.delta(stack, layer, mine), stack.live(layer))
+        z, live = own.zs[layer - 1], stack.live(layer)
+        if layer == depth:
+            equation = "BP1"
+            radius = rounding.output_delta(own.activations[-1], stack.y, zero, z, zero, ar)
+        else:
+            equation, w_next, delta_next = "BP2", stack.weights[layer], own.delta[layer]
+            radius = rounding.hidden_delta(w_next, delta_next, zero, z, zero, fan[layer + 1], ar)
+        yield compare(equation, layer, mine.delta[layer - 1], witness.delta(stack, layer, own), 2 * radius, live)
+
     for layer in range(1, depth + 1):
         rows, columns = stack.live(layer), stack.live(layer - 1).mT
-        grad_b, grad_w = witness.parameter_gradients(stack, layer, mine)
-        yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, rows)
-        yield compare("BP4", layer, mine.grad_w[layer - 1], grad_w, rows & columns)
+        a_prev, delta = own.activations[layer - 1], own.delta[layer - 1]
+        grad_b, grad_w = witness.parameter_gradients(stack, layer, own)
+        radius_b, radius_w = (
+            rounding.bias_gradient(delta, zero, ar),
+            rounding.weight_gradient(a_prev, zero, delta, zero, ar),
+        )
+        yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, 2 * radius_b, rows)
+        yield compare(
+            "BP4", layer, mine.grad_w[layer - 1], grad_w, 2 * radius_w, rows & columns, stack.inputs_at_work(layer)
+        )

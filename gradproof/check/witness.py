@@ -1,25 +1,14 @@
 """Asking the witness about whole stacks: padded to few shapes, so that few calls are compiled, and cut again."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from gradproof.problem import Array, Stack
+from gradproof.problem import Answer, Array, Stack
 from reference import padded
 
 COLUMNS = 8  # mini-batches of up to this many examples share one compilation
-
-
-class Answer(NamedTuple):
-    """All that a network computes of a stack, each a list with one array (N, …) a layer."""
-
-    zs: list[Array]
-    activations: list[Array]  # a⁰ … a^L
-    cost: Array  # (N,)
-    delta: list[Array]
-    grad_b: list[Array]
-    grad_w: list[Array]
 
 
 def answer(stack: Stack) -> Answer:

@@ -1,5 +1,6 @@
-"""From two arrays to a verdict: the one place where a number decides."""
+"""From two answers and a derived bound to a verdict."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -8,8 +9,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# The one chosen constant: two float64 answers agree within this share of the array's largest element.
-AGREEMENT = 1e-10
+# These two decide how much must have been seen before "verified" may be said; no wrong gradient passes by them.
+SHARP = 1e-3  # an element discriminates if its bound is below this share of it: a wrong factor would show
+GUARD = 0.95  # in this share of the networks at least half of the elements must discriminate
 
 
 class Verdict(StrEnum):
@@ -19,55 +21,75 @@ class Verdict(StrEnum):
 
 
 class Finding(NamedTuple):
-    """What a comparison of one equation in one layer showed, for all networks of a stack."""
+    """What the comparison of one equation in one layer showed, for the N networks of a stack."""
 
     equation: str
     layer: int
-    elements: int  # compared
-    undecided: int  # of these, in arrays too small to tell at this precision
-    refuted: Array  # the networks, by index in the stack, in which an element left its bound
+    elements: Array  # (N,) how many were compared
+    telling: Array  # (N,) how many of them are not 0 whatever the equation says, as behind a white pixel
+    discriminating: Array  # (N,) how many of them have a bound so small that a wrong value would show
+    undecided: Array  # (N,) how many have an infinite bound: overflow, nothing can be said
+    refuted: Array  # (N,) how many are outside their bounds
     ratio: float  # the worst |got − expected| / bound
     network: int  # where that is: the network in the stack …
-    index: tuple[int, int]  # … and the element
+    element: tuple[int, ...]  # … and the row and column there
     got: float
     expected: float
     bound: float
-    trouble: str = ""  # "shape" or "dtype" if the values could not be compared at all
+    trouble: str = ""  # "dtype" or "shape" where values could not be compared at all
 
     @property
     def verdict(self) -> Verdict:
-        if self.trouble or self.refuted.size:
+        if self.trouble or self.refuted.any():
             return Verdict.REFUTED
-        return Verdict.UNDECIDED if self.undecided == self.elements else Verdict.VERIFIED
+        return Verdict.UNDECIDED if self.undecided.any() else Verdict.VERIFIED
 
 
-def compare(equation: str, layer: int, got: Array, expected: Array, live: Array) -> Finding:
-    """dtype, shape, finiteness, then values of two stacks of matrices (N, rows, columns), where `live` is True.
+def compare(
+    equation: str,
+    layer: int,
+    got: Array,
+    expected: Array,
+    bound: Array,
+    live: Array,
+    telling: Array | bool = True,
+) -> Finding:
+    """dtype, shape, finiteness, then |got − expected| ≤ bound, on stacks (N, rows, columns) where `live` is True.
 
-    An element that is not finite is refuted unless the expected one is not finite either: then it is undecided.
+    The expected values and bounds are float64 whatever the dtype of `got`. An element whose bound is infinite is
+    undecided; any other that is not finite is refuted.
     """
-    for trouble, mine, other in (("dtype", got.dtype, expected.dtype), ("shape", got.shape, expected.shape)):
-        if mine != other:
-            return Finding(equation, layer, 0, 0, np.arange(len(expected)), np.inf, 0, (0, 0), 0, 0, 0, trouble)
-    live = np.broadcast_to(live, expected.shape)
-    size = np.where(live, np.abs(expected), 0).max(axis=(1, 2), keepdims=True)
-    bound = np.broadcast_to(AGREEMENT * size, expected.shape)
-    vague = live & ~(np.isfinite(bound) & (size >= np.finfo(expected.dtype).tiny))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(live & ~vague, np.abs(got - expected) / bound, 0.0)
-    ratio = np.where(np.isnan(ratio), np.inf, ratio)
-    network, row, column = (int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
-    where = (network, row, column)
+    count = len(expected)
+    if got.shape != expected.shape or got.dtype not in (np.float32, np.float64):
+        trouble, none = ("dtype" if got.shape == expected.shape else "shape"), np.zeros(count, int)
+        return Finding(equation, layer, none, none, none, none, none + 1, np.inf, 0, (), 0, 0, 0, trouble)
+    live, bound = np.broadcast_to(live, expected.shape), np.broadcast_to(bound, expected.shape)
+    unknown = live & ~(np.isfinite(bound) & np.isfinite(expected))
+    with np.errstate(invalid="ignore", over="ignore"):
+        ratio = np.where(live & ~unknown, np.abs(got.astype(np.float64) - expected) / bound, 0)
+    ratio = np.where(np.isnan(ratio), np.inf, ratio)  # NaN stands where `got` is not a number
+    where = tuple(int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
+
+    def each(condition: Array) -> Array:
+        return (condition & live).sum(axis=(1, 2))
+
     return Finding(
         equation,
         layer,
-        int(live.sum()),
-        int(vague.sum()),
-        np.flatnonzero((ratio > 1).any(axis=(1, 2))),
+        each(live),
+        each(np.broadcast_to(telling, live.shape)),
+        each((bound < SHARP * np.abs(expected)) & telling & ~unknown),
+        each(unknown),
+        each(ratio > 1),
         float(ratio[where]),
-        network,
-        (row, column),
+        where[0],
+        where[1:],
         float(got[where]),
         float(expected[where]),
         float(bound[where]),
     )
+
+
+def root(findings: Iterable[Finding]) -> Finding | None:
+    """The first refuted finding: in the order of the algorithm, the cause and not an effect."""
+    return next((finding for finding in findings if finding.verdict is Verdict.REFUTED), None)

@@ -217,6 +217,17 @@ def test_bad_file_is_refused_in_one_line(fault: str, folder: Path) -> None:
     assert_refused(folder, TOLD_OF.get(fault, name), reason)
 
 
+def test_bytes_after_a_stream_that_fills_one_read_are_refused(folder: Path) -> None:
+    data = (folder / LABELS).read_bytes()
+    name = b"n" * (mnist.PIECE - len(data) - 1) + b"\0"
+    named = data[:3] + b"\x08" + data[4:10] + name + data[10:]  # flag 8: a file name follows the gzip header
+    (folder / LABELS).write_bytes(named)
+    assert len(named) == mnist.PIECE
+    mnist.load(folder)
+    (folder / LABELS).write_bytes(named + b"\0")
+    assert_refused(folder, LABELS, "bytes left over after the gzip stream")
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_missing_file_is_named(name: str, folder: Path) -> None:
     (folder / name).unlink()
@@ -313,6 +324,11 @@ def test_memory_stays_bounded_on_a_bomb(bomb: str, folder: Path) -> None:
     name, head, zeros, reason = BOMBS[bomb]
     (folder / name).write_bytes(zipped_zeros(head, zeros))
     assert peak(lambda: assert_refused(folder, name, reason)) < 8 * MIB
+
+
+def test_memory_stays_bounded_on_a_long_file(folder: Path) -> None:
+    os.truncate(folder / LABELS, 128 * MIB)
+    assert peak(lambda: assert_refused(folder, LABELS, "bytes left over after the gzip stream")) < 8 * MIB
 
 
 def test_memory_stays_near_the_content_of_a_forged_file(folder: Path) -> None:

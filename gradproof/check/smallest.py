@@ -1,0 +1,33 @@
+"""The smallest network that shows a fault."""
+
+import random
+
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis.errors import NoSuchExample
+
+from gradproof.backends import Backend
+from gradproof.check import theorem
+from gradproof.check.architectures import WIDEST, problems
+from gradproof.numerics.verdict import Verdict
+from gradproof.problem import Problem, stack_of
+
+
+def smallest(backend: Backend, equation: str, seed: int) -> Problem | None:
+    """A problem with as few layers, neurons and examples as Hypothesis finds, on which this equation is refuted."""
+
+    def shows_it(problem: Problem) -> bool:
+        stack = stack_of(problem, WIDEST)  # one compilation a depth
+        findings = theorem.judge(stack, theorem.claim(backend, stack))
+        return any(equation in (f.equation, f.trouble) and f.verdict is Verdict.REFUTED for f in findings)
+
+    budget = settings(
+        max_examples=200,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        return find(problems(), shows_it, settings=budget, random=random.Random(seed))
+    except NoSuchExample:
+        return None

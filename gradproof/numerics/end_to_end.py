@@ -1,0 +1,55 @@
+"""The global bound: the stages of `rounding` chained from the problem to the last gradient."""
+
+from typing import Any
+
+import numpy as np
+
+from gradproof.numerics import rounding
+from gradproof.numerics.rounding import Arithmetic
+from gradproof.problem import Answer, Array, Stack
+
+OWN = 1e-13  # the radii are sums and products of positive float64 numbers: each operation loses far less than this
+
+
+def radii(stack: Stack, centre: Answer, ar: Arithmetic) -> Answer:
+    """One radius for each element of an answer to the stack, around `centre`, any conforming float64 answer.
+
+    Twice the radius is what two answers in this arithmetic may differ by; ∞ where one of them may overflow.
+    """
+    fan, a = stack.fan, centre.activations
+    with np.errstate(all="ignore"):  # infinite radii are an answer here
+        e_z: list[Array] = []
+        e_a = [np.full_like(a[0], ar.underflow)]
+        for layer, (w, b) in enumerate(zip(stack.weights, stack.biases, strict=True)):
+            e_z.append(rounding.preactivation(w, b, a[layer], e_a[layer], fan[layer], ar))
+            e_a.append(rounding.activation(centre.zs[layer], a[layer + 1], e_z[layer], ar))
+
+        e_delta = [rounding.output_delta(a[-1], stack.y, e_a[-1], centre.zs[-1], e_z[-1], ar)]
+        for layer in range(len(stack.weights) - 1, 0, -1):
+            w_next, delta_next = stack.weights[layer], centre.delta[layer]
+            z, e = centre.zs[layer - 1], e_z[layer - 1]
+            e_delta.insert(0, rounding.hidden_delta(w_next, delta_next, e_delta[0], z, e, fan[layer + 1], ar))
+
+        return _widened(
+            Answer(
+                e_z,
+                e_a,
+                rounding.cost(a[-1], stack.y, e_a[-1], ar),
+                e_delta,
+                [rounding.bias_gradient(d, e, ar) for d, e in zip(centre.delta, e_delta, strict=True)],
+                [
+                    rounding.weight_gradient(a_prev, e_prev, d, e, ar)
+                    for a_prev, e_prev, d, e in zip(a[:-1], e_a[:-1], centre.delta, e_delta, strict=True)
+                ],
+            ),
+            1 + OWN * (sum(2 * n.max() + 40 for n in fan) + stack.x.shape[-1]),
+        )
+
+
+def _widened(tree: Any, factor: float) -> Any:
+    """Every radius times the factor that covers its own rounding; ∞ where overflow has left no number."""
+    if isinstance(tree, Answer):
+        return Answer(*(_widened(part, factor) for part in tree))
+    if isinstance(tree, list):
+        return [_widened(part, factor) for part in tree]
+    return np.where(np.isnan(tree), np.inf, tree * factor)

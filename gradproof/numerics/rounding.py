@@ -1,0 +1,139 @@
+"""Derived bounds: how far rounding may carry a correct implementation from the true value, element by element.
+
+Model    fl(x∘y) = (x∘y)(1 + d) + η with |d| ≤ u, |η| ≤ λ; exp is right to c·u, relatively; a dot product of n terms in
+         any order, fused or not, is right to γ_n = nu/(1 − nu); an input below the smallest normal may be read as 0.
+Radius   E_v bounds |v̂ − v| for every conforming v̂; two conforming answers differ by at most 2 E_v.
+Centre   v_c, any conforming float64 answer; M_v = |v_c| + 2 E_v then bounds |v| and every |v̂|.
+         In float64 the centre is as far from v as the model allows, in float32 much nearer.
+Shapes   as in Stack: (…, n_l, m); a fan-in n is an int or an array (N, 1, 1), the true widths of a padded stack.
+
+Each function is one stage, for inputs that are off by a given radius: 0 for the local check, the radii of the
+stage before for the global bound. docs/bounds.md derives each line; Higham, Accuracy and Stability, ch. 2–3.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+Radius = NDArray[Any] | np.float64  # one for each element, or one for all
+
+
+class Arithmetic(NamedTuple):
+    """What is assumed of the machine in one precision; tests/numerics/test_contracts.py tries each on it."""
+
+    u: float  # unit roundoff
+    underflow: float  # λ: the smallest normal number, since XLA flushes results below it and reads inputs below it as 0
+    exp: float  # c: |fl(e^x) − e^x| ≤ c u e^x
+    largest: float  # beyond it: overflow
+
+
+ARITHMETIC = {
+    np.dtype(np.float64): Arithmetic(2.0**-53, 2.0**-1022, 4, np.finfo(np.float64).max.item()),
+    np.dtype(np.float32): Arithmetic(2.0**-24, 2.0**-126, 8, np.finfo(np.float32).max.item()),
+}
+
+SIGMA_PRIME = 12  # roundings in σ′ besides exp's, in σ(z)σ(−z), in N4 and in what autodiff makes of a division
+OUTPUT = 3  # roundings autodiff may add to δ^L: the ½, the square's 2, the sum's cotangent
+
+
+def arithmetic(dtype: DTypeLike) -> Arithmetic:
+    """The arithmetic of a dtype; a KeyError for dtypes in which nothing is derived (float16, integers)."""
+    return ARITHMETIC[np.dtype(dtype)]
+
+
+def gamma(n: Any, ar: Arithmetic) -> Any:
+    """γ_n = nu/(1 − nu): the relative error of n roundings."""
+    return n * ar.u / (1 - n * ar.u)
+
+
+def preactivation(w: Array, b: Array, a_prev: Array, e_a: Radius, n: Any, ar: Arithmetic) -> Array:
+    """E_z = (1+g)[|w|(E_a + g M_a) + g|b| + λ(2n + 3 + Σ M_a)], g = γ_{n+1}, of z = w a + b."""
+    g, m_a = gamma(n + 1, ar), np.abs(a_prev) + 2 * e_a
+    lost = ar.underflow * (2 * n + 3 + m_a.sum(axis=-2, keepdims=True))
+    return _finite((1 + g) * (np.abs(w) @ (e_a + g * m_a) + g * np.abs(b) + lost), g, ar)
+
+
+def log_sigma_prime(z: Array) -> Array:
+    """log σ′(z) = −|z| − 2 log(1 + e^{−|z|})."""
+    return -np.abs(z) - 2 * np.log1p(np.exp(-np.abs(z)))
+
+
+def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic) -> Array:
+    """E_a of a = σ(z): what E_z becomes since |(log σ′)′| ≤ 1, exp's error, and two roundings, fewer when saturated."""
+    slope, slope_2 = _slope(z, e_z), _slope(z, 2 * e_z)
+    carried = np.where(e_z < 1, np.minimum(slope * np.expm1(np.minimum(e_z, 1)), e_z / 4), 1.0)
+    rounded = 2 * ar.u * np.minimum(1, a + 2 * carried + 4 * ar.u * a)
+    # Right of 0, 1/(1+e) is nearer to 1 than e is large: where e < u, all that rounding can lose is e itself.
+    nearly_one = 3.2 * np.exp(np.minimum(0, 2 * e_z - np.abs(z)))
+    rounded = np.where(z - 2 * e_z >= 0, np.minimum(rounded, nearly_one), rounded)
+    e_exp = ar.exp * ar.u
+    return np.minimum(1 + 4 * ar.u, carried + (e_exp * slope_2 + rounded) * (1 + 2 * e_exp) + 2 * ar.underflow)
+
+
+def output_delta(a: Array, y: Array, e_a: Radius, z: Array, e_z: Radius, ar: Arithmetic) -> Array:
+    """E of δ^L = (a^L − y) ⊙ σ′(z^L)."""
+    error = a - y
+    return _times_sigma_prime(error, _error(error, e_a, ar), z, e_z, 2 + OUTPUT, ar)
+
+
+def hidden_delta(
+    w_next: Array, delta_next: Array, e_delta: Radius, z: Array, e_z: Radius, n: Any, ar: Arithmetic
+) -> Array:
+    """E of δ^l = v ⊙ σ′(z^l), v = wᵀδ with E_v = (1+g)[|w|ᵀ(E_δ + γ_n M_δ) + mλ(2n + 2) + λ Σ M_δ], g = γ_n."""
+    g, m_delta, m = gamma(n, ar), np.abs(delta_next) + 2 * e_delta, delta_next.shape[-1]
+    lost = ar.underflow * (m * (2 * n + 2) + m_delta.sum(axis=-2, keepdims=True))
+    e_v = _finite((1 + g) * (np.abs(w_next).mT @ (e_delta + g * m_delta) + lost), g, ar)
+    return _times_sigma_prime(w_next.mT @ delta_next, e_v, z, e_z, 2, ar)
+
+
+def bias_gradient(delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
+    """E of (1/m) Σ_x δ: (1/m) Σ(E_δ + γ_{m+2} M_δ) + mλ(2m + 2)."""
+    m, m_delta = delta.shape[-1], np.abs(delta) + 2 * e_delta
+    terms = (e_delta + gamma(m + 2, ar) * m_delta).sum(axis=-1, keepdims=True)
+    return terms / m + m * ar.underflow * (2 * m + 2)
+
+
+def weight_gradient(a_prev: Array, e_a: Radius, delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
+    """E of (1/m) δ aᵀ: (1/m)[(E_δ + γ_{m+2} M_δ) M_aᵀ + M_δ E_aᵀ] + mλ(2m + 2) + λ Σ M_a."""
+    m, m_delta, m_a = delta.shape[-1], np.abs(delta) + 2 * e_delta, np.abs(a_prev) + 2 * e_a
+    terms = (e_delta + gamma(m + 2, ar) * m_delta) @ m_a.mT + m_delta @ np.broadcast_to(e_a, m_a.shape).mT
+    lost = m * ar.underflow * (2 * m + 2) + ar.underflow * m_a.sum(axis=-1, keepdims=True).mT
+    return _finite(terms / m + lost, gamma(m + 2, ar), ar)
+
+
+def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
+    """E of C = (1/2m) Σ e², e = a^L − y, (…): (1/2m)[Σ 2 M_e E_e + γ_{nm+4} Σ M_e²] + λ(2nm + 2)."""
+    count, m, error = a.shape[-2] * a.shape[-1], a.shape[-1], a - y
+    e_e = _error(error, e_a, ar)
+    m_e = np.abs(error) + 2 * e_e
+    total = (2 * m_e * e_e + gamma(count + 4, ar) * m_e**2).sum(axis=(-2, -1))
+    return total / (2 * m) + ar.underflow * (2 * count + 2)
+
+
+def _error(error: Array, e_a: Radius, ar: Arithmetic) -> Array:
+    """E of a^L − y: E_a + u|a − y| + λ."""
+    return e_a + ar.u * (np.abs(error) + 2 * e_a) + 2 * ar.underflow
+
+
+def _times_sigma_prime(v: Array, e_v: Radius, z: Array, e_z: Radius, k: int, ar: Arithmetic) -> Array:
+    """E of v ⊙ σ′(z) with k roundings: M_v E_s + s⁺ E_v + γ_k M_v (s⁺ + E_s) + mλ(3 + M_v).
+
+    E_s = s⁺(e^{E_z} − 1) + (c + k_σ)u s⁺⁺ + 3λ is that of a σ′ which keeps its relative accuracy in both tails.
+    """
+    slope, slope_2 = _slope(z, e_z), _slope(z, 2 * e_z)
+    carried = np.minimum(0.25, slope * np.expm1(np.minimum(e_z, 700)))
+    e_s = carried + (ar.exp + SIGMA_PRIME) * ar.u * slope_2 + 3 * ar.underflow
+    m_v, m = np.abs(v) + 2 * e_v, v.shape[-1]
+    return m_v * e_s + slope * e_v + gamma(k, ar) * m_v * (slope + e_s) + m * ar.underflow * (3 + m_v)
+
+
+def _slope(z: Array, reach: Radius) -> Array:
+    """s⁺ ≥ σ′ on [z − reach, z + reach]: at most ¼, and e^{reach} times what it is at z."""
+    return np.minimum(0.25, np.exp(np.minimum(0, log_sigma_prime(z) + reach)))
+
+
+def _finite(radius: Array, g: Any, ar: Arithmetic) -> Array:
+    """The radius, or ∞ where the sum it belongs to may have overflowed on the way."""
+    return np.where(radius < ar.largest * g, radius, np.inf)
