@@ -53,9 +53,12 @@ class Answer(NamedTuple):
 
     def in_float64(self) -> "Answer":
         """The same numbers in float64: exact, nothing is rounded."""
-        return Answer(
-            *([v.astype(np.float64) for v in p] if isinstance(p, list) else p.astype(np.float64) for p in self)
-        )
+
+        def exact(part: list[Array]) -> list[Array]:
+            return [array.astype(np.float64) for array in part]
+
+        zs, activations, cost = exact(self.zs), exact(self.activations), self.cost.astype(np.float64)
+        return Answer(zs, activations, cost, exact(self.delta), exact(self.grad_b), exact(self.grad_w))
 
 
 class Stack(NamedTuple):

@@ -7,15 +7,23 @@ exact shape but for the order of summation. Examples may be padded as well; `liv
 """
 
 import jax
+from jax import Array
 
 from reference import autodiff, network, stages
+from reference.network import Layers
 
-feedforward = jax.jit(jax.vmap(network.feedforward))
+
+def _answer(weights: Layers, biases: Layers, x: Array, y: Array, live: Array) -> tuple[list[Array] | Array, ...]:
+    """(z¹ … z^L), (a⁰ … a^L), C, δ, ∂C/∂b, ∂C/∂w of one network, in one compilation."""
+    zs, activations = network.feedforward(weights, biases, x)
+    cost = network.cost(weights, biases, x, y, live)
+    return zs, activations, cost, *autodiff.gradients(weights, biases, x, y, live)
+
+
+answer = jax.jit(jax.vmap(_answer, in_axes=(0, 0, 0, 0, None)))
+
 preactivation = jax.jit(jax.vmap(network.preactivation))
 sigma = jax.jit(network.sigma)
-cost = jax.jit(jax.vmap(network.cost, in_axes=(0, 0, 0, 0, None)))
-gradients = jax.jit(jax.vmap(autodiff.gradients, in_axes=(0, 0, 0, 0, None)))
-
 output_delta = jax.jit(jax.vmap(stages.output_delta))
 hidden_delta = jax.jit(jax.vmap(stages.hidden_delta))
 parameter_gradients = jax.jit(jax.vmap(stages.parameter_gradients, in_axes=(0, 0, 0, 0, None)))

@@ -1,5 +1,6 @@
 """What a run of the theorem comes to: a row an equation, the root faults, the verdict."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from gradproof.check.theorem import ALONE, END_TO_END, Judged
 from gradproof.numerics.verdict import GUARD, Finding, Verdict
+from gradproof.problem import Problem
 
 CAUSES = {"C": "C", "δ": "BP2", "∂C/∂b": "BP3", "∂C/∂w": "BP4"}  # where an effect is seen without its cause
 
@@ -74,8 +76,9 @@ def summary(run: Sequence[Judged]) -> Summary:
 
 def place(judged: Judged, finding: Finding) -> str:
     """Where a finding's worst element stands: the network and its regime, or the digits; layer; row and column."""
+    row_column = ",".join(map(str, finding.element))
     kind = judged.source if judged.source == "digits" else f"{judged.first + finding.network} {judged.source}"
-    return f"{kind}, layer {finding.layer} {list(finding.element)}"
+    return f"{kind}, layer {finding.layer} [{row_column}]"
 
 
 def record(finding: Finding) -> dict[str, Any]:
@@ -89,6 +92,38 @@ def record(finding: Finding) -> dict[str, Any]:
         "bound": _number(finding.bound),
         "ratio": _number(finding.ratio),
     }
+
+
+def explained(result: Summary, problem: Problem | None, again: str) -> list[str]:
+    """The verdict and its reasons, a line each; `again` is the command that ran, to which the network is added."""
+    counts = f"{result.architectures:,} random architectures"
+    if result.digits:
+        counts += f" and {result.digits:,} real digits"
+    share = math.floor(1e4 * result.discriminating) / 100
+    sharp = f"{result.elements:,} elements; {share:g} % of the gradients' have a bound below 1/1000 of themselves"
+    if not result.faults:
+        if result.verdict == "verified":
+            return [f"verified: handcrafted = autodiff on {counts}", sharp]
+        return [
+            f"undecided: nothing is wrong on {counts}, but too much cannot be told at this precision",
+            f"{sharp}; {result.undecided:,} have no finite bound; try --dtype float64",
+        ]
+    fault = result.faults[0]
+    worst, judged = fault.worst, fault.judged
+    number = judged.first + worst.network
+    lines = [f"refuted: {fault.equation} at layer {fault.layer} is wrong on {fault.networks:,} networks"]
+    if worst.trouble:
+        lines.append(f"its {worst.trouble} is not that of the problem")
+    else:
+        low, high = worst.expected - worst.bound, worst.expected + worst.bound
+        lines.append(f"there {list(worst.element)} is {worst.got!r}, off by {worst.ratio:.3g} bounds")
+        lines.append(f"allowed is {low!r} to {high!r}")
+    lines += [f"also wrong: {f.equation} at layer {f.layer}" for f in result.faults[1:6]]
+    if judged.source != "digits":
+        lines.append(f"again: {again} --network {number}")
+    if problem is not None:
+        lines.append(f"smallest network that shows it: {problem.sizes}, {problem.x.shape[1]} example(s)")
+    return lines
 
 
 def _faults(findings: Sequence[tuple[Judged, Finding]]) -> list[Fault]:
@@ -109,7 +144,8 @@ def _faults(findings: Sequence[tuple[Judged, Finding]]) -> list[Fault]:
 
     faults = []
     for (equation, layer), pairs in sorted(groups.items(), key=lambda item: order(item[0])):
-        judged, worst = max(pairs, key=lambda pair: pair[1].ratio)
+        drawn = [pair for pair in pairs if pair[0].source != "digits"]  # these can be drawn again by number
+        judged, worst = max(drawn or pairs, key=lambda pair: pair[1].ratio)
         refuted = [finding.refuted for _, finding in pairs]
         networks = sum(int((array > 0).sum()) for array in refuted)
         faults.append(Fault(equation, layer, networks, _sum(refuted), worst, judged))

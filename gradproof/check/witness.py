@@ -8,15 +8,14 @@ import numpy as np
 from gradproof.problem import Answer, Array, Stack
 from reference import padded
 
-COLUMNS = 8  # mini-batches of up to this many examples share one compilation
+COLUMNS = 8  # mini-batches of up to this many examples share one compilation …
+NETWORKS = (1, 64, 256)  # … and so do stacks of up to these many networks
 
 
 def answer(stack: Stack) -> Answer:
     """Everything by autodiff of the definition, end to end."""
     parameters, data = (stack.weights, stack.biases), (stack.x, stack.y)
-    zs, activations = _ask(padded.feedforward, parameters, data[:1])
-    cost = _ask(padded.cost, parameters, data, weighted=True)
-    delta, grad_b, grad_w = _ask(padded.gradients, parameters, data, weighted=True)
+    zs, activations, cost, delta, grad_b, grad_w = _ask(padded.answer, parameters, data, weighted=True)
     return Answer(_cut(zs, stack), _cut(activations, stack), cost, _cut(delta, stack), grad_b, grad_w)
 
 
@@ -56,9 +55,9 @@ def _cut(arrays: Any, stack: Stack) -> Any:
 
 
 def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence[Array], weighted: bool = False) -> Any:
-    """A function of `padded` on N rounded up to a power of two and m to COLUMNS; the answer cut to N networks."""
+    """A function of `padded`, N and m rounded up; its answer cut to N networks."""
     count, _, m = data[0].shape
-    networks, columns = 1 << (count - 1).bit_length(), max(m, COLUMNS)
+    networks, columns = next((n for n in NETWORKS if n >= count), count), max(m, COLUMNS)
 
     def pad(array: Array, columns: int) -> Array:
         return np.pad(array, [(0, networks - count), (0, 0), (0, columns - array.shape[-1])])

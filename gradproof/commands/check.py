@@ -117,11 +117,13 @@ def _print(result: Summary, problem: Problem | None, again: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, width=100)
+    from gradproof.check.summary import explained
+
+    console = Console(highlight=False, width=98)
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     for name, justify in (("equation", "left"), ("", "left"), ("networks", "right"), ("elements", "right")):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("worst/bound", justify="right", no_wrap=True)
+    table.add_column("× bound", justify="right", no_wrap=True)
     table.add_column("where", no_wrap=True)
     for row in result.rows:
         style = "red" if row.ratio > 1 else ""
@@ -137,35 +139,5 @@ def _print(result: Summary, problem: Problem | None, again: str) -> None:
     console.print(table)
     colour = {"verified": "bold green", "refuted": "bold red", "undecided": "bold yellow"}[result.verdict]
     console.print()
-    for line in _verdict(result, problem, again):
+    for line in explained(result, problem, again):
         console.print(Text(line, style=colour if line.startswith(result.verdict) else ""), soft_wrap=True)
-
-
-def _verdict(result: Summary, problem: Problem | None, again: str) -> list[str]:
-    counts = f"{result.architectures:,} random architectures"
-    if result.digits:
-        counts += f" and {result.digits:,} real digits"
-    sharp = f"{100 * result.discriminating:.1f} % of the gradients' elements have a bound below 1/1000 of themselves"
-    if not result.faults:
-        if result.verdict == "verified":
-            return [f"verified: handcrafted = autodiff on {counts}, {result.elements:,} elements", sharp]
-        return [
-            f"undecided: nothing is wrong on {counts}, but too much cannot be told at this precision",
-            f"{sharp}; {result.undecided:,} have no finite bound; try --dtype float64",
-        ]
-    fault = result.faults[0]
-    worst, judged = fault.worst, fault.judged
-    number = judged.first + worst.network
-    lines = [f"refuted: {fault.equation} at layer {fault.layer} is wrong on {fault.networks:,} networks"]
-    if worst.trouble:
-        lines.append(f"its {worst.trouble} is not that of the problem")
-    else:
-        low, high = worst.expected - worst.bound, worst.expected + worst.bound
-        lines.append(f"there {list(worst.element)} is {worst.got!r}, off by {worst.ratio:.3g} bounds")
-        lines.append(f"allowed is {low!r} to {high!r}")
-    lines += [f"also wrong: {f.equation} at layer {f.layer}" for f in result.faults[1:6]]
-    if judged.source != "digits":
-        lines.append(f"again: {again} --network {number}")
-    if problem is not None:
-        lines.append(f"smallest network that shows it: {problem.sizes}, {problem.x.shape[1]} example(s)")
-    return lines

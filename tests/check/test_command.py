@@ -1,0 +1,126 @@
+"""`gradproof check` as a user meets it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+from planted import PLANTED
+
+from gradproof.commands.check import command
+from handcrafted import equations
+
+SMALL = ["--architectures", "60"]
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "gradproof", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | environment,
+    )
+
+
+@pytest.fixture(scope="module")
+def document():
+    result = run("check", *SMALL, "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    return json.loads(result.stdout)
+
+
+def test_json_says_what_was_judged(document):
+    assert document["verdict"] == "verified"
+    assert document["architectures"] == 60
+    assert document["digits"] >= 1000
+    assert document["elements"] == sum(row["elements"] for row in document["equations"])
+    assert 0.95 <= document["discriminating"] <= 1
+    assert document["faults"] == []
+    assert document["counterexample"] is None
+    assert set(document["worst"]) == {"equation", "layer", "index", "got", "expected", "bound", "ratio"}
+    assert 0 < document["worst"]["ratio"] <= 1
+
+
+def test_table_has_a_line_for_each_equation_within_100_columns():
+    result = run("check", *SMALL)
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    for equation in ("z", "a", "BP1", "BP2", "BP3", "BP4", "C", "δ", "∂C/∂b", "∂C/∂w"):
+        assert any(line.startswith(equation + " ") for line in lines), equation
+    assert "\x1b" not in result.stdout
+    assert any(line.startswith("verified: ") for line in lines)
+    assert "…" not in result.stdout
+
+
+def test_same_seed_same_bytes():
+    assert (
+        run("check", *SMALL, "--network", "7", "--json").stdout
+        == run("check", *SMALL, "--network", "7", "--json").stdout
+    )
+
+
+@pytest.mark.parametrize("slip", ["σ for σ′", "tanh for σ", "weight gradient summed, not averaged"])
+def test_a_refuted_run_names_the_equation_and_how_to_see_it_again(slip, monkeypatch):
+    function, replacement, equation = PLANTED[slip]
+    monkeypatch.setattr(equations, function, replacement)
+    runner = CliRunner()
+    told = runner.invoke(command, SMALL, standalone_mode=False)
+    assert told.return_value == 1
+    assert f"refuted: {equation} at layer" in told.output
+    assert "smallest network that shows it: [" in told.output
+    again = next(line for line in told.output.splitlines() if line.startswith("again: gradproof check "))
+    arguments = again.removeprefix("again: gradproof check ").split()
+    assert runner.invoke(command, arguments, standalone_mode=False).return_value == 1
+    monkeypatch.undo()
+    assert runner.invoke(command, arguments, standalone_mode=False).return_value == 0
+
+
+def test_a_counterexample_is_small(monkeypatch):
+    function, replacement, equation = PLANTED["σ′ missing in the hidden layers"]
+    monkeypatch.setattr(equations, function, replacement)
+    result = CliRunner().invoke(command, [*SMALL, "--json"], standalone_mode=False)
+    document = json.loads(result.stdout)
+    assert document["verdict"] == "refuted"
+    assert document["faults"][0]["equation"] == equation
+    assert document["counterexample"]["sizes"] == [1, 1, 1]
+    assert len(document["counterexample"]["x"][0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "--architectures", "0"], "--architectures"),
+        (["check", "--seed", "-1"], "--seed"),
+        (["check", "--dtype", "float16"], "--dtype"),
+        (["check", "--network", "1000"], "--network"),
+        (["check", "--nonsense"], "--nonsense"),
+        (["prove"], "prove"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments, said):
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+    assert "--help" in result.stderr
+
+
+def test_help_does_not_wait_for_jax():
+    code = "import sys, gradproof.__main__ as m; from gradproof.commands import check, study, train; print('jax' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.stdout == "False\n"
+    started = time.perf_counter()
+    assert run("--help").returncode == 0
+    assert time.perf_counter() - started < 5  # 0.1 s; no timing is judged here, only that nothing heavy is imported
+
+
+def test_nothing_to_do_shows_the_verbs():
+    result = run()
+    assert result.returncode == 2
+    assert all(verb in result.stdout + result.stderr for verb in ("check", "train", "study"))
