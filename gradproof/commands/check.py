@@ -43,7 +43,9 @@ def command(architectures: int, seed: int, dtype: str, network: int | None, as_j
     import handcrafted
     from gradproof.check.smallest import smallest
     from gradproof.check.summary import summary
+    from gradproof.numerics import contracts
 
+    contracts.insist(*sorted({"float64", dtype}))  # the witness works in float64
     result = summary(_run(architectures, seed, dtype, network, quiet=as_json))
     root = result.faults[0] if result.faults else None
     problem = smallest(handcrafted, root.worst.trouble or root.worst.equation, seed) if root else None

@@ -1,0 +1,130 @@
+"""What the bounds assume of this machine, each assumption tried on it: exp, products, sums, underflow, overflow.
+
+A few milliseconds a contract. Where one is broken no bound holds, so `gradproof check` names it and stops.
+"""
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flint import arb, ctx
+
+import reference  # noqa: F401  (switches float64 on)
+from gradproof.errors import MachineError
+from gradproof.numerics.rounding import ARITHMETIC, gamma
+from gradproof.problem import Array
+
+
+class Library(NamedTuple):
+    """The operations of one implementation, arrays in and NumPy arrays out."""
+
+    name: str
+    exp: Callable[[Array], Array]
+    product: Callable[[Array, Array], Array]
+    multiply: Callable[[Array, Array], Array]
+    divide: Callable[[Array, Array], Array]
+
+
+def _of_jax(function: Callable[..., Any]) -> Callable[..., Array]:
+    compiled = jax.jit(function)
+    return lambda *arrays: np.asarray(compiled(*arrays))
+
+
+LIBRARIES = (
+    Library("NumPy", np.exp, np.matmul, np.multiply, np.divide),
+    Library("XLA", _of_jax(jnp.exp), _of_jax(jnp.matmul), _of_jax(jnp.multiply), _of_jax(jnp.divide)),
+)
+
+
+def exp_is_accurate(library: Library, dtype: Any) -> bool:
+    """|fl(e^x) − e^x| ≤ c u e^x for x ≤ 0, the only arguments σ has, down to where e^x is the smallest normal."""
+    ar, rng = ARITHMETIC[np.dtype(dtype)], np.random.default_rng(0)
+    lowest = np.log(ar.underflow) + 1
+    x = np.concatenate([[0, -1, lowest], rng.uniform(lowest, 0, 300), -rng.exponential(1, 200)]).astype(dtype)
+    before, ctx.prec = ctx.prec, 128
+    try:
+        true = [arb(float(v)).exp() for v in x]
+        return all(abs(arb(float(g)) - t) <= ar.exp * ar.u * t for g, t in zip(library.exp(x), true, strict=True))
+    finally:
+        ctx.prec = before
+
+
+def exp_is_a_function(library: Library, dtype: Any) -> bool:
+    """Equal arguments have equal exponentials wherever they stand in an array (σ takes one twice)."""
+    x = -np.random.default_rng(1).exponential(5, 37).astype(dtype)
+    whole = library.exp(x)
+    return all(np.array_equal(library.exp(x[start:]), whole[start:]) for start in (1, 2, 3, 5, 8, 20, 36))
+
+
+def products_are_accurate(library: Library, dtype: Any) -> bool:
+    """A dot product of n terms is right to γ_n Σ|terms|, however its sums are ordered: no TF32, no bfloat16."""
+    ar, rng, n = ARITHMETIC[np.dtype(dtype)], np.random.default_rng(2), 50
+    left = (rng.standard_normal((4, n)) * 10.0 ** rng.uniform(-6, 6, (4, n))).astype(dtype)
+    right = (rng.standard_normal((n, 3)) * 10.0 ** rng.uniform(-6, 6, (n, 3))).astype(dtype)
+    right[n // 2 :] = -right[: n // 2]
+    left[:, n // 2 :] = np.nextafter(left[:, : n // 2], np.inf)  # the sums all but cancel
+    got = library.product(left, right)
+    for i, j in np.ndindex(got.shape):
+        terms = [Fraction(float(a)) * Fraction(float(b)) for a, b in zip(left[i], right[:, j], strict=True)]
+        if abs(Fraction(float(got[i, j])) - sum(terms)) > Fraction(gamma(n, ar)) * sum(map(abs, terms)):
+            return False
+    return True
+
+
+def operations_round_correctly(library: Library, dtype: Any) -> bool:
+    """fl(x·y) and fl(x/y) are right to u."""
+    ar, rng = ARITHMETIC[np.dtype(dtype)], np.random.default_rng(3)
+    x, y = (rng.uniform(0.5, 2, 300).astype(dtype) for _ in range(2))
+    for got, exact in ((library.multiply(x, y), Fraction.__mul__), (library.divide(x, y), Fraction.__truediv__)):
+        for g, a, b in zip(got, x, y, strict=True):
+            true = exact(Fraction(float(a)), Fraction(float(b)))
+            if abs(Fraction(float(g)) - true) > Fraction(ar.u) * true:
+                return False
+    return True
+
+
+def underflow_loses_at_most_the_smallest_normal(library: Library, dtype: Any) -> bool:
+    """A result below the smallest normal number, or an input read as 0, is off by at most λ."""
+    ar = ARITHMETIC[np.dtype(dtype)]
+    tiny = np.array([ar.underflow] * 5, dtype)
+    factor = np.array([0.5, 0.25, 0.75, 1, 1.5], dtype)
+    small = library.multiply(tiny, factor).astype(np.float64)  # products that are subnormal
+    read = library.multiply(tiny * factor, np.ones(5, dtype)).astype(np.float64)  # inputs that are
+    exact = ar.underflow * factor.astype(np.float64)
+    return bool((np.abs(small - exact) <= ar.underflow).all() and (np.abs(read - exact) <= ar.underflow).all())
+
+
+def overflow_is_infinite(library: Library, dtype: Any) -> bool:
+    """What is too large becomes ∞, so that it shows."""
+    with np.errstate(over="ignore"):
+        return bool(np.isinf(library.multiply(*np.array([[np.finfo(dtype).max], [2]], dtype)))[0])
+
+
+CONTRACTS = (
+    exp_is_accurate,
+    exp_is_a_function,
+    products_are_accurate,
+    operations_round_correctly,
+    underflow_loses_at_most_the_smallest_normal,
+    overflow_is_infinite,
+)
+
+
+def broken(*dtypes: Any) -> Iterator[str]:
+    """The contracts that this machine breaks in these precisions, a line each."""
+    for library in LIBRARIES:
+        for dtype in dtypes:
+            for contract in CONTRACTS:
+                if not contract(library, dtype):
+                    yield f"{contract.__name__} ({library.name}, {np.dtype(dtype).name})"
+
+
+def insist(*dtypes: Any) -> None:
+    """Stop where an assumption of the bounds does not hold."""
+    lines = list(broken(*dtypes))
+    if lines:
+        what = "; ".join(lines)
+        raise MachineError(f"no bound holds on this machine, it breaks {what}; see docs/bounds.md")
