@@ -12,20 +12,21 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+# Only now NumPy and JAX may start their threads.
 
-import argparse  # noqa: E402  (the threads must be settled before NumPy and JAX start theirs)
-import json  # noqa: E402
-import statistics  # noqa: E402
-import time  # noqa: E402
+import argparse
+import json
+import statistics
+import time
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
+import jax
+import jax.numpy as jnp
+import numpy as np
 
-import handcrafted  # noqa: E402
-import reference  # noqa: E402
-from gradproof.problem import starting_parameters  # noqa: E402
-from gradproof.train import mnist  # noqa: E402
+import handcrafted
+import reference
+from gradproof.problem import starting_parameters
+from gradproof.train import mnist
 
 SIZES, M, ETA = [784, 30, 10], 10, 3.0
 

@@ -105,9 +105,9 @@ def _objects(rows: Sequence[Sequence[Any]]) -> Array:
 
 
 def _times(w: Array, columns: Array) -> Array:
-    left = arb_mat(*w.shape, [arb(float(v)) for v in w.ravel()])
-    product = left * arb_mat(*columns.shape, columns.ravel().tolist())
-    result = np.empty((w.shape[0], columns.shape[1]), object)
+    (rows, inner), width = w.shape, columns.shape[1]
+    product = arb_mat(rows, inner, [float(v) for v in w.ravel()]) * arb_mat(inner, width, columns.ravel().tolist())
+    result = np.empty((rows, width), object)
     result.ravel()[:] = product.entries()
     return result
 

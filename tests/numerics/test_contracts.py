@@ -13,9 +13,9 @@ NUMPY = LIBRARIES[0]
 BROKEN = {
     "exp_is_accurate": {"exp": lambda x: np.exp(x) * x.dtype.type(1 + 20 * np.finfo(x.dtype).eps)},
     "exp_is_a_function": {"exp": lambda x: np.exp(x) * (1 + 4e-7 * (np.arange(len(x)) % 2)).astype(x.dtype)},
-    "products_are_accurate": {"product": lambda a, b: (a * (1 + 1e-3 * np.sin(np.arange(a.shape[1]))).astype(a.dtype)) @ b},
+    "products_are_accurate": {"product": lambda a, b: (a * (1 + 1e-3 * np.sin(np.arange(50))).astype(a.dtype)) @ b},
     "operations_round_correctly": {"divide": lambda x, y: x * (1 / y)},
-    "underflow_loses_at_most_the_smallest_normal": {"multiply": lambda x, y: np.maximum(x * y, 4 * np.finfo(x.dtype).tiny)},
+    "underflow_loses_at_most_the_smallest_normal": {"multiply": lambda x, y: x * y + 4 * np.finfo(x.dtype).tiny},
     "overflow_is_infinite": {"multiply": lambda x, y: np.minimum(x * y, np.finfo(x.dtype).max)},
 }  # fmt: skip
 
