@@ -40,7 +40,7 @@ class Summary(NamedTuple):
     digits: int
     elements: int
     discriminating: float  # share of the elements of δ, ∂C/∂b, ∂C/∂w whose bound is below 1e-3 of them
-    sharp_networks: float  # share of the networks in which at least half of these elements discriminate
+    sharp_networks: float  # share of the networks in which at least half of the elements of BP1 … BP4 discriminate
     undecided: int  # elements without a finite bound
     rows: list[Row]
     faults: list[Fault]  # in the order in which the algorithm computes them: the first is the root
@@ -50,8 +50,7 @@ class Summary(NamedTuple):
 def summary(run: Sequence[Judged]) -> Summary:
     """The verdict: refuted if one element is outside its bound, verified if enough of them could have been."""
     findings = [(judged, finding) for judged in run for finding in judged.findings]
-    results = [finding for _, finding in findings if finding.equation in END_TO_END[1:]]
-    elements, telling = _sum(f.elements for _, f in findings), _sum(f.telling for f in results)
+    elements = _sum(f.elements for _, f in findings)
     sharp = [_sharp(judged) for judged in run]
     sharp_networks = float(np.concatenate(sharp).mean()) if sharp else 0.0
     undecided = _sum(f.undecided for _, f in findings)
@@ -65,7 +64,8 @@ def summary(run: Sequence[Judged]) -> Summary:
         sum(len(j.stack.x) for j in run if j.source != "digits"),
         sum(len(j.stack.x) * j.stack.x.shape[-1] for j in run if j.source == "digits"),
         elements,
-        _sum(f.discriminating for f in results) / telling if telling else 0.0,
+        _share(finding for _, finding in findings if finding.equation in ALONE[2:]),
+        _share(finding for _, finding in findings if finding.equation in END_TO_END[1:]),
         sharp_networks,
         undecided,
         [row for name in (*ALONE, *END_TO_END) if (row := _row(name, findings)).networks],
@@ -100,13 +100,14 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
     if result.digits:
         counts += f" and {result.digits:,} real digits"
     share = math.floor(1e4 * result.discriminating) / 100
-    sharp = f"{result.elements:,} elements; {share:g} % of the gradients' have a bound below 1/1000 of themselves"
+    sharp = f"{result.elements:,} elements; {share:g} % of BP1 … BP4 have a bound below 1/1000 of themselves"
     if not result.faults:
         if result.verdict == "verified":
             return [f"verified: handcrafted = autodiff on {counts}", sharp]
         return [
-            f"undecided: nothing is wrong on {counts}, but too much cannot be told at this precision",
-            f"{sharp}; {result.undecided:,} have no finite bound; try --dtype float64",
+            f"undecided: nothing is wrong on {counts}, but too much cannot be told",
+            f"{sharp}",
+            f"{result.undecided:,} have no finite bound; try --dtype float64 or more --architectures",
         ]
     fault = result.faults[0]
     worst, judged = fault.worst, fault.judged
@@ -162,10 +163,17 @@ def _row(equation: str, findings: Sequence[tuple[Judged, Finding]]) -> Row:
 
 
 def _sharp(judged: Judged) -> Any:
-    """For each network whether at least half of its elements discriminate, (N,)."""
-    results = [finding for finding in judged.findings if finding.equation in END_TO_END[1:]]
+    """For each network whether at least half of its elements discriminate, each equation alone, (N,)."""
+    results = [finding for finding in judged.findings if finding.equation in ALONE[2:]]
     seen = sum(f.discriminating for f in results)
     return (2 * seen >= sum(f.telling for f in results)) & (seen > 0)
+
+
+def _share(findings: Iterable[Finding]) -> float:
+    """Which share of the elements that could tell something has a bound that discriminates."""
+    own = list(findings)
+    telling = _sum(f.telling for f in own)
+    return _sum(f.discriminating for f in own) / telling if telling else 0.0
 
 
 def _sum(arrays: Iterable[Any]) -> int:

@@ -1,6 +1,9 @@
 """The theorem in bulk: on every network of a stack each equation alone, and δ, ∂C/∂b, ∂C/∂w end to end."""
 
+import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +21,7 @@ from gradproof.train import mnist
 ALONE = ("z", "a", "BP1", "BP2", "BP3", "BP4")
 END_TO_END = ("C", "δ", "∂C/∂b", "∂C/∂w")
 DIGIT_NETWORKS = ([784, 10], [784, 30, 10], [784, 100, 10], [784, 64, 32, 10])
+WORKERS = min(4, os.cpu_count() or 1)
 DIGITS = 1000  # in mini-batches of ten, the same number of them for each network
 
 
@@ -70,11 +74,14 @@ def end_to_end(stack: Stack, mine: Answer, theirs: Answer, radius: Answer) -> It
 
 def random_architectures(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:
     """The theorem on `count` random architectures."""
-    first = 0
-    for regime, drawn in architectures.groups(count, seed):
-        stack = drawn.astype(dtype)
-        yield Judged(first, regime, stack, judge(stack, claim(backend, stack)))
-        first += len(stack.x)
+
+    def numbered() -> Iterator[tuple[int, str, Stack]]:
+        first = 0
+        for regime, stack in architectures.groups(count, seed):
+            yield first, regime, stack.astype(dtype)
+            first += len(stack.x)
+
+    return _judged(backend, numbered())
 
 
 def one_architecture(
@@ -85,7 +92,7 @@ def one_architecture(
     for regime, drawn in architectures.groups(count, seed):
         if network < first + len(drawn.x):
             stack = stack_of(drawn.alone(network - first)).astype(dtype)
-            yield Judged(network, regime, stack, judge(stack, claim(backend, stack)))
+            yield from _judged(backend, iter([(network, regime, stack)]))
             return
         first += len(drawn.x)
 
@@ -95,13 +102,32 @@ def real_digits(backend: Backend, seed: int, dtype: DTypeLike = np.float64, m: i
     digits, batches = mnist.load().train, DIGITS // m // len(DIGIT_NETWORKS)
     order = np.random.default_rng(seed).permutation(len(digits.labels))[:DIGITS]
     own = order.reshape(len(DIGIT_NETWORKS), batches, m)
-    for number, (sizes, rows) in enumerate(zip(DIGIT_NETWORKS, own, strict=True)):
+
+    def stack(number: int) -> Stack:
+        sizes, rows = DIGIT_NETWORKS[number], own[number]
         weights, biases = starting_parameters(sizes, seed, ("normal", "scaled")[number % 2], dtype)
-        stack = Stack(
+        return Stack(
             [np.repeat(w[None], batches, axis=0) for w in weights],
             [np.repeat(b[None], batches, axis=0) for b in biases],
             mnist.pixels(digits.images[rows], dtype).mT,
             mnist.one_hot(digits.labels[rows], dtype).mT,
             np.tile(sizes, (batches, 1)),
         )
-        yield Judged(number * batches, "digits", stack, judge(stack, claim(backend, stack)))
+
+    return _judged(backend, ((n * batches, "digits", stack(n)) for n in range(len(DIGIT_NETWORKS))))
+
+
+def _judged(backend: Backend, stacks: Iterator[tuple[int, str, Stack]]) -> Iterator[Judged]:
+    """Stacks judged in their order, a few at a time: NumPy and XLA let go of the interpreter while they compute."""
+
+    def judged(first: int, source: str, stack: Stack) -> Judged:
+        return Judged(first, source, stack, judge(stack, claim(backend, stack)))
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        waiting: deque[Future[Judged]] = deque()
+        for stack in stacks:
+            waiting.append(pool.submit(judged, *stack))
+            if len(waiting) > WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

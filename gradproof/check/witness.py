@@ -60,6 +60,8 @@ def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence
     networks, columns = next((n for n in NETWORKS if n >= count), count), max(m, COLUMNS)
 
     def pad(array: Array, columns: int) -> Array:
+        if (networks, columns) == (count, array.shape[-1]):
+            return array
         return np.pad(array, [(0, networks - count), (0, 0), (0, columns - array.shape[-1])])
 
     def whole(tree: Any) -> Any:

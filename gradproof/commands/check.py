@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from gradproof.check.distance import Distances
     from gradproof.check.summary import Summary
     from gradproof.problem import Problem
 
@@ -15,7 +16,7 @@ FORMULAS = {
     "z": "zˡ = wˡaˡ⁻¹ + bˡ",
     "a": "aˡ = σ(zˡ)",
     "BP1": "δᴸ = ∇ₐC ⊙ σ′(zᴸ)",
-    "BP2": "δˡ = ((wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)",
+    "BP2": "δˡ = (wˡ⁺¹ᵀδˡ⁺¹) ⊙ σ′(zˡ)",
     "BP3": "∂C/∂bˡ = ⟨δˡ⟩ₓ",
     "BP4": "∂C/∂wˡ = ⟨δˡ(aˡ⁻¹)ᵀ⟩ₓ",
     "C": "½⟨‖y − aᴸ‖²⟩ₓ",
@@ -41,19 +42,25 @@ def command(architectures: int, seed: int, dtype: str, network: int | None, as_j
     if network is not None and network >= architectures:
         raise click.BadParameter(f"{network} is not one of {architectures} networks", param_hint="--network")
     import handcrafted
+    from gradproof.check.distance import distances
     from gradproof.check.smallest import smallest
     from gradproof.check.summary import summary
     from gradproof.numerics import contracts
+    from gradproof.numerics.verdict import Verdict
 
     contracts.insist(*sorted({"float64", dtype}))  # the witness works in float64
-    result = summary(_run(architectures, seed, dtype, network, quiet=as_json))
+    run = _run(architectures, seed, dtype, network, quiet=as_json)
+    result = summary(run)
+    far = None if result.faults else distances(handcrafted, run, networks=30)
+    if far is not None and far.outside:
+        result = result._replace(verdict=Verdict.REFUTED)
     root = result.faults[0] if result.faults else None
     problem = smallest(handcrafted, root.worst.trouble or root.worst.equation, seed) if root else None
     again = f"gradproof check --architectures {architectures} --seed {seed} --dtype {dtype}"
     if as_json:
-        click.echo(json.dumps(document(result, problem, seed, dtype), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(document(result, far, problem, seed, dtype), indent=1, ensure_ascii=False))
     else:
-        _print(result, problem, again)
+        _print(result, far, problem, again)
     return EXIT[result.verdict]
 
 
@@ -84,7 +91,7 @@ def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: 
     return run
 
 
-def document(result: Summary, problem: Problem | None, seed: int, dtype: str) -> dict[str, Any]:
+def document(result: Summary, far: Distances | None, problem: Problem | None, seed: int, dtype: str) -> dict[str, Any]:
     """The --json document; the same arguments give the same bytes."""
     from gradproof.check.summary import record
 
@@ -96,8 +103,12 @@ def document(result: Summary, problem: Problem | None, seed: int, dtype: str) ->
         "dtype": dtype,
         "elements": result.elements,
         "discriminating": result.discriminating,
+        "discriminating_end_to_end": result.end_to_end,
         "undecided": result.undecided,
         "worst": record(result.worst[1]) if result.worst else None,
+        "distance_to_truth": None
+        if far is None
+        else far._asdict() | {"handcrafted": far.handcrafted._asdict(), "autodiff": far.autodiff._asdict()},
         "equations": [row._asdict() for row in result.rows],
         "faults": [
             {"equation": f.equation, "layer": f.layer, "names": [], "elements": f.elements, "networks": f.networks}
@@ -113,7 +124,7 @@ def _plain(value: Any) -> Any:
     return [array.tolist() for array in value] if isinstance(value, list) else value.tolist()
 
 
-def _print(result: Summary, problem: Problem | None, again: str) -> None:
+def _print(result: Summary, far: Distances | None, problem: Problem | None, again: str) -> None:
     """The table and the verdict, within 100 columns."""
     from rich.console import Console
     from rich.table import Table
@@ -121,9 +132,9 @@ def _print(result: Summary, problem: Problem | None, again: str) -> None:
 
     from gradproof.check.summary import explained
 
-    console = Console(highlight=False, width=98)
+    console = Console(highlight=False, width=100)
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    for name, justify in (("equation", "left"), ("", "left"), ("networks", "right"), ("elements", "right")):
+    for name, justify in (("equation", "left"), ("", "left"), ("nets", "right"), ("elements", "right")):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("× bound", justify="right", no_wrap=True)
     table.add_column("where", no_wrap=True)
@@ -143,3 +154,20 @@ def _print(result: Summary, problem: Problem | None, again: str) -> None:
     console.print()
     for line in explained(result, problem, again):
         console.print(Text(line, style=colour if line.startswith(result.verdict) else ""), soft_wrap=True)
+    if far is not None:
+        for line in _told(far):
+            console.print(line, soft_wrap=True)
+
+
+def _told(far: Distances) -> list[str]:
+    """The third witness: how far from the true value each network is."""
+    lines = [
+        f"truth (ball arithmetic, {far.networks} networks, {far.elements:,} elements), ulps off: median, 99 %, worst"
+    ]
+    for name, distance in (("handcrafted", far.handcrafted), ("autodiff", far.autodiff)):
+        lines.append(f"  {name:11}  {distance.median:.3g}, {distance.p99:.3g}, {distance.worst:.3g}")
+    if far.off_together:
+        lines.append(f"  on {far.off_together:,} elements both agree and both are off by rounding, more than 100 ulps")
+    if far.outside:
+        lines.append(f"  {far.outside:,} answers are proven to be outside their radius")
+    return lines

@@ -34,6 +34,7 @@ ARITHMETIC = {
     np.dtype(np.float32): Arithmetic(2.0**-24, 2.0**-126, 8, np.finfo(np.float32).max.item()),
 }
 
+SMALLEST = 5e-324  # keeps a slope that underflows above 0
 SIGMA_PRIME = 12  # roundings in σ′ besides exp's, in σ(z)σ(−z), in N4 and in what autodiff makes of a division
 OUTPUT = 3  # roundings autodiff may add to δ^L: the ½, the square's 2, the sum's cotangent
 
@@ -55,14 +56,9 @@ def preactivation(w: Array, b: Array, a_prev: Array, e_a: Radius, n: Any, ar: Ar
     return _finite((1 + g) * (np.abs(w) @ (e_a + g * m_a) + g * np.abs(b) + lost), g, ar)
 
 
-def log_sigma_prime(z: Array) -> Array:
-    """log σ′(z) = −|z| − 2 log(1 + e^{−|z|})."""
-    return -np.abs(z) - 2 * np.log1p(np.exp(-np.abs(z)))
-
-
 def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic) -> Array:
     """E_a of a = σ(z): what E_z becomes since |(log σ′)′| ≤ 1, exp's error, and two roundings, fewer when saturated."""
-    slope, slope_2 = _slope(z, e_z), _slope(z, 2 * e_z)
+    slope, slope_2 = _slopes(z, e_z)
     carried = np.where(e_z < 1, np.minimum(slope * np.expm1(np.minimum(e_z, 1)), e_z / 4), 1.0)
     rounded = 2 * ar.u * np.minimum(1, a + 2 * carried + 4 * ar.u * a)
     # Right of 0, 1/(1+e) is nearer to 1 than e is large: where e < u, all that rounding can lose is e itself.
@@ -122,16 +118,19 @@ def _times_sigma_prime(v: Array, e_v: Radius, z: Array, e_z: Radius, k: int, ar:
 
     E_s = s⁺(e^{E_z} − 1) + (c + k_σ)u s⁺⁺ + 3λ is that of a σ′ which keeps its relative accuracy in both tails.
     """
-    slope, slope_2 = _slope(z, e_z), _slope(z, 2 * e_z)
+    slope, slope_2 = _slopes(z, e_z)
     carried = np.minimum(0.25, slope * np.expm1(np.minimum(e_z, 700)))
     e_s = carried + (ar.exp + SIGMA_PRIME) * ar.u * slope_2 + 3 * ar.underflow
     m_v, m = np.abs(v) + 2 * e_v, v.shape[-1]
     return m_v * e_s + slope * e_v + gamma(k, ar) * m_v * (slope + e_s) + m * ar.underflow * (3 + m_v)
 
 
-def _slope(z: Array, reach: Radius) -> Array:
-    """s⁺ ≥ σ′ on [z − reach, z + reach]: at most ¼, and e^{reach} times what it is at z."""
-    return np.minimum(0.25, np.exp(np.minimum(0, log_sigma_prime(z) + reach)))
+def _slopes(z: Array, e_z: Radius) -> tuple[Array, Array]:
+    """s⁺ and s⁺⁺ ≥ σ′ within E_z and 2 E_z of z: at most ¼, and e^{E_z} times σ′(z), as |(log σ′)′| ≤ 1."""
+    e = np.exp(-np.abs(z))
+    here = e / (1 + e) ** 2 + SMALLEST
+    growth = np.exp(e_z)
+    return np.minimum(0.25, here * growth), np.minimum(0.25, here * growth * growth)
 
 
 def _finite(radius: Array, g: Any, ar: Arithmetic) -> Array:

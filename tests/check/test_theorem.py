@@ -86,8 +86,7 @@ def test_whole_batches_of_networks_are_verified(seed, dtype):
     result = summary(list(theorem.random_architectures(handcrafted, 300, seed, dtype)))
     problem = smallest(handcrafted, result.faults[0].worst.equation, seed) if result.faults else None
     again = f"gradproof check --architectures 300 --seed {seed} --dtype {dtype}"
-    assert result.verdict is not Verdict.REFUTED, "\n".join(explained(result, problem, again))
-    assert result.verdict is Verdict.VERIFIED or dtype == "float32"
+    assert result.verdict is Verdict.VERIFIED, "\n".join(explained(result, problem, again))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -96,8 +95,7 @@ def test_theorem_holds_on_real_digits(dtype):
     result = summary(run)
     assert [judged.stack.sizes[0].tolist() for judged in run] == list(map(list, theorem.DIGIT_NETWORKS))
     assert result.digits >= 1000
-    assert not result.faults
-    assert result.verdict is Verdict.VERIFIED or dtype == "float32"
+    assert result.verdict is Verdict.VERIFIED
 
 
 @pytest.mark.parametrize("regime", REGIMES)
