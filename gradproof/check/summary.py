@@ -39,7 +39,8 @@ class Summary(NamedTuple):
     architectures: int
     digits: int
     elements: int
-    discriminating: float  # share of the elements of δ, ∂C/∂b, ∂C/∂w whose bound is below 1e-3 of them
+    discriminating: float  # share of the elements of BP1 … BP4, each alone, whose bound is below 1e-3 of them
+    end_to_end: float  # the same share of δ, ∂C/∂b, ∂C/∂w end to end: in float32 rounding leaves it small
     sharp_networks: float  # share of the networks in which at least half of the elements of BP1 … BP4 discriminate
     undecided: int  # elements without a finite bound
     rows: list[Row]
