@@ -18,4 +18,4 @@ def feedforward(weights: Sequence[Array], biases: Sequence[Array], x: Array) -> 
 def cost(weights: Sequence[Array], biases: Sequence[Array], x: Array, y: Array) -> Array:
     """C = (1/2m) Σ_x ‖y − a^L‖², a scalar (one for each network of a stack)."""
     a = feedforward(weights, biases, x)[1][-1]
-    return ((y - a) ** 2).sum(axis=(-2, -1)) / (2 * y.shape[-1])  # no |·|: C stays analytic, complex x works
+    return ((y - a) ** 2).sum(axis=(-2, -1)) / (2 * x.shape[-1])  # no |·|: C stays analytic, complex x works

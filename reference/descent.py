@@ -1,6 +1,7 @@
 """Mini-batch gradient descent, the gradient by `jax.grad` (notes N14–N18, N23, N24)."""
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from reference import network
@@ -14,7 +15,7 @@ def step(weights: Layers, biases: Layers, x: Array, y: Array, eta: float) -> Par
     """The parameters moved by −η times the gradient of the cost of the mini-batch (x, y)."""
     parameters = (list(weights), list(biases))
     gradient = jax.grad(lambda p: network.cost(*p, x, y))(parameters)
-    return jax.tree.map(lambda p, g: p - eta * g, parameters, gradient)
+    return jax.tree.map(lambda p, g: p - jnp.asarray(eta, p.dtype) * g, parameters, gradient)
 
 
 @jax.jit

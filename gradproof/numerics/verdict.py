@@ -65,7 +65,7 @@ def compare(
         return Finding(equation, layer, none, none, none, none, none + 1, np.inf, 0, (), 0, 0, 0, trouble)
     live, bound = np.broadcast_to(live, expected.shape), np.broadcast_to(bound, expected.shape)
     unknown = live & ~(np.isfinite(bound) & np.isfinite(expected))
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         ratio = np.where(live & ~unknown, np.abs(got.astype(np.float64) - expected) / bound, 0)
     ratio = np.where(np.isnan(ratio), np.inf, ratio)  # NaN stands where `got` is not a number
     where = tuple(int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))

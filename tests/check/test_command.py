@@ -8,10 +8,10 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from planted import PLANTED
 
 from gradproof.commands.check import command
 from handcrafted import equations
+from tests.check.planted import PLANTED
 
 SMALL = ["--architectures", "60"]
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from planted import PLANTED
 
 import handcrafted
 from gradproof.check import theorem
 from gradproof.check.summary import summary
 from gradproof.numerics.verdict import Verdict
 from handcrafted import equations
+from tests.check.planted import PLANTED
 
 
 @pytest.mark.parametrize("slip", PLANTED)

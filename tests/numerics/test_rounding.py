@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from variants import EDGES, VARIANTS, edge_problem
 
 import handcrafted
 from gradproof.check import theorem, witness
@@ -13,6 +12,7 @@ from gradproof.numerics import rounding, truth
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import stack_of
+from tests.numerics.variants import EDGES, VARIANTS, edge_problem
 
 PARTS = ("zs", "activations", "delta", "grad_b", "grad_w")
 

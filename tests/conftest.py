@@ -1,0 +1,16 @@
+"""How many examples Hypothesis draws. Every run draws new ones, also where a CI is detected."""
+
+from hypothesis import HealthCheck, settings
+
+# Hypothesis switches to a derandomised profile by itself where it detects a CI, and a profile registered without a
+# parent inherits from the one in force: every run would replay the same examples. Hence the parent.
+fresh = settings(
+    settings.get_profile("default"),
+    derandomize=False,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("quick", fresh, max_examples=50)
+settings.register_profile("thorough", fresh, max_examples=2000)
+settings.load_profile("quick")  # --hypothesis-profile is read after this and wins

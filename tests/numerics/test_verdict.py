@@ -1,0 +1,197 @@
+"""The verdict can be wrong in no way that stays unnoticed."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gradproof
+import handcrafted
+from gradproof.check import architectures, equations, theorem
+from gradproof.check import summary as summary_module
+from gradproof.check.summary import summary
+from gradproof.numerics import end_to_end, rounding, verdict
+from gradproof.numerics.verdict import Verdict, compare, root
+from gradproof.problem import stack_of
+
+ONE = np.ones((1, 1, 1))
+
+
+def found(got, expected=1.0, bound=1e-3, live=True):
+    return compare("z", 1, np.asarray(got, float) * ONE, expected * ONE, bound * ONE, np.asarray(live))
+
+
+def test_within_the_bound_is_verified_and_beyond_it_refuted():
+    assert found(1.0).verdict is Verdict.VERIFIED
+    assert found(1.0009).verdict is Verdict.VERIFIED
+    assert found(1.0011).verdict is Verdict.REFUTED
+
+
+@given(st.floats(), st.floats(-1e300, 1e300), st.floats(0, 1e300))
+def test_verified_means_that_every_difference_is_within_its_bound(got, expected, bound):
+    if found(got, expected, bound).verdict is Verdict.VERIFIED:
+        assert abs(got - expected) <= bound * (1 + 1e-15)
+
+
+@pytest.mark.parametrize("got", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refuted(got):
+    assert found(got).verdict is Verdict.REFUTED
+
+
+def test_an_infinite_bound_is_undecided_never_verified():
+    assert found(1.0, bound=np.inf).verdict is Verdict.UNDECIDED
+    assert found(np.nan, bound=np.inf).verdict is Verdict.UNDECIDED
+    assert found(1.0, expected=np.nan).verdict is Verdict.UNDECIDED
+
+
+def test_padding_is_not_judged():
+    assert found(np.nan, live=False).verdict is Verdict.VERIFIED
+    assert found(np.nan, live=False).elements.sum() == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int64, np.complex128, np.longdouble, object])
+def test_another_dtype_is_refuted_before_values(dtype):
+    finding = compare("z", 1, ONE.astype(dtype), ONE, ONE, np.asarray(True))
+    assert (finding.verdict, finding.trouble) == (Verdict.REFUTED, "dtype")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2, 1), (1, 1, 3), (2, 1, 1)])
+def test_another_shape_is_refuted_and_never_broadcast(shape):
+    finding = compare("z", 1, np.ones(shape), ONE, ONE, np.asarray(True))
+    assert (finding.verdict, finding.trouble) == (Verdict.REFUTED, "shape")
+
+
+def judged(stack, regime="normal"):
+    return theorem.Judged(0, regime, stack, theorem.judge(stack, theorem.claim(handcrafted, stack)))
+
+
+def stack_from(weights, regime="normal", count=16, scale=1.0):
+    widths = np.tile([3, 4, 2], (count, 1))
+    stack = architectures.fill(widths, 2, regime, np.random.default_rng(0))
+    return stack._replace(weights=[weights(w) for w in stack.weights], x=scale * stack.x)
+
+
+def test_no_networks_prove_nothing():
+    assert summary([]).verdict is Verdict.UNDECIDED
+
+
+def test_zero_networks_are_undecided():
+    """All-zero weights hide every slip of BP2: δ¹ is 0 whatever it is multiplied by."""
+    assert summary([judged(stack_from(lambda w: 0 * w))]).verdict is Verdict.UNDECIDED
+
+
+def test_networks_so_saturated_that_gradients_underflow_are_undecided():
+    stack = stack_from(lambda w: 0 * w)
+    stack = stack._replace(biases=[np.where(stack.live(i), 800.0, 0) for i in (1, 2)])
+    assert summary([judged(stack)]).verdict is Verdict.UNDECIDED
+
+
+def test_networks_that_overflow_are_undecided():
+    assert summary([judged(stack_from(lambda w: w * 1e200, scale=1e150))]).verdict is Verdict.UNDECIDED
+
+
+def test_nan_weights_are_never_verified():
+    assert summary([judged(stack_from(lambda w: w * np.nan))]).verdict is not Verdict.VERIFIED
+
+
+def test_constant_matrices_hide_a_missing_transpose_and_the_generator_makes_none():
+    for _, stack in architectures.groups(300, seed=0):
+        for layer, w in enumerate(stack.weights):
+            for matrix, rows, columns in zip(w, stack.sizes[:, layer + 1], stack.sizes[:, layer], strict=True):
+                assert len(np.unique(matrix[:rows, :columns])) == rows * columns
+
+
+def run(monkeypatch, slip, module, name, replacement):
+    """The verdict on a wrong claim by a judge that was tampered with."""
+    monkeypatch.setattr(module, name, replacement)
+    monkeypatch.setattr(handcrafted.equations, *slip)
+    return summary(list(theorem.random_architectures(handcrafted, 30, seed=2))).verdict
+
+
+FINE = ("bp4", lambda a, d: (1 + 1e-9) * (d @ a.mT) / d.shape[-1])  # wrong by one in 10⁹
+
+
+def test_the_untouched_judge_refutes_the_slip_that_the_next_tests_use(monkeypatch):
+    assert run(monkeypatch, FINE, theorem, "WORKERS", 1) is Verdict.REFUTED
+
+
+@pytest.mark.parametrize("module", [equations, theorem])
+def test_bounds_a_million_times_too_large_end_undecided(module, monkeypatch):
+    """A loosened bound discriminates less, and the guard sees it: no slip is verified by a judge gone soft."""
+
+    def loose(equation, layer, got, expected, bound, *rest):
+        return compare(equation, layer, got, expected, 1e13 * bound, *rest)
+
+    monkeypatch.setattr(theorem, "compare", loose)
+    assert run(monkeypatch, FINE, equations, "compare", loose) is not Verdict.VERIFIED
+
+
+def test_a_dropped_residual_shows(monkeypatch):
+    """compare() must find the difference itself: with got in place of expected it would find none."""
+    source = inspect.getsource(compare)
+    blind = source.replace("got.astype(np.float64) - expected", "expected - expected")
+    assert blind != source
+    scope = vars(verdict).copy()
+    exec(blind, scope)
+    assert scope["compare"]("z", 1, 2 * ONE, ONE, 1e-3 * ONE, np.asarray(True)).verdict is Verdict.VERIFIED
+    assert found(2.0).verdict is Verdict.REFUTED
+
+
+def test_truth_and_claim_swapped_shows(monkeypatch):
+    """The bound belongs to the expected value: a claim that is not finite may not pass for the truth."""
+    assert found(np.nan, expected=1.0).verdict is Verdict.REFUTED
+    assert found(1.0, expected=np.nan).verdict is Verdict.UNDECIDED
+
+
+def test_root_is_the_first_refuted_in_the_order_of_the_algorithm():
+    fine, wrong = found(1.0), found(2.0)
+    assert root([fine, wrong._replace(layer=2), wrong]).layer == 2
+    assert root([fine]) is None
+
+
+VERDICT_PATH = (verdict, rounding, end_to_end, equations, theorem, summary_module)
+# What may stand there: the guard, the share that discriminates, the radii's own rounding, ¼ ≥ σ′, e^700, 3.2 and the
+# smallest number, each explained where it stands; no rtol, no atol.
+ALLOWED = {"SHARP = 1e-3", "GUARD = 0.95", "OWN = 1e-13", "SMALLEST = 5e-324"}
+
+
+def literals(source):
+    """Every floating-point literal below 0.1, and the names rtol and atol, with their lines."""
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        small = isinstance(node, ast.Constant) and isinstance(node.value, float) and 0 < node.value < 0.1
+        name = isinstance(node, ast.keyword | ast.arg) and node.arg in ("rtol", "atol", "tol", "tolerance")
+        called = isinstance(node, ast.Attribute) and node.attr in ("allclose", "isclose", "assert_allclose")
+        if small or name or called:
+            yield lines[node.lineno - 1].split("#")[0].strip()
+
+
+@pytest.mark.parametrize("module", VERDICT_PATH, ids=lambda module: module.__name__)
+def test_no_chosen_tolerance_decides_a_verdict(module):
+    assert set(literals(inspect.getsource(module))) <= ALLOWED
+
+
+@pytest.mark.parametrize(
+    "line", ["ok = off <= 1e-6 * size", "np.allclose(a, b)", "compare(a, b, rtol=0)", "def same(a, b, atol): ..."]
+)
+def test_the_search_for_tolerances_finds_one(line):
+    assert list(literals(line)) == [line]
+
+
+def test_the_verdict_path_is_all_there_is():
+    """No other module of numerics/ or check/ compares anything with a bound."""
+    root_folder = Path(gradproof.__file__).parent
+    named = {Path(module.__file__) for module in VERDICT_PATH}
+    for path in [*root_folder.glob("numerics/*.py"), *root_folder.glob("check/*.py")]:
+        if path not in named:
+            assert "compare(" not in path.read_text("utf8"), path
+
+
+def test_a_stack_in_its_exact_shape_gets_the_verdict_of_the_padded_one():
+    for _, stack in architectures.groups(6, seed=4):
+        problem = stack.alone(0)
+        assert summary([judged(stack_of(problem))]).verdict is summary([judged(stack_of(problem, 16))]).verdict
