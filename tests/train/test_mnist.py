@@ -117,9 +117,7 @@ def test_changed_shipped_file_is_not_decompressed(folder: Path, monkeypatch: pyt
         mnist.load()
 
 
-def test_missing_shipped_file_asks_for_a_new_installation(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_shipped_file_asks_for_a_new_installation(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / TEST_LABELS).unlink()
     monkeypatch.setattr(mnist, "SHIPPED", folder)
     with pytest.raises(DataError, match=r"^[^\n]+; reinstall gradproof$"):
@@ -270,9 +268,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("error", "reason"), FAILURES)
-def test_failing_read_is_refused(
-    error: Exception, reason: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failing_read_is_refused(error: Exception, reason: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise error
 

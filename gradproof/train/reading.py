@@ -1,0 +1,59 @@
+"""What a network reads in images, and how much of it is right."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from gradproof import backends
+from gradproof.backends import Backend
+from gradproof.problem import Array
+from gradproof.train import mnist
+
+Layers = Sequence[Array]
+LARGEST = 2**23  # numbers in one layer's activations, so that wide layers read few images at once
+
+
+class Block(NamedTuple):
+    """Some images of a set where the backend wants them."""
+
+    x: Any  # (n_0, m)
+    y: Any  # (n_L, m)
+    labels: Array  # (m,)
+
+
+def split(n: int, sizes: Sequence[int]) -> list[slice]:
+    """The rows 0 … n − 1 in pieces that a network of these sizes can read at once."""
+    most = max(1, LARGEST // max(sizes))
+    return [slice(first, first + most) for first in range(0, n, most)]
+
+
+def blocks(backend: str, examples: mnist.DataSet, dtype: DTypeLike, sizes: Sequence[int]) -> list[Block]:
+    """All the examples, in blocks of columns."""
+    return [
+        Block(
+            backends.put(backend, mnist.pixels(examples.images[rows], dtype).T),
+            backends.put(backend, mnist.one_hot(examples.labels[rows], dtype).T),
+            examples.labels[rows],
+        )
+        for rows in split(len(examples.labels), sizes)
+    ]
+
+
+def read(backend: Backend, weights: Layers, biases: Layers, x: Any) -> Array:
+    """The digit read in each column of x (n_0, m): where a^L is largest, (m,)."""
+    _, activations = backend.feedforward(weights, biases, x)
+    digits: Array = np.asarray(activations[-1]).argmax(axis=0)
+    return digits
+
+
+def correct(backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Block]) -> int:
+    """How many images are read correctly."""
+    return sum(int((read(backend, weights, biases, part.x) == part.labels).sum()) for part in parts)
+
+
+def cost(backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Block]) -> float:
+    """The quadratic cost of all the images."""
+    total = sum(len(part.labels) * float(backend.cost(weights, biases, part.x, part.y)) for part in parts)
+    return total / sum(len(part.labels) for part in parts)

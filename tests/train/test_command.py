@@ -1,0 +1,333 @@
+"""gradproof train as it is typed: real processes, their output, their exit codes, and the files they leave."""
+
+import gzip
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+import gradproof
+from gradproof.__main__ import main
+from gradproof.backends import NAMES
+from gradproof.commands.train import command
+from gradproof.train import mnist
+from gradproof.train.loop import Settings
+from gradproof.train.saved import load, run_hash
+
+SIZES = "12,8,10"
+FILES = ["run.json", "weights.safetensors"]
+EPOCH = re.compile(r"epoch +\d+  \d+/40 correct  cost \d\.\d{4}  \d+\.\d s")
+# Also where the package is not installed, and whatever the terminal of the one who tests is set to.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
+ENVIRONMENT |= {"PYTHONPATH": str(Path(gradproof.__file__).parents[1]), "TERM": "xterm"}
+
+
+def idx(array: np.ndarray) -> bytes:
+    head = struct.pack(f">{1 + array.ndim}I", 0x0800 + array.ndim, *array.shape)
+    return gzip.compress(head + array.tobytes(), mtime=0)
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images of 3 × 4 pixels whose brightest pixel tells the label: 105 to train, 21 to validate, 40 to test."""
+    folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(0)
+    for part, n in (("train", 126), ("t10k", 40)):
+        labels = rng.integers(0, 10, n).astype(np.uint8)
+        images = rng.integers(0, 100, (n, 12)).astype(np.uint8)
+        images[np.arange(n), labels] = 255
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(images.reshape(n, 3, 4)))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(labels))
+    return folder
+
+
+def typed(digits: Path, *arguments: str, backend: str = "handcrafted") -> list[str]:
+    start = [sys.executable, "-m", "gradproof", "train", "--backend", backend]
+    return [*start, "--data", str(digits), "--sizes", SIZES, *arguments]
+
+
+def ended(line: list[str], place: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(line, cwd=place, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+
+
+def ended_here(line: list[str], place: Path) -> subprocess.CompletedProcess[str]:
+    """The same without a new process, for the many that end before they have begun."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        patch.chdir(place)
+        patch.setattr(sys, "argv", line[2:])
+        with pytest.raises(SystemExit) as end:
+            main()
+    return subprocess.CompletedProcess(line, int(str(end.value.code)), out.getvalue(), err.getvalue())
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], code: int, reason: str) -> None:
+    """One line on stderr that says why, nothing on stdout, the documented exit code."""
+    assert re.fullmatch(r"gradproof: [^\n]+\n", done.stderr), done.stderr
+    assert reason in done.stderr
+    assert (done.returncode, done.stdout) == (code, "")
+
+
+def assert_kept(place: Path, steps: int | None = None) -> dict[str, Any]:
+    """The run in a folder is whole and tells one story; what run.json says."""
+    assert sorted(os.listdir(place)) == FILES
+    result: dict[str, Any] = json.loads((place / "run.json").read_text())
+    assert result["run_hash"] == run_hash(*load(place))
+    with safe_open(place / "weights.safetensors", framework="numpy") as stored:
+        metadata = stored.metadata()
+    assert metadata["steps"] == str(result["steps"])
+    assert metadata["sizes"] == SIZES
+    assert steps in (None, result["steps"])
+    return result
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_a_run_is_told_in_plain_lines_and_its_weights_read_digits(backend: str, digits: Path, tmp_path: Path) -> None:
+    done = ended(typed(digits, "--epochs", "10", "--batch", "4", backend=backend), tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second, *epochs, best, weights, python = done.stdout.splitlines()
+    assert first == f"{backend} {SIZES}  epochs 10  batch 4  eta 3.0  seed 0  normal  float32"
+    assert second == "105 images to train, 21 to validate, 40 to test"
+    assert len(epochs) == 10
+    assert all(EPOCH.fullmatch(line) for line in epochs)
+    result = assert_kept(tmp_path / "runs/1", steps=10 * 27)
+    most = max(epoch["correct"] for epoch in result["epochs"])
+    assert re.fullmatch(rf"best: epoch \d+, {most / 40:.2%} of the test images", best)
+    assert weights == f"weights: 'runs/1', run hash {result['run_hash']}"
+    assert python == f"in Python: gradproof.load('runs/1').classify(images, backend='{backend}')"
+    test = mnist.load(digits).test
+    for reader in NAMES:
+        read = load(tmp_path / "runs/1").classify(test.images, backend=reader)
+        assert (read == test.labels).sum() == result["epochs"][-1]["correct"]
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_json_is_one_document_on_stdout_and_the_same_in_the_folder(backend: str, digits: Path, tmp_path: Path) -> None:
+    done = ended(typed(digits, "--epochs", "2", "--json", "--out", "a/b", backend=backend), tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert result == assert_kept(tmp_path / "a/b", steps=2 * 11)
+    assert re.fullmatch("[0-9a-f]{64}", result.pop("run_hash"))
+    kinds = {"epoch": int, "correct": int, "test": int, "validation": int, "cost": float, "seconds": float}
+    for epoch in result["epochs"]:
+        assert {key: type(value) for key, value in epoch.items()} == kinds
+    assert [epoch["epoch"] for epoch in result.pop("epochs")] == [1, 2]
+    assert result == {
+        "backend": backend,
+        "sizes": [12, 8, 10],
+        "steps": 22,
+        "verified_steps": 0,
+        "worst_ratio": None,
+        "out": "a/b",
+    }
+
+
+def test_runs_are_numbered_and_one_seed_means_one_hash(digits: Path, tmp_path: Path) -> None:
+    for seed in ("0", "0", "1"):
+        assert ended(typed(digits, "--epochs", "1", "--seed", seed), tmp_path).returncode == 0
+    hashes = [assert_kept(tmp_path / "runs" / number)["run_hash"] for number in "123"]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert sorted(os.listdir(tmp_path / "runs")) == ["1", "2", "3"]
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    context = command.make_context("train", ["--backend", "handcrafted"])
+    chosen = {key: context.params[key] for key in Settings._fields}
+    assert Settings(**chosen) == Settings("handcrafted")
+
+
+def test_help_waits_for_no_numpy_and_no_jax(tmp_path: Path) -> None:
+    code = "import sys, gradproof.commands.train; sys.exit('numpy' in sys.modules or 'jax' in sys.modules)"
+    assert ended([sys.executable, "-c", code], tmp_path).returncode == 0
+    done = ended([sys.executable, "-m", "gradproof", "train", "--help"], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"--{option}" in done.stdout for option in (*Settings._fields, "data", "out", "json"))
+
+
+# What is typed after good arguments, and what the error then has to say.
+WRONG: list[tuple[list[str], str]] = [
+    (["--backend", "torch"], "'torch' is not one of 'handcrafted', 'reference'"),
+    (["--sizes", "12,x,10"], "give whole numbers with commas between, such as 784,30,10"),
+    (["--sizes", ""], "give whole numbers"),
+    (["--sizes", "12,,10"], "give whole numbers"),
+    (["--sizes", "12,8.5,10"], "give whole numbers"),
+    (["--sizes", "12"], "at least two numbers"),
+    (["--sizes", "12,0,10"], "none below 1"),
+    (["--sizes", "12,-8,10"], "none below 1"),
+    (["--sizes", "784,30,10"], "--sizes must begin with 12"),
+    (["--sizes", "12,8,11"], "--sizes must end with 10"),
+    (["--sizes", "12,99999999999,10"], "more than 1 GiB"),
+    (["--sizes", f"12,{'9' * 4000},10"], "more than 1 GiB"),
+    (["--sizes", f"12,{'9' * 5000},10"], "give whole numbers"),
+    (["--epochs", "0"], "--epochs must be at least 1, not 0"),
+    (["--epochs", "-1"], "--epochs must be at least 1, not -1"),
+    (["--epochs", "two"], "'two' is not a valid integer"),
+    (["--batch", "0"], "--batch must be from 1 to 105, the number of training images, not 0"),
+    (["--batch", "106"], "not 106"),
+    (["--eta", "0"], "--eta must be a finite number above 0 in float32, not 0.0"),
+    (["--eta", "-1"], "not -1.0"),
+    (["--eta", "nan"], "not nan"),
+    (["--eta", "1e999"], "not inf"),
+    (["--seed", "-1"], "--seed must be at least 0, not -1"),
+    (["--init", "zeros"], "'zeros' is not one of 'normal', 'scaled'"),
+    (["--dtype", "float16"], "'float16' is not one of 'float32', 'float64'"),
+    (["--nonsense"], "No such option"),
+    (["extra"], "unexpected extra argument"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "reason"), WRONG, ids=[" ".join(words)[:30] for words, _ in WRONG])
+def test_wrong_usage_is_one_line_and_leaves_nothing(
+    arguments: list[str], reason: str, digits: Path, tmp_path: Path
+) -> None:
+    assert_refused(ended_here(typed(digits, *arguments), tmp_path), 2, reason)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_backend_must_be_chosen(tmp_path: Path) -> None:
+    done = ended_here([sys.executable, "-m", "gradproof", "train"], tmp_path)
+    assert_refused(done, 2, "Missing option '--backend'")
+
+
+@pytest.mark.parametrize("fault", ["missing", "truncated", "label_10"])
+def test_bad_data_is_one_line_and_leaves_nothing(fault: str, digits: Path, tmp_path: Path) -> None:
+    bad, place = tmp_path / "bad", tmp_path / "place"
+    place.mkdir()
+    if fault != "missing":
+        bad.mkdir()
+        for file in digits.iterdir():
+            (bad / file.name).write_bytes(file.read_bytes())
+    if fault == "truncated":
+        (bad / "train-images-idx3-ubyte.gz").write_bytes((bad / "train-images-idx3-ubyte.gz").read_bytes()[:-9])
+    if fault == "label_10":
+        (bad / "t10k-labels-idx1-ubyte.gz").write_bytes(idx(np.full(40, 10, np.uint8)))
+    assert_refused(ended(typed(bad), place), 3, f"{bad}")
+    assert os.listdir(place) == []
+
+
+def test_an_earlier_run_is_never_written_over(digits: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").write_text("precious")
+    done = ended(typed(digits, "--out", str(tmp_path)), tmp_path)
+    assert_refused(done, 2, "already holds weights.safetensors, which stays; choose another --out")
+    assert os.listdir(tmp_path) == ["weights.safetensors"]
+    assert (tmp_path / "weights.safetensors").read_text() == "precious"
+
+
+@pytest.mark.parametrize(("out", "reason"), [("file", "File exists"), ("file/run", "Not a directory"), ("x" * 300, "")])
+def test_a_folder_that_cannot_be_written_to_is_noticed_before_training(
+    out: str, reason: str, digits: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = ended(typed(digits, "--epochs", "1000000", "--out", out), tmp_path)
+    assert_refused(done, 4, f"cannot write to {out}: {reason}")
+    assert "choose another --out" in done.stderr
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(("backend", "json_too"), [("handcrafted", False), ("reference", False), ("handcrafted", True)])
+def test_ctrl_c_keeps_the_weights_reached(backend: str, json_too: bool, digits: Path, tmp_path: Path) -> None:
+    line = typed(digits, "--epochs", "1000000", *(["--json"] if json_too else []), backend=backend)
+    running = subprocess.Popen(
+        line, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with running:
+        assert running.stdout is not None
+        heard: list[str] = []
+        if json_too:  # says nothing until the end: its folder shows that the training is about to begin
+            while not (tmp_path / "runs/1").exists():
+                assert running.poll() is None
+            with pytest.raises(subprocess.TimeoutExpired):
+                running.wait(0.5)
+        else:  # each line comes as soon as it is true, though stdout is a pipe
+            heard = [running.stdout.readline() for _ in range(5)]
+            assert heard[4].startswith("epoch       3  ")
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    assert (running.returncode, err) == (130, "gradproof: interrupted\n")
+    result = assert_kept(tmp_path / "runs/1")
+    epochs = len(result["epochs"])
+    assert epochs >= (0 if json_too else 3)
+    assert epochs * 11 < result["steps"] <= epochs * 11 + 11
+    if json_too:
+        assert json.loads(out) == result
+    else:
+        *_, early, _, _, _ = out.splitlines()
+        count = f"after {result['steps']} mini-batches"
+        assert early == f"ended early, in epoch {epochs + 1}, {count}; the weights reached are kept"
+
+
+def test_a_reader_that_leaves_ends_the_run_quietly_and_the_weights_are_kept(digits: Path, tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        typed(digits, "--epochs", "1000000"),
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(30) == 0
+    assert assert_kept(tmp_path / "runs/1")["steps"] > 0
+
+
+def on_a_terminal(line: list[str], place: Path, **environment: str) -> tuple[str, str]:
+    """What a run writes to a piped stdout, and to a stderr that is a terminal."""
+    outer, inner = pty.openpty()
+    with subprocess.Popen(
+        line, cwd=place, env=ENVIRONMENT | environment, stdout=subprocess.PIPE, stderr=inner
+    ) as running:
+        os.close(inner)
+        seen = b""
+        while True:
+            try:
+                piece = os.read(outer, 65536)
+            except OSError:  # how Linux says that the other side has gone
+                break
+            if not piece:
+                break
+            seen += piece
+        out, _ = running.communicate(timeout=30)
+    os.close(outer)
+    assert running.returncode == 0
+    return out.decode(), seen.decode()
+
+
+def test_on_a_terminal_a_bar_tells_the_time_left_and_the_lines_stay_plain(digits: Path, tmp_path: Path) -> None:
+    out, seen = on_a_terminal(typed(digits, "--epochs", "3", "--batch", "1"), tmp_path, COLUMNS="100")
+    assert len([line for line in out.splitlines() if EPOCH.fullmatch(line)]) == 3
+    assert "\x1b" not in out
+    for epoch in (1, 2, 3):
+        assert re.search(rf"epoch {epoch} .*105/105.*mini-batches.*0:00:00|epoch {epoch} .*-:--:--", seen)
+    assert "\x1b[32m" in seen
+    assert all(len(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)) <= 100 for line in re.split(r"[\r\n]+", seen))
+
+
+def test_no_color_is_respected(digits: Path, tmp_path: Path) -> None:
+    _, seen = on_a_terminal(typed(digits, "--epochs", "1"), tmp_path, NO_COLOR="1")
+    assert "mini-batches" in seen
+    assert not re.search(r"\x1b\[[0-9;]*[1-9][0-9;]*m", seen)
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_one_epoch_on_real_digits_reads_85_of_100(backend: str, tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "gradproof", "train", "--backend", backend, "--epochs", "1", "--json"]
+    done = ended(line, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (epoch,) = json.loads(done.stdout)["epochs"]
+    assert epoch["test"] == 10_000
+    assert epoch["correct"] >= 8500
+    assert epoch["validation"] >= 8500
