@@ -34,13 +34,13 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
         yield compare("a", layer, mine.activations[layer], expected, 2 * radius, live)
 
     for layer in range(depth, 0, -1):
-        z, live = own.zs[layer - 1], stack.live(layer)
+        slope, live = rounding.sigma_prime(own.zs[layer - 1], zero, ar), stack.live(layer)
         if layer == depth:
             equation = "BP1"
-            radius = rounding.output_delta(own.activations[-1], stack.y, zero, z, zero, ar)
+            radius = rounding.output_delta(own.activations[-1], stack.y, zero, slope, ar)
         else:
             equation, w_next, delta_next = "BP2", stack.weights[layer], own.delta[layer]
-            radius = rounding.hidden_delta(w_next, delta_next, zero, z, zero, fan[layer + 1], ar)
+            radius = rounding.hidden_delta(w_next, delta_next, zero, slope, fan[layer + 1], ar)
         yield compare(equation, layer, mine.delta[layer - 1], witness.delta(stack, layer, own), 2 * radius, live)
 
     for layer in range(1, depth + 1):

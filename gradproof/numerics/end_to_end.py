@@ -11,10 +11,11 @@ from gradproof.problem import Answer, Array, Stack
 OWN = 1e-13  # the radii are sums and products of positive float64 numbers: each operation loses far less than this
 
 
-def radii(stack: Stack, centre: Answer, ar: Arithmetic) -> Answer:
+def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False) -> Answer:
     """One radius for each element of an answer to the stack, around `centre`, any conforming float64 answer.
 
-    Twice the radius is what two answers in this arithmetic may differ by; ∞ where one of them may overflow.
+    Twice the radius is what two answers in this arithmetic may differ by; ∞ where one of them may overflow. With
+    `book`, the radii are those of implementations that take σ′ = a(1 − a).
     """
     fan, a = stack.fan, centre.activations
     with np.errstate(all="ignore"):  # infinite radii are an answer here
@@ -24,11 +25,15 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic) -> Answer:
             e_z.append(rounding.preactivation(w, b, a[layer], e_a[layer], fan[layer], ar))
             e_a.append(rounding.activation(centre.zs[layer], a[layer + 1], e_z[layer], ar))
 
-        e_delta = [rounding.output_delta(a[-1], stack.y, e_a[-1], centre.zs[-1], e_z[-1], ar)]
+        slopes = [
+            rounding.book_sigma_prime(z, e, a_, e_, ar) if book else rounding.sigma_prime(z, e, ar)
+            for z, e, a_, e_ in zip(centre.zs, e_z, a[1:], e_a[1:], strict=True)
+        ]
+        e_delta = [rounding.output_delta(a[-1], stack.y, e_a[-1], slopes[-1], ar)]
         for layer in range(len(stack.weights) - 1, 0, -1):
             w_next, delta_next = stack.weights[layer], centre.delta[layer]
-            z, e = centre.zs[layer - 1], e_z[layer - 1]
-            e_delta.insert(0, rounding.hidden_delta(w_next, delta_next, e_delta[0], z, e, fan[layer + 1], ar))
+            radius = rounding.hidden_delta(w_next, delta_next, e_delta[0], slopes[layer - 1], fan[layer + 1], ar)
+            e_delta.insert(0, radius)
 
         return _widened(
             Answer(

@@ -44,6 +44,13 @@ def arithmetic(dtype: DTypeLike) -> Arithmetic:
     return ARITHMETIC[np.dtype(dtype)]
 
 
+class Slope(NamedTuple):
+    """σ′(z), given by a number that it does not exceed and by the radius of what is computed for it."""
+
+    most: Array  # s⁺
+    radius: Array  # E_s
+
+
 def gamma(n: Any, ar: Arithmetic) -> Any:
     """γ_n = nu/(1 − nu): the relative error of n roundings."""
     return n * ar.u / (1 - n * ar.u)
@@ -68,20 +75,32 @@ def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic) -> Array:
     return np.minimum(1 + 4 * ar.u, carried + (e_exp * slope_2 + rounded) * (1 + 2 * e_exp) + 2 * ar.underflow)
 
 
-def output_delta(a: Array, y: Array, e_a: Radius, z: Array, e_z: Radius, ar: Arithmetic) -> Array:
+def sigma_prime(z: Array, e_z: Radius, ar: Arithmetic) -> Slope:
+    """E_s = s⁺(e^{E_z} − 1) + (c + k_σ)u s⁺⁺ + 3λ of a σ′ right in both tails, relatively, such as N4."""
+    slope, slope_2 = _slopes(z, e_z)
+    carried = np.minimum(0.25, slope * np.expm1(np.minimum(e_z, 700)))
+    return Slope(slope, carried + (ar.exp + SIGMA_PRIME) * ar.u * slope_2 + 3 * ar.underflow)
+
+
+def book_sigma_prime(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic) -> Slope:
+    """E_s = E_a(|1 − 2a| + 4E_a) + γ_3(s⁺ + …) + 2λ of σ′ = a(1 − a), N6 as the book has it: it cancels for z ≫ 0."""
+    slope, _ = _slopes(z, e_z)
+    carried = e_a * (np.abs(1 - 2 * a) + 4 * e_a)
+    return Slope(slope, carried + gamma(3, ar) * (slope + carried) + 2 * ar.underflow)
+
+
+def output_delta(a: Array, y: Array, e_a: Radius, slope: Slope, ar: Arithmetic) -> Array:
     """E of δ^L = (a^L − y) ⊙ σ′(z^L)."""
     error = a - y
-    return _times_sigma_prime(error, _error(error, e_a, ar), z, e_z, 2 + OUTPUT, ar)
+    return _times(error, _error(error, e_a, ar), slope, 2 + OUTPUT, ar)
 
 
-def hidden_delta(
-    w_next: Array, delta_next: Array, e_delta: Radius, z: Array, e_z: Radius, n: Any, ar: Arithmetic
-) -> Array:
+def hidden_delta(w_next: Array, delta_next: Array, e_delta: Radius, slope: Slope, n: Any, ar: Arithmetic) -> Array:
     """E of δ^l = v ⊙ σ′(z^l), v = wᵀδ with E_v = (1+g)[|w|ᵀ(E_δ + γ_n M_δ) + mλ(2n + 2) + λ Σ M_δ], g = γ_n."""
     g, m_delta, m = gamma(n, ar), np.abs(delta_next) + 2 * e_delta, delta_next.shape[-1]
     lost = ar.underflow * (m * (2 * n + 2) + m_delta.sum(axis=-2, keepdims=True))
     e_v = _finite((1 + g) * (np.abs(w_next).mT @ (e_delta + g * m_delta) + lost), g, ar)
-    return _times_sigma_prime(w_next.mT @ delta_next, e_v, z, e_z, 2, ar)
+    return _times(w_next.mT @ delta_next, e_v, slope, 2, ar)
 
 
 def bias_gradient(delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
@@ -113,16 +132,11 @@ def _error(error: Array, e_a: Radius, ar: Arithmetic) -> Array:
     return e_a + ar.u * (np.abs(error) + 2 * e_a) + 2 * ar.underflow
 
 
-def _times_sigma_prime(v: Array, e_v: Radius, z: Array, e_z: Radius, k: int, ar: Arithmetic) -> Array:
-    """E of v ⊙ σ′(z) with k roundings: M_v E_s + s⁺ E_v + γ_k M_v (s⁺ + E_s) + mλ(3 + M_v).
-
-    E_s = s⁺(e^{E_z} − 1) + (c + k_σ)u s⁺⁺ + 3λ is that of a σ′ which keeps its relative accuracy in both tails.
-    """
-    slope, slope_2 = _slopes(z, e_z)
-    carried = np.minimum(0.25, slope * np.expm1(np.minimum(e_z, 700)))
-    e_s = carried + (ar.exp + SIGMA_PRIME) * ar.u * slope_2 + 3 * ar.underflow
+def _times(v: Array, e_v: Radius, slope: Slope, k: int, ar: Arithmetic) -> Array:
+    """E of v ⊙ σ′(z) with k roundings: M_v E_s + s⁺ E_v + γ_k M_v (s⁺ + E_s) + mλ(3 + M_v)."""
     m_v, m = np.abs(v) + 2 * e_v, v.shape[-1]
-    return m_v * e_s + slope * e_v + gamma(k, ar) * m_v * (slope + e_s) + m * ar.underflow * (3 + m_v)
+    rounded = gamma(k, ar) * m_v * (slope.most + slope.radius)
+    return m_v * slope.radius + slope.most * e_v + rounded + m * ar.underflow * (3 + m_v)
 
 
 def _slopes(z: Array, e_z: Radius) -> tuple[Array, Array]:

@@ -42,7 +42,7 @@ def test_bp1_alone_fed_autodiffs_inputs_equals_autodiff_of_that_stage(problem):
     stack = stack_of(problem, WIDEST)
     theirs, depth = witness.answer(stack), len(problem.weights)
     a, z, zero = theirs.activations[-1], theirs.zs[-1], np.float64(DOUBLE.underflow)
-    radius = rounding.output_delta(a, stack.y, zero, z, zero, DOUBLE)
+    radius = rounding.output_delta(a, stack.y, zero, rounding.sigma_prime(z, zero, DOUBLE), DOUBLE)
     by_hand = eq.bp1(eq.cost_gradient(a, stack.y), z)
     assert_within("BP1", depth, by_hand, witness.delta(stack, depth, theirs), radius, stack.live(depth))
 
@@ -53,7 +53,8 @@ def test_bp2_alone_fed_autodiffs_inputs_equals_autodiff_of_that_stage(problem):
     theirs, zero = witness.answer(stack), np.float64(DOUBLE.underflow)
     for layer in range(1, len(problem.weights)):
         w_next, delta_next, z = stack.weights[layer], theirs.delta[layer], theirs.zs[layer - 1]
-        radius = rounding.hidden_delta(w_next, delta_next, zero, z, zero, stack.fan[layer + 1], DOUBLE)
+        slope = rounding.sigma_prime(z, zero, DOUBLE)
+        radius = rounding.hidden_delta(w_next, delta_next, zero, slope, stack.fan[layer + 1], DOUBLE)
         by_hand = eq.bp2(w_next, delta_next, z)
         assert_within("BP2", layer, by_hand, witness.delta(stack, layer, theirs), radius, stack.live(layer))
 

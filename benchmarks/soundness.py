@@ -1,0 +1,88 @@
+"""Does any correct implementation ever leave its radius? The truth is asked, number by number.
+
+    python benchmarks/soundness.py [--elements 10000000] [--seed 0] [--json]
+
+Both backends, five hand variants (loops, einsum, reversed and pairwise sums, σ′ = a(1 − a)), every regime and the edge
+networks (weights 0, ±1e±150, subnormals, z = 0, ±745), float64 and float32. Exit code 1 if one number is outside.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
+from multiprocessing import get_context
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+
+from gradproof.check.architectures import REGIMES, fill, widths
+from tests.numerics.soundness import violations
+from tests.numerics.variants import EDGES, edge_problem
+
+SHARE = 12  # networks a task
+
+
+def task(seed: int) -> tuple[list[str], int, list[float]]:
+    """(violations, numbers tried, error/radius of some of them) on a few networks of every kind."""
+    rng, found, tried, ratios = np.random.default_rng(seed), [], 0, []
+    problems = [
+        (regime, fill(widths(1, 1 + (seed + i) % 6, rng), int(rng.integers(1, 9)), regime, rng).alone(0))
+        for i, regime in enumerate(REGIMES)
+        for _ in range(SHARE // len(REGIMES))
+    ]
+    for dtype in ("float64", "float32"):
+        edges = [(edge, edge_problem(edge, dtype, seed)) for edge in (EDGES[seed % len(EDGES)],)]
+        for kind, problem in problems + edges:
+            outside, numbers, off = violations(problem, dtype)
+            found += [f"{dtype}, {kind}, sizes {problem.sizes}, task {seed}: {entry}" for entry in outside]
+            tried += numbers
+            ratios += rng.choice(off, min(20, len(off))).tolist() if off else []
+    return found, tried, ratios
+
+
+def tasks(elements: int, first: int) -> Iterator[tuple[list[str], int, list[float]]]:
+    """Tasks until that many numbers have been tried, on every processor."""
+    tried = 0
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        batch = (os.cpu_count() or 1) * 4
+        for start in count(first, batch):
+            for result in pool.map(task, range(start, start + batch)):
+                tried += result[1]
+                yield result
+            print(f"\r{tried:,} of {elements:,}", end="", file=sys.stderr, flush=True)
+            if tried >= elements:
+                print(file=sys.stderr)
+                return
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--elements", type=int, default=10_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    results = list(tasks(options.elements, options.seed))
+    found = [entry for entries, _, _ in results for entry in entries]
+    ratios = [ratio for _, _, some in results for ratio in some]
+    document = {
+        "elements": sum(tried for _, tried, _ in results),
+        "violations": len(found),
+        "median_error_of_radius": statistics.median(ratios),
+        "largest_error_of_radius_in_sample": max(ratios),
+        "first": found[:10],
+    }
+    if options.json:
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        print("\n".join(f"{key}: {value}" for key, value in document.items()))
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

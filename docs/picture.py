@@ -1,0 +1,50 @@
+"""Draws docs/run.svg, what `make run` shows: the output of the real commands, in a picture.
+
+python docs/picture.py
+"""
+
+import subprocess
+import sys
+from html import escape
+from pathlib import Path
+
+COMMANDS = (
+    ["check"],
+    ["train", "--backend", "handcrafted", "--epochs", "1"],
+    ["train", "--backend", "reference", "--epochs", "1"],
+    ["study"],
+)
+STUDY = 26  # lines of the study that the picture has room for
+WIDTH, LINE, LEFT = 100, 17, 16  # characters, pixels, pixels
+
+
+def lines() -> list[str]:
+    """The commands and what they print."""
+    shown: list[str] = []
+    for command in COMMANDS:
+        printed = subprocess.run(
+            [sys.executable, "-m", "gradproof", *command], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        if command == ["study"]:
+            printed = [*printed[:STUDY], "…"]
+        shown += [f"$ gradproof {' '.join(command)}", *printed, ""]
+    return shown
+
+
+def svg(shown: list[str]) -> str:
+    """The lines as text on a dark ground, in whatever monospaced letters there are."""
+    height = LINE * (len(shown) + 1) + 8
+    rows = []
+    for number, line in enumerate(shown, start=1):
+        colour = "#7ee787" if line.startswith("verified") else "#79c0ff" if line.startswith("$") else "#e6edf3"
+        rows.append(f'<text x="{LEFT}" y="{LINE * number + 6}" fill="{colour}">{escape(line)}</text>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{8 * WIDTH + 2 * LEFT}" height="{height}" '
+        f'font-family="ui-monospace, SFMono-Regular, Menlo, DejaVu Sans Mono, monospace" font-size="13">'
+        f'<rect width="100%" height="100%" rx="8" fill="#0d1117"/>'
+        f'<g xml:space="preserve" style="white-space: pre">{"".join(rows)}</g></svg>\n'
+    )
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("run.svg").write_text(svg(lines()), "utf8")
