@@ -1,5 +1,10 @@
 """How many examples Hypothesis draws. Every run draws new ones, also where a CI is detected."""
 
+import os
+
+# The tests run side by side: NumPy's own threads would only wait for each other, here and in what the tests start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from hypothesis import HealthCheck, settings
 
 # Hypothesis switches to a derandomised profile by itself where it detects a CI, and a profile registered without a

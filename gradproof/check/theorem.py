@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
+from threadpoolctl import threadpool_limits
 
 from gradproof.backends import Backend
 from gradproof.check import architectures, equations, witness
@@ -124,7 +125,8 @@ def _judged(backend: Backend, stacks: Iterator[tuple[int, str, Stack]]) -> Itera
     def judged(first: int, source: str, stack: Stack) -> Judged:
         return Judged(first, source, stack, judge(stack, claim(backend, stack)))
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    # The matrices are small and the workers many: threads of NumPy's own would only wait for each other.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
         waiting: deque[Future[Judged]] = deque()
         for stack in stacks:
             waiting.append(pool.submit(judged, *stack))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gradproof import backends
 from gradproof.backends import Backend
@@ -15,6 +16,7 @@ from gradproof.train import mnist, reading
 from gradproof.train.minibatches import chunks, shuffled
 
 CHUNK = 250  # mini-batches between two reports of progress …
+LARGE = 2**24  # parameters × examples from which on two threads beat one at a matrix product
 WORK = 2**27  # … or fewer, if parameters × examples of more than this would keep Ctrl-C waiting
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
 CLASSES = 10
@@ -99,12 +101,15 @@ def _epochs(
     targets = backends.put(s.backend, mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     most = min(CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
+    # Threads that wait for each other's small products are slower than one, 30 times slower on a busy machine.
+    threads = 1 if _parameters(s) * s.batch < LARGE else None
     steps = 0
     for number in range(1, s.epochs + 1):
         seconds = 0.0
         for batches in chunks(shuffled(len(targets), s.batch, rng), most):
             start = time.perf_counter()
-            with np.errstate(all="ignore"):  # no warnings: what is not finite is found below
+            # no warnings: what is not finite is found below
+            with np.errstate(all="ignore"), threadpool_limits(threads, user_api="blas"):
                 moved = backend.descend(weights, biases, images, targets, batches, s.eta)
                 new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in moved)
             seconds += time.perf_counter() - start
