@@ -104,16 +104,17 @@ def hidden_delta(w_next: Array, delta_next: Array, e_delta: Radius, slope: Slope
 
 
 def bias_gradient(delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
-    """E of (1/m) Σ_x δ: (1/m) Σ(E_δ + γ_{m+2} M_δ) + mλ(2m + 2)."""
+    """E of (1/m) Σ_x δ: (1/m) Σ(E_δ + γ M_δ) + mλ(2m + 2) with γ of m − 1 sums and the division by m."""
     m, m_delta = delta.shape[-1], np.abs(delta) + 2 * e_delta
-    terms = (e_delta + gamma(m + 2, ar) * m_delta).sum(axis=-1, keepdims=True)
+    terms = (e_delta + gamma(m - 1 + _dividing(m), ar) * m_delta).sum(axis=-1, keepdims=True)
     return terms / m + m * ar.underflow * (2 * m + 2)
 
 
 def weight_gradient(a_prev: Array, e_a: Radius, delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
-    """E of (1/m) δ aᵀ: (1/m)[(E_δ + γ_{m+2} M_δ) M_aᵀ + M_δ E_aᵀ] + mλ(2m + 2) + λ Σ M_a."""
+    """E of (1/m) δ aᵀ: (1/m)[(E_δ + γ M_δ) M_aᵀ + M_δ E_aᵀ] + mλ(2m + 2) + λ Σ M_a, γ of m terms and the division."""
     m, m_delta, m_a = delta.shape[-1], np.abs(delta) + 2 * e_delta, np.abs(a_prev) + 2 * e_a
-    terms = (e_delta + gamma(m + 2, ar) * m_delta) @ m_a.mT + m_delta @ np.broadcast_to(e_a, m_a.shape).mT
+    g = gamma(m + _dividing(m), ar)
+    terms = (e_delta + g * m_delta) @ m_a.mT + m_delta @ np.broadcast_to(e_a, m_a.shape).mT
     lost = m * ar.underflow * (2 * m + 2) + ar.underflow * m_a.sum(axis=-1, keepdims=True).mT
     return _finite(terms / m + lost, gamma(m + 2, ar), ar)
 
@@ -125,6 +126,11 @@ def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
     m_e = np.abs(error) + 2 * e_e
     total = (2 * m_e * e_e + gamma(count + 4, ar) * m_e**2).sum(axis=(-2, -1))
     return total / (2 * m) + ar.underflow * (2 * count + 2)
+
+
+def _dividing(m: int) -> int:
+    """The roundings of dividing by m, or of multiplying by 1/m: none if m is a power of two."""
+    return 0 if m & (m - 1) == 0 else 2
 
 
 def _error(error: Array, e_a: Radius, ar: Arithmetic) -> Array:

@@ -1,0 +1,120 @@
+"""How small an error is still refuted? The smallest relative change of one element that no bound lets through.
+
+    python benchmarks/sensitivity.py [--seed 0] [--json]
+
+An element g whose expected value is e with bound B is refuted at g(1 + ε) once ε|g| > B + |g − e|. The figures are ε in
+units of u for BP3 and BP4 alone, ε itself elsewhere: the median and the 99th percentile over random networks. And the
+whole-layer test: twice the gradient in layer 1 alone, in networks 16 layers deep.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+
+import handcrafted
+from gradproof.check import architectures, equations, theorem, witness
+from gradproof.numerics import rounding, verdict
+from gradproof.numerics.end_to_end import radii
+from gradproof.problem import Answer, Problem, Stack, stack_of, starting_parameters
+from gradproof.train import mnist
+
+DOUBLE = rounding.arithmetic(np.float64)
+
+
+def epsilons(stack: Stack, kinds: Iterable[str]) -> dict[str, list[float]]:
+    """ε of every element that is not 0, for each kind of finding."""
+    seen: dict[str, list[float]] = {kind: [] for kind in kinds}
+
+    def note(equation, layer, got, expected, bound, live, telling=True):
+        if equation in seen:
+            live, bound = np.broadcast_to(live, got.shape), np.broadcast_to(bound, got.shape)
+            there = live & (got != 0)
+            seen[equation] += ((bound + np.abs(got - expected))[there] / np.abs(got[there])).tolist()
+        return verdict.compare(equation, layer, got, expected, bound, live, telling)
+
+    before = equations.compare, theorem.compare
+    equations.compare = theorem.compare = note  # type: ignore[assignment]
+    try:
+        theorem.judge(stack, theorem.claim(handcrafted, stack))
+    finally:
+        equations.compare, theorem.compare = before
+    return seen
+
+
+def random_stacks(seed: int, widest: int, m: int | None = None, count: int = 60) -> list[Stack]:
+    """Networks of 1 to 6 layers in the regimes scaled and normal, no wider than `widest`."""
+    rng, stacks = np.random.default_rng(seed), []
+    for depth in range(1, 7):
+        for regime in ("scaled", "normal"):
+            sizes = rng.integers(1, widest + 1, (count, depth + 1))
+            stacks.append(architectures.fill(sizes, m or int(rng.integers(1, 9)), regime, rng))
+    return stacks
+
+
+def figures(values: list[float], unit: float = 1.0) -> dict[str, float]:
+    return {"median": float(np.median(values)) / unit, "p99": float(np.quantile(values, 0.99)) / unit}
+
+
+def joined(stacks: list[Stack], kinds: list[str]) -> dict[str, list[float]]:
+    parts = [epsilons(stack, kinds) for stack in stacks]
+    return {kind: [value for part in parts for value in part[kind]] for kind in kinds}
+
+
+def digits(seed: int) -> Stack:
+    data = mnist.load().train
+    weights, biases = starting_parameters([784, 30, 10], seed, "normal", np.float64)
+    x, y = mnist.pixels(data.images[:10], np.float64).T, mnist.one_hot(data.labels[:10], np.float64).T
+    return stack_of(Problem(weights, biases, x, y))
+
+
+def doubled_in_layer_1(seed: int, depth: int = 16, networks: int = 20) -> dict[str, float]:
+    """Twice ∂C/∂w¹ in deep networks whose gradients are tiny: how many are refuted, how small the gradients are."""
+    refuted, sizes = 0, []
+    for number in range(networks):
+        rng = np.random.default_rng([seed, number])
+        stack = architectures.fill(np.full((1, depth + 1), 4), 2, "scaled", rng)
+        stack = stack._replace(biases=[b + 4.5 * stack.live(i) for i, b in enumerate(stack.biases, 1)])
+        mine = theorem.claim(handcrafted, stack)
+        wrong = mine._replace(grad_w=[2 * mine.grad_w[0], *mine.grad_w[1:]])
+        theirs = witness.answer(stack)
+        bound: Answer = radii(stack, theirs, DOUBLE)
+        found = list(theorem.end_to_end(stack, wrong, theirs, bound))
+        fault = verdict.root(found)
+        refuted += fault is not None and (fault.equation, fault.layer) == ("∂C/∂w", 1)
+        sizes.append(float(np.median(np.abs(mine.grad_w[0][0, :4, :4]))))
+    return {"networks": networks, "refuted": refuted, "median_gradient": float(np.median(sizes))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    one = joined(random_stacks(options.seed, 16, m=1), ["BP3", "BP4"])
+    alone = joined(random_stacks(options.seed, 16), ["BP1", "BP2", "BP3", "BP4"])
+    narrow = joined(random_stacks(options.seed, 8), ["δ", "∂C/∂b", "∂C/∂w"])
+    wide = epsilons(digits(options.seed), ["δ", "∂C/∂b", "∂C/∂w"])
+    document = {
+        "u": DOUBLE.u,
+        "alone_m1_in_u": {kind: figures(values, DOUBLE.u) for kind, values in one.items()},
+        "alone_in_u": {kind: figures(alone[kind], DOUBLE.u) for kind in ("BP3", "BP4")},
+        "alone": {kind: figures(alone[kind]) for kind in ("BP1", "BP2")},
+        "end_to_end_widths_to_8": {kind: figures(values) for kind, values in narrow.items()},
+        "end_to_end_784_30_10": {kind: figures(values) for kind, values in wide.items()},
+        "factor_2_in_layer_1_of_16": doubled_in_layer_1(options.seed),
+    }
+    if options.json:
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        for key, value in document.items():
+            print(f"{key}: {value}")
+
+
+if __name__ == "__main__":
+    main()
