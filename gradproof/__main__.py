@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -45,6 +46,9 @@ def gradproof_command() -> None:
 
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without δ and σ shows ? and the rest
     try:
         code = gradproof_command.main(prog_name="gradproof", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -52,11 +56,11 @@ def main() -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "gradproof"
-        code = _complain(f"gradproof: {error.format_message().rstrip('.')}; see {where} --help", 2)
+        said = " ".join(error.format_message().split()).rstrip(".")
+        code = _complain(f"gradproof: {said}; see {where} --help", 2)
     except GradproofError as error:
         code = _complain(f"gradproof: {error}", error.exit_code)
-    except BrokenPipeError:  # the reader has gone, as in `gradproof check | head -1`
-        sys.stderr.close()
+    except SystemExit:  # click's word for a reader that has gone, as in `gradproof check | head -1`
         code = 0
     except (OSError, MemoryError) as error:
         code = _complain(f"gradproof: the machine failed: {error or 'out of memory'}", MachineError.exit_code)

@@ -101,7 +101,7 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
     if result.digits:
         counts += f" and {result.digits:,} real digits"
     share = math.floor(1e4 * result.discriminating) / 100
-    sharp = f"{result.elements:,} elements; {share:g} % of BP1 … BP4 have a bound below 1/1000 of themselves"
+    sharp = f"{result.elements:,} elements; {share:g} % of BP1 to BP4 have a bound below 1/1000 of themselves"
     if not result.faults:
         if result.verdict == "verified":
             return [f"verified: handcrafted = autodiff on {counts}", sharp]

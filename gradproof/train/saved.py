@@ -8,6 +8,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,6 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialised
 
-import gradproof
 from gradproof import backends
 from gradproof.errors import DataError
 from gradproof.problem import Array
@@ -55,7 +55,7 @@ class Saved(NamedTuple):
 
 def save(place: Path, weights: Layers, biases: Layers, settings: Mapping[str, object]) -> Path:
     """Write the weights into a run's folder; the path of the file. MachineError if it cannot be written."""
-    metadata = {"format": FORMAT, "gradproof": gradproof.__version__}
+    metadata = {"format": FORMAT, "gradproof": version("gradproof")}
     metadata |= {key: str(value) for key, value in settings.items()}
     folder.write(place / WEIGHTS, serialised(dict(_named(weights, biases)), metadata))
     return place / WEIGHTS
