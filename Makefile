@@ -35,5 +35,5 @@ thorough: setup       ## every property test with fresh seeds and many more exam
 	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough
 
 clean:                ## remove what the other commands made
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .jax_cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,9 +1,14 @@
 """How many examples Hypothesis draws. Every run draws new ones, also where a CI is detected."""
 
 import os
+from pathlib import Path
 
 # The tests run side by side: NumPy's own threads would only wait for each other, here and in what the tests start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# And what XLA has compiled once serves every process of every run: half of the time of the tests was compilation.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".jax_cache"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 from hypothesis import HealthCheck, settings
 

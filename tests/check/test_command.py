@@ -64,7 +64,7 @@ def test_same_seed_same_bytes():
     )
 
 
-@pytest.mark.parametrize("slip", ["σ for σ′", "tanh for σ", "weight gradient summed, not averaged"])
+@pytest.mark.parametrize("slip", ["σ for σ′", "weight gradient summed, not averaged"])
 def test_a_refuted_run_names_the_equation_and_how_to_see_it_again(slip, monkeypatch):
     function, replacement, equation = PLANTED[slip]
     monkeypatch.setattr(equations, function, replacement)
