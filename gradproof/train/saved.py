@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,7 +55,11 @@ class Saved(NamedTuple):
 
 def save(place: Path, weights: Layers, biases: Layers, settings: Mapping[str, object]) -> Path:
     """Write the weights into a run's folder; the path of the file. MachineError if it cannot be written."""
-    metadata = {"format": FORMAT, "gradproof": version("gradproof")}
+    try:
+        written_by = version("gradproof")
+    except PackageNotFoundError:  # run from a checkout: no reason to lose the weights
+        written_by = "not installed"
+    metadata = {"format": FORMAT, "gradproof": written_by}
     metadata |= {key: str(value) for key, value in settings.items()}
     folder.write(place / WEIGHTS, serialised(dict(_named(weights, biases)), metadata))
     return place / WEIGHTS

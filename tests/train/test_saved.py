@@ -8,6 +8,7 @@ import struct
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-import gradproof
 from gradproof import backends
 from gradproof.errors import DataError, MachineError, UsageError
 from gradproof.problem import starting_parameters
@@ -65,16 +65,26 @@ def test_what_a_backend_computed_comes_back(backend: str, tmp_path: Path) -> Non
         assert np.array_equal(got, np.asarray(expected))
 
 
-def test_the_file_says_how_it_was_made(tmp_path: Path) -> None:
+def test_the_file_says_how_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved, "version", lambda package: f"{package} 1.2.3")
     file = save(tmp_path, *parameters(), {"eta": 3.0, "sizes": "6,4,10"})
     with safe_open(file, framework="numpy") as stored:
         assert stored.metadata() == {
             "format": "1",
-            "gradproof": gradproof.__version__,
+            "gradproof": "gradproof 1.2.3",
             "eta": "3.0",
             "sizes": "6,4,10",
         }
         assert sorted(stored.keys()) == ["b1", "b2", "w1", "w2"]
+
+
+def test_weights_are_kept_where_gradproof_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(saved, "version", missing)
+    save(tmp_path, *parameters(), {})
+    assert run_hash(*load(tmp_path)) == run_hash(*parameters())
 
 
 def test_weights_of_another_program_need_no_metadata(tmp_path: Path) -> None:
