@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,9 +45,6 @@ def command(data: Path | None, out: Path | None, as_json: bool, **chosen: Any) -
 
     Ctrl-C ends the training early and keeps the weights it reached.
     """
-    # NumPy's BLAS reads this once. Two threads gain nothing on small matrices, wait for each other for seconds where
-    # other programs are busy, and sum in another order, so that a seed's run hash would depend on the machine's cores.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from gradproof.train import folder, loop, mnist, saved
 
     settings, digits = loop.Settings(**chosen), mnist.load(data)

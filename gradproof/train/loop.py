@@ -16,7 +16,6 @@ from gradproof.train import mnist, reading
 from gradproof.train.minibatches import chunks, shuffled
 
 CHUNK = 250  # mini-batches between two reports of progress …
-LARGE = 2**24  # parameters × examples from which on two threads beat one at a matrix product
 WORK = 2**27  # … or fewer, if parameters × examples of more than this would keep Ctrl-C waiting
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
 CLASSES = 10
@@ -101,15 +100,14 @@ def _epochs(
     targets = backends.put(s.backend, mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     most = min(CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
-    # Threads that wait for each other's small products are slower than one, 30 times slower on a busy machine.
-    threads = 1 if _parameters(s) * s.batch < LARGE else None
     steps = 0
     for number in range(1, s.epochs + 1):
         seconds = 0.0
         for batches in chunks(shuffled(len(targets), s.batch, rng), most):
             start = time.perf_counter()
-            # no warnings: what is not finite is found below
-            with np.errstate(all="ignore"), threadpool_limits(threads, user_api="blas"):
+            # No warnings: what is not finite is found below. One thread: two wait for each other's small products,
+            # and sum in another order, so that a seed's run hash would depend on how many processors there are.
+            with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
                 moved = backend.descend(weights, biases, images, targets, batches, s.eta)
                 new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in moved)
             seconds += time.perf_counter() - start
