@@ -10,6 +10,7 @@ import numpy as np
 
 from gradproof.check import witness
 from gradproof.numerics import rounding
+from gradproof.numerics.end_to_end import widening
 from gradproof.numerics.rounding import Arithmetic
 from gradproof.numerics.verdict import Finding, compare
 from gradproof.problem import Answer, Stack
@@ -22,16 +23,17 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
     sides round, so the bound is twice the radius; λ is the radius of an input that may be read as 0.
     """
     zero, fan, depth = np.float64(ar.underflow), stack.fan, len(stack.weights)
-    own = mine.in_float64()
+    own, twice = mine.in_float64(), 2 * widening(stack)
+    yield compare("a", 0, mine.activations[0], stack.x, np.asarray(twice * zero), stack.live(0), stack.x != 0)
     for layer in range(1, depth + 1):
         w, b, live = stack.weights[layer - 1], stack.biases[layer - 1], stack.live(layer)
         z, a_prev = own.zs[layer - 1], own.activations[layer - 1]
         expected = witness.preactivation(stack, layer, a_prev)
         radius = rounding.preactivation(w, b, a_prev, zero, fan[layer - 1], ar)
-        yield compare("z", layer, mine.zs[layer - 1], expected, 2 * radius, live)
+        yield compare("z", layer, mine.zs[layer - 1], expected, twice * radius, live)
         expected = witness.activation(stack, z)
         radius = rounding.activation(z, expected, zero, ar)
-        yield compare("a", layer, mine.activations[layer], expected, 2 * radius, live)
+        yield compare("a", layer, mine.activations[layer], expected, twice * radius, live)
 
     for layer in range(depth, 0, -1):
         slope, live = rounding.sigma_prime(own.zs[layer - 1], zero, ar), stack.live(layer)
@@ -41,7 +43,7 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
         else:
             equation, w_next, delta_next = "BP2", stack.weights[layer], own.delta[layer]
             radius = rounding.hidden_delta(w_next, delta_next, zero, slope, fan[layer + 1], ar)
-        yield compare(equation, layer, mine.delta[layer - 1], witness.delta(stack, layer, own), 2 * radius, live)
+        yield compare(equation, layer, mine.delta[layer - 1], witness.delta(stack, layer, own), twice * radius, live)
 
     for layer in range(1, depth + 1):
         rows, columns = stack.live(layer), stack.live(layer - 1).mT
@@ -51,7 +53,7 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
             rounding.bias_gradient(delta, zero, ar),
             rounding.weight_gradient(a_prev, zero, delta, zero, ar),
         )
-        yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, 2 * radius_b, rows)
+        yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, twice * radius_b, rows)
         yield compare(
-            "BP4", layer, mine.grad_w[layer - 1], grad_w, 2 * radius_w, rows & columns, stack.inputs_at_work(layer)
+            "BP4", layer, mine.grad_w[layer - 1], grad_w, twice * radius_w, rows & columns, stack.inputs_at_work(layer)
         )

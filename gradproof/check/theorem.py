@@ -14,7 +14,7 @@ from gradproof.backends import Backend
 from gradproof.check import architectures, equations, witness
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
-from gradproof.numerics.verdict import Finding, compare
+from gradproof.numerics.verdict import Finding, compare, refuted_at_once
 from gradproof.problem import Answer, Stack, stack_of, starting_parameters
 from gradproof.train import mnist
 
@@ -51,7 +51,19 @@ def judge(stack: Stack, mine: Answer) -> list[Finding]:
     ar, exact = rounding.arithmetic(stack.x.dtype), stack.astype(np.float64)
     with np.errstate(all="ignore"):
         theirs = witness.answer(exact)
-        return [*equations.alone(exact, mine, ar), *end_to_end(exact, mine, theirs, radii(exact, theirs, ar))]
+        return [
+            *other_dtypes(stack, mine),
+            *equations.alone(exact, mine, ar),
+            *end_to_end(exact, mine, theirs, radii(exact, theirs, ar)),
+        ]
+
+
+def other_dtypes(stack: Stack, mine: Answer) -> Iterator[Finding]:
+    """A finding for each array that is not of the problem's dtype: float32 stays float32."""
+    for equation, arrays in zip(("z", "a", "BP2", "BP3", "BP4"), (*mine[:2], *mine[3:]), strict=True):
+        for layer, array in enumerate(arrays, start=equation != "a"):
+            if array.dtype != stack.x.dtype:
+                yield refuted_at_once(equation, layer, len(stack.x), "dtype")
 
 
 def end_to_end(stack: Stack, mine: Answer, theirs: Answer, radius: Answer) -> Iterator[Finding]:

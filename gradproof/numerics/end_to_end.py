@@ -47,8 +47,13 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False) -> A
                     for a_prev, e_prev, d, e in zip(a[:-1], e_a[:-1], centre.delta, e_delta, strict=True)
                 ],
             ),
-            1 + OWN * (sum(2 * n.max() + 40 for n in fan) + stack.x.shape[-1]),
+            widening(stack),
         )
+
+
+def widening(stack: Stack) -> float:
+    """The factor that covers the rounding of the radii themselves."""
+    return 1 + OWN * float(sum(2 * n.max() + 40 for n in stack.fan) + stack.x.shape[-1])
 
 
 def _widened(tree: Any, factor: float) -> Any:

@@ -72,7 +72,8 @@ def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic) -> Array:
     nearly_one = 3.2 * np.exp(np.minimum(0, 2 * e_z - np.abs(z)))
     rounded = np.where(z - 2 * e_z >= 0, np.minimum(rounded, nearly_one), rounded)
     e_exp = ar.exp * ar.u
-    return np.minimum(1 + 4 * ar.u, carried + (e_exp * slope_2 + rounded) * (1 + 2 * e_exp) + 2 * ar.underflow)
+    radius = carried + (e_exp * slope_2 + rounded) * (1 + 2 * e_exp) + 2 * ar.underflow
+    return np.where(np.isfinite(e_z), np.minimum(1 + 4 * ar.u, radius), np.inf)  # a z that overflowed may be NaN
 
 
 def sigma_prime(z: Array, e_z: Radius, ar: Arithmetic) -> Slope:
@@ -107,6 +108,7 @@ def bias_gradient(delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
     """E of (1/m) Σ_x δ: (1/m) Σ(E_δ + γ M_δ) + mλ(2m + 2) with γ of m − 1 sums and the division by m."""
     m, m_delta = delta.shape[-1], np.abs(delta) + 2 * e_delta
     terms = (e_delta + gamma(m - 1 + _dividing(m), ar) * m_delta).sum(axis=-1, keepdims=True)
+    terms = np.where(m_delta.sum(axis=-1, keepdims=True) < ar.largest, terms, np.inf)
     return terms / m + m * ar.underflow * (2 * m + 2)
 
 
@@ -116,7 +118,7 @@ def weight_gradient(a_prev: Array, e_a: Radius, delta: Array, e_delta: Radius, a
     g = gamma(m + _dividing(m), ar)
     terms = (e_delta + g * m_delta) @ m_a.mT + m_delta @ np.broadcast_to(e_a, m_a.shape).mT
     lost = m * ar.underflow * (2 * m + 2) + ar.underflow * m_a.sum(axis=-1, keepdims=True).mT
-    return _finite(terms / m + lost, gamma(m + 2, ar), ar)
+    return _finite(terms, g, ar) / m + lost
 
 
 def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
@@ -125,7 +127,7 @@ def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
     e_e = _error(error, e_a, ar)
     m_e = np.abs(error) + 2 * e_e
     total = (2 * m_e * e_e + gamma(count + 4, ar) * m_e**2).sum(axis=(-2, -1))
-    return total / (2 * m) + ar.underflow * (2 * count + 2)
+    return _finite(total, gamma(count + 4, ar), ar) / (2 * m) + ar.underflow * (2 * count + 2)
 
 
 def _dividing(m: int) -> int:
@@ -135,7 +137,7 @@ def _dividing(m: int) -> int:
 
 def _error(error: Array, e_a: Radius, ar: Arithmetic) -> Array:
     """E of a^L − y: E_a + u|a − y| + λ."""
-    return e_a + ar.u * (np.abs(error) + 2 * e_a) + 2 * ar.underflow
+    return _finite(e_a + ar.u * (np.abs(error) + 2 * e_a) + 2 * ar.underflow, ar.u / 2, ar)
 
 
 def _times(v: Array, e_v: Radius, slope: Slope, k: int, ar: Arithmetic) -> Array:

@@ -59,10 +59,10 @@ def compare(
     The expected values and bounds are float64 whatever the dtype of `got`. An element whose bound is infinite is
     undecided; any other that is not finite is refuted.
     """
-    count = len(expected)
-    if got.shape != expected.shape or got.dtype not in (np.float32, np.float64):
-        trouble, none = ("dtype" if got.shape == expected.shape else "shape"), np.zeros(count, int)
-        return Finding(equation, layer, none, none, none, none, none + 1, np.inf, 0, (), 0, 0, 0, trouble)
+    if got.dtype not in (np.float32, np.float64):
+        return refuted_at_once(equation, layer, len(expected), "dtype")
+    if got.shape != expected.shape:
+        return refuted_at_once(equation, layer, len(expected), "shape")
     live, bound = np.broadcast_to(live, expected.shape), np.broadcast_to(bound, expected.shape)
     unknown = live & ~(np.isfinite(bound) & np.isfinite(expected))
     with np.errstate(all="ignore"):
@@ -88,6 +88,12 @@ def compare(
         float(expected[where]),
         float(bound[where]),
     )
+
+
+def refuted_at_once(equation: str, layer: int, networks: int, trouble: str) -> Finding:
+    """The finding where values cannot be compared: "dtype" or "shape"."""
+    none = np.zeros(networks, int)
+    return Finding(equation, layer, none, none, none, none, none + 1, np.inf, 0, (), 0, 0, 0, trouble)
 
 
 def root(findings: Iterable[Finding]) -> Finding | None:

@@ -23,7 +23,7 @@ def violations(problem: Problem, dtype: str, share: float = 1.0) -> tuple[list[t
     """
     own = Problem(*([v.astype(dtype) for v in part] for part in problem[:2]), *(v.astype(dtype) for v in problem[2:]))
     exact = stack_of(own, WIDEST).astype(np.float64)
-    centre, ar, true = witness.answer(exact), rounding.arithmetic(dtype), truth.truth(own)
+    centre, ar, true = witness.answer(exact), rounding.arithmetic(dtype), truth.truth(own, bits=512)
     radius = {book: _cut(radii(exact, centre, ar, book), own.sizes) for book in (False, True)}
     found, tried, ratios = [], 0, []
     for who, answer in everyone(own):

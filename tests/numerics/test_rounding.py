@@ -1,15 +1,19 @@
 """No conforming implementation leaves its radius: both backends and hand variants, in both precisions, by the truth."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradproof.check import witness
+import handcrafted
+from gradproof.check import theorem, witness
 from gradproof.check.architectures import WIDEST, architectures, problems
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
-from gradproof.problem import stack_of
+from gradproof.numerics.verdict import Verdict
+from gradproof.problem import Problem, stack_of
 from tests.numerics.soundness import PARTS, violations
 from tests.numerics.variants import EDGES, edge_problem
 
@@ -59,3 +63,26 @@ def test_no_radius_is_nan_or_negative():
 def test_no_arithmetic_is_derived_for_other_dtypes(dtype):
     with pytest.raises(KeyError):
         rounding.arithmetic(dtype)
+
+
+OVERFLOWS = {  # sizes, w, x, y, m: nets in which one stage overflows for some conforming implementation
+    "z, then NaN": ([2, 1, 1], 1.0, [[3e38, -3e38]], 0.25, 1),
+    "BP4": ([1, 1], 0.0, [[5e8]], -4e30, 1),
+    "BP3": ([1, 1], 0.0, [[1.0]], -3e38, 8),
+    "C": ([1, 1], 1.0, [[1.0]], 1e30, 1),
+}
+
+
+@pytest.mark.parametrize("name", OVERFLOWS)
+def test_overflow_anywhere_is_undecided_and_never_refuted(name):
+    sizes, w, x, y, m = OVERFLOWS[name]
+    weights = [np.full((n, k), w, np.float32) for k, n in pairwise(sizes)]
+    inputs = np.repeat(np.array(x, np.float32).T, m, axis=1)
+    if name == "z, then NaN":
+        weights[0], inputs = np.array(x, np.float32), np.full((2, 1), 2, np.float32)
+    biases = [np.zeros((n, 1), np.float32) for n in sizes[1:]]
+    problem = Problem(weights, biases, inputs, np.full((sizes[-1], m), y, np.float32))
+    stack = stack_of(problem)
+    verdicts = {finding.verdict for finding in theorem.judge(stack, theorem.claim(handcrafted, stack))}
+    assert Verdict.REFUTED not in verdicts
+    assert Verdict.UNDECIDED in verdicts

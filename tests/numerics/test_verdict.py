@@ -195,3 +195,20 @@ def test_a_stack_in_its_exact_shape_gets_the_verdict_of_the_padded_one():
     for _, stack in architectures.groups(6, seed=4):
         problem = stack.alone(0)
         assert summary([judged(stack_of(problem))]).verdict is summary([judged(stack_of(problem, 16))]).verdict
+
+
+@pytest.mark.parametrize("name", ["preactivation", "activation", "output_delta", "hidden_delta", "bias_gradient"])
+def test_one_radius_gone_soft_ends_undecided_even_where_all_others_are_sharp(name, monkeypatch):
+    """The guard holds for each equation by itself: a judge that has gone blind in one of them verifies nothing."""
+    sharp = getattr(rounding, name)
+    monkeypatch.setattr(rounding, name, lambda *arguments: 1e13 * sharp(*arguments) + 1e-3)
+    assert summary(list(theorem.random_architectures(handcrafted, 30, seed=2))).verdict is Verdict.UNDECIDED
+
+
+def test_a_float64_answer_to_a_float32_problem_is_refuted():
+    stack = stack_from(lambda w: w).astype(np.float32)
+    mine = theorem.claim(handcrafted, stack)
+    wrong = mine._replace(delta=[d.astype(np.float64) for d in mine.delta])
+    fault = root(theorem.judge(stack, wrong))
+    assert (fault.equation, fault.trouble) == ("BP2", "dtype")
+    assert root(theorem.judge(stack, mine)) is None
