@@ -33,6 +33,7 @@ lock: setup           ## resolve the dependencies again, for every Python and pl
 
 thorough: setup       ## every property test with fresh seeds and many more examples
 	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough
+	$(BIN)/python benchmarks/soundness.py --seed $$(date +%s)
 
 clean:                ## remove what the other commands made
 	rm -rf .venv .jax_cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
