@@ -35,6 +35,6 @@ thorough: setup       ## every property test with fresh seeds and many more exam
 	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough
 	$(BIN)/python benchmarks/soundness.py --seed $$(date +%s)
 
-clean:                ## remove what the other commands made
+clean:                ## remove what the other commands made, but not runs/
 	rm -rf .venv .jax_cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -136,8 +136,6 @@ PEERS: dict[str, Callable[[Problem, Backward], bool]] = {
     "scipy check_grad ≤ 1e-6": scipy_check_grad,
     "autograd check_grads": autograd_check_grads,
 }
-
-
 TIMED = {
     **PEERS,
     "jax check_grads, not jitted": lambda problem, backward: jax_check_grads(problem, backward, eager_cost),

@@ -119,7 +119,7 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
     number = judged.first + worst.network
     lines = [f"refuted: {fault.equation} at layer {fault.layer} is wrong on {fault.networks:,} networks"]
     if worst.trouble:
-        lines.append(f"its {worst.trouble} is not that of the problem")
+        lines.append(f"it {worst.trouble}")
     else:
         low, high = worst.expected - worst.bound, worst.expected + worst.bound
         lines.append(f"there {list(worst.element)} is {worst.got!r}, off by {worst.ratio:.3g} bounds")
@@ -140,10 +140,10 @@ def _faults(findings: Sequence[tuple[Judged, Finding]]) -> list[Fault]:
     for judged, finding in alone or wrong:
         last = finding.layer == len(judged.stack.weights)
         cause = "BP1" if finding.equation == "δ" and last else CAUSES.get(finding.equation, finding.equation)
-        groups.setdefault((finding.trouble or cause, finding.layer), []).append((judged, finding))
+        groups.setdefault((cause, finding.layer), []).append((judged, finding))
 
     def order(key: tuple[str, int]) -> tuple[int, int]:
-        names = ("dtype", "shape", *ALONE, "C")
+        names = (*ALONE, "C")
         forward = key[0] in ("z", "a")
         # z and a are computed together, layer by layer upwards; δ from the last layer down.
         return (names.index("z") if forward else names.index(key[0]), -key[1] if key[0] == "BP2" else key[1])
@@ -153,7 +153,10 @@ def _faults(findings: Sequence[tuple[Judged, Finding]]) -> list[Fault]:
         drawn = [pair for pair in pairs if pair[0].source != "digits"]  # these can be drawn again by number
         judged, worst = max(drawn or pairs, key=lambda pair: pair[1].ratio)
         refuted = [finding.refuted for _, finding in pairs]
-        networks = sum(int((array > 0).sum()) for array in refuted)
+        wrong_in: dict[int, Any] = {}
+        for judged_, finding in pairs:
+            wrong_in[id(judged_)] = wrong_in.get(id(judged_), False) | (finding.refuted > 0)
+        networks = _sum(wrong_in.values())
         faults.append(Fault(equation, layer, networks, _sum(refuted), worst, judged))
     return faults
 
@@ -171,7 +174,9 @@ def _sharp(judged: Judged) -> Any:
     """For each network whether in every equation alone at least half of the elements discriminate, (N,)."""
     sharp = np.ones(len(judged.stack.x), bool)
     # 784 products a neuron leave z and a of float32 digits little to tell; BP1 to BP4 stay as sharp as anywhere.
-    for equation in ALONE[2:] if judged.source == "digits" else ALONE:
+    names = ALONE[2:] if judged.source == "digits" else ALONE
+    # In float32 rounding leaves little to tell end to end; in float64 a bound gone soft there would show.
+    for equation in (*names, *END_TO_END) if judged.stack.x.dtype == np.float64 else names:
         own = [finding for finding in judged.findings if finding.equation == equation]
         sharp &= 2 * sum(f.discriminating for f in own) >= sum(f.telling for f in own)
     return sharp

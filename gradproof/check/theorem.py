@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from gradproof.backends import Backend
 from gradproof.check import architectures, equations, witness
+from gradproof.errors import UsageError
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.verdict import Finding, compare, refuted_at_once
@@ -48,6 +49,14 @@ def judge(stack: Stack, mine: Answer) -> list[Finding]:
 
     The witness and the radii work in float64 on the problem's own numbers, whatever its dtype.
     """
+    dtypes = {array.dtype for array in (*stack.weights, *stack.biases, stack.x, stack.y)}
+    if not dtypes <= set(rounding.ARITHMETIC) or len(dtypes) > 1:
+        given = ", ".join(sorted(dtype.name for dtype in dtypes))
+        raise UsageError(f"weights, biases, x and y must all be float64 or all float32, not {given}")
+    if stack.x.shape[-1] == 0 or len(stack.x) == 0:
+        raise UsageError("there is no example to judge: x has no column; give at least one")
+    if shapes := list(other_shapes(stack, mine)):
+        return shapes
     ar, exact = rounding.arithmetic(stack.x.dtype), stack.astype(np.float64)
     with np.errstate(all="ignore"):
         theirs = witness.answer(exact)
@@ -58,12 +67,32 @@ def judge(stack: Stack, mine: Answer) -> list[Finding]:
         ]
 
 
+def other_shapes(stack: Stack, mine: Answer) -> Iterator[Finding]:
+    """A finding for each array whose shape is not what the problem calls for: its values cannot be compared."""
+    n, m = len(stack.x), stack.x.shape[-1]
+    rows = [b.shape[1] for b in stack.biases]
+    expected = {
+        "z": [(n, r, m) for r in rows],
+        "a": [stack.x.shape, *((n, r, m) for r in rows)],
+        "BP2": [(n, r, m) for r in rows],
+        "BP3": [b.shape for b in stack.biases],
+        "BP4": [w.shape for w in stack.weights],
+    }
+    for (equation, shapes), arrays in zip(expected.items(), (*mine[:2], *mine[3:]), strict=True):
+        for layer, (shape, array) in enumerate(zip(shapes, arrays, strict=True), start=equation != "a"):
+            if array.shape != shape:
+                name = "BP1" if equation == "BP2" and layer == len(rows) else equation
+                yield refuted_at_once(name, layer, n, f"has shape {array.shape[1:]}, should be {shape[1:]}")
+
+
 def other_dtypes(stack: Stack, mine: Answer) -> Iterator[Finding]:
     """A finding for each array that is not of the problem's dtype: float32 stays float32."""
     for equation, arrays in zip(("z", "a", "BP2", "BP3", "BP4"), (*mine[:2], *mine[3:]), strict=True):
         for layer, array in enumerate(arrays, start=equation != "a"):
             if array.dtype != stack.x.dtype:
-                yield refuted_at_once(equation, layer, len(stack.x), "dtype")
+                name = "BP1" if equation == "BP2" and layer == len(stack.weights) else equation
+                said = f"is {array.dtype}, should stay {stack.x.dtype}"
+                yield refuted_at_once(name, layer, len(stack.x), said)
 
 
 def end_to_end(stack: Stack, mine: Answer, theirs: Answer, radius: Answer) -> Iterator[Finding]:
@@ -135,7 +164,12 @@ def _judged(backend: Backend, stacks: Iterator[tuple[int, str, Stack]]) -> Itera
     """Stacks judged in their order, a few at a time: NumPy and XLA let go of the interpreter while they compute."""
 
     def judged(first: int, source: str, stack: Stack) -> Judged:
-        return Judged(first, source, stack, judge(stack, claim(backend, stack)))
+        try:
+            mine = claim(backend, stack)
+        except Exception as error:  # whatever a wrong equation raises: on these networks it has no answer at all
+            said = f"raises {type(error).__name__}: {' '.join(str(error).split())}"
+            return Judged(first, source, stack, [refuted_at_once("C", 0, len(stack.x), said)])
+        return Judged(first, source, stack, judge(stack, mine))
 
     # The matrices are small and the workers many: threads of NumPy's own would only wait for each other.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:

@@ -9,7 +9,8 @@ from gradproof.problem import Answer, Array, Stack
 from reference import padded
 
 COLUMNS = 8  # mini-batches of up to this many examples share one compilation …
-NETWORKS = (1, 64, 256)  # … and so do stacks of up to these many networks
+NETWORKS = (64, 256)  # … and so do stacks of up to these many networks, if their layers are narrow
+NARROW = 16
 
 
 def answer(stack: Stack) -> Answer:
@@ -56,8 +57,10 @@ def _cut(arrays: Any, stack: Stack) -> Any:
 
 def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence[Array], weighted: bool = False) -> Any:
     """A function of `padded`, N and m rounded up; its answer cut to N networks."""
-    count, _, m = data[0].shape
-    networks, columns = next((n for n in NETWORKS if n >= count), count), max(m, COLUMNS)
+    count, rows, m = data[0].shape
+    narrow = all(max(leaf.shape[1:]) <= NARROW for leaf in _leaves(parameters)) and rows <= NARROW
+    networks = next((n for n in NETWORKS if narrow and n >= count), count)
+    columns = max(m, COLUMNS)
 
     def pad(array: Array, columns: int) -> Array:
         if (networks, columns) == (count, array.shape[-1]):
@@ -70,6 +73,10 @@ def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence
     live = [(np.arange(columns) < m).astype(data[0].dtype)] if weighted else []
     result = function(*map(whole, parameters), *(pad(array, columns) for array in data), *live)
     return _numpy(result, count)
+
+
+def _leaves(tree: Any) -> list[Array]:
+    return [leaf for part in tree for leaf in _leaves(part)] if isinstance(tree, (list, tuple)) else [tree]
 
 
 def _numpy(tree: Any, count: int) -> Any:

@@ -28,9 +28,23 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 
 
 @click.command()
-@click.option("--architectures", default=1000, show_default=True, type=click.IntRange(1, 10_000_000))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
-@click.option("--dtype", default="float64", show_default=True, type=click.Choice(["float64", "float32"]))
+@click.option(
+    "--architectures",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1, 10_000_000),
+    help="How many random networks to judge.",
+)
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Decides every network and digit."
+)
+@click.option(
+    "--dtype",
+    default="float64",
+    show_default=True,
+    type=click.Choice(["float64", "float32"]),
+    help="The precision that is judged.",
+)
 @click.option("--network", type=click.IntRange(min=0), help="Judge only this one of the random networks.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 def command(architectures: int, seed: int, dtype: str, network: int | None, as_json: bool) -> int:
@@ -55,7 +69,7 @@ def command(architectures: int, seed: int, dtype: str, network: int | None, as_j
     if far is not None and far.outside:
         result = result._replace(verdict=Verdict.REFUTED)
     root = result.faults[0] if result.faults else None
-    problem = smallest(handcrafted, root.worst.trouble or root.worst.equation, seed) if root else None
+    problem = smallest(handcrafted, root.worst.equation, seed) if root else None
     again = f"gradproof check --architectures {architectures} --seed {seed} --dtype {dtype}"
     if as_json:
         click.echo(json.dumps(document(result, far, problem, seed, dtype), indent=1, ensure_ascii=False))

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from gradproof.train.loop import Epoch, Settings
     from gradproof.train.mnist import Mnist
 
-FOLDER = click.Path(path_type=Path)
+
+def named(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
+    """A path that is not empty: an unset variable in a script must not mean the folder one stands in."""
+    if path == "":
+        raise click.BadParameter("is empty; name a folder, or . for the one you are in")
+    return None if path is None else Path(path)
+
+
+FOLDER: dict[str, Any] = {"type": click.Path(), "callback": named}
 
 
 def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
@@ -37,8 +45,8 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
 @click.option("--seed", default=0, help="Decides the starting weights and every shuffle.")
 @click.option("--init", default="normal", type=click.Choice(["normal", "scaled"]), help="scaled: N(0, 1/n_in).")
 @click.option("--dtype", default="float32", type=click.Choice(["float32", "float64"]), help="Precision.")
-@click.option("--data", type=FOLDER, help="Folder with MNIST's four .gz files.  [default: those shipped]")
-@click.option("--out", type=FOLDER, help="Folder for weights and results.  [default: the next runs/N]")
+@click.option("--data", **FOLDER, help="Folder with MNIST's four .gz files.  [default: those shipped]")
+@click.option("--out", **FOLDER, help="Folder for weights and results.  [default: the next runs/N]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 def command(data: Path | None, out: Path | None, as_json: bool, **chosen: Any) -> None:
     """Train either network on handwritten digits by mini-batch gradient descent.

@@ -36,7 +36,7 @@ class Finding(NamedTuple):
     got: float
     expected: float
     bound: float
-    trouble: str = ""  # "dtype" or "shape" where values could not be compared at all
+    trouble: str = ""  # where values could not be compared at all: "has shape …", "is float16 …", "raises …"
 
     @property
     def verdict(self) -> Verdict:
@@ -60,9 +60,11 @@ def compare(
     undecided; any other that is not finite is refuted.
     """
     if got.dtype not in (np.float32, np.float64):
-        return refuted_at_once(equation, layer, len(expected), "dtype")
+        return refuted_at_once(equation, layer, len(expected), f"is {got.dtype}, should be float32 or float64")
     if got.shape != expected.shape:
-        return refuted_at_once(equation, layer, len(expected), "shape")
+        return refuted_at_once(
+            equation, layer, len(expected), f"has shape {got.shape[1:]}, should be {expected.shape[1:]}"
+        )
     live, bound = np.broadcast_to(live, expected.shape), np.broadcast_to(bound, expected.shape)
     unknown = live & ~(np.isfinite(bound) & np.isfinite(expected))
     with np.errstate(all="ignore"):
@@ -91,7 +93,7 @@ def compare(
 
 
 def refuted_at_once(equation: str, layer: int, networks: int, trouble: str) -> Finding:
-    """The finding where values cannot be compared: "dtype" or "shape"."""
+    """The finding where values cannot be compared, and why."""
     none = np.zeros(networks, int)
     return Finding(equation, layer, none, none, none, none, none + 1, np.inf, 0, (), 0, 0, 0, trouble)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import handcrafted
-from gradproof.check import theorem
+from gradproof.check import architectures, theorem
 from gradproof.check.summary import summary
+from gradproof.errors import UsageError
 from gradproof.numerics.verdict import Verdict
 from handcrafted import equations
 from tests.check.planted import PLANTED
@@ -36,6 +37,38 @@ def test_planted_error_shows_on_real_digits(dtype, monkeypatch):
     monkeypatch.setattr(equations, function, replacement)
     result = summary(list(theorem.real_digits(handcrafted, seed=1, dtype=dtype)))
     assert (result.verdict, result.faults[0].equation) == (Verdict.REFUTED, equation)
+
+
+@pytest.mark.parametrize("slip", ["w not transposed", "w forgotten", "weight gradient transposed"])
+def test_a_slip_that_fits_no_real_network_is_refuted_and_never_a_crash(slip, monkeypatch):
+    function, replacement, equation = PLANTED[slip]
+    monkeypatch.setattr(equations, function, replacement)
+    run = [*theorem.random_architectures(handcrafted, 60, seed=1), *theorem.real_digits(handcrafted, seed=1)]
+    result = summary(run)
+    assert (result.verdict, result.faults[0].equation) == (Verdict.REFUTED, equation)
+
+
+def test_a_shape_is_blamed_on_its_equation(monkeypatch):
+    monkeypatch.setattr(equations, "bp3", lambda delta: delta.sum(axis=-1) / delta.shape[-1])
+    result = summary(list(theorem.random_architectures(handcrafted, 60, seed=1)))
+    assert result.faults[0].equation == "BP3"
+    assert "has shape" in result.faults[0].worst.trouble
+    assert result.faults[0].networks <= 60
+
+
+@pytest.mark.parametrize("dtypes", [("f4", "f8"), ("f8", "f4"), ("f2", "f2"), ("i8", "i8")])
+def test_mixed_or_other_dtypes_of_the_problem_are_wrong_usage(dtypes):
+    (_, stack) = next(architectures.groups(6, seed=0))
+    mixed = stack.astype(dtypes[0])._replace(x=stack.x.astype(dtypes[1]), y=stack.y.astype(dtypes[1]))
+    with pytest.raises(UsageError, match="must all be float64 or all float32"):
+        theorem.judge(mixed, theorem.claim(handcrafted, stack))
+
+
+def test_an_empty_mini_batch_is_wrong_usage():
+    (_, stack) = next(architectures.groups(6, seed=0))
+    empty = stack._replace(x=stack.x[..., :0], y=stack.y[..., :0])
+    with pytest.raises(UsageError, match="no example"):
+        theorem.judge(empty, theorem.claim(handcrafted, stack))
 
 
 def test_without_a_planted_error_the_same_networks_are_verified():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 import handcrafted
-from gradproof.check import witness
+from gradproof.check import theorem
 from gradproof.check.architectures import WIDEST, problems
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
@@ -43,7 +43,7 @@ def assert_gradients(p: Problem, gradients: Callable[..., Any] = handcrafted.gra
     """
     delta, grad_b, grad_w = gradients(*p)
     stack = stack_of(p, WIDEST)
-    radius = radii(stack, witness.answer(stack), rounding.arithmetic(float))
+    radius = radii(stack, theorem.claim(handcrafted, stack), rounding.arithmetic(float))
     layers = range(1, len(p.weights) + 1)
     # z^l = … + b^l, so that of one example alone ∂C_x/∂b^l is ∂C_x/∂z^l
     alone = p._replace(x=p.x.T[:, :, None], y=p.y.T[:, :, None])

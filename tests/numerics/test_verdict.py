@@ -17,6 +17,7 @@ from gradproof.check.summary import summary
 from gradproof.numerics import end_to_end, rounding, verdict
 from gradproof.numerics.verdict import Verdict, compare, root
 from gradproof.problem import stack_of
+from handcrafted import equations as equations_by_hand
 
 ONE = np.ones((1, 1, 1))
 
@@ -56,13 +57,15 @@ def test_padding_is_not_judged():
 @pytest.mark.parametrize("dtype", [np.float16, np.int64, np.complex128, np.longdouble, object])
 def test_another_dtype_is_refuted_before_values(dtype):
     finding = compare("z", 1, ONE.astype(dtype), ONE, ONE, np.asarray(True))
-    assert (finding.verdict, finding.trouble) == (Verdict.REFUTED, "dtype")
+    assert finding.verdict is Verdict.REFUTED
+    assert finding.trouble.startswith("is ")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2, 1), (1, 1, 3), (2, 1, 1)])
 def test_another_shape_is_refuted_and_never_broadcast(shape):
     finding = compare("z", 1, np.ones(shape), ONE, ONE, np.asarray(True))
-    assert (finding.verdict, finding.trouble) == (Verdict.REFUTED, "shape")
+    assert finding.verdict is Verdict.REFUTED
+    assert finding.trouble.startswith("has shape ")
 
 
 def judged(stack, regime="normal"):
@@ -120,14 +123,13 @@ def test_the_untouched_judge_refutes_the_slip_that_the_next_tests_use(monkeypatc
 
 
 @pytest.mark.parametrize("module", [equations, theorem])
-def test_bounds_a_million_times_too_large_end_undecided(module, monkeypatch):
+def test_bounds_gone_soft_on_one_side_end_undecided(module, monkeypatch):
     """A loosened bound discriminates less, and the guard sees it: no slip is verified by a judge gone soft."""
 
     def loose(equation, layer, got, expected, bound, *rest):
         return compare(equation, layer, got, expected, 1e13 * bound, *rest)
 
-    monkeypatch.setattr(theorem, "compare", loose)
-    assert run(monkeypatch, FINE, equations, "compare", loose) is not Verdict.VERIFIED
+    assert run(monkeypatch, ("sigma", equations_by_hand.sigma), module, "compare", loose) is Verdict.UNDECIDED
 
 
 def test_a_dropped_residual_shows(monkeypatch):
@@ -210,5 +212,5 @@ def test_a_float64_answer_to_a_float32_problem_is_refuted():
     mine = theorem.claim(handcrafted, stack)
     wrong = mine._replace(delta=[d.astype(np.float64) for d in mine.delta])
     fault = root(theorem.judge(stack, wrong))
-    assert (fault.equation, fault.trouble) == ("BP2", "dtype")
+    assert (fault.equation, fault.trouble) == ("BP2", "is float64, should stay float32")
     assert root(theorem.judge(stack, mine)) is None

@@ -350,3 +350,17 @@ def test_one_epoch_on_real_digits_reads_85_of_100(backend: str, tmp_path: Path) 
     assert epoch["test"] == 10_000
     assert epoch["correct"] >= 8500
     assert epoch["validation"] >= 8500
+
+
+@pytest.mark.parametrize("option", ["--out", "--data"])
+def test_an_empty_path_is_not_the_folder_one_stands_in(option: str, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "gradproof", "train", "--backend", "handcrafted", option, ""],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert not list(tmp_path.iterdir())
