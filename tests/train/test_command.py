@@ -141,24 +141,6 @@ def test_runs_are_numbered_and_one_seed_means_one_hash(digits: Path, tmp_path: P
     assert sorted(os.listdir(tmp_path / "runs")) == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize(("given", "used"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")])
-def test_blas_has_one_thread_unless_told_otherwise(
-    given: dict[str, str], used: str, digits: Path, tmp_path: Path
-) -> None:
-    """The number is set before NumPy is loaded: afterwards it would change nothing."""
-    code = (
-        "import builtins, os, sys, gradproof.__main__ as m; real = builtins.__import__\n"
-        "def watched(name, *rest):\n"
-        "    if name == 'numpy' and 'numpy' not in sys.modules: print(os.environ.get('OPENBLAS_NUM_THREADS'))\n"
-        "    return real(name, *rest)\n"
-        "builtins.__import__ = watched; m.main()"
-    )
-    line = [sys.executable, "-c", code, *typed(digits, "--epochs", "1")[3:]]
-    environment = {key: value for key, value in ENVIRONMENT.items() if key != "OPENBLAS_NUM_THREADS"} | given
-    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.stdout.splitlines()[0] == used
-
-
 def test_defaults_are_those_of_the_settings() -> None:
     context = command.make_context("train", ["--backend", "handcrafted"])
     chosen = {key: context.params[key] for key in Settings._fields}

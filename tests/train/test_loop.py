@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import handcrafted
 from gradproof import backends
@@ -233,3 +234,20 @@ def test_reading_in_pieces_gives_what_reading_at_once_gives(backend: str, monkey
     monkeypatch.setattr(reading, "LARGEST", 10 * PIXELS)
     assert len(reading.split(47, SMALL.sizes)) == 5
     assert measured() == (correct, pytest.approx(cost, rel=1e-12))
+
+
+def test_descent_has_one_blas_thread_so_that_a_seed_means_one_hash_on_any_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def watched(*arguments: Any) -> Any:
+        seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return descend(*arguments)
+
+    descend = handcrafted.descend
+    monkeypatch.setattr(handcrafted, "descend", watched)
+    with threadpool_limits(2, user_api="blas"):
+        list(train(SMALL, DIGITS))
+    assert seen
+    assert set(seen) == {1}
