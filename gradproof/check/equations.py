@@ -20,29 +20,29 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
     """A finding for z, a, BP1 … BP4 in each layer, in the order in which the algorithm computes them.
 
     The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic. Both
-    sides round, so the bound is twice the radius; λ is the radius of an input that may be read as 0.
+    sides round, so the bound is twice the radius; `unread`, which is λ, is the radius of an input that may be read as 0.
     """
-    zero, fan, depth = np.float64(ar.underflow), stack.fan, len(stack.weights)
+    unread, fan, depth = np.float64(ar.underflow), stack.fan, len(stack.weights)
     own, twice = mine.in_float64(), 2 * widening(stack)
-    yield compare("a", 0, mine.activations[0], stack.x, np.asarray(twice * zero), stack.live(0), stack.x != 0)
+    yield compare("a", 0, mine.activations[0], stack.x, np.asarray(twice * unread), stack.live(0), stack.x != 0)
     for layer in range(1, depth + 1):
         w, b, live = stack.weights[layer - 1], stack.biases[layer - 1], stack.live(layer)
         z, a_prev = own.zs[layer - 1], own.activations[layer - 1]
         expected = witness.preactivation(stack, layer, a_prev)
-        radius = rounding.preactivation(w, b, a_prev, zero, fan[layer - 1], ar)
+        radius = rounding.preactivation(w, b, a_prev, unread, fan[layer - 1], ar)
         yield compare("z", layer, mine.zs[layer - 1], expected, twice * radius, live)
         expected = witness.activation(stack, z)
-        radius = rounding.activation(z, expected, zero, ar)
+        radius = rounding.activation(z, expected, unread, ar)
         yield compare("a", layer, mine.activations[layer], expected, twice * radius, live)
 
     for layer in range(depth, 0, -1):
-        slope, live = rounding.sigma_prime(own.zs[layer - 1], zero, ar), stack.live(layer)
+        slope, live = rounding.sigma_prime(own.zs[layer - 1], unread, ar), stack.live(layer)
         if layer == depth:
             equation = "BP1"
-            radius = rounding.output_delta(own.activations[-1], stack.y, zero, slope, ar)
+            radius = rounding.output_delta(own.activations[-1], stack.y, unread, slope, ar)
         else:
             equation, w_next, delta_next = "BP2", stack.weights[layer], own.delta[layer]
-            radius = rounding.hidden_delta(w_next, delta_next, zero, slope, fan[layer + 1], ar)
+            radius = rounding.hidden_delta(w_next, delta_next, unread, slope, fan[layer + 1], ar)
         yield compare(equation, layer, mine.delta[layer - 1], witness.delta(stack, layer, own), twice * radius, live)
 
     for layer in range(1, depth + 1):
@@ -50,8 +50,8 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
         a_prev, delta = own.activations[layer - 1], own.delta[layer - 1]
         grad_b, grad_w = witness.parameter_gradients(stack, layer, own)
         radius_b, radius_w = (
-            rounding.bias_gradient(delta, zero, ar),
-            rounding.weight_gradient(a_prev, zero, delta, zero, ar),
+            rounding.bias_gradient(delta, unread, ar),
+            rounding.weight_gradient(a_prev, unread, delta, unread, ar),
         )
         yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, twice * radius_b, rows)
         yield compare(

@@ -41,8 +41,8 @@ def test_z_a_and_cost_agree(problem):
 def test_bp1_alone_fed_autodiffs_inputs_equals_autodiff_of_that_stage(problem):
     stack = stack_of(problem, WIDEST)
     theirs, depth = witness.answer(stack), len(problem.weights)
-    a, z, zero = theirs.activations[-1], theirs.zs[-1], np.float64(DOUBLE.underflow)
-    radius = rounding.output_delta(a, stack.y, zero, rounding.sigma_prime(z, zero, DOUBLE), DOUBLE)
+    a, z, unread = theirs.activations[-1], theirs.zs[-1], np.float64(DOUBLE.underflow)
+    radius = rounding.output_delta(a, stack.y, unread, rounding.sigma_prime(z, unread, DOUBLE), DOUBLE)
     by_hand = eq.bp1(eq.cost_gradient(a, stack.y), z)
     assert_within("BP1", depth, by_hand, witness.delta(stack, depth, theirs), radius, stack.live(depth))
 
@@ -50,11 +50,11 @@ def test_bp1_alone_fed_autodiffs_inputs_equals_autodiff_of_that_stage(problem):
 @given(problems(architectures(least=2)))
 def test_bp2_alone_fed_autodiffs_inputs_equals_autodiff_of_that_stage(problem):
     stack = stack_of(problem, WIDEST)
-    theirs, zero = witness.answer(stack), np.float64(DOUBLE.underflow)
+    theirs, unread = witness.answer(stack), np.float64(DOUBLE.underflow)
     for layer in range(1, len(problem.weights)):
         w_next, delta_next, z = stack.weights[layer], theirs.delta[layer], theirs.zs[layer - 1]
-        slope = rounding.sigma_prime(z, zero, DOUBLE)
-        radius = rounding.hidden_delta(w_next, delta_next, zero, slope, stack.fan[layer + 1], DOUBLE)
+        slope = rounding.sigma_prime(z, unread, DOUBLE)
+        radius = rounding.hidden_delta(w_next, delta_next, unread, slope, stack.fan[layer + 1], DOUBLE)
         by_hand = eq.bp2(w_next, delta_next, z)
         assert_within("BP2", layer, by_hand, witness.delta(stack, layer, theirs), radius, stack.live(layer))
 
@@ -62,13 +62,13 @@ def test_bp2_alone_fed_autodiffs_inputs_equals_autodiff_of_that_stage(problem):
 @given(PROBLEMS)
 def test_bp3_and_bp4_alone_fed_autodiffs_inputs_equal_autodiff_of_that_stage(problem):
     stack = stack_of(problem, WIDEST)
-    theirs, zero = witness.answer(stack), np.float64(DOUBLE.underflow)
+    theirs, unread = witness.answer(stack), np.float64(DOUBLE.underflow)
     for layer in range(1, len(problem.weights) + 1):
         rows, columns = stack.live(layer), stack.live(layer - 1).mT
         a_prev, delta = theirs.activations[layer - 1], theirs.delta[layer - 1]
         grad_b, grad_w = witness.parameter_gradients(stack, layer, theirs)
-        assert_within("BP3", layer, eq.bp3(delta), grad_b, rounding.bias_gradient(delta, zero, DOUBLE), rows)
-        radius = rounding.weight_gradient(a_prev, zero, delta, zero, DOUBLE)
+        assert_within("BP3", layer, eq.bp3(delta), grad_b, rounding.bias_gradient(delta, unread, DOUBLE), rows)
+        radius = rounding.weight_gradient(a_prev, unread, delta, unread, DOUBLE)
         assert_within("BP4", layer, eq.bp4(a_prev, delta), grad_w, radius, rows & columns)
 
 
