@@ -20,7 +20,7 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
     """A finding for z, a, BP1 … BP4 in each layer, in the order in which the algorithm computes them.
 
     The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic. Both
-    sides round, so the bound is twice the radius; `unread`, which is λ, is the radius of an input that may be read as 0.
+    sides round, so the bound is twice the radius; `unread` is λ, the radius of an input that may be read as 0.
     """
     unread, fan, depth = np.float64(ar.underflow), stack.fan, len(stack.weights)
     own, twice = mine.in_float64(), 2 * widening(stack)
