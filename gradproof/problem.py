@@ -60,6 +60,16 @@ class Answer(NamedTuple):
         zs, activations, cost = exact(self.zs), exact(self.activations), self.cost.astype(np.float64)
         return Answer(zs, activations, cost, exact(self.delta), exact(self.grad_b), exact(self.grad_w))
 
+    def alone(self, network: int, sizes: Sequence[int]) -> "Answer":
+        """What belongs to one of the networks, [n_0, …, n_L] wide, without padding."""
+        zs, delta, grad_b = (
+            [array[network, :n] for n, array in zip(sizes[1:], part, strict=True)]
+            for part in (self.zs, self.delta, self.grad_b)
+        )
+        activations = [array[network, :n] for n, array in zip(sizes, self.activations, strict=True)]
+        grad_w = [g[network, :n, :k] for k, n, g in zip(sizes[:-1], sizes[1:], self.grad_w, strict=True)]
+        return Answer(zs, activations, self.cost[network : network + 1], delta, grad_b, grad_w)
+
 
 class Stack(NamedTuple):
     """N problems of one depth and one m, side by side; layers are padded to the widest with silent neurons.

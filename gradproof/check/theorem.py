@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,9 @@ END_TO_END = ("C", "δ", "∂C/∂b", "∂C/∂w")
 DIGIT_NETWORKS = ([784, 10], [784, 30, 10], [784, 100, 10], [784, 64, 32, 10])
 WORKERS = min(4, os.cpu_count() or 1)
 DIGITS = 1000  # in mini-batches of ten, the same number of them for each network
+
+
+Numbered = tuple[int, str, Stack]  # a stack, its first network's number and its source, as in Judged
 
 
 class Judged(NamedTuple):
@@ -115,16 +119,24 @@ def end_to_end(stack: Stack, mine: Answer, theirs: Answer, radius: Answer) -> It
         )
 
 
+def everything(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:
+    """The theorem on real digits and on `count` random architectures.
+
+    The digits come first: while XLA compiles their wide layers, the other workers judge narrow ones.
+    """
+    return _judged(backend, chain(_digits(seed, dtype), _random(count, seed, dtype)))
+
+
 def random_architectures(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:
     """The theorem on `count` random architectures."""
+    return _judged(backend, _random(count, seed, dtype))
 
-    def numbered() -> Iterator[tuple[int, str, Stack]]:
-        first = 0
-        for regime, stack in architectures.groups(count, seed):
-            yield first, regime, stack.astype(dtype)
-            first += len(stack.x)
 
-    return _judged(backend, numbered())
+def _random(count: int, seed: int, dtype: DTypeLike) -> Iterator[Numbered]:
+    first = 0
+    for regime, stack in architectures.groups(count, seed):
+        yield first, regime, stack.astype(dtype)
+        first += len(stack.x)
 
 
 def one_architecture(
@@ -140,8 +152,12 @@ def one_architecture(
         first += len(drawn.x)
 
 
-def real_digits(backend: Backend, seed: int, dtype: DTypeLike = np.float64, m: int = 10) -> Iterator[Judged]:
-    """The theorem on DIGITS real digits: each of four networks on mini-batches of m digits of its own."""
+def real_digits(backend: Backend, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:
+    """The theorem on DIGITS real digits: each of four networks on mini-batches of ten digits of its own."""
+    return _judged(backend, _digits(seed, dtype))
+
+
+def _digits(seed: int, dtype: DTypeLike, m: int = 10) -> Iterator[Numbered]:
     digits, batches = mnist.load().train, DIGITS // m // len(DIGIT_NETWORKS)
     order = np.random.default_rng(seed).permutation(len(digits.labels))[:DIGITS]
     own = order.reshape(len(DIGIT_NETWORKS), batches, m)
@@ -157,10 +173,10 @@ def real_digits(backend: Backend, seed: int, dtype: DTypeLike = np.float64, m: i
             np.tile(sizes, (batches, 1)),
         )
 
-    return _judged(backend, ((n * batches, "digits", stack(n)) for n in range(len(DIGIT_NETWORKS))))
+    return ((n * batches, "digits", stack(n)) for n in range(len(DIGIT_NETWORKS)))
 
 
-def _judged(backend: Backend, stacks: Iterator[tuple[int, str, Stack]]) -> Iterator[Judged]:
+def _judged(backend: Backend, stacks: Iterator[Numbered]) -> Iterator[Judged]:
     """Stacks judged in their order, a few at a time: NumPy and XLA let go of the interpreter while they compute."""
 
     def judged(first: int, source: str, stack: Stack) -> Judged:

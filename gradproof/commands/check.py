@@ -30,7 +30,7 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 @click.command()
 @click.option(
     "--architectures",
-    default=1000,
+    default=20_000,
     show_default=True,
     type=click.IntRange(1, 10_000_000),
     help="How many random networks to judge.",
@@ -65,7 +65,7 @@ def command(architectures: int, seed: int, dtype: str, network: int | None, as_j
     contracts.insist(*sorted({"float64", dtype}))  # the witness works in float64
     run = _run(architectures, seed, dtype, network, quiet=as_json)
     result = summary(run)
-    far = None if result.faults else distances(handcrafted, run, networks=30)
+    far = None if result.faults else distances(handcrafted, run, networks=30, seed=seed)
     if far is not None and far.outside:
         result = result._replace(verdict=Verdict.REFUTED)
     root = result.faults[0] if result.faults else None
@@ -82,26 +82,16 @@ def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: 
     """Everything judged, with a progress bar where someone is looking."""
     import handcrafted
     from gradproof.check import theorem
+    from gradproof.commands.terminal import progress_bar
 
     if network is not None:
         return list(theorem.one_architecture(handcrafted, architectures, seed, network, dtype))
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    total = architectures + theorem.DIGITS
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, transient=True, disable=quiet or not console.is_terminal
-    ) as bar:
-        task, run = bar.add_task("random architectures", total=total), []
-        for judged in theorem.random_architectures(handcrafted, architectures, seed, dtype):
+    with progress_bar("networks and digits", shown=not quiet) as bar:
+        task, run = bar.add_task("judging", total=architectures + theorem.DIGITS), []
+        for judged in theorem.everything(handcrafted, architectures, seed, dtype):
             run.append(judged)
-            bar.advance(task, len(judged.stack.x))
-        bar.update(task, description="real digits")
-        for judged in theorem.real_digits(handcrafted, seed, dtype):
-            run.append(judged)
-            bar.advance(task, len(judged.stack.x) * judged.stack.x.shape[-1])
+            examples = judged.stack.x.shape[-1] if judged.source == "digits" else 1
+            bar.update(task, advance=len(judged.stack.x) * examples, refresh=True)
     return run
 
 

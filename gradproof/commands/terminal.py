@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-def progress_bar() -> Progress:
+def progress_bar(unit: str, shown: bool = True) -> Progress:
     """A bar with the time left, on stderr; none where stderr is no terminal. It leaves nothing behind."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -21,14 +21,14 @@ def progress_bar() -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("mini-batches"),
+        TextColumn(unit),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         auto_refresh=False,
         transient=True,
         redirect_stdout=False,  # the lines on stdout stay there
         redirect_stderr=False,
-        disable=not sys.stderr.isatty(),
+        disable=not (shown and sys.stderr.isatty()),
     )
 
 

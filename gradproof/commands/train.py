@@ -58,7 +58,7 @@ def command(data: Path | None, out: Path | None, as_json: bool, **chosen: Any) -
     settings, digits = loop.Settings(**chosen), mnist.load(data)
     an_epoch = -(-len(digits.train.labels) // max(1, settings.batch))
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
-    bar = progress_bar()
+    bar = progress_bar("mini-batches")
     task = bar.add_task("", total=an_epoch)
     epochs: list[Epoch] = []
     state: tuple[int, list[Array], list[Array]] | None = None

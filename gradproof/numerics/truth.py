@@ -14,9 +14,11 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 
 from gradproof.numerics.verdict import Verdict
-from gradproof.problem import Array, Problem
+from gradproof.problem import Answer, Array, Problem
 
-PRECISIONS = (128, 256, 1024, 4096)  # bits, tried in turn until the balls are small beside the bounds
+PRECISIONS = (128, 256, 1024, 4096)  # bits, tried in turn until the balls are small beside the bounds …
+SMALL = 1e-3  # … that is below this share of them; what a ball straddles is undecided, never judged by it
+PARTS = ("zs", "activations", "delta", "grad_b", "grad_w")
 
 Weight = tuple[int, int, int]  # (l, j, k): the weight w^l_jk, j and k counted from 0
 
@@ -32,7 +34,26 @@ class Truth(NamedTuple):
     grad_w: list[Array]
 
 
-def truth(problem: Problem, bits: int = PRECISIONS[0], sample: Sequence[Weight] | None = None) -> Truth:
+def settled(problem: Problem, radius: Answer, sample: Sequence[Weight] | None = None) -> Truth:
+    """The truth in the first of PRECISIONS whose balls are small beside these radii, else in the last.
+
+    `radius` has one number for each of the problem's own elements. What is still too large to tell after 4096 bits,
+    `within` calls undecided: the balls enclose the truth at any precision, so this loop can make no verdict wrong.
+    """
+    for bits in PRECISIONS:
+        true = enclosed(problem, bits, sample)
+        if all(
+            ball.rad() <= SMALL * bound
+            for part in PARTS
+            for balls, bounds in zip(getattr(true, part), getattr(radius, part), strict=True)
+            for ball, bound in zip(balls.ravel(), bounds.ravel().tolist(), strict=True)
+            if ball is not None
+        ):
+            break
+    return true
+
+
+def enclosed(problem: Problem, bits: int = PRECISIONS[0], sample: Sequence[Weight] | None = None) -> Truth:
     """Every z, a, C, δ and ∂C/∂b, and ∂C/∂w for the sampled weights (all without a sample)."""
     before, ctx.prec = ctx.prec, bits
     try:

@@ -1,6 +1,7 @@
 """Every number that every implementation computes of a problem, held by the truth against its radius."""
 
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,58 +10,69 @@ from gradproof.check import theorem, witness
 from gradproof.check.architectures import WIDEST
 from gradproof.numerics import rounding, truth
 from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.truth import PARTS
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Answer, Problem, stack_of
 from tests.numerics.variants import BOOK, VARIANTS
 
-PARTS = ("zs", "activations", "delta", "grad_b", "grad_w")
+
+class Tried(NamedTuple):
+    """What the truth says of all numbers of one problem."""
+
+    outside: list[tuple[Any, ...]]  # proven to be outside the radius: a bound that is not sound
+    undecided: list[tuple[Any, ...]]  # the ball straddles the bound even in 4096 bits
+    numbers: int
+    ratios: list[float]  # |error| / radius
 
 
-def violations(problem: Problem, dtype: str, share: float = 1.0) -> tuple[list[tuple], int, list[float]]:
-    """What the truth puts outside its radius, or outside a share of it; how many numbers were tried; error/radius.
+def tried(problem: Problem, dtype: str, share: float = 1.0) -> Tried:
+    """Every number of everyone against its radius, or a share of it.
 
     The radii are those around the witness's float64 answer to the problem's own numbers.
     """
     own = Problem(*([v.astype(dtype) for v in part] for part in problem[:2]), *(v.astype(dtype) for v in problem[2:]))
     exact = stack_of(own, WIDEST).astype(np.float64)
-    centre, ar, true = witness.answer(exact), rounding.arithmetic(dtype), truth.truth(own, bits=512)
-    radius = {book: _cut(radii(exact, centre, ar, book), own.sizes) for book in (False, True)}
-    found, tried, ratios = [], 0, []
+    centre, ar = witness.answer(exact), rounding.arithmetic(dtype)
+    radius = {book: radii(exact, centre, ar, book).alone(0, own.sizes) for book in (False, True)}
+    true = truth.settled(own, _smaller(*radius.values()))
+    result = Tried([], [], 0, [])
     for who, answer in everyone(own):
         for part in PARTS:
             for layer, balls in enumerate(getattr(true, part)):
                 got = answer[part][layer].astype(np.float64)
-                bound = share * radius[who == BOOK][part][layer]
+                bound = share * getattr(radius[who == BOOK], part)[layer]
                 middle = balls.astype(np.float64)  # the nearest double
                 with np.errstate(all="ignore"):
                     off = np.abs(got - middle)
                     clear = off + np.spacing(np.abs(middle)) + np.spacing(off) <= bound
-                tried += balls.size
-                ratios += (off / bound)[np.isfinite(bound)].ravel().tolist()
+                result = result._replace(numbers=result.numbers + balls.size)
+                result.ratios.extend((off / bound)[np.isfinite(bound)].ravel().tolist())
                 for element in map(tuple, np.argwhere(~clear)):  # the balls themselves decide what is near
                     value, allowed = float(got[element]), float(bound[element])
-                    if truth.within(value, balls[element], allowed) is Verdict.REFUTED:
-                        found.append((who, part, layer, element, value, str(balls[element]), allowed))
-    return found, tried, ratios
+                    entry = (who, part, layer, element, value, str(balls[element]), allowed)
+                    verdict = truth.within(value, balls[element], allowed)
+                    if verdict is Verdict.REFUTED:
+                        result.outside.append(entry)
+                    elif verdict is Verdict.UNDECIDED and np.isfinite(allowed):  # an infinite bound claims nothing
+                        result.undecided.append(entry)
+    return result
 
 
 def everyone(problem: Problem) -> Iterator[tuple[str, dict[str, list[np.ndarray]]]]:
     """(name, what it computes) of both backends and of the variants."""
     stack = stack_of(problem, WIDEST)
     with np.errstate(all="ignore"):
-        yield "handcrafted", _cut(theorem.claim(handcrafted, stack), problem.sizes)
-        yield "reference", _cut(witness.answer(stack), problem.sizes)
+        yield "handcrafted", theorem.claim(handcrafted, stack).alone(0, problem.sizes)._asdict()
+        yield "reference", witness.answer(stack).alone(0, problem.sizes)._asdict()
         for name, variant in VARIANTS.items():
             yield name, dict(zip(PARTS, variant(*problem), strict=True))
 
 
-def _cut(answer: Answer, sizes: list[int]) -> dict[str, list[np.ndarray]]:
-    """A stack's answer for its only network, without padding."""
-    rows = {part: sizes if part == "activations" else sizes[1:] for part in PARTS}
-    return {
-        part: [
-            array[0, :n, : (sizes[i] if part == "grad_w" else None)]
-            for i, (n, array) in enumerate(zip(rows[part], getattr(answer, part), strict=True))
-        ]
-        for part in PARTS
-    }
+def _smaller(one: Answer, other: Answer) -> Answer:
+    """The smaller of two radii everywhere: balls that are small beside it are small beside both."""
+    return Answer(
+        *(
+            [np.minimum(a, b) for a, b in zip(*parts, strict=True)] if isinstance(parts[0], list) else np.minimum(*parts)
+            for parts in zip(one, other, strict=True)
+        )
+    )

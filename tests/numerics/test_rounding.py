@@ -14,30 +14,32 @@ from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem, stack_of
-from tests.numerics.soundness import PARTS, violations
+from tests.numerics.soundness import PARTS, tried
 from tests.numerics.variants import EDGES, edge_problem
 
 
 @settings(max_examples=15)
 @given(problems(architectures(most=4)), st.sampled_from(["float64", "float32"]))
 def test_no_implementation_leaves_its_radius(problem, dtype):
-    found, tried, _ = violations(problem, dtype)
-    assert tried
-    assert not found
+    result = tried(problem, dtype)
+    assert result.numbers
+    assert not result.outside
+    assert not result.undecided
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("edge", EDGES)
 def test_no_implementation_leaves_its_radius_on_edge_networks(edge, dtype):
-    found, tried, _ = violations(edge_problem(edge, dtype), dtype)
-    assert tried
-    assert not found
+    result = tried(edge_problem(edge, dtype), dtype)
+    assert result.numbers
+    assert not result.outside
+    assert not result.undecided
 
 
 def test_radii_a_thousand_times_too_small_are_noticed_in_every_quantity():
     """The test of the test."""
     problems = [edge_problem("generic", "float64", seed) for seed in range(5)]
-    found = [entry for problem in problems for entry in violations(problem, "float64", share=1e-3)[0]]
+    found = [entry for problem in problems for entry in tried(problem, "float64", share=1e-3).outside]
     assert {part for _, part, *_ in found} == set(PARTS)
 
 

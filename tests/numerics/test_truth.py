@@ -11,7 +11,7 @@ from hypothesis import given, settings
 import handcrafted
 from gradproof.check.architectures import architectures, problems
 from gradproof.numerics import truth as truth_module
-from gradproof.numerics.truth import every_weight, truth, ulps, within
+from gradproof.numerics.truth import enclosed, every_weight, ulps, within
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem
 
@@ -40,7 +40,7 @@ def _balls(weights):
 @settings(max_examples=15)
 @given(SMALL)
 def test_balls_hold_the_cost_of_the_definition(problem):
-    assert truth(problem, bits=256).cost.overlaps(cost_of(problem))
+    assert enclosed(problem, bits=256).cost.overlaps(cost_of(problem))
 
 
 @settings(max_examples=10)
@@ -49,7 +49,7 @@ def test_balls_hold_the_2000_bit_difference_quotient(problem):
     """The mean value theorem puts (C(w+h) − C(w))/h within |h| of the derivative; |C″| stays far below 2^100 here."""
     weights = every_weight(problem)
     layer, j, k = weights[len(weights) // 2]
-    true = truth(problem, bits=1024, sample=[(layer, j, k)]).grad_w[layer - 1][j, k]
+    true = enclosed(problem, bits=1024, sample=[(layer, j, k)]).grad_w[layer - 1][j, k]
     before, ctx.prec = ctx.prec, 2000
     try:
         h = arb(2) ** -600
@@ -67,8 +67,8 @@ def test_balls_hold_the_2000_bit_difference_quotient(problem):
 @settings(max_examples=15)
 @given(SMALL)
 def test_a_sample_has_the_balls_of_the_whole(problem):
-    everything, sample = truth(problem), every_weight(problem)[::3]
-    some = truth(problem, sample=sample)
+    everything, sample = enclosed(problem), every_weight(problem)[::3]
+    some = enclosed(problem, sample=sample)
     for layer, j, k in sample:
         assert some.grad_w[layer - 1][j, k].overlaps(everything.grad_w[layer - 1][j, k])
     assert sum(ball is not None for w in some.grad_w for ball in w.ravel()) == len(sample)
@@ -76,14 +76,14 @@ def test_a_sample_has_the_balls_of_the_whole(problem):
 
 def test_more_bits_make_smaller_balls():
     problem = Problem([np.array([[3.0, -1.0]])], [np.array([[0.5]])], np.array([[0.25], [2.0]]), np.array([[0.0]]))
-    radii = [float(truth(problem, bits).grad_w[0][0, 0].rad()) for bits in (64, 128, 256)]
+    radii = [float(enclosed(problem, bits).grad_w[0][0, 0].rad()) for bits in (64, 128, 256)]
     assert radii[0] > radii[1] > radii[2]
 
 
 @pytest.mark.parametrize("z", [0.0, 40.0, -40.0, 745.0, -745.0, 1e150, -1e150])
 def test_no_z_is_too_large(z):
     problem = Problem([np.array([[z]])], [np.zeros((1, 1))], np.ones((1, 1)), np.full((1, 1), 0.25))
-    true = truth(problem)
+    true = enclosed(problem)
     assert true.cost.is_finite()
     assert true.delta[0][0, 0].is_finite()
 
@@ -104,7 +104,7 @@ def test_ulps_count_units_in_the_last_place():
 
 def test_the_working_precision_is_given_back():
     before = ctx.prec
-    truth(Problem([np.ones((1, 1))], [np.ones((1, 1))], np.ones((1, 1)), np.ones((1, 1))), bits=333)
+    enclosed(Problem([np.ones((1, 1))], [np.ones((1, 1))], np.ones((1, 1)), np.ones((1, 1))), bits=333)
     assert ctx.prec == before
 
 
@@ -127,7 +127,7 @@ def test_a_wrong_gradient_is_outside_the_balls():
         rng.standard_normal((3, 2)),
         rng.random((1, 2)),
     )
-    true = truth(problem)
+    true = enclosed(problem)
     _, grad_b, grad_w = handcrafted.gradients(*problem)
     assert within(grad_w[0][0, 0], true.grad_w[0][0, 0], 1e-15) is Verdict.VERIFIED
     assert within(2 * grad_w[0][0, 0], true.grad_w[0][0, 0], 1e-15) is Verdict.REFUTED
