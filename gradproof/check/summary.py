@@ -45,6 +45,7 @@ class Summary(NamedTuple):
         float  # share of the networks in which in each equation alone at least half of the elements discriminate
     )
     undecided: int  # elements without a finite bound
+    vanished: int  # elements that are exactly 0 though nothing says they must be: undecided, each by itself
     rows: list[Row]
     faults: list[Fault]  # in the order in which the algorithm computes them: the first is the root
     worst: tuple[Judged, Finding] | None
@@ -57,6 +58,7 @@ def summary(run: Sequence[Judged]) -> Summary:
     sharp = [_sharp(judged) for judged in run]
     sharp_networks = float(np.concatenate(sharp).mean()) if sharp else 0.0
     undecided = _sum(f.undecided for _, f in findings)
+    vanished = _sum(f.vanished for _, f in findings)
     faults = _faults(findings)
     if faults:
         verdict = Verdict.REFUTED
@@ -71,6 +73,7 @@ def summary(run: Sequence[Judged]) -> Summary:
         _share(finding for _, finding in findings if finding.equation in END_TO_END[1:]),
         sharp_networks,
         undecided,
+        vanished,
         [row for name in (*ALONE, *END_TO_END) if (row := _row(name, findings)).networks],
         faults,
         max(findings, key=lambda pair: pair[1].ratio, default=None),
@@ -104,6 +107,8 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
         counts += f" and {result.digits:,} real digits"
     share = math.floor(1e4 * result.discriminating) / 100
     sharp = f"{result.elements:,} elements; {share:g} % of BP1 to BP4 have a bound below 1/1000 of themselves"
+    if result.vanished:
+        sharp += f"; {result.vanished:,} are exactly 0, of these nothing can be told"
     if not result.faults:
         if result.verdict == "refuted":
             return [f"refuted: some answers on {counts} are proven to be outside their radius", sharp]

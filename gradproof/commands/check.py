@@ -109,6 +109,7 @@ def document(result: Summary, far: Distances | None, problem: Problem | None, se
         "discriminating": result.discriminating,
         "discriminating_end_to_end": result.end_to_end,
         "undecided": result.undecided,
+        "vanished": result.vanished,
         "worst": record(result.worst[1]) if result.worst else None,
         "distance_to_truth": None
         if far is None

@@ -29,6 +29,7 @@ class Finding(NamedTuple):
     telling: Array  # (N,) how many of them are not 0 whatever the equation says, as behind a white pixel
     discriminating: Array  # (N,) how many of them have a bound so small that a wrong value would show
     undecided: Array  # (N,) how many have an infinite bound: overflow, nothing can be said
+    vanished: Array  # (N,) how many are exactly 0 though nothing says they must be: underflow hides every factor
     refuted: Array  # (N,) how many are outside their bounds
     ratio: float  # the worst |got − expected| / bound
     network: int  # where that is: the network in the stack …
@@ -42,7 +43,7 @@ class Finding(NamedTuple):
     def verdict(self) -> Verdict:
         if self.trouble or self.refuted.any():
             return Verdict.REFUTED
-        return Verdict.UNDECIDED if self.undecided.any() else Verdict.VERIFIED
+        return Verdict.UNDECIDED if (self.undecided + self.vanished).any() else Verdict.VERIFIED
 
 
 def compare(
@@ -82,6 +83,7 @@ def compare(
         each(np.broadcast_to(telling, live.shape)),
         each((bound < SHARP * np.abs(expected)) & telling & ~unknown),
         each(unknown),
+        each((expected == 0) & telling),
         each(ratio > 1),
         float(ratio[where]),
         where[0],
@@ -95,7 +97,7 @@ def compare(
 def refuted_at_once(equation: str, layer: int, networks: int, trouble: str) -> Finding:
     """The finding where values cannot be compared, and why."""
     none = np.zeros(networks, int)
-    return Finding(equation, layer, none, none, none, none, none + 1, np.inf, 0, (), 0, 0, 0, trouble)
+    return Finding(equation, layer, none, none, none, none, none, none + 1, np.inf, 0, (), 0, 0, 0, trouble)
 
 
 def root(findings: Iterable[Finding]) -> Finding | None:

@@ -97,7 +97,7 @@ def test_a_counterexample_is_small(monkeypatch):
         (["check", "--architectures", "0"], "--architectures"),
         (["check", "--seed", "-1"], "--seed"),
         (["check", "--dtype", "float16"], "--dtype"),
-        (["check", "--network", "1000"], "--network"),
+        (["check", "--network", "20000"], "--network"),
         (["check", "--nonsense"], "--nonsense"),
         (["prove"], "prove"),
     ],
