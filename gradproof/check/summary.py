@@ -122,7 +122,7 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
     fault = result.faults[0]
     worst, judged = fault.worst, fault.judged
     number = judged.first + worst.network
-    lines = [f"refuted: {fault.equation} at layer {fault.layer} is wrong on {fault.networks:,} networks"]
+    lines = [f"refuted: {fault.equation} at layer {fault.layer} is wrong on {_networks(fault.networks)}"]
     if worst.trouble:
         lines.append(f"it {worst.trouble}")
     else:
@@ -192,6 +192,10 @@ def _share(findings: Iterable[Finding]) -> float:
     own = list(findings)
     telling = _sum(f.telling for f in own)
     return _sum(f.discriminating for f in own) / telling if telling else 0.0
+
+
+def _networks(count: int) -> str:
+    return f"{count:,} network" + "s" * (count != 1)
 
 
 def _sum(arrays: Iterable[Any]) -> int:

@@ -154,7 +154,12 @@ def _print(result: Summary, far: Distances | None, problem: Problem | None, agai
             row.where,
             style=style,
         )
-    console.print(table)
+    if console.is_terminal:
+        console.print(table)
+    else:  # a file gets no trailing blanks
+        with console.capture() as drawn:
+            console.print(table)
+        click.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))
     colour = {"verified": "bold green", "refuted": "bold red", "undecided": "bold yellow"}[result.verdict]
     console.print()
     for line in explained(result, problem, again):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -55,6 +56,16 @@ def test_table_has_a_line_for_each_equation_within_100_columns():
     assert "\x1b" not in result.stdout
     assert any(line.startswith("verified: ") for line in lines)
     assert "…" not in result.stdout
+
+
+def test_ctrl_c_ends_in_one_line():
+    line = [sys.executable, "-m", "gradproof", "check", "--architectures", "10000000"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(8)  # well into the judging
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err) == (130, "", "gradproof: interrupted\n")
 
 
 def test_same_seed_same_bytes():

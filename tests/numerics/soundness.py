@@ -70,9 +70,8 @@ def everyone(problem: Problem) -> Iterator[tuple[str, dict[str, list[np.ndarray]
 
 def _smaller(one: Answer, other: Answer) -> Answer:
     """The smaller of two radii everywhere: balls that are small beside it are small beside both."""
-    return Answer(
-        *(
-            [np.minimum(a, b) for a, b in zip(*parts, strict=True)] if isinstance(parts[0], list) else np.minimum(*parts)
-            for parts in zip(one, other, strict=True)
-        )
-    )
+
+    def smaller(a: Any, b: Any) -> Any:
+        return [np.minimum(*pair) for pair in zip(a, b, strict=True)] if isinstance(a, list) else np.minimum(a, b)
+
+    return Answer(*map(smaller, one, other))
