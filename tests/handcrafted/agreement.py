@@ -19,7 +19,7 @@ Exact = NDArray[np.object_]  # of Fractions
 
 SIXTY_DIGITS = Context(prec=60, Emin=-999_999, Emax=999_999)
 EXP_ERROR = {"float64": 4, "float32": 8}  # in u; twice what NumPy and XLA were measured to make
-NORMWISE = 1e-10  # of the largest element, in float64
+NORMWISE = 1e-10  # of the largest element, in float64: for bookkeeping only, no derivative and no step is judged by it
 
 
 def gamma(n: int, dtype: DTypeLike) -> Fraction:
@@ -73,7 +73,8 @@ def assert_within(got: Array, expected: Exact, bound: Exact) -> None:
 def assert_agree(got: Sequence[Array] | Array, expected: Sequence[Array] | Array) -> None:
     """float64, shape, finiteness; then the largest difference is at most 1e-10 of the largest expected element.
 
-    Lists agree array by array. This one bound stands in for derived ones, on computations several layers deep.
+    Lists agree array by array. For bookkeeping: padded or not, stacked or not, by loops or not.
+    The theorem is judged in tests/check and each step in tests/reference/test_descent.py, by derived bounds.
     """
     if isinstance(expected, (list, tuple)):
         assert len(got) == len(expected), f"{len(got)} arrays, should be {len(expected)}"
