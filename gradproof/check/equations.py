@@ -4,19 +4,38 @@ A fault in one equation thus shows in that equation and nowhere else, however fa
 bound is that of one stage, however deep the network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from gradproof.check import witness
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import widening
-from gradproof.numerics.rounding import Arithmetic
+from gradproof.numerics.rounding import Arithmetic, Array, Radius, Slope
 from gradproof.numerics.verdict import Finding, compare
 from gradproof.problem import Answer, Stack
 
 
-def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
+class Inputs(NamedTuple):
+    """How far the z, a and δ that an equation is fed may be from the claimant's own, layer by layer.
+
+    λ where the claimant has shown them; the global radii where they had to be computed in its place.
+    """
+
+    e_z: Sequence[Radius]  # z¹ … z^L
+    e_a: Sequence[Radius]  # a⁰ … a^L
+    e_delta: Sequence[Radius]  # δ¹ … δ^L
+    book: bool = False  # σ′ may be computed as a(1 − a), which cancels where σ saturates
+
+
+def shown(depth: int, ar: Arithmetic) -> Inputs:
+    """Every input is the claimant's own: all that may happen to it is to be read as 0."""
+    unread = np.float64(ar.underflow)
+    return Inputs([unread] * depth, [unread] * (depth + 1), [unread] * depth)
+
+
+def alone(stack: Stack, mine: Answer, ar: Arithmetic, inputs: Inputs | None = None) -> Iterator[Finding]:
     """A finding for z, a, BP1 … BP4 in each layer, in the order in which the algorithm computes them.
 
     The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic. Both
@@ -24,36 +43,47 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
     """
     unread, fan, depth = np.float64(ar.underflow), stack.fan, len(stack.weights)
     own, twice = mine.in_float64(), 2 * widening(stack)
-    yield compare("a", 0, mine.activations[0], stack.x, np.asarray(twice * unread), stack.live(0), stack.x != 0)
-    for layer in range(1, depth + 1):
-        w, b, live = stack.weights[layer - 1], stack.biases[layer - 1], stack.live(layer)
-        z, a_prev = own.zs[layer - 1], own.activations[layer - 1]
-        expected = witness.preactivation(stack, layer, a_prev)
-        radius = rounding.preactivation(w, b, a_prev, unread, fan[layer - 1], ar)
-        yield compare("z", layer, mine.zs[layer - 1], expected, twice * radius, live)
-        expected = witness.activation(stack, z)
-        radius = rounding.activation(z, expected, unread, ar)
-        yield compare("a", layer, mine.activations[layer], expected, twice * radius, live)
+    if inputs is None:
+        inputs = shown(depth, ar)
+        yield compare("a", 0, mine.activations[0], stack.x, np.asarray(twice * unread), stack.live(0), stack.x != 0)
+        for layer in range(1, depth + 1):
+            w, b, live = stack.weights[layer - 1], stack.biases[layer - 1], stack.live(layer)
+            z, a_prev = own.zs[layer - 1], own.activations[layer - 1]
+            expected = witness.preactivation(stack, layer, a_prev)
+            radius = rounding.preactivation(w, b, a_prev, unread, fan[layer - 1], ar)
+            yield compare("z", layer, mine.zs[layer - 1], expected, twice * radius, live)
+            expected = witness.activation(stack, z)
+            radius = rounding.activation(z, expected, unread, ar)
+            yield compare("a", layer, mine.activations[layer], expected, twice * radius, live)
 
     for layer in range(depth, 0, -1):
-        slope, live = rounding.sigma_prime(own.zs[layer - 1], unread, ar), stack.live(layer)
+        live, z, a = stack.live(layer), own.zs[layer - 1], own.activations[layer]
+        slope = slope_of(z, inputs.e_z[layer - 1], a, inputs.e_a[layer], ar, inputs.book)
         if layer == depth:
             equation = "BP1"
-            radius = rounding.output_delta(own.activations[-1], stack.y, unread, slope, ar)
+            radius = rounding.output_delta(a, stack.y, inputs.e_a[-1], slope, ar)
         else:
             equation, w_next, delta_next = "BP2", stack.weights[layer], own.delta[layer]
-            radius = rounding.hidden_delta(w_next, delta_next, unread, slope, fan[layer + 1], ar)
+            radius = rounding.hidden_delta(w_next, delta_next, inputs.e_delta[layer], slope, fan[layer + 1], ar)
+        radius = radius + inputs.e_delta[layer - 1]
         yield compare(equation, layer, mine.delta[layer - 1], witness.delta(stack, layer, own), twice * radius, live)
 
     for layer in range(1, depth + 1):
         rows, columns = stack.live(layer), stack.live(layer - 1).mT
         a_prev, delta = own.activations[layer - 1], own.delta[layer - 1]
+        e_a, e_delta = inputs.e_a[layer - 1], inputs.e_delta[layer - 1]
         grad_b, grad_w = witness.parameter_gradients(stack, layer, own)
-        radius_b, radius_w = (
-            rounding.bias_gradient(delta, unread, ar),
-            rounding.weight_gradient(a_prev, unread, delta, unread, ar),
-        )
+        radius_b = rounding.bias_gradient(delta, e_delta, ar)
+        radius_w = rounding.weight_gradient(a_prev, e_a, delta, e_delta, ar)
         yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, twice * radius_b, rows)
         yield compare(
             "BP4", layer, mine.grad_w[layer - 1], grad_w, twice * radius_w, rows & columns, stack.inputs_at_work(layer)
         )
+
+
+def slope_of(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic, book: bool) -> Slope:
+    """σ′(z) and its radius; with `book` that of whichever form is further off."""
+    slope = rounding.sigma_prime(z, e_z, ar)
+    if not book:
+        return slope
+    return Slope(slope.most, np.maximum(slope.radius, rounding.book_sigma_prime(z, e_z, a, e_a, ar).radius))

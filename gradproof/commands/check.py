@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from gradproof.errors import MachineError
 
 if TYPE_CHECKING:
     from gradproof.check.distance import Distances
@@ -28,12 +31,11 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 
 
 @click.command()
+@click.argument("submission", required=False, metavar="[FILE.py[:NAME] | MODULE[:NAME]]")
 @click.option(
     "--architectures",
-    default=20_000,
-    show_default=True,
     type=click.IntRange(1, 10_000_000),
-    help="How many random networks to judge.",
+    help="How many random networks to judge; 20000, of a submission 200.",
 )
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Decides every network and digit."
@@ -47,12 +49,36 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 )
 @click.option("--network", type=click.IntRange(min=0), help="Judge only this one of the random networks.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
-def command(architectures: int, seed: int, dtype: str, network: int | None, as_json: bool) -> int:
-    """Prove that the handcrafted gradients equal autodiff's.
+@click.option("--convention", type=click.Choice(["ours"]), help="Of a submission: other conventions are faults.")
+@click.option("--seconds", default=10.0, show_default=True, help="Of a submission: how long a call may take.")
+@click.option("--memory", default=8.0, show_default=True, help="Of a submission: GiB it may take; 0 is no limit.")
+@click.option("--grade", is_flag=True, help="Of a submission: points for each equation, and no answers.")
+@click.option("--junit", type=click.Path(dir_okay=False), help="Of a submission: write JUnit XML as well.")
+@click.option(
+    "--script", type=click.Path(dir_okay=False), help="Of a submission: write the counterexample as a script as well."
+)
+def command(
+    submission: str | None,
+    architectures: int | None,
+    seed: int,
+    dtype: str,
+    network: int | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Prove that the handcrafted gradients equal autodiff's – or judge a backprop of yours.
 
-    Judges each equation alone, and δ, ∂C/∂b and ∂C/∂w end to end, on random architectures and on 1000 real digits.
-    Every difference is held against a bound derived for that one element; no tolerance is chosen.
+    Without FILE: each equation alone, and δ, ∂C/∂b and ∂C/∂w end to end, on random architectures and on 1000 real
+    digits. With FILE.py, FILE.py:NAME or MODULE:NAME: the function backprop(weights, biases, x, y) or the class
+    Network(sizes) there. Every difference is held against a bound derived for that one element; no tolerance is chosen.
     """
+    if submission is not None:
+        if network is not None or dtype != "float64":
+            raise click.UsageError("--network and --dtype are for gradproof's own networks, not for a submission")
+        return _submission(submission, architectures or 200, seed, as_json, **options)
+    if given := [name for name in ("convention", "grade", "junit", "script") if options[name]]:
+        raise click.UsageError(f"--{given[0]} needs a submission: gradproof check FILE.py --{given[0]}")
+    architectures = architectures or 20_000
     if network is not None and network >= architectures:
         raise click.BadParameter(f"{network} is not one of {architectures} networks", param_hint="--network")
     import handcrafted
@@ -76,6 +102,56 @@ def command(architectures: int, seed: int, dtype: str, network: int | None, as_j
     else:
         _print(result, far, problem, again)
     return EXIT[result.verdict]
+
+
+def _submission(
+    submission: str,
+    networks: int,
+    seed: int,
+    as_json: bool,
+    convention: str | None,
+    seconds: float,
+    memory: float,
+    grade: bool,
+    junit: str | None,
+    script: str | None,
+) -> int:
+    """Judge somebody's backprop in a process of its own."""
+    from gradproof.commands.terminal import progress_bar
+    from gradproof.judge import report
+    from gradproof.judge.diagnosis import judgement
+    from gradproof.judge.submission import File
+    from gradproof.numerics import contracts
+
+    contracts.insist("float64")
+    path, _, name = submission.partition(":")
+    with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
+        task = bar.add_task("judging", total=networks)
+        judged = judgement(
+            code, networks, seed, lambda done: bar.update(task, completed=done, refresh=True), convention or ""
+        )
+        name, is_class = code.kind.name, code.kind.is_class
+    if junit:
+        _write(junit, report.junit(judged, submission, grade))
+    if script and judged.counterexample is not None and not grade:
+        module = os.path.basename(path).removesuffix(".py")
+        _write(script, report.script(judged.counterexample, module, name, is_class))
+    if as_json:
+        click.echo(json.dumps(report.document(judged, seed, grade), indent=1, ensure_ascii=False))
+    else:
+        lines = report.lines(judged, submission, grade)
+        colour = {"verified": "green", "refuted": "red", "undecided": "yellow"}[judged.verdict]
+        click.echo(click.style(lines[0], fg=colour, bold=True))
+        click.echo("\n".join(lines[1:]))
+    return EXIT[judged.verdict]
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf8") as file:
+            file.write(text)
+    except OSError as error:
+        raise MachineError(f"cannot write to {path}: {error.strerror}; choose another") from error
 
 
 def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: bool) -> list[Any]:

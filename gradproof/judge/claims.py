@@ -1,0 +1,248 @@
+"""Somebody's answers to random networks, in this project's conventions, side by side in stacks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import handcrafted
+from gradproof.check import architectures, equations, theorem, witness
+from gradproof.check.equations import Inputs
+from gradproof.check.theorem import Judged
+from gradproof.judge import layouts
+from gradproof.judge.layouts import Layout
+from gradproof.judge.submission import Lists, Submission
+from gradproof.judge.worker import SubmissionError
+from gradproof.numerics import rounding
+from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.rounding import Arithmetic
+from gradproof.numerics.verdict import Finding
+from gradproof.problem import Answer, Array, Problem, Stack, stack_of
+
+DEEPEST, WIDEST, MOST_EXAMPLES = 4, 8, 5
+
+
+class Claim(NamedTuple):
+    """The answers of one stack in this project's conventions, and what is uncertain of them."""
+
+    source: str
+    stack: Stack
+    mine: Answer  # z and a are handcrafted's where none were given
+    e_delta: list[Array]  # radii of δ: 0 but where it had to be inferred
+    showed_forward: bool
+
+
+def collected(
+    submission: Submission, layout: Layout, networks: int, seed: int, progress: Callable[[int], None]
+) -> tuple[list[Claim], list[tuple[str, str, int]]]:
+    """The answers to random stacks; networks on which the code gets into trouble are left out and counted."""
+    claims: list[Claim] = []
+    troubles: dict[str, tuple[str, int]] = {}
+    done = 0
+    for source, stack in stacks(networks, seed):
+        problems, answers = [], []
+        for network in range(len(stack.x)):
+            problem = stack.alone(network)
+            try:
+                answers.append(answer(submission, layout, problem))
+                problems.append(problem)
+            except SubmissionError as error:
+                if error.kind in ("hangs", "exits", "mutation", "dtype"):
+                    raise
+                said, count = troubles.get(error.kind, (str(error), 0))
+                troubles[error.kind] = said, count + 1
+            done += 1
+            progress(done)
+        if problems:
+            claims.append(claim_of(source, problems, answers))
+    if claims and not troubles and layout.examples == "batch":
+        _repeats(submission, layout, claims[0])
+    return claims, [(kind, said, count) for kind, (said, count) in troubles.items()]
+
+
+def stacks(networks: int, seed: int) -> Iterator[tuple[str, Stack]]:
+    """Networks of every depth and regime, widths any, equal, distinct and thin, m = 1 … 5."""
+    kinds = [(depth, regime) for depth in range(1, DEEPEST + 1) for regime in architectures.REGIMES]
+    share = max(1, -(-networks // len(kinds)))
+    for group, (depth, regime) in enumerate(kinds):
+        rng = np.random.default_rng([seed, group])
+        sizes = np.minimum(architectures.widths(share, depth, rng), rng.integers(WIDEST // 2, WIDEST + 1))
+        yield regime, architectures.fill(sizes, 1 + (group + group // 5) % MOST_EXAMPLES, regime, rng)
+
+
+class Got(NamedTuple):
+    """One answer in this project's conventions; δ may have been inferred, z and a may be missing."""
+
+    delta: list[Array]
+    e_delta: list[Array]
+    grad_b: list[Array]
+    grad_w: list[Array]
+    zs: list[Array] | None
+    activations: list[Array] | None
+    inferred: bool
+
+
+def answer(submission: Submission, layout: Layout, problem: Problem) -> Got:
+    """Ask once, or once an example; where no δ is returned, ∂C/∂b of one example is δ."""
+    m = problem.x.shape[1]
+    ones = [problem._replace(x=problem.x[:, [i]], y=problem.y[:, [i]]) for i in range(m)]
+    if layout.examples == "batch":
+        whole = _parts(submission.backprop(layout.given(problem)), layout, problem)
+        if whole.delta:
+            return whole
+        each = [whole] if m == 1 else [_parts(submission.backprop(layout.given(one)), layout, one) for one in ones]
+    else:
+        each = [_parts(submission.backprop(layout.given(one)), layout, one) for one in ones]
+        mean = [
+            [sum(g) / m for g in zip(*part, strict=True)]
+            for part in zip(*((e.grad_b, e.grad_w) for e in each), strict=True)
+        ]
+        whole = Got([], [], mean[0], mean[1], None, None, False)
+        if each[0].delta:
+            delta = [np.hstack(columns) for columns in zip(*(e.delta for e in each), strict=True)]
+            return whole._replace(delta=delta, e_delta=[0 * d for d in delta])
+    delta = [np.hstack(columns) for columns in zip(*(e.grad_b for e in each), strict=True)]
+    return whole._replace(delta=delta, e_delta=[0 * d for d in delta], inferred=True)
+
+
+def _parts(lists: Lists, layout: Layout, problem: Problem) -> Got:
+    """What was returned, in this project's conventions; SubmissionError where a shape or dtype is wrong."""
+    delta, grad_b, grad_w, *forward = lists if len(lists) > 2 else ([], *lists)
+    rows, m = [len(b) for b in problem.biases], problem.x.shape[1]
+    grad_b = [layouts.bias(g, n) for n, g in zip(rows, grad_b, strict=False)]
+    grad_w = [layout.weight(g) for g in grad_w]
+    delta = [layout.delta(d, n) for n, d in zip(rows, delta, strict=False)]
+    for name, arrays, shapes in (
+        ("δ", delta, [(n, m) for n in rows] if len(lists) > 2 else []),
+        ("∂C/∂b", grad_b, [(n, 1) for n in rows]),
+        ("∂C/∂w", grad_w, [w.shape for w in problem.weights]),
+    ):
+        if len(arrays) != len(shapes):
+            raise SubmissionError(
+                "shape", f"returns {len(arrays)} arrays for {name}, should be {len(shapes)}: one a layer"
+            )
+        for layer, (array, shape) in enumerate(zip(arrays, shapes, strict=True), start=1):
+            if array.shape != shape:
+                said = f"{name} at layer {layer} has shape {array.shape}, should be {shape} where m = {m}"
+                raise SubmissionError("shape", said + _not_reduced(name, array, shape, m))
+            if array.dtype not in (np.float32, np.float64):
+                raise SubmissionError("dtype", f"{name} at layer {layer} is {array.dtype}, should be float64")
+            if array.dtype != problem.x.dtype:
+                raise SubmissionError(
+                    "dtype", f"{name} at layer {layer} is {array.dtype}, should stay {problem.x.dtype}"
+                )
+    zs, activations = (None, None)
+    if forward:
+        zs = [layout.delta(z, n) for n, z in zip(rows, forward[0], strict=True)]
+        activations = [layout.delta(a, n) for n, a in zip(problem.sizes, forward[1], strict=True)]
+    return Got(delta, [0 * d for d in delta], grad_b, grad_w, zs, activations, False)
+
+
+def _not_reduced(name: str, array: Array, shape: tuple[int, ...], m: int) -> str:
+    return ": not averaged over the mini-batch" if name == "∂C/∂b" and array.shape == (shape[0], m) else ""
+
+
+def _repeats(submission: Submission, layout: Layout, claim: Claim) -> None:
+    """The same problem again must give the same answer."""
+    problem = claim.stack.alone(0)
+    again = answer(submission, layout, problem)
+    before = claim.mine.alone(0, problem.sizes)
+    for one, other in zip((*before.grad_b, *before.grad_w), (*again.grad_b, *again.grad_w), strict=True):
+        if not np.array_equal(one, other, equal_nan=True):
+            raise SubmissionError("mutation", "gives another answer the second time: it remembers something")
+
+
+def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -> Claim:
+    """Answers side by side in one stack, padded with zeros; z and a by hand where none were given."""
+    stacks = [stack_of(problem, architectures.WIDEST) for problem in problems]
+    stack = Stack(*(_joined(parts) for parts in zip(*stacks, strict=True)))
+
+    def wide(arrays: Sequence[Array], like: Array, fill: float = 0.0) -> Array:
+        result = np.full_like(like, fill)
+        for network, array in enumerate(arrays):
+            result[network, : array.shape[0], : array.shape[1]] = array
+        return result
+
+    with np.errstate(all="ignore"):
+        own = theorem.claim(handcrafted, stack)
+
+    def layers(name: str) -> list[Array]:
+        return [
+            wide([getattr(answer, name)[i] for answer in answers], like) for i, like in enumerate(getattr(own, name))
+        ]
+
+    mine = own._replace(delta=layers("delta"), grad_b=layers("grad_b"), grad_w=layers("grad_w"))
+    shown = answers[0].zs is not None
+    if shown:
+        mine = mine._replace(zs=layers("zs"), activations=layers("activations"))
+    e_delta = [wide([answer.e_delta[i] for answer in answers], d) for i, d in enumerate(mine.delta)]
+    claim = Claim(source, stack, mine, e_delta, shown)
+    return _inferred(claim) if answers[0].inferred else claim
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    return (
+        [np.concatenate(layer) for layer in zip(*parts, strict=True)]
+        if isinstance(parts[0], list)
+        else np.concatenate(parts)
+    )
+
+
+def _inferred(claim: Claim) -> Claim:
+    """δ where only ∂C/∂b was returned: from ∂C/∂b of one example – or, where that is no δ, from ∂C/∂w.
+
+    Layer by layer from the output: what satisfies the stage's equation is the claimant's δ. Where neither does, the
+    bias gradient is believed.
+    """
+    if claim.stack.x.shape[-1] > 1:
+        return claim  # only ∂C/∂w of the whole mini-batch is known here
+    ar = rounding.arithmetic(claim.stack.x.dtype)
+    for layer in range(len(claim.stack.weights), 0, -1):
+        if not _refuted(claim, ar, layer):
+            continue
+        a, gradient = claim.mine.activations[layer - 1], claim.mine.grad_w[layer - 1]
+        best = np.abs(a).argmax(axis=1)[:, None, :]  # the strongest input of each network
+        strongest = np.take_along_axis(a, best, axis=1)
+        with np.errstate(all="ignore"):
+            delta = np.nan_to_num(np.take_along_axis(gradient, best.mT, axis=2) / strongest)
+        e_a = np.take_along_axis(inputs_of(claim, ar).e_a[layer - 1], best, axis=1)
+        e_delta = np.abs(delta) * (4 * ar.u + 2 * e_a / np.abs(strongest))
+        other = claim._replace(
+            mine=claim.mine._replace(delta=_with(claim.mine.delta, layer, delta)),
+            e_delta=_with(claim.e_delta, layer, np.broadcast_to(e_delta, delta.shape)),
+        )
+        if not _refuted(other, ar, layer):
+            claim = other
+    return claim
+
+
+def _with(arrays: list[Array], layer: int, array: Array) -> list[Array]:
+    return [array if i == layer else old for i, old in enumerate(arrays, start=1)]
+
+
+def _refuted(claim: Claim, ar: Arithmetic, layer: int) -> bool:
+    """Whether δ of this layer is wrong in any network."""
+    findings = equations.alone(claim.stack, claim.mine, ar, inputs_of(claim, ar, book=True))
+    return any(f.equation in ("BP1", "BP2") and f.layer == layer and f.refuted.any() for f in findings)
+
+
+def inputs_of(claim: Claim, ar: Arithmetic, book: bool = False) -> Inputs:
+    """How far the inputs of each equation may be from the claimant's own."""
+    depth = len(claim.stack.weights)
+    if claim.showed_forward:
+        return equations.shown(depth, ar)._replace(e_delta=claim.e_delta, book=book)
+    with np.errstate(all="ignore"):
+        exact = claim.stack.astype(np.float64)
+        bound = radii(exact, witness.answer(exact), ar, book)
+    return Inputs(bound.zs, bound.activations, claim.e_delta, book)
+
+
+def judged(claim: Claim, book: bool) -> Judged:
+    """Each equation alone; z and a too where they were shown."""
+    ar, exact = rounding.arithmetic(claim.stack.x.dtype), claim.stack.astype(np.float64)
+    with np.errstate(all="ignore"):
+        findings: list[Finding] = []
+        if claim.showed_forward:
+            findings += [f for f in equations.alone(exact, claim.mine, ar) if f.equation in ("z", "a")]
+        findings += equations.alone(exact, claim.mine, ar, inputs_of(claim, ar, book))
+    return Judged(0, claim.source, claim.stack, findings)

@@ -1,0 +1,131 @@
+"""The judgement: somebody's answers on random networks, equation by equation, and the mistake by its name."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from gradproof.check.summary import Fault, Summary, summary
+from gradproof.check.theorem import Judged
+from gradproof.judge import layouts
+from gradproof.judge.claims import Claim, judged
+from gradproof.judge.counterexample import Shown, smallest, update_faults
+from gradproof.judge.mistakes import Mistake
+from gradproof.judge.naming import names_of
+from gradproof.judge.submission import Submission
+from gradproof.judge.worker import SubmissionError
+from gradproof.numerics.verdict import Verdict
+from gradproof.problem import Array
+
+# How other costs and signs scale δ and the gradients, beside the mean of ½‖y − a‖²; what is wanted of each.
+FACTORS = {
+    1.0: "",
+    2.0: "the cost is ‖y − a‖², without the ½ (or a factor 2 is wrong)",
+    0.5: "the cost is ¼‖y − a‖² (or a factor ½ is wrong)",
+    -1.0: "gradients point downhill, from y − a: to be added, not subtracted",
+    -2.0: "gradients point downhill, and the cost has no ½",
+}
+SUMMED = "gradients of the sum over the mini-batch, not of the mean"
+BOOK = "σ′ is taken as a(1 − a), which cancels where σ saturates: correct, judged by its own bound"
+
+
+class Named(NamedTuple):
+    """A fault and the mistakes that explain it, if any."""
+
+    fault: Fault
+    names: list[Mistake]
+
+
+class Judgement(NamedTuple):
+    verdict: Verdict
+    conventions: list[str]
+    faults: list[Named]  # the root first
+    troubles: list[tuple[str, str, int]]  # (kind, what the code does, on how many networks)
+    networks: int
+    summary: Summary | None
+    counterexample: Shown | None
+
+    @property
+    def points(self) -> dict[str, int]:
+        """1 for each equation without a fault."""
+        wrong = {named.fault.equation for named in self.faults}
+        return {name: int(name not in wrong and not self.troubles) for name in ("BP1", "BP2", "BP3", "BP4")}
+
+
+def judgement(
+    submission: Submission,
+    networks: int = 200,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda done: None,
+    declared: str = "",
+) -> Judgement:
+    """Judge it on random networks of 1 to 4 layers in every regime; the same seed gives the same judgement.
+
+    With `declared` "mean" the conventions of this project are required and other signs, factors and sums are faults.
+    """
+    try:
+        layout = layouts.recognised(submission, seed)
+        claims, troubles = collected(submission, layout, networks, seed, progress)
+    except SubmissionError as error:
+        return Judgement(Verdict.REFUTED, [], [], [(error.kind, str(error), 1)], 0, None, None)
+    said = layout.said()
+    if not claims:
+        return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
+    found, scaled, words = _in_the_best_light(claims, bool(declared))
+    result = summary(found)
+    if not troubles and not result.faults and submission.kind.updates:
+        troubles += update_faults(submission, layout, seed)
+    names = [Named(fault, names_of(fault, scaled)) for fault in result.faults]
+    smallest_one = smallest(submission, layout, names[0].fault) if names else None
+    verdict = Verdict.REFUTED if troubles else result.verdict
+    count = sum(len(claim.stack.x) for claim in claims)
+    return Judgement(verdict, said + words, names, troubles, count, result, smallest_one)
+
+
+def _in_the_best_light(claims: list[Claim], strict: bool) -> tuple[list[Judged], list[Claim], list[str]]:
+    """The findings, the claims as they are understood, and the conventions that this takes.
+
+    Another convention is assumed only if nothing at all is refuted under it; else faults are faults.
+    """
+    first = _all_judged(claims)
+    if strict or not _wrong(first[0]):
+        return first[0], claims, first[1]
+    for factor, word in FACTORS.items():
+        for summed in (False, True):
+            if (factor, summed) == (1.0, False):
+                continue
+            other = [_scaled(claim, factor, summed) for claim in claims]
+            if _wrong([judged(other[0], True)]) or _wrong([judged(other[-1], True)]):
+                continue  # the first and the last stack are enough to turn most down
+            found, words = _all_judged(other)
+            if not _wrong(found):
+                return found, other, [w for w in (word, SUMMED if summed else "") if w] + words
+    return first[0], claims, first[1]
+
+
+def _all_judged(claims: list[Claim]) -> tuple[list[Judged], list[str]]:
+    """By the sharp bound of σ′; by that of a(1 − a) where nothing but its cancellation is wrong."""
+    found = [judged(claim, book=False) for claim in claims]
+    if not _wrong(found):
+        return found, []
+    lenient = [judged(claim, book=True) for claim in claims]
+    if _wrong(lenient):
+        return lenient, []
+    # Where σ saturates a(1 − a) has nothing to tell: what remains must be sharp by itself.
+    return [judged for judged in lenient if judged.source != "saturated"], [BOOK]
+
+
+def _wrong(found: Sequence[Judged]) -> bool:
+    return any(finding.verdict is Verdict.REFUTED for judged in found for finding in judged.findings)
+
+
+def _scaled(claim: Claim, factor: float, summed: bool) -> Claim:
+    """The claim if its cost is `factor` times ours and its gradients are, or are not, those of the sum."""
+    m, mine = claim.stack.x.shape[-1], claim.mine
+    by = factor * (m if summed else 1)
+
+    def divided(arrays: list[Array], number: float) -> list[Array]:
+        return [(array / number).astype(array.dtype) for array in arrays]
+
+    mine = mine._replace(
+        delta=divided(mine.delta, factor), grad_b=divided(mine.grad_b, by), grad_w=divided(mine.grad_w, by)
+    )
+    return claim._replace(mine=mine)

@@ -1,0 +1,171 @@
+"""A judgement in words, as JSON, as JUnit XML, and its counterexample as a script that runs without gradproof."""
+
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from gradproof.judge.counterexample import Shown
+from gradproof.judge.diagnosis import Judgement, Named
+from gradproof.judge.mistakes import RIGHT
+
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+VALUES = {"BP1": "δ", "BP2": "δ", "BP3": "∂C/∂b", "BP4": "∂C/∂w", "z": "z", "a": "a"}
+
+
+def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]:
+    """The judgement, the root fault first; with `graded` only which equations are right, and no answer."""
+    counts = f"{judgement.networks} random networks"
+    said = {
+        "verified": f"verified: {subject} = autodiff on {counts}",
+        "refuted": f"refuted: {subject} is wrong",
+        "undecided": f"undecided: nothing is wrong with {subject} on {counts}, but too much cannot be told",
+    }
+    result = [said[judgement.verdict]]
+    if judgement.summary and judgement.verdict == "verified":
+        share = np.floor(1e4 * judgement.summary.discriminating) / 100
+        result.append(f"{judgement.summary.elements:,} elements; {share:g} % have a bound below 1/1000 of themselves")
+    result += [f"convention: {words}" for words in judgement.conventions]
+    if graded:
+        points = judgement.points
+        return [
+            *result,
+            *(f"{name}: {points[name]} of 1" for name in points),
+            f"{sum(points.values())} of {len(points)}",
+        ]
+    for number, named in enumerate(judgement.faults):
+        result += ["", *_told(named, root=number == 0)]
+    for kind, what, count in judgement.troubles:
+        result += ["", f"{kind}: {what}" + (f" (on {count} networks)" if count > 1 else "")]
+    if judgement.counterexample is not None:
+        result += ["", *_by_hand(judgement.counterexample)]
+    return result
+
+
+def _told(named: Named, root: bool) -> list[str]:
+    fault, worst = named.fault, named.fault.worst
+    layer = str(fault.layer).translate(SUPERSCRIPTS)
+    networks = f"{fault.networks} network" + "s" * (fault.networks != 1)
+    where = f"{fault.equation} at layer {fault.layer} is wrong on {networks}"
+    if not root:
+        return [f"also: {where}" + (f": {named.names[0].name}" if len(named.names) == 1 else "")]
+    result = [where, *_explanation(named)]
+    if worst.trouble:
+        return [*result, f"  it {worst.trouble}"]
+    low, high = worst.expected - worst.bound, worst.expected + worst.bound
+    element = "[" + ",".join(map(str, worst.element)) + "]"
+    result.append(f"  {VALUES[fault.equation]}{layer}{element} is {worst.got:.17g}, off by {worst.ratio:.3g} bounds")
+    result.append(f"  allowed is {low:.17g} to {high:.17g}")
+    return result
+
+
+def _explanation(named: Named) -> list[str]:
+    """The mistake, if one formula explains all; the class, if several do; the right line."""
+    fault, names = named.fault, named.names
+    right = [f"  it should be {RIGHT[fault.equation]}"] if fault.equation in RIGHT else []
+    if len(names) == 1:
+        (mistake,) = names
+        seen = f" (seen in {mistake.seen})" if mistake.seen else ""
+        return [f"  yours equals {mistake.formula} everywhere: {mistake.name}{seen}", *right]
+    if names:
+        return [f"  these cannot be told apart here: {'; '.join(m.name for m in names)}", *right]
+    return right
+
+
+def _by_hand(shown: Shown) -> list[str]:
+    problem = shown.problem
+    m = problem.x.shape[1]
+    result = [f"smallest network that shows it: {problem.sizes}, {m} example" + "s" * (m > 1)]
+    for layer, (w, b) in enumerate(zip(problem.weights, problem.biases, strict=True), start=1):
+        number = str(layer).translate(SUPERSCRIPTS)
+        result.append(f"  w{number} = {_numbers(w)}, b{number} = {_numbers(b)}")
+    result.append(f"  x = {_numbers(problem.x)}, y = {_numbers(problem.y)}")
+    result.append(f"  {_value(shown)} is {_numbers(shown.got)}, should be {_numbers(shown.expected)}")
+    return result
+
+
+def _value(shown: Shown) -> str:
+    return VALUES[shown.equation] + str(shown.layer).translate(SUPERSCRIPTS)
+
+
+def _numbers(array: Any) -> str:
+    return str([[float(f"{v:.6g}") for v in row] for row in np.asarray(array)])
+
+
+def script(shown: Shown, module: str, name: str, is_class: bool) -> str:
+    """A few lines that show the fault with NumPy and the code alone, in the code's own conventions."""
+
+    def array(value: Any) -> str:
+        return f"np.array({np.asarray(value).tolist()})"
+
+    weights, biases = (f"[{', '.join(map(array, part))}]" for part in shown.given[:2])
+    call = f"{name}(weights, biases, x, y)"
+    if is_class:
+        call = f"network = {name}({shown.problem.sizes})\nnetwork.weights, network.biases = weights, biases\n"
+    return (
+        f"import numpy as np\nfrom {module} import {name}\n\nweights = {weights}\nbiases = {biases}\n"
+        f"x, y = {array(shown.given.x)}, {array(shown.given.y)}\n"
+        + (f"{call}print(network.backprop(x, y))\n" if is_class else f"print({call})\n")
+        + f"# {_value(shown)} is        {_numbers(shown.got)}\n# it should be {_numbers(shown.expected)}\n"
+    )
+
+
+def document(judgement: Judgement, seed: int, graded: bool = False) -> dict[str, Any]:
+    """The --json document; the same seed gives the same bytes."""
+    result = judgement.summary
+    points = judgement.points
+    shared: dict[str, Any] = {
+        "verdict": str(judgement.verdict),
+        "architectures": judgement.networks,
+        "seed": seed,
+        "conventions": judgement.conventions,
+        "points": points,
+    }
+    if graded:
+        return shared
+    shown = judgement.counterexample
+    problem = shown and shown.problem
+    return shared | {
+        "elements": result.elements if result else 0,
+        "discriminating": result.discriminating if result else 0.0,
+        "faults": [
+            {
+                "equation": named.fault.equation,
+                "layer": named.fault.layer,
+                "names": [mistake.name for mistake in named.names],
+                "formulas": [mistake.formula for mistake in named.names],
+                "networks": named.fault.networks,
+                "elements": named.fault.elements,
+            }
+            for named in judgement.faults
+        ]
+        + [
+            {"equation": kind, "layer": 0, "names": [], "said": said, "networks": count, "elements": 0}
+            for kind, said, count in judgement.troubles
+        ],
+        "counterexample": None
+        if problem is None
+        else {
+            "sizes": problem.sizes,
+            "weights": [w.tolist() for w in problem.weights],
+            "biases": [b.tolist() for b in problem.biases],
+            "x": problem.x.tolist(),
+            "y": problem.y.tolist(),
+        },
+    }
+
+
+def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
+    """One test case for each equation."""
+    points = judgement.points
+    suite = ElementTree.Element(
+        "testsuite", name=f"gradproof {subject}", tests=str(len(points)), failures=str(4 - sum(points.values()))
+    )
+    for equation, point in points.items():
+        case = ElementTree.SubElement(suite, "testcase", classname=subject, name=equation)
+        if not point:
+            own = [named for named in judgement.faults if named.fault.equation == equation]
+            said = "\n".join(line for named in own for line in _told(named, root=True)) or "no usable answer"
+            failure = ElementTree.SubElement(case, "failure", message=f"{equation} is wrong")
+            failure.text = None if graded else said
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
