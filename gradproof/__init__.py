@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gradproof.judge.diagnosis import Judgement
     from gradproof.train.saved import Saved
 
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "assert_backprop", "check", "load"]
 __version__ = "0.1.0"
 
 
@@ -20,3 +22,21 @@ def load(path: str | os.PathLike[str]) -> Saved:
     from gradproof.train import saved  # not before it is needed: importing gradproof stays quick
 
     return saved.load(path)
+
+
+def check(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0) -> Judgement:
+    """Judge a backprop(weights, biases, x, y), or a class like the book's Network, on random networks.
+
+    Returns a Judgement: `verdict`, `faults` (the root first), `conventions`, `counterexample`; `print` it for all of
+    it in words. The code runs in this process: a submission that may hang is for `gradproof check FILE.py`.
+    """
+    from gradproof.judge.diagnosis import judgement
+    from gradproof.judge.submission import Function
+
+    return judgement(Function(backprop), networks, seed)
+
+
+def assert_backprop(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0) -> None:
+    """AssertionError with the whole judgement unless the backprop is verified."""
+    judged = check(backprop, networks=networks, seed=seed)
+    assert judged.verdict == "verified", f"{judged}\nagain: gradproof.check({backprop.__name__}, seed={seed})"

@@ -30,6 +30,7 @@ class Claim(NamedTuple):
     mine: Answer  # z and a are handcrafted's where none were given
     e_delta: list[Array]  # radii of δ: 0 but where it had to be inferred
     showed_forward: bool
+    from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is no δ
 
 
 def collected(
@@ -39,7 +40,7 @@ def collected(
     claims: list[Claim] = []
     troubles: dict[str, tuple[str, int]] = {}
     done = 0
-    for source, stack in stacks(networks, seed):
+    for source, stack in stacks(networks, seed, MOST_EXAMPLES if layout.examples == "batch" else 1):
         problems, answers = [], []
         for network in range(len(stack.x)):
             problem = stack.alone(network)
@@ -55,19 +56,22 @@ def collected(
             progress(done)
         if problems:
             claims.append(claim_of(source, problems, answers))
+    if any(claim.from_weights for claim in claims):
+        # ∂C/∂b is wrong: of several examples at once δ is unknown, and only one at a time can be judged.
+        claims = [claim for claim in claims if claim.stack.x.shape[-1] == 1]
     if claims and not troubles and layout.examples == "batch":
         _repeats(submission, layout, claims[0])
     return claims, [(kind, said, count) for kind, (said, count) in troubles.items()]
 
 
-def stacks(networks: int, seed: int) -> Iterator[tuple[str, Stack]]:
-    """Networks of every depth and regime, widths any, equal, distinct and thin, m = 1 … 5."""
+def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES) -> Iterator[tuple[str, Stack]]:
+    """Networks of every depth and regime, widths any, equal, distinct and thin, m = 1 … most."""
     kinds = [(depth, regime) for depth in range(1, DEEPEST + 1) for regime in architectures.REGIMES]
     share = max(1, -(-networks // len(kinds)))
     for group, (depth, regime) in enumerate(kinds):
         rng = np.random.default_rng([seed, group])
         sizes = np.minimum(architectures.widths(share, depth, rng), rng.integers(WIDEST // 2, WIDEST + 1))
-        yield regime, architectures.fill(sizes, 1 + (group + group // 5) % MOST_EXAMPLES, regime, rng)
+        yield regime, architectures.fill(sizes, 1 + (group + group // 5) % most, regime, rng)
 
 
 class Got(NamedTuple):
@@ -201,7 +205,7 @@ def _inferred(claim: Claim) -> Claim:
         if not _refuted(claim, ar, layer):
             continue
         a, gradient = claim.mine.activations[layer - 1], claim.mine.grad_w[layer - 1]
-        best = np.abs(a).argmax(axis=1)[:, None, :]  # the strongest input of each network
+        best = (np.abs(a) * claim.stack.live(layer - 1)).argmax(axis=1)[:, None, :]  # the strongest input
         strongest = np.take_along_axis(a, best, axis=1)
         with np.errstate(all="ignore"):
             delta = np.nan_to_num(np.take_along_axis(gradient, best.mT, axis=2) / strongest)
@@ -212,7 +216,7 @@ def _inferred(claim: Claim) -> Claim:
             e_delta=_with(claim.e_delta, layer, np.broadcast_to(e_delta, delta.shape)),
         )
         if not _refuted(other, ar, layer):
-            claim = other
+            claim = other._replace(from_weights=True)
     return claim
 
 

@@ -99,6 +99,8 @@ def smallest(submission: Submission, layout: Layout, fault: Fault) -> Shown | No
             claim = claim_of("counterexample", [problem], [answer(submission, layout, problem)])
         except SubmissionError:
             continue
+        if problem.x.shape[1] > 1 and layout.examples != "batch":
+            continue
         for finding in judged(claim, book=True).findings:
             if finding.equation == fault.equation and finding.verdict is Verdict.REFUTED:
                 own, true = claim.mine.alone(0, problem.sizes), theorem.claim(handcrafted, stack_of(problem))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from gradproof.check.summary import Fault, Summary, summary
 from gradproof.check.theorem import Judged
 from gradproof.judge import layouts
-from gradproof.judge.claims import Claim, judged
+from gradproof.judge.claims import Claim, collected, judged
 from gradproof.judge.counterexample import Shown, smallest, update_faults
 from gradproof.judge.mistakes import Mistake
 from gradproof.judge.naming import names_of
@@ -42,6 +42,11 @@ class Judgement(NamedTuple):
     networks: int
     summary: Summary | None
     counterexample: Shown | None
+
+    def __str__(self) -> str:
+        from gradproof.judge.report import lines  # which is written for this class
+
+        return "\n".join(lines(self, "this backprop"))
 
     @property
     def points(self) -> dict[str, int]:

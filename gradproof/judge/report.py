@@ -33,8 +33,8 @@ def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]
             *(f"{name}: {points[name]} of 1" for name in points),
             f"{sum(points.values())} of {len(points)}",
         ]
-    for number, named in enumerate(judgement.faults):
-        result += ["", *_told(named, root=number == 0)]
+    for number, group in enumerate(_alike(judgement.faults)):
+        result += ["", *_told(group, root=number == 0)]
     for kind, what, count in judgement.troubles:
         result += ["", f"{kind}: {what}" + (f" (on {count} networks)" if count > 1 else "")]
     if judgement.counterexample is not None:
@@ -42,11 +42,22 @@ def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]
     return result
 
 
-def _told(named: Named, root: bool) -> list[str]:
+def _alike(faults: list[Named]) -> list[list[Named]]:
+    """Faults of one equation with one explanation together, in the order of their first."""
+    groups: dict[Any, list[Named]] = {}
+    for named in faults:
+        groups.setdefault((named.fault.equation, tuple(m.name for m in named.names)), []).append(named)
+    return list(groups.values())
+
+
+def _told(group: list[Named], root: bool) -> list[str]:
+    named = group[0]
     fault, worst = named.fault, named.fault.worst
     layer = str(fault.layer).translate(SUPERSCRIPTS)
-    networks = f"{fault.networks} network" + "s" * (fault.networks != 1)
-    where = f"{fault.equation} at layer {fault.layer} is wrong on {networks}"
+    numbers = ", ".join(str(other.fault.layer) for other in group)
+    most = max(other.fault.networks for other in group)
+    where = f"{fault.equation} at layer{'s' * (len(group) > 1)} {numbers} is wrong"
+    where += f" on {most} network{'s' * (most != 1)}" if len(group) == 1 else ""
     if not root:
         return [f"also: {where}" + (f": {named.names[0].name}" if len(named.names) == 1 else "")]
     result = [where, *_explanation(named)]
@@ -165,7 +176,7 @@ def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
         case = ElementTree.SubElement(suite, "testcase", classname=subject, name=equation)
         if not point:
             own = [named for named in judgement.faults if named.fault.equation == equation]
-            said = "\n".join(line for named in own for line in _told(named, root=True)) or "no usable answer"
+            said = "\n".join(line for named in own for line in _told([named], root=True)) or "no usable answer"
             failure = ElementTree.SubElement(case, "failure", message=f"{equation} is wrong")
             failure.text = None if graded else said
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -1,0 +1,48 @@
+"""For anyone's tests: the fixture `assert_backprop`, and `pytest --backprop MODULE:FUNCTION` for a test of its own.
+
+Loaded by pytest by itself once gradproof is installed (the entry point `pytest11`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import gradproof
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gradproof")
+    group.addoption(
+        "--backprop", action="append", default=[], metavar="MODULE:NAME", help="judge this backprop by gradproof"
+    )
+
+
+@pytest.fixture
+def assert_backprop() -> Callable[..., None]:
+    """`assert_backprop(fn)` fails with the whole judgement unless fn's gradients are verified."""
+    return gradproof.assert_backprop
+
+
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """One more test for each --backprop."""
+    for subject in session.config.getoption("--backprop"):
+        items.append(Backprop.from_parent(session, name=f"backprop[{subject}]", subject=subject))
+
+
+class Backprop(pytest.Item):
+    """The judgement of one backprop as a test."""
+
+    def __init__(self, *, subject: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.subject = subject
+
+    def runtest(self) -> None:
+        module, _, name = self.subject.partition(":")
+        gradproof.assert_backprop(getattr(importlib.import_module(module), name or "backprop"))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        return str(excinfo.value) if excinfo.errisinstance(AssertionError) else str(super().repr_failure(excinfo))
