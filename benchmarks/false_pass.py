@@ -26,9 +26,9 @@ from throughput import PEERS, joined
 
 import handcrafted
 import reference
-from gradproof.check import theorem
-from gradproof.check.architectures import REGIMES, fill, widths
 from gradproof.problem import Answer, Array, Problem, Stack
+from gradproof.proof import theorem
+from gradproof.proof.architectures import REGIMES, fill, widths
 from handcrafted import equations as eq
 
 DEPTHS, EXAMPLES = (1, 2, 3, 4), (1, 3, 8)

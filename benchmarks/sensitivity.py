@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 import handcrafted
-from gradproof.check import architectures, equations, theorem, witness
 from gradproof.numerics import rounding, truth, verdict
 from gradproof.numerics.end_to_end import radii
 from gradproof.problem import Answer, Problem, Stack, stack_of, starting_parameters
+from gradproof.proof import architectures, equations, theorem, witness
 from gradproof.train import mnist
 
 DOUBLE = rounding.arithmetic(np.float64)

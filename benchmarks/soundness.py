@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from gradproof.check.architectures import REGIMES, fill, widths
+from gradproof.proof.architectures import REGIMES, fill, widths
 from tests.numerics.soundness import Tried, tried
 from tests.numerics.variants import EDGES, edge_problem
 

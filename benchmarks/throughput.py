@@ -31,9 +31,9 @@ import torch
 
 import handcrafted
 import reference
-from gradproof.check import architectures, theorem
-from gradproof.check.summary import Summary, summary
 from gradproof.problem import Array, Parameters, Problem
+from gradproof.proof import architectures, theorem
+from gradproof.proof.summary import Summary, summary
 from reference import network
 
 Layers = Sequence[Array]

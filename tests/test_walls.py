@@ -152,7 +152,7 @@ FLOORS = (
     ("gradproof.backends",),
     ("gradproof.numerics",),
     ("gradproof.train.mnist",),
-    ("gradproof.check",),
+    ("gradproof.proof",),
     ("gradproof.judge",),
     ("gradproof.train",),
     ("gradproof.study",),
@@ -295,16 +295,16 @@ def test_what_is_planted_and_runs_is_found(copy: Path, what: str) -> None:
 
 
 UPWARD = {
-    "problem → check": ("gradproof/problem.py", "from gradproof.check import theorem"),
+    "problem → check": ("gradproof/problem.py", "from gradproof.proof import theorem"),
     "problem → numerics": ("gradproof/problem.py", "import gradproof.numerics.verdict"),
     "backends → train": ("gradproof/backends.py", "from gradproof.train.mnist import load"),
     "backends → commands": ("gradproof/backends.py", "from gradproof import commands"),
-    "numerics → check": ("gradproof/numerics/verdict.py", "from gradproof.check import witness"),
+    "numerics → check": ("gradproof/numerics/verdict.py", "from gradproof.proof import witness"),
     "numerics → study, relative": ("gradproof/numerics/verdict.py", "from ..study import walk"),
     "numerics → commands, in a function": ("gradproof/numerics/verdict.py", "def f():\n    import gradproof.commands"),
-    "mnist → check": ("gradproof/train/mnist.py", "from gradproof.check import architectures"),
-    "check → commands": ("gradproof/check/theorem.py", "from gradproof.commands import check"),
-    "check → train": ("gradproof/check/theorem.py", "import gradproof.train"),
+    "mnist → check": ("gradproof/train/mnist.py", "from gradproof.proof import architectures"),
+    "check → commands": ("gradproof/proof/theorem.py", "from gradproof.commands import check"),
+    "check → train": ("gradproof/proof/theorem.py", "import gradproof.train"),
     "handcrafted → problem": ("handcrafted/network.py", "from gradproof.problem import Problem"),
     "handcrafted → reference": ("handcrafted/network.py", "import reference"),
 }
@@ -324,8 +324,8 @@ def test_a_step_up_is_found(copy: Path, what: str) -> None:
 
 
 def test_a_circle_is_found(copy: Path) -> None:
-    append(copy, "gradproof/check/architectures.py", "from gradproof.check import theorem")
-    assert "gradproof.check.architectures" in circle(copy)
+    append(copy, "gradproof/proof/architectures.py", "from gradproof.proof import theorem")
+    assert "gradproof.proof.architectures" in circle(copy)
 
 
 # ---- one contract ----------------------------------------------------------------------------------------------

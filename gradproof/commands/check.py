@@ -11,9 +11,9 @@ import click
 from gradproof.errors import MachineError
 
 if TYPE_CHECKING:
-    from gradproof.check.distance import Distances
-    from gradproof.check.summary import Summary
     from gradproof.problem import Problem
+    from gradproof.proof.distance import Distances
+    from gradproof.proof.summary import Summary
 
 FORMULAS = {
     "z": "zˡ = wˡaˡ⁻¹ + bˡ",
@@ -82,11 +82,11 @@ def command(
     if network is not None and network >= architectures:
         raise click.BadParameter(f"{network} is not one of {architectures} networks", param_hint="--network")
     import handcrafted
-    from gradproof.check.distance import distances
-    from gradproof.check.smallest import smallest
-    from gradproof.check.summary import summary
     from gradproof.numerics import contracts
     from gradproof.numerics.verdict import Verdict
+    from gradproof.proof.distance import distances
+    from gradproof.proof.smallest import smallest
+    from gradproof.proof.summary import summary
 
     contracts.insist(*sorted({"float64", dtype}))  # the witness works in float64
     run = _run(architectures, seed, dtype, network, quiet=as_json)
@@ -157,8 +157,8 @@ def _write(path: str, text: str) -> None:
 def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: bool) -> list[Any]:
     """Everything judged, with a progress bar where someone is looking."""
     import handcrafted
-    from gradproof.check import theorem
     from gradproof.commands.terminal import progress_bar
+    from gradproof.proof import theorem
 
     if network is not None:
         return list(theorem.one_architecture(handcrafted, architectures, seed, network, dtype))
@@ -173,7 +173,7 @@ def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: 
 
 def document(result: Summary, far: Distances | None, problem: Problem | None, seed: int, dtype: str) -> dict[str, Any]:
     """The --json document; the same arguments give the same bytes."""
-    from gradproof.check.summary import record
+    from gradproof.proof.summary import record
 
     return {
         "verdict": str(result.verdict),
@@ -211,7 +211,7 @@ def _print(result: Summary, far: Distances | None, problem: Problem | None, agai
     from rich.table import Table
     from rich.text import Text
 
-    from gradproof.check.summary import explained
+    from gradproof.proof.summary import explained
 
     console = Console(highlight=False, width=100)
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")

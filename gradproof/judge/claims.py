@@ -1,14 +1,12 @@
 """Somebody's answers to random networks, in this project's conventions, side by side in stacks."""
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import handcrafted
-from gradproof.check import architectures, equations, theorem, witness
-from gradproof.check.equations import Inputs
-from gradproof.check.theorem import Judged
 from gradproof.judge import layouts
 from gradproof.judge.layouts import Layout
 from gradproof.judge.submission import Lists, Submission
@@ -18,8 +16,19 @@ from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import Arithmetic
 from gradproof.numerics.verdict import Finding
 from gradproof.problem import Answer, Array, Problem, Stack, stack_of
+from gradproof.proof import architectures, equations, theorem, witness
+from gradproof.proof.equations import Inputs
+from gradproof.proof.theorem import Judged
 
 DEEPEST, WIDEST, MOST_EXAMPLES = 4, 8, 5
+
+
+class Sigma(Enum):
+    """How well σ and σ′ must be computed; each is correct mathematics, and allows more rounding than the one before."""
+
+    SHARP = 0  # both right relatively, in both tails
+    BOOK = 1  # σ′ = a(1 − a), which cancels for z ≫ 0
+    TANH = 2  # and σ = ½(1 + tanh(z/2)), whose left tail has lost its digits
 
 
 class Claim(NamedTuple):
@@ -30,6 +39,7 @@ class Claim(NamedTuple):
     mine: Answer  # z and a are handcrafted's where none were given
     e_delta: list[Array]  # radii of δ: 0 but where it had to be inferred
     showed_forward: bool
+    two_calls: bool = False  # δ is from another call than the gradients, so it may have been rounded otherwise
     from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is no δ
 
 
@@ -181,7 +191,9 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
         mine = mine._replace(zs=layers("zs"), activations=layers("activations"))
     e_delta = [wide([answer.e_delta[i] for answer in answers], d) for i, d in enumerate(mine.delta)]
     claim = Claim(source, stack, mine, e_delta, shown)
-    return _inferred(claim) if answers[0].inferred else claim
+    if not answers[0].inferred:
+        return claim
+    return claim._replace(two_calls=True) if stack.x.shape[-1] > 1 else _inferred(claim)
 
 
 def _joined(parts: Sequence[Any]) -> Any:
@@ -198,8 +210,6 @@ def _inferred(claim: Claim) -> Claim:
     Layer by layer from the output: what satisfies the stage's equation is the claimant's δ. Where neither does, the
     bias gradient is believed.
     """
-    if claim.stack.x.shape[-1] > 1:
-        return claim  # only ∂C/∂w of the whole mini-batch is known here
     ar = rounding.arithmetic(claim.stack.x.dtype)
     for layer in range(len(claim.stack.weights), 0, -1):
         if not _refuted(claim, ar, layer):
@@ -209,7 +219,7 @@ def _inferred(claim: Claim) -> Claim:
         strongest = np.take_along_axis(a, best, axis=1)
         with np.errstate(all="ignore"):
             delta = np.nan_to_num(np.take_along_axis(gradient, best.mT, axis=2) / strongest)
-        e_a = np.take_along_axis(inputs_of(claim, ar).e_a[layer - 1], best, axis=1)
+        e_a = np.take_along_axis(inputs_of(claim, ar, Sigma.TANH).e_a[layer - 1], best, axis=1)
         e_delta = np.abs(delta) * (4 * ar.u + 2 * e_a / np.abs(strongest))
         other = claim._replace(
             mine=claim.mine._replace(delta=_with(claim.mine.delta, layer, delta)),
@@ -226,27 +236,34 @@ def _with(arrays: list[Array], layer: int, array: Array) -> list[Array]:
 
 def _refuted(claim: Claim, ar: Arithmetic, layer: int) -> bool:
     """Whether δ of this layer is wrong in any network."""
-    findings = equations.alone(claim.stack, claim.mine, ar, inputs_of(claim, ar, book=True))
+    findings = equations.alone(claim.stack, claim.mine, ar, inputs_of(claim, ar, Sigma.TANH))
     return any(f.equation in ("BP1", "BP2") and f.layer == layer and f.refuted.any() for f in findings)
 
 
-def inputs_of(claim: Claim, ar: Arithmetic, book: bool = False) -> Inputs:
+def inputs_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Inputs:
     """How far the inputs of each equation may be from the claimant's own."""
-    depth = len(claim.stack.weights)
+    depth, book = len(claim.stack.weights), sigma is not Sigma.SHARP
     if claim.showed_forward:
         return equations.shown(depth, ar)._replace(e_delta=claim.e_delta, book=book)
+    bound, e_delta = _radii(claim, ar, sigma), claim.e_delta
+    if claim.two_calls:  # two answers to one problem, each within its radius of the truth
+        e_delta = [2 * e for e in bound.delta]
+    return Inputs(bound.zs, bound.activations, e_delta, book)
+
+
+def _radii(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
+    exact = claim.stack.astype(np.float64)
+    absolute = 4 * ar.u if sigma is Sigma.TANH else 0.0
     with np.errstate(all="ignore"):
-        exact = claim.stack.astype(np.float64)
-        bound = radii(exact, witness.answer(exact), ar, book)
-    return Inputs(bound.zs, bound.activations, claim.e_delta, book)
+        return radii(exact, witness.answer(exact), ar, sigma is not Sigma.SHARP, absolute)
 
 
-def judged(claim: Claim, book: bool) -> Judged:
+def judged(claim: Claim, sigma: Sigma) -> Judged:
     """Each equation alone; z and a too where they were shown."""
     ar, exact = rounding.arithmetic(claim.stack.x.dtype), claim.stack.astype(np.float64)
     with np.errstate(all="ignore"):
         findings: list[Finding] = []
         if claim.showed_forward:
             findings += [f for f in equations.alone(exact, claim.mine, ar) if f.equation in ("z", "a")]
-        findings += equations.alone(exact, claim.mine, ar, inputs_of(claim, ar, book))
+        findings += equations.alone(exact, claim.mine, ar, inputs_of(claim, ar, sigma))
     return Judged(0, claim.source, claim.stack, findings)

@@ -7,10 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 import handcrafted
-from gradproof.check import theorem, witness
-from gradproof.check.summary import Fault
 from gradproof.judge import layouts
-from gradproof.judge.claims import answer, claim_of, judged, stacks
+from gradproof.judge.claims import Sigma, answer, claim_of, judged, stacks
 from gradproof.judge.layouts import Layout
 from gradproof.judge.submission import Submission
 from gradproof.judge.worker import SubmissionError
@@ -18,6 +16,8 @@ from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Array, Problem, stack_of
+from gradproof.proof import theorem, witness
+from gradproof.proof.summary import Fault
 
 UPDATE_ETA = 0.5
 PARTS = {"z": "zs", "a": "activations", "BP1": "delta", "BP2": "delta", "BP3": "grad_b", "BP4": "grad_w"}
@@ -49,7 +49,7 @@ def update_faults(submission: Submission, layout: Layout, seed: int) -> list[tup
         except SubmissionError as error:
             return [("update", f"update_mini_batch {error}", 1)]
         exact = stack_of(problem)
-        radius = radii(exact, witness.answer(exact), rounding.arithmetic(np.float64), book=True)
+        radius = radii(exact, witness.answer(exact), rounding.arithmetic(np.float64), book=True, sigma=4 * 2.0**-53)
         _, grad_b, grad_w = handcrafted.gradients(*problem)
         u = rounding.arithmetic(np.float64).u
         for name, old, new, g, e in (
@@ -92,7 +92,7 @@ def _round_problems() -> Iterator[Problem]:
                 yield Problem(weights, biases, x, y)
 
 
-def smallest(submission: Submission, layout: Layout, fault: Fault) -> Shown | None:
+def smallest(submission: Submission, layout: Layout, fault: Fault, sigma: Sigma) -> Shown | None:
     """The first of the small round networks on which the same equation is refuted."""
     for problem in _round_problems():
         try:
@@ -101,7 +101,7 @@ def smallest(submission: Submission, layout: Layout, fault: Fault) -> Shown | No
             continue
         if problem.x.shape[1] > 1 and layout.examples != "batch":
             continue
-        for finding in judged(claim, book=True).findings:
+        for finding in judged(claim, sigma).findings:
             if finding.equation == fault.equation and finding.verdict is Verdict.REFUTED:
                 own, true = claim.mine.alone(0, problem.sizes), theorem.claim(handcrafted, stack_of(problem))
                 part = PARTS[finding.equation]

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gradproof.check.summary import Fault, Summary, summary
-from gradproof.check.theorem import Judged
 from gradproof.judge import layouts
-from gradproof.judge.claims import Claim, collected, judged
+from gradproof.judge.claims import Claim, Sigma, collected, judged
 from gradproof.judge.counterexample import Shown, smallest, update_faults
 from gradproof.judge.mistakes import Mistake
 from gradproof.judge.naming import names_of
@@ -14,6 +12,8 @@ from gradproof.judge.submission import Submission
 from gradproof.judge.worker import SubmissionError
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Array
+from gradproof.proof.summary import Fault, Summary, summary
+from gradproof.proof.theorem import Judged
 
 # How other costs and signs scale δ and the gradients, beside the mean of ½‖y − a‖²; what is wanted of each.
 FACTORS = {
@@ -24,6 +24,7 @@ FACTORS = {
     -2.0: "gradients point downhill, and the cost has no ½",
 }
 SUMMED = "gradients of the sum over the mini-batch, not of the mean"
+TANH = "σ has no digits left in its left tail, as with ½(1 + tanh(z/2)): correct, judged by its own bound"
 BOOK = "σ′ is taken as a(1 − a), which cancels where σ saturates: correct, judged by its own bound"
 
 
@@ -32,6 +33,15 @@ class Named(NamedTuple):
 
     fault: Fault
     names: list[Mistake]
+
+
+class Light(NamedTuple):
+    """In which light the claims look best."""
+
+    found: list[Judged]
+    claims: list[Claim]  # as they are understood: factors and sums undone
+    sigma: Sigma
+    words: list[str]  # the conventions that this takes
 
 
 class Judgement(NamedTuple):
@@ -74,48 +84,54 @@ def judgement(
     said = layout.said()
     if not claims:
         return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
-    found, scaled, words = _in_the_best_light(claims, bool(declared))
-    result = summary(found)
+    light = _in_the_best_light(claims, bool(declared))
+    result = summary(light.found)
     if not troubles and not result.faults and submission.kind.updates:
         troubles += update_faults(submission, layout, seed)
-    names = [Named(fault, names_of(fault, scaled)) for fault in result.faults]
-    smallest_one = smallest(submission, layout, names[0].fault) if names else None
+    names = [Named(fault, names_of(fault, light.claims, light.sigma)) for fault in result.faults]
+    smallest_one = smallest(submission, layout, names[0].fault, light.sigma) if names else None
     verdict = Verdict.REFUTED if troubles else result.verdict
     count = sum(len(claim.stack.x) for claim in claims)
-    return Judgement(verdict, said + words, names, troubles, count, result, smallest_one)
+    return Judgement(verdict, said + light.words, names, troubles, count, result, smallest_one)
 
 
-def _in_the_best_light(claims: list[Claim], strict: bool) -> tuple[list[Judged], list[Claim], list[str]]:
-    """The findings, the claims as they are understood, and the conventions that this takes.
-
-    Another convention is assumed only if nothing at all is refuted under it; else faults are faults.
-    """
-    first = _all_judged(claims)
-    if strict or not _wrong(first[0]):
-        return first[0], claims, first[1]
+def _in_the_best_light(claims: list[Claim], strict: bool) -> Light:
+    """Another convention is assumed only if nothing at all is refuted under it; else faults are faults."""
+    found, sigma = _all_judged(claims)
+    if strict or not _wrong(found):
+        return Light(found, claims, sigma, _words("", False, sigma, _wrong(found)))
     for factor, word in FACTORS.items():
         for summed in (False, True):
             if (factor, summed) == (1.0, False):
                 continue
             other = [_scaled(claim, factor, summed) for claim in claims]
-            if _wrong([judged(other[0], True)]) or _wrong([judged(other[-1], True)]):
+            if _wrong([judged(claim, Sigma.TANH) for claim in (other[0], other[-1])]):
                 continue  # the first and the last stack are enough to turn most down
-            found, words = _all_judged(other)
-            if not _wrong(found):
-                return found, other, [w for w in (word, SUMMED if summed else "") if w] + words
-    return first[0], claims, first[1]
+            also, its_sigma = _all_judged(other)
+            if not _wrong(also):
+                return Light(also, other, its_sigma, _words(word, summed, its_sigma, False))
+    return Light(found, claims, sigma, [])
 
 
-def _all_judged(claims: list[Claim]) -> tuple[list[Judged], list[str]]:
-    """By the sharp bound of σ′; by that of a(1 − a) where nothing but its cancellation is wrong."""
-    found = [judged(claim, book=False) for claim in claims]
-    if not _wrong(found):
-        return found, []
-    lenient = [judged(claim, book=True) for claim in claims]
-    if _wrong(lenient):
-        return lenient, []
-    # Where σ saturates a(1 − a) has nothing to tell: what remains must be sharp by itself.
-    return [judged for judged in lenient if judged.source != "saturated"], [BOOK]
+def _words(word: str, summed: bool, sigma: Sigma, wrong: bool) -> list[str]:
+    forms = {Sigma.SHARP: "", Sigma.BOOK: BOOK, Sigma.TANH: TANH}
+    return [] if wrong else [w for w in (word, SUMMED if summed else "", forms[sigma]) if w]
+
+
+def _all_judged(claims: list[Claim]) -> tuple[list[Judged], Sigma]:
+    """By the sharpest σ under which nothing is wrong; else by that under which least is."""
+    tried = []
+    for sigma in Sigma:
+        found = [judged(claim, sigma) for claim in claims]
+        wrong = sum(int(finding.refuted.sum()) for each in found for finding in each.findings)
+        if not wrong and sigma is not Sigma.SHARP:
+            # Where σ saturates a cancelled σ′ has nothing to tell: the rest must be sharp by itself.
+            found = [each for each in found if each.source != "saturated"]
+        if not wrong:
+            return found, sigma
+        tried.append((wrong, sigma.value, found, sigma))
+    *_, found, sigma = min(tried, key=lambda entry: entry[:2])
+    return found, sigma
 
 
 def _wrong(found: Sequence[Judged]) -> bool:

@@ -11,11 +11,12 @@ from gradproof.problem import Answer, Array, Stack
 OWN = 1e-13  # the radii are sums and products of positive float64 numbers: each operation loses far less than this
 
 
-def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False) -> Answer:
+def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False, sigma: float = 0.0) -> Answer:
     """One radius for each element of an answer to the stack, around `centre`, any conforming float64 answer.
 
     Twice the radius is what two answers in this arithmetic may differ by; ∞ where one of them may overflow. With
-    `book`, the radii are those of implementations that take σ′ = a(1 − a).
+    `book`, the radii are those of implementations that take σ′ = a(1 − a); `sigma` is an absolute error that σ may make
+    besides, as ½(1 + tanh(z/2)) does in its left tail.
     """
     fan, a = stack.fan, centre.activations
     with np.errstate(all="ignore"):  # infinite radii are an answer here
@@ -23,7 +24,7 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False) -> A
         e_a = [np.full_like(a[0], ar.underflow)]
         for layer, (w, b) in enumerate(zip(stack.weights, stack.biases, strict=True)):
             e_z.append(rounding.preactivation(w, b, a[layer], e_a[layer], fan[layer], ar))
-            e_a.append(rounding.activation(centre.zs[layer], a[layer + 1], e_z[layer], ar))
+            e_a.append(rounding.activation(centre.zs[layer], a[layer + 1], e_z[layer], ar) + sigma)
 
         slopes = [
             rounding.book_sigma_prime(z, e, a_, e_, ar) if book else rounding.sigma_prime(z, e, ar)

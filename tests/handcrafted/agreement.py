@@ -74,7 +74,7 @@ def assert_agree(got: Sequence[Array] | Array, expected: Sequence[Array] | Array
     """float64, shape, finiteness; then the largest difference is at most 1e-10 of the largest expected element.
 
     Lists agree array by array. For bookkeeping: padded or not, stacked or not, by loops or not.
-    The theorem is judged in tests/check and each step in tests/reference/test_descent.py, by derived bounds.
+    The theorem is judged in tests/proof and each step in tests/reference/test_descent.py, by derived bounds.
     """
     if isinstance(expected, (list, tuple)):
         assert len(got) == len(expected), f"{len(got)} arrays, should be {len(expected)}"

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 
 import handcrafted
-from gradproof.check import theorem
-from gradproof.check.architectures import WIDEST, problems
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.problem import Problem, stack_of, starting_parameters
+from gradproof.proof import theorem
+from gradproof.proof.architectures import WIDEST, problems
 from handcrafted import equations as eq
 from tests.handcrafted.agreement import Array, assert_agree, assert_within, exact, gamma, smallest
 

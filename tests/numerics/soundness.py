@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import handcrafted
-from gradproof.check import theorem, witness
-from gradproof.check.architectures import WIDEST
 from gradproof.numerics import rounding, truth
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.truth import PARTS
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Answer, Problem, stack_of
+from gradproof.proof import theorem, witness
+from gradproof.proof.architectures import WIDEST
 from tests.numerics.variants import BOOK, VARIANTS
 
 

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import handcrafted
-from gradproof.check import theorem, witness
-from gradproof.check.architectures import WIDEST, architectures, problems
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem, stack_of
+from gradproof.proof import theorem, witness
+from gradproof.proof.architectures import WIDEST, architectures, problems
 from tests.numerics.soundness import PARTS, tried
 from tests.numerics.variants import EDGES, edge_problem
 

@@ -9,11 +9,11 @@ from flint import arb, ctx
 from hypothesis import given, settings
 
 import handcrafted
-from gradproof.check.architectures import architectures, problems
 from gradproof.numerics import truth as truth_module
 from gradproof.numerics.truth import enclosed, every_weight, ulps, within
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem
+from gradproof.proof.architectures import architectures, problems
 
 SMALL = problems(architectures(most=3))
 

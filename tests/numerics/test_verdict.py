@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 import gradproof
 import handcrafted
-from gradproof.check import architectures, equations, theorem, witness
-from gradproof.check import summary as summary_module
-from gradproof.check.summary import summary
 from gradproof.numerics import end_to_end, rounding, verdict
 from gradproof.numerics.verdict import Verdict, compare, root
 from gradproof.problem import stack_of
+from gradproof.proof import architectures, equations, theorem, witness
+from gradproof.proof import summary as summary_module
+from gradproof.proof.summary import summary
 from handcrafted import equations as equations_by_hand
 
 ONE = np.ones((1, 1, 1))

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import handcrafted
 import reference
-from gradproof.check import witness
-from gradproof.check.architectures import architectures, problems
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.problem import Parameters, Problem, stack_of, starting_parameters
+from gradproof.proof import witness
+from gradproof.proof.architectures import architectures, problems
 from tests.handcrafted.agreement import Array
 
 SIZES, EXAMPLES, M = (6, 5, 3), 23, 5  # four mini-batches of five and a last one of three

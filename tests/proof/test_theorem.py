@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import handcrafted
-from gradproof.check import theorem, witness
-from gradproof.check.architectures import REGIMES, WIDEST, architectures, problems
-from gradproof.check.smallest import smallest
-from gradproof.check.summary import explained, summary
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.verdict import Verdict, compare
 from gradproof.problem import stack_of
+from gradproof.proof import theorem, witness
+from gradproof.proof.architectures import REGIMES, WIDEST, architectures, problems
+from gradproof.proof.smallest import smallest
+from gradproof.proof.summary import explained, summary
 from handcrafted import equations as eq
 
 DOUBLE = rounding.arithmetic(np.float64)

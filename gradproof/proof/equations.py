@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradproof.check import witness
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import widening
 from gradproof.numerics.rounding import Arithmetic, Array, Radius, Slope
 from gradproof.numerics.verdict import Finding, compare
 from gradproof.problem import Answer, Stack
+from gradproof.proof import witness
 
 
 class Inputs(NamedTuple):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import handcrafted
-from gradproof.check import architectures, theorem
-from gradproof.check.summary import summary
 from gradproof.errors import UsageError
 from gradproof.numerics.verdict import Verdict
+from gradproof.proof import architectures, theorem
+from gradproof.proof.summary import summary
 from handcrafted import equations
-from tests.check.planted import PLANTED
+from tests.proof.planted import PLANTED
 
 
 @pytest.mark.parametrize("slip", PLANTED)

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradproof.backends import Backend
-from gradproof.check import theorem, witness
-from gradproof.check.theorem import Judged
 from gradproof.numerics import rounding, truth
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Answer, Problem
+from gradproof.proof import theorem, witness
+from gradproof.proof.theorem import Judged
 
 FAR = 100  # ulps: from here on two answers that agree with each other are said to be off together; no verdict uses it
 PARTS = ("delta", "grad_b", "grad_w")

@@ -6,10 +6,10 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
 from gradproof.backends import Backend
-from gradproof.check import theorem
-from gradproof.check.architectures import WIDEST, problems
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem, stack_of
+from gradproof.proof import theorem
+from gradproof.proof.architectures import WIDEST, problems
 
 
 def smallest(backend: Backend, equation: str, seed: int) -> Problem | None:

@@ -12,12 +12,12 @@ from numpy.typing import DTypeLike
 from threadpoolctl import threadpool_limits
 
 from gradproof.backends import Backend
-from gradproof.check import architectures, equations, witness
 from gradproof.errors import UsageError
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.verdict import Finding, compare, refuted_at_once
 from gradproof.problem import Answer, Stack, stack_of, starting_parameters
+from gradproof.proof import architectures, equations, witness
 from gradproof.train import mnist
 
 # In the order of the algorithm.

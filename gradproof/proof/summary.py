@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.check.theorem import ALONE, END_TO_END, Judged
 from gradproof.numerics.verdict import GUARD, Finding, Verdict
 from gradproof.problem import Problem
+from gradproof.proof.theorem import ALONE, END_TO_END, Judged
 
 CAUSES = {"C": "C", "δ": "BP2", "∂C/∂b": "BP3", "∂C/∂w": "BP4"}  # where an effect is seen without its cause
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from gradproof.commands.check import command
 from handcrafted import equations
-from tests.check.planted import PLANTED
+from tests.proof.planted import PLANTED
 
 SMALL = ["--architectures", "60"]
 

@@ -1,0 +1,251 @@
+"""Wrong backprops, one behaviour each, and correct ones in other people's conventions.
+
+Built from one plain backprop whose rules are replaced. Nothing here is shared with the judge: it must find out.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+def sigma(z):
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, e) / (1 + e)
+
+
+def slope(z):
+    return sigma(z) * sigma(-z)
+
+
+class Pass(NamedTuple):
+    w: Any
+    z: Any
+    a: Any
+    y: Any
+
+    @property
+    def e(self):
+        return self.a[-1] - self.y
+
+
+RIGHT = {
+    "forward": lambda w, b, a: w @ a + b,
+    "activation": sigma,
+    "output": lambda p: p.e * slope(p.z[-1]),
+    "hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]),  # δ^i; p.w[i] is w^{i+1}, d[i] is δ^{i+1}
+    "bias": lambda p, i, d: d.mean(axis=1, keepdims=True),
+    "weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1],
+}
+
+
+def backprop(**rules):
+    """backprop(weights, biases, x, y) with these rules in place of the right ones."""
+    rule = RIGHT | rules
+
+    def submission(weights, biases, x, y):
+        zs, activations = [], [x]
+        for w, b in zip(weights, biases, strict=True):
+            zs.append(rule["forward"](w, b, activations[-1]))
+            activations.append(rule["activation"](zs[-1]))
+        p, depth = Pass(weights, zs, activations, y), len(weights)
+        d = [None] * depth
+        d[-1] = rule["output"](p)
+        for i in range(depth - 1, 0, -1):
+            d[i - 1] = rule["hidden"](p, i, d)
+        layers = range(1, depth + 1)
+        return d, [rule["bias"](p, i, d[i - 1]) for i in layers], [rule["weight"](p, i, d[i - 1]) for i in layers]
+
+    return submission
+
+
+def pulled_back(p, i):
+    error = p.e
+    for w in reversed(p.w[i:]):
+        error = w.T @ error
+    return error
+
+
+def first_layer(wrong):
+    """The hidden rule `wrong` in layer 1 only."""
+    return lambda p, i, d: wrong(p, i, d) if i == 1 else RIGHT["hidden"](p, i, d)
+
+
+def tanh_prime(a):
+    return 1 - a * a
+
+
+# what was done: (rules, equation, a word of the name that must be given, or None where no name may be given)
+WRONG = {
+    "σ′ missing at the output": ({"output": lambda p: p.e}, "BP1", "σ′ is missing"),
+    "σ′(a) at the output": ({"output": lambda p: p.e * slope(p.a[-1])}, "BP1", "a in place of z"),
+    "tanh′ at the output": ({"output": lambda p: p.e * tanh_prime(p.a[-1])}, "BP1", "tanh"),
+    "σ for σ′ at the output": ({"output": lambda p: p.e * p.a[-1]}, "BP1", "σ stands for σ′"),
+    "σ′ twice at the output": ({"output": lambda p: p.e * slope(p.z[-1]) ** 2}, "BP1", "taken twice"),
+    "one-hot off by one": (
+        {"output": lambda p: (p.a[-1] - np.roll(p.y, 1, 0)) * slope(p.z[-1])}, "BP1", "one class off"),
+    "y forgotten": ({"output": lambda p: p.a[-1] * slope(p.z[-1])}, "BP1", "y is missing"),
+    "δ averaged": ({"output": lambda p: p.e * slope(p.z[-1]) / p.y.shape[1]}, "BP1", "already in δ"),
+    "output error forgotten": ({"output": lambda p: 0 * p.e}, "BP1", "forgotten"),
+    "absolute error": ({"output": lambda p: np.abs(p.e) * slope(p.z[-1])}, "BP1", None),
+    "error cubed": ({"output": lambda p: p.e**3 * slope(p.z[-1])}, "BP1", None),
+    "factor 3": ({"output": lambda p: 3 * p.e * slope(p.z[-1])}, "BP1", None),
+    "σ′ missing in hidden layers": ({"hidden": lambda p, i, d: p.w[i].T @ d[i]}, "BP2", "σ′ is missing"),
+    "σ′ missing in layer 1": ({"hidden": first_layer(lambda p, i, d: p.w[i].T @ d[i])}, "BP2", "σ′ is missing"),
+    "σ′(a) in hidden layers": (
+        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.a[i])}, "BP2", "a in place of z"),
+    "tanh′ in hidden layers": (
+        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * tanh_prime(p.a[i])}, "BP2", "tanh"),
+    "σ for σ′ in hidden layers": ({"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * p.a[i]}, "BP2", "σ stands for σ′"),
+    "σ′ twice in hidden layers": (
+        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) ** 2}, "BP2", "taken twice"),
+    "the error propagated": (
+        {"hidden": lambda p, i, d: pulled_back(p, i) * slope(p.z[i - 1])}, "BP2", "aᴸ − y is propagated"),
+    "w not transposed": (
+        {"hidden": lambda p, i, d: (p.w[i] @ d[i]) * slope(p.z[i - 1])}, "BP2", "not transposed"),
+    "w of the wrong layer": (
+        {"hidden": lambda p, i, d: (p.w[i - 1].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "wrong layer"),
+    "w forgotten": ({"hidden": lambda p, i, d: d[i] * slope(p.z[i - 1])}, "BP2", "w is forgotten"),
+    "σ′ before w": (
+        {"hidden": lambda p, i, d: p.w[i].T @ (d[i] * slope(p.z[i]))}, "BP2", "before w"),
+    "hidden sign": ({"hidden": lambda p, i, d: -(p.w[i].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "sign"),
+    "hidden factor 2": ({"hidden": lambda p, i, d: 2 * (p.w[i].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "factor 2"),
+    "hidden factor ½": ({"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) / 2}, "BP2", "factor ½"),
+    "layer 1 skipped": ({"hidden": first_layer(lambda p, i, d: 0 * p.z[0])}, "BP2", "skipped"),
+    "w rounded to float32": (
+        {"hidden": lambda p, i, d: (p.w[i].astype("f4").astype("f8").T @ d[i]) * slope(p.z[i - 1])}, "BP2", None),
+    "weight decay in δ": (
+        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) + 1e-3 * p.w[i].sum()}, "BP2", None),
+    "bias gradient forgotten": ({"bias": lambda p, i, d: 0 * d[:, :1]}, "BP3", "forgotten"),
+    "bias gradient summed": ({"bias": lambda p, i, d: d.sum(1, keepdims=True)}, "BP3", "summed, not averaged"),
+    "bias gradient over m²": ({"bias": lambda p, i, d: d.mean(1, keepdims=True) / d.shape[1]}, "BP3", "m twice"),
+    "bias gradient over neurons": (
+        {"bias": lambda p, i, d: 0 * d[:, :1] + d.sum() / d.shape[1]}, "BP3", "over the neurons as well"),
+    "bias gradient over neurons and batch": (
+        {"bias": lambda p, i, d: 0 * d[:, :1] + d.sum()}, "BP3", "over the neurons as well, and not averaged"),
+    "first example of the bias": ({"bias": lambda p, i, d: d[:, :1] + 0}, "BP3", "first example"),
+    "last example of the bias": ({"bias": lambda p, i, d: d[:, -1:] + 0}, "BP3", "last example"),
+    "bias sign": ({"bias": lambda p, i, d: -d.mean(1, keepdims=True)}, "BP3", "sign"),
+    "bias factor 2": ({"bias": lambda p, i, d: 2 * d.mean(1, keepdims=True)}, "BP3", "factor 2"),
+    "bias times a": ({"bias": lambda p, i, d: (d * p.a[i]).mean(1, keepdims=True)}, "BP3", "as if it were a weight"),
+    "bias decay": ({"bias": lambda p, i, d: d.mean(1, keepdims=True) + 1e-3}, "BP3", None),
+    "weight gradient summed": ({"weight": lambda p, i, d: d @ p.a[i - 1].T}, "BP4", "summed, not averaged"),
+    "weight gradient over m²": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] ** 2}, "BP4", "m twice"),
+    "weight gradient forgotten": ({"weight": lambda p, i, d: 0 * p.w[i - 1]}, "BP4", "forgotten"),
+    "image not scaled": (
+        {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * (255 if i == 1 else 1)}, "BP4", "not scaled"),
+    "a of the example before": (
+        {"weight": lambda p, i, d: d @ np.roll(p.a[i - 1], 1, 1).T / d.shape[1]}, "BP4", "the example before"),
+    "first example of the weights": ({"weight": lambda p, i, d: d[:, :1] @ p.a[i - 1][:, :1].T}, "BP4", "first"),
+    "weight sign": ({"weight": lambda p, i, d: -d @ p.a[i - 1].T / d.shape[1]}, "BP4", "sign"),
+    "weight factor ½": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] / 2}, "BP4", "factor ½"),
+    "σ′ once more": (
+        {"weight": lambda p, i, d: (d * slope(p.z[i - 1])) @ p.a[i - 1].T / d.shape[1]}, "BP4", "once more"),
+    "a of the layer itself": ({"weight": lambda p, i, d: d @ p.a[i].T / d.shape[1]}, "BP4", "the layer itself"),
+    "weight decay left in": (
+        {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] + 0.01 * p.w[i - 1]}, "BP4", None),
+    "nominal batch size": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / 10}, "BP4", None),
+    "weight gradient off by 1e-12": (
+        {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * (1 + 1e-12)}, "BP4", None),
+}  # fmt: skip
+
+
+def _shown(**rules):
+    """As `backprop`, and z and a are returned as well."""
+    rule = RIGHT | rules
+
+    def submission(weights, biases, x, y):
+        zs, activations = [], [x]
+        for w, b in zip(weights, biases, strict=True):
+            zs.append(rule["forward"](w, b, activations[-1]))
+            activations.append(rule["activation"](zs[-1]))
+        return *backprop(**rules)(weights, biases, x, y), zs, activations
+
+    return submission
+
+
+# Slips of the forward pass, in submissions that show z and a.
+FORWARD = {
+    "bias forgotten": (_shown(forward=lambda w, b, a: w @ a), "z"),
+    "bias subtracted": (_shown(forward=lambda w, b, a: w @ a - b), "z"),
+    "tanh for σ": (_shown(activation=np.tanh), "a"),
+    "σ forgotten": (_shown(activation=lambda z: z + 0), "a"),
+    "σ rounded": (_shown(activation=lambda z: np.round(sigma(z), 9)), "a"),
+}
+
+
+def _rows(weights, biases, x, y):
+    d, grad_b, grad_w = backprop()(list(weights), [b.T for b in biases], x.T, y.T)
+    return [v.T for v in d], [g.T for g in grad_b], grad_w
+
+
+def _rows_keras(weights, biases, x, y):
+    """x (m, n), w (n_in, n_out), b (n,): as most frameworks have it."""
+    d, grad_b, grad_w = backprop()([w.T for w in weights], [b[:, None] for b in biases], x.T, y.T)
+    return [v.T for v in d], [g[:, 0] for g in grad_b], [g.T for g in grad_w]
+
+
+def _flat(weights, biases, x, y):
+    if any(b.ndim != 1 for b in biases):
+        raise ValueError("biases are vectors here")
+    d, grad_b, grad_w = backprop()(weights, [b[:, None] for b in biases], x, y)
+    return d, [g[:, 0] for g in grad_b], grad_w
+
+
+def _transposed(weights, biases, x, y):
+    d, grad_b, grad_w = backprop()([w.T for w in weights], biases, x, y)
+    return d, grad_b, [g.T for g in grad_w]
+
+
+def _scaled(factor, summed=False):
+    def submission(weights, biases, x, y):
+        d, grad_b, grad_w = backprop()(weights, biases, x, y)
+        by = factor * (x.shape[1] if summed else 1)
+        return [factor * v for v in d], [by * g for g in grad_b], [by * g for g in grad_w]
+
+    return submission
+
+
+def _einsum(weights, biases, x, y):
+    d, _, _ = backprop()(weights, biases, x, y)
+    a = [x]
+    for w, b in zip(weights, biases, strict=True):
+        a.append(sigma(np.einsum("jk,kx->jx", w, a[-1]) + b))
+    m = x.shape[1]
+    return (
+        d,
+        [np.einsum("jx->j", v)[:, None] / m for v in d],
+        [np.einsum("jx,kx->jk", v, p) / m for v, p in zip(d, a, strict=False)],
+    )
+
+
+def _one_at_a_time(weights, biases, x, y):
+    if x.shape[1] != 1:
+        raise ValueError("one example at a time")
+    return backprop()(weights, biases, x, y)[1:]
+
+
+# Correct backprops: (the function, a word of the convention that must be recognised, or "" for ours)
+RIGHT_ONES = {
+    "ours": (backprop(), ""),
+    "a(1 − a)": (
+        backprop(
+            output=lambda p: p.e * p.a[-1] * (1 - p.a[-1]),
+            hidden=lambda p, i, d: (p.w[i].T @ d[i]) * (p.a[i] * (1 - p.a[i])),
+        ),
+        "a(1 − a)",
+    ),
+    "σ by tanh": (backprop(activation=lambda z: 0.5 * (1 + np.tanh(z / 2))), None),
+    "rows": (_rows, "rows"),
+    "rows, (n_in, n_out), (n,)": (_rows_keras, "(n_in, n_out)"),
+    "biases (n,)": (_flat, "(n,)"),
+    "weights (n_in, n_out)": (_transposed, "(n_in, n_out)"),
+    "sum": (_scaled(1.0, summed=True), "sum"),
+    "no ½": (_scaled(2.0), "without the ½"),
+    "no ½, sum": (_scaled(2.0, summed=True), "sum"),
+    "y − a": (_scaled(-1.0), "downhill"),
+    "y − a, sum": (_scaled(-1.0, summed=True), "downhill"),
+    "einsum": (_einsum, ""),
+    "no δ": (lambda w, b, x, y: backprop()(w, b, x, y)[1:], ""),
+    "z and a shown": (_shown(), ""),
+    "one example a call": (_one_at_a_time, "one example"),
+}
