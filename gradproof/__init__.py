@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradproof.judge.diagnosis import Judgement
+    from gradproof.judge.report import Judgement
     from gradproof.train.saved import Saved
 
 __all__ = ["__version__", "assert_backprop", "check", "load"]

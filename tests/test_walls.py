@@ -159,7 +159,7 @@ FLOORS = (
     ("gradproof.pages",),
     ("gradproof.commands",),
     ("gradproof",),  # the package itself: what `import gradproof` offers
-    ("gradproof.__main__",),
+    ("gradproof.__main__", "gradproof.pytest_plugin"),
 )
 HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from gradproof.judge import layouts
 from gradproof.judge.claims import Claim, Sigma, collected, judged
-from gradproof.judge.counterexample import Shown, smallest, update_faults
-from gradproof.judge.mistakes import Mistake
+from gradproof.judge.counterexample import smallest, update_faults
 from gradproof.judge.naming import names_of
+from gradproof.judge.report import Judgement, Named
 from gradproof.judge.submission import Submission
 from gradproof.judge.worker import SubmissionError
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Array
-from gradproof.proof.summary import Fault, Summary, summary
+from gradproof.proof.summary import summary
 from gradproof.proof.theorem import Judged
 
 # How other costs and signs scale δ and the gradients, beside the mean of ½‖y − a‖²; what is wanted of each.
@@ -28,13 +28,6 @@ TANH = "σ has no digits left in its left tail, as with ½(1 + tanh(z/2)): corre
 BOOK = "σ′ is taken as a(1 − a), which cancels where σ saturates: correct, judged by its own bound"
 
 
-class Named(NamedTuple):
-    """A fault and the mistakes that explain it, if any."""
-
-    fault: Fault
-    names: list[Mistake]
-
-
 class Light(NamedTuple):
     """In which light the claims look best."""
 
@@ -42,27 +35,6 @@ class Light(NamedTuple):
     claims: list[Claim]  # as they are understood: factors and sums undone
     sigma: Sigma
     words: list[str]  # the conventions that this takes
-
-
-class Judgement(NamedTuple):
-    verdict: Verdict
-    conventions: list[str]
-    faults: list[Named]  # the root first
-    troubles: list[tuple[str, str, int]]  # (kind, what the code does, on how many networks)
-    networks: int
-    summary: Summary | None
-    counterexample: Shown | None
-
-    def __str__(self) -> str:
-        from gradproof.judge.report import lines  # which is written for this class
-
-        return "\n".join(lines(self, "this backprop"))
-
-    @property
-    def points(self) -> dict[str, int]:
-        """1 for each equation without a fault."""
-        wrong = {named.fault.equation for named in self.faults}
-        return {name: int(name not in wrong and not self.troubles) for name in ("BP1", "BP2", "BP3", "BP4")}
 
 
 def judgement(

@@ -1,16 +1,43 @@
-"""A judgement in words, as JSON, as JUnit XML, and its counterexample as a script that runs without gradproof."""
+"""The judgement, and how it is told: in words, as JSON, as JUnit XML, as a script that runs without gradproof."""
 
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
 
 from gradproof.judge.counterexample import Shown
-from gradproof.judge.diagnosis import Judgement, Named
-from gradproof.judge.mistakes import RIGHT
+from gradproof.judge.mistakes import RIGHT, Mistake
+from gradproof.numerics.verdict import Verdict
+from gradproof.proof.summary import Fault, Summary
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 VALUES = {"BP1": "δ", "BP2": "δ", "BP3": "∂C/∂b", "BP4": "∂C/∂w", "z": "z", "a": "a"}
+
+
+class Named(NamedTuple):
+    """A fault and the mistakes that explain it, if any."""
+
+    fault: Fault
+    names: list[Mistake]
+
+
+class Judgement(NamedTuple):
+    verdict: Verdict
+    conventions: list[str]
+    faults: list[Named]  # the root first
+    troubles: list[tuple[str, str, int]]  # (kind, what the code does, on how many networks)
+    networks: int
+    summary: Summary | None
+    counterexample: Shown | None
+
+    def __str__(self) -> str:
+        return "\n".join(lines(self, "this backprop"))
+
+    @property
+    def points(self) -> dict[str, int]:
+        """1 for each equation without a fault."""
+        wrong = {named.fault.equation for named in self.faults}
+        return {name: int(name not in wrong and not self.troubles) for name in ("BP1", "BP2", "BP3", "BP4")}
 
 
 def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]:
