@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MARK := .venv/installed
 
-.PHONY: run test setup lint lock thorough clean
+.PHONY: run test setup lint lock thorough mutants clean
 
 run: setup            ## the theorem, one epoch of each network, one derivation: under two minutes
 	$(BIN)/gradproof check
@@ -34,6 +34,9 @@ lock: setup           ## resolve the dependencies again, for every Python and pl
 thorough: setup       ## every property test with fresh seeds and many more examples
 	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough
 	$(BIN)/python benchmarks/soundness.py --seed $$(date +%s)
+
+mutants: setup        ## every small change of the derivation, judged: each must be refuted where it was made
+	$(BIN)/python benchmarks/mutants.py
 
 clean:                ## remove what the other commands made, but not runs/
 	rm -rf .venv .jax_cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
