@@ -57,6 +57,7 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 @click.option(
     "--script", type=click.Path(dir_okay=False), help="Of a submission: write the counterexample as a script as well."
 )
+@click.option("--certificate", type=click.Path(dir_okay=False), help="Of a submission: write what proves it, as JSON.")
 def command(
     submission: str | None,
     architectures: int | None,
@@ -76,7 +77,7 @@ def command(
         if network is not None or dtype != "float64":
             raise click.UsageError("--network and --dtype are for gradproof's own networks, not for a submission")
         return _submission(submission, architectures or 200, seed, as_json, **options)
-    if given := [name for name in ("convention", "grade", "junit", "script") if options[name]]:
+    if given := [name for name in ("convention", "grade", "junit", "script", "certificate") if options[name]]:
         raise click.UsageError(f"--{given[0]} needs a submission: gradproof check FILE.py --{given[0]}")
     architectures = architectures or 20_000
     if network is not None and network >= architectures:
@@ -115,9 +116,11 @@ def _submission(
     grade: bool,
     junit: str | None,
     script: str | None,
+    certificate: str | None,
 ) -> int:
     """Judge somebody's backprop in a process of its own."""
     from gradproof.commands.terminal import progress_bar
+    from gradproof.judge import certificate as certificates
     from gradproof.judge import report
     from gradproof.judge.diagnosis import judgement
     from gradproof.judge.submission import File
@@ -128,7 +131,12 @@ def _submission(
     with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
         task = bar.add_task("judging", total=networks)
         judged = judgement(
-            code, networks, seed, lambda done: bar.update(task, completed=done, refresh=True), convention or ""
+            code,
+            networks,
+            seed,
+            lambda done: bar.update(task, completed=done, refresh=True),
+            convention or "",
+            certificate is not None,
         )
         name, is_class = code.kind.name, code.kind.is_class
     if junit:
@@ -136,6 +144,9 @@ def _submission(
     if script and judged.counterexample is not None and not grade:
         module = os.path.basename(path).removesuffix(".py")
         _write(script, report.script(judged.counterexample, module, name, is_class))
+    if certificate and judged.verdict == "verified":
+        document = certificates.document(judged.certified, submission, seed, judged.conventions)
+        _write(certificate, json.dumps(document, indent=1) + "\n")
     if as_json:
         click.echo(json.dumps(report.document(judged, seed, grade), indent=1, ensure_ascii=False))
     else:

@@ -245,13 +245,14 @@ def inputs_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Inputs:
     depth, book = len(claim.stack.weights), sigma is not Sigma.SHARP
     if claim.showed_forward:
         return equations.shown(depth, ar)._replace(e_delta=claim.e_delta, book=book)
-    bound, e_delta = _radii(claim, ar, sigma), claim.e_delta
+    bound, e_delta = radii_of(claim, ar, sigma), claim.e_delta
     if claim.two_calls:  # two answers to one problem, each within its radius of the truth
         e_delta = [2 * e for e in bound.delta]
     return Inputs(bound.zs, bound.activations, e_delta, book)
 
 
-def _radii(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
+def radii_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
+    """The global radii of a stack, for whoever computes σ as `sigma` says."""
     exact = claim.stack.astype(np.float64)
     absolute = 4 * ar.u if sigma is Sigma.TANH else 0.0
     with np.errstate(all="ignore"):

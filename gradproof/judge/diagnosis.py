@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gradproof.judge import layouts
+from gradproof.judge import certificate, layouts
 from gradproof.judge.claims import Claim, Sigma, collected, judged
 from gradproof.judge.counterexample import smallest, update_faults
 from gradproof.judge.naming import names_of
@@ -43,6 +43,7 @@ def judgement(
     seed: int = 0,
     progress: Callable[[int], None] = lambda done: None,
     declared: str = "",
+    certified: bool = False,
 ) -> Judgement:
     """Judge it on random networks of 1 to 4 layers in every regime; the same seed gives the same judgement.
 
@@ -62,9 +63,10 @@ def judgement(
         troubles += update_faults(submission, layout, seed)
     names = [Named(fault, names_of(fault, light.claims, light.sigma)) for fault in result.faults]
     smallest_one = smallest(submission, layout, names[0].fault, light.sigma) if names else None
+    chosen = certificate.sample(light.claims, light.sigma) if certified and not names and not troubles else []
     verdict = Verdict.REFUTED if troubles else result.verdict
     count = sum(len(claim.stack.x) for claim in claims)
-    return Judgement(verdict, said + light.words, names, troubles, count, result, smallest_one)
+    return Judgement(verdict, said + light.words, names, troubles, count, result, smallest_one, chosen)
 
 
 def _in_the_best_light(claims: list[Claim], strict: bool) -> Light:

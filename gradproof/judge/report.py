@@ -1,10 +1,12 @@
 """The judgement, and how it is told: in words, as JSON, as JUnit XML, as a script that runs without gradproof."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
 
+from gradproof.judge.certificate import Certified
 from gradproof.judge.counterexample import Shown
 from gradproof.judge.mistakes import RIGHT, Mistake
 from gradproof.numerics.verdict import Verdict
@@ -29,6 +31,7 @@ class Judgement(NamedTuple):
     networks: int
     summary: Summary | None
     counterexample: Shown | None
+    certified: Sequence[Certified] = ()  # a sample for a certificate, where one was asked for
 
     def __str__(self) -> str:
         return "\n".join(lines(self, "this backprop"))

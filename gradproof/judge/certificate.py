@@ -1,0 +1,76 @@
+"""A certificate of a verified backprop: what can be checked again without gradproof (docs/verify_certificate.py)."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from flint import ctx
+
+from gradproof.judge.claims import Claim, Sigma, radii_of
+from gradproof.numerics import rounding, truth
+from gradproof.problem import Answer, Problem
+
+PARTS = ("delta", "grad_b", "grad_w")
+SMALL = 24  # parameters: the script that checks again differentiates by each of them, in decimals
+
+
+class Certified(NamedTuple):
+    """One network, what the backprop made of it in our conventions, the truth, and the radius of each number."""
+
+    problem: Problem
+    claim: Answer
+    true: truth.Truth
+    radius: Answer
+
+
+def sample(claims: Sequence[Claim], sigma: Sigma) -> list[Certified]:
+    """One small network of each stack that has one: those the judge has seen, so nothing is computed anew."""
+    chosen = []
+    for claim in claims:
+        radius = radii_of(claim, rounding.arithmetic(claim.stack.x.dtype), sigma)
+        for network in range(len(claim.stack.x)):
+            problem = claim.stack.alone(network)
+            if sum(w.size + b.size for w, b in zip(*problem[:2], strict=True)) > SMALL:
+                continue
+            own = radius.alone(network, problem.sizes)
+            mine = claim.mine.alone(network, problem.sizes)
+            chosen.append(Certified(problem, mine, truth.settled(problem, own), own))
+            break
+    return chosen
+
+
+def document(chosen: Sequence[Certified], subject: str, seed: int, conventions: Sequence[str]) -> dict[str, Any]:
+    """The certificate as JSON; enclosures are pairs of decimal numbers."""
+    return {
+        "subject": subject,
+        "seed": seed,
+        "conventions": list(conventions),
+        "networks": [
+            {
+                "weights": _plain(one.problem.weights),
+                "biases": _plain(one.problem.biases),
+                "x": one.problem.x.tolist(),
+                "y": one.problem.y.tolist(),
+                "claims": {part: _plain(getattr(one.claim, part)) for part in PARTS},
+                "enclosures": {part: [_ends(layer) for layer in getattr(one.true, part)] for part in PARTS},
+                "bounds": {part: _plain(getattr(one.radius, part)) for part in PARTS},
+            }
+            for one in chosen
+        ],
+    }
+
+
+def _plain(arrays: Sequence[Any]) -> list[Any]:
+    return [np.asarray(array, np.float64).tolist() for array in arrays]
+
+
+def _ends(balls: Any) -> list[list[list[str]]]:
+    """The ends of each ball, rounded outwards."""
+    with ctx.workprec(256):  # more than the digits that are written
+        return [[[_decimal(ball.lower(), -1), _decimal(ball.upper(), 1)] for ball in row] for row in balls]
+
+
+def _decimal(end: Any, outwards: int) -> str:
+    """A decimal number beyond the end of a ball, by less than a part in 10^38."""
+    moved = end + outwards * abs(end) * 2.0**-130
+    return str(moved.str(45, radius=False))

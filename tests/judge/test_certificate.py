@@ -1,0 +1,78 @@
+"""A certificate is checked again by a script that knows neither package; a forged one is noticed."""
+
+import ast
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gradproof.judge import certificate
+from gradproof.judge.diagnosis import judgement
+from gradproof.judge.submission import Function
+from tests.judge.catalogue import RIGHT_ONES, backprop
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "verify_certificate.py"
+
+
+def verified(folder, document):
+    path = folder / "certificate.json"
+    path.write_text(document if isinstance(document, str) else json.dumps(document), "utf8")
+    return subprocess.run([sys.executable, str(SCRIPT), str(path)], capture_output=True, text=True, timeout=60)
+
+
+def made(submission):
+    judged = judgement(Function(submission), 40, certified=True)
+    assert judged.verdict == "verified"
+    return certificate.document(judged.certified, "mine", 0, judged.conventions)
+
+
+@pytest.fixture(scope="module")
+def document():
+    return made(backprop())
+
+
+@pytest.mark.parametrize("name", ["ours", "y − a, sum", "σ by tanh", "one example a call"])
+def test_the_certificate_of_a_correct_backprop_holds(name, tmp_path):
+    result = verified(tmp_path, made(RIGHT_ONES[name][0]))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("holds: ")
+
+
+@pytest.mark.parametrize("part", ["delta", "grad_b", "grad_w"])
+@pytest.mark.parametrize("kind", ["claims", "enclosures", "bounds"])
+def test_a_forged_number_is_noticed(part, kind, document, tmp_path):
+    forged = copy.deepcopy(document)
+    row = forged["networks"][0][kind][part][0][0]
+    row[0] = {"claims": lambda v: v * (1 + 1e-9), "enclosures": lambda v: ["0.5", "0.6"], "bounds": lambda v: 0.0}[
+        kind
+    ](row[0])
+    result = verified(tmp_path, forged)
+    assert result.returncode == 1
+    assert part in result.stdout
+
+
+def test_another_input_is_noticed(document, tmp_path):
+    forged = copy.deepcopy(document)
+    forged["networks"][0]["weights"][0][0][0] += 1e-9
+    assert verified(tmp_path, forged).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"networks": [1]}', '{"networks": []}', '{"networks": [{"x": [[]]}]}']
+)
+def test_what_is_no_certificate_is_one_line(text, tmp_path):
+    result = verified(tmp_path, text)
+    assert result.returncode in (1, 3)
+    assert "Traceback" not in result.stderr
+
+
+def test_the_script_is_short_and_imports_neither_package():
+    source = SCRIPT.read_text("utf8")
+    assert len(source.splitlines()) <= 150
+    tree = ast.walk(ast.parse(source))
+    modules = {name.name for node in tree if isinstance(node, ast.Import) for name in node.names}
+    assert modules == {"json", "sys"}
+    assert "gradproof" not in source.replace("certificate of gradproof", "")
