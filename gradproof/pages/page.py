@@ -1,0 +1,41 @@
+"""One HTML page from a template: everything inline, so that a page opens from a file, offline."""
+
+import base64
+import io
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from gradproof.problem import Array
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("gradproof.pages"),
+    autoescape=True,  # whatever a name or a file says is text
+    undefined=jinja2.StrictUndefined,  # a value that a template misses is an error, not a gap
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def rendered(template: str, **values: Any) -> str:
+    """The page that a template of gradproof/pages/templates makes of the values, HTML as text."""
+    return _ENVIRONMENT.get_template(template).render(**values)
+
+
+def picture(pixels: Array) -> Markup:
+    """A data URI of an image as PNG: (rows, columns) uint8 grey, or (rows, columns, 3 or 4) uint8 colour."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels, np.uint8)).save(file, "PNG", optimize=True)
+    return Markup("data:image/png;base64," + base64.b64encode(file.getvalue()).decode())
+
+
+def diverging(values: Array) -> Array:
+    """(rows, columns) as colours (rows, columns, 3): blue below 0, white at 0, red above, to the largest |value|."""
+    largest = np.abs(values).max()
+    share = (values / largest if largest > 0 else np.zeros_like(values))[..., None]
+    end = np.where(share < 0, [33, 102, 172], [178, 24, 43])
+    return np.asarray(np.rint(255 + np.abs(share) * (end - 255)), np.uint8)
