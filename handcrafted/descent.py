@@ -2,18 +2,23 @@
 
 from collections.abc import Sequence
 
-from handcrafted.backprop import gradients
+from handcrafted import equations as eq
+from handcrafted.backprop import errors
 from handcrafted.equations import Array
 
 Parameters = tuple[list[Array], list[Array]]
 
 
 def _move(weights: list[Array], biases: list[Array], x: Array, y: Array, eta: float) -> None:
-    """w ← w − η ∂C/∂w and b ← b − η ∂C/∂b, in place: no temporary as large as a weight matrix."""
-    _, grad_b, grad_w = gradients(weights, biases, x, y)
-    for parameter, gradient in zip(weights + biases, grad_w + grad_b, strict=True):
-        gradient *= eta
-        parameter -= gradient
+    """w ← w − η ∂C/∂w and b ← b − η ∂C/∂b, in place.
+
+    BP3 and BP4 are linear in δ: of η δ they give η ∂C/∂b and η ∂C/∂w, and δ is much smaller than w.
+    """
+    activations, delta = errors(weights, biases, x, y)
+    for w, b, a_prev, d in zip(weights, biases, activations[:-1], delta, strict=True):
+        eta_delta = eta * d
+        b -= eq.bp3(eta_delta)
+        w -= eq.bp4(a_prev, eta_delta)
 
 
 def step(weights: Sequence[Array], biases: Sequence[Array], x: Array, y: Array, eta: float) -> Parameters:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+@np.errstate(over="ignore")  # where e^{−z} is ∞, σ(z) is the 0 that it rounds to
 def sigma(z: Array) -> Array:
-    """σ(z) = 1/(1 + e^{−z}) = e^{min(z,0)} / (1 + e^{−|z|})        (N1; the right side never overflows)"""
-    return np.exp(np.minimum(z, 0)) / (1 + np.exp(np.minimum(z, -z)))
+    """σ(z) = 1/(1 + e^{−z})                                       (N1)"""
+    return np.reciprocal(1 + np.exp(-z))
 
 
 def sigma_prime(z: Array) -> Array:
