@@ -33,6 +33,11 @@ class Backend(Protocol):
     ) -> tuple[list[Any], list[Any]]:
         """(weights, biases) after one step for each row of batches (k, m)."""
 
+    def trajectory(
+        self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Any, eta: float
+    ) -> tuple[list[Any], list[Any]]:
+        """(weights, biases) before each of those steps and after the last, stacked along a first axis (k + 1)."""
+
 
 def load(name: str) -> Backend:
     """The backend of that name."""

@@ -1,13 +1,11 @@
 """The algorithm: which equation when (notes N19–N22)."""
 
-from collections.abc import Sequence
-
 from handcrafted import equations as eq
 from handcrafted.equations import Array
-from handcrafted.network import feedforward
+from handcrafted.network import Layers, feedforward
 
 
-def errors(weights: Sequence[Array], biases: Sequence[Array], x: Array, y: Array) -> tuple[list[Array], list[Array]]:
+def errors(weights: Layers, biases: Layers, x: Array, y: Array) -> tuple[list[Array], list[Array]]:
     """The lists [a⁰ … a^L] and [δ¹ … δ^L]: δ by BP1 in the last layer, and then by BP2 downwards."""
     zs, activations = feedforward(weights, biases, x)
     delta = [eq.bp1(eq.cost_gradient(activations[-1], y), zs[-1])]
@@ -16,9 +14,7 @@ def errors(weights: Sequence[Array], biases: Sequence[Array], x: Array, y: Array
     return activations, delta
 
 
-def gradients(
-    weights: Sequence[Array], biases: Sequence[Array], x: Array, y: Array
-) -> tuple[list[Array], list[Array], list[Array]]:
+def gradients(weights: Layers, biases: Layers, x: Array, y: Array) -> tuple[list[Array], list[Array], list[Array]]:
     """(δ, ∂C/∂b, ∂C/∂w), three lists, layer 1 first: the last two from δ by BP3 and BP4."""
     activations, delta = errors(weights, biases, x, y)
     grad_b = [eq.bp3(d) for d in delta]

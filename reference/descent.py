@@ -1,5 +1,7 @@
 """Mini-batch gradient descent, the gradient by `jax.grad` (notes N14–N18, N23, N24)."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -24,9 +26,26 @@ def descend(weights: Layers, biases: Layers, images: Array, targets: Array, batc
 
     A data set keeps one example a row; transposing a mini-batch makes its examples columns.
     """
+    return jax.lax.scan(_stepper(images, targets, eta), (list(weights), list(biases)), batches)[0]
 
-    def one(parameters: Parameters, rows: Array) -> tuple[Parameters, None]:
+
+@jax.jit
+def trajectory(
+    weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float
+) -> Parameters:
+    """What `descend` passes through: the parameters before each step and after the last, w^l (k + 1, n_l, n_{l−1})."""
+    start = (list(weights), list(biases))
+    _, path = jax.lax.scan(_stepper(images, targets, eta), start, batches)
+    whole: Parameters = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), start, path)
+    return whole
+
+
+def _stepper(images: Array, targets: Array, eta: float) -> Callable[[Parameters, Array], tuple[Parameters, Parameters]]:
+    """A step of `lax.scan` for the rows of one mini-batch: what it reaches is carried on, and shown."""
+
+    def one(parameters: Parameters, rows: Array) -> tuple[Parameters, Parameters]:
         x, y = (data.at[rows].get(mode="promise_in_bounds").T for data in (images, targets))
-        return step(*parameters, x, y, eta), None
+        moved = step(*parameters, x, y, eta)
+        return moved, moved
 
-    return jax.lax.scan(one, (list(weights), list(biases)), batches)[0]
+    return one

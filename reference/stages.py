@@ -37,3 +37,9 @@ def parameter_gradients(
 
     grad_w, grad_b = jax.grad(linearised_cost, argnums=(0, 1))(w, b)
     return grad_b, grad_w
+
+
+@jax.jit
+def cost(a: Array, y: Array, live: Array | None = None) -> Array:
+    """C from given a^L: the mean of the examples' costs."""
+    return jnp.average(network.example_costs(a, y), weights=live)

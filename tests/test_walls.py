@@ -100,6 +100,7 @@ arguments = {
     "gradients": (w, b, x, y),
     "step": (w, b, x, y, 1.0),
     "descend": (w, b, x.T, y.T, rows, 1.0),
+    "trajectory": (w, b, x.T, y.T, rows, 1.0),
 }
 for name in package.__all__:
     getattr(package, name)(*arguments[name])
@@ -338,7 +339,11 @@ def parameters(module: object, name: str) -> list[str]:
 
 
 def test_both_networks_have_the_same_public_names() -> None:
-    assert handcrafted.__all__ == reference.__all__ == ["cost", "descend", "feedforward", "gradients", "step"]
+    assert (
+        handcrafted.__all__
+        == reference.__all__
+        == ["cost", "descend", "feedforward", "gradients", "step", "trajectory"]
+    )
 
 
 @pytest.mark.parametrize("name", handcrafted.__all__)

@@ -116,7 +116,11 @@ def weight_gradient(a_prev: Array, e_a: Radius, delta: Array, e_delta: Radius, a
     """E of (1/m) δ aᵀ: (1/m)[(E_δ + γ M_δ) M_aᵀ + M_δ E_aᵀ] + mλ(2m + 2) + λ Σ M_a, γ of m terms and the division."""
     m, m_delta, m_a = delta.shape[-1], np.abs(delta) + 2 * e_delta, np.abs(a_prev) + 2 * e_a
     g = gamma(m + _dividing(m), ar)
-    terms = (e_delta + g * m_delta) @ m_a.mT + m_delta @ np.broadcast_to(e_a, m_a.shape).mT
+    if np.ndim(e_a) == 0:  # one number for all: every column of M_δ E_aᵀ is the same
+        from_a = m_delta.sum(axis=-1, keepdims=True) * e_a
+    else:
+        from_a = m_delta @ np.broadcast_to(e_a, m_a.shape).mT
+    terms = (e_delta + g * m_delta) @ m_a.mT + from_a
     lost = m * ar.underflow * (2 * m + 2) + ar.underflow * m_a.sum(axis=-1, keepdims=True).mT
     return _finite(terms, g, ar) / m + lost
 
@@ -157,4 +161,5 @@ def _slopes(z: Array, e_z: Radius) -> tuple[Array, Array]:
 
 def _finite(radius: Array, g: Any, ar: Arithmetic) -> Array:
     """The radius, or ∞ where the sum it belongs to may have overflowed on the way."""
-    return np.where(radius < ar.largest * g, radius, np.inf)
+    sound = radius < ar.largest * g
+    return radius if sound.all() else np.where(sound, radius, np.inf)

@@ -4,10 +4,11 @@ A fault in one equation thus shows in that equation and nowhere else, however fa
 bound is that of one stage, however deep the network.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import widening
@@ -15,6 +16,8 @@ from gradproof.numerics.rounding import Arithmetic, Array, Radius, Slope
 from gradproof.numerics.verdict import Finding, compare
 from gradproof.problem import Answer, Stack
 from gradproof.proof import witness
+
+Found = TypeVar("Found")
 
 
 class Inputs(NamedTuple):
@@ -29,9 +32,9 @@ class Inputs(NamedTuple):
     book: bool = False  # σ′ may be computed as a(1 − a), which cancels where σ saturates
 
 
-def shown(depth: int, ar: Arithmetic) -> Inputs:
+def shown(depth: int, ar: Arithmetic, dtype: DTypeLike = np.float64) -> Inputs:
     """Every input is the claimant's own: all that may happen to it is to be read as 0."""
-    unread = np.float64(ar.underflow)
+    unread = np.asarray(ar.underflow, dtype)[()]  # a scalar of that dtype: it widens no array
     return Inputs([unread] * depth, [unread] * (depth + 1), [unread] * depth)
 
 
@@ -41,10 +44,17 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic, inputs: Inputs | None = No
     The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic. Both
     sides round, so the bound is twice the radius; `unread` is λ, the radius of an input that may be read as 0.
     """
-    unread, fan, depth = np.float64(ar.underflow), stack.fan, len(stack.weights)
-    own, twice = mine.in_float64(), 2 * widening(stack)
+    return compared(compare, stack, mine, mine.in_float64(), ar, inputs)
+
+
+def compared(
+    compare: Callable[..., Found], stack: Stack, mine: Answer, own: Answer, ar: Arithmetic, inputs: Inputs | None
+) -> Iterator[Found]:
+    """What `compare` finds in each equation and layer; `own` are the claim's numbers in the dtype of the stack."""
+    unread, fan, depth = stack.x.dtype.type(ar.underflow), stack.fan, len(stack.weights)
+    twice = 2 * widening(stack)
     if inputs is None:
-        inputs = shown(depth, ar)
+        inputs = shown(depth, ar, stack.x.dtype)
         yield compare("a", 0, mine.activations[0], stack.x, np.asarray(twice * unread), stack.live(0), stack.x != 0)
         for layer in range(1, depth + 1):
             w, b, live = stack.weights[layer - 1], stack.biases[layer - 1], stack.live(layer)

@@ -30,6 +30,12 @@ def activation(stack: Stack, z: Array) -> Array:
     return _cut(_ask(padded.sigma, (), (z,)), stack)
 
 
+def cost(stack: Stack, a: Array) -> Array:
+    """C (N,) from a given a^L, by the definition."""
+    result: Array = _ask(padded.cost, (), (a, stack.y), weighted=True)
+    return result
+
+
 def delta(stack: Stack, layer: int, mine: Answer) -> Array:
     """δ^l by autodiff of one stage: from the claim's a^L and z^L if l = L, else from its δ^{l+1} and z^l."""
     z = mine.zs[layer - 1]

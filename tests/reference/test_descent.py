@@ -102,6 +102,16 @@ def test_each_step_of_an_epoch_agrees_also_the_last_on_a_smaller_mini_batch() ->
 
 
 @BACKENDS
+def test_the_trajectory_is_what_descend_passes_through(backend: ModuleType) -> None:
+    """The same program on the same numbers: to the last bit, from the start on."""
+    parameters, images, targets, batches = start()
+    path = backend.trajectory(*parameters, images, targets, batches[0], ETA)
+    for k in range(len(batches[0]) + 1):
+        reached = backend.descend(*parameters, images, targets, batches[0][:k], ETA)
+        assert_same(jax.tree.map(lambda layer, k=k: layer[k], path), reached)
+
+
+@BACKENDS
 def test_descending_k_rows_is_k_steps(backend: ModuleType) -> None:
     """The same program on the same numbers, once for each row."""
     assert_same(epoch(backend), steps(backend)[-1])

@@ -1,0 +1,112 @@
+"""A step that was refuted, in a file that shows it again: `gradproof check STEP.safetensors`.
+
+The file is safetensors: x, y, w1, b1, … where the step was taken, w1_after, b1_after, … where it led, and the numbers
+that were claimed there: z1, …, a0, a1, …, cost, delta1, …, grad_b1, …, grad_w1, …; eta, the backend and the number of
+the step are text in its metadata.
+"""
+
+import json
+import stat
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as deserialised
+from safetensors.numpy import save as serialised
+
+from gradproof.backends import NAMES
+from gradproof.errors import DataError
+from gradproof.problem import Answer, Array, Problem
+from gradproof.train import folder
+from gradproof.train.proof import Step, StepError
+
+FORMAT = "gradproof step 1"
+LARGEST = 2**32  # bytes
+
+
+def save(error: StepError, place: Path) -> Path:
+    """Write the refuted step into a run's folder; the path of the file. MachineError if it cannot be written."""
+    text = {"format": FORMAT, "number": str(error.number), "eta": error.step.eta.hex(), "backend": error.step.backend}
+    path = place / f"step-{error.number}.safetensors"
+    folder.write(path, serialised({name: np.ascontiguousarray(a) for name, a in _named(error.step)}, text))
+    return path
+
+
+def load(path: Path) -> tuple[int, Step]:
+    """The number of the step, and the step; DataError if the file holds no sound one."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise DataError("is a folder, a pipe or a device instead of a file")
+        if path.stat().st_size > LARGEST:
+            raise DataError("is larger than any step that gradproof writes")
+        content = path.read_bytes()
+        return _step(deserialised(content), _metadata(content))
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (SafetensorError, DataError, ValueError, KeyError, TypeError) as error:
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+    except MemoryError:
+        reason = "too large for this machine's memory"
+    raise DataError(f"{path}: {reason}; give the file that a refuted step of `gradproof train --verify` left")
+
+
+def _named(step: Step) -> Iterator[tuple[str, Array]]:
+    yield "x", step.problem.x
+    yield "y", step.problem.y
+    yield "cost", step.claim.cost
+    for name, arrays, first in (
+        ("w{}", step.problem.weights, 1),
+        ("b{}", step.problem.biases, 1),
+        ("w{}_after", step.after[0], 1),
+        ("b{}_after", step.after[1], 1),
+        ("z{}", step.claim.zs, 1),
+        ("a{}", step.claim.activations, 0),
+        ("delta{}", step.claim.delta, 1),
+        ("grad_b{}", step.claim.grad_b, 1),
+        ("grad_w{}", step.claim.grad_w, 1),
+    ):
+        yield from ((name.format(layer), array) for layer, array in enumerate(arrays, start=first))
+
+
+def _metadata(content: bytes) -> Mapping[str, str]:
+    """The text in the header: eight bytes of length, then JSON."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    text = header.get("__metadata__", {}) if isinstance(header, dict) else {}
+    if not isinstance(text, dict) or text.get("format") != FORMAT:
+        raise DataError("is no recorded step")
+    return text
+
+
+def _step(arrays: Mapping[str, Array], text: Mapping[str, str]) -> tuple[int, Step]:
+    """The step in an open file; its names, dtypes and shapes must fit each other."""
+    depth = sum(name.startswith("w") and name.endswith("_after") for name in arrays)
+
+    def layers(name: str, first: int = 1) -> list[Array]:
+        return [arrays[name.format(layer)] for layer in range(first, depth + 1)]
+
+    problem = Problem(layers("w{}"), layers("b{}"), arrays["x"], arrays["y"])
+    claim = Answer(
+        layers("z{}"), layers("a{}", 0), arrays["cost"], layers("delta{}"), layers("grad_b{}"), layers("grad_w{}")
+    )
+    step = Step(problem, claim, (layers("w{}_after"), layers("b{}_after")), float.fromhex(text["eta"]), text["backend"])
+    if step.backend not in NAMES:
+        raise DataError(f"there is no backend {step.backend!r}")
+    _fits(step)
+    return int(text["number"]), step
+
+
+def _fits(step: Step) -> None:
+    """DataError unless every array has the shape and dtype that x, y and the biases call for."""
+    if any(a.ndim != 2 for a in (step.problem.x, step.problem.y, *step.problem.biases)) or not step.problem.weights:
+        raise DataError("x, y and the biases must be matrices, of at least one layer")
+    sizes, m, dtype = step.problem.sizes, step.problem.x.shape[1], step.problem.x.dtype
+    rows: list[tuple[int, ...]] = [(n, m) for n in sizes]
+    w = [(n, k) for k, n in pairwise(sizes)]
+    b = [(n, 1) for n in sizes[1:]]
+    expected: list[Any] = [rows[0], rows[-1], (1,), *w, *b, *w, *b, *rows[1:], *rows, *rows[1:], *b, *w]
+    for (name, array), shape in zip(_named(step), expected, strict=True):
+        if array.shape != shape or array.dtype != dtype or dtype not in (np.float32, np.float64) or 0 in shape:
+            raise DataError(f"{name} is {array.dtype} {array.shape}, which does not fit the other arrays")
