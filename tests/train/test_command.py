@@ -27,7 +27,7 @@ from gradproof.train.loop import Settings
 from gradproof.train.saved import load, run_hash
 
 SIZES = "12,8,10"
-FILES = ["run.json", "weights.safetensors"]
+FILES = ["checkpoint-0.safetensors", "checkpoint-1.safetensors", "run.json", "weights.safetensors"]
 EPOCH = re.compile(r"epoch +\d+  \d+/40 correct  cost \d\.\d{4}  \d+\.\d s")
 # Also where the package is not installed, and whatever the terminal of the one who tests is set to.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
@@ -254,7 +254,7 @@ def test_ctrl_c_keeps_the_weights_reached(backend: str, json_too: bool, digits: 
             assert heard[4].startswith("epoch       3  ")
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=30)
-    assert (running.returncode, err) == (130, "gradproof: interrupted\n")
+    assert (running.returncode, err) == (130, "gradproof: interrupted; go on with: gradproof train --resume runs/1\n")
     result = assert_kept(tmp_path / "runs/1")
     epochs = len(result["epochs"])
     assert epochs >= (0 if json_too else 3)
