@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+import numpy as np
+
 from gradproof.errors import UsageError
+from gradproof.problem import Answer, Array, Problem
 
 NAMES = ("handcrafted", "reference")
 
@@ -44,3 +47,15 @@ def load(name: str) -> Backend:
 def put(name: str, array: Any) -> Any:
     """The array where that backend computes: JAX would copy a data set to its device again at every call."""
     return import_module("jax").device_put(array) if name == "reference" else array
+
+
+def answer(backend: Backend, problem: Problem) -> Answer:
+    """All that a backend makes of a problem, as its answer to a stack of one."""
+
+    def stacked(arrays: Sequence[Any]) -> list[Array]:
+        return [np.asarray(array)[None] for array in arrays]
+
+    zs, activations = backend.feedforward(problem.weights, problem.biases, problem.x)
+    delta, grad_b, grad_w = map(stacked, backend.gradients(*problem))
+    (cost,) = stacked([backend.cost(*problem)])
+    return Answer(stacked(zs), stacked(activations), cost, delta, grad_b, grad_w)

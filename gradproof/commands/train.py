@@ -13,7 +13,8 @@ import click
 from click.core import ParameterSource
 
 from gradproof.backends import NAMES
-from gradproof.commands.terminal import asked_to_end, progress_bar
+from gradproof.commands.live import View
+from gradproof.commands.terminal import asked_to_end
 from gradproof.errors import MachineError, UsageError
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def command(
     Whatever ends it early, --resume goes on to the same weights, to the last bit. Ctrl-C and SIGTERM end it after the
     mini-batches it is at.
     """
+    from gradproof.train.divergence import DivergenceError
+
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
     with _opened(context, data, out, resume, checkpoint, chosen) as run, asked_to_end() as asked:
         for note in run.notes:
@@ -85,6 +88,9 @@ def command(
         try:
             try:
                 _train(run, say, asked)
+            except DivergenceError as error:
+                run.state = error.state
+                raise
             finally:  # whatever ended the training, what it reached is kept
                 result = run.finish()
                 click.echo(json.dumps(result) if as_json else summary(run, result))
@@ -123,24 +129,22 @@ def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool]) -> N
     """All the epochs that the run still has before it, told as they end. click.Abort between two of its states."""
     from gradproof.train import loop
 
-    bar = progress_bar("mini-batches")
-    task = bar.add_task("", total=loop.an_epoch(run.settings, run.digits.train))
+    view = View(run, loop.an_epoch(run.settings, run.digits.train))
 
     def progress(state: State) -> None:
         run.reached(state)
-        bar.update(task, description=f"epoch {state.epoch}", completed=state.batch, refresh=True)
-        bar.start()
+        view.show(state)
         if asked():
             raise click.Abort
 
     try:
         for state in loop.train(run.settings, run.digits, progress, run.state):
             run.reached(state)
-            bar.stop()
-            bar.reset(task)
+            run.log("epoch", **state.history[-1]._asdict(), steps=state.steps)
+            view.hide()
             say(epoch_line(state.history[-1], run.settings.epochs))
     finally:
-        bar.stop()
+        view.hide()
 
 
 def again(run: Run) -> str:

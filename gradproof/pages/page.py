@@ -33,9 +33,12 @@ def picture(pixels: Array) -> Markup:
     return Markup("data:image/png;base64," + base64.b64encode(file.getvalue()).decode())
 
 
-def diverging(values: Array) -> Array:
-    """(rows, columns) as colours (rows, columns, 3): blue below 0, white at 0, red above, to the largest |value|."""
-    largest = np.abs(values).max()
+def diverging(values: Array, largest: float = 0.0) -> Array:
+    """(rows, columns) as colours (rows, columns, 3): blue below 0, white at 0, red above.
+
+    The full colour is that of the largest |value|, or of `largest` if it is larger.
+    """
+    largest = max(largest, np.abs(values).max())
     share = (values / largest if largest > 0 else np.zeros_like(values))[..., None]
     end = np.where(share < 0, [33, 102, 172], [178, 24, 43])
     return np.asarray(np.rint(255 + np.abs(share) * (end - 255)), np.uint8)

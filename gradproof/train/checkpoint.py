@@ -60,7 +60,7 @@ def fingerprint(digits: mnist.Mnist) -> str:
     """SHA-256 over the shapes and bytes of all sets: equal digits, equal fingerprint."""
     digest = hashlib.sha256()
     for part in digits:
-        for array in part:
+        for array in part[:2]:
             digest.update(f"{array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

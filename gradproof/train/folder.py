@@ -78,9 +78,7 @@ def write(path: Path, content: bytes) -> None:
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(handle, rest) :]
+            _write(handle, content)
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -94,15 +92,13 @@ def write(path: Path, content: bytes) -> None:
 
 
 def append(path: Path, line: bytes) -> None:
-    """Put a line at the end of a file, behind whole lines only. MachineError if that cannot be done."""
+    """Put a line at the end of a file, all of it or nothing. MachineError if that cannot be done."""
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             end = os.fstat(handle).st_size
             try:
-                rest = memoryview(line + b"\n")
-                while rest:
-                    rest = rest[os.write(handle, rest) :]
+                _write(handle, line + b"\n")
             except BaseException:
                 os.ftruncate(handle, end)
                 raise
@@ -110,6 +106,19 @@ def append(path: Path, line: bytes) -> None:
             os.close(handle)
     except OSError as error:
         raise MachineError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def mend(path: Path) -> None:
+    """Cut off the half of a line at the end of a file, where a process was killed while it wrote it."""
+    with suppress(OSError), path.open("r+b") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def _write(handle: int, content: bytes) -> None:
+    """All of it: the system may take less at a time."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
 
 
 def _sync(folder: Path) -> None:

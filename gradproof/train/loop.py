@@ -1,6 +1,5 @@
 """Training: epochs of mini-batch gradient descent with either backend, on digits that are in memory."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -11,8 +10,9 @@ from threadpoolctl import threadpool_limits
 from gradproof import backends
 from gradproof.backends import Backend
 from gradproof.errors import UsageError
-from gradproof.problem import Array, starting_parameters
-from gradproof.train import mnist, reading
+from gradproof.problem import Array, Parameters, starting_parameters
+from gradproof.train import divergence, mnist, reading
+from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
 
 CHUNK = 250  # mini-batches between two reports of progress …
@@ -73,8 +73,7 @@ def train(
     """The state after each epoch, its results last in the history.
 
     A run that starts from a state of an earlier one goes on as that one would have, to the last bit. UsageError at
-    once if the settings do not fit the digits, and later if the numbers are no longer finite: those of the state that
-    `progress` was given last still are.
+    once if the settings do not fit the digits; DivergenceError, with the last good state, if the descent leads nowhere.
     """
     if complaint := fault(settings, digits.train):
         raise UsageError(complaint)
@@ -123,23 +122,35 @@ def _epochs(s: Settings, backend: Backend, digits: mnist.Mnist, progress: Progre
     targets = backends.put(s.backend, mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     most = min(CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
+
+    def descend(weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
+        # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
+        # sum in another order, so that a seed's run hash would depend on how many processors there are.
+        with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
+            moved = backend.descend(weights, biases, images, targets, batches, s.eta)
+            new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in moved)
+        return new_weights, new_biases
+
+    good = state
     while state.epoch <= s.epochs:
         for batches in chunks(shuffled(len(targets), s.batch, rng), most, state.batch):
             start = time.perf_counter()
-            # No warnings: what is not finite is found below. One thread: two wait for each other's small products,
-            # and sum in another order, so that a seed's run hash would depend on how many processors there are.
-            with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
-                moved = backend.descend(state.weights, state.biases, images, targets, batches, s.eta)
-                weights, biases = ([np.asarray(p) for p in layers] for layers in moved)
+            weights, biases = descend(state.weights, state.biases, batches)
             seconds = state.seconds + time.perf_counter() - start
-            if not all(np.isfinite(p).all() for p in weights + biases):
-                raise UsageError(f"a weight is no longer finite in epoch {state.epoch}; try a smaller --eta")
+            if fault := divergence.not_finite(descend, state.weights, state.biases, batches, (weights, biases)):
+                step, name = fault
+                where = f"{name} is no longer finite after mini-batch {state.batch + step} of epoch {state.epoch}"
+                raise DivergenceError(f"{where}; {divergence.remedy(s.eta, s.init)}", state)
             state = state._replace(weights=weights, biases=biases, seconds=seconds)
             state = state._replace(batch=state.batch + len(batches), steps=state.steps + len(batches))
             progress(state)
         history = (*state.history, _measured(backend, state, validation, test))
+        costs = [epoch.cost for epoch in history]
+        if reason := divergence.complaint(s.backend, state.weights, state.biases, costs, digits.train):
+            raise DivergenceError(f"after epoch {state.epoch}, {reason}; {divergence.remedy(s.eta, s.init)}", good)
         shuffle = rng.bit_generator.state
         state = state._replace(shuffle=shuffle, epoch=state.epoch + 1, batch=0, seconds=0.0, history=history)
+        good = state
         yield state
 
 
@@ -147,11 +158,6 @@ def _measured(backend: Backend, state: State, validation: list[reading.Block], t
     """What the network can do at the end of an epoch."""
     network = backend, state.weights, state.biases
     with np.errstate(all="ignore"):
-        cost, correct, validated = (
-            reading.cost(*network, test),
-            reading.correct(*network, test),
-            reading.correct(*network, validation),
-        )
-    if not math.isfinite(cost):
-        raise UsageError(f"the cost is no longer finite after epoch {state.epoch}; try a smaller --eta")
+        cost, correct = reading.cost(*network, test), reading.correct(*network, test)
+        validated = reading.correct(*network, validation)
     return Epoch(state.epoch, correct, sum(len(b.labels) for b in test), validated, cost, state.seconds)

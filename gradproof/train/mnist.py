@@ -36,6 +36,7 @@ Bytes = NDArray[np.uint8]
 class DataSet(NamedTuple):
     images: Bytes  # (n, pixels)
     labels: Bytes  # (n,)
+    rows: int = 1  # of pixels in an image
 
 
 class Mnist(NamedTuple):
@@ -76,11 +77,11 @@ def _load(folder: Path, shipped: bool) -> Mnist:
         raise DataError(f"{folder}: images are {images.shape[1:]} to train, {test_images.shape[1:]} to test")
     if len(images) < 6:
         raise DataError(f"{folder}: {len(images)} training images, too few to keep a sixth for validation")
-    rows, split = images.reshape(len(images), -1), len(images) - len(images) // 6
+    flat, split, rows = images.reshape(len(images), -1), len(images) - len(images) // 6, images.shape[1]
     return Mnist(
-        DataSet(rows[:split], labels[:split]),
-        DataSet(rows[split:], labels[split:]),
-        DataSet(test_images.reshape(len(test_images), -1), test_labels),
+        DataSet(flat[:split], labels[:split], rows),
+        DataSet(flat[split:], labels[split:], rows),
+        DataSet(test_images.reshape(len(test_images), -1), test_labels, rows),
     )
 
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from gradproof.train import checkpoint, folder, loop, mnist, saved
 from gradproof.train.checkpoint import Checkpoint
 from gradproof.train.loop import Settings, State
 
-FILES = (*checkpoint.FILES, saved.WEIGHTS, saved.RESULTS)
+LOG, PAGE = "log.jsonl", "run.html"
+FILES = (*checkpoint.FILES, saved.WEIGHTS, saved.RESULTS, LOG, PAGE)
 
 
 class Run:
@@ -38,6 +40,11 @@ class Run:
         checkpoint.save(self.place, self.at)
         self.kept = time.monotonic()
 
+    def log(self, event: str, **said: Any) -> None:
+        """Put a line of JSON at the end of the run's log. MachineError if that fails."""
+        line = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **said}
+        folder.append(self.place / LOG, json.dumps(line).encode())
+
     def finish(self) -> dict[str, Any]:
         """Write what the run has come to, as it ends or is ended: checkpoint, weights and results; the last of them."""
         self.keep()
@@ -45,6 +52,8 @@ class Run:
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
         saved.save(self.place, self.state.weights, self.state.biases, text)
         folder.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
+        finished = self.state.epoch > self.settings.epochs
+        self.log("end", finished=finished, steps=self.state.steps, run_hash=result["run_hash"])
         return result
 
     def results(self) -> dict[str, Any]:
@@ -72,7 +81,9 @@ def begun(settings: Settings, data: Path | None, out: Path | None, seconds: floa
         start, here = loop.begin(settings), checkpoint.versions()
         at = Checkpoint(settings, start, source, checkpoint.fingerprint(digits), here)
         checkpoint.save(place, at)
-        yield Run(place, digits, at, seconds)
+        run = Run(place, digits, at, seconds)
+        run.log("begin", settings=settings._asdict(), data=source, digits=at.digits, versions=here)
+        yield run
 
 
 @contextmanager
@@ -95,6 +106,11 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
         if checkpoint.fingerprint(digits) != at.digits:
             raise DataError(f"{data or at.data or 'the shipped digits'}: not the digits that {place} was begun with")
         here = checkpoint.versions()
-        if parted := [f"{name} {was} then, {here[name]} now" for name, was in at.versions.items() if was != here[name]]:
+        if parted := [f"{name} {was} then, {here[name]} now" for name, was in at.versions.items() if here[name] != was]:
             notes.append(f"{', '.join(parted)}: the run hash may differ from that of an uninterrupted run")
-        yield Run(place, digits, at._replace(settings=settings, versions=here), seconds, notes)
+        folder.mend(place / LOG)
+        run = Run(place, digits, at._replace(settings=settings, versions=here), seconds, notes)
+        run.log(
+            "resume", epochs=settings.epochs, epoch=run.state.epoch, steps=run.state.steps, versions=here, notes=notes
+        )
+        yield run

@@ -81,7 +81,7 @@ def assert_refused(folder: Path, name: str, reason: str) -> None:
 def test_shipped_sets_hold_50000_10000_and_10000_images_of_784_pixels(shipped: mnist.Mnist) -> None:
     assert [part.images.shape for part in shipped] == [(50_000, 784), (10_000, 784), (10_000, 784)]
     assert [part.labels.shape for part in shipped] == [(50_000,), (10_000,), (10_000,)]
-    assert {array.dtype for part in shipped for array in part} == {np.dtype(np.uint8)}
+    assert {array.dtype for part in shipped for array in (part.images, part.labels)} == {np.dtype(np.uint8)}
 
 
 def test_shipped_label_counts_are_mnists(shipped: mnist.Mnist) -> None:
