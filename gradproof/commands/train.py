@@ -61,6 +61,7 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
     metavar="SECONDS",
     help="How often to keep all that --resume needs.",
 )
+@click.option("--page/--no-page", default=True, help="Draw the run in one HTML page when it ends.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 @click.pass_context
 def command(
@@ -70,6 +71,7 @@ def command(
     out: Path | None,
     resume: Path | None,
     checkpoint: float,
+    page: bool,
     as_json: bool,
     **chosen: Any,
 ) -> int:
@@ -93,13 +95,26 @@ def command(
                 raise
             finally:  # whatever ended the training, what it reached is kept
                 result = run.finish()
-                click.echo(json.dumps(result) if as_json else summary(run, result))
+                drawn = _drawn(run, result) if page and run.finished else None
+                click.echo(json.dumps(result) if as_json else summary(run, result, drawn))
         except click.Abort:
             click.echo(f"gradproof: interrupted; go on with: {again(run)}", err=True)
             return INTERRUPTED
         except MachineError as error:
             raise MachineError(f"{error}; then go on with: {again(run)}") from None
     return 0
+
+
+def _drawn(run: Run, result: Mapping[str, Any]) -> Path | None:
+    """The page of a finished run; whatever prevents it, the run is kept already, and this says why there is none."""
+    try:
+        from gradproof.pages.run import write
+
+        return write(run, result)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        click.echo(f"gradproof: the run is kept, but its page could not be drawn: {reason}", err=True)
+        return None
 
 
 def _opened(
@@ -175,10 +190,10 @@ def epoch_line(e: Epoch, epochs: int) -> str:
     return f"epoch {number}  {e.correct}/{e.test} correct  cost {e.cost:.4f}  {e.seconds:.1f} s"
 
 
-def summary(run: Run, result: dict[str, Any]) -> str:
-    """The last lines: whether it ended early, the best epoch, where the weights are and how to use them."""
+def summary(run: Run, result: Mapping[str, Any], drawn: Path | None) -> str:
+    """The last lines: whether it ended early, the best epoch, where weights and page are and how to use the weights."""
     lines, out, state = [], result["out"], run.state
-    if state.epoch <= run.settings.epochs:
+    if not run.finished:
         lines += [
             f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; the weights reached are kept"
         ]
@@ -186,5 +201,6 @@ def summary(run: Run, result: dict[str, Any]) -> str:
         best = max(state.history, key=lambda epoch: epoch.correct)
         lines += [f"best: epoch {best.epoch}, {best.correct / best.test:.2%} of the test images"]
     lines += [f"weights: {out!r}, run hash {result['run_hash']}"]
+    lines += [f"page: {str(drawn)!r}"] if drawn else []
     lines += [f"in Python: gradproof.load({out!r}).classify(images, backend={run.settings.backend!r})"]
     return "\n".join(lines)

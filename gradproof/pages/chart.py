@@ -44,6 +44,7 @@ def chart(title: str, unit: str, lines: Mapping[str, Points]) -> Chart:
     def y(value: float) -> float:
         return round(BOTTOM - (value - low) / (high - low or 1) * (BOTTOM - TOP), 1)
 
+    decimals = max(len(f"{value:.10g}".partition(".")[2]) for value in up)
     drawn = []
     for label, points in lines.items():
         places = [(x(across), y(up)) for across, up in points]
@@ -53,7 +54,7 @@ def chart(title: str, unit: str, lines: Mapping[str, Points]) -> Chart:
         title,
         drawn,
         [Tick(x(value), f"{value:.0f}") for value in across],
-        [Tick(y(value), f"{value:.6g}{' ' * bool(unit)}{unit}") for value in up],
+        [Tick(y(value), f"{value:.{decimals}f}{' ' * bool(unit)}{unit}") for value in up],
     )
 
 

@@ -44,7 +44,8 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
     weights, biases, test = run.state.weights, run.state.biases, run.digits.test
     read = review.read(run.settings.backend, weights, biases, test)
     misread = read.misread(test.labels, MISREAD)
-    neurons = _strongest(weights[0], NEURONS)
+    varied = test.images.std(axis=0)
+    neurons = _strongest(weights[0] * varied, NEURONS)
     return rendered(
         "run.html",
         run=run,
@@ -56,7 +57,7 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
         wrong=int((read.digits != test.labels).sum()),
         misread=[(_digit(test, i), test.labels[i], read.digits[i], read.surely[i]) for i in misread],
         confusion=read.confusion.tolist(),
-        neurons=[(j + 1, picture(diverging(_image(weights[0][j], test.rows)))) for j in neurons],
+        neurons=[(j + 1, picture(diverging(_image(weights[0][j] * varied, test.rows)))) for j in neurons],
         glances=[
             (glance, _digit(test, glance.image), list(_parts(glance, test.rows)))
             for glance in review.glances(weights, biases, test)
@@ -101,26 +102,33 @@ def _parts(glance: Glance, rows: int) -> Iterator[Part]:
         gradients = glance.handcrafted.grad_w[i][0], glance.autodiff.grad_w[i][0]
         n, fan_in = gradients[0].shape
         kept = _strongest(deltas[0], ROWS)
-        which = f"of all {n} neurons" if n <= ROWS else f"of {ROWS} of the {n} neurons, those where it is largest"
-        yield _part("δ", glance.delta[i], f"δ {which}", [delta[kept].T for delta in deltas], deltas)
+        which = f"{n} neurons" if n <= ROWS else f"{ROWS} of {n} neurons, those where δ is largest"
+        yield _part("δ", glance.delta[i], which, deltas, [delta[kept].T for delta in deltas])
         if i == 0:
-            pictures, shown = [_sheet(gradient[kept], rows) for gradient in gradients], "one square a neuron"
+            which = f"{which}, a square each"
+            yield _part("∂C/∂w", glance.grad_w[i], which, gradients, [g[kept] for g in gradients], rows)
         else:
             across = _strongest(gradients[0].T, COLUMNS)
-            pictures = [gradient[np.ix_(kept, across)] for gradient in gradients]
-            shown = f"one row a neuron, {len(across)} of its {fan_in} weights"
-        yield _part("∂C/∂w", glance.grad_w[i], shown, pictures, gradients)
+            which = f"{which}, a row each, {len(across)} of {fan_in} weights in it"
+            cuts = [g[np.ix_(kept, across)] for g in gradients]
+            yield _part("∂C/∂w", glance.grad_w[i], which, gradients, cuts)
 
 
-def _part(name: str, found: Finding, shown: str, pictures: Sequence[Array], whole: Sequence[Array]) -> Part:
+def _part(name: str, found: Finding, shown: str, whole: Sequence[Array], cuts: Sequence[Array], rows: int = 0) -> Part:
+    """What is cut out of each backend's array, drawn on one scale; as images of so many rows if there are any."""
     largest = float(max(np.abs(array).max() for array in whole))
-    mine, theirs = (picture(diverging(array, largest)) for array in pictures)
+    mine, theirs = (picture(_sheet(cut, rows, largest) if rows else diverging(cut, largest)) for cut in cuts)
     difference = float(np.abs(whole[0] - whole[1]).max())
     return Part(name, found.layer, shown, mine, theirs, largest, difference, found.ratio, found.verdict)
 
 
-def _sheet(weights: Array, rows: int) -> Array:
-    """The weights of some neurons, each a picture as the images are, side by side with room between them."""
-    tiles = [np.pad(_image(w, rows), 1) for w in weights]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)
+def _sheet(weights: Array, rows: int, largest: float) -> Array:
+    """The weights of some neurons, each a picture as the images are, side by side with lines between them."""
+    tiles = [_framed(diverging(_image(w, rows), largest)) for w in weights]
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % ACROSS)
     return np.concatenate([np.concatenate(tiles[i : i + ACROSS], axis=1) for i in range(0, len(tiles), ACROSS)])
+
+
+def _framed(tile: Array) -> Array:
+    """A line of grey to the right of a picture and under it."""
+    return np.pad(tile, [(0, 1), (0, 1), (0, 0)], constant_values=208)

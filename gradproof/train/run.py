@@ -28,6 +28,11 @@ class Run:
         self.settings, self.state = at.settings, at.state
         self.kept = time.monotonic()
 
+    @property
+    def finished(self) -> bool:
+        """Whether all its epochs are done."""
+        return self.state.epoch > self.settings.epochs
+
     def reached(self, state: State) -> None:
         """Note a state; write a checkpoint if it is time."""
         self.state = state
@@ -52,8 +57,7 @@ class Run:
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
         saved.save(self.place, self.state.weights, self.state.biases, text)
         folder.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
-        finished = self.state.epoch > self.settings.epochs
-        self.log("end", finished=finished, steps=self.state.steps, run_hash=result["run_hash"])
+        self.log("end", finished=self.finished, steps=self.state.steps, run_hash=result["run_hash"])
         return result
 
     def results(self) -> dict[str, Any]:
