@@ -56,7 +56,10 @@ def reopened(folder: Path) -> Iterator[Path]:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """No second process trains in the folder meanwhile. The system lets go of it however this one ends."""
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise MachineError(f"cannot open {folder}: {error.strerror or error}") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,7 +69,8 @@ def _held(folder: Path) -> Iterator[None]:
             pass
         yield
     finally:
-        os.close(handle)
+        with suppress(OSError):  # all is written by now
+            os.close(handle)
 
 
 def write(path: Path, content: bytes) -> None:
