@@ -1,13 +1,15 @@
 """What a backend is, and the two there are. Each is imported when it is asked for: JAX takes a second to load."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Protocol, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gradproof.errors import UsageError
-from gradproof.problem import Answer, Array, Problem
+
+if TYPE_CHECKING:
+    from gradproof.problem import Answer, Array, Problem
 
 NAMES = ("handcrafted", "reference")
 
@@ -51,6 +53,10 @@ def put(name: str, array: Any) -> Any:
 
 def answer(backend: Backend, problem: Problem) -> Answer:
     """All that a backend makes of a problem, as its answer to a stack of one."""
+
+    import numpy as np  # not before it is needed: the command line asks for NAMES alone
+
+    from gradproof.problem import Answer
 
     def stacked(arrays: Sequence[Any]) -> list[Array]:
         return [np.asarray(array)[None] for array in arrays]

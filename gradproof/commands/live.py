@@ -54,10 +54,10 @@ class View:
         s, total = self.settings, self.settings.epochs * self.an_epoch
         left = (total - state.steps) * (now - self.started) / max(1, state.steps - self.steps)
         speed = state.batch * s.batch / max(state.seconds, 1e-9)
-        epoch = Table.grid(*[Column(no_wrap=True)] * 5, padding=(0, 2))
+        epoch = Table.grid(*(Column(no_wrap=True) for _ in range(5)), padding=(0, 2))
         epoch.add_row(
             f"epoch {state.epoch}/{s.epochs}",
-            ProgressBar(total, state.steps, width=16),
+            ProgressBar(total, state.steps, width=12),
             f"mini-batch {state.batch}/{self.an_epoch}",
             f"{speed:,.0f} images/s",
             f"{clock(left)} left",

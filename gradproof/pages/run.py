@@ -18,6 +18,7 @@ from gradproof.train.review import Glance
 from gradproof.train.run import PAGE, Run
 
 # So much is shown, so that the page stays one that a mailbox takes.
+EPOCHS = 200
 MISREAD = 60
 NEURONS = 100
 SIDE = 40  # pixels: larger pictures are thinned out
@@ -52,7 +53,7 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
         results=results,
         images=f"{len(run.digits.train.labels)} to train, {len(run.digits.validation.labels)} to validate",
         best=max(run.state.history, key=lambda epoch: epoch.correct, default=None),
-        curves=curves,
+        curves={name: _thinned(epochs) for name, epochs in curves.items()},
         charts=_charts(curves) if run.state.history else [],
         wrong=int((read.digits != test.labels).sum()),
         misread=[(_digit(test, i), test.labels[i], read.digits[i], read.surely[i]) for i in misread],
@@ -74,9 +75,15 @@ def write(run: Run, results: Mapping[str, Any]) -> Path:
 
 def _charts(curves: Mapping[str, Sequence[Epoch]]) -> list[Chart]:
     """Images read correctly and cost, over the epochs."""
-    shares = {name: [(e.epoch, 100 * e.correct / e.test) for e in epochs] for name, epochs in curves.items()}
-    costs = {name: [(e.epoch, e.cost) for e in epochs] for name, epochs in curves.items()}
+    shares = {name: [(e.epoch, 100 * e.correct / e.test) for e in _thinned(run)] for name, run in curves.items()}
+    costs = {name: [(e.epoch, e.cost) for e in _thinned(run)] for name, run in curves.items()}
     return [chart("Test images read correctly", "%", shares), chart("Cost C on the test images", "", costs)]
+
+
+def _thinned(epochs: Sequence[Epoch]) -> Sequence[Epoch]:
+    """The epochs or, where there are very many, one in so many and the last."""
+    step = -(-len(epochs) // EPOCHS)
+    return [*epochs[:-1:step], epochs[-1]] if step > 1 else epochs
 
 
 def _image(pixels: Array, rows: int) -> Array:

@@ -18,7 +18,7 @@ from hypothesis import settings
 
 import gradproof
 from gradproof.__main__ import main
-from gradproof.errors import DataError
+from gradproof.errors import DataError, MachineError
 from gradproof.train import checkpoint, folder, loop
 from gradproof.train.saved import load, run_hash
 from tests.train.failing import FAULTS, FailingOs
@@ -57,10 +57,8 @@ def typed_here(line: list[str]) -> tuple[int, str, str]:
 # ---- the file system fails -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_whichever_file_operation_fails_no_checkpoint_is_lost_and_the_run_goes_on_to_the_same_hash(
-    fault: str, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def assert_survives(fault: str, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run for each operation that may fail, resumed after that."""
     thorough, written = settings().max_examples > 50, checkpoint.save
     monkeypatch.setattr(loop, "CHUNK", 2 if thorough else 6)
     epochs = ["--epochs", "3" if thorough else "1", *ALWAYS]
@@ -103,6 +101,42 @@ def test_whichever_file_operation_fails_no_checkpoint_is_lost_and_the_run_goes_o
         shutil.rmtree(place, ignore_errors=True)
     assert n > 60, "so many operations at least, or nothing was tried"
     assert failed > n / 3 or fault == "a short write"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whichever_file_operation_fails_no_checkpoint_is_lost_and_the_run_goes_on_to_the_same_hash(
+    fault: str, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_survives(fault, digits, tmp_path, monkeypatch)
+
+
+def in_place(path: Path, content: bytes) -> None:
+    """What `folder.write` must not be."""
+    handle = folder.os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        folder._write(handle, content)
+    except OSError as error:
+        raise MachineError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        folder.os.close(handle)
+
+
+def test_a_checkpoint_that_is_written_in_place_does_not_survive(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "write", in_place)
+    with pytest.raises(AssertionError):
+        assert_survives("half a write", digits, tmp_path, monkeypatch)
+
+
+def test_a_run_with_one_generation_does_not_survive_a_damaged_file(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "FILES", checkpoint.FILES[:1] * 2)
+    typed_here(begin(digits, tmp_path / "run", "--epochs", "1", *ALWAYS))
+    (tmp_path / "run" / checkpoint.FILES[0]).write_bytes(b"")
+    with pytest.raises(DataError):
+        checkpoint.load(tmp_path / "run")
 
 
 # ---- the process is killed -------------------------------------------------------------------------------------
