@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
@@ -24,6 +26,8 @@ from gradproof.train.saved import load, run_hash
 from tests.train.failing import FAULTS, FailingOs
 from tests.train.small import SIZES, put_digits
 
+# Memory where there is such a folder: hundreds of runs would wait for the disk at every fsync.
+FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(gradproof.__file__).parents[1])}
 
 
@@ -103,11 +107,17 @@ def assert_survives(fault: str, digits: Path, tmp_path: Path, monkeypatch: pytes
     assert failed > n / 3 or fault == "a short write"
 
 
+@pytest.fixture
+def fast() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=FAST) as place:
+        yield Path(place)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whichever_file_operation_fails_no_checkpoint_is_lost_and_the_run_goes_on_to_the_same_hash(
-    fault: str, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert_survives(fault, digits, tmp_path, monkeypatch)
+    assert_survives(fault, digits, fast, monkeypatch)
 
 
 def in_place(path: Path, content: bytes) -> None:
@@ -122,11 +132,11 @@ def in_place(path: Path, content: bytes) -> None:
 
 
 def test_a_checkpoint_that_is_written_in_place_does_not_survive(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folder, "write", in_place)
     with pytest.raises(AssertionError):
-        assert_survives("half a write", digits, tmp_path, monkeypatch)
+        assert_survives("half a write", digits, fast, monkeypatch)
 
 
 def test_a_run_with_one_generation_does_not_survive_a_damaged_file(
