@@ -1,10 +1,15 @@
 """What a backend is, and the two there are. Each is imported when it is asked for: JAX takes a second to load."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gradproof.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradproof.problem import Answer, Array, Problem
 
 NAMES = ("handcrafted", "reference")
 
@@ -49,3 +54,19 @@ def load(name: str) -> Backend:
 def put(name: str, array: Any) -> Any:
     """The array where that backend computes: JAX would copy a data set to its device again at every call."""
     return import_module("jax").device_put(array) if name == "reference" else array
+
+
+def answer(backend: Backend, problem: Problem) -> Answer:
+    """All that a backend makes of a problem, as its answer to a stack of one."""
+
+    import numpy as np  # not before it is needed: the command line asks for NAMES alone
+
+    from gradproof.problem import Answer
+
+    def stacked(arrays: Sequence[Any]) -> list[Array]:
+        return [np.asarray(array)[None] for array in arrays]
+
+    zs, activations = backend.feedforward(problem.weights, problem.biases, problem.x)
+    delta, grad_b, grad_w = map(stacked, backend.gradients(*problem))
+    (cost,) = stacked([backend.cost(*problem)])
+    return Answer(stacked(zs), stacked(activations), cost, delta, grad_b, grad_w)

@@ -33,17 +33,18 @@ def progress_bar(unit: str, shown: bool = True) -> Progress:
 
 
 @contextmanager
-def first_ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Tells whether Ctrl-C was pressed, instead of what it does elsewhere; a second one does just that."""
-    pressed = False
+def asked_to_end() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C was pressed or SIGTERM came, instead of what they do elsewhere; a second one does that."""
+    asked = False
 
-    def note(_number: int, _frame: object) -> None:
-        nonlocal pressed
-        pressed = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def note(number: int, _frame: object) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: pressed
+        yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

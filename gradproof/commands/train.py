@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from gradproof.backends import NAMES
-from gradproof.commands.terminal import first_ctrl_c, progress_bar
+from gradproof.commands.live import View
+from gradproof.commands.terminal import asked_to_end
+from gradproof.errors import MachineError, UsageError
 
 if TYPE_CHECKING:
-    from gradproof.problem import Array
-    from gradproof.train.loop import Epoch, Settings
-    from gradproof.train.mnist import Mnist
+    from gradproof.train.loop import Epoch, State
+    from gradproof.train.run import Run
+
+INTERRUPTED = 130
 
 
 def named(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
@@ -37,7 +43,7 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--backend", type=click.Choice(NAMES), required=True, help="Which of the two networks.")
+@click.option("--backend", type=click.Choice(NAMES), help="Which of the two networks; needed but for --resume.")
 @click.option("--sizes", default="784,30,10", callback=numbers, metavar="N,N,N", help="Neurons in each layer.")
 @click.option("--epochs", default=30, help="How often to go through all training images.")
 @click.option("--batch", default=10, help="Images in a mini-batch.")
@@ -47,63 +53,118 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
 @click.option("--dtype", default="float32", type=click.Choice(["float32", "float64"]), help="Precision.")
 @click.option("--data", **FOLDER, help="Folder with MNIST's four .gz files.  [default: those shipped]")
 @click.option("--out", **FOLDER, help="Folder for weights and results.  [default: the next runs/N]")
+@click.option("--resume", **FOLDER, metavar="RUN", help="Go on with the run in this folder; --epochs may be more.")
+@click.option(
+    "--checkpoint",
+    default=10.0,
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How often to keep all that --resume needs.",
+)
+@click.option("--page/--no-page", default=True, help="Draw the run in one HTML page when it ends.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
-def command(data: Path | None, out: Path | None, as_json: bool, **chosen: Any) -> None:
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    data: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    checkpoint: float,
+    page: bool,
+    as_json: bool,
+    **chosen: Any,
+) -> int:
     """Train either network on handwritten digits by mini-batch gradient descent.
 
-    Ctrl-C ends the training early and keeps the weights it reached.
+    Whatever ends it early, --resume goes on to the same weights, to the last bit. Ctrl-C and SIGTERM end it after the
+    mini-batches it is at.
     """
-    from gradproof.train import folder, loop, mnist, saved
+    from gradproof.train.divergence import DivergenceError
 
-    settings, digits = loop.Settings(**chosen), mnist.load(data)
-    an_epoch = -(-len(digits.train.labels) // max(1, settings.batch))
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
-    bar = progress_bar("mini-batches")
-    task = bar.add_task("", total=an_epoch)
-    epochs: list[Epoch] = []
-    state: tuple[int, list[Array], list[Array]] | None = None
+    with _opened(context, data, out, resume, checkpoint, chosen) as run, asked_to_end() as asked:
+        for note in run.notes:
+            click.echo(f"gradproof: {note}", err=True)
+        say(headline(run))
+        try:
+            try:
+                _train(run, say, asked)
+            except DivergenceError as error:
+                run.state = error.state
+                raise
+            finally:  # whatever ended the training, what it reached is kept
+                result = run.finish()
+                drawn = _drawn(run, result) if page and run.finished else None
+                click.echo(json.dumps(result) if as_json else summary(run, result, drawn))
+        except click.Abort:
+            click.echo(f"gradproof: interrupted; go on with: {again(run)}", err=True)
+            return INTERRUPTED
+        except MachineError as error:
+            raise MachineError(f"{error}; then go on with: {again(run)}") from None
+    return 0
 
-    def progress(steps: int, weights: list[Array], biases: list[Array]) -> None:
-        nonlocal state
-        state = steps, weights, biases
-        finished, done = divmod(steps - 1, an_epoch)
-        bar.update(task, description=f"epoch {finished + 1}", completed=done + 1, refresh=True)
-        bar.start()
-        if interrupted():
+
+def _drawn(run: Run, result: Mapping[str, Any]) -> Path | None:
+    """The page of a finished run; whatever prevents it, the run is kept already, and this says why there is none."""
+    try:
+        from gradproof.pages.run import write
+
+        return write(run, result)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        click.echo(f"gradproof: the run is kept, but its page could not be drawn: {reason}", err=True)
+        return None
+
+
+def _opened(
+    context: click.Context,
+    data: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    seconds: float,
+    chosen: Mapping[str, Any],
+) -> AbstractContextManager[Run]:
+    """A new run, or the one to be resumed."""
+    from gradproof.train import run
+    from gradproof.train.loop import Settings
+
+    if resume is None:
+        if chosen["backend"] is None:
+            option = next(option for option in context.command.params if option.name == "backend")
+            raise click.MissingParameter(ctx=context, param=option)
+        return run.begun(Settings(**chosen), data, out, seconds)
+    if out is not None:
+        raise UsageError("--resume goes on in the folder of its run; leave out --out")
+    given = {key for key in chosen if context.get_parameter_source(key) is ParameterSource.COMMANDLINE}
+    return run.continued(resume, data, {key: value for key, value in chosen.items() if key in given}, seconds)
+
+
+def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool]) -> None:
+    """All the epochs that the run still has before it, told as they end. click.Abort between two of its states."""
+    from gradproof.train import loop
+
+    view = View(run, loop.an_epoch(run.settings, run.digits.train))
+
+    def progress(state: State) -> None:
+        run.reached(state)
+        view.show(state)
+        if asked():
             raise click.Abort
 
-    training = loop.train(settings, digits, progress)
-    with folder.claimed(out, (saved.WEIGHTS, saved.RESULTS)) as place, first_ctrl_c() as interrupted:
-        say(headline(settings, digits))
-        try:
-            for epoch, _, _ in training:
-                bar.stop()
-                bar.reset(task)
-                epochs.append(epoch)
-                say(epoch_line(epoch, settings.epochs))
-        finally:  # whatever ended the training, the weights it reached are kept
-            bar.stop()
-            if state:
-                result = document(settings, epochs, *state) | {"out": str(place)}
-                text = settings._asdict() | {"sizes": listed(settings.sizes), "steps": state[0]}
-                saved.save(place, *state[1:], text)
-                folder.write(place / saved.RESULTS, json.dumps(result).encode() + b"\n")
-                click.echo(json.dumps(result) if as_json else summary(settings, result, an_epoch))
+    try:
+        for state in loop.train(run.settings, run.digits, progress, run.state):
+            run.reached(state)
+            run.log("epoch", **state.history[-1]._asdict(), steps=state.steps)
+            view.hide()
+            say(epoch_line(state.history[-1], run.settings.epochs))
+    finally:
+        view.hide()
 
 
-def document(s: Settings, epochs: Sequence[Epoch], steps: int, weights: list[Array], biases: list[Array]) -> Any:
-    """What --json writes, but for the folder."""
-    from gradproof.train.saved import run_hash
-
-    return {
-        "backend": s.backend,
-        "sizes": list(s.sizes),
-        "epochs": [epoch._asdict() for epoch in epochs],
-        "run_hash": run_hash(weights, biases),
-        "steps": steps,
-        "verified_steps": 0,
-        "worst_ratio": None,
-    }
+def again(run: Run) -> str:
+    """What to type to go on with a run."""
+    return f"gradproof train --resume {shlex.quote(str(run.place))}"
 
 
 def listed(sizes: Sequence[int]) -> str:
@@ -111,14 +172,17 @@ def listed(sizes: Sequence[int]) -> str:
     return ",".join(map(str, sizes))
 
 
-def headline(s: Settings, digits: Mnist) -> str:
-    """All the settings, and how many images there are."""
-    train, validation, test = (len(part.labels) for part in digits)
+def headline(run: Run) -> str:
+    """All the settings, how many images there are, and where the run goes on."""
+    s, (train, validation, test) = run.settings, (len(part.labels) for part in run.digits)
     descent = f"epochs {s.epochs}  batch {s.batch}  eta {s.eta}  seed {s.seed}"
-    return (
-        f"{s.backend} {listed(s.sizes)}  {descent}  {s.init}  {s.dtype}\n"
-        f"{train} images to train, {validation} to validate, {test} to test"
-    )
+    lines = [
+        f"{s.backend} {listed(s.sizes)}  {descent}  {s.init}  {s.dtype}",
+        f"{train} images to train, {validation} to validate, {test} to test",
+    ]
+    if run.state.steps:
+        lines += [f"goes on in epoch {run.state.epoch}, after {run.state.steps} mini-batches"]
+    return "\n".join(lines)
 
 
 def epoch_line(e: Epoch, epochs: int) -> str:
@@ -126,15 +190,17 @@ def epoch_line(e: Epoch, epochs: int) -> str:
     return f"epoch {number}  {e.correct}/{e.test} correct  cost {e.cost:.4f}  {e.seconds:.1f} s"
 
 
-def summary(s: Settings, result: dict[str, Any], an_epoch: int) -> str:
-    """The last lines: whether it ended early, the best epoch, where the weights are and how to use them."""
-    lines, out = [], result["out"]
-    if len(result["epochs"]) < s.epochs:
-        epoch = 1 + (result["steps"] - 1) // an_epoch
-        lines += [f"ended early, in epoch {epoch}, after {result['steps']} mini-batches; the weights reached are kept"]
-    if result["epochs"]:
-        best = max(result["epochs"], key=lambda epoch: epoch["correct"])
-        lines += [f"best: epoch {best['epoch']}, {best['correct'] / best['test']:.2%} of the test images"]
+def summary(run: Run, result: Mapping[str, Any], drawn: Path | None) -> str:
+    """The last lines: whether it ended early, the best epoch, where weights and page are and how to use the weights."""
+    lines, out, state = [], result["out"], run.state
+    if not run.finished:
+        lines += [
+            f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; the weights reached are kept"
+        ]
+    if state.history:
+        best = max(state.history, key=lambda epoch: epoch.correct)
+        lines += [f"best: epoch {best.epoch}, {best.correct / best.test:.2%} of the test images"]
     lines += [f"weights: {out!r}, run hash {result['run_hash']}"]
-    lines += [f"in Python: gradproof.load({out!r}).classify(images, backend={s.backend!r})"]
+    lines += [f"page: {str(drawn)!r}"] if drawn else []
+    lines += [f"in Python: gradproof.load({out!r}).classify(images, backend={run.settings.backend!r})"]
     return "\n".join(lines)

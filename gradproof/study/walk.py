@@ -4,12 +4,11 @@ Every number is end to end: a network gets the problem and nothing else, and aut
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from gradproof.backends import Backend, load
+from gradproof.backends import answer, load
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import arithmetic
 from gradproof.numerics.verdict import Verdict, compare
@@ -73,7 +72,7 @@ def walk(problem: Problem) -> list[Line]:
     order += [("BP2", layer) for layer in reversed(upwards[:-1])]
     order += [(name, layer) for name in ("BP3", "BP4") for layer in upwards]
 
-    handcrafted, autodiff = (_answer(load(name), problem) for name in ("handcrafted", "reference"))
+    handcrafted, autodiff = (answer(load(name), problem) for name in ("handcrafted", "reference"))
     radius = radii(stack_of(problem), autodiff, arithmetic(np.float64))
     mine, theirs, off = (_by_equation(answer) for answer in (handcrafted, autodiff, radius))
 
@@ -97,18 +96,6 @@ def _written(name: str, layer: int, problem: Problem) -> tuple[str, str, tuple[s
     parameters = {"w_l": (n_l, n_k), "wᵀ_n": (n_l, n_n), "b_l": (n_l, 1)}
     numbered = formula.format(k=raised(layer - 1), l=raised(layer), n=raised(layer + 1))
     return numbered, shapes.format(**columns, **parameters), notes
-
-
-def _answer(backend: Backend, problem: Problem) -> Answer:
-    """What a backend makes of the problem, as its answer to a stack of one."""
-
-    def stacked(arrays: Sequence[Any]) -> list[Array]:
-        return [np.asarray(array)[None] for array in arrays]
-
-    zs, activations = backend.feedforward(problem.weights, problem.biases, problem.x)
-    delta, grad_b, grad_w = map(stacked, backend.gradients(*problem))
-    (cost,) = stacked([backend.cost(*problem)])
-    return Answer(stacked(zs), stacked(activations), cost, delta, grad_b, grad_w)
 
 
 def _by_equation(answer: Answer) -> dict[tuple[str, int], Array]:

@@ -1,5 +1,6 @@
-"""The folder of a run: claimed before the training, written to in whole files after it."""
+"""The folder of a run: claimed before the training, held while it lasts, written to in whole files only."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -7,12 +8,14 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from gradproof.errors import MachineError, UsageError
+from gradproof.errors import DataError, MachineError, UsageError
+
+UNFINISHED = ".unfinished-"  # what a file is called until all of it is on the disk
 
 
 @contextmanager
 def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
-    """The folder `out`, or the next free runs/N, made if need be and known to be writable.
+    """The folder `out`, or the next free runs/N, made if need be, known to be writable, and held.
 
     UsageError if it holds one of the files already, MachineError if it cannot be written to. The folders made
     here are removed again if nothing was put into them.
@@ -30,24 +33,102 @@ def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
             raise MachineError(f"cannot write to {folder}: {reason}; choose another --out") from None
         if held := [name for name in files if os.path.lexists(folder / name)]:
             raise UsageError(f"{folder} already holds {held[0]}, which stays; choose another --out")
-        yield folder
+        with _held(folder):
+            yield folder
     finally:
         for path in made:
             with suppress(OSError):  # it is not empty, so it stays
                 path.rmdir()
 
 
-def write(path: Path, content: bytes) -> None:
-    """Put a file there in one move: whatever fails, no half of it stays. MachineError if it cannot be done."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+@contextmanager
+def reopened(folder: Path) -> Iterator[Path]:
+    """The folder of a run that was begun, held; what a killed process left unfinished there is removed."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give the folder of a run, such as runs/1, to --resume")
+    with _held(folder):
+        for path in folder.glob(f"{UNFINISHED}*"):
+            with suppress(OSError):
+                path.unlink()
+        yield folder
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """No second process trains in the folder meanwhile. The system lets go of it however this one ends."""
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise MachineError(f"cannot open {folder}: {error.strerror or error}") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{folder} is the folder of a training that is still running; wait for it") from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        with suppress(OSError):  # all is written by now
+            os.close(handle)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a file there in one move: whatever fails, no half of it stays, and what was there before does.
+
+    When this returns, the file is on the disk under its name. MachineError if that cannot be done.
+    """
+    temporary = path.with_name(f"{UNFINISHED}{path.name}")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            _write(handle, content)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
         os.replace(temporary, path)
+        _sync(path.parent)
     except OSError as error:
         raise MachineError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         with suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)
+
+
+def append(path: Path, line: bytes) -> None:
+    """Put a line at the end of a file, all of it or nothing. MachineError if that cannot be done."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            end = os.fstat(handle).st_size
+            try:
+                _write(handle, line + b"\n")
+            except BaseException:
+                os.ftruncate(handle, end)
+                raise
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise MachineError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def mend(path: Path) -> None:
+    """Cut off the half of a line at the end of a file, where a process was killed while it wrote it."""
+    with suppress(OSError), path.open("r+b") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def _write(handle: int, content: bytes) -> None:
+    """All of it: the system may take less at a time."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder written to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

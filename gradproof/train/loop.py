@@ -1,9 +1,8 @@
 """Training: epochs of mini-batch gradient descent with either backend, on digits that are in memory."""
 
-import math
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -11,17 +10,15 @@ from threadpoolctl import threadpool_limits
 from gradproof import backends
 from gradproof.backends import Backend
 from gradproof.errors import UsageError
-from gradproof.problem import Array, starting_parameters
-from gradproof.train import mnist, reading
+from gradproof.problem import Array, Parameters, starting_parameters
+from gradproof.train import divergence, mnist, reading
+from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
 
 CHUNK = 250  # mini-batches between two reports of progress …
 WORK = 2**27  # … or fewer, if parameters × examples of more than this would keep Ctrl-C waiting
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
 CLASSES = 10
-
-# Called between chunks with (steps since the start, weights, biases); what it raises ends the training.
-Progress = Callable[[int, list[Array], list[Array]], None]
 
 
 class Settings(NamedTuple):
@@ -48,17 +45,44 @@ class Epoch(NamedTuple):
     seconds: float  # of the descent alone; a first epoch includes what the backend compiles
 
 
-def train(
-    settings: Settings, digits: mnist.Mnist, progress: Progress = lambda *_: None
-) -> Iterator[tuple[Epoch, list[Array], list[Array]]]:
-    """(epoch, weights, biases) after each epoch.
+class State(NamedTuple):
+    """Where a run stands between two steps: with its settings and its digits, all that decides how it goes on."""
 
-    UsageError at once if the settings do not fit the digits, and later if the numbers are no longer finite: the
-    weights that `progress` was given last still are.
+    weights: list[Array]
+    biases: list[Array]
+    shuffle: Mapping[str, Any]  # the generator's state before it shuffled this epoch
+    epoch: int = 1  # the one it is in, counted from 1; one too many where the run is finished
+    batch: int = 0  # mini-batches of this epoch done
+    steps: int = 0  # mini-batches done since the start
+    seconds: float = 0.0  # of descent in this epoch so far
+    history: tuple[Epoch, ...] = ()  # the epochs before this one
+
+
+Progress = Callable[[State], None]  # called between chunks of mini-batches; what it raises ends the training
+
+
+def begin(settings: Settings) -> State:
+    """Where a run starts. The shuffles are not drawn from the numbers again that the weights were drawn from."""
+    weights, biases = starting_parameters(settings.sizes, settings.seed, settings.init, settings.dtype)
+    return State(weights, biases, np.random.default_rng([settings.seed, 1]).bit_generator.state)
+
+
+def train(
+    settings: Settings, digits: mnist.Mnist, progress: Progress = lambda _: None, start: State | None = None
+) -> Iterator[State]:
+    """The state after each epoch, its results last in the history.
+
+    A run that starts from a state of an earlier one goes on as that one would have, to the last bit. UsageError at
+    once if the settings do not fit the digits; DivergenceError, with the last good state, if the descent leads nowhere.
     """
     if complaint := fault(settings, digits.train):
         raise UsageError(complaint)
-    return _epochs(settings, backends.load(settings.backend), digits, progress)
+    return _epochs(settings, backends.load(settings.backend), digits, progress, start or begin(settings))
+
+
+def an_epoch(settings: Settings, examples: mnist.DataSet) -> int:
+    """How many mini-batches an epoch has."""
+    return -(-len(examples.labels) // settings.batch)
 
 
 def fault(s: Settings, examples: mnist.DataSet) -> str | None:
@@ -91,34 +115,49 @@ def _parameters(s: Settings) -> int:
     return sum(rows * (columns + 1) for columns, rows in zip(s.sizes[:-1], s.sizes[1:], strict=True))
 
 
-def _epochs(
-    s: Settings, backend: Backend, digits: mnist.Mnist, progress: Progress
-) -> Iterator[tuple[Epoch, list[Array], list[Array]]]:
-    weights, biases = starting_parameters(s.sizes, s.seed, s.init, s.dtype)
-    rng = np.random.default_rng([s.seed, 1])  # not the numbers again that the weights were drawn from
+def _epochs(s: Settings, backend: Backend, digits: mnist.Mnist, progress: Progress, state: State) -> Iterator[State]:
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state.shuffle
     images = backends.put(s.backend, mnist.pixels(digits.train.images, s.dtype))
     targets = backends.put(s.backend, mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     most = min(CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
-    steps = 0
-    for number in range(1, s.epochs + 1):
-        seconds = 0.0
-        for batches in chunks(shuffled(len(targets), s.batch, rng), most):
+
+    def descend(weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
+        # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
+        # sum in another order, so that a seed's run hash would depend on how many processors there are.
+        with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
+            moved = backend.descend(weights, biases, images, targets, batches, s.eta)
+            new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in moved)
+        return new_weights, new_biases
+
+    good = state
+    while state.epoch <= s.epochs:
+        for batches in chunks(shuffled(len(targets), s.batch, rng), most, state.batch):
             start = time.perf_counter()
-            # No warnings: what is not finite is found below. One thread: two wait for each other's small products,
-            # and sum in another order, so that a seed's run hash would depend on how many processors there are.
-            with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
-                moved = backend.descend(weights, biases, images, targets, batches, s.eta)
-                new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in moved)
-            seconds += time.perf_counter() - start
-            if not all(np.isfinite(p).all() for p in new_weights + new_biases):
-                raise UsageError(f"a weight is no longer finite in epoch {number}; try a smaller --eta")
-            weights, biases, steps = new_weights, new_biases, steps + len(batches)
-            progress(steps, weights, biases)
-        with np.errstate(all="ignore"):  # nor here
-            cost = reading.cost(backend, weights, biases, test)
-            correct = reading.correct(backend, weights, biases, test)
-            validated = reading.correct(backend, weights, biases, validation)
-        if not math.isfinite(cost):
-            raise UsageError(f"the cost is no longer finite after epoch {number}; try a smaller --eta")
-        yield Epoch(number, correct, len(digits.test.labels), validated, cost, seconds), weights, biases
+            weights, biases = descend(state.weights, state.biases, batches)
+            seconds = state.seconds + time.perf_counter() - start
+            if fault := divergence.not_finite(descend, state.weights, state.biases, batches, (weights, biases)):
+                step, name = fault
+                where = f"{name} is no longer finite after mini-batch {state.batch + step} of epoch {state.epoch}"
+                raise DivergenceError(f"{where}; {divergence.remedy(s.eta, s.init)}", state)
+            state = state._replace(weights=weights, biases=biases, seconds=seconds)
+            state = state._replace(batch=state.batch + len(batches), steps=state.steps + len(batches))
+            progress(state)
+        history = (*state.history, _measured(backend, state, validation, test))
+        costs = [epoch.cost for epoch in history]
+        if reason := divergence.complaint(s.backend, state.weights, state.biases, costs, digits.train):
+            raise DivergenceError(f"after epoch {state.epoch}, {reason}; {divergence.remedy(s.eta, s.init)}", good)
+        shuffle = rng.bit_generator.state
+        state = state._replace(shuffle=shuffle, epoch=state.epoch + 1, batch=0, seconds=0.0, history=history)
+        good = state
+        yield state
+
+
+def _measured(backend: Backend, state: State, validation: list[reading.Block], test: list[reading.Block]) -> Epoch:
+    """What the network can do at the end of an epoch."""
+    network = backend, state.weights, state.biases
+    with np.errstate(all="ignore"):
+        cost, correct = reading.cost(*network, test), reading.correct(*network, test)
+        validated = reading.correct(*network, validation)
+    return Epoch(state.epoch, correct, sum(len(b.labels) for b in test), validated, cost, state.seconds)

@@ -19,6 +19,8 @@ def shuffled(n: int, m: int, rng: np.random.Generator) -> list[Rows]:
     return [part for part in (order[:full].reshape(-1, m), order[None, full:]) if part.size]
 
 
-def chunks(batches: Sequence[Rows], most: int) -> Iterator[Rows]:
-    """The same mini-batches in the same order, no more than `most` in one array."""
-    return (part[first : first + most] for part in batches for first in range(0, len(part), most))
+def chunks(batches: Sequence[Rows], most: int, done: int = 0) -> Iterator[Rows]:
+    """The same mini-batches in the same order but for the first `done`, no more than `most` in one array."""
+    for part in batches:
+        yield from (part[first : first + most] for first in range(done, len(part), most))
+        done = max(0, done - len(part))

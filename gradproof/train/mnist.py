@@ -1,4 +1,4 @@
-"""MNIST: four gzipped IDX files in, three sets of examples out.
+"""MNIST, or any four IDX files of its names, gzipped or not: three sets of examples out.
 
 An IDX file is a header of big-endian 32-bit words, the magic number 0x0800 + rank and then `rank` dimensions,
 followed by the product of those dimensions in bytes. An example is a row here, a column in the networks.
@@ -36,6 +36,7 @@ Bytes = NDArray[np.uint8]
 class DataSet(NamedTuple):
     images: Bytes  # (n, pixels)
     labels: Bytes  # (n,)
+    rows: int = 1  # of pixels in an image
 
 
 class Mnist(NamedTuple):
@@ -53,7 +54,8 @@ def load(folder: Path | None = None) -> Mnist:
     try:
         return _load(source, shipped=folder is None)
     except DataError as error:
-        needed = f"the folder must hold {', '.join(SHA256)} (without --data, the shipped digits are used)"
+        names = f"{', '.join(SHA256)}, each with or without .gz"
+        needed = f"the folder must hold {names} (without --data, the shipped digits are used)"
         raise DataError(f"{error}; {'reinstall gradproof' if folder is None else needed}") from None
 
 
@@ -76,24 +78,30 @@ def _load(folder: Path, shipped: bool) -> Mnist:
         raise DataError(f"{folder}: images are {images.shape[1:]} to train, {test_images.shape[1:]} to test")
     if len(images) < 6:
         raise DataError(f"{folder}: {len(images)} training images, too few to keep a sixth for validation")
-    rows, split = images.reshape(len(images), -1), len(images) - len(images) // 6
+    flat, split, rows = images.reshape(len(images), -1), len(images) - len(images) // 6, images.shape[1]
     return Mnist(
-        DataSet(rows[:split], labels[:split]),
-        DataSet(rows[split:], labels[split:]),
-        DataSet(test_images.reshape(len(test_images), -1), test_labels),
+        DataSet(flat[:split], labels[:split], rows),
+        DataSet(flat[split:], labels[split:], rows),
+        DataSet(test_images.reshape(len(test_images), -1), test_labels, rows),
     )
 
 
 def _examples(folder: Path, part: str, shipped: bool) -> tuple[Bytes, Bytes]:
     """The images [(n, rows, columns)] and labels [(n,)] of one part, as many of one as of the other."""
-    path = folder / f"{part}-labels-idx1-ubyte.gz"
+    path = _found(folder / f"{part}-labels-idx1-ubyte.gz")
     labels = _read(path, rank=1, shipped=shipped)
-    images = _read(folder / f"{part}-images-idx3-ubyte.gz", rank=3, shipped=shipped)
+    images = _read(_found(folder / f"{part}-images-idx3-ubyte.gz"), rank=3, shipped=shipped)
     if len(images) != len(labels):
         raise DataError(f"{path}: {len(labels)} labels for {len(images)} images")
     if labels.max() > 9:
         raise DataError(f"{path}: label {labels.max()} at index {labels.argmax()}, labels are 0 to 9")
     return images, labels
+
+
+def _found(path: Path) -> Path:
+    """The file of that name or, where there is none, the same without .gz."""
+    raw = path.with_suffix("")
+    return raw if os.path.lexists(raw) and not os.path.lexists(path) else path
 
 
 def _read(path: Path, rank: int, shipped: bool) -> Bytes:
@@ -105,7 +113,7 @@ def _read(path: Path, rank: int, shipped: bool) -> Bytes:
             if shipped and hashlib.file_digest(file, "sha256").hexdigest() != SHA256[path.name]:
                 raise DataError("is not the file gradproof was shipped with (SHA-256 differs)")
             file.seek(0)
-            return _array(file, rank)
+            return _array(_unzipped(file) if path.suffix == ".gz" else iter(lambda: file.read(PIECE), b""), rank)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
     except MemoryError:
@@ -114,11 +122,11 @@ def _read(path: Path, rank: int, shipped: bool) -> Bytes:
         raise DataError(f"{path}: {error}") from None
 
 
-def _array(file: BinaryIO, rank: int) -> Bytes:
+def _array(pieces: Iterator[bytes], rank: int) -> Bytes:
     """Header and content, never more than one piece beyond what the header promises."""
     header = 4 + 4 * rank
     content = array("B")  # grows by a sixteenth ahead, bytearray by an eighth
-    for piece in _unzipped(file):
+    for piece in pieces:
         content.frombytes(piece)
         if len(content) >= header and len(content) - header > math.prod(_shape(content, rank)):
             raise DataError(f"holds more than the {_shape(content, rank)} bytes its header promises")

@@ -57,3 +57,16 @@ def cost(backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Bloc
     """The quadratic cost of all the images."""
     total = sum(len(part.labels) * float(backend.cost(weights, biases, part.x, part.y)) for part in parts)
     return total / sum(len(part.labels) for part in parts)
+
+
+def shares_near_0_or_1(
+    backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Block], near: float
+) -> list[float]:
+    """Of each layer's activations on all the images, the share that is no further than that from 0 or from 1."""
+    shares = np.zeros(len(biases))
+    for part in parts:
+        _, activations = backend.feedforward(weights, biases, part.x)
+        shares += [
+            len(part.labels) * float(np.mean((a <= near) | (a >= 1 - near))) for a in map(np.asarray, activations[1:])
+        ]
+    return list(shares / sum(len(part.labels) for part in parts))

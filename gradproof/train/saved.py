@@ -61,7 +61,7 @@ def save(place: Path, weights: Layers, biases: Layers, settings: Mapping[str, ob
         written_by = "not installed"
     metadata = {"format": FORMAT, "gradproof": written_by}
     metadata |= {key: str(value) for key, value in settings.items()}
-    folder.write(place / WEIGHTS, serialised(dict(_named(weights, biases)), metadata))
+    folder.write(place / WEIGHTS, serialised(dict(named(weights, biases)), metadata))
     return place / WEIGHTS
 
 
@@ -86,13 +86,13 @@ def load(path: str | os.PathLike[str]) -> Saved:
 def run_hash(weights: Layers, biases: Layers) -> str:
     """SHA-256 over name, dtype, shape and little-endian bytes of w1, b1, w2, …: equal weights, equal hash."""
     digest = hashlib.sha256()
-    for name, array in _named(weights, biases):
+    for name, array in named(weights, biases):
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()
 
 
-def _named(weights: Layers, biases: Layers) -> Iterator[tuple[str, Array]]:
+def named(weights: Layers, biases: Layers) -> Iterator[tuple[str, Array]]:
     for layer, (w, b) in enumerate(zip(weights, biases, strict=True), start=1):
         yield f"w{layer}", np.ascontiguousarray(w)
         yield f"b{layer}", np.ascontiguousarray(b)

@@ -1,12 +1,10 @@
 """gradproof train as it is typed: real processes, their output, their exit codes, and the files they leave."""
 
-import gzip
 import json
 import os
 import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -25,36 +23,24 @@ from gradproof.commands.train import command
 from gradproof.train import mnist
 from gradproof.train.loop import Settings
 from gradproof.train.saved import load, run_hash
+from tests.train.small import idx, put_digits
 
 SIZES = "12,8,10"
-FILES = ["run.json", "weights.safetensors"]
+FILES = ["checkpoint-0.safetensors", "checkpoint-1.safetensors", "log.jsonl", "run.json", "weights.safetensors"]
 EPOCH = re.compile(r"epoch +\d+  \d+/40 correct  cost \d\.\d{4}  \d+\.\d s")
 # Also where the package is not installed, and whatever the terminal of the one who tests is set to.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
 ENVIRONMENT |= {"PYTHONPATH": str(Path(gradproof.__file__).parents[1]), "TERM": "xterm"}
 
 
-def idx(array: np.ndarray) -> bytes:
-    head = struct.pack(f">{1 + array.ndim}I", 0x0800 + array.ndim, *array.shape)
-    return gzip.compress(head + array.tobytes(), mtime=0)
-
-
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images of 3 × 4 pixels whose brightest pixel tells the label: 105 to train, 21 to validate, 40 to test."""
-    folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(0)
-    for part, n in (("train", 126), ("t10k", 40)):
-        labels = rng.integers(0, 10, n).astype(np.uint8)
-        images = rng.integers(0, 100, (n, 12)).astype(np.uint8)
-        images[np.arange(n), labels] = 255
-        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(images.reshape(n, 3, 4)))
-        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(labels))
-    return folder
+    return put_digits(tmp_path_factory.mktemp("digits"))
 
 
 def typed(digits: Path, *arguments: str, backend: str = "handcrafted") -> list[str]:
     start = [sys.executable, "-m", "gradproof", "train", "--backend", backend]
-    return [*start, "--data", str(digits), "--sizes", SIZES, *arguments]
+    return [*start, "--data", str(digits), "--sizes", SIZES, "--no-page", *arguments]
 
 
 def ended(line: list[str], place: Path) -> subprocess.CompletedProcess[str]:
@@ -254,7 +240,7 @@ def test_ctrl_c_keeps_the_weights_reached(backend: str, json_too: bool, digits: 
             assert heard[4].startswith("epoch       3  ")
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=30)
-    assert (running.returncode, err) == (130, "gradproof: interrupted\n")
+    assert (running.returncode, err) == (130, "gradproof: interrupted; go on with: gradproof train --resume runs/1\n")
     result = assert_kept(tmp_path / "runs/1")
     epochs = len(result["epochs"])
     assert epochs >= (0 if json_too else 3)
@@ -307,20 +293,77 @@ def on_a_terminal(line: list[str], place: Path, **environment: str) -> tuple[str
     return out.decode(), seen.decode()
 
 
-def test_on_a_terminal_a_bar_tells_the_time_left_and_the_lines_stay_plain(digits: Path, tmp_path: Path) -> None:
-    out, seen = on_a_terminal(typed(digits, "--epochs", "3", "--batch", "1"), tmp_path, COLUMNS="100")
+PLAIN = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def test_on_a_terminal_the_run_is_seen_while_it_lasts_and_the_lines_stay_plain(digits: Path, tmp_path: Path) -> None:
+    out, seen = on_a_terminal(typed(digits, "--epochs", "3", "--batch", "1"), tmp_path, COLUMNS="80")
     assert len([line for line in out.splitlines() if EPOCH.fullmatch(line)]) == 3
     assert "\x1b" not in out
+    plain = PLAIN.sub("", seen)
     for epoch in (1, 2, 3):
-        assert re.search(rf"epoch {epoch} .*105/105.*mini-batches.*0:00:00|epoch {epoch} .*-:--:--", seen)
-    assert "\x1b[32m" in seen
-    assert all(len(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)) <= 100 for line in re.split(r"[\r\n]+", seen))
+        place = rf"epoch {epoch}/3 .*mini-batch 105/105 +[0-9,]+ images/s +\d:\d\d:\d\d left"
+        assert re.search(place, plain), plain
+    assert re.search(r"\d+/40 correct  cost \d\.\d{4}  [▁-█]{2} \d+\.\d% – \d+\.\d%", plain), plain
+    assert re.search(r"\x1b\[[0-9;]*[1-9][0-9;]*m", seen)
+    assert all(len(line) <= 80 for line in re.split(r"[\r\n]+", plain)), plain
 
 
 def test_no_color_is_respected(digits: Path, tmp_path: Path) -> None:
     _, seen = on_a_terminal(typed(digits, "--epochs", "1"), tmp_path, NO_COLOR="1")
-    assert "mini-batches" in seen
+    assert "mini-batch" in seen
     assert not re.search(r"\x1b\[[0-9;]*[1-9][0-9;]*m", seen)
+
+
+def test_the_log_holds_one_line_of_json_for_each_epoch(digits: Path, tmp_path: Path) -> None:
+    done = ended(typed(digits, "--epochs", "3", "--json", "--out", "a"), tmp_path)
+    result = json.loads(done.stdout)
+    begin, *epochs, end = map(json.loads, (tmp_path / "a/log.jsonl").read_text().splitlines())
+    assert (begin["event"], begin["settings"]["sizes"]) == ("begin", [12, 8, 10])
+    assert [{key: line[key] for key in result["epochs"][0]} for line in epochs] == result["epochs"]
+    assert [line["steps"] for line in epochs] == [11, 22, 33]
+    assert (end["event"], end["finished"], end["run_hash"]) == ("end", True, result["run_hash"])
+
+
+def test_a_diverging_run_says_which_layer_and_what_to_try_and_keeps_the_last_good_weights(
+    digits: Path, tmp_path: Path
+) -> None:
+    done = ended(typed(digits, "--eta", "1e5", "--out", "a"), tmp_path)
+    assert done.returncode == 2
+    why = r"gradproof: after epoch 1, layers? [12].* saturated: .* of all outputs .*; try --eta 3 or --init scaled\n"
+    assert re.fullmatch(why, done.stderr)
+    result = assert_kept(tmp_path / "a", steps=0)
+    assert result["epochs"] == []
+    assert "ended early, in epoch 1, after 0 mini-batches; the weights reached are kept" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--resume", "absent"], "absent: no such folder; give the folder of a run"),
+        (["--resume", ""], "is empty"),
+        (["--resume", "a", "--out", "b"], "--resume goes on in the folder of its run; leave out --out"),
+        (["--resume", "a", "--eta", "2"], "--eta stays 3.0 in this run"),
+        (["--resume", "a", "--backend", "reference"], "--backend stays handcrafted in this run"),
+        (["--resume", "a", "--epochs", "0"], "--epochs must be at least 1"),
+        (["--checkpoint", "-1", "--backend", "handcrafted"], "-1"),
+    ],
+)
+def test_wrong_usage_of_resume_is_one_line(arguments: list[str], reason: str, digits: Path, tmp_path: Path) -> None:
+    ended_here(typed(digits, "--epochs", "1", "--out", "a"), tmp_path)
+    before = sorted((file.name, file.read_bytes()) for file in (tmp_path / "a").iterdir())
+    done = ended_here([sys.executable, "-m", "gradproof", "train", *arguments], tmp_path)
+    assert_refused(done, 3 if "absent" in arguments else 2, reason)
+    assert before == sorted((file.name, file.read_bytes()) for file in (tmp_path / "a").iterdir())
+
+
+def test_a_run_that_is_finished_is_resumed_to_itself_and_may_be_made_longer(digits: Path, tmp_path: Path) -> None:
+    ended_here(typed(digits, "--epochs", "2", "--out", "whole"), tmp_path)
+    ended_here(typed(digits, "--epochs", "1", "--out", "a"), tmp_path)
+    resumed = [sys.executable, "-m", "gradproof", "train", "--resume", "a", "--json", "--no-page"]
+    one, two = (json.loads(ended_here(line, tmp_path).stdout) for line in (resumed, [*resumed, "--epochs", "2"]))
+    assert (one["steps"], two["steps"]) == (11, 22)
+    assert two["run_hash"] == json.loads((tmp_path / "whole/run.json").read_text())["run_hash"] != one["run_hash"]
 
 
 @pytest.mark.parametrize("backend", NAMES)

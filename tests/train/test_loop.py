@@ -1,7 +1,7 @@
 """Training learns, reports what it reached, does the same steps with either network, and refuses bad settings."""
 
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from gradproof import backends
 from gradproof.errors import UsageError
 from gradproof.problem import starting_parameters
 from gradproof.train import loop, reading
-from gradproof.train.loop import Settings, train
+from gradproof.train.loop import Settings, State, train
 from gradproof.train.minibatches import shuffled
 from gradproof.train.mnist import DataSet, Mnist, one_hot, pixels
 
@@ -35,25 +35,29 @@ DIGITS = Mnist(a_set(203, 0), a_set(31, 1), a_set(47, 2))
 SMALL = Settings("handcrafted", sizes=(PIXELS, 8, 10), epochs=2, batch=10, dtype="float64")
 
 
+def parameters(state: State) -> list[np.ndarray]:
+    return state.weights + state.biases
+
+
 @pytest.mark.parametrize("backend", backends.NAMES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_training_learns_and_keeps_its_dtype(backend: str, dtype: str) -> None:
     settings = SMALL._replace(backend=backend, dtype=dtype, epochs=40)
-    history = list(train(settings, DIGITS))
-    epochs = [epoch for epoch, _, _ in history]
+    *_, end = train(settings, DIGITS)
+    epochs = end.history
     assert [epoch.epoch for epoch in epochs] == list(range(1, 41))
     assert epochs[-1].correct > 40
     assert epochs[-1].validation > 26
     assert epochs[-1].cost < epochs[0].cost / 2
-    _, weights, biases = history[-1]
-    assert all(type(p) is np.ndarray and p.dtype == dtype for p in weights + biases)
-    assert [w.shape for w in weights] == [(8, PIXELS), (10, 8)]
+    assert all(type(p) is np.ndarray and p.dtype == dtype for p in end.weights + end.biases)
+    assert [w.shape for w in end.weights] == [(8, PIXELS), (10, 8)]
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_an_epoch_says_what_its_weights_can_do(backend: str) -> None:
     network = backends.load(backend)
-    for epoch, weights, biases in train(SMALL._replace(backend=backend), DIGITS):
+    for state in train(SMALL._replace(backend=backend), DIGITS):
+        weights, biases, epoch = state.weights, state.biases, state.history[-1]
         x, y = pixels(DIGITS.test.images, "float64").T, one_hot(DIGITS.test.labels, "float64").T
         a = np.asarray(network.feedforward(weights, biases, x)[1][-1])
         assert epoch.test == 47
@@ -74,8 +78,8 @@ def test_an_epoch_is_one_step_for_each_mini_batch_in_order(batch: int, seed: int
             weights, biases = network.step(weights, biases, x[rows].T, y[rows].T, eta)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "CHUNK", most)
-        _, got_weights, got_biases = next(train(settings, DIGITS))
-    for got, expected in zip(got_weights + got_biases, weights + biases, strict=True):
+        got_state = next(train(settings, DIGITS))
+    for got, expected in zip(got_state.weights + got_state.biases, weights + biases, strict=True):
         assert np.array_equal(got, expected)
 
 
@@ -86,17 +90,17 @@ def test_both_networks_end_where_only_rounding_parts_them(batch: int, seed: int)
         next(train(SMALL._replace(backend=backend, batch=batch, seed=seed, eta=0.5), DIGITS))
         for backend in backends.NAMES
     ]
-    (mine, *parameters), (theirs, *witness) = ends
+    mine, theirs = (end.history[-1] for end in ends)
     assert (mine.correct, mine.validation) == (theirs.correct, theirs.validation)
-    for got, expected in zip(chain(*parameters), chain(*witness), strict=True):
+    for got, expected in zip(*(end.weights + end.biases for end in ends), strict=True):
         assert np.abs(got - expected).max() <= 1e-10 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_one_seed_means_one_run_to_the_last_bit(backend: str) -> None:
     one, same, other = (list(train(SMALL._replace(backend=backend, seed=seed), DIGITS))[-1] for seed in (3, 3, 4))
-    assert all(np.array_equal(p, q) for p, q in zip(one[1] + one[2], same[1] + same[2], strict=True))
-    assert not any(np.array_equal(p, q) for p, q in zip(one[1] + one[2], other[1] + other[2], strict=True))
+    assert all(np.array_equal(p, q) for p, q in zip(parameters(one), parameters(same), strict=True))
+    assert not any(np.array_equal(p, q) for p, q in zip(parameters(one), parameters(other), strict=True))
 
 
 def test_starting_weights_and_shuffles_are_not_the_same_numbers() -> None:
@@ -107,24 +111,27 @@ def test_starting_weights_and_shuffles_are_not_the_same_numbers() -> None:
 
 def test_progress_is_reported_between_chunks_with_the_state_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHUNK", 8)
-    reports: list[tuple[int, Any]] = []
-    history = list(train(SMALL, DIGITS, lambda steps, weights, biases: reports.append((steps, weights))))
-    assert [steps for steps, _ in reports] == [8, 16, 20, 21, 29, 37, 41, 42]
-    assert reports[3][1] is history[0][1]
-    assert reports[7][1] is history[1][1]
-    assert len({weights[0].tobytes() for _, weights in reports}) == 8
+    reports: list[State] = []
+    ends = list(train(SMALL, DIGITS, reports.append))
+    assert [state.steps for state in reports] == [8, 16, 20, 21, 29, 37, 41, 42]
+    assert [state.epoch for state in reports] == [1] * 4 + [2] * 4
+    assert [state.batch for state in reports] == [8, 16, 20, 21] * 2
+    assert [len(state.history) for state in reports] == [0] * 4 + [1] * 4
+    assert reports[3].weights is ends[0].weights
+    assert reports[7].weights is ends[1].weights
+    assert len({state.weights[0].tobytes() for state in reports}) == 8
 
 
 def test_large_networks_report_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "WORK", 3 * 10 * (8 * 13 + 10 * 9))
     reports: list[int] = []
-    next(train(SMALL, DIGITS, lambda steps, *_: reports.append(steps)))
+    next(train(SMALL, DIGITS, lambda state: reports.append(state.steps)))
     assert reports == [3, 6, 9, 12, 15, 18, 20, 21]
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_what_progress_raises_ends_the_training(backend: str) -> None:
-    def stop(steps: int, *_: object) -> None:
+    def stop(_: State) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -144,10 +151,13 @@ def test_weights_that_are_not_finite_end_in_one_line_and_the_last_finite_ones_st
 
     monkeypatch.setattr(loop, "CHUNK", 8)
     monkeypatch.setattr(handcrafted, "descend", diverging)
-    with pytest.raises(UsageError, match=r"^a weight is no longer finite in epoch 2; try a smaller --eta$"):
-        list(train(SMALL, DIGITS, lambda steps, weights, biases: reached.append((steps, weights, biases))))
-    assert [steps for steps, *_ in reached] == [8, 16, 20, 21, 29]
-    assert all(np.isfinite(p).all() for _, weights, biases in reached for p in weights + biases)
+    with pytest.raises(
+        UsageError,
+        match=r"^b2, in layer 2, is no longer finite after mini-batch 16 of epoch 2; try --eta 0.3 or --init scaled$",
+    ):
+        list(train(SMALL, DIGITS, reached.append))
+    assert [state.steps for state in reached] == [8, 16, 20, 21, 29]
+    assert all(np.isfinite(p).all() for state in reached for p in parameters(state))
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)
@@ -155,13 +165,15 @@ def test_weights_that_are_not_finite_end_in_one_line_and_the_last_finite_ones_st
 def test_the_largest_eta_ends_in_no_warning_whatever_it_ends_in(backend: str, dtype: str) -> None:
     settings = SMALL._replace(backend=backend, dtype=dtype, eta=float(np.finfo(dtype).max))
     with suppress(UsageError):
-        assert all(np.isfinite(epoch.cost) for epoch, _, _ in train(settings, DIGITS))
+        assert all(np.isfinite(state.history[-1].cost) for state in train(settings, DIGITS))
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_a_cost_that_is_not_finite_is_noticed(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "cost", lambda *_: float("nan"))
-    with pytest.raises(UsageError, match=r"^the cost is no longer finite after epoch 1; try a smaller --eta$"):
+    with pytest.raises(
+        UsageError, match=r"^after epoch 1, the cost is no longer finite; try --eta 0.3 or --init scaled$"
+    ):
         next(train(SMALL._replace(backend=backend), DIGITS))
 
 
@@ -202,7 +214,7 @@ def test_bad_settings_are_refused_before_anything_is_trained(change: dict[str, A
 
 def test_settings_at_the_edge_are_accepted() -> None:
     for change in ({"sizes": (PIXELS, 10)}, {"batch": 203}, {"batch": 1}, {"seed": 0}, {"sizes": (PIXELS, 1, 10)}):
-        epoch, _, _ = next(train(SMALL._replace(**change, epochs=1), DIGITS))
+        (epoch,) = next(train(SMALL._replace(**change, epochs=1), DIGITS)).history
         assert epoch.epoch == 1
 
 
@@ -214,7 +226,7 @@ def test_a_parameter_limit_counts_the_mini_batch_too() -> None:
 
 def test_epochs_are_computed_one_at_a_time() -> None:
     history = train(SMALL._replace(epochs=10**100), DIGITS)
-    assert [epoch.epoch for epoch, _, _ in islice(history, 3)] == [1, 2, 3]
+    assert [state.history[-1].epoch for state in islice(history, 3)] == [1, 2, 3]
 
 
 @given(st.integers(0, 50), st.integers(1, 2**24))

@@ -81,7 +81,7 @@ def assert_refused(folder: Path, name: str, reason: str) -> None:
 def test_shipped_sets_hold_50000_10000_and_10000_images_of_784_pixels(shipped: mnist.Mnist) -> None:
     assert [part.images.shape for part in shipped] == [(50_000, 784), (10_000, 784), (10_000, 784)]
     assert [part.labels.shape for part in shipped] == [(50_000,), (10_000,), (10_000,)]
-    assert {array.dtype for part in shipped for array in part} == {np.dtype(np.uint8)}
+    assert {array.dtype for part in shipped for array in (part.images, part.labels)} == {np.dtype(np.uint8)}
 
 
 def test_shipped_label_counts_are_mnists(shipped: mnist.Mnist) -> None:
@@ -301,9 +301,34 @@ def test_6_training_images_are_enough(folder: Path) -> None:
     assert [len(part.labels) for part in mnist.load(folder)] == [5, 1, 3]
 
 
-def test_uncompressed_files_are_not_taken_instead(folder: Path) -> None:
-    (folder / IMAGES).rename(folder / IMAGES.removesuffix(".gz"))
-    assert_refused(folder, IMAGES, "No such file or directory")
+@pytest.mark.parametrize("raw", [FILES, (IMAGES,), (TEST_LABELS, LABELS)])
+def test_files_may_be_uncompressed(raw: tuple[str, ...], folder: Path) -> None:
+    expected = mnist.load(folder)
+    for name in raw:
+        (folder / name.removesuffix(".gz")).write_bytes(gzip.decompress((folder / name).read_bytes()))
+        (folder / name).unlink()
+    for part, found in zip(expected, mnist.load(folder), strict=True):
+        assert np.array_equal(part.images, found.images)
+        assert np.array_equal(part.labels, found.labels)
+        assert part.rows == found.rows == 2
+
+
+# What stands in an uncompressed file of labels, and what the error then has to say.
+RAW_FAULTS: list[tuple[bytes, str]] = [
+    (b"", "ends inside the header, after 0 of 8 bytes"),
+    (gzip.compress(idx((12,), bytes(12))), "magic number 0x1f8b0800, expected 0x00000801"),
+    (idx((12,), bytes(11)), "promises (12,) bytes, only 11 follow"),
+    (idx((12,), bytes(13)), "holds more than the (12,) bytes"),
+    (idx((2**31,), bytes(9)), "at most 1 GiB"),
+    (idx((12,), b"\x0a" * 12), "label 10 at index 0"),
+]
+
+
+@pytest.mark.parametrize(("content", "reason"), RAW_FAULTS)
+def test_bad_uncompressed_file_is_refused_in_one_line(content: bytes, reason: str, folder: Path) -> None:
+    (folder / LABELS).unlink()
+    (folder / LABELS.removesuffix(".gz")).write_bytes(content)
+    assert_refused(folder, LABELS.removesuffix(".gz"), reason)
 
 
 # name of the forged file, its header, the zeros behind it, what the error says
@@ -400,7 +425,8 @@ def outcome_of(files: dict[str, bytes]) -> mnist.Mnist | DataError:
 
 def assert_valid(loaded: mnist.Mnist) -> None:
     assert len({part.images.shape[1] for part in loaded}) == 1
-    for images, labels in loaded:
+    for images, labels, rows in loaded:
+        assert images.shape[1] % rows == 0
         assert images.dtype == labels.dtype == np.uint8
         assert images.shape == (len(labels), images.shape[1])
         assert images.size > 0

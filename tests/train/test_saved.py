@@ -167,7 +167,7 @@ def test_an_unknown_backend_is_refused() -> None:
 
 def a_file(path: Path, **changed: Any) -> None:
     """A sound file of a [6, 4, 10] network, but for the arrays given; None leaves one out."""
-    arrays = dict(saved._named(*parameters())) | changed
+    arrays = dict(saved.named(*parameters())) | changed
     save_file({name: array for name, array in arrays.items() if array is not None}, path)
 
 
@@ -241,7 +241,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "infinity": (arrays(b1=f32(4, 1, fill=-np.inf)), "b1 holds numbers that are not finite"),
     "bfloat16": (header(BFLOAT16, bytes(8)), "w1 is BF16, weights are F32 or F64"),
     "another_format": (
-        lambda path: save_file(dict(saved._named(*parameters())), path, {"format": "2"}),
+        lambda path: save_file(dict(saved.named(*parameters())), path, {"format": "2"}),
         "is written in format 2, this gradproof reads format 1",
     ),
     "folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder, a pipe or a device instead of a file"),

@@ -1,0 +1,82 @@
+"""What someone at the terminal sees of a training while it lasts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from gradproof.train.loop import State
+    from gradproof.train.run import Run
+
+BARS = "▁▂▃▄▅▆▇█"
+CURVE = 24  # columns of the small curve
+PAUSE = 0.1  # seconds between two pictures
+
+
+class View:
+    """A few lines on stderr, drawn anew as the run goes on; none where stderr is no terminal. They leave nothing."""
+
+    def __init__(self, run: Run, an_epoch: int) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self.settings, self.an_epoch = run.settings, an_epoch
+        self.started, self.steps, self.drawn = time.monotonic(), run.state.steps, 0.0
+        console = Console(stderr=True, highlight=False)
+        self.live = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        self.shown = sys.stderr.isatty()
+
+    def show(self, state: State) -> None:
+        """Draw a state, unless another was drawn just now; the end of an epoch is always drawn."""
+        now = time.monotonic()
+        if self.shown and (now - self.drawn >= PAUSE or state.batch == self.an_epoch):
+            self.live.start()
+            self.live.update(self._picture(state, now), refresh=True)
+            self.drawn = now
+
+    def hide(self) -> None:
+        """Make room for a line on stdout, or for good."""
+        self.live.stop()
+        self.drawn = 0.0
+
+    def _picture(self, state: State, now: float) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Column, Table
+
+        s, total = self.settings, self.settings.epochs * self.an_epoch
+        left = (total - state.steps) * (now - self.started) / max(1, state.steps - self.steps)
+        speed = state.batch * s.batch / max(state.seconds, 1e-9)
+        epoch = Table.grid(*(Column(no_wrap=True) for _ in range(5)), padding=(0, 2))
+        epoch.add_row(
+            f"epoch {state.epoch}/{s.epochs}",
+            ProgressBar(total, state.steps, width=12),
+            f"mini-batch {state.batch}/{self.an_epoch}",
+            f"{speed:,.0f} images/s",
+            f"{clock(left)} left",
+        )
+        if not state.history:
+            return epoch
+        last, shares = state.history[-1], [e.correct / e.test for e in state.history]
+        told = f"{last.correct}/{last.test} correct  cost {last.cost:.4f}"
+        return Group(epoch, f"{told}  {curve(shares)} {min(shares):.1%} – {max(shares):.1%}")
+
+
+def clock(seconds: float) -> str:
+    """3725 → 1:02:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def curve(values: Sequence[float]) -> str:
+    """The values as bars of eight heights, the latest of each stretch where there are more than fit."""
+    shown = [values[(i + 1) * len(values) // min(len(values), CURVE) - 1] for i in range(min(len(values), CURVE))]
+    low, high = min(shown), max(shown)
+    return "".join(BARS[round((value - low) / (high - low or 1) * (len(BARS) - 1))] for value in shown)

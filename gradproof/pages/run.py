@@ -1,0 +1,141 @@
+"""The page of a run: how it learned, what it misreads, what its neurons look for, and what both backends derive."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from gradproof.numerics.verdict import Finding
+from gradproof.pages.chart import Chart, chart
+from gradproof.pages.page import diverging, picture, rendered
+from gradproof.problem import Array
+from gradproof.train import folder, review
+from gradproof.train.loop import Epoch
+from gradproof.train.mnist import DataSet
+from gradproof.train.review import Glance
+from gradproof.train.run import PAGE, Run
+
+# So much is shown, so that the page stays one that a mailbox takes.
+EPOCHS = 200
+MISREAD = 60
+NEURONS = 100
+SIDE = 40  # pixels: larger pictures are thinned out
+ROWS, COLUMNS = 30, 60  # of a layer's ∂C/∂w
+ACROSS = 10  # neurons side by side
+
+
+class Part(NamedTuple):
+    """δ^l or ∂C/∂w^l of one digit: a picture from each backend, and how the two compare."""
+
+    name: str
+    layer: int
+    shown: str  # what the pictures show of it
+    handcrafted: Markup
+    autodiff: Markup
+    largest: float  # the |value| of the full colour
+    difference: float  # the largest
+    ratio: float  # of a difference and its bound, the largest
+    verdict: str
+
+
+def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> str:
+    """The whole page, HTML as text. `curves` are the epochs of each backend that was trained on this schedule."""
+    weights, biases, test = run.state.weights, run.state.biases, run.digits.test
+    read = review.read(run.settings.backend, weights, biases, test)
+    misread = read.misread(test.labels, MISREAD)
+    varied = test.images.std(axis=0)
+    neurons = _strongest(weights[0] * varied, NEURONS)
+    return rendered(
+        "run.html",
+        run=run,
+        results=results,
+        images=f"{len(run.digits.train.labels)} to train, {len(run.digits.validation.labels)} to validate",
+        best=max(run.state.history, key=lambda epoch: epoch.correct, default=None),
+        curves={name: _thinned(epochs) for name, epochs in curves.items()},
+        charts=_charts(curves) if run.state.history else [],
+        wrong=int((read.digits != test.labels).sum()),
+        misread=[(_digit(test, i), test.labels[i], read.digits[i], read.surely[i]) for i in misread],
+        confusion=read.confusion.tolist(),
+        neurons=[(j + 1, picture(diverging(_image(weights[0][j] * varied, test.rows)))) for j in neurons],
+        glances=[
+            (glance, _digit(test, glance.image), list(_parts(glance, test.rows)))
+            for glance in review.glances(weights, biases, test)
+        ],
+    )
+
+
+def write(run: Run, results: Mapping[str, Any]) -> Path:
+    """Put the page into the run's folder. MachineError if it cannot be written."""
+    content = page(run, results, {run.settings.backend: run.state.history})
+    folder.write(run.place / PAGE, content.encode())
+    return run.place / PAGE
+
+
+def _charts(curves: Mapping[str, Sequence[Epoch]]) -> list[Chart]:
+    """Images read correctly and cost, over the epochs."""
+    shares = {name: [(e.epoch, 100 * e.correct / e.test) for e in _thinned(run)] for name, run in curves.items()}
+    costs = {name: [(e.epoch, e.cost) for e in _thinned(run)] for name, run in curves.items()}
+    return [chart("Test images read correctly", "%", shares), chart("Cost C on the test images", "", costs)]
+
+
+def _thinned(epochs: Sequence[Epoch]) -> Sequence[Epoch]:
+    """The epochs or, where there are very many, one in so many and the last."""
+    step = -(-len(epochs) // EPOCHS)
+    return [*epochs[:-1:step], epochs[-1]] if step > 1 else epochs
+
+
+def _image(pixels: Array, rows: int) -> Array:
+    """One image or one neuron's weights as a picture, thinned out if it is large."""
+    image = pixels.reshape(rows, -1)
+    return image[:: -(-len(image) // SIDE), :: -(-len(image.T) // SIDE)]
+
+
+def _digit(examples: DataSet, number: int) -> Markup:
+    return picture(255 - _image(examples.images[number], examples.rows))
+
+
+def _strongest(values: Array, most: int) -> list[int]:
+    """The rows with the largest sums of |value|, no more than `most`, in their order."""
+    order = np.argsort(-np.abs(values).sum(axis=tuple(range(1, values.ndim))), kind="stable")
+    return sorted(order[:most].tolist())
+
+
+def _parts(glance: Glance, rows: int) -> Iterator[Part]:
+    """From the output layer down, as the errors go."""
+    for i in reversed(range(len(glance.delta))):
+        deltas = glance.handcrafted.delta[i][0], glance.autodiff.delta[i][0]
+        gradients = glance.handcrafted.grad_w[i][0], glance.autodiff.grad_w[i][0]
+        n, fan_in = gradients[0].shape
+        kept = _strongest(deltas[0], ROWS)
+        which = f"{n} neurons" if n <= ROWS else f"{ROWS} of {n} neurons, those where δ is largest"
+        yield _part("δ", glance.delta[i], which, deltas, [delta[kept].T for delta in deltas])
+        if i == 0:
+            which = f"{which}, a square each"
+            yield _part("∂C/∂w", glance.grad_w[i], which, gradients, [g[kept] for g in gradients], rows)
+        else:
+            across = _strongest(gradients[0].T, COLUMNS)
+            which = f"{which}, a row each, {len(across)} of {fan_in} weights in it"
+            cuts = [g[np.ix_(kept, across)] for g in gradients]
+            yield _part("∂C/∂w", glance.grad_w[i], which, gradients, cuts)
+
+
+def _part(name: str, found: Finding, shown: str, whole: Sequence[Array], cuts: Sequence[Array], rows: int = 0) -> Part:
+    """What is cut out of each backend's array, drawn on one scale; as images of so many rows if there are any."""
+    largest = float(max(np.abs(array).max() for array in whole))
+    mine, theirs = (picture(_sheet(cut, rows, largest) if rows else diverging(cut, largest)) for cut in cuts)
+    difference = float(np.abs(whole[0] - whole[1]).max())
+    return Part(name, found.layer, shown, mine, theirs, largest, difference, found.ratio, found.verdict)
+
+
+def _sheet(weights: Array, rows: int, largest: float) -> Array:
+    """The weights of some neurons, each a picture as the images are, side by side with lines between them."""
+    tiles = [_framed(diverging(_image(w, rows), largest)) for w in weights]
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % ACROSS)
+    return np.concatenate([np.concatenate(tiles[i : i + ACROSS], axis=1) for i in range(0, len(tiles), ACROSS)])
+
+
+def _framed(tile: Array) -> Array:
+    """A line of grey to the right of a picture and under it."""
+    return np.pad(tile, [(0, 1), (0, 1), (0, 0)], constant_values=208)

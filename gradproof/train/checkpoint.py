@@ -1,0 +1,162 @@
+"""Checkpoints: all of a run's state on disk, so that a run that was killed goes on as if it had not been.
+
+Two files in the run's folder take turns, so that the one before stays whole while the next is written. A file is
+safetensors: w1, b1, w2, b2, … and `history` (epochs, 6), one row an Epoch in float64; everything else is text in its
+metadata. Its `sha256` is that of the whole file with 64 zeros in that place: no bit can change unnoticed.
+"""
+
+import hashlib
+import json
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as deserialised
+from safetensors.numpy import save as serialised
+
+from gradproof.errors import DataError
+from gradproof.problem import Array
+from gradproof.train import folder, mnist
+from gradproof.train.loop import Epoch, Settings, State
+from gradproof.train.saved import named
+
+FILES = ("checkpoint-0.safetensors", "checkpoint-1.safetensors")
+FORMAT = "gradproof checkpoint 1"
+LARGEST = 2**31  # bytes; a checkpoint of the largest network is half of it
+ZEROS = "0" * 64
+ARRAYS = ("weights", "biases", "history")  # of a state; the rest of it is text
+
+
+class Checkpoint(NamedTuple):
+    """A run between two steps, and what it was started with."""
+
+    settings: Settings
+    state: State
+    data: str | None  # the folder of its digits; None for those shipped
+    digits: str  # their fingerprint
+    versions: Mapping[str, str]  # of what it was written with
+    generation: int = 0  # how many were written before it
+
+
+def versions() -> dict[str, str]:
+    """What the numbers of a run may depend on, besides its settings and the digits."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in ("gradproof", "numpy", "jax"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # run from a checkout: no reason to lose the run
+            found[package] = "not installed"
+    return found
+
+
+def fingerprint(digits: mnist.Mnist) -> str:
+    """SHA-256 over the shapes and bytes of all sets: equal digits, equal fingerprint."""
+    digest = hashlib.sha256()
+    for part in digits:
+        for array in part[:2]:
+            digest.update(f"{array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def save(place: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint into a run's folder, over the older of the two there. MachineError if that fails."""
+    state = checkpoint.state
+    position = {field: value for field, value in state._asdict().items() if field not in ARRAYS}
+    arrays = dict(named(state.weights, state.biases))
+    arrays["history"] = np.array(state.history, np.float64).reshape(-1, len(Epoch._fields))
+    metadata = {
+        "format": FORMAT,
+        "sha256": ZEROS,
+        "settings": json.dumps(checkpoint.settings._asdict()),
+        "position": json.dumps(position),
+        "data": json.dumps([checkpoint.data, checkpoint.digits]),
+        "versions": json.dumps(checkpoint.versions),
+        "generation": str(checkpoint.generation),
+    }
+    content = serialised(arrays, metadata)
+    signed = content.replace(ZEROS.encode(), hashlib.sha256(content).hexdigest().encode(), 1)
+    folder.write(place / FILES[checkpoint.generation % 2], signed)
+
+
+def load(place: Path) -> tuple[Checkpoint, list[str]]:
+    """The newest sound checkpoint in a run's folder, and what is wrong with the other, if anything is.
+
+    DataError if there is no sound one.
+    """
+    found, faults = [], []
+    for name in FILES:
+        if os.path.lexists(place / name):
+            try:
+                found.append(read(place / name))
+            except DataError as error:
+                faults.append(str(error))
+    if not found:
+        raise DataError("; ".join(faults) or f"{place}: holds no checkpoint, nothing was trained; start it again")
+    return max(found, key=lambda checkpoint: checkpoint.generation), faults
+
+
+def read(file: Path) -> Checkpoint:
+    """The checkpoint in a file; DataError if it is not the one that was written there."""
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise DataError("is a folder, a pipe or a device instead of a file")
+        if status.st_size > LARGEST:
+            raise DataError("is larger than any checkpoint")
+        content = file.read_bytes()
+        metadata = _metadata(content)
+        if metadata.get("format") != FORMAT:
+            raise DataError(f"is written in format {metadata.get('format')!r}, this gradproof reads {FORMAT!r}")
+        signed = metadata.get("sha256", "")
+        unsigned = content.replace(signed.encode(), ZEROS.encode(), 1)
+        if hashlib.sha256(unsigned).hexdigest() != signed:
+            raise DataError("is damaged: its checksum does not fit its content")
+        return _checkpoint(metadata, deserialised(content))
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except MemoryError:
+        reason = "too large for this machine's memory"
+    except (SafetensorError, DataError) as error:
+        reason = str(error)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        reason = f"is not a checkpoint of gradproof ({type(error).__name__}: {error})"
+    raise DataError(f"{file}: {reason}")
+
+
+def _metadata(content: bytes) -> dict[str, Any]:
+    """The text in a safetensors file: its first 8 bytes say how long a header of JSON follows."""
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 + length or not length:
+        raise DataError("is cut short, or no safetensors file")
+    found: dict[str, Any] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return found
+
+
+def _checkpoint(metadata: Mapping[str, Any], arrays: dict[str, Array]) -> Checkpoint:
+    """What the metadata and the arrays say, if they fit together."""
+    settings = Settings(**json.loads(metadata["settings"]))
+    settings = settings._replace(sizes=tuple(settings.sizes))
+    position = json.loads(metadata["position"])
+    history = arrays.pop("history")
+    shapes: dict[str, tuple[int, int]] = {}
+    for layer, (fan_in, fan_out) in enumerate(pairwise(settings.sizes), start=1):
+        shapes |= {f"w{layer}": (fan_out, fan_in), f"b{layer}": (fan_out, 1)}
+    if {name: array.shape for name, array in arrays.items()} != shapes or len(history) != position["epoch"] - 1:
+        raise DataError("its arrays do not fit its settings")
+    if not all(array.dtype == settings.dtype and np.isfinite(array).all() for array in arrays.values()):
+        raise DataError(f"its weights are not finite numbers of {settings.dtype}")
+    np.random.default_rng().bit_generator.state = position["shuffle"]  # which says so if it is none
+    kinds = Epoch.__annotations__.values()
+    epochs = tuple(Epoch(*(kind(v) for kind, v in zip(kinds, row, strict=True))) for row in history.tolist())
+    weights, biases = ([arrays[f"{kind}{layer}"] for layer in range(1, len(settings.sizes))] for kind in "wb")
+    state = State(weights, biases, history=epochs, **position)
+    data, digits = json.loads(metadata["data"])
+    return Checkpoint(settings, state, data, digits, json.loads(metadata["versions"]), int(metadata["generation"]))

@@ -1,0 +1,96 @@
+"""Divergence: when descent leads nowhere any more, in which layer, and what to try.
+
+No verdict hangs on this, so its numbers are chosen: a healthy run stays far from them, a diverged one lies far beyond.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof import backends
+from gradproof.errors import UsageError
+from gradproof.problem import Array, Parameters
+from gradproof.train import mnist, reading
+from gradproof.train.reading import Layers
+
+SAMPLE = 10_000  # training images that are looked at
+FLAT = 5e-5  # an activation nearer to 0 or 1 is printed as 0.0000 or 1.0000, and its σ′ is as small
+NEARLY_ALL = 0.99
+USUAL = 3.0  # η of the book
+FORGOTTEN = 0.5  # of the cost of an answer that is always the same: whoever was below had learned something
+
+
+class DivergenceError(UsageError):
+    """Says where and what to try; `state` is the last one that was good."""
+
+    def __init__(self, message: str, state: Any) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+def remedy(eta: float, init: str) -> str:
+    """What may help."""
+    return f"try --eta {min(eta / 10, USUAL):.2g}" + (" or --init scaled" if init == "normal" else "")
+
+
+def not_finite(
+    descend: Callable[[list[Array], list[Array], Array], Parameters],
+    weights: list[Array],
+    biases: list[Array],
+    batches: Array,
+    reached: Parameters,
+) -> tuple[int, str] | None:
+    """If what was reached is not all finite: the mini-batch, counted from 1, and the parameter where that began.
+
+    The mini-batches are gone through once more, one by one, only then.
+    """
+    if all(np.isfinite(p).all() for part in reached for p in part):
+        return None
+    for step in range(len(batches)):
+        weights, biases = descend(weights, biases, batches[step : step + 1])
+        if name := _first_not_finite(weights, biases):
+            return step + 1, name
+    return len(batches), _first_not_finite(*reached) or "w1"
+
+
+def complaint(
+    backend: str, weights: Layers, biases: Layers, costs: Sequence[float], examples: mnist.DataSet
+) -> str | None:
+    """What is wrong after an epoch, if anything is: no number, a saturated network, or a cost that has risen.
+
+    `costs` are those of all epochs so far. Nothing is wrong while the network answers better than one that does not
+    look at the image, and a slow start is not punished.
+    """
+    if not math.isfinite(costs[-1]):
+        return "the cost is no longer finite"
+    sample = mnist.DataSet(examples.images[:SAMPLE], examples.labels[:SAMPLE])
+    blind = blind_cost(sample.labels)
+    if costs[-1] < blind:
+        return None
+    network = backends.load(backend), weights, biases
+    blocks = reading.blocks(backend, sample, weights[0].dtype, [len(weights[0].T), *map(len, biases)])
+    with np.errstate(all="ignore"):
+        cost, flat = reading.cost(*network, blocks), reading.shares_near_0_or_1(*network, blocks, FLAT)
+    if cost >= blind and flat[-1] >= NEARLY_ALL:
+        first = next(layer for layer in range(1, len(flat) + 1) if min(flat[layer - 1 :]) >= NEARLY_ALL)
+        which = f"layer {first} is" if first == len(flat) else f"layers {first} to {len(flat)} are"
+        return f"{which} saturated: {flat[-1]:.1%} of all outputs are 0.0000 or 1.0000, where σ′ lets nothing move"
+    if cost >= blind and min(costs) < FORGOTTEN * blind:
+        return f"the cost has risen to {costs[-1]:.2f}, from {min(costs):.2f} after epoch {1 + np.argmin(costs)}"
+    return None
+
+
+def blind_cost(labels: Array) -> float:
+    """½(1 − Σ p²), p the share of each digit: what the best answer costs that is the same for every image."""
+    shares = np.bincount(labels) / len(labels)
+    return float(1 - (shares**2).sum()) / 2
+
+
+def _first_not_finite(weights: Layers, biases: Layers) -> str | None:
+    for layer, parameters in enumerate(zip(weights, biases, strict=True), start=1):
+        for kind, p in zip("wb", parameters, strict=True):
+            if not np.isfinite(p).all():
+                return f"{kind}{layer}, in layer {layer},"
+    return None

@@ -1,0 +1,77 @@
+"""What a trained network does: what it misreads, and what both backends make of one digit. Arrays for the page."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gradproof import backends
+from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.rounding import arithmetic
+from gradproof.numerics.verdict import Finding, compare
+from gradproof.problem import Answer, Array, Problem, stack_of
+from gradproof.train import mnist, reading
+from gradproof.train.reading import Layers
+
+CLASSES = 10
+
+
+class Read(NamedTuple):
+    """What the network made of a set of images."""
+
+    digits: Array  # (n,) what was read
+    surely: Array  # (n,) the activation of that output, from 0 to 1
+    confusion: Array  # (10, 10) how many images of the digit of the row were read as that of the column
+
+    def misread(self, labels: Array, most: int) -> list[int]:
+        """Which images were misread, the surest first, no more than `most`."""
+        wrong = np.flatnonzero(self.digits != labels)
+        return wrong[np.argsort(-self.surely[wrong], kind="stable")][:most].tolist()
+
+
+class Glance(NamedTuple):
+    """One digit, and δ and ∂C/∂w for it alone in both networks, in float64."""
+
+    digit: int
+    image: int  # its number in the set
+    outputs: Array  # (10,) a^L
+    handcrafted: Answer
+    autodiff: Answer
+    delta: list[Finding]  # how the two compare, layer 1 first
+    grad_w: list[Finding]
+
+
+def read(backend: str, weights: Layers, biases: Layers, examples: mnist.DataSet) -> Read:
+    """All the images of a set, read."""
+    network, sizes = backends.load(backend), [len(weights[0].T), *map(len, biases)]
+    outputs = [
+        np.asarray(network.feedforward(weights, biases, block.x)[1][-1])
+        for block in reading.blocks(backend, examples, weights[0].dtype, sizes)
+    ]
+    a = np.concatenate(outputs, axis=1)
+    digits = a.argmax(axis=0)
+    confusion = np.zeros((CLASSES, CLASSES), int)
+    np.add.at(confusion, (examples.labels, digits), 1)
+    return Read(digits, a.max(axis=0), confusion)
+
+
+def glances(weights: Layers, biases: Layers, examples: mnist.DataSet) -> list[Glance]:
+    """The first image of each digit that the set holds."""
+    exact = [w.astype(np.float64) for w in weights], [b.astype(np.float64) for b in biases]
+    digits, firsts = np.unique(examples.labels, return_index=True)
+    found = []
+    for digit, image in zip(digits.tolist(), firsts.tolist(), strict=True):
+        x = mnist.pixels(examples.images[image], np.float64)[:, None]
+        found.append(_glance(digit, image, Problem(*exact, x, np.eye(CLASSES)[:, [digit]])))
+    return found
+
+
+def _glance(digit: int, image: int, problem: Problem) -> Glance:
+    mine, theirs = (backends.answer(backends.load(name), problem) for name in ("handcrafted", "reference"))
+    stack, live = stack_of(problem), np.array(True)
+    radius = radii(stack, theirs, arithmetic(np.float64))
+    delta, grad_w = [], []
+    for i, layer in enumerate(range(1, len(problem.weights) + 1)):
+        delta.append(compare("δ", layer, mine.delta[i], theirs.delta[i], 2 * radius.delta[i], live))
+        gradients, telling = (mine.grad_w[i], theirs.grad_w[i]), stack.inputs_at_work(layer)
+        grad_w.append(compare("∂C/∂w", layer, *gradients, 2 * radius.grad_w[i], live, telling))
+    return Glance(digit, image, mine.activations[-1][0, :, 0], mine, theirs, delta, grad_w)

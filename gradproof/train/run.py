@@ -1,0 +1,120 @@
+"""A run: begun or continued in a folder that is its own, and kept there while it lasts."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gradproof.errors import DataError, UsageError
+from gradproof.train import checkpoint, folder, loop, mnist, saved
+from gradproof.train.checkpoint import Checkpoint
+from gradproof.train.loop import Settings, State
+
+LOG, PAGE = "log.jsonl", "run.html"
+FILES = (*checkpoint.FILES, saved.WEIGHTS, saved.RESULTS, LOG, PAGE)
+
+
+class Run:
+    """What a training is about and how far it is; `reached` keeps it on the disk every so many seconds."""
+
+    def __init__(
+        self, place: Path, digits: mnist.Mnist, at: Checkpoint, seconds: float, notes: Sequence[str] = ()
+    ) -> None:
+        self.place, self.digits, self.at, self.seconds, self.notes = place, digits, at, seconds, notes
+        self.settings, self.state = at.settings, at.state
+        self.kept = time.monotonic()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all its epochs are done."""
+        return self.state.epoch > self.settings.epochs
+
+    def reached(self, state: State) -> None:
+        """Note a state; write a checkpoint if it is time."""
+        self.state = state
+        if time.monotonic() - self.kept >= self.seconds:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write a checkpoint of the state reached. MachineError if that fails; the one before stays."""
+        self.at = self.at._replace(state=self.state, generation=self.at.generation + 1)
+        checkpoint.save(self.place, self.at)
+        self.kept = time.monotonic()
+
+    def log(self, event: str, **said: Any) -> None:
+        """Put a line of JSON at the end of the run's log. MachineError if that fails."""
+        line = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **said}
+        folder.append(self.place / LOG, json.dumps(line).encode())
+
+    def finish(self) -> dict[str, Any]:
+        """Write what the run has come to, as it ends or is ended: checkpoint, weights and results; the last of them."""
+        self.keep()
+        result = self.results()
+        text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
+        saved.save(self.place, self.state.weights, self.state.biases, text)
+        folder.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
+        self.log("end", finished=self.finished, steps=self.state.steps, run_hash=result["run_hash"])
+        return result
+
+    def results(self) -> dict[str, Any]:
+        """What --json writes."""
+        return {
+            "backend": self.settings.backend,
+            "sizes": list(self.settings.sizes),
+            "epochs": [epoch._asdict() for epoch in self.state.history],
+            "run_hash": saved.run_hash(self.state.weights, self.state.biases),
+            "steps": self.state.steps,
+            "verified_steps": 0,
+            "worst_ratio": None,
+            "out": str(self.place),
+        }
+
+
+@contextmanager
+def begun(settings: Settings, data: Path | None, out: Path | None, seconds: float) -> Iterator[Run]:
+    """A new run in the folder `out` or the next free runs/N. UsageError if the settings do not fit the digits."""
+    digits = mnist.load(data)
+    if complaint := loop.fault(settings, digits.train):
+        raise UsageError(complaint)
+    with folder.claimed(out, FILES) as place:
+        source = None if data is None else os.path.abspath(data)
+        start, here = loop.begin(settings), checkpoint.versions()
+        at = Checkpoint(settings, start, source, checkpoint.fingerprint(digits), here)
+        checkpoint.save(place, at)
+        run = Run(place, digits, at, seconds)
+        run.log("begin", settings=settings._asdict(), data=source, digits=at.digits, versions=here)
+        yield run
+
+
+@contextmanager
+def continued(place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float) -> Iterator[Run]:
+    """The run in a folder, where its newest sound checkpoint left it; its notes are what there is to say about that.
+
+    `changes` are the settings asked for; only the number of epochs may be another. UsageError for any other change,
+    DataError if there is no sound checkpoint or the digits are not those of the run.
+    """
+    with folder.reopened(place):
+        at, notes = checkpoint.load(place)
+        notes = [f"{note}; the checkpoint before it is used" for note in notes]
+        for name, value in changes.items():
+            if name != "epochs" and value != (was := getattr(at.settings, name)):
+                raise UsageError(f"--{name} stays {was} in this run; leave it out, or start a new run")
+        settings = at.settings._replace(**changes)
+        if settings.epochs < (done := at.state.epoch - (at.state.batch == 0)):
+            raise UsageError(f"--epochs must be at least {done}, the epoch that {place} is in, not {settings.epochs}")
+        digits = mnist.load(data or (Path(at.data) if at.data else None))
+        if checkpoint.fingerprint(digits) != at.digits:
+            raise DataError(f"{data or at.data or 'the shipped digits'}: not the digits that {place} was begun with")
+        here = checkpoint.versions()
+        if parted := [f"{name} {was} then, {here[name]} now" for name, was in at.versions.items() if here[name] != was]:
+            notes.append(f"{', '.join(parted)}: the run hash may differ from that of an uninterrupted run")
+        folder.mend(place / LOG)
+        run = Run(place, digits, at._replace(settings=settings, versions=here), seconds, notes)
+        run.log(
+            "resume", epochs=settings.epochs, epoch=run.state.epoch, steps=run.state.steps, versions=here, notes=notes
+        )
+        yield run

@@ -1,0 +1,146 @@
+"""Divergence is told with its layer and a remedy, and no healthy run is stopped."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import handcrafted
+from gradproof import backends
+from gradproof.problem import starting_parameters
+from gradproof.train import divergence, loop, mnist
+from gradproof.train.divergence import DivergenceError, blind_cost, complaint
+from gradproof.train.loop import Settings, train
+from gradproof.train.mnist import DataSet, Mnist
+from tests.train.test_loop import DIGITS, SMALL
+
+
+@pytest.fixture(scope="module")
+def few() -> Mnist:
+    """3000 real digits to train, 1000 to test: an epoch of 300 steps."""
+    train, validation, test = mnist.load()
+    return Mnist(
+        *(DataSet(part.images[:n], part.labels[:n]) for part, n in ((train, 3000), (validation, 9), (test, 999)))
+    )
+
+
+HEALTHY = [
+    *(
+        (sizes, init, eta)
+        for sizes in ((784, 10), (784, 30, 10))
+        for init in ("normal", "scaled")
+        for eta in (1e-6, 0.01, 3.0)
+    ),
+    ((784, 30, 10), "normal", 10.0),
+    ((784, 30, 30, 30, 30, 10), "scaled", 3.0),  # stays long on the plateau of the answer that is always the same
+    ((784, 30, 30, 30, 10), "normal", 1.0),
+]
+
+
+@pytest.mark.parametrize(("sizes", "init", "eta"), HEALTHY)
+def test_a_healthy_run_is_not_stopped_however_slow_or_saturated_its_start(
+    sizes: tuple[int, ...], init: str, eta: float, few: Mnist
+) -> None:
+    epochs = list(train(Settings("handcrafted", sizes, epochs=3, init=init, eta=eta), few))
+    assert len(epochs) == 3
+
+
+DIVERGING = [
+    ((784, 30, 10), "normal", 1e3, r"layer 2 is|layers 1 to 2 are"),
+    ((784, 30, 10), "scaled", 100.0, "layer 2 is"),
+    ((784, 30, 10), "normal", 1e8, "layers 1 to 2 are"),
+    ((784, 10), "normal", 1e4, "layer 1 is"),
+    ((784, 30, 30, 10), "scaled", 1e3, r"layers \d to 3 are|layer 3 is"),
+]
+
+
+@pytest.mark.parametrize(("sizes", "init", "eta", "layers"), DIVERGING)
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_a_saturated_network_is_told_with_its_layers_after_the_first_epoch(
+    backend: str, sizes: tuple[int, ...], init: str, eta: float, layers: str, few: Mnist
+) -> None:
+    settings = Settings(backend, sizes, epochs=3, init=init, eta=eta)
+    with pytest.raises(DivergenceError) as caught:
+        list(train(settings, few))
+    other = "; try --eta 3 or --init scaled" if init == "normal" else "; try --eta 3"
+    pattern = rf"after epoch 1, ({layers}) saturated: [0-9.]+% of all outputs are 0.0000 or 1.0000, where σ′ .*{other}"
+    assert re.fullmatch(pattern, str(caught.value))
+    state = caught.value.state
+    assert (state.steps, state.history) == (0, ())
+    start, _ = starting_parameters(sizes, 0, init)
+    assert all(np.array_equal(w, s) for w, s in zip(state.weights, start, strict=True))
+
+
+@pytest.mark.parametrize(("name", "layer", "value"), [("w1", 1, np.nan), ("b1", 1, np.inf), ("w2", 2, -np.inf)])
+@pytest.mark.parametrize("chunk", [1, 4, 250])
+def test_the_first_parameter_that_is_not_finite_is_named_with_its_mini_batch(
+    name: str, layer: int, value: float, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descend, fatal = handcrafted.descend, 17  # an image that spoils a parameter in the step that meets it
+
+    def planted(weights: Any, biases: Any, images: Any, targets: Any, batches: Any, eta: float) -> Any:
+        for rows in batches:
+            weights, biases = descend(weights, biases, images, targets, rows[None], eta)
+            if fatal in rows:
+                ({"w": weights, "b": biases}[name[0]])[layer - 1][0, 0] = value
+        return weights, biases
+
+    order = np.random.default_rng([0, 1]).permutation(203).tolist()
+    batch = order.index(fatal) // 10
+    monkeypatch.setattr(loop, "CHUNK", chunk)
+    monkeypatch.setattr(handcrafted, "descend", planted)
+    with pytest.raises(DivergenceError) as caught:
+        list(train(SMALL, DIGITS))
+    where = f"{name}, in layer {layer}, is no longer finite after mini-batch {batch + 1} of epoch 1"
+    assert str(caught.value) == f"{where}; try --eta 0.3 or --init scaled"
+    assert caught.value.state.batch == min(batch, 20) // chunk * chunk
+    assert all(np.isfinite(p).all() for p in caught.value.state.weights + caught.value.state.biases)
+
+
+def judged(weights: Any, biases: Any, costs: list[float]) -> str | None:
+    return complaint("handcrafted", weights, biases, costs, DIGITS.train)
+
+
+def test_a_cost_that_has_risen_above_that_of_a_blind_answer_is_told() -> None:
+    bad = starting_parameters(SMALL.sizes, 0, "normal")
+    reason = judged(*bad, [0.3, 0.05, 0.2, 0.9])
+    assert reason == "the cost has risen to 0.90, from 0.05 after epoch 2"
+
+
+@pytest.mark.parametrize("costs", [[0.9], [2.5, 0.9], [0.9, 1.0], [0.46, 0.44, 0.47], [0.05, 0.2, 0.4]])
+def test_a_slow_start_a_plateau_and_a_cost_that_is_still_low_are_not(costs: list[float]) -> None:
+    assert judged(*starting_parameters(SMALL.sizes, 0, "normal"), costs) is None
+
+
+def test_a_test_cost_that_rises_while_the_training_images_are_learned_is_not() -> None:
+    """Overfitting is no divergence."""
+    *_, end = train(SMALL._replace(epochs=40), DIGITS)
+    assert judged(end.weights, end.biases, [0.05, 0.9]) is None
+
+
+def test_a_cost_that_is_no_number_is_told() -> None:
+    assert judged(*starting_parameters(SMALL.sizes, 0, "normal"), [0.1, float("nan")]) == "the cost is no longer finite"
+
+
+def test_outputs_at_0_and_1_that_are_right_are_not_saturated_in_vain() -> None:
+    weights = [1e3 * (np.eye(10, 12) - 0.5)]
+    biases = [np.zeros((10, 1))]
+    images = np.zeros((50, 12), np.uint8)
+    labels = (np.arange(50) % 10).astype(np.uint8)
+    images[np.arange(50), labels] = 255
+    assert complaint("handcrafted", weights, biases, [0.9], DataSet(images, labels)) is None
+    assert complaint("handcrafted", weights, biases, [0.9], DataSet(images, labels[::-1].copy())) is not None
+
+
+def test_a_blind_answer_costs_least_at_the_mean_of_the_labels() -> None:
+    labels = np.array([0, 0, 0, 1, 2, 9])
+    y = np.eye(10)[labels]
+    mean = y.mean(axis=0)
+    assert blind_cost(labels) == pytest.approx(((y - mean) ** 2).sum() / (2 * 6))
+    assert blind_cost(np.arange(10)) == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize(("eta", "init", "said"), [(3.0, "normal", "0.3 or --init scaled"), (1e9, "scaled", "3")])
+def test_the_remedy_is_a_smaller_eta_and_another_start_if_there_is_one(eta: float, init: str, said: str) -> None:
+    assert divergence.remedy(eta, init) == f"try --eta {said}"

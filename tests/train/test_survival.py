@@ -1,0 +1,239 @@
+"""Nothing is lost: not by a file system that fails at any operation, not by SIGKILL at any moment."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import gradproof
+from gradproof.__main__ import main
+from gradproof.errors import DataError, MachineError
+from gradproof.train import checkpoint, folder, loop
+from gradproof.train.saved import load, run_hash
+from tests.train.failing import FAULTS, FailingOs
+from tests.train.small import SIZES, put_digits
+
+# Memory where there is such a folder: hundreds of runs would wait for the disk at every fsync.
+FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(gradproof.__file__).parents[1])}
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return put_digits(tmp_path_factory.mktemp("small"))
+
+
+def begin(digits: Path, out: Path, *arguments: str) -> list[str]:
+    sizes = ",".join(map(str, SIZES))
+    line = ["--backend", "handcrafted", "--sizes", sizes, "--data", str(digits), "--out", str(out), *arguments]
+    return ["gradproof", "train", *line]
+
+
+def resume(out: Path) -> list[str]:
+    return ["gradproof", "train", "--resume", str(out)]
+
+
+ALWAYS = ["--checkpoint", "0", "--no-page", "--json"]
+
+
+def typed_here(line: list[str]) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command, in this process."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        patch.setattr(sys, "argv", line)
+        with pytest.raises(SystemExit) as end:
+            main()
+    return int(str(end.value.code)), out.getvalue(), err.getvalue()
+
+
+# ---- the file system fails -------------------------------------------------------------------------------------
+
+
+def assert_survives(fault: str, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run for each operation that may fail, resumed after that."""
+    thorough, written = settings().max_examples > 50, checkpoint.save
+    monkeypatch.setattr(loop, "CHUNK", 2 if thorough else 6)
+    epochs = ["--epochs", "3" if thorough else "1", *ALWAYS]
+    code, out, _ = typed_here(begin(digits, tmp_path / "whole", *epochs))
+    expected = json.loads(out)["run_hash"]
+    assert code == 0
+    failed = 0
+    for n in range(10_000):
+        place, system, kept = tmp_path / "run", FailingOs(n, fault), []
+
+        def save(path: Path, at: checkpoint.Checkpoint, kept: list[int] = kept) -> None:
+            written(path, at)
+            kept.append(at.generation)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(folder, "os", system)
+            patch.setattr(checkpoint, "save", save)
+            code, out, err = typed_here(begin(digits, place, *epochs))
+        if system.count <= n:  # a run has so many operations
+            break
+        if fault == "a short write":
+            assert (code, err) == (0, "")
+            assert json.loads(out)["run_hash"] == expected
+        elif code:
+            failed += 1
+            assert code == 4
+            assert re.fullmatch(r"gradproof: cannot [^\n]+\n", err), err
+        if kept:
+            back, faults = checkpoint.load(place)
+            assert faults == []
+            assert back.generation >= max(kept)
+            if code:
+                assert err.endswith(f"go on with: gradproof train --resume {place}\n") or "log.jsonl" in err
+            code, out, err = typed_here([*resume(place), *ALWAYS])
+            assert (code, err) == (0, "")
+            assert json.loads(out)["run_hash"] == expected == run_hash(*load(place))
+        for line in (place / "log.jsonl").read_text().splitlines() if kept else ():
+            json.loads(line)
+        assert not list(place.glob(".*")) if place.exists() else True
+        shutil.rmtree(place, ignore_errors=True)
+    assert n > 60, "so many operations at least, or nothing was tried"
+    assert failed > n / 3 or fault == "a short write"
+
+
+@pytest.fixture
+def fast() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=FAST) as place:
+        yield Path(place)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whichever_file_operation_fails_no_checkpoint_is_lost_and_the_run_goes_on_to_the_same_hash(
+    fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_survives(fault, digits, fast, monkeypatch)
+
+
+def in_place(path: Path, content: bytes) -> None:
+    """What `folder.write` must not be."""
+    handle = folder.os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        folder._write(handle, content)
+    except OSError as error:
+        raise MachineError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        folder.os.close(handle)
+
+
+def test_a_checkpoint_that_is_written_in_place_does_not_survive(
+    digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "write", in_place)
+    with pytest.raises(AssertionError):
+        assert_survives("half a write", digits, fast, monkeypatch)
+
+
+def test_a_run_with_one_generation_does_not_survive_a_damaged_file(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "FILES", checkpoint.FILES[:1] * 2)
+    typed_here(begin(digits, tmp_path / "run", "--epochs", "1", *ALWAYS))
+    (tmp_path / "run" / checkpoint.FILES[0]).write_bytes(b"")
+    with pytest.raises(DataError):
+        checkpoint.load(tmp_path / "run")
+
+
+# ---- the process is killed -------------------------------------------------------------------------------------
+
+
+def test_killed_at_random_moments_a_run_reaches_the_same_hash(digits: Path, tmp_path: Path) -> None:
+    """Five times, 200 times in the thorough profile: no checkpoint unreadable, none lost."""
+    kills, seed = settings().max_examples // 10, int.from_bytes(os.urandom(4))
+    moments, epochs = random.Random(seed), ["--epochs", "150", "--batch", "2", *ALWAYS]
+    code, out, _ = typed_here(begin(digits, tmp_path / "whole", *epochs))
+    expected = json.loads(out)["run_hash"]
+    assert code == 0
+    runs = killed = finished = newest = 0
+    place = tmp_path / "0"
+    while killed < kills or not finished:
+        line = [*resume(place), *ALWAYS] if newest else begin(digits, place, *epochs)
+        running = subprocess.Popen(
+            [sys.executable, "-m", *line], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        with running:
+            if killed < kills:
+                wait = moments.uniform(0, 1.5)
+                with suppress(subprocess.TimeoutExpired):
+                    running.wait(wait)
+            if killed < kills and running.poll() is None:
+                running.send_signal(signal.SIGKILL)
+            out, err = running.communicate(timeout=120)
+        where = f"seed {seed}, kill {killed}, run {runs}: {err}"
+        if running.returncode == -signal.SIGKILL:
+            killed += 1
+            with suppress(DataError):  # killed before its first checkpoint: nothing was begun
+                back, faults = checkpoint.load(place)
+                assert faults == [], where
+                assert back.generation >= newest - 1, where
+                newest = 1 + back.generation
+            assert newest or not any((place / name).exists() for name in checkpoint.FILES), where
+        else:
+            assert (running.returncode, err) == (0, ""), where
+            assert json.loads(out)["run_hash"] == expected == run_hash(*load(place)), where
+            runs, finished, newest = runs + 1, finished + 1, 0
+            place = tmp_path / str(runs)
+        if not newest:
+            shutil.rmtree(place, ignore_errors=True)
+    assert killed == kills
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_a_checkpoint_and_the_command_to_go_on(
+    number: signal.Signals, digits: Path, tmp_path: Path
+) -> None:
+    epochs = ["--epochs", "60", "--no-page", "--checkpoint", "999"]
+    _, out, _ = typed_here(begin(digits, tmp_path / "whole", *epochs, "--json"))
+    expected = json.loads(out)["run_hash"]
+    place = tmp_path / "it's one"
+    line = [sys.executable, "-m", *begin(digits, place, *epochs)]
+    # Slowed down, so that the signal finds it at work.
+    line[1:3] = ["-c", SLOWLY]
+    with subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        while not running.stdout.readline().startswith("epoch  2"):
+            assert running.poll() is None
+        asked = time.monotonic()
+        running.send_signal(number)
+        _, err = running.communicate(timeout=60)
+        assert time.monotonic() - asked < 30
+    assert running.returncode == 130
+    said = re.fullmatch(r"gradproof: interrupted; go on with: (.*)\n", err)
+    assert said
+    back, faults = checkpoint.load(place)
+    assert faults == []
+    assert 22 <= back.state.steps < 660
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m {said[1]} --no-page"], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"goes on in epoch {back.state.epoch}, after {back.state.steps} mini-batches" in done.stdout
+    assert f"run hash {expected}" in done.stdout
+
+
+SLOWLY = """
+import sys, time
+import handcrafted
+from gradproof.__main__ import main
+descend = handcrafted.descend
+def slowly(*arguments):
+    time.sleep(0.05)
+    return descend(*arguments)
+handcrafted.descend = slowly
+main()
+"""
