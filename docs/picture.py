@@ -1,12 +1,18 @@
-"""Draws docs/run.svg, what `make run` shows: the output of the real commands, in a picture.
+"""Draws docs/run.svg, what `make run` shows, and docs/page.png, the top of the page of a run: real output, in pictures.
 
 python docs/picture.py
+
+The page is photographed by Debian's chromium.
 """
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from html import escape
 from pathlib import Path
+
+from PIL import Image
 
 COMMANDS = (
     ["check"],
@@ -46,5 +52,22 @@ def svg(shown: list[str]) -> str:
     )
 
 
+def page(picture: Path) -> None:
+    """The top of the page of a run of 30 epochs."""
+    from playwright.sync_api import sync_playwright
+
+    train = ["train", "--backend", "handcrafted", "--sizes", "784,100,10", "--init", "scaled"]
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        run = Path(place, "run")
+        subprocess.run([sys.executable, "-m", "gradproof", *train, "--out", str(run)], check=True)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": 1100, "height": 1720}, color_scheme="light")
+        shown.goto((run / "run.html").as_uri())
+        shown.screenshot(path=picture)
+        browser.close()
+    Image.open(picture).convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(picture, optimize=True)
+
+
 if __name__ == "__main__":
     Path(__file__).with_name("run.svg").write_text(svg(lines()), "utf8")
+    page(Path(__file__).with_name("page.png"))

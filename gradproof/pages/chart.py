@@ -34,7 +34,7 @@ class Chart(NamedTuple):
 def chart(title: str, unit: str, lines: Mapping[str, Points]) -> Chart:
     """Each line's points (epoch, value) on common axes."""
     xs, ys = ([point[i] for points in lines.values() for point in points] for i in (0, 1))
-    across = [tick for tick in ticks(min(xs), max(xs)) if tick == round(tick)]
+    across = [min(xs), *(tick for tick in ticks(min(xs), max(xs)) if min(xs) < tick <= max(xs) and tick == round(tick))]
     up = ticks(min(ys), max(ys))
     low, high = min(*ys, up[0]), max(*ys, up[-1])
 

@@ -19,7 +19,7 @@ from gradproof.train.run import PAGE, Run
 
 # So much is shown, so that the page stays one that a mailbox takes.
 EPOCHS = 200
-MISREAD = 60
+MISREAD = 66
 NEURONS = 100
 SIDE = 40  # pixels: larger pictures are thinned out
 ROWS, COLUMNS = 30, 60  # of a layer's ∂C/∂w
@@ -116,7 +116,8 @@ def _parts(glance: Glance, rows: int) -> Iterator[Part]:
             yield _part("∂C/∂w", glance.grad_w[i], which, gradients, [g[kept] for g in gradients], rows)
         else:
             across = _strongest(gradients[0].T, COLUMNS)
-            which = f"{which}, a row each, {len(across)} of {fan_in} weights in it"
+            weights = f"all {fan_in} weights" if fan_in <= COLUMNS else f"the {COLUMNS} largest of {fan_in} weights"
+            which = f"{which}, a row each with {weights}"
             cuts = [g[np.ix_(kept, across)] for g in gradients]
             yield _part("∂C/∂w", glance.grad_w[i], which, gradients, cuts)
 

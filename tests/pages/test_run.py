@@ -104,6 +104,9 @@ def test_it_prints_on_white(drawn: Path) -> None:
     with opened(drawn, color_scheme="dark") as shown:
         shown.page.emulate_media(media="print", color_scheme="dark")
         assert shown.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        colour = "getComputedStyle(document.querySelector('{}')).{}"
+        assert shown.page.evaluate(colour.format(".verified", "color")) == "rgb(17, 99, 41)"
+        assert shown.page.evaluate(colour.format(".line-1", "stroke")) == "rgb(5, 80, 174)"
         assert len(shown.page.pdf()) > 10_000
 
 
