@@ -20,6 +20,7 @@ import gradproof
 from gradproof.__main__ import main
 from gradproof.backends import NAMES
 from gradproof.commands.train import command
+from gradproof.pages import run as run_page
 from gradproof.train import mnist
 from gradproof.train.loop import Settings
 from gradproof.train.saved import load, run_hash
@@ -335,6 +336,27 @@ def test_a_diverging_run_says_which_layer_and_what_to_try_and_keeps_the_last_goo
     result = assert_kept(tmp_path / "a", steps=0)
     assert result["epochs"] == []
     assert "ended early, in epoch 1, after 0 mini-batches; the weights reached are kept" in done.stdout
+
+
+def test_a_finished_run_leaves_a_page_and_one_that_is_ended_early_does_not(digits: Path, tmp_path: Path) -> None:
+    done = ended_here(typed(digits, "--epochs", "1", "--page", "--out", "a"), tmp_path)
+    result = json.loads((tmp_path / "a/run.json").read_text())
+    assert "page: 'a/run.html'" in done.stdout.splitlines()
+    assert result["run_hash"] in (tmp_path / "a/run.html").read_text()
+    ended_here(typed(digits, "--eta", "1e5", "--page", "--out", "b"), tmp_path)
+    assert sorted(os.listdir(tmp_path / "b")) == FILES
+
+
+def test_a_page_that_cannot_be_drawn_loses_nothing(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("no\npage")
+
+    monkeypatch.setattr(run_page, "write", fail)
+    done = ended_here(typed(digits, "--epochs", "1", "--page", "--json", "--out", "a"), tmp_path)
+    assert done.stderr == "gradproof: the run is kept, but its page could not be drawn: no page\n"
+    assert (done.returncode, json.loads(done.stdout)) == (0, assert_kept(tmp_path / "a", steps=11))
 
 
 @pytest.mark.parametrize(
