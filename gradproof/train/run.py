@@ -41,9 +41,9 @@ class Run:
 
     def keep(self) -> None:
         """Write a checkpoint of the state reached. MachineError if that fails; the one before stays."""
-        self.at = self.at._replace(state=self.state, generation=self.at.generation + 1)
-        checkpoint.save(self.place, self.at)
-        self.kept = time.monotonic()
+        at = self.at._replace(state=self.state, generation=self.at.generation + 1)
+        checkpoint.save(self.place, at)
+        self.at, self.kept = at, time.monotonic()
 
     def log(self, event: str, **said: Any) -> None:
         """Put a line of JSON at the end of the run's log. MachineError if that fails."""
