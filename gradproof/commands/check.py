@@ -31,7 +31,7 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 
 
 @click.command()
-@click.argument("submission", required=False, metavar="[FILE.py[:NAME] | MODULE[:NAME]]")
+@click.argument("submission", required=False, metavar="[FILE.py[:NAME] | MODULE[:NAME] | STEP.safetensors]")
 @click.option(
     "--architectures",
     type=click.IntRange(1, 10_000_000),
@@ -71,8 +71,13 @@ def command(
 
     Without FILE: each equation alone, and δ, ∂C/∂b and ∂C/∂w end to end, on random architectures and on 1000 real
     digits. With FILE.py, FILE.py:NAME or MODULE:NAME: the function backprop(weights, biases, x, y) or the class
-    Network(sizes) there. Every difference is held against a bound derived for that one element; no tolerance is chosen.
+    Network(sizes) there. With STEP.safetensors: a step that `gradproof train --verify` refuted. Every difference is
+    held against a bound derived for that one element; no tolerance is chosen.
     """
+    if submission is not None and submission.endswith(".safetensors"):
+        from gradproof.commands import step
+
+        return step.tell(submission, as_json)
     if submission is not None:
         if network is not None or dtype != "float64":
             raise click.UsageError("--network and --dtype are for gradproof's own networks, not for a submission")

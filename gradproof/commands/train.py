@@ -20,8 +20,9 @@ from gradproof.errors import MachineError, UsageError
 if TYPE_CHECKING:
     from gradproof.train.loop import Epoch, State
     from gradproof.train.run import Run
+    from gradproof.train.step import StepError
 
-INTERRUPTED = 130
+INTERRUPTED, UNDECIDED = 130, 5
 
 
 def named(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
@@ -61,6 +62,7 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
     metavar="SECONDS",
     help="How often to keep all that --resume needs.",
 )
+@click.option("--verify", is_flag=True, help="Judge every step, equation by equation, where it is taken.")
 @click.option("--page/--no-page", default=True, help="Draw the run in one HTML page when it ends.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 @click.pass_context
@@ -71,6 +73,7 @@ def command(
     out: Path | None,
     resume: Path | None,
     checkpoint: float,
+    verify: bool,
     page: bool,
     as_json: bool,
     **chosen: Any,
@@ -81,6 +84,7 @@ def command(
     mini-batches it is at.
     """
     from gradproof.train.divergence import DivergenceError
+    from gradproof.train.step import StepError
 
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
     with _opened(context, data, out, resume, checkpoint, chosen) as run, asked_to_end() as asked:
@@ -89,20 +93,31 @@ def command(
         say(headline(run))
         try:
             try:
-                _train(run, say, asked)
+                _train(run, say, asked, verify)
             except DivergenceError as error:
                 run.state = error.state
                 raise
+            except StepError as error:
+                raise _recorded(error, run) from None
             finally:  # whatever ended the training, what it reached is kept
                 result = run.finish()
                 drawn = _drawn(run, result) if page and run.finished else None
                 click.echo(json.dumps(result) if as_json else summary(run, result, drawn))
         except click.Abort:
-            click.echo(f"gradproof: interrupted; go on with: {again(run)}", err=True)
+            click.echo(f"gradproof: interrupted; go on with: {again(run, verify)}", err=True)
             return INTERRUPTED
         except MachineError as error:
-            raise MachineError(f"{error}; then go on with: {again(run)}") from None
-    return 0
+            raise MachineError(f"{error}; then go on with: {again(run, verify)}") from None
+    proven = run.state.proven
+    return UNDECIDED if proven.verified < proven.steps else 0
+
+
+def _recorded(error: StepError, run: Run) -> StepError:
+    """The same error, and where the step was kept."""
+    from gradproof.train import recorded
+
+    path = recorded.save(error, run.place)
+    return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof check {shlex.quote(str(path))}")
 
 
 def _drawn(run: Run, result: Mapping[str, Any]) -> Path | None:
@@ -140,7 +155,7 @@ def _opened(
     return run.continued(resume, data, {key: value for key, value in chosen.items() if key in given}, seconds)
 
 
-def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool]) -> None:
+def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], verify: bool) -> None:
     """All the epochs that the run still has before it, told as they end. click.Abort between two of its states."""
     from gradproof.train import loop
 
@@ -153,7 +168,7 @@ def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool]) -> N
             raise click.Abort
 
     try:
-        for state in loop.train(run.settings, run.digits, progress, run.state):
+        for state in loop.train(run.settings, run.digits, progress, run.state, verify):
             run.reached(state)
             run.log("epoch", **state.history[-1]._asdict(), steps=state.steps)
             view.hide()
@@ -162,9 +177,9 @@ def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool]) -> N
         view.hide()
 
 
-def again(run: Run) -> str:
+def again(run: Run, verify: bool) -> str:
     """What to type to go on with a run."""
-    return f"gradproof train --resume {shlex.quote(str(run.place))}"
+    return f"gradproof train --resume {shlex.quote(str(run.place))}{' --verify' if verify else ''}"
 
 
 def listed(sizes: Sequence[int]) -> str:
@@ -196,6 +211,11 @@ def summary(run: Run, result: Mapping[str, Any], drawn: Path | None) -> str:
     if not run.finished:
         lines += [
             f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; the weights reached are kept"
+        ]
+    if state.proven.steps:
+        p = state.proven
+        lines += [
+            f"{p.verified} of {state.steps} steps verified, {p.elements} elements, worst {p.worst:.3f} of its bound"
         ]
     if state.history:
         best = max(state.history, key=lambda epoch: epoch.correct)

@@ -26,6 +26,7 @@ from gradproof.problem import Array
 from gradproof.train import folder, mnist
 from gradproof.train.loop import Epoch, Settings, State
 from gradproof.train.saved import named
+from gradproof.train.step import Proven
 
 FILES = ("checkpoint-0.safetensors", "checkpoint-1.safetensors")
 FORMAT = "gradproof checkpoint 1"
@@ -157,6 +158,7 @@ def _checkpoint(metadata: Mapping[str, Any], arrays: dict[str, Array]) -> Checkp
     kinds = Epoch.__annotations__.values()
     epochs = tuple(Epoch(*(kind(v) for kind, v in zip(kinds, row, strict=True))) for row in history.tolist())
     weights, biases = ([arrays[f"{kind}{layer}"] for layer in range(1, len(settings.sizes))] for kind in "wb")
-    state = State(weights, biases, history=epochs, **position)
+    proven = Proven(*position.pop("proven"))
+    state = State(weights, biases, history=epochs, proven=proven, **position)
     data, digits = json.loads(metadata["data"])
     return Checkpoint(settings, state, data, digits, json.loads(metadata["versions"]), int(metadata["generation"]))

@@ -14,10 +14,12 @@ from gradproof.problem import Array, Parameters, starting_parameters
 from gradproof.train import divergence, mnist, reading
 from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
+from gradproof.train.step import Proven
 
 CHUNK = 250  # mini-batches between two reports of progress …
 WORK = 2**27  # … or fewer, if parameters × examples of more than this would keep Ctrl-C waiting
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
+PATH = 2**24  # parameters, of all the steps that are judged at once
 CLASSES = 10
 
 
@@ -56,6 +58,7 @@ class State(NamedTuple):
     steps: int = 0  # mini-batches done since the start
     seconds: float = 0.0  # of descent in this epoch so far
     history: tuple[Epoch, ...] = ()  # the epochs before this one
+    proven: Proven = Proven()
 
 
 Progress = Callable[[State], None]  # called between chunks of mini-batches; what it raises ends the training
@@ -68,16 +71,21 @@ def begin(settings: Settings) -> State:
 
 
 def train(
-    settings: Settings, digits: mnist.Mnist, progress: Progress = lambda _: None, start: State | None = None
+    settings: Settings,
+    digits: mnist.Mnist,
+    progress: Progress = lambda _: None,
+    start: State | None = None,
+    verify: bool = False,
 ) -> Iterator[State]:
     """The state after each epoch, its results last in the history.
 
     A run that starts from a state of an earlier one goes on as that one would have, to the last bit. UsageError at
     once if the settings do not fit the digits; DivergenceError, with the last good state, if the descent leads nowhere.
+    With `verify` each step is judged before the next state is reached, and StepError names the first that is wrong.
     """
     if complaint := fault(settings, digits.train):
         raise UsageError(complaint)
-    return _epochs(settings, backends.load(settings.backend), digits, progress, start or begin(settings))
+    return _epochs(settings, backends.load(settings.backend), digits, progress, start or begin(settings), verify)
 
 
 def an_epoch(settings: Settings, examples: mnist.DataSet) -> int:
@@ -115,32 +123,53 @@ def _parameters(s: Settings) -> int:
     return sum(rows * (columns + 1) for columns, rows in zip(s.sizes[:-1], s.sizes[1:], strict=True))
 
 
-def _epochs(s: Settings, backend: Backend, digits: mnist.Mnist, progress: Progress, state: State) -> Iterator[State]:
+def _epochs(
+    s: Settings, backend: Backend, digits: mnist.Mnist, progress: Progress, state: State, verify: bool
+) -> Iterator[State]:
     rng = np.random.default_rng()
     rng.bit_generator.state = state.shuffle
     images = backends.put(s.backend, mnist.pixels(digits.train.images, s.dtype))
     targets = backends.put(s.backend, mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     most = min(CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
+    if verify:
+        most = min(most, max(1, PATH // _parameters(s)))
 
-    def descend(weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
+    def moved(by: Callable[..., Any], weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
         # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
         # sum in another order, so that a seed's run hash would depend on how many processors there are.
         with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
-            moved = backend.descend(weights, biases, images, targets, batches, s.eta)
-            new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in moved)
+            reached = by(weights, biases, images, targets, batches, s.eta)
+            new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in reached)
         return new_weights, new_biases
+
+    def descend(weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
+        return moved(backend.descend, weights, biases, batches)
+
+    def proven(state: State, path: Parameters, batches: Array) -> Proven:
+        """The steps from a state, each judged where it was taken, with those before it."""
+        from gradproof.train import proof  # JAX, which a training by hand does without
+
+        x, y = (np.asarray(data)[batches].mT for data in (images, targets))
+        with threadpool_limits(1, user_api="blas"):
+            return state.proven + proof.judged(s.backend, path, x, y, s.eta, state.steps + 1)
 
     good = state
     while state.epoch <= s.epochs:
         for batches in chunks(shuffled(len(targets), s.batch, rng), most, state.batch):
             start = time.perf_counter()
-            weights, biases = descend(state.weights, state.biases, batches)
+            if verify:
+                path = moved(backend.trajectory, state.weights, state.biases, batches)
+                weights, biases = ([layer[-1].copy() for layer in layers] for layers in path)
+            else:
+                weights, biases = descend(state.weights, state.biases, batches)
             seconds = state.seconds + time.perf_counter() - start
             if fault := divergence.not_finite(descend, state.weights, state.biases, batches, (weights, biases)):
                 step, name = fault
                 where = f"{name} is no longer finite after mini-batch {state.batch + step} of epoch {state.epoch}"
                 raise DivergenceError(f"{where}; {divergence.remedy(s.eta, s.init)}", state)
+            if verify:
+                state = state._replace(proven=proven(state, path, batches))
             state = state._replace(weights=weights, biases=biases, seconds=seconds)
             state = state._replace(batch=state.batch + len(batches), steps=state.steps + len(batches))
             progress(state)

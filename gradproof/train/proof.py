@@ -10,65 +10,23 @@ is within the bound. Any other step is judged again, with its bounds in float64:
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from gradproof import backends
-from gradproof.errors import GradproofError
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii, widening
 from gradproof.numerics.verdict import Finding, compare, root
-from gradproof.problem import Answer, Array, Parameters, Problem, Stack, stack_of
+from gradproof.problem import Answer, Array, Parameters, Stack, stack_of
 from gradproof.proof import equations, theorem, witness
+from gradproof.train.step import Proven, Step, StepError
 
 OPERATIONS = 40  # in a radius, besides its sums
 TOGETHER = 25  # steps in a stack, since each call of XLA costs as much as a step …
 NUMBERS = 2**20  # … or fewer, so that their parameters are no more than these
 WORKERS = 2
 Found = TypeVar("Found")
-
-
-class Proven(NamedTuple):
-    """What of a training has been judged so far."""
-
-    steps: int = 0
-    verified: int = 0  # the others are undecided: an infinite bound, for numbers so large that rounding may overflow
-    elements: int = 0
-    worst: float = 0.0  # the largest |got − expected| in units of its bound
-
-    def __add__(self, more: "Proven") -> "Proven":  # type: ignore[override]
-        worst = max(self.worst, more.worst)
-        return Proven(self.steps + more.steps, self.verified + more.verified, self.elements + more.elements, worst)
-
-
-class Step(NamedTuple):
-    """One step: where it was taken, what was claimed there, and where it led."""
-
-    problem: Problem
-    claim: Answer  # of a stack of one
-    after: Parameters
-    eta: float
-    backend: str  # which of the two networks took it
-
-
-class StepError(GradproofError):
-    """A step that is wrong."""
-
-    exit_code = 1
-
-    def __init__(self, number: int, finding: Finding, step: Step) -> None:
-        where = f"{finding.equation} at layer {finding.layer}"
-        super().__init__(f"step {number} is refuted: {where} {_said(finding)}")
-        self.number, self.finding, self.step = number, finding, step
-
-
-def _said(f: Finding) -> str:
-    if f.trouble:
-        return f.trouble
-    row, column = f.element
-    interval = f"{f.expected:.9g} ± {f.bound:.2g}"
-    return f"is {f.got:.9g} in row {row}, column {column}, should be {interval}; off by {f.ratio:.3g} bounds"
 
 
 def judged(backend: str, path: Parameters, x: Array, y: Array, eta: float, first: int) -> Proven:

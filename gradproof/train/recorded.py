@@ -21,7 +21,7 @@ from gradproof.backends import NAMES
 from gradproof.errors import DataError
 from gradproof.problem import Answer, Array, Problem
 from gradproof.train import folder
-from gradproof.train.proof import Step, StepError
+from gradproof.train.step import Step, StepError
 
 FORMAT = "gradproof step 1"
 LARGEST = 2**32  # bytes

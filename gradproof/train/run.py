@@ -68,8 +68,8 @@ class Run:
             "epochs": [epoch._asdict() for epoch in self.state.history],
             "run_hash": saved.run_hash(self.state.weights, self.state.biases),
             "steps": self.state.steps,
-            "verified_steps": 0,
-            "worst_ratio": None,
+            "verified_steps": self.state.proven.verified,
+            "worst_ratio": self.state.proven.worst if self.state.proven.steps else None,
             "out": str(self.place),
         }
 

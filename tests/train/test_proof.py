@@ -11,9 +11,10 @@ import handcrafted
 from gradproof import backends
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import root
-from gradproof.problem import Array, Parameters, starting_parameters
+from gradproof.problem import Array, Parameters, Problem, stack_of, starting_parameters
+from gradproof.proof import theorem
 from gradproof.train import mnist, proof, recorded
-from gradproof.train.proof import Proven, StepError
+from gradproof.train.step import Proven, Step, StepError
 from handcrafted import equations
 from tests.proof.planted import PLANTED
 
@@ -138,11 +139,11 @@ def test_what_is_judged_quickly_and_exactly_agrees() -> None:
     worst = 0.0
     for k in range(len(x)):
         weights, biases = ([layer[k : k + 1] for layer in part] for part in path)
-        problem = proof.Problem([w[0] for w in weights], [b[0] for b in biases], x[k], y[k])
-        stack = proof.stack_of(problem)
-        claim = proof.theorem.claim(handcrafted, stack).alone(0, problem.sizes)
+        problem = Problem([w[0] for w in weights], [b[0] for b in biases], x[k], y[k])
+        stack = stack_of(problem)
+        claim = theorem.claim(handcrafted, stack).alone(0, problem.sizes)
         after = [layer[k + 1] for layer in path[0]], [layer[k + 1] for layer in path[1]]
-        findings = proof.exactly(proof.Step(problem, claim, after, 3.0, "handcrafted"))
+        findings = proof.exactly(Step(problem, claim, after, 3.0, "handcrafted"))
         assert root(findings) is None
         worst = max(worst, *(f.ratio for f in findings))
     assert abs(quick.worst - worst) <= 0.5  # the float32 expectation rounds too, by half a bound at the most

@@ -1,0 +1,38 @@
+"""gradproof check STEP.safetensors: a step that `train --verify` refuted, judged again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
+
+
+def tell(path: str, as_json: bool) -> int:
+    """Print what is found in each equation and layer of a recorded step; the exit code."""
+    from gradproof.numerics.verdict import Verdict, root
+    from gradproof.train import proof, recorded
+
+    number, step = recorded.load(Path(path))
+    findings = proof.exactly(step)
+    wrong = root(findings)
+    undecided = any(f.undecided.any() for f in findings)
+    verdict = Verdict.REFUTED if wrong else Verdict.UNDECIDED if undecided else Verdict.VERIFIED
+    if as_json:
+        rows = [
+            {"equation": f.equation, "layer": f.layer, "elements": int(f.elements.sum()), "wrong": int(f.refuted.sum())}
+            | {"index": f.element, "got": f.got, "expected": f.expected, "bound": f.bound, "ratio": f.ratio}
+            for f in findings
+        ]
+        click.echo(json.dumps({"verdict": verdict, "step": number, "backend": step.backend, "findings": rows}))
+        return EXIT[verdict]
+    click.echo(
+        f"step {number} of {step.backend}, {step.problem.sizes}, {step.problem.x.shape[1]} examples, eta {step.eta}"
+    )
+    for f in findings:
+        off = f"{int(f.refuted.sum())} of {int(f.elements.sum())} wrong"
+        click.echo(f"  {f.equation:6} layer {f.layer}  {off:20}  worst {f.ratio:.3g} of its bound")
+    click.echo(f"{verdict}{f': {wrong.equation} at layer {wrong.layer}' if wrong else ''}")
+    return EXIT[verdict]

@@ -1,0 +1,55 @@
+"""A step of descent as evidence: what was claimed where it was taken, and what has been proven of such steps."""
+
+from typing import NamedTuple
+
+from gradproof.errors import GradproofError
+from gradproof.numerics.verdict import Finding
+from gradproof.problem import Answer, Parameters, Problem
+
+
+class Proven(NamedTuple):
+    """What of a training has been judged so far."""
+
+    steps: int = 0
+    verified: int = 0  # the others are undecided: an infinite bound, for numbers so large that rounding may overflow
+    elements: int = 0
+    worst: float = 0.0  # the largest |got − expected| in units of its bound
+
+    def __add__(self, more: "Proven") -> "Proven":  # type: ignore[override]
+        worst = max(self.worst, more.worst)
+        return Proven(self.steps + more.steps, self.verified + more.verified, self.elements + more.elements, worst)
+
+
+class Step(NamedTuple):
+    """One step: where it was taken, what was claimed there, and where it led."""
+
+    problem: Problem
+    claim: Answer  # of a stack of one
+    after: Parameters
+    eta: float
+    backend: str  # which of the two networks took it
+
+
+class StepError(GradproofError):
+    """A step that is wrong."""
+
+    exit_code = 1
+
+    def __init__(self, number: int, finding: Finding, step: Step) -> None:
+        where = f"{finding.equation} at layer {finding.layer}"
+        self.said = f"step {number} is refuted: {where} {_said(finding)}"
+        super().__init__(self.said)
+        self.number, self.finding, self.step = number, finding, step
+
+    def kept(self, where: str) -> "StepError":
+        """The same error, which says also where the step can be seen again."""
+        GradproofError.__init__(self, f"{self.said}; {where}")
+        return self
+
+
+def _said(f: Finding) -> str:
+    if f.trouble:
+        return f.trouble
+    row, column = f.element
+    interval = f"{f.expected:.9g} ± {f.bound:.2g}"
+    return f"is {f.got:.9g} in row {row}, column {column}, should be {interval}; off by {f.ratio:.3g} bounds"
