@@ -27,4 +27,26 @@ sigma = jax.jit(network.sigma)
 output_delta = jax.jit(jax.vmap(stages.output_delta))
 hidden_delta = jax.jit(jax.vmap(stages.hidden_delta))
 parameter_gradients = jax.jit(jax.vmap(stages.parameter_gradients, in_axes=(0, 0, 0, 0, None)))
-cost = jax.jit(jax.vmap(stages.cost, in_axes=(0, 0, None)))
+
+
+def _stages(
+    weights: Layers, biases: Layers, y: Array, zs: Layers, activations: Layers, delta: Layers, live: Array
+) -> tuple[list[Array] | Array, ...]:
+    """z, a, C, δ, ∂C/∂b, ∂C/∂w of one network, each by its own stage alone, from the z, a and δ that are given."""
+    up = list(zip(weights, biases, activations[:-1], strict=True))
+    errors = [
+        stages.hidden_delta(w, b, d, z) for w, b, d, z in zip(weights[1:], biases[1:], delta[1:], zs[:-1], strict=True)
+    ]
+    errors.append(stages.output_delta(activations[-1], zs[-1], y))
+    gradients = [stages.parameter_gradients(w, b, a, d, live) for (w, b, a), d in zip(up, delta, strict=True)]
+    return (
+        [network.preactivation(*stage) for stage in up],
+        [network.sigma(z) for z in zs],
+        stages.cost(activations[-1], y, live),
+        errors,
+        [grad_b for grad_b, _ in gradients],
+        [grad_w for _, grad_w in gradients],
+    )
+
+
+every_stage = jax.jit(jax.vmap(_stages, in_axes=(0, 0, 0, 0, 0, 0, None)))

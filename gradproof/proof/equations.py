@@ -48,9 +48,18 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic, inputs: Inputs | None = No
 
 
 def compared(
-    compare: Callable[..., Found], stack: Stack, mine: Answer, own: Answer, ar: Arithmetic, inputs: Inputs | None
+    compare: Callable[..., Found],
+    stack: Stack,
+    mine: Answer,
+    own: Answer,
+    ar: Arithmetic,
+    inputs: Inputs | None = None,
+    expected: Answer | None = None,
 ) -> Iterator[Found]:
-    """What `compare` finds in each equation and layer; `own` are the claim's numbers in the dtype of the stack."""
+    """What `compare` finds in each equation and layer; `own` are the claim's numbers in the dtype of the stack.
+
+    `expected` is what `witness.every_stage` says; without it each stage is asked for in its turn.
+    """
     unread, fan, depth = stack.x.dtype.type(ar.underflow), stack.fan, len(stack.weights)
     twice = 2 * widening(stack)
     if inputs is None:
@@ -59,12 +68,12 @@ def compared(
         for layer in range(1, depth + 1):
             w, b, live = stack.weights[layer - 1], stack.biases[layer - 1], stack.live(layer)
             z, a_prev = own.zs[layer - 1], own.activations[layer - 1]
-            expected = witness.preactivation(stack, layer, a_prev)
+            z_expected = expected.zs[layer - 1] if expected else witness.preactivation(stack, layer, a_prev)
             radius = rounding.preactivation(w, b, a_prev, unread, fan[layer - 1], ar)
-            yield compare("z", layer, mine.zs[layer - 1], expected, twice * radius, live)
-            expected = witness.activation(stack, z)
-            radius = rounding.activation(z, expected, unread, ar)
-            yield compare("a", layer, mine.activations[layer], expected, twice * radius, live)
+            yield compare("z", layer, mine.zs[layer - 1], z_expected, twice * radius, live)
+            a_expected = expected.activations[layer] if expected else witness.activation(stack, z)
+            radius = rounding.activation(z, a_expected, unread, ar)
+            yield compare("a", layer, mine.activations[layer], a_expected, twice * radius, live)
 
     for layer in range(depth, 0, -1):
         live, z, a = stack.live(layer), own.zs[layer - 1], own.activations[layer]
@@ -76,13 +85,17 @@ def compared(
             equation, w_next, delta_next = "BP2", stack.weights[layer], own.delta[layer]
             radius = rounding.hidden_delta(w_next, delta_next, inputs.e_delta[layer], slope, fan[layer + 1], ar)
         radius = radius + inputs.e_delta[layer - 1]
-        yield compare(equation, layer, mine.delta[layer - 1], witness.delta(stack, layer, own), twice * radius, live)
+        d_expected = expected.delta[layer - 1] if expected else witness.delta(stack, layer, own)
+        yield compare(equation, layer, mine.delta[layer - 1], d_expected, twice * radius, live)
 
     for layer in range(1, depth + 1):
         rows, columns = stack.live(layer), stack.live(layer - 1).mT
         a_prev, delta = own.activations[layer - 1], own.delta[layer - 1]
         e_a, e_delta = inputs.e_a[layer - 1], inputs.e_delta[layer - 1]
-        grad_b, grad_w = witness.parameter_gradients(stack, layer, own)
+        if expected:
+            grad_b, grad_w = expected.grad_b[layer - 1], expected.grad_w[layer - 1]
+        else:
+            grad_b, grad_w = witness.parameter_gradients(stack, layer, own)
         radius_b = rounding.bias_gradient(delta, e_delta, ar)
         radius_w = rounding.weight_gradient(a_prev, e_a, delta, e_delta, ar)
         yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, twice * radius_b, rows)

@@ -20,6 +20,15 @@ def answer(stack: Stack) -> Answer:
     return Answer(_cut(zs, stack), _cut(activations, stack), cost, _cut(delta, stack), grad_b, grad_w)
 
 
+def every_stage(stack: Stack, mine: Answer) -> Answer:
+    """All that the functions below say of one claim, in one call; a⁰ is x, and C that of the claim's own a^L."""
+    inputs = (stack.y, mine.zs, mine.activations, mine.delta)
+    zs, activations, cost, delta, grad_b, grad_w = _ask(
+        padded.every_stage, (stack.weights, stack.biases), inputs, weighted=True
+    )
+    return Answer(_cut(zs, stack), [stack.x, *_cut(activations, stack)], cost, _cut(delta, stack), grad_b, grad_w)
+
+
 def preactivation(stack: Stack, layer: int, a_prev: Array) -> Array:
     """z^l from a given a^{l−1}, by the definition."""
     return _cut(_ask(padded.preactivation, _layer(stack, layer), (a_prev,)), stack)
@@ -28,12 +37,6 @@ def preactivation(stack: Stack, layer: int, a_prev: Array) -> Array:
 def activation(stack: Stack, z: Array) -> Array:
     """a^l from a given z^l, by the definition."""
     return _cut(_ask(padded.sigma, (), (z,)), stack)
-
-
-def cost(stack: Stack, a: Array) -> Array:
-    """C (N,) from a given a^L, by the definition."""
-    result: Array = _ask(padded.cost, (), (a, stack.y), weighted=True)
-    return result
 
 
 def delta(stack: Stack, layer: int, mine: Answer) -> Array:
@@ -61,10 +64,12 @@ def _cut(arrays: Any, stack: Stack) -> Any:
     return [array[..., :m] for array in arrays] if isinstance(arrays, list) else arrays[..., :m]
 
 
-def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence[Array], weighted: bool = False) -> Any:
+def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence[Any], weighted: bool = False) -> Any:
     """A function of `padded`, N and m rounded up; its answer cut to N networks."""
-    count, rows, m = data[0].shape
-    narrow = all(max(leaf.shape[1:]) <= NARROW for leaf in _leaves(parameters)) and rows <= NARROW
+    examples = _leaves(data)
+    count, _, m = examples[0].shape
+    widest = max(max(leaf.shape[1:]) for leaf in _leaves(parameters)) if parameters else 0
+    narrow = max(widest, *(array.shape[1] for array in examples)) <= NARROW
     networks = next((n for n in NETWORKS if narrow and n >= count), count)
     columns = max(m, COLUMNS)
 
@@ -73,11 +78,13 @@ def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence
             return array
         return np.pad(array, [(0, networks - count), (0, 0), (0, columns - array.shape[-1])])
 
-    def whole(tree: Any) -> Any:
-        return [whole(leaf) for leaf in tree] if isinstance(tree, list) else pad(tree, tree.shape[-1])
+    def whole(tree: Any, columns: int = 0) -> Any:
+        if isinstance(tree, list):
+            return [whole(leaf, columns) for leaf in tree]
+        return pad(tree, columns or tree.shape[-1])
 
-    live = [(np.arange(columns) < m).astype(data[0].dtype)] if weighted else []
-    result = function(*map(whole, parameters), *(pad(array, columns) for array in data), *live)
+    live = [(np.arange(columns) < m).astype(examples[0].dtype)] if weighted else []
+    result = function(*map(whole, parameters), *(whole(tree, columns) for tree in data), *live)
     return _numpy(result, count)
 
 
