@@ -85,7 +85,15 @@ def train(
     """
     if complaint := fault(settings, digits.train):
         raise UsageError(complaint)
-    return _epochs(settings, backends.load(settings.backend), digits, progress, start or begin(settings), verify)
+
+    def epochs() -> Iterator[State]:
+        for state in states(settings, digits, start or begin(settings), verify):
+            if state.batch == 0:
+                yield state
+            else:
+                progress(state)
+
+    return epochs()
 
 
 def an_epoch(settings: Settings, examples: mnist.DataSet) -> int:
@@ -123,15 +131,15 @@ def _parameters(s: Settings) -> int:
     return sum(rows * (columns + 1) for columns, rows in zip(s.sizes[:-1], s.sizes[1:], strict=True))
 
 
-def _epochs(
-    s: Settings, backend: Backend, digits: mnist.Mnist, progress: Progress, state: State, verify: bool
-) -> Iterator[State]:
+def states(s: Settings, digits: mnist.Mnist, state: State, verify: bool = False, most: int = CHUNK) -> Iterator[State]:
+    """The states that a run passes through: after every `most` mini-batches or fewer, and after each epoch."""
+    backend = backends.load(s.backend)
     rng = np.random.default_rng()
     rng.bit_generator.state = state.shuffle
     images = backends.put(s.backend, mnist.pixels(digits.train.images, s.dtype))
     targets = backends.put(s.backend, mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
-    most = min(CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
+    most = min(most, max(1, WORK // (_parameters(s) * s.batch)))
     if verify:
         most = min(most, max(1, PATH // _parameters(s)))
 
@@ -172,7 +180,7 @@ def _epochs(
                 state = state._replace(proven=proven(state, path, batches))
             state = state._replace(weights=weights, biases=biases, seconds=seconds)
             state = state._replace(batch=state.batch + len(batches), steps=state.steps + len(batches))
-            progress(state)
+            yield state
         history = (*state.history, _measured(backend, state, validation, test))
         costs = [epoch.cost for epoch in history]
         if reason := divergence.complaint(s.backend, state.weights, state.biases, costs, digits.train):
