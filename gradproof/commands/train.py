@@ -62,6 +62,7 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
     metavar="SECONDS",
     help="How often to keep all that --resume needs.",
 )
+@click.option("--both", is_flag=True, help="Train both networks on one schedule and see how their weights part.")
 @click.option("--verify", is_flag=True, help="Judge every step, equation by equation, where it is taken.")
 @click.option("--page/--no-page", default=True, help="Draw the run in one HTML page when it ends.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
@@ -73,6 +74,7 @@ def command(
     out: Path | None,
     resume: Path | None,
     checkpoint: float,
+    both: bool,
     verify: bool,
     page: bool,
     as_json: bool,
@@ -83,6 +85,13 @@ def command(
     Whatever ends it early, --resume goes on to the same weights, to the last bit. Ctrl-C and SIGTERM end it after the
     mini-batches it is at.
     """
+    if both:
+        from gradproof.commands.both import compare
+        from gradproof.train.loop import Settings
+
+        if given := [f"--{name}" for name in ("backend", "resume") if context.params[name]] + ["--verify"] * verify:
+            raise UsageError(f"--both trains both networks from the start, side by side; leave out {given[0]}")
+        return compare(Settings(**chosen), data, out, as_json)
     from gradproof.train.divergence import DivergenceError
     from gradproof.train.step import StepError
 

@@ -1,0 +1,37 @@
+"""The page of two trainings on one schedule: equally good, and ever further apart."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gradproof.pages.chart import chart
+from gradproof.pages.page import rendered
+from gradproof.train.loop import Epoch
+
+POINTS = 400  # of the distance are drawn
+
+
+def page(result: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> str:
+    """The whole page, HTML as text. `result` is what both.json holds, `curves` the epochs of each network."""
+    apart = [(steps, math.log10(distance)) for steps, distance in result["distances"] if distance > 0]
+    every, grown = -(-len(apart) // POINTS), result["growth"]
+    lines = {"measured": apart[::every]}
+    if grown:
+        lines["fitted"] = _fitted(grown)
+    shares = {name: [(e.epoch, 100 * e.correct / e.test) for e in epochs] for name, epochs in curves.items() if epochs}
+    return rendered(
+        "both.html",
+        result=result,
+        curves=curves,
+        read=chart("Test images read correctly", "%", shares) if shares else None,
+        apart=chart("log₁₀ of the distance of their weights, ‖p − p′‖/‖p‖", "", lines) if len(apart) > 1 else None,
+        some=result["distances"][:: -(-len(result["distances"]) // 24)],
+    )
+
+
+def _fitted(grown: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """The ends of the fitted line, through the middle of what it was fitted to."""
+    first, last = grown["from"], grown["to"]
+    middle = (math.log10(first["distance"]) + math.log10(last["distance"])) / 2
+    half = grown["rate"] / math.log(10) * (last["steps"] - first["steps"]) / 2
+    return [(first["steps"], middle - half), (last["steps"], middle + half)]
