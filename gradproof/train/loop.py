@@ -85,6 +85,7 @@ def train(
     """
     if complaint := fault(settings, digits.train):
         raise UsageError(complaint)
+    backends.load(settings.backend)  # or there is none of that name
 
     def epochs() -> Iterator[State]:
         for state in states(settings, digits, start or begin(settings), verify):
@@ -131,7 +132,9 @@ def _parameters(s: Settings) -> int:
     return sum(rows * (columns + 1) for columns, rows in zip(s.sizes[:-1], s.sizes[1:], strict=True))
 
 
-def states(s: Settings, digits: mnist.Mnist, state: State, verify: bool = False, most: int = CHUNK) -> Iterator[State]:
+def states(
+    s: Settings, digits: mnist.Mnist, state: State, verify: bool = False, most: int | None = None
+) -> Iterator[State]:
     """The states that a run passes through: after every `most` mini-batches or fewer, and after each epoch."""
     backend = backends.load(s.backend)
     rng = np.random.default_rng()
@@ -139,7 +142,7 @@ def states(s: Settings, digits: mnist.Mnist, state: State, verify: bool = False,
     images = backends.put(s.backend, mnist.pixels(digits.train.images, s.dtype))
     targets = backends.put(s.backend, mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
-    most = min(most, max(1, WORK // (_parameters(s) * s.batch)))
+    most = min(most or CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
     if verify:
         most = min(most, max(1, PATH // _parameters(s)))
 
