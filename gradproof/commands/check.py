@@ -137,16 +137,18 @@ def _submission(
 ) -> int:
     """Judge somebody's backprop in a process of its own."""
     from gradproof.commands.terminal import progress_bar
-    from gradproof.judge import certificate as certificates
-    from gradproof.judge import report
-    from gradproof.judge.diagnosis import judgement
     from gradproof.judge.submission import File
-    from gradproof.numerics import contracts
 
-    _keep_compiled()
-    contracts.insist("float64")
     path, _, name = submission.partition(":")
     with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
+        from gradproof.judge import certificate as certificates  # while the file is being loaded: JAX takes a second
+        from gradproof.judge import report
+        from gradproof.judge.diagnosis import judgement
+        from gradproof.numerics import contracts
+
+        _keep_compiled()
+        kind = code.kind  # DataError if it cannot be loaded
+        contracts.insist("float64")
         task = bar.add_task("judging", total=networks)
         judged = judgement(
             code,
@@ -156,11 +158,10 @@ def _submission(
             convention.split(",") if convention else (),
             certificate is not None,
         )
-        name, is_class = code.kind.name, code.kind.is_class
     if junit:
         _write(junit, report.junit(judged, submission, grade))
     if script and judged.counterexample is not None and not grade:
-        _write(script, report.script(judged.counterexample, path, name, is_class))
+        _write(script, report.script(judged.counterexample, path, kind.name, kind.is_class))
     if certificate and judged.verdict == "verified":
         document = certificates.document(judged.certified, submission, seed, judged.conventions)
         _write(certificate, json.dumps(document, indent=1) + "\n")

@@ -16,7 +16,7 @@ from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import Arithmetic
 from gradproof.numerics.verdict import Finding
 from gradproof.problem import Answer, Array, Problem, Stack, stack_of
-from gradproof.proof import architectures, equations, theorem, witness
+from gradproof.proof import architectures, equations, theorem
 from gradproof.proof.equations import Inputs
 from gradproof.proof.theorem import Judged
 
@@ -38,7 +38,7 @@ class Claim(NamedTuple):
     stack: Stack
     mine: Answer  # z and a are handcrafted's where none were given
     own: Answer  # handcrafted's
-    theirs: Answer  # the witness's, in float64
+    centre: Answer  # handcrafted's in float64, around which the radii are
     e_delta: list[Array]  # radii of δ: 0 but where it had to be inferred
     showed_forward: bool
     two_calls: bool = False  # δ is from another call than the gradients, so it may have been rounded otherwise
@@ -109,7 +109,7 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
             result[network, : array.shape[0], : array.shape[1]] = array
         return result
 
-    own, theirs = _both(stack)
+    own, centre = _by_hand(stack)
 
     def layers(name: str) -> list[Array]:
         return [
@@ -121,7 +121,7 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
     if shown:
         mine = mine._replace(zs=layers("zs"), activations=layers("activations"))
     e_delta = [wide([answer.e_delta[i] for answer in answers], d) for i, d in enumerate(mine.delta)]
-    claim = Claim(source, stack, mine, own, theirs, e_delta, shown)
+    claim = Claim(source, stack, mine, own, centre, e_delta, shown)
     if not answers[0].inferred:
         return claim
     return claim._replace(two_calls=True) if stack.x.shape[-1] > 1 else _inferred(claim)
@@ -129,17 +129,18 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
 
 def of_another(claim: Claim, stack: Stack) -> Claim:
     """The claim as an answer to other problems of the same shapes."""
-    own, theirs = _both(stack)
+    own, centre = _by_hand(stack)
     mine = claim.mine
     if not claim.showed_forward:
         mine = mine._replace(zs=own.zs, activations=own.activations)
-    return claim._replace(stack=stack, mine=mine, own=own, theirs=theirs)
+    return claim._replace(stack=stack, mine=mine, own=own, centre=centre)
 
 
-def _both(stack: Stack) -> tuple[Answer, Answer]:
-    """handcrafted's answer, and the witness's to the same numbers in float64."""
+def _by_hand(stack: Stack) -> tuple[Answer, Answer]:
+    """handcrafted's answer in the stack's precision, and in float64."""
     with np.errstate(all="ignore"):
-        return theorem.claim(handcrafted, stack), witness.answer(stack.astype(np.float64))
+        own = theorem.claim(handcrafted, stack)
+        return own, own if stack.x.dtype == np.float64 else theorem.claim(handcrafted, stack.astype(np.float64))
 
 
 def _joined(parts: Sequence[Any]) -> Any:
@@ -158,7 +159,10 @@ def _inferred(claim: Claim) -> Claim:
     """
     ar = rounding.arithmetic(claim.stack.x.dtype)
     for layer in range(len(claim.stack.weights), 0, -1):
-        if not _refuted(claim, ar, layer):
+        wrong = _refuted(claim, ar)
+        if not wrong:
+            break
+        if layer not in wrong:
             continue
         a, gradient = claim.mine.activations[layer - 1], claim.mine.grad_w[layer - 1]
         best = (np.abs(a) * claim.stack.live(layer - 1)).argmax(axis=1)[:, None, :]  # the strongest input
@@ -171,7 +175,7 @@ def _inferred(claim: Claim) -> Claim:
             mine=claim.mine._replace(delta=_with(claim.mine.delta, layer, delta)),
             e_delta=_with(claim.e_delta, layer, np.broadcast_to(e_delta, delta.shape)),
         )
-        if not _refuted(other, ar, layer):
+        if layer not in _refuted(other, ar):
             claim = other._replace(from_weights=True)
     return claim
 
@@ -180,10 +184,10 @@ def _with(arrays: list[Array], layer: int, array: Array) -> list[Array]:
     return [array if i == layer else old for i, old in enumerate(arrays, start=1)]
 
 
-def _refuted(claim: Claim, ar: Arithmetic, layer: int) -> bool:
-    """Whether δ of this layer is wrong in any network."""
+def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
+    """The layers whose δ is wrong in any network."""
     findings = equations.alone(claim.stack, claim.mine, ar, inputs_of(claim, ar, Sigma.TANH))
-    return any(f.equation in ("BP1", "BP2") and f.layer == layer and f.refuted.any() for f in findings)
+    return {f.layer for f in findings if f.equation in ("BP1", "BP2") and f.refuted.any()}
 
 
 def inputs_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Inputs:
@@ -202,7 +206,7 @@ def radii_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
     exact = claim.stack.astype(np.float64)
     absolute = 4 * ar.u if sigma is Sigma.TANH else 0.0
     with np.errstate(all="ignore"):
-        return radii(exact, claim.theirs, ar, sigma is not Sigma.SHARP, absolute)
+        return radii(exact, claim.centre, ar, sigma is not Sigma.SHARP, absolute)
 
 
 def judged(claim: Claim, sigma: Sigma) -> Judged:

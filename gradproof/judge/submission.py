@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
@@ -36,7 +37,8 @@ class Kind(NamedTuple):
 class Submission(Protocol):
     """What a judge needs: call it, once a problem, and hear what comes back or `SubmissionError`."""
 
-    kind: Kind
+    @property
+    def kind(self) -> Kind: ...
 
     def backprop(self, problem: Problem) -> Lists: ...
 
@@ -82,12 +84,16 @@ class File:
         self.process = subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
         )
+        self.path = path
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What was loaded; asked for late, since the process loads it in the meantime."""
         try:
-            meta, _ = self._heard(LOADING * seconds)
+            meta, _ = self._heard(LOADING * self.seconds)
         except SubmissionError as error:
-            self.close()
-            raise DataError(f"{path} cannot be loaded: {error}") from error
-        self.kind = Kind(meta["class"], meta["updates"], meta["name"])
+            raise DataError(f"{self.path} cannot be loaded: {error}") from error
+        return Kind(meta["class"], meta["updates"], meta["name"])
 
     def __enter__(self) -> "File":
         return self

@@ -19,7 +19,7 @@ from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.problem import Array, Problem, stack_of
-from gradproof.proof import witness
+from gradproof.proof import theorem
 from gradproof.proof.architectures import WIDEST
 
 ETA, SIZE, EXAMPLES = 0.5, 3, 7  # 7 examples in mini-batches of 3: the last one is smaller
@@ -168,7 +168,7 @@ def _gradients(problem: Problem, cost: Cost) -> list[Gradient]:
     """∂C/∂w and then ∂C/∂b by hand, with the radii of whoever computes σ and σ′ in any of the accepted ways."""
     ar = rounding.arithmetic(problem.x.dtype)
     stack = stack_of(problem, WIDEST).astype(np.float64)
-    radius = radii(stack, witness.answer(stack), ar, book=True, sigma=4 * ar.u).alone(0, problem.sizes)
+    radius = radii(stack, theorem.claim(handcrafted, stack), ar, book=True, sigma=4 * ar.u).alone(0, problem.sizes)
     _, grad_b, grad_w = handcrafted.gradients(*stack.alone(0))
     by = abs(float(cost.factor)) / (problem.sizes[-1] if cost.outputs else 1)
     pairs = zip(grad_w + grad_b, radius.grad_w + radius.grad_b, strict=True)
