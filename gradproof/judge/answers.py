@@ -90,7 +90,7 @@ def _fits(name: str, array: Array, shape: tuple[int, ...], problem: Problem, lay
 def _why(name: str, got: tuple[int, ...], shape: tuple[int, ...], weight: tuple[int, ...], m: int) -> str:
     """The slip that gives just this shape, if there is one."""
     name = name.split()[0]
-    if name == "∂C/∂b" and got == (shape[0], m):
+    if name == "∂C/∂b" and got in ((shape[0], m), (m, shape[0])):
         return ": not averaged over the mini-batch"
     if name == "∂C/∂b" and got in ((1, m), (m,)):
         return ": averaged over the neurons, not over the mini-batch; the other axis"

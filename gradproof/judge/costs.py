@@ -65,10 +65,8 @@ def declared(words: Sequence[str]) -> Cost:
     return Cost(factor, "mean-outputs" in words, "sum" in words)
 
 
-def likely(claims: Sequence[Claim]) -> Iterator[Cost]:
+def likely(claims: Sequence[Claim], summed: bool) -> Iterator[Cost]:
     """The costs whose factor is near that of δ^L: candidates to be judged, nothing is decided here."""
-    for summed in (False, True):
-        yield Cost(summed=summed)
     for outputs in (False, True):
         factors = []
         for claim in claims:
@@ -76,8 +74,7 @@ def likely(claims: Sequence[Claim]) -> Iterator[Cost]:
                 ratios = claim.mine.delta[-1] / claim.own.delta[-1]
                 ratios = ratios * claim.stack.fan[-1] if outputs else ratios
             factors.append(ratios[np.isfinite(ratios) & claim.stack.live(len(claim.stack.weights))])
-        ratio = float(np.median(np.concatenate(factors))) if factors else 1.0
+        ratio = float(np.median(np.concatenate(factors)))
         for size in SIMPLE:
             if 0.99 < abs(ratio) / float(size) < 1.01 and not (size == 1 and ratio > 0 and not outputs):
-                for summed in (False, True):
-                    yield Cost(size if ratio > 0 else -size, outputs, summed)
+                yield Cost(size if ratio > 0 else -size, outputs, summed)

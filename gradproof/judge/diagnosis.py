@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from gradproof.errors import UsageError
 from gradproof.judge import certificate, costs, layouts, other_problems, probes, updates
 from gradproof.judge.claims import Claim, Sigma, collected, judged, of_another
@@ -29,7 +31,11 @@ class Light(NamedTuple):
     claims: list[Claim]  # as they are understood: factors and sums undone
     sigma: Sigma
     cost: Cost
-    wrong: bool
+    equations: set[str]  # that are wrong
+
+    @property
+    def wrong(self) -> bool:
+        return bool(self.equations)
 
 
 def judgement(
@@ -72,7 +78,7 @@ def judgement(
     shown = smallest(submission, layout, light.cost, names[0].fault, light.sigma) if names else None
     chosen = certificate.sample(light.claims, light.sigma) if certified and not names and not troubles else []
     verdict = Verdict.REFUTED if troubles else result.verdict
-    words = said + ([] if light.wrong else light.cost.said() + FORMS[light.sigma])
+    words = said + light.cost.said() + ([] if light.wrong else FORMS[light.sigma])
     return Judgement(verdict, words, names, troubles, _count(claims), result, shown, chosen)
 
 
@@ -80,21 +86,33 @@ def _count(claims: Sequence[Claim]) -> int:
     return sum(len(claim.stack.x) for claim in claims)
 
 
-def _in_the_best_light(claims: list[Claim], cost: Cost | None) -> Light:
-    """Another cost is assumed if it is declared, or if nothing at all is refuted under it; else faults are faults."""
-    if cost is not None:
-        return _light([cost.undone(claim) for claim in claims], cost)
-    plain = _light(claims, Cost())
-    if not plain.wrong:
-        return plain
-    for other in costs.likely(claims):
-        undone = [other.undone(claim) for claim in claims]
-        if _wrong([judged(claim, Sigma.TANH) for claim in (undone[0], undone[-1])]):
-            continue  # the first and the last stack are enough to turn most down
-        light = _light(undone, other)
-        if not light.wrong:
-            return light
-    return plain
+def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
+    """The cost that is declared, or ours – or another, where faults are none under it.
+
+    A sum for the mean shows in BP3 and BP4 and in both; a sign or a factor shows in BP1 alone, all else being linear in
+    δ^L. So each is decided by itself, whatever else is wrong.
+    """
+    if declared is not None:
+        return _light([declared.undone(claim) for claim in claims], declared)
+    light = _light(claims, Cost())
+    if light.equations >= {"BP3", "BP4"}:
+        summed = _light([Cost(summed=True).undone(claim) for claim in claims], Cost(summed=True))
+        light = light if summed.equations & {"BP3", "BP4"} else summed
+    if "BP1" not in light.equations:
+        return light
+    for cost in costs.likely(claims, light.cost.summed):
+        other = _light([cost.undone(claim) for claim in claims], cost)
+        if "BP1" not in other.equations:
+            return other
+    downhill = light.cost._replace(factor=-light.cost.factor)
+    other = _light([downhill.undone(claim) for claim in claims], downhill)
+    return other if _name_of_bp1(other) and not _name_of_bp1(light) else light
+
+
+def _name_of_bp1(light: Light) -> bool:
+    """Whether its first fault of BP1 has a name."""
+    first = next(fault for fault in summary(light.found).faults if fault.equation == "BP1")
+    return bool(names_of(first, light.claims, light.sigma))
 
 
 def _light(claims: list[Claim], cost: Cost) -> Light:
@@ -103,18 +121,26 @@ def _light(claims: list[Claim], cost: Cost) -> Light:
     for sigma in Sigma:
         found = [judged(claim, sigma) for claim in claims]
         wrong = sum(int(finding.refuted.sum()) for each in found for finding in each.findings)
-        if not wrong and sigma is not Sigma.SHARP:
-            # Where σ saturates a cancelled σ′ has nothing to tell: the rest must be sharp by itself.
-            found = [each for each in found if each.source != "saturated"]
         if not wrong:
-            return Light(found, claims, sigma, cost, False)
+            return Light(_telling(found, sigma), claims, sigma, cost, set())
         tried.append((wrong, sigma.value, found, sigma))
     *_, found, sigma = min(tried, key=lambda entry: entry[:2])
     if any(claim.two_calls for claim in claims) and _delta_is_wrong(found):
         # The radii of two calls are those of a right δ: of a wrong one only single examples can be judged further.
         claims = [claim for claim in claims if not claim.two_calls]
         found = [judged(claim, sigma) for claim in claims]
-    return Light(found, claims, sigma, cost, True)
+    equations = {f.equation for each in found for f in each.findings if f.verdict is Verdict.REFUTED}
+    return Light(found, claims, sigma, cost, equations)
+
+
+def _telling(found: Sequence[Judged], sigma: Sigma) -> list[Judged]:
+    """The stacks that can tell something; these must be sharp by themselves.
+
+    A cancelled σ′ has nothing to tell where σ saturates, and a float32 a^L − y of 1e-4 has too few digits.
+    """
+    blunt = {"saturated"} if sigma is not Sigma.SHARP else set()
+    blunt |= {"trained"} if found[0].stack.x.dtype == np.float32 else set()
+    return [each for each in found if each.source not in blunt]
 
 
 def _delta_is_wrong(found: Sequence[Judged]) -> bool:

@@ -22,6 +22,7 @@ class Family(NamedTuple):
     base: Callable[[Layer], Near]
     direction: Callable[[Layer], Near]
     seen: str = ""
+    of_batches: bool = False  # as the one before where m = 1
 
 
 def _of_updated(p: Layer) -> Near:
@@ -45,34 +46,35 @@ FAMILIES = (
     Family("BP2", "the weights are updated before δ is propagated (η = {t})", "((wˡ⁺¹ − {t} ∂C/∂wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)",
            m.bp2, _of_updated, _EARLY),
     Family("BP2", "the weights are updated by the sum before δ is propagated (η = {t})",
-           "((wˡ⁺¹ − {t} m ∂C/∂wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)", m.bp2, _sum_updated, _EARLY),
+           "((wˡ⁺¹ − {t} m ∂C/∂wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)", m.bp2, _sum_updated, _EARLY, True),
     Family("BP3", "there is a factor {t}", "({t}/m) Σₓ δˡ", _nothing(m.bp3), m.bp3),
     Family("BP3", "the sum over the mini-batch is multiplied by {t}, not by 1/m", "{t} Σₓ δˡ", _nothing(m.bp3),
-           lambda p: p.delta[p.l - 1].sum(-1)),
+           lambda p: p.delta[p.l - 1].sum(-1), "", True),
     Family("BP3", "the bias decays as well: {t} b is added", "(1/m) Σₓ δˡ + {t} bˡ", m.bp3, lambda p: p.b[p.l - 1]),
     Family("BP3", "the number {t} is added", "(1/m) Σₓ δˡ + {t}", m.bp3, lambda p: p.b[p.l - 1] * 0.0 + 1.0),
     Family("BP4", "there is a factor {t}", "({t}/m) δˡ(aˡ⁻¹)ᵀ", _nothing(m.bp4), m.bp4),
     Family("BP4", "the sum over the mini-batch is multiplied by {t}, not by 1/m", "{t} δˡ(aˡ⁻¹)ᵀ", _nothing(m.bp4),
-           lambda p: p.delta[p.l - 1] @ p.a[p.l - 1].mT, "deeplearning4j#1452"),
+           lambda p: p.delta[p.l - 1] @ p.a[p.l - 1].mT, "deeplearning4j#1452", True),
     Family("BP4", "weight decay is left in: {t} w is added", "(1/m) δˡ(aˡ⁻¹)ᵀ + {t} wˡ", m.bp4, lambda p: p.w[p.l - 1]),
     Family("BP4", "weight decay is left in: {t} w/m is added", "(1/m) δˡ(aˡ⁻¹)ᵀ + ({t}/m) wˡ", m.bp4,
-           lambda p: p.w[p.l - 1] * (1 / p.m)),
+           lambda p: p.w[p.l - 1] * (1 / p.m), "", True),
 )  # fmt: skip
 
 
 def named(equation: str, tried: Sequence[tuple[Layer, Array]]) -> list[Mistake]:
     """The families that explain every network with one number, which is put into their names."""
-    found = []
+    found, batches = [], any(layer.m > 1 for layer, _ in tried)
     for family in FAMILIES:
-        if family.equation == equation and (t := _number(family, tried)) is not None:
-            said = f"{t:.6g}" if abs(t - 1) > 1e-5 else f"1 {'+' if t > 1 else '−'} {abs(t - 1):.2g}"
+        if family.equation != equation or (family.of_batches and not batches):
+            continue
+        if (said := _number(family, tried)) is not None:
             name, formula = (text.replace("{t}", said) for text in family[1:3])
             found.append(Mistake(equation, name, formula, family.direction, family.seen))
     return found
 
 
-def _number(family: Family, tried: Sequence[tuple[Layer, Array]]) -> float | None:
-    """The t of every element of every network, at least two of which tell what it is; None if there is none."""
+def _number(family: Family, tried: Sequence[tuple[Layer, Array]]) -> str | None:
+    """The t of every element of every network, in few digits; None if there is none, or if one network alone tells."""
     low, high, telling = -np.inf, np.inf, 0
     for layer, got in tried:
         try:
@@ -87,7 +89,10 @@ def _number(family: Family, tried: Sequence[tuple[Layer, Array]]) -> float | Non
         if not low <= high:
             return None
         telling += bool((np.isfinite(lows) & np.isfinite(highs)).any())
-    return (low + high) / 2 if telling >= 2 and not low <= 0 <= high else None
+    if telling < 2 or low <= 0 <= high:
+        return None
+    shorter = (f"{(low + high) / 2:.{digits}g}" for digits in range(1, 18))
+    return next((said for said in shorter if low <= float(said) <= high), f"{low:.17g}")
 
 
 def _interval(got: Array, base: Near, direction: Near) -> tuple[Array, Array]:

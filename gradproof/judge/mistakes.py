@@ -64,6 +64,10 @@ def _tanh(p: Layer) -> Near:
     return _one(p) - p.a[p.l] * p.a[p.l]
 
 
+def _of_z(p: Layer) -> Near:
+    return p.z[p.l - 1] * (_one(p) - p.z[p.l - 1])
+
+
 def _back(p: Layer) -> Near:
     return p.w[p.l].mT @ p.delta[p.l]
 
@@ -107,6 +111,8 @@ MISTAKES = (
             "Bot-Academy#3, mnielsen#45"),
     Mistake("BP1", "σ′ is applied to a in place of z", "(aᴸ − y) ⊙ σ′(aᴸ)", lambda p: p.error * p.at(p.a[-1]),
             "dwhitena/gophernet#6, interviews.ai#4"),
+    Mistake("BP1", "a(1 − a) is given z in place of a", "(aᴸ − y) ⊙ zᴸ(1 − zᴸ)",
+            lambda p: p.error * _of_z(p), "kyle8998/Sudo-Productivity#3, apache/incubator-retired-horn#8"),
     Mistake("BP1", "the sign of the error is wrong", "(y − aᴸ) ⊙ σ′(zᴸ)", lambda p: bp1(p) * -1.0,
             "Grokking#37, udacity/dl-v2#24"),
     Mistake("BP1", "the factor 2 of the square is left in", "2(aᴸ − y) ⊙ σ′(zᴸ)", lambda p: bp1(p) * 2.0,
@@ -127,6 +133,8 @@ MISTAKES = (
     Mistake("BP2", "σ′ is missing", "(wˡ⁺¹)ᵀδˡ⁺¹", _back, "Grokking#50, makeyourownneuralnetwork#88"),
     Mistake("BP2", "σ′ is applied to a in place of z", "((wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(aˡ)",
             lambda p: _back(p) * p.at(p.a[p.l]), "Grokking#56"),
+    Mistake("BP2", "a(1 − a) is given z in place of a", "((wˡ⁺¹)ᵀδˡ⁺¹) ⊙ zˡ(1 − zˡ)",
+            lambda p: _back(p) * _of_z(p), "kyle8998/Sudo-Productivity#3, apache/incubator-retired-horn#8"),
     Mistake("BP2", "the error aᴸ − y is propagated in place of δˡ⁺¹", "((wˡ⁺¹)ᵀ…(wᴸ)ᵀ(aᴸ − y)) ⊙ σ′(zˡ)",
             lambda p: p.pulled_back(p.error) * p.slope[p.l - 1], "the code of Make Your Own Neural Network"),
     Mistake("BP2", "w is not transposed", "(wˡ⁺¹δˡ⁺¹) ⊙ σ′(zˡ)",
@@ -154,6 +162,8 @@ MISTAKES = (
     Mistake("BP3", "summed over the neurons as well", "(1/m) Σₓ Σⱼ δˡⱼ", _all_neurons, "rasbt/stat453#5"),
     Mistake("BP3", "summed over the neurons as well, and not averaged", "Σₓ Σⱼ δˡⱼ",
             lambda p: _all_neurons(p) * float(p.m), "rasbt/stat453#5"),
+    Mistake("BP3", "averaged over the neurons, not over the mini-batch", "(1/nˡ) Σⱼ δˡⱼ",
+            lambda p: p.delta[p.l - 1].mean(-2).mT, "deeplearning4j#364"),
     Mistake("BP3", "only the first example counts", "δˡ of x = 1", lambda p: _first(p.delta[p.l - 1])),
     Mistake("BP3", "only the last example counts", "δˡ of x = m", lambda p: _first(p.delta[p.l - 1], -1)),
     Mistake("BP3", "the sign is wrong", "−(1/m) Σₓ δˡ", lambda p: bp3(p) * -1.0),

@@ -177,7 +177,7 @@ WRONG = {
     "gradient clipped": ({"weight": lambda p, i, d: np.clip(d @ p.a[i - 1].T / d.shape[1], -1e-3, 1e-3)}, "BP4", None),
     "weight gradient off by 1e-12": (
         {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * (1 + 1e-12)}, "BP4",
-        "a factor 1 + 1e-12"),
+        "a factor 1.000000000001"),
 }  # fmt: skip
 
 
@@ -339,7 +339,7 @@ RIGHT_ONES = {
     "½ and mean of the outputs": (_mean_of_outputs(1.0), "divided by the number of outputs"),
     "float32": (_float32, "float32"),
     "two layers": (_two_layers, "only networks of 2 layers"),
-    "vectors": (_vectors, "as a vector"),
+    "vectors": (_vectors, "one example"),
     "a⁰ not shown": (lambda *p: (*_shown()(*p)[:4], _shown()(*p)[4][1:]), ""),
     "no δ": (lambda w, b, x, y: backprop()(w, b, x, y)[1:], ""),
     "z and a shown": (_shown(), ""),

@@ -71,7 +71,8 @@ def test_with_ours_declared_every_other_convention_is_a_fault(name):
 
 
 DECLARED = {  # what is declared: the backprop that keeps to it
-    "ours": "ours", "sum": "sum", "no-half": "no ½", "no-half,sum": "no ½, sum", "downhill": "y − a", "rows": "rows",
+    "ours": "ours", "sum": "sum", "no-half": "no ½", "no-half,sum": "no ½, sum", "downhill": "y − a",
+    "rows,row-biases": "rows",
     "rows,transposed,flat": "rows, (n_in, n_out), (n,)", "flat": "biases (n,)", "transposed": "weights (n_in, n_out)",
     "single": "one example a call", "vector,flat": "vectors", "float32": "float32",
     "no-half,mean-outputs": "mean of the outputs",
@@ -173,7 +174,7 @@ TROUBLES = {  # what it does: (the submission, the kind of fault, words that mus
     ),
     "a view of x": (returning(lambda d, b, w, x, **k: (d, b, [x[:1, :1], *w[1:]])), "mutation", "a view of one of its"),
     "ragged": (returning(lambda d, b, w, **k: (d, b, [[[1.0], [1.0, 2.0]] for g in w])), "shape", "no array"),
-    "without end": (returning(lambda d, b, w, **k: (d, b, iter(lambda: w[0], None))), "shape", "1000 arrays"),
+    "without end": (returning(lambda d, b, w, **k: (d, b, iter(lambda: w[0].copy(), None))), "shape", "1000 arrays"),
     "not averaged": (returning(lambda d, b, w, **k: (d, d, w)), "shape", "not averaged over the mini-batch"),
     "raises": (returning(lambda *a, **k: 1 / 0), "raises", "ZeroDivisionError"),
 }
