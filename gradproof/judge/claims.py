@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -187,7 +188,8 @@ def _with(arrays: list[Array], layer: int, array: Array) -> list[Array]:
 def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
     """The layers whose δ is wrong in any network."""
     findings = equations.alone(claim.stack, claim.mine, ar, inputs_of(claim, ar, Sigma.TANH))
-    return {f.layer for f in findings if f.equation in ("BP1", "BP2") and f.refuted.any()}
+    deltas = takewhile(lambda finding: finding.equation in ("BP1", "BP2"), findings)
+    return {finding.layer for finding in deltas if finding.refuted.any()}
 
 
 def inputs_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Inputs:

@@ -2,13 +2,13 @@
 
     python -m gradproof.judge.worker FILE NAME MEMORY
 
-One frame a request and one an answer, on the pipes that were stdin and stdout: eight bytes of length and an .npz
-without pickle, whose entry `meta` is JSON. The code's own output goes nowhere. This guards against accidents – code
-that raises, exits, hangs, prints or takes all memory – and not against malice.
+One frame a request and one an answer, on the pipes that were stdin and stdout: two lengths, what it is about and the
+arrays' names, dtypes and shapes as JSON, and their bytes. The code's own output goes nowhere. This guards against
+accidents – code that raises, exits, hangs, prints or takes all memory – and not against malice.
 """
 
-import io
 import json
+import math
 import os
 import resource
 import struct
@@ -25,32 +25,39 @@ from gradproof.judge.loading import loaded
 from gradproof.judge.troubles import SubmissionError
 
 # As they are now: the code may put something else in their place.
-_load, _savez, _frombuffer, _uint8, _dumps, _loads = np.load, np.savez, np.frombuffer, np.uint8, json.dumps, json.loads
+_frombuffer, _dumps, _loads, _pack, _unpack = np.frombuffer, json.dumps, json.loads, struct.pack, struct.unpack
 JUDGE = os.path.dirname(__file__)
 LARGEST = 1 << 28  # bytes of an answer: the judge's networks are small
 
 
 def read(stream: BinaryIO) -> tuple[Any, dict[str, Any]] | None:
-    """(meta, arrays) of the next frame; None at the end."""
-    head = stream.read(8)
-    if len(head) < 8:
+    """(meta, arrays) of the next frame; None at the end, ValueError where it is no frame."""
+    head = stream.read(16)
+    if len(head) < 16:
         return None
-    body = stream.read(struct.unpack("<Q", head)[0])
-    with _load(io.BytesIO(body), allow_pickle=False) as entries:
-        arrays = {name: entries[name] for name in entries.files}
-    return _loads(bytes(arrays.pop("meta"))), arrays
+    size, length = _unpack("<QQ", head)
+    text, body = stream.read(length), stream.read(size - 8 - length)
+    meta, arrays, start = _loads(text), {}, 0
+    for name, dtype, shape in meta.pop("arrays"):
+        count = math.prod(shape)
+        arrays[name] = _frombuffer(body, dtype, count, start).reshape(shape).copy()
+        start += arrays[name].nbytes
+    return meta, arrays
 
 
 def write(stream: BinaryIO, meta: Any, arrays: dict[str, Any]) -> None:
-    body = io.BytesIO()
-    _savez(body, meta=_frombuffer(_dumps(meta).encode(), _uint8), **arrays)
-    stream.write(struct.pack("<Q", body.tell()) + body.getvalue())
+    entries = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
+    text = _dumps(meta | {"arrays": entries}).encode()
+    body = b"".join(array.tobytes() for array in arrays.values())
+    stream.write(_pack("<QQ", 8 + len(text) + len(body), len(text)) + text + body)
     stream.flush()
 
 
 def pack(lists: Sequence[Sequence[Any]]) -> tuple[list[int], dict[str, Any]]:
     """Lists of arrays as entries of a frame, and how long each list is."""
     arrays = {f"{i}_{j}": a for i, part in enumerate(lists) for j, a in enumerate(part)}
+    if other := [str(array.dtype) for array in arrays.values() if array.dtype.kind not in "fiub"]:
+        raise SubmissionError("dtype", f"has parameters of {other[0]} where numbers should be")
     if sum(array.nbytes for array in arrays.values()) > LARGEST:
         raise SubmissionError("shape", f"returns more than {LARGEST >> 20} MiB")
     return [len(part) for part in lists], arrays
