@@ -1,5 +1,7 @@
 """The judge finds the equation and the layer, names the mistake, and accuses no correct backprop."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 
@@ -174,7 +176,7 @@ TROUBLES = {  # what it does: (the submission, the kind of fault, words that mus
     ),
     "a view of x": (returning(lambda d, b, w, x, **k: (d, b, [x[:1, :1], *w[1:]])), "mutation", "a view of one of its"),
     "ragged": (returning(lambda d, b, w, **k: (d, b, [[[1.0], [1.0, 2.0]] for g in w])), "shape", "no array"),
-    "without end": (returning(lambda d, b, w, **k: (d, b, iter(lambda: w[0].copy(), None))), "shape", "1000 arrays"),
+    "without end": (returning(lambda d, b, w, **k: (d, b, (w[0].copy() for _ in count()))), "shape", "1000 arrays"),
     "not averaged": (returning(lambda d, b, w, **k: (d, d, w)), "shape", "not averaged over the mini-batch"),
     "raises": (returning(lambda *a, **k: 1 / 0), "raises", "ZeroDivisionError"),
 }
