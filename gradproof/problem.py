@@ -24,6 +24,11 @@ class Problem(NamedTuple):
         """[n_0, …, n_L]."""
         return [len(self.x), *(len(b) for b in self.biases)]
 
+    def astype(self, dtype: DTypeLike) -> "Problem":
+        """The same problem in another precision."""
+        weights, biases = ([v.astype(dtype) for v in part] for part in self[:2])
+        return Problem(weights, biases, self.x.astype(dtype), self.y.astype(dtype))
+
 
 def starting_parameters(
     sizes: Sequence[int], seed: int, init: str = "scaled", dtype: DTypeLike = np.float32

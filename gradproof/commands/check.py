@@ -49,9 +49,26 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 )
 @click.option("--network", type=click.IntRange(min=0), help="Judge only this one of the random networks.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
-@click.option("--convention", type=click.Choice(["ours"]), help="Of a submission: other conventions are faults.")
-@click.option("--seconds", default=10.0, show_default=True, help="Of a submission: how long a call may take.")
-@click.option("--memory", default=8.0, show_default=True, help="Of a submission: GiB it may take; 0 is no limit.")
+@click.option(
+    "--convention",
+    metavar="WORD,…",
+    help="Of a submission: these conventions are required, and ours in the rest. Of: ours, rows, transposed, flat, "
+    "row-biases, single, vector, float32, sum, no-half, downhill, mean-outputs.",
+)
+@click.option(
+    "--seconds",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0.01, 1e6),
+    help="Of a submission: how long a call may take; loading six, all calls sixty times as long.",
+)
+@click.option(
+    "--memory",
+    default=8.0,
+    show_default=True,
+    type=click.FloatRange(0, 1e6),
+    help="Of a submission: GiB it may take; 0 is no limit.",
+)
 @click.option("--grade", is_flag=True, help="Of a submission: points for each equation, and no answers.")
 @click.option("--junit", type=click.Path(dir_okay=False), help="Of a submission: write JUnit XML as well.")
 @click.option(
@@ -125,30 +142,31 @@ def _submission(
 ) -> int:
     """Judge somebody's backprop in a process of its own."""
     from gradproof.commands.terminal import progress_bar
-    from gradproof.judge import certificate as certificates
-    from gradproof.judge import report
-    from gradproof.judge.diagnosis import judgement
     from gradproof.judge.submission import File
-    from gradproof.numerics import contracts
 
-    contracts.insist("float64")
     path, _, name = submission.partition(":")
     with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
+        from gradproof.judge import certificate as certificates  # while the file is being loaded: JAX takes a second
+        from gradproof.judge import report
+        from gradproof.judge.diagnosis import judgement
+        from gradproof.numerics import contracts
+
+        _keep_compiled()
+        kind = code.kind  # DataError if it cannot be loaded
+        contracts.insist("float64")
         task = bar.add_task("judging", total=networks)
         judged = judgement(
             code,
             networks,
             seed,
             lambda done: bar.update(task, completed=done, refresh=True),
-            convention or "",
+            convention.split(",") if convention else (),
             certificate is not None,
         )
-        name, is_class = code.kind.name, code.kind.is_class
     if junit:
         _write(junit, report.junit(judged, submission, grade))
     if script and judged.counterexample is not None and not grade:
-        module = os.path.basename(path).removesuffix(".py")
-        _write(script, report.script(judged.counterexample, module, name, is_class))
+        _write(script, report.script(judged.counterexample, path, kind.name, kind.is_class))
     if certificate and judged.verdict == "verified":
         document = certificates.document(judged.certified, submission, seed, judged.conventions)
         _write(certificate, json.dumps(document, indent=1) + "\n")
@@ -160,6 +178,17 @@ def _submission(
         click.echo(click.style(lines[0], fg=colour, bold=True))
         click.echo("\n".join(lines[1:]))
     return EXIT[judged.verdict]
+
+
+def _keep_compiled() -> None:
+    """What XLA has compiled once serves the next verdict: a second in place of five."""
+    import jax
+
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if not jax.config.values["jax_compilation_cache_dir"]:
+        jax.config.update("jax_compilation_cache_dir", os.path.join(home, "gradproof"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _write(path: str, text: str) -> None:

@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import handcrafted
-from gradproof.judge import layouts
+from gradproof.judge.answers import Got, answer
 from gradproof.judge.layouts import Layout
-from gradproof.judge.submission import Lists, Submission
-from gradproof.judge.worker import SubmissionError
+from gradproof.judge.submission import Submission
+from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import Arithmetic
 from gradproof.numerics.verdict import Finding
 from gradproof.problem import Answer, Array, Problem, Stack, stack_of
-from gradproof.proof import architectures, equations, theorem, witness
+from gradproof.proof import architectures, equations, theorem
 from gradproof.proof.equations import Inputs
 from gradproof.proof.theorem import Judged
 
@@ -37,6 +38,8 @@ class Claim(NamedTuple):
     source: str
     stack: Stack
     mine: Answer  # z and a are handcrafted's where none were given
+    own: Answer  # handcrafted's
+    centre: Answer  # handcrafted's in float64, around which the radii are
     e_delta: list[Array]  # radii of δ: 0 but where it had to be inferred
     showed_forward: bool
     two_calls: bool = False  # δ is from another call than the gradients, so it may have been rounded otherwise
@@ -45,12 +48,13 @@ class Claim(NamedTuple):
 
 def collected(
     submission: Submission, layout: Layout, networks: int, seed: int, progress: Callable[[int], None]
-) -> tuple[list[Claim], list[tuple[str, str, int]]]:
+) -> tuple[list[Claim], list[Trouble]]:
     """The answers to random stacks; networks on which the code gets into trouble are left out and counted."""
     claims: list[Claim] = []
     troubles: dict[str, tuple[str, int]] = {}
     done = 0
-    for source, stack in stacks(networks, seed, MOST_EXAMPLES if layout.examples == "batch" else 1):
+    for source, drawn in stacks(networks, seed, MOST_EXAMPLES if layout.examples == "batch" else 1, layout.depth):
+        stack = drawn.astype(layout.dtype)
         problems, answers = [], []
         for network in range(len(stack.x)):
             problem = stack.alone(network)
@@ -69,14 +73,15 @@ def collected(
     if any(claim.from_weights for claim in claims):
         # ∂C/∂b is wrong: of several examples at once δ is unknown, and only one at a time can be judged.
         claims = [claim for claim in claims if claim.stack.x.shape[-1] == 1]
-    if claims and not troubles and layout.examples == "batch":
+    if claims and not troubles:
         _repeats(submission, layout, claims[0])
-    return claims, [(kind, said, count) for kind, (said, count) in troubles.items()]
+    return claims, [Trouble(kind, said, count) for kind, (said, count) in troubles.items()]
 
 
-def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES) -> Iterator[tuple[str, Stack]]:
-    """Networks of every depth and regime, widths any, equal, distinct and thin, m = 1 … most."""
-    kinds = [(depth, regime) for depth in range(1, DEEPEST + 1) for regime in architectures.REGIMES]
+def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -> Iterator[tuple[str, Stack]]:
+    """Networks of every depth, or of the one that is asked for, and regime; widths any, equal, distinct and thin."""
+    depths = [only] * DEEPEST if only else range(1, DEEPEST + 1)
+    kinds = [(depth, regime) for depth in depths for regime in architectures.REGIMES]
     share = max(1, -(-networks // len(kinds)))
     for group, (depth, regime) in enumerate(kinds):
         rng = np.random.default_rng([seed, group])
@@ -84,80 +89,8 @@ def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES) -> Iterator[tupl
         yield regime, architectures.fill(sizes, 1 + (group + group // 5) % most, regime, rng)
 
 
-class Got(NamedTuple):
-    """One answer in this project's conventions; δ may have been inferred, z and a may be missing."""
-
-    delta: list[Array]
-    e_delta: list[Array]
-    grad_b: list[Array]
-    grad_w: list[Array]
-    zs: list[Array] | None
-    activations: list[Array] | None
-    inferred: bool
-
-
-def answer(submission: Submission, layout: Layout, problem: Problem) -> Got:
-    """Ask once, or once an example; where no δ is returned, ∂C/∂b of one example is δ."""
-    m = problem.x.shape[1]
-    ones = [problem._replace(x=problem.x[:, [i]], y=problem.y[:, [i]]) for i in range(m)]
-    if layout.examples == "batch":
-        whole = _parts(submission.backprop(layout.given(problem)), layout, problem)
-        if whole.delta:
-            return whole
-        each = [whole] if m == 1 else [_parts(submission.backprop(layout.given(one)), layout, one) for one in ones]
-    else:
-        each = [_parts(submission.backprop(layout.given(one)), layout, one) for one in ones]
-        mean = [
-            [sum(g) / m for g in zip(*part, strict=True)]
-            for part in zip(*((e.grad_b, e.grad_w) for e in each), strict=True)
-        ]
-        whole = Got([], [], mean[0], mean[1], None, None, False)
-        if each[0].delta:
-            delta = [np.hstack(columns) for columns in zip(*(e.delta for e in each), strict=True)]
-            return whole._replace(delta=delta, e_delta=[0 * d for d in delta])
-    delta = [np.hstack(columns) for columns in zip(*(e.grad_b for e in each), strict=True)]
-    return whole._replace(delta=delta, e_delta=[0 * d for d in delta], inferred=True)
-
-
-def _parts(lists: Lists, layout: Layout, problem: Problem) -> Got:
-    """What was returned, in this project's conventions; SubmissionError where a shape or dtype is wrong."""
-    delta, grad_b, grad_w, *forward = lists if len(lists) > 2 else ([], *lists)
-    rows, m = [len(b) for b in problem.biases], problem.x.shape[1]
-    grad_b = [layouts.bias(g, n) for n, g in zip(rows, grad_b, strict=False)]
-    grad_w = [layout.weight(g) for g in grad_w]
-    delta = [layout.delta(d, n) for n, d in zip(rows, delta, strict=False)]
-    for name, arrays, shapes in (
-        ("δ", delta, [(n, m) for n in rows] if len(lists) > 2 else []),
-        ("∂C/∂b", grad_b, [(n, 1) for n in rows]),
-        ("∂C/∂w", grad_w, [w.shape for w in problem.weights]),
-    ):
-        if len(arrays) != len(shapes):
-            raise SubmissionError(
-                "shape", f"returns {len(arrays)} arrays for {name}, should be {len(shapes)}: one a layer"
-            )
-        for layer, (array, shape) in enumerate(zip(arrays, shapes, strict=True), start=1):
-            if array.shape != shape:
-                said = f"{name} at layer {layer} has shape {array.shape}, should be {shape} where m = {m}"
-                raise SubmissionError("shape", said + _not_reduced(name, array, shape, m))
-            if array.dtype not in (np.float32, np.float64):
-                raise SubmissionError("dtype", f"{name} at layer {layer} is {array.dtype}, should be float64")
-            if array.dtype != problem.x.dtype:
-                raise SubmissionError(
-                    "dtype", f"{name} at layer {layer} is {array.dtype}, should stay {problem.x.dtype}"
-                )
-    zs, activations = (None, None)
-    if forward:
-        zs = [layout.delta(z, n) for n, z in zip(rows, forward[0], strict=True)]
-        activations = [layout.delta(a, n) for n, a in zip(problem.sizes, forward[1], strict=True)]
-    return Got(delta, [0 * d for d in delta], grad_b, grad_w, zs, activations, False)
-
-
-def _not_reduced(name: str, array: Array, shape: tuple[int, ...], m: int) -> str:
-    return ": not averaged over the mini-batch" if name == "∂C/∂b" and array.shape == (shape[0], m) else ""
-
-
 def _repeats(submission: Submission, layout: Layout, claim: Claim) -> None:
-    """The same problem again must give the same answer."""
+    """The same problem again, after others, must give the same answer."""
     problem = claim.stack.alone(0)
     again = answer(submission, layout, problem)
     before = claim.mine.alone(0, problem.sizes)
@@ -177,8 +110,7 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
             result[network, : array.shape[0], : array.shape[1]] = array
         return result
 
-    with np.errstate(all="ignore"):
-        own = theorem.claim(handcrafted, stack)
+    own, centre = _by_hand(stack)
 
     def layers(name: str) -> list[Array]:
         return [
@@ -190,10 +122,26 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
     if shown:
         mine = mine._replace(zs=layers("zs"), activations=layers("activations"))
     e_delta = [wide([answer.e_delta[i] for answer in answers], d) for i, d in enumerate(mine.delta)]
-    claim = Claim(source, stack, mine, e_delta, shown)
+    claim = Claim(source, stack, mine, own, centre, e_delta, shown)
     if not answers[0].inferred:
         return claim
     return claim._replace(two_calls=True) if stack.x.shape[-1] > 1 else _inferred(claim)
+
+
+def of_another(claim: Claim, stack: Stack) -> Claim:
+    """The claim as an answer to other problems of the same shapes."""
+    own, centre = _by_hand(stack)
+    mine = claim.mine
+    if not claim.showed_forward:
+        mine = mine._replace(zs=own.zs, activations=own.activations)
+    return claim._replace(stack=stack, mine=mine, own=own, centre=centre)
+
+
+def _by_hand(stack: Stack) -> tuple[Answer, Answer]:
+    """handcrafted's answer in the stack's precision, and in float64."""
+    with np.errstate(all="ignore"):
+        own = theorem.claim(handcrafted, stack)
+        return own, own if stack.x.dtype == np.float64 else theorem.claim(handcrafted, stack.astype(np.float64))
 
 
 def _joined(parts: Sequence[Any]) -> Any:
@@ -212,7 +160,10 @@ def _inferred(claim: Claim) -> Claim:
     """
     ar = rounding.arithmetic(claim.stack.x.dtype)
     for layer in range(len(claim.stack.weights), 0, -1):
-        if not _refuted(claim, ar, layer):
+        wrong = _refuted(claim, ar)
+        if not wrong:
+            break
+        if layer not in wrong:
             continue
         a, gradient = claim.mine.activations[layer - 1], claim.mine.grad_w[layer - 1]
         best = (np.abs(a) * claim.stack.live(layer - 1)).argmax(axis=1)[:, None, :]  # the strongest input
@@ -225,7 +176,7 @@ def _inferred(claim: Claim) -> Claim:
             mine=claim.mine._replace(delta=_with(claim.mine.delta, layer, delta)),
             e_delta=_with(claim.e_delta, layer, np.broadcast_to(e_delta, delta.shape)),
         )
-        if not _refuted(other, ar, layer):
+        if layer not in _refuted(other, ar):
             claim = other._replace(from_weights=True)
     return claim
 
@@ -234,10 +185,11 @@ def _with(arrays: list[Array], layer: int, array: Array) -> list[Array]:
     return [array if i == layer else old for i, old in enumerate(arrays, start=1)]
 
 
-def _refuted(claim: Claim, ar: Arithmetic, layer: int) -> bool:
-    """Whether δ of this layer is wrong in any network."""
+def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
+    """The layers whose δ is wrong in any network."""
     findings = equations.alone(claim.stack, claim.mine, ar, inputs_of(claim, ar, Sigma.TANH))
-    return any(f.equation in ("BP1", "BP2") and f.layer == layer and f.refuted.any() for f in findings)
+    deltas = takewhile(lambda finding: finding.equation in ("BP1", "BP2"), findings)
+    return {finding.layer for finding in deltas if finding.refuted.any()}
 
 
 def inputs_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Inputs:
@@ -256,7 +208,7 @@ def radii_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
     exact = claim.stack.astype(np.float64)
     absolute = 4 * ar.u if sigma is Sigma.TANH else 0.0
     with np.errstate(all="ignore"):
-        return radii(exact, witness.answer(exact), ar, sigma is not Sigma.SHARP, absolute)
+        return radii(exact, claim.centre, ar, sigma is not Sigma.SHARP, absolute)
 
 
 def judged(claim: Claim, sigma: Sigma) -> Judged:

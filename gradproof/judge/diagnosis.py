@@ -3,29 +3,25 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gradproof.judge import certificate, layouts
-from gradproof.judge.claims import Claim, Sigma, collected, judged
-from gradproof.judge.counterexample import smallest, update_faults
+import numpy as np
+
+from gradproof.errors import UsageError
+from gradproof.judge import certificate, costs, layouts, other_problems, probes, updates
+from gradproof.judge.claims import Claim, Sigma, collected, judged, of_another
+from gradproof.judge.costs import Cost
+from gradproof.judge.counterexample import smallest
+from gradproof.judge.mistakes import RIGHT
 from gradproof.judge.naming import names_of
 from gradproof.judge.report import Judgement, Named
 from gradproof.judge.submission import Submission
-from gradproof.judge.worker import SubmissionError
+from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics.verdict import Verdict
-from gradproof.problem import Array
 from gradproof.proof.summary import summary
 from gradproof.proof.theorem import Judged
 
-# How other costs and signs scale δ and the gradients, beside the mean of ½‖y − a‖²; what is wanted of each.
-FACTORS = {
-    1.0: "",
-    2.0: "the cost is ‖y − a‖², without the ½ (or a factor 2 is wrong)",
-    0.5: "the cost is ¼‖y − a‖² (or a factor ½ is wrong)",
-    -1.0: "gradients point downhill, from y − a: to be added, not subtracted",
-    -2.0: "gradients point downhill, and the cost has no ½",
-}
-SUMMED = "gradients of the sum over the mini-batch, not of the mean"
-TANH = "σ has no digits left in its left tail, as with ½(1 + tanh(z/2)): correct, judged by its own bound"
 BOOK = "σ′ is taken as a(1 − a), which cancels where σ saturates: correct, judged by its own bound"
+TANH = "σ has no digits left in its left tail, as with ½(1 + tanh(z/2)): correct, judged by its own bound"
+FORMS = {Sigma.SHARP: [], Sigma.BOOK: [BOOK], Sigma.TANH: [TANH]}
 
 
 class Light(NamedTuple):
@@ -34,7 +30,12 @@ class Light(NamedTuple):
     found: list[Judged]
     claims: list[Claim]  # as they are understood: factors and sums undone
     sigma: Sigma
-    words: list[str]  # the conventions that this takes
+    cost: Cost
+    equations: set[str]  # that are wrong
+
+    @property
+    def wrong(self) -> bool:
+        return bool(self.equations)
 
 
 def judgement(
@@ -42,85 +43,125 @@ def judgement(
     networks: int = 200,
     seed: int = 0,
     progress: Callable[[int], None] = lambda done: None,
-    declared: str = "",
+    declared: Sequence[str] = (),
     certified: bool = False,
 ) -> Judgement:
     """Judge it on random networks of 1 to 4 layers in every regime; the same seed gives the same judgement.
 
-    With `declared` "ours" our own conventions are required: other shapes, signs, factors and sums are faults.
+    With `declared`, words of `layouts.DECLARED` and `costs.DECLARED`, these conventions are required and all else is
+    ours: other shapes, signs, factors and sums are faults. "ours" alone declares ours.
     """
+    for word in declared:
+        if word not in (*layouts.DECLARED, *costs.DECLARED):
+            known = ", ".join((*layouts.DECLARED, *costs.DECLARED))
+            raise UsageError(f"there is no convention {word!r}; choose of {known}")
     try:
-        layout = layouts.own(submission) if declared else layouts.recognised(submission, seed)
+        if declared:
+            layout = layouts.declared(declared, submission.kind.is_class)
+        else:
+            layout = layouts.recognised(submission, seed)
         claims, troubles = collected(submission, layout, networks, seed, progress)
     except SubmissionError as error:
-        return Judgement(Verdict.REFUTED, [], [], [(error.kind, str(error), 1)], 0, None, None)
+        return Judgement(Verdict.REFUTED, [], [], [Trouble(error.kind, str(error), 1)], 0, None, None)
     said = layout.said()
     if not claims:
         return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
-    light = _in_the_best_light(claims, bool(declared))
+    light = _in_the_best_light(claims, costs.declared(declared) if declared else None)
+    if light.wrong and not troubles and (slips := _right_for_another(light)):
+        return Judgement(Verdict.REFUTED, said, [], slips, _count(claims), None, None)
     result = summary(light.found)
-    if not troubles and not result.faults and submission.kind.updates:
-        troubles += update_faults(submission, layout, seed)
+    if not troubles and not light.wrong:
+        troubles += probes.troubles(submission, layout, seed)
+        if submission.kind.updates and not troubles and layout.dtype == "float64":
+            troubles += updates.judged(submission, layout, light.cost, seed)
     names = [Named(fault, names_of(fault, light.claims, light.sigma)) for fault in result.faults]
-    smallest_one = smallest(submission, layout, names[0].fault, light.sigma) if names else None
+    shown = smallest(submission, layout, light.cost, names[0].fault, light.sigma) if names else None
     chosen = certificate.sample(light.claims, light.sigma) if certified and not names and not troubles else []
     verdict = Verdict.REFUTED if troubles else result.verdict
-    count = sum(len(claim.stack.x) for claim in claims)
-    return Judgement(verdict, said + light.words, names, troubles, count, result, smallest_one, chosen)
+    words = said + light.cost.said() + ([] if light.wrong else FORMS[light.sigma])
+    return Judgement(verdict, words, names, troubles, _count(claims), result, shown, chosen)
 
 
-def _in_the_best_light(claims: list[Claim], strict: bool) -> Light:
-    """Another convention is assumed only if nothing at all is refuted under it; else faults are faults."""
-    found, sigma = _all_judged(claims)
-    if strict or not _wrong(found):
-        return Light(found, claims, sigma, _words("", False, sigma, _wrong(found)))
-    for factor, word in FACTORS.items():
-        for summed in (False, True):
-            if (factor, summed) == (1.0, False):
-                continue
-            other = [_scaled(claim, factor, summed) for claim in claims]
-            if _wrong([judged(claim, Sigma.TANH) for claim in (other[0], other[-1])]):
-                continue  # the first and the last stack are enough to turn most down
-            also, its_sigma = _all_judged(other)
-            if not _wrong(also):
-                return Light(also, other, its_sigma, _words(word, summed, its_sigma, False))
-    return Light(found, claims, sigma, [])
+def _count(claims: Sequence[Claim]) -> int:
+    return sum(len(claim.stack.x) for claim in claims)
 
 
-def _words(word: str, summed: bool, sigma: Sigma, wrong: bool) -> list[str]:
-    forms = {Sigma.SHARP: "", Sigma.BOOK: BOOK, Sigma.TANH: TANH}
-    return [] if wrong else [w for w in (word, SUMMED if summed else "", forms[sigma]) if w]
+def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
+    """The cost that is declared, or ours – or another, where faults are none under it.
+
+    A sum for the mean shows in BP3 and BP4 and in both; a sign or a factor shows in BP1 alone, all else being linear in
+    δ^L. So each is decided by itself, whatever else is wrong.
+    """
+    if declared is not None:
+        return _light([declared.undone(claim) for claim in claims], declared)
+    light = _light(claims, Cost())
+    if light.equations >= {"BP3", "BP4"}:
+        summed = _light([Cost(summed=True).undone(claim) for claim in claims], Cost(summed=True))
+        light = light if summed.equations & {"BP3", "BP4"} else summed
+    if "BP1" not in light.equations:
+        return light
+    for cost in costs.likely(claims, light.cost.summed):
+        other = _light([cost.undone(claim) for claim in claims], cost)
+        if "BP1" not in other.equations:
+            return other
+    downhill = light.cost._replace(factor=-light.cost.factor)
+    other = _light([downhill.undone(claim) for claim in claims], downhill)
+    return other if _name_of_bp1(other) and not _name_of_bp1(light) else light
 
 
-def _all_judged(claims: list[Claim]) -> tuple[list[Judged], Sigma]:
+def _name_of_bp1(light: Light) -> bool:
+    """Whether its first fault of BP1 has a name."""
+    first = next(fault for fault in summary(light.found).faults if fault.equation == "BP1")
+    return bool(names_of(first, light.claims, light.sigma))
+
+
+def _light(claims: list[Claim], cost: Cost) -> Light:
     """By the sharpest σ under which nothing is wrong; else by that under which least is."""
     tried = []
     for sigma in Sigma:
         found = [judged(claim, sigma) for claim in claims]
         wrong = sum(int(finding.refuted.sum()) for each in found for finding in each.findings)
-        if not wrong and sigma is not Sigma.SHARP:
-            # Where σ saturates a cancelled σ′ has nothing to tell: the rest must be sharp by itself.
-            found = [each for each in found if each.source != "saturated"]
         if not wrong:
-            return found, sigma
+            return Light(_telling(found, sigma), claims, sigma, cost, set())
         tried.append((wrong, sigma.value, found, sigma))
     *_, found, sigma = min(tried, key=lambda entry: entry[:2])
-    return found, sigma
+    if any(claim.two_calls for claim in claims) and _delta_is_wrong(found):
+        # The radii of two calls are those of a right δ: of a wrong one only single examples can be judged further.
+        claims = [claim for claim in claims if not claim.two_calls]
+        found = [judged(claim, sigma) for claim in claims]
+    equations = {f.equation for each in found for f in each.findings if f.verdict is Verdict.REFUTED}
+    return Light(found, claims, sigma, cost, equations)
+
+
+def _telling(found: Sequence[Judged], sigma: Sigma) -> list[Judged]:
+    """The stacks that can tell something; these must be sharp by themselves.
+
+    A cancelled σ′ has nothing to tell where σ saturates, and a float32 a^L − y of 1e-4 has too few digits.
+    """
+    blunt = {"saturated"} if sigma is not Sigma.SHARP else set()
+    blunt |= {"trained"} if found[0].stack.x.dtype == np.float32 else set()
+    return [each for each in found if each.source not in blunt]
+
+
+def _delta_is_wrong(found: Sequence[Judged]) -> bool:
+    return any(f.refuted.any() for each in found for f in each.findings if f.equation in ("BP1", "BP2"))
 
 
 def _wrong(found: Sequence[Judged]) -> bool:
     return any(finding.verdict is Verdict.REFUTED for judged in found for finding in judged.findings)
 
 
-def _scaled(claim: Claim, factor: float, summed: bool) -> Claim:
-    """The claim if its cost is `factor` times ours and its gradients are, or are not, those of the sum."""
-    m, mine = claim.stack.x.shape[-1], claim.mine
-    by = factor * (m if summed else 1)
-
-    def divided(arrays: list[Array], number: float) -> list[Array]:
-        return [(array / number).astype(array.dtype) for array in arrays]
-
-    mine = mine._replace(
-        delta=divided(mine.delta, factor), grad_b=divided(mine.grad_b, by), grad_w=divided(mine.grad_w, by)
-    )
-    return claim._replace(mine=mine)
+def _right_for_another(light: Light) -> list[Trouble]:
+    """The slips of the forward pass and of the data that explain every answer; none where z and a are shown."""
+    if light.claims[0].showed_forward:
+        return []
+    fitting = list(other_problems.SLIPS)
+    for claim in light.claims:
+        fitting = [
+            slip for slip in fitting if not _wrong([judged(of_another(claim, slip.instead(claim.stack)), Sigma.TANH)])
+        ]
+    if len(fitting) > 1:
+        said = "; ".join(slip.said for slip in fitting)
+        return [Trouble(fitting[0].kind, f"these cannot be told apart here: {said}", _count(light.claims))]
+    count, right = _count(light.claims), {"z": f"; it should be {RIGHT['z']}", "data": ""}
+    return [Trouble(slip.kind, slip.said + right[slip.kind], count, slip.said) for slip in fitting]

@@ -1,13 +1,14 @@
-"""In which shape somebody writes down a network: recognised by trying, never punished."""
+"""In which shape somebody writes down a network: recognised by trying, never punished – or declared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.judge.submission import Lists, Submission
-from gradproof.judge.worker import SubmissionError
+from gradproof.judge.calling import Lists
+from gradproof.judge.submission import Submission
+from gradproof.judge.troubles import SubmissionError
 from gradproof.problem import Array, Problem
 
 Shape = tuple[int, ...]
@@ -20,27 +21,39 @@ class Layout(NamedTuple):
     transposed: bool = False  # w^l is (n_{l−1}, n_l)
     bias: str = "column"  # (n, 1); "flat": (n,); "row": (1, n)
     examples: str = "batch"  # "single": one column a call; "vector": one vector (n,) a call
+    dtype: str = "float64"
+    depth: int = 0  # the only number of weight layers it takes; 0: any
+    whole: bool = False  # x and y are given as integers
 
     def said(self) -> list[str]:
         """What differs from this project's conventions, in words."""
         words = []
         if self.examples != "batch":
             words.append("one example a call" + (", as a vector" if self.examples == "vector" else ""))
-        if self.rows and self.examples == "batch":
+        if self.rows and self.examples != "vector":
             words.append("examples are rows")
         if self.transposed:
             words.append("weights are stored (n_in, n_out)")
         if self.bias != "column":
             words.append(f"biases are {'(n,)' if self.bias == 'flat' else '(1, n)'}")
+        if self.dtype != "float64":
+            words.append("computed in float32, judged by its bounds")
+        if self.depth:
+            words.append(f"only networks of {self.depth} layer{'s' * (self.depth > 1)} are taken")
         return words
 
     def given(self, problem: Problem) -> Problem:
         """The problem as the claimant wants it."""
         shape = {"column": (-1, 1), "flat": (-1,), "row": (1, -1)}[self.bias]
-        weights = [w.T if self.transposed else w for w in problem.weights]
-        return Problem(weights, [b.reshape(shape) for b in problem.biases], *map(self._data, problem[2:]))
+        weights = [self._cast(w.T if self.transposed else w) for w in problem.weights]
+        biases = [self._cast(b.reshape(shape)) for b in problem.biases]
+        return Problem(weights, biases, *map(self._data, problem[2:]))
+
+    def _cast(self, array: Array) -> Array:
+        return array.astype(self.dtype)
 
     def _data(self, array: Array) -> Array:
+        array = array.astype(np.int64 if self.whole else self.dtype)
         if self.examples == "vector":
             return array[:, 0]
         return array.T if self.rows else array
@@ -59,12 +72,33 @@ class Layout(NamedTuple):
         return [self.weight(g).shape for g in lists[-1 if len(lists) < 5 else 2]] == [w.shape for w in problem.weights]
 
 
+# What --convention may declare of the layout; the other words are those of `costs`.
+DECLARED: dict[str, dict[str, Any]] = {
+    "ours": {},
+    "rows": {"rows": True},
+    "transposed": {"transposed": True},
+    "flat": {"bias": "flat"},
+    "row-biases": {"bias": "row"},
+    "single": {"examples": "single"},
+    "vector": {"examples": "vector"},
+    "float32": {"dtype": "float32"},
+}
+
+
+def declared(words: Sequence[str], is_class: bool) -> Layout:
+    """The layout that these words declare, ours in all they do not name; a class is asked for one example a call."""
+    layout = Layout(examples="single" if is_class else "batch")
+    for word in words:
+        layout = layout._replace(**DECLARED.get(word, {}))
+    return layout
+
+
 def bias(array: Array, n: int) -> Array:
     """∂C/∂b^l as (n, 1), in whichever of three shapes it came."""
     return array.reshape(n, 1) if array.shape in ((n,), (1, n), (n, 1)) else array
 
 
-def layouts(is_class: bool) -> Iterator[Layout]:
+def _candidates(is_class: bool) -> Iterator[Layout]:
     """Every layout, the likelier first."""
     examples = ("single", "vector", "batch") if is_class else ("batch", "single", "vector")
     for how, rows, shape, transposed in product(examples, (False, True), ("column", "flat", "row"), (False, True)):
@@ -72,33 +106,54 @@ def layouts(is_class: bool) -> Iterator[Layout]:
             yield Layout(rows, transposed, shape, how)
 
 
-def own(submission: Submission) -> Layout:
-    """This project's own layout; a class is asked for one example a call."""
-    return Layout(examples="single" if submission.kind.is_class else "batch")
-
-
 def recognised(submission: Submission, seed: int) -> Layout:
     """The first layout in which the code takes a problem and returns gradients of the right shapes.
 
     Tried on widths that all differ; then on equal ones, where code that raises elsewhere, for want of a transpose, may
-    answer. Where none fits, this project's own (for a class: one example a call), and the judge reports what happens.
+    answer; then on other depths. Where none fits, this project's own (for a class: one example a call), and the judge
+    reports what happens.
     """
     rng = np.random.default_rng(seed)
-    for sizes in ([3, 4, 2], [4, 4, 4]):
-        for layout in layouts(submission.kind.is_class):
-            problem = _random(sizes, 5 if layout.examples == "batch" else 1, rng)
-            try:
-                if layout.fits(submission.backprop(layout.given(problem)), problem):
+    for sizes in ([3, 4, 2], [4, 4, 4], [3, 2], [3, 4, 5, 2]):
+        for layout in _candidates(submission.kind.is_class):
+            lists = _tried(submission, layout, sizes, rng)
+            if isinstance(lists, SubmissionError):
+                if lists.kind == "mutation":  # it ran: shapes are not what is wrong
                     return layout
-            except SubmissionError as error:
-                if error.kind in ("hangs", "exits"):
-                    raise
-                if error.kind == "mutation":  # it ran: shapes are not what is wrong
-                    return layout
-    return own(submission)
+            elif layout.fits(lists, _random(sizes, _examples(layout), rng)):
+                if all(array.dtype == np.float32 for part in lists for array in part):
+                    layout = layout._replace(dtype="float32")
+                return _of_one_depth(submission, layout, len(sizes) - 1, rng)
+    return declared((), submission.kind.is_class)
 
 
-def _random(sizes: list[int], m: int, rng: np.random.Generator) -> Problem:
+def _of_one_depth(submission: Submission, layout: Layout, depth: int, rng: np.random.Generator) -> Layout:
+    """The layout, and the depth if networks of any other have no answer of the right shapes."""
+    for other in {1, 2, 3, 4} - {depth}:
+        sizes = [4] * (other + 1)
+        lists = _tried(submission, layout, sizes, rng)
+        if not isinstance(lists, SubmissionError) and layout.fits(lists, _random(sizes, _examples(layout), rng)):
+            return layout
+    return layout._replace(depth=depth)
+
+
+def _examples(layout: Layout) -> int:
+    return 5 if layout.examples == "batch" else 1
+
+
+def _tried(
+    submission: Submission, layout: Layout, sizes: Sequence[int], rng: np.random.Generator
+) -> Lists | SubmissionError:
+    """The answer to a random problem, or what came in its place; code that hangs or exits is not asked again."""
+    try:
+        return submission.backprop(layout.given(_random(sizes, _examples(layout), rng)))
+    except SubmissionError as error:
+        if error.kind in ("hangs", "exits"):
+            raise
+        return error
+
+
+def _random(sizes: Sequence[int], m: int, rng: np.random.Generator) -> Problem:
     def draw(*shape: int) -> Any:
         return rng.standard_normal(shape)
 

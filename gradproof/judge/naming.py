@@ -6,25 +6,26 @@ from typing import Any
 import numpy as np
 
 import handcrafted
+from gradproof.judge import families
 from gradproof.judge.claims import Claim, Sigma, inputs_of, judged
 from gradproof.judge.mistakes import MISTAKES, Layer, Mistake
 from gradproof.numerics import rounding
 from gradproof.numerics.near import Near
-from gradproof.problem import Array
+from gradproof.numerics.rounding import Arithmetic
+from gradproof.problem import Answer, Array
 from gradproof.proof.summary import Fault
 
 
 def names_of(fault: Fault, claims: Sequence[Claim], sigma: Sigma) -> list[Mistake]:
     """The mistakes whose formula explains this fault on every network of every depth in which it shows."""
+    showing = [claim for claim in claims if _shows(claim, fault, sigma)]
     fitting, tried = [m for m in MISTAKES if m.equation == fault.equation], 0
-    for claim in claims:
-        if not _shows(claim, fault, sigma):
-            continue
+    for claim in showing:
         for layer, got in _networks(claim, fault, sigma):
             tried += 1
             fitting = [mistake for mistake in fitting if _explains(mistake, layer, got)]
             if not fitting:
-                return []
+                return families.named(fault.equation, [one for c in showing for one in _networks(c, fault, sigma)])
     return fitting if tried else []
 
 
@@ -35,37 +36,45 @@ def _shows(claim: Claim, fault: Fault, sigma: Sigma) -> bool:
 
 def _networks(claim: Claim, fault: Fault, sigma: Sigma) -> Iterator[tuple[Layer, Array]]:
     """What each network has at hand in the faulty layer, in its exact shape, and what it made of it."""
-    ar, part = rounding.arithmetic(claim.stack.x.dtype), {"BP3": "grad_b", "BP4": "grad_w"}.get(fault.equation, "delta")
+    ar = rounding.arithmetic(claim.stack.x.dtype)
     inputs, unread, exact = inputs_of(claim, ar, sigma), np.float64(ar.underflow), claim.mine.in_float64()
 
     def at(z: Near) -> Near:
-        slope = rounding.sigma_prime(z.value, z.radius, ar)
-        e = np.exp(-np.abs(z.value))
-        a = handcrafted.equations.sigma(z.value)
-        e_a = rounding.activation(z.value, a, z.radius, ar)
-        return Near(
-            e / (1 + e) ** 2,
-            np.maximum(slope.radius, rounding.book_sigma_prime(z.value, z.radius, a, e_a, ar).radius),
-            ar,
-        )
+        return _slope(z, ar)
 
     for network in range(len(claim.stack.x)):
         problem = claim.stack.alone(network)
         sizes, mine = problem.sizes, exact.alone(network, problem.sizes)
 
         def near(arrays: Sequence[Array], radii: Sequence[Any], network: int = network) -> list[Near]:
-            cut = [e[network, : len(v)] if np.ndim(e) else e for v, e in zip(arrays, radii, strict=True)]
+            cut = [
+                e[network, : v.shape[0], : v.shape[1]] if np.ndim(e) else e for v, e in zip(arrays, radii, strict=True)
+            ]
             return [Near(v.astype(np.float64), e, ar) for v, e in zip(arrays, cut, strict=True)]
 
         with np.errstate(all="ignore"):
-            z, a, delta = (
-                near(mine.zs, inputs.e_z),
-                near(mine.activations, inputs.e_a),
-                near(mine.delta, inputs.e_delta),
-            )
-            weights, (y,) = near(problem.weights, [unread] * (len(sizes) - 1)), near([problem.y], [unread])
-            layer = Layer(weights, z, a, [at(of) for of in z], delta, y, at, fault.layer)
-        yield layer, getattr(mine, part)[fault.layer - 1]
+            z, a = near(mine.zs, inputs.e_z), near(mine.activations, inputs.e_a)
+            delta = near(mine.delta, inputs.e_delta)
+            weights, biases = (near(part, [unread] * (len(sizes) - 1)) for part in problem[:2])
+            (y,) = near([problem.y], [unread])
+            layer = Layer(weights, biases, z, a, [at(of) for of in z], delta, y, at, fault.layer)
+        yield layer, _made(mine, fault)
+
+
+def _made(mine: Answer, fault: Fault) -> Array:
+    """What the claimant made of the faulty equation in its layer."""
+    if fault.equation == "a":
+        return mine.activations[fault.layer]
+    part = {"z": mine.zs, "BP3": mine.grad_b, "BP4": mine.grad_w}.get(fault.equation, mine.delta)
+    return part[fault.layer - 1]
+
+
+def _slope(z: Near, ar: Arithmetic) -> Near:
+    """σ′ of any number, with the radius of whichever form is further off."""
+    slope = rounding.sigma_prime(z.value, z.radius, ar)
+    a, e = handcrafted.equations.sigma(z.value), np.exp(-np.abs(z.value))
+    book = rounding.book_sigma_prime(z.value, z.radius, a, rounding.activation(z.value, a, z.radius, ar), ar)
+    return Near(e / (1 + e) ** 2, np.maximum(slope.radius, book.radius), ar)
 
 
 def _explains(mistake: Mistake, layer: Layer, got: Array) -> bool:

@@ -9,10 +9,12 @@ import numpy as np
 from gradproof.judge.certificate import Certified
 from gradproof.judge.counterexample import Shown
 from gradproof.judge.mistakes import RIGHT, Mistake
+from gradproof.judge.troubles import AFTER, Trouble
 from gradproof.numerics.verdict import Verdict
-from gradproof.proof.summary import Fault, Summary
+from gradproof.proof.summary import Fault, Summary, record
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+EQUATIONS = ("BP1", "BP2", "BP3", "BP4")
 VALUES = {"BP1": "δ", "BP2": "δ", "BP3": "∂C/∂b", "BP4": "∂C/∂w", "z": "z", "a": "a"}
 
 
@@ -27,7 +29,7 @@ class Judgement(NamedTuple):
     verdict: Verdict
     conventions: list[str]
     faults: list[Named]  # the root first
-    troubles: list[tuple[str, str, int]]  # (kind, what the code does, on how many networks)
+    troubles: list[Trouble]
     networks: int
     summary: Summary | None
     counterexample: Shown | None
@@ -38,9 +40,12 @@ class Judgement(NamedTuple):
 
     @property
     def points(self) -> dict[str, int]:
-        """1 for each equation without a fault."""
+        """1 for each equation without a fault; what else is wrong stands there with 0."""
         wrong = {named.fault.equation for named in self.faults}
-        return {name: int(name not in wrong and not self.troubles) for name in ("BP1", "BP2", "BP3", "BP4")}
+        unusable = any(trouble.kind not in AFTER for trouble in self.troubles)
+        points = {name: int(name not in wrong and not unusable) for name in EQUATIONS}
+        others = [kind for kind in AFTER if kind in wrong | {trouble.kind for trouble in self.troubles}]
+        return points | dict.fromkeys(others, 0)
 
 
 def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]:
@@ -63,10 +68,11 @@ def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]
             *(f"{name}: {points[name]} of 1" for name in points),
             f"{sum(points.values())} of {len(points)}",
         ]
+    for trouble in judgement.troubles:
+        where = f" (on {trouble.networks} networks)" if trouble.networks > 1 else ""
+        result += ["", f"{trouble.kind}: {trouble.said}{where}"]
     for number, group in enumerate(_alike(judgement.faults)):
         result += ["", *_told(group, root=number == 0)]
-    for kind, what, count in judgement.troubles:
-        result += ["", f"{kind}: {what}" + (f" (on {count} networks)" if count > 1 else "")]
     if judgement.counterexample is not None:
         result += ["", *_by_hand(judgement.counterexample)]
     return result
@@ -87,7 +93,8 @@ def _told(group: list[Named], root: bool) -> list[str]:
     numbers = ", ".join(str(other.fault.layer) for other in group)
     most = max(other.fault.networks for other in group)
     where = f"{fault.equation} at layer{'s' * (len(group) > 1)} {numbers} is wrong"
-    where += f" on {most} network{'s' * (most != 1)}" if len(group) == 1 else ""
+    count = sum(other.fault.elements for other in group)
+    where += f": {count} element{'s' * (count != 1)}, on {most} network{'s' * (most != 1)}"
     if not root:
         return [f"also: {where}" + (f": {named.names[0].name}" if len(named.names) == 1 else "")]
     result = [where, *_explanation(named)]
@@ -133,21 +140,27 @@ def _numbers(array: Any) -> str:
     return str([[float(f"{v:.6g}") for v in row] for row in np.asarray(array)])
 
 
-def script(shown: Shown, module: str, name: str, is_class: bool) -> str:
+def script(shown: Shown, path: str, name: str, is_class: bool) -> str:
     """A few lines that show the fault with NumPy and the code alone, in the code's own conventions."""
+    dtype = "" if shown.given.x.dtype == np.float64 else f", np.{shown.given.x.dtype}"
 
     def array(value: Any) -> str:
-        return f"np.array({np.asarray(value).tolist()})"
+        return f"np.array({np.asarray(value).tolist()}{dtype})"
 
     weights, biases = (f"[{', '.join(map(array, part))}]" for part in shown.given[:2])
+    if path.endswith(".py"):
+        load = f'import runpy\n\nimport numpy as np\n\n{name} = runpy.run_path({path!r}, {{"xrange": range}})["{name}"]'
+    else:
+        load = f"import numpy as np\nfrom {path} import {name}\n"
     call = f"{name}(weights, biases, x, y)"
     if is_class:
-        call = f"network = {name}({shown.problem.sizes})\nnetwork.weights, network.biases = weights, biases\n"
+        load += f"\nnetwork = {name}({shown.problem.sizes})"
+        call = "network.backprop(x, y)"
+    place = "network.weights, network.biases = weights, biases\n" if is_class else ""
     return (
-        f"import numpy as np\nfrom {module} import {name}\n\nweights = {weights}\nbiases = {biases}\n"
-        f"x, y = {array(shown.given.x)}, {array(shown.given.y)}\n"
-        + (f"{call}print(network.backprop(x, y))\n" if is_class else f"print({call})\n")
-        + f"# {_value(shown)} is        {_numbers(shown.got)}\n# it should be {_numbers(shown.expected)}\n"
+        f"{load}\nweights = {weights}\nbiases = {biases}\nx, y = {array(shown.given.x)}, {array(shown.given.y)}\n"
+        f"{place}print({call})\n"
+        f'print("{_value(shown)} is {_numbers(shown.got)}, should be {_numbers(shown.expected)}")\n'
     )
 
 
@@ -169,7 +182,19 @@ def document(judgement: Judgement, seed: int, graded: bool = False) -> dict[str,
     return shared | {
         "elements": result.elements if result else 0,
         "discriminating": result.discriminating if result else 0.0,
+        "worst": record(result.worst[1]) if result and result.worst else None,
         "faults": [
+            {
+                "equation": trouble.kind,
+                "layer": 0,
+                "names": [trouble.name] if trouble.name else [],
+                "said": trouble.said,
+                "networks": trouble.networks,
+                "elements": 0,
+            }
+            for trouble in judgement.troubles
+        ]
+        + [
             {
                 "equation": named.fault.equation,
                 "layer": named.fault.layer,
@@ -179,10 +204,6 @@ def document(judgement: Judgement, seed: int, graded: bool = False) -> dict[str,
                 "elements": named.fault.elements,
             }
             for named in judgement.faults
-        ]
-        + [
-            {"equation": kind, "layer": 0, "names": [], "said": said, "networks": count, "elements": 0}
-            for kind, said, count in judgement.troubles
         ],
         "counterexample": None
         if problem is None
@@ -200,13 +221,14 @@ def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
     """One test case for each equation."""
     points = judgement.points
     suite = ElementTree.Element(
-        "testsuite", name=f"gradproof {subject}", tests=str(len(points)), failures=str(4 - sum(points.values()))
+        "testsuite", name=f"gradproof {subject}", tests=str(len(points)), failures=str(list(points.values()).count(0))
     )
     for equation, point in points.items():
         case = ElementTree.SubElement(suite, "testcase", classname=subject, name=equation)
         if not point:
             own = [named for named in judgement.faults if named.fault.equation == equation]
-            said = "\n".join(line for named in own for line in _told([named], root=True)) or "no usable answer"
+            lines = [line for named in own for line in _told([named], root=True)]
+            lines += [f"{trouble.kind}: {trouble.said}" for trouble in judgement.troubles]
             failure = ElementTree.SubElement(case, "failure", message=f"{equation} is wrong")
-            failure.text = None if graded else said
+            failure.text = None if graded else "\n".join(lines)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
@@ -17,11 +18,12 @@ import numpy as np
 
 from gradproof.errors import DataError, UsageError
 from gradproof.judge import worker
-from gradproof.judge.worker import SubmissionError
+from gradproof.judge.calling import Lists, called
+from gradproof.judge.troubles import SubmissionError
 from gradproof.problem import Problem
 
-Lists = list[list[Any]]
-LOADING = 60.0  # seconds: importing torch or JAX takes long on a slow disk
+LOADING = 6  # times as long as a call may the loading take: importing torch or JAX takes long on a slow disk
+ALL = 60  # and so much the calls together
 
 
 class Kind(NamedTuple):
@@ -35,11 +37,12 @@ class Kind(NamedTuple):
 class Submission(Protocol):
     """What a judge needs: call it, once a problem, and hear what comes back or `SubmissionError`."""
 
-    kind: Kind
+    @property
+    def kind(self) -> Kind: ...
 
     def backprop(self, problem: Problem) -> Lists: ...
 
-    def update(self, problem: Problem, eta: float) -> Lists: ...
+    def descent(self, problem: Problem, eta: float, size: int) -> Lists: ...
 
 
 class Function:
@@ -50,15 +53,15 @@ class Function:
         self.kind = Kind(isinstance(subject, type), hasattr(subject, "update_mini_batch"))
 
     def backprop(self, problem: Problem) -> Lists:
-        return self._called("backprop", problem, 1.0)
+        return self._called("backprop", problem)
 
-    def update(self, problem: Problem, eta: float) -> Lists:
-        return self._called("update", problem, eta)
+    def descent(self, problem: Problem, eta: float, size: int) -> Lists:
+        return self._called("descent", problem, eta, size)
 
-    def _called(self, request: str, problem: Problem, eta: float) -> Lists:
+    def _called(self, request: str, problem: Problem, eta: float = 1.0, size: int = 1) -> Lists:
         try:
-            with np.errstate(all="ignore"):
-                return worker.called(self.subject, request, _copy(problem), eta)
+            with np.errstate(all="ignore"), redirect_stdout(io.StringIO()):
+                return called(self.subject, request, _copy(problem), eta, size)
         except SubmissionError:
             raise
         except Exception as error:
@@ -68,24 +71,29 @@ class Function:
 class File:
     """A backprop in a file or a module, in a process of its own with limits of time and memory.
 
-    `seconds` limits each call, `memory` (bytes) the process's address space; 0 is no limit.
+    `seconds` limits each call (ALL times as much all of them, LOADING times the loading), `memory` (bytes) the
+    process's address space; 0 is no limit.
     """
 
     def __init__(self, path: str, name: str = "", seconds: float = 10.0, memory: int = 8 << 30) -> None:
         if path.endswith(".py") and not Path(path).is_file():
             raise UsageError(f"there is no file {path}; give FILE.py, FILE.py:FUNCTION or a module")
-        self.seconds, self.said = seconds, f"{path}:{name}" if name else path
+        self.seconds, self.left = seconds, ALL * seconds
         line = [sys.executable, "-m", "gradproof.judge.worker", path, name, str(memory)]
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         self.process = subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
         )
+        self.path = path
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What was loaded; asked for late, since the process loads it in the meantime."""
         try:
-            meta, _ = self._heard(LOADING)
+            meta, _ = self._heard(LOADING * self.seconds)
         except SubmissionError as error:
-            self.close()
-            raise DataError(f"{path} cannot be loaded: {error}") from error
-        self.kind = Kind(meta["class"], meta["updates"], meta["name"])
+            raise DataError(f"{self.path} cannot be loaded: {error}") from error
+        return Kind(meta["class"], meta["updates"], meta["name"])
 
     def __enter__(self) -> "File":
         return self
@@ -104,19 +112,30 @@ class File:
                     pipe.close()
 
     def backprop(self, problem: Problem) -> Lists:
-        return self._asked({"request": "backprop"}, problem)
+        return self._asked("backprop", problem)
 
-    def update(self, problem: Problem, eta: float) -> Lists:
-        return self._asked({"request": "update", "eta": eta}, problem)
+    def descent(self, problem: Problem, eta: float, size: int) -> Lists:
+        return self._asked("descent", problem, eta, size)
 
-    def _asked(self, meta: dict[str, Any], problem: Problem) -> Lists:
+    def _asked(self, request: str, problem: Problem, eta: float = 1.0, size: int = 1) -> Lists:
         lengths, arrays = worker.pack(_copy(problem))
         assert self.process.stdin is not None
+        meta = {"request": request, "eta": eta, "size": size, "lengths": lengths}
+        start = time.monotonic()
         try:
-            worker.write(self.process.stdin, meta | {"lengths": lengths}, arrays)  # type: ignore[arg-type]
-        except BrokenPipeError:
+            worker.write(self.process.stdin, meta, arrays)  # type: ignore[arg-type]
+        except (BrokenPipeError, ValueError):  # ValueError: closed already
             raise SubmissionError("exits", "its process is gone") from None
-        answer, got = self._heard(self.seconds)
+        try:
+            answer, got = self._heard(self.seconds)
+        finally:
+            self.left -= time.monotonic() - start
+        if self.left < 0:
+            self.close()
+            said = (
+                f"takes more than {ALL * self.seconds:g} seconds for all networks; fewer --architectures, or --seconds"
+            )
+            raise SubmissionError("hangs", said)
         return worker.unpack(answer["lengths"], got)
 
     def _heard(self, seconds: float) -> tuple[Any, dict[str, Any]]:
@@ -137,8 +156,16 @@ class File:
             body += piece
             if len(body) == 8 == need:
                 need += int.from_bytes(body, "little")
-        frame = worker.read(io.BytesIO(bytes(body)))
-        assert frame is not None
+                if need > 2 * worker.LARGEST:
+                    self.close()
+                    raise SubmissionError("exits", "writes into the pipe of its answers")
+        try:
+            frame = worker.read(io.BytesIO(bytes(body)))
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):  # no frame
+            frame = None
+        if frame is None:
+            self.close()
+            raise SubmissionError("exits", "writes into the pipe of its answers")
         meta, arrays = frame
         if "trouble" in meta:
             raise SubmissionError(*meta["trouble"])

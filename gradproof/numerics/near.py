@@ -57,6 +57,11 @@ class Near(NamedTuple):
     def mean(self, axis: int = -1) -> "Near":
         return self.sum(axis) * (1.0 / self.value.shape[axis])
 
+    def tanh(self) -> "Near":
+        """tanh, whose slope is at most 1, right to 4 u."""
+        value = np.tanh(self.value)
+        return Near(value, self.radius + 4 * self.ar.u * np.abs(value) + self.ar.underflow, self.ar)
+
     def roll(self, shift: int, axis: int) -> "Near":
         radius = np.broadcast_to(self.radius, self.value.shape)
         return Near(np.roll(self.value, shift, axis), np.roll(radius, shift, axis), self.ar)

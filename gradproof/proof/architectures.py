@@ -1,12 +1,17 @@
 """Random architectures: for Hypothesis one at a time, for the proof in bulk."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from hypothesis import strategies as st
 
 import handcrafted
 from gradproof.problem import Array, Problem, Stack
+
+if TYPE_CHECKING:
+    from hypothesis import strategies as st
 
 DEEPEST, WIDEST, MOST_EXAMPLES = 6, 16, 8
 GROUP = 256  # networks of one depth, regime and m that are judged in one call
@@ -66,6 +71,8 @@ def groups(architectures: int, seed: int) -> Iterator[tuple[str, Stack]]:
 
 def architectures(least: int = 1, most: int = DEEPEST) -> st.SearchStrategy[list[int]]:
     """[n_0, …, n_L] with 1–6 weight layers of widths 1–16: any, equal neighbours, all distinct, or many of width 1."""
+    from hypothesis import strategies as st  # not for those who judge in bulk: it takes a tenth of a second
+
     width = st.integers(1, WIDEST)
 
     def of_length(length: int) -> st.SearchStrategy[list[int]]:
@@ -83,6 +90,8 @@ def problems(
     sizes: st.SearchStrategy[list[int]] | None = None, regimes: Sequence[str] = tuple(REGIMES)
 ) -> st.SearchStrategy[Problem]:
     """A random architecture with 1–8 examples in one of the regimes; shrinks to few layers, few neurons, m = 1."""
+
+    from hypothesis import strategies as st
 
     def problem(widths: list[int], m: int, regime: str, seed: int) -> Problem:
         return fill(np.array([widths]), m, regime, np.random.default_rng(seed)).alone(0)

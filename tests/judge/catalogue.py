@@ -19,6 +19,7 @@ def slope(z):
 
 class Pass(NamedTuple):
     w: Any
+    b: Any
     z: Any
     a: Any
     y: Any
@@ -47,7 +48,7 @@ def backprop(**rules):
         for w, b in zip(weights, biases, strict=True):
             zs.append(rule["forward"](w, b, activations[-1]))
             activations.append(rule["activation"](zs[-1]))
-        p, depth = Pass(weights, zs, activations, y), len(weights)
+        p, depth = Pass(weights, biases, zs, activations, y), len(weights)
         d = [None] * depth
         d[-1] = rule["output"](p)
         for i in range(depth - 1, 0, -1):
@@ -88,7 +89,6 @@ WRONG = {
     "output error forgotten": ({"output": lambda p: 0 * p.e}, "BP1", "forgotten"),
     "absolute error": ({"output": lambda p: np.abs(p.e) * slope(p.z[-1])}, "BP1", None),
     "error cubed": ({"output": lambda p: p.e**3 * slope(p.z[-1])}, "BP1", None),
-    "factor 3": ({"output": lambda p: 3 * p.e * slope(p.z[-1])}, "BP1", None),
     "σ′ missing in hidden layers": ({"hidden": lambda p, i, d: p.w[i].T @ d[i]}, "BP2", "σ′ is missing"),
     "σ′ missing in layer 1": ({"hidden": first_layer(lambda p, i, d: p.w[i].T @ d[i])}, "BP2", "σ′ is missing"),
     "σ′(a) in hidden layers": (
@@ -111,10 +111,26 @@ WRONG = {
     "hidden factor 2": ({"hidden": lambda p, i, d: 2 * (p.w[i].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "factor 2"),
     "hidden factor ½": ({"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) / 2}, "BP2", "factor ½"),
     "layer 1 skipped": ({"hidden": first_layer(lambda p, i, d: 0 * p.z[0])}, "BP2", "skipped"),
+    "w updated first": (
+        {"hidden": lambda p, i, d: ((p.w[i] - 0.25 * d[i] @ p.a[i].T / d[i].shape[1]).T @ d[i]) * slope(p.z[i - 1])},
+        "BP2", "updated before δ is propagated (η = 0.25)"),
+    "w updated first, by the sum": (
+        {"hidden": lambda p, i, d: ((p.w[i] - 0.25 * d[i] @ p.a[i].T).T @ d[i]) * slope(p.z[i - 1])},
+        "BP2", "updated"),
+    "σ′ of the layer above": (
+        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i])}, "BP2", "of the layer above"),
+    "output error in every layer": (
+        {"hidden": lambda p, i, d: p.e * slope(p.z[i - 1])}, "BP2", "the output error is taken in every layer"),
+    "hidden δ clipped": (
+        {"hidden": lambda p, i, d: np.clip((p.w[i].T @ d[i]) * slope(p.z[i - 1]), -1e-4, 1e-4)}, "BP2", None),
+    "hidden δ averaged over neurons": (
+        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) / (1 + len(p.w[i].T))}, "BP2", None),
     "w rounded to float32": (
         {"hidden": lambda p, i, d: (p.w[i].astype("f4").astype("f8").T @ d[i]) * slope(p.z[i - 1])}, "BP2", None),
     "weight decay in δ": (
         {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) + 1e-3 * p.w[i].sum()}, "BP2", None),
+    "largest example of the bias": ({"bias": lambda p, i, d: d.max(1, keepdims=True)}, "BP3", None),
+    "bias decay": ({"bias": lambda p, i, d: d.mean(1, keepdims=True) + 0.1 * p.b[i - 1]}, "BP3", "0.1 b is added"),
     "bias gradient forgotten": ({"bias": lambda p, i, d: 0 * d[:, :1]}, "BP3", "forgotten"),
     "bias gradient summed": ({"bias": lambda p, i, d: d.sum(1, keepdims=True)}, "BP3", "summed, not averaged"),
     "bias gradient over m²": ({"bias": lambda p, i, d: d.mean(1, keepdims=True) / d.shape[1]}, "BP3", "m twice"),
@@ -127,7 +143,7 @@ WRONG = {
     "bias sign": ({"bias": lambda p, i, d: -d.mean(1, keepdims=True)}, "BP3", "sign"),
     "bias factor 2": ({"bias": lambda p, i, d: 2 * d.mean(1, keepdims=True)}, "BP3", "factor 2"),
     "bias times a": ({"bias": lambda p, i, d: (d * p.a[i]).mean(1, keepdims=True)}, "BP3", "as if it were a weight"),
-    "bias decay": ({"bias": lambda p, i, d: d.mean(1, keepdims=True) + 1e-3}, "BP3", None),
+    "constant added": ({"bias": lambda p, i, d: d.mean(1, keepdims=True) + 1e-3}, "BP3", "the number 0.001 is added"),
     "weight gradient summed": ({"weight": lambda p, i, d: d @ p.a[i - 1].T}, "BP4", "summed, not averaged"),
     "weight gradient over m²": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] ** 2}, "BP4", "m twice"),
     "weight gradient forgotten": ({"weight": lambda p, i, d: 0 * p.w[i - 1]}, "BP4", "forgotten"),
@@ -142,10 +158,26 @@ WRONG = {
         {"weight": lambda p, i, d: (d * slope(p.z[i - 1])) @ p.a[i - 1].T / d.shape[1]}, "BP4", "once more"),
     "a of the layer itself": ({"weight": lambda p, i, d: d @ p.a[i].T / d.shape[1]}, "BP4", "the layer itself"),
     "weight decay left in": (
-        {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] + 0.01 * p.w[i - 1]}, "BP4", None),
-    "nominal batch size": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / 10}, "BP4", None),
+        {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] + 0.01 * p.w[i - 1]}, "BP4",
+        "weight decay is left in: 0.01 w"),
+    "weight decay over m": (
+        {"weight": lambda p, i, d: (d @ p.a[i - 1].T + 0.3 * p.w[i - 1]) / d.shape[1]}, "BP4", "0.3 w/m is added"),
+    "nominal batch size": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / 10}, "BP4",
+        "multiplied by 0.1, not by 1/m"),
+    "weights divided by all examples": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / 50000}, "BP4", "by 2e-05, not"),
+    "bias divided by all examples": (
+        {"bias": lambda p, i, d: d.sum(1, keepdims=True) / 50000}, "BP3", "by 2e-05, not"),
+    "last example of the weights": (
+        {"weight": lambda p, i, d: d[:, -1:] @ p.a[i - 1][:, -1:].T}, "BP4", "only the last example"),
+    "weight gradient transposed": ({"weight": lambda p, i, d: p.a[i - 1] @ d.T / d.shape[1]}, "BP4", "is transposed"),
+    "one element forgotten": (
+        {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * (np.arange(p.w[i - 1].size) > 0).reshape(
+            p.w[i - 1].shape)}, "BP4", None),
+    "a rounded": ({"weight": lambda p, i, d: d @ np.round(p.a[i - 1], 6).T / d.shape[1]}, "BP4", None),
+    "gradient clipped": ({"weight": lambda p, i, d: np.clip(d @ p.a[i - 1].T / d.shape[1], -1e-3, 1e-3)}, "BP4", None),
     "weight gradient off by 1e-12": (
-        {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * (1 + 1e-12)}, "BP4", None),
+        {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * (1 + 1e-12)}, "BP4",
+        "a factor 1.000000000001"),
 }  # fmt: skip
 
 
@@ -170,6 +202,30 @@ FORWARD = {
     "tanh for σ": (_shown(activation=np.tanh), "a"),
     "σ forgotten": (_shown(activation=lambda z: z + 0), "a"),
     "σ rounded": (_shown(activation=lambda z: np.round(sigma(z), 9)), "a"),
+}
+
+
+def _of_other_data(change):
+    """Right, but for another problem than the one that was given."""
+    return lambda weights, biases, x, y: backprop()(*change(weights, biases, x, y))
+
+
+def _rounded(w):
+    return w.astype(np.float32).astype(np.float64)
+
+
+# Slips before the first equation, in submissions that show only δ and gradients: (the function, kind, words)
+UNSEEN = {
+    "bias forgotten": (backprop(forward=lambda w, b, a: w @ a), "z", "the bias is forgotten"),
+    "bias subtracted": (backprop(forward=lambda w, b, a: w @ a - b), "z", "the bias is subtracted"),
+    "bias twice": (backprop(forward=lambda w, b, a: w @ a + 2 * b), "z", "added twice"),
+    "weights in float32": (_of_other_data(lambda w, b, x, y: ([_rounded(v) for v in w], b, x, y)), "z", "float32"),
+    "weights whole": (_of_other_data(lambda w, b, x, y: ([np.trunc(v) for v in w], b, x, y)), "z", "whole numbers"),
+    "inputs whole": (_of_other_data(lambda w, b, x, y: (w, b, np.trunc(x), y)), "data", "inputs are cut"),
+    "image times 255": (_of_other_data(lambda w, b, x, y: (w, b, 255 * x, y)), "data", "255 times too large"),
+    "image scaled twice": (_of_other_data(lambda w, b, x, y: (w, b, x / 255, y)), "data", "scaled twice"),
+    "targets shifted": (_of_other_data(lambda w, b, x, y: (w, b, x, np.roll(y, 1, 1))), "data", "shuffled apart"),
+    "targets reversed": (_of_other_data(lambda w, b, x, y: (w, b, x, y[:, ::-1])), "data", "in reverse order"),
 }
 
 
@@ -203,6 +259,39 @@ def _scaled(factor, summed=False):
         return [factor * v for v in d], [by * g for g in grad_b], [by * g for g in grad_w]
 
     return submission
+
+
+def _mean_of_outputs(factor):
+    def submission(weights, biases, x, y):
+        by = factor / len(y)
+        return tuple([by * v for v in part] for part in backprop()(weights, biases, x, y))
+
+    return submission
+
+
+def _float32(weights, biases, x, y):
+    weights, biases = ([np.asarray(v, np.float32) for v in part] for part in (weights, biases))
+    return backprop()(weights, biases, np.asarray(x, np.float32), np.asarray(y, np.float32))
+
+
+def _two_layers(weights, biases, x, y):
+    w1, w2 = weights
+    _ = w1, w2
+    return backprop()(weights, biases, x, y)
+
+
+def _vectors(weights, biases, x, y):
+    """One example as vectors (n,), every layer with np.outer."""
+    a = [x]
+    for w, b in zip(weights, biases, strict=True):
+        a.append(sigma(w.dot(a[-1]) + b))
+    d = (a[-1] - y) * a[-1] * (1 - a[-1])
+    grad_b, grad_w = [d], [np.outer(d, a[-2])]
+    for i in range(len(weights) - 1, 0, -1):
+        d = weights[i].T.dot(d) * a[i] * (1 - a[i])
+        grad_b.insert(0, d)
+        grad_w.insert(0, np.outer(d, a[i - 1]))
+    return grad_b, grad_w
 
 
 def _einsum(weights, biases, x, y):
@@ -245,6 +334,13 @@ RIGHT_ONES = {
     "y − a": (_scaled(-1.0), "downhill"),
     "y − a, sum": (_scaled(-1.0, summed=True), "downhill"),
     "einsum": (_einsum, ""),
+    "cost three times ours": (_scaled(3.0), "3·½‖y − a‖²"),
+    "mean of the outputs": (_mean_of_outputs(2.0), "divided by the number of outputs"),
+    "½ and mean of the outputs": (_mean_of_outputs(1.0), "divided by the number of outputs"),
+    "float32": (_float32, "float32"),
+    "two layers": (_two_layers, "only networks of 2 layers"),
+    "vectors": (_vectors, "one example"),
+    "a⁰ not shown": (lambda *p: (*_shown()(*p)[:4], _shown()(*p)[4][1:]), ""),
     "no δ": (lambda w, b, x, y: backprop()(w, b, x, y)[1:], ""),
     "z and a shown": (_shown(), ""),
     "one example a call": (_one_at_a_time, "one example"),

@@ -1,0 +1,114 @@
+"""What somebody's code makes of a problem, as lists of NumPy arrays; whatever else it does is a `SubmissionError`."""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from gradproof.judge.troubles import SubmissionError
+
+# As they are now: the code may put something else in NumPy's place.
+_asarray, _array, _shares_memory, _shape = np.asarray, np.array, np.shares_memory, np.shape
+Lists = list[list[Any]]
+MOST = 1000  # arrays in one list: a generator may never end
+EXPECTED = "return (delta, grad_b, grad_w) or (grad_b, grad_w)"
+
+
+def called(subject: Any, request: str, problem: Lists, eta: float, size: int) -> Lists:
+    """The answer to one problem: of a backprop its lists, of a descent what `descended` says."""
+    weights, biases, (x,), (y,) = problem
+    if request == "descent":
+        return descended(_network(subject, problem), x, y, eta, size)
+    if isinstance(subject, type):
+        network = _network(subject, problem)
+        return lists(unchanged(lambda: network.backprop(x, y), problem), problem)
+    return lists(unchanged(lambda: subject(weights, biases, x, y), problem), problem)
+
+
+def _network(subject: Any, problem: Lists) -> Any:
+    """The class's network with the problem's parameters."""
+    weights, biases, (x,), _ = problem
+    network = subject([len(x), *(b.size for b in biases)])
+    network.weights, network.biases = weights, biases
+    return network
+
+
+def unchanged(call: Callable[[], Any], problem: Lists) -> Any:
+    """What the call returns, if it leaves its arguments as they were."""
+    names = [f"{kind}{j + 1}" for kind, part in zip("wb", problem, strict=False) for j in range(len(part))] + ["x", "y"]
+    arguments = [array for part in problem for array in part]
+    before = [array.tobytes() for array in arguments]
+    result = call()
+    for name, array, copy in zip(names, arguments, before, strict=True):
+        if array.tobytes() != copy:
+            raise SubmissionError("mutation", f"changes its argument {name}; work on a copy")
+    return result
+
+
+def lists(returned: Any, problem: Lists) -> Lists:
+    """The returned tuple of lists as NumPy arrays."""
+    if not isinstance(returned, (tuple, list)) or len(returned) not in (2, 3, 5):
+        what = f"{len(returned)} values" if isinstance(returned, (tuple, list)) else type(returned).__name__
+        raise SubmissionError("shape", f"returns {what}; {EXPECTED}")
+    parts = [list(islice(part, MOST)) if hasattr(part, "__iter__") else [part] for part in returned]
+    try:
+        result = [[_asarray(item) for item in part] for part in parts]
+    except ValueError as error:
+        raise SubmissionError("shape", f"returns what is no array ({error}); {EXPECTED}") from None
+    for part in result:
+        for array in part:
+            if array.dtype.kind not in "fiub":
+                raise SubmissionError("dtype", f"returns {array.dtype} where numbers should be")
+    _own_memory([array for part in result[-2 if len(result) < 5 else 1 :][:2] for array in part if array.size], problem)
+    if len(result) == 5:
+        for layer, (z, a) in enumerate(zip(result[3], result[4][1:], strict=False), start=1):
+            if z.size and _shares_memory(z, a):
+                said = f"z{layer} and a{layer} are the same array: σ was taken in place, and z is lost"
+                raise SubmissionError("mutation", said)
+    return result
+
+
+def _own_memory(gradients: Sequence[Any], problem: Lists) -> None:
+    """Each gradient in memory of its own: neither another's nor an argument's."""
+    for i, one in enumerate(gradients):
+        if any(_shares_memory(one, other) for other in gradients[:i]):
+            raise SubmissionError("mutation", "returns two gradients that share memory, as [zeros] * L does; copy them")
+        if any(_shares_memory(one, argument) for part in problem for argument in part):
+            raise SubmissionError("mutation", "returns a gradient that is a view of one of its arguments; copy it")
+
+
+def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
+    """One epoch of a class's SGD in mini-batches of `size`, or of its update_mini_batch where it has no SGD.
+
+    A list with the parameters before, and one with those after each mini-batch, weights before biases; and one each
+    with the columns of x and of y that were in it, −1 for what was not in the data.
+    """
+    xs, ys = ([part[:, [i]] for i in range(part.shape[1])] for part in (x, y))
+    own, seen = network.update_mini_batch, Lists(([], [], [], []))
+
+    def parameters() -> list[Any]:
+        return [_array(array) for array in (*network.weights, *network.biases)]
+
+    def watched(batch: Any, *others: Any, **named: Any) -> Any:
+        before, pairs = parameters(), [(example[0], example[1]) for example in batch]
+        result = own(batch, *others, **named)
+        seen[0] += before
+        seen[1] += parameters()
+        seen[2].append(_array([_place(pair[0], xs) for pair in pairs], int))
+        seen[3].append(_array([_place(pair[1], ys) for pair in pairs], int))
+        return result
+
+    network.update_mini_batch = watched
+    data = list(zip([v.copy() for v in xs], [v.copy() for v in ys], strict=True))
+    if hasattr(network, "SGD"):
+        network.SGD(data, 1, size, eta)
+    if not seen[2]:
+        for start in range(0, len(data), size):
+            network.update_mini_batch(data[start : start + size], eta)
+    return seen
+
+
+def _place(array: Any, among: Sequence[Any]) -> int:
+    """Which of them this is, or −1."""
+    return next((i for i, one in enumerate(among) if _shape(array) == one.shape and (array == one).all()), -1)

@@ -1,0 +1,80 @@
+"""Another cost, another sign, a sum for the mean: by which factor somebody's δ and gradients differ from ours."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+from gradproof.judge.claims import Claim
+from gradproof.numerics import rounding
+from gradproof.problem import Array
+
+SIMPLE = sorted({Fraction(p, q) for p in range(1, 11) for q in range(1, 11) if 1 in (p, q)} | {Fraction(1, 100)})
+SUMMED = "gradients of the sum over the mini-batch, not of the mean"
+DOWNHILL = "gradients point downhill, from y − a: to be added, not subtracted"
+# What --convention may declare of the cost; the other words are those of `layouts`.
+DECLARED = ("sum", "no-half", "downhill", "mean-outputs")
+
+
+class Cost(NamedTuple):
+    """The cost is `factor` times ours – divided by n_L, if `outputs` –, its gradients are of the sum or of the mean."""
+
+    factor: Fraction = Fraction(1)
+    outputs: bool = False
+    summed: bool = False
+
+    def said(self) -> list[str]:
+        """What differs from C = (1/2m) Σ‖y − a‖², in words."""
+        size, words = abs(self.factor), []
+        per = ", divided by the number of outputs," if self.outputs else ""
+        if size == 2:
+            words.append(f"the cost is ‖y − a‖²{per} without the ½ (or a factor 2 is wrong)")
+        elif size != 1 or self.outputs:
+            times = {Fraction(1): "½", Fraction(1, 2): "¼"}.get(size, f"{size}·½")
+            words.append(f"the cost is {times}‖y − a‖²{per} (or a factor is wrong)")
+        return words + [DOWNHILL] * (self.factor < 0) + [SUMMED] * self.summed
+
+    def undone(self, claim: Claim) -> Claim:
+        """The claim as it would be of our cost."""
+        scale, m, mine = self._scale(claim), claim.stack.x.shape[-1], claim.mine
+        by = scale * (m if self.summed else 1)
+
+        def divided(arrays: list[Array], number: Array) -> list[Array]:
+            return [(array / number).astype(array.dtype) for array in arrays]
+
+        delta = divided(mine.delta, scale)
+        mine = mine._replace(delta=delta, grad_b=divided(mine.grad_b, by), grad_w=divided(mine.grad_w, by))
+        u = 0.0 if self._exact(m) else 2 * rounding.arithmetic(claim.stack.x.dtype).u  # of multiplying and of dividing
+        e_delta = [e / np.abs(scale) + u * np.abs(d) for e, d in zip(claim.e_delta, delta, strict=True)]
+        return claim._replace(mine=mine, e_delta=e_delta)
+
+    def _exact(self, m: int) -> bool:
+        """Whether the factor rounds nothing: a power of two."""
+        numbers = (self.factor.numerator, self.factor.denominator, m if self.summed else 1)
+        return not self.outputs and all(abs(n) & (abs(n) - 1) == 0 for n in numbers)
+
+    def _scale(self, claim: Claim) -> Array:
+        factor = np.full((len(claim.stack.x), 1, 1), float(self.factor))
+        return factor / claim.stack.fan[-1] if self.outputs else factor
+
+
+def declared(words: Sequence[str]) -> Cost:
+    """The cost that these words of DECLARED say."""
+    factor = Fraction(2 if "no-half" in words else 1) * (-1 if "downhill" in words else 1)
+    return Cost(factor, "mean-outputs" in words, "sum" in words)
+
+
+def likely(claims: Sequence[Claim], summed: bool) -> Iterator[Cost]:
+    """The costs whose factor is near that of δ^L: candidates to be judged, nothing is decided here."""
+    for outputs in (False, True):
+        factors = []
+        for claim in claims:
+            with np.errstate(all="ignore"):
+                ratios = claim.mine.delta[-1] / claim.own.delta[-1]
+                ratios = ratios * claim.stack.fan[-1] if outputs else ratios
+            factors.append(ratios[np.isfinite(ratios) & claim.stack.live(len(claim.stack.weights))])
+        ratio = float(np.median(np.concatenate(factors)))
+        for size in SIMPLE:
+            if 0.99 < abs(ratio) / float(size) < 1.01 and not (size == 1 and ratio > 0 and not outputs):
+                yield Cost(size if ratio > 0 else -size, outputs, summed)

@@ -1,0 +1,109 @@
+"""Slips with a number in them that only their author knows: a forgotten weight decay, a fixed divisor, a learning rate.
+
+Each says got = base + t · direction. Every element allows an interval of t, since base and direction have radii; the
+slip is named only if one t is in all of them, on every network tried, and t = 0 is not.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gradproof.judge import mistakes as m
+from gradproof.judge.mistakes import Layer, Mistake
+from gradproof.numerics.near import Near
+from gradproof.problem import Array
+
+
+class Family(NamedTuple):
+    equation: str
+    name: str  # with {t} for the number
+    formula: str
+    base: Callable[[Layer], Near]
+    direction: Callable[[Layer], Near]
+    seen: str = ""
+    of_batches: bool = False  # as the one before where m = 1
+
+
+def _of_updated(p: Layer) -> Near:
+    """−(∂C/∂w^{l+1})ᵀδ^{l+1} ⊙ σ′(z^l): what one step of size 1 on w^{l+1} changes in δ^l."""
+    gradient = p.delta[p.l] @ p.a[p.l].mT * (1 / p.m)
+    return (gradient.mT @ p.delta[p.l]) * p.slope[p.l - 1] * -1.0
+
+
+def _sum_updated(p: Layer) -> Near:
+    return _of_updated(p) * float(p.m)
+
+
+def _nothing(right: Callable[[Layer], Near]) -> Callable[[Layer], Near]:
+    return lambda p: right(p) * 0.0
+
+
+_EARLY = "joelgrus/data-science-from-scratch#31, Toy-Neural-Network-JS#72, basic_neural_network#7"
+FAMILIES = (
+    Family("BP1", "there is a factor {t}", "{t}(aᴸ − y) ⊙ σ′(zᴸ)", _nothing(m.bp1), m.bp1),
+    Family("BP2", "there is a factor {t}", "{t}((wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)", _nothing(m.bp2), m.bp2),
+    Family("BP2", "the weights are updated before δ is propagated (η = {t})", "((wˡ⁺¹ − {t} ∂C/∂wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)",
+           m.bp2, _of_updated, _EARLY),
+    Family("BP2", "the weights are updated by the sum before δ is propagated (η = {t})",
+           "((wˡ⁺¹ − {t} m ∂C/∂wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)", m.bp2, _sum_updated, _EARLY, True),
+    Family("BP3", "there is a factor {t}", "({t}/m) Σₓ δˡ", _nothing(m.bp3), m.bp3),
+    Family("BP3", "the sum over the mini-batch is multiplied by {t}, not by 1/m", "{t} Σₓ δˡ", _nothing(m.bp3),
+           lambda p: p.delta[p.l - 1].sum(-1), "", True),
+    Family("BP3", "the bias decays as well: {t} b is added", "(1/m) Σₓ δˡ + {t} bˡ", m.bp3, lambda p: p.b[p.l - 1]),
+    Family("BP3", "the number {t} is added", "(1/m) Σₓ δˡ + {t}", m.bp3, lambda p: p.b[p.l - 1] * 0.0 + 1.0),
+    Family("BP4", "there is a factor {t}", "({t}/m) δˡ(aˡ⁻¹)ᵀ", _nothing(m.bp4), m.bp4),
+    Family("BP4", "the sum over the mini-batch is multiplied by {t}, not by 1/m", "{t} δˡ(aˡ⁻¹)ᵀ", _nothing(m.bp4),
+           lambda p: p.delta[p.l - 1] @ p.a[p.l - 1].mT, "deeplearning4j#1452", True),
+    Family("BP4", "weight decay is left in: {t} w is added", "(1/m) δˡ(aˡ⁻¹)ᵀ + {t} wˡ", m.bp4, lambda p: p.w[p.l - 1]),
+    Family("BP4", "weight decay is left in: {t} w/m is added", "(1/m) δˡ(aˡ⁻¹)ᵀ + ({t}/m) wˡ", m.bp4,
+           lambda p: p.w[p.l - 1] * (1 / p.m), "", True),
+)  # fmt: skip
+
+
+def named(equation: str, tried: Sequence[tuple[Layer, Array]]) -> list[Mistake]:
+    """The families that explain every network with one number, which is put into their names."""
+    found, batches = [], any(layer.m > 1 for layer, _ in tried)
+    for family in FAMILIES:
+        if family.equation != equation or (family.of_batches and not batches):
+            continue
+        if (said := _number(family, tried)) is not None:
+            name, formula = (text.replace("{t}", said) for text in family[1:3])
+            found.append(Mistake(equation, name, formula, family.direction, family.seen))
+    return found
+
+
+def _number(family: Family, tried: Sequence[tuple[Layer, Array]]) -> str | None:
+    """The t of every element of every network, in few digits; None if there is none, or if one network alone tells."""
+    low, high, telling = -np.inf, np.inf, 0
+    for layer, got in tried:
+        try:
+            with np.errstate(all="ignore"):
+                base, direction = family.base(layer), family.direction(layer)
+                if direction.value.shape != got.shape:
+                    return None
+                lows, highs = _interval(got, base, direction)
+        except (ValueError, IndexError):
+            return None
+        low, high = max(low, float(lows.max())), min(high, float(highs.min()))
+        if not low <= high:
+            return None
+        telling += bool((np.isfinite(lows) & np.isfinite(highs)).any())
+    if telling < 2 or low <= 0 <= high:
+        return None
+    shorter = (f"{(low + high) / 2:.{digits}g}" for digits in range(1, 18))
+    return next((said for said in shorter if low <= float(said) <= high), f"{low:.17g}")
+
+
+def _interval(got: Array, base: Near, direction: Near) -> tuple[Array, Array]:
+    """For each element the t with |got − base − t d| ≤ 2(E_base + |t| E_d) for some d; all t where d may be 0."""
+    residual, size = got - base.value, np.abs(direction.value)
+    slack, spread = 2 * np.broadcast_to(base.radius, got.shape), 2 * np.broadcast_to(direction.radius, got.shape)
+    most = (np.abs(residual) + slack) / (size - spread)  # no t is larger
+    centre = residual / direction.value
+    width = (slack + most * spread) / size + 4 * direction.ar.u * np.abs(centre)
+    known = size > 2 * spread
+    impossible = ~known & (size == 0) & (np.abs(residual) > slack)
+    low = np.where(known, centre - width, np.where(impossible, np.inf, -np.inf))
+    high = np.where(known, centre + width, np.where(impossible, -np.inf, np.inf))
+    return low, high

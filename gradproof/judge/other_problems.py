@@ -1,0 +1,43 @@
+"""Whose problem is it right for? Slips before the first equation: in the forward pass and in the data.
+
+Where z and a are not shown, a backprop that forgets the bias answers as ours does to a network without biases. So each
+such slip is another problem to which the answers are right, every one of them.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from gradproof.problem import Array, Stack
+
+
+class Slip(NamedTuple):
+    kind: str  # "z" or "data"
+    said: str
+    instead: Callable[[Stack], Stack]  # the problem that was solved instead
+
+
+def _each(arrays: list[Array], change: Callable[[Array], Array]) -> list[Array]:
+    return [change(array) for array in arrays]
+
+
+def _single(array: Array) -> Array:
+    return array.astype(np.float32).astype(array.dtype)
+
+
+SLIPS = (
+    Slip("z", "the bias is forgotten", lambda s: s._replace(biases=_each(s.biases, lambda b: 0 * b))),
+    Slip("z", "the bias is subtracted, not added", lambda s: s._replace(biases=_each(s.biases, lambda b: -b))),
+    Slip("z", "the bias is added twice", lambda s: s._replace(biases=_each(s.biases, lambda b: 2 * b))),
+    Slip("z", "the weights are rounded to float32", lambda s: s._replace(weights=_each(s.weights, _single))),
+    Slip("z", "the weights are cut to whole numbers", lambda s: s._replace(weights=_each(s.weights, np.trunc))),
+    Slip("data", "x and y are shuffled apart: each example has the target of the one before",
+         lambda s: s._replace(y=np.roll(s.y, 1, -1))),
+    Slip("data", "x and y are shuffled apart: each example has the target of the one after",
+         lambda s: s._replace(y=np.roll(s.y, -1, -1))),
+    Slip("data", "the examples are in reverse order, the targets are not", lambda s: s._replace(y=s.y[..., ::-1])),
+    Slip("data", "the inputs are cut to whole numbers", lambda s: s._replace(x=np.trunc(s.x))),
+    Slip("data", "the image is not scaled: x is 255 times too large", lambda s: s._replace(x=255 * s.x)),
+    Slip("data", "the image is scaled twice: x is 255 times too small", lambda s: s._replace(x=s.x / 255)),
+)  # fmt: skip

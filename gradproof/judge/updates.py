@@ -1,0 +1,194 @@
+"""A class's own descent: what is in its mini-batches, and how far each moves the parameters (RD and RU).
+
+One epoch is watched, in mini-batches that do not divide the data, and each step is held to the bound of one step from
+the parameters it started from.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+import handcrafted
+from gradproof.judge.claims import stacks
+from gradproof.judge.costs import Cost
+from gradproof.judge.layouts import Layout
+from gradproof.judge.submission import Submission
+from gradproof.judge.troubles import SubmissionError, Trouble
+from gradproof.numerics import rounding
+from gradproof.numerics.end_to_end import radii
+from gradproof.problem import Array, Problem, stack_of
+from gradproof.proof import theorem
+from gradproof.proof.architectures import WIDEST
+
+ETA, SIZE, EXAMPLES = 0.5, 3, 7  # 7 examples in mini-batches of 3: the last one is smaller
+RIGHT = "it should be w′ = w − (η/m) Σₓ ∂Cₓ/∂w and b′ = b − (η/m) Σₓ ∂Cₓ/∂b"
+
+
+class Gradient(NamedTuple):
+    """∂C/∂w or ∂C/∂b of a mini-batch, by hand, and its radius."""
+
+    value: Array
+    radius: Array
+
+
+class Step(NamedTuple):
+    """One parameter, before and after one mini-batch."""
+
+    kind: str  # "w" or "b"
+    old: Array
+    new: Array
+    mean: Gradient
+    first: Gradient  # of the first example alone, and of the last
+    last: Gradient
+    past: Gradient  # the sum over all examples of the mini-batches before
+    m: int
+
+
+def _scaled(factor: Callable[[Step], float], which: str = "mean") -> Callable[[Step], tuple[Array, Array]]:
+    """old + factor · gradient, and how far rounding may take it."""
+
+    def moved(step: Step) -> tuple[Array, Array]:
+        gradient, by = getattr(step, which), factor(step)
+        return step.old + by * gradient.value, abs(by) * gradient.radius
+
+    return moved
+
+
+def _kept(step: Step) -> tuple[Array, Array]:
+    """Accumulators that still hold the mini-batches before."""
+    by = -ETA / step.m
+    value = step.old + by * (step.m * step.mean.value + step.past.value)
+    return value, abs(by) * (step.m * step.mean.radius + step.past.radius)
+
+
+def _lost(step: Step) -> tuple[Array, Array]:
+    return -ETA * step.mean.value, ETA * step.mean.radius
+
+
+right = _scaled(lambda step: -ETA)
+MISTAKES = {  # what was done: the parameter that it gives
+    "the sign is wrong: it climbs": _scaled(lambda step: ETA),
+    "not divided by m": _scaled(lambda step: -ETA * step.m),
+    "divided by m twice": _scaled(lambda step: -ETA / step.m),
+    "divided by the nominal size of a mini-batch, also the last, smaller one (DL4J#1452)": _scaled(
+        lambda step: -ETA * step.m / SIZE
+    ),
+    "divided by the number of all examples, not of those in the mini-batch": _scaled(
+        lambda step: -ETA * step.m / EXAMPLES
+    ),
+    "η is missing": _scaled(lambda step: -1.0),
+    "η is missing, and not divided by m": _scaled(lambda step: -float(step.m)),
+    "η is squared": _scaled(lambda step: -ETA * ETA),
+    "there is a factor 2 too much": _scaled(lambda step: -2 * ETA),
+    "nothing is updated": _scaled(lambda step: 0.0),
+    "only the last example counts": _scaled(lambda step: -ETA, "last"),
+    "only the last example counts, divided by m": _scaled(lambda step: -ETA / step.m, "last"),
+    "only the first example counts": _scaled(lambda step: -ETA, "first"),
+    "only the first example counts, divided by m": _scaled(lambda step: -ETA / step.m, "first"),
+    "the gradients of the mini-batches before are still in the sum (PINA#718)": _kept,
+    "the old parameters are lost": _lost,
+}
+
+
+def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> list[Trouble]:
+    """What is wrong with the mini-batches and the steps of one epoch on each of a few networks."""
+    steps: list[Step] = []
+    for _, stack in list(stacks(20, seed, only=layout.depth))[::5]:
+        problem = _with_examples(stack.astype(layout.dtype).alone(0), seed)
+        try:
+            befores, afters, x_places, y_places = submission.descent(layout.given(problem), ETA, SIZE)
+        except SubmissionError as error:
+            return [Trouble("update", f"descent {error.kind}: {error}", 1)]
+        if said := _data(x_places, y_places):
+            return [Trouble("data", said, 1)]
+        steps += _steps(problem, layout, cost, befores, afters, x_places)
+    wrong = [step for step in steps if not _explains(right, step)]
+    return [
+        Trouble("update", _said(kind, [step for step in steps if step.kind == kind]), len(of))
+        for kind in "wb"
+        if (of := [step for step in wrong if step.kind == kind])
+    ]
+
+
+def _with_examples(problem: Problem, seed: int) -> Problem:
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((problem.sizes[0], EXAMPLES)), rng.random((problem.sizes[-1], EXAMPLES))
+    return problem._replace(x=x.astype(problem.x.dtype), y=y.astype(problem.x.dtype))
+
+
+def _data(x_places: Sequence[Array], y_places: Sequence[Array]) -> str:
+    """What is wrong with the mini-batches: examples and targets apart, examples lost or repeated; "" if nothing is."""
+    xs, ys = ([int(i) for part in places for i in part] for places in (x_places, y_places))
+    if any(x != y for x, y in zip(xs, ys, strict=True) if min(x, y) >= 0):
+        return "x and y are shuffled apart: an example gets another's target (seen in udacity#1326)"
+    if min(xs + ys, default=0) < 0:
+        return "a mini-batch holds an example that is not in the data"
+    count = Counter(xs)
+    lost, twice = EXAMPLES - len(count), sum(n > 1 for n in count.values())
+    if lost and not twice and all(len(part) == SIZE for part in x_places):
+        return f"the last, smaller mini-batch is dropped: {lost} of {EXAMPLES} examples are never seen"
+    if lost or twice:
+        return f"of {EXAMPLES} examples an epoch leaves out {lost} and repeats {twice}"
+    return ""
+
+
+def _steps(
+    problem: Problem,
+    layout: Layout,
+    cost: Cost,
+    befores: Sequence[Array],
+    afters: Sequence[Array],
+    places: Sequence[Array],
+) -> Iterator[Step]:
+    """Every parameter in every step."""
+    depth = len(problem.weights)
+    past = [Gradient(0 * v, 0 * v) for v in (*problem.weights, *problem.biases)]
+    for number, columns in enumerate(places):
+        start = slice(2 * depth * number, 2 * depth * (number + 1))
+        old, new = (
+            [layout.weight(v) for v in part[start][:depth]] + [_column(v) for v in part[start][depth:]]
+            for part in (befores, afters)
+        )
+        m, batch = len(columns), Problem(old[:depth], old[depth:], problem.x[:, columns], problem.y[:, columns])
+        ones = [batch._replace(x=batch.x[:, [i]], y=batch.y[:, [i]]) for i in (0, m - 1)]
+        mean, first, last = (_gradients(each, cost) for each in (batch, *ones))
+        kinds = ["w"] * depth + ["b"] * depth
+        for kind, *parts in zip(kinds, old, new, mean, first, last, past, strict=True):
+            yield Step(kind, *parts, m)  # type: ignore[call-arg]
+        past = [Gradient(p.value + m * g.value, p.radius + m * g.radius) for p, g in zip(past, mean, strict=True)]
+
+
+def _column(array: Array) -> Array:
+    return array.reshape(-1, 1)
+
+
+def _gradients(problem: Problem, cost: Cost) -> list[Gradient]:
+    """∂C/∂w and then ∂C/∂b by hand, with the radii of whoever computes σ and σ′ in any of the accepted ways."""
+    ar = rounding.arithmetic(problem.x.dtype)
+    stack = stack_of(problem, WIDEST).astype(np.float64)
+    radius = radii(stack, theorem.claim(handcrafted, stack), ar, book=True, sigma=4 * ar.u).alone(0, problem.sizes)
+    _, grad_b, grad_w = handcrafted.gradients(*stack.alone(0))
+    by = abs(float(cost.factor)) / (problem.sizes[-1] if cost.outputs else 1)
+    pairs = zip(grad_w + grad_b, radius.grad_w + radius.grad_b, strict=True)
+    return [Gradient(by * value, by * (e + 4 * ar.u * np.abs(value))) for value, e in pairs]
+
+
+def _explains(formula: Callable[[Step], tuple[Array, Array]], step: Step) -> bool:
+    """Whether the new parameter is that of the formula, within both radii and the rounding of the step itself."""
+    value, radius = formula(step)
+    if step.new.shape != value.shape:
+        return False
+    u = rounding.arithmetic(step.old.dtype).u
+    most = np.abs(step.old) + np.abs(value - step.old) + np.abs(step.past.value)
+    return bool((np.abs(step.new - value) <= 2 * (radius + (4 + EXAMPLES) * u * most)).all())
+
+
+def _said(kind: str, steps: Sequence[Step]) -> str:
+    """The mistake by name where one formula explains every step, else that there is one."""
+    names = [name for name, formula in MISTAKES.items() if all(_explains(formula, step) for step in steps)]
+    what = f"update_mini_batch does not move {kind} by −η ∂C/∂{kind}"
+    if len(names) == 1:
+        return f"{what}: {names[0]}; {RIGHT}"
+    return f"{what}; {RIGHT}" + (f" (these cannot be told apart: {'; '.join(names)})" if names else "")
