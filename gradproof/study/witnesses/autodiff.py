@@ -160,6 +160,8 @@ def random(sizes: Sequence[int], m: int, letters: Sequence[str], rng: np.random.
         numbers["b", layer] = rng.standard_normal((count, j))
     numbers["x", None] = rng.standard_normal((count, m + 1, sizes[0]))
     numbers["y", None] = rng.random((count, m + 1, sizes[-1]))
+    parameters = sum(k * j + j for k, j in zip(sizes[:-1], sizes[1:], strict=True))
+    numbers["Δ", None] = rng.standard_normal((count, parameters))
     numbers["η", None] = 3 * rng.random(count)
     for letter in letters:
         numbers[letter, None] = rng.standard_normal(count)

@@ -112,3 +112,10 @@ def world(
         flat = [arb(float(v)) for v in np.asarray(array, float).ravel()]
         primitives[key] = Value(axes, boxed(array_of(flat, np.shape(array))))
     return World(Balls(), sizes, m, primitives, definitions, {})
+
+
+def false(relation: str, left: Any, right: Any) -> bool:
+    """Certainly false: the balls are apart, or on the wrong sides of each other."""
+    if relation == "==":
+        return not left.overlaps(right)
+    return bool(left > right) if relation == "<=" else bool(left < right)

@@ -66,6 +66,8 @@ def world(definitions: Mapping[Head, Node], general: bool, letters: tuple[str, .
         primitives["b", layer] = Value((), _symbols(f"b{layer}", (j,)))
     primitives["x", None] = Value(("s",), _symbols("x", (EXAMPLES + 1, SIZES[0])))
     primitives["y", None] = Value(("s",), _symbols("y", (EXAMPLES + 1, SIZES[-1])))
+    count = sum(k * j + j for k, j in zip(SIZES[:-1], SIZES[1:], strict=True))
+    primitives["Δ", None] = Value((), _symbols("Δ", (count,)))
     for name in ("η", *letters):
         primitives[name, None] = Value((), _symbols(name, ()))
     return World(Symbolic(), SIZES, EXAMPLES, primitives, definitions, {}, general)

@@ -1,0 +1,379 @@
+"""A line on trial: what each witness says of each reading, the verdict, and the gate that every claim must pass."""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from flint import ctx
+
+from gradproof.numerics.verdict import Verdict
+from gradproof.study import facts, smallest
+from gradproof.study.language import Node, expanded
+from gradproof.study.ledger import Claim, Code, Fact, Ledger, Line
+from gradproof.study.neighbours import neighbours
+from gradproof.study.smallest import Smallest
+from gradproof.study.witnesses import autodiff, code, rigorous, symbolic
+from gradproof.study.world import Misfit, SilentError, Value, World
+
+BITS = 128
+NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
+
+
+class Sentence(StrEnum):
+    """The verdict on a line."""
+
+    HOLDS = "holds"
+    CONVENTION = "holds under a convention"
+    WRONG = "wrong"
+    NOT_MATHEMATICAL = "not a mathematical claim"
+    VACUOUS = "proves nothing"
+    UNDECIDED = "undecided"
+
+
+class Testimony(NamedTuple):
+    """What one witness says of one claim."""
+
+    witness: str
+    verdict: Verdict
+    said: str
+
+
+class Heard(NamedTuple):
+    """A reading, or the correction, and what the witnesses say of it."""
+
+    name: str
+    tree: Node
+    testimonies: tuple[Testimony, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Refuted if any witness refutes, verified if one proves it and none is against."""
+        said = {testimony.verdict for testimony in self.testimonies}
+        if Verdict.REFUTED in said:
+            return Verdict.REFUTED
+        return Verdict.VERIFIED if Verdict.VERIFIED in said else Verdict.UNDECIDED
+
+
+class Gate(NamedTuple):
+    """What the claim that holds says no to."""
+
+    tried: int
+    rejected: int
+    by: dict[str, int]
+    same: tuple[str, ...]  # neighbours that are the same statement, proven by the symbolic witness
+    survivors: tuple[str, ...]
+    trouble: str  # why the claim proves nothing; empty if it does
+
+    @property
+    def passed(self) -> bool:
+        return not self.trouble
+
+
+class ClaimTried(NamedTuple):
+    claim: Claim
+    sentence: Sentence
+    readings: tuple[Heard, ...]
+    correction: Heard | None
+    smallest: Smallest | None  # that shows what is wrong, or what another reading would give
+    gate: Gate | None
+
+
+class CodeTried(NamedTuple):
+    code: Code
+    anchored: code.Anchored
+    run: code.Run | None
+
+    @property
+    def sound(self) -> bool:
+        return self.run is not None and self.run.holds and not self.run.survivors
+
+
+class FactTried(NamedTuple):
+    fact: Fact
+    found: Any
+    how: str
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.found == self.fact.says)
+
+
+class Tried(NamedTuple):
+    line: Line
+    sentence: Sentence
+    claims: tuple[ClaimTried, ...]
+    code: tuple[CodeTried, ...]
+    facts: tuple[FactTried, ...]
+
+    @property
+    def corrected(self) -> tuple[str, ...]:
+        """What should stand there, in LaTeX."""
+        return tuple(c.claim.corrected for c in self.claims if c.sentence is Sentence.WRONG and c.claim.corrected)
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left open: what is wrong has a correction that holds, and the code does what the line says."""
+        if self.sentence in (Sentence.VACUOUS, Sentence.UNDECIDED):
+            return False
+        wrong = [c for c in self.claims if c.sentence is Sentence.WRONG]
+        right = all(c.correction is not None and c.correction.verdict is Verdict.VERIFIED for c in wrong)
+        facts_right = all(f.holds or f.found == f.fact.correction for f in self.facts)
+        return right and facts_right and all(c.sound for c in self.code)
+
+
+class Court:
+    """The networks on which the lines of one ledger are tried; what is computed for one line serves the next."""
+
+    def __init__(self, ledger: Ledger, seed: int = 0) -> None:
+        self.ledger, self.seed = ledger, seed
+
+    @cached_property
+    def architectures(self) -> list[tuple[tuple[int, ...], int]]:
+        """(sizes, m): one layer, equal neighbours, which hide no transpose by their shapes, all distinct, and any."""
+        rng = np.random.default_rng([self.seed, 7])
+        n = int(rng.integers(2, 4))
+        distinct = tuple(int(v) for v in rng.permutation([1, 2, 3, 4])[: int(rng.integers(3, 5))])
+        free = tuple(int(v) for v in rng.integers(1, 5, 3))
+        return [((3, 2), 2), ((n,) * 4, 2), ((2, 2, 1), 2), (distinct, 3), (free, 1)]
+
+    @cached_property
+    def random(self) -> list[World]:
+        rng = np.random.default_rng([self.seed, 8])
+        return [
+            autodiff.world(self.ledger.definitions, sizes, m, autodiff.random(sizes, m, self.ledger.letters, rng))
+            for sizes, m in self.architectures
+        ]
+
+    @cached_property
+    def exact(self) -> list[World]:
+        """Three small networks of quarters for ball arithmetic."""
+        rng = np.random.default_rng([self.seed, 9])
+        worlds = []
+        for sizes, m in (((2, 3, 2), 2), ((2, 2, 2), 2), ((1, 2, 3), 1)):
+            drawn = autodiff.random(sizes, m, self.ledger.letters, rng)
+            numbers = {key: np.rint(array[0] * 4) / 4 for key, array in drawn.items()}
+            numbers["η", None] = np.asarray(0.5)
+            worlds.append(rigorous.world(self.ledger.definitions, sizes, m, numbers))
+        return worlds
+
+    @cached_property
+    def general(self) -> World:
+        return symbolic.world(self.ledger.definitions, True, self.ledger.letters)
+
+    @cached_property
+    def concrete(self) -> World:
+        return symbolic.world(self.ledger.definitions, False, self.ledger.letters)
+
+    def trials(self, only: Line | None = None) -> Iterator[Tried]:
+        """Each line tried, in order."""
+        for line in self.ledger.lines:
+            if only is None or line is only:
+                yield self.line(line)
+
+    def line(self, line: Line) -> Tried:
+        claims = tuple(self.claim(claim) for claim in line.claims)
+        tried = tuple(self.code(code) for code in line.code)
+        measured = tuple(FactTried(fact, *facts.MEASURES[fact.measure]()) for fact in line.facts)
+        return Tried(line, _sentence(claims, tried, measured), claims, tried, measured)
+
+    def claim(self, claim: Claim) -> ClaimTried:
+        heard = tuple(
+            Heard(reading.name, tree, self.testimonies(tree, claim))
+            for reading in claim.readings
+            for tree in [expanded(claim.tree, reading.macros)]
+        )
+        holding = [h for h in heard if h.verdict is Verdict.VERIFIED]
+        failing = [h for h in heard if h.verdict is Verdict.REFUTED]
+        correction = None
+        if not holding and claim.correction is not None:
+            for reading in claim.readings:
+                tree = expanded(claim.correction, reading.macros)
+                correction = Heard("corrected", tree, self.testimonies(tree, claim))
+                if correction.verdict is Verdict.VERIFIED:
+                    break
+        sentence = Sentence.UNDECIDED
+        if len(holding) == len(heard):
+            sentence = Sentence.HOLDS
+        elif holding:
+            sentence = Sentence.CONVENTION
+        elif len(failing) == len(heard):
+            sentence = Sentence.WRONG
+        shown = None
+        if failing:
+            few = smallest.FEW if sentence is Sentence.WRONG else 9
+            shown = smallest.smallest(
+                failing[-1 if holding else 0].tree,
+                self.ledger.definitions,
+                self.ledger.letters,
+                lambda world: layers(claim.layers, world),
+                few,
+            )
+        right = holding[0] if holding else correction if correction and correction.verdict is Verdict.VERIFIED else None
+        gate = self.gate(right.tree, claim) if right else None
+        if gate is not None and not gate.passed:
+            sentence = Sentence.VACUOUS
+        return ClaimTried(claim, sentence, heard, correction, shown, gate)
+
+    def testimonies(self, tree: Node, claim: Claim) -> tuple[Testimony, ...]:
+        return self.by_symbols(tree, claim), self.by_autodiff(tree, claim), self.by_balls(tree, claim)
+
+    def by_symbols(self, tree: Node, claim: Claim) -> Testimony:
+        """Is the difference of both sides 0 as a formula?"""
+        if tree.op != "==":
+            return Testimony("symbolic", Verdict.UNDECIDED, "is silent: an inequality")
+        world = self.general if claim.general else self.concrete
+        formulas = 0
+        try:
+            for layer in layers(claim.layers, world):
+                left, right = world.sides(tree, layer)
+                for one, other in np.broadcast(left.array, right.array):
+                    formulas += 1
+                    if not symbolic.vanishes(one - other):
+                        return Testimony("symbolic", Verdict.REFUTED, "the difference of both sides is not 0 as a formula")
+        except Misfit as error:
+            return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
+        except SilentError as error:
+            return Testimony("symbolic", Verdict.UNDECIDED, f"is silent: {error}")
+        about = "for every σ and every cost" if claim.general else "for the σ and the cost defined"
+        return Testimony("symbolic", Verdict.VERIFIED, f"proven {about}: {formulas} differences are 0 as formulas")
+
+    def by_autodiff(self, tree: Node, claim: Claim) -> Testimony:
+        """Are both sides within rounding, on every random network?"""
+        elements = networks = 0
+        worst, wrong, misfit = 0.0, 0, ""
+        try:
+            for world in self.random:
+                for layer in layers(claim.layers, world):
+                    try:
+                        found = autodiff.compared(tree.op, *world.sides(tree, layer))
+                    except Misfit as error:
+                        misfit = misfit or f"means nothing on {_sizes(world.sizes)}: {error}"
+                        continue
+                    elements, networks = elements + found.elements, networks + len(found.refuted)
+                    worst, wrong = max(worst, found.ratio), wrong + int(found.refuted.sum())
+        except SilentError as error:
+            return Testimony("autodiff", Verdict.UNDECIDED, f"is silent: {error}")
+        if wrong:
+            said = f"refuted on {wrong:,} of {networks:,} networks, by up to {worst:.1e} times the bound"
+            return Testimony("autodiff", Verdict.REFUTED, said)
+        if misfit:
+            return Testimony("autodiff", Verdict.REFUTED, misfit)
+        if not elements:
+            return Testimony("autodiff", Verdict.UNDECIDED, "is silent: there is nothing to compare")
+        said = f"{elements:,} numbers on {networks:,} random networks, at worst {worst:.3f} of the derived bound"
+        return Testimony("autodiff", Verdict.VERIFIED, said)
+
+    def by_balls(self, tree: Node, claim: Claim) -> Testimony:
+        """Do the balls of both sides overlap, and how far apart can they still be?"""
+        count, apart = 0, 0.0
+        before, ctx.prec = ctx.prec, BITS
+        try:
+            for world in self.exact:
+                for layer in layers(claim.layers, world):
+                    left, right = world.sides(tree, layer)
+                    for one, other in np.broadcast(left.array, right.array):
+                        count += 1
+                        if rigorous.false(tree.op, one, other):
+                            said = f"certainly false: {float(one):.6g} {_not(tree.op)} {float(other):.6g}"
+                            return Testimony("rigorous", Verdict.REFUTED, said)
+                        apart = max(apart, float((abs(one - other)).upper()) if tree.op == "==" else 0.0)
+        except Misfit as error:
+            return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
+        except SilentError as error:
+            return Testimony("rigorous", Verdict.UNDECIDED, f"is silent: {error}")
+        finally:
+            ctx.prec = before
+        if not count:
+            return Testimony("rigorous", Verdict.UNDECIDED, "is silent: there is nothing to enclose")
+        said = f"{count:,} pairs of balls overlap" + (f"; no two sides differ by more than {apart:.0e}" if tree.op == "==" else "")
+        return Testimony("rigorous", Verdict.VERIFIED, said)
+
+    # ---- the gate ----------------------------------------------------------------------------------------------
+
+    def gate(self, tree: Node, claim: Claim) -> Gate:
+        """A claim that holds must say something: reject its wrong neighbours, and not be true whatever it is about."""
+        rejected, by, same, survivors = 0, {"autodiff": 0, "rigorous": 0}, [], []
+        must = {"sign", "factor 2", "the inequality turned round"}
+        trouble = "both sides are the same, whatever the network" if self.tautology(tree, claim) else ""
+        tried = neighbours(tree)
+        for what, neighbour in tried:
+            said = {t.witness for t in (self.by_autodiff(neighbour, claim), self.by_balls(neighbour, claim)) if t.verdict is Verdict.REFUTED}
+            for witness in said:
+                by[witness] += 1
+            if said:
+                rejected += 1
+            elif what in must:
+                trouble = trouble or f"it stays true with another {what}: {neighbour}"
+            elif self.by_symbols(neighbour, claim).verdict is Verdict.VERIFIED:
+                same.append(f"{what}: {neighbour}")
+            else:
+                survivors.append(f"{what}: {neighbour}")
+        if survivors and tree.op == "==":  # what is weaker than an inequality may be true as well
+            trouble = trouble or f"it does not reject {survivors[0]}"
+        if rejected < NEIGHBOURS:
+            trouble = trouble or f"it rejects {rejected} wrong neighbours, fewer than {NEIGHBOURS}"
+        return Gate(len(tried), rejected, by, tuple(same), tuple(survivors), trouble)
+
+    def tautology(self, tree: Node, claim: Claim) -> bool:
+        """Do both sides agree even if every name and every derivative has a number that has nothing to do with it?"""
+        rng = np.random.default_rng([self.seed, 10])
+        for world in self.random[:2]:
+            for layer in layers(claim.layers, world):
+                try:
+                    world.sides(tree, layer)
+                    noise = {
+                        key: Value(v.axes, autodiff.program.exact(rng.standard_normal(v.array.shape)))
+                        for key, v in world.memo.items()
+                        if _has_a_meaning(key[0])
+                    }
+                    scrambled = world._replace(memo=noise)
+                    if autodiff.compared(tree.op, *scrambled.sides(tree, layer)).refuted.any():
+                        return False
+                except (Misfit, SilentError):
+                    return False
+        return True
+
+    def code(self, line: Code) -> CodeTried:
+        anchored = code.anchored(line)
+        if not anchored.line:
+            return CodeTried(line, anchored, None)
+        return CodeTried(line, anchored, code.heard(line, self.random, lambda world: layers(line.layers, world)))  # type: ignore[arg-type]
+
+
+def _has_a_meaning(node: Node) -> bool:
+    """Names, derivatives and the ledger's own functions: what a definition says of them could be different."""
+    if node.op == "call":
+        return node.args[0] not in ("T", "exp", "log", "abs", "norm2")
+    return node.op in ("d", "layer", "name") and node.args[0] not in ("m", "L", "l")
+
+
+def layers(span: tuple[str, str], world: World) -> list[int]:
+    """The layers for which a claim is made on this network."""
+    numbers = {"1": 1, "2": 2, "L": world.depth, "L-1": world.depth - 1}
+    return list(range(numbers[span[0]], numbers[span[1]] + 1))
+
+
+def _sentence(claims: tuple[ClaimTried, ...], tried: tuple[CodeTried, ...], measured: tuple[FactTried, ...]) -> Sentence:
+    """The worst of what was found."""
+    found = {claim.sentence for claim in claims}
+    if Sentence.WRONG in found or not all(fact.holds for fact in measured):
+        return Sentence.WRONG
+    for sentence in (Sentence.VACUOUS, Sentence.UNDECIDED, Sentence.CONVENTION):
+        if sentence in found:
+            return sentence
+    if not claims and measured:
+        return Sentence.NOT_MATHEMATICAL
+    return Sentence.HOLDS if all(t.sound for t in tried) else Sentence.UNDECIDED
+
+
+def _not(relation: str) -> str:
+    return {"==": "≠", "<=": ">", ">=": "<"}[relation]
+
+
+def _sizes(sizes: tuple[int, ...]) -> str:
+    return "–".join(map(str, sizes))
+
+
+Layers = Callable[[World], list[int]]
