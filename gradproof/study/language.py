@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 LONGEST, DEEPEST = 600, 40
+VECTORS = ("x", "y", "θ", "Δ")  # names without a layer: their first brackets pick a component
 SYMBOLS = r"==|<=|>=|\.\.|[-+*/@^()\[\],=⊙·−ᵀ']"
 TOKEN = re.compile(rf"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<symbol>{SYMBOLS})|(?P<name>[^\W\d](?:(?!ᵀ)\w)*))")
 SAME = {"⊙": "*", "·": "*", "−": "-"}
@@ -177,7 +178,7 @@ class _Parser:
                 self.at += 1
                 indices.append(self.index())
             self.want("]")
-            if tree.op == "name":  # the first bracket after a name is its layer
+            if tree.op == "name" and tree.args[0] not in VECTORS:  # the first bracket after a name is its layer
                 if len(indices) > 1:
                     raise self.error("expected one layer in the first brackets", back=1)
                 tree = Node("layer", (tree.args[0], indices[0]))

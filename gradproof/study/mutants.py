@@ -19,6 +19,8 @@ EQUIVALENT = {  # the change: why it is the same function
     "sigma_prime: `np.abs(z)` becomes `z`": EVEN,
     "bp3: `-1` becomes `1`": ONE_NETWORK,
     "bp4: `-1` becomes `1`": ONE_NETWORK,
+    "cost: `y - a` becomes `a - y`": "it is squared",
+    "cost: `x` becomes `y`": "in x.shape[-1]: both have m columns",
     "bp4: `delta` becomes `a_prev`": "in delta.shape[-1]: both have m columns",
 }
 

@@ -16,7 +16,7 @@ BITS = 128
 ARCHITECTURES = ((1, 1), (2, 1), (1, 2), (1, 1, 1), (1, 2, 1), (2, 2), (1, 2, 2))
 FEW = 3  # neurons: the witness of a slip has no more; that a convention matters may take a few more to show
 NUMBERS = ((0, 1), (0, 1, -1, 2))  # tried in turn
-MOST = 4096  # networks side by side
+MOST = 1024  # networks side by side
 
 
 class Smallest(NamedTuple):

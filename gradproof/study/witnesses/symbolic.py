@@ -17,7 +17,7 @@ from gradproof.study.witnesses.objects import Objects, array_of, boxed, each
 from gradproof.study.world import Env, Key, SilentError, Value, World
 
 SIZES, EXAMPLES = (2, 3, 2), 2  # neighbours differ
-LARGEST = 400  # operations in a formula: what is larger is left to the other witnesses
+EXPANDED, LARGEST = 2000, 120  # operations in a formula, without and with divisions: more is left to the others
 
 
 class Symbolic(Objects):
@@ -74,15 +74,21 @@ def world(definitions: Mapping[Head, Node], general: bool, letters: tuple[str, .
 
 
 def vanishes(formula: Any) -> bool:
-    """Is it 0? Certain, where it is a quotient of polynomials in symbols, exponentials and unknown functions."""
+    """Is it 0? Certain, as it is a quotient of polynomials in symbols, exponentials and unknown functions."""
     if formula == 0:
         return True
-    if sympy.count_ops(formula) > LARGEST:
-        raise SilentError("the formula is too large to expand")
-    if sympy.expand(formula) == 0:
+    operations = sympy.count_ops(formula)
+    if operations < EXPANDED and sympy.expand(formula) == 0:
         return True
+    if operations > (EXPANDED if _polynomial(formula) else LARGEST):
+        raise SilentError("the formula is too large to expand")
     numerator, _ = sympy.fraction(sympy.together(formula))
     return bool(sympy.expand(numerator) == 0)
+
+
+def _polynomial(formula: Any) -> bool:
+    """No division: what is not 0 when it is expanded is not 0."""
+    return not any(power.exp.is_negative for power in formula.atoms(sympy.Pow))
 
 
 def _symbols(name: str, shape: tuple[int, ...]) -> Array:
