@@ -70,6 +70,9 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
         turned = first.args[2] if first.op == "call" and first.args[0] == "T" else Node("call", ("T", 0, first))
         yield ("transpose", Node("@", (turned, second)))
         yield (f"{first} dropped", second)
+    elif op == "d" and args[0].op == "name" and args[0].args[0] in ("C", "C_x"):
+        other = "C_x" if args[0].args[0] == "C" else "C"
+        yield (f"{other} in place of {args[0]}", Node("d", (Node("name", (other,)), args[1])))
     elif op == "^":
         yield ("power dropped", args[0])
     elif op == "neg":
@@ -95,6 +98,7 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
         yield ("one term more", Node("sum", (index, Place(low.letter, low.more - 1), high, body)))
         yield ("one term less", Node("sum", (index, low, Place(high.letter, high.more - 1), body)))
     elif op in ("sum", "mean") and args[1] is None:
+        yield (f"{op} dropped", args[3])
         yield ("mean for sum" if op == "sum" else "sum for mean", Node("mean" if op == "sum" else "sum", args))
-    if op in ("/", "@", "call", "layer", "pick", "sum", "mean") or (op == "name" and args[0] not in ("m", "L", "l")):
+    if op in ("/", "@", "call", "d", "layer", "pick", "sum", "mean") or (op == "name" and args[0] not in ("m", "L", "l")):
         yield (f"factor 2 at {node}", Node("*", (TWO, node)))

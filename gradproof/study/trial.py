@@ -310,7 +310,7 @@ class Court:
                 rejected += 1
             elif what in must:
                 trouble = trouble or f"it stays true with another {what}: {neighbour}"
-            elif self.by_symbols(neighbour, claim).verdict is Verdict.VERIFIED:
+            elif all(self.identical(same, claim) for same in _changed(tree, neighbour)):
                 same.append(f"{what}: {neighbour}")
             else:
                 survivors.append(f"{what}: {neighbour}")
@@ -319,6 +319,11 @@ class Court:
         if rejected < NEIGHBOURS:
             trouble = trouble or f"it rejects {rejected} wrong neighbours, fewer than {NEIGHBOURS}"
         return Gate(len(tried), rejected, by, tuple(same), tuple(survivors), trouble)
+
+    def identical(self, same: Node, claim: Claim) -> bool:
+        """Proven by symbols, with any σ or with this one."""
+        claims = (claim._replace(general=True), claim._replace(general=False))
+        return any(self.by_symbols(same, each).verdict is Verdict.VERIFIED for each in claims)
 
     def tautology(self, tree: Node, claim: Claim) -> bool:
         """Do both sides agree even if every name and every derivative has a number that has nothing to do with it?"""
@@ -344,6 +349,11 @@ class Court:
         if not anchored.line:
             return CodeTried(line, anchored, None)
         return CodeTried(line, anchored, code.heard(line, self.random, lambda world: layers(line.layers, world)))  # type: ignore[arg-type]
+
+
+def _changed(tree: Node, neighbour: Node) -> list[Node]:
+    """That a changed side is what it was, as a claim."""
+    return [Node("==", pair) for pair in zip(tree.args, neighbour.args, strict=True) if pair[0] != pair[1]]
 
 
 def _has_a_meaning(node: Node) -> bool:

@@ -57,6 +57,10 @@ class _Jax:
             axes.append(value.axes)
             return value.array
 
+        if not at.rank:  # one number that moves: forward, all of the body at once
+            value, slopes = jax.jvp(function, (jnp.asarray(at.array),), (jnp.ones(at.array.shape),))
+            if set(at.axes) <= set(axes[-1]):
+                return Value(axes[-1], slopes)
         value, pull_back = jax.vjp(function, jnp.asarray(at.array))
         named = axes[-1]
         rank = value.ndim - len(named)
@@ -65,8 +69,9 @@ class _Jax:
         count = int(np.prod(across, dtype=int))
         shape = [count, *(size if i in alone else 1 for i, size in enumerate(value.shape))]
         basis = np.broadcast_to(np.eye(count).reshape(shape), (count, *value.shape))
-        rows = [pull_back(jnp.asarray(row))[0][None] for row in basis]
-        slopes = jnp.concatenate(rows).reshape((*across, *at.array.shape))
+        basis = jnp.asarray(basis)
+        pulled = jax.vmap(pull_back)(basis)[0] if count > 1 else pull_back(basis[0])[0]
+        slopes = pulled.reshape((*across, *at.array.shape))
         left = tuple(axis for axis in named if axis not in at.axes)
         n, more = len(left), len(at.axes)
         order = [*range(n), *range(n + rank, n + rank + more), *range(n, n + rank), *range(n + rank + more, slopes.ndim)]

@@ -17,7 +17,7 @@ from gradproof.study.witnesses.objects import Objects, array_of, boxed, each
 from gradproof.study.world import Env, Key, SilentError, Value, World
 
 SIZES, EXAMPLES = (2, 3, 2), 2  # neighbours differ
-EXPANDED, LARGEST = 2000, 120  # operations in a formula, without and with divisions: more is left to the others
+POLYNOMIAL, QUOTIENT = 2000, 120  # operations in a formula: what is larger is left to the other witnesses
 
 
 class Symbolic(Objects):
@@ -77,11 +77,10 @@ def vanishes(formula: Any) -> bool:
     """Is it 0? Certain, as it is a quotient of polynomials in symbols, exponentials and unknown functions."""
     if formula == 0:
         return True
-    operations = sympy.count_ops(formula)
-    if operations < EXPANDED and sympy.expand(formula) == 0:
-        return True
-    if operations > (EXPANDED if _polynomial(formula) else LARGEST):
+    if sympy.count_ops(formula) > (POLYNOMIAL if _polynomial(formula) else QUOTIENT):
         raise SilentError("the formula is too large to expand")
+    if sympy.expand(formula) == 0:
+        return True
     numerator, _ = sympy.fraction(sympy.together(formula))
     return bool(sympy.expand(numerator) == 0)
 
