@@ -110,6 +110,8 @@ def _walk(as_json: bool) -> int:
 
 def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
     """What --json writes."""
+    from gradproof.study.summary import conventions
+
     return {
         "title": court.ledger.title,
         "seed": court.seed,
@@ -175,24 +177,13 @@ def _code(code: CodeTried) -> dict[str, Any]:
     }
 
 
-def conventions(tried: list[Tried]) -> dict[str, dict[str, list[str]]]:
-    """For each set of readings that several lines share: which lines hold under which reading."""
-    sets: dict[tuple[str, ...], dict[str, list[str]]] = {}
-    for t in tried:
-        for c in t.claims:
-            if len(c.readings) > 1:
-                held = sets.setdefault(tuple(h.name for h in c.readings), {h.name: [] for h in c.readings})
-                for h in c.readings:
-                    if h.verdict == "verified" and t.line.id not in held[h.name]:
-                        held[h.name].append(t.line.id)
-    return {" | ".join(names): held for names, held in sets.items() if len({i for ids in held.values() for i in ids}) > 1}
-
-
 # ---- the terminal ----------------------------------------------------------------------------------------------
 
 
 def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> list[Text]:
     """Every line with its verdict, and what is to be said of all of them."""
+    from gradproof.study.summary import conventions
+
     texts = [Text(f"\n{book.title}", "bold"), Text("")]
     section = ""
     for t in tried:
@@ -203,12 +194,11 @@ def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> 
         texts.append(Text.assemble((f" {mark} {t.line.id:4}", style), f"{t.sentence.value:25}", (in_short(t), "dim")))
     counts = {name: sum(t.sentence == name for t in tried) for name in MARKS}
     texts += [Text(""), Text(" · ".join(f"{n} {name}" for name, n in counts.items() if n), "bold")]
-    for names, held in conventions(tried).items():
+    for held in conventions(tried).values():
         several = [(name, ids) for name, ids in held.items() if ids]
         if len(several) > 1:
             texts.append(Text("No single reading makes all of these lines true:"))
             texts += [Text(f"  {name}: {', '.join(ids)}") for name, ids in several]
-        del names
     gates = [c.gate for t in tried for c in t.claims if c.gate]
     killed, mutants = (sum(getattr(c.run, part) for t in tried for c in t.code if c.run) for part in ("killed", "tried"))
     texts.append(Text(f"{sum(g.rejected for g in gates):,} wrong neighbours rejected, {killed} of {mutants} mutants of the code killed"))

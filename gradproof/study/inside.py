@@ -138,6 +138,24 @@ def _b(layer: int, j: int) -> str:
     return f"b{raised(layer)}{_low(j)}"
 
 
+def of_neuron(layer: int, j: int) -> dict[str, list[str]]:
+    """Which of a neuron's numbers are shown at which step."""
+    if not layer:
+        return dict.fromkeys(STEPS, [_a(0, j)])
+    forward = [f"z{raised(layer)}{_low(j)}", _a(layer, j)]
+    error, bias = f"δ{raised(layer)}{_low(j)}", _b(layer, j)
+    return {
+        "feedforward": forward, "cost": forward, "BP1": [error], "BP2": [error],
+        "BP3": [f"∂C/∂{bias}"], "BP4": [error], "update": [f"{bias}′"],
+    }  # fmt: skip
+
+
+def of_edge(layer: int, j: int, k: int) -> dict[str, str]:
+    """Which of an edge's numbers is shown at which step."""
+    weight = _w(layer, j, k)
+    return dict.fromkeys(STEPS, weight) | {"BP4": f"∂C/∂{weight}", "update": f"{weight}′"}
+
+
 def _by_name(found: Answer) -> dict[str, float]:
     named = {"C": float(found.cost[0])}
     for layer, (z, a, d) in enumerate(zip(found.zs, found.activations[1:], found.delta, strict=True), start=1):

@@ -1,0 +1,279 @@
+"""The page of the study: the lines and their verdicts, a network one can look inside, real digits."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from latex2mathml.converter import convert
+from markupsafe import Markup
+
+from gradproof.errors import DataError
+from gradproof.pages.page import diverging, picture, rendered
+from gradproof.problem import Array
+from gradproof.study import digits, inside
+from gradproof.study.inside import STEPS, Number
+from gradproof.study.ledger import NOTES
+from gradproof.study.trial import Court, Sentence, Tried
+from gradproof.study.walk import example
+
+CLASSES = {
+    Sentence.HOLDS: "holds",
+    Sentence.CONVENTION: "convention",
+    Sentence.WRONG: "wrong",
+    Sentence.NOT_MATHEMATICAL: "fact",
+    Sentence.VACUOUS: "wrong",
+    Sentence.UNDECIDED: "undecided",
+}
+MARKS = {"holds": "✓", "convention": "≈", "wrong": "✗", "fact": "·", "undecided": "?"}
+COLUMN, ROW, WIDE, HIGH = 108, 92, 76, 34  # of the graph, in its own units
+LEFT = 150
+
+
+def write(out: Path, court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> None:
+    """The page in a file; DataError if it cannot be written."""
+    html = page(court, tried, say)
+    try:
+        partial = out.with_name(out.name + ".part")
+        partial.write_text(html, "utf-8")
+        partial.replace(out)
+    except OSError as error:
+        raise DataError(f"{out}: {error.strerror or error}") from None
+
+
+def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> str:
+    """The whole page; for somebody's own ledger without the network and the digits, which are those of the notes."""
+    own = court.ledger.source != "the notes"
+    network = None if own else _network()
+    shown = None if own else [_digit(digit) for digit in digits.digits(say)]
+    return rendered(
+        "study.html",
+        title=court.ledger.title,
+        source=court.ledger.source if own else NOTES.name,
+        counts=[(s.value, CLASSES[s], n) for s in Sentence if (n := sum(t.sentence is s for t in tried))],
+        graph=graph(tried),
+        sections=_sections(tried),
+        network=network,
+        digits=shown,
+        stages=digits.STAGES,
+        rejected=sum(c.gate.rejected for t in tried for c in t.claims if c.gate),
+        killed=sum(c.run.killed for t in tried for c in t.code if c.run),
+        conventions=_conventions(tried),
+    )
+
+
+def mathml(latex: str, display: bool = False) -> Markup:
+    """An equation; where it is no LaTeX that is understood, its text."""
+    try:
+        return Markup(convert(latex, display="block" if display else "inline"))
+    except Exception:  # latex2mathml raises many kinds
+        return Markup("<code>{}</code>").format(latex)
+
+
+# ---- the graph -------------------------------------------------------------------------------------------------
+
+
+def graph(tried: list[Tried]) -> dict[str, Any]:
+    """Where each line stands: a row for each section, in order; a curve for each dependence."""
+    rows: dict[str, list[Tried]] = {}
+    for t in tried:
+        rows.setdefault(t.line.section, []).append(t)
+    split = [(name if not i else "", part[i : i + 8]) for name, part in rows.items() for i in range(0, len(part), 8)]
+    most = max(len(part) for _, part in split)
+    places, bands = {}, []
+    for row, (name, part) in enumerate(split):
+        y = 24 + row * ROW
+        bands.append({"name": name, "y": y + HIGH / 2})
+        for column, t in enumerate(part):
+            places[t.line.id] = (LEFT + column * COLUMN, y)
+    nodes = [
+        {"id": t.line.id, "x": places[t.line.id][0], "y": places[t.line.id][1], "kind": (k := CLASSES[t.sentence]), "mark": MARKS[k], "says": t.sentence.value}
+        for t in tried
+    ]
+    edges = [{"from": on, "to": t.line.id, "path": _curve(places[on], places[t.line.id])} for t in tried for on in t.line.depends if on in places]
+    return {
+        "nodes": nodes, "edges": edges, "bands": bands, "wide": WIDE, "high": HIGH,
+        "width": LEFT + most * COLUMN - (COLUMN - WIDE) + 14, "height": 24 + len(split) * ROW - (ROW - HIGH) + 24,
+    }  # fmt: skip
+
+
+def _curve(start: tuple[int, int], end: tuple[int, int]) -> str:
+    """From the earlier line to the later one: along a row, above it if it is not the neighbour, or between rows."""
+    (x, y), (u, v) = start, end
+    if y == v:
+        right = u > x
+        if abs(u - x) == COLUMN:
+            a, b = (x + WIDE, u) if right else (x, u + WIDE)
+            return f"M{a} {y + HIGH / 2}H{b - 6 if right else b + 6}"
+        middle = y - 12 - 3 * abs(u - x) / COLUMN
+        return f"M{x + WIDE / 2} {y}C{x + WIDE / 2} {middle} {u + WIDE / 2} {middle} {u + WIDE / 2} {y - 6}"
+    down = v > y
+    a, b = (y + HIGH, v - 6) if down else (y, v + HIGH + 6)
+    bend = (b - a) * 0.5
+    return f"M{x + WIDE / 2} {a}C{x + WIDE / 2} {a + bend} {u + WIDE / 2} {b - bend} {u + WIDE / 2} {b}"
+
+
+# ---- the lines -------------------------------------------------------------------------------------------------
+
+
+def _sections(tried: list[Tried]) -> list[dict[str, Any]]:
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for t in tried:
+        sections.setdefault(t.line.section, []).append(_line(t))
+    return [{"name": name, "lines": lines} for name, lines in sections.items()]
+
+
+def _line(t: Tried) -> dict[str, Any]:
+    kind = CLASSES[t.sentence]
+    return {
+        "id": t.line.id,
+        "kind": kind,
+        "mark": MARKS[kind],
+        "verdict": t.sentence.value,
+        "rule": t.line.rule,
+        "written": mathml(t.line.written, display=True),
+        "corrected": [mathml(latex, display=True) for latex in t.corrected],
+        "why": t.line.why,
+        "depends": t.line.depends,
+        "claims": [_claim(c) for c in t.claims],
+        "facts": t.facts,
+        "code": [_code(c) for c in t.code],
+        "tests": t.line.tests,
+    }
+
+
+def _claim(c: Any) -> dict[str, Any]:
+    kind = CLASSES[c.sentence]
+    heard = [*c.readings, *([c.correction] if c.correction else [])]
+    return {
+        "says": c.claim.says,
+        "kind": kind,
+        "mark": MARKS[kind],
+        "text": str(c.claim.tree),
+        "heard": [(h.name, h is c.correction, str(h.tree), h.verdict.value, h.testimonies) for h in heard],
+        "smallest": _smallest(c.smallest) if c.smallest else None,
+        "gate": c.gate,
+    }
+
+
+def _smallest(s: Any) -> dict[str, Any]:
+    differ = [(f"{one:.6g}", f"{other:.6g}") for one, other in zip(s.left, s.right, strict=True) if one != other]
+    numbers = []
+    for name, value in s.numbers.items():
+        if name in ("x", "y") and len(value) > 1:
+            samples = [", ".join(f"{v:g}" for v in row) for row in value]
+            numbers.append(f"{name} of sample " + "; ".join(f"{i}: {row}" for i, row in enumerate(samples)))
+        else:
+            numbers.append(f"{name} = {_plain(value)}")
+    return {"sizes": "–".join(map(str, s.sizes)), "m": s.m, "numbers": numbers, "differ": differ[:2], "misfit": s.misfit, "layer": s.layer}
+
+
+def _plain(value: Any) -> str:
+    return f"[{', '.join(map(_plain, value))}]" if isinstance(value, list) else f"{value:g}"
+
+
+def _code(c: Any) -> dict[str, Any]:
+    lines = [line.strip() for line in c.anchored.source.splitlines() if c.code.anchor in line]
+    return {
+        "function": c.code.function,
+        "where": f"{c.anchored.path}:{c.anchored.line}" if c.anchored.line else "the anchor has moved",
+        "text": lines[0] if lines else c.code.anchor,
+        "run": c.run,
+        "sound": c.sound,
+    }
+
+
+def _conventions(tried: list[Tried]) -> list[list[tuple[str, list[str]]]]:
+    """Readings of which no single one makes all the lines true that have them."""
+    from gradproof.study.summary import conventions
+
+    several = [[(name, ids) for name, ids in held.items() if ids] for held in conventions(tried).values()]
+    return [held for held in several if len(held) > 1]
+
+
+# ---- the network -----------------------------------------------------------------------------------------------
+
+
+def _network() -> dict[str, Any]:
+    problem = example()
+    given, numbers, slips = inside.given(problem), inside.numbers(problem), inside.slips(problem)
+    values = given | {n.name: n.hand for n in numbers}
+    places = {f"a{layer}{j}": (90 + layer * 250, 150 + (2 * j - n + 1) * 62) for layer, n in enumerate(problem.sizes) for j in range(n)}
+    return {
+        "given": given,
+        "steps": [{"name": step, "numbers": [_number(n, values) for n in numbers if n.step == step]} for step in STEPS],
+        "nodes": [
+            {"x": places[f"a{layer}{j}"][0], "y": places[f"a{layer}{j}"][1], "names": inside.of_neuron(layer, j)}
+            for layer, n in enumerate(problem.sizes) for j in range(n)
+        ],
+        "edges": [
+            {"from": places[f"a{layer - 1}{k}"], "to": places[f"a{layer}{j}"], "names": inside.of_edge(layer, j, k)}
+            for layer, w in enumerate(problem.weights, start=1) for j, k in np.ndindex(w.shape)
+        ],
+        "values": {name: shown(value) for name, value in values.items()},
+        "slips": [{"name": s.name, "said": s.said, "equations": s.equations, "values": {k: shown(v) for k, v in s.values.items()}} for s in slips],
+        "data": Markup(json.dumps({
+            "values": {name: shown(value) for name, value in values.items()},
+            "slips": [{"said": s.said, "equations": s.equations, "values": {k: shown(v) for k, v in s.values.items()}} for s in slips],
+        }, ensure_ascii=False).replace("<", "\\u003c")),
+    }  # fmt: skip
+
+
+def shown(value: float) -> str:
+    """Six decimals; whole numbers and short ones as they are."""
+    short = f"{value:g}"
+    return (short if len(short) <= 6 and float(short) == value else f"{value:.6f}").replace("-", "−")
+
+
+def _number(n: Number, values: dict[str, float]) -> dict[str, Any]:
+    return {
+        "name": n.name,
+        "letters": "".join(part.text or part.name for part in n.formula),
+        "parts": [(part.text, part.name, shown(values[part.name]) if part.name else "") for part in n.formula],
+        "hand": f"{n.hand:.6f}".replace("-", "−"),
+        "autodiff": f"{n.autodiff:.6f}".replace("-", "−"),
+        "difference": f"{n.difference:.1e}" if n.difference else "0",
+        "bound": f"{n.bound:.1e}",
+    }
+
+
+# ---- the digits ------------------------------------------------------------------------------------------------
+
+
+def _digit(digit: digits.Digit) -> dict[str, Any]:
+    return {
+        "label": digit.label,
+        "image": picture(255 - digit.image),
+        "stages": [
+            {
+                "steps": seen.steps, "cost": f"{seen.cost:.4f}", "read": seen.read, "right": seen.read == digit.label,
+                "hidden": picture(_grey(seen.hidden.reshape(5, 6))),
+                "output": [(i, f"{a:.3f}", round(100 * float(a))) for i, a in enumerate(seen.activations)],
+                "neuron": seen.neuron + 1,
+                "parts": [
+                    _compared("δ²", seen.output_delta, (1, 10)),
+                    _compared("δ¹", seen.hidden_delta, (5, 6)),
+                    _compared("∂C/∂w¹", seen.weights, (28, 28)),
+                ],
+            }
+            for seen in digit.stages
+        ],
+    }  # fmt: skip
+
+
+def _compared(name: str, found: digits.Compared, shape: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "hand": picture(diverging(found.hand.reshape(shape))),
+        "autodiff": picture(diverging(found.autodiff.reshape(shape))),
+        "largest": f"{np.abs(found.hand).max():.2g}",
+        "difference": f"{found.difference:.1e}" if found.difference else "0",
+        "bound": f"{found.bound:.1e}",
+        "shape": shape,
+    }
+
+
+def _grey(activations: Array) -> Array:
+    """0 white, 1 black."""
+    return np.asarray(np.rint(255 * (1 - activations)), np.uint8)
