@@ -211,8 +211,8 @@ def in_short(t: Tried) -> str:
     said = ""
     for c in t.claims:
         if c.sentence.value == t.sentence.value and c.sentence in ("wrong", "holds under a convention"):
-            names = [h.name for h in c.readings if h.verdict == "verified" and h.name]
-            said = said or c.claim.says or (names[0] if names else "")
+            names = [f"if {h.name}" for h in c.readings if h.verdict == "verified" and h.name]
+            said = said or ": ".join(part for part in (c.claim.says, *names[:1]) if part)
     said = said or t.line.why.partition(".")[0]
     return textwrap.shorten(said, WIDTH - 34, placeholder=" …")
 

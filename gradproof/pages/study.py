@@ -108,6 +108,13 @@ def _curve(start: tuple[int, int], end: tuple[int, int]) -> str:
             return f"M{a} {y + HIGH / 2}H{b - 6 if right else b + 6}"
         middle = y - 12 - 3 * abs(u - x) / COLUMN
         return f"M{x + WIDE / 2} {y}C{x + WIDE / 2} {middle} {u + WIDE / 2} {middle} {u + WIDE / 2} {y - 6}"
+    if abs(v - y) > ROW:  # past other rows in the gap between two columns, never behind a node
+        gap = x + WIDE + (COLUMN - WIDE) / 2 + (u // COLUMN + v // ROW) % 5 * 5 - 10
+        a, b, turn = (y + HIGH, v - 6, 26) if v > y else (y, v + HIGH + 6, -26)
+        return (
+            f"M{x + WIDE / 2} {a}C{x + WIDE / 2} {a + turn} {gap} {a} {gap} {a + turn}V{b - turn}"
+            f"C{gap} {b} {u + WIDE / 2} {b - turn} {u + WIDE / 2} {b}"
+        )
     down = v > y
     a, b = (y + HIGH, v - 6) if down else (y, v + HIGH + 6)
     bend = (b - a) * 0.5
@@ -199,7 +206,7 @@ def _network() -> dict[str, Any]:
     problem = example()
     given, numbers, slips = inside.given(problem), inside.numbers(problem), inside.slips(problem)
     values = given | {n.name: n.hand for n in numbers}
-    places = {f"a{layer}{j}": (90 + layer * 250, 150 + (2 * j - n + 1) * 62) for layer, n in enumerate(problem.sizes) for j in range(n)}
+    places = {f"a{layer}{j}": (90 + layer * 250, 170 + (2 * j - n + 1) * 62) for layer, n in enumerate(problem.sizes) for j in range(n)}
     return {
         "given": given,
         "steps": [{"name": step, "numbers": [_number(n, values) for n in numbers if n.step == step]} for step in STEPS],
@@ -231,8 +238,8 @@ def _number(n: Number, values: dict[str, float]) -> dict[str, Any]:
         "name": n.name,
         "letters": "".join(part.text or part.name for part in n.formula),
         "parts": [(part.text, part.name, shown(values[part.name]) if part.name else "") for part in n.formula],
-        "hand": f"{n.hand:.6f}".replace("-", "−"),
-        "autodiff": f"{n.autodiff:.6f}".replace("-", "−"),
+        "hand": shown(n.hand),
+        "autodiff": shown(n.autodiff),
         "difference": f"{n.difference:.1e}" if n.difference else "0",
         "bound": f"{n.bound:.1e}",
     }
