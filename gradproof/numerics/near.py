@@ -164,6 +164,7 @@ _UFUNCS: dict[np.ufunc, Callable[..., Near]] = {
     np.exp: Near.exp,
     np.absolute: Near.__abs__,
     np.negative: Near.__neg__,
+    np.reciprocal: lambda x: 1 / x,
     np.minimum: Near.minimum,
     np.add: Near.__add__,
     np.subtract: Near.__sub__,

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gradproof import backends
+from gradproof.backends import answer
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import arithmetic
 from gradproof.problem import Answer, Array, Parameters, Problem, stack_of, starting_parameters
-from gradproof.study.walk import answer
 from gradproof.train import loop, mnist
 
 STAGES = (0, 250, 1000, 5000)  # steps of training; 5000 are one epoch
@@ -61,10 +61,10 @@ def trained(data: mnist.Mnist, progress: Callable[[str], None]) -> dict[int, Par
     settings = loop.Settings("handcrafted", epochs=1)
     stages = {0: starting_parameters(settings.sizes, settings.seed, settings.init, settings.dtype)}
 
-    def keep(steps: int, weights: list[Array], biases: list[Array]) -> None:
-        if steps in STAGES:
-            stages[steps] = weights, biases
-            progress(f"trained {steps} steps")
+    def keep(state: loop.State) -> None:
+        if state.steps in STAGES:
+            stages[state.steps] = state.weights, state.biases
+            progress(f"trained {state.steps} steps")
 
     for _ in loop.train(settings, data, keep):
         pass

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradproof import backends
+from gradproof.backends import answer
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import arithmetic
 from gradproof.problem import Answer, Problem, stack_of
 from gradproof.proof import theorem
-from gradproof.study.walk import answer, raised
+from gradproof.study.walk import raised
 from handcrafted import backprop, equations
 
 ETA = 0.5
@@ -82,10 +83,8 @@ def slips(problem: Problem) -> list[Slip]:
     stack = stack_of(problem)
     found = []
     for name, replaced in SLIPS.items():
-        functions = types.SimpleNamespace(**(vars(equations) | replaced))
-        wrong = types.FunctionType(backprop.gradients.__code__, backprop.gradients.__globals__ | {"eq": functions})
         try:
-            gradients = wrong(*problem)
+            gradients = _with(replaced)(*problem)
         except ValueError as error:
             said = f"raises an error: {' '.join(str(error).split())}. Only where neighbouring layers are equally wide would it go unnoticed."
             found.append(Slip(name, {}, ("BP2",), said))
@@ -106,6 +105,13 @@ def slips(problem: Problem) -> list[Slip]:
         )
         found.append(Slip(name, values, tuple(dict.fromkeys(f.equation for f in refuted)), said))
     return found
+
+
+def _with(replaced: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
+    """The handcrafted backprop with other equations."""
+    names = vars(backprop) | {"eq": types.SimpleNamespace(**(vars(equations) | replaced))}
+    names["errors"] = types.FunctionType(backprop.errors.__code__, names)
+    return types.FunctionType(backprop.gradients.__code__, names)
 
 
 SLIPS: dict[str, dict[str, Callable[..., Any]]] = {
