@@ -126,7 +126,8 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
                 "claims": [_claim(c) for c in t.claims],
                 "code": [_code(c) for c in t.code],
                 "facts": [
-                    {"measure": f.fact.measure, "says": f.fact.says, "found": f.found, "holds": f.holds} for f in t.facts
+                    {"measure": f.fact.measure, "says": f.fact.says, "found": f.found, "holds": f.holds}
+                    for f in t.facts
                 ],
             }
             for t in tried
@@ -200,9 +201,22 @@ def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> 
             texts.append(Text("No single reading makes all of these lines true:"))
             texts += [Text(f"  {name}: {', '.join(ids)}") for name, ids in several]
     gates = [c.gate for t in tried for c in t.claims if c.gate]
-    killed, mutants = (sum(getattr(c.run, part) for t in tried for c in t.code if c.run) for part in ("killed", "tried"))
-    texts.append(Text(f"{sum(g.rejected for g in gates):,} wrong neighbours rejected, {killed} of {mutants} mutants of the code killed"))
-    texts.append(Text(f"written to {out}" if out else "one line with its numbers: gradproof study N21 · the page: gradproof study -o study.html", "dim"))
+    killed, mutants = (
+        sum(getattr(c.run, part) for t in tried for c in t.code if c.run) for part in ("killed", "tried")
+    )
+    texts.append(
+        Text(
+            f"{sum(g.rejected for g in gates):,} wrong neighbours rejected, {killed} of {mutants} mutants of the code killed"
+        )
+    )
+    texts.append(
+        Text(
+            f"written to {out}"
+            if out
+            else "one line with its numbers: gradproof study N21 · the page: gradproof study -o study.html",
+            "dim",
+        )
+    )
     return texts
 
 
@@ -220,8 +234,11 @@ def in_short(t: Tried) -> str:
 def explained(t: Tried) -> list[Text]:
     """One line: as written, verdict, why, witnesses, correction, the smallest network, code."""
     mark, style = MARKS[t.sentence]
-    texts = [Text(""), Text.assemble((f"{mark} {t.line.id} {t.sentence.value}", style), f"   {t.line.section}, {t.line.rule}")]
-    texts += [Text(f"  {t.line.written}", "cyan"), *_wrapped(t.line.why)]
+    texts = [
+        Text(""),
+        Text.assemble((f"{mark} {t.line.id} {t.sentence.value}", style), f"   {t.line.section}, {t.line.rule}"),
+    ]
+    texts += [*_wrapped(t.line.written, style="cyan"), *_wrapped(t.line.why)]
     if t.line.depends:
         texts.append(Text(f"  from {', '.join(t.line.depends)}", "dim"))
     for claim in t.claims:
@@ -235,19 +252,20 @@ def explained(t: Tried) -> list[Text]:
     return texts
 
 
-def _wrapped(text: str, indent: str = "  ") -> list[Text]:
-    return [Text(line) for line in textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)]
+def _wrapped(text: str, indent: str = "  ", style: str = "") -> list[Text]:
+    lines = textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return [Text(line, style) for line in lines]
 
 
 def _claim_text(c: ClaimTried) -> list[Text]:
     mark, style = MARKS[c.sentence]
-    texts = [Text(""), Text.assemble((f"  {mark} ", style), f"{c.claim.says + ': ' if c.claim.says else ''}{c.claim.text}")]
+    texts = [Text(""), *_wrapped(f"{mark} {c.claim.says + ': ' if c.claim.says else ''}{c.claim.text}", style=style)]
     heard = [*c.readings, *([c.correction] if c.correction else [])]
     for h in heard:
         if h is c.correction:
-            texts.append(Text(f"    corrected: {h.tree}", "green"))
+            texts += _wrapped(f"corrected: {h.tree}", "    ", "green")
             if c.claim.corrected:
-                texts.append(Text(f"      {c.claim.corrected}", "cyan"))
+                texts += _wrapped(c.claim.corrected, "      ", "cyan")
         elif h.name:
             texts.append(Text(f"    if {h.name}: {h.verdict.value}", "bold"))
         for testimony in h.testimonies:
@@ -267,27 +285,36 @@ def _claim_text(c: ClaimTried) -> list[Text]:
 def _smallest_text(c: ClaimTried) -> list[Text]:
     s = c.smallest
     assert s is not None
-    about = f"the smallest network that shows it, {list(s.sizes)}, m = {s.m}" if s.sizes else "the smallest number that shows it"
+    about = (
+        f"the smallest network that shows it, {list(s.sizes)}, m = {s.m}"
+        if s.sizes
+        else "the smallest number that shows it"
+    )
     if s.misfit:
-        return [Text(f"    it means nothing on a network {list(s.sizes)}: {s.misfit}")]
-    given = ", ".join(f"{name} = {value}" for name, value in s.numbers.items())
+        return _wrapped(f"it means nothing on a network {list(s.sizes)}: {s.misfit}", "    ")
+    given = ", ".join(f"{name} = {value}".replace("'", "") for name, value in s.numbers.items())
     pairs = ", ".join(f"{one:.6g} and {other:.6g}" for one, other in zip(s.left, s.right, strict=True) if one != other)
-    return [Text(f"    {about}: {given}"), Text(f"      the two sides are {pairs}")]
+    return [*_wrapped(f"{about}: {given}", "    "), *_wrapped(f"the two sides are {pairs}", "      ")]
 
 
 def _fact_text(f: FactTried) -> list[Text]:
     mark, style = MARKS["holds" if f.holds else "wrong"]
-    return [Text.assemble((f"  {mark} ", style), f"{f.fact.measure}: said {f.fact.says}, found {f.found}", (f"  ({f.how})", "dim"))]
+    said = f"{mark} {f.fact.measure}: said {f.fact.says}, found {f.found}"
+    return [*_wrapped(said, style=style), *_wrapped(f"({f.how})", "    ", "dim")]
 
 
 def _code_text(c: CodeTried) -> list[Text]:
     if c.run is None:
-        return [Text(f"  ✗ {c.code.function} no longer holds {c.code.anchor!r}: the anchor has moved", "bold red")]
+        return _wrapped(
+            f"✗ {c.code.function} no longer holds {c.code.anchor!r}: the anchor has moved", style="bold red"
+        )
     mark, style = MARKS["holds" if c.sound else "wrong"]
-    said = f"{c.anchored.path}:{c.anchored.line} {c.code.function.rpartition('.')[2]} gives it on {c.run.networks} networks"
+    name = c.code.function.rpartition(".")[2]
+    said = f"{mark} {c.anchored.path}:{c.anchored.line} {name} gives it on {c.run.networks} networks"
     if c.run.tried:
-        said += f"; {c.run.killed} of {c.run.tried} mutants killed" + (f", {len(c.run.same)} the same function" if c.run.same else "")
-    return [Text(""), Text.assemble((f"  {mark} ", style), said)]
+        same = f", {len(c.run.same)} the same function" if c.run.same else ""
+        said += f"; {c.run.killed} of {c.run.tried} mutants killed{same}"
+    return [Text(""), *_wrapped(said, style=style)]
 
 
 def numbers(only: Line, notes: Path | None) -> list[Text]:

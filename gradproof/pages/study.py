@@ -88,10 +88,22 @@ def graph(tried: list[Tried]) -> dict[str, Any]:
         for column, t in enumerate(part):
             places[t.line.id] = (LEFT + column * COLUMN, y)
     nodes = [
-        {"id": t.line.id, "x": places[t.line.id][0], "y": places[t.line.id][1], "kind": (k := CLASSES[t.sentence]), "mark": MARKS[k], "says": t.sentence.value}
+        {
+            "id": t.line.id,
+            "x": places[t.line.id][0],
+            "y": places[t.line.id][1],
+            "kind": (k := CLASSES[t.sentence]),
+            "mark": MARKS[k],
+            "says": t.sentence.value,
+        }
         for t in tried
     ]
-    edges = [{"from": on, "to": t.line.id, "path": _curve(places[on], places[t.line.id])} for t in tried for on in t.line.depends if on in places]
+    edges = [
+        {"from": on, "to": t.line.id, "path": _curve(places[on], places[t.line.id])}
+        for t in tried
+        for on in t.line.depends
+        if on in places
+    ]
     return {
         "nodes": nodes, "edges": edges, "bands": bands, "wide": WIDE, "high": HIGH,
         "width": LEFT + most * COLUMN - (COLUMN - WIDE) + 14, "height": 24 + len(split) * ROW - (ROW - HIGH) + 24,
@@ -168,12 +180,20 @@ def _smallest(s: Any) -> dict[str, Any]:
     differ = [(f"{one:.6g}", f"{other:.6g}") for one, other in zip(s.left, s.right, strict=True) if one != other]
     numbers = []
     for name, value in s.numbers.items():
-        if name in ("x", "y") and len(value) > 1:
-            samples = [", ".join(f"{v:g}" for v in row) for row in value]
-            numbers.append(f"{name} of sample " + "; ".join(f"{i}: {row}" for i, row in enumerate(samples)))
+        if isinstance(value, dict):
+            samples = [f"[{', '.join(f'{v:g}' for v in row)}]" for row in value.values()]
+            which = f" of {', '.join(value)}" if len(value) > 1 else ""
+            numbers.append(f"{name}{which} = {', '.join(samples)}")
         else:
             numbers.append(f"{name} = {_plain(value)}")
-    return {"sizes": "–".join(map(str, s.sizes)), "m": s.m, "numbers": numbers, "differ": differ[:2], "misfit": s.misfit, "layer": s.layer}
+    return {
+        "sizes": "–".join(map(str, s.sizes)),
+        "m": s.m,
+        "numbers": numbers,
+        "differ": differ[:2],
+        "misfit": s.misfit,
+        "layer": s.layer,
+    }
 
 
 def _plain(value: Any) -> str:
@@ -206,7 +226,11 @@ def _network() -> dict[str, Any]:
     problem = example()
     given, numbers, slips = inside.given(problem), inside.numbers(problem), inside.slips(problem)
     values = given | {n.name: n.hand for n in numbers}
-    places = {f"a{layer}{j}": (90 + layer * 250, 170 + (2 * j - n + 1) * 62) for layer, n in enumerate(problem.sizes) for j in range(n)}
+    places = {
+        f"a{layer}{j}": (90 + layer * 250, 170 + (2 * j - n + 1) * 62)
+        for layer, n in enumerate(problem.sizes)
+        for j in range(n)
+    }
     return {
         "given": given,
         "steps": [{"name": step, "numbers": [_number(n, values) for n in numbers if n.step == step]} for step in STEPS],

@@ -51,7 +51,9 @@ def digits(progress: Callable[[str], None] = lambda what: None) -> list[Digit]:
     stages = trained(data, progress)
     rows = [int(np.flatnonzero(data.test.labels == label)[0]) for label in SHOWN]
     return [
-        Digit(label, data.test.images[row].reshape(28, 28), [_seen(data, row, steps, stages[steps]) for steps in STAGES])
+        Digit(
+            label, data.test.images[row].reshape(28, 28), [_seen(data, row, steps, stages[steps]) for steps in STAGES]
+        )
         for label, row in zip(SHOWN, rows, strict=True)
     ]
 

@@ -33,7 +33,9 @@ def _colours() -> Measured:
     """The paper: the corners, which no digit reaches. The ink: the darkest that there is."""
     images = mnist.pixels(_digits().train.images, np.float64)
     corners = images[:, [0, 27, 28 * 27, 28 * 28 - 1]]
-    return Measured([float(corners.max()), float(images.max())], "the corners, which are paper, and the most ink there is")
+    return Measured(
+        [float(corners.max()), float(images.max())], "the corners, which are paper, and the most ink there is"
+    )
 
 
 def _batches(sizes: str) -> Measured:
@@ -42,7 +44,11 @@ def _batches(sizes: str) -> Measured:
     rows = np.concatenate([part.ravel() for part in batches])
     once = sorted(rows.tolist()) == list(range(len(_digits().train.labels)))
     count = sum(len(part) for part in batches)
-    found = {"batches": [count, settings.batch], "every sample once": once, "another order": not (np.diff(rows) == 1).all()}
+    found = {
+        "batches": [count, settings.batch],
+        "every sample once": once,
+        "another order": not (np.diff(rows) == 1).all(),
+    }
     return Measured(found[sizes], "minibatches.shuffled on the 50,000 training samples, as `gradproof train` calls it")
 
 

@@ -90,10 +90,12 @@ def slips(problem: Problem) -> list[Slip]:
             found.append(Slip(name, {}, ("BP2",), said))
             continue
         honest = answer(backends.load("handcrafted"), problem)
-        mine = honest._replace(**{
-            part: [np.asarray(v)[None] for v in values]
-            for part, values in zip(("delta", "grad_b", "grad_w"), gradients, strict=True)
-        })
+        mine = honest._replace(
+            **{
+                part: [np.asarray(v)[None] for v in values]
+                for part, values in zip(("delta", "grad_b", "grad_w"), gradients, strict=True)
+            }
+        )
         named = _by_name(mine)
         named |= _moved(problem, mine)
         values = {n.name: named[n.name] for n in right if abs(named[n.name] - n.autodiff) > n.bound}
@@ -214,14 +216,29 @@ def _formulas(problem: Problem) -> Iterator[tuple[str, str, list[Part]]]:
     n, depth = problem.sizes, len(problem.weights)
     for layer in range(1, depth + 1):
         for j in range(n[layer]):
-            yield f"z{raised(layer)}{_low(j)}", "feedforward", [
-                *_sum([(_w(layer, j, k), _a(layer - 1, k)) for k in range(n[layer - 1])]),
-                Part(" + "),
-                Part("", _b(layer, j)),
-            ]
+            yield (
+                f"z{raised(layer)}{_low(j)}",
+                "feedforward",
+                [
+                    *_sum([(_w(layer, j, k), _a(layer - 1, k)) for k in range(n[layer - 1])]),
+                    Part(" + "),
+                    Part("", _b(layer, j)),
+                ],
+            )
         for j in range(n[layer]):
             yield _a(layer, j), "feedforward", [Part("σ("), Part("", f"z{raised(layer)}{_low(j)}"), Part(")")]
-    squares = [p for j in range(n[-1]) for p in (Part(" + " if j else ""), Part("("), Part("", f"y{_low(j)}"), Part(" − "), Part("", _a(depth, j)), Part(")²"))]
+    squares = [
+        p
+        for j in range(n[-1])
+        for p in (
+            Part(" + " if j else ""),
+            Part("("),
+            Part("", f"y{_low(j)}"),
+            Part(" − "),
+            Part("", _a(depth, j)),
+            Part(")²"),
+        )
+    ]
     yield "C", "cost", [Part("½ ("), *squares, Part(")")]
     for j in range(n[-1]):
         yield f"δ{raised(depth)}{_low(j)}", "BP1", [
@@ -241,7 +258,9 @@ def _formulas(problem: Problem) -> Iterator[tuple[str, str, list[Part]]]:
         for j, k in np.ndindex(n[layer], n[layer - 1]):
             yield f"∂C/∂{_w(layer, j, k)}", "BP4", _sum([(_a(layer - 1, k), f"δ{raised(layer)}{_low(j)}")])
     for layer in range(1, depth + 1):
-        names = [_b(layer, j) for j in range(n[layer])] + [_w(layer, j, k) for j, k in np.ndindex(n[layer], n[layer - 1])]
+        names = [_b(layer, j) for j in range(n[layer])] + [
+            _w(layer, j, k) for j, k in np.ndindex(n[layer], n[layer - 1])
+        ]
         for name in names:
             yield f"{name}′", "update", [Part("", name), Part(f" − {ETA} · "), Part("", f"∂C/∂{name}")]
 

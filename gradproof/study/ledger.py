@@ -220,7 +220,9 @@ class _Reader:
         self.only(table, ("function", "arguments", "gives", "anchor", "result", "layers"), field)
         function = self.get(table, "function", TEXT, field=field)
         if function.partition(".")[0] not in ("handcrafted", "reference") or function.count(".") < 2:
-            raise self.error(f"{field}, function", "should be in handcrafted or reference; `gradproof check` is for yours")
+            raise self.error(
+                f"{field}, function", "should be in handcrafted or reference; `gradproof check` is for yours"
+            )
         arguments = [
             text if text in ("weights", "biases") else self.tree(text, f"{field}, arguments", ())
             for text in self.get(table, "arguments", TEXTS, field=field)

@@ -25,7 +25,6 @@ EQUIVALENT = {  # the change: why it is the same function
 }
 
 
-
 class Mutant(NamedTuple):
     said: str  # what was changed
     source: str  # the module's source with that change

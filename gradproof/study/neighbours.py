@@ -85,7 +85,10 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
         yield (f"{args[0]} dropped", args[2])
     elif op == "call" and args[0] == "exp":
         inner = args[2]
-        yield ("sign of the exponent", Node("call", ("exp", 0, inner.args[0] if inner.op == "neg" else Node("neg", (inner,)))))
+        yield (
+            "sign of the exponent",
+            Node("call", ("exp", 0, inner.args[0] if inner.op == "neg" else Node("neg", (inner,)))),
+        )
     elif op == "call" and args[0] == "abs":
         yield ("| | dropped", args[2])
     elif op == "pick" and len(args[1]) == 2:
@@ -100,5 +103,7 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
     elif op in ("sum", "mean") and args[1] is None:
         yield (f"{op} dropped", args[3])
         yield ("mean for sum" if op == "sum" else "sum for mean", Node("mean" if op == "sum" else "sum", args))
-    if op in ("/", "@", "call", "d", "layer", "pick", "sum", "mean") or (op == "name" and args[0] not in ("m", "L", "l")):
+    if op in ("/", "@", "call", "d", "layer", "pick", "sum", "mean") or (
+        op == "name" and args[0] not in ("m", "L", "l")
+    ):
         yield (f"factor 2 at {node}", Node("*", (TWO, node)))

@@ -1,14 +1,15 @@
 """The smallest network on which a claim fails: few neurons, round numbers, found by search."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice, product
+from functools import cache
+from itertools import combinations, islice, product
 from typing import Any, NamedTuple
 
 import numpy as np
 from flint import ctx
 
 from gradproof.problem import Array
-from gradproof.study.language import Head, Node, walk
+from gradproof.study.language import Head, Node, Place, walk
 from gradproof.study.witnesses import autodiff, rigorous
 from gradproof.study.world import Key, Misfit, SilentError
 
@@ -16,7 +17,7 @@ BITS = 128
 ARCHITECTURES = ((1, 1), (2, 1), (1, 2), (1, 1, 1), (1, 2, 1), (2, 2), (1, 2, 2))
 FEW = 3  # neurons: the witness of a slip has no more; that a convention matters may take a few more to show
 NUMBERS = ((0, 1), (0, 1, -1, 2))  # tried in turn
-MOST = 1024  # networks side by side
+MOST = 512  # networks side by side
 
 
 class Smallest(NamedTuple):
@@ -39,30 +40,30 @@ def smallest(
     names = {node.args[0] for node in walk(claim)}
     free = [letter for letter in letters if any(n.op == "name" and n.args[0] == letter for n in walk(claim))]
     alone = not _about_a_network(claim, definitions)
-    for sizes in ARCHITECTURES[:1] if alone else ARCHITECTURES:
-        if sum(sizes) > few:
-            continue
-        for m in (1,) if alone else (1, 2):
-            keys = _asked(sizes, m, free, alone, [name for name in ("η", "Δ") if name in names])
-            for palette in NUMBERS:
-                numbers = _filled(keys, palette, sizes, m, letters)
-                world = autodiff.world(definitions, sizes, m, numbers)
-                for layer in layers(world):
-                    try:
-                        left, right = world.sides(claim, layer)
-                    except SilentError:
-                        continue
-                    except Misfit as error:
-                        misfit = misfit or Smallest(sizes, m, layer, {}, [], [], str(error))
-                        continue
-                    wrong = autodiff.compared(claim.op, left, right).refuted
-                    if wrong.any() and len(wrong) > 1:
-                        which = int(wrong.argmax())
-                        own = {key: array[which] for key, array in numbers.items()}
-                        sides = _enclosed(claim, definitions, sizes, m, own, layer)
-                        if sides is not None:
-                            shown = _shown(keys, own, sizes)
-                            return Smallest(() if alone else sizes, m, layer, shown, *sides, "")
+    others = [name for name in ("η", "Δ") if name in names]
+    for palette in NUMBERS:
+        for sizes, m in ((ARCHITECTURES[0], 1),) if alone else product(ARCHITECTURES, (1, 2)):
+            if sum(sizes) > few:
+                continue
+            keys = _asked(sizes, m, free, alone, others)
+            numbers = _filled(keys, palette, sizes, m, letters)
+            world = autodiff.world(definitions, sizes, m, numbers)
+            for layer in layers(world):
+                try:
+                    wrong = autodiff.compared(claim.op, *world.sides(claim, layer)).refuted
+                except SilentError:
+                    continue
+                except Misfit as error:
+                    misfit = misfit or Smallest(sizes, m, layer, {}, [], [], str(error))
+                    continue
+                if wrong.any() and len(wrong) > 1:
+                    which = int(wrong.argmax())
+                    own = {key: array[which] for key, array in numbers.items()}
+                    sides = _enclosed(claim, definitions, sizes, m, own, layer)
+                    if sides is not None:
+                        return Smallest(() if alone else sizes, m, layer, _shown(keys, own, claim), *sides, "")
+        if misfit:
+            break
     return misfit
 
 
@@ -70,7 +71,9 @@ def _about_a_network(claim: Node, definitions: Mapping[Head, Node]) -> bool:
     return any(n.op == "layer" or (n.op == "name" and n.args[0] in ("x", "y", "θ", "C", "C_x")) for n in walk(claim))
 
 
-def _asked(sizes: tuple[int, ...], m: int, letters: list[str], alone: bool, others: list[str]) -> list[tuple[Key, tuple[int, ...]]]:
+def _asked(
+    sizes: tuple[int, ...], m: int, letters: list[str], alone: bool, others: list[str]
+) -> list[tuple[Key, tuple[int, ...]]]:
     """The arrays that are searched over, with their shapes; samples from 0 to m."""
     keys: list[tuple[Key, tuple[int, ...]]] = [((letter, None), ()) for letter in letters]
     if alone:
@@ -91,8 +94,7 @@ def _filled(
 ) -> dict[Key, Array]:
     """Every way to fill the arrays with these numbers, those of small numbers first, side by side."""
     places = sum(int(np.prod(shape)) for _, shape in keys)
-    rows = sorted(islice(_choices(palette, places), 4 * MOST), key=lambda row: (sum(abs(v) for v in row), sum(v < 0 for v in row)))
-    table = np.array(rows[:MOST], float).reshape(-1, places)
+    table = _table(palette, places)
     if len(table) == 1:
         table = np.repeat(table, 2, axis=0)
     numbers: dict[Key, Array] = {}
@@ -114,13 +116,18 @@ def _filled(
     return numbers
 
 
+@cache
+def _table(palette: tuple[int, ...], places: int) -> Array:
+    """A row for each choice, those of small numbers first."""
+    rows = np.array(list(islice(_choices(palette, places), 4 * MOST)), float).reshape(-1, places)
+    return rows[np.lexsort(((rows < 0).sum(axis=1), np.abs(rows).sum(axis=1)))][:MOST]
+
+
 def _choices(palette: tuple[int, ...], places: int) -> Iterator[tuple[int, ...]]:
     """All of them where there are few, else those with at most four places that are not 0."""
     if len(palette) ** places <= 4 * MOST:
         yield from product(palette, repeat=places)
         return
-    from itertools import combinations
-
     for count in range(5):
         for where in combinations(range(places), count):
             for values in product(palette[1:], repeat=count):
@@ -131,7 +138,12 @@ def _choices(palette: tuple[int, ...], places: int) -> Iterator[tuple[int, ...]]
 
 
 def _enclosed(
-    claim: Node, definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numbers: dict[Key, Array], layer: int | None
+    claim: Node,
+    definitions: Mapping[Head, Node],
+    sizes: tuple[int, ...],
+    m: int,
+    numbers: dict[Key, Array],
+    layer: int | None,
 ) -> tuple[list[float], list[float]] | None:
     """Both sides in ball arithmetic, if it confirms that the claim is false there."""
     before, ctx.prec = ctx.prec, BITS
@@ -147,8 +159,9 @@ def _enclosed(
         ctx.prec = before
 
 
-def _shown(keys: list[tuple[Key, tuple[int, ...]]], numbers: dict[Key, Array], sizes: tuple[int, ...]) -> dict[str, Any]:
-    """The numbers by the names of the conventions: w^l with a row for each neuron that receives."""
+def _shown(keys: list[tuple[Key, tuple[int, ...]]], numbers: dict[Key, Array], claim: Node) -> dict[str, Any]:
+    """The numbers by the names of the conventions: w^l with a row for each neuron that receives, x with one a sample."""
+    first = next((n.args[1].more for n in walk(claim) if n.op in ("sum", "mean") and n.args[1] == Place("", 0)), 1)
     digits = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
     shown: dict[str, Any] = {}
     for (name, layer), _ in keys:
@@ -157,7 +170,7 @@ def _shown(keys: list[tuple[Key, tuple[int, ...]]], numbers: dict[Key, Array], s
         if name == "edge":
             shown[f"w{raised}"] = array.T.tolist()
         elif name in ("x", "y"):
-            shown[name] = array.tolist()  # sample 0 first
+            shown[name] = {f"sample {number}": row for number, row in enumerate(array.tolist()) if number >= first}
         else:
             shown[f"{name}{raised}"] = array.tolist()
     return shown

@@ -13,4 +13,6 @@ def conventions(tried: list[Tried]) -> dict[str, dict[str, list[str]]]:
                 for h in c.readings:
                     if h.verdict == "verified" and t.line.id not in held[h.name]:
                         held[h.name].append(t.line.id)
-    return {" | ".join(names): held for names, held in sets.items() if len({i for ids in held.values() for i in ids}) > 1}
+    return {
+        " | ".join(names): held for names, held in sets.items() if len({i for ids in held.values() for i in ids}) > 1
+    }

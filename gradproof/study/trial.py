@@ -233,7 +233,9 @@ class Court:
                 for one, other in np.broadcast(left.array, right.array):
                     formulas += 1
                     if not symbolic.vanishes(one - other):
-                        return Testimony("symbolic", Verdict.REFUTED, "the difference of both sides is not 0 as a formula")
+                        return Testimony(
+                            "symbolic", Verdict.REFUTED, "the difference of both sides is not 0 as a formula"
+                        )
         except Misfit as error:
             return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
         except SilentError as error:
@@ -243,18 +245,21 @@ class Court:
 
     def by_autodiff(self, tree: Node, claim: Claim, quick: bool = False) -> Testimony:
         """Are both sides within rounding, on every random network? With `quick` the first refutation is enough."""
-        elements = networks = 0
-        worst, wrong, misfit = 0.0, 0, ""
+        elements = networks = wrong = 0
+        worst, misfit = 0.0, ""
         try:
             for world in self.random:
+                refuted = np.zeros(autodiff.SIDE_BY_SIDE, bool)
+                compared = False
                 for layer in layers(claim.layers, world):
                     try:
                         found = autodiff.compared(tree.op, *world.sides(tree, layer))
                     except Misfit as error:
                         misfit = misfit or f"means nothing on {_sizes(world.sizes)}: {error}"
                         continue
-                    elements, networks = elements + found.elements, networks + len(found.refuted)
-                    worst, wrong = max(worst, found.ratio), wrong + int(found.refuted.sum())
+                    compared, elements, worst = True, elements + found.elements, max(worst, found.ratio)
+                    refuted |= found.refuted
+                networks, wrong = networks + compared * len(refuted), wrong + int(refuted.sum())
                 if wrong and quick:
                     break
         except SilentError as error:
@@ -291,7 +296,9 @@ class Court:
             ctx.prec = before
         if not count:
             return Testimony("rigorous", Verdict.UNDECIDED, "is silent: there is nothing to enclose")
-        said = f"{count:,} pairs of balls overlap" + (f"; no two sides differ by more than {apart:.0e}" if tree.op == "==" else "")
+        said = f"{count:,} pairs of balls overlap" + (
+            f"; no two sides differ by more than {apart:.0e}" if tree.op == "==" else ""
+        )
         return Testimony("rigorous", Verdict.VERIFIED, said)
 
     # ---- the gate ----------------------------------------------------------------------------------------------
@@ -303,7 +310,11 @@ class Court:
         trouble = "both sides are the same, whatever the network" if self.tautology(tree, claim) else ""
         tried = neighbours(tree)
         for what, neighbour in tried:
-            said = {t.witness for t in (self.by_autodiff(neighbour, claim, quick=True), self.by_balls(neighbour, claim)) if t.verdict is Verdict.REFUTED}
+            said = {
+                t.witness
+                for t in (self.by_autodiff(neighbour, claim, quick=True), self.by_balls(neighbour, claim))
+                if t.verdict is Verdict.REFUTED
+            }
             for witness in said:
                 by[witness] += 1
             if said:
@@ -369,7 +380,9 @@ def layers(span: tuple[str, str], world: World) -> list[int]:
     return list(range(numbers[span[0]], numbers[span[1]] + 1))
 
 
-def _sentence(claims: tuple[ClaimTried, ...], tried: tuple[CodeTried, ...], measured: tuple[FactTried, ...]) -> Sentence:
+def _sentence(
+    claims: tuple[ClaimTried, ...], tried: tuple[CodeTried, ...], measured: tuple[FactTried, ...]
+) -> Sentence:
     """The worst of what was found."""
     found = {claim.sentence for claim in claims}
     if Sentence.WRONG in found or not all(fact.holds for fact in measured):

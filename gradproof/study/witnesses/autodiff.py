@@ -74,7 +74,12 @@ class _Jax:
         slopes = pulled.reshape((*across, *at.array.shape))
         left = tuple(axis for axis in named if axis not in at.axes)
         n, more = len(left), len(at.axes)
-        order = [*range(n), *range(n + rank, n + rank + more), *range(n, n + rank), *range(n + rank + more, slopes.ndim)]
+        order = [
+            *range(n),
+            *range(n + rank, n + rank + more),
+            *range(n, n + rank),
+            *range(n + rank + more, slopes.ndim),
+        ]
         return Value((*left, *at.axes), slopes.transpose(order))
 
 
@@ -145,9 +150,7 @@ class _Forgetful(dict):  # type: ignore[type-arg]
         pass
 
 
-def world(
-    definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numbers: Mapping[Key, Array]
-) -> World:
+def world(definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numbers: Mapping[Key, Array]) -> World:
     """Networks side by side: each array has them along its first axis."""
     primitives = {}
     for key, array in numbers.items():

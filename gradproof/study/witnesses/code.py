@@ -76,13 +76,20 @@ def _agrees(code: Code, function: Any, call: Any, world: World, layer: int) -> b
     env = Env(layer, (1, world.m))
     expected = _matrices(world.value(code.gives, env), world)
     arguments = [
-        [_matrices(world.primitives[key], world) for key in world.parameters() if key[0] == ("b", "edge")[node == "weights"]]
+        [
+            _matrices(world.primitives[key], world)
+            for key in world.parameters()
+            if key[0] == ("b", "edge")[node == "weights"]
+        ]
         if isinstance(node, str)
         else _matrices(world.value(node, env), world)
         for node in code.arguments
     ]
     if "weights" in code.arguments:  # rows are the neurons that receive
-        arguments = [[w.mT for w in part] if node == "weights" else part for part, node in zip(arguments, code.arguments, strict=True)]
+        arguments = [
+            [w.mT for w in part] if node == "weights" else part
+            for part, node in zip(arguments, code.arguments, strict=True)
+        ]
     try:
         with np.errstate(all="ignore"):
             got = call(function, arguments)

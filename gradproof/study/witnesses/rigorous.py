@@ -102,9 +102,7 @@ def _dual(array: Array, varied: Array) -> Array:
     return array_of([Dual(v, arb(1)) if yes else v for v, yes in pairs], array.shape)
 
 
-def world(
-    definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numbers: Mapping[Key, Array]
-) -> World:
+def world(definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numbers: Mapping[Key, Array]) -> World:
     """A network of exact numbers: floats taken as they are."""
     primitives = {}
     for key, array in numbers.items():
