@@ -206,7 +206,8 @@ def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> 
     )
     texts.append(
         Text(
-            f"{sum(g.rejected for g in gates):,} wrong neighbours rejected, {killed} of {mutants} mutants of the code killed"
+            f"{sum(g.rejected for g in gates):,} wrong neighbours rejected, "
+            f"{killed} of {mutants} mutants of the code killed"
         )
     )
     texts.append(

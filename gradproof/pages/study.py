@@ -226,6 +226,10 @@ def _network() -> dict[str, Any]:
     problem = example()
     given, numbers, slips = inside.given(problem), inside.numbers(problem), inside.slips(problem)
     values = given | {n.name: n.hand for n in numbers}
+    live = {  # what the script steps through
+        "values": {name: shown(value) for name, value in values.items()},
+        "slips": [s._asdict() | {"values": {name: shown(v) for name, v in s.values.items()}} for s in slips],
+    }
     places = {
         f"a{layer}{j}": (90 + layer * 250, 170 + (2 * j - n + 1) * 62)
         for layer, n in enumerate(problem.sizes)
@@ -242,12 +246,9 @@ def _network() -> dict[str, Any]:
             {"from": places[f"a{layer - 1}{k}"], "to": places[f"a{layer}{j}"], "names": inside.of_edge(layer, j, k)}
             for layer, w in enumerate(problem.weights, start=1) for j, k in np.ndindex(w.shape)
         ],
-        "values": {name: shown(value) for name, value in values.items()},
-        "slips": [{"name": s.name, "said": s.said, "equations": s.equations, "values": {k: shown(v) for k, v in s.values.items()}} for s in slips],
-        "data": Markup(json.dumps({
-            "values": {name: shown(value) for name, value in values.items()},
-            "slips": [{"said": s.said, "equations": s.equations, "values": {k: shown(v) for k, v in s.values.items()}} for s in slips],
-        }, ensure_ascii=False).replace("<", "\\u003c")),
+        "values": live["values"],
+        "slips": live["slips"],
+        "data": Markup(json.dumps(live, ensure_ascii=False).replace("<", "\\u003c")),
     }  # fmt: skip
 
 

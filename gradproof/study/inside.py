@@ -86,16 +86,15 @@ def slips(problem: Problem) -> list[Slip]:
         try:
             gradients = _with(replaced)(*problem)
         except ValueError as error:
-            said = f"raises an error: {' '.join(str(error).split())}. Only where neighbouring layers are equally wide would it go unnoticed."
+            said = (
+                f"raises an error: {' '.join(str(error).split())}. "
+                "Only where neighbouring layers are equally wide would it go unnoticed."
+            )
             found.append(Slip(name, {}, ("BP2",), said))
             continue
         honest = answer(backends.load("handcrafted"), problem)
-        mine = honest._replace(
-            **{
-                part: [np.asarray(v)[None] for v in values]
-                for part, values in zip(("delta", "grad_b", "grad_w"), gradients, strict=True)
-            }
-        )
+        delta, grad_b, grad_w = ([np.asarray(v)[None] for v in values] for values in gradients)
+        mine = honest._replace(delta=delta, grad_b=grad_b, grad_w=grad_w)
         named = _by_name(mine)
         named |= _moved(problem, mine)
         values = {n.name: named[n.name] for n in right if abs(named[n.name] - n.autodiff) > n.bound}
@@ -149,7 +148,7 @@ def _b(layer: int, j: int) -> str:
 def of_neuron(layer: int, j: int) -> dict[str, list[str]]:
     """Which of a neuron's numbers are shown at which step."""
     if not layer:
-        return dict.fromkeys(STEPS, [_a(0, j)])
+        return {step: [_a(0, j)] for step in STEPS}
     forward = [f"z{raised(layer)}{_low(j)}", _a(layer, j)]
     error, bias = f"δ{raised(layer)}{_low(j)}", _b(layer, j)
     return {
@@ -193,7 +192,7 @@ def _moved(problem: Problem, mine: Answer) -> dict[str, float]:
 
 
 def _primed(weights: Any, biases: Any) -> dict[str, float]:
-    named = {}
+    named: dict[str, float] = {}
     for layer, (w, b) in enumerate(zip(weights, biases, strict=True), start=1):
         w, b = np.asarray(w), np.asarray(b)
         named |= {f"{_w(layer, j, k)}′": float(w[j, k]) for j, k in np.ndindex(w.shape)}
@@ -227,18 +226,10 @@ def _formulas(problem: Problem) -> Iterator[tuple[str, str, list[Part]]]:
             )
         for j in range(n[layer]):
             yield _a(layer, j), "feedforward", [Part("σ("), Part("", f"z{raised(layer)}{_low(j)}"), Part(")")]
-    squares = [
-        p
-        for j in range(n[-1])
-        for p in (
-            Part(" + " if j else ""),
-            Part("("),
-            Part("", f"y{_low(j)}"),
-            Part(" − "),
-            Part("", _a(depth, j)),
-            Part(")²"),
-        )
-    ]
+    squares: list[Part] = []
+    for j in range(n[-1]):
+        squares += [Part(" + ")] if j else []
+        squares += [Part("("), Part("", f"y{_low(j)}"), Part(" − "), Part("", _a(depth, j)), Part(")²")]
     yield "C", "cost", [Part("½ ("), *squares, Part(")")]
     for j in range(n[-1]):
         yield f"δ{raised(depth)}{_low(j)}", "BP1", [

@@ -57,9 +57,10 @@ def parsed(text: str) -> Node:
     """The tree of a claim: a node ==, <= or >= with two sides."""
     parser = _Parser(text)
     left = parser.expression()
-    relation = parser.next()
+    relation = parser.peek()
     if relation not in ("==", "<=", ">="):
-        raise parser.error("expected ==, <= or >= between two sides", back=1)
+        raise parser.error("expected ==, <= or >= between two sides")
+    parser.next()
     right = parser.expression()
     parser.end()
     return Node(relation, (left, right))

@@ -133,6 +133,8 @@ class _Reader:
             for name, table in self.get(self.document, "readings", TABLE, {}).items()
         }
         tables = self.get(self.document, "line", LIST)
+        if not tables:
+            raise self.error("line", "is empty; a ledger has at least one [[line]]")
         lines: list[Line] = []
         for number, table in enumerate(tables, start=1):
             self.where = f"line {number}"

@@ -105,7 +105,7 @@ def changes(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
         yield ast.Subscript(node.value, ast.Constant(0), ast.Load())
 
 
-def _transposed(node: ast.AST) -> ast.AST:
+def _transposed(node: ast.expr) -> ast.expr:
     return ast.Attribute(node, "mT", ast.Load())
 
 

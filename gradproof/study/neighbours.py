@@ -1,4 +1,4 @@
-"""Wrong neighbours of a claim: what a slip of the pen would make of it. A claim that stays true for them says nothing."""
+"""Wrong neighbours of a claim: what a slip of the pen makes of it. A claim that stays true for them says nothing."""
 
 from collections.abc import Iterator
 from fractions import Fraction

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from itertools import combinations, islice, product
+from itertools import combinations, islice, pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from flint import ctx
 from gradproof.problem import Array
 from gradproof.study.language import Head, Node, Place, walk
 from gradproof.study.witnesses import autodiff, rigorous
-from gradproof.study.world import Key, Misfit, SilentError
+from gradproof.study.world import Key, MisfitError, SilentError
 
 BITS = 128
 ARCHITECTURES = ((1, 1), (2, 1), (1, 2), (1, 1, 1), (1, 2, 1), (2, 2), (1, 2, 2))
@@ -53,7 +53,7 @@ def smallest(
                     wrong = autodiff.compared(claim.op, *world.sides(claim, layer)).refuted
                 except SilentError:
                     continue
-                except Misfit as error:
+                except MisfitError as error:
                     misfit = misfit or Smallest(sizes, m, layer, {}, [], [], str(error))
                     continue
                 if wrong.any() and len(wrong) > 1:
@@ -78,7 +78,7 @@ def _asked(
     keys: list[tuple[Key, tuple[int, ...]]] = [((letter, None), ()) for letter in letters]
     if alone:
         return keys
-    for layer, (k, j) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
+    for layer, (k, j) in enumerate(pairwise(sizes), start=1):
         keys += [(("edge", layer), (k, j)), (("b", layer), (j,))]
     keys += [(("x", None), (m + 1, sizes[0])), (("y", None), (m + 1, sizes[-1]))]
     keys += [((name, None), ()) for name in others if name == "η"]
@@ -86,7 +86,7 @@ def _asked(
 
 
 def _parameters(sizes: tuple[int, ...]) -> int:
-    return sum(k * j + j for k, j in zip(sizes[:-1], sizes[1:], strict=True))
+    return sum(k * j + j for k, j in pairwise(sizes))
 
 
 def _filled(
@@ -104,7 +104,7 @@ def _filled(
         numbers[key] = table[:, start : start + count].reshape((-1, *shape))
         start += count
     n = len(table)
-    for layer, (k, j) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
+    for layer, (k, j) in enumerate(pairwise(sizes), start=1):
         numbers.setdefault(("edge", layer), np.zeros((n, k, j)))
         numbers.setdefault(("b", layer), np.zeros((n, j)))
     numbers.setdefault(("x", None), np.zeros((n, m + 1, sizes[0])))
@@ -160,7 +160,7 @@ def _enclosed(
 
 
 def _shown(keys: list[tuple[Key, tuple[int, ...]]], numbers: dict[Key, Array], claim: Node) -> dict[str, Any]:
-    """The numbers by the names of the conventions: w^l with a row for each neuron that receives, x with one a sample."""
+    """The numbers by the names of the conventions: w^l has a row for each neuron that receives."""
     first = next((n.args[1].more for n in walk(claim) if n.op in ("sum", "mean") and n.args[1] == Place("", 0)), 1)
     digits = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
     shown: dict[str, Any] = {}

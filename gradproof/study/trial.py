@@ -1,6 +1,6 @@
 """A line on trial: what each witness says of each reading, the verdict, and the gate that every claim must pass."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import ctx
 
+from gradproof.numerics import program
 from gradproof.numerics.verdict import Verdict
 from gradproof.study import facts, smallest
 from gradproof.study.language import Node, expanded, walk
@@ -15,7 +16,7 @@ from gradproof.study.ledger import Claim, Code, Fact, Ledger, Line
 from gradproof.study.neighbours import neighbours
 from gradproof.study.smallest import Smallest
 from gradproof.study.witnesses import autodiff, code, rigorous, symbolic
-from gradproof.study.world import Misfit, SilentError, Value, World
+from gradproof.study.world import MisfitError, SilentError, Value, World
 
 BITS = 128
 NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
@@ -236,7 +237,7 @@ class Court:
                         return Testimony(
                             "symbolic", Verdict.REFUTED, "the difference of both sides is not 0 as a formula"
                         )
-        except Misfit as error:
+        except MisfitError as error:
             return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
         except SilentError as error:
             return Testimony("symbolic", Verdict.UNDECIDED, f"is silent: {error}")
@@ -254,7 +255,7 @@ class Court:
                 for layer in layers(claim.layers, world):
                     try:
                         found = autodiff.compared(tree.op, *world.sides(tree, layer))
-                    except Misfit as error:
+                    except MisfitError as error:
                         misfit = misfit or f"means nothing on {_sizes(world.sizes)}: {error}"
                         continue
                     compared, elements, worst = True, elements + found.elements, max(worst, found.ratio)
@@ -288,7 +289,7 @@ class Court:
                             said = f"certainly false: {float(one):.6g} {_not(tree.op)} {float(other):.6g}"
                             return Testimony("rigorous", Verdict.REFUTED, said)
                         apart = max(apart, float((abs(one - other)).upper()) if tree.op == "==" else 0.0)
-        except Misfit as error:
+        except MisfitError as error:
             return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
         except SilentError as error:
             return Testimony("rigorous", Verdict.UNDECIDED, f"is silent: {error}")
@@ -344,14 +345,14 @@ class Court:
                 try:
                     world.sides(tree, layer)
                     noise = {
-                        key: Value(v.axes, autodiff.program.exact(rng.standard_normal(v.array.shape)))
+                        key: Value(v.axes, program.exact(rng.standard_normal(v.array.shape)))
                         for key, v in world.memo.items()
                         if _has_a_meaning(key[0])
                     }
                     scrambled = world._replace(memo=noise)
                     if autodiff.compared(tree.op, *scrambled.sides(tree, layer)).refuted.any():
                         return False
-                except (Misfit, SilentError):
+                except (MisfitError, SilentError):
                     return False
         return True
 
@@ -359,7 +360,7 @@ class Court:
         anchored = code.anchored(line)
         if not anchored.line:
             return CodeTried(line, anchored, None)
-        return CodeTried(line, anchored, code.heard(line, self.random, lambda world: layers(line.layers, world)))  # type: ignore[arg-type]
+        return CodeTried(line, anchored, code.heard(line, self.random, lambda world: layers(line.layers, world)))
 
 
 def _changed(tree: Node, neighbour: Node) -> list[Node]:
@@ -401,6 +402,3 @@ def _not(relation: str) -> str:
 
 def _sizes(sizes: tuple[int, ...]) -> str:
     return "–".join(map(str, sizes))
-
-
-Layers = Callable[[World], list[int]]

@@ -1,7 +1,7 @@
 """What a claim says of one network: its tree evaluated, in whatever kind of number a witness brings.
 
 A value is an array whose first axes have names, an index of a component or `s`, the sample, and whose last ones are
-those of a vector (one) or a matrix (two). Sizes are never stretched: what does not fit is a Misfit, and says so.
+those of a vector (one) or a matrix (two). Sizes are never stretched: what does not fit is a MisfitError, and says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from gradproof.study.language import Head, Node, Place
 
 
-class Misfit(ValueError):
+class MisfitError(ValueError):
     """The claim means nothing on this network: shapes that do not fit, an index that runs out."""
 
 
@@ -111,7 +111,7 @@ class World(NamedTuple):
         letters = {"": 0, "L": self.depth, "m": self.m, "l": env.layer}
         base = letters.get(place.letter)
         if base is None:
-            raise Misfit(f"{place.letter} is no number here")
+            raise MisfitError(f"{place.letter} is no number here")
         return base + place.more
 
     def variable(self, node: Node, env: Env) -> Key:
@@ -142,8 +142,8 @@ class World(NamedTuple):
         if name == "θ" and layer is None:
             return self.theta()
         if layer is not None and any(key[0] == name for key in [*self.primitives, *self._heads()]):
-            raise Misfit(f"there is no {name} in layer {layer}")
-        raise Misfit(f"{name} is defined nowhere")
+            raise MisfitError(f"there is no {name} in layer {layer}")
+        raise MisfitError(f"{name} is defined nowhere")
 
     def parameters(self) -> list[Key]:
         return [(name, layer) for layer in range(1, self.depth + 1) for name in ("edge", "b")]
@@ -165,7 +165,7 @@ class World(NamedTuple):
                 part = theta.array[..., start : start + count]
                 return Value(theta.axes, part.reshape((*part.shape[:-1], *value.shape)))
             start += count
-        raise Misfit(f"θ has no part {wanted}")
+        raise MisfitError(f"θ has no part {wanted}")
 
     def _heads(self) -> list[tuple[str, None]]:
         return [(head.name, None) for head in self.definitions if head.layer is not None]
@@ -178,7 +178,7 @@ class World(NamedTuple):
             return value
         missing = [index for index in left.indices if index not in value.axes]
         if missing or value.rank:
-            raise Misfit(f"the definition of {left.name} has no index {', '.join(missing) or 'alone'}")
+            raise MisfitError(f"the definition of {left.name} has no index {', '.join(missing) or 'alone'}")
         rest = [axis for axis in value.axes if axis not in left.indices]
         order = [value.axes.index(axis) for axis in [*rest, *left.indices]]
         return Value(tuple(rest), value.array.transpose(order))
@@ -189,7 +189,7 @@ class World(NamedTuple):
 
         used = {n for n in walk(body) if n.op in ("name", "layer") and "s" in self.value(n, env).axes}
         parts = [self.value(n, env) for n in sorted(used, key=str)]
-        return self.numbers.any_function(left.name, parts)  # type: ignore[attr-defined,no-any-return]
+        return self.numbers.any_function(left.name, parts)  # type: ignore[attr-defined]
 
 
 # ---- axes ------------------------------------------------------------------------------------------------------
@@ -200,10 +200,10 @@ def aligned(left: Value, right: Value, numbers: Numbers) -> tuple[Value, Value]:
     axes = left.axes + tuple(axis for axis in right.axes if axis not in left.axes)
     for axis in axes:
         if axis in left.axes and axis in right.axes and left.size(axis) != right.size(axis):
-            raise Misfit(f"{axis} runs to {left.size(axis)} on one side and to {right.size(axis)} on the other")
+            raise MisfitError(f"{axis} runs to {left.size(axis)} on one side and to {right.size(axis)} on the other")
     rank = max(left.rank, right.rank)
     if left.rank and right.rank and left.shape != right.shape:
-        raise Misfit(f"{_said(left)} meets {_said(right)}")
+        raise MisfitError(f"{_said(left)} meets {_said(right)}")
     return _spread(left, axes, rank), _spread(right, axes, rank)
 
 
@@ -228,7 +228,7 @@ def _sliced(value: Value, axis: str, low: int, high: int, first: int = 1) -> Val
     """The part low … high of an axis whose elements are numbered from `first`."""
     position, size = value.axes.index(axis), value.size(axis)
     if low < first or high > first + size - 1 or high < low:
-        raise Misfit(f"{axis} = {low} … {high}, but there are {first} … {first + size - 1}")
+        raise MisfitError(f"{axis} = {low} … {high}, but there are {first} … {first + size - 1}")
     where = (slice(None),) * position + (slice(low - first, high - first + 1),)
     return Value(value.axes, value.array[where])
 
@@ -255,14 +255,18 @@ def _pick(world: World, node: Node, env: Env) -> Value:
     body, indices = node.args
     value = world.value(body, env)
     if value.rank != len(indices):
-        raise Misfit(f"{body} is {_said(value)}, [{','.join(map(str, indices))}] has {len(indices)} of its indices")
+        raise MisfitError(
+            f"{body} is {_said(value)}, [{','.join(map(str, indices))}] has {len(indices)} of its indices"
+        )
     for index in indices:
         position = len(value.axes)
         if isinstance(index, str) and index not in ("m", "l", "L"):
             if index in value.axes:
                 own = value.axes.index(index)
                 if value.size(index) != value.shape[0]:
-                    raise Misfit(f"{index} runs to {value.size(index)} in one place and to {value.shape[0]} in {body}")
+                    raise MisfitError(
+                        f"{index} runs to {value.size(index)} in one place and to {value.shape[0]} in {body}"
+                    )
                 array = world.numbers.diagonal(value.array, own, position)
                 count = len(array.shape) - 1  # the diagonal stands last: it moves to where the index was
                 order = [*range(own), count, *range(own, count)]
@@ -272,7 +276,7 @@ def _pick(world: World, node: Node, env: Env) -> Value:
             continue
         number = world.place(Place(index, 0), env) if isinstance(index, str) else index
         if not 1 <= number <= value.shape[0]:
-            raise Misfit(f"there is no component {number} in {body}, which is {_said(value)}")
+            raise MisfitError(f"there is no component {number} in {body}, which is {_said(value)}")
         value = Value(value.axes, value.array[(*(slice(None),) * position, number - 1, ...)])
     return value
 
@@ -282,23 +286,23 @@ def _call(world: World, node: Node, env: Env) -> Value:
     value = world.value(argument, env)
     if order == 0 and name == "T":
         if value.rank != 2:
-            raise Misfit(f"{argument} is {_said(value)} and has no transpose")
+            raise MisfitError(f"{argument} is {_said(value)} and has no transpose")
         n = len(value.axes)
         return Value(value.axes, value.array.transpose((*range(n), n + 1, n)))
     if order == 0 and name == "norm2":
         if value.rank != 1:
-            raise Misfit(f"norm2 is of vectors, {argument} is {_said(value)}")
+            raise MisfitError(f"norm2 is of vectors, {argument} is {_said(value)}")
         return Value(value.axes, world.numbers.total(value.array * value.array, len(value.axes)))
     if order == 0 and name in ("exp", "log", "abs"):
         return Value(value.axes, world.numbers.function(name, value.array))
     for head, body in world.definitions.items():
         if head.name == name and head.parameter:
             if world.opaque:
-                return world.numbers.any_slope(name, order, value)  # type: ignore[attr-defined,no-any-return]
+                return world.numbers.any_slope(name, order, value)  # type: ignore[attr-defined]
             if order:
                 return world.numbers.slope(world, head, body, value)
             return world.value(body, Env(bound=(((head.parameter, None), value),)))
-    raise Misfit(f"there is no function {name}")
+    raise MisfitError(f"there is no function {name}")
 
 
 def _sum(world: World, node: Node, env: Env) -> Value:
@@ -310,12 +314,12 @@ def _sum(world: World, node: Node, env: Env) -> Value:
         count = inner.samples[1] - inner.samples[0] + 1
         if "s" not in value.axes:
             if count < 1:
-                raise Misfit(f"s = {inner.samples[0]} … {inner.samples[1]} is no range")
+                raise MisfitError(f"s = {inner.samples[0]} … {inner.samples[1]} is no range")
             return value if node.op == "mean" else Value(value.axes, value.array * world.numbers.number(count))
     else:
         value = world.value(body, env)
         if index not in value.axes:
-            raise Misfit(f"nothing in {body} has the index {index}")
+            raise MisfitError(f"nothing in {body} has the index {index}")
         if limits:
             value = _sliced(value, index, *limits)
     position, count = value.axes.index(index), value.size(index)
@@ -338,7 +342,7 @@ def _d(world: World, node: Node, env: Env) -> Value:
 def _at(world: World, node: Node, env: Env) -> Value:
     body, variable, value = node.args
     if variable.op in ("pick", "call"):
-        raise Misfit(f"at( … , {variable} = … ): give a whole variable")
+        raise MisfitError(f"at( … , {variable} = … ): give a whole variable")
     bound = (*env.bound, (world.variable(variable, env), world.value(value, env)))
     return world.value(body, env._replace(bound=bound))
 
@@ -360,7 +364,7 @@ def _product(world: World, node: Node, env: Env) -> Value:
     """Matrix times vector, matrix times matrix, or vector · vector."""
     left, right = (world.value(arg, env) for arg in node.args)
     if not left.rank or not right.rank or left.shape[-1] != right.shape[0]:
-        raise Misfit(f"{node.args[0]} is {_said(left)}, {node.args[1]} is {_said(right)}: they have no product")
+        raise MisfitError(f"{node.args[0]} is {_said(left)}, {node.args[1]} is {_said(right)}: they have no product")
     axes = left.axes + tuple(axis for axis in right.axes if axis not in left.axes)
     rows, columns = left.shape[:-1], right.shape[1:]
     one, other = _spread(left, axes, left.rank).array, _spread(right, axes, right.rank).array

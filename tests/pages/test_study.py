@@ -1,7 +1,6 @@
 """The page of the study in a real browser: it opens from a file, offline, and shows what the backends computed."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,10 +22,10 @@ def html() -> str:
 
 
 @pytest.fixture(scope="module")
-def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("study") / "study.html"
     path.write_text(html, "utf-8")
-    yield path
+    return path
 
 
 def test_the_page_is_one_small_file_that_asks_for_nothing(html: str) -> None:
@@ -46,7 +45,7 @@ def test_each_line_stands_with_its_verdict_and_as_mathml(html: str) -> None:
 def test_what_a_ledger_says_is_text_and_never_markup() -> None:
     text = ledger.NOTES.read_text("utf-8").replace("Hand Written Digits Project", "<script>alert(1)</script>")
     court = Court(ledger.read(text, "mine <b>.toml"))
-    page = study.page(court, [])
+    page = study.page(court, list(court.trials(court.ledger.lines[2])))
     assert "<script>alert(1)" not in page
     assert "mine &lt;b&gt;.toml" in page
 

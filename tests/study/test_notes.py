@@ -53,7 +53,7 @@ def test_the_verdicts(document: dict[str, Any]) -> None:
     assert {name for name, v in verdicts.items() if v == "wrong"} == set(WRONG)
     assert {name for name, v in verdicts.items() if v == "holds under a convention"} == CONVENTION
     assert {name for name, v in verdicts.items() if v == "not a mathematical claim"} == PROGRAM
-    assert {v for v in verdicts.values()} == {"wrong", "holds under a convention", "not a mathematical claim", "holds"}
+    assert set(verdicts.values()) == {"wrong", "holds under a convention", "not a mathematical claim", "holds"}
 
 
 def test_every_wrong_line_has_a_correction_that_holds_and_a_witness_of_at_most_three_neurons(

@@ -5,6 +5,7 @@ explained by rounding or it is not; nothing is chosen.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -68,8 +69,7 @@ class _Jax:
         across = [value.shape[i] for i in alone]
         count = int(np.prod(across, dtype=int))
         shape = [count, *(size if i in alone else 1 for i, size in enumerate(value.shape))]
-        basis = np.broadcast_to(np.eye(count).reshape(shape), (count, *value.shape))
-        basis = jnp.asarray(basis)
+        basis = jnp.asarray(np.broadcast_to(np.eye(count).reshape(shape), (count, *value.shape)))
         pulled = jax.vmap(pull_back)(basis)[0] if count > 1 else pull_back(basis[0])[0]
         slopes = pulled.reshape((*across, *at.array.shape))
         left = tuple(axis for axis in named if axis not in at.axes)
@@ -163,12 +163,12 @@ def random(sizes: Sequence[int], m: int, letters: Sequence[str], rng: np.random.
     """Weights, biases and letters from N(0, 1), η from 0 to 3, samples 0 … m: x from N(0, 1), y from 0 to 1."""
     count = SIDE_BY_SIDE
     numbers: dict[Key, Array] = {}
-    for layer, (k, j) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
+    for layer, (k, j) in enumerate(pairwise(sizes), start=1):
         numbers["edge", layer] = rng.standard_normal((count, k, j))
         numbers["b", layer] = rng.standard_normal((count, j))
     numbers["x", None] = rng.standard_normal((count, m + 1, sizes[0]))
     numbers["y", None] = rng.random((count, m + 1, sizes[-1]))
-    parameters = sum(k * j + j for k, j in zip(sizes[:-1], sizes[1:], strict=True))
+    parameters = sum(k * j + j for k, j in pairwise(sizes))
     numbers["Δ", None] = rng.standard_normal((count, parameters))
     numbers["η", None] = 3 * rng.random(count)
     for letter in letters:

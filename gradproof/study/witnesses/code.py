@@ -75,21 +75,7 @@ def heard(code: Code, worlds: list[World], layers: Callable[[World], list[int]])
 def _agrees(code: Code, function: Any, call: Any, world: World, layer: int) -> bool:
     env = Env(layer, (1, world.m))
     expected = _matrices(world.value(code.gives, env), world)
-    arguments = [
-        [
-            _matrices(world.primitives[key], world)
-            for key in world.parameters()
-            if key[0] == ("b", "edge")[node == "weights"]
-        ]
-        if isinstance(node, str)
-        else _matrices(world.value(node, env), world)
-        for node in code.arguments
-    ]
-    if "weights" in code.arguments:  # rows are the neurons that receive
-        arguments = [
-            [w.mT for w in part] if node == "weights" else part
-            for part, node in zip(arguments, code.arguments, strict=True)
-        ]
+    arguments = [_argument(node, world, env) for node in code.arguments]
     try:
         with np.errstate(all="ignore"):
             got = call(function, arguments)
@@ -102,6 +88,15 @@ def _agrees(code: Code, function: Any, call: Any, world: World, layer: int) -> b
         return bool(fits and (np.abs(off) <= got.radius + expected.radius).all())
     except Exception:  # whatever a mutant raises: it has not agreed
         return False
+
+
+def _argument(node: Any, world: World, env: Env) -> Any:
+    """A matrix, or the list of all weights or biases; a row of a weight matrix is a neuron that receives."""
+    if node == "weights":
+        return [_matrices(world.primitives["edge", layer], world).mT for layer in range(1, world.depth + 1)]
+    if node == "biases":
+        return [_matrices(world.primitives["b", layer], world) for layer in range(1, world.depth + 1)]
+    return _matrices(world.value(node, env), world)
 
 
 def _by_hand(function: Any, arguments: list[Any]) -> Any:

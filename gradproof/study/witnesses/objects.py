@@ -22,7 +22,7 @@ def each(function: Callable[..., Any], *arrays: Array) -> Array:
     return np.asarray(np.frompyfunc(function, len(arrays), 1)(*arrays), object)
 
 
-class Boxed(np.ndarray):  # type: ignore[type-arg]
+class Boxed(np.ndarray):
     """An object array that stays one when nothing but a single element is left."""
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:

@@ -6,6 +6,7 @@ proven then holds for every activation and every cost.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,12 +62,12 @@ class Symbolic(Objects):
 def world(definitions: Mapping[Head, Node], general: bool, letters: tuple[str, ...]) -> World:
     """A network of symbols."""
     primitives: dict[Key, Value] = {}
-    for layer, (k, j) in enumerate(zip(SIZES[:-1], SIZES[1:], strict=True), start=1):
+    for layer, (k, j) in enumerate(pairwise(SIZES), start=1):
         primitives["edge", layer] = Value((), _symbols(f"w{layer}", (k, j)))
         primitives["b", layer] = Value((), _symbols(f"b{layer}", (j,)))
     primitives["x", None] = Value(("s",), _symbols("x", (EXAMPLES + 1, SIZES[0])))
     primitives["y", None] = Value(("s",), _symbols("y", (EXAMPLES + 1, SIZES[-1])))
-    count = sum(k * j + j for k, j in zip(SIZES[:-1], SIZES[1:], strict=True))
+    count = sum(k * j + j for k, j in pairwise(SIZES))
     primitives["Δ", None] = Value((), _symbols("Δ", (count,)))
     for name in ("η", *letters):
         primitives[name, None] = Value((), _symbols(name, ()))
