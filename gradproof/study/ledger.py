@@ -202,7 +202,7 @@ class _Reader:
         else:
             readings = self.readings(self.get(table, "readings", TABLE, {}, field), f"{field}, readings")
         readings = readings or (Reading("", {}),)
-        tree = self.tree(text, f"{field}, claim", readings)
+        tree, span = self.tree(text, f"{field}, claim", readings), self.layers(table, field)
         correction = None
         if "correction" in table:
             correction = self.tree(self.get(table, "correction", TEXT, field=field), f"{field}, correction", readings)
@@ -211,7 +211,7 @@ class _Reader:
             text,
             tree,
             readings,
-            self.layers(table, field) if any(_in_layers(expanded(tree, r.macros)) for r in readings) else ("L", "L"),
+            span if any(_in_layers(expanded(tree, r.macros)) for r in readings) else ("L", "L"),
             self.get(table, "general", FLAG, False, field),
             correction,
             self.get(table, "corrected", TEXT, "", field),
@@ -320,5 +320,6 @@ class _Reader:
             TEXTS: isinstance(value, list) and all(isinstance(item, str) for item in value),
         }
         if not fits[kind]:
-            raise self.error(where, f"should be {kind}")
+            such = f", such as [[line.{key}]]" if kind is LIST and key != "line" else ""
+            raise self.error(where, f"should be {kind}{such}")
         return value

@@ -160,12 +160,13 @@ class Court:
         return worlds
 
     @cached_property
-    def general(self) -> World:
-        return symbolic.world(self.ledger.definitions, True, self.ledger.letters)
-
-    @cached_property
-    def concrete(self) -> World:
-        return symbolic.world(self.ledger.definitions, False, self.ledger.letters)
+    def symbols(self) -> dict[bool, list[World]]:
+        """Networks of symbols: with any σ and any cost, and with those defined."""
+        book = self.ledger
+        return {
+            general: [symbolic.world(book.definitions, general, book.letters, sizes) for sizes in symbolic.NETWORKS]
+            for general in (True, False)
+        }
 
     def trials(self, only: Line | None = None) -> Iterator[Tried]:
         """Each line tried, in order."""
@@ -226,17 +227,16 @@ class Court:
             return Testimony("symbolic", Verdict.UNDECIDED, "is silent: an inequality")
         if any(n.op == "at" and n.args[1].args[0] in ("θ", "edge", "b") for n in walk(tree)):
             return Testimony("symbolic", Verdict.UNDECIDED, "is silent: the cost after a step is too large a formula")
-        world = self.general if claim.general else self.concrete
         formulas = 0
         try:
-            for layer in layers(claim.layers, world):
-                left, right = world.sides(tree, layer)
-                for one, other in np.broadcast(left.array, right.array):
-                    formulas += 1
-                    if not symbolic.vanishes(one - other):
-                        return Testimony(
-                            "symbolic", Verdict.REFUTED, "the difference of both sides is not 0 as a formula"
-                        )
+            for world in self.symbols[claim.general]:
+                for layer in layers(claim.layers, world):
+                    left, right = world.sides(tree, layer)
+                    for one, other in np.broadcast(left.array, right.array):
+                        formulas += 1
+                        if not symbolic.vanishes(one - other):
+                            said = "the difference of both sides is not 0 as a formula"
+                            return Testimony("symbolic", Verdict.REFUTED, said)
         except MisfitError as error:
             return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
         except SilentError as error:

@@ -17,7 +17,7 @@ from gradproof.study.language import Head, Node
 from gradproof.study.witnesses.objects import Objects, array_of, boxed, each
 from gradproof.study.world import Env, Key, SilentError, Value, World
 
-SIZES, EXAMPLES = (2, 3, 2), 2  # neighbours differ
+NETWORKS, EXAMPLES = ((2, 3, 2), (1, 1, 1)), 2  # neighbours differ
 POLYNOMIAL, QUOTIENT = 2000, 120  # operations in a formula: what is larger is left to the other witnesses
 
 
@@ -59,19 +59,21 @@ class Symbolic(Objects):
             yield each(lambda f, by: sympy.diff(f, by).xreplace(back), body.array, own)
 
 
-def world(definitions: Mapping[Head, Node], general: bool, letters: tuple[str, ...]) -> World:
+def world(
+    definitions: Mapping[Head, Node], general: bool, letters: tuple[str, ...], sizes: tuple[int, ...] = NETWORKS[0]
+) -> World:
     """A network of symbols."""
     primitives: dict[Key, Value] = {}
-    for layer, (k, j) in enumerate(pairwise(SIZES), start=1):
+    for layer, (k, j) in enumerate(pairwise(sizes), start=1):
         primitives["edge", layer] = Value((), _symbols(f"w{layer}", (k, j)))
         primitives["b", layer] = Value((), _symbols(f"b{layer}", (j,)))
-    primitives["x", None] = Value(("s",), _symbols("x", (EXAMPLES + 1, SIZES[0])))
-    primitives["y", None] = Value(("s",), _symbols("y", (EXAMPLES + 1, SIZES[-1])))
-    count = sum(k * j + j for k, j in pairwise(SIZES))
+    primitives["x", None] = Value(("s",), _symbols("x", (EXAMPLES + 1, sizes[0])))
+    primitives["y", None] = Value(("s",), _symbols("y", (EXAMPLES + 1, sizes[-1])))
+    count = sum(k * j + j for k, j in pairwise(sizes))
     primitives["Δ", None] = Value((), _symbols("Δ", (count,)))
     for name in ("η", *letters):
         primitives[name, None] = Value((), _symbols(name, ()))
-    return World(Symbolic(), SIZES, EXAMPLES, primitives, definitions, {}, general)
+    return World(Symbolic(), sizes, EXAMPLES, primitives, definitions, {}, general)
 
 
 def vanishes(formula: Any) -> bool:
