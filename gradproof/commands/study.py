@@ -14,7 +14,8 @@ from gradproof.commands.terminal import captured, progress_bar
 
 if TYPE_CHECKING:
     from gradproof.study.ledger import Ledger, Line
-    from gradproof.study.trial import ClaimTried, CodeTried, Court, FactTried, Tried
+    from gradproof.study.trial import Court
+    from gradproof.study.verdicts import ClaimTried, CodeTried, FactTried, Tried
 
 WIDTH = 96
 MARKS = {
@@ -52,10 +53,10 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
         raise UsageError(f"--seed must be at least 0, not {seed}")
     if out and line:
         raise UsageError("the page holds every line: leave out either LINE or --out")
-    from gradproof.study import ledger
+    from gradproof.study import reader
     from gradproof.study.trial import Court
 
-    book = ledger.load(notes)
+    book = reader.load(notes)
     only = None
     if line:
         only = book.line(line)

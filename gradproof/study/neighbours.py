@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from gradproof.study.language import Node, Place, children
+from gradproof.study.tree import Node, Place, children
 
 TWO = Node("number", (Fraction(2),))
 

@@ -9,9 +9,9 @@ import numpy as np
 from flint import ctx
 
 from gradproof.problem import Array
-from gradproof.study.language import Head, Node, Place, walk
+from gradproof.study.tree import Head, Node, Place, walk
+from gradproof.study.values import Key, MisfitError, SilentError
 from gradproof.study.witnesses import autodiff, rigorous
-from gradproof.study.world import Key, MisfitError, SilentError
 
 BITS = 128
 ARCHITECTURES = ((1, 1), (2, 1), (1, 2), (1, 1, 1), (1, 2, 1), (2, 2), (1, 2, 2))

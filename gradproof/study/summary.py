@@ -1,6 +1,6 @@
 """What all the lines together show: which readings several of them share, and that none may suit them all."""
 
-from gradproof.study.trial import Tried
+from gradproof.study.verdicts import Tried
 
 
 def conventions(tried: list[Tried]) -> dict[str, dict[str, list[str]]]:

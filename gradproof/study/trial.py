@@ -1,9 +1,7 @@
 """A line on trial: what each witness says of each reading, the verdict, and the gate that every claim must pass."""
 
 from collections.abc import Iterator
-from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
 
 import numpy as np
 from flint import ctx
@@ -11,117 +9,26 @@ from flint import ctx
 from gradproof.numerics import program
 from gradproof.numerics.verdict import Verdict
 from gradproof.study import facts, smallest
-from gradproof.study.language import Node, expanded, walk
-from gradproof.study.ledger import Claim, Code, Fact, Ledger, Line
+from gradproof.study.ledger import Claim, Code, Ledger, Line
 from gradproof.study.neighbours import neighbours
-from gradproof.study.smallest import Smallest
+from gradproof.study.tree import Node, expanded, walk
+from gradproof.study.values import MisfitError, SilentError, Value
+from gradproof.study.verdicts import (
+    ClaimTried,
+    CodeTried,
+    FactTried,
+    Gate,
+    Heard,
+    Sentence,
+    Testimony,
+    Tried,
+    sentence_of,
+)
 from gradproof.study.witnesses import autodiff, code, rigorous, symbolic
-from gradproof.study.world import MisfitError, SilentError, Value, World
+from gradproof.study.world import World
 
 BITS = 128
 NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
-
-
-class Sentence(StrEnum):
-    """The verdict on a line."""
-
-    HOLDS = "holds"
-    CONVENTION = "holds under a convention"
-    WRONG = "wrong"
-    NOT_MATHEMATICAL = "not a mathematical claim"
-    VACUOUS = "proves nothing"
-    UNDECIDED = "undecided"
-
-
-class Testimony(NamedTuple):
-    """What one witness says of one claim."""
-
-    witness: str
-    verdict: Verdict
-    said: str
-
-
-class Heard(NamedTuple):
-    """A reading, or the correction, and what the witnesses say of it."""
-
-    name: str
-    tree: Node
-    testimonies: tuple[Testimony, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """Refuted if any witness refutes, verified if one proves it and none is against."""
-        said = {testimony.verdict for testimony in self.testimonies}
-        if Verdict.REFUTED in said:
-            return Verdict.REFUTED
-        return Verdict.VERIFIED if Verdict.VERIFIED in said else Verdict.UNDECIDED
-
-
-class Gate(NamedTuple):
-    """What the claim that holds says no to."""
-
-    tried: int
-    rejected: int
-    by: dict[str, int]
-    same: tuple[str, ...]  # neighbours that are the same statement, proven by the symbolic witness
-    survivors: tuple[str, ...]
-    trouble: str  # why the claim proves nothing; empty if it does
-
-    @property
-    def passed(self) -> bool:
-        return not self.trouble
-
-
-class ClaimTried(NamedTuple):
-    claim: Claim
-    sentence: Sentence
-    readings: tuple[Heard, ...]
-    correction: Heard | None
-    smallest: Smallest | None  # that shows what is wrong, or what another reading would give
-    gate: Gate | None
-
-
-class CodeTried(NamedTuple):
-    code: Code
-    anchored: code.Anchored
-    run: code.Run | None
-
-    @property
-    def sound(self) -> bool:
-        return self.run is not None and self.run.holds and not self.run.survivors
-
-
-class FactTried(NamedTuple):
-    fact: Fact
-    found: Any
-    how: str
-
-    @property
-    def holds(self) -> bool:
-        return bool(self.found == self.fact.says)
-
-
-class Tried(NamedTuple):
-    line: Line
-    sentence: Sentence
-    claims: tuple[ClaimTried, ...]
-    code: tuple[CodeTried, ...]
-    facts: tuple[FactTried, ...]
-
-    @property
-    def corrected(self) -> tuple[str, ...]:
-        """What should stand there, in LaTeX."""
-        return tuple(c.claim.corrected for c in self.claims if c.sentence is Sentence.WRONG and c.claim.corrected)
-
-    @property
-    def settled(self) -> bool:
-        """Nothing is left open: what is wrong has a correction that holds, and the code does what the line says."""
-        if self.sentence in (Sentence.VACUOUS, Sentence.UNDECIDED):
-            return False
-        wrong = [c for c in self.claims if c.sentence is Sentence.WRONG]
-        right = all(c.correction is not None and c.correction.verdict is Verdict.VERIFIED for c in wrong)
-        facts_right = all(f.holds or f.found == f.fact.correction for f in self.facts)
-        return right and facts_right and all(c.sound for c in self.code)
 
 
 class Court:
@@ -178,7 +85,7 @@ class Court:
         claims = tuple(self.claim(claim) for claim in line.claims)
         tried = tuple(self.code(code) for code in line.code)
         measured = tuple(FactTried(fact, *facts.MEASURES[fact.measure]()) for fact in line.facts)
-        return Tried(line, _sentence(claims, tried, measured), claims, tried, measured)
+        return Tried(line, sentence_of(claims, tried, measured), claims, tried, measured)
 
     def claim(self, claim: Claim) -> ClaimTried:
         heard = tuple(
@@ -379,21 +286,6 @@ def layers(span: tuple[str, str], world: World) -> list[int]:
     """The layers for which a claim is made on this network."""
     numbers = {"1": 1, "2": 2, "L": world.depth, "L-1": world.depth - 1}
     return list(range(numbers[span[0]], numbers[span[1]] + 1))
-
-
-def _sentence(
-    claims: tuple[ClaimTried, ...], tried: tuple[CodeTried, ...], measured: tuple[FactTried, ...]
-) -> Sentence:
-    """The worst of what was found."""
-    found = {claim.sentence for claim in claims}
-    if Sentence.WRONG in found or not all(fact.holds for fact in measured):
-        return Sentence.WRONG
-    for sentence in (Sentence.VACUOUS, Sentence.UNDECIDED, Sentence.CONVENTION):
-        if sentence in found:
-            return sentence
-    if not claims and measured:
-        return Sentence.NOT_MATHEMATICAL
-    return Sentence.HOLDS if all(t.sound for t in tried) else Sentence.UNDECIDED
 
 
 def _not(relation: str) -> str:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flint import arb, ctx
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import handcrafted
@@ -15,7 +15,7 @@ import reference
 from gradproof.numerics import program
 from gradproof.numerics.near import Near
 from gradproof.problem import Problem
-from gradproof.proof.architectures import problems
+from gradproof.proof.architectures import architectures, problems
 from reference import network
 
 
@@ -27,7 +27,8 @@ def rebuilt(arrays: Any, depth: int) -> tuple[Any, ...]:
     return list(arrays[:depth]), list(arrays[depth : 2 * depth]), arrays[-2], arrays[-1]
 
 
-@given(problems(regimes=("scaled", "normal", "tiny")))
+@settings(max_examples=8)  # each compiles a network of its own
+@given(problems(architectures(1, 3), ("scaled", "normal", "tiny")))
 def test_the_radii_hold_the_gradients_that_jax_and_the_derivation_by_hand_compute(problem: Problem) -> None:
     depth = len(problem.weights)
     run = program.run(lambda *arrays: reference.gradients.__wrapped__(*rebuilt(arrays, depth)), *flat(problem))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradproof.pages import study
-from gradproof.study import inside, ledger
+from gradproof.study import inside, reader
 from gradproof.study.trial import Court
 from gradproof.study.walk import example
 from tests.browser import needs_chromium, opened
@@ -17,7 +17,7 @@ LARGEST = 2 * 2**20  # bytes
 
 @pytest.fixture(scope="module")
 def html() -> str:
-    court = Court(ledger.load())
+    court = Court(reader.load())
     return study.page(court, [t for name in LINES if (line := court.ledger.line(name)) for t in court.trials(line)])
 
 
@@ -43,8 +43,8 @@ def test_each_line_stands_with_its_verdict_and_as_mathml(html: str) -> None:
 
 
 def test_what_a_ledger_says_is_text_and_never_markup() -> None:
-    text = ledger.NOTES.read_text("utf-8").replace("Hand Written Digits Project", "<script>alert(1)</script>")
-    court = Court(ledger.read(text, "mine <b>.toml"))
+    text = reader.NOTES.read_text("utf-8").replace("Hand Written Digits Project", "<script>alert(1)</script>")
+    court = Court(reader.read(text, "mine <b>.toml"))
     page = study.page(court, list(court.trials(court.ledger.lines[2])))
     assert "<script>alert(1)" not in page
     assert "mine &lt;b&gt;.toml" in page

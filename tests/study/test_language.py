@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradproof.study.language import ClaimError, Node, Place, expanded, expression, head, parsed, written
+from gradproof.study.language import ClaimError, expression, head, parsed
+from gradproof.study.tree import Node, Place, expanded, written
 
 names = st.sampled_from(["x", "y", "η", "m", "C_x", "θ"])
 leaves = st.one_of(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradproof.errors import DataError
-from gradproof.study import ledger
+from gradproof.study import reader
 
 GOOD = """
 title = "One line"
@@ -28,7 +28,7 @@ claim = "d(σ(u), u) == σ(u) * (1 - σ(u))"
 
 def complaint(text: str) -> str:
     with pytest.raises(DataError) as caught:
-        ledger.read(text, "mine.toml")
+        reader.read(text, "mine.toml")
     said = str(caught.value)
     assert said.startswith("mine.toml")
     assert "\n" not in said
@@ -36,7 +36,7 @@ def complaint(text: str) -> str:
 
 
 def test_a_good_ledger_is_read() -> None:
-    book = ledger.read(GOOD, "mine.toml")
+    book = reader.read(GOOD, "mine.toml")
     assert [line.id for line in book.lines] == ["A1"]
     assert book.line("a1") is book.lines[0]
 
@@ -86,7 +86,7 @@ def test_a_file_that_cannot_be_read_is_one_error(tmp_path: Path, content: bytes 
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(DataError, match=r"mine\.toml: (there is no such file|byte 0 is not UTF-8)"):
-        ledger.load(file)
+        reader.load(file)
 
 
 # ---- whatever stands there -------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-NOTES = tomllib.loads(ledger.NOTES.read_text("utf-8"))
+NOTES = tomllib.loads(reader.NOTES.read_text("utf-8"))
 PLACES = places(NOTES)
 
 
@@ -120,7 +120,7 @@ def test_one_changed_value_anywhere_in_the_notes_is_read_or_is_one_error(place: 
     tree[last] = new
     said = "mine.toml: "
     try:
-        ledger._Reader("mine.toml", document).ledger()
+        reader._Reader("mine.toml", document).ledger()
     except DataError as error:
         said = str(error)
     assert said.startswith("mine.toml: ")
@@ -129,4 +129,4 @@ def test_one_changed_value_anywhere_in_the_notes_is_read_or_is_one_error(place: 
 @given(st.text() | st.binary().map(lambda b: b.decode("latin-1")))
 def test_any_text_is_a_ledger_or_one_error(text: str) -> None:
     with pytest.raises(DataError):
-        ledger.read(text, "mine.toml")
+        reader.read(text, "mine.toml")

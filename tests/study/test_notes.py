@@ -106,10 +106,10 @@ def test_no_single_index_convention_makes_all_lines_true(document: dict[str, Any
 
 
 def test_the_lines_are_those_of_the_notes() -> None:
-    from gradproof.study import ledger
+    from gradproof.study import reader
 
     notes = (ROOT / "docs" / "notes.md").read_text("utf-8")
-    for line in ledger.load().lines:
+    for line in reader.load().lines:
         assert f"- {line.id} " in notes or f"- {line.id}  " in notes
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from gradproof.numerics.verdict import Verdict
-from gradproof.study import facts, ledger, trial
+from gradproof.study import facts, reader, trial
 from gradproof.study.ledger import Line
-from gradproof.study.trial import Court, Sentence, Tried
+from gradproof.study.trial import Court
+from gradproof.study.verdicts import Sentence, Tried
 from handcrafted import equations
 
 ROOT = Path(__file__).parents[2]
@@ -34,13 +35,13 @@ rule = "definition"
 
 def tried(claim: str) -> Tried:
     """The sentence on one claim (TOML)."""
-    book = ledger.read(BOOK + claim, "test")
+    book = reader.read(BOOK + claim, "test")
     return Court(book).line(book.lines[0])
 
 
 @pytest.fixture(scope="module")
 def court() -> Court:
-    return Court(ledger.load())
+    return Court(reader.load())
 
 
 def line(court: Court, name: str) -> Line:
@@ -175,7 +176,7 @@ def test_the_anchor_is_in_the_file_that_the_line_names(court: Court) -> None:
 
 def test_a_fact_that_is_not_so_is_wrong() -> None:
     fact = '[[line.fact]]\nmeasure = "training samples"\nsays = 60000\n'
-    book = ledger.read(BOOK.replace("[[line.claim]]\n", fact), "test")
+    book = reader.read(BOOK.replace("[[line.claim]]\n", fact), "test")
     assert Court(book).line(book.lines[0]).sentence is Sentence.WRONG
 
 
@@ -189,7 +190,7 @@ def test_every_measure_can_be_taken() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_verdict_does_not_depend_on_the_seed(seed: int) -> None:
-    court = Court(ledger.load(), seed)
+    court = Court(reader.load(), seed)
     for name, sentence in (("N21", Sentence.CONVENTION), ("N20", Sentence.HOLDS), ("N31", Sentence.WRONG)):
         assert court.line(line(court, name)).sentence is sentence
     assert not np.array_equal(

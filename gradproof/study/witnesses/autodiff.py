@@ -16,8 +16,9 @@ import reference  # noqa: F401  (switches float64 on)
 from gradproof.numerics import program
 from gradproof.numerics.near import Near
 from gradproof.problem import Array
-from gradproof.study.language import Head, Node
-from gradproof.study.world import Env, Key, SilentError, Value, World
+from gradproof.study.tree import Head, Node
+from gradproof.study.values import Env, Evaluator, Key, SilentError, Value
+from gradproof.study.world import World
 
 SIDE_BY_SIDE = 24  # networks of one shape
 NET = "network"  # their axis
@@ -42,14 +43,14 @@ class _Jax:
         moved = jnp.moveaxis(array, (first, second), (-2, -1))
         return jnp.sum(moved * np.eye(moved.shape[-1]), axis=-1)
 
-    def slope(self, world: World, head: Head, body: Node, at: Value) -> Value:
+    def slope(self, world: Evaluator, head: Head, body: Node, at: Value) -> Value:
         def function(array: Any) -> Any:
             return world.value(body, Env(bound=(((head.parameter, None), Value(at.axes, array)),))).array
 
         value, pull_back = jax.vjp(function, jnp.asarray(at.array))
         return Value(at.axes, pull_back(jnp.ones_like(value))[0])
 
-    def derivative(self, world: World, env: Env, body: Node, name: Key, at: Value) -> Value:
+    def derivative(self, world: Evaluator, env: Env, body: Node, name: Key, at: Value) -> Value:
         """One pull-back for each element of the body; along axes that both have, all at once."""
         axes: list[tuple[str, ...]] = []
 
@@ -106,7 +107,7 @@ class Rounded:
     def diagonal(self, array: Near, first: int, second: int) -> Near:
         return array.moved(lambda part: np.diagonal(part, axis1=first, axis2=second))
 
-    def slope(self, world: World, head: Head, body: Node, at: Value) -> Value:
+    def slope(self, world: Evaluator, head: Head, body: Node, at: Value) -> Value:
         numbers, axes = _Jax(), at.axes
 
         def function(array: Any) -> Any:
@@ -114,7 +115,7 @@ class Rounded:
 
         return Value(axes, _run(function, at.array))
 
-    def derivative(self, world: World, env: Env, body: Node, name: Key, at: Value) -> Value:
+    def derivative(self, world: Evaluator, env: Env, body: Node, name: Key, at: Value) -> Value:
         numbers, twin, axes = _Jax(), _twin(world), []
         keys = [key for key, _ in env.bound]
 
@@ -137,8 +138,9 @@ def _run(function: Any, *inputs: Near) -> Near:
         raise SilentError(str(error)) from None
 
 
-def _twin(world: World) -> World:
+def _twin(world: Evaluator) -> World:
     """The same networks in JAX's numbers."""
+    assert isinstance(world, World)
     primitives = {key: Value(value.axes, value.array.value) for key, value in world.primitives.items()}
     return world._replace(numbers=_Jax(), primitives=primitives, memo=_Forgetful())
 

@@ -15,8 +15,9 @@ from gradproof.numerics import program
 from gradproof.numerics.near import Near
 from gradproof.study import mutants
 from gradproof.study.ledger import Code
+from gradproof.study.values import Env, Value
 from gradproof.study.witnesses.autodiff import NET
-from gradproof.study.world import Env, Value, World
+from gradproof.study.world import World
 
 
 class Anchored(NamedTuple):

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from gradproof.problem import Array
-from gradproof.study.language import Node
-from gradproof.study.world import Env, Key, Value, World
+from gradproof.study.tree import Node
+from gradproof.study.values import Env, Evaluator, Key, Value
 
 
 def array_of(flat: list[Any], shape: tuple[int, ...]) -> Array:
@@ -45,7 +45,7 @@ class Objects:
     def diagonal(self, array: Array, first: int, second: int) -> Array:
         return boxed(np.diagonal(np.asarray(array, object), axis1=first, axis2=second))
 
-    def derivative(self, world: World, env: Env, body: Node, name: Key, at: Value) -> Value:
+    def derivative(self, world: Evaluator, env: Env, body: Node, name: Key, at: Value) -> Value:
         """Element by element of the variable; an axis that the body has as well, such as s, runs along with it."""
         here = world.value(body, _bound(env, name, at))
         shared = tuple(axis for axis in at.axes if axis in here.axes)

@@ -11,9 +11,10 @@ import numpy as np
 from flint import arb, fmpq
 
 from gradproof.problem import Array
-from gradproof.study.language import Head, Node
+from gradproof.study.tree import Head, Node
+from gradproof.study.values import Env, Evaluator, Key, SilentError, Value
 from gradproof.study.witnesses.objects import Objects, array_of, boxed, each
-from gradproof.study.world import Env, Key, SilentError, Value, World
+from gradproof.study.world import World
 
 
 @dataclass(slots=True, eq=False)  # no tuple: NumPy would take it for a row of two
@@ -81,7 +82,7 @@ class Balls(Objects):
             return boxed(each(abs, array))
         return boxed(each(lambda element: getattr(element, name)(), array))
 
-    def slope(self, world: World, head: Head, body: Node, at: Value) -> Value:
+    def slope(self, world: Evaluator, head: Head, body: Node, at: Value) -> Value:
         if any(isinstance(element, Dual) for element in at.array.flat):
             raise SilentError("no second derivatives")
         seeded = Value(at.axes, boxed(_dual(at.array, np.ones(at.array.shape, bool))))

@@ -13,9 +13,10 @@ import numpy as np
 import sympy
 
 from gradproof.problem import Array
-from gradproof.study.language import Head, Node
+from gradproof.study.tree import Head, Node
+from gradproof.study.values import Env, Evaluator, Key, SilentError, Value
 from gradproof.study.witnesses.objects import Objects, array_of, boxed, each
-from gradproof.study.world import Env, Key, SilentError, Value, World
+from gradproof.study.world import World
 
 NETWORKS, EXAMPLES = ((2, 3, 2), (1, 1, 1)), 2  # neighbours differ
 POLYNOMIAL, QUOTIENT = 2000, 120  # operations in a formula: what is larger is left to the other witnesses
@@ -41,7 +42,7 @@ class Symbolic(Objects):
     def any_slope(self, name: str, order: int, at: Value) -> Value:
         return Value(at.axes, boxed(each(_opaque(f"{name}_1" if order else name), at.array)))
 
-    def slope(self, world: World, head: Head, body: Node, at: Value) -> Value:
+    def slope(self, world: Evaluator, head: Head, body: Node, at: Value) -> Value:
         letter = sympy.Symbol("t")
         bound = (((head.parameter, None), Value((), boxed(array_of([letter], ())))),)
         slope = world.value(body, Env(bound=bound)).array.item().diff(letter)
