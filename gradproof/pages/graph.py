@@ -64,7 +64,7 @@ def _curve(start: tuple[int, int], end: tuple[int, int]) -> str:
         middle = y - 12 - 3 * abs(u - x) / COLUMN
         return f"M{x + WIDE / 2} {y}C{x + WIDE / 2} {middle} {u + WIDE / 2} {middle} {u + WIDE / 2} {y - 6}"
     if abs(v - y) > ROW:  # past other rows in the gap between two columns, never behind a node
-        gap = x + WIDE + (COLUMN - WIDE) / 2 + (u // COLUMN + v // ROW) % 5 * 5 - 10
+        gap = x + WIDE + (COLUMN - WIDE) / 2 + (y // ROW) % 4 * 7 - 10
         a, b, turn = (y + HIGH, v - 6, 26) if v > y else (y, v + HIGH + 6, -26)
         return (
             f"M{x + WIDE / 2} {a}C{x + WIDE / 2} {a + turn} {gap} {a} {gap} {a + turn}V{b - turn}"

@@ -109,9 +109,9 @@ def _smallest(s: Any) -> dict[str, Any]:
     numbers = []
     for name, value in s.numbers.items():
         if isinstance(value, dict):
-            samples = [f"[{', '.join(f'{v:g}' for v in row)}]" for row in value.values()]
-            which = f" of {', '.join(value)}" if len(value) > 1 else ""
-            numbers.append(f"{name}{which} = {', '.join(samples)}")
+            rows = {sample: f"[{', '.join(f'{v:g}' for v in row)}]" for sample, row in value.items()}
+            several = [f"{row} in {sample}" for sample, row in rows.items()]
+            numbers.append(f"{name} = {', '.join(several if len(rows) > 1 else rows.values())}")
         else:
             numbers.append(f"{name} = {_plain(value)}")
     return {
