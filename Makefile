@@ -5,7 +5,7 @@ MARK := .venv/installed
 
 .PHONY: run test setup lint lock thorough mutants clean
 
-run: setup            ## the theorem, one epoch of each network, one derivation: under two minutes
+run: setup            ## the theorem, one epoch of each network, the derivation on trial: under two minutes
 	$(BIN)/gradproof check
 	$(BIN)/gradproof train --backend handcrafted --epochs 1
 	$(BIN)/gradproof train --backend reference --epochs 1

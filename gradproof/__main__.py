@@ -13,7 +13,7 @@ from gradproof.errors import GradproofError, MachineError
 VERBS = {
     "check": "Prove that the handcrafted gradients equal autodiff's.",
     "train": "Train either network on handwritten digits.",
-    "study": "Walk one small problem through BP1 … BP4.",
+    "study": "Put every line of a derivation on trial.",
 }
 INTERRUPTED = 130  # as shells report a process ended by Ctrl-C
 

@@ -1,160 +1,331 @@
-"""gradproof study: one small problem through BP1 … BP4, handcrafted numbers beside autodiff's."""
+"""gradproof study: every line of a derivation on trial; the walk through one small network; the page of both."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
-from itertools import chain, groupby, pairwise, zip_longest
+import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from gradproof.problem import Array, Problem
-    from gradproof.study.walk import Line
+from gradproof.commands.terminal import captured, progress_bar
 
-TITLES = {
-    **dict.fromkeys("za", "Feedforward · each layer weighs the activations below, adds its biases, and applies σ"),
-    "C": "Cost · how far the answer is from y",
-    "BP1": "BP1 · the error of the output layer, where ∇ₐC = aᴸ − y",
-    "BP2": "BP2 · the error of a hidden layer, from the error of the layer above",
-    "BP3": "BP3 · the gradient of a bias is the error of its neuron, averaged over the examples",
-    "BP4": "BP4 · the gradient of a weight is the activation that enters it times the error it leads to",
+if TYPE_CHECKING:
+    from gradproof.study.ledger import Ledger, Line
+    from gradproof.study.trial import Court
+    from gradproof.study.verdicts import ClaimTried, CodeTried, FactTried, Tried
+
+WIDTH = 96
+MARKS = {
+    "holds": ("✓", "green"),
+    "holds under a convention": ("≈", "yellow"),
+    "wrong": ("✗", "bold red"),
+    "not a mathematical claim": ("·", "cyan"),
+    "proves nothing": ("∅", "bold red"),
+    "undecided": ("?", "magenta"),
 }
-LEGEND = """\
-handcrafted: NumPy, every derivative by hand · autodiff: JAX, every derivative by jax.grad
-N1 … N32: lines of the notes · Δ: the largest difference ≤ what rounding explains
-"""
-WIDTH, COLUMN = 96, 39  # columns: formula over handcrafted, shapes over autodiff, notes over difference
-CORNERS = " ╶╴─╷╭╮┬╵╰╯┴│├┤┼"  # by the sum of the sides that are joined: up 8, down 4, left 2, right 1
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
+@click.argument("line", required=False)
+@click.option("--notes", type=FILE, help="Somebody else's ledger, a TOML file (docs/ledger.md).")
+@click.option("-o", "--out", type=FILE, help="Write the page, one HTML file that opens offline.")
+@click.option("--walk", "walked", is_flag=True, help="Walk one small network through BP1 … BP4 instead.")
+@click.option("--seed", default=0, show_default=True, help="Of the random networks.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
-def command(as_json: bool) -> int:
-    """Walk one small problem through BP1 … BP4.
+def command(line: str | None, notes: Path | None, out: Path | None, walked: bool, seed: int, as_json: bool) -> int:
+    """Put every line of the notes on trial, or one LINE such as N21 with all its numbers.
 
-    Each equation with its formula, its shapes and its lines of the notes; under it the handcrafted numbers beside
-    autodiff's, and the largest difference between them.
+    Four witnesses are heard: sympy, autodiff on random networks within derived bounds, ball arithmetic, and the code
+    that stands for the line with all its mutants. What is wrong is shown beside its correction and the smallest
+    network that proves it.
     """
+    from gradproof.errors import UsageError
+
+    if walked:
+        if line or notes or out:
+            raise UsageError("--walk stands alone: gradproof study --walk [--json]")
+        return _walk(as_json)
+    if seed < 0:
+        raise UsageError(f"--seed must be at least 0, not {seed}")
+    if out and line:
+        raise UsageError("the page holds every line: leave out either LINE or --out")
+    from gradproof.study import reader
+    from gradproof.study.trial import Court
+
+    book = reader.load(notes)
+    only = None
+    if line:
+        only = book.line(line)
+        if only is None:
+            names = [entry.id for entry in book.lines]
+            raise UsageError(f"there is no line {line}; there are {names[0]} … {names[-1]}")
+    court = Court(book, seed)
+    tried = _tried(court, only, quiet=as_json)
+    if out:
+        from gradproof.pages import study as page
+
+        page.write(out, court, tried, lambda what: None if as_json else click.echo(what, err=True))
+    if as_json:
+        click.echo(json.dumps(document(court, tried), indent=1, ensure_ascii=False))
+    elif only:
+        click.echo(captured(explained(tried[0]) + numbers(only, notes)), color=True)
+    else:
+        click.echo(captured(listed(book, court, tried, out)), color=True)
+    if all(t.settled for t in tried):
+        return 0
+    return 5 if all(t.settled or t.sentence == "undecided" for t in tried) else 1
+
+
+def _tried(court: Court, only: Line | None, quiet: bool) -> list[Tried]:
+    count = 1 if only else len(court.ledger.lines)
+    with progress_bar("lines", shown=not quiet) as bar:
+        task = bar.add_task("on trial", total=count)
+        tried = []
+        for each in court.trials(only):
+            tried.append(each)
+            bar.update(task, advance=1, refresh=True)
+    return tried
+
+
+def _walk(as_json: bool) -> int:
+    from gradproof.commands import walk as shown
     from gradproof.numerics.verdict import Verdict
     from gradproof.study.walk import example, walk
 
     problem = example()
     lines = walk(problem)
     if as_json:
-        click.echo(json.dumps(document(problem, lines), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(shown.document(problem, lines), indent=1, ensure_ascii=False))
     else:
-        click.echo(text(problem, lines), color=True)  # Rich has decided on colour; click need not decide again
+        click.echo(shown.text(problem, lines), color=True)  # Rich has decided on colour; click need not decide again
     verdicts = {line.verdict for line in lines}
     return 1 if Verdict.REFUTED in verdicts else 5 if Verdict.UNDECIDED in verdicts else 0
 
 
-def document(problem: Problem, lines: list[Line]) -> dict[str, Any]:
-    """What --json writes; a number that is not finite becomes null."""
-
-    def plain(number: float) -> float | None:
-        return number if math.isfinite(number) else None
-
-    def rows(array: Array) -> list[list[float | None]]:
-        return [[plain(number) for number in row] for row in array.tolist()]
-
-    def entry(line: Line) -> dict[str, Any]:
-        written = {"id": line.id, "layer": line.layer, "formula": line.formula, "shapes": line.shapes}
-        numbers = {"handcrafted": rows(line.handcrafted), "autodiff": rows(line.autodiff)}
-        return {**written, "notes": line.notes, **numbers, "difference": plain(line.difference)}
-
-    return {"sizes": problem.sizes, "lines": [entry(line) for line in lines]}
+# ---- JSON ------------------------------------------------------------------------------------------------------
 
 
-def text(problem: Problem, lines: list[Line]) -> str:
-    """The whole walk, in the colours that stdout can show."""
-    console = Console(color_system=None if os.environ.get("NO_COLOR") else "auto")
-    with console.capture() as capture:
-        console.print(*header(problem), sep="\n", soft_wrap=True)
-        for title, group in groupby(lines, lambda line: TITLES[line.id]):
-            heading = Text(title, "bold"), Text("─" * WIDTH, "dim")
-            console.print(*heading, *chain(*map(paragraph, group)), sep="\n", soft_wrap=True)
-        console.print(summary(lines), soft_wrap=True)
-    return capture.get()
+def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
+    """What --json writes."""
+    from gradproof.study.summary import conventions
+
+    return {
+        "title": court.ledger.title,
+        "seed": court.seed,
+        "lines": [
+            {
+                "id": t.line.id,
+                "verdict": t.sentence.value,
+                "written": t.line.written,
+                "why": t.line.why,
+                "correction": list(t.corrected) or [f.fact.correction for f in t.facts if not f.holds] or None,
+                "witnesses": [_testimony(c, *said) for c in t.claims for said in _heard(c)],
+                "claims": [_claim(c) for c in t.claims],
+                "code": [_code(c) for c in t.code],
+                "facts": [
+                    {"measure": f.fact.measure, "says": f.fact.says, "found": f.found, "holds": f.holds}
+                    for f in t.facts
+                ],
+            }
+            for t in tried
+        ],
+        "conventions": conventions(tried),
+    }
 
 
-def header(problem: Problem) -> list[Text]:
-    """The network drawn beside its numbers."""
-    from gradproof.study.walk import raised
+def _heard(claim: ClaimTried) -> list[tuple[str, Any]]:
+    heard = [*claim.readings, *([claim.correction] if claim.correction else [])]
+    return [(h.name, testimony) for h in heard for testimony in h.testimonies]
 
-    given = beside((5, ["x  ="]), (31, matrix(problem.x, 2)), (5, ["y  ="]), (0, matrix(problem.y, 2)))
-    for layer, (w, b) in enumerate(zip(problem.weights, problem.biases, strict=True), start=1):
-        names = ([f"{letter}{raised(layer)} ="] for letter in "wb")
-        given += ["", *beside((5, next(names)), (31, matrix(w, 2)), (5, next(names)), (0, matrix(b, 2)))]
-    network = " \N{EN DASH} ".join(map(str, problem.sizes))
-    drawn = beside((COLUMN, ["", *picture(problem.sizes)]), (0, given))
-    return [
-        Text(f"\nOne example through a network of {network} neurons", "bold"),
-        Text(LEGEND, "dim"),
-        *map(Text, [*drawn, ""]),
+
+def _testimony(claim: ClaimTried, reading: str, testimony: Any) -> dict[str, Any]:
+    return {
+        "claim": claim.claim.says,
+        "reading": reading,
+        "witness": testimony.witness,
+        "verdict": testimony.verdict.value,
+        "said": testimony.said,
+    }
+
+
+def _claim(claim: ClaimTried) -> dict[str, Any]:
+    gate, shown = claim.gate, claim.smallest
+    return {
+        "says": claim.claim.says,
+        "claim": claim.claim.text,
+        "verdict": claim.sentence.value,
+        "readings": {h.name: h.verdict.value for h in claim.readings if h.name},
+        "corrected": claim.claim.corrected or None,
+        "correction": claim.correction.verdict.value if claim.correction else None,
+        "neighbours": {"tried": gate.tried, "rejected": gate.rejected, "same": len(gate.same)} if gate else None,
+        "smallest": shown._asdict() if shown else None,
+    }
+
+
+def _code(code: CodeTried) -> dict[str, Any]:
+    run = code.run
+    return {
+        "function": code.code.function,
+        "path": code.anchored.path,
+        "line": code.anchored.line,
+        "holds": bool(run and run.holds),
+        "mutants": run.tried if run else None,
+        "killed": run.killed if run else None,
+        "same": list(run.same) if run else None,
+    }
+
+
+# ---- the terminal ----------------------------------------------------------------------------------------------
+
+
+def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> list[Text]:
+    """Every line with its verdict, and what is to be said of all of them."""
+    from gradproof.study.summary import conventions
+
+    texts = [Text(f"\n{book.title}", "bold"), Text("")]
+    section = ""
+    for t in tried:
+        if t.line.section != section:
+            section = t.line.section
+            texts += [Text(f"{section}", "dim")]
+        mark, style = MARKS[t.sentence]
+        texts.append(Text.assemble((f" {mark} {t.line.id:4}", style), f"{t.sentence.value:25}", (in_short(t), "dim")))
+    counts = {name: sum(t.sentence == name for t in tried) for name in MARKS}
+    texts += [Text(""), Text(" · ".join(f"{n} {name}" for name, n in counts.items() if n), "bold")]
+    for held in conventions(tried).values():
+        several = [(name, ids) for name, ids in held.items() if ids]
+        if len(several) > 1:
+            texts.append(Text("No single reading makes all of these lines true:"))
+            texts += [Text(f"  {name}: {', '.join(ids)}") for name, ids in several]
+    gates = [c.gate for t in tried for c in t.claims if c.gate]
+    killed, mutants = (
+        sum(getattr(c.run, part) for t in tried for c in t.code if c.run) for part in ("killed", "tried")
+    )
+    texts.append(
+        Text(
+            f"{sum(g.rejected for g in gates):,} wrong neighbours rejected, "
+            f"{killed} of {mutants} mutants of the code killed"
+        )
+    )
+    texts.append(
+        Text(
+            f"written to {out}"
+            if out
+            else "one line with its numbers: gradproof study N21 · the page: gradproof study -o study.html",
+            "dim",
+        )
+    )
+    return texts
+
+
+def in_short(t: Tried) -> str:
+    """What is wrong, or which convention, on one line."""
+    said = ""
+    for c in t.claims:
+        if c.sentence.value == t.sentence.value and c.sentence in ("wrong", "holds under a convention"):
+            names = [f"if {h.name}" for h in c.readings if h.verdict == "verified" and h.name]
+            said = said or ": ".join(part for part in (c.claim.says, *names[:1]) if part)
+    said = said or t.line.why.partition(".")[0]
+    return textwrap.shorten(said, WIDTH - 34, placeholder=" …")
+
+
+def explained(t: Tried) -> list[Text]:
+    """One line: as written, verdict, why, witnesses, correction, the smallest network, code."""
+    mark, style = MARKS[t.sentence]
+    texts = [
+        Text(""),
+        Text.assemble((f"{mark} {t.line.id} {t.sentence.value}", style), f"   {t.line.section}, {t.line.rule}"),
     ]
+    texts += [*_wrapped(t.line.written, style="cyan"), *_wrapped(t.line.why)]
+    if t.line.depends:
+        texts.append(Text(f"  from {', '.join(t.line.depends)}", "dim"))
+    for claim in t.claims:
+        texts += _claim_text(claim)
+    for fact in t.facts:
+        texts += _fact_text(fact)
+    for code in t.code:
+        texts += _code_text(code)
+    if t.line.tests:
+        texts.append(Text(f"  guarded by {', '.join(t.line.tests)}", "dim"))
+    return texts
 
 
-def picture(sizes: list[int]) -> list[str]:
-    """A circle for each neuron; the lines between two layers join all with all."""
-    from gradproof.study.walk import raised
-
-    tallest = max(sizes)
-    layers = [range(tallest - n, tallest + n, 2) for n in sizes]  # the rows where a layer's neurons stand
-    drawing = []
-    for row in range(2 * tallest - 1):
-        drawn = "  ○" if row in layers[0] else "   "
-        for left, right in pairwise(layers):
-            top, bottom = min(left[0], right[0]), max(left[-1], right[-1])
-            sides = 8 * (top < row <= bottom) + 4 * (top <= row < bottom) + 2 * (row in left) + (row in right)
-            drawn += (" ───" if row in left else "    ") + CORNERS[sides] + ("─── ○" if row in right else "     ")
-        drawing.append(drawn)
-    return [*drawing, "", "  " + "".join(f"a{raised(layer):9}" for layer in range(len(sizes)))]
+def _wrapped(text: str, indent: str = "  ", style: str = "") -> list[Text]:
+    lines = textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return [Text(line, style) for line in lines]
 
 
-def paragraph(line: Line) -> list[Text]:
-    """One equation: formula, shapes and notes, and under them the two matrices and their difference."""
-    from gradproof.numerics.verdict import Verdict
-
-    found, style = f"Δ {line.difference:.2g} ≤ {line.bounds.max():.1e}", "green"
-    if line.verdict is not Verdict.VERIFIED:
-        found, style = f"Δ {line.difference:.2g} {line.verdict}", "bold red"
-    first, *rest = beside((COLUMN, matrix(line.handcrafted, 6)), (COLUMN, matrix(line.autodiff, 6)))
-    return [
-        Text.assemble((f"{line.formula:{COLUMN}}", "cyan"), f"{line.shapes:{COLUMN}}{', '.join(line.notes)}"),
-        Text(f"{'handcrafted':{COLUMN}}{'autodiff':{COLUMN}}difference", "dim"),
-        Text.assemble(f"{first:{2 * COLUMN}}", (found, style)),
-        *map(Text, [*rest, ""]),
-    ]
-
-
-def summary(lines: list[Line]) -> Text:
-    """Where the two networks part first, or that they do not."""
-    from gradproof.numerics.verdict import Verdict
-
-    for verdict in (Verdict.REFUTED, Verdict.UNDECIDED):
-        for line in lines:
-            if line.verdict is verdict:
-                where = f"{line.id} in layer {line.layer}"
-                return Text(f"{where} is {verdict}: the largest difference is {line.difference:.2g}", "bold red")
-    worst = max(line.difference for line in lines)
-    return Text(f"All {len(lines)} lines agree but for rounding; the largest difference is {worst:.1e}", "bold green")
+def _claim_text(c: ClaimTried) -> list[Text]:
+    mark, style = MARKS[c.sentence]
+    texts = [Text(""), *_wrapped(f"{mark} {c.claim.says + ': ' if c.claim.says else ''}{c.claim.text}", style=style)]
+    heard = [*c.readings, *([c.correction] if c.correction else [])]
+    for h in heard:
+        if h is c.correction:
+            texts += _wrapped(f"corrected: {h.tree}", "    ", "green")
+            if c.claim.corrected:
+                texts += _wrapped(c.claim.corrected, "      ", "cyan")
+        elif h.name:
+            texts.append(Text(f"    if {h.name}: {h.verdict.value}", "bold"))
+        for testimony in h.testimonies:
+            colour = {"verified": "green", "refuted": "red"}.get(testimony.verdict.value, "dim")
+            for i, said in enumerate(textwrap.wrap(testimony.said, WIDTH - 18)):
+                texts.append(Text.assemble((f"      {'' if i else testimony.witness:11}", "dim"), (said, colour)))
+    if c.smallest:
+        texts += _smallest_text(c)
+    if c.gate:
+        same = f", {len(c.gate.same)} are the same statement" if c.gate.same else ""
+        texts.append(Text(f"    of {c.gate.tried} neighbours {c.gate.rejected} are wrong and rejected{same}", "dim"))
+        if c.gate.trouble:
+            texts.append(Text(f"    proves nothing: {c.gate.trouble}", "bold red"))
+    return texts
 
 
-def matrix(array: Array, decimals: int) -> list[str]:
-    """The rows of a matrix in brackets."""
-    cells = [[f"{number:.{decimals}f}" for number in row] for row in array.tolist()]
-    width = max(len(cell) for row in cells for cell in row)
-    rows = ["  ".join(cell.rjust(width) for cell in row) for row in cells]
-    sides = ["[]"] if len(rows) == 1 else ["⎡⎤", *["⎢⎥"] * (len(rows) - 2), "⎣⎦"]
-    return [f"{side[0]} {row} {side[1]}" for side, row in zip(sides, rows, strict=True)]
+def _smallest_text(c: ClaimTried) -> list[Text]:
+    s = c.smallest
+    assert s is not None
+    about = (
+        f"the smallest network that shows it, {list(s.sizes)}, m = {s.m}"
+        if s.sizes
+        else "the smallest number that shows it"
+    )
+    if s.misfit:
+        return _wrapped(f"it means nothing on a network {list(s.sizes)}: {s.misfit}", "    ")
+    given = ", ".join(f"{name} = {value}".replace("'", "") for name, value in s.numbers.items())
+    pairs = ", ".join(f"{one:.6g} and {other:.6g}" for one, other in zip(s.left, s.right, strict=True) if one != other)
+    return [*_wrapped(f"{about}: {given}", "    "), *_wrapped(f"the two sides are {pairs}", "      ")]
 
 
-def beside(*blocks: tuple[int, list[str]]) -> list[str]:
-    """Blocks of lines next to each other, each with its width."""
-    rows = zip_longest(*(block for _, block in blocks), fillvalue="")
-    return ["".join(cell.ljust(width) for cell, (width, _) in zip(row, blocks, strict=True)).rstrip() for row in rows]
+def _fact_text(f: FactTried) -> list[Text]:
+    mark, style = MARKS["holds" if f.holds else "wrong"]
+    said = f"{mark} {f.fact.measure}: said {f.fact.says}, found {f.found}"
+    return [*_wrapped(said, style=style), *_wrapped(f"({f.how})", "    ", "dim")]
+
+
+def _code_text(c: CodeTried) -> list[Text]:
+    if c.run is None:
+        return _wrapped(
+            f"✗ {c.code.function} no longer holds {c.code.anchor!r}: the anchor has moved", style="bold red"
+        )
+    mark, style = MARKS["holds" if c.sound else "wrong"]
+    name = c.code.function.rpartition(".")[2]
+    said = f"{mark} {c.anchored.path}:{c.anchored.line} {name} gives it on {c.run.networks} networks"
+    if c.run.tried:
+        same = f", {len(c.run.same)} the same function" if c.run.same else ""
+        said += f"; {c.run.killed} of {c.run.tried} mutants killed{same}"
+    return [Text(""), *_wrapped(said, style=style)]
+
+
+def numbers(only: Line, notes: Path | None) -> list[Text]:
+    """The equations of the walk that stand for this line of the notes, with their numbers."""
+    if notes is not None:
+        return []
+    from gradproof.commands.walk import paragraph
+    from gradproof.study.walk import example, walk
+
+    lines = [line for line in walk(example()) if only.id in line.notes]
+    texts = [text for line in lines for text in paragraph(line)]
+    return [Text(""), Text("On the network 2 – 3 – 2 of `gradproof study --walk`", "bold"), *texts] if texts else []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.text import Text
 
 
 def progress_bar(unit: str, shown: bool = True) -> Progress:
@@ -30,6 +32,16 @@ def progress_bar(unit: str, shown: bool = True) -> Progress:
         redirect_stderr=False,
         disable=not (shown and sys.stderr.isatty()),
     )
+
+
+def captured(texts: Sequence[Text]) -> str:
+    """Lines in the colours that stdout can show."""
+    from rich.console import Console
+
+    console = Console(color_system=None if os.environ.get("NO_COLOR") else "auto")
+    with console.capture() as capture:
+        console.print(*texts, sep="\n", soft_wrap=True)
+    return capture.get()
 
 
 @contextmanager

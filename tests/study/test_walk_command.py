@@ -1,4 +1,4 @@
-"""gradproof study, as it is typed: what it writes, how wide, in which colours, and how it ends."""
+"""gradproof study --walk, as it is typed: what it writes, how wide, in which colours, and how it ends."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gradproof.commands import study
+from gradproof.commands import walk as shown
 from gradproof.numerics.end_to_end import radii
 from gradproof.problem import Answer
 from gradproof.study import walk
@@ -38,16 +39,16 @@ def typed(*arguments: str, **variables: str) -> str:
 
 @pytest.fixture(scope="module")
 def plain() -> str:
-    return typed()
+    return typed("--walk")
 
 
 @pytest.fixture(scope="module")
 def document() -> Any:
-    return json.loads(typed("--json"))
+    return json.loads(typed("--walk", "--json"))
 
 
 def in_process(*arguments: str) -> int:
-    code = study.command.main(list(arguments), standalone_mode=False)
+    code = study.command.main(["--walk", *arguments], standalone_mode=False)
     assert isinstance(code, int)
     return code
 
@@ -88,14 +89,14 @@ def test_a_pipe_gets_no_escape_codes(plain: str) -> None:
 
 
 def test_a_terminal_gets_the_same_text_in_colour(plain: str) -> None:
-    coloured = typed(FORCE_COLOR="1")
+    coloured = typed("--walk", FORCE_COLOR="1")
     assert ESCAPE in coloured
     stripped = re.sub(r"\x1b\[[\d;]*m", "", coloured)
     assert [line.rstrip() for line in stripped.splitlines()] == plain.splitlines()
 
 
 def test_no_color_takes_every_escape_code_away(plain: str) -> None:
-    assert typed(FORCE_COLOR="1", NO_COLOR="1") == plain
+    assert typed("--walk", FORCE_COLOR="1", NO_COLOR="1") == plain
 
 
 def test_json_is_one_document_with_the_numbers_of_the_walk(document: Any) -> None:
@@ -117,7 +118,7 @@ def test_json_is_one_document_with_the_numbers_of_the_walk(document: Any) -> Non
 def test_json_writes_null_for_what_is_not_a_number() -> None:
     line = walk.walk(walk.example())[0]
     broken = line._replace(handcrafted=np.full_like(line.handcrafted, np.nan))
-    entry = study.document(walk.example(), [broken])["lines"][0]
+    entry = shown.document(walk.example(), [broken])["lines"][0]
     assert entry["handcrafted"] == [[None]] * 3
     assert entry["difference"] is None
     json.dumps(entry, allow_nan=False)

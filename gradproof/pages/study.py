@@ -1,0 +1,239 @@
+"""The page of the study: the lines and their verdicts, a network one can look inside, real digits."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from latex2mathml.converter import convert
+from markupsafe import Markup
+
+from gradproof.errors import DataError
+from gradproof.pages.graph import CLASSES, MARKS, graph
+from gradproof.pages.page import diverging, picture, rendered
+from gradproof.problem import Array
+from gradproof.study import digits, inside
+from gradproof.study.inside import STEPS, Number
+from gradproof.study.reader import NOTES
+from gradproof.study.trial import Court
+from gradproof.study.verdicts import Sentence, Tried
+from gradproof.study.walk import example
+
+
+def write(out: Path, court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> None:
+    """The page in a file; DataError if it cannot be written."""
+    html = page(court, tried, say)
+    try:
+        partial = out.with_name(out.name + ".part")
+        partial.write_text(html, "utf-8")
+        partial.replace(out)
+    except OSError as error:
+        raise DataError(f"{out}: {error.strerror or error}") from None
+
+
+def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> str:
+    """The whole page; for somebody's own ledger without the network and the digits, which are those of the notes."""
+    own = court.ledger.source != "the notes"
+    network = None if own else _network()
+    shown = None if own else [_digit(digit) for digit in digits.digits(say)]
+    return rendered(
+        "study.html",
+        title=court.ledger.title,
+        source=court.ledger.source if own else NOTES.name,
+        counts=[(s.value, CLASSES[s], n) for s in Sentence if (n := sum(t.sentence is s for t in tried))],
+        graph=graph(tried),
+        sections=_sections(tried),
+        network=network,
+        digits=shown,
+        stages=digits.STAGES,
+        rejected=sum(c.gate.rejected for t in tried for c in t.claims if c.gate),
+        killed=sum(c.run.killed for t in tried for c in t.code if c.run),
+        conventions=_conventions(tried),
+    )
+
+
+def mathml(latex: str, display: bool = False) -> Markup:
+    """An equation; where it is no LaTeX that is understood, its text."""
+    try:
+        return Markup(convert(latex, display="block" if display else "inline"))
+    except Exception:  # latex2mathml raises many kinds
+        return Markup("<code>{}</code>").format(latex)
+
+
+# ---- the lines -------------------------------------------------------------------------------------------------
+
+
+def _sections(tried: list[Tried]) -> list[dict[str, Any]]:
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for t in tried:
+        sections.setdefault(t.line.section, []).append(_line(t))
+    return [{"name": name, "lines": lines} for name, lines in sections.items()]
+
+
+def _line(t: Tried) -> dict[str, Any]:
+    kind = CLASSES[t.sentence]
+    return {
+        "id": t.line.id,
+        "kind": kind,
+        "mark": MARKS[kind],
+        "verdict": t.sentence.value,
+        "rule": t.line.rule,
+        "written": mathml(t.line.written, display=True),
+        "corrected": [mathml(latex, display=True) for latex in t.corrected],
+        "why": t.line.why,
+        "depends": t.line.depends,
+        "claims": [_claim(c) for c in t.claims],
+        "facts": t.facts,
+        "code": [_code(c) for c in t.code],
+        "tests": t.line.tests,
+    }
+
+
+def _claim(c: Any) -> dict[str, Any]:
+    kind = CLASSES[c.sentence]
+    heard = [*c.readings, *([c.correction] if c.correction else [])]
+    return {
+        "says": c.claim.says,
+        "kind": kind,
+        "mark": MARKS[kind],
+        "text": str(c.claim.tree),
+        "heard": [(h.name, h is c.correction, str(h.tree), h.verdict.value, h.testimonies) for h in heard],
+        "smallest": _smallest(c.smallest) if c.smallest else None,
+        "gate": c.gate,
+    }
+
+
+def _smallest(s: Any) -> dict[str, Any]:
+    differ = [(f"{one:.6g}", f"{other:.6g}") for one, other in zip(s.left, s.right, strict=True) if one != other]
+    numbers = []
+    for name, value in s.numbers.items():
+        if isinstance(value, dict):
+            rows = {sample: f"[{', '.join(f'{v:g}' for v in row)}]" for sample, row in value.items()}
+            several = [f"{row} in {sample}" for sample, row in rows.items()]
+            numbers.append(f"{name} = {', '.join(several if len(rows) > 1 else rows.values())}")
+        else:
+            numbers.append(f"{name} = {_plain(value)}")
+    return {
+        "sizes": "–".join(map(str, s.sizes)),
+        "m": s.m,
+        "numbers": numbers,
+        "differ": differ[:2],
+        "misfit": s.misfit,
+        "layer": s.layer,
+    }
+
+
+def _plain(value: Any) -> str:
+    return f"[{', '.join(map(_plain, value))}]" if isinstance(value, list) else f"{value:g}"
+
+
+def _code(c: Any) -> dict[str, Any]:
+    lines = [line.strip() for line in c.anchored.source.splitlines() if c.code.anchor in line]
+    return {
+        "function": c.code.function,
+        "where": f"{c.anchored.path}:{c.anchored.line}" if c.anchored.line else "the anchor has moved",
+        "text": lines[0] if lines else c.code.anchor,
+        "run": c.run,
+        "sound": c.sound,
+    }
+
+
+def _conventions(tried: list[Tried]) -> list[list[tuple[str, list[str]]]]:
+    """Readings of which no single one makes all the lines true that have them."""
+    from gradproof.study.summary import conventions
+
+    several = [[(name, ids) for name, ids in held.items() if ids] for held in conventions(tried).values()]
+    return [held for held in several if len(held) > 1]
+
+
+# ---- the network -----------------------------------------------------------------------------------------------
+
+
+def _network() -> dict[str, Any]:
+    problem = example()
+    given, numbers, slips = inside.given(problem), inside.numbers(problem), inside.slips(problem)
+    values = given | {n.name: n.hand for n in numbers}
+    live = {  # what the script steps through
+        "values": {name: shown(value) for name, value in values.items()},
+        "slips": [s._asdict() | {"values": {name: shown(v) for name, v in s.values.items()}} for s in slips],
+    }
+    places = {
+        f"a{layer}{j}": (90 + layer * 250, 170 + (2 * j - n + 1) * 62)
+        for layer, n in enumerate(problem.sizes)
+        for j in range(n)
+    }
+    return {
+        "given": given,
+        "steps": [{"name": step, "numbers": [_number(n, values) for n in numbers if n.step == step]} for step in STEPS],
+        "nodes": [
+            {"x": places[f"a{layer}{j}"][0], "y": places[f"a{layer}{j}"][1], "names": inside.of_neuron(layer, j)}
+            for layer, n in enumerate(problem.sizes) for j in range(n)
+        ],
+        "edges": [
+            {"from": places[f"a{layer - 1}{k}"], "to": places[f"a{layer}{j}"], "names": inside.of_edge(layer, j, k)}
+            for layer, w in enumerate(problem.weights, start=1) for j, k in np.ndindex(w.shape)
+        ],
+        "values": live["values"],
+        "slips": live["slips"],
+        "data": Markup(json.dumps(live, ensure_ascii=False).replace("<", "\\u003c")),
+    }  # fmt: skip
+
+
+def shown(value: float) -> str:
+    """Six decimals; whole numbers and short ones as they are."""
+    short = f"{value:g}"
+    return (short if len(short) <= 6 and float(short) == value else f"{value:.6f}").replace("-", "−")
+
+
+def _number(n: Number, values: dict[str, float]) -> dict[str, Any]:
+    return {
+        "name": n.name,
+        "letters": "".join(part.text or part.name for part in n.formula),
+        "parts": [(part.text, part.name, shown(values[part.name]) if part.name else "") for part in n.formula],
+        "hand": shown(n.hand),
+        "autodiff": shown(n.autodiff),
+        "difference": f"{n.difference:.1e}" if n.difference else "0",
+        "bound": f"{n.bound:.1e}",
+    }
+
+
+# ---- the digits ------------------------------------------------------------------------------------------------
+
+
+def _digit(digit: digits.Digit) -> dict[str, Any]:
+    return {
+        "label": digit.label,
+        "image": picture(255 - digit.image),
+        "stages": [
+            {
+                "steps": seen.steps, "cost": f"{seen.cost:.4f}", "read": seen.read, "right": seen.read == digit.label,
+                "hidden": picture(_grey(seen.hidden.reshape(5, 6))),
+                "output": [(i, f"{a:.3f}", round(100 * float(a))) for i, a in enumerate(seen.activations)],
+                "neuron": seen.neuron + 1,
+                "parts": [
+                    _compared("δ²", seen.output_delta, (1, 10)),
+                    _compared("δ¹", seen.hidden_delta, (5, 6)),
+                    _compared("∂C/∂w¹", seen.weights, (28, 28)),
+                ],
+            }
+            for seen in digit.stages
+        ],
+    }  # fmt: skip
+
+
+def _compared(name: str, found: digits.Compared, shape: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "hand": picture(diverging(found.hand.reshape(shape))),
+        "autodiff": picture(diverging(found.autodiff.reshape(shape))),
+        "largest": f"{np.abs(found.hand).max():.2g}",
+        "difference": f"{found.difference:.1e}" if found.difference else "0",
+        "bound": f"{found.bound:.1e}",
+        "shape": shape,
+    }
+
+
+def _grey(activations: Array) -> Array:
+    """0 white, 1 black."""
+    return np.asarray(np.rint(255 * (1 - activations)), np.uint8)

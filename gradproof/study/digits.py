@@ -1,0 +1,103 @@
+"""Real digits through [784, 30, 10] at several stages of training, both backends on the same weights."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from gradproof import backends
+from gradproof.backends import answer
+from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.rounding import arithmetic
+from gradproof.problem import Answer, Array, Parameters, Problem, stack_of, starting_parameters
+from gradproof.train import loop, mnist
+
+STAGES = (0, 250, 1000, 5000)  # steps of training; 5000 are one epoch
+SHOWN = (3, 7, 0, 2, 8, 5)
+
+
+class Compared(NamedTuple):
+    """One quantity by both backends: the largest difference and the bound of that element."""
+
+    hand: Array
+    autodiff: Array
+    difference: float
+    bound: float
+
+
+class Seen(NamedTuple):
+    """One digit at one stage."""
+
+    steps: int
+    cost: float
+    read: int
+    activations: Array  # a² (10,)
+    hidden: Array  # a¹ (30,)
+    neuron: int  # of layer 1, with the largest |δ¹|
+    output_delta: Compared
+    hidden_delta: Compared
+    weights: Compared  # ∂C/∂w¹ of that neuron (784,)
+
+
+class Digit(NamedTuple):
+    label: int
+    image: Array  # (28, 28), 0 white
+    stages: list[Seen]
+
+
+def digits(progress: Callable[[str], None] = lambda what: None) -> list[Digit]:
+    """The first test image of each of SHOWN."""
+    data = mnist.load()
+    stages = trained(data, progress)
+    rows = [int(np.flatnonzero(data.test.labels == label)[0]) for label in SHOWN]
+    return [
+        Digit(
+            label, data.test.images[row].reshape(28, 28), [_seen(data, row, steps, stages[steps]) for steps in STAGES]
+        )
+        for label, row in zip(SHOWN, rows, strict=True)
+    ]
+
+
+def trained(data: mnist.Mnist, progress: Callable[[str], None]) -> dict[int, Parameters]:
+    """The handcrafted network after each number of steps, in float64."""
+    settings = loop.Settings("handcrafted", epochs=1)
+    stages = {0: starting_parameters(settings.sizes, settings.seed, settings.init, settings.dtype)}
+
+    def keep(state: loop.State) -> None:
+        if state.steps in STAGES:
+            stages[state.steps] = state.weights, state.biases
+            progress(f"trained {state.steps} steps")
+
+    for _ in loop.train(settings, data, keep):
+        pass
+    return {
+        steps: ([w.astype(np.float64) for w in weights], [b.astype(np.float64) for b in biases])
+        for steps, (weights, biases) in stages.items()
+    }
+
+
+def _seen(data: mnist.Mnist, row: int, steps: int, parameters: Parameters) -> Seen:
+    x = mnist.pixels(data.test.images[row : row + 1], np.float64).T
+    y = mnist.one_hot(data.test.labels[row : row + 1], np.float64).T
+    problem = Problem(*parameters, x, y)
+    hand, autodiff = (answer(backends.load(name), problem) for name in backends.NAMES)
+    off = radii(stack_of(problem), autodiff, arithmetic(np.float64))
+    neuron = int(np.abs(hand.delta[0]).argmax())
+
+    def compared(part: Callable[[Answer], Array]) -> Compared:
+        mine, theirs, bound = (part(a) for a in (hand, autodiff, off))
+        difference = np.abs(mine - theirs)
+        worst = int(difference.argmax())
+        return Compared(mine, theirs, float(difference[worst]), 2 * float(bound[worst]))
+
+    return Seen(
+        steps,
+        float(hand.cost[0]),
+        int(hand.activations[-1].argmax()),
+        hand.activations[-1].ravel(),
+        hand.activations[1].ravel(),
+        neuron,
+        compared(lambda a: a.delta[1].ravel()),
+        compared(lambda a: a.delta[0].ravel()),
+        compared(lambda a: a.grad_w[0][0, neuron]),
+    )

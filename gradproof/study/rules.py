@@ -1,0 +1,172 @@
+"""One rule for each operation of a claim: what it is worth, from what its parts are worth."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gradproof.study.tree import Node, Place
+from gradproof.study.values import Env, Evaluator, MisfitError, Value, aligned, said, sliced, spread
+
+
+def _number(world: Evaluator, node: Node, env: Env) -> Value:
+    return Value((), world.numbers.number(node.args[0]))
+
+
+def _name(world: Evaluator, node: Node, env: Env) -> Value:
+    name = node.args[0]
+    if name in ("m", "L", "l") and (name, None) not in world.primitives:
+        return Value((), world.numbers.number(world.place(Place(name, 0), env)))
+    return world.look_up(name, None, env)
+
+
+def _layer(world: Evaluator, node: Node, env: Env) -> Value:
+    return world.look_up(node.args[0], world.place(node.args[1], env), env)
+
+
+def _pick(world: Evaluator, node: Node, env: Env) -> Value:
+    body, indices = node.args
+    value = world.value(body, env)
+    if value.rank != len(indices):
+        raise MisfitError(f"{body} is {said(value)}, [{','.join(map(str, indices))}] has {len(indices)} of its indices")
+    for index in indices:
+        position = len(value.axes)
+        if isinstance(index, str) and index not in ("m", "l", "L"):
+            if index in value.axes:
+                own = value.axes.index(index)
+                if value.size(index) != value.shape[0]:
+                    raise MisfitError(
+                        f"{index} runs to {value.size(index)} in one place and to {value.shape[0]} in {body}"
+                    )
+                array = world.numbers.diagonal(value.array, own, position)
+                count = len(array.shape) - 1  # the diagonal stands last: it moves to where the index was
+                order = [*range(own), count, *range(own, count)]
+                value = Value(value.axes, array.transpose(order))
+            else:
+                value = Value((*value.axes, index), value.array)
+            continue
+        number = world.place(Place(index, 0), env) if isinstance(index, str) else index
+        if not 1 <= number <= value.shape[0]:
+            raise MisfitError(f"there is no component {number} in {body}, which is {said(value)}")
+        value = Value(value.axes, value.array[(*(slice(None),) * position, number - 1, ...)])
+    return value
+
+
+def _call(world: Evaluator, node: Node, env: Env) -> Value:
+    name, order, argument = node.args
+    value = world.value(argument, env)
+    if order == 0 and name == "T":
+        if value.rank != 2:
+            raise MisfitError(f"{argument} is {said(value)} and has no transpose")
+        n = len(value.axes)
+        return Value(value.axes, value.array.transpose((*range(n), n + 1, n)))
+    if order == 0 and name == "norm2":
+        if value.rank != 1:
+            raise MisfitError(f"norm2 is of vectors, {argument} is {said(value)}")
+        return Value(value.axes, world.numbers.total(value.array * value.array, len(value.axes)))
+    if order == 0 and name in ("exp", "log", "abs"):
+        return Value(value.axes, world.numbers.function(name, value.array))
+    for head, body in world.definitions.items():
+        if head.name == name and head.parameter:
+            if world.opaque:
+                return world.numbers.any_slope(name, order, value)
+            if order:
+                return world.numbers.slope(world, head, body, value)
+            return world.value(body, Env(bound=(((head.parameter, None), value),)))
+    raise MisfitError(f"there is no function {name}")
+
+
+def _sum(world: Evaluator, node: Node, env: Env) -> Value:
+    index, low, high, body = node.args
+    limits = (world.place(low, env), world.place(high, env)) if low is not None else None
+    if index == "s":
+        inner = env._replace(samples=limits or env.samples)
+        value = world.value(body, inner)
+        count = inner.samples[1] - inner.samples[0] + 1
+        if "s" not in value.axes:
+            if count < 1:
+                raise MisfitError(f"s = {inner.samples[0]} … {inner.samples[1]} is no range")
+            return value if node.op == "mean" else Value(value.axes, value.array * world.numbers.number(count))
+    else:
+        value = world.value(body, env)
+        if index not in value.axes:
+            raise MisfitError(f"nothing in {body} has the index {index}")
+        if limits:
+            value = sliced(value, index, *limits)
+    position, count = value.axes.index(index), value.size(index)
+    array = world.numbers.total(value.array, position)
+    if node.op == "mean":
+        array = array / world.numbers.number(count)
+    return Value(tuple(axis for axis in value.axes if axis != index), array)
+
+
+def _d(world: Evaluator, node: Node, env: Env) -> Value:
+    body, variable = node.args
+    if variable.op == "pick":
+        return _pick(world, Node("pick", (Node("d", (body, variable.args[0])), variable.args[1])), env)
+    if variable.op == "call":
+        return _call(world, Node("call", ("T", 0, Node("d", (body, variable.args[2])))), env)
+    name = world.variable(variable, env)
+    return world.numbers.derivative(world, env, body, name, world.value(variable, env))
+
+
+def _at(world: Evaluator, node: Node, env: Env) -> Value:
+    body, variable, value = node.args
+    if variable.op in ("pick", "call"):
+        raise MisfitError(f"at( … , {variable} = … ): give a whole variable")
+    bound = (*env.bound, (world.variable(variable, env), world.value(value, env)))
+    return world.value(body, env._replace(bound=bound))
+
+
+def _neg(world: Evaluator, node: Node, env: Env) -> Value:
+    value = world.value(node.args[0], env)
+    return Value(value.axes, -value.array)
+
+
+def _power(world: Evaluator, node: Node, env: Env) -> Value:
+    value = world.value(node.args[0], env)
+    array = value.array
+    for _ in range(node.args[1] - 1):
+        array = array * value.array
+    return Value(value.axes, array)
+
+
+def _product(world: Evaluator, node: Node, env: Env) -> Value:
+    """Matrix times vector, matrix times matrix, or vector · vector."""
+    left, right = (world.value(arg, env) for arg in node.args)
+    if not left.rank or not right.rank or left.shape[-1] != right.shape[0]:
+        raise MisfitError(f"{node.args[0]} is {said(left)}, {node.args[1]} is {said(right)}: they have no product")
+    axes = left.axes + tuple(axis for axis in right.axes if axis not in left.axes)
+    rows, columns = left.shape[:-1], right.shape[1:]
+    one, other = spread(left, axes, left.rank).array, spread(right, axes, right.rank).array
+    named = len(axes)
+    one = one.reshape((*one.shape[:named], *rows, left.shape[-1], *(1 for _ in columns)))
+    other = other.reshape((*other.shape[:named], *(1 for _ in rows), right.shape[0], *columns))
+    return Value(axes, world.numbers.total(one * other, named + len(rows)))
+
+
+def _arithmetic(apply: Callable[[Any, Any], Any]) -> Callable[[Evaluator, Node, Env], Value]:
+    def rule(world: Evaluator, node: Node, env: Env) -> Value:
+        left, right = (world.value(arg, env) for arg in node.args)
+        left, right = aligned(left, right, world.numbers)
+        return Value(left.axes, apply(left.array, right.array))
+
+    return rule
+
+
+RULES: dict[str, Callable[[Evaluator, Node, Env], Value]] = {
+    "number": _number,
+    "name": _name,
+    "layer": _layer,
+    "pick": _pick,
+    "call": _call,
+    "sum": _sum,
+    "mean": _sum,
+    "d": _d,
+    "at": _at,
+    "neg": _neg,
+    "^": _power,
+    "@": _product,
+    "+": _arithmetic(lambda a, b: a + b),
+    "-": _arithmetic(lambda a, b: a - b),
+    "*": _arithmetic(lambda a, b: a * b),
+    "/": _arithmetic(lambda a, b: a / b),
+}

@@ -1,0 +1,296 @@
+"""A line on trial: what each witness says of each reading, the verdict, and the gate that every claim must pass."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+from flint import ctx
+
+from gradproof.numerics import program
+from gradproof.numerics.verdict import Verdict
+from gradproof.study import facts, smallest
+from gradproof.study.ledger import Claim, Code, Ledger, Line
+from gradproof.study.neighbours import neighbours
+from gradproof.study.tree import Node, expanded, walk
+from gradproof.study.values import MisfitError, SilentError, Value
+from gradproof.study.verdicts import (
+    ClaimTried,
+    CodeTried,
+    FactTried,
+    Gate,
+    Heard,
+    Sentence,
+    Testimony,
+    Tried,
+    sentence_of,
+)
+from gradproof.study.witnesses import autodiff, code, rigorous, symbolic
+from gradproof.study.world import World
+
+BITS = 128
+NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
+
+
+class Court:
+    """The networks on which the lines of one ledger are tried; what is computed for one line serves the next."""
+
+    def __init__(self, ledger: Ledger, seed: int = 0) -> None:
+        self.ledger, self.seed = ledger, seed
+
+    @cached_property
+    def architectures(self) -> list[tuple[tuple[int, ...], int]]:
+        """(sizes, m): one layer, equal neighbours, which hide no transpose by their shapes, all distinct, and any."""
+        rng = np.random.default_rng([self.seed, 7])
+        n = int(rng.integers(2, 4))
+        distinct = tuple(int(v) for v in rng.permutation([1, 2, 3, 4])[: int(rng.integers(3, 5))])
+        free = tuple(int(v) for v in rng.integers(1, 5, 3))
+        return [((3, 2), 2), ((2, 2, 1), 2), ((n,) * 4, 2), (distinct, 3), (free, 1)]
+
+    @cached_property
+    def random(self) -> list[World]:
+        rng = np.random.default_rng([self.seed, 8])
+        return [
+            autodiff.world(self.ledger.definitions, sizes, m, autodiff.random(sizes, m, self.ledger.letters, rng))
+            for sizes, m in self.architectures
+        ]
+
+    @cached_property
+    def exact(self) -> list[World]:
+        """Three small networks of quarters for ball arithmetic."""
+        rng = np.random.default_rng([self.seed, 9])
+        worlds = []
+        for sizes, m in (((2, 3, 2), 2), ((2, 2, 2), 2), ((1, 2, 3), 1)):
+            drawn = autodiff.random(sizes, m, self.ledger.letters, rng)
+            numbers = {key: np.rint(array[0] * 4) / 4 for key, array in drawn.items()}
+            numbers["η", None] = np.asarray(0.5)
+            worlds.append(rigorous.world(self.ledger.definitions, sizes, m, numbers))
+        return worlds
+
+    @cached_property
+    def symbols(self) -> dict[bool, list[World]]:
+        """Networks of symbols: with any σ and any cost, and with those defined."""
+        book = self.ledger
+        return {
+            general: [symbolic.world(book.definitions, general, book.letters, sizes) for sizes in symbolic.NETWORKS]
+            for general in (True, False)
+        }
+
+    def trials(self, only: Line | None = None) -> Iterator[Tried]:
+        """Each line tried, in order."""
+        for line in self.ledger.lines:
+            if only is None or line is only:
+                yield self.line(line)
+
+    def line(self, line: Line) -> Tried:
+        claims = tuple(self.claim(claim) for claim in line.claims)
+        tried = tuple(self.code(code) for code in line.code)
+        measured = tuple(FactTried(fact, *facts.MEASURES[fact.measure]()) for fact in line.facts)
+        return Tried(line, sentence_of(claims, tried, measured), claims, tried, measured)
+
+    def claim(self, claim: Claim) -> ClaimTried:
+        heard = tuple(
+            Heard(reading.name, tree, self.testimonies(tree, claim))
+            for reading in claim.readings
+            for tree in [expanded(claim.tree, reading.macros)]
+        )
+        holding = [h for h in heard if h.verdict is Verdict.VERIFIED]
+        failing = [h for h in heard if h.verdict is Verdict.REFUTED]
+        correction = None
+        if not holding and claim.correction is not None:
+            for reading in claim.readings:
+                tree = expanded(claim.correction, reading.macros)
+                correction = Heard("corrected", tree, self.testimonies(tree, claim))
+                if correction.verdict is Verdict.VERIFIED:
+                    break
+        sentence = Sentence.UNDECIDED
+        if len(holding) == len(heard):
+            sentence = Sentence.HOLDS
+        elif holding:
+            sentence = Sentence.CONVENTION
+        elif len(failing) == len(heard):
+            sentence = Sentence.WRONG
+        shown = None
+        if failing:
+            few = smallest.FEW if sentence is Sentence.WRONG else 9
+            shown = smallest.smallest(
+                failing[-1 if holding else 0].tree,
+                self.ledger.definitions,
+                self.ledger.letters,
+                lambda world: layers(claim.layers, world),
+                few,
+            )
+        right = holding[0] if holding else correction if correction and correction.verdict is Verdict.VERIFIED else None
+        gate = self.gate(right.tree, claim) if right else None
+        if gate is not None and not gate.passed:
+            sentence = Sentence.VACUOUS
+        return ClaimTried(claim, sentence, heard, correction, shown, gate)
+
+    def testimonies(self, tree: Node, claim: Claim) -> tuple[Testimony, ...]:
+        return self.by_symbols(tree, claim), self.by_autodiff(tree, claim), self.by_balls(tree, claim)
+
+    def by_symbols(self, tree: Node, claim: Claim) -> Testimony:
+        """Is the difference of both sides 0 as a formula?"""
+        if tree.op != "==":
+            return Testimony("symbolic", Verdict.UNDECIDED, "is silent: an inequality")
+        if any(n.op == "at" and n.args[1].args[0] in ("θ", "edge", "b") for n in walk(tree)):
+            return Testimony("symbolic", Verdict.UNDECIDED, "is silent: the cost after a step is too large a formula")
+        formulas = 0
+        try:
+            for world in self.symbols[claim.general]:
+                for layer in layers(claim.layers, world):
+                    left, right = world.sides(tree, layer)
+                    for one, other in np.broadcast(left.array, right.array):
+                        formulas += 1
+                        if not symbolic.vanishes(one - other):
+                            said = "the difference of both sides is not 0 as a formula"
+                            return Testimony("symbolic", Verdict.REFUTED, said)
+        except MisfitError as error:
+            return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
+        except SilentError as error:
+            return Testimony("symbolic", Verdict.UNDECIDED, f"is silent: {error}")
+        about = "for every σ and every cost" if claim.general else "for the σ and the cost defined"
+        return Testimony("symbolic", Verdict.VERIFIED, f"proven {about}: {formulas} differences are 0 as formulas")
+
+    def by_autodiff(self, tree: Node, claim: Claim, quick: bool = False) -> Testimony:
+        """Are both sides within rounding, on every random network? With `quick` the first refutation is enough."""
+        elements = networks = wrong = 0
+        worst, misfit = 0.0, ""
+        try:
+            for world in self.random:
+                refuted = np.zeros(autodiff.SIDE_BY_SIDE, bool)
+                compared = False
+                for layer in layers(claim.layers, world):
+                    try:
+                        found = autodiff.compared(tree.op, *world.sides(tree, layer))
+                    except MisfitError as error:
+                        misfit = misfit or f"means nothing on {_sizes(world.sizes)}: {error}"
+                        continue
+                    compared, elements, worst = True, elements + found.elements, max(worst, found.ratio)
+                    refuted |= found.refuted
+                networks, wrong = networks + compared * len(refuted), wrong + int(refuted.sum())
+                if wrong and quick:
+                    break
+        except SilentError as error:
+            return Testimony("autodiff", Verdict.UNDECIDED, f"is silent: {error}")
+        if wrong:
+            said = f"refuted on {wrong:,} of {networks:,} networks, by up to {worst:.1e} times the bound"
+            return Testimony("autodiff", Verdict.REFUTED, said)
+        if misfit:
+            return Testimony("autodiff", Verdict.REFUTED, misfit)
+        if not elements:
+            return Testimony("autodiff", Verdict.UNDECIDED, "is silent: there is nothing to compare")
+        said = f"{elements:,} numbers on {networks:,} random networks, at worst {worst:.3f} of the derived bound"
+        return Testimony("autodiff", Verdict.VERIFIED, said)
+
+    def by_balls(self, tree: Node, claim: Claim) -> Testimony:
+        """Do the balls of both sides overlap, and how far apart can they still be?"""
+        count, apart = 0, 0.0
+        before, ctx.prec = ctx.prec, BITS
+        try:
+            for world in self.exact:
+                for layer in layers(claim.layers, world):
+                    left, right = world.sides(tree, layer)
+                    for one, other in np.broadcast(left.array, right.array):
+                        count += 1
+                        if rigorous.false(tree.op, one, other):
+                            said = f"certainly false: {float(one):.6g} {_not(tree.op)} {float(other):.6g}"
+                            return Testimony("rigorous", Verdict.REFUTED, said)
+                        apart = max(apart, float((abs(one - other)).upper()) if tree.op == "==" else 0.0)
+        except MisfitError as error:
+            return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
+        except SilentError as error:
+            return Testimony("rigorous", Verdict.UNDECIDED, f"is silent: {error}")
+        finally:
+            ctx.prec = before
+        if not count:
+            return Testimony("rigorous", Verdict.UNDECIDED, "is silent: there is nothing to enclose")
+        said = f"{count:,} pairs of balls overlap" + (
+            f"; no two sides differ by more than {apart:.0e}" if tree.op == "==" else ""
+        )
+        return Testimony("rigorous", Verdict.VERIFIED, said)
+
+    # ---- the gate ----------------------------------------------------------------------------------------------
+
+    def gate(self, tree: Node, claim: Claim) -> Gate:
+        """A claim that holds must say something: reject its wrong neighbours, and not be true whatever it is about."""
+        rejected, by, same, survivors = 0, {"autodiff": 0, "rigorous": 0}, [], []
+        must = {"sign", "factor 2", "the inequality turned round"}
+        trouble = "both sides are the same, whatever the network" if self.tautology(tree, claim) else ""
+        tried = neighbours(tree)
+        for what, neighbour in tried:
+            said = {
+                t.witness
+                for t in (self.by_autodiff(neighbour, claim, quick=True), self.by_balls(neighbour, claim))
+                if t.verdict is Verdict.REFUTED
+            }
+            for witness in said:
+                by[witness] += 1
+            if said:
+                rejected += 1
+            elif what in must:
+                trouble = trouble or f"it stays true with another {what}: {neighbour}"
+            elif all(self.identical(same, claim) for same in _changed(tree, neighbour)):
+                same.append(f"{what}: {neighbour}")
+            else:
+                survivors.append(f"{what}: {neighbour}")
+        if survivors and tree.op == "==":  # what is weaker than an inequality may be true as well
+            trouble = trouble or f"it does not reject {survivors[0]}"
+        if rejected < NEIGHBOURS:
+            trouble = trouble or f"it rejects {rejected} wrong neighbours, fewer than {NEIGHBOURS}"
+        return Gate(len(tried), rejected, by, tuple(same), tuple(survivors), trouble)
+
+    def identical(self, same: Node, claim: Claim) -> bool:
+        """Proven by symbols, with any σ or with this one."""
+        claims = (claim._replace(general=True), claim._replace(general=False))
+        return any(self.by_symbols(same, each).verdict is Verdict.VERIFIED for each in claims)
+
+    def tautology(self, tree: Node, claim: Claim) -> bool:
+        """Do both sides agree even if every name and every derivative has a number that has nothing to do with it?"""
+        rng = np.random.default_rng([self.seed, 10])
+        for world in self.random[:2]:
+            for layer in layers(claim.layers, world):
+                try:
+                    world.sides(tree, layer)
+                    noise = {
+                        key: Value(v.axes, program.exact(rng.standard_normal(v.array.shape)))
+                        for key, v in world.memo.items()
+                        if _has_a_meaning(key[0])
+                    }
+                    scrambled = world._replace(memo=noise)
+                    if autodiff.compared(tree.op, *scrambled.sides(tree, layer)).refuted.any():
+                        return False
+                except (MisfitError, SilentError):
+                    return False
+        return True
+
+    def code(self, line: Code) -> CodeTried:
+        anchored = code.anchored(line)
+        if not anchored.line:
+            return CodeTried(line, anchored, None)
+        return CodeTried(line, anchored, code.heard(line, self.random, lambda world: layers(line.layers, world)))
+
+
+def _changed(tree: Node, neighbour: Node) -> list[Node]:
+    """That a changed side is what it was, as a claim."""
+    return [Node("==", pair) for pair in zip(tree.args, neighbour.args, strict=True) if pair[0] != pair[1]]
+
+
+def _has_a_meaning(node: Node) -> bool:
+    """Names, derivatives and the ledger's own functions: what a definition says of them could be different."""
+    if node.op == "call":
+        return node.args[0] not in ("T", "exp", "log", "abs", "norm2")
+    return node.op in ("d", "layer", "name") and node.args[0] not in ("m", "L", "l")
+
+
+def layers(span: tuple[str, str], world: World) -> list[int]:
+    """The layers for which a claim is made on this network."""
+    numbers = {"1": 1, "2": 2, "L": world.depth, "L-1": world.depth - 1}
+    return list(range(numbers[span[0]], numbers[span[1]] + 1))
+
+
+def _not(relation: str) -> str:
+    return {"==": "≠", "<=": ">", ">=": "<"}[relation]
+
+
+def _sizes(sizes: tuple[int, ...]) -> str:
+    return "–".join(map(str, sizes))

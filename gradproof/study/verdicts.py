@@ -1,0 +1,127 @@
+"""What is found of a line: what each witness says, the verdict, the smallest network, and what the gate let through."""
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from gradproof.numerics.verdict import Verdict
+from gradproof.study.ledger import Claim, Code, Fact, Line
+from gradproof.study.smallest import Smallest
+from gradproof.study.tree import Node
+from gradproof.study.witnesses.code import Anchored, Run
+
+
+class Sentence(StrEnum):
+    """The verdict on a line."""
+
+    HOLDS = "holds"
+    CONVENTION = "holds under a convention"
+    WRONG = "wrong"
+    NOT_MATHEMATICAL = "not a mathematical claim"
+    VACUOUS = "proves nothing"
+    UNDECIDED = "undecided"
+
+
+class Testimony(NamedTuple):
+    """What one witness says of one claim."""
+
+    witness: str
+    verdict: Verdict
+    said: str
+
+
+class Heard(NamedTuple):
+    """A reading, or the correction, and what the witnesses say of it."""
+
+    name: str
+    tree: Node
+    testimonies: tuple[Testimony, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Refuted if any witness refutes, verified if one proves it and none is against."""
+        said = {testimony.verdict for testimony in self.testimonies}
+        if Verdict.REFUTED in said:
+            return Verdict.REFUTED
+        return Verdict.VERIFIED if Verdict.VERIFIED in said else Verdict.UNDECIDED
+
+
+class Gate(NamedTuple):
+    """What the claim that holds says no to."""
+
+    tried: int
+    rejected: int
+    by: dict[str, int]
+    same: tuple[str, ...]  # neighbours that are the same statement, proven by the symbolic witness
+    survivors: tuple[str, ...]
+    trouble: str  # why the claim proves nothing; empty if it does
+
+    @property
+    def passed(self) -> bool:
+        return not self.trouble
+
+
+class ClaimTried(NamedTuple):
+    claim: Claim
+    sentence: Sentence
+    readings: tuple[Heard, ...]
+    correction: Heard | None
+    smallest: Smallest | None  # that shows what is wrong, or what another reading would give
+    gate: Gate | None
+
+
+class CodeTried(NamedTuple):
+    code: Code
+    anchored: Anchored
+    run: Run | None
+
+    @property
+    def sound(self) -> bool:
+        return self.run is not None and self.run.holds and not self.run.survivors
+
+
+class FactTried(NamedTuple):
+    fact: Fact
+    found: Any
+    how: str
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.found == self.fact.says)
+
+
+class Tried(NamedTuple):
+    line: Line
+    sentence: Sentence
+    claims: tuple[ClaimTried, ...]
+    code: tuple[CodeTried, ...]
+    facts: tuple[FactTried, ...]
+
+    @property
+    def corrected(self) -> tuple[str, ...]:
+        """What should stand there, in LaTeX."""
+        return tuple(c.claim.corrected for c in self.claims if c.sentence is Sentence.WRONG and c.claim.corrected)
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left open: what is wrong has a correction that holds, and the code does what the line says."""
+        if self.sentence in (Sentence.VACUOUS, Sentence.UNDECIDED):
+            return False
+        wrong = [c for c in self.claims if c.sentence is Sentence.WRONG]
+        right = all(c.correction is not None and c.correction.verdict is Verdict.VERIFIED for c in wrong)
+        facts_right = all(f.holds or f.found == f.fact.correction for f in self.facts)
+        return right and facts_right and all(c.sound for c in self.code)
+
+
+def sentence_of(
+    claims: tuple[ClaimTried, ...], tried: tuple[CodeTried, ...], measured: tuple[FactTried, ...]
+) -> Sentence:
+    """The worst of what was found."""
+    found = {claim.sentence for claim in claims}
+    if Sentence.WRONG in found or not all(fact.holds for fact in measured):
+        return Sentence.WRONG
+    for sentence in (Sentence.VACUOUS, Sentence.UNDECIDED, Sentence.CONVENTION):
+        if sentence in found:
+            return sentence
+    if not claims and measured:
+        return Sentence.NOT_MATHEMATICAL
+    return Sentence.HOLDS if all(t.sound for t in tried) else Sentence.UNDECIDED

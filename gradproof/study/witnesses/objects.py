@@ -1,0 +1,76 @@
+"""NumPy arrays of objects: what the symbolic and the rigorous witness have in common."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gradproof.problem import Array
+from gradproof.study.tree import Node
+from gradproof.study.values import Env, Evaluator, Key, Value
+
+
+def array_of(flat: list[Any], shape: tuple[int, ...]) -> Array:
+    """Objects in an array, whatever they are."""
+    result = np.empty(len(flat), object)
+    result[:] = flat
+    return result.reshape(shape)
+
+
+def each(function: Callable[..., Any], *arrays: Array) -> Array:
+    """The function of every element."""
+    return np.asarray(np.frompyfunc(function, len(arrays), 1)(*arrays), object)
+
+
+class Boxed(np.ndarray):
+    """An object array that stays one when nothing but a single element is left."""
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        return np.asarray(array, object).view(Boxed)
+
+
+def boxed(array: Array) -> Array:
+    return np.asarray(array, object).view(Boxed)
+
+
+class Objects:
+    """The structure of arrays of objects; numbers, functions and derivatives are for the witness to say."""
+
+    def total(self, array: Array, axis: int) -> Array:
+        return boxed(np.add.reduce(np.asarray(array, object), axis=axis))
+
+    def join(self, arrays: list[Array]) -> Array:
+        return boxed(np.concatenate([np.asarray(array, object) for array in arrays], axis=-1))
+
+    def diagonal(self, array: Array, first: int, second: int) -> Array:
+        return boxed(np.diagonal(np.asarray(array, object), axis1=first, axis2=second))
+
+    def derivative(self, world: Evaluator, env: Env, body: Node, name: Key, at: Value) -> Value:
+        """Element by element of the variable; an axis that the body has as well, such as s, runs along with it."""
+        here = world.value(body, _bound(env, name, at))
+        shared = tuple(axis for axis in at.axes if axis in here.axes)
+        kept = tuple(axis for axis in at.axes if axis not in shared)
+        order = [*map(at.axes.index, (*shared, *kept)), *range(len(at.axes), at.array.ndim)]
+        turned = np.asarray(at.array, object).transpose(order)
+        across = turned.shape[len(shared) :]  # each of these elements is varied by itself
+        flat = turned.reshape((*turned.shape[: len(shared)], -1))
+
+        def value(flat: Array) -> Value:
+            """The body where the variable has these elements."""
+            array = flat.reshape(turned.shape).transpose(np.argsort(order))
+            return world.value(body, _bound(env, name, Value(at.axes, boxed(array))))
+
+        slopes = np.stack(list(self.slopes(value, Value(shared, flat), here)), axis=-1)
+        whole = slopes.reshape((*slopes.shape[:-1], *across))
+        named, rank, more = len(here.axes), here.rank, len(kept)
+        last = range(named + rank + more, whole.ndim)
+        moved = [*range(named), *range(named + rank, named + rank + more), *range(named, named + rank), *last]
+        return Value((*here.axes, *kept), boxed(whole.transpose(moved)))
+
+    def slopes(self, value: Callable[[Array], Value], flat: Value, here: Value) -> Iterator[Array]:
+        """What each element along the last axis of `flat` does to the body, which is `here`."""
+        raise NotImplementedError
+
+
+def _bound(env: Env, name: Key, value: Value) -> Env:
+    return env._replace(bound=(*env.bound, (name, value)))

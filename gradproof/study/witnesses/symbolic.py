@@ -1,0 +1,109 @@
+"""The symbolic witness: sympy. Both sides as formulas of symbols; their difference is 0 or it is not.
+
+Where a line is general, σ and C_x are functions about which nothing is known but that they have derivatives: what is
+proven then holds for every activation and every cost.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import sympy
+
+from gradproof.problem import Array
+from gradproof.study.tree import Head, Node
+from gradproof.study.values import Env, Evaluator, Key, SilentError, Value
+from gradproof.study.witnesses.objects import Objects, array_of, boxed, each
+from gradproof.study.world import World
+
+NETWORKS, EXAMPLES = ((2, 3, 2), (1, 1, 1)), 2  # neighbours differ
+POLYNOMIAL, QUOTIENT = 2000, 120  # operations in a formula: what is larger is left to the other witnesses
+
+
+class Symbolic(Objects):
+    """Numbers that are formulas."""
+
+    def number(self, value: Any) -> Array:
+        return boxed(array_of([sympy.Rational(value)], ()))
+
+    def function(self, name: str, array: Array) -> Array:
+        if name == "abs":
+            raise SilentError("no absolute values")
+        return boxed(each({"exp": sympy.exp, "log": sympy.log}[name], array))
+
+    def any_function(self, name: str, parts: list[Value]) -> Value:
+        """name(all elements of the parts), for each sample."""
+        rows = [np.asarray(part.array, object).reshape(part.size("s"), -1) for part in parts]
+        elements = np.concatenate(rows, axis=1)
+        return Value(("s",), boxed(array_of([_opaque(name)(*row) for row in elements], (len(elements),))))
+
+    def any_slope(self, name: str, order: int, at: Value) -> Value:
+        return Value(at.axes, boxed(each(_opaque(f"{name}_1" if order else name), at.array)))
+
+    def slope(self, world: Evaluator, head: Head, body: Node, at: Value) -> Value:
+        letter = sympy.Symbol("t")
+        bound = (((head.parameter, None), Value((), boxed(array_of([letter], ())))),)
+        slope = world.value(body, Env(bound=bound)).array.item().diff(letter)
+        return Value(at.axes, boxed(each(lambda z: slope.xreplace({letter: z}), at.array)))
+
+    def slopes(self, value: Callable[[Array], Value], flat: Value, here: Value) -> Iterator[Array]:
+        letters = array_of([sympy.Symbol(f"v{i}") for i in range(flat.array.size)], flat.array.shape)
+        back = dict(zip(letters.ravel(), flat.array.ravel(), strict=True))
+        body = value(letters)
+        for number in range(letters.shape[-1]):
+            own = letters[..., number]
+            own = own.reshape([flat.size(axis) if axis in flat.axes else 1 for axis in here.axes] + [1] * here.rank)
+            if flat.axes != tuple(axis for axis in here.axes if axis in flat.axes):
+                raise SilentError("indices in another order")
+            yield each(lambda f, by: sympy.diff(f, by).xreplace(back), body.array, own)
+
+
+def world(
+    definitions: Mapping[Head, Node], general: bool, letters: tuple[str, ...], sizes: tuple[int, ...] = NETWORKS[0]
+) -> World:
+    """A network of symbols."""
+    primitives: dict[Key, Value] = {}
+    for layer, (k, j) in enumerate(pairwise(sizes), start=1):
+        primitives["edge", layer] = Value((), _symbols(f"w{layer}", (k, j)))
+        primitives["b", layer] = Value((), _symbols(f"b{layer}", (j,)))
+    primitives["x", None] = Value(("s",), _symbols("x", (EXAMPLES + 1, sizes[0])))
+    primitives["y", None] = Value(("s",), _symbols("y", (EXAMPLES + 1, sizes[-1])))
+    count = sum(k * j + j for k, j in pairwise(sizes))
+    primitives["Δ", None] = Value((), _symbols("Δ", (count,)))
+    for name in ("η", *letters):
+        primitives[name, None] = Value((), _symbols(name, ()))
+    return World(Symbolic(), sizes, EXAMPLES, primitives, definitions, {}, general)
+
+
+def vanishes(formula: Any) -> bool:
+    """Is it 0? Certain, as it is a quotient of polynomials in symbols, exponentials and unknown functions."""
+    if formula == 0:
+        return True
+    if sympy.count_ops(formula) > (POLYNOMIAL if _polynomial(formula) else QUOTIENT):
+        raise SilentError("the formula is too large to expand")
+    if sympy.expand(formula) == 0:
+        return True
+    numerator, _ = sympy.fraction(sympy.together(formula))
+    return bool(sympy.expand(numerator) == 0)
+
+
+def _polynomial(formula: Any) -> bool:
+    """No division: what is not 0 when it is expanded is not 0."""
+    return not any(power.exp.is_negative for power in formula.atoms(sympy.Pow))
+
+
+def _symbols(name: str, shape: tuple[int, ...]) -> Array:
+    places = list(np.ndindex(shape))
+    return boxed(array_of([sympy.Symbol(f"{name}_{'_'.join(map(str, place))}") for place in places], shape))
+
+
+@cache
+def _opaque(name: str) -> Any:
+    """A function about which nothing is known; its derivatives are functions of the same kind."""
+
+    def fdiff(self: Any, argindex: int = 1) -> Any:
+        return _opaque(f"{name}_{argindex}")(*self.args)
+
+    return type(name, (sympy.Function,), {"fdiff": fdiff})

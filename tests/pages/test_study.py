@@ -1,0 +1,189 @@
+"""The page of the study in a real browser: it opens from a file, offline, and shows what the backends computed."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gradproof.pages import study
+from gradproof.study import inside, reader
+from gradproof.study.trial import Court
+from gradproof.study.walk import example
+from tests.browser import needs_chromium, opened
+
+LINES = ("N3", "N4", "N5", "N7", "N8", "N20", "N21", "N22")
+LARGEST = 2 * 2**20  # bytes
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    court = Court(reader.load())
+    return study.page(court, [t for name in LINES if (line := court.ledger.line(name)) for t in court.trials(line)])
+
+
+@pytest.fixture(scope="module")
+def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("study") / "study.html"
+    path.write_text(html, "utf-8")
+    return path
+
+
+def test_the_page_is_one_small_file_that_asks_for_nothing(html: str) -> None:
+    assert len(html.encode()) < LARGEST
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", html)
+    assert "NaN" not in html
+
+
+def test_each_line_stands_with_its_verdict_and_as_mathml(html: str) -> None:
+    for name in LINES:
+        article = html[html.index(f'<article id="{name}"') :].partition("</article>")[0]
+        assert "<math" in article
+        assert 'class="verdict"' in article
+        assert f'href="#{name}" class="node' in html
+
+
+def test_what_a_ledger_says_is_text_and_never_markup() -> None:
+    text = reader.NOTES.read_text("utf-8").replace("Hand Written Digits Project", "<script>alert(1)</script>")
+    court = Court(reader.read(text, "mine <b>.toml"))
+    page = study.page(court, list(court.trials(court.ledger.lines[2])))
+    assert "<script>alert(1)" not in page
+    assert "mine &lt;b&gt;.toml" in page
+
+
+@needs_chromium
+def test_it_opens_without_a_complaint_or_a_request(file: Path) -> None:
+    for scheme in ("light", "dark"):
+        with opened(file, color_scheme=scheme) as here:
+            here.page.wait_for_timeout(200)
+            assert here.errors == []
+            assert here.requests == []
+
+
+@needs_chromium
+def test_arrow_keys_step_through_the_algorithm_and_change_its_numbers(file: Path) -> None:
+    numbers = {n.name: n for n in inside.numbers(example())}
+    with opened(file) as here:
+        page = here.page
+        page.locator("#network").scroll_into_view_if_needed()
+        page.evaluate("document.getElementById('network').scrollIntoView()")
+
+        def shown() -> list[str]:
+            return page.locator(".net .v").all_text_contents()
+
+        def pressed() -> str:
+            return str(page.locator('.steps [aria-pressed="true"]').text_content())
+
+        assert pressed() == "feedforward"
+        assert study.shown(numbers["a²₁"].hand) in shown()
+        for step in inside.STEPS[1:]:
+            page.keyboard.press("ArrowRight")
+            assert pressed() == step
+            if step == "BP2":
+                assert study.shown(numbers["δ¹₁"].hand) in shown()
+            if step == "BP4":
+                assert study.shown(numbers["∂C/∂w¹₁₁"].hand) in page.locator(".net .w").all_text_contents()
+        page.keyboard.press("ArrowRight")
+        assert pressed() == "update"
+        page.keyboard.press("ArrowLeft")
+        assert pressed() == "BP4"
+        assert here.errors == []
+
+
+@needs_chromium
+def test_a_mistake_turns_the_right_equation_red_and_the_judge_says_so(file: Path) -> None:
+    slips = inside.slips(example())
+    with opened(file) as here:
+        page = here.page
+        for number, slip in enumerate(slips):
+            page.select_option("#slip", str(number))
+            faulty = page.locator(".step.faulty").evaluate_all("all => all.map(one => one.dataset.step)")
+            assert faulty == list(slip.equations)
+            assert slip.said in page.locator("#judge").text_content()
+            bad = page.locator(".result.bad").evaluate_all("all => all.map(one => one.dataset.of)")
+            assert set(bad) == set(slip.values)
+        page.select_option("#slip", "")
+        assert page.locator(".bad").count() == 0
+        assert here.errors == []
+
+
+@needs_chromium
+def test_a_focused_number_lights_up_what_it_came_from(file: Path) -> None:
+    with opened(file) as here:
+        here.page.locator('.result[data-of="δ¹₁"]').focus()
+        lit = here.page.locator(".numbers .lit").evaluate_all("all => all.map(one => one.dataset.of)")
+        assert {"δ¹₁", "w²₁₁", "δ²₁", "w²₂₁", "δ²₂", "z¹₁"} == set(lit)
+
+
+@needs_chromium
+def test_without_javascript_everything_can_be_read(file: Path) -> None:
+    with opened(file, javascript=False) as here:
+        page = here.page
+        assert page.locator(".step").count() == len(inside.STEPS)
+        for slip in inside.slips(example()):
+            assert page.get_by_text(slip.said).first.is_visible()
+        page.locator('label[for="choose2"]').click()
+        assert page.locator("#digit2").is_visible()
+        assert not page.locator("#digit0").is_visible()
+        assert not page.locator(".controls").is_visible()
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(file: Path, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with opened(file, color_scheme=scheme) as here:
+        here.page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+        found = Axe().run(here.page).response["violations"]
+        assert [v["id"] for v in found] == []
+
+
+@needs_chromium
+def test_a_narrow_page_does_not_scroll_sideways_and_a_printed_one_is_open(file: Path) -> None:
+    with opened(file, viewport={"width": 390, "height": 800}) as here:
+        assert here.page.evaluate("document.documentElement.scrollWidth") <= 390
+        here.page.emulate_media(media="print")
+        assert not here.page.locator(".controls").is_visible()
+
+
+# ---- the numbers -----------------------------------------------------------------------------------------------
+
+
+def test_each_number_is_what_its_formula_gives() -> None:
+    """The formula of a number names the numbers that it is made of: put in, they give it."""
+    import math
+
+    problem = example()
+    numbers = inside.numbers(problem)
+    values = inside.given(problem) | {n.name: n.hand for n in numbers}
+    for n in numbers:
+        assert n.difference <= n.bound
+        text = "".join(part.text or f"({values[part.name]!r})" for part in n.formula)
+        for sign, meant in (
+            ("−", "-"),
+            ("·", "*"),
+            ("²", "**2"),
+            ("½ (", "0.5*("),
+            ("σ′(", "slope("),
+            ("σ(", "sigma("),
+        ):
+            text = text.replace(sign, meant)
+
+        def sigma(z: float) -> float:
+            return 1 / (1 + math.exp(-z))
+
+        def slope(z: float) -> float:
+            return math.exp(-z) / (1 + math.exp(-z)) ** 2
+
+        found = eval(text, {"sigma": sigma, "slope": slope})
+        assert abs(found - n.hand) <= n.bound, n.name
+
+
+def test_a_slip_changes_the_numbers_that_follow_from_it_and_no_other() -> None:
+    slips = {slip.name: slip for slip in inside.slips(example())}
+    assert set(slips) == set(inside.SLIPS)
+    assert all(slip.equations and slip.said for slip in slips.values())
+    only = slips["σ′ dropped in BP2"]
+    assert only.equations == ("BP2",)
+    assert {name[0] for name in only.values} == {"δ", "∂", "w", "b"}
+    assert all("¹" in name for name in only.values)

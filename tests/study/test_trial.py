@@ -1,0 +1,198 @@
+"""The verdict on a line is found, not told; a claim that says nothing fails; a slip in the code is noticed."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradproof.numerics.verdict import Verdict
+from gradproof.study import facts, reader, trial
+from gradproof.study.ledger import Line
+from gradproof.study.trial import Court
+from gradproof.study.verdicts import Sentence, Tried
+from handcrafted import equations
+
+ROOT = Path(__file__).parents[2]
+BOOK = """
+title = "A test"
+letters = ["u"]
+[definitions]
+"σ(t)" = "1 / (1 + exp(-t))"
+"a[0]" = "x"
+"z[l][j]" = "sum(k, edge[l][k,j] * a[l-1][k]) + b[l][j]"
+"a[l]" = "σ(z[l])"
+"C_x" = "1/2 * norm2(y - a[L])"
+"C" = "mean(s, C_x)"
+"δ[l]" = "d(C_x, z[l])"
+[[line]]
+id = "A1"
+written = 'x'
+rule = "definition"
+[[line.claim]]
+"""
+
+
+def tried(claim: str) -> Tried:
+    """The sentence on one claim (TOML)."""
+    book = reader.read(BOOK + claim, "test")
+    return Court(book).line(book.lines[0])
+
+
+@pytest.fixture(scope="module")
+def court() -> Court:
+    return Court(reader.load())
+
+
+def line(court: Court, name: str) -> Line:
+    found = court.ledger.line(name)
+    assert found is not None
+    return found
+
+
+# ---- verdicts --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "δ[L] == d(C_x, a[L]) * σ'(z[L])",
+        "d(C, b[l]) == mean(s, δ[l])",
+        "d(C_x, edge[l])[k,j] == a[l-1][k] * δ[l][j]",
+        "d(σ(u), u) == σ(u) * (1 - σ(u))",
+        "16 * norm2(δ[L]) <= norm2(a[L] - y)",
+    ],
+)
+def test_what_is_true_holds(claim: str) -> None:
+    found = tried(f'claim = "{claim}"')
+    assert found.claims[0].readings[0].verdict is Verdict.VERIFIED
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "δ[L] == d(C_x, a[L])",
+        "δ[L] == d(C_x, a[L]) * σ(z[L])",
+        "d(C, b[l]) == sum(s, δ[l])",
+        "d(C_x, edge[l])[j,k] == a[l-1][k] * δ[l][j]",
+        "d(C_x, edge[l])[k,j] == a[l][k] * δ[l][j]",
+        "d(σ(u), u) == σ(u) * (1 + σ(u))",
+        "16 * norm2(δ[L]) >= norm2(a[L] - y)",
+        "C == 1 / (2 * m) * sum(s = 0..m, norm2(y - a[L]))",
+    ],
+)
+def test_what_is_false_is_wrong_and_the_smallest_network_shows_it(claim: str) -> None:
+    found = tried(f'claim = "{claim}"')
+    assert found.sentence is Sentence.WRONG
+    assert not found.settled  # no correction was given
+    shown = found.claims[0].smallest
+    assert shown is not None
+    assert sum(shown.sizes) <= 3
+
+
+def test_a_wrong_line_is_settled_by_a_correction_that_holds_and_by_no_other() -> None:
+    wrong = 'claim = "δ[L] == a[L] - y"\n'
+    assert tried(wrong + 'correction = "δ[L] == (a[L] - y) * σ\'(z[L])"').settled
+    assert not tried(wrong + 'correction = "δ[L] == (a[L] - y) * σ(z[L])"').settled
+
+
+def test_a_transpose_decides_under_which_reading_a_line_holds() -> None:
+    readings = '[line.claim.readings]\nrows = { "W[l]" = "edge[l]ᵀ" }\ncolumns = { "W[l]" = "edge[l]" }\n'
+    found = tried(f'claim = "z[l] == W[l] @ a[l-1] + b[l]"\n{readings}')
+    assert found.sentence is Sentence.CONVENTION
+    assert {h.name: h.verdict for h in found.claims[0].readings} == {"rows": "verified", "columns": "refuted"}
+
+
+# ---- the gate --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "δ[l] == δ[l]",
+        "a[l] * (1 - a[l]) == a[l] - a[l]^2",
+        "0 * δ[l] == 0 * a[l]",
+        "d(x, b[1]) == 0 * d(x, b[1])",
+        "u - u == 0 * u",
+    ],
+)
+def test_a_claim_that_stays_true_whatever_it_says_proves_nothing(claim: str) -> None:
+    found = tried(f'claim = "{claim}"')
+    assert found.sentence is Sentence.VACUOUS
+    assert not found.settled
+
+
+def test_a_neighbour_that_survives_fails_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate is no decoration: if the witnesses let one wrong neighbour pass, the line proves nothing."""
+    honest = Court.by_autodiff
+
+    def lenient(self: Court, tree: object, claim: object, quick: bool = False) -> trial.Testimony:
+        found = honest(self, tree, claim, quick)  # type: ignore[arg-type]
+        return found._replace(verdict=Verdict.VERIFIED) if quick else found
+
+    monkeypatch.setattr(Court, "by_autodiff", lenient)
+    monkeypatch.setattr(Court, "by_balls", lambda *_: trial.Testimony("rigorous", Verdict.VERIFIED, ""))
+    assert tried('claim = "δ[L] == d(C_x, a[L]) * σ\'(z[L])"').sentence is Sentence.VACUOUS
+
+
+# ---- the code --------------------------------------------------------------------------------------------------
+
+
+def test_an_anchor_breaks_when_its_code_moves(court: Court) -> None:
+    code = line(court, "N21").code[0]
+    assert court.code(code).sound
+    moved = court.code(code._replace(anchor="(w_next @ delta_next) * sigma_prime(z)"))
+    assert moved.run is None
+    assert not moved.sound
+
+
+def test_code_that_does_something_else_does_not_stand_for_the_line(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = line(court, "N20").code[0]
+    monkeypatch.setattr(equations, "bp1", lambda grad_a, z: grad_a * equations.sigma(z))
+    monkeypatch.setattr(trial.code.mutants, "mutants", lambda *_: iter(()))
+    run = trial.code.heard(code, court.random, lambda world: [world.depth])
+    assert not run.holds
+
+
+def test_every_guard_that_a_line_names_exists(court: Court) -> None:
+    for entry in court.ledger.lines:
+        for test in entry.tests:
+            assert "def test_" in (ROOT / test).read_text()
+
+
+def test_the_anchor_is_in_the_file_that_the_line_names(court: Court) -> None:
+    for entry in court.ledger.lines:
+        for code in entry.code:
+            module, _, name = code.function.rpartition(".")
+            source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
+            function = next(f for f in ast.walk(ast.parse(source)) if isinstance(f, ast.FunctionDef) and f.name == name)
+            assert code.anchor in (ast.get_source_segment(source, function) or ""), entry.id
+
+
+# ---- facts -----------------------------------------------------------------------------------------------------
+
+
+def test_a_fact_that_is_not_so_is_wrong() -> None:
+    fact = '[[line.fact]]\nmeasure = "training samples"\nsays = 60000\n'
+    book = reader.read(BOOK.replace("[[line.claim]]\n", fact), "test")
+    assert Court(book).line(book.lines[0]).sentence is Sentence.WRONG
+
+
+def test_every_measure_can_be_taken() -> None:
+    for measure in facts.MEASURES.values():
+        assert measure().how
+
+
+# ---- chance ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_verdict_does_not_depend_on_the_seed(seed: int) -> None:
+    court = Court(reader.load(), seed)
+    for name, sentence in (("N21", Sentence.CONVENTION), ("N20", Sentence.HOLDS), ("N31", Sentence.WRONG)):
+        assert court.line(line(court, name)).sentence is sentence
+    assert not np.array_equal(
+        court.random[0].primitives["b", 1].array.value, Court(court.ledger).random[0].primitives["b", 1].array.value
+    )
