@@ -1,6 +1,7 @@
 """The experiments of the book's first chapter, measured: three networks, several η, both starts, both backends.
 
-    python benchmarks/book.py [--epochs 30] [--eta 3 --eta 100 …] [--sizes 784,30,10 …] [--seed 0] [--dtype float32] [--json]
+    python benchmarks/book.py [--epochs 30] [--eta 3 --eta 100 …] [--sizes 784,30,10 …] [--seed 0]
+                              [--dtype float32] [--json]
 
 Mini-batches of 10 from 50,000 images. Test images read correctly, % of 10,000, at the best epoch and at the last one.
 "stopped" is a run that gradproof ended by itself: saturated, no longer finite, or its cost risen; its best epoch
@@ -59,7 +60,9 @@ def main() -> None:
     digits = mnist.load()
     rows = []
     if not options.json:
-        print(f"{options.epochs} epochs, m = 10, {options.dtype}, seed {options.seed}: best epoch, last epoch, % of test")
+        print(
+            f"{options.epochs} epochs, m = 10, {options.dtype}, seed {options.seed}: best epoch, last epoch, % of test"
+        )
         print(f"{'η':>6}  {'sizes':13} {'start':7} " + "".join(f"{name:{COLUMN}}" for name in NAMES), flush=True)
     for eta in options.eta or ETAS:
         for sizes in options.sizes or SIZES:
