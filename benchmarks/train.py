@@ -1,9 +1,12 @@
-"""An epoch of each backend beside a hand-tuned JAX scan and the matrix products alone.
+"""A step of descent by each of us and our peers: microseconds, × a hand-tuned JAX scan, × the matrix products alone.
 
-    python benchmarks/train.py [--rounds 7] [--dtype float32] [--json]
+    python benchmarks/train.py [--rounds 25] [--dtype float32] [--sizes 784,30,10] [--json] [--figure docs/train.svg]
 
-[784, 30, 10], mini-batches of 10, 5000 steps, one processor and one thread for all; the contestants take turns, so that
-a slow moment of the machine hits each alike. Ratios of minima are what to read; seconds belong to the machine.
+One processor and one thread for all. The contestants take turns in short stretches, of as many steps as gradproof takes
+between two looks at the clock, so that a slow moment of the machine hits each alike; the first round compiles and is
+not counted. Ratios of minima are what to read; seconds belong to the machine. "apart" is how far from `handcrafted` a
+contestant is after ten steps, in units of u max |p|: whoever is not a few of those away makes another descent.
+scikit-learn does: softmax and cross-entropy, on examples that already lie in order.
 """
 
 import os
@@ -11,98 +14,163 @@ import os
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 # Only now NumPy and JAX may start their threads.
 
 import argparse
 import json
 import statistics
+import sys
 import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+import trainers
+from trainers import Descent, Task
 
-import handcrafted
-import reference
-from gradproof.problem import starting_parameters
+from gradproof.problem import Array, starting_parameters
 from gradproof.train import mnist
 
-SIZES, M, ETA = [784, 30, 10], 10, 3.0
+ETA, CHECKED = 3.0, 10
+NETWORKS = {"784,30,10": (10, 250), "784,100,10": (10, 250), "784,512,256,10": (128, 10)}  # m, steps in a stretch
+DTYPES = ("float32", "float64")
 
 
-@jax.jit
-def scan(weights, biases, images, targets, batches, eta):
-    """The epoch as a JAX engineer would write it by hand: one scan, jax.nn.sigmoid, value never computed."""
-
-    def loss(parameters, x, y):
-        a = x
-        for w, b in zip(*parameters, strict=True):
-            a = jax.nn.sigmoid(a @ w.T + b.T)
-        return 0.5 * jnp.mean(jnp.sum((a - y) ** 2, axis=1))
-
-    def one(parameters, rows):
-        gradient = jax.grad(loss)(parameters, images[rows], targets[rows])
-        return jax.tree.map(lambda p, g: p - eta * g, parameters, gradient), None
-
-    return jax.lax.scan(one, (weights, biases), batches)[0]
+class Contestant(NamedTuple):
+    prepare: Callable[[Task], Descent]
+    share: float = 1.0  # of the steps of a stretch; the slow ones take fewer
+    needs: str = "numpy"  # what must be installed
+    layers: int = 0  # how many it can do; 0 is any
 
 
-def matmuls(weights, x, batches):
-    """The five matrix products of a step, nothing else."""
-    w1, w2 = weights
-    a = w1 @ x
-    delta = w2 @ a
-    for _ in batches:
-        w1 @ x
-        w2 @ a
-        w2.T @ delta
-        delta @ a.T
-        a @ x.T
+CONTESTANTS = {
+    "handcrafted": Contestant(trainers.by_hand),
+    "reference": Contestant(trainers.by_autodiff),
+    "JAX scan, tuned by hand": Contestant(trainers.scan),
+    "NumPy, all given up": Contestant(trainers.unrolled, layers=2),
+    "PyTorch eager": Contestant(trainers.eager, 0.4, "torch"),
+    "scikit-learn": Contestant(trainers.scikit_learn, 0.4, "sklearn"),
+    "loop over examples": Contestant(trainers.per_example, 0.1),
+    "matrix products alone": Contestant(trainers.matmuls),
+}
+SCAN, MATMULS = "JAX scan, tuned by hand", "matrix products alone"
+
+
+def measured(sizes: list[int], dtype: str, rounds: int) -> dict[str, dict[str, Any]]:
+    """A row for each contestant: µs a step, least and median, and its ratios to the scan and to the products."""
+    m, steps = NETWORKS[",".join(map(str, sizes))]
+    digits = mnist.load().train
+    images, targets = mnist.pixels(digits.images, dtype), mnist.one_hot(digits.labels, dtype)
+    batches = np.random.default_rng(0).permutation(len(images))[: steps * m].reshape(-1, m)
+    task = Task(*starting_parameters(sizes, seed=0, init="normal", dtype=dtype), images, targets, batches, ETA)
+
+    stretches, counts, apart = {}, {}, {}
+    own = trainers.by_hand(task._replace(batches=batches[:CHECKED]))()
+    for name, (prepare, share, needs, layers) in CONTESTANTS.items():
+        if find_spec(needs) and layers in (0, len(sizes) - 1):
+            counts[name] = max(1, round(share * steps))
+            stretches[name] = prepare(task._replace(batches=batches[: counts[name]]))
+            other = prepare(task._replace(batches=batches[:CHECKED]))()
+            apart[name] = None if other is None else distance(own, other)
+    microseconds: dict[str, list[float]] = {name: [] for name in stretches}
+    for round_ in range(rounds + 1):
+        for name, stretch in stretches.items():
+            started = time.perf_counter()
+            stretch()
+            if round_:
+                microseconds[name].append(1e6 * (time.perf_counter() - started) / counts[name])
+    least = {name: min(times) for name, times in microseconds.items()}
+    return {
+        name: {
+            "min": least[name],
+            "median": statistics.median(times),
+            "of_scan": least[name] / least[SCAN],
+            "of_matmuls": least[name] / least[MATMULS],
+            "apart": apart[name],
+        }
+        for name, times in microseconds.items()
+    }
+
+
+def distance(own: Any, other: Any) -> float:
+    """max |p − p̂| / u max |p|, the greatest of all parameters."""
+
+    def off(p: Array, q: Array) -> float:
+        return float(np.abs(p - np.asarray(q)).max() / (np.finfo(p.dtype).eps / 2 * np.abs(p).max()))
+
+    return max(off(p, q) for part in zip(own, other, strict=True) for p, q in zip(*part, strict=True))
+
+
+def draw(results: list[dict[str, Any]], path: str) -> None:
+    """Bars, a panel for each network; how many times the scan stands beside each."""
+    from matplotlib import pyplot as plt
+
+    plt.rcParams |= {"svg.hashsalt": "gradproof", "font.size": 10}  # text becomes paths: no font is needed to see it
+    networks = list({tuple(result["sizes"]): result["m"] for result in results}.items())
+    names = [name for name in CONTESTANTS if any(name in result["steps"] for result in results)]
+    figure, axes = plt.subplots(1, len(networks), figsize=(3.7 * len(networks), 4.2), sharey=True, layout="constrained")
+    for panel, (sizes, m) in zip(np.atleast_1d(axes), networks, strict=True):
+        for result in (result for result in results if tuple(result["sizes"]) == sizes):
+            second = result["dtype"] == DTYPES[1]
+            rows = [(names.index(name), row) for name, row in result["steps"].items()]
+            places = [place + (0.2 if second else -0.2) for place, _ in rows]
+            shade = ["#7a9cc6" if names[place] in ("handcrafted", "reference") else "#bbbbbb" for place, _ in rows]
+            bars = [row["min"] for _, row in rows]
+            panel.barh(places, bars, 0.38, color=shade, alpha=0.55 if second else 1, label=result["dtype"])
+            for place, (_, row) in zip(places, rows, strict=True):
+                panel.text(1.12 * row["min"], place, f"{row['of_scan']:.2g} ×", va="center", fontsize=8)
+        panel.set_xscale("log")
+        panel.set_xlim(right=4 * panel.get_xlim()[1])
+        panel.set_title(f"{list(sizes)}, m = {m}")
+        panel.set_xlabel("µs a step")
+        panel.set_yticks(range(len(names)), names)
+        panel.tick_params(axis="y", length=0)
+        panel.spines[["top", "right"]].set_visible(False)
+    np.atleast_1d(axes)[0].invert_yaxis()
+    figure.suptitle("upper bar float32, lower bar float64; × the scan beside it", fontsize=10, color="dimgray")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, facecolor="white", metadata={"Date": None} if path.endswith(".svg") else None)
+
+
+def table(result: dict[str, Any]) -> str:
+    lines = [f"{result['sizes']}, m = {result['m']}, {result['dtype']}, one thread, {result['rounds']} rounds"]
+    lines += [f"{'':24} {'min µs':>9} {'median µs':>10} {'× scan':>8} {'× products':>11} {'apart':>7}"]
+    for name, row in result["steps"].items():
+        apart = "–" if row["apart"] is None else f"{row['apart']:.1f}"
+        times = f"{row['min']:9.1f} {row['median']:10.1f} {row['of_scan']:8.2f} {row['of_matmuls']:11.2f}"
+        lines.append(f"{name:24} {times} {apart:>7}")
+    return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--dtype", choices=DTYPES, help="both by default")
+    parser.add_argument("--sizes", choices=NETWORKS, help="all by default")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--figure", metavar="FILE.svg")
     options = parser.parse_args()
+    if options.figure and find_spec("matplotlib") is None:
+        parser.error("--figure needs matplotlib")
+    for name, contestant in CONTESTANTS.items():
+        if find_spec(contestant.needs) is None:
+            print(f"{name} is left out: {contestant.needs} is not installed", file=sys.stderr)
 
-    digits = mnist.load().train
-    images, targets = mnist.pixels(digits.images, options.dtype), mnist.one_hot(digits.labels, options.dtype)
-    batches = np.random.default_rng(0).permutation(len(images)).reshape(-1, M)
-    weights, biases = starting_parameters(SIZES, seed=0, init="normal", dtype=options.dtype)
-    on_device = jax.device_put((images, targets, batches))
-    x = images[:M].T
-    contestants = {
-        "handcrafted": lambda: handcrafted.descend(weights, biases, images, targets, batches, ETA),
-        "reference": lambda: jax.block_until_ready(reference.descend(weights, biases, *on_device, ETA)),
-        "scan": lambda: jax.block_until_ready(scan(weights, biases, *on_device, ETA)),
-        "matmuls": lambda: matmuls(weights, x, batches),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for round_ in range(options.rounds + 1):  # the first compiles and is not counted
-        for name, epoch in contestants.items():
-            started = time.perf_counter()
-            epoch()
-            if round_:
-                seconds[name].append(time.perf_counter() - started)
-    rows = {
-        name: {
-            "min": min(times),
-            "median": statistics.median(times),
-            "of_scan": min(times) / min(seconds["scan"]),
-            "of_matmuls": min(times) / min(seconds["matmuls"]),
-        }
-        for name, times in seconds.items()
-    }
+    results = []
+    for network in [options.sizes] if options.sizes else NETWORKS:
+        for dtype in [options.dtype] if options.dtype else DTYPES:
+            sizes, about = [int(n) for n in network.split(",")], {"dtype": dtype, "rounds": options.rounds}
+            steps = measured(sizes, dtype, options.rounds)
+            results.append({"sizes": sizes, "m": NETWORKS[network][0], **about, "steps": steps})
+            if not options.json:
+                print(table(results[-1]), end="\n\n", flush=True)
+    if options.figure:
+        draw(results, options.figure)
     if options.json:
-        print(json.dumps({"sizes": SIZES, "m": M, "dtype": options.dtype, "rounds": options.rounds, "epoch": rows}))
-        return
-    print(f"one epoch of {SIZES}, m = {M}, {options.dtype}, one thread, {options.rounds} rounds")
-    print(f"{'':12} {'min s':>7} {'median s':>9} {'× scan':>7} {'× matmuls':>10}")
-    for name, row in rows.items():
-        print(f"{name:12} {row['min']:7.3f} {row['median']:9.3f} {row['of_scan']:7.2f} {row['of_matmuls']:10.2f}")
+        print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""How long `gradproof train` takes to its first steps, and how much memory a run of an epoch needs.
+
+    python benchmarks/start.py [--rounds 5] [--sizes 784,30,10] [--json]
+
+Real processes, in turn, as many threads as they like. The start is from the creation of the process until its first
+250 steps are done and kept on the disk, which `--checkpoint 0` does at once; it is killed then. The memory is the peak
+of what was resident, of a whole run of one epoch, without its page and with it. Minima of all rounds.
+
+This process imports nothing large: the peak of a child counts what its parent held when it was born.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BACKENDS = ("handcrafted", "reference")
+GENERATION = "checkpoint-1.safetensors"  # the second checkpoint; the first is written before the first step
+MB = 2**20 if sys.platform == "darwin" else 2**10  # what ru_maxrss counts in, so many to a MB
+
+
+def begun(backend: str, sizes: str, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "gradproof", "train", "--backend", backend, "--sizes", sizes, "--epochs", "1"]
+    return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+
+
+def start(backend: str, sizes: str) -> float:
+    """Seconds until the first steps are on the disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, since = Path(folder) / "run", time.perf_counter()
+        child = begun(backend, sizes, "--no-page", "--checkpoint", "0", "--out", str(out))
+        while not (out / GENERATION).exists():
+            if child.poll() is not None:
+                sys.exit(f"gradproof train --backend {backend} ended before its first steps")
+            time.sleep(0.002)
+        seconds = time.perf_counter() - since
+        child.kill()
+        child.wait()
+    return seconds
+
+
+def peak(backend: str, sizes: str, *options: str) -> float:
+    """MB at the most."""
+    with tempfile.TemporaryDirectory() as folder:
+        child = begun(backend, sizes, "--out", str(Path(folder) / "run"), *options)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"gradproof train --backend {backend} ended with exit code {child.returncode}")
+    return usage.ru_maxrss / MB
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sizes", default="784,30,10")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+
+    measures = {
+        "seconds_to_the_first_steps": lambda backend: start(backend, options.sizes),
+        "peak_mb": lambda backend: peak(backend, options.sizes, "--no-page"),
+        "peak_mb_with_page": lambda backend: peak(backend, options.sizes),
+    }
+    found: dict[str, dict[str, list[float]]] = {backend: {name: [] for name in measures} for backend in BACKENDS}
+    for _ in range(options.rounds):
+        for backend, rows in found.items():
+            for name, measure in measures.items():
+                rows[name].append(measure(backend))
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB  # below any child's, or theirs could not be told
+    least = {backend: {name: min(row) for name, row in rows.items()} for backend, rows in found.items()}
+    if options.json:
+        print(json.dumps({"sizes": options.sizes, "rounds": options.rounds, "mb_of_this_process": own, "min": least}))
+        return
+    print(f"{options.sizes}, one epoch, minimum of {options.rounds}; this process itself {own:.0f} MB\n")
+    print(f"{'':12} {'first steps after':>18} {'peak, no page':>15} {'peak, page':>12}")
+    for backend, (seconds, without, page) in ((backend, row.values()) for backend, row in least.items()):
+        print(f"{backend:12} {seconds:16.2f} s {without:12.0f} MB {page:9.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
