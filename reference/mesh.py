@@ -21,7 +21,7 @@ from reference.descent import Parameters
 from reference.network import Layers
 
 EXAMPLES = "examples"
-COLUMNS = P(None, EXAMPLES)
+WHOLE, COLUMNS = P(), P(None, EXAMPLES)
 PADDING = -1  # in a row of row numbers: no example
 
 
@@ -31,7 +31,7 @@ def over(devices: int | None = None) -> jax.sharding.Mesh:
     return jax.make_mesh((len(found),), (EXAMPLES,), devices=found)
 
 
-def place(array: Any, spec: jax.sharding.PartitionSpec = P()) -> Array:
+def place(array: Any, spec: jax.sharding.PartitionSpec = WHOLE) -> Array:
     """An array that each process has, on the mesh: whole on each device, or as `spec` says.
 
     A process reads what its own devices need, and nothing is sent.
@@ -56,7 +56,7 @@ def summed(parameters: Parameters, x: Array, y: Array, live: Array, m: int) -> P
     """(∂C/∂w, ∂C/∂b): each device differentiates its part, the parts are added up in whatever order is fast."""
 
     def own(parameters: Parameters, x: Array, y: Array, live: Array) -> Parameters:
-        return jax.grad(lambda p: part(*p, x, y, live, m))(parameters)
+        return jax.grad(lambda p: part(p[0], p[1], x, y, live, m))(parameters)
 
     return jax.shard_map(own, out_specs=P())(parameters, x, y, live)
 
@@ -71,8 +71,8 @@ def in_order(parameters: Parameters, x: Array, y: Array, live: Array, m: int) ->
         alone = jax.lax.pcast(parameters, EXAMPLES, to="varying")  # no sum over devices: each keeps its own
 
         def one(example: tuple[Array, Array, Array]) -> Parameters:
-            column = (array[:, None] for array in example[:2])
-            return jax.grad(lambda p: part(*p, *column, example[2][None], 1))(alone)
+            x, y, live = (array[..., None] for array in example)
+            return jax.grad(lambda p: part(p[0], p[1], x, y, live, 1))(alone)
 
         return jax.lax.map(one, (x.T, y.T, live))
 
@@ -125,7 +125,13 @@ def _descend(
 
 
 def descend(
-    weights: Layers, biases: Layers, images: Array, targets: Array, batches: Any, eta: float, gradient: Gradient = summed
+    weights: Layers,
+    biases: Layers,
+    images: Array,
+    targets: Array,
+    batches: Any,
+    eta: float,
+    gradient: Gradient = summed,
 ) -> Parameters:
     """`descent.descend`, each mini-batch spread over the mesh; images and targets by `place`, on every device."""
     parameters = jax.tree.map(place, (list(weights), list(biases)))

@@ -96,8 +96,8 @@ def _faults(parts: Sequence[Part], again: Callable[[int], Summary]) -> list[Faul
     for p in parts:
         for equation, layer, alone, networks, elements, ratio in p.faults:
             if alone or not any_alone:
-                found = (p.source != "digits", _number(ratio), p.unit, networks, elements)
-                seen.setdefault((equation, layer), []).append(found)
+                fault = (p.source != "digits", _number(ratio), p.unit, networks, elements)
+                seen.setdefault((equation, layer), []).append(fault)
     faults = []
     for equation, layer in sorted(seen, key=lambda key: order(*key)):
         found = seen[equation, layer]
