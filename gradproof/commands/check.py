@@ -12,6 +12,7 @@ from gradproof.errors import MachineError
 
 if TYPE_CHECKING:
     from gradproof.problem import Problem
+    from gradproof.proof.bulk import Part
     from gradproof.proof.distance import Distances
     from gradproof.proof.summary import Summary
 
@@ -48,6 +49,13 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
     help="The precision that is judged.",
 )
 @click.option("--network", type=click.IntRange(min=0), help="Judge only this one of the random networks.")
+@click.option(
+    "--log", type=click.Path(file_okay=False), metavar="FOLDER", help="Keep what is judged, and go on with it."
+)
+@click.option(
+    "--processes", default=1, show_default=True, type=click.IntRange(min=1), help="Of so many, with one --log …"
+)
+@click.option("--process", default=0, show_default=True, type=click.IntRange(min=0), help="… this one, counted from 0.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 @click.option(
     "--convention",
@@ -81,6 +89,9 @@ def command(
     seed: int,
     dtype: str,
     network: int | None,
+    log: str | None,
+    processes: int,
+    process: int,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -96,24 +107,39 @@ def command(
 
         return step.tell(submission, as_json)
     if submission is not None:
-        if network is not None or dtype != "float64":
-            raise click.UsageError("--network and --dtype are for gradproof's own networks, not for a submission")
+        if network is not None or dtype != "float64" or log is not None:
+            raise click.UsageError(
+                "--network, --log and --dtype are for gradproof's own networks, not for a submission"
+            )
         return _submission(submission, architectures or 200, seed, as_json, **options)
     if given := [name for name in ("convention", "grade", "junit", "script", "certificate") if options[name]]:
         raise click.UsageError(f"--{given[0]} needs a submission: gradproof check FILE.py --{given[0]}")
     architectures = architectures or 20_000
     if network is not None and network >= architectures:
         raise click.BadParameter(f"{network} is not one of {architectures} networks", param_hint="--network")
+    if log == "" or (log is None and processes > 1):
+        raise click.UsageError("--processes needs --log FOLDER, one that all of them write to")
+    if process >= processes or (network is not None and log is not None):
+        wrong = f"--process must be below {processes}, the number of --processes, not {process}"
+        raise click.UsageError(wrong if process >= processes else "--network is judged alone; leave out --log")
     import handcrafted
     from gradproof.numerics import contracts
     from gradproof.numerics.verdict import Verdict
+    from gradproof.proof import bulk
     from gradproof.proof.distance import distances
     from gradproof.proof.smallest import smallest
     from gradproof.proof.summary import summary
 
     contracts.insist(*sorted({"float64", dtype}))  # the witness works in float64
-    run = _run(architectures, seed, dtype, network, quiet=as_json)
-    result = summary(run)
+    if log is None:
+        run = _run(architectures, seed, dtype, network, quiet=as_json)
+        result = summary(run)
+    else:
+        parts = _parts(log, process, processes, architectures, seed, dtype, as_json)
+        if parts is None:
+            return 0
+        result = bulk.merged(handcrafted, parts, architectures, seed, dtype)
+        run = bulk.sample(handcrafted, architectures, seed, dtype, networks=30)
     far = None if result.faults else distances(handcrafted, run, networks=30, seed=seed)
     if far is not None and far.outside:
         result = result._replace(verdict=Verdict.REFUTED)
@@ -214,6 +240,15 @@ def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: 
             examples = judged.stack.x.shape[-1] if judged.source == "digits" else 1
             bar.update(task, advance=len(judged.stack.x) * examples, refresh=True)
     return run
+
+
+def _parts(log: str, *share: Any) -> list[Part] | None:
+    """This process's share of the run in a folder; all of the run if nothing is missing then."""
+    from pathlib import Path
+
+    from gradproof.commands.bulk import judge
+
+    return judge(Path(log), *share)
 
 
 def document(result: Summary, far: Distances | None, problem: Problem | None, seed: int, dtype: str) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,11 @@ from gradproof.errors import MachineError, UsageError
 if TYPE_CHECKING:
     from gradproof.train.loop import Epoch, State
     from gradproof.train.run import Run
+    from gradproof.train.spread import Spread
     from gradproof.train.step import StepError
 
 INTERRUPTED, UNDECIDED = 130, 5
+FOR_REFERENCE = "--devices and --coordinator are for --backend reference, which JAX can spread"
 
 
 def named(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
@@ -64,6 +67,14 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
 )
 @click.option("--both", is_flag=True, help="Train both networks on one schedule and see how their weights part.")
 @click.option("--verify", is_flag=True, help="Judge every step, equation by equation, where it is taken.")
+@click.option("--devices", type=click.IntRange(min=1), help="Spread each mini-batch over so many (reference only).")
+@click.option("--reproducible", is_flag=True, help="The same weights, to the last bit, on any number of devices.")
+@click.option("--coordinator", metavar="HOST:PORT", help="Where process 0 is; auto asks the cluster's launcher.")
+@click.option("--processes", type=click.IntRange(min=1), help="Of so many, started one a host …")
+@click.option("--process", type=click.IntRange(min=0), help="… this one, counted from 0.")
+@click.option(
+    "--heartbeat", default=30, type=click.IntRange(min=1), help="Seconds after which a silent process is lost."
+)
 @click.option("--page/--no-page", default=True, help="Draw the run in one HTML page when it ends.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 @click.pass_context
@@ -78,45 +89,100 @@ def command(
     verify: bool,
     page: bool,
     as_json: bool,
+    devices: int | None,
+    coordinator: str | None,
+    processes: int | None,
+    process: int | None,
+    heartbeat: int,
     **chosen: Any,
 ) -> int:
     """Train either network on handwritten digits by mini-batch gradient descent.
 
     Whatever ends it early, --resume goes on to the same weights, to the last bit. Ctrl-C and SIGTERM end it after the
     mini-batches it is at.
+
+    On several hosts, type the same on each, with --coordinator, --processes and its own --process.
     """
     if both:
         from gradproof.commands.both import compare
         from gradproof.train.loop import Settings
 
-        if given := [f"--{name}" for name in ("backend", "resume") if context.params[name]] + ["--verify"] * verify:
+        if (
+            given := [f"--{name}" for name in ("backend", "resume", "devices", "coordinator") if context.params[name]]
+            + ["--verify"] * verify
+        ):
             raise UsageError(f"--both trains both networks from the start, side by side; leave out {given[0]}")
         return compare(Settings(**chosen), data, out, as_json)
+    if coordinator is None and (processes is not None or process is not None):
+        raise click.UsageError("--processes and --process need --coordinator HOST:PORT, where process 0 is")
+    if (devices or coordinator) and resume is None and chosen["backend"] == "handcrafted":
+        raise UsageError(FOR_REFERENCE)
+    joined: AbstractContextManager[None] = nullcontext()
+    if coordinator is not None:
+        from gradproof.commands.apart import apart
+
+        if (ended := apart()) is not None:
+            return ended
+        from gradproof.train import spread
+
+        spread.devices_of_this_process(devices)
+        joined = spread.joined(coordinator, processes, process, heartbeat)
+    with joined:
+        first = coordinator is None or spread.is_first()
+        with _opened(context, data, out, resume, checkpoint, chosen, first) as run, asked_to_end() as asked:
+            over = _spread(run, devices, coordinator is not None)
+            code = _told(run, over, asked, as_json, verify, page, heartbeat)
+    return code
+
+
+def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:
+    """Where to descend, if not simply where the backend does."""
+    from gradproof.train import spread
+
+    if devices is None and not joined and not run.settings.reproducible:
+        return None
+    if run.settings.backend != "reference":
+        raise UsageError(FOR_REFERENCE)
+    spread.devices_of_this_process(devices)
+    over = spread.Spread(devices if devices or joined else 1, run.settings.reproducible)
+    over.insist_on_the_same(run.settings, run.at.digits, run.at.versions, run.state.steps)
+    return over
+
+
+def _told(
+    run: Run, spread: Spread | None, asked: Callable[[], bool], as_json: bool, verify: bool, page: bool, heartbeat: int
+) -> int:
+    """Train, say so, and keep whatever was reached; the exit code. Of several processes the first alone speaks."""
     from gradproof.train.divergence import DivergenceError
+    from gradproof.train.spread import LostError
     from gradproof.train.step import StepError
 
-    say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
-    with _opened(context, data, out, resume, checkpoint, chosen) as run, asked_to_end() as asked:
-        for note in run.notes:
-            click.echo(f"gradproof: {note}", err=True)
-        say(headline(run))
+    tell: Callable[[str], None] = click.echo if run.writes else lambda _: None
+    say: Callable[[str], None] = (lambda _: None) if as_json else tell
+    for note in run.notes if run.writes else ():
+        click.echo(f"gradproof: {note}", err=True)
+    say(headline(run) + (f"\non {spread.said}" if spread else ""))
+    try:
         try:
-            try:
-                _train(run, say, asked, verify)
-            except DivergenceError as error:
-                run.state = error.state
-                raise
-            except StepError as error:
-                raise _recorded(error, run) from None
-            finally:  # whatever ended the training, what it reached is kept
-                result = run.finish()
-                drawn = _drawn(run, result) if page and run.finished else None
-                click.echo(json.dumps(result) if as_json else summary(run, result, drawn))
-        except click.Abort:
+            _train(run, say, asked, verify, spread)
+        except DivergenceError as error:
+            run.state = error.state
+            raise
+        except StepError as error:
+            raise _recorded(error, run) from None
+        finally:  # whatever ended the training, what it reached is kept
+            result = run.finish()
+            drawn = _drawn(run, result) if run.writes and page and run.finished else None
+            tell(json.dumps(result) if as_json else summary(run, result, drawn))
+    except click.Abort:
+        if run.writes:
             click.echo(f"gradproof: interrupted; go on with: {again(run, verify)}", err=True)
-            return INTERRUPTED
-        except MachineError as error:
-            raise MachineError(f"{error}; then go on with: {again(run, verify)}") from None
+        return INTERRUPTED
+    except LostError:
+        time.sleep(2 * heartbeat)  # meanwhile JAX ends this process, and says which one is lost
+        raise
+    except MachineError as error:
+        raise MachineError(f"{error}; then go on with: {again(run, verify)}") from None
     proven = run.state.proven
     return UNDECIDED if proven.verified < proven.steps else 0
 
@@ -125,6 +191,8 @@ def _recorded(error: StepError, run: Run) -> StepError:
     """The same error, and where the step was kept."""
     from gradproof.train import recorded
 
+    if not run.writes:
+        return error
     path = recorded.save(error, run.place)
     return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof check {shlex.quote(str(path))}")
 
@@ -148,6 +216,7 @@ def _opened(
     resume: Path | None,
     seconds: float,
     chosen: Mapping[str, Any],
+    writes: bool,
 ) -> AbstractContextManager[Run]:
     """A new run, or the one to be resumed."""
     from gradproof.train import run
@@ -157,14 +226,16 @@ def _opened(
         if chosen["backend"] is None:
             option = next(option for option in context.command.params if option.name == "backend")
             raise click.MissingParameter(ctx=context, param=option)
-        return run.begun(Settings(**chosen), data, out, seconds)
+        return run.begun(Settings(**chosen), data, out, seconds, writes)
     if out is not None:
         raise UsageError("--resume goes on in the folder of its run; leave out --out")
     given = {key for key in chosen if context.get_parameter_source(key) is ParameterSource.COMMANDLINE}
-    return run.continued(resume, data, {key: value for key, value in chosen.items() if key in given}, seconds)
+    return run.continued(resume, data, {key: value for key, value in chosen.items() if key in given}, seconds, writes)
 
 
-def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], verify: bool) -> None:
+def _train(
+    run: Run, say: Callable[[str], None], asked: Callable[[], bool], verify: bool, spread: Spread | None
+) -> None:
     """All the epochs that the run still has before it, told as they end. click.Abort between two of its states."""
     from gradproof.train import loop
 
@@ -172,12 +243,13 @@ def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], veri
 
     def progress(state: State) -> None:
         run.reached(state)
-        view.show(state)
-        if asked():
+        if run.writes:
+            view.show(state)
+        if spread.any(asked()) if spread else asked():
             raise click.Abort
 
     try:
-        for state in loop.train(run.settings, run.digits, progress, run.state, verify):
+        for state in loop.train(run.settings, run.digits, progress, run.state, verify, spread):
             run.reached(state)
             run.log("epoch", **state.history[-1]._asdict(), steps=state.steps)
             view.hide()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,16 +58,26 @@ def widths(count: int, depth: int, rng: np.random.Generator) -> Array:
     return np.choose(rng.integers(4, size=(count, 1)), [free, equal, distinct, thin])
 
 
+def group_size(architectures: int) -> int:
+    """How many networks a group has, the last one perhaps fewer: GROUP, unless so few are asked for that some kind of
+    depth and regime would have none."""
+    return min(GROUP, -(-architectures // (DEEPEST * len(REGIMES))))
+
+
+def group(number: int, architectures: int, seed: int) -> tuple[str, Stack]:
+    """(regime, stack): the networks of one of the groups that make up `architectures`, whichever are drawn besides."""
+    rng = np.random.default_rng([seed, number])
+    depth, regime = list(product(range(1, DEEPEST + 1), REGIMES))[number % (DEEPEST * len(REGIMES))]
+    m = 1 + (number + number // MOST_EXAMPLES + seed) % MOST_EXAMPLES
+    size = group_size(architectures)
+    count = min(size, architectures - number * size)
+    return regime, fill(widths(count, depth, rng), m, regime, rng)
+
+
 def groups(architectures: int, seed: int) -> Iterator[tuple[str, Stack]]:
     """(regime, stack) after (regime, stack), `architectures` networks in all, over every depth, regime and m."""
-    kinds = [(depth, regime) for depth in range(1, DEEPEST + 1) for regime in REGIMES]
-    size = min(GROUP, -(-architectures // len(kinds)))
-    for group, start in enumerate(range(0, architectures, size)):
-        rng = np.random.default_rng([seed, group])
-        depth, regime = kinds[group % len(kinds)]
-        m = 1 + (group + group // MOST_EXAMPLES + seed) % MOST_EXAMPLES
-        count = min(size, architectures - start)
-        yield regime, fill(widths(count, depth, rng), m, regime, rng)
+    for number in range(-(-architectures // group_size(architectures))):
+        yield group(number, architectures, seed)
 
 
 def architectures(least: int = 1, most: int = DEEPEST) -> st.SearchStrategy[list[int]]:

@@ -55,17 +55,13 @@ def summary(run: Sequence[Judged]) -> Summary:
     """The verdict: refuted if one element is outside its bound, verified if enough of them could have been."""
     findings = [(judged, finding) for judged in run for finding in judged.findings]
     elements = _sum(f.elements for _, f in findings)
-    sharp = [_sharp(judged) for judged in run]
+    sharp = [discriminated(judged) for judged in run]
     sharp_networks = float(np.concatenate(sharp).mean()) if sharp else 0.0
     undecided = _sum(f.undecided for _, f in findings)
     vanished = _sum(f.vanished for _, f in findings)
     faults = _faults(findings)
-    if faults:
-        verdict = Verdict.REFUTED
-    else:
-        verdict = Verdict.VERIFIED if sharp_networks >= GUARD and not undecided else Verdict.UNDECIDED
     return Summary(
-        verdict,
+        decided(bool(faults), sharp_networks, undecided),
         sum(len(j.stack.x) for j in run if j.source != "digits"),
         sum(len(j.stack.x) * j.stack.x.shape[-1] for j in run if j.source == "digits"),
         elements,
@@ -78,6 +74,13 @@ def summary(run: Sequence[Judged]) -> Summary:
         faults,
         max(findings, key=lambda pair: pair[1].ratio, default=None),
     )
+
+
+def decided(refuted: bool, sharp_networks: float, undecided: int) -> Verdict:
+    """What is said of a run: nothing is verified of which too little could have been refuted."""
+    if refuted:
+        return Verdict.REFUTED
+    return Verdict.VERIFIED if sharp_networks >= GUARD and not undecided else Verdict.UNDECIDED
 
 
 def place(judged: Judged, finding: Finding) -> str:
@@ -137,6 +140,12 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
     return lines
 
 
+def order(equation: str, layer: int) -> tuple[int, int]:
+    """Sorts equations as the algorithm computes them: z and a layer by layer upwards, δ from the last layer down."""
+    names = (*ALONE, "C")
+    return names.index("z" if equation == "a" else equation), -layer if equation == "BP2" else layer
+
+
 def _faults(findings: Sequence[tuple[Judged, Finding]]) -> list[Fault]:
     """The refuted equations; δ, ∂C/∂b and ∂C/∂w are blamed only where no single equation is found wrong."""
     wrong = [pair for pair in findings if pair[1].verdict is Verdict.REFUTED]
@@ -147,14 +156,8 @@ def _faults(findings: Sequence[tuple[Judged, Finding]]) -> list[Fault]:
         cause = "BP1" if finding.equation == "δ" and last else CAUSES.get(finding.equation, finding.equation)
         groups.setdefault((cause, finding.layer), []).append((judged, finding))
 
-    def order(key: tuple[str, int]) -> tuple[int, int]:
-        names = (*ALONE, "C")
-        forward = key[0] in ("z", "a")
-        # z and a are computed together, layer by layer upwards; δ from the last layer down.
-        return (names.index("z") if forward else names.index(key[0]), -key[1] if key[0] == "BP2" else key[1])
-
     faults = []
-    for (equation, layer), pairs in sorted(groups.items(), key=lambda item: order(item[0])):
+    for (equation, layer), pairs in sorted(groups.items(), key=lambda item: order(*item[0])):
         drawn = [pair for pair in pairs if pair[0].source != "digits"]  # these can be drawn again by number
         judged, worst = max(drawn or pairs, key=lambda pair: pair[1].ratio)
         refuted = [finding.refuted for _, finding in pairs]
@@ -175,16 +178,16 @@ def _row(equation: str, findings: Sequence[tuple[Judged, Finding]]) -> Row:
     return Row(equation, sum(stacks.values()), _sum(f.elements for _, f in own), worst.ratio, place(judged, worst))
 
 
-def _sharp(judged: Judged) -> Any:
+def discriminated(judged: Judged) -> Any:
     """For each network whether in every equation alone at least half of the elements discriminate, (N,)."""
-    sharp = np.ones(len(judged.stack.x), bool)
+    enough = np.ones(len(judged.stack.x), bool)
     # 784 products a neuron leave z and a of float32 digits little to tell; BP1 to BP4 stay as sharp as anywhere.
     names = ALONE[2:] if judged.source == "digits" else ALONE
     # In float32 rounding leaves little to tell end to end; in float64 a bound gone soft there would show.
     for equation in (*names, *END_TO_END) if judged.stack.x.dtype == np.float64 else names:
         own = [finding for finding in judged.findings if finding.equation == equation]
-        sharp &= 2 * sum(f.discriminating for f in own) >= sum(f.telling for f in own)
-    return sharp
+        enough &= 2 * sum(f.discriminating for f in own) >= sum(f.telling for f in own)
+    return enough
 
 
 def _share(findings: Iterable[Finding]) -> float:

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import NamedTuple
@@ -125,6 +125,27 @@ def everything(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.fl
     The digits come first: while XLA compiles their wide layers, the other workers judge narrow ones.
     """
     return _judged(backend, chain(_digits(seed, dtype), _random(count, seed, dtype)))
+
+
+def units(count: int) -> int:
+    """How many stacks the theorem on digits and on `count` random architectures is made of."""
+    return len(DIGIT_NETWORKS) + -(-count // architectures.group_size(count))
+
+
+def chosen(
+    backend: Backend, numbers: Iterable[int], count: int, seed: int, dtype: DTypeLike = np.float64
+) -> Iterator[Judged]:
+    """The theorem on some of the stacks 0 … units(count) − 1 of `everything`, whoever judges the others."""
+    return _judged(backend, (unit(number, count, seed, dtype) for number in numbers))
+
+
+def unit(number: int, count: int, seed: int, dtype: DTypeLike) -> Numbered:
+    """One of the stacks of `everything`."""
+    if number < len(DIGIT_NETWORKS):
+        return list(_digits(seed, dtype))[number]
+    group = number - len(DIGIT_NETWORKS)
+    regime, stack = architectures.group(group, count, seed)
+    return group * architectures.group_size(count), regime, stack.astype(dtype)
 
 
 def random_architectures(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from gradproof.problem import Array, Parameters, starting_parameters
 from gradproof.train import divergence, mnist, reading
 from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
+from gradproof.train.spread import Spread
 from gradproof.train.step import Proven
 
 CHUNK = 250  # mini-batches between two reports of progress …
@@ -34,6 +36,7 @@ class Settings(NamedTuple):
     seed: int = 0
     init: str = "normal"
     dtype: str = "float32"
+    reproducible: bool = False  # the same bits on any number of devices
 
 
 class Epoch(NamedTuple):
@@ -76,19 +79,21 @@ def train(
     progress: Progress = lambda _: None,
     start: State | None = None,
     verify: bool = False,
+    spread: Spread | None = None,
 ) -> Iterator[State]:
     """The state after each epoch, its results last in the history.
 
     A run that starts from a state of an earlier one goes on as that one would have, to the last bit. UsageError at
     once if the settings do not fit the digits; DivergenceError, with the last good state, if the descent leads nowhere.
     With `verify` each step is judged before the next state is reached, and StepError names the first that is wrong.
+    `spread` descends in the place of the backend, on many devices.
     """
     if complaint := fault(settings, digits.train):
         raise UsageError(complaint)
     backends.load(settings.backend)  # or there is none of that name
 
     def epochs() -> Iterator[State]:
-        for state in states(settings, digits, start or begin(settings), verify):
+        for state in states(settings, digits, start or begin(settings), verify, spread=spread):
             if state.batch == 0:
                 yield state
             else:
@@ -125,6 +130,10 @@ def fault(s: Settings, examples: mnist.DataSet) -> str | None:
         return f"--eta must be a finite number above 0 in {s.dtype}, not {s.eta}"
     if (_parameters(s) + s.batch * sum(s.sizes)) * np.dtype(s.dtype).itemsize > LARGEST:
         return "--sizes and --batch need more than 1 GiB, parameters and one mini-batch; choose smaller ones"
+    if s.reproducible and s.backend != "reference":
+        return "--reproducible is for --backend reference; the other computes on one device, where every run is"
+    if s.reproducible and _parameters(s) * s.batch * np.dtype(s.dtype).itemsize > LARGEST:
+        return "--reproducible keeps a gradient for each example, here more than 1 GiB; choose a smaller --batch"
     return None
 
 
@@ -133,14 +142,22 @@ def _parameters(s: Settings) -> int:
 
 
 def states(
-    s: Settings, digits: mnist.Mnist, state: State, verify: bool = False, most: int | None = None
+    s: Settings,
+    digits: mnist.Mnist,
+    state: State,
+    verify: bool = False,
+    most: int | None = None,
+    spread: Spread | None = None,
 ) -> Iterator[State]:
     """The states that a run passes through: after every `most` mini-batches or fewer, and after each epoch."""
     backend = backends.load(s.backend)
     rng = np.random.default_rng()
     rng.bit_generator.state = state.shuffle
-    images = backends.put(s.backend, mnist.pixels(digits.train.images, s.dtype))
-    targets = backends.put(s.backend, mnist.one_hot(digits.train.labels, s.dtype))
+    if s.reproducible and spread is None:
+        spread = Spread(1, reproducible=True)
+    descent, put = (spread, spread.put) if spread else (backend, partial(backends.put, s.backend))
+    images = put(mnist.pixels(digits.train.images, s.dtype))
+    targets = put(mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     most = min(most or CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
     if verify:
@@ -155,7 +172,7 @@ def states(
         return new_weights, new_biases
 
     def descend(weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
-        return moved(backend.descend, weights, biases, batches)
+        return moved(descent.descend, weights, biases, batches)
 
     def proven(state: State, path: Parameters, batches: Array) -> Proven:
         """The steps from a state, each judged where it was taken, with those before it."""
@@ -170,7 +187,7 @@ def states(
         for batches in chunks(shuffled(len(targets), s.batch, rng), most, state.batch):
             start = time.perf_counter()
             if verify:
-                path = moved(backend.trajectory, state.weights, state.biases, batches)
+                path = moved(descent.trajectory, state.weights, state.biases, batches)
                 weights, biases = ([layer[-1].copy() for layer in layers] for layers in path)
             else:
                 weights, biases = descend(state.weights, state.biases, batches)

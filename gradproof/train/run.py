@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,16 @@ class Run:
     """What a training is about and how far it is; `reached` keeps it on the disk every so many seconds."""
 
     def __init__(
-        self, place: Path, digits: mnist.Mnist, at: Checkpoint, seconds: float, notes: Sequence[str] = ()
+        self,
+        place: Path,
+        digits: mnist.Mnist,
+        at: Checkpoint,
+        seconds: float,
+        notes: Sequence[str] = (),
+        writes: bool = True,
     ) -> None:
         self.place, self.digits, self.at, self.seconds, self.notes = place, digits, at, seconds, notes
+        self.writes = writes  # of several processes one does
         self.settings, self.state = at.settings, at.state
         self.kept = time.monotonic()
 
@@ -36,7 +43,7 @@ class Run:
     def reached(self, state: State) -> None:
         """Note a state; write a checkpoint if it is time."""
         self.state = state
-        if time.monotonic() - self.kept >= self.seconds:
+        if self.writes and time.monotonic() - self.kept >= self.seconds:
             self.keep()
 
     def keep(self) -> None:
@@ -47,13 +54,17 @@ class Run:
 
     def log(self, event: str, **said: Any) -> None:
         """Put a line of JSON at the end of the run's log. MachineError if that fails."""
+        if not self.writes:
+            return
         line = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **said}
         folder.append(self.place / LOG, json.dumps(line).encode())
 
     def finish(self) -> dict[str, Any]:
         """Write what the run has come to, as it ends or is ended: checkpoint, weights and results; the last of them."""
-        self.keep()
         result = self.results()
+        if not self.writes:
+            return result
+        self.keep()
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
         saved.save(self.place, self.state.weights, self.state.biases, text)
         folder.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
@@ -75,29 +86,37 @@ class Run:
 
 
 @contextmanager
-def begun(settings: Settings, data: Path | None, out: Path | None, seconds: float) -> Iterator[Run]:
-    """A new run in the folder `out` or the next free runs/N. UsageError if the settings do not fit the digits."""
+def begun(
+    settings: Settings, data: Path | None, out: Path | None, seconds: float, writes: bool = True
+) -> Iterator[Run]:
+    """A new run in the folder `out` or the next free runs/N. UsageError if the settings do not fit the digits.
+
+    A run that writes nothing, beside one that does, needs no folder.
+    """
     digits = mnist.load(data)
     if complaint := loop.fault(settings, digits.train):
         raise UsageError(complaint)
-    with folder.claimed(out, FILES) as place:
+    with folder.claimed(out, FILES) if writes else nullcontext(out or Path()) as place:
         source = None if data is None else os.path.abspath(data)
         start, here = loop.begin(settings), checkpoint.versions()
         at = Checkpoint(settings, start, source, checkpoint.fingerprint(digits), here)
-        checkpoint.save(place, at)
-        run = Run(place, digits, at, seconds)
+        if writes:
+            checkpoint.save(place, at)
+        run = Run(place, digits, at, seconds, writes=writes)
         run.log("begin", settings=settings._asdict(), data=source, digits=at.digits, versions=here)
         yield run
 
 
 @contextmanager
-def continued(place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float) -> Iterator[Run]:
+def continued(
+    place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float, writes: bool = True
+) -> Iterator[Run]:
     """The run in a folder, where its newest sound checkpoint left it; its notes are what there is to say about that.
 
     `changes` are the settings asked for; only the number of epochs may be another. UsageError for any other change,
     DataError if there is no sound checkpoint or the digits are not those of the run.
     """
-    with folder.reopened(place):
+    with folder.reopened(place) if writes else nullcontext():
         at, notes = checkpoint.load(place)
         notes = [f"{note}; the checkpoint before it is used" for note in notes]
         for name, value in changes.items():
@@ -112,8 +131,9 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
         here = checkpoint.versions()
         if parted := [f"{name} {was} then, {here[name]} now" for name, was in at.versions.items() if here[name] != was]:
             notes.append(f"{', '.join(parted)}: the run hash may differ from that of an uninterrupted run")
-        folder.mend(place / LOG)
-        run = Run(place, digits, at._replace(settings=settings, versions=here), seconds, notes)
+        if writes:
+            folder.mend(place / LOG)
+        run = Run(place, digits, at._replace(settings=settings, versions=here), seconds, notes, writes)
         run.log(
             "resume", epochs=settings.epochs, epoch=run.state.epoch, steps=run.state.steps, versions=here, notes=notes
         )

@@ -1,0 +1,145 @@
+"""Descent spread over the devices of one process or of many, on JAX's own mesh, in the place of a backend's own.
+
+All processes run the same training: each draws the same shuffles, reads its own copy of the digits, gives its devices
+their share of every mini-batch, and holds the same parameters. Only sums of gradients travel. One of them, the first,
+writes and speaks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+
+from gradproof.errors import MachineError, UsageError
+from gradproof.problem import Array
+
+HEARTBEAT = 30  # seconds without a sign of life after which a process counts as lost
+JOINING = 300  # seconds to wait for the other processes at the start
+
+
+class Spread:
+    """`put` and `descend` as in a backend, on a mesh of every process's devices."""
+
+    def __init__(self, devices: int | None, reproducible: bool = False) -> None:
+        import jax
+
+        from reference import mesh
+
+        here = jax.local_device_count()
+        if devices is not None and devices != here and (devices > here or jax.process_count() > 1):
+            raise UsageError(f"--devices {devices}, but JAX has {here} here; choose as many or leave it out")
+        self.mesh = mesh.over(devices if jax.process_count() == 1 else None)
+        self.gradient = mesh.in_order if reproducible else mesh.summed
+        said = [f"{self.mesh.size} device{'s' * (self.mesh.size != 1)}"]
+        said += [f"{jax.process_count()} processes"] * (jax.process_count() > 1) + ["reproducible"] * reproducible
+        self.said = ", ".join(said)
+
+    def put(self, array: Array) -> Any:
+        """An array on every device."""
+        import jax
+
+        from reference import mesh
+
+        with jax.set_mesh(self.mesh):
+            return mesh.place(array)
+
+    def descend(
+        self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Any, eta: float
+    ) -> tuple[list[Any], list[Any]]:
+        """(weights, biases) after one step for each row of batches. MachineError if another process is lost."""
+        import jax
+
+        from reference import mesh
+
+        try:
+            with jax.set_mesh(self.mesh):
+                moved = mesh.descend(weights, biases, images, targets, batches, eta, self.gradient)
+                return jax.block_until_ready(moved)
+        except jax.errors.JaxRuntimeError as error:
+            if jax.process_count() == 1:
+                raise
+            raise LostError(f"another process is lost ({' '.join(str(error).split())[:200]})") from None
+
+    def trajectory(
+        self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Array, eta: float
+    ) -> tuple[list[Any], list[Any]]:
+        """(weights, biases) before each of those steps and after the last, stacked along a first axis (k + 1)."""
+        path = [(list(weights), list(biases))]
+        for rows in batches:
+            path.append(self.descend(*path[-1], images, targets, rows[None], eta))
+        w, b = (
+            [np.stack(list(map(np.asarray, layer))) for layer in zip(*part, strict=True)]
+            for part in zip(*path, strict=True)
+        )
+        return w, b
+
+    def any(self, here: bool) -> bool:
+        """Whether it is so in any of the processes."""
+        return bool(_gathered(np.array([here])).any())
+
+    def insist_on_the_same(self, *what: Any) -> None:
+        """UsageError unless all processes were started to do the same."""
+        digest = np.frombuffer(hashlib.sha256(repr(what).encode()).digest(), np.uint8)
+        if (_gathered(digest) != digest).any():
+            raise UsageError(
+                "the processes differ in settings, digits, versions or checkpoint; start all with the same options"
+            )
+
+
+class LostError(MachineError):
+    """Another process is lost; JAX says within the heartbeat which."""
+
+
+def _gathered(array: Array) -> Array:
+    """The arrays of all processes, one a row."""
+    import jax
+    from jax.experimental import multihost_utils
+
+    rows: Array = np.asarray(multihost_utils.process_allgather(array)) if jax.process_count() > 1 else array
+    return rows.reshape(-1, *array.shape)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    import jax
+
+    return jax.process_index() == 0
+
+
+def devices_of_this_process(devices: int | None) -> None:
+    """Have JAX take the processor for so many devices; called before JAX computes anything, it is in time."""
+    import jax
+
+    if devices is not None:
+        with suppress(RuntimeError):  # JAX has begun; Spread says whether there are enough
+            jax.config.update("jax_num_cpu_devices", devices)
+
+
+@contextmanager
+def joined(coordinator: str, processes: int | None, process: int | None, heartbeat: int) -> Iterator[None]:
+    """This process as one of several; "auto" has JAX ask the cluster's launcher who they are.
+
+    UsageError if it cannot be told who they are, MachineError if they do not come together.
+    """
+    import jax
+
+    try:
+        jax.distributed.initialize(
+            None if coordinator == "auto" else coordinator,
+            num_processes=processes,
+            process_id=process,
+            heartbeat_timeout_seconds=heartbeat,
+            initialization_timeout=JOINING,
+            shutdown_timeout_seconds=heartbeat,
+        )
+    except ValueError as error:
+        raise UsageError(f"{' '.join(str(error).split())}; say --coordinator, --processes and --process") from None
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise MachineError(f"the processes did not come together at {coordinator}: {reason}") from None
+    yield
+    jax.distributed.shutdown()  # waits for the others, so not where something has gone wrong

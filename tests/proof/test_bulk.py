@@ -1,0 +1,143 @@
+"""`gradproof check --log FOLDER`: the proof in parts, each judged once, none lost, one verdict."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import handcrafted
+from gradproof.commands import bulk as logs
+from gradproof.errors import DataError, UsageError
+from gradproof.proof import bulk, theorem
+from gradproof.proof.summary import summary
+from tests.proof.planted import PLANTED
+
+COUNT, SEED = 90, 4
+CHECK = [sys.executable, "-m", "gradproof", "check", "--architectures", "1200", "--seed", "4"]
+
+
+def judge(place, process=0, processes=1, count=COUNT, seed=SEED):
+    return logs.judge(place, process, processes, count, seed, "float64", quiet=True)
+
+
+def told(result):
+    """A summary without the networks themselves."""
+    faults = [(f.equation, f.layer, f.networks, f.elements, f.judged.first, f.worst.network) for f in result.faults]
+    worst = result.worst and (result.worst[0].first, result.worst[1].equation, result.worst[1].ratio)
+    return result._replace(faults=faults, worst=worst)
+
+
+def both(parts):
+    """What the parts come to, and what one process says of the same run."""
+    whole = summary(list(theorem.everything(handcrafted, COUNT, SEED)))
+    return told(bulk.merged(handcrafted, parts, COUNT, SEED, "float64")), told(whole)
+
+
+def test_three_processes_come_to_what_one_comes_to(tmp_path):
+    assert judge(tmp_path, 2, 3) is None
+    assert judge(tmp_path, 0, 3) is None
+    merged, whole = both(judge(tmp_path, 1, 3))
+    assert merged == whole
+    assert whole.architectures == COUNT
+
+
+@pytest.mark.parametrize("error", list(PLANTED)[::5])
+def test_a_planted_error_is_the_same_fault_in_parts(error, tmp_path, monkeypatch):
+    name, wrong, _ = PLANTED[error]
+    from handcrafted import equations
+
+    monkeypatch.setattr(equations, name, wrong)
+    judge(tmp_path, 0, 2)
+    merged, whole = both(judge(tmp_path, 1, 2))
+    assert merged.verdict == "refuted"
+    assert merged == whole
+
+
+def test_a_log_is_replayed_line_by_line(tmp_path):
+    for part in judge(tmp_path)[3:9]:
+        (again,) = theorem.chosen(handcrafted, [part.unit], COUNT, SEED)
+        assert json.loads(json.dumps(bulk.part(part.unit, again)._asdict())) == json.loads(json.dumps(part._asdict()))
+
+
+def test_nothing_is_judged_twice(tmp_path, monkeypatch):
+    parts = judge(tmp_path)
+    monkeypatch.setattr(theorem, "judge", None)  # would raise
+    assert judge(tmp_path) == parts
+
+
+def test_half_a_line_at_the_end_is_judged_again(tmp_path):
+    parts = judge(tmp_path)
+    log = tmp_path / "check-0-of-1.jsonl"
+    log.write_bytes(log.read_bytes()[:-10])
+    assert judge(tmp_path) == parts
+    assert len(log.read_bytes().splitlines()) == 1 + theorem.units(COUNT)
+
+
+def test_a_damaged_line_or_another_run_is_one_line(tmp_path):
+    judge(tmp_path, 0, 2)
+    log = tmp_path / "check-0-of-2.jsonl"
+    with pytest.raises(UsageError, match="seed 5"):
+        judge(tmp_path, 1, 2, seed=5)
+    with pytest.raises(UsageError, match="is about 90 networks"):
+        judge(tmp_path, 1, 2, count=91)
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([*lines[:2], b'{"unit": "x"}\n', *lines[2:]]))
+    (tmp_path / "check-1-of-2.jsonl").unlink(missing_ok=True)
+    with pytest.raises(DataError, match="line 3"):
+        judge(tmp_path, 1, 2)
+
+
+def test_killed_and_interrupted_nothing_is_lost_and_nothing_judged_twice(tmp_path):
+    """Two real processes, one killed by SIGKILL and one by Ctrl-C, and both started again."""
+    place = tmp_path / "log"
+    line = [*CHECK, "--log", str(place), "--processes", "2", "--process"]
+
+    def start(process):
+        return subprocess.Popen([*line, str(process)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def written():
+        return sum(len(log.read_bytes().splitlines()) - 1 for log in place.glob("*.jsonl"))
+
+    running = [start(0), start(1)]
+    until = time.monotonic() + 90
+    while not place.exists() or written() < 4:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    running[0].send_signal(signal.SIGKILL)
+    running[1].send_signal(signal.SIGINT)
+    ended = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [-signal.SIGKILL, 130]
+    assert ended[1] == ("", "gradproof: interrupted\n")
+    assert written() < theorem.units(1200)
+    running = [start(0), start(1)]
+    texts = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    assert sum("verified: handcrafted = autodiff on 1,200 random architectures" in text for text in texts) >= 1
+    said = [json.loads(text) for log in place.glob("*.jsonl") for text in log.read_text().splitlines()]
+    assert sorted(part["unit"] for part in said if "unit" in part) == list(range(theorem.units(1200)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--processes", "2"], "--processes needs --log FOLDER"),
+        (["--log", ""], "--processes needs --log FOLDER"),
+        (["--processes", "2", "--process", "2", "--log", "x"], "--process must be below 2"),
+        (["--network", "1", "--log", "x"], "leave out --log"),
+        (["mine.py", "--log", "x"], "not for a submission"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments, reason, tmp_path):
+    done = subprocess.run(
+        [*CHECK[:4], *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, env=dict(os.environ)
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"gradproof: [^\n]+\n", done.stderr)
+    assert reason in done.stderr
+    assert not list(Path(tmp_path).iterdir())
