@@ -185,12 +185,18 @@ class _Reader:
             raise self.error(f"{field}, measure", f"{measure!r} is none of {', '.join(MEASURES)}")
         if "says" not in table:
             raise self.error(f"{field}, says", "is missing")
+        for name in ("says", "correction"):
+            given = table.get(name, 0)
+            if not all(isinstance(v, (bool, int, float, str)) for v in (given if isinstance(given, list) else [given])):
+                raise self.error(f"{field}, {name}", "should be true or false, a number, a text, or a list of them")
         return Fact(measure, table["says"], table.get("correction"))
 
     def layers(self, table: dict[str, Any], field: str) -> tuple[str, str]:
         low, dots, high = self.get(table, "layers", TEXT, "1..L", field).partition("..")
         if not dots or low.strip() not in ("1", "2", "L") or high.strip() not in ("1", "L", "L-1"):
             raise self.error(f"{field}, layers", "should be such as 1..L, 2..L or 1..L-1")
+        if (low.strip(), high.strip()) in (("2", "1"), ("L", "1"), ("L", "L-1")):
+            raise self.error(f"{field}, layers", f"{low.strip()}..{high.strip()} is empty")
         return low.strip(), high.strip()
 
     def readings(self, table: dict[str, Any], field: str) -> tuple[Reading, ...]:

@@ -119,7 +119,8 @@ def _filled(
 @cache
 def _table(palette: tuple[int, ...], places: int) -> Array:
     """A row for each choice, those of small numbers first."""
-    rows = np.array(list(islice(_choices(palette, places), 4 * MOST)), float).reshape(-1, places)
+    chosen = list(islice(_choices(palette, places), 4 * MOST))
+    rows = np.array(chosen, float).reshape(len(chosen), places)
     return rows[np.lexsort(((rows < 0).sum(axis=1), np.abs(rows).sum(axis=1)))][:MOST]
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from flint import ctx
 
+from gradproof.errors import DataError
 from gradproof.numerics import program
 from gradproof.numerics.verdict import Verdict
 from gradproof.study import facts, smallest
@@ -82,8 +83,14 @@ class Court:
                 yield self.line(line)
 
     def line(self, line: Line) -> Tried:
-        claims = tuple(self.claim(claim) for claim in line.claims)
-        tried = tuple(self.code(code) for code in line.code)
+        try:
+            claims = tuple(self.claim(claim) for claim in line.claims)
+            tried = tuple(self.code(code) for code in line.code)
+        except RecursionError:
+            source = self.ledger.source
+            raise DataError(
+                f"{source}: line {line.id}: it is defined by itself, without end; see definitions"
+            ) from None
         measured = tuple(FactTried(fact, *facts.MEASURES[fact.measure]()) for fact in line.facts)
         return Tried(line, sentence_of(claims, tried, measured), claims, tried, measured)
 
@@ -148,6 +155,8 @@ class Court:
             return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
         except SilentError as error:
             return Testimony("symbolic", Verdict.UNDECIDED, f"is silent: {error}")
+        if not formulas:
+            return Testimony("symbolic", Verdict.UNDECIDED, "is silent: there is nothing to compare")
         about = "for every σ and every cost" if claim.general else "for the σ and the cost defined"
         return Testimony("symbolic", Verdict.VERIFIED, f"proven {about}: {formulas} differences are 0 as formulas")
 
@@ -191,6 +200,8 @@ class Court:
                 for layer in layers(claim.layers, world):
                     left, right = world.sides(tree, layer)
                     for one, other in np.broadcast(left.array, right.array):
+                        if not (one - other).is_finite():
+                            continue  # a ball that holds everything says nothing
                         count += 1
                         if rigorous.false(tree.op, one, other):
                             said = f"certainly false: {float(one):.6g} {_not(tree.op)} {float(other):.6g}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
 from gradproof.study import facts, reader, trial
 from gradproof.study.ledger import Line
@@ -196,3 +197,20 @@ def test_the_verdict_does_not_depend_on_the_seed(seed: int) -> None:
     assert not np.array_equal(
         court.random[0].primitives["b", 1].array.value, Court(court.ledger).random[0].primitives["b", 1].array.value
     )
+
+
+def test_what_cannot_be_compared_is_silent_and_a_ledger_that_turns_in_a_circle_is_one_error() -> None:
+    def line(claim: str) -> str:
+        return (
+            'title = "t"\n[definitions]\n"q[l]" = "q[l]"\n[[line]]\nid = "A1"\nwritten = "x"\nrule = "definition"\n'
+            f'[[line.claim]]\nclaim = "{claim}"\n'
+        )
+
+    def heard(claim: str) -> list[Verdict]:
+        (tried,) = Court(reader.read(line(claim), "a ledger")).trials()
+        return [testimony.verdict for testimony in tried.claims[0].heard[0].testimonies]
+
+    assert set(heard("abs(x[1])/0 == 7")) == {Verdict.UNDECIDED}
+    assert set(heard("1 == 2")) == {Verdict.REFUTED}
+    with pytest.raises(DataError, match="a ledger: line A1: it is defined by itself"):
+        heard("q[l] == edge[l]")

@@ -181,7 +181,7 @@ def random(sizes: Sequence[int], m: int, letters: Sequence[str], rng: np.random.
 class Compared(NamedTuple):
     """Both sides on networks side by side: which elements rounding cannot explain, and the worst ratio."""
 
-    elements: int
+    elements: int  # that are finite on both sides
     refuted: Array  # (networks,)
     ratio: float
     sharp: int  # elements whose radius is below SHARP of their size: a wrong factor would show there
@@ -205,4 +205,4 @@ def compared(relation: str, left: Value, right: Value) -> Compared:
         each = np.array([beyond.any()])
     from gradproof.numerics.verdict import SHARP
 
-    return Compared(off.size, each, float(ratio.max(initial=0.0)), int((radius < SHARP * size).sum()))
+    return Compared(int(finite.sum()), each, float(ratio.max(initial=0.0)), int((radius < SHARP * size).sum()))

@@ -75,9 +75,9 @@ def heard(code: Code, worlds: list[World], layers: Callable[[World], list[int]])
 
 def _agrees(code: Code, function: Any, call: Any, world: World, layer: int) -> bool:
     env = Env(layer, (1, world.m))
-    expected = _matrices(world.value(code.gives, env), world)
-    arguments = [_argument(node, world, env) for node in code.arguments]
     try:
+        expected = _matrices(world.value(code.gives, env), world)
+        arguments = [_argument(node, world, env) for node in code.arguments]
         with np.errstate(all="ignore"):
             got = call(function, arguments)
             for index in code.result:
@@ -87,7 +87,7 @@ def _agrees(code: Code, function: Any, call: Any, world: World, layer: int) -> b
         off = got.value - expected.value
         fits = got.shape == expected.shape and np.isfinite(got.radius).all()
         return bool(fits and (np.abs(off) <= got.radius + expected.radius).all())
-    except Exception:  # whatever a mutant raises: it has not agreed
+    except Exception:  # whatever a mutant raises, or what has no meaning here: it has not agreed
         return False
 
 
