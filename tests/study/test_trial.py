@@ -208,7 +208,7 @@ def test_what_cannot_be_compared_is_silent_and_a_ledger_that_turns_in_a_circle_i
 
     def heard(claim: str) -> list[Verdict]:
         (tried,) = Court(reader.read(line(claim), "a ledger")).trials()
-        return [testimony.verdict for testimony in tried.claims[0].heard[0].testimonies]
+        return [testimony.verdict for testimony in tried.claims[0].readings[0].testimonies]
 
     assert set(heard("abs(x[1])/0 == 7")) == {Verdict.UNDECIDED}
     assert set(heard("1 == 2")) == {Verdict.REFUTED}
