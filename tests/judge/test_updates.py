@@ -46,7 +46,7 @@ CHANGED = {  # what was done: (the line, what it became, kind, words)
         "update",
         "still in the sum"),
     "weight decay": (STEP, "[0.9 * w - (eta / len(mini_batch)) * nw for",
-                     "update", "does not move w by −η ∂C/∂w; it"),
+                     "update", "move w by −η ∂C/∂w; it"),
     "shuffled apart": (SHUFFLE, APART, "data", "x and y are shuffled apart"),
     "tail dropped": (BATCHES, "range(0, len(training_data) // mini_batch_size * mini_batch_size, mini_batch_size)",
                      "data", "the last, smaller mini-batch is dropped: 1 of 7"),
