@@ -6,7 +6,8 @@ A certificate holds networks, what a backprop made of them, balls that are said 
 bounds within which the claims are said to lie. Here every true gradient is enclosed once more: interval arithmetic on
 decimals of 60 digits, and forward differentiation of the definition (z = w a + b, a = 1/(1 + e^{-z}), C = (1/2m) times
 the sum of |y - a|^2), one parameter at a time. No equation of backpropagation is used. Each ball must meet its new
-interval, and each claim must be within its bound of every number in it. Exit code 0 if all of it holds, 1 if not, 3 if
+interval, each claim must be within its bound of every number in it, and no bound may be wider than half of the digits
+of its layer's largest number. Exit code 0 if all of it holds, 1 if not, 3 if
 the file is no certificate.
 """
 
@@ -77,13 +78,17 @@ def derivative(network: dict[str, Any], example: int, layer: int, j: int, k: int
     return total([e.times(s) for e, s in zip(errors, slopes, strict=True)])  # d(e^2)/2 = e de
 
 
-def judged(claims: list[float], balls: list[str], bounds: list[float], true: list[Interval]) -> list[str]:
-    """What is wrong with these numbers, a line each."""
+def judged(
+    claims: list[float], balls: list[str], bounds: list[float], true: list[Interval], most: Decimal
+) -> list[str]:
+    """What is wrong with these numbers, a line each; no bound may be beyond `most`."""
     wrong = []
     for claim, ball, bound, interval in zip(claims, balls, bounds, true, strict=True):
         low, high = (Decimal(end) for end in ball)
         if high < interval.low or low > interval.high:
             wrong.append(f"the ball {ball} does not hold the true value, {interval.low}")
+        if not 0 <= Decimal(bound) <= most:
+            wrong.append(f"the bound {bound:.3e} is so wide that it says nothing, more than {most:.3e}")
         off = max(UP.abs(UP.subtract(Decimal(claim), end)) for end in interval)
         if not off <= Decimal(bound):
             wrong.append(f"the claim {claim!r} is off by {off:.3e}, bound {bound:.3e}")
@@ -92,20 +97,25 @@ def judged(claims: list[float], balls: list[str], bounds: list[float], true: lis
 
 def verify(network: dict[str, Any]) -> tuple[int, list[str]]:
     """(how many numbers were checked, what is wrong with them) of one network."""
-    m = len(network["x"][0])
+    m, half = len(network["x"][0]), Decimal(2) ** -(network["digits"] // 2)  # half of the binary digits must be told
     share = Interval(DOWN.divide(1, m), UP.divide(1, m))
     count, wrong = 0, []
     for layer, w in enumerate(network["weights"], start=1):
-        columns = range(len(w[0]))
+        true_rows: dict[str, list[list[Interval]]] = {"delta": [], "grad_b": [], "grad_w": []}
         for j in range(len(w)):
             delta = [derivative(network, x, layer, j, None) for x in range(m)]
-            weights = [total([derivative(network, x, layer, j, k) for x in range(m)]).times(share) for k in columns]
-            for name, true in (("delta", delta), ("grad_b", [total(delta).times(share)]), ("grad_w", weights)):
+            true_rows["delta"].append(delta)
+            true_rows["grad_b"].append([total(delta).times(share)])
+            columns = [[derivative(network, x, layer, j, k) for x in range(m)] for k in range(len(w[0]))]
+            true_rows["grad_w"].append([total(column).times(share) for column in columns])
+        for name, rows in true_rows.items():
+            most = half * max(max(abs(v.low), abs(v.high)) for row in rows for v in row)
+            for j, true in enumerate(rows):
                 parts = [network[part][name][layer - 1][j] for part in ("claims", "enclosures", "bounds")]
                 if len({len(part) for part in (*parts, true)}) != 1:
                     wrong.append(f"{name} of layer {layer}, row {j} is incomplete")
                     continue
-                wrong += [f"{name} of layer {layer}, row {j}: {line}" for line in judged(*parts, true)]
+                wrong += [f"{name} of layer {layer}, row {j}: {line}" for line in judged(*parts, true, most)]
                 count += len(true)
     return count, wrong
 

@@ -51,6 +51,7 @@ def document(chosen: Sequence[Certified], subject: str, seed: int, conventions: 
                 "biases": _plain(one.problem.biases),
                 "x": one.problem.x.tolist(),
                 "y": one.problem.y.tolist(),
+                "digits": -int(np.log2(rounding.arithmetic(one.problem.x.dtype).u)),
                 "claims": {part: _plain(getattr(one.claim, part)) for part in PARTS},
                 "enclosures": {part: [_ends(layer) for layer in getattr(one.true, part)] for part in PARTS},
                 "bounds": {part: _plain(getattr(one.radius, part)) for part in PARTS},

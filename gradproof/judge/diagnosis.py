@@ -76,7 +76,8 @@ def judgement(
             troubles += updates.judged(submission, layout, light.cost, seed)
     names = [Named(fault, names_of(fault, light.claims, light.sigma)) for fault in result.faults]
     shown = smallest(submission, layout, light.cost, names[0].fault, light.sigma) if names else None
-    chosen = certificate.sample(light.claims, light.sigma) if certified and not names and not troubles else []
+    telling = [claim for claim in light.claims if claim.source in {each.source for each in light.found}]
+    chosen = certificate.sample(telling, light.sigma) if certified and not names and not troubles else []
     verdict = Verdict.REFUTED if troubles else result.verdict
     words = said + light.cost.said() + ([] if light.wrong else FORMS[light.sigma])
     return Judgement(verdict, words, names, troubles, _count(claims), result, shown, chosen)

@@ -34,7 +34,7 @@ def document():
     return made(backprop())
 
 
-@pytest.mark.parametrize("name", ["ours", "y − a, sum", "σ by tanh", "one example a call"])
+@pytest.mark.parametrize("name", ["ours", "y − a, sum", "σ by tanh", "one example a call", "float32"])
 def test_the_certificate_of_a_correct_backprop_holds(name, tmp_path):
     result = verified(tmp_path, made(RIGHT_ONES[name][0]))
     assert (result.returncode, result.stderr) == (0, "")
@@ -52,6 +52,30 @@ def test_a_forged_number_is_noticed(part, kind, document, tmp_path):
     result = verified(tmp_path, forged)
     assert result.returncode == 1
     assert part in result.stdout
+
+
+def test_a_wrong_claim_is_not_saved_by_a_wide_bound(document, tmp_path):
+    forged = copy.deepcopy(document)
+    for part in ("claims", "bounds"):
+        forged["networks"][0][part]["grad_w"][0][0][0] = {"claims": 9.0, "bounds": 10.0}[part]
+    result = verified(tmp_path, forged)
+    assert result.returncode == 1
+    assert "so wide that it says nothing" in result.stdout
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "x", None])
+def test_what_is_no_number_is_noticed(value, document, tmp_path):
+    forged = copy.deepcopy(document)
+    forged["networks"][0]["bounds"]["delta"][0][0][0] = value
+    assert verified(tmp_path, forged).returncode in (1, 3)
+
+
+def test_a_row_or_a_network_left_out_is_noticed(document, tmp_path):
+    forged = copy.deepcopy(document)
+    del forged["networks"][0]["claims"]["grad_b"][0][0]
+    assert verified(tmp_path, forged).returncode in (1, 3)
+    forged["networks"] = []
+    assert verified(tmp_path, forged).returncode == 1
 
 
 def test_another_input_is_noticed(document, tmp_path):
