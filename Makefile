@@ -37,8 +37,9 @@ thorough: setup       ## every property test with fresh seeds and many more exam
 	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough
 	$(BIN)/python benchmarks/soundness.py --seed $$(date +%s)
 
-mutants: setup        ## every small change of the derivation, judged: each must be refuted where it was made
+mutants: setup        ## every small change of the derivation must be refuted, every change of the judge turn tests red
 	$(BIN)/python benchmarks/mutants.py
+	$(BIN)/python benchmarks/mutants_of_the_judge.py
 
 clean:                ## remove what the other commands made, but not runs/
 	rm -rf .venv .jax_cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

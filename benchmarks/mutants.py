@@ -62,7 +62,7 @@ def main() -> int:
     tried, killed, placed, survivors, misplaced, same = 0, 0, 0, [], [], []
     every = ((m, f, *mutant) for m in MODULES for f in FUNCTIONS[m] for mutant in mutants(m, f))
     for module, function, said, source in every:
-        judged = judgement(Function(submission(module, source)), options.nets, options.seed, declared="ours")
+        judged = judgement(Function(submission(module, source)), options.nets, options.seed, declared=["ours"])
         tried += 1
         found = {fault.fault.equation for fault in judged.faults}
         if judged.verdict == "refuted":

@@ -193,6 +193,27 @@ def test_trouble_is_found_before_values_and_explained(name):
     assert words in str(judged)
 
 
+def _into_integers(weights, biases, x, y):
+    d, b, w = backprop()(weights, biases, x, y)
+    error = np.zeros_like(y)  # of integers, if y is
+    error[:] = d[-1]
+    return [*d[:-1], error * 1.0], b, w
+
+
+def test_integers_that_cut_decimals_are_found():
+    judged = gradproof.check(_into_integers, networks=NETWORKS)
+    assert [(trouble.kind, "integers" in trouble.said) for trouble in judged.troubles] == [("dtype", True)]
+
+
+def test_a_sigma_that_overflows_is_found_and_one_that_only_warns_is_not():
+    plain = backprop(activation=lambda z: 1 / (1 + np.exp(-z)))
+    assert gradproof.check(plain, networks=NETWORKS).verdict == "verified"
+    overflows = backprop(activation=lambda z: np.exp(z) / (1 + np.exp(z)))
+    (trouble,) = gradproof.check(overflows, networks=NETWORKS).troubles
+    assert trouble.kind == "a"
+    assert "σ overflows" in trouble.said
+
+
 def test_generators_and_nan_are_answers_like_others():
     lazily = returning(lambda d, b, w, **k: ((v for v in d), (g for g in b), (g for g in w)))
     assert gradproof.check(lazily, networks=NETWORKS).verdict == "verified"
