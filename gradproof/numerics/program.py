@@ -135,12 +135,12 @@ def _dot(params: Any, left: Any, right: Any) -> Near:
     return (one * two).sum(tuple(range(b + r + c, b + r + c + k)), keepdims=False) if k else one * two
 
 
-def _compared(compare: Callable[[Array, Array], Array]) -> Callable[..., Condition]:
+def _compared(relation: Callable[[Array, Array], Array]) -> Callable[..., Condition]:
     def rule(params: Any, left: Any, right: Any) -> Condition:
         one, two = _near(left), _near(right)
         off = np.abs(one.value - two.value)
         radius = one.radius + two.radius
-        return Condition(compare(one.value, two.value), (off <= radius) & (radius > 0))
+        return Condition(relation(one.value, two.value), (off <= radius) & (radius > 0))
 
     return rule
 

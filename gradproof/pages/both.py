@@ -14,7 +14,7 @@ POINTS = 400  # of the distance are drawn
 def page(result: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> str:
     """The whole page, HTML as text. `result` is what both.json holds, `curves` the epochs of each network."""
     apart = [(steps, math.log10(distance)) for steps, distance in result["distances"] if distance > 0]
-    every, grown = -(-len(apart) // POINTS), result["growth"]
+    every, grown = max(1, -(-len(apart) // POINTS)), result["growth"]
     lines = {"measured": apart[::every]}
     if grown:
         lines["fitted"] = _fitted(grown)
@@ -25,7 +25,7 @@ def page(result: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> st
         curves=curves,
         read=chart("Test images read correctly", "%", shares) if shares else None,
         apart=chart("log₁₀ of the distance of their weights, ‖p − p′‖/‖p‖", "", lines) if len(apart) > 1 else None,
-        some=result["distances"][:: -(-len(result["distances"]) // 24)],
+        some=result["distances"][:: max(1, -(-len(result["distances"]) // 24))],
     )
 
 

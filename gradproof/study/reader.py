@@ -200,6 +200,8 @@ class _Reader:
         return low.strip(), high.strip()
 
     def readings(self, table: dict[str, Any], field: str) -> tuple[Reading, ...]:
+        if not isinstance(table, dict):
+            raise self.error(field, "should be a table of readings")
         for name, given in table.items():
             if not isinstance(given, dict):
                 raise self.error(f"{field}, {name}", 'should be a table such as { "W[l]" = "edge[l]" }')

@@ -60,7 +60,7 @@ class Court:
         """Three small networks of quarters for ball arithmetic."""
         rng = np.random.default_rng([self.seed, 9])
         worlds = []
-        for sizes, m in (((2, 3, 2), 2), ((2, 2, 2), 2), ((1, 2, 3), 1)):
+        for sizes, m in (((2, 3, 2), 2), ((2, 2, 2), 2), ((1, 2, 1), 2)):
             drawn = autodiff.random(sizes, m, self.ledger.letters, rng)
             numbers = {key: np.rint(array[0] * 4) / 4 for key, array in drawn.items()}
             numbers["η", None] = np.asarray(0.5)

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 import gradproof
 import handcrafted
-from gradproof.numerics import end_to_end, rounding, verdict
+from gradproof.numerics import end_to_end, near, program, rounding, verdict
 from gradproof.numerics.verdict import Verdict, compare, root
 from gradproof.problem import stack_of
 from gradproof.proof import architectures, equations, theorem, witness
 from gradproof.proof import summary as summary_module
 from gradproof.proof.summary import summary
+from gradproof.study import trial
+from gradproof.study.witnesses import autodiff, rigorous, symbolic
+from gradproof.study.witnesses import code as code_witness
 from handcrafted import equations as equations_by_hand
 
 ONE = np.ones((1, 1, 1))
@@ -208,6 +211,7 @@ def test_root_is_the_first_refuted_in_the_order_of_the_algorithm():
 
 
 VERDICT_PATH = (verdict, rounding, end_to_end, equations, theorem, summary_module)
+STUDY_PATH = (near, program, trial, autodiff, rigorous, symbolic, code_witness)
 # What may stand there: the guard, the share that discriminates, the radii's own rounding, ¼ ≥ σ′, e^700, 3.2 and the
 # smallest number, each explained where it stands; no rtol, no atol.
 ALLOWED = {"SHARP = 1e-3", "GUARD = 0.95", "OWN = 1e-13", "SMALLEST = 5e-324"}
@@ -224,7 +228,7 @@ def literals(source):
             yield lines[node.lineno - 1].split("#")[0].strip()
 
 
-@pytest.mark.parametrize("module", VERDICT_PATH, ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", VERDICT_PATH + STUDY_PATH, ids=lambda module: module.__name__)
 def test_no_chosen_tolerance_decides_a_verdict(module):
     assert set(literals(inspect.getsource(module))) <= ALLOWED
 

@@ -184,14 +184,12 @@ class Compared(NamedTuple):
     elements: int  # that are finite on both sides
     refuted: Array  # (networks,)
     ratio: float
-    sharp: int  # elements whose radius is below SHARP of their size: a wrong factor would show there
 
 
 def compared(relation: str, left: Value, right: Value) -> Compared:
     """Is the difference within the two radii?"""
     off, radius = left.array.value - right.array.value, left.array.radius + right.array.radius
     excess = {"==": np.abs(off), "<=": off, ">=": -off}[relation]
-    size = np.maximum(np.abs(left.array.value), np.abs(right.array.value))
     finite = np.isfinite(radius) & np.isfinite(off)
     with np.errstate(all="ignore"):
         beyond = (excess > radius) & finite
@@ -203,6 +201,4 @@ def compared(relation: str, left: Value, right: Value) -> Compared:
         each = beyond.any(axis=others)
     else:
         each = np.array([beyond.any()])
-    from gradproof.numerics.verdict import SHARP
-
-    return Compared(int(finite.sum()), each, float(ratio.max(initial=0.0)), int((radius < SHARP * size).sum()))
+    return Compared(int(finite.sum()), each, float(ratio.max(initial=0.0)))
