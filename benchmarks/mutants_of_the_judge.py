@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("gradproof", "handcrafted", "reference", "tests", "docs", "pyproject.toml")
+FAMILIES = "test_families.py"
 DIAGNOSIS, UPDATES, WILD = "test_diagnosis.py", "test_updates.py", "test_wild.py"
 SUBMISSION, ISOLATION, CERTIFICATE = "test_submission.py", "test_isolation.py", "test_certificate.py"
 
@@ -51,7 +52,7 @@ MUTANTS = (
     Mutant("any number explains a family", "judge/families.py", "if not low <= high:", "if False:", DIAGNOSIS),
     Mutant("families without a bound", "judge/families.py", "width = (slack", "width = 0 * (slack", DIAGNOSIS),
     Mutant(
-        "0 is a number of a family", "judge/families.py", "telling < 2 or low <= 0 <= high", "telling < 2", DIAGNOSIS
+        "0 is a number of a family", "judge/families.py", "telling < 2 or low <= 0 <= high", "telling < 2", FAMILIES
     ),
     Mutant("steps' bounds 10⁶ times as wide", "judge/updates.py", "<= 2 * (radius", "<= 2e15 * (radius", UPDATES),
     Mutant("steps without a bound", "judge/updates.py", "<= 2 * (radius", "<= 0 * (radius", UPDATES),
@@ -264,9 +265,11 @@ def main() -> int:
     chosen = [mutant for mutant in MUTANTS if options.only in mutant.what]
     alive = []
     for number, mutant in enumerate(chosen, start=1):
-        if survives(mutant):
-            alive.append(mutant.what)
-        print(f"{number} of {len(chosen)}, {len(alive)} alive: {mutant.what}", file=sys.stderr, flush=True)
+        lives = survives(mutant)
+        alive += [mutant.what] * lives
+        print(
+            f"{number} of {len(chosen)}: {mutant.what} is {'ALIVE' if lives else 'killed'}", file=sys.stderr, flush=True
+        )
     document = {"mutants": len(chosen), "killed": len(chosen) - len(alive), "survivors": alive}
     print(
         json.dumps(document, ensure_ascii=False)
