@@ -56,7 +56,7 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
 @click.option("--init", default="normal", type=click.Choice(["normal", "scaled"]), help="scaled: N(0, 1/n_in).")
 @click.option("--dtype", default="float32", type=click.Choice(["float32", "float64"]), help="Precision.")
 @click.option(
-    "--data", **FOLDER, help="Folder with four IDX files of MNIST's names, gzipped or not.  [default: those shipped]"
+    "--data", **FOLDER, help="Folder with four IDX files of MNIST's names, .gz or not.  [default: those shipped]"
 )
 @click.option("--out", **FOLDER, help="Folder for weights and results.  [default: the next runs/N]")
 @click.option("--resume", **FOLDER, metavar="RUN", help="Go on with the run in this folder; --epochs may be more.")
