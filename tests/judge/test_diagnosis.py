@@ -219,3 +219,16 @@ def test_generators_and_nan_are_answers_like_others():
     assert gradproof.check(lazily, networks=NETWORKS).verdict == "verified"
     nan = returning(lambda d, b, w, **k: (d, b, [g * np.nan for g in w]))
     assert gradproof.check(nan, networks=NETWORKS).faults[0].fault.equation == "BP4"
+
+
+@pytest.mark.parametrize("devices", [3, 4, 8])
+def test_a_psum_on_top_of_the_sum_that_jax_grad_makes_is_refuted_and_named(devices):
+    """Replicated parameters inside shard_map have their gradients summed already: n times too large, δ right."""
+    psum = backprop(
+        bias=lambda p, i, d: devices * d.mean(1, keepdims=True),
+        weight=lambda p, i, d: devices * d @ p.a[i - 1].T / d.shape[1],
+    )
+    judged = gradproof.check(psum, networks=NETWORKS)
+    assert judged.verdict == "refuted"
+    assert {named.fault.equation for named in judged.faults} == {"BP3", "BP4"}
+    assert all(f"a psum over {devices} devices" in name for named in judged.faults for name in [str(named.names)])
