@@ -112,7 +112,10 @@ def _at(world: Evaluator, node: Node, env: Env) -> Value:
     body, variable, value = node.args
     if variable.op in ("pick", "call"):
         raise MisfitError(f"at( … , {variable} = … ): give a whole variable")
-    bound = (*env.bound, (world.variable(variable, env), world.value(value, env)))
+    before, after = world.value(variable, env), world.value(value, env)
+    if before.shape != after.shape:
+        raise MisfitError(f"{variable} is {said(before)}, {value} is {said(after)}: it cannot have that value")
+    bound = (*env.bound, (world.variable(variable, env), after))
     return world.value(body, env._replace(bound=bound))
 
 

@@ -83,14 +83,14 @@ class Court:
                 yield self.line(line)
 
     def line(self, line: Line) -> Tried:
+        """What is found of one line; DataError where the definitions that it needs have no end."""
         try:
-            claims = tuple(self.claim(claim) for claim in line.claims)
-            tried = tuple(self.code(code) for code in line.code)
+            with np.errstate(all="ignore"):  # what is not finite is found by the witnesses
+                claims = tuple(self.claim(claim) for claim in line.claims)
+                tried = tuple(self.code(code) for code in line.code)
         except RecursionError:
-            source = self.ledger.source
-            raise DataError(
-                f"{source}: line {line.id}: it is defined by itself, without end; see definitions"
-            ) from None
+            said = f"line {line.id}: it is defined by itself, without end; see definitions"
+            raise DataError(f"{self.ledger.source}: {said}") from None
         measured = tuple(FactTried(fact, *facts.MEASURES[fact.measure]()) for fact in line.facts)
         return Tried(line, sentence_of(claims, tried, measured), claims, tried, measured)
 
@@ -162,7 +162,7 @@ class Court:
 
     def by_autodiff(self, tree: Node, claim: Claim, quick: bool = False) -> Testimony:
         """Are both sides within rounding, on every random network? With `quick` the first refutation is enough."""
-        elements = networks = wrong = 0
+        elements = networks = wrong = unknown = 0
         worst, misfit = 0.0, ""
         try:
             for world in self.random:
@@ -176,6 +176,7 @@ class Court:
                         continue
                     compared, elements, worst = True, elements + found.elements, max(worst, found.ratio)
                     refuted |= found.refuted
+                    unknown += found.unknown
                 networks, wrong = networks + compared * len(refuted), wrong + int(refuted.sum())
                 if wrong and quick:
                     break
@@ -186,6 +187,9 @@ class Court:
             return Testimony("autodiff", Verdict.REFUTED, said)
         if misfit:
             return Testimony("autodiff", Verdict.REFUTED, misfit)
+        if unknown:
+            said = f"is silent: {unknown:,} of {elements:,} numbers are not finite"
+            return Testimony("autodiff", Verdict.UNDECIDED, said)
         if not elements:
             return Testimony("autodiff", Verdict.UNDECIDED, "is silent: there is nothing to compare")
         said = f"{elements:,} numbers on {networks:,} random networks, at worst {worst:.3f} of the derived bound"
@@ -200,12 +204,12 @@ class Court:
                 for layer in layers(claim.layers, world):
                     left, right = world.sides(tree, layer)
                     for one, other in np.broadcast(left.array, right.array):
-                        if not (one - other).is_finite():
-                            continue  # a ball that holds everything says nothing
                         count += 1
                         if rigorous.false(tree.op, one, other):
                             said = f"certainly false: {float(one):.6g} {_not(tree.op)} {float(other):.6g}"
                             return Testimony("rigorous", Verdict.REFUTED, said)
+                        if not (one.is_finite() and other.is_finite()):
+                            return Testimony("rigorous", Verdict.UNDECIDED, "is silent: a ball is not finite")
                         apart = max(apart, float((abs(one - other)).upper()) if tree.op == "==" else 0.0)
         except MisfitError as error:
             return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")

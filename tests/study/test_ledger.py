@@ -68,6 +68,7 @@ def test_a_good_ledger_is_read() -> None:
         ("[[line.claim]]", "[[line.claim]]\nreadings = { a = 1 }", "claim 1, readings, a: should be a table"),
         ("[[line.claim]]", '[[line.code]]\nfunction = "os.system"\n[[line.claim]]', "function: should be in handcr"),
         ("[[line.claim]]", '[[line.fact]]\nmeasure = "luck"\nsays = 1\n[[line.claim]]', "measure: 'luck' is none of"),
+        ('letters = ["u"]', 'letters = ["u"]\nreadings.index = 1', "readings.index: should be a table"),
         ("title =", "title ", "no TOML: "),
     ],
 )  # fmt: skip

@@ -1,18 +1,23 @@
 """The verdict on a line is found, not told; a claim that says nothing fails; a slip in the code is noticed."""
 
 import ast
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
 from gradproof.study import facts, reader, trial
 from gradproof.study.ledger import Line
+from gradproof.study.tree import Node, written
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
 from handcrafted import equations
+from tests.study.trees import trees
 
 ROOT = Path(__file__).parents[2]
 BOOK = """
@@ -134,6 +139,37 @@ def test_a_neighbour_that_survives_fails_the_gate(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Court, "by_autodiff", lenient)
     monkeypatch.setattr(Court, "by_balls", lambda *_: trial.Testimony("rigorous", Verdict.VERIFIED, ""))
     assert tried('claim = "δ[L] == d(C_x, a[L]) * σ\'(z[L])"').sentence is Sentence.VACUOUS
+
+
+# ---- anything that parses --------------------------------------------------------------------------------------
+
+
+@settings(max_examples=15)
+@given(st.sampled_from(["==", "<=", ">="]), trees, trees)
+def test_any_claim_that_is_read_gets_a_sentence(relation: str, left: Node, right: Node) -> None:
+    """Whatever is claimed: not an error, not a warning."""
+    text = written(Node(relation, (left, right)))
+    if len(text) < 120:
+        with contextlib.suppress(DataError):  # some names are not defined here
+            assert tried(f'claim = "{text}"').sentence in Sentence
+
+
+@pytest.mark.parametrize("claim", ["C / (m - m) == C / (m - m)", "C / (m - m) == 2 * C"])
+def test_of_numbers_that_are_not_finite_nothing_is_said(claim: str) -> None:
+    found = tried(f'claim = "{claim}"')
+    assert not found.settled
+    assert all(t.verdict is not Verdict.VERIFIED for h in found.claims[0].readings for t in h.testimonies)
+
+
+def test_definitions_that_run_in_a_circle_are_one_error() -> None:
+    book = reader.read(BOOK.replace('"a[l]" = "σ(z[l])"', '"a[l]" = "σ(a[l])"') + 'claim = "a[l] == z[l]"', "mine.toml")
+    with pytest.raises(DataError, match=r"mine\.toml: line A1: it is defined by itself, without end"):
+        Court(book).line(book.lines[0])
+
+
+def test_a_variable_can_only_have_a_value_of_its_own_shape() -> None:
+    found = tried('claim = "at(C, θ = C) == C"')
+    assert "it cannot have that value" in found.claims[0].readings[0].testimonies[1].said
 
 
 # ---- the code --------------------------------------------------------------------------------------------------

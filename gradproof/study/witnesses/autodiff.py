@@ -181,7 +181,8 @@ def random(sizes: Sequence[int], m: int, letters: Sequence[str], rng: np.random.
 class Compared(NamedTuple):
     """Both sides on networks side by side: which elements rounding cannot explain, and the worst ratio."""
 
-    elements: int  # that are finite on both sides
+    elements: int
+    unknown: int  # of them, where nothing can be said: overflow, or a division by what may be 0
     refuted: Array  # (networks,)
     ratio: float
 
@@ -201,4 +202,4 @@ def compared(relation: str, left: Value, right: Value) -> Compared:
         each = beyond.any(axis=others)
     else:
         each = np.array([beyond.any()])
-    return Compared(int(finite.sum()), each, float(ratio.max(initial=0.0)))
+    return Compared(off.size, int((~finite).sum()), each, float(ratio.max(initial=0.0)))
