@@ -4,9 +4,10 @@
 
 One processor and one thread for all. The contestants take turns in short stretches, of as many steps as gradproof takes
 between two looks at the clock, so that a slow moment of the machine hits each alike; the first round compiles and is
-not counted. Ratios of minima are what to read; seconds belong to the machine. "apart" is how far from `handcrafted` a
-contestant is after ten steps, in units of u max |p|: whoever is not a few of those away makes another descent.
-scikit-learn does: softmax and cross-entropy, on examples that already lie in order.
+not counted. A ratio is the median of the ratios within a round: a processor whose speed changes from second to second
+moves minima apart, not neighbours. Seconds belong to the machine. "apart" is how far from `handcrafted` a contestant
+is after ten steps, in units of u max |p|: whoever is not a few of those away makes another descent. scikit-learn does:
+softmax and cross-entropy, on examples that already lie in order.
 """
 
 import os
@@ -82,13 +83,16 @@ def measured(sizes: list[int], dtype: str, rounds: int) -> dict[str, dict[str, A
             stretch()
             if round_:
                 microseconds[name].append(1e6 * (time.perf_counter() - started) / counts[name])
-    least = {name: min(times) for name, times in microseconds.items()}
+
+    def times_as_long(name: str, other: str) -> float:
+        return statistics.median(a / b for a, b in zip(microseconds[name], microseconds[other], strict=True))
+
     return {
         name: {
-            "min": least[name],
+            "min": min(times),
             "median": statistics.median(times),
-            "of_scan": least[name] / least[SCAN],
-            "of_matmuls": least[name] / least[MATMULS],
+            "of_scan": times_as_long(name, SCAN),
+            "of_matmuls": times_as_long(name, MATMULS),
             "apart": apart[name],
         }
         for name, times in microseconds.items()
@@ -121,7 +125,7 @@ def draw(results: list[dict[str, Any]], path: str) -> None:
             bars = [row["min"] for _, row in rows]
             panel.barh(places, bars, 0.38, color=shade, alpha=0.55 if second else 1, label=result["dtype"])
             for place, (_, row) in zip(places, rows, strict=True):
-                panel.text(1.12 * row["min"], place, f"{row['of_scan']:.2g} ×", va="center", fontsize=8)
+                panel.text(1.12 * row["min"], place, f"{row['of_scan']:.2f} ×", va="center", fontsize=8)
         panel.set_xscale("log")
         panel.set_xlim(right=4 * panel.get_xlim()[1])
         panel.set_title(f"{list(sizes)}, m = {m}")
