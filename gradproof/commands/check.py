@@ -189,13 +189,6 @@ def _submission(
             convention.split(",") if convention else (),
             certificate is not None,
         )
-    if junit:
-        _write(junit, report.junit(judged, submission, grade))
-    if script and judged.counterexample is not None and not grade:
-        _write(script, report.script(judged.counterexample, path, kind.name, kind.is_class))
-    if certificate and judged.verdict == "verified":
-        document = certificates.document(judged.certified, submission, seed, judged.conventions)
-        _write(certificate, json.dumps(document, indent=1) + "\n")
     if as_json:
         click.echo(json.dumps(report.document(judged, seed, grade), indent=1, ensure_ascii=False))
     else:
@@ -203,6 +196,16 @@ def _submission(
         colour = {"verified": "green", "refuted": "red", "undecided": "yellow"}[judged.verdict]
         click.echo(click.style(lines[0], fg=colour, bold=True))
         click.echo("\n".join(lines[1:]))
+    # Written after the verdict was told, so that a full disk does not lose it.
+    if junit:
+        _write(junit, report.junit(judged, submission, grade))
+    if script and judged.counterexample is not None and not grade:
+        _write(script, report.script(judged.counterexample, path, kind.name, kind.is_class))
+    if certificate and judged.verdict == "verified":
+        document = certificates.document(judged.certified, submission, seed, judged.conventions)
+        _write(certificate, json.dumps(document, indent=1) + "\n")
+    elif certificate:
+        click.echo(f"gradproof: {certificate} is not written: only what is verified has a certificate", err=True)
     return EXIT[judged.verdict]
 
 

@@ -46,6 +46,13 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
         raise click.BadParameter("give whole numbers with commas between, such as 784,30,10") from None
 
 
+def a_number(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    """Not NaN, which no moment ever reaches."""
+    if value != value:
+        raise click.BadParameter("is not a number; give seconds, such as 10")
+    return value
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--backend", type=click.Choice(NAMES), help="Which of the two networks; needed but for --resume.")
 @click.option("--sizes", default="784,30,10", callback=numbers, metavar="N,N,N", help="Neurons in each layer.")
@@ -64,6 +71,7 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
     "--checkpoint",
     default=10.0,
     type=click.FloatRange(min=0),
+    callback=a_number,
     metavar="SECONDS",
     help="How often to keep all that --resume needs.",
 )
@@ -185,8 +193,7 @@ def _told(
         raise
     except MachineError as error:
         raise MachineError(f"{error}; then go on with: {again(run, verify)}") from None
-    proven = run.state.proven
-    return UNDECIDED if proven.verified < proven.steps else 0
+    return UNDECIDED if verify and run.state.proven.verified < run.state.steps else 0
 
 
 def _recorded(error: StepError, run: Run) -> StepError:

@@ -44,6 +44,7 @@ class Claim(NamedTuple):
     showed_forward: bool
     two_calls: bool = False  # δ is from another call than the gradients, so it may have been rounded otherwise
     from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is no δ
+    inferred: bool = False  # no δ was returned: what is wrong in one equation may be taken for another's δ
 
 
 def collected(
@@ -125,6 +126,7 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
     claim = Claim(source, stack, mine, own, centre, e_delta, shown)
     if not answers[0].inferred:
         return claim
+    claim = claim._replace(inferred=True)
     return claim._replace(two_calls=True) if stack.x.shape[-1] > 1 else _inferred(claim)
 
 

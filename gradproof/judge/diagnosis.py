@@ -72,7 +72,7 @@ def judgement(
     result = summary(light.found)
     if not troubles and not light.wrong:
         troubles += probes.troubles(submission, layout, seed)
-        if submission.kind.updates and not troubles and layout.dtype == "float64":
+        if submission.kind.updates and not troubles:
             troubles += updates.judged(submission, layout, light.cost, seed)
     names = [Named(fault, names_of(fault, light.claims, light.sigma)) for fault in result.faults]
     shown = smallest(submission, layout, light.cost, names[0].fault, light.sigma) if names else None

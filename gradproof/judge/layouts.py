@@ -114,7 +114,7 @@ def recognised(submission: Submission, seed: int) -> Layout:
     reports what happens.
     """
     rng = np.random.default_rng(seed)
-    for sizes in ([3, 4, 2], [4, 4, 4], [3, 2], [3, 4, 5, 2]):
+    for sizes in ([3, 4, 2], [4, 4, 4], [3, 2], [3, 4, 5, 2], [3, 4, 5, 6, 2]):
         for layout in _candidates(submission.kind.is_class):
             lists = _tried(submission, layout, sizes, rng)
             if isinstance(lists, SubmissionError):

@@ -16,8 +16,8 @@ KINDS = ("backprop", "gradients", "Network")  # what is looked for where no name
 WANTED = "a function backprop(weights, biases, x, y) or a class Network(sizes)"
 
 
-def loaded(path: str, name: str) -> Any:
-    """The function or class of that name, or the first of KINDS that there is, in a file or a module."""
+def loaded(path: str, name: str) -> tuple[Any, str]:
+    """The function or class of that name, or the first of KINDS that there is, in a file or a module; and its name."""
     if not hasattr(builtins, "xrange"):
         builtins.xrange = range  # type: ignore[attr-defined]  # the book's code was written for Python 2
     module = _file(path) if path.endswith(".py") else _module(path)
@@ -26,7 +26,7 @@ def loaded(path: str, name: str) -> Any:
             subject = getattr(module, candidate)
             if not callable(subject):
                 raise SubmissionError("load", f"{candidate} in {path} is no function and no class")
-            return subject
+            return subject, candidate
     raise SubmissionError("load", f"there is no {repr(name) if name else WANTED} in {path}")
 
 

@@ -17,8 +17,20 @@ from gradproof.proof.summary import Fault
 
 
 def names_of(fault: Fault, claims: Sequence[Claim], sigma: Sigma) -> list[Mistake]:
-    """The mistakes whose formula explains this fault on every network of every depth in which it shows."""
-    showing = [claim for claim in claims if _shows(claim, fault, sigma)]
+    """The mistakes whose formula gives what was returned on every network with this layer, also where that is right.
+
+    A slip that is made for some networks alone has no formula, and no name.
+    """
+    showing: list[Claim] = []
+    hidden: list[Claim] = []
+    for claim in claims:
+        if found := [
+            f for f in judged(claim, sigma).findings if (f.equation, f.layer) == (fault.equation, fault.layer)
+        ]:
+            if any(f.refuted.any() for f in found):
+                showing.append(claim)
+            elif not claim.inferred:
+                hidden.append(claim)
     fitting, tried = [m for m in MISTAKES if m.equation == fault.equation], 0
     for claim in showing:
         for layer, got in _networks(claim, fault, sigma):
@@ -26,12 +38,10 @@ def names_of(fault: Fault, claims: Sequence[Claim], sigma: Sigma) -> list[Mistak
             fitting = [mistake for mistake in fitting if _explains(mistake, layer, got)]
             if not fitting:
                 return families.named(fault.equation, [one for c in showing for one in _networks(c, fault, sigma)])
+    for claim in hidden:
+        for layer, got in _networks(claim, fault, sigma):
+            fitting = [mistake for mistake in fitting if _explains(mistake, layer, got)]
     return fitting if tried else []
-
-
-def _shows(claim: Claim, fault: Fault, sigma: Sigma) -> bool:
-    found = judged(claim, sigma).findings
-    return any((f.equation, f.layer) == (fault.equation, fault.layer) and f.refuted.any() for f in found)
 
 
 def _networks(claim: Claim, fault: Fault, sigma: Sigma) -> Iterator[tuple[Layer, Array]]:

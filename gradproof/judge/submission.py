@@ -64,6 +64,8 @@ class Function:
                 return called(self.subject, request, _copy(problem), eta, size)
         except SubmissionError:
             raise
+        except SystemExit:
+            raise SubmissionError("exits", "calls sys.exit in place of returning") from None
         except Exception as error:
             raise SubmissionError("raises", " ".join(f"{type(error).__name__}: {error}".split())) from error
 

@@ -91,9 +91,9 @@ def main() -> None:
     me = os.getpid()
     try:
         try:
-            subject = loaded(path, name)
+            subject, name = loaded(path, name)
             about = {"class": isinstance(subject, type), "updates": hasattr(subject, "update_mini_batch")}
-            write(answers, about | {"name": getattr(subject, "__name__", name or "backprop")}, {})
+            write(answers, about | {"name": name}, {})
         except SubmissionError as error:
             return write(answers, {"trouble": [error.kind, str(error)]}, {})
         while frame := read(requests):

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,24 @@ def continued(
         if writes:
             folder.mend(place / LOG)
         run = Run(place, digits, at._replace(settings=settings, versions=here), seconds, notes, writes)
+        told = _told(place / LOG) if writes else set()
+        for epoch in run.state.history:  # killed between the checkpoint and its line
+            if epoch.epoch not in told:
+                steps = epoch.epoch * loop.an_epoch(settings, digits.train)
+                run.log("epoch", **epoch._asdict(), steps=steps)
         run.log(
             "resume", epochs=settings.epochs, epoch=run.state.epoch, steps=run.state.steps, versions=here, notes=notes
         )
         yield run
+
+
+def _told(log: Path) -> set[int]:
+    """The epochs that a log has lines of; lines that are none of ours are passed over."""
+    told = set()
+    with suppress(OSError):
+        for line in log.read_bytes().splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                entry = json.loads(line)
+                if entry["event"] == "epoch":
+                    told.add(int(entry["epoch"]))
+    return told

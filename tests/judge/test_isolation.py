@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import gradproof
 from gradproof.errors import DataError
 from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import File
@@ -178,3 +179,41 @@ def test_the_command_says_it_in_a_line_and_its_exit_code(before, body, code, wor
     assert words in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     assert len((result.stdout + result.stderr).splitlines()) <= 3
+
+
+def test_a_check_in_this_process_survives_sys_exit():
+    found = gradproof.check(lambda w, b, x, y: sys.exit(3), networks=20)
+    assert [trouble.kind for trouble in found.troubles] == ["exits"]
+
+
+def test_code_for_exactly_four_layers_is_judged(tmp_path):
+    path = written(tmp_path, "", "w1, w2, w3, w4 = weights\n    " + CORRECT + "return d, b, w")
+    assert judged(path, seconds=10).verdict == "verified"
+
+
+def test_a_slip_on_some_mini_batches_alone_is_placed_and_has_no_name(tmp_path):
+    path = written(tmp_path, "", CORRECT + "b = [v * m for v in b] if m == 5 else b; return d, b, w")
+    with File(str(path), seconds=10) as code:
+        found = judgement(code, 60)
+    assert {named.fault.equation for named in found.faults} == {"BP3"}
+    assert all(named.names == [] for named in found.faults)
+
+
+def test_the_verdict_is_told_though_a_file_cannot_be_written(tmp_path):
+    path = written(tmp_path, "", CORRECT + "return d, b, [2 * v for v in w]")
+    line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", "--junit", "/proc/none/x"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(line, capture_output=True, text=True, timeout=120, env=environment)
+    assert result.returncode == 4
+    assert result.stdout.startswith("refuted:")
+    assert result.stderr.startswith("gradproof: cannot write to /proc/none/x")
+
+
+def test_a_script_asks_for_the_name_that_was_looked_up(tmp_path):
+    path, script = tmp_path / "mine.py", tmp_path / "shown.py"
+    other = f"import numpy as np\ndef other(weights, biases, x, y):\n    {CORRECT}return d, b, [2 * v for v in w]\n"
+    path.write_text(other + "backprop = lambda *problem: other(*problem)\n", "utf8")
+    line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", "--script", str(script)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    assert subprocess.run(line, capture_output=True, timeout=120, env=environment).returncode == 1
+    assert subprocess.run([sys.executable, "-I", str(script)], capture_output=True, timeout=60).returncode == 0

@@ -18,6 +18,22 @@ def judged(source):
     return judgement(Function(names["Network"]), 20)
 
 
+def in_float32(source):
+    """The book's class with every number in float32, as a GPU's habit leaves it."""
+    source = source.replace(
+        "return (nabla_b, nabla_w)", "return [g.astype('f4') for g in nabla_b], [g.astype('f4') for g in nabla_w]"
+    )
+    assert source.count("astype") == 2
+    return source
+
+
+def test_a_float32_class_has_its_update_judged_too():
+    assert judged(in_float32(RIGHT)).verdict == "verified"
+    climbing = judged(in_float32(RIGHT).replace(STEP, "[w + (eta / len(mini_batch)) * nw for"))
+    assert climbing.verdict == "refuted"
+    assert "climbs" in climbing.troubles[0].said
+
+
 STEP = "[w - (eta / len(mini_batch)) * nw for"
 SHUFFLE = "            random.shuffle(training_data)\n"
 BATCHES = "range(0, len(training_data), mini_batch_size)"

@@ -369,6 +369,7 @@ def test_a_page_that_cannot_be_drawn_loses_nothing(
         (["--resume", "a", "--backend", "reference"], "--backend stays handcrafted in this run"),
         (["--resume", "a", "--epochs", "0"], "--epochs must be at least 1"),
         (["--checkpoint", "-1", "--backend", "handcrafted"], "-1"),
+        (["--checkpoint", "nan", "--backend", "handcrafted"], "is not a number; give seconds"),
     ],
 )
 def test_wrong_usage_of_resume_is_one_line(arguments: list[str], reason: str, digits: Path, tmp_path: Path) -> None:
@@ -386,6 +387,29 @@ def test_a_run_that_is_finished_is_resumed_to_itself_and_may_be_made_longer(digi
     one, two = (json.loads(ended_here(line, tmp_path).stdout) for line in (resumed, [*resumed, "--epochs", "2"]))
     assert (one["steps"], two["steps"]) == (11, 22)
     assert two["run_hash"] == json.loads((tmp_path / "whole/run.json").read_text())["run_hash"] != one["run_hash"]
+
+
+def test_an_epoch_that_was_kept_but_not_logged_is_logged_on_resume(digits: Path, tmp_path: Path) -> None:
+    ended_here(typed(digits, "--epochs", "2", "--out", "a"), tmp_path)
+    log = tmp_path / "a/log.jsonl"
+    lines = log.read_text().splitlines()
+    log.write_text(
+        "\n".join(line for line in lines if '"event": "epoch"' not in line or '"epoch": 2' not in line) + "\n"
+    )
+    ended_here([sys.executable, "-m", "gradproof", "train", "--resume", "a", "--epochs", "3", "--no-page"], tmp_path)
+    said = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(line["epoch"], line["steps"]) for line in said if line["event"] == "epoch"] == [(1, 11), (2, 22), (3, 33)]
+
+
+def test_steps_that_were_not_judged_leave_a_verified_run_undecided(digits: Path, tmp_path: Path) -> None:
+    ended_here(typed(digits, "--epochs", "1", "--out", "a"), tmp_path)
+    resumed = [sys.executable, "-m", "gradproof", "train", "--resume", "a", "--epochs", "2", "--no-page", "--verify"]
+    done = ended_here(resumed, tmp_path)
+    assert done.returncode == 5
+    assert "11 of 22 steps verified" in done.stdout
+    whole = ended_here(typed(digits, "--epochs", "1", "--out", "b", "--verify"), tmp_path)
+    assert whole.returncode == 0
+    assert "11 of 11 steps verified" in whole.stdout
 
 
 @pytest.mark.parametrize("backend", NAMES)
