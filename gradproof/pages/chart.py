@@ -59,9 +59,10 @@ def chart(title: str, unit: str, lines: Mapping[str, Points]) -> Chart:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """About TICKS round numbers, the first at or below `low`, the last at or above `high` or one step short of it."""
+    """About TICKS round numbers, the first at or below `low`, the last at or above `high`; around a single value."""
     if high <= low:
-        return [low]
+        room = abs(low) / 100 or 1.0
+        low, high = low - room, low + room
     rough = (high - low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)

@@ -218,3 +218,14 @@ def test_pictures_on_one_scale_have_one_colour_for_one_value() -> None:
     assert (page.diverging(one, 4.0)[0, 0] == page.diverging(other, 4.0)[0, 0]).all()
     assert page.diverging(one)[0, 1].tolist() == [33, 102, 172]
     assert page.diverging(one)[0, 2].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(("unit", "value"), [("%", 91.0623), ("", 0.07247764), ("%", 0.0), ("", 1e-9)])
+def test_a_single_epoch_is_drawn_between_round_numbers_that_fit_beside_it(unit: str, value: float) -> None:
+    drawn = chart.chart("a run of one epoch", unit, {"handcrafted": [(1, value)]})
+    (_, at), *rest = drawn.lines[0].marks
+    assert rest == []
+    assert chart.TOP < at < chart.BOTTOM
+    assert len(drawn.up) >= 3
+    if value >= 1e-3:
+        assert max(len(tick.text) for tick in drawn.up) <= 6  # what there is room for
