@@ -25,13 +25,14 @@ ROOT = Path(__file__).parents[1]
 FUNCTIONS = {
     "equations": ("sigma", "sigma_prime", "cost_gradient", "bp1", "bp2", "bp3", "bp4"),
     "network": ("feedforward",),
-    "backprop": ("gradients",),
+    "backprop": ("errors", "gradients"),
 }
 MODULES = tuple(FUNCTIONS)
 # Where a mutant of a function must be placed by the judge: the equation it stands for.
 PLACES = {
     "sigma": {"a"}, "sigma_prime": {"BP1", "BP2"}, "cost_gradient": {"BP1"}, "bp1": {"BP1"}, "bp2": {"BP2"},
-    "bp3": {"BP3"}, "bp4": {"BP4"}, "feedforward": {"z", "a"}, "gradients": {"BP1", "BP2", "BP3", "BP4"},
+    "bp3": {"BP3"}, "bp4": {"BP4"}, "feedforward": {"z", "a"}, "errors": {"BP1", "BP2", "BP4"},
+    "gradients": {"BP1", "BP2", "BP3", "BP4"},
 }  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def main() -> int:
         if options.json
         else "\n".join(f"{k}: {v}" for k, v in document.items())
     )
-    return bool(survivors)
+    return bool(survivors or misplaced)
 
 
 if __name__ == "__main__":
