@@ -2,8 +2,10 @@
 
     python benchmarks/scale.py [--quick] [--json]
 
-Every device computes with one thread, so that a device is a core. Each case runs in processes of its own, the cases in
-turn, twice, and the faster counts. The model is fitted to the cases but one, and tried on that one.
+A device is a core: XLA gets as many threads as a process has devices, or it would give one device all processors.
+Each case runs in processes of its own, the cases in turn, twice, and the faster counts. The limit is what these
+processors can gain at most: two processes that only multiply matrices, beside one. The model is fitted to the cases
+but one network, and tried on that one.
 """
 
 import argparse
@@ -87,7 +89,34 @@ def one(sizes, m, devices, processes, process, port, budget):
         print(json.dumps(best))
 
 
-def measured(case, budget):
+def products(n, seconds):
+    """Products of n × n matrices a second by NumPy, in one thread."""
+    import numpy as np
+
+    a = np.random.default_rng(0).random((n, n), np.float32)
+    a @ a
+    count, begin = 0, time.perf_counter()
+    while time.perf_counter() < begin + seconds:
+        a @ a
+        count += 1
+    print(count / (time.perf_counter() - begin))
+
+
+def limit(n=1024, seconds=2.0):
+    """How many times as many products two processes do as one of them: what no way to share the work can exceed."""
+
+    def rate(processes):
+        command = [sys.executable, __file__, "--products", json.dumps([n, seconds])]
+        running = [
+            subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) for _ in range(processes)
+        ]
+        return sum(float(process.communicate()[0]) for process in running)
+
+    return rate(2) / max(rate(1), rate(1))
+
+
+def measured(case, budget, threads=None):
+    """The best of `one`; XLA has a thread for each device, or `threads`."""
     sizes, m, devices, processes = case
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -95,7 +124,7 @@ def measured(case, budget):
     running = [
         subprocess.Popen(
             [sys.executable, __file__, "--one", json.dumps([sizes, m, devices, processes, process, port, budget])],
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | {"NPROC": str(threads or devices)},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -146,15 +175,24 @@ def main():
     parser.add_argument("--quick", action="store_true", help="one round, without the widest")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--products", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.products:
+        products(*json.loads(options.products))
+        return
     if options.one:
         one(*json.loads(options.one))
         return
     cases = [case for case in [*CASES, *UNSEEN] if not (options.quick and case[0] == WIDEST)]
     results = [{} for _ in cases]
+    most = limit()
+    print(f"limit of two processors: {most:.2f}", file=sys.stderr, flush=True)
     for _ in range(1 if options.quick else 2):
         for case, best in zip(cases, results, strict=True):
-            for name, seconds in measured(case, 1 if options.quick else 3).items():
+            found = measured(case, 1 if options.quick else 3)
+            if case[2:] == (1, 1):  # as it comes: one device, and every processor its own
+                found["all threads"] = measured(case, 1, os.cpu_count())["reference"]
+            for name, seconds in found.items():
                 best[name] = min(best.get(name, float("inf")), seconds)
             print(f"{case}: {best}", file=sys.stderr, flush=True)
     by_case = {json.dumps(case): best for case, best in zip(cases, results, strict=True)}
@@ -170,6 +208,7 @@ def main():
             "sizes": sizes, "m": m, "devices": devices, "processes": processes, "seconds": best["mesh"],
             "times_faster": alone / best["mesh"] if alone else None,
             "over_reference": best["mesh"] / best["reference"] if "reference" in best else None,
+            "all_threads": best["all threads"] / best["mesh"] if "all threads" in best else None,
             "in_order": best["in order"] / best["mesh"] if "in order" in best else None,
             "model": model / best["mesh"], "fitted": case not in UNSEEN,
         }  # fmt: skip
@@ -183,8 +222,9 @@ def main():
     names = ["s/FLOP", "s/parameter", "s/step", "s/all-reduce (devices)", "s/byte (devices)", "s/all-reduce (processes)", "s/byte (processes)"]  # noqa: E501  # fmt: skip
     model = dict(zip(names, map(float, coefficients), strict=True))
     if options.json:
-        print(json.dumps({"rows": rows, "model": model, "hosts": hosts}, indent=1))
+        print(json.dumps({"limit": most, "rows": rows, "model": model, "hosts": hosts}, indent=1))
         return
+    print(f"two processors do {most:.2f} times the matrix products of one")
     for r in rows:
         print("  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in r.items()))
     print(model)

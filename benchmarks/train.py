@@ -49,6 +49,7 @@ class Contestant(NamedTuple):
 
 CONTESTANTS = {
     "handcrafted": Contestant(trainers.by_hand),
+    "handcrafted, not recorded": Contestant(trainers.plainly),
     "reference": Contestant(trainers.by_autodiff),
     "JAX scan, tuned by hand": Contestant(trainers.scan),
     "NumPy, all given up": Contestant(trainers.unrolled, layers=2),

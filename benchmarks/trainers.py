@@ -14,6 +14,7 @@ import numpy as np
 import handcrafted
 import reference
 from gradproof.problem import Array, Parameters
+from gradproof.recording import repeated
 
 
 class Task(NamedTuple):
@@ -31,7 +32,17 @@ Descent = Callable[[], Parameters | None]
 
 
 def by_hand(task: Task) -> Descent:
-    """gradproof's own, in NumPy."""
+    """gradproof's own, in NumPy, its calls recorded as `gradproof train` does."""
+
+    @np.errstate(over="ignore")
+    def descend() -> Parameters:
+        return handcrafted.descend(*task, repeated)
+
+    return descend
+
+
+def plainly(task: Task) -> Descent:
+    """The same without the recording: equations called one by one."""
     return lambda: handcrafted.descend(*task)
 
 

@@ -91,8 +91,8 @@ class Stack(NamedTuple):
 
     @property
     def fan(self) -> list[Array]:
-        """n_0 … n_L, each (N, 1, 1)."""
-        return [n[:, None, None] for n in self.sizes.T]
+        """n_0 … n_L, each (N, 1, 1), in the dtype of x: a bound made of them stays in it."""
+        return [n[:, None, None].astype(self.x.dtype) for n in self.sizes.T]
 
     def astype(self, dtype: DTypeLike) -> "Stack":
         """The same problems in another precision."""

@@ -1,5 +1,8 @@
 """Mini-batch gradient descent (notes N14–N18, N23, N24)."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import numpy as np
 
 from handcrafted import equations as eq
@@ -26,20 +29,39 @@ def step(weights: Layers, biases: Layers, x: Array, y: Array, eta: float) -> Par
     return w, b
 
 
-def descend(weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float) -> Parameters:
-    """One step for each row of `batches` (k, m): the rows of images (n, n_0) and targets (n, n_L) in a mini-batch."""
+Again = Callable[..., Callable[[], object]]  # (function, *arguments) → what calls it with them, as often as wanted
+
+
+def passing(
+    weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float, again: Again = partial
+) -> Iterator[Parameters]:
+    """The parameters before the first step and after each: one for each row of `batches` (k, m), the rows of images
+    (n, n_0) and targets (n, n_L) in a mini-batch. They are always the same arrays, changed in place."""
     w, b = [w.copy() for w in weights], [b.copy() for b in biases]
+    x, y = (np.empty((np.shape(batches)[1], data.shape[1]), data.dtype) for data in (images, targets))
+    move = again(_move, w, b, x.T, y.T, eta)  # examples become columns
+    yield w, b
     for rows in batches:
-        _move(w, b, images.take(rows, axis=0).T, targets.take(rows, axis=0).T, eta)  # examples become columns
-    return w, b
+        images.take(rows, 0, x, "clip")
+        targets.take(rows, 0, y, "clip")
+        move()
+        yield w, b
+
+
+def descend(
+    weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float, again: Again = partial
+) -> Parameters:
+    """Where the steps on these mini-batches lead."""
+    *_, reached = passing(weights, biases, images, targets, batches, eta, again)
+    return reached
 
 
 def trajectory(
-    weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float
+    weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float, again: Again = partial
 ) -> Parameters:
-    """What `descend` passes through, from start to end, stacked: w^l (k + 1, n_l, n_{l−1}) and b^l (k + 1, n_l, 1)."""
-    path = [(list(weights), list(biases))]
-    for rows in batches:
-        path.append(step(*path[-1], images.take(rows, axis=0).T, targets.take(rows, axis=0).T, eta))
-    w, b = ([np.stack(layer) for layer in zip(*part, strict=True)] for part in zip(*path, strict=True))
+    """What they pass through, from start to end, stacked: w^l (k + 1, n_l, n_{l−1}) and b^l (k + 1, n_l, 1)."""
+    w, b = ([np.empty((len(batches) + 1, *p.shape), p.dtype) for p in part] for part in (weights, biases))
+    for i, reached in enumerate(passing(weights, biases, images, targets, batches, eta, again)):
+        for path, now in zip(w + b, reached[0] + reached[1], strict=True):
+            path[i] = now
     return w, b

@@ -21,7 +21,7 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False, sigm
     fan, a = stack.fan, centre.activations
     with np.errstate(all="ignore"):  # infinite radii are an answer here
         e_z: list[Array] = []
-        e_a = [np.full_like(a[0], ar.underflow)]
+        e_a: list[Any] = [np.asarray(ar.underflow, a[0].dtype)[()]]  # for all pixels one number
         for layer, (w, b) in enumerate(zip(stack.weights, stack.biases, strict=True)):
             e_z.append(rounding.preactivation(w, b, a[layer], e_a[layer], fan[layer], ar))
             e_a.append(rounding.activation(centre.zs[layer], a[layer + 1], e_z[layer], ar) + sigma)
@@ -39,7 +39,7 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False, sigm
         return _widened(
             Answer(
                 e_z,
-                e_a,
+                [rounding.namespace(a[0]).full_like(a[0], ar.underflow), *e_a[1:]],
                 rounding.cost(a[-1], stack.y, e_a[-1], ar),
                 e_delta,
                 [rounding.bias_gradient(d, e, ar) for d, e in zip(centre.delta, e_delta, strict=True)],
@@ -63,4 +63,5 @@ def _widened(tree: Any, factor: float) -> Any:
         return Answer(*(_widened(part, factor) for part in tree))
     if isinstance(tree, list):
         return [_widened(part, factor) for part in tree]
-    return np.where(np.isnan(tree), np.inf, tree * factor)
+    xp = rounding.namespace(tree)
+    return xp.where(xp.isnan(tree), xp.inf, tree * factor)

@@ -58,35 +58,35 @@ def gamma(n: Any, ar: Arithmetic) -> Any:
 
 def preactivation(w: Array, b: Array, a_prev: Array, e_a: Radius, n: Any, ar: Arithmetic) -> Array:
     """E_z = (1+g)[|w|(E_a + g M_a) + g|b| + λ(2n + 3 + Σ M_a)], g = γ_{n+1}, of z = w a + b."""
-    g, m_a = gamma(n + 1, ar), np.abs(a_prev) + 2 * e_a
+    g, m_a = gamma(n + 1, ar), abs(a_prev) + 2 * e_a
     lost = ar.underflow * (2 * n + 3 + m_a.sum(axis=-2, keepdims=True))
-    return _finite((1 + g) * (np.abs(w) @ (e_a + g * m_a) + g * np.abs(b) + lost), g, ar)
+    return _finite((1 + g) * (abs(w) @ (e_a + g * m_a) + g * abs(b) + lost), g, ar)
 
 
 def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic) -> Array:
     """E_a of a = σ(z): what E_z becomes since |(log σ′)′| ≤ 1, exp's error, and two roundings, fewer when saturated."""
-    slope, slope_2 = _slopes(z, e_z)
-    carried = np.where(e_z < 1, np.minimum(slope * np.expm1(np.minimum(e_z, 1)), e_z / 4), 1.0)
-    rounded = 2 * ar.u * np.minimum(1, a + 2 * carried + 4 * ar.u * a)
+    xp, (slope, slope_2) = namespace(z), _slopes(z, e_z)
+    carried = xp.where(e_z < 1, xp.minimum(slope * xp.expm1(xp.minimum(e_z, 1)), e_z / 4), 1.0)
+    rounded = 2 * ar.u * xp.minimum(1, a + 2 * carried + 4 * ar.u * a)
     # Right of 0, 1/(1+e) is nearer to 1 than e is large: where e < u, all that rounding can lose is e itself.
-    nearly_one = 3.2 * np.exp(np.minimum(0, 2 * e_z - np.abs(z)))
-    rounded = np.where(z - 2 * e_z >= 0, np.minimum(rounded, nearly_one), rounded)
+    nearly_one = 3.2 * xp.exp(xp.minimum(0, 2 * e_z - abs(z)))
+    rounded = xp.where(z - 2 * e_z >= 0, xp.minimum(rounded, nearly_one), rounded)
     e_exp = ar.exp * ar.u
     radius = carried + (e_exp * slope_2 + rounded) * (1 + 2 * e_exp) + 2 * ar.underflow
-    return np.where(np.isfinite(e_z), np.minimum(1 + 4 * ar.u, radius), np.inf)  # a z that overflowed may be NaN
+    return xp.where(xp.isfinite(e_z), xp.minimum(1 + 4 * ar.u, radius), np.inf)  # a z that overflowed may be NaN
 
 
 def sigma_prime(z: Array, e_z: Radius, ar: Arithmetic) -> Slope:
     """E_s = s⁺(e^{E_z} − 1) + (c + k_σ)u s⁺⁺ + 3λ of a σ′ right in both tails, relatively, such as N4."""
-    slope, slope_2 = _slopes(z, e_z)
-    carried = np.minimum(0.25, slope * np.expm1(np.minimum(e_z, 700)))
+    xp, (slope, slope_2) = namespace(z), _slopes(z, e_z)
+    carried = xp.minimum(0.25, slope * xp.expm1(xp.minimum(e_z, 700)))
     return Slope(slope, carried + (ar.exp + SIGMA_PRIME) * ar.u * slope_2 + 3 * ar.underflow)
 
 
 def book_sigma_prime(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic) -> Slope:
     """E_s = E_a(|1 − 2a| + 4E_a) + γ_3(s⁺ + …) + 2λ of σ′ = a(1 − a), N6 as the book has it: it cancels for z ≫ 0."""
     slope, _ = _slopes(z, e_z)
-    carried = e_a * (np.abs(1 - 2 * a) + 4 * e_a)
+    carried = e_a * (abs(1 - 2 * a) + 4 * e_a)
     return Slope(slope, carried + gamma(3, ar) * (slope + carried) + 2 * ar.underflow)
 
 
@@ -98,28 +98,28 @@ def output_delta(a: Array, y: Array, e_a: Radius, slope: Slope, ar: Arithmetic) 
 
 def hidden_delta(w_next: Array, delta_next: Array, e_delta: Radius, slope: Slope, n: Any, ar: Arithmetic) -> Array:
     """E of δ^l = v ⊙ σ′(z^l), v = wᵀδ with E_v = (1+g)[|w|ᵀ(E_δ + γ_n M_δ) + mλ(2n + 2) + λ Σ M_δ], g = γ_n."""
-    g, m_delta, m = gamma(n, ar), np.abs(delta_next) + 2 * e_delta, delta_next.shape[-1]
+    g, m_delta, m = gamma(n, ar), abs(delta_next) + 2 * e_delta, delta_next.shape[-1]
     lost = ar.underflow * (m * (2 * n + 2) + m_delta.sum(axis=-2, keepdims=True))
-    e_v = _finite((1 + g) * (np.abs(w_next).mT @ (e_delta + g * m_delta) + lost), g, ar)
+    e_v = _finite((1 + g) * (abs(w_next).mT @ (e_delta + g * m_delta) + lost), g, ar)
     return _times(w_next.mT @ delta_next, e_v, slope, 2, ar)
 
 
 def bias_gradient(delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
     """E of (1/m) Σ_x δ: (1/m) Σ(E_δ + γ M_δ) + mλ(2m + 2) with γ of m − 1 sums and the division by m."""
-    m, m_delta = delta.shape[-1], np.abs(delta) + 2 * e_delta
+    m, m_delta = delta.shape[-1], abs(delta) + 2 * e_delta
     terms = (e_delta + gamma(m - 1 + _dividing(m), ar) * m_delta).sum(axis=-1, keepdims=True)
-    terms = np.where(m_delta.sum(axis=-1, keepdims=True) < ar.largest, terms, np.inf)
+    terms = namespace(delta).where(m_delta.sum(axis=-1, keepdims=True) < ar.largest, terms, np.inf)
     return terms / m + m * ar.underflow * (2 * m + 2)
 
 
 def weight_gradient(a_prev: Array, e_a: Radius, delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
     """E of (1/m) δ aᵀ: (1/m)[(E_δ + γ M_δ) M_aᵀ + M_δ E_aᵀ] + mλ(2m + 2) + λ Σ M_a, γ of m terms and the division."""
-    m, m_delta, m_a = delta.shape[-1], np.abs(delta) + 2 * e_delta, np.abs(a_prev) + 2 * e_a
+    m, m_delta, m_a = delta.shape[-1], abs(delta) + 2 * e_delta, abs(a_prev) + 2 * e_a
     g = gamma(m + _dividing(m), ar)
     if np.ndim(e_a) == 0:  # one number for all: every column of M_δ E_aᵀ is the same
         from_a = m_delta.sum(axis=-1, keepdims=True) * e_a
     else:
-        from_a = m_delta @ np.broadcast_to(e_a, m_a.shape).mT
+        from_a = m_delta @ namespace(m_a).broadcast_to(e_a, m_a.shape).mT
     terms = (e_delta + g * m_delta) @ m_a.mT + from_a
     lost = m * ar.underflow * (2 * m + 2) + ar.underflow * m_a.sum(axis=-1, keepdims=True).mT
     return _finite(terms, g, ar) / m + lost
@@ -129,7 +129,7 @@ def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
     """E of C = (1/2m) Σ e², e = a^L − y, (…): (1/2m)[Σ 2 M_e E_e + γ_{nm+4} Σ M_e²] + λ(2nm + 2)."""
     count, m, error = a.shape[-2] * a.shape[-1], a.shape[-1], a - y
     e_e = _error(error, e_a, ar)
-    m_e = np.abs(error) + 2 * e_e
+    m_e = abs(error) + 2 * e_e
     total = (2 * m_e * e_e + gamma(count + 4, ar) * m_e**2).sum(axis=(-2, -1))
     return _finite(total, gamma(count + 4, ar), ar) / (2 * m) + ar.underflow * (2 * count + 2)
 
@@ -141,25 +141,31 @@ def _dividing(m: int) -> int:
 
 def _error(error: Array, e_a: Radius, ar: Arithmetic) -> Array:
     """E of a^L − y: E_a + u|a − y| + λ."""
-    return _finite(e_a + ar.u * (np.abs(error) + 2 * e_a) + 2 * ar.underflow, ar.u / 2, ar)
+    return _finite(e_a + ar.u * (abs(error) + 2 * e_a) + 2 * ar.underflow, ar.u / 2, ar)
 
 
 def _times(v: Array, e_v: Radius, slope: Slope, k: int, ar: Arithmetic) -> Array:
     """E of v ⊙ σ′(z) with k roundings: M_v E_s + s⁺ E_v + γ_k M_v (s⁺ + E_s) + mλ(3 + M_v)."""
-    m_v, m = np.abs(v) + 2 * e_v, v.shape[-1]
+    m_v, m = abs(v) + 2 * e_v, v.shape[-1]
     rounded = gamma(k, ar) * m_v * (slope.most + slope.radius)
     return m_v * slope.radius + slope.most * e_v + rounded + m * ar.underflow * (3 + m_v)
 
 
 def _slopes(z: Array, e_z: Radius) -> tuple[Array, Array]:
     """s⁺ and s⁺⁺ ≥ σ′ within E_z and 2 E_z of z: at most ¼, and e^{E_z} times σ′(z), as |(log σ′)′| ≤ 1."""
-    e = np.exp(-np.abs(z))
+    xp = namespace(z)
+    e = xp.exp(-abs(z))
     here = e / (1 + e) ** 2 + SMALLEST
-    growth = np.exp(e_z)
-    return np.minimum(0.25, here * growth), np.minimum(0.25, here * growth * growth)
+    growth = xp.exp(e_z)
+    return xp.minimum(0.25, here * growth), xp.minimum(0.25, here * growth * growth)
 
 
 def _finite(radius: Array, g: Any, ar: Arithmetic) -> Array:
     """The radius, or ∞ where the sum it belongs to may have overflowed on the way."""
-    sound = radius < ar.largest * g
-    return radius if sound.all() else np.where(sound, radius, np.inf)
+    xp, sound = namespace(radius), radius < ar.largest * g
+    return radius if xp is np and sound.all() else xp.where(sound, radius, np.inf)
+
+
+def namespace(array: Any) -> Any:
+    """NumPy, or JAX's where the array is its own: where every step of a training is judged, the bounds are compiled."""
+    return np if isinstance(array, (np.ndarray, np.generic)) else array.__array_namespace__()

@@ -35,6 +35,11 @@ def remedy(eta: float, init: str) -> str:
     return f"try --eta {min(eta / 10, USUAL):.2g}" + (" or --init scaled" if init == "normal" else "")
 
 
+def finite(parameters: Parameters) -> bool:
+    """Whether all of them are numbers still."""
+    return all(np.isfinite(p).all() for part in parameters for p in part)
+
+
 def not_finite(
     descend: Callable[[list[Array], list[Array], Array], Parameters],
     weights: list[Array],
@@ -46,7 +51,7 @@ def not_finite(
 
     The mini-batches are gone through once more, one by one, only then.
     """
-    if all(np.isfinite(p).all() for part in reached for p in part):
+    if finite(reached):
         return None
     for step in range(len(batches)):
         weights, biases = descend(weights, biases, batches[step : step + 1])

@@ -12,6 +12,7 @@ from gradproof import backends
 from gradproof.backends import Backend
 from gradproof.errors import UsageError
 from gradproof.problem import Array, Parameters, starting_parameters
+from gradproof.recording import repeated
 from gradproof.train import divergence, mnist, reading
 from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
@@ -21,7 +22,6 @@ from gradproof.train.step import Proven
 CHUNK = 250  # mini-batches between two reports of progress …
 WORK = 2**27  # … or fewer, if parameters × examples of more than this would keep Ctrl-C waiting
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
-PATH = 2**24  # parameters, of all the steps that are judged at once
 CLASSES = 10
 
 
@@ -47,7 +47,7 @@ class Epoch(NamedTuple):
     test: int  # … of so many
     validation: int  # validation images read correctly
     cost: float  # quadratic, on the test images
-    seconds: float  # of the descent alone; a first epoch includes what the backend compiles
+    seconds: float  # of the descent, and of its proof if each step is proven; at first with what is compiled
 
 
 class State(NamedTuple):
@@ -160,35 +160,48 @@ def states(
     targets = put(mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     most = min(most or CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
-    if verify:
-        most = min(most, max(1, PATH // _parameters(s)))
+
+    again = () if spread or s.backend == "reference" else (repeated,)  # XLA compiles steps, NumPy's calls are recorded
 
     def moved(by: Callable[..., Any], weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
         # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
         # sum in another order, so that a seed's run hash would depend on how many processors there are.
         with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
-            reached = by(weights, biases, images, targets, batches, s.eta)
+            reached = by(weights, biases, images, targets, batches, s.eta, *again)
             new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in reached)
         return new_weights, new_biases
 
     def descend(weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
         return moved(descent.descend, weights, biases, batches)
 
-    def proven(state: State, path: Parameters, batches: Array) -> Proven:
-        """The steps from a state, each judged where it was taken, with those before it."""
+    def proven(state: State, batches: Array) -> tuple[Parameters, Proven]:
+        """Where the steps from a state lead, and what is proven then: each is judged where it was taken."""
         from gradproof.train import proof  # JAX, which a training by hand does without
 
-        x, y = (np.asarray(data)[batches].mT for data in (images, targets))
+        reached = state.weights, state.biases
+
+        def paths() -> Iterator[tuple[Parameters, Array, Array]]:
+            nonlocal reached
+            for rows in np.split(batches, range(few, len(batches), few)):
+                path = moved(descent.trajectory, *reached, rows)
+                reached = [w[-1].copy() for w in path[0]], [b[-1].copy() for b in path[1]]
+                if divergence.finite(reached):
+                    yield path, *(np.asarray(data)[rows].mT for data in (images, targets))
+                else:
+                    break
+
+        few = 2 * proof.together(_parameters(s))
         with threadpool_limits(1, user_api="blas"):
-            return state.proven + proof.judged(s.backend, path, x, y, s.eta, state.steps + 1)
+            more = proof.judged(s.backend, paths(), s.eta, state.steps + 1)
+        return reached, state.proven + more
 
     good = state
     while state.epoch <= s.epochs:
         for batches in chunks(shuffled(len(targets), s.batch, rng), most, state.batch):
             start = time.perf_counter()
+            judged = state.proven
             if verify:
-                path = moved(descent.trajectory, state.weights, state.biases, batches)
-                weights, biases = ([layer[-1].copy() for layer in layers] for layers in path)
+                (weights, biases), judged = proven(state, batches)
             else:
                 weights, biases = descend(state.weights, state.biases, batches)
             seconds = state.seconds + time.perf_counter() - start
@@ -196,9 +209,7 @@ def states(
                 step, name = fault
                 where = f"{name} is no longer finite after mini-batch {state.batch + step} of epoch {state.epoch}"
                 raise DivergenceError(f"{where}; {divergence.remedy(s.eta, s.init)}", state)
-            if verify:
-                state = state._replace(proven=proven(state, path, batches))
-            state = state._replace(weights=weights, biases=biases, seconds=seconds)
+            state = state._replace(weights=weights, biases=biases, seconds=seconds, proven=judged)
             state = state._replace(batch=state.batch + len(batches), steps=state.steps + len(batches))
             yield state
         history = (*state.history, _measured(backend, state, validation, test))

@@ -3,15 +3,18 @@
 Trajectories cannot be compared, since rounding alone drives them apart; steps can. Of each step are judged z, a, C and
 BP1 … BP4 alone, as `gradproof check` judges them, and w′ = w − η ∂C/∂w itself: what the training really did.
 
-Each step is first judged in the precision of the training, where |got − expected|/bound is itself rounded: sums of
-positive terms, n of them and some forty operations more, are off by γ_{n+40} relatively. So a ratio up to 1 − 4γ_{n+40}
-is within the bound. Any other step is judged again, with its bounds in float64: that decides.
+Each step is first judged in the precision of the training, in one compiled program, where |got − expected|/bound is
+itself rounded: sums of positive terms, n of them and some sixty operations more, are off by γ_{n+60} relatively. So a
+ratio up to 1 − 4γ_{n+60} is within the bound. Any other step is judged again, with its bounds in float64: that decides.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gradproof import backends
@@ -19,63 +22,88 @@ from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii, widening
 from gradproof.numerics.verdict import Finding, compare, root
 from gradproof.problem import Answer, Array, Parameters, Stack, stack_of
-from gradproof.proof import equations, theorem, witness
+from gradproof.proof import equations, witness
 from gradproof.train.step import Proven, Step, StepError
+from reference import padded
 
-OPERATIONS = 40  # in a radius, besides its sums
+OPERATIONS = 60  # in a radius, besides its sums; an exponential is off by as much as eight
 TOGETHER = 25  # steps in a stack, since each call of XLA costs as much as a step …
 NUMBERS = 2**20  # … or fewer, so that their parameters are no more than these
 WORKERS = 2
 Found = TypeVar("Found")
 
 
-def judged(backend: str, path: Parameters, x: Array, y: Array, eta: float, first: int) -> Proven:
-    """The k steps of a trajectory (w^l (k + 1, n_l, n_{l−1}), …) on the mini-batches x (k, n_0, m), y (k, n_L, m).
+def together(parameters: int) -> int:
+    """How many steps of a network of so many parameters are judged at once."""
+    return max(1, min(TOGETHER, NUMBERS // parameters))
 
-    `first` is the number of the first of them; StepError names the first step that is wrong.
+
+def judged(backend: str, paths: Iterable[tuple[Parameters, Array, Array]], eta: float, first: int) -> Proven:
+    """All steps of the trajectories (w^l (k + 1, n_l, n_{l−1}), …) on their mini-batches x (k, n_0, m), y (k, n_L, m).
+
+    Each is judged while the next is asked for. `first` is the number of the very first step; StepError names the first
+    that is wrong.
     """
-    parameters = sum(layer[0].size for part in path for layer in part)
-    together = max(1, min(TOGETHER, NUMBERS // parameters))
-    parts = [slice(start, min(start + together, len(x))) for start in range(0, len(x), together)]
-
-    def part(rows: slice) -> Proven:
-        return _part(backend, _stack(path, x, y, rows), _shifted(path, rows), eta, first + rows.start)
-
+    found: list[Future[Proven]] = []
     with ThreadPoolExecutor(WORKERS) as pool:  # NumPy and XLA let go of the interpreter while they compute
-        return sum(pool.map(part, parts), Proven())
+        for path, x, y in paths:
+            most = together(sum(layer[0].size for part in path for layer in part))
+            for start in range(0, len(x), most):
+                found.append(pool.submit(_part, backend, path, x, y, eta, first, slice(start, start + most)))
+            first += len(x)
+        return sum((part.result() for part in found), Proven())
 
 
-def _stack(path: Parameters, x: Array, y: Array, rows: slice) -> Stack:
-    weights, biases = ([layer[rows] for layer in part] for part in path)
-    sizes = [x.shape[1], *(b.shape[1] for b in biases)]
-    return Stack(weights, biases, x[rows], y[rows], np.tile(sizes, (len(x[rows]), 1)))
-
-
-def _shifted(path: Parameters, rows: slice) -> Parameters:
-    """Where each of these steps led."""
-    weights, biases = ([layer[rows.start + 1 : rows.stop + 1] for layer in part] for part in path)
-    return weights, biases
-
-
-def _part(backend: str, stack: Stack, after: Parameters, eta: float, first: int) -> Proven:
-    """One stack of steps: quickly all of them, and exactly those that this leaves in doubt."""
-    with np.errstate(all="ignore"):
-        mine = theorem.claim(backends.load("handcrafted"), stack)
-        found = list(_compared(_quickly, backend, stack, mine, mine, after, eta))
-    ratio = np.max([ratios for _, ratios in found], axis=0)
+def _part(backend: str, path: Parameters, x: Array, y: Array, eta: float, first: int, rows: slice) -> Proven:
+    """Some of the steps, quickly all of them, and exactly those that this leaves in doubt."""
+    count = min(rows.stop, len(x)) - rows.start
+    at: Any = rows
+    if count < rows.stop - rows.start:  # the last step again and again, so that not another program is compiled
+        at = np.minimum(np.arange(rows.start, rows.stop), len(x) - 1)
+    weights, biases = ([layer[:-1][at] for layer in part] for part in path)
+    after_weights, after_biases = ([layer[1:][at] for layer in part] for part in path)
+    after = after_weights, after_biases
+    sizes = (x.shape[1], *(b.shape[1] for b in biases))
+    stack = Stack(weights, biases, x[at], y[at], np.tile(sizes, (rows.stop - rows.start, 1)))
+    mine = _claim(stack)
+    # Digits lie in rows, their columns are a view: what is handed over as it lies need not be copied twice.
+    problem = *stack[:2], stack.x.mT, stack.y.mT
+    turned = mine._replace(activations=[mine.activations[0].mT, *mine.activations[1:]])
+    ratio = np.asarray(_ratios(problem, turned, after, eta, backend, sizes)).max(axis=0)[:count]
     terms = int(stack.sizes.max()) + stack.x.shape[-1] + OPERATIONS
     sure = ratio <= 1 - 4 * rounding.gamma(terms, rounding.arithmetic(stack.x.dtype))  # False for NaN
-    proven = Proven(len(sure), len(sure), len(sure) * sum(n for n, _ in found), float(ratio[sure].max(initial=0)))
+    elements = sum(array[0].size for part in (*mine, *after) for array in (part if isinstance(part, list) else [part]))
+    proven = Proven(count, count, count * elements, float(ratio[sure].max(initial=0)))
     for number in map(int, np.flatnonzero(~sure)):
         led_to = [w[number] for w in after[0]], [b[number] for b in after[1]]
         claim = mine.alone(number, stack.sizes[number])
         step = Step(stack.alone(number), claim, led_to, eta, backend)
         findings = exactly(step)
         if wrong := root(findings):
-            raise StepError(first + number, wrong, step)
+            raise StepError(first + rows.start + number, wrong, step)
         undecided = any(f.undecided.any() for f in findings)
         proven += Proven(0, -int(undecided), 0, max(f.ratio for f in findings))
     return proven
+
+
+def _claim(stack: Stack) -> Answer:
+    """What the network by hand makes of a stack; C is that of the a^L just found, by a network of no layers."""
+    hand, (weights, biases, x, y, _) = backends.load("handcrafted"), stack
+    with np.errstate(all="ignore"):
+        zs, activations = hand.feedforward(weights, biases, x)
+        return Answer(zs, activations, hand.cost([], [], activations[-1], y), *hand.gradients(weights, biases, x, y))
+
+
+@partial(jax.jit, static_argnames=("backend", "sizes"))
+def _ratios(problem: Any, mine: Answer, after: Parameters, eta: float, backend: str, sizes: tuple[int, ...]) -> Any:
+    """The worst |got − expected|/bound of each step (k,), a row for each equation and layer; NaN: cannot be told."""
+    weights, biases, x, y = problem
+    stack = Stack(weights, biases, x.mT, y.mT, np.tile(sizes, (len(x), 1)))
+    mine = mine._replace(activations=[mine.activations[0].mT, *mine.activations[1:]])
+    live = jnp.ones(stack.x.shape[-1], stack.x.dtype)
+    zs, activations, *rest = padded.every_stage(weights, biases, stack.y, mine.zs, mine.activations, mine.delta, live)
+    expected = Answer(zs, [stack.x, *activations], *rest)
+    return jnp.stack(list(_compared(_quickly, backend, stack, mine, mine, expected, after, eta)))
 
 
 def exactly(step: Step) -> list[Finding]:
@@ -88,7 +116,9 @@ def exactly(step: Step) -> list[Finding]:
     claim = Answer(stacked(zs), stacked(activations), cost, *map(stacked, gradients))
     exact, after = stack_of(step.problem).astype(np.float64), (stacked(step.after[0]), stacked(step.after[1]))
     with np.errstate(all="ignore"):
-        return list(_compared(compare, step.backend, exact, claim, claim.in_float64(), after, step.eta))
+        own = claim.in_float64()
+        expected = witness.every_stage(exact, own)
+        return list(_compared(compare, step.backend, exact, claim, own, expected, after, step.eta))
 
 
 def _compared(
@@ -97,6 +127,7 @@ def _compared(
     stack: Stack,
     mine: Answer,
     own: Answer,
+    expected: Answer,
     after: Parameters,
     eta: float,
 ) -> Iterator[Found]:
@@ -113,7 +144,6 @@ def _compared(
         bounds[equation, layer] = bound
         return compare(equation, layer, got, expected, bound, *rest)
 
-    expected = witness.every_stage(stack, own)
     yield from equations.compared(noted, stack, mine, own, ar, expected=expected)
     radius = 2 * widening(stack) * rounding.cost(last, stack.y, stack.x.dtype.type(ar.underflow), ar)
     c, c_theirs, radius = (each[:, None, None] for each in (mine.cost, expected.cost, radius))
@@ -129,17 +159,12 @@ def _compared(
     ):
         for layer, (p, g, new) in enumerate(zip(parameters, gradients, moved, strict=True), start=1):
             e_g = bounds[equation, layer]
-            bound = 2 * ar.u * np.abs(p)
-            bound += 8 * ar.u * eta * np.abs(g)
-            bound = bound + (1 + 8 * ar.u) * eta * e_g + 2 * (3 + eta) * ar.underflow
+            bound = 2 * ar.u * (abs(p) + 4 * eta * abs(g)) + (1 + 8 * ar.u) * eta * e_g + 2 * (3 + eta) * ar.underflow
             yield compare("update", layer, new, p - eta * g, bound, whole)
 
 
-def _quickly(_equation: str, _layer: int, got: Array, expected: Array, bound: Array, *_: object) -> tuple[int, Array]:
-    """How many elements, and the worst ratio of each network of the stack; NaN where that cannot be told."""
-    nothing = np.full(len(expected), np.nan)
+def _quickly(_equation: str, _layer: int, got: Any, expected: Any, bound: Any, *_: object) -> Any:
+    """The worst ratio of each network of the stack; NaN where that cannot be told."""
     if got.shape != expected.shape or got.dtype != expected.dtype:
-        return 0, nothing
-    off = np.abs(got - expected)
-    off /= bound
-    return got[0].size, np.where(np.isfinite(bound.max()), off.max(axis=(1, 2)), nothing)
+        return jnp.full(len(expected), jnp.nan)
+    return jnp.where(bound < jnp.inf, abs(got - expected) / bound, jnp.nan).max(axis=(1, 2))

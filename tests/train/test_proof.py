@@ -56,7 +56,7 @@ def steps(
 def test_every_right_step_is_verified(
     backend: str, dtype: str, seed: int, eta: float, shape: int, scale: float
 ) -> None:
-    proven = proof.judged(backend, *steps(backend, dtype, seed, eta, shape, scale), eta, first=1)
+    proven = proof.judged(backend, [steps(backend, dtype, seed, eta, shape, scale)], eta, first=1)
     assert (proven.steps, proven.verified) == (30, 30)
     assert 0 < proven.worst <= 1
 
@@ -69,7 +69,7 @@ def test_steps_on_real_digits_are_verified(backend: str, dtype: str) -> None:
     images, targets = mnist.pixels(digits.images, dtype), mnist.one_hot(digits.labels, dtype)
     path = network.trajectory(*starting_parameters([784, 30, 10], 1, "normal", dtype), images, targets, rows, 3.0)
     weights, biases = ([np.asarray(layer) for layer in part] for part in path)
-    proven = proof.judged(backend, (weights, biases), images[rows].mT, targets[rows].mT, 3.0, first=1)
+    proven = proof.judged(backend, [((weights, biases), images[rows].mT, targets[rows].mT)], 3.0, first=1)
     assert (proven.steps, proven.verified) == (50, 50)
     # a⁰, z, a and δ of ten examples, C, and ∂C/∂b, ∂C/∂w, b and w
     assert proven.elements == 50 * (10 * (784 + 3 * 40) + 1 + 2 * (40 + 30 * 784 + 10 * 30))
@@ -84,7 +84,7 @@ def test_one_wrong_number_in_one_step_is_found_and_the_step_named(backend: str, 
     number = path[part][0][18]
     number[3, 0] += 1e-2 if backend == "reference" else 16 * np.spacing(np.abs(number[3, 0]) + 1)
     with pytest.raises(StepError, match=r"step 118 is refuted: update at layer 1") as caught:
-        proof.judged(backend, path, x, y, 3.0, first=101)
+        proof.judged(backend, [(path, x, y)], 3.0, first=101)
     assert caught.value.finding.element == (3, 0)
 
 
@@ -92,7 +92,7 @@ def test_one_wrong_number_in_one_step_is_found_and_the_step_named(backend: str, 
 @pytest.mark.parametrize("eta", [2.99, -3.0, 30.0, 0.3])
 def test_another_learning_rate_than_declared_is_refuted(backend: str, eta: float) -> None:
     with pytest.raises(StepError, match="step 1 is refuted: update"):
-        proof.judged(backend, *steps(backend, "float64", eta=eta), 3.0, first=1)
+        proof.judged(backend, [steps(backend, "float64", eta=eta)], 3.0, first=1)
 
 
 @pytest.mark.parametrize("slip", sorted(PLANTED.keys() - RAISES))
@@ -101,7 +101,7 @@ def test_a_planted_error_names_its_equation(slip: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(equations, function, replacement)
     # three layers for BP2; four examples, so that a division by a nominal 10 is wrong
     with pytest.raises(StepError) as caught:
-        proof.judged("handcrafted", *steps("handcrafted", "float64", shape=2, scale=6.0), 3.0, first=1)
+        proof.judged("handcrafted", [steps("handcrafted", "float64", shape=2, scale=6.0)], 3.0, first=1)
     assert caught.value.finding.equation == equation
 
 
@@ -109,7 +109,7 @@ def test_a_wrong_cost_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
     cost = handcrafted.cost
     monkeypatch.setattr(handcrafted, "cost", lambda *problem: 2 * cost(*problem))
     with pytest.raises(StepError, match="step 1 is refuted: C at layer 2"):
-        proof.judged("handcrafted", *steps("handcrafted", "float32"), 3.0, first=1)
+        proof.judged("handcrafted", [steps("handcrafted", "float32")], 3.0, first=1)
 
 
 def test_a_step_that_may_overflow_is_undecided() -> None:
@@ -121,7 +121,8 @@ def test_a_step_that_may_overflow_is_undecided() -> None:
     for layers, moved in zip(path, step, strict=True):
         for layer, new in zip(layers, moved, strict=True):
             layer[2] = new
-    proven = proof.judged("handcrafted", ([w[1:3] for w in path[0]], [b[1:3] for b in path[1]]), x[1:2], y[1:2], 3.0, 1)
+    one = [w[1:3] for w in path[0]], [b[1:3] for b in path[1]]
+    proven = proof.judged("handcrafted", [(one, x[1:2], y[1:2])], 3.0, 1)
     assert (proven.steps, proven.verified) == (1, 0)
 
 
@@ -129,13 +130,13 @@ def test_a_number_that_is_not_finite_is_refuted() -> None:
     path, x, y = steps("handcrafted", "float32")
     path[0][1][5, 0, 0] = np.nan
     with pytest.raises(StepError, match="step 5 is refuted: update at layer 2 is nan"):
-        proof.judged("handcrafted", path, x, y, 3.0, first=1)
+        proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
 
 
 def test_what_is_judged_quickly_and_exactly_agrees() -> None:
     """A ratio in float32 differs from the one in float64 by less than the quick verdict allows for."""
     path, x, y = steps("handcrafted", "float32")
-    quick = proof.judged("handcrafted", path, x, y, 3.0, first=1)
+    quick = proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
     worst = 0.0
     for k in range(len(x)):
         weights, biases = ([layer[k : k + 1] for layer in part] for part in path)
@@ -158,7 +159,7 @@ def refuted() -> StepError:
     path, x, y = steps("handcrafted", "float32")
     path[0][0][18, 3, 0] += 1
     with pytest.raises(StepError) as caught:
-        proof.judged("handcrafted", path, x, y, 3.0, first=1)
+        proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
     return caught.value
 
 
