@@ -150,7 +150,7 @@ FLOORS = (
     ("gradproof.errors",),
     ("handcrafted", "reference"),
     ("gradproof.problem",),
-    ("gradproof.backends",),
+    ("gradproof.backends", "gradproof.recording"),
     ("gradproof.numerics",),
     ("gradproof.train.mnist",),
     ("gradproof.proof",),
