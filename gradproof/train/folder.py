@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from gradproof.errors import DataError, MachineError, UsageError
 
 UNFINISHED = ".unfinished-"  # what a file is called until all of it is on the disk
 PIECE = 2**26  # bytes read at once
+LARGEST = 2**32  # bytes of a log that is read
 
 
 @contextmanager
@@ -28,7 +29,8 @@ def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
     try:
         try:
             for path in reversed(made):
-                os.mkdir(path)
+                with nullcontext() if path == folder else suppress(FileExistsError):  # somebody else made it meanwhile
+                    os.mkdir(path)
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
@@ -134,8 +136,13 @@ def append(path: Path, line: bytes) -> None:
 
 def mend(path: Path) -> None:
     """Cut off the half of a line at the end of a file, where a process was killed while it wrote it."""
-    with suppress(OSError), path.open("r+b") as file:
-        file.truncate(file.read().rfind(b"\n") + 1)
+    with suppress(OSError, DataError):
+        whole = read(path, LARGEST).rfind(b"\n") + 1
+        handle = os.open(path, os.O_WRONLY)
+        try:
+            os.ftruncate(handle, whole)
+        finally:
+            os.close(handle)
 
 
 def _write(handle: int, content: bytes) -> None:
