@@ -115,7 +115,7 @@ def command(
     """Train either network on handwritten digits by mini-batch gradient descent.
 
     Whatever ends it early, --resume goes on to the same weights, to the last bit. Ctrl-C and SIGTERM end it after the
-    mini-batch it is at, or after those of the next fifth of a second where they are quick, with a checkpoint and the
+    mini-batch it is at, or after those of the next quarter of a second where they are quick, with a checkpoint and the
     command to go on; then the page is drawn, unless they come again.
 
     On several hosts, type the same on each, with --coordinator, --processes and its own --process.

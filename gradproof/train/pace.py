@@ -1,6 +1,6 @@
 """How many mini-batches are one chunk: so many that a run can be ended, kept and seen several times a second."""
 
-SECONDS = 0.2  # that a chunk may take, unless one mini-batch alone takes longer
+SECONDS = 0.25  # that a chunk may take, unless one mini-batch alone takes longer
 
 
 class Pace:
