@@ -158,14 +158,15 @@ def point(one: State, other: State) -> Point:
 def growth(points: Sequence[Point]) -> Growth | None:
     """The line of least squares through ln(distance), from the first distance to a tenth of the largest.
 
-    Beyond that the two no longer know of each other and the distance grows no more. None of too few points.
+    Beyond that the two no longer know of each other and the distance grows no more. None of too few points, or while
+    it has not grown tenfold.
     """
     apart = [p for p in points if p.distance > 0]
     if not apart:
         return None
     end = next((i for i, p in enumerate(apart) if p.distance > max(q.distance for q in apart) / 10), len(apart))
     used = apart[:end]
-    if len(used) < 3:
+    if len(used) < 3 or used[-1].distance < 10 * used[0].distance:
         return None
     steps, logs = np.array([p.steps for p in used], float), np.log([p.distance for p in used])
     rate = float(((steps - steps.mean()) * (logs - logs.mean())).sum() / ((steps - steps.mean()) ** 2).sum())

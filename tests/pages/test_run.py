@@ -209,6 +209,12 @@ def test_a_curve_stays_inside_its_plot() -> None:
     assert drawn.lines[0].marks[0][1] < drawn.lines[0].marks[1][1], "a cost that falls goes down"
 
 
+def test_two_values_that_are_nearly_equal_have_short_numbers_beside_them() -> None:
+    drawn = chart.chart("cost", "", {"a": [(1, 0.03153726)], "b": [(1, 0.03153794)]})
+    assert max(len(tick.text) for tick in drawn.up) <= 6
+    assert chart.TOP < drawn.lines[0].marks[0][1] < chart.BOTTOM
+
+
 @pytest.mark.parametrize("colours", [2, 256, 257])
 def test_a_picture_keeps_every_colour(colours: int) -> None:
     pixels = np.random.default_rng(0).permutation(3 * colours).reshape(1, colours, 3).astype(np.uint8)

@@ -41,7 +41,9 @@ def test_growth_finds_the_rate_that_was_put_in() -> None:
     assert grown.doubling == math.log(2) / grown.rate
 
 
-@pytest.mark.parametrize("distances", [[], [0, 0, 0, 0], [1e-7, 1e-2], [3e-1, 2e-1, 1e-1, 1e-1]])
+@pytest.mark.parametrize(
+    "distances", [[], [0, 0, 0, 0], [1e-7, 1e-2], [3e-1, 2e-1, 1e-1, 1e-1], [2e-8, 3e-8, 5e-8, 7e-8, 6e-7]]
+)
 def test_growth_says_nothing_of_too_few_points_or_of_what_does_not_grow(distances: list[float]) -> None:
     assert both.growth([Point(25 * k, d) for k, d in enumerate(distances)]) is None
 

@@ -47,18 +47,24 @@ def test_however_the_times_vary_there_are_few_lengths_so_that_few_are_compiled(m
 
 def test_the_first_chunk_of_a_length_is_not_timed_since_it_is_compiled_then() -> None:
     pace = Pace(250, 250)
-    pace.took(250, 60.0)
-    assert pace.length == 250
-    pace.took(250, 60.0)
-    assert pace.length == 1
+    for _ in range(2):
+        pace.took(250, 60.0)
+        assert pace.length == 250
+    pace.took(250, 0.26)
+    assert pace.length == 62
 
 
-def test_what_takes_long_once_is_taken_back() -> None:
-    """As where the machine was asleep."""
+def test_what_takes_long_once_moves_nothing() -> None:
+    """As where the machine was asleep, or the first step in doubt is judged again."""
     pace = Pace(250, 250)
     run(pace, 1e-4)
     pace.took(250, 1e6)
-    assert pace.length == 1
+    assert run(pace, 1e-4) == [250] * 60
+
+
+def test_a_machine_that_is_busy_for_a_while_gets_all_of_them_again() -> None:
+    pace = Pace(250, 250)
+    assert run(pace, 0.1)[-1] == 1
     assert run(pace, 1e-4)[-1] == 250
 
 
