@@ -36,8 +36,8 @@ def stretches(settings: Settings, digits: mnist.Mnist, chunks: int, verify: bool
             raise Enough
 
     try:
-        for _ in loop.train(settings, digits, progress, verify=verify):
-            pass
+        for state in loop.states(settings, digits, loop.begin(settings), verify, most=loop.CHUNK):
+            progress(state)
     except Enough:
         pass
     return [after - before for before, after in pairwise(moments)], reached[0]

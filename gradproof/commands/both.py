@@ -3,55 +3,85 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gradproof.backends import NAMES
-from gradproof.commands.terminal import asked_to_end, progress_bar
+from gradproof.commands.terminal import asked_to_end, drawn, interrupted, progress_bar
+from gradproof.errors import MachineError
 
 if TYPE_CHECKING:
-    from gradproof.train.both import Point
-    from gradproof.train.loop import Settings, State
+    from gradproof.train.both import Pair, Point
+    from gradproof.train.loop import State
 
-RESULTS, PAGE = "both.json", "both.html"
 INTERRUPTED = 130
 
 
-def compare(settings: Settings, data: Path | None, out: Path | None, as_json: bool) -> int:
-    """Train both, tell every epoch of both, and keep results, page and both networks' weights; the exit code."""
-    from gradproof.errors import UsageError
-    from gradproof.train import both, folder, loop, mnist
+def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], as_json: bool, page: bool) -> int:
+    """Train both, tell every epoch of both, and keep results, pages and both runs; the exit code."""
+    from gradproof.commands.train import headline
+    from gradproof.train.divergence import DivergenceError
 
-    digits = mnist.load(data)
-    if complaint := loop.fault(settings, digits.train):
-        raise UsageError(complaint)
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
-    total, points, code = settings.epochs * loop.an_epoch(settings, digits.train), [], 0
-    pair: tuple[State, State] | None = None
-    bar = progress_bar("mini-batches", shown=not as_json)
-    task = bar.add_task("both networks", total=total)
-    with folder.claimed(out, (RESULTS, PAGE, *NAMES)) as place, asked_to_end() as asked:
+    failed: DivergenceError | None = None
+    with opened as pair, asked_to_end() as asked:
+        for note in dict.fromkeys(note for run in pair.runs for note in run.notes):
+            click.echo(f"gradproof: {note}", err=True)
+        say(headline(pair.runs[0], "both networks"))
         try:
-            for pair in both.side_by_side(settings, digits):
-                if pair[0].batch:
-                    points.append(both.point(*pair))
-                    bar.start()
-                    bar.update(task, completed=pair[0].steps, refresh=True)
-                else:
-                    bar.stop()
-                    say(line(pair, points[-1]))
-                if asked():
-                    code = INTERRUPTED
-                    break
-        finally:
-            bar.stop()
-            if pair:
-                result = _kept(place, settings, pair, points)
-                click.echo(json.dumps(result) if as_json else summary(result))
-    return code
+            try:
+                _train(pair, say, asked, as_json)
+            except click.Abort:
+                pass
+            except DivergenceError as error:
+                failed = error
+            finally:  # whatever ended the training, what it reached is kept
+                result = pair.finish()
+                click.echo(json.dumps(result) if as_json else summary(pair, result))
+        except MachineError as error:
+            raise MachineError(f"{error}; then go on with: {again(pair.place)}") from None
+        if ended_early := pair.runs[0].ended and not failed:
+            interrupted(again(pair.place), page)
+        if page and (path := drawn(lambda: _drawn(pair, result))):
+            say(f"page: {str(path)!r}")
+    if failed:
+        raise failed
+    return INTERRUPTED if ended_early else 0
+
+
+def _train(pair: Pair, say: Callable[[str], None], asked: Callable[[], bool], as_json: bool) -> None:
+    """All the epochs that both still have before them, told as they end. click.Abort where that was asked for."""
+    from gradproof.train import loop
+    from gradproof.train.divergence import DivergenceError
+
+    settings, digits = pair.runs[0].settings, pair.runs[0].digits
+    bar, good = progress_bar("mini-batches", shown=not as_json), pair.states
+    task = bar.add_task("both networks", total=settings.epochs * loop.an_epoch(settings, digits.train))
+    try:
+        for states in pair.descent():
+            pair.reached(states)
+            if states[0].batch:
+                bar.start()
+                bar.update(task, completed=states[0].steps, refresh=True)
+            else:
+                good = states
+                for run, state in zip(pair.runs, states, strict=True):
+                    run.log("epoch", **state.history[-1]._asdict(), steps=state.steps)
+                bar.stop()
+                say(line(states, pair.points[-1]))
+            if asked() and not pair.runs[0].finished:
+                for run in pair.runs:
+                    run.ended = "interrupted"
+                raise click.Abort
+    except DivergenceError as error:
+        pair.given_up(good, str(error))
+        raise
+    finally:
+        bar.stop()
 
 
 def line(pair: tuple[State, State], point: Point) -> str:
@@ -61,43 +91,31 @@ def line(pair: tuple[State, State], point: Point) -> str:
     return f"epoch {ends[0].epoch}  {read} correct  weights {point.distance:.2g} apart"
 
 
-def summary(result: dict[str, Any]) -> str:
-    """The last lines: how fast they part, and what remains equal."""
-    lines = []
+def summary(pair: Pair, result: dict[str, Any]) -> str:
+    """The last lines: whether they ended early, how fast they part, and where what is."""
+    lines, state = [], pair.runs[0].state
+    if not pair.runs[0].finished:
+        lines += [f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; what was reached is kept"]
     if grown := result["growth"]:
         lines += [
             f"the distance doubles every {grown['doubling']:.0f} steps, from {grown['from']['distance']:.2g} after"
             f" {grown['from']['steps']} steps to {grown['to']['distance']:.2g} after {grown['to']['steps']}:"
         ]
         lines += ["which is why steps are proven (--verify) and trajectories are not compared"]
-    return "\n".join([*lines, f"page: {str(Path(result['out']) / PAGE)!r}"])
+    lines += [
+        f"weights: {str(run.place)!r}, run hash {result['runs'][run.settings.backend]['run_hash']}" for run in pair.runs
+    ]
+    return "\n".join(lines)
 
 
-def _kept(place: Path, settings: Settings, pair: tuple[State, State], points: Sequence[Point]) -> dict[str, Any]:
-    """Write weights, results and page; the results."""
+def _drawn(pair: Pair, result: dict[str, Any]) -> Path:
+    """The page of both, and of each its own."""
     from gradproof.pages import both as page
-    from gradproof.train import both, folder, saved
+    from gradproof.pages import run as run_page
+    from gradproof.train import both, folder
 
-    grown = both.growth(points)
-    result: dict[str, Any] = {
-        "settings": {key: value for key, value in settings._asdict().items() if key != "backend"},
-        "steps": pair[0].steps,
-        "runs": {},
-        "growth": grown
-        and {
-            "rate": grown.rate,
-            "doubling": grown.doubling,
-            "from": grown.first._asdict(),
-            "to": grown.last._asdict(),
-        },
-        "distances": [list(point) for point in points],
-        "out": str(place),
-    }
-    for name, state in zip(NAMES, pair, strict=True):
-        (place / name).mkdir(exist_ok=True)
-        saved.save(place / name, state.weights, state.biases, settings._replace(backend=name)._asdict())
-        epochs = [epoch._asdict() for epoch in state.history]
-        result["runs"][name] = {"epochs": epochs, "run_hash": saved.run_hash(state.weights, state.biases)}
-    folder.write(place / RESULTS, json.dumps(result).encode() + b"\n")
-    folder.write(place / PAGE, page.page(result, {n: s.history for n, s in zip(NAMES, pair, strict=True)}).encode())
-    return result
+    curves = {run.settings.backend: run.state.history for run in pair.runs}
+    for run in pair.runs:
+        run_page.write(run, result["runs"][run.settings.backend], curves)
+    folder.write(pair.place / both.PAGE, page.page(pair, result, curves).encode())
+    return pair.place / both.PAGE

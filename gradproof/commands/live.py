@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 BARS = "▁▂▃▄▅▆▇█"
 CURVE = 24  # columns of the small curve
 PAUSE = 0.1  # seconds between two pictures
+PICTURES = 30  # that the images a second are counted over
 
 
 class View:
@@ -27,6 +29,7 @@ class View:
 
         self.settings, self.an_epoch = run.settings, an_epoch
         self.started, self.steps, self.drawn = time.monotonic(), run.state.steps, 0.0
+        self.verify, self.seen = run.at.verify, deque([(self.started, self.steps)], PICTURES)
         console = Console(stderr=True, highlight=False)
         self.live = Live(
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
@@ -53,7 +56,9 @@ class View:
 
         s, total = self.settings, self.settings.epochs * self.an_epoch
         left = (total - state.steps) * (now - self.started) / max(1, state.steps - self.steps)
-        speed = state.batch * s.batch / max(state.seconds, 1e-9)
+        since, steps = self.seen[0]
+        speed = (state.steps - steps) * s.batch / max(now - since, 1e-9)
+        self.seen.append((now, state.steps))
         epoch = Table.grid(*(Column(no_wrap=True) for _ in range(5)), padding=(0, 2))
         epoch.add_row(
             f"epoch {state.epoch}/{s.epochs}",
@@ -62,11 +67,15 @@ class View:
             f"{speed:,.0f} images/s",
             f"{clock(left)} left",
         )
-        if not state.history:
-            return epoch
-        last, shares = state.history[-1], [e.correct / e.test for e in state.history]
-        told = f"{last.correct}/{last.test} correct  cost {last.cost:.4f}"
-        return Group(epoch, f"{told}  {curve(shares)} {min(shares):.1%} – {max(shares):.1%}")
+        lines: list[RenderableType] = [epoch]
+        if self.verify:
+            p = state.proven
+            lines += [f"{p.verified} of {state.steps} steps verified, worst {p.worst:.3f} of its bound"]
+        if state.history:
+            last, shares = state.history[-1], [e.correct / e.test for e in state.history]
+            told = f"{last.correct}/{last.test} correct  cost {last.cost:.4f}"
+            lines += [f"{told}  {curve(shares)} {min(shares):.1%} – {max(shares):.1%}"]
+        return Group(*lines)
 
 
 def clock(seconds: float) -> str:

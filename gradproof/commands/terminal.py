@@ -7,7 +7,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -60,3 +63,22 @@ def asked_to_end() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def interrupted(again: str, page: bool) -> None:
+    """Say on stderr what to type to go on; on a terminal also why the prompt does not come back at once."""
+    click.echo(f"gradproof: interrupted; go on with: {again}", err=True)
+    if page and sys.stderr.isatty():
+        click.echo("drawing the page; Ctrl-C again leaves it out", err=True)
+
+
+def drawn(draw: Callable[[], Path]) -> Path | None:
+    """The page drawn at the end. Whatever prevents it, the run is kept already, and this says why there is no page."""
+    try:
+        return draw()
+    except KeyboardInterrupt:
+        reason = "interrupted"
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+    click.echo(f"gradproof: the run is kept, but its page could not be drawn: {reason}", err=True)
+    return None

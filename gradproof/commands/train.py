@@ -7,6 +7,7 @@ import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,19 @@ from click.core import ParameterSource
 
 from gradproof.backends import NAMES
 from gradproof.commands.live import View
-from gradproof.commands.terminal import asked_to_end
+from gradproof.commands.terminal import asked_to_end, drawn, interrupted
 from gradproof.errors import MachineError, UsageError
 
 if TYPE_CHECKING:
+    from gradproof.train.both import Pair
     from gradproof.train.loop import Epoch, State
     from gradproof.train.run import Run
     from gradproof.train.spread import Spread
     from gradproof.train.step import StepError
 
 INTERRUPTED, UNDECIDED = 130, 5
+HOW = ("checkpoint", "devices", "coordinator", "processes", "process", "heartbeat", "page", "as_json")
+NOT_FOR_BOTH = ("backend", "verify", "reproducible", "devices", "coordinator", "processes", "process", "heartbeat")
 FOR_REFERENCE = "--devices and --coordinator are for --backend reference, which JAX can spread"
 
 
@@ -76,7 +80,9 @@ def a_number(_context: click.Context, _option: click.Parameter, value: float) ->
     help="How often to keep all that --resume needs.",
 )
 @click.option("--both", is_flag=True, help="Train both networks on one schedule and see how their weights part.")
-@click.option("--verify", is_flag=True, help="Judge every step, equation by equation, where it is taken.")
+@click.option(
+    "--verify", is_flag=True, help="Judge every step, equation by equation, where it is taken; --resume goes on so."
+)
 @click.option("--devices", type=click.IntRange(min=1), help="Spread each mini-batch over so many (reference only).")
 @click.option("--reproducible", is_flag=True, help="The same weights, to the last bit, on any number of devices.")
 @click.option("--coordinator", metavar="HOST:PORT", help="Where process 0 is; auto asks the cluster's launcher.")
@@ -109,20 +115,18 @@ def command(
     """Train either network on handwritten digits by mini-batch gradient descent.
 
     Whatever ends it early, --resume goes on to the same weights, to the last bit. Ctrl-C and SIGTERM end it after the
-    mini-batches it is at.
+    mini-batch it is at, or after those of the next quarter of a second where they are quick, with a checkpoint and the
+    command to go on; then the page is drawn, unless they come again.
 
     On several hosts, type the same on each, with --coordinator, --processes and its own --process.
     """
-    if both:
+    again = partial(_again, context)
+    if both or (resume is not None and _is_both(resume)):
         from gradproof.commands.both import compare
-        from gradproof.train.loop import Settings
 
-        if (
-            given := [f"--{name}" for name in ("backend", "resume", "devices", "coordinator") if context.params[name]]
-            + ["--verify"] * verify
-        ):
-            raise UsageError(f"--both trains both networks from the start, side by side; leave out {given[0]}")
-        return compare(Settings(**chosen), data, out, as_json)
+        if given := [name for name in NOT_FOR_BOTH if _given(context, name)]:
+            raise UsageError(f"--both trains both networks side by side, on this machine; leave out --{given[0]}")
+        return compare(_opened_both(context, data, out, resume, checkpoint, chosen), again, as_json, page)
     if coordinator is None and (processes is not None or process is not None):
         raise click.UsageError("--processes and --process need --coordinator HOST:PORT, where process 0 is")
     if (devices or coordinator) and resume is None and chosen["backend"] == "handcrafted":
@@ -139,9 +143,10 @@ def command(
         joined = spread.joined(coordinator, processes, process, heartbeat)
     with joined:
         first = coordinator is None or spread.is_first()
-        with _opened(context, data, out, resume, checkpoint, chosen, first) as run, asked_to_end() as asked:
+        opened = _opened(context, data, out, resume, checkpoint, chosen, first, verify)
+        with opened as run, asked_to_end() as asked:
             over = _spread(run, devices, coordinator is not None)
-            code = _told(run, over, asked, as_json, verify, page, heartbeat)
+            code = _told(run, over, asked, again, as_json, page, heartbeat)
     return code
 
 
@@ -155,12 +160,18 @@ def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:
         raise UsageError(FOR_REFERENCE)
     spread.devices_of_this_process(devices)
     over = spread.Spread(devices if devices or joined else 1, run.settings.reproducible)
-    over.insist_on_the_same(run.settings, run.at.digits, run.at.versions, run.state.steps)
+    over.insist_on_the_same(run.settings, run.at.verify, run.at.digits, run.at.versions, run.state.steps)
     return over
 
 
 def _told(
-    run: Run, spread: Spread | None, asked: Callable[[], bool], as_json: bool, verify: bool, page: bool, heartbeat: int
+    run: Run,
+    spread: Spread | None,
+    asked: Callable[[], bool],
+    again: Callable[[Path], str],
+    as_json: bool,
+    page: bool,
+    heartbeat: int,
 ) -> int:
     """Train, say so, and keep whatever was reached; the exit code. Of several processes the first alone speaks."""
     from gradproof.train.divergence import DivergenceError
@@ -172,28 +183,35 @@ def _told(
     for note in run.notes if run.writes else ():
         click.echo(f"gradproof: {note}", err=True)
     say(headline(run) + (f"\non {spread.said}" if spread else ""))
+    failed: DivergenceError | StepError | None = None
     try:
         try:
-            _train(run, say, asked, verify, spread)
+            _train(run, say, asked, spread)
+        except click.Abort:
+            run.ended = "interrupted"
         except DivergenceError as error:
-            run.state = error.state
-            raise
+            failed = error
+            run.given_up(error.state, str(error))
         except StepError as error:
-            raise _recorded(error, run) from None
+            failed = _recorded(error, run)
+            run.ended = str(failed)
         finally:  # whatever ended the training, what it reached is kept
             result = run.finish()
-            drawn = _drawn(run, result) if run.writes and page and run.finished else None
-            tell(json.dumps(result) if as_json else summary(run, result, drawn))
-    except click.Abort:
-        if run.writes:
-            click.echo(f"gradproof: interrupted; go on with: {again(run, verify)}", err=True)
-        return INTERRUPTED
+            tell(json.dumps(result) if as_json else summary(run, result))
     except LostError:
         time.sleep(2 * heartbeat)  # meanwhile JAX ends this process, and says which one is lost
         raise
     except MachineError as error:
-        raise MachineError(f"{error}; then go on with: {again(run, verify)}") from None
-    return UNDECIDED if verify and run.state.proven.verified < run.state.steps else 0
+        raise MachineError(f"{error}; then go on with: {again(run.place)}") from None
+    if run.writes and run.ended and not failed:
+        interrupted(again(run.place), page)
+    if run.writes and page and (path := drawn(lambda: _page(run, result))):
+        say(f"page: {str(path)!r}")
+    if failed:
+        raise failed
+    if run.ended:
+        return INTERRUPTED
+    return UNDECIDED if run.at.verify and run.state.proven.verified < run.state.steps else 0
 
 
 def _recorded(error: StepError, run: Run) -> StepError:
@@ -206,16 +224,11 @@ def _recorded(error: StepError, run: Run) -> StepError:
     return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof check {shlex.quote(str(path))}")
 
 
-def _drawn(run: Run, result: Mapping[str, Any]) -> Path | None:
-    """The page of a finished run; whatever prevents it, the run is kept already, and this says why there is none."""
-    try:
-        from gradproof.pages.run import write
+def _page(run: Run, result: Mapping[str, Any]) -> Path:
+    """Draw the page of a run."""
+    from gradproof.pages.run import write
 
-        return write(run, result)
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        click.echo(f"gradproof: the run is kept, but its page could not be drawn: {reason}", err=True)
-        return None
+    return write(run, result, {run.settings.backend: run.state.history})
 
 
 def _opened(
@@ -226,6 +239,7 @@ def _opened(
     seconds: float,
     chosen: Mapping[str, Any],
     writes: bool,
+    verify: bool,
 ) -> AbstractContextManager[Run]:
     """A new run, or the one to be resumed."""
     from gradproof.train import run
@@ -235,41 +249,83 @@ def _opened(
         if chosen["backend"] is None:
             option = next(option for option in context.command.params if option.name == "backend")
             raise click.MissingParameter(ctx=context, param=option)
-        return run.begun(Settings(**chosen), data, out, seconds, writes)
+        return run.begun(Settings(**chosen), data, out, seconds, writes, verify)
+    return run.continued(resume, data, _changes(context, out, chosen), seconds, writes, verify)
+
+
+def _opened_both(
+    context: click.Context,
+    data: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    seconds: float,
+    chosen: Mapping[str, Any],
+) -> AbstractContextManager[Pair]:
+    """Both networks' new runs, or those to be resumed."""
+    from gradproof.train import both
+    from gradproof.train.loop import Settings
+
+    if resume is None:
+        return both.begun(Settings(**chosen), data, out, seconds)
+    return both.continued(resume, data, _changes(context, out, chosen), seconds)
+
+
+def _is_both(resume: Path) -> bool:
+    from gradproof.train import both
+
+    return both.is_both(resume)
+
+
+def _changes(context: click.Context, out: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are typed beside --resume."""
     if out is not None:
         raise UsageError("--resume goes on in the folder of its run; leave out --out")
-    given = {key for key in chosen if context.get_parameter_source(key) is ParameterSource.COMMANDLINE}
-    return run.continued(resume, data, {key: value for key, value in chosen.items() if key in given}, seconds, writes)
+    return {key: value for key, value in chosen.items() if _given(context, key)}
 
 
-def _train(
-    run: Run, say: Callable[[str], None], asked: Callable[[], bool], verify: bool, spread: Spread | None
-) -> None:
+def _given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spread: Spread | None) -> None:
     """All the epochs that the run still has before it, told as they end. click.Abort between two of its states."""
     from gradproof.train import loop
 
     view = View(run, loop.an_epoch(run.settings, run.digits.train))
 
+    def end_if_asked() -> None:
+        if spread.any(asked()) if spread else asked():
+            raise click.Abort
+
     def progress(state: State) -> None:
         run.reached(state)
         if run.writes:
             view.show(state)
-        if spread.any(asked()) if spread else asked():
-            raise click.Abort
+        end_if_asked()
 
     try:
-        for state in loop.train(run.settings, run.digits, progress, run.state, verify, spread):
+        for state in loop.train(run.settings, run.digits, progress, run.state, run.at.verify, spread):
             run.reached(state)
             run.log("epoch", **state.history[-1]._asdict(), steps=state.steps)
             view.hide()
             say(epoch_line(state.history[-1], run.settings.epochs))
+            if not run.finished:
+                end_if_asked()
     finally:
         view.hide()
 
 
-def again(run: Run, verify: bool) -> str:
-    """What to type to go on with a run."""
-    return f"gradproof train --resume {shlex.quote(str(run.place))}{' --verify' if verify else ''}"
+def _again(context: click.Context, place: Path) -> str:
+    """What to type to go on: the folder holds the settings, how they are carried out is typed again."""
+    words = ["gradproof", "train", "--resume", str(place)]
+    for option in context.command.params:
+        if option.name in HOW and _given(context, option.name):
+            value = context.params[option.name]
+            if isinstance(value, bool):
+                words += [option.opts[0] if value else option.secondary_opts[0]]
+            else:
+                words += [option.opts[0], f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join(words)
 
 
 def listed(sizes: Sequence[int]) -> str:
@@ -277,12 +333,12 @@ def listed(sizes: Sequence[int]) -> str:
     return ",".join(map(str, sizes))
 
 
-def headline(run: Run) -> str:
+def headline(run: Run, name: str = "") -> str:
     """All the settings, how many images there are, and where the run goes on."""
     s, (train, validation, test) = run.settings, (len(part.labels) for part in run.digits)
     descent = f"epochs {s.epochs}  batch {s.batch}  eta {s.eta}  seed {s.seed}"
     lines = [
-        f"{s.backend} {listed(s.sizes)}  {descent}  {s.init}  {s.dtype}",
+        f"{name or s.backend} {listed(s.sizes)}  {descent}  {s.init}  {s.dtype}",
         f"{train} images to train, {validation} to validate, {test} to test",
     ]
     if run.state.steps:
@@ -295,8 +351,8 @@ def epoch_line(e: Epoch, epochs: int) -> str:
     return f"epoch {number}  {e.correct}/{e.test} correct  cost {e.cost:.4f}  {e.seconds:.1f} s"
 
 
-def summary(run: Run, result: Mapping[str, Any], drawn: Path | None) -> str:
-    """The last lines: whether it ended early, the best epoch, where weights and page are and how to use the weights."""
+def summary(run: Run, result: Mapping[str, Any]) -> str:
+    """The last lines: whether it ended early, the best epoch, where the weights are and how to use them."""
     lines, out, state = [], result["out"], run.state
     if not run.finished:
         lines += [
@@ -311,6 +367,5 @@ def summary(run: Run, result: Mapping[str, Any], drawn: Path | None) -> str:
         best = max(state.history, key=lambda epoch: epoch.correct)
         lines += [f"best: epoch {best.epoch}, {best.correct / best.test:.2%} of the test images"]
     lines += [f"weights: {out!r}, run hash {result['run_hash']}"]
-    lines += [f"page: {str(drawn)!r}"] if drawn else []
     lines += [f"in Python: gradproof.load({out!r}).classify(images, backend={run.settings.backend!r})"]
     return "\n".join(lines)

@@ -6,24 +6,28 @@ from typing import Any
 
 from gradproof.pages.chart import chart
 from gradproof.pages.page import rendered
+from gradproof.pages.run import learning
+from gradproof.train.both import Pair
 from gradproof.train.loop import Epoch
+from gradproof.train.run import PAGE
 
 POINTS = 400  # of the distance are drawn
 
 
-def page(result: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> str:
+def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> str:
     """The whole page, HTML as text. `result` is what both.json holds, `curves` the epochs of each network."""
     apart = [(steps, math.log10(distance)) for steps, distance in result["distances"] if distance > 0]
     every, grown = max(1, -(-len(apart) // POINTS)), result["growth"]
     lines = {"measured": apart[::every]}
     if grown:
         lines["fitted"] = _fitted(grown)
-    shares = {name: [(e.epoch, 100 * e.correct / e.test) for e in epochs] for name, epochs in curves.items() if epochs}
     return rendered(
         "both.html",
+        pair=pair,
         result=result,
+        pages={run.settings.backend: f"{run.settings.backend}/{PAGE}" for run in pair.runs},
         curves=curves,
-        read=chart("Test images read correctly", "%", shares) if shares else None,
+        charts=learning(curves) if all(curves.values()) else [],
         apart=chart("log₁₀ of the distance of their weights, ‖p − p′‖/‖p‖", "", lines) if len(apart) > 1 else None,
         some=result["distances"][:: max(1, -(-len(result["distances"]) // 24))],
     )

@@ -59,10 +59,12 @@ def chart(title: str, unit: str, lines: Mapping[str, Points]) -> Chart:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """About TICKS round numbers, the first at or below `low`, the last at or above `high`; around a single value."""
-    if high <= low:
-        room = abs(low) / 100 or 1.0
-        low, high = low - room, low + room
+    """About TICKS round numbers, the first at or below `low`, the last at or above `high`; with room around one value,
+    or such as could be told apart by long numbers only."""
+    value = max(abs(low), abs(high))
+    if high - low <= value / 1000:
+        room = value / 100 or 1.0
+        low, high = low - room, high + room
     rough = (high - low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)

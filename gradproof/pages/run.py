@@ -53,8 +53,9 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
         results=results,
         images=f"{len(run.digits.train.labels)} to train, {len(run.digits.validation.labels)} to validate",
         best=max(run.state.history, key=lambda epoch: epoch.correct, default=None),
+        seconds=run.state.seconds + sum(epoch.seconds for epoch in run.state.history),
         curves={name: _thinned(epochs) for name, epochs in curves.items()},
-        charts=_charts(curves) if run.state.history else [],
+        charts=learning(curves) if run.state.history else [],
         wrong=int((read.digits != test.labels).sum()),
         misread=[(_digit(test, i), test.labels[i], read.digits[i], read.surely[i]) for i in misread],
         confusion=read.confusion.tolist(),
@@ -66,14 +67,13 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
     )
 
 
-def write(run: Run, results: Mapping[str, Any]) -> Path:
+def write(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> Path:
     """Put the page into the run's folder. MachineError if it cannot be written."""
-    content = page(run, results, {run.settings.backend: run.state.history})
-    folder.write(run.place / PAGE, content.encode())
+    folder.write(run.place / PAGE, page(run, results, curves).encode())
     return run.place / PAGE
 
 
-def _charts(curves: Mapping[str, Sequence[Epoch]]) -> list[Chart]:
+def learning(curves: Mapping[str, Sequence[Epoch]]) -> list[Chart]:
     """Images read correctly and cost, over the epochs."""
     shares = {name: [(e.epoch, 100 * e.correct / e.test) for e in _thinned(run)] for name, run in curves.items()}
     costs = {name: [(e.epoch, e.cost) for e in _thinned(run)] for name, run in curves.items()}

@@ -1,16 +1,25 @@
-"""Both networks on one schedule: equal starts, equal mini-batches, and how far rounding drives their weights apart."""
+"""Both networks on one schedule: equal starts, equal mini-batches, and how far rounding drives their weights apart.
 
+They are two runs, each in a folder of its own, kept at the same steps. What is about both of them stands beside these.
+"""
+
+import json
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradproof.backends import NAMES
-from gradproof.train import loop, mnist
+from gradproof.errors import DataError
+from gradproof.train import checkpoint, folder, loop, run
 from gradproof.train.loop import Settings, State
+from gradproof.train.run import Run
 
-EVERY = 25  # mini-batches between two looks at the distance
+RESULTS, PAGE = "both.json", "both.html"
+EVERY = 25  # mini-batches between two looks at the distance, or one where that many take long
 
 
 class Point(NamedTuple):
@@ -33,10 +42,110 @@ class Growth(NamedTuple):
         return math.log(2) / self.rate
 
 
-def side_by_side(settings: Settings, digits: mnist.Mnist) -> Iterator[tuple[State, State]]:
-    """The states of both, handcrafted first, at the same steps; `settings.backend` does not matter."""
-    runs = (loop.states(settings._replace(backend=name), digits, loop.begin(settings), most=EVERY) for name in NAMES)
-    return zip(*runs, strict=True)
+class Pair:
+    """The two runs, handcrafted first, and how far apart they were at each look."""
+
+    def __init__(self, place: Path, runs: Sequence[Run], points: Sequence[Point] = ()) -> None:
+        self.place, self.runs, self.points = place, runs, list(points)
+
+    @property
+    def states(self) -> tuple[State, State]:
+        """Where both stand."""
+        mine, theirs = (each.state for each in self.runs)
+        return mine, theirs
+
+    def descent(self) -> Iterator[tuple[State, State]]:
+        """The states of both at the same steps, and so of one epoch after the other."""
+        s = self.runs[0].settings
+        every = EVERY if EVERY * loop.parameters(s) * s.batch <= loop.WORK else 1
+        paths = (loop.states(each.settings, each.digits, each.state, most=every) for each in self.runs)
+        return zip(*paths, strict=True)
+
+    def reached(self, states: tuple[State, State]) -> None:
+        """Note where both are, and how far apart; write checkpoints of both if it is time."""
+        for each, state in zip(self.runs, states, strict=True):
+            each.state = state
+        if not self.points or self.points[-1].steps < states[0].steps:
+            self.points.append(point(*states))
+        if self.runs[0].due:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write the distances, and then a checkpoint of each. MachineError if that fails."""
+        self._write()
+        for each in self.runs:
+            each.keep()
+
+    def given_up(self, good: tuple[State, State], reason: str) -> None:
+        """Go back to where both were good, as a single run does."""
+        for each, state in zip(self.runs, good, strict=True):
+            each.given_up(state, reason)
+
+    def finish(self) -> dict[str, Any]:
+        """Write what both have come to; the results."""
+        for each in self.runs:
+            each.finish()
+        return self._write()
+
+    def results(self) -> dict[str, Any]:
+        """What --json writes."""
+        grown = growth(self.points)
+        return {
+            "settings": {key: v for key, v in self.runs[0].settings._asdict().items() if key != "backend"},
+            "steps": self.runs[0].state.steps,
+            "runs": {name: each.results() for name, each in zip(NAMES, self.runs, strict=True)},
+            "growth": grown
+            and {
+                "rate": grown.rate,
+                "doubling": grown.doubling,
+                "from": grown.first._asdict(),
+                "to": grown.last._asdict(),
+            },
+            "distances": [list(each) for each in self.points],
+            "out": str(self.place),
+        }
+
+    def _write(self) -> dict[str, Any]:
+        result = self.results()
+        folder.write(self.place / RESULTS, json.dumps(result).encode() + b"\n")
+        return result
+
+
+@contextmanager
+def begun(settings: Settings, data: Path | None, out: Path | None, seconds: float) -> Iterator[Pair]:
+    """Two new runs in the folder `out` or the next free runs/N; `settings.backend` does not matter."""
+    with folder.claimed(out, (RESULTS, PAGE, *NAMES)) as place, ExitStack() as stack:
+        each = (run.begun(settings._replace(backend=name), data, place / name, seconds) for name in NAMES)
+        pair = Pair(place, [stack.enter_context(one) for one in each])
+        pair.keep()
+        yield pair
+
+
+@contextmanager
+def continued(place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float) -> Iterator[Pair]:
+    """The two runs in a folder, at the last steps that both have kept. DataError if there are none."""
+    with folder.reopened(place), ExitStack() as stack:
+        kept = [{each.position for each in checkpoint.sound(place / name)[0]} for name in NAMES]
+        if not (common := set.intersection(*kept)):
+            each = " and ".join(f"--resume {place / name}" for name in NAMES)
+            raise DataError(f"{place}: its networks have kept no common step; go on with one alone: {each}")
+        at = max(common)
+        runs = [stack.enter_context(run.continued(place / name, data, changes, seconds, position=at)) for name in NAMES]
+        yield Pair(place, runs, _points(place, runs[0].state.steps))
+
+
+def is_both(place: Path) -> bool:
+    """Whether a folder is that of two runs."""
+    return (place / RESULTS).exists()
+
+
+def _points(place: Path, steps: int) -> list[Point]:
+    """The distances seen until then; none where the file that holds them was lost."""
+    try:
+        seen = json.loads(folder.read(place / RESULTS, 2**30))["distances"]
+        return [Point(int(k), float(distance)) for k, distance in seen if k <= steps]
+    except (OSError, DataError, ValueError, KeyError, TypeError):
+        return []
 
 
 def point(one: State, other: State) -> Point:
@@ -49,14 +158,15 @@ def point(one: State, other: State) -> Point:
 def growth(points: Sequence[Point]) -> Growth | None:
     """The line of least squares through ln(distance), from the first distance to a tenth of the largest.
 
-    Beyond that the two no longer know of each other and the distance grows no more. None of too few points.
+    Beyond that the two no longer know of each other and the distance grows no more. None of too few points, or while
+    it has not grown tenfold.
     """
     apart = [p for p in points if p.distance > 0]
     if not apart:
         return None
     end = next((i for i, p in enumerate(apart) if p.distance > max(q.distance for q in apart) / 10), len(apart))
     used = apart[:end]
-    if len(used) < 3:
+    if len(used) < 3 or used[-1].distance < 10 * used[0].distance:
         return None
     steps, logs = np.array([p.steps for p in used], float), np.log([p.distance for p in used])
     rate = float(((steps - steps.mean()) * (logs - logs.mean())).sum() / ((steps - steps.mean()) ** 2).sum())

@@ -8,7 +8,6 @@ metadata. Its `sha256` is that of the whole file with 64 zeros in that place: no
 import hashlib
 import json
 import os
-import stat
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -35,6 +34,9 @@ ZEROS = "0" * 64
 ARRAYS = ("weights", "biases", "history")  # of a state; the rest of it is text
 
 
+Position = tuple[int, int]  # the epoch, and how many of its mini-batches are done
+
+
 class Checkpoint(NamedTuple):
     """A run between two steps, and what it was started with."""
 
@@ -44,6 +46,12 @@ class Checkpoint(NamedTuple):
     digits: str  # their fingerprint
     versions: Mapping[str, str]  # of what it was written with
     generation: int = 0  # how many were written before it
+    verify: bool = False  # whether its steps are judged
+
+    @property
+    def position(self) -> Position:
+        """Where in its schedule it stands."""
+        return self.state.epoch, self.state.batch
 
 
 def versions() -> dict[str, str]:
@@ -81,17 +89,27 @@ def save(place: Path, checkpoint: Checkpoint) -> None:
         "data": json.dumps([checkpoint.data, checkpoint.digits]),
         "versions": json.dumps(checkpoint.versions),
         "generation": str(checkpoint.generation),
+        "verify": json.dumps(checkpoint.verify),
     }
     content = serialised(arrays, metadata)
     signed = content.replace(ZEROS.encode(), hashlib.sha256(content).hexdigest().encode(), 1)
     folder.write(place / FILES[checkpoint.generation % 2], signed)
 
 
-def load(place: Path) -> tuple[Checkpoint, list[str]]:
-    """The newest sound checkpoint in a run's folder, and what is wrong with the other, if anything is.
+def load(place: Path, position: Position | None = None) -> tuple[Checkpoint, list[str]]:
+    """The newest sound checkpoint in a run's folder, or the one at that position, and what is wrong with the other.
 
     DataError if there is no sound one.
     """
+    found, faults = sound(place)
+    found = [each for each in found if position in (None, each.position)]
+    if not found:
+        raise DataError("; ".join(faults) or f"{place}: holds no checkpoint, nothing was trained; start it again")
+    return max(found, key=lambda checkpoint: checkpoint.generation), faults
+
+
+def sound(place: Path) -> tuple[list[Checkpoint], list[str]]:
+    """All sound checkpoints in a run's folder, and what is wrong with the others."""
     found, faults = [], []
     for name in FILES:
         if os.path.lexists(place / name):
@@ -99,20 +117,13 @@ def load(place: Path) -> tuple[Checkpoint, list[str]]:
                 found.append(read(place / name))
             except DataError as error:
                 faults.append(str(error))
-    if not found:
-        raise DataError("; ".join(faults) or f"{place}: holds no checkpoint, nothing was trained; start it again")
-    return max(found, key=lambda checkpoint: checkpoint.generation), faults
+    return found, faults
 
 
 def read(file: Path) -> Checkpoint:
     """The checkpoint in a file; DataError if it is not the one that was written there."""
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise DataError("is a folder, a pipe or a device instead of a file")
-        if status.st_size > LARGEST:
-            raise DataError("is larger than any checkpoint")
-        content = file.read_bytes()
+        content = folder.read(file, LARGEST)
         metadata = _metadata(content)
         if metadata.get("format") != FORMAT:
             raise DataError(f"is written in format {metadata.get('format')!r}, this gradproof reads {FORMAT!r}")
@@ -161,4 +172,5 @@ def _checkpoint(metadata: Mapping[str, Any], arrays: dict[str, Array]) -> Checkp
     proven = Proven(*position.pop("proven"))
     state = State(weights, biases, history=epochs, proven=proven, **position)
     data, digits = json.loads(metadata["data"])
-    return Checkpoint(settings, state, data, digits, json.loads(metadata["versions"]), int(metadata["generation"]))
+    generation, verify = int(metadata["generation"]), json.loads(metadata.get("verify", "false")) is True
+    return Checkpoint(settings, state, data, digits, json.loads(metadata["versions"]), generation, verify)

@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 
 from gradproof import backends
+from gradproof.backends import Backend
 from gradproof.errors import UsageError
 from gradproof.problem import Array, Parameters
 from gradproof.train import mnist, reading
-from gradproof.train.reading import Layers
+from gradproof.train.reading import Block, Layers
 
 SAMPLE = 10_000  # training images that are looked at
 FLAT = 5e-5  # an activation nearer to 0 or 1 is printed as 0.0000 or 1.0000, and its σ′ is as small
 NEARLY_ALL = 0.99
 USUAL = 3.0  # η of the book
+PATIENCE = 30  # epochs that a saturated network is given to move …
+MOVED = 1.0  # … z^L by so much, which makes σ′ e times larger and the next such move as much quicker
 FORGOTTEN = 0.5  # of the cost of an answer that is always the same: whoever was below had learned something
 
 
@@ -61,12 +64,13 @@ def not_finite(
 
 
 def complaint(
-    backend: str, weights: Layers, biases: Layers, costs: Sequence[float], examples: mnist.DataSet
+    backend: str, weights: Layers, biases: Layers, costs: Sequence[float], examples: mnist.DataSet, reach: float
 ) -> str | None:
-    """What is wrong after an epoch, if anything is: no number, a saturated network, or a cost that has risen.
+    """What is wrong after an epoch, if anything is: no number, a saturated network, or a cost that has risen and stays.
 
-    `costs` are those of all epochs so far. Nothing is wrong while the network answers better than one that does not
-    look at the image, and a slow start is not punished.
+    `costs` are those of all epochs so far, `reach` is η times the steps of an epoch. Nothing is wrong while the network
+    answers better than one that does not look at the image; a slow start is not punished, and neither is a saturated
+    network that its gradient still gets out of there.
     """
     if not math.isfinite(costs[-1]):
         return "the cost is no longer finite"
@@ -78,13 +82,22 @@ def complaint(
     blocks = reading.blocks(backend, sample, weights[0].dtype, [len(weights[0].T), *map(len, biases)])
     with np.errstate(all="ignore"):
         cost, flat = reading.cost(*network, blocks), reading.shares_near_0_or_1(*network, blocks, FLAT)
-    if cost >= blind and flat[-1] >= NEARLY_ALL:
+    if cost >= blind and flat[-1] >= NEARLY_ALL and _moved(*network, blocks[0], PATIENCE * reach) < MOVED:
         first = next(layer for layer in range(1, len(flat) + 1) if min(flat[layer - 1 :]) >= NEARLY_ALL)
         which = f"layer {first} is" if first == len(flat) else f"layers {first} to {len(flat)} are"
-        return f"{which} saturated: {flat[-1]:.1%} of all outputs are 0.0000 or 1.0000, where σ′ lets nothing move"
-    if cost >= blind and min(costs) < FORGOTTEN * blind:
+        told = f"{flat[-1]:.1%} of all outputs are 0.0000 or 1.0000, where σ′ lets nothing move in {PATIENCE} epochs"
+        return f"{which} saturated: {told}"
+    if cost >= blind and min(costs[-2:]) >= blind and min(costs) < FORGOTTEN * blind:
         return f"the cost has risen to {costs[-1]:.2f}, from {min(costs):.2f} after epoch {1 + np.argmin(costs)}"
     return None
+
+
+def _moved(backend: Backend, weights: Layers, biases: Layers, block: Block, reach: float) -> float:
+    """How far the gradient would move z^L, were it always as it is here: of all outputs the most, the mean over x."""
+    with np.errstate(all="ignore"):
+        there = backend.step(weights, biases, block.x, block.y, reach)
+        before, after = (np.asarray(backend.feedforward(w, b, block.x)[0][-1]) for w, b in ((weights, biases), there))
+        return float(np.abs(after - before).mean(axis=1).max())
 
 
 def blind_cost(labels: Array) -> float:

@@ -2,15 +2,18 @@
 
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 
 from gradproof.errors import DataError, MachineError, UsageError
 
 UNFINISHED = ".unfinished-"  # what a file is called until all of it is on the disk
+PIECE = 2**26  # bytes read at once
+LARGEST = 2**32  # bytes of a log that is read
 
 
 @contextmanager
@@ -25,7 +28,9 @@ def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
     made = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     try:
         try:
-            folder.mkdir(parents=True, exist_ok=out is not None)
+            for path in reversed(made):
+                with nullcontext() if path == folder else suppress(FileExistsError):  # somebody else made it meanwhile
+                    os.mkdir(path)
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
@@ -49,7 +54,7 @@ def reopened(folder: Path) -> Iterator[Path]:
     with _held(folder):
         for path in folder.glob(f"{UNFINISHED}*"):
             with suppress(OSError):
-                path.unlink()
+                os.unlink(path)
         yield folder
 
 
@@ -71,6 +76,23 @@ def _held(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):  # all is written by now
             os.close(handle)
+
+
+def read(path: Path, most: int) -> bytes:
+    """All of a file. DataError if it is none or larger than that, OSError if it cannot be read."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe would wait for ever
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError("is a folder, a pipe or a device instead of a file")
+        if status.st_size > most:
+            raise DataError("is larger than any that gradproof writes there")
+        parts = []
+        while part := os.read(handle, PIECE):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(handle)
 
 
 def write(path: Path, content: bytes) -> None:
@@ -114,8 +136,13 @@ def append(path: Path, line: bytes) -> None:
 
 def mend(path: Path) -> None:
     """Cut off the half of a line at the end of a file, where a process was killed while it wrote it."""
-    with suppress(OSError), path.open("r+b") as file:
-        file.truncate(file.read().rfind(b"\n") + 1)
+    with suppress(OSError, DataError):
+        whole = read(path, LARGEST).rfind(b"\n") + 1
+        handle = os.open(path, os.O_WRONLY)
+        try:
+            os.ftruncate(handle, whole)
+        finally:
+            os.close(handle)
 
 
 def _write(handle: int, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """Training: epochs of mini-batch gradient descent with either backend, on digits that are in memory."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,11 +16,12 @@ from gradproof.recording import repeated
 from gradproof.train import divergence, mnist, reading
 from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
+from gradproof.train.pace import Pace
 from gradproof.train.spread import Spread
 from gradproof.train.step import Proven
 
-CHUNK = 250  # mini-batches between two reports of progress …
-WORK = 2**27  # … or fewer, if parameters × examples of more than this would keep Ctrl-C waiting
+CHUNK = 250  # mini-batches between two reports of progress, at most …
+WORK = 2**29  # … and one to begin with, if parameters × examples of so many would be more than this
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
 CLASSES = 10
 
@@ -128,16 +129,17 @@ def fault(s: Settings, examples: mnist.DataSet) -> str | None:
         return f"--dtype must be float32 or float64, not {s.dtype!r}"
     if not np.finfo(s.dtype).smallest_subnormal <= np.float64(s.eta) <= np.finfo(s.dtype).max:
         return f"--eta must be a finite number above 0 in {s.dtype}, not {s.eta}"
-    if (_parameters(s) + s.batch * sum(s.sizes)) * np.dtype(s.dtype).itemsize > LARGEST:
+    if (parameters(s) + s.batch * sum(s.sizes)) * np.dtype(s.dtype).itemsize > LARGEST:
         return "--sizes and --batch need more than 1 GiB, parameters and one mini-batch; choose smaller ones"
     if s.reproducible and s.backend != "reference":
         return "--reproducible is for --backend reference; the other computes on one device, where every run is"
-    if s.reproducible and _parameters(s) * s.batch * np.dtype(s.dtype).itemsize > LARGEST:
+    if s.reproducible and parameters(s) * s.batch * np.dtype(s.dtype).itemsize > LARGEST:
         return "--reproducible keeps a gradient for each example, here more than 1 GiB; choose a smaller --batch"
     return None
 
 
-def _parameters(s: Settings) -> int:
+def parameters(s: Settings) -> int:
+    """How many weights and biases."""
     return sum(rows * (columns + 1) for columns, rows in zip(s.sizes[:-1], s.sizes[1:], strict=True))
 
 
@@ -149,7 +151,9 @@ def states(
     most: int | None = None,
     spread: Spread | None = None,
 ) -> Iterator[State]:
-    """The states that a run passes through: after every `most` mini-batches or fewer, and after each epoch."""
+    """The states that a run passes through: after every `most` mini-batches, or as many as take a moment where none
+    is said, between two blocks of the images that are read at the end of an epoch, and after each epoch.
+    """
     backend = backends.load(s.backend)
     rng = np.random.default_rng()
     rng.bit_generator.state = state.shuffle
@@ -159,8 +163,8 @@ def states(
     images = put(mnist.pixels(digits.train.images, s.dtype))
     targets = put(mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
-    most = min(most or CHUNK, max(1, WORK // (_parameters(s) * s.batch)))
-
+    longest = most or CHUNK
+    pace = Pace(longest, longest if most or longest * parameters(s) * s.batch <= WORK else 1)
     again = () if spread or s.backend == "reference" else (repeated,)  # XLA compiles steps, NumPy's calls are recorded
 
     def moved(by: Callable[..., Any], weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
@@ -190,14 +194,14 @@ def states(
                 else:
                     break
 
-        few = 2 * proof.together(_parameters(s))
+        few = 2 * proof.together(parameters(s))
         with threadpool_limits(1, user_api="blas"):
             more = proof.judged(s.backend, paths(), s.eta, state.steps + 1)
         return reached, state.proven + more
 
     good = state
     while state.epoch <= s.epochs:
-        for batches in chunks(shuffled(len(targets), s.batch, rng), most, state.batch):
+        for batches in chunks(shuffled(len(targets), s.batch, rng), lambda: pace.length, state.batch):
             start = time.perf_counter()
             judged = state.proven
             if verify:
@@ -208,13 +212,17 @@ def states(
             if fault := divergence.not_finite(descend, state.weights, state.biases, batches, (weights, biases)):
                 step, name = fault
                 where = f"{name} is no longer finite after mini-batch {state.batch + step} of epoch {state.epoch}"
-                raise DivergenceError(f"{where}; {divergence.remedy(s.eta, s.init)}", state)
+                raise DivergenceError(f"{where}; {divergence.remedy(s.eta, s.init)}", good)
             state = state._replace(weights=weights, biases=biases, seconds=seconds, proven=judged)
             state = state._replace(batch=state.batch + len(batches), steps=state.steps + len(batches))
+            if most is None:
+                took = time.perf_counter() - start
+                pace.took(len(batches), spread.longest(took) if spread else took)
             yield state
-        history = (*state.history, _measured(backend, state, validation, test))
+        history = (*state.history, (yield from _measured(backend, state, validation, test)))
         costs = [epoch.cost for epoch in history]
-        if reason := divergence.complaint(s.backend, state.weights, state.biases, costs, digits.train):
+        reach = s.eta * an_epoch(s, digits.train)
+        if reason := divergence.complaint(s.backend, state.weights, state.biases, costs, digits.train, reach):
             raise DivergenceError(f"after epoch {state.epoch}, {reason}; {divergence.remedy(s.eta, s.init)}", good)
         shuffle = rng.bit_generator.state
         state = state._replace(shuffle=shuffle, epoch=state.epoch + 1, batch=0, seconds=0.0, history=history)
@@ -222,10 +230,20 @@ def states(
         yield state
 
 
-def _measured(backend: Backend, state: State, validation: list[reading.Block], test: list[reading.Block]) -> Epoch:
-    """What the network can do at the end of an epoch."""
-    network = backend, state.weights, state.biases
-    with np.errstate(all="ignore"):
-        cost, correct = reading.cost(*network, test), reading.correct(*network, test)
-        validated = reading.correct(*network, validation)
-    return Epoch(state.epoch, correct, sum(len(b.labels) for b in test), validated, cost, state.seconds)
+def _measured(
+    backend: Backend, state: State, validation: list[reading.Block], test: list[reading.Block]
+) -> Generator[State, None, Epoch]:
+    """What the network can do at the end of an epoch. Yields the state again between two blocks of a set."""
+    network, read, costs = (backend, state.weights, state.biases), [], []
+    for part in (validation, test):
+        right = 0
+        for number, block in enumerate(part):
+            if number:
+                yield state
+            with np.errstate(all="ignore"):
+                right += reading.correct(*network, [block])
+                if part is test:
+                    costs.append(len(block.labels) * reading.cost(*network, [block]))
+        read.append(right)
+    n = sum(len(block.labels) for block in test)
+    return Epoch(state.epoch, read[1], n, read[0], sum(costs) / n, state.seconds)

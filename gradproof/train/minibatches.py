@@ -1,6 +1,6 @@
 """Mini-batches: which examples make up each step of an epoch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,11 @@ def shuffled(n: int, m: int, rng: np.random.Generator) -> list[Rows]:
     return [part for part in (order[:full].reshape(-1, m), order[None, full:]) if part.size]
 
 
-def chunks(batches: Sequence[Rows], most: int, done: int = 0) -> Iterator[Rows]:
-    """The same mini-batches in the same order but for the first `done`, no more than `most` in one array."""
+def chunks(batches: Sequence[Rows], most: Callable[[], int], done: int = 0) -> Iterator[Rows]:
+    """The same mini-batches in the same order but for the first `done`, in each array as many as `most` says then."""
     for part in batches:
-        yield from (part[first : first + most] for first in range(done, len(part), most))
-        done = max(0, done - len(part))
+        while done < len(part):
+            chunk = part[done : done + most()]
+            yield chunk
+            done += len(chunk)
+        done -= len(part)

@@ -1,6 +1,7 @@
 """What a network reads in images, and how much of it is right."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,8 @@ from gradproof.problem import Array
 from gradproof.train import mnist
 
 Layers = Sequence[Array]
-LARGEST = 2**23  # numbers in one layer's activations, so that wide layers read few images at once
+LARGEST = 2**23  # numbers in one layer's activations, so that wide layers read few images at once …
+WORK = 2**9  # … and products for each of these, so that a block of images is read in a moment
 
 
 class Block(NamedTuple):
@@ -25,7 +27,8 @@ class Block(NamedTuple):
 
 def split(n: int, sizes: Sequence[int]) -> list[slice]:
     """The rows 0 … n − 1 in pieces that a network of these sizes can read at once."""
-    most = max(1, LARGEST // max(sizes))
+    products = sum(fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
+    most = max(1, LARGEST // max(*sizes, products // WORK))
     return [slice(first, first + most) for first in range(0, n, most)]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gradproof.errors import DataError, UsageError
 from gradproof.train import checkpoint, folder, loop, mnist, saved
-from gradproof.train.checkpoint import Checkpoint
+from gradproof.train.checkpoint import Checkpoint, Position
 from gradproof.train.loop import Settings, State
 
 LOG, PAGE = "log.jsonl", "run.html"
@@ -33,6 +33,7 @@ class Run:
         self.place, self.digits, self.at, self.seconds, self.notes = place, digits, at, seconds, notes
         self.writes = writes  # of several processes one does
         self.settings, self.state = at.settings, at.state
+        self.ended = ""  # why, where it was not by reaching its last epoch
         self.kept = time.monotonic()
 
     @property
@@ -40,10 +41,21 @@ class Run:
         """Whether all its epochs are done."""
         return self.state.epoch > self.settings.epochs
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return self.writes and time.monotonic() - self.kept >= self.seconds
+
     def reached(self, state: State) -> None:
         """Note a state; write a checkpoint if it is time."""
         self.state = state
-        if self.writes and time.monotonic() - self.kept >= self.seconds:
+        if self.due:
+            self.keep()
+
+    def given_up(self, good: State, reason: str) -> None:
+        """Go back to the last good state, which both checkpoints then hold: this one, and that of `finish`."""
+        self.state, self.ended = good, reason
+        if self.writes:
             self.keep()
 
     def keep(self) -> None:
@@ -68,7 +80,8 @@ class Run:
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
         saved.save(self.place, self.state.weights, self.state.biases, text)
         folder.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
-        self.log("end", finished=self.finished, steps=self.state.steps, run_hash=result["run_hash"])
+        how = {"finished": self.finished, "ended": self.ended, "steps": self.state.steps}
+        self.log("end", **how, run_hash=result["run_hash"])
         return result
 
     def results(self) -> dict[str, Any]:
@@ -87,7 +100,12 @@ class Run:
 
 @contextmanager
 def begun(
-    settings: Settings, data: Path | None, out: Path | None, seconds: float, writes: bool = True
+    settings: Settings,
+    data: Path | None,
+    out: Path | None,
+    seconds: float,
+    writes: bool = True,
+    verify: bool = False,
 ) -> Iterator[Run]:
     """A new run in the folder `out` or the next free runs/N. UsageError if the settings do not fit the digits.
 
@@ -99,7 +117,7 @@ def begun(
     with folder.claimed(out, FILES) if writes else nullcontext(out or Path()) as place:
         source = None if data is None else os.path.abspath(data)
         start, here = loop.begin(settings), checkpoint.versions()
-        at = Checkpoint(settings, start, source, checkpoint.fingerprint(digits), here)
+        at = Checkpoint(settings, start, source, checkpoint.fingerprint(digits), here, verify=verify)
         if writes:
             checkpoint.save(place, at)
         run = Run(place, digits, at, seconds, writes=writes)
@@ -109,15 +127,22 @@ def begun(
 
 @contextmanager
 def continued(
-    place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float, writes: bool = True
+    place: Path,
+    data: Path | None,
+    changes: Mapping[str, Any],
+    seconds: float,
+    writes: bool = True,
+    verify: bool = False,
+    position: Position | None = None,
 ) -> Iterator[Run]:
     """The run in a folder, where its newest sound checkpoint left it; its notes are what there is to say about that.
 
-    `changes` are the settings asked for; only the number of epochs may be another. UsageError for any other change,
-    DataError if there is no sound checkpoint or the digits are not those of the run.
+    A run whose steps are judged goes on so; `verify` has it begin with that. `position` is where to go on, if not where
+    the newest checkpoint is. `changes` are the settings asked for; only the number of epochs may be another. UsageError
+    for any other change, DataError if there is no sound checkpoint or the digits are not those of the run.
     """
     with folder.reopened(place) if writes else nullcontext():
-        at, notes = checkpoint.load(place)
+        at, notes = checkpoint.load(place, position)
         notes = [f"{note}; the checkpoint before it is used" for note in notes]
         for name, value in changes.items():
             if name != "epochs" and value != (was := getattr(at.settings, name)):
@@ -133,7 +158,9 @@ def continued(
             notes.append(f"{', '.join(parted)}: the run hash may differ from that of an uninterrupted run")
         if writes:
             folder.mend(place / LOG)
-        run = Run(place, digits, at._replace(settings=settings, versions=here), seconds, notes, writes)
+        source = os.path.abspath(data) if data else at.data
+        at = at._replace(settings=settings, data=source, versions=here, verify=at.verify or verify)
+        run = Run(place, digits, at, seconds, notes, writes)
         told = _told(place / LOG) if writes else set()
         for epoch in run.state.history:  # killed between the checkpoint and its line
             if epoch.epoch not in told:
@@ -148,8 +175,8 @@ def continued(
 def _told(log: Path) -> set[int]:
     """The epochs that a log has lines of; lines that are none of ours are passed over."""
     told = set()
-    with suppress(OSError):
-        for line in log.read_bytes().splitlines():
+    with suppress(OSError, DataError):
+        for line in folder.read(log, folder.LARGEST).splitlines():
             with suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
                 if entry["event"] == "epoch":

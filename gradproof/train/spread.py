@@ -81,6 +81,10 @@ class Spread:
         """Whether it is so in any of the processes."""
         return bool(_gathered(np.array([here])).any())
 
+    def longest(self, seconds: float) -> float:
+        """The longest time of all processes, the same in each, so that what they decide by it is the same."""
+        return float(_gathered(np.array([seconds])).max())
+
     def insist_on_the_same(self, *what: Any) -> None:
         """UsageError unless all processes were started to do the same."""
         digest = np.frombuffer(hashlib.sha256(repr(what).encode()).digest(), np.uint8)

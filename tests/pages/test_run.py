@@ -151,13 +151,16 @@ def test_any_network_and_any_images_make_a_page_of_two_mib_at_most(
     with run.begun(Settings("handcrafted", sizes, init="scaled"), None, tmp_path / "run", 999) as small:
         epochs = tuple(Epoch(n, n % 300, 300, 3, 1 / n, 0.1) for n in range(1, 5001))
         small.state = small.state._replace(history=epochs, epoch=5001)
-        path = run_page.write(small, small.results())
+        path = run_page.write(small, small.results(), {SMALL.backend: small.state.history})
     assert path.stat().st_size <= 2 * MIB
 
 
 def test_a_run_without_an_epoch_has_a_page(tmp_path: Path) -> None:
     with run.begun(SMALL, put_digits(tmp_path), tmp_path / "run", 999) as small:
-        assert "How it learned" not in run_page.write(small, small.results()).read_text()
+        assert (
+            "How it learned"
+            not in run_page.write(small, small.results(), {SMALL.backend: small.state.history}).read_text()
+        )
 
 
 def test_a_planted_error_in_the_handcrafted_network_shows_in_the_page(
@@ -204,6 +207,12 @@ def test_a_curve_stays_inside_its_plot() -> None:
             assert chart.LEFT <= x <= chart.RIGHT
             assert chart.TOP <= y <= chart.BOTTOM
     assert drawn.lines[0].marks[0][1] < drawn.lines[0].marks[1][1], "a cost that falls goes down"
+
+
+def test_two_values_that_are_nearly_equal_have_short_numbers_beside_them() -> None:
+    drawn = chart.chart("cost", "", {"a": [(1, 0.03153726)], "b": [(1, 0.03153794)]})
+    assert max(len(tick.text) for tick in drawn.up) <= 6
+    assert chart.TOP < drawn.lines[0].marks[0][1] < chart.BOTTOM
 
 
 @pytest.mark.parametrize("colours", [2, 256, 257])

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-COUNTED = ("open", "write", "fsync", "close", "replace", "fstat", "ftruncate")
+COUNTED = ("mkdir", "open", "fstat", "read", "write", "ftruncate", "fsync", "close", "replace", "unlink")
 FAULTS = ("ENOSPC", "EIO", "half a write", "a short write", "full for good")
 
 
@@ -18,6 +18,8 @@ class FailingOs:
 
     def __init__(self, fails: int, fault: str) -> None:
         self.fails, self.fault, self.count = fails, fault, 0
+        self.called: list[tuple[str, str]] = []  # each operation, and the name of the file or folder it is about
+        self.names: dict[int, str] = {}  # of what is open
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(os, name)
@@ -26,6 +28,7 @@ class FailingOs:
     def _counted(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def operation(*arguments: Any, **options: Any) -> Any:
             number, self.count = self.count, self.count + 1
+            self._record(name, arguments)
             writes = name == "write"
             if self.fault == "full for good":
                 if writes and number >= self.fails:
@@ -42,6 +45,13 @@ class FailingOs:
                     real(*arguments)
                 code = errno.EIO if self.fault == "EIO" else errno.ENOSPC
                 raise OSError(code, os.strerror(code))
-            return real(*arguments, **options)
+            done = real(*arguments, **options)
+            if name == "open":
+                self.names[done] = os.fspath(arguments[0])
+            return done
 
         return operation
+
+    def _record(self, name: str, arguments: tuple[Any, ...]) -> None:
+        about = self.names.get(arguments[0], "") if isinstance(arguments[0], int) else os.fspath(arguments[0])
+        self.called.append((name, os.path.basename(about)))

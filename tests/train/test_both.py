@@ -2,18 +2,29 @@
 
 import json
 import math
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gradproof.backends import NAMES
-from gradproof.train import both, loop, saved
+from gradproof.train import both, checkpoint, loop, saved
+from gradproof.train import run as run_room
 from gradproof.train.both import Point
 from tests.browser import needs_chromium, opened
-from tests.train.test_command import ENVIRONMENT, SIZES, digits  # noqa: F401  (a fixture)
+from tests.train.test_command import (  # noqa: F401  (a fixture)
+    ENVIRONMENT,
+    SIZES,
+    assert_refused,
+    digits,
+    ended_here,
+    interrupted,
+)
 
 
 def run(folder: Path, place: Path, *more: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +41,9 @@ def test_growth_finds_the_rate_that_was_put_in() -> None:
     assert grown.doubling == math.log(2) / grown.rate
 
 
-@pytest.mark.parametrize("distances", [[], [0, 0, 0, 0], [1e-7, 1e-2], [3e-1, 2e-1, 1e-1, 1e-1]])
+@pytest.mark.parametrize(
+    "distances", [[], [0, 0, 0, 0], [1e-7, 1e-2], [3e-1, 2e-1, 1e-1, 1e-1], [2e-8, 3e-8, 5e-8, 7e-8, 6e-7]]
+)
 def test_growth_says_nothing_of_too_few_points_or_of_what_does_not_grow(distances: list[float]) -> None:
     assert both.growth([Point(25 * k, d) for k, d in enumerate(distances)]) is None
 
@@ -55,13 +68,107 @@ def test_both_are_what_they_are_alone(digits: Path, tmp_path: Path) -> None:  # 
     assert result["steps"] == 33
 
 
-@pytest.mark.parametrize("option", [("--backend", "reference"), ("--resume", "."), ("--verify",)])
+REFUSED = [
+    ("--backend", "reference"),
+    ("--verify",),
+    ("--reproducible",),
+    ("--devices", "2"),
+    ("--coordinator", "localhost:1"),
+    ("--processes", "2"),
+    ("--process", "0"),
+    ("--heartbeat", "9"),
+]
+
+
+@pytest.mark.parametrize("option", REFUSED, ids=[words[0] for words in REFUSED])
 def test_what_does_not_go_with_both_is_wrong_usage(digits: Path, tmp_path: Path, option: tuple[str]) -> None:  # noqa: F811
-    ended = run(digits, tmp_path / "both", "--both", *option)
-    assert ended.returncode == 2
-    assert ended.stderr.count("\n") == 1
-    assert f"leave out {option[0]}" in ended.stderr
+    assert_refused(ended_here(both_of(digits, tmp_path / "both", *option), tmp_path), 2, f"leave out {option[0]}")
     assert not (tmp_path / "both").exists()
+
+
+def both_of(folder: Path, place: Path, *more: str) -> list[str]:
+    start = [sys.executable, "-m", "gradproof", "train", "--both", "--data", str(folder), "--sizes", SIZES]
+    return [*start, "--out", str(place), *more]
+
+
+def resumed(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return ended_here([sys.executable, "-m", "gradproof", "train", "--resume", str(place), "--json", *more], place)
+
+
+def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
+    for one in (result, *result["runs"].values()):
+        del one["out"]
+    for one in result["runs"].values():
+        for epoch in one["epochs"]:
+            del epoch["seconds"]
+    return result
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_both_with_what_they_have_and_they_go_on_as_if_there_had_been_none(
+    digits: Path,  # noqa: F811
+    tmp_path: Path,
+    number: int,
+) -> None:
+    line = both_of(digits, tmp_path / "a", "--epochs", "1000000", "--checkpoint", "9")
+    code, out, err = interrupted(line, tmp_path, number)
+    again = f"gradproof train --resume {tmp_path / 'a'} --checkpoint 9"
+    assert (code, err) == (130, f"gradproof: interrupted; go on with: {again}\n")
+    assert "ended early, in epoch " in out
+    assert out.splitlines()[-1] == f"page: {str(tmp_path / 'a/both.html')!r}"
+    assert "Ended early" in (tmp_path / "a/both.html").read_text()
+    epochs = json.loads((tmp_path / "a/both.json").read_text())["steps"] // 11 + 2
+    result = json.loads(resumed(tmp_path / "a", "--epochs", str(epochs)).stdout)
+    whole = ended_here(both_of(digits, tmp_path / "b", "--epochs", str(epochs), "--json", "--no-page"), tmp_path)
+    assert without_seconds(result) == without_seconds(json.loads(whole.stdout))
+
+
+def test_both_that_are_killed_go_on_from_the_last_steps_that_both_have_kept(digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    """SIGKILL, and one of them has a checkpoint more; without the other's older one each can go on alone."""
+    line = both_of(digits, tmp_path / "a", "--epochs", "60", "--checkpoint", "0", "--no-page")
+    code, _, _ = interrupted(line, tmp_path, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    a, whole = tmp_path / "a", tmp_path / "b"
+    expected = json.loads(ended_here(both_of(digits, whole, "--epochs", "60", "--json", "--no-page"), tmp_path).stdout)
+    kept = [checkpoint.sound(a / name)[0] for name in NAMES]
+    common = max(set.intersection(*({each.position for each in one} for one in kept)))
+    ahead = max(kept[0], key=lambda each: each.generation)
+    if ahead.position == common:  # killed elsewhere: as if it had written another one meanwhile
+        with run_room.continued(a / NAMES[0], None, {}, 0) as alone:
+            alone.state = next(loop.states(alone.settings, alone.digits, alone.state, most=1))
+            alone.keep()
+    shutil.copytree(a, tmp_path / "c")
+    assert without_seconds(json.loads(resumed(a, "--no-page").stdout)) == without_seconds(expected)
+    for file in checkpoint.FILES:
+        if checkpoint.read(tmp_path / "c" / NAMES[0] / file).position == common:
+            (tmp_path / "c" / NAMES[0] / file).write_bytes(b"")
+    done = resumed(tmp_path / "c")
+    assert_refused(done, 3, f"go on with one alone: --resume {tmp_path / 'c/handcrafted'} and ")
+    one = json.loads(resumed(tmp_path / "c/handcrafted", "--no-page").stdout)
+    assert one["run_hash"] == expected["runs"]["handcrafted"]["run_hash"]
+
+
+def test_where_one_diverges_both_go_back_to_the_end_of_the_last_good_epoch(digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    done = ended_here(both_of(digits, tmp_path / "a", "--epochs", "3", "--eta", "1e5", "--checkpoint", "0"), tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("gradproof: after epoch 1, layer")
+    assert done.stderr.count("\n") == 1
+    for name in NAMES:
+        assert [each.position for each in checkpoint.sound(tmp_path / "a" / name)[0]] == [(1, 0), (1, 0)]
+    assert "saturated" in (tmp_path / "a/both.html").read_text()
+
+
+@needs_chromium
+def test_the_page_of_each_shows_the_curves_of_both(digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    assert ended_here(both_of(digits, tmp_path / "both", "--epochs", "3"), tmp_path).returncode == 0
+    for name in NAMES:
+        with opened(tmp_path / "both" / name / "run.html") as browser:
+            assert browser.page.locator(".line-2 polyline").count() >= 2
+            assert name.capitalize() in browser.page.inner_text("h1")
+    with opened(tmp_path / "both/both.html") as browser:
+        browser.page.click("text=reference >> nth=0")
+        assert "Reference" in browser.page.inner_text("h1")
+        assert browser.errors == []
 
 
 @needs_chromium

@@ -226,7 +226,7 @@ def test_a_folder_a_pipe_and_a_huge_file_are_told_and_the_older_checkpoint_used(
     (two / FILES[1]).unlink()
     (two / FILES[1]).touch()
     os.truncate(two / FILES[1], 2**40)
-    assert_older_is_used(two, "is larger than any checkpoint")
+    assert_older_is_used(two, "is larger than any that gradproof writes there")
 
 
 def test_two_damaged_checkpoints_are_both_told(two: Path) -> None:

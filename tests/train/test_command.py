@@ -211,7 +211,9 @@ def test_an_earlier_run_is_never_written_over(digits: Path, tmp_path: Path) -> N
     assert (tmp_path / "weights.safetensors").read_text() == "precious"
 
 
-@pytest.mark.parametrize(("out", "reason"), [("file", "File exists"), ("file/run", "Not a directory"), ("x" * 300, "")])
+@pytest.mark.parametrize(
+    ("out", "reason"), [("file", "Not a directory"), ("file/run", "Not a directory"), ("x" * 300, "")]
+)
 def test_a_folder_that_cannot_be_written_to_is_noticed_before_training(
     out: str, reason: str, digits: Path, tmp_path: Path
 ) -> None:
@@ -241,11 +243,12 @@ def test_ctrl_c_keeps_the_weights_reached(backend: str, json_too: bool, digits: 
             assert heard[4].startswith("epoch       3  ")
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=30)
-    assert (running.returncode, err) == (130, "gradproof: interrupted; go on with: gradproof train --resume runs/1\n")
+    again = "gradproof train --resume runs/1 --no-page" + " --json" * json_too
+    assert (running.returncode, err) == (130, f"gradproof: interrupted; go on with: {again}\n")
     result = assert_kept(tmp_path / "runs/1")
     epochs = len(result["epochs"])
     assert epochs >= (0 if json_too else 3)
-    assert epochs * 11 < result["steps"] <= epochs * 11 + 11
+    assert epochs * 11 <= result["steps"] <= epochs * 11 + 11
     if json_too:
         assert json.loads(out) == result
     else:
@@ -310,6 +313,15 @@ def test_on_a_terminal_the_run_is_seen_while_it_lasts_and_the_lines_stay_plain(d
     assert all(len(line) <= 80 for line in re.split(r"[\r\n]+", plain)), plain
 
 
+def test_where_steps_are_proven_it_is_seen_how_many_and_how_quickly(digits: Path, tmp_path: Path) -> None:
+    _, seen = on_a_terminal(typed(digits, "--epochs", "2", "--verify"), tmp_path, COLUMNS="80")
+    plain = PLAIN.sub("", seen)
+    assert re.search(r"22 of 22 steps verified, worst 0\.\d{3} of its bound", plain), plain
+    epoch = [json.loads(line) for line in (tmp_path / "runs/1/log.jsonl").read_text().splitlines()][1]
+    shown = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) images/s", plain)]
+    assert max(shown) < 110 / epoch["seconds"], "judging takes time besides the descent"
+
+
 def test_no_color_is_respected(digits: Path, tmp_path: Path) -> None:
     _, seen = on_a_terminal(typed(digits, "--epochs", "1"), tmp_path, NO_COLOR="1")
     assert "mini-batch" in seen
@@ -338,13 +350,60 @@ def test_a_diverging_run_says_which_layer_and_what_to_try_and_keeps_the_last_goo
     assert "ended early, in epoch 1, after 0 mini-batches; the weights reached are kept" in done.stdout
 
 
-def test_a_finished_run_leaves_a_page_and_one_that_is_ended_early_does_not(digits: Path, tmp_path: Path) -> None:
+def test_a_run_leaves_a_page_however_it_ends(digits: Path, tmp_path: Path) -> None:
     done = ended_here(typed(digits, "--epochs", "1", "--page", "--out", "a"), tmp_path)
     result = json.loads((tmp_path / "a/run.json").read_text())
-    assert "page: 'a/run.html'" in done.stdout.splitlines()
-    assert result["run_hash"] in (tmp_path / "a/run.html").read_text()
-    ended_here(typed(digits, "--eta", "1e5", "--page", "--out", "b"), tmp_path)
-    assert sorted(os.listdir(tmp_path / "b")) == FILES
+    assert done.stdout.splitlines()[-1] == "page: 'a/run.html'"
+    text = (tmp_path / "a/run.html").read_text()
+    assert result["run_hash"] in text
+    assert "Ended early" not in text
+    done = ended_here(typed(digits, "--eta", "1e5", "--page", "--out", "b"), tmp_path)
+    assert done.stdout.splitlines()[-1] == "page: 'b/run.html'"
+    said = "in epoch 1 of 30, after 0 steps: after epoch 1, layer"
+    assert re.search(rf"Ended early</b>, {said}.* saturated.*try --eta 3", (tmp_path / "b/run.html").read_text())
+
+
+def interrupted(line: list[str], place: Path, number: int = signal.SIGINT) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a run that is told to end after its second epoch."""
+    with subprocess.Popen(
+        line, cwd=place, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        heard = ""
+        while not re.search(r"^epoch +2 ", heard, re.M):
+            assert running.poll() is None
+            heard += running.stdout.readline()
+        running.send_signal(number)
+        out, err = running.communicate(timeout=60)
+    return running.returncode, heard + out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_on_its_page(number: int, digits: Path, tmp_path: Path) -> None:
+    line = typed(digits, "--epochs", "1000000", "--page", "--out", "a")
+    code, out, err = interrupted(line, tmp_path, number)
+    assert (code, err) == (130, "gradproof: interrupted; go on with: gradproof train --resume a --page\n")
+    assert out.splitlines()[-1] == "page: 'a/run.html'"
+    text = (tmp_path / "a/run.html").read_text()
+    assert re.search(r"Ended early</b>, in epoch [\d,]+ of 1000000, after [\d,]+ steps: interrupted", text)
+
+
+def test_the_command_to_go_on_keeps_how_the_run_is_carried_out(digits: Path, tmp_path: Path) -> None:
+    """What the run is about is in its folder: its settings, its digits, and that its steps are proven."""
+    how = ["--checkpoint", "0.5", "--devices", "1", "--no-page"]
+    line = [*typed(digits, "--epochs", "1000000", "--reproducible", "--verify", backend="reference"), *how]
+    code, _, err = interrupted(line, tmp_path)
+    again = "gradproof train --resume runs/1 --checkpoint 0.5 --devices 1 --no-page"
+    assert (code, err) == (130, f"gradproof: interrupted; go on with: {again}\n")
+    steps = json.loads((tmp_path / "runs/1/run.json").read_text())["steps"]
+    epochs = steps // 11 + 1
+    whole = ended_here([*line[:-5], "--epochs", str(epochs), "--no-page", "--json", "--out", "whole"], tmp_path)
+    back = [sys.executable, "-m", *again.split(), "--epochs", str(epochs), "--json"]
+    done = ended(back, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    result, expected = json.loads(done.stdout), json.loads(whole.stdout)
+    assert result["run_hash"] == expected["run_hash"]
+    assert result["verified_steps"] == result["steps"] == 11 * epochs
 
 
 def test_a_page_that_cannot_be_drawn_loses_nothing(
@@ -407,9 +466,17 @@ def test_steps_that_were_not_judged_leave_a_verified_run_undecided(digits: Path,
     done = ended_here(resumed, tmp_path)
     assert done.returncode == 5
     assert "11 of 22 steps verified" in done.stdout
-    whole = ended_here(typed(digits, "--epochs", "1", "--out", "b", "--verify"), tmp_path)
+
+
+def test_a_run_that_is_proven_goes_on_being_proven(digits: Path, tmp_path: Path) -> None:
+    whole = ended_here(typed(digits, "--epochs", "1", "--out", "a", "--verify", "--page"), tmp_path)
     assert whole.returncode == 0
     assert "11 of 11 steps verified" in whole.stdout
+    resumed = [sys.executable, "-m", "gradproof", "train", "--resume", "a", "--epochs", "2"]
+    done = ended_here(resumed, tmp_path)
+    assert done.returncode == 0
+    assert "22 of 22 steps verified" in done.stdout
+    assert re.search(r"steps verified<b>22</b>of 22, worst 0\.\d+ of its bound", (tmp_path / "a/run.html").read_text())
 
 
 @pytest.mark.parametrize("backend", NAMES)

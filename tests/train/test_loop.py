@@ -122,11 +122,21 @@ def test_progress_is_reported_between_chunks_with_the_state_reached(monkeypatch:
     assert len({state.weights[0].tobytes() for state in reports}) == 8
 
 
-def test_large_networks_report_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "WORK", 3 * 10 * (8 * 13 + 10 * 9))
-    reports: list[int] = []
-    next(train(SMALL, DIGITS, lambda state: reports.append(state.steps)))
-    assert reports == [3, 6, 9, 12, 15, 18, 20, 21]
+def test_between_two_blocks_of_images_that_are_read_progress_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = next(train(SMALL, DIGITS)).history[0]
+    monkeypatch.setattr(reading, "LARGEST", 10 * PIXELS)
+    reports: list[State] = []
+    (end, *_) = train(SMALL._replace(epochs=1), DIGITS, reports.append)
+    assert [state.batch for state in reports] == [20, *[21] * 8], "31 images in 4 blocks, 47 in 5"
+    assert end.history[0]._replace(seconds=0, cost=0) == whole._replace(seconds=0, cost=0)
+    assert end.history[0].cost == pytest.approx(whole.cost, rel=1e-12)
+
+
+def test_few_images_are_read_at_once_where_a_network_is_large() -> None:
+    sizes = (784, 4096, 4096, 10)
+    products = 784 * 4096 + 4096 * 4096 + 4096 * 10
+    (first, *_) = reading.split(10_000, sizes)
+    assert products * first.stop <= reading.LARGEST * reading.WORK < 2 * products * first.stop
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)

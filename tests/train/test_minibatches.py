@@ -1,5 +1,7 @@
 """An epoch's mini-batches hold every example once, and one seed means one order."""
 
+from itertools import cycle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -51,13 +53,23 @@ def test_every_row_comes_first_equally_often() -> None:
 @given(COUNTS, SEEDS, st.integers(1, 50))
 def test_chunks_keep_mini_batches_and_their_order(counts: tuple[int, int], seed: int, most: int) -> None:
     batches = shuffled(*counts, np.random.default_rng(seed))
-    cut = list(chunks(batches, most))
+    cut = list(chunks(batches, lambda: most))
     assert [row.tolist() for part in cut for row in part] == [row.tolist() for part in batches for row in part]
     assert all(1 <= len(part) <= most for part in cut)
 
 
+@given(COUNTS, SEEDS, st.lists(st.integers(1, 50), min_size=1), st.data())
+def test_chunks_of_changing_lengths_from_anywhere_on_are_the_rest_of_the_epoch(
+    counts: tuple[int, int], seed: int, lengths: list[int], data: st.DataObject
+) -> None:
+    batches, turns = shuffled(*counts, np.random.default_rng(seed)), cycle(lengths)
+    whole = [row.tolist() for part in batches for row in part]
+    done = data.draw(st.integers(0, len(whole)))
+    assert [row.tolist() for part in chunks(batches, lambda: next(turns), done) for row in part] == whole[done:]
+
+
 @pytest.mark.parametrize("most", [1, 250, 5000])
 def test_chunks_have_few_shapes_so_that_few_are_compiled(most: int) -> None:
-    shapes = [part.shape for part in chunks(shuffled(50_003, 10, np.random.default_rng(0)), most)]
+    shapes = [part.shape for part in chunks(shuffled(50_003, 10, np.random.default_rng(0)), lambda: most)]
     assert len(set(shapes)) <= 3
     assert shapes[0] == (most, 10)

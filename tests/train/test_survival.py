@@ -95,7 +95,8 @@ def assert_survives(fault: str, digits: Path, tmp_path: Path, monkeypatch: pytes
             assert faults == []
             assert back.generation >= max(kept)
             if code:
-                assert err.endswith(f"go on with: gradproof train --resume {place}\n") or "log.jsonl" in err
+                again = f"go on with: gradproof train --resume {place} {' '.join(ALWAYS)}\n"
+                assert err.endswith(again) or "log.jsonl" in err
             code, out, err = typed_here([*resume(place), *ALWAYS])
             assert (code, err) == (0, "")
             assert json.loads(out)["run_hash"] == expected == run_hash(*load(place))
@@ -118,6 +119,68 @@ def test_whichever_file_operation_fails_no_checkpoint_is_lost_and_the_run_goes_o
     fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_survives(fault, digits, fast, monkeypatch)
+
+
+def assert_resumed_run_survives(fault: str, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run resumed once for each operation that may fail then, reading among them, and once more after that."""
+    monkeypatch.setattr(loop, "CHUNK", 6)
+    longer = ["--epochs", "2", *ALWAYS]
+    _, out, _ = typed_here(begin(digits, tmp_path / "whole", *longer))
+    expected = json.loads(out)["run_hash"]
+    typed_here(begin(digits, tmp_path / "begun", "--epochs", "1", *ALWAYS))
+    ended: dict[int, int] = {0: 0, 3: 0, 4: 0}
+    for n in range(10_000):
+        place, system = tmp_path / "run", FailingOs(n, fault)
+        shutil.copytree(tmp_path / "begun", place)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(folder, "os", system)
+            code, out, err = typed_here([*resume(place), *longer])
+        if system.count <= n:
+            break
+        ended[code] += 1
+        if code:
+            assert re.fullmatch(r"gradproof: [^\n]+\n", err), err
+            back, faults = checkpoint.load(place)
+            assert (faults, back.state.steps >= 11) == ([], True)
+            code, out, _ = typed_here([*resume(place), *longer])
+        elif err:
+            assert re.fullmatch(r"gradproof: [^\n]+; the checkpoint before it is used\n", err), err
+        assert code == 0
+        assert json.loads(out)["run_hash"] == expected == run_hash(*load(place))
+        assert checkpoint.load(place)[1] == []
+        for line in (place / "log.jsonl").read_text().splitlines():
+            json.loads(line)
+        assert not list(place.glob(".*"))
+        shutil.rmtree(place)
+    assert n > 60, "so many operations at least, or nothing was tried"
+    assert ended[4] > n / 3 or fault == "a short write"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whichever_file_operation_fails_in_a_resumed_run_it_goes_on_to_the_same_hash(
+    fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_resumed_run_survives(fault, digits, fast, monkeypatch)
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_is_before_the_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = FailingOs(-1, "")
+    monkeypatch.setattr(folder, "os", system)
+    folder.write(tmp_path / "checkpoint", b"all of it")
+    temporary, place = ".unfinished-checkpoint", tmp_path.name
+    assert system.called == [
+        ("open", temporary),
+        ("write", temporary),
+        ("fsync", temporary),
+        ("close", temporary),
+        ("replace", temporary),
+        ("open", place),
+        ("fsync", place),
+        ("close", place),
+        ("unlink", temporary),  # which is gone already: it is for what went wrong before
+    ]
 
 
 def in_place(path: Path, content: bytes) -> None:
@@ -152,44 +215,53 @@ def test_a_run_with_one_generation_does_not_survive_a_damaged_file(
 # ---- the process is killed -------------------------------------------------------------------------------------
 
 
+def written(place: Path) -> list[int]:
+    """When each checkpoint was."""
+    moments = []
+    for name in checkpoint.FILES:
+        with suppress(OSError):
+            moments.append((place / name).stat().st_mtime_ns)
+    return moments
+
+
 def test_killed_at_random_moments_a_run_reaches_the_same_hash(digits: Path, tmp_path: Path) -> None:
-    """Five times, 200 times in the thorough profile: no checkpoint unreadable, none lost."""
+    """Five times, 200 times in the thorough profile: no checkpoint unreadable, none lost.
+
+    The clock runs from the first checkpoint of each process on, or most kills would come while it still imports.
+    """
     kills, seed = settings().max_examples // 10, int.from_bytes(os.urandom(4))
-    moments, epochs = random.Random(seed), ["--epochs", "150", "--batch", "2", *ALWAYS]
+    moments, epochs = random.Random(seed), ["--epochs", "400", "--batch", "2", *ALWAYS]
     code, out, _ = typed_here(begin(digits, tmp_path / "whole", *epochs))
     expected = json.loads(out)["run_hash"]
     assert code == 0
-    runs = killed = finished = newest = 0
-    place = tmp_path / "0"
+    runs = killed = finished = 0
+    newest, place = -1, tmp_path / "0"
     while killed < kills or not finished:
-        line = [*resume(place), *ALWAYS] if newest else begin(digits, place, *epochs)
+        line, before = [*resume(place), *ALWAYS] if newest >= 0 else begin(digits, place, *epochs), written(place)
         running = subprocess.Popen(
             [sys.executable, "-m", *line], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         with running:
             if killed < kills:
-                wait = moments.uniform(0, 1.5)
+                while written(place) == before and running.poll() is None:
+                    time.sleep(0.001)
                 with suppress(subprocess.TimeoutExpired):
-                    running.wait(wait)
+                    running.wait(moments.uniform(0, 0.5))
             if killed < kills and running.poll() is None:
                 running.send_signal(signal.SIGKILL)
             out, err = running.communicate(timeout=120)
         where = f"seed {seed}, kill {killed}, run {runs}: {err}"
         if running.returncode == -signal.SIGKILL:
             killed += 1
-            with suppress(DataError):  # killed before its first checkpoint: nothing was begun
-                back, faults = checkpoint.load(place)
-                assert faults == [], where
-                assert back.generation >= newest - 1, where
-                newest = 1 + back.generation
-            assert newest or not any((place / name).exists() for name in checkpoint.FILES), where
+            back, faults = checkpoint.load(place)
+            assert faults == [], where
+            assert back.generation > newest, where
+            newest = back.generation
         else:
             assert (running.returncode, err) == (0, ""), where
             assert json.loads(out)["run_hash"] == expected == run_hash(*load(place)), where
-            runs, finished, newest = runs + 1, finished + 1, 0
+            runs, finished, newest = runs + 1, finished + 1, -1
             place = tmp_path / str(runs)
-        if not newest:
-            shutil.rmtree(place, ignore_errors=True)
     assert killed == kills
 
 
