@@ -99,6 +99,40 @@ def test_of_two_processes_the_first_writes_and_speaks_and_the_hash_is_the_same(
     assert os.listdir(tmp_path) == ["run"]
 
 
+def test_every_step_over_devices_and_processes_is_proven(digits: Path, tmp_path: Path) -> None:
+    """The sum over devices is in another order, and within the bound of a sum in any order."""
+    line = begin(digits, *SHORT, "--verify", "--out", str(tmp_path / "4"), "--devices", "4")
+    on_four = alone(line)
+    assert on_four["verified_steps"] == on_four["steps"]
+    assert 0 < float(str(on_four["worst_ratio"])) <= 1
+    first, second = ended(started(begin(digits, *SHORT, "--verify", "--out", str(tmp_path / "2")), 2))
+    assert second == (0, "", "")
+    of_two = json.loads(first[1])
+    assert (first[0], of_two["verified_steps"]) == (0, of_two["steps"])
+
+
+WRONG = """
+import jax
+from gradproof.__main__ import main
+from gradproof.train.spread import Spread
+descend, steps = Spread.descend, iter(range(1, 10**9))
+def planted(*arguments):
+    weights, biases = descend(*arguments)
+    return ([2 * w for w in weights] if next(steps) == 7 else weights), biases
+Spread.descend = planted
+main()
+"""
+
+
+def test_a_wrong_step_over_devices_is_named(digits: Path, tmp_path: Path) -> None:
+    line = begin(digits, *SHORT, "--verify", "--out", str(tmp_path / "run"), "--devices", "4")
+    line[1:3] = ["-c", WRONG]
+    done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "step 7 is refuted: update at layer 1" in done.stderr
+    assert (tmp_path / "run" / "step-7.safetensors").exists()
+
+
 # Whether the first is killed, which all others report to, is tried in the thorough profile.
 @pytest.mark.parametrize("victim", [1, 0] if settings().max_examples > 100 else [1])
 def test_a_process_that_is_killed_is_named_by_the_others_and_the_run_goes_on(
