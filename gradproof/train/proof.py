@@ -4,8 +4,8 @@ Trajectories cannot be compared, since rounding alone drives them apart; steps c
 BP1 … BP4 alone, as `gradproof check` judges them, and w′ = w − η ∂C/∂w itself: what the training really did.
 
 Each step is first judged in the precision of the training, in one compiled program, where |got − expected|/bound is
-itself rounded: sums of positive terms, n of them and some sixty operations more, are off by γ_{n+60} relatively. So a
-ratio up to 1 − 4γ_{n+60} is within the bound. Any other step is judged again, with its bounds in float64: that decides.
+itself rounded, by γ_N relatively for N = Σ_l (2n_l + 60) + m sums and operations on positive numbers. So a ratio up to
+1 − 4γ_N is within the bound. Any other step is judged again, with its bounds in float64: that decides.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ from gradproof.proof import equations, witness
 from gradproof.train.step import Proven, Step, StepError
 from reference import padded
 
-OPERATIONS = 60  # in a radius, besides its sums; an exponential is off by as much as eight
+OPERATIONS = 60  # of a stage, besides its sums; an exponential is off by as much as eight
 TOGETHER = 25  # steps in a stack, since each call of XLA costs as much as a step …
 NUMBERS = 2**20  # … or fewer, so that their parameters are no more than these
 WORKERS = 2
@@ -70,8 +70,8 @@ def _part(backend: str, path: Parameters, x: Array, y: Array, eta: float, first:
     problem = *stack[:2], stack.x.mT, stack.y.mT
     turned = mine._replace(activations=[mine.activations[0].mT, *mine.activations[1:]])
     ratio = np.asarray(_ratios(problem, turned, after, eta, backend, sizes)).max(axis=0)[:count]
-    terms = int(stack.sizes.max()) + stack.x.shape[-1] + OPERATIONS
-    sure = ratio <= 1 - 4 * rounding.gamma(terms, rounding.arithmetic(stack.x.dtype))  # False for NaN
+    roundings = sum(2 * n + OPERATIONS for n in sizes) + x.shape[-1]
+    sure = ratio <= 1 - 4 * rounding.gamma(roundings, rounding.arithmetic(x.dtype))  # False for NaN
     elements = sum(array[0].size for part in (*mine, *after) for array in (part if isinstance(part, list) else [part]))
     proven = Proven(count, count, count * elements, float(ratio[sure].max(initial=0)))
     for number in map(int, np.flatnonzero(~sure)):
