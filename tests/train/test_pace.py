@@ -51,7 +51,7 @@ def test_the_first_chunk_of_a_length_is_not_timed_since_it_is_compiled_then() ->
         pace.took(250, 60.0)
         assert pace.length == 250
     pace.took(250, 0.26)
-    assert pace.length == 62
+    assert pace.length == 125
 
 
 def test_what_takes_long_once_moves_nothing() -> None:
