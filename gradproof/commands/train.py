@@ -58,7 +58,7 @@ def a_number(_context: click.Context, _option: click.Parameter, value: float) ->
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--backend", type=click.Choice(NAMES), help="Which of the two networks; needed but for --resume.")
+@click.option("--backend", type=click.Choice(NAMES), help="Which of the two; needed but for --resume and --both.")
 @click.option("--sizes", default="784,30,10", callback=numbers, metavar="N,N,N", help="Neurons in each layer.")
 @click.option("--epochs", default=30, help="How often to go through all training images.")
 @click.option("--batch", default=10, help="Images in a mini-batch.")
@@ -121,7 +121,7 @@ def command(
     On several hosts, type the same on each, with --coordinator, --processes and its own --process.
     """
     again = partial(_again, context)
-    if both or (resume is not None and _is_both(resume)):
+    if both or (resume is not None and coordinator is None and _is_both(resume)):
         from gradproof.commands.both import compare
 
         if given := [name for name in NOT_FOR_BOTH if _given(context, name)]:
