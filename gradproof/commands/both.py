@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradproof.backends import NAMES
-from gradproof.commands.terminal import asked_to_end, drawn, interrupted, progress_bar
+from gradproof.commands.run import headline
+from gradproof.commands.terminal import INTERRUPTED, asked_to_end, drawn, interrupted, progress_bar
 from gradproof.errors import MachineError
 
 if TYPE_CHECKING:
     from gradproof.train.both import Pair, Point
     from gradproof.train.loop import State
 
-INTERRUPTED = 130
-
 
 def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], as_json: bool, page: bool) -> int:
     """Train both, tell every epoch of both, and keep results, pages and both runs; the exit code."""
-    from gradproof.commands.train import headline
     from gradproof.train.divergence import DivergenceError
 
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
 
+INTERRUPTED = 130  # the exit code
+
 
 def progress_bar(unit: str, shown: bool = True) -> Progress:
     """A bar with the time left, on stderr; none where stderr is no terminal. It leaves nothing behind."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -15,18 +13,15 @@ import click
 from click.core import ParameterSource
 
 from gradproof.backends import NAMES
-from gradproof.commands.live import View
-from gradproof.commands.terminal import asked_to_end, drawn, interrupted
-from gradproof.errors import MachineError, UsageError
+from gradproof.commands.run import tell
+from gradproof.commands.terminal import asked_to_end
+from gradproof.errors import UsageError
 
 if TYPE_CHECKING:
     from gradproof.train.both import Pair
-    from gradproof.train.loop import Epoch, State
     from gradproof.train.run import Run
     from gradproof.train.spread import Spread
-    from gradproof.train.step import StepError
 
-INTERRUPTED, UNDECIDED = 130, 5
 HOW = ("checkpoint", "devices", "coordinator", "processes", "process", "heartbeat", "page", "as_json")
 NOT_FOR_BOTH = ("backend", "verify", "reproducible", "devices", "coordinator", "processes", "process", "heartbeat")
 FOR_REFERENCE = "--devices and --coordinator are for --backend reference, which JAX can spread"
@@ -58,7 +53,7 @@ def a_number(_context: click.Context, _option: click.Parameter, value: float) ->
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--backend", type=click.Choice(NAMES), help="Which of the two networks; needed but for --resume.")
+@click.option("--backend", type=click.Choice(NAMES), help="Which of the two; needed but for --resume and --both.")
 @click.option("--sizes", default="784,30,10", callback=numbers, metavar="N,N,N", help="Neurons in each layer.")
 @click.option("--epochs", default=30, help="How often to go through all training images.")
 @click.option("--batch", default=10, help="Images in a mini-batch.")
@@ -121,7 +116,7 @@ def command(
     On several hosts, type the same on each, with --coordinator, --processes and its own --process.
     """
     again = partial(_again, context)
-    if both or (resume is not None and _is_both(resume)):
+    if both or (resume is not None and coordinator is None and _is_both(resume)):
         from gradproof.commands.both import compare
 
         if given := [name for name in NOT_FOR_BOTH if _given(context, name)]:
@@ -146,7 +141,7 @@ def command(
         opened = _opened(context, data, out, resume, checkpoint, chosen, first, verify)
         with opened as run, asked_to_end() as asked:
             over = _spread(run, devices, coordinator is not None)
-            code = _told(run, over, asked, again, as_json, page, heartbeat)
+            code = tell(run, over, asked, again, as_json, page, heartbeat)
     return code
 
 
@@ -162,73 +157,6 @@ def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:
     over = spread.Spread(devices if devices or joined else 1, run.settings.reproducible)
     over.insist_on_the_same(run.settings, run.at.verify, run.at.digits, run.at.versions, run.state.steps)
     return over
-
-
-def _told(
-    run: Run,
-    spread: Spread | None,
-    asked: Callable[[], bool],
-    again: Callable[[Path], str],
-    as_json: bool,
-    page: bool,
-    heartbeat: int,
-) -> int:
-    """Train, say so, and keep whatever was reached; the exit code. Of several processes the first alone speaks."""
-    from gradproof.train.divergence import DivergenceError
-    from gradproof.train.spread import LostError
-    from gradproof.train.step import StepError
-
-    tell: Callable[[str], None] = click.echo if run.writes else lambda _: None
-    say: Callable[[str], None] = (lambda _: None) if as_json else tell
-    for note in run.notes if run.writes else ():
-        click.echo(f"gradproof: {note}", err=True)
-    say(headline(run) + (f"\non {spread.said}" if spread else ""))
-    failed: DivergenceError | StepError | None = None
-    try:
-        try:
-            _train(run, say, asked, spread)
-        except click.Abort:
-            run.ended = "interrupted"
-        except DivergenceError as error:
-            failed = error
-            run.given_up(error.state, str(error))
-        except StepError as error:
-            failed = _recorded(error, run)
-            run.ended = str(failed)
-        finally:  # whatever ended the training, what it reached is kept
-            result = run.finish()
-            tell(json.dumps(result) if as_json else summary(run, result))
-    except LostError:
-        time.sleep(2 * heartbeat)  # meanwhile JAX ends this process, and says which one is lost
-        raise
-    except MachineError as error:
-        raise MachineError(f"{error}; then go on with: {again(run.place)}") from None
-    if run.writes and run.ended and not failed:
-        interrupted(again(run.place), page)
-    if run.writes and page and (path := drawn(lambda: _page(run, result))):
-        say(f"page: {str(path)!r}")
-    if failed:
-        raise failed
-    if run.ended:
-        return INTERRUPTED
-    return UNDECIDED if run.at.verify and run.state.proven.verified < run.state.steps else 0
-
-
-def _recorded(error: StepError, run: Run) -> StepError:
-    """The same error, and where the step was kept."""
-    from gradproof.train import recorded
-
-    if not run.writes:
-        return error
-    path = recorded.save(error, run.place)
-    return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof check {shlex.quote(str(path))}")
-
-
-def _page(run: Run, result: Mapping[str, Any]) -> Path:
-    """Draw the page of a run."""
-    from gradproof.pages.run import write
-
-    return write(run, result, {run.settings.backend: run.state.history})
 
 
 def _opened(
@@ -287,34 +215,6 @@ def _given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spread: Spread | None) -> None:
-    """All the epochs that the run still has before it, told as they end. click.Abort between two of its states."""
-    from gradproof.train import loop
-
-    view = View(run, loop.an_epoch(run.settings, run.digits.train))
-
-    def end_if_asked() -> None:
-        if spread.any(asked()) if spread else asked():
-            raise click.Abort
-
-    def progress(state: State) -> None:
-        run.reached(state)
-        if run.writes:
-            view.show(state)
-        end_if_asked()
-
-    try:
-        for state in loop.train(run.settings, run.digits, progress, run.state, run.at.verify, spread):
-            run.reached(state)
-            run.log("epoch", **state.history[-1]._asdict(), steps=state.steps)
-            view.hide()
-            say(epoch_line(state.history[-1], run.settings.epochs))
-            if not run.finished:
-                end_if_asked()
-    finally:
-        view.hide()
-
-
 def _again(context: click.Context, place: Path) -> str:
     """What to type to go on: the folder holds the settings, how they are carried out is typed again."""
     words = ["gradproof", "train", "--resume", str(place)]
@@ -326,46 +226,3 @@ def _again(context: click.Context, place: Path) -> str:
             else:
                 words += [option.opts[0], f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)
-
-
-def listed(sizes: Sequence[int]) -> str:
-    """(784, 30, 10) → 784,30,10."""
-    return ",".join(map(str, sizes))
-
-
-def headline(run: Run, name: str = "") -> str:
-    """All the settings, how many images there are, and where the run goes on."""
-    s, (train, validation, test) = run.settings, (len(part.labels) for part in run.digits)
-    descent = f"epochs {s.epochs}  batch {s.batch}  eta {s.eta}  seed {s.seed}"
-    lines = [
-        f"{name or s.backend} {listed(s.sizes)}  {descent}  {s.init}  {s.dtype}",
-        f"{train} images to train, {validation} to validate, {test} to test",
-    ]
-    if run.state.steps:
-        lines += [f"goes on in epoch {run.state.epoch}, after {run.state.steps} mini-batches"]
-    return "\n".join(lines)
-
-
-def epoch_line(e: Epoch, epochs: int) -> str:
-    number = f"{e.epoch:{len(str(epochs))}}"
-    return f"epoch {number}  {e.correct}/{e.test} correct  cost {e.cost:.4f}  {e.seconds:.1f} s"
-
-
-def summary(run: Run, result: Mapping[str, Any]) -> str:
-    """The last lines: whether it ended early, the best epoch, where the weights are and how to use them."""
-    lines, out, state = [], result["out"], run.state
-    if not run.finished:
-        lines += [
-            f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; the weights reached are kept"
-        ]
-    if state.proven.steps:
-        p = state.proven
-        lines += [
-            f"{p.verified} of {state.steps} steps verified, {p.elements} elements, worst {p.worst:.3f} of its bound"
-        ]
-    if state.history:
-        best = max(state.history, key=lambda epoch: epoch.correct)
-        lines += [f"best: epoch {best.epoch}, {best.correct / best.test:.2%} of the test images"]
-    lines += [f"weights: {out!r}, run hash {result['run_hash']}"]
-    lines += [f"in Python: gradproof.load({out!r}).classify(images, backend={run.settings.backend!r})"]
-    return "\n".join(lines)

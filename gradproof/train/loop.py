@@ -23,6 +23,7 @@ from gradproof.train.step import Proven
 CHUNK = 250  # mini-batches between two reports of progress, at most …
 WORK = 2**29  # … and one to begin with, if parameters × examples of so many would be more than this
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
+MANY = 8  # mini-batches for which recording a step, which takes as long as one, is worth it
 CLASSES = 10
 
 
@@ -171,7 +172,7 @@ def states(
         # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
         # sum in another order, so that a seed's run hash would depend on how many processors there are.
         with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
-            reached = by(weights, biases, images, targets, batches, s.eta, *again)
+            reached = by(weights, biases, images, targets, batches, s.eta, *(again if len(batches) >= MANY else ()))
             new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in reached)
         return new_weights, new_biases
 

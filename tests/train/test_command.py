@@ -406,15 +406,18 @@ def test_the_command_to_go_on_keeps_how_the_run_is_carried_out(digits: Path, tmp
     assert result["verified_steps"] == result["steps"] == 11 * epochs
 
 
+@pytest.mark.parametrize(
+    ("error", "said"), [(ZeroDivisionError("no\npage"), "no page"), (KeyboardInterrupt(), "interrupted")]
+)
 def test_a_page_that_cannot_be_drawn_loses_nothing(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, said: str, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise ZeroDivisionError("no\npage")
+        raise error
 
     monkeypatch.setattr(run_page, "write", fail)
     done = ended_here(typed(digits, "--epochs", "1", "--page", "--json", "--out", "a"), tmp_path)
-    assert done.stderr == "gradproof: the run is kept, but its page could not be drawn: no page\n"
+    assert done.stderr == f"gradproof: the run is kept, but its page could not be drawn: {said}\n"
     assert (done.returncode, json.loads(done.stdout)) == (0, assert_kept(tmp_path / "a", steps=11))
 
 

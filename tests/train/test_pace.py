@@ -1,17 +1,20 @@
 """A chunk of mini-batches takes a moment, however long one takes, and how they are grouped changes no bit."""
 
 from itertools import islice, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import handcrafted
 from gradproof import backends
 from gradproof.train import loop, mnist
 from gradproof.train.loop import Settings
 from gradproof.train.mnist import DataSet, Mnist
 from gradproof.train.pace import SECONDS, Pace
 from gradproof.train.saved import run_hash
+from tests.train.test_loop import DIGITS, SMALL
 
 MOST = st.integers(1, 1000)
 
@@ -51,7 +54,7 @@ def test_the_first_chunk_of_a_length_is_not_timed_since_it_is_compiled_then() ->
         pace.took(250, 60.0)
         assert pace.length == 250
     pace.took(250, 0.26)
-    assert pace.length == 62
+    assert pace.length == 125
 
 
 def test_what_takes_long_once_moves_nothing() -> None:
@@ -98,6 +101,25 @@ def test_on_real_digits_no_bit_depends_on_how_mini_batches_are_grouped(
         return run_hash(state.weights, state.biases)
 
     assert len({reached(most) for most in (32, 8, 2, 1)} | {reached(16, verify=True)}) == 1
+
+
+@pytest.mark.parametrize("a_step", [1e-6, 1e-3, 0.1, 10.0])
+def test_a_run_can_be_ended_after_each_mini_batch_where_one_takes_long(
+    a_step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that a step sets forward."""
+    clock, descend = [0.0], handcrafted.descend
+
+    def slowly(*arguments: Any) -> Any:
+        clock[0] += a_step * len(arguments[4])
+        return descend(*arguments)
+
+    monkeypatch.setattr(handcrafted, "descend", slowly)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
+    moments: list[float] = []
+    list(loop.train(SMALL._replace(epochs=20), DIGITS, lambda _: moments.append(clock[0])))
+    waited = [after - before for before, after in pairwise(moments)]
+    assert max(waited[9:]) <= max(SECONDS, a_step) * (1 + 1e-9)
 
 
 def test_a_wide_network_begins_with_one_mini_batch_and_a_small_one_with_all(few: Mnist) -> None:

@@ -1,0 +1,162 @@
+"""gradproof train with one network: seen while it lasts, and kept however it ends."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gradproof.commands.live import View
+from gradproof.commands.terminal import INTERRUPTED, drawn, interrupted
+from gradproof.errors import MachineError
+
+if TYPE_CHECKING:
+    from gradproof.train.loop import Epoch, State
+    from gradproof.train.run import Run
+    from gradproof.train.spread import Spread
+    from gradproof.train.step import StepError
+
+UNDECIDED = 5
+
+
+def tell(
+    run: Run,
+    spread: Spread | None,
+    asked: Callable[[], bool],
+    again: Callable[[Path], str],
+    as_json: bool,
+    page: bool,
+    heartbeat: int,
+) -> int:
+    """Train, say so, and keep whatever was reached; the exit code. Of several processes the first alone speaks."""
+    from gradproof.train.divergence import DivergenceError
+    from gradproof.train.spread import LostError
+    from gradproof.train.step import StepError
+
+    speak: Callable[[str], None] = click.echo if run.writes else lambda _: None
+    say: Callable[[str], None] = (lambda _: None) if as_json else speak
+    for note in run.notes if run.writes else ():
+        click.echo(f"gradproof: {note}", err=True)
+    say(headline(run) + (f"\non {spread.said}" if spread else ""))
+    failed: DivergenceError | StepError | None = None
+    try:
+        try:
+            _train(run, say, asked, spread)
+        except click.Abort:
+            run.ended = "interrupted"
+        except DivergenceError as error:
+            failed = error
+            run.given_up(error.state, str(error))
+        except StepError as error:
+            failed = _recorded(error, run)
+            run.ended = str(failed)
+        finally:  # whatever ended the training, what it reached is kept
+            result = run.finish()
+            speak(json.dumps(result) if as_json else summary(run, result))
+    except LostError:
+        time.sleep(2 * heartbeat)  # meanwhile JAX ends this process, and says which one is lost
+        raise
+    except MachineError as error:
+        raise MachineError(f"{error}; then go on with: {again(run.place)}") from None
+    if run.writes and run.ended and not failed:
+        interrupted(again(run.place), page)
+    if run.writes and page and (path := drawn(lambda: _page(run, result))):
+        say(f"page: {str(path)!r}")
+    if failed:
+        raise failed
+    if run.ended:
+        return INTERRUPTED
+    return UNDECIDED if run.at.verify and run.state.proven.verified < run.state.steps else 0
+
+
+def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spread: Spread | None) -> None:
+    """All the epochs that the run still has before it, told as they end. click.Abort between two of its states."""
+    from gradproof.train import loop
+
+    view = View(run, loop.an_epoch(run.settings, run.digits.train))
+
+    def end_if_asked() -> None:
+        if spread.any(asked()) if spread else asked():
+            raise click.Abort
+
+    def progress(state: State) -> None:
+        run.reached(state)
+        if run.writes:
+            view.show(state)
+        end_if_asked()
+
+    try:
+        for state in loop.train(run.settings, run.digits, progress, run.state, run.at.verify, spread):
+            run.reached(state)
+            run.log("epoch", **state.history[-1]._asdict(), steps=state.steps)
+            view.hide()
+            say(epoch_line(state.history[-1], run.settings.epochs))
+            if not run.finished:
+                end_if_asked()
+    finally:
+        view.hide()
+
+
+def _recorded(error: StepError, run: Run) -> StepError:
+    """The same error, and where the step was kept."""
+    from gradproof.train import recorded
+
+    if not run.writes:
+        return error
+    path = recorded.save(error, run.place)
+    return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof check {shlex.quote(str(path))}")
+
+
+def _page(run: Run, result: Mapping[str, Any]) -> Path:
+    """Draw the page of a run."""
+    from gradproof.pages.run import write
+
+    return write(run, result, {run.settings.backend: run.state.history})
+
+
+def listed(sizes: Sequence[int]) -> str:
+    """(784, 30, 10) → 784,30,10."""
+    return ",".join(map(str, sizes))
+
+
+def headline(run: Run, name: str = "") -> str:
+    """All the settings, how many images there are, and where the run goes on."""
+    s, (train, validation, test) = run.settings, (len(part.labels) for part in run.digits)
+    descent = f"epochs {s.epochs}  batch {s.batch}  eta {s.eta}  seed {s.seed}"
+    lines = [
+        f"{name or s.backend} {listed(s.sizes)}  {descent}  {s.init}  {s.dtype}",
+        f"{train} images to train, {validation} to validate, {test} to test",
+    ]
+    if run.state.steps:
+        lines += [f"goes on in epoch {run.state.epoch}, after {run.state.steps} mini-batches"]
+    return "\n".join(lines)
+
+
+def epoch_line(e: Epoch, epochs: int) -> str:
+    number = f"{e.epoch:{len(str(epochs))}}"
+    return f"epoch {number}  {e.correct}/{e.test} correct  cost {e.cost:.4f}  {e.seconds:.1f} s"
+
+
+def summary(run: Run, result: Mapping[str, Any]) -> str:
+    """The last lines: whether it ended early, the best epoch, where the weights are and how to use them."""
+    lines, out, state = [], result["out"], run.state
+    if not run.finished:
+        lines += [
+            f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; the weights reached are kept"
+        ]
+    if state.proven.steps:
+        p = state.proven
+        lines += [
+            f"{p.verified} of {state.steps} steps verified, {p.elements} elements, worst {p.worst:.3f} of its bound"
+        ]
+    if state.history:
+        best = max(state.history, key=lambda epoch: epoch.correct)
+        lines += [f"best: epoch {best.epoch}, {best.correct / best.test:.2%} of the test images"]
+    lines += [f"weights: {out!r}, run hash {result['run_hash']}"]
+    lines += [f"in Python: gradproof.load({out!r}).classify(images, backend={run.settings.backend!r})"]
+    return "\n".join(lines)
