@@ -8,35 +8,35 @@ import numpy as np
 
 from gradproof.problem import Array
 
-
-class UnrepeatableError(TypeError):
-    """The function did something else than call ufuncs."""
+TRIALS = 2  # other numbers on which the recording must do what the function does
 
 
 def repeated(function: Callable[..., object], *arguments: Any) -> Callable[[], object]:
     """What calls function(*arguments) as often as wanted, for the sake of the arrays that it changes in place.
 
-    The function is run once, on arrays that note every ufunc called on them with its operands and its result; then they
-    are as they were. Calling these ufuncs again, in their order, into the same results, ends at the same bits. A
-    function that copies an array, asks for a number or calls what is no ufunc cannot be recorded, and is simply called.
-    Arguments are arrays, lists of arrays, and whatever never changes.
+    The function is run once, on arrays that note every ufunc called on them with its operands and its result. To call
+    these ufuncs again, in their order, into the same results, ends at the same bits, if ufuncs are all that the
+    function calls. That is tried on random numbers; a function that does anything else is called as it stands.
+    Arguments are arrays, lists of arrays, and whatever never changes. What they hold is the same afterwards.
     """
     arrays = list(_arrays(arguments))
     before, calls = [array.copy() for array in arrays], list[Callable[[], object]]()
-    try:
-        with np.errstate(all="ignore"):  # whatever the arrays hold by now
-            function(*_watched(arguments, calls))
-    except UnrepeatableError:
-        return partial(function, *arguments)
-    finally:
-        for array, value in zip(arrays, before, strict=True):
-            array[...] = value
 
     def repeat() -> None:
         for call in calls:
             call()
 
-    return repeat
+    try:
+        with np.errstate(all="ignore"):
+            _fill(arrays, 0)
+            function(*_watched(arguments, calls))
+            same = all(_alike(function, arguments, repeat, seed) for seed in range(1, 1 + TRIALS))
+    except Exception:  # whatever it is, the function itself is to say it, where it is called
+        same = False
+    finally:
+        for array, value in zip(arrays, before, strict=True):
+            array[...] = value
+    return repeat if same else partial(function, *arguments)
 
 
 def _arrays(argument: Any) -> Iterator[Array]:
@@ -47,26 +47,39 @@ def _arrays(argument: Any) -> Iterator[Array]:
             yield from _arrays(part)
 
 
-def _owner(array: Array) -> Array:
-    """The array that has the memory of this one."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+def _mapped(move: Callable[[Array], Any], argument: Any) -> Any:
+    """The same arguments with other arrays."""
+    if isinstance(argument, (list, tuple)):
+        return [_mapped(move, part) for part in argument]
+    return move(argument) if isinstance(argument, np.ndarray) else argument
 
 
-def _watched(arguments: tuple[Any, ...], calls: list[Callable[[], object]]) -> tuple[Any, ...]:
+def _fill(arrays: list[Array], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for array in arrays:
+        array[...] = rng.standard_normal(array.shape)
+
+
+def _alike(function: Callable[..., object], arguments: Any, repeat: Callable[[], object], seed: int) -> bool:
+    """Whether function and recording end at the same bits on random numbers."""
+    arrays = list(_arrays(arguments))
+    _fill(arrays, seed)
+    own = _mapped(lambda array: array.copy(order="K"), arguments)  # in the same layout, as products round by it
+    function(*own)
+    repeat()
+    return all(p.tobytes() == q.tobytes() for p, q in zip(_arrays(own), arrays, strict=True))
+
+
+def _watched(arguments: tuple[Any, ...], calls: list[Callable[[], object]]) -> Any:
     """The arguments, their arrays seen through a class that adds to `calls`."""
-    known = {
-        id(_owner(array)): array for array in _arrays(arguments)
-    }  # where numbers are that calls made or were given
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise TypeError("a single number or a copy cannot be repeated")
 
     class Recorded(np.ndarray):
         def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
             call, operands = getattr(ufunc, method), [plain(operand) for operand in inputs]
             result = call(*operands, out=plain(out[0]) if out else None, **options)
-            if not isinstance(result, np.ndarray):
-                raise UnrepeatableError("a number is not changed in place")
-            known[id(_owner(result))] = result
             # Python's numbers would be made arrays at every call.
             operands = [np.asarray(v, result.dtype) if isinstance(v, (int, float)) else v for v in operands]
             if method == "__call__" and not options:
@@ -75,22 +88,14 @@ def _watched(arguments: tuple[Any, ...], calls: list[Callable[[], object]]) -> t
                 calls.append(partial(call, *operands, out=result, **options))
             return out[0] if out else result.view(Recorded)
 
-        def __array_function__(self, function: Callable[..., Any], *_: Any) -> NoReturn:
-            raise UnrepeatableError(f"{function.__name__} is no ufunc")
+        # A decision or a number taken from an array is that of one step; the trials need not meet another one.
+        __bool__ = __float__ = __int__ = __iter__ = item = tolist = __array_function__ = refuse
 
-        def __bool__(self) -> NoReturn:
-            raise UnrepeatableError("what is decided once may be decided otherwise")
+        def __getitem__(self, where: Any) -> Any:
+            part = super().__getitem__(where)
+            return part if isinstance(part, np.ndarray) else refuse()
 
     def plain(array: Any) -> Any:
-        if not isinstance(array, Recorded):
-            return array
-        if id(_owner(array)) not in known:
-            raise UnrepeatableError("a copy is no ufunc's result")
-        return array.view(np.ndarray)
+        return array.view(np.ndarray) if isinstance(array, Recorded) else array
 
-    def seen(argument: Any) -> Any:
-        if isinstance(argument, list):
-            return [seen(part) for part in argument]
-        return argument.view(Recorded) if isinstance(argument, np.ndarray) else argument
-
-    return tuple(map(seen, arguments))
+    return _mapped(lambda array: array.view(Recorded), arguments)

@@ -37,12 +37,14 @@ def passing(
 ) -> Iterator[Parameters]:
     """The parameters before the first step and after each: one for each row of `batches` (k, m), the rows of images
     (n, n_0) and targets (n, n_L) in a mini-batch. They are always the same arrays, changed in place."""
+    if np.size(batches) and not 0 <= np.min(batches) <= np.max(batches) < len(images):
+        raise IndexError(f"rows {np.min(batches)} to {np.max(batches)} of {len(images)} images")
     w, b = [w.copy() for w in weights], [b.copy() for b in biases]
     x, y = (np.empty((np.shape(batches)[1], data.shape[1]), data.dtype) for data in (images, targets))
     move = again(_move, w, b, x.T, y.T, eta)  # examples become columns
     yield w, b
     for rows in batches:
-        images.take(rows, 0, x, "clip")
+        images.take(rows, 0, x, "clip")  # "raise" would go through another array
         targets.take(rows, 0, y, "clip")
         move()
         yield w, b

@@ -82,7 +82,65 @@ def test_every_call_after_the_first_makes_no_array_and_runs_no_python() -> None:
         call()
         x += 1
     assert total.tolist() == [2 * (0 + 1 + 4 + 9), 2 * (1 + 4 + 9 + 16), 2 * (4 + 9 + 16 + 25)]
-    assert len(runs) == 1  # while it was recorded
+    assert len(runs) == 3  # while it was recorded and tried
+
+
+def into(x: Any) -> None:
+    x[...] = 2 * x
+
+
+def shifting(x: Any) -> None:
+    x[1:] = x[:-1] + 0
+
+
+def filling(x: Any) -> None:
+    x.fill(7)
+
+
+def masking(x: Any) -> None:
+    x *= x > 1.5
+
+
+def one_number(x: Any) -> None:
+    x += x[0]
+
+
+def deciding(x: Any) -> None:
+    x += 1 if x[:1] < 2 else 10
+
+
+def deciding_by_a_number(x: Any) -> None:
+    x += 1 if x[0] < 2 else 10
+
+
+def deciding_by_a_sum(x: Any) -> None:
+    x += 1 if (x * x).sum() < 15 else 10
+
+
+def item(x: Any) -> None:
+    x += x[:1].item()
+
+
+def greatest(x: Any) -> None:
+    x += max(x)
+
+
+def accumulating(x: Any) -> None:
+    total = np.zeros(3)
+    total += x
+    x += total
+
+
+def escaping(x: Any) -> None:
+    x += np.asarray(x).view(np.ndarray) * 2
+
+
+def exponent(x: Any) -> None:
+    x += np.ldexp(x, 1)
+
+
+def chosen(x: Any) -> None:
+    np.add(x, 1, out=x, where=x < 3)
 
 
 def copying(x: Any) -> None:
@@ -105,20 +163,40 @@ def reshaping(x: Any) -> None:
     x += x.reshape(1, 3).T.reshape(3) + x[None].repeat(2, axis=0).T.reshape(2, 3)[0]
 
 
-def deciding(x: Any) -> None:
-    x += 1 if x[:1] < 2 else 10
-
-
 def totalling(x: Any) -> None:
     x /= x.sum()
 
 
-@pytest.mark.parametrize("function", [copying, sorting, joining, picking, reshaping, deciding, totalling])
-def test_what_is_more_than_ufuncs_is_called_as_it_stands(function: Callable[[Any], None]) -> None:
+OTHERS = [
+    into,
+    shifting,
+    filling,
+    masking,
+    one_number,
+    deciding,
+    deciding_by_a_number,
+    deciding_by_a_sum,
+    item,
+    greatest,
+]
+OTHERS += [accumulating, escaping, exponent, chosen, copying, sorting, joining, picking, reshaping, totalling]
+
+
+@pytest.mark.parametrize("function", OTHERS)
+def test_what_is_more_than_ufuncs_ends_where_it_ends_when_called(function: Callable[[Any], None]) -> None:
     plain, recorded = np.arange(1.0, 4), np.arange(1.0, 4)
     call = repeated(function, recorded)
     assert recorded.tolist() == [1, 2, 3]  # nothing has happened yet
-    for _ in range(3):
+    for _ in range(4):
         function(plain)
         call()
-    assert recorded.tolist() == plain.tolist()
+        assert recorded.tolist() == plain.tolist()
+
+
+def test_what_the_function_raises_is_raised_where_it_is_called() -> None:
+    def wrong(x: Any) -> None:
+        x += np.ones(4)
+
+    call = repeated(wrong, np.arange(3.0))
+    with pytest.raises(ValueError, match="broadcast"):
+        call()

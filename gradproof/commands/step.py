@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -15,22 +16,27 @@ def tell(path: str, as_json: bool) -> int:
     from gradproof.numerics.verdict import Verdict, root
     from gradproof.train import proof, recorded
 
-    number, step = recorded.load(Path(path))
+    at, step = recorded.load(Path(path))
     findings = proof.exactly(step)
     wrong = root(findings)
     undecided = any(f.undecided.any() for f in findings)
     verdict = Verdict.REFUTED if wrong else Verdict.UNDECIDED if undecided else Verdict.VERIFIED
     if as_json:
+
+        def number(x: float) -> float | str:  # JSON has no nan and no inf
+            return x if math.isfinite(x) else str(x)
+
         rows = [
             {"equation": f.equation, "layer": f.layer, "elements": int(f.elements.sum()), "wrong": int(f.refuted.sum())}
-            | {"index": f.element, "got": f.got, "expected": f.expected, "bound": f.bound, "ratio": f.ratio}
+            | {"index": f.element, "trouble": f.trouble}
+            | {name: number(getattr(f, name)) for name in ("got", "expected", "bound", "ratio")}
             for f in findings
         ]
-        click.echo(json.dumps({"verdict": verdict, "step": number, "backend": step.backend, "findings": rows}))
+        click.echo(
+            json.dumps({"verdict": verdict, "step": at, "backend": step.backend, "findings": rows}, allow_nan=False)
+        )
         return EXIT[verdict]
-    click.echo(
-        f"step {number} of {step.backend}, {step.problem.sizes}, {step.problem.x.shape[1]} examples, eta {step.eta}"
-    )
+    click.echo(f"step {at} of {step.backend}, {step.problem.sizes}, {step.problem.x.shape[1]} examples, eta {step.eta}")
     for f in findings:
         off = f"{int(f.refuted.sum())} of {int(f.elements.sum())} wrong"
         click.echo(f"  {f.equation:6} layer {f.layer}  {off:20}  worst {f.ratio:.3g} of its bound")

@@ -18,12 +18,12 @@ from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
 from gradproof.train.pace import Pace
 from gradproof.train.spread import Spread
-from gradproof.train.step import Proven
+from gradproof.train.step import ANY_SLIP, BrokenError, Proven
 
 CHUNK = 250  # mini-batches between two reports of progress, at most …
 WORK = 2**29  # … and one to begin with, if parameters × examples of so many would be more than this
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
-MANY = 8  # mini-batches for which recording a step, which takes as long as one, is worth it
+MANY = 20  # mini-batches for which recording a step, which takes as long as five, is worth it
 CLASSES = 10
 
 
@@ -172,8 +172,11 @@ def states(
         # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
         # sum in another order, so that a seed's run hash would depend on how many processors there are.
         with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
-            reached = by(weights, biases, images, targets, batches, s.eta, *(again if len(batches) >= MANY else ()))
-            new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in reached)
+            try:
+                reached = by(weights, biases, images, targets, batches, s.eta, *(again if len(batches) >= MANY else ()))
+                new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in reached)
+            except ANY_SLIP as error:
+                raise BrokenError(s.backend, f"for a step on {len(batches[0])} examples", error) from error
         return new_weights, new_biases
 
     def descend(weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
@@ -188,11 +191,10 @@ def states(
         def paths() -> Iterator[tuple[Parameters, Array, Array]]:
             nonlocal reached
             for rows in np.split(batches, range(few, len(batches), few)):
-                path = moved(descent.trajectory, *reached, rows)
+                path = proof.begun(reached, moved(descent.trajectory, *reached, rows))
                 reached = [w[-1].copy() for w in path[0]], [b[-1].copy() for b in path[1]]
-                if divergence.finite(reached):
-                    yield path, *(np.asarray(data)[rows].mT for data in (images, targets))
-                else:
+                yield path, *(np.asarray(data)[rows].mT for data in (images, targets))
+                if not divergence.finite(reached):
                     break
 
         few = 2 * proof.together(parameters(s))
@@ -200,6 +202,10 @@ def states(
             more = proof.judged(s.backend, paths(), s.eta, state.steps + 1)
         return reached, state.proven + more
 
+    if verify:
+        from gradproof.numerics import contracts
+
+        contracts.insist(s.dtype, "float64")
     good = state
     while state.epoch <= s.epochs:
         for batches in chunks(shuffled(len(targets), s.batch, rng), lambda: pace.length, state.batch):

@@ -20,10 +20,11 @@ import numpy as np
 from gradproof import backends
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii, widening
-from gradproof.numerics.verdict import Finding, compare, root
+from gradproof.numerics.rounding import Arithmetic
+from gradproof.numerics.verdict import Finding, compare, refuted_at_once, root
 from gradproof.problem import Answer, Array, Parameters, Stack, stack_of
-from gradproof.proof import equations, witness
-from gradproof.train.step import Proven, Step, StepError
+from gradproof.proof import equations, theorem, witness
+from gradproof.train.step import ANY_SLIP, BrokenError, Proven, Step, StepError
 from reference import padded
 
 OPERATIONS = 60  # of a stage, besides its sums; an exponential is off by as much as eight
@@ -54,23 +55,24 @@ def judged(backend: str, paths: Iterable[tuple[Parameters, Array, Array]], eta: 
         return sum((part.result() for part in found), Proven())
 
 
+def begun(start: Parameters, path: Parameters) -> Parameters:
+    """The path from where its first step was really taken."""
+    for layers, first in zip(path, start, strict=True):
+        for layer, (way, p) in enumerate(zip(layers, first, strict=True)):
+            if not np.array_equal(way[0], p):
+                layers[layer] = np.concatenate([p[None], way[1:]])
+    return path
+
+
 def _part(backend: str, path: Parameters, x: Array, y: Array, eta: float, first: int, rows: slice) -> Proven:
     """Some of the steps, quickly all of them, and exactly those that this leaves in doubt."""
-    count = min(rows.stop, len(x)) - rows.start
-    at: Any = rows
-    if count < rows.stop - rows.start:  # the last step again and again, so that not another program is compiled
-        at = np.minimum(np.arange(rows.start, rows.stop), len(x) - 1)
-    weights, biases = ([layer[:-1][at] for layer in part] for part in path)
-    after_weights, after_biases = ([layer[1:][at] for layer in part] for part in path)
-    after = after_weights, after_biases
-    sizes = (x.shape[1], *(b.shape[1] for b in biases))
-    stack = Stack(weights, biases, x[at], y[at], np.tile(sizes, (rows.stop - rows.start, 1)))
-    mine = _claim(stack)
-    # Digits lie in rows, their columns are a view: what is handed over as it lies need not be copied twice.
-    problem = *stack[:2], stack.x.mT, stack.y.mT
-    turned = mine._replace(activations=[mine.activations[0].mT, *mine.activations[1:]])
-    ratio = np.asarray(_ratios(problem, turned, after, eta, backend, sizes)).max(axis=0)[:count]
-    roundings = sum(2 * n + OPERATIONS for n in sizes) + x.shape[-1]
+    stack, after, count = _stack(path, x, y, rows)
+    try:
+        mine = _claim(stack)
+        ratio = _worst(backend, stack, mine, after, eta)[:count]
+    except ANY_SLIP as error:
+        raise BrokenError("handcrafted", f"at step {first + rows.start}", error) from error
+    roundings = sum(2 * n + OPERATIONS for n in stack.sizes[0].tolist()) + x.shape[-1]
     sure = ratio <= 1 - 4 * rounding.gamma(roundings, rounding.arithmetic(x.dtype))  # False for NaN
     elements = sum(array[0].size for part in (*mine, *after) for array in (part if isinstance(part, list) else [part]))
     proven = Proven(count, count, count * elements, float(ratio[sure].max(initial=0)))
@@ -86,6 +88,16 @@ def _part(backend: str, path: Parameters, x: Array, y: Array, eta: float, first:
     return proven
 
 
+def _stack(path: Parameters, x: Array, y: Array, rows: slice) -> tuple[Stack, Parameters, int]:
+    """These steps of a path as a stack, where they led, and how many they are; the last one again fills the stack."""
+    length, count = rows.stop - rows.start, min(rows.stop, len(x)) - rows.start
+    at: Any = rows if count == length else np.minimum(np.arange(rows.start, rows.stop), len(x) - 1)
+    weights, biases = ([layer[:-1][at] for layer in part] for part in path)
+    after_weights, after_biases = ([layer[1:][at] for layer in part] for part in path)
+    sizes = np.tile([x.shape[1], *(b.shape[1] for b in biases)], (length, 1))
+    return Stack(weights, biases, x[at], y[at], sizes), (after_weights, after_biases), count
+
+
 def _claim(stack: Stack) -> Answer:
     """What the network by hand makes of a stack; C is that of the a^L just found, by a network of no layers."""
     hand, (weights, biases, x, y, _) = backends.load("handcrafted"), stack
@@ -94,16 +106,26 @@ def _claim(stack: Stack) -> Answer:
         return Answer(zs, activations, hand.cost([], [], activations[-1], y), *hand.gradients(weights, biases, x, y))
 
 
+def _worst(backend: str, stack: Stack, mine: Answer, after: Parameters, eta: float) -> Array:
+    """The worst |got − expected|/bound of each step, (k,); NaN where that cannot be told."""
+    # x and a⁰ are columns that lie in rows: as they lie, they go to XLA without being copied twice.
+    problem = *stack[:2], stack.x.mT, stack.y.mT
+    turned = mine._replace(activations=[mine.activations[0].mT, *mine.activations[1:]])
+    return np.asarray(_ratios(problem, turned, after, eta, backend, tuple(stack.sizes[0].tolist()))).max(axis=0)
+
+
 @partial(jax.jit, static_argnames=("backend", "sizes"))
 def _ratios(problem: Any, mine: Answer, after: Parameters, eta: float, backend: str, sizes: tuple[int, ...]) -> Any:
-    """The worst |got − expected|/bound of each step (k,), a row for each equation and layer; NaN: cannot be told."""
+    """The ratios of each equation and layer, a row each, in one compiled program. What is claimed is of the dtype of
+    the stack, so the claim and its numbers are the same here."""
     weights, biases, x, y = problem
     stack = Stack(weights, biases, x.mT, y.mT, np.tile(sizes, (len(x), 1)))
     mine = mine._replace(activations=[mine.activations[0].mT, *mine.activations[1:]])
     live = jnp.ones(stack.x.shape[-1], stack.x.dtype)
     zs, activations, *rest = padded.every_stage(weights, biases, stack.y, mine.zs, mine.activations, mine.delta, live)
     expected = Answer(zs, [stack.x, *activations], *rest)
-    return jnp.stack(list(_compared(_quickly, backend, stack, mine, mine, expected, after, eta)))
+    ar = rounding.arithmetic(x.dtype)
+    return jnp.stack(list(_compared(_quickly, backend, stack, mine, mine, expected, after, eta, ar)))
 
 
 def exactly(step: Step) -> list[Finding]:
@@ -114,11 +136,16 @@ def exactly(step: Step) -> list[Finding]:
 
     zs, activations, cost, *gradients = step.claim
     claim = Answer(stacked(zs), stacked(activations), cost, *map(stacked, gradients))
-    exact, after = stack_of(step.problem).astype(np.float64), (stacked(step.after[0]), stacked(step.after[1]))
+    stack, after = stack_of(step.problem), (stacked(step.after[0]), stacked(step.after[1]))
+    if shapes := list(theorem.other_shapes(stack, claim)):
+        return shapes
+    found = list(theorem.other_dtypes(stack, claim))
+    if cost.dtype != stack.x.dtype:
+        found.append(refuted_at_once("C", len(stack.weights), 1, f"is {cost.dtype}, should stay {stack.x.dtype}"))
+    ar, exact, own = rounding.arithmetic(stack.x.dtype), stack.astype(np.float64), claim.in_float64()
     with np.errstate(all="ignore"):
-        own = claim.in_float64()
         expected = witness.every_stage(exact, own)
-        return list(_compared(compare, step.backend, exact, claim, own, expected, after, step.eta))
+        return [*found, *_compared(compare, step.backend, exact, claim, own, expected, after, step.eta, ar)]
 
 
 def _compared(
@@ -130,14 +157,16 @@ def _compared(
     expected: Answer,
     after: Parameters,
     eta: float,
+    ar: Arithmetic,
 ) -> Iterator[Found]:
     """What `compare` finds: z, a and BP1 … BP4 alone, C from the claim's own a^L, and the update.
 
     |fl(ηĝ) − ηg| ≤ ηE_g + 2uηM_g + λ with M_g = |g| + 2E_g ≥ |ĝ|, η itself being rounded; the subtraction adds
     u(|w| + ηM_g(1 + 2u)) + λ, and an entry below λ may be read as 0. Both sides do so. E_g is that of BP3 and BP4 alone
     where the network by hand took the step; autodiff took it from its own δ and a, so there E_g is that end to end.
+    Where no gradient of a layer exceeds 2E_g, a step not taken would pass as well: the bound is ∞, nothing is proven.
     """
-    ar, whole, last = rounding.arithmetic(mine.cost.dtype), np.ones((1, 1, 1), bool), own.activations[-1]
+    whole, last = np.ones((1, 1, 1), bool), own.activations[-1]
     bounds: dict[tuple[str, int], Array] = {}
 
     def noted(equation: str, layer: int, got: Array, expected: Array, bound: Array, *rest: Array) -> Found:
@@ -160,6 +189,9 @@ def _compared(
         for layer, (p, g, new) in enumerate(zip(parameters, gradients, moved, strict=True), start=1):
             e_g = bounds[equation, layer]
             bound = 2 * ar.u * (abs(p) + 4 * eta * abs(g)) + (1 + 8 * ar.u) * eta * e_g + 2 * (3 + eta) * ar.underflow
+            sound = abs(p) + eta * (abs(g) + e_g) < ar.largest
+            seen = (abs(g) > e_g).any(axis=(1, 2), keepdims=True) | (g == 0).all(axis=(1, 2), keepdims=True)
+            bound = rounding.namespace(bound).where(sound & seen, bound, np.inf)
             yield compare("update", layer, new, p - eta * g, bound, whole)
 
 

@@ -30,6 +30,16 @@ class Step(NamedTuple):
     backend: str  # which of the two networks took it
 
 
+ANY_SLIP = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NameError,
+    TypeError,
+    ValueError,
+)  # what a wrong equation raises
+
+
 class StepError(GradproofError):
     """A step that is wrong."""
 
@@ -45,6 +55,16 @@ class StepError(GradproofError):
         """The same error, which says also where the step can be seen again."""
         GradproofError.__init__(self, f"{self.said}; {where}")
         return self
+
+
+class BrokenError(GradproofError):
+    """A network that raises where it should answer."""
+
+    exit_code = 1
+
+    def __init__(self, backend: str, where: str, error: Exception) -> None:
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        super().__init__(f"{backend} has no answer {where}: {said}; `gradproof check` says which equation is wrong")
 
 
 def _said(f: Finding) -> str:

@@ -110,7 +110,7 @@ def test_the_first_parameter_that_is_not_finite_is_named_with_its_mini_batch(
 ) -> None:
     descend, fatal = handcrafted.descend, 17  # an image that spoils a parameter in the step that meets it
 
-    def planted(weights: Any, biases: Any, images: Any, targets: Any, batches: Any, eta: float, _: Any) -> Any:
+    def planted(weights: Any, biases: Any, images: Any, targets: Any, batches: Any, eta: float, _: Any = None) -> Any:
         for rows in batches:
             weights, biases = descend(weights, biases, images, targets, rows[None], eta)
             if fatal in rows:

@@ -1,6 +1,12 @@
 """Every step of a training is judged: right steps of both networks are verified, and one wrong number is found."""
 
+import json
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +20,12 @@ from gradproof.numerics.verdict import root
 from gradproof.problem import Array, Parameters, Problem, stack_of, starting_parameters
 from gradproof.proof import theorem
 from gradproof.train import mnist, proof, recorded
-from gradproof.train.step import Proven, Step, StepError
+from gradproof.train.loop import train
+from gradproof.train.step import BrokenError, Proven, Step, StepError
 from handcrafted import equations
 from tests.proof.planted import PLANTED
+from tests.train.small import put_digits
+from tests.train.test_loop import DIGITS, SMALL
 
 SHAPES = [((12, 8, 10), 10), ((12, 8, 10), 1), ((5, 4, 4, 3), 4), ((7, 3), 3)]  # each is compiled once
 NAMES = pytest.mark.parametrize("backend", backends.NAMES)
@@ -148,6 +157,164 @@ def test_what_is_judged_quickly_and_exactly_agrees() -> None:
         assert root(findings) is None
         worst = max(worst, *(f.ratio for f in findings))
     assert abs(quick.worst - worst) <= 0.5  # the float32 expectation rounds too, by half a bound at the most
+
+
+@NAMES
+@pytest.mark.parametrize("network", [((784, 30, 10), 10), ((784, 100, 10), 10), ((784, 512, 256, 10), 10)], ids=str)
+def test_a_step_not_taken_or_taken_uphill_is_never_verified(backend: str, network: tuple[Any, int]) -> None:
+    """Where a bound is as wide as the step, nothing is proven: wide networks of autodiff in float32 are undecided."""
+    sizes, m = network
+    digits, rng = mnist.load().train, np.random.default_rng(3)
+    rows = rng.integers(len(digits.labels), size=(1, m))
+    x, y = mnist.pixels(digits.images[rows], "float32").mT, mnist.one_hot(digits.labels[rows], "float32").mT
+    start = starting_parameters(sizes, 0, "normal", "float32")
+    step = backends.load(backend).step(*start, x[0], y[0], 3.0)
+    moved = [np.asarray(w) for w in step[0]], [np.asarray(b) for b in step[1]]
+    uphill = tuple([2 * p - q for p, q in zip(*part, strict=True)] for part in zip(start, moved, strict=True))
+    stays = [([*start[0][:i], *moved[0][i:]], [*start[1][:i], *moved[1][i:]]) for i in range(1, len(sizes))]
+
+    def verified(to: Parameters) -> int:
+        path = [[np.stack(pair) for pair in zip(*part, strict=True)] for part in zip(start, to, strict=True)]
+        return proof.judged(backend, [((path[0], path[1]), x, y)], 3.0, first=1).verified
+
+    assert verified(moved) == (backend == "handcrafted" or len(sizes) == 3)
+    for wrong in (uphill, *stays):
+        with suppress(StepError):
+            assert verified(wrong) == 0
+
+
+def test_a_claim_in_another_precision_is_refuted_and_does_not_choose_its_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cost = handcrafted.cost
+    monkeypatch.setattr(handcrafted, "cost", lambda *problem: cost(*problem).astype(np.float32))
+    with pytest.raises(StepError, match="step 1 is refuted: C at layer 2 is float32, should stay float64"):
+        proof.judged("handcrafted", [steps("handcrafted", "float64")], 3.0, first=1)
+
+
+@pytest.mark.parametrize("ulps", [0, 1, 2, 3, 4, 6, 9])
+def test_what_passes_quickly_is_within_three_radii(ulps: int) -> None:
+    """The quick verdict holds a number against an answer in float32, which itself may be half a bound off."""
+    path, x, y = steps("handcrafted", "float32", k=1)
+    path[0][0][1] += ulps * np.spacing(np.abs(path[0][0][1]))
+    problem = Problem([w[0] for w in path[0]], [b[0] for b in path[1]], x[0], y[0])
+    claim, after = proof._claim(stack_of(problem)), ([w[1:] for w in path[0]], [b[1:] for b in path[1]])
+    quick = float(proof._worst("handcrafted", stack_of(problem), claim, after, 3.0)[0])
+    exact = max(
+        f.ratio for f in proof.exactly(Step(problem, claim.alone(0, problem.sizes), _first(after), 3.0, "handcrafted"))
+    )
+    assert abs(quick - exact) <= 0.5 + 1e-3 * exact  # and its own rounding
+    assert (quick <= 1) == (ulps < 2)
+
+
+# ---- in a training ---------------------------------------------------------------------------------------------
+
+# 203 images: 21 mini-batches an epoch, the last of 3.
+
+
+def planted(monkeypatch: pytest.MonkeyPatch, backend: str, number: int, wrong: Callable[[Parameters], None]) -> None:
+    """What step `number` reached, and what follows it in the same trajectory, changed by `wrong`."""
+    network, done = backends.load(backend), 0
+    trajectory = network.trajectory
+
+    def other(*arguments: Any) -> Parameters:
+        nonlocal done
+        weights, biases = ([np.array(layer) for layer in part] for part in trajectory(*arguments))
+        at, done = number - done, done + len(weights[0]) - 1
+        if 0 < at < len(weights[0]):
+            wrong(([w[at:] for w in weights], [b[at:] for b in biases]))
+        return weights, biases
+
+    monkeypatch.setattr(network, "trajectory", other)
+
+
+@NAMES
+@pytest.mark.parametrize("number", [1, 20, 21, 22, 42])  # the first and last of an epoch, the mini-batch of three
+def test_a_wrong_step_of_a_training_is_named(backend: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(reached: Parameters) -> None:
+        reached[0][1][:, 3, 2] += 0.1
+
+    planted(monkeypatch, backend, number, wrong)
+    with pytest.raises(StepError, match=f"^step {number} is refuted: update at layer 2"):
+        list(train(SMALL._replace(backend=backend), DIGITS, verify=True))
+
+
+@NAMES
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_wrong_step_is_no_divergence(backend: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that stop being finite because a step is wrong are no fault of η."""
+
+    def wrong(reached: Parameters) -> None:
+        reached[0][1][:, 3, 2] += 0.1
+        reached[0][1][2:, 4, 2] = value
+
+    planted(monkeypatch, backend, 5, wrong)
+    with pytest.raises(StepError, match=r"^step 5 is refuted: update at layer 2"):
+        list(train(SMALL._replace(backend=backend), DIGITS, verify=True))
+
+
+@NAMES
+def test_a_step_begins_where_the_one_before_ended(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = backends.load(backend)
+    trajectory, calls = network.trajectory, iter(range(1, 100))
+
+    def other(weights: Any, *arguments: Any) -> Parameters:
+        elsewhere = [5 * np.asarray(w) for w in weights] if next(calls) == 2 else weights
+        way = trajectory(elsewhere, *arguments)
+        return list(way[0]), list(way[1])
+
+    monkeypatch.setattr(network, "trajectory", other)
+    with pytest.raises(StepError, match=r"^step 21 is refuted: update at layer 1"):
+        list(train(SMALL._replace(backend=backend), DIGITS, verify=True))
+
+
+@pytest.mark.parametrize("slip", sorted(RAISES))
+def test_an_equation_that_raises_is_told_in_one_line(slip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function, replacement, _ = PLANTED[slip]
+    monkeypatch.setattr(equations, function, replacement)
+    for verify in (False, True):
+        with pytest.raises(BrokenError, match=r"^handcrafted has no answer .*: ValueError: .*; `gradproof check` says"):
+            list(train(SMALL, DIGITS, verify=verify))
+
+
+ONE_WEIGHT = """
+import sys
+import handcrafted
+from gradproof.__main__ import main
+trajectory, done = handcrafted.trajectory, 0
+def wrong(*arguments):
+    global done
+    weights, biases = trajectory(*arguments)
+    at, done = 23 - done, done + len(weights[0]) - 1
+    if 0 < at < len(weights[0]):
+        weights[1][at:, 3, 2] += 1e-3
+    return weights, biases
+handcrafted.trajectory = wrong
+main()
+"""
+
+
+def test_a_wrong_step_leaves_a_file_that_is_refuted_again(tmp_path: Path) -> None:
+    """As it is typed: exit code 1, the step, its equation and layer, and the command that shows it again."""
+    digits, run = put_digits(tmp_path), tmp_path / "run"
+    options = ["--backend", "handcrafted", "--sizes", "12,8,10", "--data", str(digits), "--epochs", "3", "--no-page"]
+    line = [sys.executable, "-c", ONE_WEIGHT, "train", *options, "--verify", "--out", str(run)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=300)
+    file = run / "step-23.safetensors"
+    assert done.returncode == 1
+    assert "step 23 is refuted: update at layer 2 is " in done.stderr
+    assert f"gradproof check {file}" in done.stderr.replace("'", "")
+    again = subprocess.run(
+        [sys.executable, "-m", "gradproof", "check", str(file), "--json"], capture_output=True, text=True, timeout=300
+    )
+    found = json.loads(again.stdout)
+    assert (again.returncode, found["verdict"], found["step"]) == (1, "refuted", 23)
+    (wrong,) = [f for f in found["findings"] if f["wrong"]]
+    assert (wrong["equation"], wrong["layer"], wrong["index"]) == ("update", 2, [3, 2])
+
+
+def _first(after: Parameters) -> Parameters:
+    return [w[0] for w in after[0]], [b[0] for b in after[1]]
 
 
 def test_what_was_proven_adds_up() -> None:
