@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradproof.backends import NAMES
-from gradproof.errors import DataError
+from gradproof.errors import DataError, UsageError
 from gradproof.train import checkpoint, folder, loop, run
 from gradproof.train.loop import Settings, State
 from gradproof.train.run import Run
@@ -123,8 +123,11 @@ def begun(settings: Settings, data: Path | None, out: Path | None, seconds: floa
 
 @contextmanager
 def continued(place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float) -> Iterator[Pair]:
-    """The two runs in a folder, at the last steps that both have kept. DataError if there are none."""
+    """The two runs in a folder, at the last steps that both have kept. DataError if there are none, UsageError if there
+    are no two runs."""
     with folder.reopened(place), ExitStack() as stack:
+        if not is_both(place):
+            raise UsageError(f"{place} is no run of both networks; leave out --both")
         kept = [{each.position for each in checkpoint.sound(place / name)[0]} for name in NAMES]
         if not (common := set.intersection(*kept)):
             each = " and ".join(f"--resume {place / name}" for name in NAMES)

@@ -158,6 +158,11 @@ def test_where_one_diverges_both_go_back_to_the_end_of_the_last_good_epoch(digit
     assert "saturated" in (tmp_path / "a/both.html").read_text()
 
 
+def test_a_run_of_one_network_is_not_taken_for_one_of_both(digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    run(digits, tmp_path / "one", "--backend", "handcrafted", "--no-page")
+    assert_refused(resumed(tmp_path / "one", "--both"), 2, "is no run of both networks; leave out --both")
+
+
 @needs_chromium
 def test_the_page_of_each_shows_the_curves_of_both(digits: Path, tmp_path: Path) -> None:  # noqa: F811
     assert ended_here(both_of(digits, tmp_path / "both", "--epochs", "3"), tmp_path).returncode == 0
