@@ -54,6 +54,7 @@ def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], 
 def _train(pair: Pair, say: Callable[[str], None], asked: Callable[[], bool], as_json: bool) -> None:
     """All the epochs that both still have before them, told as they end. click.Abort where that was asked for."""
     from gradproof.train import loop
+    from gradproof.train import run as run_room
     from gradproof.train.divergence import DivergenceError
 
     settings, digits = pair.runs[0].settings, pair.runs[0].digits
@@ -73,7 +74,7 @@ def _train(pair: Pair, say: Callable[[str], None], asked: Callable[[], bool], as
                 say(line(states, pair.points[-1]))
             if asked() and not pair.runs[0].finished:
                 for run in pair.runs:
-                    run.ended = "interrupted"
+                    run.ended = run_room.INTERRUPTED
                 raise click.Abort
     except DivergenceError as error:
         pair.given_up(good, str(error))
@@ -92,7 +93,9 @@ def line(pair: tuple[State, State], point: Point) -> str:
 def summary(pair: Pair, result: dict[str, Any]) -> str:
     """The last lines: whether they ended early, how fast they part, and where what is."""
     lines, state = [], pair.runs[0].state
-    if not pair.runs[0].finished:
+    if pair.runs[0].failed:
+        lines += [f"ended early; the last good weights are kept, those after {state.steps} mini-batches"]
+    elif not pair.runs[0].finished:
         lines += [f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; what was reached is kept"]
     if grown := result["growth"]:
         lines += [

@@ -34,6 +34,7 @@ def tell(
     heartbeat: int,
 ) -> int:
     """Train, say so, and keep whatever was reached; the exit code. Of several processes the first alone speaks."""
+    from gradproof.train import run as run_room
     from gradproof.train.divergence import DivergenceError
     from gradproof.train.spread import LostError
     from gradproof.train.step import StepError
@@ -48,7 +49,7 @@ def tell(
         try:
             _train(run, say, asked, spread)
         except click.Abort:
-            run.ended = "interrupted"
+            run.ended = run_room.INTERRUPTED
         except DivergenceError as error:
             failed = error
             run.given_up(error.state, str(error))
@@ -145,7 +146,9 @@ def epoch_line(e: Epoch, epochs: int) -> str:
 def summary(run: Run, result: Mapping[str, Any]) -> str:
     """The last lines: whether it ended early, the best epoch, where the weights are and how to use them."""
     lines, out, state = [], result["out"], run.state
-    if not run.finished:
+    if run.failed:
+        lines += [f"ended early; the last good weights are kept, those after {state.steps} mini-batches"]
+    elif not run.finished:
         lines += [
             f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; the weights reached are kept"
         ]

@@ -15,6 +15,7 @@ from gradproof.train.checkpoint import Checkpoint, Position
 from gradproof.train.loop import Settings, State
 
 LOG, PAGE = "log.jsonl", "run.html"
+INTERRUPTED = "interrupted"  # why a run ended that can go on
 FILES = (*checkpoint.FILES, saved.WEIGHTS, saved.RESULTS, LOG, PAGE)
 
 
@@ -40,6 +41,11 @@ class Run:
     def finished(self) -> bool:
         """Whether all its epochs are done."""
         return self.state.epoch > self.settings.epochs
+
+    @property
+    def failed(self) -> bool:
+        """Whether its descent led nowhere, or a step of it was wrong; otherwise it can go on."""
+        return self.ended not in ("", INTERRUPTED)
 
     @property
     def due(self) -> bool:
