@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from latex2mathml.converter import convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from gradproof.errors import DataError
 from gradproof.pages.graph import CLASSES, MARKS, graph
@@ -16,6 +16,7 @@ from gradproof.problem import Array
 from gradproof.study import digits, inside
 from gradproof.study.inside import STEPS, Number
 from gradproof.study.reader import NOTES
+from gradproof.study.summary import conventions, together
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
 from gradproof.study.walk import example
@@ -49,16 +50,25 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
         stages=digits.STAGES,
         rejected=sum(c.gate.rejected for t in tried for c in t.claims if c.gate),
         killed=sum(c.run.killed for t in tried for c in t.code if c.run),
-        conventions=_conventions(tried),
+        conventions=[(said, held) for held in conventions(tried).values() if (said := together(held))],
     )
 
 
 def mathml(latex: str, display: bool = False) -> Markup:
     """An equation; where it is no LaTeX that is understood, its text."""
     try:
-        return Markup(convert(latex, display="block" if display else "inline"))
+        found = convert(latex, display="block" if display else "inline")
+        return Markup(found.replace("<math ", '<math displaystyle="true" ', 1))
     except Exception:  # latex2mathml raises many kinds
         return Markup("<code>{}</code>").format(latex)
+
+
+def written(line: str) -> Markup:
+    """A line: LaTeX, or a text in which formulas stand between dollars."""
+    if "$" not in line:
+        return mathml(line, display=True)
+    parts = [mathml(part) if i % 2 else escape(part) for i, part in enumerate(line.split("$"))]
+    return Markup('<p class="words">{}</p>').format(Markup("").join(parts))
 
 
 # ---- the lines -------------------------------------------------------------------------------------------------
@@ -79,7 +89,7 @@ def _line(t: Tried) -> dict[str, Any]:
         "mark": MARKS[kind],
         "verdict": t.sentence.value,
         "rule": t.line.rule,
-        "written": mathml(t.line.written, display=True),
+        "written": written(t.line.written),
         "corrected": [mathml(latex, display=True) for latex in t.corrected],
         "why": t.line.why,
         "depends": t.line.depends,
@@ -129,22 +139,13 @@ def _plain(value: Any) -> str:
 
 
 def _code(c: Any) -> dict[str, Any]:
-    lines = [line.strip() for line in c.anchored.source.splitlines() if c.code.anchor in line]
     return {
         "function": c.code.function,
         "where": f"{c.anchored.path}:{c.anchored.line}" if c.anchored.line else "the anchor has moved",
-        "text": lines[0] if lines else c.code.anchor,
+        "text": c.anchored.text or c.code.anchor,
         "run": c.run,
         "sound": c.sound,
     }
-
-
-def _conventions(tried: list[Tried]) -> list[list[tuple[str, list[str]]]]:
-    """Readings of which no single one makes all the lines true that have them."""
-    from gradproof.study.summary import conventions
-
-    several = [[(name, ids) for name, ids in held.items() if ids] for held in conventions(tried).values()]
-    return [held for held in several if len(held) > 1]
 
 
 # ---- the network -----------------------------------------------------------------------------------------------
@@ -230,6 +231,11 @@ def _compared(name: str, found: digits.Compared, shape: tuple[int, int]) -> dict
         "largest": f"{np.abs(found.hand).max():.2g}",
         "difference": f"{found.difference:.1e}" if found.difference else "0",
         "bound": f"{found.bound:.1e}",
+        "ratio": f"{found.ratio:.2f}",
+        "within": found.ratio <= 1,
+        "place": f"row {found.worst // shape[1] + 1}, column {found.worst % shape[1] + 1}"
+        if shape[0] == 28
+        else f"neuron {found.worst + 1}",
         "shape": shape,
     }
 

@@ -9,7 +9,7 @@ from flint import ctx
 from gradproof.errors import DataError
 from gradproof.numerics import program
 from gradproof.numerics.verdict import Verdict
-from gradproof.study import facts, smallest
+from gradproof.study import facts, limits, smallest
 from gradproof.study.ledger import Claim, Code, Ledger, Line
 from gradproof.study.neighbours import neighbours
 from gradproof.study.tree import Node, expanded, walk
@@ -37,6 +37,7 @@ class Court:
 
     def __init__(self, ledger: Ledger, seed: int = 0) -> None:
         self.ledger, self.seed = ledger, seed
+        self.heard: dict[Code, CodeTried] = {}
 
     @cached_property
     def architectures(self) -> list[tuple[tuple[int, ...], int]]:
@@ -83,13 +84,16 @@ class Court:
                 yield self.line(line)
 
     def line(self, line: Line) -> Tried:
-        """What is found of one line; DataError where the definitions that it needs have no end."""
+        """What is found of one line; DataError where its definitions have no end, or it takes too long."""
         try:
-            with np.errstate(all="ignore"):  # what is not finite is found by the witnesses
+            with np.errstate(all="ignore"), limits.limited(limits.SECONDS):  # what is not finite, the witnesses find
                 claims = tuple(self.claim(claim) for claim in line.claims)
                 tried = tuple(self.code(code) for code in line.code)
         except RecursionError:
             said = f"line {line.id}: it is defined by itself, without end; see definitions"
+            raise DataError(f"{self.ledger.source}: {said}") from None
+        except limits.LateError:
+            said = f"line {line.id}: {limits.SECONDS:g} seconds of computing settle nothing; make its formulas smaller"
             raise DataError(f"{self.ledger.source}: {said}") from None
         measured = tuple(FactTried(fact, *facts.MEASURES[fact.measure]()) for fact in line.facts)
         return Tried(line, sentence_of(claims, tried, measured), claims, tried, measured)
@@ -152,7 +156,7 @@ class Court:
                             said = "the difference of both sides is not 0 as a formula"
                             return Testimony("symbolic", Verdict.REFUTED, said)
         except MisfitError as error:
-            return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
+            return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}", True)
         except SilentError as error:
             return Testimony("symbolic", Verdict.UNDECIDED, f"is silent: {error}")
         if not formulas:
@@ -186,7 +190,7 @@ class Court:
             said = f"refuted on {wrong:,} of {networks:,} networks, by up to {worst:.1e} times the bound"
             return Testimony("autodiff", Verdict.REFUTED, said)
         if misfit:
-            return Testimony("autodiff", Verdict.REFUTED, misfit)
+            return Testimony("autodiff", Verdict.REFUTED, misfit, True)
         if unknown:
             said = f"is silent: {unknown:,} of {elements:,} numbers are not finite"
             return Testimony("autodiff", Verdict.UNDECIDED, said)
@@ -212,7 +216,7 @@ class Court:
                             return Testimony("rigorous", Verdict.UNDECIDED, "is silent: a ball is not finite")
                         apart = max(apart, float((abs(one - other)).upper()) if tree.op == "==" else 0.0)
         except MisfitError as error:
-            return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
+            return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}", True)
         except SilentError as error:
             return Testimony("rigorous", Verdict.UNDECIDED, f"is silent: {error}")
         finally:
@@ -228,19 +232,18 @@ class Court:
 
     def gate(self, tree: Node, claim: Claim) -> Gate:
         """A claim that holds must say something: reject its wrong neighbours, and not be true whatever it is about."""
-        rejected, by, same, survivors = 0, {"autodiff": 0, "rigorous": 0}, [], []
+        rejected, meaningless, same, survivors = 0, 0, [], []
         must = {"sign", "factor 2", "the inequality turned round"}
         trouble = "both sides are the same, whatever the network" if self.tautology(tree, claim) else ""
-        tried = neighbours(tree)
+        tried = neighbours(tree, self.ledger.definitions)
         for what, neighbour in tried:
-            said = {
-                t.witness
-                for t in (self.by_autodiff(neighbour, claim, quick=True), self.by_balls(neighbour, claim))
-                if t.verdict is Verdict.REFUTED
-            }
-            for witness in said:
-                by[witness] += 1
-            if said:
+            found = self.by_autodiff(neighbour, claim, quick=True)
+            if found.verdict is not Verdict.REFUTED or found.misfit:
+                balls = self.by_balls(neighbour, claim)
+                found = found if balls.verdict is not Verdict.REFUTED or (found.misfit and balls.misfit) else balls
+            if found.misfit:
+                meaningless += 1
+            elif found.verdict is Verdict.REFUTED:
                 rejected += 1
             elif what in must:
                 trouble = trouble or f"it stays true with another {what}: {neighbour}"
@@ -252,7 +255,7 @@ class Court:
             trouble = trouble or f"it does not reject {survivors[0]}"
         if rejected < NEIGHBOURS:
             trouble = trouble or f"it rejects {rejected} wrong neighbours, fewer than {NEIGHBOURS}"
-        return Gate(len(tried), rejected, by, tuple(same), tuple(survivors), trouble)
+        return Gate(len(tried), rejected, meaningless, tuple(same), tuple(survivors), trouble)
 
     def identical(self, same: Node, claim: Claim) -> bool:
         """Proven by symbols, with any σ or with this one."""
@@ -279,10 +282,13 @@ class Court:
         return True
 
     def code(self, line: Code) -> CodeTried:
-        anchored = code.anchored(line)
-        if not anchored.line:
-            return CodeTried(line, anchored, None)
-        return CodeTried(line, anchored, code.heard(line, self.random, lambda world: layers(line.layers, world)))
+        """The function on trial; where two lines have the same, once."""
+        found = self.heard.get(line)
+        if found is None:
+            anchored = code.anchored(line)
+            run = code.heard(line, self.random, lambda world: layers(line.layers, world)) if anchored.line else None
+            found = self.heard[line] = CodeTried(line, anchored, run)
+        return found
 
 
 def _changed(tree: Node, neighbour: Node) -> list[Node]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from gradproof.study.rules import RULES
 from gradproof.study.tree import Head, Node, Place, walk
-from gradproof.study.values import Env, Key, MisfitError, Numbers, Value, aligned, sliced
+from gradproof.study.values import Env, Key, MisfitError, Numbers, Value, aligned, sampled
 
 
 class World(NamedTuple):
@@ -29,7 +29,7 @@ class World(NamedTuple):
 
     def sides(self, claim: Node, layer: int | None) -> tuple[Value, Value]:
         """Both sides of a claim in layer l, on equal axes."""
-        env = Env(layer, (1, self.m))
+        env = Env(layer, tuple(range(1, self.m + 1)))
         left, right = (self.value(side, env) for side in claim.args)
         return aligned(left, right, self.numbers)
 
@@ -63,7 +63,7 @@ class World(NamedTuple):
         if (name, layer) in self.primitives:
             value = self.primitives[name, layer]
             if "s" in value.axes:
-                return sliced(value, "s", *env.samples, first=0)
+                return sampled(value, env.samples)
             return value
         for left, body in self.definitions.items():
             if left.name != name or left.parameter:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
-from gradproof.study import facts, reader, trial
+from gradproof.study import facts, limits, mutants, reader, trial
 from gradproof.study.ledger import Line
 from gradproof.study.tree import Node, written
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
+from gradproof.study.witnesses import code as witness
 from handcrafted import equations
 from tests.study.trees import trees
 
@@ -204,8 +205,11 @@ def test_the_anchor_is_in_the_file_that_the_line_names(court: Court) -> None:
         for code in entry.code:
             module, _, name = code.function.rpartition(".")
             source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
-            function = next(f for f in ast.walk(ast.parse(source)) if isinstance(f, ast.FunctionDef) and f.name == name)
-            assert code.anchor in (ast.get_source_segment(source, function) or ""), entry.id
+            named = {f.name: f for f in ast.walk(ast.parse(source)) if isinstance(f, ast.FunctionDef)}
+            own = [named[name], *(named[helper] for helper in mutants.helpers(named[name]))]
+            assert any(code.anchor in (ast.get_source_segment(source, f) or "") for f in own), entry.id
+            found = witness.anchored(code)
+            assert code.anchor in source.splitlines()[found.line - 1], entry.id
 
 
 # ---- facts -----------------------------------------------------------------------------------------------------
@@ -233,6 +237,57 @@ def test_the_verdict_does_not_depend_on_the_seed(seed: int) -> None:
     assert not np.array_equal(
         court.random[0].primitives["b", 1].array.value, Court(court.ledger).random[0].primitives["b", 1].array.value
     )
+
+
+# ---- what costs too much ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("definitions", "claim"),
+    [
+        ("", "((((u^9)^9)^9)^9)^9 == u"),
+        ("", "((((((7^9)^9)^9)^9)^9)^9)^9 == 1"),
+        ("".join(f'"q{n + 1}" = "q{n} * q{n}"\n' for n in range(40)) + '"q0" = "9 + u"\n', "q40 == u"),
+    ],
+)
+def test_a_product_that_nobody_can_write_out_is_refused_before_it_is_tried(definitions: str, claim: str) -> None:
+    text = BOOK.replace('"a[0]" = "x"\n', f'"a[0]" = "x"\n{definitions}') + f'claim = "{claim}"'
+    with pytest.raises(DataError, match=r"mine\.toml: line A1, claim 1, claim: .* a product of over 5,000"):
+        reader.read(text, "mine.toml")
+
+
+def test_a_line_that_takes_too_long_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SECONDS", 0.5)
+    sums = "".join(f'"q{n + 1}" = "q{n} + q{n} * u"\n' for n in range(40)) + '"q0" = "u"\n'
+    text = BOOK.replace('"a[0]" = "x"\n', f'"a[0]" = "x"\n{sums}') + 'claim = "d(q40, u) == 1"'
+    book = reader.read(text, "mine.toml")
+    with pytest.raises(DataError, match=r"mine\.toml: line A1: 0\.5 seconds of computing settle nothing"):
+        Court(book).line(book.lines[0])
+
+
+@pytest.mark.parametrize("claim", ["((u + η + x[1] + 1)^9)^9 == u", "((u + η + y[1])^9)^9 / ((1 + u)^9)^9 == 1"])
+def test_a_formula_with_too_many_terms_leaves_sympy_silent_and_others_speak(claim: str) -> None:
+    symbolic, autodiff, _ = tried(f'claim = "{claim}"').claims[0].readings[0].testimonies
+    assert "too large to expand" in symbolic.said
+    assert autodiff.verdict is Verdict.REFUTED
+
+
+# ---- samples and components ------------------------------------------------------------------------------------
+
+
+def test_an_average_over_all_mini_batches_is_that_of_the_samples_whatever_their_size() -> None:
+    holds = "expected(k, mean(s, d(C_x, θ))) == d(C, θ)"
+    assert tried(f'claim = "{holds}"').sentence is Sentence.HOLDS
+    for wrong in ("expected(k, sum(s, d(C_x, θ))) == d(C, θ)", "expected(k, norm2(d(C, θ))) == norm2(d(C, θ))"):
+        assert tried(f'claim = "{wrong}"').sentence is Sentence.WRONG
+
+
+def test_one_component_moves_and_no_other() -> None:
+    slope = "at(d(at(C_x, z[l][j] = z[l][j] + t), t), t = 0) == d(C_x, z[l])[j]"
+    book = reader.read(BOOK.replace('["u"]', '["u", "t"]') + f'claim = "{slope}"', "test")
+    assert Court(book).line(book.lines[0]).sentence is Sentence.HOLDS
+    book = reader.read(BOOK.replace('["u"]', '["u", "t"]') + f'claim = "{slope.replace("z[l][j]", "z[l]")}"', "test")
+    assert Court(book).line(book.lines[0]).sentence is Sentence.WRONG
 
 
 def test_what_cannot_be_compared_is_silent_and_a_ledger_that_turns_in_a_circle_is_one_error() -> None:
