@@ -84,7 +84,7 @@ MEASURES: dict[str, Callable[[], Measured]] = {
         mnist.one_hot(np.array([3]), np.float64)[0].astype(int).tolist(), "mnist.one_hot(3)"
     ),
     "y[i] is 1 for the digit i, and 0 elsewhere": lambda: Measured(
-        bool((mnist.one_hot(np.arange(CLASSES), np.float64) == np.eye(CLASSES)).all()),
+        bool((mnist.one_hot(np.arange(CLASSES, dtype=np.uint8), np.float64) == np.eye(CLASSES)).all()),
         "mnist.one_hot of all ten digits",
     ),
     "output neurons": lambda: Measured(CLASSES, "train.loop.CLASSES, and the width of mnist.one_hot"),

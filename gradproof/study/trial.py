@@ -1,7 +1,8 @@
 """A line on trial: what each witness says of each reading, the verdict, and the gate that every claim must pass."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from flint import ctx
@@ -28,6 +29,7 @@ from gradproof.study.verdicts import (
 from gradproof.study.witnesses import autodiff, code, rigorous, symbolic
 from gradproof.study.world import World
 
+Found = TypeVar("Found")
 BITS = 128
 NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
 
@@ -37,7 +39,8 @@ class Court:
 
     def __init__(self, ledger: Ledger, seed: int = 0) -> None:
         self.ledger, self.seed = ledger, seed
-        self.heard: dict[Code, CodeTried] = {}
+        self.found: dict[Any, Any] = {}
+        self.called: dict[Any, code.Called] = {}
 
     @cached_property
     def architectures(self) -> list[tuple[tuple[int, ...], int]]:
@@ -100,7 +103,7 @@ class Court:
 
     def claim(self, claim: Claim) -> ClaimTried:
         heard = tuple(
-            Heard(reading.name, tree, self.testimonies(tree, claim))
+            Heard(reading.name, tree, self.once(self.testimonies, tree, claim))
             for reading in claim.readings
             for tree in [expanded(claim.tree, reading.macros)]
         )
@@ -110,7 +113,7 @@ class Court:
         if not holding and claim.correction is not None:
             for reading in claim.readings:
                 tree = expanded(claim.correction, reading.macros)
-                correction = Heard("corrected", tree, self.testimonies(tree, claim))
+                correction = Heard("corrected", tree, self.once(self.testimonies, tree, claim))
                 if correction.verdict is Verdict.VERIFIED:
                     break
         sentence = Sentence.UNDECIDED
@@ -122,21 +125,31 @@ class Court:
             sentence = Sentence.WRONG
         shown = None
         if failing:
-            few = smallest.FEW if sentence is Sentence.WRONG else 9
-            shown = smallest.smallest(
-                failing[-1 if holding else 0].tree,
-                self.ledger.definitions,
-                self.ledger.letters,
-                lambda world: layers(claim.layers, world),
-                few,
-            )
+            find = self.witness_of_few if sentence is Sentence.WRONG else self.witness_of_more
+            shown = self.once(find, failing[-1 if holding else 0].tree, claim)
         right = holding[0] if holding else correction if correction and correction.verdict is Verdict.VERIFIED else None
-        gate = self.gate(right.tree, claim) if right else None
+        gate = self.once(self.gate, right.tree, claim) if right else None
         if gate is not None and not gate.passed:
             sentence = Sentence.VACUOUS
         return ClaimTried(claim, sentence, heard, correction, shown, gate)
 
+    def once(self, find: Callable[[Node, Claim], Found], tree: Node, claim: Claim) -> Found:
+        """What two lines claim alike is tried once."""
+        key = find.__name__, tree, claim.layers, claim.general
+        if key not in self.found:
+            self.found[key] = find(tree, claim)
+        found: Found = self.found[key]
+        return found
+
+    def witness_of_few(self, tree: Node, claim: Claim, few: int = smallest.FEW) -> smallest.Smallest | None:
+        book = self.ledger
+        return smallest.smallest(tree, book.definitions, book.letters, lambda world: layers(claim.layers, world), few)
+
+    def witness_of_more(self, tree: Node, claim: Claim) -> smallest.Smallest | None:
+        return self.witness_of_few(tree, claim, 9)
+
     def testimonies(self, tree: Node, claim: Claim) -> tuple[Testimony, ...]:
+        """What all witnesses say."""
         return self.by_symbols(tree, claim), self.by_autodiff(tree, claim), self.by_balls(tree, claim)
 
     def by_symbols(self, tree: Node, claim: Claim) -> Testimony:
@@ -164,8 +177,8 @@ class Court:
         about = "for every σ and every cost" if claim.general else "for the σ and the cost defined"
         return Testimony("symbolic", Verdict.VERIFIED, f"proven {about}: {formulas} differences are 0 as formulas")
 
-    def by_autodiff(self, tree: Node, claim: Claim, quick: bool = False) -> Testimony:
-        """Are both sides within rounding, on every random network? With `quick` the first refutation is enough."""
+    def by_autodiff(self, tree: Node, claim: Claim) -> Testimony:
+        """Are both sides within rounding, on every random network? The first shape that refutes it is enough."""
         elements = networks = wrong = unknown = 0
         worst, misfit = 0.0, ""
         try:
@@ -182,7 +195,7 @@ class Court:
                     refuted |= found.refuted
                     unknown += found.unknown
                 networks, wrong = networks + compared * len(refuted), wrong + int(refuted.sum())
-                if wrong and quick:
+                if wrong:
                     break
         except SilentError as error:
             return Testimony("autodiff", Verdict.UNDECIDED, f"is silent: {error}")
@@ -237,7 +250,7 @@ class Court:
         trouble = "both sides are the same, whatever the network" if self.tautology(tree, claim) else ""
         tried = neighbours(tree, self.ledger.definitions)
         for what, neighbour in tried:
-            found = self.by_autodiff(neighbour, claim, quick=True)
+            found = self.by_autodiff(neighbour, claim)
             if found.verdict is not Verdict.REFUTED or found.misfit:
                 balls = self.by_balls(neighbour, claim)
                 found = found if balls.verdict is not Verdict.REFUTED or (found.misfit and balls.misfit) else balls
@@ -283,11 +296,12 @@ class Court:
 
     def code(self, line: Code) -> CodeTried:
         """The function on trial; where two lines have the same, once."""
-        found = self.heard.get(line)
-        if found is None:
-            anchored = code.anchored(line)
-            run = code.heard(line, self.random, lambda world: layers(line.layers, world)) if anchored.line else None
-            found = self.heard[line] = CodeTried(line, anchored, run)
+        if line not in self.found:
+            anchored, run = code.anchored(line), None
+            if anchored.line:
+                run = code.heard(line, self.random, lambda world: layers(line.layers, world), self.called)
+            self.found[line] = CodeTried(line, anchored, run)
+        found: CodeTried = self.found[line]
         return found
 
 

@@ -56,19 +56,26 @@ def anchored(code: Code) -> Anchored:
     return Anchored(path, 0, "")
 
 
-def heard(code: Code, worlds: list[World], layers: Callable[[World], list[int]]) -> Run:
-    """The function on every network, and its mutants."""
+def heard(
+    code: Code, worlds: list[World], layers: Callable[[World], list[int]], known: "dict[Any, Called] | None" = None
+) -> Run:
+    """The function on every network, and its mutants; `known` are those that were called for another line."""
     package, _, rest = code.function.partition(".")
     module, _, name = rest.rpartition(".")
     function = getattr(import_module(f"{package}.{module}"), name)
     places = [(world, layer) for world in worlds for layer in layers(world)]
     call = _by_hand if package == "handcrafted" else _by_autodiff
-    right = _Called(function, call, code)
+    known = {} if known is None else known
+
+    def called(function: Any, change: str) -> Called:
+        return known.setdefault((code.function, code.arguments, change), Called(function, call, code))
+
+    right = called(function, "")
     holds = bool(places) and all(_agrees(code, right, *place) for place in places)
     killed, tried, same, survivors = 0, 0, [], []
     if package == "handcrafted":
         for mutant in mutants.mutants(module, name):
-            wrong = _Called(mutants.made(module, name, mutant), call, code)
+            wrong = called(mutants.made(module, name, mutant), mutant.said)
             agrees = all(_agrees(code, wrong, *place) for place in places)
             if agrees and code.result and any(_differ(right(*place), wrong(*place)) for place in places):
                 continue  # it changes what other lines are about, as that of b where this one is about w
@@ -83,7 +90,7 @@ def heard(code: Code, worlds: list[World], layers: Callable[[World], list[int]])
     return Run(holds, count, killed, tried, tuple(same), tuple(survivors))
 
 
-class _Called:
+class Called:
     """What a function returns on a network: called once where its arguments are the same in every layer."""
 
     def __init__(self, function: Any, call: Any, code: Code) -> None:
@@ -112,13 +119,13 @@ def _differ(one: Any, other: Any) -> bool:
     return any(_differ(*pair) for pair in zip(one, other, strict=True))
 
 
-def _agrees(code: Code, called: _Called, world: World, layer: int) -> bool:
+def _agrees(code: Code, called: Called, world: World, layer: int) -> bool:
     try:
         expected = _matrices(world.value(code.gives, _env(world, layer)), world)
         with np.errstate(all="ignore"):
             got = called(world, layer)
             for index in code.result:
-                got = got[{"l": layer - 1, "l+1": layer}.get(index, index)]
+                got = got[layer - 1 if index == "l" else layer if index == "l+1" else index]
         if got.shape != expected.shape and got.value.size == expected.value.size == len(expected.value):
             got = got.reshape(expected.shape)  # a cost may keep axes of size 1
         off = got.value - expected.value
@@ -148,8 +155,9 @@ def _by_autodiff(function: Any, arguments: list[Any]) -> Any:
     flat, tree = jax.tree.flatten(arguments, is_leaf=lambda each: isinstance(each, Near))
     networks = jax.vmap(function)
     shapes = [jax.ShapeDtypeStruct(near.shape, np.float64) for near in flat]
-    result = jax.tree.structure(jax.eval_shape(networks, *tree.unflatten(shapes)))
-    return result.unflatten(program.run(lambda *arrays: networks(*tree.unflatten(arrays)), *flat))
+    result = jax.tree.structure(jax.eval_shape(networks, *jax.tree.unflatten(tree, shapes)))
+    found = program.run(lambda *arrays: networks(*jax.tree.unflatten(tree, arrays)), *flat)
+    return jax.tree.unflatten(result, found)
 
 
 def _matrices(value: Value, world: World) -> Near:
