@@ -1,6 +1,7 @@
 """The page of the study: the lines and their verdicts, a network one can look inside, real digits."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
 from gradproof.errors import DataError
+from gradproof.numerics.verdict import Verdict
 from gradproof.pages.graph import CLASSES, MARKS, graph
 from gradproof.pages.page import diverging, picture, rendered
 from gradproof.problem import Array
@@ -20,6 +22,8 @@ from gradproof.study.summary import conventions, together
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
 from gradproof.study.walk import example
+
+PLACES = {1: "component {}", 5: "neuron {}", 28: "row {1}, column {2}"}  # by the rows of a picture
 
 
 def write(out: Path, court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> None:
@@ -50,7 +54,11 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
         stages=digits.STAGES,
         rejected=sum(c.gate.rejected for t in tried for c in t.claims if c.gate),
         killed=sum(c.run.killed for t in tried for c in t.code if c.run),
-        conventions=[(said, held) for held in conventions(tried).values() if (said := together(held))],
+        conventions=[
+            (prose(said), [(prose(name), ids) for name, ids in held.items()])
+            for held in conventions(tried).values()
+            if (said := together(held))
+        ],
     )
 
 
@@ -58,9 +66,16 @@ def mathml(latex: str, display: bool = False) -> Markup:
     """An equation; where it is no LaTeX that is understood, its text."""
     try:
         found = convert(latex, display="block" if display else "inline")
+        found = found.replace("<mi>&#x02032;</mi>", '<mi class="prime">&#x02032;</mi>')
         return Markup(found.replace("<math ", '<math displaystyle="true" ', 1))
     except Exception:  # latex2mathml raises many kinds
         return Markup("<code>{}</code>").format(latex)
+
+
+def prose(text: str) -> Markup:
+    """Text in which z_j^l is set with its index and its layer."""
+    marked = re.sub(r"(?<=[\w′])_(\w+)", r"<sub>\1</sub>", str(escape(text)))
+    return Markup(re.sub(r"(?<=[\w>])\^(\w+|\|z\|)", r"<sup>\1</sup>", marked))
 
 
 def written(line: str) -> Markup:
@@ -91,7 +106,7 @@ def _line(t: Tried) -> dict[str, Any]:
         "rule": t.line.rule,
         "written": written(t.line.written),
         "corrected": [mathml(latex, display=True) for latex in t.corrected],
-        "why": t.line.why,
+        "why": prose(t.line.why),
         "depends": t.line.depends,
         "claims": [_claim(c) for c in t.claims],
         "facts": t.facts,
@@ -103,12 +118,14 @@ def _line(t: Tried) -> dict[str, Any]:
 def _claim(c: Any) -> dict[str, Any]:
     kind = CLASSES[c.sentence]
     heard = [*c.readings, *([c.correction] if c.correction else [])]
+    failing = [h for h in c.readings if h.verdict is Verdict.REFUTED]
     return {
-        "says": c.claim.says,
+        "says": prose(c.claim.says),
         "kind": kind,
         "mark": MARKS[kind],
         "text": str(c.claim.tree),
-        "heard": [(h.name, h is c.correction, str(h.tree), h.verdict.value, h.testimonies) for h in heard],
+        "other": prose(failing[-1].name if c.sentence is Sentence.CONVENTION else ""),
+        "heard": [(prose(h.name), h is c.correction, str(h.tree), h.verdict.value, h.testimonies) for h in heard],
         "smallest": _smallest(c.smallest) if c.smallest else None,
         "gate": c.gate,
     }
@@ -231,11 +248,9 @@ def _compared(name: str, found: digits.Compared, shape: tuple[int, int]) -> dict
         "largest": f"{np.abs(found.hand).max():.2g}",
         "difference": f"{found.difference:.1e}" if found.difference else "0",
         "bound": f"{found.bound:.1e}",
-        "ratio": f"{found.ratio:.2f}",
+        "ratio": f"{found.ratio:.1g}",
         "within": found.ratio <= 1,
-        "place": f"row {found.worst // shape[1] + 1}, column {found.worst % shape[1] + 1}"
-        if shape[0] == 28
-        else f"neuron {found.worst + 1}",
+        "place": PLACES[shape[0]].format(found.worst + 1, *(1 + n for n in divmod(found.worst, shape[1]))),
         "shape": shape,
     }
 

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gradproof.pages import study
-from gradproof.study import inside, reader
+from gradproof.study import digits, inside, reader
 from gradproof.study.trial import Court
 from gradproof.study.walk import example
 from tests.browser import needs_chromium, opened
@@ -32,6 +33,17 @@ def test_the_page_is_one_small_file_that_asks_for_nothing(html: str) -> None:
     assert len(html.encode()) < LARGEST
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", html)
     assert "NaN" not in html
+
+
+def test_a_line_of_words_wraps_and_its_formulas_stand_in_it(html: str) -> None:
+    found = str(study.written("a small $z_j^l$ & <b>"))
+    assert found.startswith('<p class="words">a small <math')
+    assert found.endswith(" &amp; &lt;b&gt;</p>")
+    assert '<p class="words">backpropagate, from layer <math' in html
+
+
+def test_indices_of_words_are_set_and_nothing_else_becomes_markup() -> None:
+    assert study.prose("<i> a_j^L, C_x") == "&lt;i&gt; a<sub>j</sub><sup>L</sup>, C<sub>x</sub>"
 
 
 def test_each_line_stands_with_its_verdict_and_as_mathml(html: str) -> None:
@@ -187,3 +199,14 @@ def test_a_slip_changes_the_numbers_that_follow_from_it_and_no_other() -> None:
     assert only.equations == ("BP2",)
     assert {name[0] for name in only.values} == {"δ", "∂", "w", "b"}
     assert all("¹" in name for name in only.values)
+
+
+def test_a_comparison_shows_the_element_that_is_worst_by_its_own_bound() -> None:
+    """The largest difference may be well within a large bound, and a small one beyond a small bound."""
+    hand, autodiff = np.array([1.0, 0.0, 2.0]), np.array([1.5, 1e-9, 2.0])
+    found = digits.compared(hand, autodiff, np.array([1.0, 1e-10, 0.0]))
+    assert found.worst == 1
+    assert found.difference == 1e-9
+    assert found.ratio > 1
+    assert digits.compared(hand, hand, np.zeros(3)).ratio == 0
+    assert digits.compared(hand, hand + np.array([0, np.nan, 0]), np.ones(3)).ratio == np.inf
