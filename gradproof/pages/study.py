@@ -23,6 +23,11 @@ from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
 from gradproof.study.walk import example
 
+PRIME = '<mo class="prime" lspace="0" rspace="0" stretchy="false">&#x02032;</mo>'
+PRIMES = (
+    (re.compile(r"<msup>(<m[io][^>]*>[^<]*</m[io]>)<mi>&#x02032;</mi></msup>"), rf"\1{PRIME}"),
+    (re.compile(r"<msubsup>(<mi>\w</mi><mi>\w</mi>)<mi>&#x02032;</mi></msubsup>"), rf"<msub>\1</msub>{PRIME}"),
+)
 PLACES = {1: "component {}", 5: "neuron {}", 28: "row {1}, column {2}"}  # by the rows of a picture
 
 
@@ -66,7 +71,8 @@ def mathml(latex: str, display: bool = False) -> Markup:
     """An equation; where it is no LaTeX that is understood, its text."""
     try:
         found = convert(latex, display="block" if display else "inline")
-        found = found.replace("<mi>&#x02032;</mi>", '<mi class="prime">&#x02032;</mi>')
+        for raised, beside in PRIMES:  # as a superscript a prime is too small to be seen
+            found = raised.sub(beside, found)
         return Markup(found.replace("<math ", '<math displaystyle="true" ', 1))
     except Exception:  # latex2mathml raises many kinds
         return Markup("<code>{}</code>").format(latex)
@@ -74,8 +80,10 @@ def mathml(latex: str, display: bool = False) -> Markup:
 
 def prose(text: str) -> Markup:
     """Text in which z_j^l is set with its index and its layer."""
-    marked = re.sub(r"(?<=[\w′])_(\w+)", r"<sub>\1</sub>", str(escape(text)))
-    return Markup(re.sub(r"(?<=[\w>])\^(\w+|\|z\|)", r"<sup>\1</sup>", marked))
+    marked = str(escape(text))
+    for sign, tag in (("_", "sub"), (r"\^", "sup")):
+        marked = re.sub(rf"(?<=[\w>]){sign}(\w+|\|z\||\{{[^{{}}]*\}})", rf"<{tag}>\1</{tag}>", marked)
+    return Markup(re.sub(r"(<su[bp]>)\{(.*?)\}(</su[bp]>)", r"\1\2\3", marked))
 
 
 def written(line: str) -> Markup:
@@ -105,7 +113,7 @@ def _line(t: Tried) -> dict[str, Any]:
         "verdict": t.sentence.value,
         "rule": t.line.rule,
         "written": written(t.line.written),
-        "corrected": [mathml(latex, display=True) for latex in t.corrected],
+        "corrected": [written(line) for line in t.corrected],
         "why": prose(t.line.why),
         "depends": t.line.depends,
         "claims": [_claim(c) for c in t.claims],
@@ -172,9 +180,18 @@ def _network() -> dict[str, Any]:
     problem = example()
     given, numbers, slips = inside.given(problem), inside.numbers(problem), inside.slips(problem)
     values = given | {n.name: n.hand for n in numbers}
+    right = {n.name: n.autodiff for n in numbers}
     live = {  # what the script steps through
         "values": {name: shown(value) for name, value in values.items()},
-        "slips": [s._asdict() | {"values": {name: shown(v) for name, v in s.values.items()}} for s in slips],
+        "differences": {n.name: _off(n.difference) for n in numbers},
+        "slips": [
+            s._asdict()
+            | {
+                "values": {name: shown(v) for name, v in s.values.items()},
+                "differences": {name: _off(abs(v - right[name])) for name, v in s.values.items()},
+            }
+            for s in slips
+        ],
     }
     places = {
         f"a{layer}{j}": (90 + layer * 250, 170 + (2 * j - n + 1) * 62)
@@ -211,9 +228,13 @@ def _number(n: Number, values: dict[str, float]) -> dict[str, Any]:
         "parts": [(part.text, part.name, shown(values[part.name]) if part.name else "") for part in n.formula],
         "hand": shown(n.hand),
         "autodiff": shown(n.autodiff),
-        "difference": f"{n.difference:.1e}" if n.difference else "0",
+        "difference": _off(n.difference),
         "bound": f"{n.bound:.1e}",
     }
+
+
+def _off(difference: float) -> str:
+    return f"{difference:.1e}" if difference else "0"
 
 
 # ---- the digits ------------------------------------------------------------------------------------------------
@@ -246,7 +267,7 @@ def _compared(name: str, found: digits.Compared, shape: tuple[int, int]) -> dict
         "hand": picture(diverging(found.hand.reshape(shape))),
         "autodiff": picture(diverging(found.autodiff.reshape(shape))),
         "largest": f"{np.abs(found.hand).max():.2g}",
-        "difference": f"{found.difference:.1e}" if found.difference else "0",
+        "difference": _off(found.difference),
         "bound": f"{found.bound:.1e}",
         "ratio": f"{found.ratio:.1g}",
         "within": found.ratio <= 1,
