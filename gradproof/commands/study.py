@@ -291,8 +291,10 @@ def _claim_text(c: ClaimTried) -> list[Text]:
         texts += _smallest_text(c)
     if c.gate:
         said = f"of {c.gate.tried} neighbours {c.gate.rejected} are wrong and rejected"
-        said += f", {c.gate.meaningless} mean nothing" if c.gate.meaningless else ""
-        said += f", {len(c.gate.same)} are the same statement" if c.gate.same else ""
+        if nothing := c.gate.meaningless:
+            said += f", {nothing} mean{'s' if nothing == 1 else ''} nothing"
+        if same := len(c.gate.same):
+            said += f", {same} {'is' if same == 1 else 'are'} the same statement"
         texts.append(Text(f"    {said}", "dim"))
         if c.gate.trouble:
             texts.append(Text(f"    proves nothing: {c.gate.trouble}", "bold red"))

@@ -172,17 +172,6 @@ def test_a_line_that_drops_a_part_is_not_that_line(line: str, left_out: str) -> 
 # ---- one line, another ledger ----------------------------------------------------------------------------------
 
 
-def test_the_list_says_how_many_slips_a_line_has_and_the_line_shows_them_all() -> None:
-    done = study()
-    rows = {row.split()[1]: row for row in done.stdout.splitlines() if re.match(r" . N\d+ ", row)}
-    assert "+1 more: study N27" in rows["N27"]
-    assert "more: study" not in rows["N5"]
-    assert max(map(len, done.stdout.splitlines())) <= 100
-    shown = study("N27").stdout
-    assert "ΔC as an equality" in shown
-    assert "a small slope means adjusted" in shown
-
-
 def test_one_line_is_explained_with_its_numbers() -> None:
     done = study("n21")
     assert (done.returncode, done.stderr) == (0, "")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradproof.commands import study as command
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
 from gradproof.study import facts, limits, mutants, reader, trial
@@ -232,11 +233,23 @@ def test_every_measure_can_be_taken() -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_verdict_does_not_depend_on_the_seed(seed: int) -> None:
     court = Court(reader.load(), seed)
-    for name, sentence in (("N21", Sentence.CONVENTION), ("N20", Sentence.HOLDS), ("N31", Sentence.WRONG)):
+    for name, sentence in (("N21", Sentence.CONVENTION), ("N26", Sentence.HOLDS), ("N31", Sentence.WRONG)):
         assert court.line(line(court, name)).sentence is sentence
     assert not np.array_equal(
         court.random[0].primitives["b", 1].array.value, Court(court.ledger).random[0].primitives["b", 1].array.value
     )
+
+
+# ---- in the terminal -------------------------------------------------------------------------------------------
+
+
+def test_the_list_says_how_many_slips_a_line_has_and_the_line_shows_them_all(court: Court) -> None:
+    several, one = court.line(line(court, "N31")), court.line(line(court, "N5"))
+    assert command.in_short(several) == "σ for δ  +1 more: study N31"
+    assert "more: study" not in command.in_short(one)
+    shown = "\n".join(str(text) for text in command.explained(several))
+    for claim in several.claims:
+        assert claim.claim.says in shown
 
 
 # ---- what costs too much ---------------------------------------------------------------------------------------
