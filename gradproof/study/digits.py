@@ -103,7 +103,7 @@ def compared(hand: Array, autodiff: Array, bound: Array) -> Compared:
     """Two vectors element by element; what is not a number is beyond every bound."""
     difference = np.abs(hand - autodiff)
     with np.errstate(all="ignore"):
-        ratio = np.where(difference <= bound, np.where(difference > 0, difference / bound, 0.0), difference / bound)
-    ratio = np.where(np.isnan(ratio), np.inf, ratio)
+        ratio = np.where(difference == 0, 0.0, difference / bound)
+    ratio[np.isnan(ratio)] = np.inf
     worst = int(ratio.argmax())
     return Compared(hand, autodiff, worst, float(difference[worst]), float(bound[worst]), float(ratio[worst]))

@@ -8,13 +8,11 @@ import numpy as np
 from flint import ctx
 
 from gradproof.errors import DataError
-from gradproof.numerics import program
 from gradproof.numerics.verdict import Verdict
-from gradproof.study import facts, limits, smallest
+from gradproof.study import facts, gate, limits, smallest
 from gradproof.study.ledger import Claim, Code, Ledger, Line
-from gradproof.study.neighbours import neighbours
 from gradproof.study.tree import Node, expanded, walk
-from gradproof.study.values import MisfitError, SilentError, Value
+from gradproof.study.values import MisfitError, SilentError
 from gradproof.study.verdicts import (
     ClaimTried,
     CodeTried,
@@ -31,7 +29,6 @@ from gradproof.study.world import World
 
 Found = TypeVar("Found")
 BITS = 128
-NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
 
 
 class Court:
@@ -128,10 +125,10 @@ class Court:
             find = self.witness_of_few if sentence is Sentence.WRONG else self.witness_of_more
             shown = self.once(find, failing[-1 if holding else 0].tree, claim)
         right = holding[0] if holding else correction if correction and correction.verdict is Verdict.VERIFIED else None
-        gate = self.once(self.gate, right.tree, claim) if right else None
-        if gate is not None and not gate.passed:
+        through = self.once(self.gate, right.tree, claim) if right else None
+        if through is not None and not through.passed:
             sentence = Sentence.VACUOUS
-        return ClaimTried(claim, sentence, heard, correction, shown, gate)
+        return ClaimTried(claim, sentence, heard, correction, shown, through)
 
     def once(self, find: Callable[[Node, Claim], Found], tree: Node, claim: Claim) -> Found:
         """What two lines claim alike is tried once."""
@@ -143,7 +140,7 @@ class Court:
 
     def witness_of_few(self, tree: Node, claim: Claim, few: int = smallest.FEW) -> smallest.Smallest | None:
         book = self.ledger
-        return smallest.smallest(tree, book.definitions, book.letters, lambda world: layers(claim.layers, world), few)
+        return smallest.smallest(tree, book.definitions, book.letters, lambda world: world.layers(claim.layers), few)
 
     def witness_of_more(self, tree: Node, claim: Claim) -> smallest.Smallest | None:
         return self.witness_of_few(tree, claim, 9)
@@ -161,7 +158,7 @@ class Court:
         formulas = 0
         try:
             for world in self.symbols[claim.general]:
-                for layer in layers(claim.layers, world):
+                for layer in world.layers(claim.layers):
                     left, right = world.sides(tree, layer)
                     for one, other in np.broadcast(left.array, right.array):
                         formulas += 1
@@ -185,7 +182,7 @@ class Court:
             for world in self.random:
                 refuted = np.zeros(autodiff.SIDE_BY_SIDE, bool)
                 compared = False
-                for layer in layers(claim.layers, world):
+                for layer in world.layers(claim.layers):
                     try:
                         found = autodiff.compared(tree.op, *world.sides(tree, layer))
                     except MisfitError as error:
@@ -218,7 +215,7 @@ class Court:
         before, ctx.prec = ctx.prec, BITS
         try:
             for world in self.exact:
-                for layer in layers(claim.layers, world):
+                for layer in world.layers(claim.layers):
                     left, right = world.sides(tree, layer)
                     for one, other in np.broadcast(left.array, right.array):
                         count += 1
@@ -241,86 +238,20 @@ class Court:
         )
         return Testimony("rigorous", Verdict.VERIFIED, said)
 
-    # ---- the gate ----------------------------------------------------------------------------------------------
+    # ---- the gate and the code -------------------------------------------------------------------------------------
 
     def gate(self, tree: Node, claim: Claim) -> Gate:
-        """A claim that holds must say something: reject its wrong neighbours, and not be true whatever it is about."""
-        rejected, meaningless, same, survivors = 0, 0, [], []
-        must = {"sign", "factor 2", "the inequality turned round"}
-        trouble = "both sides are the same, whatever the network" if self.tautology(tree, claim) else ""
-        tried = neighbours(tree, self.ledger.definitions)
-        for what, neighbour in tried:
-            found = self.by_autodiff(neighbour, claim)
-            if found.verdict is not Verdict.REFUTED or found.misfit:
-                balls = self.by_balls(neighbour, claim)
-                found = found if balls.verdict is not Verdict.REFUTED or (found.misfit and balls.misfit) else balls
-            if found.misfit:
-                meaningless += 1
-            elif found.verdict is Verdict.REFUTED:
-                rejected += 1
-            elif what in must:
-                trouble = trouble or f"it stays true with another {what}: {neighbour}"
-            elif all(self.identical(same, claim) for same in _changed(tree, neighbour)):
-                same.append(f"{what}: {neighbour}")
-            else:
-                survivors.append(f"{what}: {neighbour}")
-        if survivors and tree.op == "==":  # what is weaker than an inequality may be true as well
-            trouble = trouble or f"it does not reject {survivors[0]}"
-        if rejected < NEIGHBOURS:
-            trouble = trouble or f"it rejects {rejected} wrong neighbours, fewer than {NEIGHBOURS}"
-        return Gate(len(tried), rejected, meaningless, tuple(same), tuple(survivors), trouble)
-
-    def identical(self, same: Node, claim: Claim) -> bool:
-        """Proven by symbols, with any σ or with this one."""
-        claims = (claim._replace(general=True), claim._replace(general=False))
-        return any(self.by_symbols(same, each).verdict is Verdict.VERIFIED for each in claims)
-
-    def tautology(self, tree: Node, claim: Claim) -> bool:
-        """Do both sides agree even if every name and every derivative has a number that has nothing to do with it?"""
-        rng = np.random.default_rng([self.seed, 10])
-        for world in self.random[:2]:
-            for layer in layers(claim.layers, world):
-                try:
-                    world.sides(tree, layer)
-                    noise = {
-                        key: Value(v.axes, program.exact(rng.standard_normal(v.array.shape)))
-                        for key, v in world.memo.items()
-                        if _has_a_meaning(key[0])
-                    }
-                    scrambled = world._replace(memo=noise)
-                    if autodiff.compared(tree.op, *scrambled.sides(tree, layer)).refuted.any():
-                        return False
-                except (MisfitError, SilentError):
-                    return False
-        return True
+        return gate.passed(self, tree, claim)
 
     def code(self, line: Code) -> CodeTried:
         """The function on trial; where two lines have the same, once."""
         if line not in self.found:
             anchored, run = code.anchored(line), None
             if anchored.line:
-                run = code.heard(line, self.random, lambda world: layers(line.layers, world), self.called)
+                run = code.heard(line, self.random, lambda world: world.layers(line.layers), self.called)
             self.found[line] = CodeTried(line, anchored, run)
         found: CodeTried = self.found[line]
         return found
-
-
-def _changed(tree: Node, neighbour: Node) -> list[Node]:
-    """That a changed side is what it was, as a claim."""
-    return [Node("==", pair) for pair in zip(tree.args, neighbour.args, strict=True) if pair[0] != pair[1]]
-
-
-def _has_a_meaning(node: Node) -> bool:
-    """Names, derivatives and the ledger's own functions: what a definition says of them could be different."""
-    if node.op == "call":
-        return node.args[0] not in ("T", "exp", "log", "abs", "norm2")
-    return node.op in ("d", "layer", "name") and node.args[0] not in ("m", "L", "l")
-
-
-def layers(span: tuple[str, str], world: World) -> list[int]:
-    """The layers for which a claim is made on this network."""
-    numbers = {"1": 1, "2": 2, "L": world.depth, "L-1": world.depth - 1}
-    return list(range(numbers[span[0]], numbers[span[1]] + 1))
 
 
 def _not(relation: str) -> str:

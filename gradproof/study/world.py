@@ -27,6 +27,11 @@ class World(NamedTuple):
     def depth(self) -> int:
         return len(self.sizes) - 1
 
+    def layers(self, span: tuple[str, str]) -> list[int]:
+        """The layers from … to, such as 1 … L-1."""
+        numbers = {"1": 1, "2": 2, "L": self.depth, "L-1": self.depth - 1}
+        return list(range(numbers[span[0]], numbers[span[1]] + 1))
+
     def sides(self, claim: Node, layer: int | None) -> tuple[Value, Value]:
         """Both sides of a claim in layer l, on equal axes."""
         env = Env(layer, tuple(range(1, self.m + 1)))
