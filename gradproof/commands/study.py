@@ -197,7 +197,7 @@ def _code(code: CodeTried) -> dict[str, Any]:
 
 def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> list[Text]:
     """Every line with its verdict, and what is to be said of all of them."""
-    from gradproof.study.summary import conventions, together
+    from gradproof.study.summary import conventions, mutants, together
 
     texts = [Text(f"\n{book.title}", "bold"), Text("")]
     section = ""
@@ -214,13 +214,10 @@ def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> 
             texts += _wrapped(f"{said}:", "")
             texts += [line for name, ids in held.items() for line in _wrapped(f"{name}: {', '.join(ids) or 'none'}")]
     gates = [c.gate for t in tried for c in t.claims if c.gate]
-    killed, mutants = (
-        sum(getattr(c.run, part) for t in tried for c in t.code if c.run) for part in ("killed", "tried")
-    )
     texts.append(
         Text(
             f"{sum(g.rejected for g in gates):,} wrong neighbours rejected, "
-            f"{killed} of {mutants} mutants of the code killed"
+            "{} of {} mutants of the code killed".format(*mutants(tried))
         )
     )
     texts.append(

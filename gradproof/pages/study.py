@@ -18,7 +18,7 @@ from gradproof.problem import Array
 from gradproof.study import digits, inside
 from gradproof.study.inside import STEPS, Number
 from gradproof.study.reader import NOTES
-from gradproof.study.summary import conventions, together
+from gradproof.study.summary import conventions, mutants, together
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
 from gradproof.study.walk import example
@@ -58,7 +58,7 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
         digits=shown,
         stages=digits.STAGES,
         rejected=sum(c.gate.rejected for t in tried for c in t.claims if c.gate),
-        killed=sum(c.run.killed for t in tried for c in t.code if c.run),
+        killed=mutants(tried)[0],
         conventions=[
             (prose(said), [(prose(name), ids) for name, ids in held.items()])
             for held in conventions(tried).values()

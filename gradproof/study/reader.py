@@ -233,7 +233,9 @@ class _Reader:
             self.known(tree, field)
         for reading in readings or ((Reading("", {}),) if readings == () else ()):
             if factors(expanded(tree, reading.macros), self.definitions) > FACTORS:
-                raise self.error(field, f"with its powers and definitions written out, a product of over {FACTORS:,}")
+                raise self.error(
+                    field, f"with its powers and definitions written out, a product of over {FACTORS:,} factors"
+                )
         return tree
 
     def known(self, tree: Node, field: str, parameter: str = "") -> None:

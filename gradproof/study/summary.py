@@ -31,5 +31,11 @@ def together(held: Held) -> str:
     return f"These lines agree with each other only if {' or '.join(suits)}"
 
 
+def mutants(tried: list[Tried]) -> tuple[int, int]:
+    """How many changes of the code are noticed, and how many were made: each once, however many lines it stands for."""
+    runs = {(c.code.function, c.code.result): c.run for t in tried for c in t.code if c.run}
+    return sum(run.killed for run in runs.values()), sum(run.tried for run in runs.values())
+
+
 def _lines(held: Held) -> set[str]:
     return {line for lines in held.values() for line in lines}
