@@ -6,8 +6,9 @@ product; so what multiplies too many factors is refused before it is tried. What
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 
 from gradproof.study.tree import Head, Node, children
@@ -39,27 +40,25 @@ def limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-def factors(tree: Node, definitions: Mapping[Head, Node]) -> int:
-    """How many factors a product in the tree may have; what is defined by the layer below is put in twice."""
+def factors(definitions: Mapping[Head, Node]) -> Callable[[Node], int]:
+    """How many factors a product in a tree may have; what is defined by the layer below is put in twice."""
     named = {head.name: body for head, body in definitions.items()}
-    known: dict[tuple[Node, tuple[str, ...]], int] = {}
 
-    def count(node: Node, opened: tuple[str, ...]) -> int:
-        here = known.get((node, opened))
-        if here is None:
-            here = known[node, opened] = min(counted(node, opened), 2 * FACTORS)
-        return here
+    @cache
+    def defined(name: str, opened: tuple[str, ...]) -> int:
+        return count(named[name], tuple(sorted((*opened, name))))
 
-    def counted(node: Node, opened: tuple[str, ...]) -> int:
+    def count(node: Node, opened: tuple[str, ...] = ()) -> int:
         inside = [count(child, opened) for child in children(node)]
-        name = node.args[0] if node.op in ("name", "layer", "call") else ""
+        most, name = max(inside, default=1), node.args[0] if node.op in ("name", "layer", "call") else ""
         if name in named and opened.count(name) < 2:
-            most = count(named[name], tuple(sorted((*opened, name))))
-            return most * max(inside, default=1)
-        if node.op == "^":
-            return int(inside[0] * node.args[1])
-        if node.op in ("*", "/", "@"):
-            return sum(inside)
-        return (2 if name == "norm2" else 1) * max(inside, default=1)
+            most *= defined(name, opened)
+        elif node.op == "^":
+            most *= node.args[1]
+        elif node.op in ("*", "/", "@"):
+            most = sum(inside)
+        elif name == "norm2":
+            most *= 2
+        return min(most, 2 * FACTORS)
 
-    return count(tree, ())
+    return count

@@ -66,6 +66,7 @@ class _Reader:
         title = self.get(self.document, "title", TEXT)
         self.letters = tuple(self.get(self.document, "letters", TEXTS, []))
         self.definitions = self.macros(self.get(self.document, "definitions", TABLE, {}), "definitions")
+        self.factors = factors(self.definitions)
         for left, body in self.definitions.items():
             self.known(body, "definitions", left.parameter)
         self.sets = {
@@ -232,7 +233,7 @@ class _Reader:
         if readings == ():
             self.known(tree, field)
         for reading in readings or ((Reading("", {}),) if readings == () else ()):
-            if factors(expanded(tree, reading.macros), self.definitions) > FACTORS:
+            if self.factors(expanded(tree, reading.macros)) > FACTORS:
                 raise self.error(
                     field, f"with its powers and definitions written out, a product of over {FACTORS:,} factors"
                 )

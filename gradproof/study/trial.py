@@ -224,7 +224,7 @@ class Court:
                             return Testimony("rigorous", Verdict.REFUTED, said)
                         if not (one.is_finite() and other.is_finite()):
                             return Testimony("rigorous", Verdict.UNDECIDED, "is silent: a ball is not finite")
-                        apart = max(apart, float((abs(one - other)).upper()) if tree.op == "==" else 0.0)
+                        apart = max(apart, float((abs(one - other)).upper()))
         except MisfitError as error:
             return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}", True)
         except SilentError as error:
@@ -233,9 +233,10 @@ class Court:
             ctx.prec = before
         if not count:
             return Testimony("rigorous", Verdict.UNDECIDED, "is silent: there is nothing to enclose")
-        said = f"{count:,} pairs of balls overlap" + (
-            f"; no two sides differ by more than {apart:.0e}" if tree.op == "==" else ""
-        )
+        if tree.op != "==":
+            said = f"is silent: not false on {count:,} pairs of balls, too few to trust an inequality"
+            return Testimony("rigorous", Verdict.UNDECIDED, said)
+        said = f"{count:,} pairs of balls overlap; no two sides differ by more than {apart:.0e}"
         return Testimony("rigorous", Verdict.VERIFIED, said)
 
     # ---- the gate and the code -------------------------------------------------------------------------------------
