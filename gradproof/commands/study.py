@@ -15,7 +15,7 @@ from gradproof.commands.terminal import captured, progress_bar
 if TYPE_CHECKING:
     from gradproof.study.ledger import Ledger, Line
     from gradproof.study.trial import Court
-    from gradproof.study.verdicts import ClaimTried, CodeTried, FactTried, Tried
+    from gradproof.study.verdicts import ClaimTried, CodeTried, FactTried, Gate, Tried
 
 WIDTH = 96
 MARKS = {
@@ -119,8 +119,11 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
         "lines": [
             {
                 "id": t.line.id,
+                "section": t.line.section,
                 "verdict": t.sentence.value,
                 "written": t.line.written,
+                "rule": t.line.rule,
+                "depends": list(t.line.depends),
                 "why": t.line.why,
                 "correction": list(t.corrected) or [f.fact.correction for f in t.facts if not f.holds] or None,
                 "witnesses": [_testimony(c, *said) for c in t.claims for said in _heard(c)],
@@ -130,6 +133,7 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
                     {"measure": f.fact.measure, "says": f.fact.says, "found": f.found, "holds": f.holds}
                     for f in t.facts
                 ],
+                "tests": list(t.line.tests),
             }
             for t in tried
         ],
@@ -161,8 +165,17 @@ def _claim(claim: ClaimTried) -> dict[str, Any]:
         "readings": {h.name: h.verdict.value for h in claim.readings if h.name},
         "corrected": claim.claim.corrected or None,
         "correction": claim.correction.verdict.value if claim.correction else None,
-        "neighbours": {"tried": gate.tried, "rejected": gate.rejected, "same": len(gate.same)} if gate else None,
+        "neighbours": _neighbours(gate) if gate else None,
         "smallest": shown._asdict() if shown else None,
+    }
+
+
+def _neighbours(gate: Gate) -> dict[str, int]:
+    return {
+        "tried": gate.tried,
+        "rejected": gate.rejected,
+        "meaningless": gate.meaningless,
+        "same": len(gate.same),
     }
 
 
@@ -184,7 +197,7 @@ def _code(code: CodeTried) -> dict[str, Any]:
 
 def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> list[Text]:
     """Every line with its verdict, and what is to be said of all of them."""
-    from gradproof.study.summary import conventions
+    from gradproof.study.summary import conventions, mutants, together
 
     texts = [Text(f"\n{book.title}", "bold"), Text("")]
     section = ""
@@ -197,18 +210,14 @@ def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> 
     counts = {name: sum(t.sentence == name for t in tried) for name in MARKS}
     texts += [Text(""), Text(" · ".join(f"{n} {name}" for name, n in counts.items() if n), "bold")]
     for held in conventions(tried).values():
-        several = [(name, ids) for name, ids in held.items() if ids]
-        if len(several) > 1:
-            texts.append(Text("No single reading makes all of these lines true:"))
-            texts += [Text(f"  {name}: {', '.join(ids)}") for name, ids in several]
+        if said := together(held):
+            texts += _wrapped(f"{said}:", "")
+            texts += [line for name, ids in held.items() for line in _wrapped(f"{name}: {', '.join(ids) or 'none'}")]
     gates = [c.gate for t in tried for c in t.claims if c.gate]
-    killed, mutants = (
-        sum(getattr(c.run, part) for t in tried for c in t.code if c.run) for part in ("killed", "tried")
-    )
     texts.append(
         Text(
             f"{sum(g.rejected for g in gates):,} wrong neighbours rejected, "
-            f"{killed} of {mutants} mutants of the code killed"
+            "{} of {} mutants of the code killed".format(*mutants(tried))
         )
     )
     texts.append(
@@ -224,13 +233,14 @@ def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> 
 
 def in_short(t: Tried) -> str:
     """What is wrong, or which convention, on one line."""
-    said = ""
-    for c in t.claims:
-        if c.sentence.value == t.sentence.value and c.sentence in ("wrong", "holds under a convention"):
-            names = [f"if {h.name}" for h in c.readings if h.verdict == "verified" and h.name]
-            said = said or ": ".join(part for part in (c.claim.says, *names[:1]) if part)
-    said = said or t.line.why.partition(".")[0]
-    return textwrap.shorten(said, WIDTH - 34, placeholder=" …")
+    slips = [c for c in t.claims if c.sentence.value in ("wrong", "holds under a convention")]
+    slips.sort(key=lambda c: c.sentence.value != t.sentence.value)  # those that make the verdict come first
+    said = t.line.why.partition(".")[0]
+    if slips:
+        names = [f"if {h.name}" for h in slips[0].readings if h.verdict == "verified" and h.name]
+        said = ": ".join(part for part in (slips[0].claim.says, *names[:1]) if part) or said
+    more = f"  +{len(slips) - 1} more: study {t.line.id}" if len(slips) > 1 else ""
+    return textwrap.shorten(said, WIDTH - 34 - len(more), placeholder=" …") + more
 
 
 def explained(t: Tried) -> list[Text]:
@@ -277,8 +287,12 @@ def _claim_text(c: ClaimTried) -> list[Text]:
     if c.smallest:
         texts += _smallest_text(c)
     if c.gate:
-        same = f", {len(c.gate.same)} are the same statement" if c.gate.same else ""
-        texts.append(Text(f"    of {c.gate.tried} neighbours {c.gate.rejected} are wrong and rejected{same}", "dim"))
+        said = f"of {c.gate.tried} neighbours {c.gate.rejected} are wrong and rejected"
+        if nothing := c.gate.meaningless:
+            said += f", {nothing} mean{'s' if nothing == 1 else ''} nothing"
+        if same := len(c.gate.same):
+            said += f", {same} {'is' if same == 1 else 'are'} the same statement"
+        texts.append(Text(f"    {said}", "dim"))
         if c.gate.trouble:
             texts.append(Text(f"    proves nothing: {c.gate.trouble}", "bold red"))
     return texts

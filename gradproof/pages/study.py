@@ -1,24 +1,34 @@
 """The page of the study: the lines and their verdicts, a network one can look inside, real digits."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from latex2mathml.converter import convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from gradproof.errors import DataError
+from gradproof.numerics.verdict import Verdict
 from gradproof.pages.graph import CLASSES, MARKS, graph
 from gradproof.pages.page import diverging, picture, rendered
 from gradproof.problem import Array
 from gradproof.study import digits, inside
 from gradproof.study.inside import STEPS, Number
 from gradproof.study.reader import NOTES
+from gradproof.study.summary import conventions, mutants, together
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
 from gradproof.study.walk import example
+
+PRIME = '<mo class="prime" lspace="0" rspace="0" stretchy="false">&#x02032;</mo>'
+PRIMES = (
+    (re.compile(r"<msup>(<m[io][^>]*>[^<]*</m[io]>)<mi>&#x02032;</mi></msup>"), rf"\1{PRIME}"),
+    (re.compile(r"<msubsup>(<mi>\w</mi><mi>\w</mi>)<mi>&#x02032;</mi></msubsup>"), rf"<msub>\1</msub>{PRIME}"),
+)
+PLACES = {1: "component {}", 5: "neuron {}", 28: "row {1}, column {2}"}  # by the rows of a picture
 
 
 def write(out: Path, court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> None:
@@ -48,17 +58,40 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
         digits=shown,
         stages=digits.STAGES,
         rejected=sum(c.gate.rejected for t in tried for c in t.claims if c.gate),
-        killed=sum(c.run.killed for t in tried for c in t.code if c.run),
-        conventions=_conventions(tried),
+        killed=mutants(tried)[0],
+        conventions=[
+            (prose(said), [(prose(name), ids) for name, ids in held.items()])
+            for held in conventions(tried).values()
+            if (said := together(held))
+        ],
     )
 
 
 def mathml(latex: str, display: bool = False) -> Markup:
     """An equation; where it is no LaTeX that is understood, its text."""
     try:
-        return Markup(convert(latex, display="block" if display else "inline"))
+        found = convert(latex, display="block" if display else "inline")
+        for raised, beside in PRIMES:  # as a superscript a prime is too small to be seen
+            found = raised.sub(beside, found)
+        return Markup(found.replace("<math ", '<math displaystyle="true" ', 1))
     except Exception:  # latex2mathml raises many kinds
         return Markup("<code>{}</code>").format(latex)
+
+
+def prose(text: str) -> Markup:
+    """Text in which z_j^l is set with its index and its layer."""
+    marked = str(escape(text))
+    for sign, tag in (("_", "sub"), (r"\^", "sup")):
+        marked = re.sub(rf"(?<=[\w>]){sign}(\w+|\|z\||\{{[^{{}}]*\}})", rf"<{tag}>\1</{tag}>", marked)
+    return Markup(re.sub(r"(<su[bp]>)\{(.*?)\}(</su[bp]>)", r"\1\2\3", marked))
+
+
+def written(line: str) -> Markup:
+    """A line: LaTeX, or a text in which formulas stand between dollars."""
+    if "$" not in line:
+        return mathml(line, display=True)
+    parts = [mathml(part) if i % 2 else escape(part) for i, part in enumerate(line.split("$"))]
+    return Markup('<p class="words">{}</p>').format(Markup("").join(parts))
 
 
 # ---- the lines -------------------------------------------------------------------------------------------------
@@ -79,9 +112,9 @@ def _line(t: Tried) -> dict[str, Any]:
         "mark": MARKS[kind],
         "verdict": t.sentence.value,
         "rule": t.line.rule,
-        "written": mathml(t.line.written, display=True),
-        "corrected": [mathml(latex, display=True) for latex in t.corrected],
-        "why": t.line.why,
+        "written": written(t.line.written),
+        "corrected": [written(line) for line in t.corrected],
+        "why": prose(t.line.why),
         "depends": t.line.depends,
         "claims": [_claim(c) for c in t.claims],
         "facts": t.facts,
@@ -93,12 +126,14 @@ def _line(t: Tried) -> dict[str, Any]:
 def _claim(c: Any) -> dict[str, Any]:
     kind = CLASSES[c.sentence]
     heard = [*c.readings, *([c.correction] if c.correction else [])]
+    failing = [h for h in c.readings if h.verdict is Verdict.REFUTED]
     return {
-        "says": c.claim.says,
+        "says": prose(c.claim.says),
         "kind": kind,
         "mark": MARKS[kind],
         "text": str(c.claim.tree),
-        "heard": [(h.name, h is c.correction, str(h.tree), h.verdict.value, h.testimonies) for h in heard],
+        "other": prose(failing[-1].name if c.sentence is Sentence.CONVENTION else ""),
+        "heard": [(prose(h.name), h is c.correction, str(h.tree), h.verdict.value, h.testimonies) for h in heard],
         "smallest": _smallest(c.smallest) if c.smallest else None,
         "gate": c.gate,
     }
@@ -129,22 +164,13 @@ def _plain(value: Any) -> str:
 
 
 def _code(c: Any) -> dict[str, Any]:
-    lines = [line.strip() for line in c.anchored.source.splitlines() if c.code.anchor in line]
     return {
         "function": c.code.function,
         "where": f"{c.anchored.path}:{c.anchored.line}" if c.anchored.line else "the anchor has moved",
-        "text": lines[0] if lines else c.code.anchor,
+        "text": c.anchored.text or c.code.anchor,
         "run": c.run,
         "sound": c.sound,
     }
-
-
-def _conventions(tried: list[Tried]) -> list[list[tuple[str, list[str]]]]:
-    """Readings of which no single one makes all the lines true that have them."""
-    from gradproof.study.summary import conventions
-
-    several = [[(name, ids) for name, ids in held.items() if ids] for held in conventions(tried).values()]
-    return [held for held in several if len(held) > 1]
 
 
 # ---- the network -----------------------------------------------------------------------------------------------
@@ -154,9 +180,18 @@ def _network() -> dict[str, Any]:
     problem = example()
     given, numbers, slips = inside.given(problem), inside.numbers(problem), inside.slips(problem)
     values = given | {n.name: n.hand for n in numbers}
+    right = {n.name: n.autodiff for n in numbers}
     live = {  # what the script steps through
         "values": {name: shown(value) for name, value in values.items()},
-        "slips": [s._asdict() | {"values": {name: shown(v) for name, v in s.values.items()}} for s in slips],
+        "differences": {n.name: _off(n.difference) for n in numbers},
+        "slips": [
+            s._asdict()
+            | {
+                "values": {name: shown(v) for name, v in s.values.items()},
+                "differences": {name: _off(abs(v - right[name])) for name, v in s.values.items()},
+            }
+            for s in slips
+        ],
     }
     places = {
         f"a{layer}{j}": (90 + layer * 250, 170 + (2 * j - n + 1) * 62)
@@ -193,9 +228,13 @@ def _number(n: Number, values: dict[str, float]) -> dict[str, Any]:
         "parts": [(part.text, part.name, shown(values[part.name]) if part.name else "") for part in n.formula],
         "hand": shown(n.hand),
         "autodiff": shown(n.autodiff),
-        "difference": f"{n.difference:.1e}" if n.difference else "0",
+        "difference": _off(n.difference),
         "bound": f"{n.bound:.1e}",
     }
+
+
+def _off(difference: float) -> str:
+    return f"{difference:.1e}" if difference else "0"
 
 
 # ---- the digits ------------------------------------------------------------------------------------------------
@@ -228,8 +267,11 @@ def _compared(name: str, found: digits.Compared, shape: tuple[int, int]) -> dict
         "hand": picture(diverging(found.hand.reshape(shape))),
         "autodiff": picture(diverging(found.autodiff.reshape(shape))),
         "largest": f"{np.abs(found.hand).max():.2g}",
-        "difference": f"{found.difference:.1e}" if found.difference else "0",
+        "difference": _off(found.difference),
         "bound": f"{found.bound:.1e}",
+        "ratio": f"{found.ratio:.1g}",
+        "within": found.ratio <= 1,
+        "place": PLACES[shape[0]].format(found.worst + 1, *(1 + n for n in divmod(found.worst, shape[1]))),
         "shape": shape,
     }
 

@@ -52,6 +52,17 @@ def _batches(sizes: str) -> Measured:
     return Measured(found[sizes], "minibatches.shuffled on the 50,000 training samples, as `gradproof train` calls it")
 
 
+def _updates() -> Measured:
+    """Three mini-batches, one after the other: no two of the parameters that they lead to are the same."""
+    settings = Settings("handcrafted")
+    start = starting_parameters(settings.sizes, settings.seed, settings.init, np.float64)
+    train = _digits().train
+    images, targets = mnist.pixels(train.images[:30], np.float64), mnist.one_hot(train.labels[:30], np.float64)
+    path = backends.load("handcrafted").trajectory(*start, images, targets, np.arange(30).reshape(3, 10), settings.eta)
+    moved = all((np.diff(np.asarray(layer), axis=0) != 0).any(axis=(-2, -1)).all() for part in path for layer in part)
+    return Measured(moved, "the trajectory of three mini-batches of ten digits, every layer of it")
+
+
 def _argmax() -> Measured:
     weights, biases = starting_parameters([784, 30, CLASSES], 0, "normal", np.float64)
     images = _digits().test.images[:100]
@@ -72,10 +83,18 @@ MEASURES: dict[str, Callable[[], Measured]] = {
     "y of an image of a 3": lambda: Measured(
         mnist.one_hot(np.array([3]), np.float64)[0].astype(int).tolist(), "mnist.one_hot(3)"
     ),
+    "y[i] is 1 for the digit i, and 0 elsewhere": lambda: Measured(
+        bool((mnist.one_hot(np.arange(CLASSES, dtype=np.uint8), np.float64) == np.eye(CLASSES)).all()),
+        "mnist.one_hot of all ten digits",
+    ),
     "output neurons": lambda: Measured(CLASSES, "train.loop.CLASSES, and the width of mnist.one_hot"),
     "the digit read is the largest activation": _argmax,
     "batches in a loop, samples in a batch": lambda: _batches("batches"),
     "each sample is in one batch of a loop": lambda: _batches("every sample once"),
     "a loop shuffles": lambda: _batches("another order"),
+    "each batch updates weights and biases": _updates,
+    "η, m and the number of loops can be adjusted": lambda: Measured(
+        {"eta", "batch", "epochs"} <= set(Settings._fields), "--eta, --batch and --epochs of `gradproof train`"
+    ),
     "loops": lambda: Measured(Settings("handcrafted").epochs, "the default of `gradproof train --epochs`"),
 }

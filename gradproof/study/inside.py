@@ -20,6 +20,7 @@ from gradproof.study.walk import raised
 from handcrafted import backprop, equations
 
 ETA = 0.5
+EXACT = 1e100  # a ratio that only a bound of 0, but for underflow, can give
 STEPS = ("feedforward", "cost", "BP1", "BP2", "BP3", "BP4", "update")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -85,9 +86,10 @@ def slips(problem: Problem) -> list[Slip]:
     for name, replaced in SLIPS.items():
         try:
             gradients = _with(replaced)(*problem)
-        except ValueError as error:
+        except ValueError:  # of the shapes
+            rows, columns = problem.weights[-1].shape
             said = (
-                f"raises an error: {' '.join(str(error).split())}. "
+                f"does not run: w is {rows} × {columns} and δ has {rows} numbers, so there is no product w δ. "
                 "Only where neighbouring layers are equally wide would it go unnoticed."
             )
             found.append(Slip(name, {}, ("BP2",), said))
@@ -101,9 +103,9 @@ def slips(problem: Problem) -> list[Slip]:
         refuted = [f for f in theorem.judge(stack, mine) if f.verdict == "refuted" and f.equation in theorem.ALONE]
         said = "; ".join(
             f"{f.equation} in layer {f.layer} is refuted: {f.got:.6f} where {f.expected:.6f} is right, "
-            f"{f.ratio:.0e} times the bound"
+            + (f"{f.ratio:.0e} times the bound" if f.ratio < EXACT else "and nothing is rounded there")
             for f in refuted
-        )
+        ).replace("-", "−")
         found.append(Slip(name, values, tuple(dict.fromkeys(f.equation for f in refuted)), said))
     return found
 

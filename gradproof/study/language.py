@@ -4,10 +4,12 @@
     expr     + − * / @ ^ and ( ); * is element by element (⊙), @ a matrix product, ᵀ or T(…) transposes
     names    x, y, η, m, θ, anything a ledger defines; z[l], w[l+1], a[L] in a layer; [j], [k,j] pick components
     calls    σ(e), σ'(e) · exp log abs norm2 · sum(j, e) sum(s = 1..m, e) mean(s, e) · d(e, v) · at(e, v = e)
+             expected(k, e)
 
-`d(e, v)` is the derivative of e as a function of v; `at(e, v = f)` is e where v has the value f. An index that is
-picked and not summed stands for each of its values, and s, the sample, is such an index of everything that depends on
-x. Nothing here is ever evaluated as Python.
+`d(e, v)` is the derivative of e as a function of v; `at(e, v = f)` is e where v has the value f, `at(e, v[j] = f)`
+where component j alone has it. `expected(k, e)` is the mean of e over all mini-batches of k of the samples. An index
+that is picked and not summed stands for each of its values, and s, the sample, is such an index of everything that
+depends on x. Nothing here is ever evaluated as Python.
 """
 
 import re
@@ -218,6 +220,13 @@ class _Parser:
                 high = self.index()
             self.want(",")
             tree = Node(name, (index, low, high, self.expression()))
+        elif name == "expected" and not order:
+            kind, index, _ = self.tokens[self.at]
+            if kind != "name" or index in ("s", "m", "l", "L"):
+                raise self.error("expected an index for the size of the mini-batch")
+            self.at += 1
+            self.want(",")
+            tree = Node("expected", (index, self.expression()))
         elif name in ("d", "at") and not order:
             body = self.expression()
             self.want(",")

@@ -31,7 +31,7 @@ class Code(NamedTuple):
     arguments: tuple[Node | str, ...]
     gives: Node
     anchor: str
-    result: tuple[int | str, ...]
+    result: tuple[int | str, ...]  # which of what it returns: numbers, "l" or "l+1" for a list with layers from 1 or 0
     layers: tuple[str, str]
 
 

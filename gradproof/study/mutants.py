@@ -1,8 +1,8 @@
 """Every small change of a function of handcrafted/, made one at a time in its syntax tree.
 
 Operands of @ swapped, a transpose dropped or added, a factor of ⊙ dropped or squared, a sum for a mean, another axis,
-sign, factor, index of a layer, or one variable for another. What is not noticed is the same function, for the reason
-in EQUIVALENT, or a survivor.
+sign, factor, index of a layer, += for −=, or one variable for another. What is not noticed is the same function, for
+the reason in EQUIVALENT, or a survivor.
 """
 
 import ast
@@ -24,6 +24,12 @@ EQUIVALENT = {  # the change: why it is the same function
     "bp4: `delta` becomes `a_prev`": "in delta.shape[-1]: both have m columns",
 }
 
+NAMES: dict[str, list[str]] = {  # variables that may stand for each other, where these are not the arguments
+    "gradients": ["zs", "activations"],
+    "feedforward": [],  # arrays and lists of arrays: one for the other only raises
+    "_move": ["a_prev", "d", "eta", "eta_delta"],
+}
+
 
 class Mutant(NamedTuple):
     said: str  # what was changed
@@ -31,25 +37,28 @@ class Mutant(NamedTuple):
 
 
 def mutants(module: str, function: str) -> Iterator[Mutant]:
-    """Every mutant of a function of a module of handcrafted/."""
+    """Every mutant of a function of a module of handcrafted/, and of the functions with a _ that it calls there."""
     path = import_module(f"handcrafted.{module}").__file__
     assert path is not None
     tree = ast.parse(Path(path).read_text("utf8"))
-    own = _function(tree, function)
-    names = [argument.arg for argument in own.args.args]
-    if function == "gradients":
-        names = ["zs", "activations"]
-    elif function == "feedforward":
-        names = []  # arrays and lists of arrays: one for the other only raises
-    for place, original in enumerate(_nodes(own)):
-        for number in range(len(list(changes(original, names)))):
-            mutant = copy.deepcopy(tree)
-            changed = _function(mutant, function)
-            node = _nodes(changed)[place]
-            new = list(changes(node, names))[number]
-            _Replaced(node, new).visit(changed)
-            said = f"{function}: `{ast.unparse(original)}` becomes `{ast.unparse(new)}`"
-            yield Mutant(said, ast.unparse(ast.fix_missing_locations(mutant)))
+    for name in (function, *helpers(_function(tree, function))):
+        own = _function(tree, name)
+        names = NAMES.get(name, [argument.arg for argument in own.args.args])
+        for place, original in enumerate(_nodes(own)):
+            for number in range(len(list(changes(original, names)))):
+                mutant = copy.deepcopy(tree)
+                changed = _function(mutant, name)
+                node = _nodes(changed)[place]
+                new = list(changes(node, names))[number]
+                _Replaced(node, new).visit(changed)
+                said = f"{name}: `{ast.unparse(original)}` becomes `{ast.unparse(new)}`"
+                yield Mutant(said, ast.unparse(ast.fix_missing_locations(mutant)))
+
+
+def helpers(function: ast.FunctionDef) -> list[str]:
+    """The private functions that it calls, such as the _move of a step."""
+    called = (n.func.id for n in ast.walk(function) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
+    return list(dict.fromkeys(name for name in called if name.startswith("_")))
 
 
 def made(module: str, function: str, mutant: Mutant) -> Callable[..., Any]:
@@ -83,6 +92,8 @@ def changes(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
         elif isinstance(op, ast.Pow):
             yield left
         yield ast.BinOp(ast.Constant(2), ast.Mult(), node)
+    elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
+        yield ast.AugAssign(node.target, ast.Add(), node.value)
     elif isinstance(node, ast.Attribute) and node.attr == "mT":
         yield node.value
     elif isinstance(node, ast.UnaryOp):

@@ -1,16 +1,18 @@
 """Wrong neighbours of a claim: what a slip of the pen makes of it. A claim that stays true for them says nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
-from gradproof.study.tree import Node, Place, children
+from gradproof.study.tree import Head, Node, Place, children
 
+VECTORS = ("z", "a", "δ")  # one may be written for another, where a ledger defines them
 TWO = Node("number", (Fraction(2),))
 
 
-def neighbours(claim: Node) -> list[tuple[str, Node]]:
+def neighbours(claim: Node, definitions: Mapping[Head, Node]) -> list[tuple[str, Node]]:
     """(what was changed, the changed claim), each once; the first two change the right side as a whole."""
     left, right = claim.args
+    vectors = [name for name in VECTORS if any(head.name == name and head.layer for head in definitions)]
     found: dict[Node, str] = {}
     if claim.op == "==":
         found[Node(claim.op, (left, Node("neg", (right,))))] = "sign"
@@ -20,7 +22,7 @@ def neighbours(claim: Node) -> list[tuple[str, Node]]:
         found[Node(turned, (left, right))] = "the inequality turned round"
     for side, tree in enumerate((left, right)):
         for node in _open(tree):
-            for what, new in _changes(node):
+            for what, new in (*_changes(node), *_renamed(node, vectors)):
                 changed = _put(tree, node, new)
                 sides = (changed, right) if side == 0 else (left, changed)
                 found.setdefault(Node(claim.op, sides), what)
@@ -70,6 +72,7 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
         turned = first.args[2] if first.op == "call" and first.args[0] == "T" else Node("call", ("T", 0, first))
         yield ("transpose", Node("@", (turned, second)))
         yield (f"{first} dropped", second)
+        yield ("element by element", Node("*", args))
     elif op == "d" and args[0].op == "name" and args[0].args[0] in ("C", "C_x"):
         other = "C_x" if args[0].args[0] == "C" else "C"
         yield (f"{other} in place of {args[0]}", Node("d", (Node("name", (other,)), args[1])))
@@ -93,6 +96,10 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
         yield ("| | dropped", args[2])
     elif op == "pick" and len(args[1]) == 2:
         yield ("indices swapped", Node("pick", (args[0], args[1][::-1])))
+    elif op == "pick" and isinstance(args[1][0], str):
+        yield (f"1 in place of {args[1][0]}", Node("pick", (args[0], (1,))))
+    elif op == "at" and args[2].op == "number":
+        yield (f"at another {args[1]}", Node("at", (args[0], args[1], Node("number", (args[2].args[0] + 1,)))))
     elif op == "layer" and args[1].letter == "l":
         for more in (-1, 1):
             yield ("the layer shifted", Node("layer", (args[0], Place("l", args[1].more + more))))
@@ -100,10 +107,28 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
         index, low, high, body = args
         yield ("one term more", Node("sum", (index, Place(low.letter, low.more - 1), high, body)))
         yield ("one term less", Node("sum", (index, low, Place(high.letter, high.more - 1), body)))
+        earlier = Place(low.letter, low.more - 1), Place(high.letter, high.more - 1)
+        yield ("the limits shifted", Node("sum", (index, *earlier, body)))
     elif op in ("sum", "mean") and args[1] is None:
         yield (f"{op} dropped", args[3])
         yield ("mean for sum" if op == "sum" else "sum for mean", Node("mean" if op == "sum" else "sum", args))
-    if op in ("/", "@", "call", "d", "layer", "pick", "sum", "mean") or (
-        op == "name" and args[0] not in ("m", "L", "l")
-    ):
-        yield (f"factor 2 at {node}", Node("*", (TWO, node)))
+        if args[0] == "s":
+            yield ("one sample more", Node(op, ("s", Place("", 0), Place("m", 0), args[3])))
+
+
+def _renamed(node: Node, vectors: list[str]) -> Iterator[tuple[str, Node]]:
+    """One vector for another, as in σ′(a) for σ′(z) or ∂/∂a for ∂/∂z; or the derivative in another layer."""
+    if node.op == "layer" and node.args[0] in vectors:
+        for other in vectors:
+            if other != node.args[0]:
+                yield (f"{other} in place of {node.args[0]}", Node("layer", (other, node.args[1])))
+    elif node.op == "d" and node.args[1].op == "layer":
+        body, variable = node.args
+        name, place = variable.args
+        for other in vectors:
+            if name in vectors and other != name:
+                yield (f"by {other} in place of {name}", Node("d", (body, Node("layer", (other, place)))))
+        if place.letter == "l":
+            for more in (-1, 1):
+                moved = Node("layer", (name, Place("l", place.more + more)))
+                yield (f"by {moved} in place of {variable}", Node("d", (body, moved)))

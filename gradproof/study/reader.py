@@ -12,7 +12,8 @@ from typing import Any
 from gradproof.errors import DataError
 from gradproof.study.language import ClaimError, expression, head, parsed
 from gradproof.study.ledger import Claim, Code, Fact, Ledger, Line, Reading
-from gradproof.study.tree import Head, Node, expanded, walk
+from gradproof.study.limits import FACTORS, factors
+from gradproof.study.tree import Head, Node, expanded, layered, walk
 
 NOTES = Path(__file__).parent / "notes.toml"
 RULES = ("definition", "chain rule", "product rule", "quotient rule", "linearity", "algebra", "approximation", "fact")
@@ -45,11 +46,10 @@ def read(text: str, source: str) -> Ledger:
         raise DataError(f"{source}: no TOML: {error}") from None
     except RecursionError:
         raise DataError(f"{source}: no TOML: nested too deep") from None
-    return _Reader(source, document).ledger()
-
-
-def _in_layers(tree: Node) -> bool:
-    return any(node.op == "layer" and node.args[1].letter == "l" for node in walk(tree))
+    try:
+        return _Reader(source, document).ledger()
+    except RecursionError:
+        raise DataError(f"{source}: definitions: they go through each other too often") from None
 
 
 class _Reader:
@@ -66,6 +66,7 @@ class _Reader:
         title = self.get(self.document, "title", TEXT)
         self.letters = tuple(self.get(self.document, "letters", TEXTS, []))
         self.definitions = self.macros(self.get(self.document, "definitions", TABLE, {}), "definitions")
+        self.factors = factors(self.definitions)
         for left, body in self.definitions.items():
             self.known(body, "definitions", left.parameter)
         self.sets = {
@@ -117,6 +118,8 @@ class _Reader:
         facts = [self.fact(t, f"fact {i}") for i, t in self.tables(table, "fact")]
         if not (claims or code or facts):
             raise self.error("", "says nothing that can be tried; give it a [[line.claim]] or a [[line.fact]]")
+        if code and not claims:
+            raise self.error("code 1", "stands for no claim; say in a [[line.claim]] what the line claims")
         return Line(
             name,
             self.get(table, "section", TEXT, ""),
@@ -151,7 +154,7 @@ class _Reader:
             text,
             tree,
             readings,
-            span if any(_in_layers(expanded(tree, r.macros)) for r in readings) else ("L", "L"),
+            span if any(layered(expanded(tree, r.macros)) for r in readings) else ("L", "L"),
             self.get(table, "general", FLAG, False, field),
             correction,
             self.get(table, "corrected", TEXT, "", field),
@@ -170,8 +173,8 @@ class _Reader:
             for text in self.get(table, "arguments", TEXTS, field=field)
         ]
         result = table.get("result", [])
-        if not isinstance(result, list) or not all(type(i) is int or i == "l" for i in result):
-            raise self.error(f"{field}, result", 'should be a list of numbers or "l"')
+        if not isinstance(result, list) or not all(type(i) is int or i in ("l", "l+1") for i in result):
+            raise self.error(f"{field}, result", 'should be a list of numbers, "l" or "l+1"')
         gives = self.tree(self.get(table, "gives", TEXT, field=field), f"{field}, gives", ())
         anchor = self.get(table, "anchor", TEXT, field=field)
         return Code(function, tuple(arguments), gives, anchor, tuple(result), self.layers(table, field))
@@ -229,6 +232,11 @@ class _Reader:
             self.known(expanded(tree, reading.macros), field)
         if readings == ():
             self.known(tree, field)
+        for reading in readings or ((Reading("", {}),) if readings == () else ()):
+            if self.factors(expanded(tree, reading.macros)) > FACTORS:
+                raise self.error(
+                    field, f"with its powers and definitions written out, a product of over {FACTORS:,} factors"
+                )
         return tree
 
     def known(self, tree: Node, field: str, parameter: str = "") -> None:

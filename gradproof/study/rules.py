@@ -1,10 +1,11 @@
 """One rule for each operation of a claim: what it is worth, from what its parts are worth."""
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 from gradproof.study.tree import Node, Place
-from gradproof.study.values import Env, Evaluator, MisfitError, Value, aligned, said, sliced, spread
+from gradproof.study.values import Env, Evaluator, MisfitError, Value, aligned, said, sliced, spread, stacked
 
 
 def _number(world: Evaluator, node: Node, env: Env) -> Value:
@@ -78,12 +79,11 @@ def _sum(world: Evaluator, node: Node, env: Env) -> Value:
     index, low, high, body = node.args
     limits = (world.place(low, env), world.place(high, env)) if low is not None else None
     if index == "s":
-        inner = env._replace(samples=limits or env.samples)
-        value = world.value(body, inner)
-        count = inner.samples[1] - inner.samples[0] + 1
+        if limits and limits[1] < limits[0]:
+            raise MisfitError(f"s = {limits[0]} … {limits[1]} is no range")
+        samples = tuple(range(limits[0], limits[1] + 1)) if limits else env.samples
+        value, count = world.value(body, env._replace(samples=samples)), len(samples)
         if "s" not in value.axes:
-            if count < 1:
-                raise MisfitError(f"s = {inner.samples[0]} … {inner.samples[1]} is no range")
             return value if node.op == "mean" else Value(value.axes, value.array * world.numbers.number(count))
     else:
         value = world.value(body, env)
@@ -108,10 +108,53 @@ def _d(world: Evaluator, node: Node, env: Env) -> Value:
     return world.numbers.derivative(world, env, body, name, world.value(variable, env))
 
 
+def _expected(world: Evaluator, node: Node, env: Env) -> Value:
+    """For each k the mean over all mini-batches of k of the samples, each as likely as the others."""
+    size, body = node.args
+    found = []
+    for k in range(1, len(env.samples) + 1):
+        values = [world.value(body, env._replace(samples=batch)) for batch in combinations(env.samples, k)]
+        axes, total = values[0].axes, values[0].array
+        if "s" in axes or size in axes:
+            raise MisfitError(f"{body} is not one number, vector or matrix for each mini-batch")
+        for other in values[1:]:
+            total = total + other.array
+        found.append(Value(axes, total / world.numbers.number(len(values))))
+    return stacked(found, size, world.numbers)
+
+
+def _at_each(world: Evaluator, node: Node, env: Env) -> Value:
+    """The body where one component has another value, for one component after the other."""
+    body, picked, value = node.args
+    variable, (index,) = picked.args
+    if not isinstance(index, str) or index in ("m", "l", "L"):
+        raise MisfitError(f"at( … , {picked} = … ): give the component a letter of its own, such as j")
+    numbers = world.numbers
+    before, after = world.value(variable, env), world.value(value, env)
+    if before.rank != 1 or after.rank or (index in after.axes and after.size(index) != before.shape[0]):
+        raise MisfitError(f"{picked} cannot have the value {value}")
+    found = []
+    for place in range(before.shape[0]):
+        new = after
+        if index in after.axes:
+            own = after.axes.index(index)
+            array = after.array[(*(slice(None),) * own, place)]
+            new = Value((*after.axes[:own], *after.axes[own + 1 :]), array)
+        one = numbers.join([numbers.number(int(i == place)).reshape((1,)) for i in range(before.shape[0])])
+        old, new = aligned(before, new, numbers)
+        moved = Value(old.axes, old.array * (numbers.number(1) - one) + new.array * one)
+        found.append(world.value(body, env._replace(bound=(*env.bound, (world.variable(variable, env), moved)))))
+    if index in found[0].axes:
+        raise MisfitError(f"{index} is open in {body} already")
+    return stacked(found, index, numbers)
+
+
 def _at(world: Evaluator, node: Node, env: Env) -> Value:
     body, variable, value = node.args
+    if variable.op == "pick" and len(variable.args[1]) == 1 and variable.args[0].op in ("name", "layer"):
+        return _at_each(world, node, env)
     if variable.op in ("pick", "call"):
-        raise MisfitError(f"at( … , {variable} = … ): give a whole variable")
+        raise MisfitError(f"at( … , {variable} = … ): give a whole variable, or one component such as z[l][j]")
     before, after = world.value(variable, env), world.value(value, env)
     if before.shape != after.shape:
         raise MisfitError(f"{variable} is {said(before)}, {value} is {said(after)}: it cannot have that value")
@@ -165,6 +208,7 @@ RULES: dict[str, Callable[[Evaluator, Node, Env], Value]] = {
     "mean": _sum,
     "d": _d,
     "at": _at,
+    "expected": _expected,
     "neg": _neg,
     "^": _power,
     "@": _product,

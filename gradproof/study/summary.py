@@ -1,18 +1,41 @@
-"""What all the lines together show: which readings several of them share, and that none may suit them all."""
+"""What all the lines together show: which readings several of them share, and whether one of these suits them all."""
 
 from gradproof.study.verdicts import Tried
 
+Held = dict[str, list[str]]  # by reading: the lines of which all holds under it
 
-def conventions(tried: list[Tried]) -> dict[str, dict[str, list[str]]]:
+
+def conventions(tried: list[Tried]) -> dict[str, Held]:
     """For each set of readings that several lines share: which lines hold under which reading."""
-    sets: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    sets: dict[tuple[str, ...], Held] = {}
     for t in tried:
+        shared: dict[tuple[str, ...], list[set[str]]] = {}
         for c in t.claims:
             if len(c.readings) > 1:
-                held = sets.setdefault(tuple(h.name for h in c.readings), {h.name: [] for h in c.readings})
-                for h in c.readings:
-                    if h.verdict == "verified" and t.line.id not in held[h.name]:
-                        held[h.name].append(t.line.id)
-    return {
-        " | ".join(names): held for names, held in sets.items() if len({i for ids in held.values() for i in ids}) > 1
-    }
+                holding = {h.name for h in c.readings if h.verdict == "verified"}
+                shared.setdefault(tuple(h.name for h in c.readings), []).append(holding)
+        for names, each in shared.items():
+            held = sets.setdefault(names, {name: [] for name in names})
+            for name in set.intersection(*each):
+                held[name].append(t.line.id)
+    return {" | ".join(names): held for names, held in sets.items() if len(_lines(held)) > 1}
+
+
+def together(held: Held) -> str:
+    """Whether these lines agree with each other; empty where they do under every reading."""
+    suits = [name for name, ids in held.items() if set(ids) == _lines(held)]
+    if len(suits) == len(held):
+        return ""
+    if not suits:
+        return "No single reading makes all of these lines true"
+    return f"These lines agree with each other only if {' or '.join(suits)}"
+
+
+def mutants(tried: list[Tried]) -> tuple[int, int]:
+    """How many changes of the code are noticed, and how many were made: each once, however many lines it stands for."""
+    runs = {(c.code.function, c.code.result): c.run for t in tried for c in t.code if c.run}
+    return sum(run.killed for run in runs.values()), sum(run.tried for run in runs.values())
+
+
+def _lines(held: Held) -> set[str]:
+    return {line for lines in held.values() for line in lines}

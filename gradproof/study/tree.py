@@ -46,6 +46,11 @@ def walk(node: Node) -> list[Node]:
     return [node, *(below for child in children(node) for below in walk(child))]
 
 
+def layered(node: Node) -> bool:
+    """Does it depend on the layer l?"""
+    return any(below.op == "layer" and below.args[1].letter == "l" for below in walk(node))
+
+
 def replaced(node: Node, change: Callable[[Node], Node]) -> Node:
     """The tree with every node passed through `change`, from the leaves up."""
     args = tuple(replaced(arg, change) if isinstance(arg, Node) else arg for arg in node.args)
@@ -97,6 +102,8 @@ def written(node: Node, above: int = 0) -> str:
     if op in ("sum", "mean"):
         limits = f" = {args[1]}..{args[2]}" if args[1] is not None else ""
         return f"{op}({args[0]}{limits}, {written(args[3])})"
+    if op == "expected":
+        return f"expected({args[0]}, {written(args[1])})"
     if op in ("d", "at"):
         value = f" = {written(args[2])}" if op == "at" else ""
         return f"{op}({written(args[0])}, {written(args[1])}{value})"

@@ -1,19 +1,18 @@
 """A line on trial: what each witness says of each reading, the verdict, and the gate that every claim must pass."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from flint import ctx
 
 from gradproof.errors import DataError
-from gradproof.numerics import program
 from gradproof.numerics.verdict import Verdict
-from gradproof.study import facts, smallest
+from gradproof.study import facts, gate, limits, smallest
 from gradproof.study.ledger import Claim, Code, Ledger, Line
-from gradproof.study.neighbours import neighbours
 from gradproof.study.tree import Node, expanded, walk
-from gradproof.study.values import MisfitError, SilentError, Value
+from gradproof.study.values import MisfitError, SilentError
 from gradproof.study.verdicts import (
     ClaimTried,
     CodeTried,
@@ -28,8 +27,8 @@ from gradproof.study.verdicts import (
 from gradproof.study.witnesses import autodiff, code, rigorous, symbolic
 from gradproof.study.world import World
 
+Found = TypeVar("Found")
 BITS = 128
-NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
 
 
 class Court:
@@ -37,6 +36,8 @@ class Court:
 
     def __init__(self, ledger: Ledger, seed: int = 0) -> None:
         self.ledger, self.seed = ledger, seed
+        self.found: dict[Any, Any] = {}
+        self.called: dict[Any, code.Called] = {}
 
     @cached_property
     def architectures(self) -> list[tuple[tuple[int, ...], int]]:
@@ -83,20 +84,23 @@ class Court:
                 yield self.line(line)
 
     def line(self, line: Line) -> Tried:
-        """What is found of one line; DataError where the definitions that it needs have no end."""
+        """What is found of one line; DataError where its definitions have no end, or it takes too long."""
         try:
-            with np.errstate(all="ignore"):  # what is not finite is found by the witnesses
+            with np.errstate(all="ignore"), limits.limited(limits.SECONDS):  # what is not finite, the witnesses find
                 claims = tuple(self.claim(claim) for claim in line.claims)
                 tried = tuple(self.code(code) for code in line.code)
         except RecursionError:
             said = f"line {line.id}: it is defined by itself, without end; see definitions"
+            raise DataError(f"{self.ledger.source}: {said}") from None
+        except limits.LateError:
+            said = f"line {line.id}: {limits.SECONDS:g} seconds of computing settle nothing; make its formulas smaller"
             raise DataError(f"{self.ledger.source}: {said}") from None
         measured = tuple(FactTried(fact, *facts.MEASURES[fact.measure]()) for fact in line.facts)
         return Tried(line, sentence_of(claims, tried, measured), claims, tried, measured)
 
     def claim(self, claim: Claim) -> ClaimTried:
         heard = tuple(
-            Heard(reading.name, tree, self.testimonies(tree, claim))
+            Heard(reading.name, tree, self.once(self.testimonies, tree, claim))
             for reading in claim.readings
             for tree in [expanded(claim.tree, reading.macros)]
         )
@@ -106,7 +110,7 @@ class Court:
         if not holding and claim.correction is not None:
             for reading in claim.readings:
                 tree = expanded(claim.correction, reading.macros)
-                correction = Heard("corrected", tree, self.testimonies(tree, claim))
+                correction = Heard("corrected", tree, self.once(self.testimonies, tree, claim))
                 if correction.verdict is Verdict.VERIFIED:
                     break
         sentence = Sentence.UNDECIDED
@@ -118,21 +122,31 @@ class Court:
             sentence = Sentence.WRONG
         shown = None
         if failing:
-            few = smallest.FEW if sentence is Sentence.WRONG else 9
-            shown = smallest.smallest(
-                failing[-1 if holding else 0].tree,
-                self.ledger.definitions,
-                self.ledger.letters,
-                lambda world: layers(claim.layers, world),
-                few,
-            )
+            find = self.witness_of_few if sentence is Sentence.WRONG else self.witness_of_more
+            shown = self.once(find, failing[-1 if holding else 0].tree, claim)
         right = holding[0] if holding else correction if correction and correction.verdict is Verdict.VERIFIED else None
-        gate = self.gate(right.tree, claim) if right else None
-        if gate is not None and not gate.passed:
+        through = self.once(self.gate, right.tree, claim) if right else None
+        if through is not None and not through.passed:
             sentence = Sentence.VACUOUS
-        return ClaimTried(claim, sentence, heard, correction, shown, gate)
+        return ClaimTried(claim, sentence, heard, correction, shown, through)
+
+    def once(self, find: Callable[[Node, Claim], Found], tree: Node, claim: Claim) -> Found:
+        """What two lines claim alike is tried once."""
+        key = find.__name__, tree, claim.layers, claim.general
+        if key not in self.found:
+            self.found[key] = find(tree, claim)
+        found: Found = self.found[key]
+        return found
+
+    def witness_of_few(self, tree: Node, claim: Claim, few: int = smallest.FEW) -> smallest.Smallest | None:
+        book = self.ledger
+        return smallest.smallest(tree, book.definitions, book.letters, lambda world: world.layers(claim.layers), few)
+
+    def witness_of_more(self, tree: Node, claim: Claim) -> smallest.Smallest | None:
+        return self.witness_of_few(tree, claim, 9)
 
     def testimonies(self, tree: Node, claim: Claim) -> tuple[Testimony, ...]:
+        """What all witnesses say."""
         return self.by_symbols(tree, claim), self.by_autodiff(tree, claim), self.by_balls(tree, claim)
 
     def by_symbols(self, tree: Node, claim: Claim) -> Testimony:
@@ -144,7 +158,7 @@ class Court:
         formulas = 0
         try:
             for world in self.symbols[claim.general]:
-                for layer in layers(claim.layers, world):
+                for layer in world.layers(claim.layers):
                     left, right = world.sides(tree, layer)
                     for one, other in np.broadcast(left.array, right.array):
                         formulas += 1
@@ -152,7 +166,7 @@ class Court:
                             said = "the difference of both sides is not 0 as a formula"
                             return Testimony("symbolic", Verdict.REFUTED, said)
         except MisfitError as error:
-            return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
+            return Testimony("symbolic", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}", True)
         except SilentError as error:
             return Testimony("symbolic", Verdict.UNDECIDED, f"is silent: {error}")
         if not formulas:
@@ -160,15 +174,15 @@ class Court:
         about = "for every σ and every cost" if claim.general else "for the σ and the cost defined"
         return Testimony("symbolic", Verdict.VERIFIED, f"proven {about}: {formulas} differences are 0 as formulas")
 
-    def by_autodiff(self, tree: Node, claim: Claim, quick: bool = False) -> Testimony:
-        """Are both sides within rounding, on every random network? With `quick` the first refutation is enough."""
+    def by_autodiff(self, tree: Node, claim: Claim) -> Testimony:
+        """Are both sides within rounding, on every random network? The first shape that refutes it is enough."""
         elements = networks = wrong = unknown = 0
         worst, misfit = 0.0, ""
         try:
             for world in self.random:
                 refuted = np.zeros(autodiff.SIDE_BY_SIDE, bool)
                 compared = False
-                for layer in layers(claim.layers, world):
+                for layer in world.layers(claim.layers):
                     try:
                         found = autodiff.compared(tree.op, *world.sides(tree, layer))
                     except MisfitError as error:
@@ -178,7 +192,7 @@ class Court:
                     refuted |= found.refuted
                     unknown += found.unknown
                 networks, wrong = networks + compared * len(refuted), wrong + int(refuted.sum())
-                if wrong and quick:
+                if wrong:
                     break
         except SilentError as error:
             return Testimony("autodiff", Verdict.UNDECIDED, f"is silent: {error}")
@@ -186,7 +200,7 @@ class Court:
             said = f"refuted on {wrong:,} of {networks:,} networks, by up to {worst:.1e} times the bound"
             return Testimony("autodiff", Verdict.REFUTED, said)
         if misfit:
-            return Testimony("autodiff", Verdict.REFUTED, misfit)
+            return Testimony("autodiff", Verdict.REFUTED, misfit, True)
         if unknown:
             said = f"is silent: {unknown:,} of {elements:,} numbers are not finite"
             return Testimony("autodiff", Verdict.UNDECIDED, said)
@@ -201,7 +215,7 @@ class Court:
         before, ctx.prec = ctx.prec, BITS
         try:
             for world in self.exact:
-                for layer in layers(claim.layers, world):
+                for layer in world.layers(claim.layers):
                     left, right = world.sides(tree, layer)
                     for one, other in np.broadcast(left.array, right.array):
                         count += 1
@@ -210,97 +224,35 @@ class Court:
                             return Testimony("rigorous", Verdict.REFUTED, said)
                         if not (one.is_finite() and other.is_finite()):
                             return Testimony("rigorous", Verdict.UNDECIDED, "is silent: a ball is not finite")
-                        apart = max(apart, float((abs(one - other)).upper()) if tree.op == "==" else 0.0)
+                        apart = max(apart, float((abs(one - other)).upper()))
         except MisfitError as error:
-            return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}")
+            return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}", True)
         except SilentError as error:
             return Testimony("rigorous", Verdict.UNDECIDED, f"is silent: {error}")
         finally:
             ctx.prec = before
         if not count:
             return Testimony("rigorous", Verdict.UNDECIDED, "is silent: there is nothing to enclose")
-        said = f"{count:,} pairs of balls overlap" + (
-            f"; no two sides differ by more than {apart:.0e}" if tree.op == "==" else ""
-        )
+        if tree.op != "==":
+            said = f"is silent: not false on {count:,} pairs of balls, too few to trust an inequality"
+            return Testimony("rigorous", Verdict.UNDECIDED, said)
+        said = f"{count:,} pairs of balls overlap; no two sides differ by more than {apart:.0e}"
         return Testimony("rigorous", Verdict.VERIFIED, said)
 
-    # ---- the gate ----------------------------------------------------------------------------------------------
+    # ---- the gate and the code -------------------------------------------------------------------------------------
 
     def gate(self, tree: Node, claim: Claim) -> Gate:
-        """A claim that holds must say something: reject its wrong neighbours, and not be true whatever it is about."""
-        rejected, by, same, survivors = 0, {"autodiff": 0, "rigorous": 0}, [], []
-        must = {"sign", "factor 2", "the inequality turned round"}
-        trouble = "both sides are the same, whatever the network" if self.tautology(tree, claim) else ""
-        tried = neighbours(tree)
-        for what, neighbour in tried:
-            said = {
-                t.witness
-                for t in (self.by_autodiff(neighbour, claim, quick=True), self.by_balls(neighbour, claim))
-                if t.verdict is Verdict.REFUTED
-            }
-            for witness in said:
-                by[witness] += 1
-            if said:
-                rejected += 1
-            elif what in must:
-                trouble = trouble or f"it stays true with another {what}: {neighbour}"
-            elif all(self.identical(same, claim) for same in _changed(tree, neighbour)):
-                same.append(f"{what}: {neighbour}")
-            else:
-                survivors.append(f"{what}: {neighbour}")
-        if survivors and tree.op == "==":  # what is weaker than an inequality may be true as well
-            trouble = trouble or f"it does not reject {survivors[0]}"
-        if rejected < NEIGHBOURS:
-            trouble = trouble or f"it rejects {rejected} wrong neighbours, fewer than {NEIGHBOURS}"
-        return Gate(len(tried), rejected, by, tuple(same), tuple(survivors), trouble)
-
-    def identical(self, same: Node, claim: Claim) -> bool:
-        """Proven by symbols, with any σ or with this one."""
-        claims = (claim._replace(general=True), claim._replace(general=False))
-        return any(self.by_symbols(same, each).verdict is Verdict.VERIFIED for each in claims)
-
-    def tautology(self, tree: Node, claim: Claim) -> bool:
-        """Do both sides agree even if every name and every derivative has a number that has nothing to do with it?"""
-        rng = np.random.default_rng([self.seed, 10])
-        for world in self.random[:2]:
-            for layer in layers(claim.layers, world):
-                try:
-                    world.sides(tree, layer)
-                    noise = {
-                        key: Value(v.axes, program.exact(rng.standard_normal(v.array.shape)))
-                        for key, v in world.memo.items()
-                        if _has_a_meaning(key[0])
-                    }
-                    scrambled = world._replace(memo=noise)
-                    if autodiff.compared(tree.op, *scrambled.sides(tree, layer)).refuted.any():
-                        return False
-                except (MisfitError, SilentError):
-                    return False
-        return True
+        return gate.passed(self, tree, claim)
 
     def code(self, line: Code) -> CodeTried:
-        anchored = code.anchored(line)
-        if not anchored.line:
-            return CodeTried(line, anchored, None)
-        return CodeTried(line, anchored, code.heard(line, self.random, lambda world: layers(line.layers, world)))
-
-
-def _changed(tree: Node, neighbour: Node) -> list[Node]:
-    """That a changed side is what it was, as a claim."""
-    return [Node("==", pair) for pair in zip(tree.args, neighbour.args, strict=True) if pair[0] != pair[1]]
-
-
-def _has_a_meaning(node: Node) -> bool:
-    """Names, derivatives and the ledger's own functions: what a definition says of them could be different."""
-    if node.op == "call":
-        return node.args[0] not in ("T", "exp", "log", "abs", "norm2")
-    return node.op in ("d", "layer", "name") and node.args[0] not in ("m", "L", "l")
-
-
-def layers(span: tuple[str, str], world: World) -> list[int]:
-    """The layers for which a claim is made on this network."""
-    numbers = {"1": 1, "2": 2, "L": world.depth, "L-1": world.depth - 1}
-    return list(range(numbers[span[0]], numbers[span[1]] + 1))
+        """The function on trial; where two lines have the same, once."""
+        if line not in self.found:
+            anchored, run = code.anchored(line), None
+            if anchored.line:
+                run = code.heard(line, self.random, lambda world: world.layers(line.layers), self.called)
+            self.found[line] = CodeTried(line, anchored, run)
+        found: CodeTried = self.found[line]
+        return found
 
 
 def _not(relation: str) -> str:

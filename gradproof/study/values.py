@@ -68,7 +68,7 @@ class Env(NamedTuple):
     """Where a tree is evaluated: the layer l, the samples in play, and the variables that have other values."""
 
     layer: int | None = None
-    samples: tuple[int, int] = (1, 1)
+    samples: tuple[int, ...] = (1,)
     bound: tuple[tuple[Key, Value], ...] = ()
 
 
@@ -125,10 +125,25 @@ def spread(value: Value, axes: tuple[str, ...], rank: int) -> Value:
     return Value(axes, array.reshape((*named, *(value.shape or (1,) * rank))))
 
 
-def sliced(value: Value, axis: str, low: int, high: int, first: int = 1) -> Value:
-    """The part low … high of an axis whose elements are numbered from `first`."""
+def sliced(value: Value, axis: str, low: int, high: int) -> Value:
+    """The part low … high of an axis whose elements are numbered from 1."""
     position, size = value.axes.index(axis), value.size(axis)
-    if low < first or high > first + size - 1 or high < low:
-        raise MisfitError(f"{axis} = {low} … {high}, but there are {first} … {first + size - 1}")
-    where = (slice(None),) * position + (slice(low - first, high - first + 1),)
-    return Value(value.axes, value.array[where])
+    if low < 1 or high > size or high < low:
+        raise MisfitError(f"{axis} = {low} … {high}, but there are 1 … {size}")
+    return Value(value.axes, value.array[(*(slice(None),) * position, slice(low - 1, high))])
+
+
+def sampled(value: Value, samples: tuple[int, ...]) -> Value:
+    """Some of the samples, which are numbered from 0."""
+    position, size = value.axes.index("s"), value.size("s")
+    if min(samples) < 0 or max(samples) >= size:
+        raise MisfitError(f"s = {min(samples)} … {max(samples)}, but there are 0 … {size - 1}")
+    return Value(value.axes, value.array[(*(slice(None),) * position, list(samples))])
+
+
+def stacked(values: list[Value], axis: str, numbers: Numbers) -> Value:
+    """Values with the same axes one beside the other, along an axis more."""
+    axes, shape = values[0].axes, values[0].array.shape
+    n, size = len(axes), len(values[0].array.shape)
+    whole = numbers.join([value.array.reshape((*shape, 1)) for value in values])
+    return Value((*axes, axis), whole.transpose((*range(n), size, *range(n, size))))

@@ -27,6 +27,7 @@ class Testimony(NamedTuple):
     witness: str
     verdict: Verdict
     said: str
+    misfit: bool = False  # refuted because it means nothing, and no number shows more
 
 
 class Heard(NamedTuple):
@@ -49,8 +50,8 @@ class Gate(NamedTuple):
     """What the claim that holds says no to."""
 
     tried: int
-    rejected: int
-    by: dict[str, int]
+    rejected: int  # shown to be wrong by numbers
+    meaningless: int  # on some network, and not shown to be wrong on the others
     same: tuple[str, ...]  # neighbours that are the same statement, proven by the symbolic witness
     survivors: tuple[str, ...]
     trouble: str  # why the claim proves nothing; empty if it does

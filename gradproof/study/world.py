@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from gradproof.study.rules import RULES
 from gradproof.study.tree import Head, Node, Place, walk
-from gradproof.study.values import Env, Key, MisfitError, Numbers, Value, aligned, sliced
+from gradproof.study.values import Env, Key, MisfitError, Numbers, Value, aligned, sampled
 
 
 class World(NamedTuple):
@@ -27,9 +27,14 @@ class World(NamedTuple):
     def depth(self) -> int:
         return len(self.sizes) - 1
 
+    def layers(self, span: tuple[str, str]) -> list[int]:
+        """The layers from … to, such as 1 … L-1."""
+        numbers = {"1": 1, "2": 2, "L": self.depth, "L-1": self.depth - 1}
+        return list(range(numbers[span[0]], numbers[span[1]] + 1))
+
     def sides(self, claim: Node, layer: int | None) -> tuple[Value, Value]:
         """Both sides of a claim in layer l, on equal axes."""
-        env = Env(layer, (1, self.m))
+        env = Env(layer, tuple(range(1, self.m + 1)))
         left, right = (self.value(side, env) for side in claim.args)
         return aligned(left, right, self.numbers)
 
@@ -63,7 +68,7 @@ class World(NamedTuple):
         if (name, layer) in self.primitives:
             value = self.primitives[name, layer]
             if "s" in value.axes:
-                return sliced(value, "s", *env.samples, first=0)
+                return sampled(value, env.samples)
             return value
         for left, body in self.definitions.items():
             if left.name != name or left.parameter:

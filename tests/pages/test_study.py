@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gradproof.pages import study
-from gradproof.study import inside, reader
+from gradproof.study import digits, inside, reader
 from gradproof.study.trial import Court
 from gradproof.study.walk import example
 from tests.browser import needs_chromium, opened
@@ -32,6 +33,18 @@ def test_the_page_is_one_small_file_that_asks_for_nothing(html: str) -> None:
     assert len(html.encode()) < LARGEST
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", html)
     assert "NaN" not in html
+
+
+def test_a_line_of_words_wraps_and_its_formulas_stand_in_it(html: str) -> None:
+    found = str(study.written("a small $z_j^l$ & <b>"))
+    assert found.startswith('<p class="words">a small <math')
+    assert found.endswith(" &amp; &lt;b&gt;</p>")
+    assert '<p class="words">backpropagate, from layer <math' in html
+
+
+def test_indices_of_words_are_set_and_nothing_else_becomes_markup() -> None:
+    assert study.prose("<i> a_j^L, C_x") == "&lt;i&gt; a<sub>j</sub><sup>L</sup>, C<sub>x</sub>"
+    assert study.prose("z_k^{l+1} of w_{k,j}") == "z<sub>k</sub><sup>l+1</sup> of w<sub>k,j</sub>"
 
 
 def test_each_line_stands_with_its_verdict_and_as_mathml(html: str) -> None:
@@ -92,6 +105,7 @@ def test_arrow_keys_step_through_the_algorithm_and_change_its_numbers(file: Path
 @needs_chromium
 def test_a_mistake_turns_the_right_equation_red_and_the_judge_says_so(file: Path) -> None:
     slips = inside.slips(example())
+    right = {n.name: n.autodiff for n in inside.numbers(example())}
     with opened(file) as here:
         page = here.page
         for number, slip in enumerate(slips):
@@ -101,6 +115,9 @@ def test_a_mistake_turns_the_right_equation_red_and_the_judge_says_so(file: Path
             assert slip.said in page.locator("#judge").text_content()
             bad = page.locator(".result.bad").evaluate_all("all => all.map(one => one.dataset.of)")
             assert set(bad) == set(slip.values)
+            for name, wrong in slip.values.items():
+                off = float(page.locator(f'[data-off="{name}"]').text_content())
+                assert off == pytest.approx(abs(wrong - right[name]), rel=0.05)
         page.select_option("#slip", "")
         assert page.locator(".bad").count() == 0
         assert here.errors == []
@@ -121,6 +138,10 @@ def test_without_javascript_everything_can_be_read(file: Path) -> None:
         assert page.locator(".step").count() == len(inside.STEPS)
         for slip in inside.slips(example()):
             assert page.get_by_text(slip.said).first.is_visible()
+            row = page.locator(".mistakes tr", has_text=slip.name).first
+            for name, wrong in slip.values.items():
+                assert f"{name}: " in row.text_content()
+                assert f"→ {study.shown(wrong)}" in row.text_content()
         page.locator('label[for="choose2"]').click()
         assert page.locator("#digit2").is_visible()
         assert not page.locator("#digit0").is_visible()
@@ -144,6 +165,8 @@ def test_a_narrow_page_does_not_scroll_sideways_and_a_printed_one_is_open(file: 
         assert here.page.evaluate("document.documentElement.scrollWidth") <= 390
         here.page.emulate_media(media="print")
         assert not here.page.locator(".controls").is_visible()
+        for number in range(len(digits.SHOWN)):
+            assert here.page.locator(f"#digit{number}").is_visible()
 
 
 # ---- the numbers -----------------------------------------------------------------------------------------------
@@ -187,3 +210,14 @@ def test_a_slip_changes_the_numbers_that_follow_from_it_and_no_other() -> None:
     assert only.equations == ("BP2",)
     assert {name[0] for name in only.values} == {"δ", "∂", "w", "b"}
     assert all("¹" in name for name in only.values)
+
+
+def test_a_comparison_shows_the_element_that_is_worst_by_its_own_bound() -> None:
+    """The largest difference may be well within a large bound, and a small one beyond a small bound."""
+    hand, autodiff = np.array([1.0, 0.0, 2.0]), np.array([1.5, 1e-9, 2.0])
+    found = digits.compared(hand, autodiff, np.array([1.0, 1e-10, 0.0]))
+    assert found.worst == 1
+    assert found.difference == 1e-9
+    assert found.ratio > 1
+    assert digits.compared(hand, hand, np.zeros(3)).ratio == 0
+    assert digits.compared(hand, hand + np.array([0, np.nan, 0]), np.ones(3)).ratio == np.inf

@@ -67,6 +67,11 @@ def test_a_good_ledger_is_read() -> None:
         ("[[line.claim]]", '[[line.claim]]\nreadings = "index"', "claim 1, readings: there is no [readings.index]"),
         ("[[line.claim]]", "[[line.claim]]\nreadings = { a = 1 }", "claim 1, readings, a: should be a table"),
         ("[[line.claim]]", '[[line.code]]\nfunction = "os.system"\n[[line.claim]]', "function: should be in handcr"),
+        (
+            '[[line.claim]]\nclaim = "d(σ(u), u) == σ(u) * (1 - σ(u))"',
+            '[[line.code]]\nfunction = "handcrafted.equations.sigma"\narguments = []\ngives = "u"\nanchor = "exp"',
+            "line A1, code 1: stands for no claim; say in a [[line.claim]] what the line claims",
+        ),
         ("[[line.claim]]", '[[line.fact]]\nmeasure = "luck"\nsays = 1\n[[line.claim]]', "measure: 'luck' is none of"),
         ('letters = ["u"]', 'letters = ["u"]\nreadings.index = 1', "readings.index: should be a table"),
         ("title =", "title ", "no TOML: "),

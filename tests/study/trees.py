@@ -24,7 +24,9 @@ def larger(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         inner.map(lambda a: Node("sum", ("s", Place("", 0), Place("m", 0), a))),
         inner.map(lambda a: Node("mean", ("s", None, None, a))),
         inner.map(lambda a: Node("d", (a, Node("layer", ("z", Place("l", 0)))))),
+        inner.map(lambda a: Node("expected", ("k", a))),
         st.builds(lambda a, b: Node("at", (a, Node("name", ("θ",)), b)), inner, inner),
+        st.builds(lambda a, b: Node("at", (a, Node("pick", (Node("name", ("x",)), ("j",))), b)), inner, inner),
     )
 
 

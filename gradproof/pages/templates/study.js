@@ -48,6 +48,10 @@ if (network) {
       span.textContent = number(span.dataset.of);
       span.classList.toggle("bad", wrong(span.dataset.of));
     }
+    for (const cell of all("[data-off]", network)) {
+      cell.textContent = (wrong(cell.dataset.off) ? slip : data).differences[cell.dataset.off];
+      cell.classList.toggle("bad", wrong(cell.dataset.off));
+    }
     const judge = document.getElementById("judge");
     judge.className = "js judge " + (slip ? "wrong" : "holds");
     judge.textContent = slip ? "The judge: " + slip.said : "No mistake: all numbers are within their bounds.";

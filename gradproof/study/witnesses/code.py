@@ -15,6 +15,7 @@ from gradproof.numerics import program
 from gradproof.numerics.near import Near
 from gradproof.study import mutants
 from gradproof.study.ledger import Code
+from gradproof.study.tree import Node, layered
 from gradproof.study.values import Env, Value
 from gradproof.study.witnesses.autodiff import NET
 from gradproof.study.world import World
@@ -24,8 +25,8 @@ class Anchored(NamedTuple):
     """Where the code stands now."""
 
     path: str  # such as handcrafted/equations.py
-    line: int  # where the function begins; 0 if the anchor has moved
-    source: str
+    line: int  # 0 if the anchor has moved
+    text: str  # what stands there
 
 
 class Run(NamedTuple):
@@ -38,32 +39,48 @@ class Run(NamedTuple):
 
 
 def anchored(code: Code) -> Anchored:
-    """The function's place and text; line 0 where its text no longer holds the anchor."""
+    """Where the anchor stands, in the function or in a function with a _ that it calls; line 0 if it has moved."""
     module, _, name = code.function.rpartition(".")
     path = module.replace(".", "/") + ".py"
     try:
-        function = inspect.unwrap(getattr(import_module(module), name))
-        source, line = inspect.getsourcelines(function)
+        home = import_module(module)
+        function = inspect.unwrap(getattr(home, name))
+        called = [n for n in function.__code__.co_names if n.startswith("_") and inspect.isfunction(vars(home).get(n))]
+        sources = [inspect.getsourcelines(each) for each in (function, *(vars(home)[n] for n in called))]
     except (ImportError, AttributeError, TypeError, OSError):
         return Anchored(path, 0, "")
-    text = "".join(source)
-    return Anchored(path, line if code.anchor in text else 0, text)
+    for lines, first in sources:
+        for number, text in enumerate(lines, start=first):
+            if code.anchor in text:
+                return Anchored(path, number, text.strip())
+    return Anchored(path, 0, "")
 
 
-def heard(code: Code, worlds: list[World], layers: Callable[[World], list[int]]) -> Run:
-    """The function on every network, and its mutants."""
+def heard(
+    code: Code, worlds: list[World], layers: Callable[[World], list[int]], known: "dict[Any, Called] | None" = None
+) -> Run:
+    """The function on every network, and its mutants; `known` are those that were called for another line."""
     package, _, rest = code.function.partition(".")
     module, _, name = rest.rpartition(".")
     function = getattr(import_module(f"{package}.{module}"), name)
     places = [(world, layer) for world in worlds for layer in layers(world)]
     call = _by_hand if package == "handcrafted" else _by_autodiff
-    holds = bool(places) and all(_agrees(code, function, call, *place) for place in places)
+    known = {} if known is None else known
+
+    def called(function: Any, change: str) -> Called:
+        return known.setdefault((code.function, code.arguments, change), Called(function, call, code))
+
+    right = called(function, "")
+    holds = bool(places) and all(_agrees(code, right, *place) for place in places)
     killed, tried, same, survivors = 0, 0, [], []
     if package == "handcrafted":
         for mutant in mutants.mutants(module, name):
+            wrong = called(mutants.made(module, name, mutant), mutant.said)
+            agrees = all(_agrees(code, wrong, *place) for place in places)
+            if agrees and code.result and any(_differ(right(*place), wrong(*place)) for place in places):
+                continue  # it changes what other lines are about, as that of b where this one is about w
             tried += 1
-            wrong = mutants.made(module, name, mutant)
-            if not all(_agrees(code, wrong, call, *place) for place in places):
+            if not agrees:
                 killed += 1
             elif mutant.said in mutants.EQUIVALENT:
                 same.append(f"{mutant.said}: {mutants.EQUIVALENT[mutant.said]}")
@@ -73,15 +90,42 @@ def heard(code: Code, worlds: list[World], layers: Callable[[World], list[int]])
     return Run(holds, count, killed, tried, tuple(same), tuple(survivors))
 
 
-def _agrees(code: Code, function: Any, call: Any, world: World, layer: int) -> bool:
-    env = Env(layer, (1, world.m))
+class Called:
+    """What a function returns on a network: called once where its arguments are the same in every layer."""
+
+    def __init__(self, function: Any, call: Any, code: Code) -> None:
+        self.function, self.call, self.code = function, call, code
+        self.layered = any(isinstance(argument, Node) and layered(argument) for argument in code.arguments)
+        self.known: dict[tuple[int, int], Any] = {}
+
+    def __call__(self, world: World, layer: int) -> Any:
+        key = id(world), layer if self.layered else 0
+        if key not in self.known:
+            env = _env(world, layer)
+            arguments = [_argument(node, world, env) for node in self.code.arguments]
+            with np.errstate(all="ignore"):
+                self.known[key] = self.call(self.function, arguments)
+        return self.known[key]
+
+
+def _env(world: World, layer: int) -> Env:
+    return Env(layer, tuple(range(1, world.m + 1)))
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Is any number of the two results another?"""
+    if isinstance(one, Near):
+        return not np.array_equal(one.value, other.value)
+    return any(_differ(*pair) for pair in zip(one, other, strict=True))
+
+
+def _agrees(code: Code, called: Called, world: World, layer: int) -> bool:
     try:
-        expected = _matrices(world.value(code.gives, env), world)
-        arguments = [_argument(node, world, env) for node in code.arguments]
+        expected = _matrices(world.value(code.gives, _env(world, layer)), world)
         with np.errstate(all="ignore"):
-            got = call(function, arguments)
+            got = called(world, layer)
             for index in code.result:
-                got = got[layer - 1 if index == "l" else index]
+                got = got[layer - 1 if index == "l" else layer if index == "l+1" else index]
         if got.shape != expected.shape and got.value.size == expected.value.size == len(expected.value):
             got = got.reshape(expected.shape)  # a cost may keep axes of size 1
         off = got.value - expected.value
@@ -108,8 +152,12 @@ def _by_autodiff(function: Any, arguments: list[Any]) -> Any:
     """A function of reference/ takes one network: its program, mapped over all of them."""
     import jax
 
-    found = program.run(jax.vmap(function), *arguments)
-    return found[0] if len(found) == 1 else found
+    flat, tree = jax.tree.flatten(arguments, is_leaf=lambda each: isinstance(each, Near))
+    networks = jax.vmap(function)
+    shapes = [jax.ShapeDtypeStruct(near.shape, np.float64) for near in flat]
+    result = jax.tree.structure(jax.eval_shape(networks, *jax.tree.unflatten(tree, shapes)))
+    found = program.run(lambda *arrays: networks(*jax.tree.unflatten(tree, arrays)), *flat)
+    return jax.tree.unflatten(result, found)
 
 
 def _matrices(value: Value, world: World) -> Near:

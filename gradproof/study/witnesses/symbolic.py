@@ -4,6 +4,7 @@ Where a line is general, σ and C_x are functions about which nothing is known b
 proven then holds for every activation and every cost.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import pairwise
@@ -20,6 +21,7 @@ from gradproof.study.world import World
 
 NETWORKS, EXAMPLES = ((2, 3, 2), (1, 1, 1)), 2  # neighbours differ
 POLYNOMIAL, QUOTIENT = 2000, 120  # operations in a formula: what is larger is left to the other witnesses
+TERMS = 20_000  # of a formula written out, likewise
 
 
 class Symbolic(Objects):
@@ -83,10 +85,34 @@ def vanishes(formula: Any) -> bool:
         return True
     if sympy.count_ops(formula) > (POLYNOMIAL if _polynomial(formula) else QUOTIENT):
         raise SilentError("the formula is too large to expand")
-    if sympy.expand(formula) == 0:
+    if _expanded(formula) == 0:
         return True
     numerator, _ = sympy.fraction(sympy.together(formula))
-    return bool(sympy.expand(numerator) == 0)
+    return bool(_expanded(numerator) == 0)
+
+
+def _expanded(formula: Any) -> Any:
+    """Written out, if it is not too long for that."""
+    if _terms(formula, {}) > TERMS:
+        raise SilentError("the formula is too large to expand")
+    return sympy.expand(formula)
+
+
+def _terms(formula: Any, known: dict[Any, int]) -> int:
+    """At most so many terms has the formula when it is expanded; counted to TERMS + 1."""
+    if formula not in known:
+        inside = [_terms(part, known) for part in formula.args]
+        if formula.is_Add:
+            count = sum(inside)
+        elif formula.is_Mul:
+            count = math.prod(inside)
+        elif formula.is_Pow and formula.exp.is_Integer:
+            n = min(abs(int(formula.exp)), TERMS)
+            count = math.comb(inside[0] + n - 1, n)
+        else:
+            count = max(inside, default=1)
+        known[formula] = min(count, TERMS + 1)
+    return known[formula]
 
 
 def _polynomial(formula: Any) -> bool:

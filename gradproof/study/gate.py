@@ -1,0 +1,93 @@
+"""The gate: a claim that holds must say something: reject its wrong neighbours, and not be true of anything at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradproof.numerics import program
+from gradproof.numerics.verdict import Verdict
+from gradproof.study.ledger import Claim
+from gradproof.study.neighbours import neighbours
+from gradproof.study.tree import Node
+from gradproof.study.values import MisfitError, SilentError, Value
+from gradproof.study.verdicts import Gate, Testimony
+from gradproof.study.witnesses import autodiff
+
+if TYPE_CHECKING:
+    from gradproof.study.trial import Court
+
+NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
+MUST = {"sign", "factor 2", "the inequality turned round"}  # of the whole side: never the same statement
+
+
+def passed(court: Court, tree: Node, claim: Claim) -> Gate:
+    """What a claim that holds says no to, and why it proves nothing if it does not say it often enough."""
+    rejected, meaningless, same, survivors = 0, 0, [], []
+    trouble = "both sides are the same, whatever the network" if tautology(court, tree, claim) else ""
+    tried = neighbours(tree, court.ledger.definitions)
+    for what, neighbour in tried:
+        found = _against(court, neighbour, claim)
+        if found.misfit:
+            meaningless += 1
+        elif found.verdict is Verdict.REFUTED:
+            rejected += 1
+        elif what in MUST:
+            trouble = trouble or f"it stays true with another {what}: {neighbour}"
+        elif all(_identical(court, side, claim) for side in _changed(tree, neighbour)):
+            same.append(f"{what}: {neighbour}")
+        else:
+            survivors.append(f"{what}: {neighbour}")
+    if survivors and tree.op == "==":  # what is weaker than an inequality may be true as well
+        trouble = trouble or f"it does not reject {survivors[0]}"
+    if rejected < NEIGHBOURS:
+        trouble = trouble or f"it rejects {rejected} wrong neighbours, fewer than {NEIGHBOURS}"
+    return Gate(len(tried), rejected, meaningless, tuple(same), tuple(survivors), trouble)
+
+
+def _against(court: Court, neighbour: Node, claim: Claim) -> Testimony:
+    """What autodiff says, or balls where it does not refute the neighbour by a number."""
+    found = court.by_autodiff(neighbour, claim)
+    if found.verdict is Verdict.REFUTED and not found.misfit:
+        return found
+    balls = court.by_balls(neighbour, claim)
+    return balls if balls.verdict is Verdict.REFUTED and not (found.misfit and balls.misfit) else found
+
+
+def _identical(court: Court, side: Node, claim: Claim) -> bool:
+    """Proven by symbols, with any σ or with this one."""
+    claims = (claim._replace(general=True), claim._replace(general=False))
+    return any(court.by_symbols(side, each).verdict is Verdict.VERIFIED for each in claims)
+
+
+def tautology(court: Court, tree: Node, claim: Claim) -> bool:
+    """Do both sides agree even if every name and every derivative has a number that has nothing to do with it?"""
+    rng = np.random.default_rng([court.seed, 10])
+    for world in court.random[:2]:
+        for layer in world.layers(claim.layers):
+            try:
+                world.sides(tree, layer)
+                noise = {
+                    key: Value(v.axes, program.exact(rng.standard_normal(v.array.shape)))
+                    for key, v in world.memo.items()
+                    if _has_a_meaning(key[0])
+                }
+                scrambled = world._replace(memo=noise)
+                if autodiff.compared(tree.op, *scrambled.sides(tree, layer)).refuted.any():
+                    return False
+            except (MisfitError, SilentError):
+                return False
+    return True
+
+
+def _changed(tree: Node, neighbour: Node) -> list[Node]:
+    """That a changed side is what it was, as a claim."""
+    return [Node("==", pair) for pair in zip(tree.args, neighbour.args, strict=True) if pair[0] != pair[1]]
+
+
+def _has_a_meaning(node: Node) -> bool:
+    """Names, derivatives and the ledger's own functions: what a definition says of them could be different."""
+    if node.op == "call":
+        return node.args[0] not in ("T", "exp", "log", "abs", "norm2")
+    return node.op in ("d", "layer", "name") and node.args[0] not in ("m", "L", "l")
