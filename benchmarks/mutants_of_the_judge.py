@@ -74,10 +74,10 @@ MUTANTS = (
     Mutant("BP1 not compared", "proof/equations.py", 'equation = "BP1"', 'equation = "BP1"; continue',
            f"{NAMED}[y forgotten]"),
     Mutant("BP3 not compared", "proof/equations.py", 'yield compare("BP3"', 'compare("BP3"', f"{NAMED}[bias sign]"),
-    Mutant("z and a not compared", "judge/claims.py", "if claim.showed_forward:\n        findings",
-           "if False:\n        findings", f"{SHOWN}[bias forgotten]"),
-    Mutant("slips before the first equation not tried", "judge/diagnosis.py", "fitting = list(other_problems.SLIPS)",
-           "fitting = []", f"{UNSEEN}[bias forgotten]"),
+    Mutant("z and a not compared", "judge/claims.py", "if claim.showed_forward:\n            shown",
+           "if False:\n            shown", f"{SHOWN}[bias forgotten]"),
+    Mutant("slips before the first equation not tried", "judge/diagnosis.py", "list(other_problems.SLIPS), sum",
+           "[], sum", f"{UNSEEN}[bias forgotten]"),
     Mutant("integers not tried", "judge/probes.py", "yield from _whole(", "() and _whole(",
            "diagnosis::test_integers_that_cut_decimals_are_found"),
     Mutant("overflow not tried", "judge/probes.py", "yield from _large(", "() and _large(",
@@ -111,7 +111,7 @@ MUTANTS = (
            "diagnosis::test_a_psum_on_top_of_the_sum_that_jax_grad_makes_is_refuted_and_named[3]"),
     Mutant("downhill is never a convention", "judge/diagnosis.py", "return other if _name_of_bp1(other) and",
            "return other if False and", f"{WILD}[jiexunsee]"),
-    Mutant("points for wrong equations", "judge/report.py", "int(name not in wrong and", "int(True and", GRADE),
+    Mutant("points for wrong equations", "judge/report.py", "int(name not in lost and", "int(True and", GRADE),
     # layers shifted
     Mutant("names of the layer below", "judge/naming.py", "[at(of) for of in z], delta, y, at, fault.layer)",
            "[at(of) for of in z], delta, y, at, max(1, fault.layer - 1))", f"{NAMED}[hidden sign]"),
@@ -141,6 +141,22 @@ MUTANTS = (
            "finding.equation == fault.equation and", "finding.equation != fault.equation and", SMALL),
     Mutant("a grade tells the answer", "judge/report.py", "    if graded:\n        points",
            "    if False:\n        points", GRADE),
+    Mutant("real digits not asked", "judge/claims.py", "asked += networks.larger(seed, alone, layout.depth)", "pass",
+           "diagnosis::test_real_digits_and_a_wider_network_are_among_what_is_judged"),
+    Mutant("points for what cannot be told", "judge/report.py", "| set(self.untold)", "",
+           "diagnosis::test_an_equation_of_which_nothing_can_be_told_scores_no_point"),
+    Mutant("a psum is taken for a factor of the cost", "judge/diagnosis.py", "light.cost.doubts(",
+           "0 * light.cost.doubts(",
+           "diagnosis::test_without_delta_a_psum_and_a_factor_of_the_cost_cannot_be_told_apart_and_both_are_said[4]"),
+    Mutant("the counterexample is in our convention", "judge/counterexample.py", "* cost.times(part, n, m)", "",
+           "submission::test_the_script_speaks_in_the_conventions_of_the_code_and_its_words_are_its_numbers"),
+    Mutant("other sessions are left behind", "judge/submission.py", "        end_all(self.mark)\n", "",
+           "isolation::test_a_session_of_its_own_is_not_left_behind_either"),
+    Mutant("masked arrays are taken", "judge/calling.py", "isinstance(item, _Masked)", "False", f"{TROUBLE}[masked]"),
+    Mutant("no other problem is asked before the first again", "judge/claims.py",
+           "    answer(submission, layout, problem._replace(x=-problem.x))\n", "", f"{TROUBLE}[caches activations]"),
+    Mutant("no network is as wide as it has examples", "judge/networks.py", "if m > 1:", "if False:",
+           f"{SHOWN}[bias along the wrong axis]"),
     Mutant("no limit of time", "judge/submission.py", "if not ready:", "if False:",
            "isolation::test_what_cannot_be_loaded_is_one_line[hangs while loading]"),
     Mutant("no limit of memory", "judge/worker.py", "    if memory:\n", "    if False:\n",
@@ -169,6 +185,8 @@ def fails(changed: Mutant | None, what: str) -> bool:
         done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONGEST)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"pytest {what} ends with exit code {done.returncode}:\n{done.stdout[-2000:]}{done.stderr}")
+    if done.returncode and changed is None:
+        print(done.stdout[-3000:], file=sys.stderr)
     return bool(done.returncode)
 
 

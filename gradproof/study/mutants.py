@@ -25,6 +25,13 @@ EQUIVALENT = {  # the change: why it is the same function
 }
 
 
+LISTS = {  # of arrays and lists of arrays one for the other only raises: the lists alone are exchanged
+    "errors": ["zs", "activations"],
+    "gradients": ["activations", "delta"],
+    "feedforward": [],
+}
+
+
 class Mutant(NamedTuple):
     said: str  # what was changed
     source: str  # the module's source with that change
@@ -37,10 +44,7 @@ def mutants(module: str, function: str) -> Iterator[Mutant]:
     tree = ast.parse(Path(path).read_text("utf8"))
     own = _function(tree, function)
     names = [argument.arg for argument in own.args.args]
-    if function == "gradients":
-        names = ["zs", "activations"]
-    elif function == "feedforward":
-        names = []  # arrays and lists of arrays: one for the other only raises
+    names = LISTS.get(function, names)
     for place, original in enumerate(_nodes(own)):
         for number in range(len(list(changes(original, names)))):
             mutant = copy.deepcopy(tree)
