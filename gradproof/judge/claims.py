@@ -44,6 +44,7 @@ class Claim(NamedTuple):
     two_calls: bool = False  # δ is from another call than the gradients, so it may have been rounded otherwise
     from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is no δ
     inferred: bool = False  # no δ was returned: what is wrong in one equation may be taken for another's δ
+    expected: Answer | None = None  # `expected_of` it, once it was asked for
 
 
 def collected(
@@ -131,7 +132,7 @@ def of_another(claim: Claim, stack: Stack) -> Claim:
     stack = stack._replace(biases=sizes)
     if not claim.showed_forward:
         mine = mine._replace(zs=own.zs, activations=own.activations)
-    return claim._replace(stack=stack, mine=mine, own=own, centre=centre)
+    return claim._replace(stack=stack, mine=mine, own=own, centre=centre, expected=None)
 
 
 def _by_hand(stack: Stack) -> tuple[Answer, Answer]:
@@ -157,6 +158,7 @@ def _inferred(claim: Claim) -> Claim:
     """
     ar = rounding.arithmetic(claim.stack.x.dtype)
     for layer in range(len(claim.stack.weights), 0, -1):
+        claim = claim._replace(expected=expected_of(claim))
         wrong = _refuted(claim, ar)
         if not wrong:
             break
@@ -170,6 +172,7 @@ def _inferred(claim: Claim) -> Claim:
         e_a = np.take_along_axis(inputs_of(claim, ar, Sigma.TANH).e_a[layer - 1], best, axis=1)
         e_delta = np.abs(delta) * (4 * ar.u + 2 * e_a / np.abs(strongest))
         other = claim._replace(
+            expected=None,
             mine=claim.mine._replace(delta=_with(claim.mine.delta, layer, delta)),
             e_delta=_with(claim.e_delta, layer, np.broadcast_to(e_delta, delta.shape)),
         )
@@ -184,7 +187,9 @@ def _with(arrays: list[Array], layer: int, array: Array) -> list[Array]:
 
 def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
     """The layers whose δ is wrong in any network."""
-    findings = equations.alone(claim.stack, claim.mine, ar, inputs_of(claim, ar, Sigma.TANH))
+    exact, own = claim.stack.astype(np.float64), claim.mine.in_float64()
+    expected, inputs = claim.expected or expected_of(claim), inputs_of(claim, ar, Sigma.TANH)
+    findings = equations.compared(compare, exact, claim.mine, own, ar, inputs, expected)
     deltas = takewhile(lambda finding: finding.equation in ("BP1", "BP2"), findings)
     return {finding.layer for finding in deltas if finding.refuted.any()}
 
@@ -210,6 +215,8 @@ def radii_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
 
 def expected_of(claim: Claim) -> Answer:
     """What autodiff of each stage alone makes of the claimant's own numbers: the same in whichever light they stand."""
+    if claim.expected is not None:
+        return claim.expected
     exact, own = claim.stack.astype(np.float64), claim.mine.in_float64()
     layers = range(1, len(exact.weights) + 1)
     with np.errstate(all="ignore"):
@@ -223,11 +230,11 @@ def expected_of(claim: Claim) -> Answer:
     return own._replace(zs=zs, activations=activations, delta=delta, grad_b=grad_b, grad_w=grad_w)
 
 
-def judged(claim: Claim, sigma: Sigma, expected: Answer | None = None) -> Judged:
-    """Each equation alone; z and a too where they were shown. `expected` is `expected_of` this claim."""
+def judged(claim: Claim, sigma: Sigma) -> Judged:
+    """Each equation alone; z and a too where they were shown."""
     ar, exact = rounding.arithmetic(claim.stack.x.dtype), claim.stack.astype(np.float64)
     parts = exact, claim.mine, claim.mine.in_float64(), ar
-    expected = expected or expected_of(claim)
+    expected = expected_of(claim)
     with np.errstate(all="ignore"):
         findings: list[Finding] = []
         if claim.showed_forward:

@@ -45,6 +45,8 @@ class Cost(NamedTuple):
 
     def undone(self, claim: Claim) -> Claim:
         """The claim as it would be of our cost."""
+        if self == Cost():
+            return claim
         scale, m, mine = self._scale(claim), claim.stack.x.shape[-1], claim.mine
         by = scale * (m if self.summed else 1)
 
@@ -55,7 +57,7 @@ class Cost(NamedTuple):
         mine = mine._replace(delta=delta, grad_b=divided(mine.grad_b, by), grad_w=divided(mine.grad_w, by))
         u = 0.0 if self._exact(m) else 2 * rounding.arithmetic(claim.stack.x.dtype).u  # of multiplying and of dividing
         e_delta = [e / np.abs(scale) + u * np.abs(d) for e, d in zip(claim.e_delta, delta, strict=True)]
-        return claim._replace(mine=mine, e_delta=e_delta)
+        return claim._replace(mine=mine, e_delta=e_delta, expected=None)
 
     def times(self, part: str, outputs: int, m: int) -> float:
         """How many times ours "delta", "grad_b" and "grad_w" of one network are; z and a are ours."""

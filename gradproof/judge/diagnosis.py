@@ -132,9 +132,9 @@ def _name_of_bp1(light: Light) -> bool:
 
 def _light(claims: list[Claim], cost: Cost) -> Light:
     """By the sharpest σ under which nothing is wrong; else by that under which least is."""
-    tried, theirs = [], [expected_of(claim) for claim in claims]
+    tried, claims = [], [claim._replace(expected=expected_of(claim)) for claim in claims]
     for sigma in Sigma:
-        found = [judged(claim, sigma, expected) for claim, expected in zip(claims, theirs, strict=True)]
+        found = [judged(claim, sigma) for claim in claims]
         wrong = sum(int(finding.refuted.sum()) for each in found for finding in each.findings)
         if not wrong:
             return Light(found, claims, sigma, cost, set())
