@@ -36,8 +36,8 @@ class Light(NamedTuple):
 
     @property
     def found(self) -> list[Judged]:
-        """The stacks that can tell something."""
-        return _telling(self.judged, self.sigma)
+        """What the verdict is of: all that was judged – or, where nothing is wrong, what can tell something."""
+        return self.judged if self.wrong else _telling(self.judged, self.sigma)
 
     @property
     def wrong(self) -> bool:
@@ -89,7 +89,16 @@ def judgement(
     words = said + light.cost.said() + light.cost.doubts(claims[0].inferred and not declared)
     words += [] if light.wrong else FORMS[light.sigma]
     return Judgement(
-        verdict, words, names, troubles, _random(claims), result, shown, chosen, _digits(claims), untold(light.found)
+        verdict,
+        words,
+        names,
+        troubles,
+        _random(claims),
+        result,
+        shown,
+        chosen,
+        _digits(claims),
+        untold(_telling(light.judged, light.sigma)),
     )
 
 

@@ -122,6 +122,18 @@ def test_real_digits_and_a_wider_network_are_among_what_is_judged():
     assert {(one.fault.equation, one.fault.layer) for one in wrong.faults} == {("BP4", 1)}
 
 
+def test_what_is_wrong_on_saturated_networks_alone_is_refuted_in_code_that_tells_little_there():
+    book = RIGHT_ONES["a(1 − a)"][0]
+
+    def wrong_where_saturated(weights, biases, x, y):
+        d, b, w = book(weights, biases, x, y)
+        return d, [2 * g if np.abs(weights[0]).max() > 6 else g for g in b], w
+
+    judged = gradproof.check(wrong_where_saturated, networks=40)
+    assert judged.verdict == "refuted"
+    assert {one.fault.equation for one in judged.faults} == {"BP3"}
+
+
 def test_an_equation_of_which_nothing_can_be_told_scores_no_point():
     def one_layer(weights, biases, x, y):
         (w,) = weights
