@@ -208,12 +208,16 @@ def test_pytest_judges_what_it_is_given(tmp_path):
     written(tmp_path, IN_PYTHON_3.replace("output_activations - y", "output_activations"), "wrong.py")
     test = "from right import Network\ndef test_it(assert_backprop):\n    assert_backprop(Network, networks=20)\n"
     written(tmp_path, test, "test_mine.py")
+    right = DOWNHILL.replace("2 * (y - a[-1])", "(a[-1] - y)").replace("d[0] @ v.T)", "d[0] @ v.T * h * (1 - h))")
+    written(tmp_path, right, "summed.py")
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--backprop", "wrong:Network"]
+    line += ["--backprop", "summed", "--backprop-convention", "ours"]  # right, but for the sum that is not declared
     if not any(point.name == "gradproof" for point in entry_points(group="pytest11")):
         line += ["-p", "gradproof.pytest_plugin"]  # run from a checkout that is not installed
     environment = ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     result = subprocess.run(
         [*line, "test_mine.py"], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120
     )
-    assert "1 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    assert "2 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    assert "convention='ours'" in result.stdout
     assert "y is missing" in result.stdout
