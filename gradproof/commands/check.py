@@ -166,6 +166,8 @@ def _refuse_ignored(context: click.Context, submission: str | None) -> None:
             raise click.UsageError(f"{option} is for gradproof's own networks, not for a submission{instead}")
         if submission is None and name in OF_SUBMISSIONS:
             raise click.UsageError(f"{option} needs a submission: gradproof check FILE.py {option}")
+        if name in ("processes", "process") and not context.params["log"]:
+            raise click.UsageError(f"{option} needs --log FOLDER, one that all of them write to")
 
 
 def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: bool) -> list[Any]:

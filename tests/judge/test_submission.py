@@ -111,6 +111,7 @@ def test_what_cannot_be_found_is_one_line(subject, code, words, tmp_path):
      (["--memory", "1"], "--memory needs a submission"), (["mine.py", "--network", "3"], "--network is for"),
      (["mine.py", "--dtype", "float32"], "not for a submission; declare --convention float32"),
      (["mine.py", "--processes", "2"], "--processes is for gradproof's own networks"),
+     (["--process", "0"], "--process needs --log FOLDER"),
      (["mine.py", "--process", "0"], "--process is for"), (["x.safetensors", "--seed", "1"], "--seed is not for a")],
 )  # fmt: skip
 def test_an_option_that_would_be_ignored_is_refused_in_one_line(arguments, words):
