@@ -2,10 +2,11 @@
 
     python benchmarks/mutants_of_the_judge.py [--only WORD] [--json]          (the second half of make mutants)
 
-The tree is copied, and its own tests must be green there: else nothing that is red would tell anything. Then one place
-of gradproof/ is changed at a time, and the test that should notice it is run; if it does not, all of tests/judge. A
-change that no test notices survives, and is printed. Killed is what makes a test fail (pytest's exit code 1); a run
-that breaks off otherwise, and a line that is no longer there, are errors of this list, and end it with exit code 2.
+The tree is copied, and the tests must be green there as it is: else nothing that is red would tell anything. Then one
+place of gradproof/ is changed at a time, and the test that should notice it is run; if it does not, all of tests/judge,
+which must be green as well. A change that no test notices survives, and is printed. Killed is what makes a test fail
+(pytest's exit code 1); a run that breaks off otherwise, and a line that is no longer there, are errors of this list,
+and end it with exit code 2.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +46,11 @@ class Mutant(NamedTuple):
     old: str
     new: str
     test: str  # that should notice it: FILE::TEST of tests/judge/test_FILE.py
+
+    @property
+    def path(self) -> str:
+        file, _, test = self.test.partition("::")
+        return f"{ALL}/test_{file}.py::{test}"
 
 
 MUTANTS = (
@@ -170,7 +177,7 @@ MUTANTS = (
 )  # fmt: skip
 
 
-def fails(changed: Mutant | None, what: str) -> bool:
+def fails(changed: Mutant | None, *what: str) -> bool:
     """Whether these tests fail on a copy of the tree with this change; RuntimeError where they cannot tell."""
     with tempfile.TemporaryDirectory() as folder:
         for name in COPIED:
@@ -183,19 +190,30 @@ def fails(changed: Mutant | None, what: str) -> bool:
             path = Path(folder, "gradproof", changed.file)
             path.write_text(path.read_text("utf8").replace(changed.old, changed.new), "utf8")
         plain = "disable_test_id_escaping_and_forfeit_all_rights_to_community_support=True"  # tests by names with σ
-        line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-o", plain, what]
+        line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-o", plain, *what]
         environment = os.environ | {"PYTHONPATH": folder, "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".jax_cache")}
         done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONGEST)
     if done.returncode not in (0, 1):
-        raise RuntimeError(f"pytest {what} ends with exit code {done.returncode}:\n{done.stdout[-2000:]}{done.stderr}")
+        raise RuntimeError(
+            f"pytest {' '.join(what)[:200]} ends with exit code {done.returncode}:\n{done.stdout[-2000:]}{done.stderr}"
+        )
     if done.returncode and changed is None:
         print(done.stdout[-3000:], file=sys.stderr)
     return bool(done.returncode)
 
 
+@cache
+def insist(*what: str) -> None:
+    """RuntimeError unless these tests are green as they are."""
+    if fails(None, *what):
+        raise RuntimeError(f"not green as it is: {' '.join(what)[:200]}")
+
+
 def killed(mutant: Mutant) -> bool:
-    file, _, test = mutant.test.partition("::")
-    return fails(mutant, f"{ALL}/test_{file}.py::{test}") or fails(mutant, ALL)
+    if fails(mutant, mutant.path):
+        return True
+    insist(ALL)
+    return fails(mutant, ALL)
 
 
 def stale() -> list[str]:
@@ -206,7 +224,7 @@ def stale() -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="mutants with this word; the tests are taken to be green")
+    parser.add_argument("--only", default="", help="mutants with this word")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     chosen, since = [mutant for mutant in MUTANTS if options.only in mutant.what], time.monotonic()
@@ -215,8 +233,10 @@ def main() -> int:
     if lost := stale():
         print("not exactly once there:", *lost, sep="\n", file=sys.stderr)
         return 2
-    if not options.only and fails(None, ALL):
-        print(f"{ALL} is not green as it is", file=sys.stderr)
+    try:
+        insist(*sorted({mutant.path for mutant in chosen}))
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
         return 2
     for number, mutant in enumerate(chosen, start=1):
         try:
