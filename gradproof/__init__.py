@@ -24,21 +24,24 @@ def load(path: str | os.PathLike[str]) -> Saved:
     return saved.load(path)
 
 
-def check(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0) -> Judgement:
-    """Judge a backprop(weights, biases, x, y), or a class like the book's Network, on random networks.
+def check(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0, convention: str = "") -> Judgement:
+    """Judge a backprop(weights, biases, x, y), or a class like the book's Network, on random networks and real digits.
 
     Returns a Judgement: `verdict`, `faults` (the root first), `conventions`, `counterexample`; `print` it for all of
-    it in words. The code runs in this process: a submission that may hang is for `gradproof check FILE.py`.
+    it in words. With `convention`, words as of the command's `--convention`, what deviates is a fault. The code runs in
+    this process: a submission that may hang is for `gradproof check FILE.py`. UsageError for what cannot be judged.
     """
     from gradproof.judge.diagnosis import judgement
     from gradproof.judge.submission import Function
 
-    return judgement(Function(backprop), networks, seed)
+    declared = convention.split(",") if convention else ()
+    return judgement(Function(backprop), networks, seed, declared=declared)
 
 
-def assert_backprop(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0) -> None:
+def assert_backprop(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0, convention: str = "") -> None:
     """AssertionError with the whole judgement unless the backprop is verified."""
-    judged = check(backprop, networks=networks, seed=seed)
+    judged = check(backprop, networks=networks, seed=seed, convention=convention)
     if judged.verdict != "verified":  # no assert statement: python -O would leave it out
         name = getattr(backprop, "__name__", repr(backprop))
-        raise AssertionError(f"{judged}\nagain: gradproof.check({name}, networks={networks}, seed={seed})")
+        options = f"networks={networks}, seed={seed}" + f", convention={convention!r}" * bool(convention)
+        raise AssertionError(f"{judged}\nagain: gradproof.check({name}, {options})")

@@ -19,6 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--backprop", action="append", default=[], metavar="MODULE:NAME", help="judge this backprop by gradproof"
     )
+    group.addoption(
+        "--backprop-convention",
+        default="",
+        metavar="WORD,…",
+        help="as of gradproof check --convention",
+    )
 
 
 @pytest.fixture
@@ -42,7 +48,8 @@ class Backprop(pytest.Item):
 
     def runtest(self) -> None:
         module, _, name = self.subject.partition(":")
-        gradproof.assert_backprop(getattr(importlib.import_module(module), name or "backprop"))
+        convention = self.config.getoption("--backprop-convention")
+        gradproof.assert_backprop(getattr(importlib.import_module(module), name or "backprop"), convention=convention)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         return str(excinfo.value) if excinfo.errisinstance(AssertionError) else str(super().repr_failure(excinfo))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
-
-from gradproof.errors import MachineError
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from gradproof.problem import Problem
@@ -29,6 +27,8 @@ FORMULAS = {
     "∂C/∂w": "end to end",
 }
 EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
+OF_OURS = ("dtype", "network", "log", "processes", "process")
+OF_SUBMISSIONS = ("convention", "seconds", "memory", "grade", "junit", "script", "certificate")
 
 
 @click.command()
@@ -83,7 +83,10 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
     "--script", type=click.Path(dir_okay=False), help="Of a submission: write the counterexample as a script as well."
 )
 @click.option("--certificate", type=click.Path(dir_okay=False), help="Of a submission: write what proves it, as JSON.")
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     submission: str | None,
     architectures: int | None,
     seed: int,
@@ -102,18 +105,15 @@ def command(
     Network(sizes) there. With STEP.safetensors: a step that `gradproof train --verify` refuted. Every difference is
     held against a bound derived for that one element; no tolerance is chosen.
     """
+    _refuse_ignored(context, submission)
     if submission is not None and submission.endswith(".safetensors"):
         from gradproof.commands import step
 
         return step.tell(submission, as_json)
     if submission is not None:
-        if network is not None or dtype != "float64" or log is not None:
-            raise click.UsageError(
-                "--network, --log and --dtype are for gradproof's own networks, not for a submission"
-            )
-        return _submission(submission, architectures or 200, seed, as_json, **options)
-    if given := [name for name in ("convention", "grade", "junit", "script", "certificate") if options[name]]:
-        raise click.UsageError(f"--{given[0]} needs a submission: gradproof check FILE.py --{given[0]}")
+        from gradproof.commands.submission import tell
+
+        return tell(submission, architectures or 200, seed, as_json, **options)
     architectures = architectures or 20_000
     if network is not None and network >= architectures:
         raise click.BadParameter(f"{network} is not one of {architectures} networks", param_hint="--network")
@@ -153,79 +153,21 @@ def command(
     return EXIT[result.verdict]
 
 
-def _submission(
-    submission: str,
-    networks: int,
-    seed: int,
-    as_json: bool,
-    convention: str | None,
-    seconds: float,
-    memory: float,
-    grade: bool,
-    junit: str | None,
-    script: str | None,
-    certificate: str | None,
-) -> int:
-    """Judge somebody's backprop in a process of its own."""
-    from gradproof.commands.terminal import progress_bar
-    from gradproof.judge.submission import File
-
-    path, _, name = submission.partition(":")
-    with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
-        from gradproof.judge import certificate as certificates  # while the file is being loaded: JAX takes a second
-        from gradproof.judge import report
-        from gradproof.judge.diagnosis import judgement
-        from gradproof.numerics import contracts
-
-        _keep_compiled()
-        kind = code.kind  # DataError if it cannot be loaded
-        contracts.insist("float64")
-        task = bar.add_task("judging", total=networks)
-        judged = judgement(
-            code,
-            networks,
-            seed,
-            lambda done: bar.update(task, completed=done, refresh=True),
-            convention.split(",") if convention else (),
-            certificate is not None,
-        )
-    if as_json:
-        click.echo(json.dumps(report.document(judged, seed, grade), indent=1, ensure_ascii=False))
-    else:
-        lines = report.lines(judged, submission, grade)
-        colour = {"verified": "green", "refuted": "red", "undecided": "yellow"}[judged.verdict]
-        click.echo(click.style(lines[0], fg=colour, bold=True))
-        click.echo("\n".join(lines[1:]))
-    # Written after the verdict was told, so that a full disk does not lose it.
-    if junit:
-        _write(junit, report.junit(judged, submission, grade))
-    if script and judged.counterexample is not None and not grade:
-        _write(script, report.script(judged.counterexample, path, kind.name, kind.is_class))
-    if certificate and judged.verdict == "verified":
-        document = certificates.document(judged.certified, submission, seed, judged.conventions)
-        _write(certificate, json.dumps(document, indent=1) + "\n")
-    elif certificate:
-        click.echo(f"gradproof: {certificate} is not written: only what is verified has a certificate", err=True)
-    return EXIT[judged.verdict]
-
-
-def _keep_compiled() -> None:
-    """What XLA has compiled once serves the next verdict: a second in place of five."""
-    import jax
-
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if not jax.config.values["jax_compilation_cache_dir"]:
-        jax.config.update("jax_compilation_cache_dir", os.path.join(home, "gradproof"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        with open(path, "w", encoding="utf8") as file:
-            file.write(text)
-    except OSError as error:
-        raise MachineError(f"cannot write to {path}: {error.strerror}; choose another") from error
+def _refuse_ignored(context: click.Context, submission: str | None) -> None:
+    """What would be ignored is refused."""
+    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    step = submission is not None and submission.endswith(".safetensors")
+    for name in given:
+        option = "--json" if name == "as_json" else f"--{name}"
+        if step and name not in ("submission", "as_json"):
+            raise click.UsageError(f"{option} is not for a recorded step, which is judged as it is")
+        if submission is not None and name in OF_OURS:
+            instead = "; declare --convention float32" if name == "dtype" else ""
+            raise click.UsageError(f"{option} is for gradproof's own networks, not for a submission{instead}")
+        if submission is None and name in OF_SUBMISSIONS:
+            raise click.UsageError(f"{option} needs a submission: gradproof check FILE.py {option}")
+        if name in ("processes", "process") and not context.params["log"]:
+            raise click.UsageError(f"{option} needs --log FOLDER, one that all of them write to")
 
 
 def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: bool) -> list[Any]:

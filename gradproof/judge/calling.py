@@ -10,6 +10,7 @@ from gradproof.judge.troubles import SubmissionError
 
 # As they are now: the code may put something else in NumPy's place.
 _asarray, _array, _shares_memory, _shape = np.asarray, np.array, np.shares_memory, np.shape
+_Masked = np.ma.MaskedArray
 Lists = list[list[Any]]
 MOST = 1000  # arrays in one list: a generator may never end
 EXPECTED = "return (delta, grad_b, grad_w) or (grad_b, grad_w)"
@@ -52,6 +53,8 @@ def lists(returned: Any, problem: Lists) -> Lists:
         what = f"{len(returned)} values" if isinstance(returned, (tuple, list)) else type(returned).__name__
         raise SubmissionError("shape", f"returns {what}; {EXPECTED}")
     parts = [list(islice(part, MOST)) if hasattr(part, "__iter__") else [part] for part in returned]
+    if any(isinstance(item, _Masked) for part in parts for item in part):
+        raise SubmissionError("dtype", "returns a masked array; return plain arrays, with a number in every element")
     try:
         result = [[_asarray(item) for item in part] for part in parts]
     except ValueError as error:

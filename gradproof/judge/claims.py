@@ -1,6 +1,6 @@
 """Somebody's answers to random networks, in this project's conventions, side by side in stacks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import handcrafted
+from gradproof.judge import networks
 from gradproof.judge.answers import Got, answer
 from gradproof.judge.layouts import Layout
 from gradproof.judge.submission import Submission
@@ -15,13 +16,11 @@ from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import Arithmetic
-from gradproof.numerics.verdict import Finding
+from gradproof.numerics.verdict import Finding, compare
 from gradproof.problem import Answer, Array, Problem, Stack, stack_of
-from gradproof.proof import architectures, equations, theorem
+from gradproof.proof import architectures, equations, theorem, witness
 from gradproof.proof.equations import Inputs
 from gradproof.proof.theorem import Judged
-
-DEEPEST, WIDEST, MOST_EXAMPLES = 4, 8, 5
 
 
 class Sigma(Enum):
@@ -45,16 +44,20 @@ class Claim(NamedTuple):
     two_calls: bool = False  # δ is from another call than the gradients, so it may have been rounded otherwise
     from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is no δ
     inferred: bool = False  # no δ was returned: what is wrong in one equation may be taken for another's δ
+    expected: Answer | None = None  # `expected_of` it, once it was asked for
 
 
 def collected(
-    submission: Submission, layout: Layout, networks: int, seed: int, progress: Callable[[int], None]
+    submission: Submission, layout: Layout, count: int, seed: int, progress: Callable[[int, int], None]
 ) -> tuple[list[Claim], list[Trouble]]:
-    """The answers to random stacks; networks on which the code gets into trouble are left out and counted."""
+    """The answers to all networks; those on which the code gets into trouble are left out and counted."""
     claims: list[Claim] = []
     troubles: dict[str, tuple[str, int]] = {}
-    done = 0
-    for source, drawn in stacks(networks, seed, MOST_EXAMPLES if layout.examples == "batch" else 1, layout.depth):
+    alone = layout.examples != "batch"
+    asked = list(networks.stacks(count, seed, 1 if alone else networks.MOST_EXAMPLES, layout.depth))
+    asked += networks.larger(seed, alone, layout.depth)
+    done, total = 0, sum(len(stack.x) for _, stack in asked)
+    for source, drawn in asked:
         stack = drawn.astype(layout.dtype)
         problems, answers = [], []
         for network in range(len(stack.x)):
@@ -68,7 +71,7 @@ def collected(
                 said, count = troubles.get(error.kind, (str(error), 0))
                 troubles[error.kind] = said, count + 1
             done += 1
-            progress(done)
+            progress(done, total)
         if problems:
             claims.append(claim_of(source, problems, answers))
     if any(claim.from_weights for claim in claims):
@@ -79,20 +82,10 @@ def collected(
     return claims, [Trouble(kind, said, count) for kind, (said, count) in troubles.items()]
 
 
-def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -> Iterator[tuple[str, Stack]]:
-    """Networks of every depth, or of the one that is asked for, and regime; widths any, equal, distinct and thin."""
-    depths = [only] * DEEPEST if only else range(1, DEEPEST + 1)
-    kinds = [(depth, regime) for depth in depths for regime in architectures.REGIMES]
-    share = max(1, -(-networks // len(kinds)))
-    for group, (depth, regime) in enumerate(kinds):
-        rng = np.random.default_rng([seed, group])
-        sizes = np.minimum(architectures.widths(share, depth, rng), rng.integers(WIDEST // 2, WIDEST + 1))
-        yield regime, architectures.fill(sizes, 1 + (group + group // 5) % most, regime, rng)
-
-
 def _repeats(submission: Submission, layout: Layout, claim: Claim) -> None:
-    """The same problem again, after others, must give the same answer."""
+    """The same problem again, after others – the last of the same shapes –, must give the same answer."""
     problem = claim.stack.alone(0)
+    answer(submission, layout, problem._replace(x=-problem.x))
     again = answer(submission, layout, problem)
     before = claim.mine.alone(0, problem.sizes)
     for one, other in zip((*before.grad_b, *before.grad_w), (*again.grad_b, *again.grad_w), strict=True):
@@ -134,9 +127,12 @@ def of_another(claim: Claim, stack: Stack) -> Claim:
     """The claim as an answer to other problems of the same shapes."""
     own, centre = _by_hand(stack)
     mine = claim.mine
+    # What was b of its own for each example is from here on only a size, in the radii.
+    sizes = [b if b.shape[-1] == 1 else np.abs(b).max(axis=-1, keepdims=True) for b in stack.biases]
+    stack = stack._replace(biases=sizes)
     if not claim.showed_forward:
         mine = mine._replace(zs=own.zs, activations=own.activations)
-    return claim._replace(stack=stack, mine=mine, own=own, centre=centre)
+    return claim._replace(stack=stack, mine=mine, own=own, centre=centre, expected=None)
 
 
 def _by_hand(stack: Stack) -> tuple[Answer, Answer]:
@@ -162,6 +158,7 @@ def _inferred(claim: Claim) -> Claim:
     """
     ar = rounding.arithmetic(claim.stack.x.dtype)
     for layer in range(len(claim.stack.weights), 0, -1):
+        claim = claim._replace(expected=expected_of(claim))
         wrong = _refuted(claim, ar)
         if not wrong:
             break
@@ -175,6 +172,7 @@ def _inferred(claim: Claim) -> Claim:
         e_a = np.take_along_axis(inputs_of(claim, ar, Sigma.TANH).e_a[layer - 1], best, axis=1)
         e_delta = np.abs(delta) * (4 * ar.u + 2 * e_a / np.abs(strongest))
         other = claim._replace(
+            expected=None,
             mine=claim.mine._replace(delta=_with(claim.mine.delta, layer, delta)),
             e_delta=_with(claim.e_delta, layer, np.broadcast_to(e_delta, delta.shape)),
         )
@@ -189,7 +187,9 @@ def _with(arrays: list[Array], layer: int, array: Array) -> list[Array]:
 
 def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
     """The layers whose δ is wrong in any network."""
-    findings = equations.alone(claim.stack, claim.mine, ar, inputs_of(claim, ar, Sigma.TANH))
+    exact, own = claim.stack.astype(np.float64), claim.mine.in_float64()
+    expected, inputs = claim.expected or expected_of(claim), inputs_of(claim, ar, Sigma.TANH)
+    findings = equations.compared(compare, exact, claim.mine, own, ar, inputs, expected)
     deltas = takewhile(lambda finding: finding.equation in ("BP1", "BP2"), findings)
     return {finding.layer for finding in deltas if finding.refuted.any()}
 
@@ -213,12 +213,32 @@ def radii_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
         return radii(exact, claim.centre, ar, sigma is not Sigma.SHARP, absolute)
 
 
+def expected_of(claim: Claim) -> Answer:
+    """What autodiff of each stage alone makes of the claimant's own numbers: the same in whichever light they stand."""
+    if claim.expected is not None:
+        return claim.expected
+    exact, own = claim.stack.astype(np.float64), claim.mine.in_float64()
+    layers = range(1, len(exact.weights) + 1)
+    with np.errstate(all="ignore"):
+        zs, activations = own.zs, own.activations
+        if claim.showed_forward:
+            zs = [witness.preactivation(exact, layer, own.activations[layer - 1]) for layer in layers]
+            activations = [exact.x, *(witness.activation(exact, z) for z in own.zs)]
+        delta = [witness.delta(exact, layer, own) for layer in layers]
+        gradients = [witness.parameter_gradients(exact, layer, own) for layer in layers]
+    grad_b, grad_w = ([pair[i] for pair in gradients] for i in (0, 1))
+    return own._replace(zs=zs, activations=activations, delta=delta, grad_b=grad_b, grad_w=grad_w)
+
+
 def judged(claim: Claim, sigma: Sigma) -> Judged:
     """Each equation alone; z and a too where they were shown."""
     ar, exact = rounding.arithmetic(claim.stack.x.dtype), claim.stack.astype(np.float64)
+    parts = exact, claim.mine, claim.mine.in_float64(), ar
+    expected = expected_of(claim)
     with np.errstate(all="ignore"):
         findings: list[Finding] = []
         if claim.showed_forward:
-            findings += [f for f in equations.alone(exact, claim.mine, ar) if f.equation in ("z", "a")]
-        findings += equations.alone(exact, claim.mine, ar, inputs_of(claim, ar, sigma))
+            shown = equations.compared(compare, *parts, expected=expected)
+            findings += takewhile(lambda finding: finding.equation in ("z", "a"), shown)
+        findings += equations.compared(compare, *parts, inputs_of(claim, ar, sigma), expected)
     return Judged(0, claim.source, claim.stack, findings)

@@ -35,8 +35,18 @@ class Cost(NamedTuple):
             words.append(f"the cost is {times}‖y − a‖²{per} (or a factor is wrong)")
         return words + [DOWNHILL] * (self.factor < 0) + [SUMMED] * self.summed
 
+    def doubts(self, without_delta: bool) -> list[str]:
+        """What the factor may be as well where no δ shows whether it arises before the gradients or in them."""
+        if not without_delta or self.factor.denominator != 1 or abs(self.factor) == 1:
+            return []
+        n = abs(self.factor)
+        psum = f"of a psum over {n} devices of gradients that jax.grad has summed over them already"
+        return [f"these cannot be told apart without δ: the factor {n} is of the cost; it is {psum}"]
+
     def undone(self, claim: Claim) -> Claim:
         """The claim as it would be of our cost."""
+        if self == Cost():
+            return claim
         scale, m, mine = self._scale(claim), claim.stack.x.shape[-1], claim.mine
         by = scale * (m if self.summed else 1)
 
@@ -47,7 +57,14 @@ class Cost(NamedTuple):
         mine = mine._replace(delta=delta, grad_b=divided(mine.grad_b, by), grad_w=divided(mine.grad_w, by))
         u = 0.0 if self._exact(m) else 2 * rounding.arithmetic(claim.stack.x.dtype).u  # of multiplying and of dividing
         e_delta = [e / np.abs(scale) + u * np.abs(d) for e, d in zip(claim.e_delta, delta, strict=True)]
-        return claim._replace(mine=mine, e_delta=e_delta)
+        return claim._replace(mine=mine, e_delta=e_delta, expected=None)
+
+    def times(self, part: str, outputs: int, m: int) -> float:
+        """How many times ours "delta", "grad_b" and "grad_w" of one network are; z and a are ours."""
+        if part not in ("delta", "grad_b", "grad_w"):
+            return 1.0
+        scale = float(self.factor) / (outputs if self.outputs else 1)
+        return scale * (m if self.summed and part != "delta" else 1)
 
     def _exact(self, m: int) -> bool:
         """Whether the factor rounds nothing: a power of two."""

@@ -8,7 +8,7 @@ import numpy as np
 
 import handcrafted
 from gradproof.judge.answers import answer
-from gradproof.judge.claims import Sigma, claim_of, judged
+from gradproof.judge.claims import Claim, Sigma, claim_of, judged
 from gradproof.judge.costs import Cost
 from gradproof.judge.layouts import Layout
 from gradproof.judge.submission import Submission
@@ -18,6 +18,7 @@ from gradproof.problem import Array, Problem, stack_of
 from gradproof.proof import theorem
 from gradproof.proof.summary import Fault
 
+VALUES = {"BP1": "δ", "BP2": "δ", "BP3": "∂C/∂b", "BP4": "∂C/∂w", "z": "z", "a": "a"}
 PARTS = {"z": "zs", "a": "activations", "BP1": "delta", "BP2": "delta", "BP3": "grad_b", "BP4": "grad_w"}
 ROUND = (  # at most four neurons and two layers first
     [1, 1], [1, 1, 1], [2, 1], [1, 2], [1, 2, 1], [2, 1, 1], [1, 1, 2], [2, 2], [1, 3], [1, 2, 2], [2, 2, 1], [2, 2, 2],
@@ -27,14 +28,18 @@ ROUND_NUMBERS = [-1.0, -0.5, 0.5, 1.0, 1.5, 2.0]
 
 
 class Shown(NamedTuple):
-    """A network small enough to check by hand, with what the faulty equation gives there and what it should."""
+    """A network small enough to check by hand, with what the faulty equation gives there and what it should.
+
+    All but `problem` is in the claimant's own conventions: what is printed is what the claimant's code returns.
+    """
 
     problem: Problem
-    given: Problem  # the same in the claimant's conventions
-    equation: str
+    given: Problem
+    value: str  # what is wrong there: δ, ∂C/∂b, …
     layer: int
     got: Array
     expected: Array
+    note: str = ""  # where the value was taken from
 
 
 def _round_problems() -> Iterator[Problem]:
@@ -57,14 +62,26 @@ def smallest(submission: Submission, layout: Layout, cost: Cost, fault: Fault, s
             continue
         given = problem.astype(layout.dtype)
         try:
-            claim = cost.undone(claim_of("counterexample", [given], [answer(submission, layout, given)]))
+            raw = claim_of("counterexample", [given], [answer(submission, layout, given)])
         except SubmissionError:
             continue
-        for finding in judged(claim, sigma).findings:
+        for finding in judged(cost.undone(raw), sigma).findings:
             if finding.equation == fault.equation and finding.verdict is Verdict.REFUTED:
-                own, true = claim.mine.alone(0, problem.sizes), theorem.claim(handcrafted, stack_of(problem))
-                part = PARTS[finding.equation]
-                layer = finding.layer - (finding.equation != "a")
-                got, expected = getattr(own, part)[layer], getattr(true, part)[layer][0]
-                return Shown(problem, layout.given(problem), finding.equation, finding.layer, got, expected)
+                return _shown(raw, layout, cost, finding.equation, finding.layer)
     return None
+
+
+def _shown(raw: Claim, layout: Layout, cost: Cost, equation: str, layer: int) -> Shown:
+    problem, part = raw.stack.alone(0), PARTS[equation]
+    own = raw.mine.alone(0, problem.sizes)
+    true = theorem.claim(handcrafted, stack_of(problem.astype(np.float64)))
+    which, n, m = layer - (equation != "a"), problem.sizes[-1], problem.x.shape[1]
+    got, expected = getattr(own, part)[which], getattr(true, part)[which][0] * cost.times(part, n, m)
+    value, note = VALUES[equation], ""
+    if raw.inferred and part == "delta":  # none was returned
+        if np.array_equal(got, own.grad_b[which]):
+            part, value = "grad_b", VALUES["BP3"]  # of one example the same
+        else:
+            note = " (from your ∂C/∂w)"
+    got, expected = layout.like(part, got), layout.like(part, expected)
+    return Shown(problem, layout.given(problem), value, layer, got, expected, note)

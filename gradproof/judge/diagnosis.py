@@ -7,11 +7,12 @@ import numpy as np
 
 from gradproof.errors import UsageError
 from gradproof.judge import certificate, costs, layouts, other_problems, probes, updates
-from gradproof.judge.claims import Claim, Sigma, collected, judged, of_another
+from gradproof.judge.claims import Claim, Sigma, collected, expected_of, judged, of_another
 from gradproof.judge.costs import Cost
 from gradproof.judge.counterexample import smallest
 from gradproof.judge.mistakes import RIGHT
 from gradproof.judge.naming import names_of
+from gradproof.judge.points import untold
 from gradproof.judge.report import Judgement, Named
 from gradproof.judge.submission import Submission
 from gradproof.judge.troubles import SubmissionError, Trouble
@@ -27,11 +28,16 @@ FORMS = {Sigma.SHARP: [], Sigma.BOOK: [BOOK], Sigma.TANH: [TANH]}
 class Light(NamedTuple):
     """In which light the claims look best."""
 
-    found: list[Judged]
+    judged: list[Judged]  # of each claim
     claims: list[Claim]  # as they are understood: factors and sums undone
     sigma: Sigma
     cost: Cost
     equations: set[str]  # that are wrong
+
+    @property
+    def found(self) -> list[Judged]:
+        """What the verdict is of: all that was judged – or, where nothing is wrong, what can tell something."""
+        return self.judged if self.wrong else _telling(self.judged, self.sigma)
 
     @property
     def wrong(self) -> bool:
@@ -42,7 +48,7 @@ def judgement(
     submission: Submission,
     networks: int = 200,
     seed: int = 0,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
     declared: Sequence[str] = (),
     certified: bool = False,
 ) -> Judgement:
@@ -67,24 +73,41 @@ def judgement(
     if not claims:
         return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
     light = _in_the_best_light(claims, costs.declared(declared) if declared else None)
-    if light.wrong and not troubles and (slips := _right_for_another(light)):
-        return Judgement(Verdict.REFUTED, said, [], slips, _count(claims), None, None)
+    if slips := _right_for_another(light, claims, declared):
+        both = [*slips, *troubles]
+        return Judgement(Verdict.REFUTED, said, [], both, _random(claims), None, None, digits=_digits(claims))
     result = summary(light.found)
     if not troubles and not light.wrong:
         troubles += probes.troubles(submission, layout, seed)
         if submission.kind.updates and not troubles:
             troubles += updates.judged(submission, layout, light.cost, seed)
-    names = [Named(fault, names_of(fault, light.claims, light.sigma)) for fault in result.faults]
+    names = [Named(fault, names_of(fault, light.claims, light.judged, light.sigma)) for fault in result.faults]
     shown = smallest(submission, layout, light.cost, names[0].fault, light.sigma) if names else None
     telling = [claim for claim in light.claims if claim.source in {each.source for each in light.found}]
     chosen = certificate.sample(telling, light.sigma) if certified and not names and not troubles else []
     verdict = Verdict.REFUTED if troubles else result.verdict
-    words = said + light.cost.said() + ([] if light.wrong else FORMS[light.sigma])
-    return Judgement(verdict, words, names, troubles, _count(claims), result, shown, chosen)
+    words = said + light.cost.said() + light.cost.doubts(claims[0].inferred and not declared)
+    words += [] if light.wrong else FORMS[light.sigma]
+    return Judgement(
+        verdict,
+        words,
+        names,
+        troubles,
+        _random(claims),
+        result,
+        shown,
+        chosen,
+        _digits(claims),
+        untold(_telling(light.judged, light.sigma)),
+    )
 
 
-def _count(claims: Sequence[Claim]) -> int:
-    return sum(len(claim.stack.x) for claim in claims)
+def _random(claims: Sequence[Claim]) -> int:
+    return sum(len(claim.stack.x) for claim in claims if claim.source not in ("wider", "digits"))
+
+
+def _digits(claims: Sequence[Claim]) -> int:
+    return sum(len(claim.stack.x) * claim.stack.x.shape[-1] for claim in claims if claim.source == "digits")
 
 
 def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
@@ -113,23 +136,23 @@ def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
 def _name_of_bp1(light: Light) -> bool:
     """Whether its first fault of BP1 has a name."""
     first = next(fault for fault in summary(light.found).faults if fault.equation == "BP1")
-    return bool(names_of(first, light.claims, light.sigma))
+    return bool(names_of(first, light.claims, light.judged, light.sigma))
 
 
 def _light(claims: list[Claim], cost: Cost) -> Light:
     """By the sharpest σ under which nothing is wrong; else by that under which least is."""
-    tried = []
+    tried, claims = [], [claim._replace(expected=expected_of(claim)) for claim in claims]
     for sigma in Sigma:
         found = [judged(claim, sigma) for claim in claims]
         wrong = sum(int(finding.refuted.sum()) for each in found for finding in each.findings)
         if not wrong:
-            return Light(_telling(found, sigma), claims, sigma, cost, set())
+            return Light(found, claims, sigma, cost, set())
         tried.append((wrong, sigma.value, found, sigma))
     *_, found, sigma = min(tried, key=lambda entry: entry[:2])
     if any(claim.two_calls for claim in claims) and _delta_is_wrong(found):
         # The radii of two calls are those of a right δ: of a wrong one only single examples can be judged further.
-        claims = [claim for claim in claims if not claim.two_calls]
-        found = [judged(claim, sigma) for claim in claims]
+        pairs = [pair for pair in zip(claims, found, strict=True) if not pair[0].two_calls]
+        claims, found = [claim for claim, _ in pairs], [each for _, each in pairs]
     equations = {f.equation for each in found for f in each.findings if f.verdict is Verdict.REFUTED}
     return Light(found, claims, sigma, cost, equations)
 
@@ -152,17 +175,26 @@ def _wrong(found: Sequence[Judged]) -> bool:
     return any(finding.verdict is Verdict.REFUTED for judged in found for finding in judged.findings)
 
 
-def _right_for_another(light: Light) -> list[Trouble]:
-    """The slips of the forward pass and of the data that explain every answer; none where z and a are shown."""
-    if light.claims[0].showed_forward:
+def _right_for_another(light: Light, raw: list[Claim], declared: Sequence[str]) -> list[Trouble]:
+    """The slips of the forward pass and of the data that explain every answer; none where z and a are shown.
+
+    Wrong answers may look as if they pointed downhill: then they are tried uphill as well.
+    """
+    if not light.wrong or raw[0].showed_forward:
         return []
-    fitting = list(other_problems.SLIPS)
+    if (slips := _slips(light)) or light.cost.factor > 0 or declared:
+        return slips
+    return _slips(_light(raw, light.cost._replace(factor=-light.cost.factor)))
+
+
+def _slips(light: Light) -> list[Trouble]:
+    fitting, count = list(other_problems.SLIPS), sum(len(claim.stack.x) for claim in light.claims)
     for claim in light.claims:
         fitting = [
             slip for slip in fitting if not _wrong([judged(of_another(claim, slip.instead(claim.stack)), Sigma.TANH)])
         ]
     if len(fitting) > 1:
         said = "; ".join(slip.said for slip in fitting)
-        return [Trouble(fitting[0].kind, f"these cannot be told apart here: {said}", _count(light.claims))]
-    count, right = _count(light.claims), {"z": f"; it should be {RIGHT['z']}", "data": ""}
+        return [Trouble(fitting[0].kind, f"these cannot be told apart here: {said}", count)]
+    right = {"z": f"; it should be {RIGHT['z']}", "data": ""}
     return [Trouble(slip.kind, slip.said + right[slip.kind], count, slip.said) for slip in fitting]

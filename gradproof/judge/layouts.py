@@ -11,7 +11,7 @@ from gradproof.judge.submission import Submission
 from gradproof.judge.troubles import SubmissionError
 from gradproof.problem import Array, Problem
 
-Shape = tuple[int, ...]
+SHAPES = {"column": (-1, 1), "flat": (-1,), "row": (1, -1)}
 
 
 class Layout(NamedTuple):
@@ -44,7 +44,7 @@ class Layout(NamedTuple):
 
     def given(self, problem: Problem) -> Problem:
         """The problem as the claimant wants it."""
-        shape = {"column": (-1, 1), "flat": (-1,), "row": (1, -1)}[self.bias]
+        shape = SHAPES[self.bias]
         weights = [self._cast(w.T if self.transposed else w) for w in problem.weights]
         biases = [self._cast(b.reshape(shape)) for b in problem.biases]
         return Problem(weights, biases, *map(self._data, problem[2:]))
@@ -67,8 +67,20 @@ class Layout(NamedTuple):
             return array[:, None]
         return array.T if self.rows and array.ndim == 2 else array
 
+    def like(self, part: str, array: Array) -> Array:
+        """One of our arrays – of "delta", "zs", "activations", "grad_b" or "grad_w" – as the claimant keeps it."""
+        if part == "grad_w":
+            return self.weight(array)
+        if part == "grad_b":
+            return array.reshape(SHAPES[self.bias])
+        return array[:, 0] if self.examples == "vector" else array.T if self.rows else array
+
     def fits(self, lists: Lists, problem: Problem) -> bool:
-        """Whether the weight gradients have the shapes that this layout calls for."""
+        """Whether the weight gradients, and δ if there is one, have the shapes that this layout calls for."""
+        if len(lists) > 2:
+            deltas, m = zip(lists[0], problem.sizes[1:], strict=False), problem.x.shape[1]
+            if any(self.delta(d, n).shape != (n, m) for d, n in deltas):
+                return False
         return [self.weight(g).shape for g in lists[-1 if len(lists) < 5 else 2]] == [w.shape for w in problem.weights]
 
 
@@ -109,12 +121,12 @@ def _candidates(is_class: bool) -> Iterator[Layout]:
 def recognised(submission: Submission, seed: int) -> Layout:
     """The first layout in which the code takes a problem and returns gradients of the right shapes.
 
-    Tried on widths that all differ; then on equal ones, where code that raises elsewhere, for want of a transpose, may
-    answer; then on other depths. Where none fits, this project's own (for a class: one example a call), and the judge
-    reports what happens.
+    Tried on widths that all differ; then on equal ones, also as many as examples, where code that raises elsewhere, for
+    want of a transpose, may answer; then on other depths. Where none fits, this project's own (for a class: one example
+    a call), and the judge reports what happens.
     """
     rng = np.random.default_rng(seed)
-    for sizes in ([3, 4, 2], [4, 4, 4], [3, 2], [3, 4, 5, 2], [3, 4, 5, 6, 2]):
+    for sizes in ([3, 4, 2], [4, 4, 4], [5, 5, 5], [3, 2], [3, 4, 5, 2], [3, 4, 5, 6, 2]):
         for layout in _candidates(submission.kind.is_class):
             lists = _tried(submission, layout, sizes, rng)
             if isinstance(lists, SubmissionError):
@@ -123,14 +135,15 @@ def recognised(submission: Submission, seed: int) -> Layout:
             elif layout.fits(lists, _random(sizes, _examples(layout), rng)):
                 if all(array.dtype == np.float32 for part in lists for array in part):
                     layout = layout._replace(dtype="float32")
-                return _of_one_depth(submission, layout, len(sizes) - 1, rng)
+                return _of_one_depth(submission, layout, sizes, rng)
     return declared((), submission.kind.is_class)
 
 
-def _of_one_depth(submission: Submission, layout: Layout, depth: int, rng: np.random.Generator) -> Layout:
+def _of_one_depth(submission: Submission, layout: Layout, fitting: Sequence[int], rng: np.random.Generator) -> Layout:
     """The layout, and the depth if networks of any other have no answer of the right shapes."""
+    width, depth = fitting[0] if len(set(fitting)) == 1 else 4, len(fitting) - 1
     for other in {1, 2, 3, 4} - {depth}:
-        sizes = [4] * (other + 1)
+        sizes = [width] * (other + 1)
         lists = _tried(submission, layout, sizes, rng)
         if not isinstance(lists, SubmissionError) and layout.fits(lists, _random(sizes, _examples(layout), rng)):
             return layout

@@ -13,7 +13,6 @@ from typing import Any
 from gradproof.judge.troubles import SubmissionError
 
 KINDS = ("backprop", "gradients", "Network")  # what is looked for where no name is given
-WANTED = "a function backprop(weights, biases, x, y) or a class Network(sizes)"
 
 
 def loaded(path: str, name: str) -> tuple[Any, str]:
@@ -24,10 +23,23 @@ def loaded(path: str, name: str) -> tuple[Any, str]:
     for candidate in (name,) if name else KINDS:
         if hasattr(module, candidate):
             subject = getattr(module, candidate)
-            if not callable(subject):
-                raise SubmissionError("load", f"{candidate} in {path} is no function and no class")
+            if said := unfit(subject):
+                raise SubmissionError("load", f"{candidate} in {path} {said}")
             return subject, candidate
-    raise SubmissionError("load", f"there is no {repr(name) if name else WANTED} in {path}")
+    if name:
+        raise SubmissionError("load", f"there is no {name!r} in {path}")
+    wanted = "neither a function backprop(weights, biases, x, y) nor a class Network(sizes)"
+    raise SubmissionError("load", f"there is {wanted} in {path}; if yours has another name: {path}:NAME")
+
+
+def unfit(subject: Any) -> str:
+    """Why this cannot be judged, or ""."""
+    if isinstance(subject, type):
+        return "" if hasattr(subject, "backprop") else "is a class without a method backprop(x, y)"
+    if hasattr(subject, "backprop") and not callable(subject):
+        name = type(subject).__name__
+        return f"is an instance of {name}: give the class {name}, of which networks of many sizes can be made"
+    return "" if callable(subject) else "is no function and no class"
 
 
 def _module(path: str) -> types.ModuleType:

@@ -7,27 +7,27 @@ import numpy as np
 
 import handcrafted
 from gradproof.judge import families
-from gradproof.judge.claims import Claim, Sigma, inputs_of, judged
+from gradproof.judge.claims import Claim, Sigma, inputs_of
 from gradproof.judge.mistakes import MISTAKES, Layer, Mistake
 from gradproof.numerics import rounding
 from gradproof.numerics.near import Near
 from gradproof.numerics.rounding import Arithmetic
 from gradproof.problem import Answer, Array
 from gradproof.proof.summary import Fault
+from gradproof.proof.theorem import Judged
 
 
-def names_of(fault: Fault, claims: Sequence[Claim], sigma: Sigma) -> list[Mistake]:
+def names_of(fault: Fault, claims: Sequence[Claim], found: Sequence[Judged], sigma: Sigma) -> list[Mistake]:
     """The mistakes whose formula gives what was returned on every network with this layer, also where that is right.
 
     A slip that is made for some networks alone has no formula, and no name.
     """
     showing: list[Claim] = []
     hidden: list[Claim] = []
-    for claim in claims:
-        if found := [
-            f for f in judged(claim, sigma).findings if (f.equation, f.layer) == (fault.equation, fault.layer)
-        ]:
-            if any(f.refuted.any() for f in found):
+    for claim, judged in zip(claims, found, strict=True):
+        own = [f for f in judged.findings if (f.equation, f.layer) == (fault.equation, fault.layer)]
+        if own:
+            if any(f.refuted.any() for f in own):
                 showing.append(claim)
             elif not claim.inferred:
                 hidden.append(claim)

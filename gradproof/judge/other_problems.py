@@ -26,10 +26,22 @@ def _single(array: Array) -> Array:
     return array.astype(np.float32).astype(array.dtype)
 
 
+def _along_the_wrong_axis(s: Stack) -> Stack:
+    """b¹ of the first example, b² of the second: NumPy adds it so only where there are as many examples as neurons."""
+    m = s.x.shape[-1]
+
+    def turned(b: Array, n: Array, live: Array) -> Array:
+        return np.where(n == 1, b, np.broadcast_to(b.mT[..., :m], (*b.shape[:2], m))) * live
+
+    layers = enumerate(zip(s.biases, s.fan[1:], strict=True), start=1)
+    return s._replace(biases=[turned(b, n, s.live(layer)) for layer, (b, n) in layers])
+
+
 SLIPS = (
     Slip("z", "the bias is forgotten", lambda s: s._replace(biases=_each(s.biases, lambda b: 0 * b))),
     Slip("z", "the bias is subtracted, not added", lambda s: s._replace(biases=_each(s.biases, lambda b: -b))),
     Slip("z", "the bias is added twice", lambda s: s._replace(biases=_each(s.biases, lambda b: 2 * b))),
+    Slip("z", "the bias is added along the wrong axis (seen in jimfleming/differentiation#1)", _along_the_wrong_axis),
     Slip("z", "the weights are rounded to float32", lambda s: s._replace(weights=_each(s.weights, _single))),
     Slip("z", "the weights are cut to whole numbers", lambda s: s._replace(weights=_each(s.weights, np.trunc))),
     Slip("data", "x and y are shuffled apart: each example has the target of the one before",

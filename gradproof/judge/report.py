@@ -1,21 +1,20 @@
-"""The judgement, and how it is told: in words, as JSON, as JUnit XML, as a script that runs without gradproof."""
+"""The judgement, and how it is told in words."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
 
 import numpy as np
 
 from gradproof.judge.certificate import Certified
-from gradproof.judge.counterexample import Shown
+from gradproof.judge.counterexample import VALUES, Shown
 from gradproof.judge.mistakes import RIGHT, Mistake
+from gradproof.judge.networks import SAID
+from gradproof.judge.points import EQUATIONS
 from gradproof.judge.troubles import AFTER, Trouble
 from gradproof.numerics.verdict import Verdict
-from gradproof.proof.summary import Fault, Summary, record
+from gradproof.proof.summary import Fault, Summary
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-EQUATIONS = ("BP1", "BP2", "BP3", "BP4")
-VALUES = {"BP1": "δ", "BP2": "δ", "BP3": "∂C/∂b", "BP4": "∂C/∂w", "z": "z", "a": "a"}
 
 
 class Named(NamedTuple):
@@ -30,27 +29,34 @@ class Judgement(NamedTuple):
     conventions: list[str]
     faults: list[Named]  # the root first
     troubles: list[Trouble]
-    networks: int
+    networks: int  # random ones
     summary: Summary | None
     counterexample: Shown | None
     certified: Sequence[Certified] = ()  # a sample for a certificate, where one was asked for
+    digits: int = 0
+    untold: Collection[str] = ()  # equations of which too little can be told
 
     def __str__(self) -> str:
         return "\n".join(lines(self, "this backprop"))
 
     @property
     def points(self) -> dict[str, int]:
-        """1 for each equation without a fault; what else is wrong stands there with 0."""
-        wrong = {named.fault.equation for named in self.faults}
+        """Of BP1 … BP4, 1 for each that was judged and is right."""
+        lost = {named.fault.equation for named in self.faults} | set(self.untold)
         unusable = any(trouble.kind not in AFTER for trouble in self.troubles)
-        points = {name: int(name not in wrong and not unusable) for name in EQUATIONS}
-        others = [kind for kind in AFTER if kind in wrong | {trouble.kind for trouble in self.troubles}]
-        return points | dict.fromkeys(others, 0)
+        return {name: int(name not in lost and not unusable) for name in EQUATIONS}
+
+    @property
+    def besides(self) -> list[str]:
+        """What is wrong besides the four equations, and gives no points: z, a, update, data, shape, …"""
+        kinds = [trouble.kind for trouble in self.troubles] + [named.fault.equation for named in self.faults]
+        return [kind for kind in dict.fromkeys(kinds) if kind not in EQUATIONS]
 
 
 def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]:
     """The judgement, the root fault first; with `graded` only which equations are right, and no answer."""
     counts = f"{judgement.networks} random networks"
+    counts += f" and {judgement.digits} real digits" * bool(judgement.digits)
     said = {
         "verified": f"verified: {subject} = autodiff on {counts}",
         "refuted": f"refuted: {subject} is wrong",
@@ -60,14 +66,14 @@ def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]
     if judgement.summary and judgement.verdict == "verified":
         share = np.floor(1e4 * judgement.summary.discriminating) / 100
         result.append(f"{judgement.summary.elements:,} elements; {share:g} % have a bound below 1/1000 of themselves")
+        result.append(f"on {SAID}")
     result += [f"convention: {words}" for words in judgement.conventions]
     if graded:
-        points = judgement.points
-        return [
-            *result,
-            *(f"{name}: {points[name]} of 1" for name in points),
-            f"{sum(points.values())} of {len(points)}",
-        ]
+        points, besides = judgement.points, ", ".join(judgement.besides)
+        total = f"{sum(points.values())} of {len(points)}"
+        total += f"; besides, wrong without points: {besides}" * bool(besides)
+        undecided = {name: " (undecided)" * (name in judgement.untold) for name in points}
+        return [*result, *(f"{name}: {points[name]} of 1{undecided[name]}" for name in points), total]
     for trouble in judgement.troubles:
         where = f" (on {trouble.networks} networks)" if trouble.networks > 1 else ""
         result += ["", f"{trouble.kind}: {trouble.said}{where}"]
@@ -121,114 +127,30 @@ def _explanation(named: Named) -> list[str]:
 
 
 def _by_hand(shown: Shown) -> list[str]:
-    problem = shown.problem
-    m = problem.x.shape[1]
-    result = [f"smallest network that shows it: {problem.sizes}, {m} example" + "s" * (m > 1)]
-    for layer, (w, b) in enumerate(zip(problem.weights, problem.biases, strict=True), start=1):
+    """The network and the wrong value, all in the conventions of the code that is judged."""
+    given, m = shown.given, shown.problem.x.shape[1]
+    result = [f"smallest network that shows it: {shown.problem.sizes}, {m} example" + "s" * (m > 1)]
+    for layer, (w, b) in enumerate(zip(given.weights, given.biases, strict=True), start=1):
         number = str(layer).translate(SUPERSCRIPTS)
         result.append(f"  w{number} = {_numbers(w)}, b{number} = {_numbers(b)}")
-    result.append(f"  x = {_numbers(problem.x)}, y = {_numbers(problem.y)}")
-    result.append(f"  {_value(shown)} is {_numbers(shown.got)}, should be {_numbers(shown.expected)}")
-    return result
+    return [*result, f"  x = {_numbers(given.x)}, y = {_numbers(given.y)}", f"  {in_words(shown)}"]
 
 
-def _value(shown: Shown) -> str:
-    return VALUES[shown.equation] + str(shown.layer).translate(SUPERSCRIPTS)
+def in_words(shown: Shown) -> str:
+    """The wrong value of the smallest network and the right one."""
+    name = shown.value + str(shown.layer).translate(SUPERSCRIPTS) + shown.note
+    return f"{name} is {_numbers(shown.got)}, should be {_numbers(shown.expected)}"
 
 
 def _numbers(array: Any) -> str:
-    return str([[float(f"{v:.6g}") for v in row] for row in np.asarray(array)])
+    """Six digits of each, as NumPy would be given them."""
+
+    def short(value: Any) -> Any:
+        return [short(each) for each in value] if isinstance(value, list) else float(f"{value:.6g}")
+
+    return str(short(np.asarray(array).tolist()))
 
 
-def script(shown: Shown, path: str, name: str, is_class: bool) -> str:
-    """A few lines that show the fault with NumPy and the code alone, in the code's own conventions."""
-    dtype = "" if shown.given.x.dtype == np.float64 else f", np.{shown.given.x.dtype}"
-
-    def array(value: Any) -> str:
-        return f"np.array({np.asarray(value).tolist()}{dtype})"
-
-    weights, biases = (f"[{', '.join(map(array, part))}]" for part in shown.given[:2])
-    if path.endswith(".py"):
-        load = f'import runpy\n\nimport numpy as np\n\n{name} = runpy.run_path({path!r}, {{"xrange": range}})["{name}"]'
-    else:
-        load = f"import numpy as np\nfrom {path} import {name}\n"
-    call = f"{name}(weights, biases, x, y)"
-    if is_class:
-        load += f"\nnetwork = {name}({shown.problem.sizes})"
-        call = "network.backprop(x, y)"
-    place = "network.weights, network.biases = weights, biases\n" if is_class else ""
-    return (
-        f"{load}\nweights = {weights}\nbiases = {biases}\nx, y = {array(shown.given.x)}, {array(shown.given.y)}\n"
-        f"{place}print({call})\n"
-        f'print("{_value(shown)} is {_numbers(shown.got)}, should be {_numbers(shown.expected)}")\n'
-    )
-
-
-def document(judgement: Judgement, seed: int, graded: bool = False) -> dict[str, Any]:
-    """The --json document; the same seed gives the same bytes."""
-    result = judgement.summary
-    points = judgement.points
-    shared: dict[str, Any] = {
-        "verdict": str(judgement.verdict),
-        "architectures": judgement.networks,
-        "seed": seed,
-        "conventions": judgement.conventions,
-        "points": points,
-    }
-    if graded:
-        return shared
-    shown = judgement.counterexample
-    problem = shown and shown.problem
-    return shared | {
-        "elements": result.elements if result else 0,
-        "discriminating": result.discriminating if result else 0.0,
-        "worst": record(result.worst[1]) if result and result.worst else None,
-        "faults": [
-            {
-                "equation": trouble.kind,
-                "layer": 0,
-                "names": [trouble.name] if trouble.name else [],
-                "said": trouble.said,
-                "networks": trouble.networks,
-                "elements": 0,
-            }
-            for trouble in judgement.troubles
-        ]
-        + [
-            {
-                "equation": named.fault.equation,
-                "layer": named.fault.layer,
-                "names": [mistake.name for mistake in named.names],
-                "formulas": [mistake.formula for mistake in named.names],
-                "networks": named.fault.networks,
-                "elements": named.fault.elements,
-            }
-            for named in judgement.faults
-        ],
-        "counterexample": None
-        if problem is None
-        else {
-            "sizes": problem.sizes,
-            "weights": [w.tolist() for w in problem.weights],
-            "biases": [b.tolist() for b in problem.biases],
-            "x": problem.x.tolist(),
-            "y": problem.y.tolist(),
-        },
-    }
-
-
-def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
-    """One test case for each equation."""
-    points = judgement.points
-    suite = ElementTree.Element(
-        "testsuite", name=f"gradproof {subject}", tests=str(len(points)), failures=str(list(points.values()).count(0))
-    )
-    for equation, point in points.items():
-        case = ElementTree.SubElement(suite, "testcase", classname=subject, name=equation)
-        if not point:
-            own = [named for named in judgement.faults if named.fault.equation == equation]
-            lines = [line for named in own for line in _told([named], root=True)]
-            lines += [f"{trouble.kind}: {trouble.said}" for trouble in judgement.troubles]
-            failure = ElementTree.SubElement(case, "failure", message=f"{equation} is wrong")
-            failure.text = None if graded else "\n".join(lines)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+def told(named: Named) -> list[str]:
+    """One fault alone, with all that is known of it."""
+    return _told([named], root=True)

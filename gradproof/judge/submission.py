@@ -2,6 +2,7 @@
 
 import io
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -19,6 +20,8 @@ import numpy as np
 from gradproof.errors import DataError, UsageError
 from gradproof.judge import worker
 from gradproof.judge.calling import Lists, called
+from gradproof.judge.leftovers import MARK, end_all
+from gradproof.judge.loading import unfit
 from gradproof.judge.troubles import SubmissionError
 from gradproof.problem import Problem
 
@@ -49,6 +52,8 @@ class Function:
     """A backprop, or a class that has one, that is called right here, without protection."""
 
     def __init__(self, subject: Callable[..., Any]) -> None:
+        if said := unfit(subject):
+            raise UsageError(f"{getattr(subject, '__name__', type(subject).__name__)} {said}")
         self.subject = subject
         self.kind = Kind(isinstance(subject, type), hasattr(subject, "update_mini_batch"))
 
@@ -78,11 +83,11 @@ class File:
     """
 
     def __init__(self, path: str, name: str = "", seconds: float = 10.0, memory: int = 8 << 30) -> None:
-        if path.endswith(".py") and not Path(path).is_file():
-            raise UsageError(f"there is no file {path}; give FILE.py, FILE.py:FUNCTION or a module")
-        self.seconds, self.left = seconds, ALL * seconds
+        if said := _no_code(path):
+            raise UsageError(f"{said}; give FILE.py, FILE.py:NAME or MODULE:NAME")
+        self.seconds, self.left, self.mark = seconds, ALL * seconds, secrets.token_hex(16)
         line = [sys.executable, "-m", "gradproof.judge.worker", path, name, str(memory)]
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", MARK: self.mark}
         self.process = subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
         )
@@ -108,6 +113,7 @@ class File:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        end_all(self.mark)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
                 with suppress(BrokenPipeError):
@@ -172,6 +178,18 @@ class File:
         if "trouble" in meta:
             raise SubmissionError(*meta["trouble"])
         return meta, arrays
+
+
+def _no_code(path: str) -> str:
+    """Why there can be no Python code at this path, or ""; what is no path is a module's name."""
+    file = Path(path)
+    if path.endswith(".ipynb"):
+        return f"{path} is a notebook: save its code as a script (jupyter nbconvert --to script {path})"
+    if path.endswith(".py"):
+        return "" if file.is_file() else f"there is no file {path}"
+    if file.is_dir() and (os.sep in path or not (file / "__init__.py").is_file()):
+        return f"{path} is a folder"
+    return f"{path} is no Python file" if file.is_file() else ""
 
 
 def _copy(problem: Problem) -> Lists:

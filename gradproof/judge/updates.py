@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 import handcrafted
-from gradproof.judge.claims import stacks
 from gradproof.judge.costs import Cost
 from gradproof.judge.layouts import Layout
+from gradproof.judge.networks import stacks
 from gradproof.judge.submission import Submission
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics import rounding

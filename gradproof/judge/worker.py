@@ -69,7 +69,8 @@ def unpack(lengths: Sequence[int], arrays: dict[str, Any]) -> list[list[Any]]:
 
 def explained(error: BaseException, path: str) -> str:
     """The error, and the last line of the user's own where it arose."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(": ")
+    what = error.msg if isinstance(error, SyntaxError) else error  # str(SyntaxError) has the line in it
+    said = " ".join(f"{type(error).__name__}: {what}".split())[:300].rstrip(": ")
     if isinstance(error, SyntaxError):
         return f"{said} ({Path(error.filename or path).name}, line {error.lineno})"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(JUDGE)]

@@ -76,7 +76,9 @@ def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence
     def pad(array: Array, columns: int) -> Array:
         if (networks, columns) == (count, array.shape[-1]):
             return array
-        return np.pad(array, [(0, networks - count), (0, 0), (0, columns - array.shape[-1])])
+        wide = np.zeros((networks, array.shape[1], columns), array.dtype)  # np.pad takes five times as long
+        wide[:count, :, : array.shape[-1]] = array
+        return wide
 
     def whole(tree: Any, columns: int = 0) -> Any:
         if isinstance(tree, list):

@@ -25,7 +25,8 @@ EQUIVALENT = {  # the change: why it is the same function
 }
 
 NAMES: dict[str, list[str]] = {  # variables that may stand for each other, where these are not the arguments
-    "gradients": ["zs", "activations"],
+    "errors": ["zs", "activations"],
+    "gradients": ["activations", "delta"],
     "feedforward": [],  # arrays and lists of arrays: one for the other only raises
     "_move": ["a_prev", "d", "eta", "eta_delta"],
 }

@@ -59,6 +59,12 @@ def load(folder: Path | None = None) -> Mnist:
         raise DataError(f"{error}; {'reinstall gradproof' if folder is None else needed}") from None
 
 
+def shipped_test() -> DataSet:
+    """The shipped test set alone: a fraction of the reading."""
+    images, labels = _examples(SHIPPED, "t10k", shipped=True)
+    return DataSet(images.reshape(len(images), -1), labels, images.shape[1])
+
+
 def pixels(images: Bytes, dtype: DTypeLike) -> NDArray[np.floating[Any]]:
     """image / 255 [same shape]: 0.0 is white, 1.0 is black.
 

@@ -59,6 +59,37 @@ def backprop(**rules):
     return submission
 
 
+EQUATIONS = {"output": "BP1", "hidden": "BP2", "bias": "BP3", "weight": "BP4"}
+SAME = 1e-13  # two ways of writing one rule differ by less
+
+
+def places(rules, problems):
+    """In which equations and layers these rules give other numbers than the right ones would from the same inputs."""
+    here = set()
+
+    def watched(kind, rule):
+        def both(*given):
+            got, right = rule(*given), RIGHT[kind](*given)
+            layer = len(given[0].w) if kind == "output" else given[1]
+            if np.shape(got) != right.shape:
+                raise ValueError("no answer of the right shape")
+            if (np.abs(got - right) > SAME * np.abs(right)).any():
+                here.add((EQUATIONS[kind], layer))
+            return got
+
+        return both
+
+    seen, watching = set(), backprop(**{kind: watched(kind, rule) for kind, rule in rules.items()})
+    for problem in problems:
+        here.clear()
+        try:
+            watching(*problem)
+        except ValueError:  # it has no answer there
+            continue
+        seen |= here
+    return seen
+
+
 def pulled_back(p, i):
     error = p.e
     for w in reversed(p.w[i:]):
@@ -87,6 +118,7 @@ WRONG = {
     "y forgotten": ({"output": lambda p: p.a[-1] * slope(p.z[-1])}, "BP1", "y is missing"),
     "δ averaged": ({"output": lambda p: p.e * slope(p.z[-1]) / p.y.shape[1]}, "BP1", "already in δ"),
     "output error forgotten": ({"output": lambda p: 0 * p.e}, "BP1", "forgotten"),
+    "matrices at the output": ({"output": lambda p: p.e @ slope(p.z[-1])}, "BP1", "⊙ is a matrix product"),
     "absolute error": ({"output": lambda p: np.abs(p.e) * slope(p.z[-1])}, "BP1", None),
     "error cubed": ({"output": lambda p: p.e**3 * slope(p.z[-1])}, "BP1", None),
     "σ′ missing in hidden layers": ({"hidden": lambda p, i, d: p.w[i].T @ d[i]}, "BP2", "σ′ is missing"),
@@ -107,6 +139,8 @@ WRONG = {
     "w forgotten": ({"hidden": lambda p, i, d: d[i] * slope(p.z[i - 1])}, "BP2", "w is forgotten"),
     "σ′ before w": (
         {"hidden": lambda p, i, d: p.w[i].T @ (d[i] * slope(p.z[i]))}, "BP2", "before w"),
+    "matrices in hidden layers": (
+        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) @ slope(p.z[i - 1])}, "BP2", "⊙ is a matrix product"),
     "hidden sign": ({"hidden": lambda p, i, d: -(p.w[i].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "sign"),
     "hidden factor 2": ({"hidden": lambda p, i, d: 2 * (p.w[i].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "factor 2"),
     "hidden factor ½": ({"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) / 2}, "BP2", "factor ½"),
@@ -181,7 +215,7 @@ WRONG = {
 }  # fmt: skip
 
 
-def _shown(**rules):
+def shown(**rules):
     """As `backprop`, and z and a are returned as well."""
     rule = RIGHT | rules
 
@@ -195,13 +229,19 @@ def _shown(**rules):
     return submission
 
 
+def along_the_wrong_axis(w, b, a):
+    """NumPy lets it pass where there are as many examples as neurons; elsewhere it raises."""
+    return w @ a + b.reshape(1, -1)
+
+
 # Slips of the forward pass, in submissions that show z and a.
 FORWARD = {
-    "bias forgotten": (_shown(forward=lambda w, b, a: w @ a), "z"),
-    "bias subtracted": (_shown(forward=lambda w, b, a: w @ a - b), "z"),
-    "tanh for σ": (_shown(activation=np.tanh), "a"),
-    "σ forgotten": (_shown(activation=lambda z: z + 0), "a"),
-    "σ rounded": (_shown(activation=lambda z: np.round(sigma(z), 9)), "a"),
+    "bias along the wrong axis": (shown(forward=along_the_wrong_axis), "z"),
+    "bias forgotten": (shown(forward=lambda w, b, a: w @ a), "z"),
+    "bias subtracted": (shown(forward=lambda w, b, a: w @ a - b), "z"),
+    "tanh for σ": (shown(activation=np.tanh), "a"),
+    "σ forgotten": (shown(activation=lambda z: z + 0), "a"),
+    "σ rounded": (shown(activation=lambda z: np.round(sigma(z), 9)), "a"),
 }
 
 
@@ -216,6 +256,7 @@ def _rounded(w):
 
 # Slips before the first equation, in submissions that show only δ and gradients: (the function, kind, words)
 UNSEEN = {
+    "bias along the wrong axis": (backprop(forward=along_the_wrong_axis), "z", "along the wrong axis"),
     "bias forgotten": (backprop(forward=lambda w, b, a: w @ a), "z", "the bias is forgotten"),
     "bias subtracted": (backprop(forward=lambda w, b, a: w @ a - b), "z", "the bias is subtracted"),
     "bias twice": (backprop(forward=lambda w, b, a: w @ a + 2 * b), "z", "added twice"),
@@ -340,8 +381,8 @@ RIGHT_ONES = {
     "float32": (_float32, "float32"),
     "two layers": (_two_layers, "only networks of 2 layers"),
     "vectors": (_vectors, "one example"),
-    "a⁰ not shown": (lambda *p: (*_shown()(*p)[:4], _shown()(*p)[4][1:]), ""),
+    "a⁰ not shown": (lambda *p: (*shown()(*p)[:4], shown()(*p)[4][1:]), ""),
     "no δ": (lambda w, b, x, y: backprop()(w, b, x, y)[1:], ""),
-    "z and a shown": (_shown(), ""),
+    "z and a shown": (shown(), ""),
     "one example a call": (_one_at_a_time, "one example"),
 }

@@ -1,7 +1,5 @@
 """The judge finds the equation and the layer, names the mistake, and accuses no correct backprop."""
 
-from itertools import count
-
 import numpy as np
 import pytest
 
@@ -10,6 +8,7 @@ from gradproof.errors import UsageError
 from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import Function
 from tests.judge.catalogue import FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop
+from tests.judge.troubles import TROUBLES, into_integers, overflows, returning
 
 NETWORKS = 20  # one of each depth and regime
 
@@ -47,7 +46,9 @@ def test_a_slip_before_the_first_equation_is_named_though_z_and_a_are_not_shown(
     submission, kind, words = UNSEEN[name]
     judged = gradproof.check(submission, networks=NETWORKS)
     assert judged.verdict == "refuted"
-    assert [(trouble.kind, words in trouble.said) for trouble in judged.troubles] == [(kind, True)], str(judged)
+    first, *others = judged.troubles
+    assert (first.kind, words in first.said) == (kind, True), str(judged)
+    assert {trouble.kind for trouble in others} <= {"raises"}  # where it has no answer at all
     assert not judged.faults
 
 
@@ -90,6 +91,59 @@ def test_what_keeps_to_the_declared_convention_is_verified_and_what_does_not_is_
         assert judgement(Function(backprop()), NETWORKS, declared=words.split(",")).verdict == "refuted"
 
 
+def test_check_and_assert_backprop_take_a_convention_as_the_command_does():
+    summed, _ = RIGHT_ONES["sum"]
+    assert gradproof.check(summed, networks=NETWORKS, convention="sum").verdict == "verified"
+    gradproof.assert_backprop(summed, networks=NETWORKS, convention="sum")
+    with pytest.raises(AssertionError, match=r"again: .*networks=20, seed=0, convention='ours'"):
+        gradproof.assert_backprop(summed, networks=NETWORKS, convention="ours")
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [(3, "int is no function and no class"), ("x", "str is no function"),
+     (type("Empty", (), {}), "Empty is a class without a method backprop"),
+     (type("Net", (), {"backprop": None})(), "give the class Net")],
+)  # fmt: skip
+def test_what_cannot_be_judged_is_refused_in_one_line(subject, words):
+    with pytest.raises(UsageError, match=words):
+        gradproof.check(subject)
+
+
+def test_real_digits_and_a_wider_network_are_among_what_is_judged():
+    def wrong_on_wide_ones(weights, biases, x, y):
+        d, b, w = backprop()(weights, biases, x, y)
+        return d, b, [g * (1 + 1e-9 * (g.shape[1] > 700)) for g in w]
+
+    judged = gradproof.check(backprop(), networks=NETWORKS)
+    assert (judged.verdict, judged.networks, judged.digits) == ("verified", NETWORKS, 10)
+    assert "10 real digits" in str(judged)
+    wrong = gradproof.check(wrong_on_wide_ones, networks=NETWORKS)
+    assert {(one.fault.equation, one.fault.layer) for one in wrong.faults} == {("BP4", 1)}
+
+
+def test_what_is_wrong_on_saturated_networks_alone_is_refuted_in_code_that_tells_little_there():
+    book = RIGHT_ONES["a(1 − a)"][0]
+
+    def wrong_where_saturated(weights, biases, x, y):
+        d, b, w = book(weights, biases, x, y)
+        return d, [2 * g if np.abs(weights[0]).max() > 6 else g for g in b], w
+
+    judged = gradproof.check(wrong_where_saturated, networks=40)
+    assert judged.verdict == "refuted"
+    assert {one.fault.equation for one in judged.faults} == {"BP3"}
+
+
+def test_an_equation_of_which_nothing_can_be_told_scores_no_point():
+    def one_layer(weights, biases, x, y):
+        (w,) = weights
+        return backprop()([w], biases, x, y)
+
+    judged = gradproof.check(one_layer, networks=NETWORKS)
+    assert judged.points == {"BP1": 1, "BP2": 0, "BP3": 1, "BP4": 1}
+    assert set(judged.untold) == {"BP2"}
+
+
 def test_an_unknown_convention_is_one_line():
     with pytest.raises(UsageError, match="no convention 'mine'; choose of ours, rows"):
         judgement(Function(backprop()), NETWORKS, declared=["mine"])
@@ -130,58 +184,6 @@ def test_another_seed_gives_the_same_verdict(seed):
     assert gradproof.check(backprop(**WRONG["σ′ once more"][0]), networks=NETWORKS, seed=seed).verdict == "refuted"
 
 
-def returning(change):
-    """The right answer with one thing done to it before it is returned."""
-
-    def submission(weights, biases, x, y):
-        return change(*backprop()(weights, biases, x, y), weights=weights, x=x)
-
-    return submission
-
-
-def doubles_w(d, b, w, weights, x):
-    weights[0] *= 2
-    return d, b, w
-
-
-def aliased(d, b, w, weights, x):
-    memory = np.zeros(200)
-    return d, [memory[: len(g)].reshape(g.shape) for g in b], w
-
-
-class Remembers:
-    calls = 0
-
-    def __call__(self, weights, biases, x, y):
-        self.calls += 1
-        d, b, w = backprop()(weights, biases, x, y)
-        return d, [g * (1 + (self.calls > 20)) for g in b], w
-
-
-TROUBLES = {  # what it does: (the submission, the kind of fault, words that must be said)
-    "changes w": (returning(doubles_w), "mutation", "changes its argument w1"),
-    "aliased": (returning(aliased), "mutation", "share memory"),
-    "remembers": (Remembers(), "mutation", "remembers"),
-    "None": (returning(lambda *a, **k: None), "shape", "returns NoneType"),
-    "four values": (returning(lambda d, b, w, **k: (d, b, w, w)), "shape", "returns 4 values"),
-    "too few layers": (returning(lambda d, b, w, **k: (d, b[1:], w)), "shape", "one a layer"),
-    "strings": (returning(lambda d, b, w, **k: (d, b, [g.astype(str) for g in w])), "dtype", "<U"),
-    "integers": (returning(lambda d, b, w, **k: (d, b, [g.astype(int) for g in w])), "dtype", "int64"),
-    "float16": (returning(lambda d, b, w, **k: (d, b, [g.astype("f2") for g in w])), "dtype", "float16"),
-    "float32": (returning(lambda d, b, w, **k: (d, b, [g.astype("f4") for g in w])), "dtype", "float32"),
-    "the other axis": (
-        returning(lambda d, b, w, **k: (d, [v.mean(0, keepdims=True) for v in d], w)),
-        "shape",
-        "the other axis",
-    ),
-    "a view of x": (returning(lambda d, b, w, x, **k: (d, b, [x[:1, :1], *w[1:]])), "mutation", "a view of one of its"),
-    "ragged": (returning(lambda d, b, w, **k: (d, b, [[[1.0], [1.0, 2.0]] for g in w])), "shape", "no array"),
-    "without end": (returning(lambda d, b, w, **k: (d, b, (w[0].copy() for _ in count()))), "shape", "1000 arrays"),
-    "not averaged": (returning(lambda d, b, w, **k: (d, d, w)), "shape", "not averaged over the mini-batch"),
-    "raises": (returning(lambda *a, **k: 1 / 0), "raises", "ZeroDivisionError"),
-}
-
-
 @pytest.mark.parametrize("name", TROUBLES)
 def test_trouble_is_found_before_values_and_explained(name):
     submission, kind, words = TROUBLES[name]
@@ -193,22 +195,14 @@ def test_trouble_is_found_before_values_and_explained(name):
     assert words in str(judged)
 
 
-def _into_integers(weights, biases, x, y):
-    d, b, w = backprop()(weights, biases, x, y)
-    error = np.zeros_like(y)  # of integers, if y is
-    error[:] = d[-1]
-    return [*d[:-1], error * 1.0], b, w
-
-
 def test_integers_that_cut_decimals_are_found():
-    judged = gradproof.check(_into_integers, networks=NETWORKS)
+    judged = gradproof.check(into_integers, networks=NETWORKS)
     assert [(trouble.kind, "integers" in trouble.said) for trouble in judged.troubles] == [("dtype", True)]
 
 
 def test_a_sigma_that_overflows_is_found_and_one_that_only_warns_is_not():
     plain = backprop(activation=lambda z: 1 / (1 + np.exp(-z)))
     assert gradproof.check(plain, networks=NETWORKS).verdict == "verified"
-    overflows = backprop(activation=lambda z: np.exp(z) / (1 + np.exp(z)))
     (trouble,) = gradproof.check(overflows, networks=NETWORKS).troubles
     assert trouble.kind == "a"
     assert "σ overflows" in trouble.said
@@ -219,6 +213,22 @@ def test_generators_and_nan_are_answers_like_others():
     assert gradproof.check(lazily, networks=NETWORKS).verdict == "verified"
     nan = returning(lambda d, b, w, **k: (d, b, [g * np.nan for g in w]))
     assert gradproof.check(nan, networks=NETWORKS).faults[0].fault.equation == "BP4"
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_without_delta_a_psum_and_a_factor_of_the_cost_cannot_be_told_apart_and_both_are_said(factor):
+    def psum(weights, biases, x, y):
+        return [[factor * g for g in part] for part in backprop()(weights, biases, x, y)[1:]]
+
+    judged = gradproof.check(psum, networks=NETWORKS)
+    (said,) = [words for words in judged.conventions if "cannot be told apart" in words]
+    assert f"the factor {factor} is of the cost" in said
+    assert f"a psum over {factor} devices" in said
+    declared = gradproof.check(psum, networks=NETWORKS, convention="no-half")
+    assert declared.verdict == ("verified" if factor == 2 else "refuted")
+    assert not [words for words in declared.conventions if "told apart" in words]
+    with_delta = gradproof.check(RIGHT_ONES["no ½"][0], networks=NETWORKS)
+    assert not [words for words in with_delta.conventions if "told apart" in words]
 
 
 @pytest.mark.parametrize("devices", [3, 4, 8])

@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from gradproof.commands.check import command
 from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import File
 
@@ -85,19 +89,35 @@ def test_the_loop_that_propagates_the_error_is_named_though_it_returns_no_delta(
 @pytest.mark.parametrize(
     ("subject", "code", "words"),
     [("nowhere.py", 2, "there is no file nowhere.py"), ("book.py:nothing", 3, "there is no 'nothing'"),
-     ("nowhere_at_all", 3, "nowhere_at_all")],
+     ("nowhere_at_all", 3, "nowhere_at_all"), ("mine.ipynb", 2, "mine.ipynb is a notebook: save its code as a script"),
+     ("wild", 2, "wild is a folder"), ("wild/gophernet", 3, "No module named"),
+     ("broken.py", 3, "SyntaxError: invalid syntax (broken.py, line 2)"), ("book.txt", 2, "is no Python file")],
 )  # fmt: skip
-def test_what_cannot_be_found_is_one_line(subject, code, words):
-    result = check(subject, cwd=HERE)
+def test_what_cannot_be_found_is_one_line(subject, code, words, tmp_path):
+    for name in ("book.py", "book.txt"):
+        written(tmp_path, RIGHT, name)
+    written(tmp_path, "x = 1\nclass\n", "broken.py")
+    (tmp_path / "wild").mkdir()
+    result = check(subject, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (code, "")
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.count("line 2") <= 1
 
 
-def test_options_of_submissions_need_one():
-    result = subprocess.run([sys.executable, "-m", "gradproof", "check", "--grade"], capture_output=True, text=True)
-    assert result.returncode == 2
-    assert "--grade needs a submission" in result.stderr
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--grade"], "--grade needs a submission"), (["--seconds", "3"], "--seconds needs a submission"),
+     (["--memory", "1"], "--memory needs a submission"), (["mine.py", "--network", "3"], "--network is for"),
+     (["mine.py", "--dtype", "float32"], "not for a submission; declare --convention float32"),
+     (["mine.py", "--processes", "2"], "--processes is for gradproof's own networks"),
+     (["--process", "0"], "--process needs --log FOLDER"),
+     (["mine.py", "--process", "0"], "--process is for"), (["x.safetensors", "--seed", "1"], "--seed is not for a")],
+)  # fmt: skip
+def test_an_option_that_would_be_ignored_is_refused_in_one_line(arguments, words):
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.replace("│", "").split())
 
 
 def test_json_junit_and_script_say_the_same_and_the_script_runs_without_gradproof(tmp_path):
@@ -119,11 +139,53 @@ def test_json_junit_and_script_say_the_same_and_the_script_runs_without_gradproo
     assert shown.returncode == 0, shown.stderr
     wrong = shown.stdout.splitlines()[-1].split("[[")[1].split("]]")[0]
     assert wrong[:6] in shown.stdout.splitlines()[0]
+    assert document["again"] == f"gradproof check {path} --architectures 20 --seed 0"
     again = tmp_path / "again.py", tmp_path / "again.xml"
     second = check(path, "--json", "--script", str(again[0]), "--junit", str(again[1]))
     assert second.stdout == result.stdout  # the same seed, the same bytes
     assert again[0].read_bytes() == (tmp_path / "show.py").read_bytes()
     assert again[1].read_bytes() == (tmp_path / "out.xml").read_bytes()
+
+
+DOWNHILL = """
+import numpy as np
+def sigma(z): return 1 / (1 + np.exp(-z))
+def backprop(w, b, x, y):  # rows are examples, w is (n_in, n_out), the gradients are of the sum and point downhill
+    a = [x]
+    for v, c in zip(w, b): a.append(sigma(a[-1] @ v + c))
+    d = [2 * (y - a[-1]) * a[-1] * (1 - a[-1])]
+    for v, h in zip(w[:0:-1], a[-2:0:-1]): d.insert(0, d[0] @ v.T)
+    return d, [e.sum(0) for e in d], [h.T @ e for h, e in zip(a, d)]
+"""
+
+
+def test_the_script_speaks_in_the_conventions_of_the_code_and_its_words_are_its_numbers(tmp_path):
+    path, script = written(tmp_path, DOWNHILL), tmp_path / "show.py"
+    result = check(path, "--script", str(script))
+    assert result.returncode == 1
+    for words in ("downhill", "rows", "(n_in, n_out)", "sum over the mini-batch", "σ′ is missing"):
+        assert words in result.stdout, result.stdout
+    assert result.stdout.splitlines()[-1] == f"again: gradproof check {path} --architectures 20 --seed 0"
+    shown = subprocess.run([sys.executable, "-I", str(script)], capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr
+    words = shown.stdout.splitlines()[-1]
+    value, got, expected = re.fullmatch(r"δ(.) is (.*), should be (.*)", words).groups()
+    assert f"  {words}" in result.stdout
+    returned = eval(shown.stdout[: shown.stdout.rindex("δ")], {"array": np.array})
+    delta = returned[0]["¹²³⁴".index(value)]
+    assert np.asarray(json.loads(got)) == pytest.approx(delta, rel=1e-5)
+    right = delta * sigma_prime_of_layer_1(script)  # the claim has forgotten it
+    assert np.asarray(json.loads(expected)) == pytest.approx(right, rel=1e-5)
+
+
+def sigma_prime_of_layer_1(script):
+    """From the numbers in the script alone."""
+    lines = script.read_text("utf8").splitlines()
+    source = "\n".join(line for line in lines if "= np.array" in line or "= [np" in line)
+    names = {"np": np}
+    exec(source, names)
+    z = names["x"] @ names["weights"][0] + names["biases"][0]
+    return 1 / ((1 + np.exp(-z)) * (1 + np.exp(z)))
 
 
 LEAKS = ("σ′", "missing", "should be", "⊙", "δ", "bound", "counterexample", "formula", "Bot-Academy", "[[")
@@ -147,12 +209,16 @@ def test_pytest_judges_what_it_is_given(tmp_path):
     written(tmp_path, IN_PYTHON_3.replace("output_activations - y", "output_activations"), "wrong.py")
     test = "from right import Network\ndef test_it(assert_backprop):\n    assert_backprop(Network, networks=20)\n"
     written(tmp_path, test, "test_mine.py")
+    right = DOWNHILL.replace("2 * (y - a[-1])", "(a[-1] - y)").replace("d[0] @ v.T)", "d[0] @ v.T * h * (1 - h))")
+    written(tmp_path, right, "summed.py")
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--backprop", "wrong:Network"]
+    line += ["--backprop", "summed", "--backprop-convention", "ours"]  # right, but for the sum that is not declared
     if not any(point.name == "gradproof" for point in entry_points(group="pytest11")):
         line += ["-p", "gradproof.pytest_plugin"]  # run from a checkout that is not installed
     environment = ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     result = subprocess.run(
         [*line, "test_mine.py"], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120
     )
-    assert "1 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    assert "2 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    assert "convention='ours'" in result.stdout
     assert "y is missing" in result.stdout

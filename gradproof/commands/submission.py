@@ -1,0 +1,97 @@
+"""gradproof check FILE.py: somebody's backprop, judged in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+
+import click
+
+from gradproof.errors import MachineError
+
+EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
+COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow"}
+
+
+def tell(
+    submission: str,
+    networks: int,
+    seed: int,
+    as_json: bool,
+    convention: str | None,
+    seconds: float,
+    memory: float,
+    grade: bool,
+    junit: str | None,
+    script: str | None,
+    certificate: str | None,
+) -> int:
+    """Print the judgement and write the files that were asked for; the exit code."""
+    from gradproof.commands.terminal import progress_bar
+    from gradproof.judge.submission import File
+
+    path, _, name = submission.partition(":")
+    with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
+        from gradproof.judge import certificate as certificates  # while the file is being loaded: JAX takes a second
+        from gradproof.judge import documents, report
+        from gradproof.judge.diagnosis import judgement
+        from gradproof.numerics import contracts
+
+        _keep_compiled()
+        kind = code.kind  # DataError if it cannot be loaded
+        contracts.insist("float64")
+        task = bar.add_task("judging", total=networks)
+        judged = judgement(
+            code,
+            networks,
+            seed,
+            lambda done, total: bar.update(task, completed=done, total=total, refresh=True),
+            convention.split(",") if convention else (),
+            certificate is not None,
+        )
+    again = f"gradproof check {shlex.quote(submission)} --architectures {networks} --seed {seed}"
+    again += f" --convention {convention}" if convention else ""
+    if as_json:
+        click.echo(json.dumps(documents.document(judged, seed, again, grade), indent=1, ensure_ascii=False))
+    else:
+        lines = report.lines(judged, submission, grade)
+        click.echo(click.style(lines[0], fg=COLOURS[judged.verdict], bold=True))
+        click.echo("\n".join([*lines[1:], *["", f"again: {again}"] * (judged.verdict == "refuted" and not grade)]))
+    # Written after the verdict was told, so that a full disk does not lose it.
+    if junit:
+        _write(junit, documents.junit(judged, submission, grade))
+    shown = judged.counterexample
+    if script and shown is not None and not grade:
+        _write(script, documents.script(shown, path, kind.name, kind.is_class))
+    elif script:
+        _not_written(script, "it would tell the answer" if grade else "there is no counterexample to show")
+    if certificate and judged.verdict == "verified":
+        document = certificates.document(judged.certified, submission, seed, judged.conventions)
+        _write(certificate, json.dumps(document, indent=1) + "\n")
+    elif certificate:
+        _not_written(certificate, "only what is verified has a certificate")
+    return EXIT[judged.verdict]
+
+
+def _keep_compiled() -> None:
+    """What XLA has compiled once serves the next verdict: a second in place of five."""
+    import jax
+
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if not jax.config.values["jax_compilation_cache_dir"]:
+        jax.config.update("jax_compilation_cache_dir", os.path.join(home, "gradproof"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf8") as file:
+            file.write(text)
+    except OSError as error:
+        raise MachineError(f"cannot write to {path}: {error.strerror}; choose another") from error
+
+
+def _not_written(path: str, why: str) -> None:
+    click.echo(f"gradproof: {path} is not written: {why}", err=True)

@@ -1,0 +1,118 @@
+"""The judgement for programs: as JSON, as JUnit XML, as a script that shows the fault without gradproof."""
+
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from gradproof.judge.counterexample import Shown
+from gradproof.judge.report import Judgement, in_words, told
+from gradproof.proof.summary import record
+
+
+def script(shown: Shown, path: str, name: str, is_class: bool) -> str:
+    """A few lines that show the fault with NumPy and the code alone, in the code's own conventions."""
+    dtype = "" if shown.given.x.dtype == np.float64 else f", np.{shown.given.x.dtype}"
+
+    def array(value: Any) -> str:
+        return f"np.array({np.asarray(value).tolist()}{dtype})"
+
+    weights, biases = (f"[{', '.join(map(array, part))}]" for part in shown.given[:2])
+    if path.endswith(".py"):
+        load = f'import runpy\n\nimport numpy as np\n\n{name} = runpy.run_path({path!r}, {{"xrange": range}})["{name}"]'
+    else:
+        load = f"import numpy as np\nfrom {path} import {name}\n"
+    call = f"{name}(weights, biases, x, y)"
+    if is_class:
+        load += f"\nnetwork = {name}({shown.problem.sizes})"
+        call = "network.backprop(x, y)"
+    place = "network.weights, network.biases = weights, biases\n" if is_class else ""
+    return (
+        f"{load}\nweights = {weights}\nbiases = {biases}\nx, y = {array(shown.given.x)}, {array(shown.given.y)}\n"
+        f"{place}print({call})\n"
+        f'print("{in_words(shown)}")\n'
+    )
+
+
+def document(judgement: Judgement, seed: int, again: str, graded: bool = False) -> dict[str, Any]:
+    """The --json document; the same seed gives the same bytes. `again` is the command that gives it."""
+    result = judgement.summary
+    points = judgement.points
+    shared: dict[str, Any] = {
+        "verdict": str(judgement.verdict),
+        "architectures": judgement.networks,
+        "digits": judgement.digits,
+        "seed": seed,
+        "again": again,
+        "conventions": judgement.conventions,
+        "points": points,
+        "besides": judgement.besides,
+        "undecided": sorted(judgement.untold),
+    }
+    if graded:
+        return shared
+    shown = judgement.counterexample
+    problem = shown and shown.problem
+    return shared | {
+        "elements": result.elements if result else 0,
+        "discriminating": result.discriminating if result else 0.0,
+        "worst": record(result.worst[1]) if result and result.worst else None,
+        "faults": [
+            {
+                "equation": trouble.kind,
+                "layer": 0,
+                "names": [trouble.name] if trouble.name else [],
+                "said": trouble.said,
+                "networks": trouble.networks,
+                "elements": 0,
+            }
+            for trouble in judgement.troubles
+        ]
+        + [
+            {
+                "equation": named.fault.equation,
+                "layer": named.fault.layer,
+                "names": [mistake.name for mistake in named.names],
+                "formulas": [mistake.formula for mistake in named.names],
+                "networks": named.fault.networks,
+                "elements": named.fault.elements,
+            }
+            for named in judgement.faults
+        ],
+        "counterexample": None
+        if problem is None
+        else {
+            "sizes": problem.sizes,
+            "weights": [w.tolist() for w in problem.weights],
+            "biases": [b.tolist() for b in problem.biases],
+            "x": problem.x.tolist(),
+            "y": problem.y.tolist(),
+        },
+    }
+
+
+def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
+    """One test case for each equation, and one for what else is wrong."""
+    wrong = {named.fault.equation for named in judgement.faults} | {trouble.kind for trouble in judgement.troubles}
+    points = judgement.points
+    skipped = [name for name in points if name in judgement.untold and name not in wrong]
+    failed = [*(name for name, point in points.items() if not point and name not in skipped), *judgement.besides]
+    names = [*points, *judgement.besides]
+    suite = ElementTree.Element(
+        "testsuite",
+        name=f"gradproof {subject}",
+        tests=str(len(names)),
+        failures=str(len(failed)),
+        skipped=str(len(skipped)),
+    )
+    for name in names:
+        case = ElementTree.SubElement(suite, "testcase", classname=subject, name=name)
+        if name in skipped:
+            ElementTree.SubElement(case, "skipped", message="undecided: too little can be told")
+        elif name in failed:
+            own = [named for named in judgement.faults if named.fault.equation == name]
+            lines = [line for named in own for line in told(named)]
+            lines += [f"{trouble.kind}: {trouble.said}" for trouble in judgement.troubles]
+            failure = ElementTree.SubElement(case, "failure", message=f"{name} is wrong")
+            failure.text = None if graded else "\n".join(lines)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -1,0 +1,54 @@
+"""The networks that a submission is judged on: many small ones, then a wider one and real digits."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradproof.problem import Array, Stack, starting_parameters
+from gradproof.proof import architectures
+from gradproof.train import mnist
+
+DEEPEST, WIDEST, MOST_EXAMPLES = 4, 8, 5
+WIDER = 48  # all layers of it: XLA compiles one shape once; three layers where any depth is taken
+DIGIT_SIZES = {1: [784, 10], 2: [784, 30, 10], 3: [784, 30, 20, 10], 4: [784, 30, 20, 15, 10]}
+DIGITS, WIDER_EXAMPLES = 10, 8
+SAID = "networks of up to 4 layers of 8 neurons, one of 48, and of 784 pixels for the digits"
+
+
+def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -> Iterator[tuple[str, Stack]]:
+    """Networks of every depth, or of the one that is asked for, and regime; widths any, equal, distinct and thin.
+
+    Of those of equal widths half are as wide as they have examples: a bias added along the wrong axis runs only there.
+    """
+    depths = [only] * DEEPEST if only else range(1, DEEPEST + 1)
+    kinds = [(depth, regime) for depth in depths for regime in architectures.REGIMES]
+    share = max(1, -(-networks // len(kinds)))
+    for group, (depth, regime) in enumerate(kinds):
+        rng = np.random.default_rng([seed, group])
+        sizes = np.minimum(architectures.widths(share, depth, rng), rng.integers(WIDEST // 2, WIDEST + 1))
+        m = 1 + (group + group // 5) % most
+        if m > 1:
+            equal = (sizes == sizes[:, :1]).all(axis=1) & (rng.random(share) < 0.5)
+            sizes = np.where(equal[:, None], m, sizes)
+        yield regime, architectures.fill(sizes, m, regime, rng)
+
+
+def larger(seed: int, alone: bool = False, only: int = 0) -> Iterator[tuple[str, Stack]]:
+    """One wider random network and real digits on a network that reads them, as one mini-batch each – or, with
+    `alone`, an example at a time."""
+    rng = np.random.default_rng([seed, DEEPEST])
+    sizes = [WIDER] * ((only or 3) + 1)
+    inputs, targets = rng.standard_normal((sizes[0], WIDER_EXAMPLES)), rng.random((sizes[-1], WIDER_EXAMPLES))
+    yield "wider", _stack(sizes, inputs, targets, seed, alone)
+    digits = mnist.shipped_test()
+    chosen = rng.permutation(len(digits.labels))[:DIGITS]
+    x, y = mnist.pixels(digits.images[chosen], np.float64).T, mnist.one_hot(digits.labels[chosen], np.float64).T
+    yield "digits", _stack(DIGIT_SIZES[only or 2], x, y, seed, alone)
+
+
+def _stack(sizes: list[int], x: Array, y: Array, seed: int, alone: bool) -> Stack:
+    weights, biases = starting_parameters(sizes, seed, "scaled", np.float64)
+    count = x.shape[1] if alone else 1
+    xs, ys = (array.T[:, :, None] if alone else array[None] for array in (x, y))
+    weights, biases = ([np.repeat(array[None], count, axis=0) for array in part] for part in (weights, biases))
+    return Stack(weights, biases, xs, ys, np.tile(sizes, (count, 1)))
