@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,10 +140,22 @@ def command(
     with joined:
         first = coordinator is None or spread.is_first()
         opened = _opened(context, data, out, resume, checkpoint, chosen, first, verify)
-        with opened as run, asked_to_end() as asked:
+        with _others_alive(heartbeat), opened as run, asked_to_end() as asked:
             over = _spread(run, devices, coordinator is not None)
-            code = tell(run, over, asked, again, as_json, page, heartbeat)
+            code = tell(run, over, asked, again, as_json, page)
     return code
+
+
+@contextmanager
+def _others_alive(heartbeat: int) -> Iterator[None]:
+    """Where another process is lost, wait: meanwhile JAX ends this one, and says which one is lost."""
+    from gradproof.train.spread import LostError
+
+    try:
+        yield
+    except LostError:
+        time.sleep(2 * heartbeat)
+        raise
 
 
 def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:

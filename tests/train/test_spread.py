@@ -40,13 +40,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def started(line: Sequence[str], processes: int, **environment: str) -> list[subprocess.Popen[str]]:
+def started(line: Sequence[str], processes: int, *last: str) -> list[subprocess.Popen[str]]:
     """The same command once for each process, as one would type it on each host."""
     where = ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", str(processes), "--heartbeat", "5"]
     return [
         subprocess.Popen(
-            [*line, *where, "--process", str(process)],
-            env=ENVIRONMENT | environment,
+            [*line, *where, "--process", str(process), *last],
+            env=ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -161,6 +161,36 @@ def test_a_process_that_is_killed_is_named_by_the_others_and_the_run_goes_on(
     resumed = alone([*TRAIN, "--resume", str(place), "--no-page", "--json", "--devices", "2"])
     whole = alone(begin(digits, *long, "--checkpoint", "999", "--out", str(tmp_path / "whole")))
     assert resumed["run_hash"] == whole["run_hash"]
+
+
+DYING = """
+import os, signal, sys
+from gradproof.__main__ import main
+from gradproof.train.spread import Spread
+where = sys.argv.pop()
+own, calls = getattr(Spread, where), iter(range(10**9))
+def planted(*arguments):
+    import jax
+    if jax.process_index() == 1 and next(calls) == (2 if where == "any" else 0):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return own(*arguments)
+setattr(Spread, where, planted)
+main()
+"""
+ALL_TOGETHER = ["any", "longest", "insist_on_the_same"]
+
+
+@pytest.mark.parametrize("where", ALL_TOGETHER if settings().max_examples > 100 else ALL_TOGETHER[:1])
+def test_a_process_that_is_lost_where_all_speak_together_is_one_line(where: str, digits: Path, tmp_path: Path) -> None:
+    """Process 1 ends by SIGKILL where the others wait for its word; they say so and no more, the first as well."""
+    line = begin(digits, "--epochs", "150", "--no-page", "--out", str(tmp_path / "run"))
+    line[1:3] = ["-c", DYING]
+    running = started(line, 2, where)
+    (code, out, err), (_, _, of_the_lost) = ended(running, 90)
+    assert code == 4, err
+    assert re.fullmatch(r"gradproof: process 1\b[^\n]* is lost[^\n]*\n", err), err
+    assert "ended early" not in out
+    assert re.fullmatch(r"gradproof: this process was ended by SIGKILL[^\n]*\n", of_the_lost)
 
 
 def test_processes_that_differ_are_refused(digits: Path, tmp_path: Path) -> None:
