@@ -13,6 +13,7 @@ import pytest
 
 import handcrafted
 from gradproof.commands import bulk as logs
+from gradproof.commands.check import command
 from gradproof.errors import DataError, UsageError
 from gradproof.proof import bulk, theorem
 from gradproof.proof.summary import summary
@@ -40,8 +41,8 @@ def both(parts):
 
 
 def test_three_processes_come_to_what_one_comes_to(tmp_path):
-    assert judge(tmp_path, 2, 3) is None
-    assert judge(tmp_path, 0, 3) is None
+    assert {part.unit % 3 for part in judge(tmp_path, 2, 3)} == {2}
+    assert {part.unit % 3 for part in judge(tmp_path, 0, 3)} == {0, 2}
     merged, whole = both(judge(tmp_path, 1, 3))
     assert merged == whole
     assert whole.architectures == COUNT
@@ -57,6 +58,29 @@ def test_a_planted_error_is_the_same_fault_in_parts(error, tmp_path, monkeypatch
     merged, whole = both(judge(tmp_path, 1, 2))
     assert merged.verdict == "refuted"
     assert merged == whole
+
+
+def told_of_a_half(place, error, capsys, monkeypatch):
+    """Exit code and JSON document of process 0 of two, with a planted error or none."""
+    from handcrafted import equations
+
+    if error:
+        name, wrong, _ = PLANTED[error]
+        monkeypatch.setattr(equations, name, wrong)
+    arguments = ["--architectures", str(COUNT), "--log", str(place), "--processes", "2", "--process", "0", "--json"]
+    code = command.main(arguments, standalone_mode=False)
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_share_tells_what_is_known_and_refutes_as_soon_as_it_can(tmp_path, capsys, monkeypatch):
+    total, half = theorem.units(COUNT), len(range(0, theorem.units(COUNT), 2))
+    assert told_of_a_half(tmp_path / "right", None, capsys, monkeypatch) == (
+        0,
+        {"verdict": None, "judged": half, "of": total, "refuted": 0},
+    )
+    code, said = told_of_a_half(tmp_path / "wrong", next(iter(PLANTED)), capsys, monkeypatch)
+    assert said.pop("refuted") > 0
+    assert (code, said) == (1, {"verdict": "refuted", "judged": half, "of": total})
 
 
 def test_a_log_is_replayed_line_by_line(tmp_path):
