@@ -85,6 +85,7 @@ def judge(
     from gradproof.commands.terminal import progress_bar
 
     claim = {"architectures": architectures, "seed": seed, "dtype": dtype, "versions": versions()}
+    claim["sources"] = bulk.sources()
     log, total = Log(place, process, processes, claim), theorem.units(architectures)
     with log.held(), progress_bar("stacks", shown=not quiet) as bar:
         judged = log.parts()
@@ -138,4 +139,5 @@ def _in_use(file: Path) -> bool:
 def _named(claim: Any) -> str:
     said = claim if isinstance(claim, dict) else {}
     packages = " ".join(f"{name} {number}" for name, number in said.get("versions", {}).items())
-    return f"{said.get('architectures')} networks of seed {said.get('seed')} in {said.get('dtype')} by {packages}"
+    run = f"{said.get('architectures')} networks of seed {said.get('seed')} in {said.get('dtype')}"
+    return f"{run} by {packages}, sources {str(said.get('sources'))[:12]}"

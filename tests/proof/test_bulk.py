@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,6 +116,32 @@ def test_a_damaged_line_or_another_run_is_one_line(tmp_path):
     (tmp_path / "check-1-of-2.jsonl").unlink(missing_ok=True)
     with pytest.raises(DataError, match="line 3"):
         judge(tmp_path, 1, 2)
+
+
+def test_a_log_does_not_speak_for_other_code(tmp_path):
+    """A copy of the claim with a planted factor 2 is refuted by itself, and refused the log of the right one."""
+    root, other = Path(handcrafted.__file__).parents[1], tmp_path / "other"
+    shutil.copytree(root / "handcrafted", other / "handcrafted")
+    for room in ("reference", "gradproof"):
+        (other / room).symlink_to(root / room)
+    equations = other / "handcrafted" / "equations.py"
+    right = equations.read_text()
+    equations.write_text(right.replace("return delta.sum(", "return 2 * delta.sum("))
+    assert equations.read_text() != right
+
+    def check(log):
+        line = [*CHECK[:4], "--architectures", "3", "--log", str(log), "--processes", "2"]
+        return subprocess.run(
+            line, cwd=other, env=os.environ | {"PYTHONPATH": str(other)}, capture_output=True, text=True
+        )
+
+    judge(tmp_path / "log", 1, 2, count=3, seed=0)
+    stale = check(tmp_path / "log")
+    assert (stale.returncode, stale.stdout) == (2, ""), stale.stderr
+    assert re.fullmatch(r"gradproof: \S+ is about 3 networks[^\n]* sources [^\n]*choose another --log\n", stale.stderr)
+    planted = check(tmp_path / "new")
+    assert (planted.returncode, planted.stderr) == (1, "")
+    assert "refuted already: " in planted.stdout
 
 
 def test_killed_and_interrupted_nothing_is_lost_and_nothing_judged_twice(tmp_path):
