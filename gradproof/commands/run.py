@@ -40,7 +40,7 @@ def tell(
     say: Callable[[str], None] = (lambda _: None) if as_json else speak
     for note in run.notes if run.writes else ():
         click.echo(f"gradproof: {note}", err=True)
-    say(headline(run) + (f"\non {spread.said}" if spread else ""))
+    say(headline(run) + (f"\non {spread.said}, in {str(run.place)!r}" if spread else ""))
     failed: DivergenceError | StepError | None = None
     lost: LostError | None = None
     try:

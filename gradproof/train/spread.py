@@ -8,6 +8,7 @@ writes and speaks.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from gradproof.problem import Array
 
 HEARTBEAT = 30  # seconds without a sign of life after which a process counts as lost
 JOINING = 300  # seconds to wait for the other processes at the start
+NAME = 4096  # bytes of a path
 STATUS = re.compile(r"[A-Z_]+: ")  # how C++ begins what it has to say, in errors of several kinds
 
 
@@ -85,12 +87,20 @@ class Spread:
         """The longest time of all processes, the same in each, so that what they decide by it is the same."""
         return float(_gathered(np.array([seconds])).max())
 
+    def of_the_first(self, text: str) -> str:
+        """What the first process calls by this text: the folder of the run, which is its own."""
+        padded = np.zeros(NAME, np.uint8)
+        own = np.frombuffer(os.fsencode(text)[:NAME], np.uint8)
+        padded[: len(own)] = own
+        return os.fsdecode(_gathered(padded)[0].tobytes().rstrip(b"\0"))
+
     def insist_on_the_same(self, *what: Any) -> None:
         """UsageError unless all processes were started to do the same."""
         digest = np.frombuffer(hashlib.sha256(repr(what).encode()).digest(), np.uint8)
         if (_gathered(digest) != digest).any():
             raise UsageError(
-                "the processes differ in settings, digits, versions or checkpoint; start all with the same options"
+                "the processes differ in settings, digits, versions, weights or checkpoint; "
+                "start all with the same options"
             )
 
 
