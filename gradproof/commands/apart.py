@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 import click
 
@@ -21,33 +22,60 @@ LOST = re.compile(r"unhealthy \(stopped sending heartbeats\):\s+((?:/job:\S*task
 FIRST_LOST = "Failed to send RPC to coordination service"
 
 
-def apart() -> int | None:
-    """None in a child process, which goes on; in the parent the child's exit code, when it has ended.
+def apart() -> int | Callable[[str], None]:
+    """In the parent the exit code of a child process, when it has ended; in the child, which goes on, how it tells the
+    parent that the processes have come together, by "", and then what to type to go on with the run.
 
-    The child's sys.stdout and sys.stderr are as before. What C++ writes to the same files goes to the parent.
+    The child's sys.stdout and sys.stderr are as before. What C++ writes to the same files goes to the parent. Until the
+    processes have come together Ctrl-C ends the child at once: it waits in C++, where it cannot hear. click.Abort then.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     parent_lives, as_long_as_open = os.pipe()
     heard, native = os.pipe()
+    told, telling = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(as_long_as_open)
-        os.close(heard)
+        for end in (as_long_as_open, heard, told):
+            os.close(end)
         _become_the_child(parent_lives, native)
-        return None
-    os.close(parent_lives)
-    os.close(native)
+        return lambda line: _tell(telling, line)
+    for end in (parent_lives, native, telling):
+        os.close(end)
+    os.set_blocking(told, False)
+    lines, interrupted = b"", False
+
+    def pass_on(number: int, _frame: object) -> None:
+        nonlocal lines, interrupted
+        lines += _waiting(told)
+        interrupted = not lines
+        os.kill(child, signal.SIGKILL if interrupted else number)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _frame: os.kill(child, number))
+        signal.signal(number, pass_on)
     said = b""
     while more := os.read(heard, KEPT):
         said = (said + more)[-KEPT:]
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if interrupted:
+        raise click.Abort
     if code >= 0:
         return code
-    click.echo(f"gradproof: {explained(said.decode(errors='replace'), -code)}", err=True)
+    again = (lines + _waiting(told)).decode(errors="replace").strip()
+    click.echo(f"gradproof: {explained(said.decode(errors='replace'), -code, again)}", err=True)
     return MachineError.exit_code
+
+
+def _tell(telling: int, line: str) -> None:
+    os.write(telling, line.encode(errors="replace") + b"\n")
+
+
+def _waiting(told: int) -> bytes:
+    """What the child has told and nobody has read yet."""
+    try:
+        return os.read(told, KEPT)
+    except BlockingIOError:
+        return b""
 
 
 def _become_the_child(parent_lives: int, native: int) -> None:
@@ -66,9 +94,11 @@ def _become_the_child(parent_lives: int, native: int) -> None:
     threading.Thread(target=end_with_the_parent, daemon=True).start()
 
 
-def explained(said: str, number: int) -> str:
-    """Why a process was ended by a signal, from what C++ said."""
-    again = "the run is kept as its last checkpoint has it; start all processes again with --resume"
+def explained(said: str, number: int, resume: str = "") -> str:
+    """Why a process was ended by a signal, from what C++ said; `resume` goes on with the run, if one was begun."""
+    again = "no run was begun; start all processes again"
+    if resume:
+        again = f"the run is kept as its last checkpoint has it; start all processes again, this one with: {resume}"
     if lost := LOST.findall(said):
         numbers = re.findall(r"(?:^|\s|task:)(\d+)", lost[-1])
         which = ", ".join(sorted(set(numbers), key=int))

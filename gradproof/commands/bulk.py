@@ -2,7 +2,8 @@
 
 The folder holds one file for each process, check-I-of-P.jsonl: a line that says what is proven, then a line for each
 stack judged. What is in any of them is judged; a process goes on with what is missing of its share, and whoever finds
-nothing missing tells the verdict. The processes need not see each other, only the folder.
+nothing missing tells the verdict; the others tell what is refuted by then. The processes need not see each other, only
+the folder.
 """
 
 from __future__ import annotations
@@ -78,12 +79,13 @@ class Log:
 
 def judge(
     place: Path, process: int, processes: int, architectures: int, seed: int, dtype: str, quiet: bool
-) -> list[Part] | None:
-    """This process's share of the stacks, or what is missing of it, judged; all parts if then none is missing."""
+) -> list[Part]:
+    """This process's share of the stacks, or what is missing of it, judged; every part that there is then."""
     import handcrafted
     from gradproof.commands.terminal import progress_bar
 
     claim = {"architectures": architectures, "seed": seed, "dtype": dtype, "versions": versions()}
+    claim["sources"] = bulk.sources()
     log, total = Log(place, process, processes, claim), theorem.units(architectures)
     with log.held(), progress_bar("stacks", shown=not quiet) as bar:
         judged = log.parts()
@@ -97,17 +99,23 @@ def judge(
                 bar.update(task, advance=1, refresh=True)
         except KeyboardInterrupt:
             raise click.Abort from None
-        judged = log.parts()
-        if len(judged) == total:
-            return [judged[unit] for unit in range(total)]
-    if not quiet:
-        networks = sum(part.networks for part in judged.values() if part.source != "digits")
-        wrong = sum(bool(part.faults) for part in judged.values())
-        click.echo(
-            f"this share is judged; in {place}: {networks:,} of {architectures:,} networks, {wrong} stacks refuted"
-        )
-        click.echo("the process that judges the last of them tells the verdict; so does this command, typed again then")
-    return None
+        return [part for _, part in sorted(log.parts().items())]
+
+
+def tell_so_far(parts: list[Part], place: Path, architectures: int, as_json: bool) -> int:
+    """What is known while others are still at work, in stacks; the exit code, 1 as soon as one of them is refuted."""
+    wrong = [part for part in parts if part.faults]
+    if as_json:
+        verdict = "refuted" if wrong else None
+        said = {"verdict": verdict, "judged": len(parts), "of": theorem.units(architectures), "refuted": len(wrong)}
+        click.echo(json.dumps(said, indent=1))
+        return int(bool(wrong))
+    networks = sum(part.networks for part in parts if part.source != "digits")
+    click.echo(f"this share is judged; in {place}: {networks:,} of {architectures:,} networks")
+    if wrong:
+        click.echo(f"refuted already: {len(wrong)} of {len(parts)} stacks of networks")
+    click.echo("the process that judges the last of them tells the verdict; so does this command, typed again then")
+    return int(bool(wrong))
 
 
 def _locked(handle: int) -> bool:
@@ -131,4 +139,5 @@ def _in_use(file: Path) -> bool:
 def _named(claim: Any) -> str:
     said = claim if isinstance(claim, dict) else {}
     packages = " ".join(f"{name} {number}" for name, number in said.get("versions", {}).items())
-    return f"{said.get('architectures')} networks of seed {said.get('seed')} in {said.get('dtype')} by {packages}"
+    run = f"{said.get('architectures')} networks of seed {said.get('seed')} in {said.get('dtype')}"
+    return f"{run} by {packages}, sources {str(said.get('sources'))[:12]}"

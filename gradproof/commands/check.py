@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,6 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from gradproof.problem import Problem
-    from gradproof.proof.bulk import Part
     from gradproof.proof.distance import Distances
     from gradproof.proof.summary import Summary
 
@@ -125,7 +125,7 @@ def command(
     import handcrafted
     from gradproof.numerics import contracts
     from gradproof.numerics.verdict import Verdict
-    from gradproof.proof import bulk
+    from gradproof.proof import bulk, theorem
     from gradproof.proof.distance import distances
     from gradproof.proof.smallest import smallest
     from gradproof.proof.summary import summary
@@ -135,9 +135,11 @@ def command(
         run = _run(architectures, seed, dtype, network, quiet=as_json)
         result = summary(run)
     else:
-        parts = _parts(log, process, processes, architectures, seed, dtype, as_json)
-        if parts is None:
-            return 0
+        from gradproof.commands.bulk import judge, tell_so_far
+
+        parts = judge(Path(log), process, processes, architectures, seed, dtype, as_json)
+        if len(parts) < theorem.units(architectures):
+            return tell_so_far(parts, Path(log), architectures, as_json)
         result = bulk.merged(handcrafted, parts, architectures, seed, dtype)
         run = bulk.sample(handcrafted, architectures, seed, dtype, networks=30)
     far = None if result.faults else distances(handcrafted, run, networks=30, seed=seed)
@@ -185,15 +187,6 @@ def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: 
             examples = judged.stack.x.shape[-1] if judged.source == "digits" else 1
             bar.update(task, advance=len(judged.stack.x) * examples, refresh=True)
     return run
-
-
-def _parts(log: str, *share: Any) -> list[Part] | None:
-    """This process's share of the run in a folder; all of the run if nothing is missing then."""
-    from pathlib import Path
-
-    from gradproof.commands.bulk import judge
-
-    return judge(Path(log), *share)
 
 
 def document(result: Summary, far: Distances | None, problem: Problem | None, seed: int, dtype: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,6 @@ def tell(
     again: Callable[[Path], str],
     as_json: bool,
     page: bool,
-    heartbeat: int,
 ) -> int:
     """Train, say so, and keep whatever was reached; the exit code. Of several processes the first alone speaks."""
     from gradproof.train import run as run_room
@@ -43,13 +41,16 @@ def tell(
     say: Callable[[str], None] = (lambda _: None) if as_json else speak
     for note in run.notes if run.writes else ():
         click.echo(f"gradproof: {note}", err=True)
-    say(headline(run) + (f"\non {spread.said}" if spread else ""))
+    say(headline(run) + (f"\non {spread.said}, in {str(run.place)!r}" if spread else ""))
     failed: DivergenceError | StepError | None = None
+    lost: LostError | None = None
     try:
         try:
             _train(run, say, asked, spread)
         except click.Abort:
             run.ended = run_room.INTERRUPTED
+        except LostError as error:
+            lost, run.ended = error, str(error)
         except DivergenceError as error:
             failed = error
             run.given_up(error.state, str(error))
@@ -58,12 +59,12 @@ def tell(
             run.ended = str(failed)
         finally:  # whatever ended the training, what it reached is kept
             result = run.finish()
-            speak(json.dumps(result) if as_json else summary(run, result))
-    except LostError:
-        time.sleep(2 * heartbeat)  # meanwhile JAX ends this process, and says which one is lost
-        raise
+            if not lost:
+                speak(json.dumps(result) if as_json else summary(run, result))
     except MachineError as error:
         raise MachineError(f"{error}; then go on with: {again(run.place)}") from None
+    if lost:
+        raise lost
     if run.writes and run.ended and not failed:
         interrupted(again(run.place), page)
     if run.writes and page and (path := drawn(lambda: _page(run, result))):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 HOW = ("checkpoint", "devices", "coordinator", "processes", "process", "heartbeat", "page", "as_json")
 NOT_FOR_BOTH = ("backend", "verify", "reproducible", "devices", "coordinator", "processes", "process", "heartbeat")
+OF_SEVERAL = ("processes", "process", "heartbeat")
 FOR_REFERENCE = "--devices and --coordinator are for --backend reference, which JAX can spread"
 
 
@@ -52,6 +54,14 @@ def a_number(_context: click.Context, _option: click.Parameter, value: float) ->
     return value
 
 
+def an_address(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """HOST:PORT or auto."""
+    host, _, port = (text or "").rpartition(":")
+    if text in (None, "auto") or (host and port.isdecimal() and 0 < int(port) < 2**16):
+        return text
+    raise click.BadParameter(f"{text!r} is no HOST:PORT; say where process 0 is, such as 10.0.0.1:8476, or auto")
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--backend", type=click.Choice(NAMES), help="Which of the two; needed but for --resume and --both.")
 @click.option("--sizes", default="784,30,10", callback=numbers, metavar="N,N,N", help="Neurons in each layer.")
@@ -78,9 +88,18 @@ def a_number(_context: click.Context, _option: click.Parameter, value: float) ->
 @click.option(
     "--verify", is_flag=True, help="Judge every step, equation by equation, where it is taken; --resume goes on so."
 )
-@click.option("--devices", type=click.IntRange(min=1), help="Spread each mini-batch over so many (reference only).")
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    help="Spread each mini-batch over so many, of each process (reference).",
+)
 @click.option("--reproducible", is_flag=True, help="The same weights, to the last bit, on any number of devices.")
-@click.option("--coordinator", metavar="HOST:PORT", help="Where process 0 is; auto asks the cluster's launcher.")
+@click.option(
+    "--coordinator",
+    callback=an_address,
+    metavar="HOST:PORT",
+    help="Where process 0 is; auto asks the cluster's launcher.",
+)
 @click.option("--processes", type=click.IntRange(min=1), help="Of so many, started one a host …")
 @click.option("--process", type=click.IntRange(min=0), help="… this one, counted from 0.")
 @click.option(
@@ -113,7 +132,8 @@ def command(
     mini-batch it is at, or after those of the next quarter of a second where they are quick, with a checkpoint and the
     command to go on; then the page is drawn, unless they come again.
 
-    On several hosts, type the same on each, with --coordinator, --processes and its own --process.
+    On several hosts, type the same on each, with --coordinator, --processes and its own --process. Process 0 writes the
+    folder; for --resume all of them must be able to read it.
     """
     again = partial(_again, context)
     if both or (resume is not None and coordinator is None and _is_both(resume)):
@@ -122,32 +142,55 @@ def command(
         if given := [name for name in NOT_FOR_BOTH if _given(context, name)]:
             raise UsageError(f"--both trains both networks side by side, on this machine; leave out --{given[0]}")
         return compare(_opened_both(context, data, out, resume, checkpoint, chosen), again, as_json, page)
-    if coordinator is None and (processes is not None or process is not None):
-        raise click.UsageError("--processes and --process need --coordinator HOST:PORT, where process 0 is")
+    if coordinator is None and (given := [name for name in OF_SEVERAL if _given(context, name)]):
+        raise click.UsageError(f"--{given[0]} needs --coordinator HOST:PORT, where process 0 is")
+    if processes is not None and process is not None and process >= processes:
+        raise click.UsageError(f"--process must be below {processes}, the number of --processes, not {process}")
     if (devices or coordinator) and resume is None and chosen["backend"] == "handcrafted":
         raise UsageError(FOR_REFERENCE)
     joined: AbstractContextManager[None] = nullcontext()
+    inform: Callable[[str], None] | None = None
     if coordinator is not None:
         from gradproof.commands.apart import apart
 
-        if (ended := apart()) is not None:
+        if isinstance(ended := apart(), int):
             return ended
+        inform = ended
         from gradproof.train import spread
+
+        if processes is not None and coordinator != "auto":
+            click.echo(f"gradproof: waiting for {processes} processes at {coordinator}", err=True)
 
         spread.devices_of_this_process(devices)
         joined = spread.joined(coordinator, processes, process, heartbeat)
     with joined:
+        if inform:
+            inform("")
         first = coordinator is None or spread.is_first()
         opened = _opened(context, data, out, resume, checkpoint, chosen, first, verify)
-        with opened as run, asked_to_end() as asked:
+        with _others_alive(heartbeat), opened as run, asked_to_end() as asked:
             over = _spread(run, devices, coordinator is not None)
-            code = tell(run, over, asked, again, as_json, page, heartbeat)
+            if inform:
+                inform(again(run.place))
+            code = tell(run, over, asked, again, as_json, page)
     return code
+
+
+@contextmanager
+def _others_alive(heartbeat: int) -> Iterator[None]:
+    """Where another process is lost, wait: meanwhile JAX ends this one, and says which one is lost."""
+    from gradproof.train.spread import LostError
+
+    try:
+        yield
+    except LostError:
+        time.sleep(2 * heartbeat)
+        raise
 
 
 def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:
     """Where to descend, if not simply where the backend does."""
-    from gradproof.train import spread
+    from gradproof.train import saved, spread
 
     if devices is None and not joined and not run.settings.reproducible:
         return None
@@ -155,7 +198,9 @@ def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:
         raise UsageError(FOR_REFERENCE)
     spread.devices_of_this_process(devices)
     over = spread.Spread(devices if devices or joined else 1, run.settings.reproducible)
-    over.insist_on_the_same(run.settings, run.at.verify, run.at.digits, run.at.versions, run.state.steps)
+    start = saved.run_hash(run.state.weights, run.state.biases), run.state.epoch, run.state.steps
+    over.insist_on_the_same(run.settings, run.at.verify, run.at.digits, run.at.versions, *start)
+    run.place = Path(over.of_the_first(str(run.place)))
     return over
 
 
@@ -178,6 +223,8 @@ def _opened(
             option = next(option for option in context.command.params if option.name == "backend")
             raise click.MissingParameter(ctx=context, param=option)
         return run.begun(Settings(**chosen), data, out, seconds, writes, verify)
+    if not writes and not resume.is_dir():
+        raise UsageError(f"{resume}: no such folder here; --resume needs one that the hosts of all processes can read")
     return run.continued(resume, data, _changes(context, out, chosen), seconds, writes, verify)
 
 

@@ -3,12 +3,17 @@
 A part holds counts and the worst ratios, no networks: any of them is drawn and judged again from its number.
 """
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from numpy.typing import DTypeLike
 
+import handcrafted
+import reference
+from gradproof import numerics, problem, proof
 from gradproof.backends import Backend
 from gradproof.numerics.verdict import Finding
 from gradproof.proof import theorem
@@ -31,6 +36,17 @@ class Part(NamedTuple):
     vanished: int
     rows: dict[str, tuple[int, float | None, str]]  # equation → elements, worst ratio, where
     faults: list[tuple[str, int, bool, int, int, float | None]]  # equation, layer, alone, networks, elements, ratio
+
+
+def sources() -> str:
+    """SHA-256 over the code that a part comes from: claim, witness and court. Of other code it says nothing."""
+    digest = hashlib.sha256(Path(problem.__file__).read_bytes())
+    for package in (handcrafted, reference, numerics, proof):
+        for room in sorted(package.__path__):
+            for file in sorted(Path(room).rglob("*.py")):
+                content = file.read_bytes()
+                digest.update(f"{package.__name__} {file.relative_to(room)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 def part(unit: int, judged: Judged) -> Part:

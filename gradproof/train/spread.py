@@ -8,6 +8,8 @@ writes and speaks.
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -19,10 +21,15 @@ from gradproof.problem import Array
 
 HEARTBEAT = 30  # seconds without a sign of life after which a process counts as lost
 JOINING = 300  # seconds to wait for the other processes at the start
+NAME = 4096  # bytes of a path
+STATUS = re.compile(r"[A-Z_]+: ")  # how C++ begins what it has to say, in errors of several kinds
 
 
 class Spread:
-    """`put` and `descend` as in a backend, on a mesh of every process's devices."""
+    """`put` and `descend` as in a backend, on a mesh of every process's devices.
+
+    Whatever the processes do together raises LostError if another of them is lost.
+    """
 
     def __init__(self, devices: int | None, reproducible: bool = False) -> None:
         import jax
@@ -50,19 +57,14 @@ class Spread:
     def descend(
         self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Any, eta: float
     ) -> tuple[list[Any], list[Any]]:
-        """(weights, biases) after one step for each row of batches. MachineError if another process is lost."""
+        """(weights, biases) after one step for each row of batches."""
         import jax
 
         from reference import mesh
 
-        try:
-            with jax.set_mesh(self.mesh):
-                moved = mesh.descend(weights, biases, images, targets, batches, eta, self.gradient)
-                return jax.block_until_ready(moved)
-        except jax.errors.JaxRuntimeError as error:
-            if jax.process_count() == 1:
-                raise
-            raise LostError(f"another process is lost ({' '.join(str(error).split())[:200]})") from None
+        with together(), jax.set_mesh(self.mesh):
+            moved = mesh.descend(weights, biases, images, targets, batches, eta, self.gradient)
+            return jax.block_until_ready(moved)
 
     def trajectory(
         self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Array, eta: float
@@ -85,12 +87,20 @@ class Spread:
         """The longest time of all processes, the same in each, so that what they decide by it is the same."""
         return float(_gathered(np.array([seconds])).max())
 
+    def of_the_first(self, text: str) -> str:
+        """What the first process calls by this text: the folder of the run, which is its own."""
+        padded = np.zeros(NAME, np.uint8)
+        own = np.frombuffer(os.fsencode(text)[:NAME], np.uint8)
+        padded[: len(own)] = own
+        return os.fsdecode(_gathered(padded)[0].tobytes().rstrip(b"\0"))
+
     def insist_on_the_same(self, *what: Any) -> None:
         """UsageError unless all processes were started to do the same."""
         digest = np.frombuffer(hashlib.sha256(repr(what).encode()).digest(), np.uint8)
         if (_gathered(digest) != digest).any():
             raise UsageError(
-                "the processes differ in settings, digits, versions or checkpoint; start all with the same options"
+                "the processes differ in settings, digits, versions, weights or checkpoint; "
+                "start all with the same options"
             )
 
 
@@ -98,12 +108,28 @@ class LostError(MachineError):
     """Another process is lost; JAX says within the heartbeat which."""
 
 
+@contextmanager
+def together() -> Iterator[None]:
+    """Around what the processes do together: LostError if another of them is lost meanwhile."""
+    import jax
+
+    try:
+        yield
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
+        if jax.process_count() == 1 or not STATUS.match(str(error)):
+            raise
+        raise LostError(f"another process is lost ({' '.join(str(error).split())[:200]})") from None
+
+
 def _gathered(array: Array) -> Array:
     """The arrays of all processes, one a row."""
     import jax
     from jax.experimental import multihost_utils
 
-    rows: Array = np.asarray(multihost_utils.process_allgather(array)) if jax.process_count() > 1 else array
+    if jax.process_count() == 1:
+        return array[None]
+    with together():
+        rows: Array = np.asarray(multihost_utils.process_allgather(array))
     return rows.reshape(-1, *array.shape)
 
 
@@ -146,4 +172,5 @@ def joined(coordinator: str, processes: int | None, process: int | None, heartbe
         reason = " ".join(str(error).split())[:200]
         raise MachineError(f"the processes did not come together at {coordinator}: {reason}") from None
     yield
-    jax.distributed.shutdown()  # waits for the others, so not where something has gone wrong
+    with together():
+        jax.distributed.shutdown()  # waits for the others, so not where something has gone wrong

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import handcrafted
 from gradproof.commands import bulk as logs
+from gradproof.commands.check import command
 from gradproof.errors import DataError, UsageError
 from gradproof.proof import bulk, theorem
 from gradproof.proof.summary import summary
@@ -40,8 +42,8 @@ def both(parts):
 
 
 def test_three_processes_come_to_what_one_comes_to(tmp_path):
-    assert judge(tmp_path, 2, 3) is None
-    assert judge(tmp_path, 0, 3) is None
+    assert {part.unit % 3 for part in judge(tmp_path, 2, 3)} == {2}
+    assert {part.unit % 3 for part in judge(tmp_path, 0, 3)} == {0, 2}
     merged, whole = both(judge(tmp_path, 1, 3))
     assert merged == whole
     assert whole.architectures == COUNT
@@ -57,6 +59,29 @@ def test_a_planted_error_is_the_same_fault_in_parts(error, tmp_path, monkeypatch
     merged, whole = both(judge(tmp_path, 1, 2))
     assert merged.verdict == "refuted"
     assert merged == whole
+
+
+def told_of_a_half(place, error, capsys, monkeypatch):
+    """Exit code and JSON document of process 0 of two, with a planted error or none."""
+    from handcrafted import equations
+
+    if error:
+        name, wrong, _ = PLANTED[error]
+        monkeypatch.setattr(equations, name, wrong)
+    arguments = ["--architectures", str(COUNT), "--log", str(place), "--processes", "2", "--process", "0", "--json"]
+    code = command.main(arguments, standalone_mode=False)
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_share_tells_what_is_known_and_refutes_as_soon_as_it_can(tmp_path, capsys, monkeypatch):
+    total, half = theorem.units(COUNT), len(range(0, theorem.units(COUNT), 2))
+    assert told_of_a_half(tmp_path / "right", None, capsys, monkeypatch) == (
+        0,
+        {"verdict": None, "judged": half, "of": total, "refuted": 0},
+    )
+    code, said = told_of_a_half(tmp_path / "wrong", next(iter(PLANTED)), capsys, monkeypatch)
+    assert said.pop("refuted") > 0
+    assert (code, said) == (1, {"verdict": "refuted", "judged": half, "of": total})
 
 
 def test_a_log_is_replayed_line_by_line(tmp_path):
@@ -91,6 +116,32 @@ def test_a_damaged_line_or_another_run_is_one_line(tmp_path):
     (tmp_path / "check-1-of-2.jsonl").unlink(missing_ok=True)
     with pytest.raises(DataError, match="line 3"):
         judge(tmp_path, 1, 2)
+
+
+def test_a_log_does_not_speak_for_other_code(tmp_path):
+    """A copy of the claim with a planted factor 2 is refuted by itself, and refused the log of the right one."""
+    root, other = Path(handcrafted.__file__).parents[1], tmp_path / "other"
+    shutil.copytree(root / "handcrafted", other / "handcrafted")
+    for room in ("reference", "gradproof"):
+        (other / room).symlink_to(root / room)
+    equations = other / "handcrafted" / "equations.py"
+    right = equations.read_text()
+    equations.write_text(right.replace("return delta.sum(", "return 2 * delta.sum("))
+    assert equations.read_text() != right
+
+    def check(log):
+        line = [*CHECK[:4], "--architectures", "3", "--log", str(log), "--processes", "2"]
+        return subprocess.run(
+            line, cwd=other, env=os.environ | {"PYTHONPATH": str(other)}, capture_output=True, text=True
+        )
+
+    judge(tmp_path / "log", 1, 2, count=3, seed=0)
+    stale = check(tmp_path / "log")
+    assert (stale.returncode, stale.stdout) == (2, ""), stale.stderr
+    assert re.fullmatch(r"gradproof: \S+ is about 3 networks[^\n]* sources [^\n]*choose another --log\n", stale.stderr)
+    planted = check(tmp_path / "new")
+    assert (planted.returncode, planted.stderr) == (1, "")
+    assert "refuted already: " in planted.stdout
 
 
 def test_killed_and_interrupted_nothing_is_lost_and_nothing_judged_twice(tmp_path):
