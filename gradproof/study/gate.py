@@ -1,25 +1,37 @@
 """The gate: a claim that holds must say something: reject its wrong neighbours, and not be true of anything at all."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from gradproof.numerics import program
 from gradproof.numerics.verdict import Verdict
-from gradproof.study.ledger import Claim
+from gradproof.study.ledger import Claim, Ledger
 from gradproof.study.neighbours import neighbours
 from gradproof.study.tree import Node
 from gradproof.study.values import MisfitError, SilentError, Value
 from gradproof.study.verdicts import Gate, Testimony
 from gradproof.study.witnesses import autodiff
-
-if TYPE_CHECKING:
-    from gradproof.study.trial import Court
+from gradproof.study.world import World
 
 NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
 MUST = {"sign", "factor 2", "the inequality turned round"}  # of the whole side: never the same statement
+
+
+class Court(Protocol):
+    """What the gate asks of a trial: who can speak of a statement, and on which networks."""
+
+    ledger: Ledger
+    seed: int
+
+    @property
+    def random(self) -> list[World]: ...
+
+    def by_autodiff(self, tree: Node, claim: Claim) -> Testimony: ...
+
+    def by_balls(self, tree: Node, claim: Claim) -> Testimony: ...
+
+    def by_symbols(self, tree: Node, claim: Claim) -> Testimony: ...
 
 
 def passed(court: Court, tree: Node, claim: Claim) -> Gate:
