@@ -36,6 +36,7 @@ from gradproof.problem import Array, starting_parameters
 from gradproof.train import mnist
 
 ETA, CHECKED = 3.0, 10
+ANOTHER = 1e4  # units in the last place after ten steps: rounding alone leads a hundred apart, another η a million
 NETWORKS = {"784,30,10": (10, 250), "784,100,10": (10, 250), "784,512,256,10": (128, 10)}  # m, steps in a stretch
 DTYPES = ("float32", "float64")
 
@@ -77,6 +78,8 @@ def measured(sizes: list[int], dtype: str, rounds: int) -> dict[str, dict[str, A
             stretches[name] = prepare(task._replace(batches=batches[: counts[name]]))
             other = prepare(task._replace(batches=batches[:CHECKED]))()
             apart[name] = None if other is None else distance(own, other)
+            if (apart[name] or 0) > ANOTHER:
+                raise SystemExit(f"{name} makes another descent: {apart[name]:.0f} u apart after {CHECKED} steps")
     microseconds: dict[str, list[float]] = {name: [] for name in stretches}
     for round_ in range(rounds + 1):
         for name, stretch in stretches.items():

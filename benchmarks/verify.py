@@ -74,7 +74,8 @@ def measured(settings: Settings, digits: mnist.Mnist, chunks: int, rounds: int) 
 def whole(settings: Settings, digits: mnist.Mnist) -> dict[str, Any]:
     """Seconds of the descent in a plain run and of descent and proof in a proven one, and what was proven."""
     plain, proven = (list(loop.train(settings, digits, verify=verify))[-1] for verify in (False, True))
-    if any(not np.array_equal(p, q) for p, q in zip(plain.weights, proven.weights, strict=True)):
+    ends = zip(plain.weights + plain.biases, proven.weights + proven.biases, strict=True)
+    if not all(np.array_equal(p, q) for p, q in ends):
         raise SystemExit("the proven run is another run than the plain one")
     seconds, verified = (sum(epoch.seconds for epoch in state.history) for state in (plain, proven))
     about = proven.proven._asdict() | {"correct": proven.history[-1].correct}
