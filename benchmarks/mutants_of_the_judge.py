@@ -124,8 +124,8 @@ MUTANTS = (
            "[at(of) for of in z], delta, y, at, max(1, fault.layer - 1))", f"{NAMED}[hidden sign]"),
     Mutant("values of the layer below", "judge/naming.py", "return part[fault.layer - 1]",
            "return part[fault.layer - 2]", f"{NAMED}[bias sign]"),
-    Mutant("BP2 takes σ′ of the layer above", "proof/equations.py", "witness.delta(stack, layer, own)",
-           "witness.delta(stack, min(layer + 1, depth), own)", f"{CORRECT}[ours]"),
+    Mutant("BP2 takes σ′ of the layer above", "judge/claims.py", "witness.delta(exact, layer, own)",
+           "witness.delta(exact, min(layer + 1, len(exact.weights)), own)", f"{CORRECT}[ours]"),
     # naming rules loosened
     Mutant("one network is enough for a name", "judge/naming.py",
            "if _explains(mistake, layer, got)]\n            if not",
