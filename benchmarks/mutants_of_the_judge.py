@@ -166,7 +166,7 @@ MUTANTS = (
     Mutant("no other problem is asked before the first again", "judge/claims.py",
            "    answer(submission, layout, problem._replace(x=-problem.x))\n", "", f"{TROUBLE}[caches activations]"),
     Mutant("no network is as wide as it has examples", "judge/networks.py", "if m > 1:", "if False:",
-           f"{SHOWN}[bias along the wrong axis]"),
+           "networks::test_some_networks_of_each_depth_are_as_wide_as_they_have_examples"),
     Mutant("no limit of time", "judge/submission.py", "if not ready:", "if False:",
            "isolation::test_what_cannot_be_loaded_is_one_line[hangs while loading]"),
     Mutant("no limit of memory", "judge/worker.py", "    if memory:\n", "    if False:\n",

@@ -1,0 +1,29 @@
+"""What a submission is judged on has what a mistake needs to show."""
+
+import numpy as np
+import pytest
+
+from gradproof.judge.networks import larger, stacks
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_some_networks_of_each_depth_are_as_wide_as_they_have_examples(seed):
+    """A bias along the wrong axis and a matrix product for ⊙ run nowhere else."""
+    square = []
+    for _, stack in stacks(200, seed):
+        m = stack.x.shape[-1]
+        square += [len(sizes) - 1 for sizes in stack.sizes if m > 1 and (sizes == m).all()]
+    assert set(square) == {1, 2, 3, 4}
+    assert len(square) >= 12
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_larger_ones_are_one_wider_network_and_ten_real_digits(alone, depth):
+    (_, wider), (_, digits) = larger(0, alone, depth)
+    assert wider.sizes.min() == 48
+    assert len(wider.sizes[0]) - 1 == (depth or 3)
+    assert digits.sizes[0, 0] == 784
+    assert len(digits.x) * digits.x.shape[-1] == 10
+    assert ((digits.x >= 0) & (digits.x <= 1)).all()
+    assert np.array_equal(np.sort(np.unique(digits.y)), [0, 1])
