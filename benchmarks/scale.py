@@ -4,46 +4,40 @@
 
 A device is a core: XLA gets as many threads as a process has devices, or it would give one device all processors.
 Each case runs in processes of its own, the cases in turn, twice, and the faster counts. The limit is what these
-processors can gain at most: two processes that only multiply matrices, beside one. The model is fitted to the cases
-but one network, and tried on that one.
+processors can gain at most: two processes that only multiply matrices, beside one. What a user pays on one device is
+`loop.train` with a Spread of one device beside `loop.train` without, on the same steps. The model (costs.py) is fitted
+to the cases but one network, and tried on that one; then it is asked about many hosts.
 """
 
 import argparse
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from itertools import pairwise
+from contextlib import ExitStack
+
+from costs import HOSTS, TERMS, fitted, flops, on_hosts, parameters, terms
 
 ENVIRONMENT = os.environ | {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
-SMALL, MIDDLE, WIDE, WIDEST = [784, 30, 10], [784, 256, 256, 10], [784, 1024, 1024, 10], [784, 4096, 4096, 10]
+SMALL, MIDDLE, WIDE, WIDEST = (784, 30, 10), (784, 256, 256, 10), (784, 1024, 1024, 10), (784, 4096, 4096, 10)
+HELD_OUT = (784, 512, 512, 10)
 CASES = [  # sizes, m, devices of each process, processes
-    *((SMALL, 10, n, p) for n, p in ((1, 1), (2, 1), (1, 2))),
+    *((SMALL, 10, n, p) for n, p in ((1, 1), (2, 1), (1, 2), (1, 4))),  # four: the messages of a ring
     *((MIDDLE, 256, n, p) for n, p in ((1, 1), (2, 1), (1, 2))),
     *((MIDDLE, 512, n, p) for n, p in ((2, 1), (1, 2))),  # weak, beside 256 on one
     *((WIDE, 1024, n, p) for n, p in ((1, 1), (2, 1), (1, 2))),
     *((WIDE, 2048, n, p) for n, p in ((2, 1), (1, 2))),  # weak
     *((WIDEST, 4096, n, p) for n, p in ((1, 1), (2, 1), (1, 2))),
 ]
-UNSEEN = [(WIDE, 512, n, p) for n, p in ((1, 1), (2, 1), (1, 2))]  # not fitted to
-HOSTS = {"8": 8, "64": 64, "4096": 4096}
-CORES, LINK, HOP = 32, 3e9, 20e-6  # assumed of a host: cores, bytes a second to its neighbour, seconds a message
-
-
-def flops(sizes, m):
-    """2 for each weight and example forwards, 2 for ∂C/∂w, and 2 for δ where there is a layer below."""
-    products = [a * b for a, b in pairwise(sizes)]
-    return m * (4 * sum(products) + 2 * sum(products[1:]))
-
-
-def parameters(sizes):
-    return sum(b * (a + 1) for a, b in pairwise(sizes))
+UNSEEN = [(HELD_OUT, 512, n, p) for n, p in ((1, 1), (2, 1), (1, 2))]  # a network that is not fitted to
 
 
 def one(sizes, m, devices, processes, process, port, budget):
@@ -89,6 +83,25 @@ def one(sizes, m, devices, processes, process, port, budget):
         print(json.dumps(best))
 
 
+def user(rounds, steps):
+    """Seconds of so many steps of `loop.train` without and with a Spread of one device, in turn: medians, and ratio."""
+    from gradproof.train import loop, mnist
+    from gradproof.train.spread import Spread
+
+    digits, settings, spread = mnist.load(), loop.Settings("reference"), Spread(1)
+    digits = digits._replace(train=mnist.DataSet(*(part[: steps * settings.batch] for part in digits.train[:2])))
+
+    def seconds(spread):
+        begin = loop.begin(settings)
+        for state in loop.train(settings, digits, start=begin, spread=spread):
+            return state.history[-1].seconds
+
+    pairs = [(seconds(None), seconds(spread)) for _ in range(rounds + 1)][1:]  # the first compiles
+    without, with_spread = zip(*pairs, strict=True)
+    ratio = statistics.median(b / a for a, b in pairs)
+    print(json.dumps([statistics.median(without), statistics.median(with_spread), ratio]))
+
+
 def products(n, seconds):
     """Products of n × n matrices a second by NumPy, in one thread."""
     import numpy as np
@@ -106,105 +119,46 @@ def limit(n=1024, seconds=2.0):
     """How many times as many products two processes do as one of them: what no way to share the work can exceed."""
 
     def rate(processes):
-        command = [sys.executable, __file__, "--products", json.dumps([n, seconds])]
-        running = [
-            subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) for _ in range(processes)
-        ]
-        return sum(float(process.communicate()[0]) for process in running)
+        return sum(map(float, outputs([["--products", json.dumps([n, seconds])]] * processes)))
 
     return rate(2) / max(rate(1), rate(1))
 
 
+def outputs(arguments, threads=1):
+    """What this script prints in processes side by side; none outlives this, and what one that fails says is shown."""
+    with ExitStack() as stack:
+        running = []
+        for own in arguments:
+            said = stack.enter_context(tempfile.TemporaryFile("w+"))
+            command, environment = [sys.executable, __file__, *own], ENVIRONMENT | {"NPROC": str(threads)}
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=said, text=True)
+            stack.callback(stack.enter_context(process).kill)
+            running.append((process, said))
+        printed = [process.communicate(timeout=900)[0] for process, _ in running]
+        for process, said in running:
+            if process.returncode:
+                said.seek(0)
+                sys.exit(f"{' '.join(process.args)} ended by {process.returncode}:\n{said.read()}")
+        return printed
+
+
 def measured(case, budget, threads=None):
     """The best of `one`; XLA has a thread for each device, or `threads`."""
-    sizes, m, devices, processes = case
+    *_, devices, processes = case
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    running = [
-        subprocess.Popen(
-            [sys.executable, __file__, "--one", json.dumps([sizes, m, devices, processes, process, port, budget])],
-            env=ENVIRONMENT | {"NPROC": str(threads or devices)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for process in range(processes)
-    ]
-    out = [process.communicate(timeout=600)[0] for process in running]
-    return json.loads(out[0].splitlines()[-1])
+    each = [["--one", json.dumps([*case, process, port, budget])] for process in range(processes)]
+    return json.loads(outputs(each, threads or devices)[0].splitlines()[-1])
 
 
-def terms(case):
-    """What a step's seconds are linear in: FLOPs of a device, parameters, a step, and by either transport an
-    all-reduce and its bytes."""
-    sizes, m, devices, processes = case
-    n = devices * processes
-    sent = 4 * parameters(sizes) * 2 * (n - 1) / n
-    own, hosts = float(n > 1 and processes == 1), float(processes > 1)
-    return [flops(sizes, m) / n, parameters(sizes), 1, own, own * sent, hosts, hosts * sent]
-
-
-def fitted(cases, seconds):
-    """Non-negative coefficients by least squares of the relative errors; what comes out negative is left out."""
-    import numpy as np
-
-    a = np.array([terms(case) for case in cases]) / np.array(seconds)[:, None]
-    used = list(range(a.shape[1]))
-    while True:
-        found = np.linalg.lstsq(a[:, used], np.ones(len(a)), rcond=None)[0]
-        if (found >= 0).all():
-            break
-        used.pop(int(found.argmin()))
-    coefficients = np.zeros(a.shape[1])
-    coefficients[used] = found
-    return coefficients
-
-
-def predicted(coefficients, sizes, m, hosts):
-    """A step on that many hosts of CORES cores, the all-reduce in a ring over a network of LINK and HOP."""
-    per_flop, per_parameter, step, *_ = coefficients
-    alone = flops(sizes, m) / hosts * per_flop / CORES + parameters(sizes) * per_parameter / CORES + step
-    if hosts == 1:
-        return alone
-    return alone + 2 * (hosts - 1) * HOP + 4 * parameters(sizes) * 2 * (hosts - 1) / hosts / LINK
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round, without the widest")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--products", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.products:
-        products(*json.loads(options.products))
-        return
-    if options.one:
-        one(*json.loads(options.one))
-        return
-    cases = [case for case in [*CASES, *UNSEEN] if not (options.quick and case[0] == WIDEST)]
-    results = [{} for _ in cases]
-    most = limit()
-    print(f"limit of two processors: {most:.2f}", file=sys.stderr, flush=True)
-    for _ in range(1 if options.quick else 2):
-        for case, best in zip(cases, results, strict=True):
-            found = measured(case, 1 if options.quick else 3)
-            if case[2:] == (1, 1):  # as it comes: one device, and every processor its own
-                found["all threads"] = measured(case, 1, os.cpu_count())["reference"]
-            for name, seconds in found.items():
-                best[name] = min(best.get(name, float("inf")), seconds)
-            print(f"{case}: {best}", file=sys.stderr, flush=True)
-    by_case = {json.dumps(case): best for case, best in zip(cases, results, strict=True)}
-    fit = [case for case in cases if case not in UNSEEN]
-    coefficients = fitted(fit, [by_case[json.dumps(case)]["mesh"] for case in fit])
-
-    def row(case):
+def rows(by_case, coefficients):
+    """What was measured, case by case, and beside it what the model says."""
+    for case, best in by_case.items():
         sizes, m, devices, processes = case
-        best = by_case[json.dumps(case)]
-        alone = by_case.get(json.dumps((sizes, m, 1, 1)), {}).get("mesh")
+        alone = by_case.get((sizes, m, 1, 1), {}).get("mesh")
         model = sum(c * t for c, t in zip(coefficients, terms(case), strict=True))
-        return {
+        yield {
             "sizes": sizes, "m": m, "devices": devices, "processes": processes, "seconds": best["mesh"],
             "times_faster": alone / best["mesh"] if alone else None,
             "over_reference": best["mesh"] / best["reference"] if "reference" in best else None,
@@ -213,23 +167,57 @@ def main():
             "model": model / best["mesh"], "fitted": case not in UNSEEN,
         }  # fmt: skip
 
-    rows = [row(case) for case in cases]
-    hosts = [
-        {"sizes": sizes, "m": m, "hosts": n,
-         "efficiency": predicted(coefficients, sizes, m, 1) / n / predicted(coefficients, sizes, m, n)}
-        for sizes in (SMALL, MIDDLE, WIDE, WIDEST) for m in (1024, 16384, 262144, 4194304) for n in HOSTS.values()
-    ]  # fmt: skip
-    names = ["s/FLOP", "s/parameter", "s/step", "s/all-reduce (devices)", "s/byte (devices)", "s/all-reduce (processes)", "s/byte (processes)"]  # noqa: E501  # fmt: skip
-    model = dict(zip(names, map(float, coefficients), strict=True))
+
+def table(entries):
+    """The same in Markdown."""
+    entries = list(entries)
+    print("\n| " + " | ".join(entries[0]) + " |\n" + "|---" * len(entries[0]) + "|")
+    for entry in entries:
+        print("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in entry.values()) + " |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one round of the small networks")
+    parser.add_argument("--json", action="store_true")
+    for hidden in ("--one", "--products", "--user"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    for work, given in ((one, options.one), (products, options.products), (user, options.user)):
+        if given:
+            work(*json.loads(given))
+            return
+    cases = [case for case in [*CASES, *UNSEEN] if not (options.quick and max(case[0][1:]) > 512)]
+    by_case = {case: {} for case in cases}
+    most = limit()
+    print(f"limit of two processors: {most:.2f}", file=sys.stderr, flush=True)
+    paid = json.loads(outputs([["--user", json.dumps([3, 500] if options.quick else [15, 5000])]])[0])
+    print(f"loop.train without and with a Spread of one device: {paid}", file=sys.stderr, flush=True)
+    for _ in range(1 if options.quick else 2):
+        for case, best in by_case.items():
+            found = measured(case, 1 if options.quick else 3)
+            if case[2:] == (1, 1):  # as it comes: one device, and every processor its own
+                found["all threads"] = measured(case, 1, os.cpu_count())["reference"]
+            for name, seconds in found.items():
+                best[name] = min(best.get(name, float("inf")), seconds)
+            print(f"{case}: {best}", file=sys.stderr, flush=True)
+    fit = [case for case in cases if case not in UNSEEN]
+    coefficients = fitted(fit, [by_case[case]["mesh"] for case in fit])
+    model = {f"s/{term}": float(c) for term, c in zip(TERMS, coefficients, strict=True)}
+    hosts = [on_hosts(coefficients, sizes, n) for sizes in (SMALL, MIDDLE, WIDE, WIDEST) for n in HOSTS]
+    spread = dict(zip(("seconds", "with_spread", "ratio"), paid, strict=True))
     if options.json:
-        print(json.dumps({"limit": most, "rows": rows, "model": model, "hosts": hosts}, indent=1))
+        said = {"limit": most, "loop_train": spread, "rows": list(rows(by_case, coefficients))}
+        print(json.dumps(said | {"model": model, "hosts": hosts}, indent=1))
         return
     print(f"two processors do {most:.2f} times the matrix products of one")
-    for r in rows:
-        print("  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in r.items()))
-    print(model)
-    for r in hosts:
-        print("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in r.items()))
+    print(f"loop.train with a Spread of one device takes {paid[2]:.3f} times as long as without; it may be 1.05")
+    table(rows(by_case, coefficients))
+    table([model])
+    table(
+        {"sizes": h["sizes"], "hosts": h["hosts"]} | {f"m_h = {each}": e for each, e in h["efficiency"].items()}
+        | {"faster from m_h": h["pays_from"], "half of n from m_h": h["half_from"]} for h in hosts
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -160,8 +160,7 @@ def test_a_process_that_is_killed_is_named_by_the_others_and_the_run_goes_on(
         survivors = [process for process in running if process is not running[victim]]
         for process in survivors:
             process.wait(60)
-        assert time.monotonic() - killed < 3 * HEARTBEAT  # JAX asks twice within one
-        print("XXX", time.monotonic() - killed)
+        assert time.monotonic() - killed < 3 * HEARTBEAT
     finally:
         results = ended(running, 60)
     assert results[victim][0] == -signal.SIGKILL
