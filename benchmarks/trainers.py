@@ -14,7 +14,7 @@ import numpy as np
 import handcrafted
 import reference
 from gradproof.problem import Array, Parameters
-from gradproof.recording import repeated
+from gradproof.recording import repeated, worthwhile
 
 
 class Task(NamedTuple):
@@ -32,11 +32,13 @@ Descent = Callable[[], Parameters | None]
 
 
 def by_hand(task: Task) -> Descent:
-    """gradproof's own, in NumPy, its calls recorded as `gradproof train` does."""
+    """gradproof's own, in NumPy, its calls recorded where `gradproof train` does so."""
+    size = sum(p.size for part in task[:2] for p in part)
+    again = (repeated,) if worthwhile(size, task.batches.shape[1], len(task.batches)) else ()
 
     @np.errstate(over="ignore")
     def descend() -> Parameters:
-        return handcrafted.descend(*task, repeated)
+        return handcrafted.descend(*task, *again)
 
     return descend
 

@@ -81,9 +81,9 @@ def tautology(court: Court, tree: Node, claim: Claim) -> bool:
             try:
                 world.sides(tree, layer)
                 noise = {
-                    key: Value(v.axes, program.exact(rng.standard_normal(v.array.shape)))
-                    for key, v in world.memo.items()
-                    if _has_a_meaning(key[0])
+                    key: (Value(v.axes, program.exact(rng.standard_normal(v.array.shape))), env)
+                    for key, (v, env) in world.memo.items()
+                    if not env.bound and _has_a_meaning(key[0])
                 }
                 scrambled = world._replace(memo=noise)
                 if autodiff.compared(tree.op, *scrambled.sides(tree, layer)).refuted.any():

@@ -47,8 +47,8 @@ def mutants(module: str, function: str) -> Iterator[Mutant]:
         names = NAMES.get(name, [argument.arg for argument in own.args.args])
         for place, original in enumerate(_nodes(own)):
             for number in range(len(list(changes(original, names)))):
-                mutant = copy.deepcopy(tree)
-                changed = _function(mutant, name)
+                changed = copy.deepcopy(own)
+                mutant = ast.Module([changed if part is own else part for part in tree.body], [])
                 node = _nodes(changed)[place]
                 new = list(changes(node, names))[number]
                 _Replaced(node, new).visit(changed)

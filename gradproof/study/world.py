@@ -20,7 +20,7 @@ class World(NamedTuple):
     m: int
     primitives: Mapping[Key, Value]
     definitions: Mapping[Head, Node]
-    memo: dict[Any, Value]
+    memo: dict[Any, tuple[Value, Env]]
     opaque: bool = False  # functions and C_x are any functions at all
 
     @property
@@ -39,13 +39,13 @@ class World(NamedTuple):
         return aligned(left, right, self.numbers)
 
     def value(self, node: Node, env: Env) -> Value:
-        """The value of a tree; what is not under an `at` or a `d` is computed once."""
-        if env.bound:
-            return RULES[node.op](self, node, env)
-        known = self.memo.get((node, env))
+        """The value of a tree, computed once: under an `at` or a `d` once for each array that it binds."""
+        bound = tuple([(key, id(value.array)) for key, value in env.bound])
+        place = node, env.layer, env.samples, bound
+        known = self.memo.get(place)
         if known is None:
-            known = self.memo[node, env] = RULES[node.op](self, node, env)
-        return known
+            known = self.memo[place] = RULES[node.op](self, node, env), env  # which keeps these arrays, and their ids
+        return known[0]
 
     def place(self, place: Place, env: Env) -> int:
         """The whole number that l+1, L, m or 2 is here."""

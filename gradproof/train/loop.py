@@ -12,7 +12,7 @@ from gradproof import backends
 from gradproof.backends import Backend
 from gradproof.errors import UsageError
 from gradproof.problem import Array, Parameters, starting_parameters
-from gradproof.recording import repeated
+from gradproof.recording import repeated, worthwhile
 from gradproof.train import divergence, mnist, reading
 from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
@@ -23,7 +23,6 @@ from gradproof.train.step import ANY_SLIP, BrokenError, Proven
 CHUNK = 250  # mini-batches between two reports of progress, at most …
 WORK = 2**29  # … and one to begin with, if parameters × examples of so many would be more than this
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
-MANY = 20  # mini-batches for which recording a step, which takes as long as five, is worth it
 CLASSES = 10
 
 
@@ -166,14 +165,16 @@ def states(
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     longest = most or CHUNK
     pace = Pace(longest, longest if most or longest * parameters(s) * s.batch <= WORK else 1)
-    again = () if spread or s.backend == "reference" else (repeated,)  # XLA compiles steps, NumPy's calls are recorded
+
+    by_hand = descent is backend and s.backend == "handcrafted"  # NumPy's calls can be recorded; XLA compiles steps
 
     def moved(by: Callable[..., Any], weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
         # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
         # sum in another order, so that a seed's run hash would depend on how many processors there are.
         with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
+            again = (repeated,) if by_hand and worthwhile(parameters(s), s.batch, len(batches)) else ()
             try:
-                reached = by(weights, biases, images, targets, batches, s.eta, *(again if len(batches) >= MANY else ()))
+                reached = by(weights, biases, images, targets, batches, s.eta, *again)
                 new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in reached)
             except ANY_SLIP as error:
                 raise BrokenError(s.backend, f"for a step on {len(batches[0])} examples", error) from error

@@ -116,10 +116,11 @@ class Rounded:
         return Value(axes, _run(function, at.array))
 
     def derivative(self, world: Evaluator, env: Env, body: Node, name: Key, at: Value) -> Value:
-        numbers, twin, axes = _Jax(), _twin(world), []
+        numbers, axes = _Jax(), []
         keys = [key for key, _ in env.bound]
 
         def function(array: Any, *others: Any) -> Any:
+            twin = _twin(world)
             bound = tuple(
                 (key, Value(value.axes, other)) for key, (_, value), other in zip(keys, env.bound, others, strict=True)
             )
@@ -139,17 +140,10 @@ def _run(function: Any, *inputs: Near) -> Near:
 
 
 def _twin(world: Evaluator) -> World:
-    """The same networks in JAX's numbers."""
+    """The same networks in JAX's numbers, for one trace: what is traced must not be kept beyond it."""
     assert isinstance(world, World)
     primitives = {key: Value(value.axes, value.array.value) for key, value in world.primitives.items()}
-    return world._replace(numbers=_Jax(), primitives=primitives, memo=_Forgetful())
-
-
-class _Forgetful(dict):  # type: ignore[type-arg]
-    """What JAX traces must not be kept beyond the trace."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
+    return world._replace(numbers=_Jax(), primitives=primitives, memo={})
 
 
 def world(definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numbers: Mapping[Key, Array]) -> World:
