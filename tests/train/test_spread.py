@@ -245,7 +245,7 @@ def test_a_process_that_is_lost_where_all_speak_together_is_one_line(where: str,
     (code, out, err), (_, _, of_the_lost) = ended(running, 90)
     assert code == 4, err
     if where == "insist_on_the_same":
-        assert re.fullmatch(r"gradproof: process 1\b[^\n]* is lost[^\n]*; no run was begun[^\n]*\n", err), err
+        assert re.fullmatch(r"gradproof: process 1\b[^\n]* is lost[^\n]*; no step was taken[^\n]*\n", err), err
     else:
         assert re.fullmatch(r"gradproof: process 1\b[^\n]* is lost[^\n]*\n", err), err
         assert f"with: gradproof train --resume {tmp_path / 'run'} --coordinator" in err
