@@ -95,8 +95,8 @@ def _become_the_child(parent_lives: int, native: int) -> None:
 
 
 def explained(said: str, number: int, resume: str = "") -> str:
-    """Why a process was ended by a signal, from what C++ said; `resume` goes on with the run, if one was begun."""
-    again = "no run was begun; start all processes again"
+    """Why a process was ended by a signal, from what C++ said; `resume` goes on with the run, if it has begun."""
+    again = "no step was taken; start all processes again"
     if resume:
         again = f"the run is kept as its last checkpoint has it; start all processes again, this one with: {resume}"
     if lost := LOST.findall(said):

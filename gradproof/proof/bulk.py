@@ -25,6 +25,7 @@ class Part(NamedTuple):
     """One stack of the run, counted; a ratio is None where it is infinite, as JSON knows no infinity."""
 
     unit: int  # its number in theorem.units
+    first: int  # its first network's number, which `gradproof check --network` takes; of digits, its mini-batch's
     source: str  # a regime, or "digits"
     networks: int
     examples: int  # of each network
@@ -54,6 +55,7 @@ def part(unit: int, judged: Judged) -> Part:
     result, (networks, _, examples) = summary([judged]), judged.stack.x.shape
     return Part(
         unit,
+        judged.first,
         judged.source,
         networks,
         examples,

@@ -90,6 +90,21 @@ def test_a_log_is_replayed_line_by_line(tmp_path):
         assert json.loads(json.dumps(bulk.part(part.unit, again)._asdict())) == json.loads(json.dumps(part._asdict()))
 
 
+def test_the_first_network_of_a_line_is_judged_again_by_its_number(tmp_path, capsys):
+    """`first` is what --network takes."""
+    judge(tmp_path)
+    lines = (tmp_path / "check-0-of-1.jsonl").read_text().splitlines()[1:]
+    part = next(said for said in map(json.loads, lines) if said["source"] != "digits" and said["first"])
+    (again,) = theorem.one_architecture(handcrafted, COUNT, SEED, part["first"])
+    _, _, drawn = theorem.unit(part["unit"], COUNT, SEED, "float64")
+    for got, expected in zip(again.stack.alone(0)[:2], drawn.alone(0)[:2], strict=True):
+        for one, other in zip(got, expected, strict=True):
+            assert (one == other).all()
+    line = ["--architectures", str(COUNT), "--seed", str(SEED), "--network", str(part["first"]), "--json"]
+    assert command.main(line, standalone_mode=False) == 0
+    assert json.loads(capsys.readouterr().out)["architectures"] == 1
+
+
 def test_nothing_is_judged_twice(tmp_path, monkeypatch):
     parts = judge(tmp_path)
     monkeypatch.setattr(theorem, "judge", None)  # would raise

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gradproof
 import handcrafted
 import reference
 from gradproof.numerics import rounding
@@ -123,8 +124,9 @@ def coarsely(g: Parameters) -> Parameters:
     return jax.tree.map(lambda a: a.astype(jnp.float64), psum(jax.tree.map(lambda a: a.astype(jnp.float32), g)))
 
 
+TRAP = "psum on top of jax.grad's own: n times too large"
 PLANTED = {
-    "psum on top of jax.grad's own: n times too large": wrongly(by_hand_and_by_jax, replicated=True),
+    TRAP: wrongly(by_hand_and_by_jax, replicated=True),
     "no sum: each device has its own part": wrongly(lambda g: g),
     "the mean over devices for the sum": wrongly(lambda g: jax.lax.pmean(g, mesh.EXAMPLES)),
     "the mean of the devices' means, padding counted": wrongly(lambda g: jax.lax.pmean(g, mesh.EXAMPLES), counts=False),
@@ -142,10 +144,25 @@ def test_a_planted_error_of_the_mesh_is_outside_the_bound(error: str) -> None:
     assert ratio(uneven(), spread(uneven(), 4, PLANTED[error]), handcrafted.gradients(*uneven())) > 1
 
 
+def test_the_judge_refutes_the_trap_and_names_it() -> None:
+    """The real thing, as somebody would hand it in: shard_map, jax.grad and psum, on digits and on random networks.
+
+    Not every layer need be named: δ comes from a second program, so that it may be off from the δ in ∂C/∂w by rounding.
+    """
+
+    def backprop(weights: Any, biases: Any, x: Any, y: Any) -> Any:
+        return spread(Problem(weights, biases, x, y), 4, PLANTED[TRAP])
+
+    judged = gradproof.check(backprop, networks=4)
+    assert judged.verdict == "refuted"
+    assert {named.fault.equation for named in judged.faults} == {"BP3", "BP4"}
+    assert "a psum over 4 devices" in str(judged.faults[0].names)
+    assert all("a psum over 4 devices" in str(named.names) for named in judged.faults if named.names)
+
+
 @pytest.mark.parametrize("devices", [2, 4, 8])
 def test_the_trap_is_n_times_the_gradient(devices: int) -> None:
-    trap = PLANTED["psum on top of jax.grad's own: n times too large"]
     _, grad_b, grad_w = handcrafted.gradients(*uneven())
-    _, got_b, got_w = spread(uneven(), devices, trap)
+    _, got_b, got_w = spread(uneven(), devices, PLANTED[TRAP])
     for got, right in zip([*got_b, *got_w], [*grad_b, *grad_w], strict=True):
         np.testing.assert_array_equal(np.round(got / right, 9), devices)

@@ -16,8 +16,9 @@ from hypothesis import settings
 
 import gradproof
 from gradproof.commands.apart import explained
+from gradproof.train import mnist
 from gradproof.train.saved import load, run_hash
-from tests.train.small import put_digits
+from tests.train.small import idx, put_digits
 
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("JAX_", "XLA_", "SLURM", "OMPI"))}
 ENVIRONMENT |= {"PYTHONPATH": str(Path(gradproof.__file__).parents[1])}
@@ -141,6 +142,50 @@ def test_a_wrong_step_over_devices_is_named(digits: Path, tmp_path: Path) -> Non
     assert (tmp_path / "run" / "step-7.safetensors").exists()
 
 
+TRAP = """
+import jax
+from gradproof.__main__ import main
+from reference import mesh
+def summed(parameters, x, y, live, m):
+    def own(parameters, x, y, live):
+        gradient = jax.grad(lambda p: mesh.part(p[0], p[1], x, y, live, m))(parameters)
+        return jax.lax.psum(jax.lax.pcast(gradient, mesh.EXAMPLES, to="varying"), mesh.EXAMPLES)
+    return jax.shard_map(own, out_specs=mesh.WHOLE)(parameters, x, y, live)
+mesh.summed = summed
+main()
+"""
+
+
+def test_the_sum_that_jax_has_made_already_made_again_is_refuted_in_the_first_step(
+    digits: Path, tmp_path: Path
+) -> None:
+    """Replicated parameters and a psum besides: two devices, twice the gradient, and it would learn all the same."""
+    line = begin(digits, *SHORT, "--verify", "--out", str(tmp_path / "run"), "--devices", "2")
+    line[1:3] = ["-c", TRAP]
+    done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "step 1 is refuted: update at layer" in done.stderr
+
+
+@pytest.mark.skipif(settings().max_examples <= 100, reason="thorough: seven trainings on real digits")
+def test_on_real_digits_the_hash_is_the_same_on_any_number_of_devices_and_processes(tmp_path: Path) -> None:
+    data = tmp_path / "digits"
+    data.mkdir()
+    for part, images, labels in (("train", *mnist.load().train[:2]), ("t10k", *mnist.load().test[:2])):
+        (data / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(images[:600].reshape(-1, 28, 28)))
+        (data / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(labels[:600]))
+    line = [*TRAIN, "--backend", "reference", "--sizes", "784,30,10", "--data", str(data), *SHORT, "--reproducible"]
+    hashes = [
+        alone([*line, "--devices", str(devices), "--out", str(tmp_path / f"{devices}")])["run_hash"]
+        for devices in (1, 2, 4, 8)
+    ]
+    for processes in (1, 2, 4):
+        results = ended(started([*line, "--out", str(tmp_path / f"of {processes}")], processes), 300)
+        assert [code for code, _, _ in results] == [0] * processes, results
+        hashes.append(json.loads(results[0][1])["run_hash"])
+    assert hashes == hashes[:1] * 7
+
+
 # Whether the first is killed, which all others report to, is tried in the thorough profile.
 @pytest.mark.parametrize("victim", [1, 0] if settings().max_examples > 100 else [1])
 def test_a_process_that_is_killed_is_named_by_the_others_and_the_run_goes_on(
@@ -200,7 +245,7 @@ def test_a_process_that_is_lost_where_all_speak_together_is_one_line(where: str,
     (code, out, err), (_, _, of_the_lost) = ended(running, 90)
     assert code == 4, err
     if where == "insist_on_the_same":
-        assert re.fullmatch(r"gradproof: process 1\b[^\n]* is lost[^\n]*; no run was begun[^\n]*\n", err), err
+        assert re.fullmatch(r"gradproof: process 1\b[^\n]* is lost[^\n]*; no step was taken[^\n]*\n", err), err
     else:
         assert re.fullmatch(r"gradproof: process 1\b[^\n]* is lost[^\n]*\n", err), err
         assert f"with: gradproof train --resume {tmp_path / 'run'} --coordinator" in err
@@ -245,7 +290,9 @@ def test_replicas_that_start_unequal_are_refused(digits: Path, tmp_path: Path) -
         assert re.fullmatch(r"gradproof: the processes differ in settings[^\n]* weights [^\n]*\n", err)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM] if settings().max_examples > 100 else [signal.SIGINT]
+)
 def test_one_that_waits_alone_says_for_whom_and_ends_at_once(
     number: signal.Signals, digits: Path, tmp_path: Path
 ) -> None:
