@@ -41,7 +41,7 @@ class Claim(NamedTuple):
     centre: Answer  # handcrafted's in float64, around which the radii are
     e_delta: list[Array]  # radii of δ: 0 but where it had to be inferred
     showed_forward: bool
-    two_calls: bool = False  # δ is from another call than the gradients, so it may have been rounded otherwise
+    two_calls: bool = False  # δ is from another call or program than the gradients, and may have been rounded otherwise
     from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is no δ
     inferred: bool = False  # no δ was returned: what is wrong in one equation may be taken for another's δ
     expected: Answer | None = None  # `expected_of` it, once it was asked for
@@ -197,7 +197,7 @@ def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
 def inputs_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Inputs:
     """How far the inputs of each equation may be from the claimant's own."""
     depth, book = len(claim.stack.weights), sigma is not Sigma.SHARP
-    if claim.showed_forward:
+    if claim.showed_forward and not claim.two_calls:
         return equations.shown(depth, ar)._replace(e_delta=claim.e_delta, book=book)
     bound, e_delta = radii_of(claim, ar, sigma), claim.e_delta
     if claim.two_calls:  # two answers to one problem, each within its radius of the truth

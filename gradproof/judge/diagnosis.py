@@ -22,6 +22,7 @@ from gradproof.proof.theorem import Judged
 
 BOOK = "σ′ is taken as a(1 − a), which cancels where σ saturates: correct, judged by its own bound"
 TANH = "σ has no digits left in its left tail, as with ½(1 + tanh(z/2)): correct, judged by its own bound"
+TWICE = "gradients are made of another δ than the one returned, as by autodiff: correct, judged from the problem on"
 FORMS = {Sigma.SHARP: [], Sigma.BOOK: [BOOK], Sigma.TANH: [TANH]}
 
 
@@ -33,6 +34,7 @@ class Light(NamedTuple):
     sigma: Sigma
     cost: Cost
     equations: set[str]  # that are wrong
+    twice: bool = False  # the gradients are not made of the δ that is returned
 
     @property
     def found(self) -> list[Judged]:
@@ -72,7 +74,7 @@ def judgement(
     said = layout.said()
     if not claims:
         return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
-    light = _in_the_best_light(claims, costs.declared(declared) if declared else None)
+    light = _computed_twice(_in_the_best_light(claims, costs.declared(declared) if declared else None))
     if slips := _right_for_another(light, claims, declared):
         both = [*slips, *troubles]
         return Judgement(Verdict.REFUTED, said, [], both, _random(claims), None, None, digits=_digits(claims))
@@ -87,7 +89,7 @@ def judgement(
     chosen = certificate.sample(telling, light.sigma) if certified and not names and not troubles else []
     verdict = Verdict.REFUTED if troubles else result.verdict
     words = said + light.cost.said() + light.cost.doubts(claims[0].inferred and not declared)
-    words += [] if light.wrong else FORMS[light.sigma]
+    words += [] if light.wrong else FORMS[light.sigma] + [TWICE] * light.twice
     return Judgement(
         verdict,
         words,
@@ -131,6 +133,15 @@ def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
     downhill = light.cost._replace(factor=-light.cost.factor)
     other = _light([downhill.undone(claim) for claim in claims], downhill)
     return other if _name_of_bp1(other) and not _name_of_bp1(light) else light
+
+
+def _computed_twice(light: Light) -> Light:
+    """The same where δ is computed once more for the gradients and rounded otherwise – if then nothing is wrong."""
+    if not light.wrong or any(claim.two_calls for claim in light.claims):
+        return light
+    other = _light([claim._replace(two_calls=True) for claim in light.claims], light.cost)
+    all_right = len(other.claims) == len(light.claims) and not other.wrong  # none was left out for a wrong δ
+    return other._replace(twice=True) if all_right else light
 
 
 def _name_of_bp1(light: Light) -> bool:

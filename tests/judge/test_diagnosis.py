@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import gradproof
+import reference
 from gradproof.errors import UsageError
 from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import Function
+from gradproof.numerics.verdict import Verdict
 from tests.judge.catalogue import FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop
 from tests.judge.troubles import TROUBLES, into_integers, overflows, returning
 
@@ -242,3 +244,21 @@ def test_a_psum_on_top_of_the_sum_that_jax_grad_makes_is_refuted_and_named(devic
     assert judged.verdict == "refuted"
     assert {named.fault.equation for named in judged.faults} == {"BP3", "BP4"}
     assert all(f"a psum over {devices} devices" in name for named in judged.faults for name in [str(named.names)])
+
+
+def test_a_backprop_by_autodiff_is_not_accused_of_rounding_its_delta_twice() -> None:
+    """δ and the gradients come from different programs of XLA: not to the bit the same δ, and both are right."""
+
+    def by_autodiff(weights, biases, x, y):
+        return reference.gradients(weights, biases, x, y)
+
+    found = gradproof.check(by_autodiff, networks=20)
+    assert found.verdict is Verdict.VERIFIED, str(found)
+
+    def nearly(weights, biases, x, y):
+        delta, grad_b, grad_w = reference.gradients(weights, biases, x, y)
+        return delta, grad_b, [(1 + 1e-9) * w for w in grad_w]
+
+    found = gradproof.check(nearly, networks=20)
+    assert found.verdict is Verdict.REFUTED
+    assert {named.fault.equation for named in found.faults} == {"BP4"}
