@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import textwrap
+from collections.abc import Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,9 @@ MARKS = {
     "proves nothing": ("∅", "bold red"),
     "undecided": ("?", "magenta"),
 }
+MANY = 12  # lines for which a second process is worth its start
+_own: Court  # of a process of _in_two_courts
+
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -85,10 +91,35 @@ def _tried(court: Court, only: Line | None, quiet: bool) -> list[Tried]:
     with progress_bar("lines", shown=not quiet) as bar:
         task = bar.add_task("on trial", total=count)
         tried = []
-        for each in court.trials(only):
+        trials = court.trials(only) if count < MANY else _in_two_courts(court)
+        for each in trials:
             tried.append(each)
             bar.update(task, advance=1, refresh=True)
     return tried
+
+
+def _in_two_courts(court: Court) -> Iterator[Tried]:
+    """Every line tried, in order, by two processes: of one line nothing depends on another."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(2, get_context("spawn"), _begin, (court.ledger, court.seed)) as pool:
+        try:
+            yield from pool.map(_one, range(len(court.ledger.lines)))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(ledger: Ledger, seed: int) -> None:
+    """What a process of _in_two_courts has; Ctrl-C is for the one that waits for it to hear."""
+    from gradproof.study.trial import Court
+
+    global _own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _own = Court(ledger, seed)
+
+
+def _one(number: int) -> Tried:
+    return _own.line(_own.ledger.lines[number])
 
 
 def _walk(as_json: bool) -> int:
