@@ -74,7 +74,7 @@ def judgement(
     said = layout.said()
     if not claims:
         return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
-    light = _computed_twice(_in_the_best_light(claims, costs.declared(declared) if declared else None))
+    light = _computed_twice(claims, costs.declared(declared) if declared else None)
     if slips := _right_for_another(light, claims, declared):
         both = [*slips, *troubles]
         return Judgement(Verdict.REFUTED, said, [], both, _random(claims), None, None, digits=_digits(claims))
@@ -135,13 +135,16 @@ def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
     return other if _name_of_bp1(other) and not _name_of_bp1(light) else light
 
 
-def _computed_twice(light: Light) -> Light:
-    """The same where δ is computed once more for the gradients and rounded otherwise – if then nothing is wrong."""
-    if not light.wrong or any(claim.two_calls for claim in light.claims):
+def _computed_twice(claims: list[Claim], declared: Cost | None) -> Light:
+    """The best light, or that in which δ is computed once more for the gradients and rounded otherwise.
+
+    Under whichever cost – and only if nothing is wrong then, of all claims: none was left out for a wrong δ.
+    """
+    light = _in_the_best_light(claims, declared)
+    if not light.wrong or any(claim.two_calls for claim in claims):
         return light
-    other = _light([claim._replace(two_calls=True) for claim in light.claims], light.cost)
-    all_right = len(other.claims) == len(light.claims) and not other.wrong  # none was left out for a wrong δ
-    return other._replace(twice=True) if all_right else light
+    other = _in_the_best_light([claim._replace(two_calls=True) for claim in claims], declared)
+    return light if other.wrong or len(other.claims) < len(claims) else other._replace(twice=True)
 
 
 def _name_of_bp1(light: Light) -> bool:
@@ -163,7 +166,8 @@ def _light(claims: list[Claim], cost: Cost) -> Light:
     if any(claim.two_calls for claim in claims) and _delta_is_wrong(found):
         # The radii of two calls are those of a right δ: of a wrong one only single examples can be judged further.
         pairs = [pair for pair in zip(claims, found, strict=True) if not pair[0].two_calls]
-        claims, found = [claim for claim, _ in pairs], [each for _, each in pairs]
+        if pairs:  # else all are two calls, and the cost is still to be found
+            claims, found = [claim for claim, _ in pairs], [each for _, each in pairs]
     equations = {f.equation for each in found for f in each.findings if f.verdict is Verdict.REFUTED}
     return Light(found, claims, sigma, cost, equations)
 
