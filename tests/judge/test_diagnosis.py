@@ -1,5 +1,8 @@
 """The judge finds the equation and the layer, names the mistake, and accuses no correct backprop."""
 
+import ast
+import re
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ import gradproof
 import reference
 from gradproof.errors import UsageError
 from gradproof.judge.diagnosis import judgement
+from gradproof.judge.report import in_words
 from gradproof.judge.submission import Function
 from gradproof.numerics.verdict import Verdict
 from tests.judge.catalogue import FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop
@@ -178,6 +182,43 @@ def test_the_counterexample_is_small_and_its_numbers_are_round():
     got, expected = judged.counterexample.got.item(), judged.counterexample.expected.item()
     z = (problem.weights[0] @ problem.x + problem.biases[0]).item()
     assert expected == pytest.approx(got / (1 + np.exp(-z)) / (1 + np.exp(z)), rel=1e-12)
+
+
+def _cast(array):
+    return array.astype(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    "submission",
+    [
+        backprop(
+            bias=lambda p, i, d: _cast(d).mean(1, keepdims=True),
+            weight=lambda p, i, d: _cast(d) @ p.a[i - 1].T / d.shape[1],
+        ),
+        backprop(**WRONG["weight gradient off by 1e-12"][0]),
+        backprop(**WRONG["a rounded"][0]),
+        backprop(weight=lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * np.linspace(1, 1 + 1e-9, p.a[i - 1].shape[0])),
+        RIGHT_ONES["y − a, sum"][0],  # of which only the sign of δ is wrong, and all of its elements
+    ],
+    ids=["float32 in the gradients", "1 + 1e-12", "a rounded", "one column", "y − a"],
+)
+def test_what_is_printed_as_wrong_never_looks_like_what_it_should_be(submission):
+    judged = gradproof.check(submission, networks=NETWORKS, convention="ours")
+    shown, said = judged.counterexample, in_words(judged.counterexample)
+    got, expected = (np.array(ast.literal_eval(part)) for part in re.findall(r"\[\[.*?\]\]", said))
+    assert shown.wrong.any()
+    assert (got != expected)[shown.wrong].all(), said
+    assert np.allclose([got, expected], [shown.got, shown.expected], rtol=1e-5, atol=0)  # six digits at least
+
+
+def test_of_a_bound_that_is_underflow_alone_is_said_that_the_number_must_be_exact():
+    judged = gradproof.check(backprop(bias=lambda p, i, d: _cast(d).mean(1, keepdims=True)), networks=NETWORKS)
+    exactly = f"  it must be exactly {judged.faults[0].fault.worst.expected:.17g}: nothing is rounded there"
+    assert exactly in str(judged).splitlines()
+    assert "bounds" not in str(judged)
+    rounded = str(gradproof.check(backprop(output=lambda p: p.e), networks=NETWORKS))
+    assert "exactly" not in rounded
+    assert "  allowed is " in rounded
 
 
 @pytest.mark.parametrize("seed", [1, 2])
