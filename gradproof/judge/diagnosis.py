@@ -116,23 +116,36 @@ def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
     """The cost that is declared, or ours – or another, where faults are none under it.
 
     A sum for the mean shows in BP3 and BP4 and in both; a sign or a factor shows in BP1 alone, all else being linear in
-    δ^L. So each is decided by itself, whatever else is wrong.
+    δ^L. So each is decided by itself, whatever else is wrong. A 1/m that is in δ shows in all three, and is a
+    convention only where nothing else is wrong.
     """
     if declared is not None:
         return _light([declared.undone(claim) for claim in claims], declared)
     light = _light(claims, Cost())
+    if light.equations >= {"BP1", "BP3", "BP4"} and (averaged := _averaged(claims)):
+        return averaged
     if light.equations >= {"BP3", "BP4"}:
         summed = _light([Cost(summed=True).undone(claim) for claim in claims], Cost(summed=True))
         light = light if summed.equations & {"BP3", "BP4"} else summed
     if "BP1" not in light.equations:
         return light
-    for cost in costs.likely(claims, light.cost.summed):
+    for cost in costs.likely(claims, light.cost):
         other = _light([cost.undone(claim) for claim in claims], cost)
         if "BP1" not in other.equations:
             return other
     downhill = light.cost._replace(factor=-light.cost.factor)
     other = _light([downhill.undone(claim) for claim in claims], downhill)
     return other if _name_of_bp1(other) and not _name_of_bp1(light) else light
+
+
+def _averaged(claims: list[Claim]) -> Light | None:
+    """The light in which 1/m is in δ and nothing is wrong, if there is one."""
+    cost = Cost(averaged=True)
+    for each in (cost, *costs.likely(claims, cost)):
+        light = _light([each.undone(claim) for claim in claims], each)
+        if not light.wrong and len(light.claims) == len(claims):
+            return light
+    return None
 
 
 def _computed_twice(claims: list[Claim], declared: Cost | None) -> Light:

@@ -71,8 +71,8 @@ def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["sum", "no ½", "y − a", "y − a, sum", "cost three times ours", "mean of the outputs", "float32", "rows",
-     "rows, (n_in, n_out), (n,)", "biases (n,)", "weights (n_in, n_out)", "vectors"],
+    ["sum", "no ½", "y − a", "y − a, sum", "1/m in δ", "cost three times ours", "mean of the outputs", "float32",
+     "rows", "rows, (n_in, n_out), (n,)", "biases (n,)", "weights (n_in, n_out)", "vectors"],
 )  # fmt: skip
 def test_with_ours_declared_every_other_convention_is_a_fault(name):
     submission, _ = RIGHT_ONES[name]
@@ -95,6 +95,21 @@ def test_what_keeps_to_the_declared_convention_is_verified_and_what_does_not_is_
     assert judged.verdict == "verified", str(judged)
     if words not in ("ours", "single"):  # one at a time ours is right as well
         assert judgement(Function(backprop()), NETWORKS, declared=words.split(",")).verdict == "refuted"
+
+
+def test_a_mean_that_is_in_delta_is_a_convention_only_where_nothing_else_is_wrong():
+    right = RIGHT_ONES["1/m in δ"][0]
+    judged = gradproof.check(right, networks=NETWORKS)
+    assert judged.conventions == ["δ is of the mean cost: 1/m is in it"]
+    twice = gradproof.check(backprop(**WRONG["δ averaged"][0]), networks=NETWORKS)
+    assert {named.fault.equation for named in twice.faults} == {"BP1"}
+    assert not twice.conventions
+
+    def wrong(weights, biases, x, y):
+        d, b, w = right(weights, biases, x, y)
+        return d, b, [g * (1 + 1e-9) for g in w]
+
+    assert gradproof.check(wrong, networks=NETWORKS).verdict == "refuted"
 
 
 def test_check_and_assert_backprop_take_a_convention_as_the_command_does():
