@@ -59,6 +59,7 @@ def judgement(
     With `declared`, words of `layouts.DECLARED` and `costs.DECLARED`, these conventions are required and all else is
     ours: other shapes, signs, factors and sums are faults. "ours" alone declares ours.
     """
+    declared = [word.strip() for word in declared]
     for word in declared:
         if word not in (*layouts.DECLARED, *costs.DECLARED):
             known = ", ".join((*layouts.DECLARED, *costs.DECLARED))

@@ -170,6 +170,17 @@ def test_an_unknown_convention_is_one_line():
         judgement(Function(backprop()), NETWORKS, declared=["mine"])
 
 
+@pytest.mark.parametrize("words", ["", " ", "rows,", "sum,,rows"])
+def test_an_empty_convention_is_refused_in_one_line(words):
+    with pytest.raises(UsageError, match="no convention ''; choose of ours, rows"):
+        judgement(Function(backprop()), NETWORKS, declared=words.split(","))
+
+
+def test_blanks_around_the_words_of_a_convention_are_left_out():
+    submission, _ = RIGHT_ONES["no ½, sum"]
+    assert gradproof.check(submission, networks=NETWORKS, convention="no-half, sum ").verdict == "verified"
+
+
 PAIRS = [("tanh′ at the output", "w of the wrong layer"), ("σ′ missing in hidden layers", "bias sign"),
          ("σ′(a) at the output", "weight gradient summed"), ("bias gradient summed", "σ′ once more")]  # fmt: skip
 
