@@ -6,9 +6,9 @@ A certificate holds networks, what a backprop made of them, balls that are said 
 bounds within which the claims are said to lie. Here every true gradient is enclosed once more: interval arithmetic on
 decimals of 60 digits, and forward differentiation of the definition (z = w a + b, a = 1/(1 + e^{-z}), C = (1/2m) times
 the sum of |y - a|^2), one parameter at a time. No equation of backpropagation is used. Each ball must meet its new
-interval, each claim must be within its bound of every number in it, and no bound may be wider than half of the digits
-of its layer's largest number. Exit code 0 if all of it holds, 1 if not, 3 if
-the file is no certificate.
+interval and be no wider than its bound, each claim must be within its bound of every number in the interval, and no
+bound may be wider than half of the digits (24 of float32, 53 of float64) of its layer's largest number. Exit code 0 if
+all of it holds, 1 if not, 3 if the file is no certificate.
 """
 
 import json
@@ -85,8 +85,10 @@ def judged(
     wrong = []
     for claim, ball, bound, interval in zip(claims, balls, bounds, true, strict=True):
         low, high = (Decimal(end) for end in ball)
-        if high < interval.low or low > interval.high:
+        if high < interval.low or low > interval.high or low > high:
             wrong.append(f"the ball {ball} does not hold the true value, {interval.low}")
+        if UP.subtract(high, low) > Decimal(bound):
+            wrong.append(f"the ball {ball} is wider than its bound {bound:.3e}: it says nothing")
         if not 0 <= Decimal(bound) <= most:
             wrong.append(f"the bound {bound:.3e} is so wide that it says nothing, more than {most:.3e}")
         off = max(UP.abs(UP.subtract(Decimal(claim), end)) for end in interval)
@@ -97,6 +99,8 @@ def judged(
 
 def verify(network: dict[str, Any]) -> tuple[int, list[str]]:
     """(how many numbers were checked, what is wrong with them) of one network."""
+    if network["digits"] not in (24, 53):
+        raise ValueError(f"digits must be 24 or 53, not {network['digits']}")
     m, half = len(network["x"][0]), Decimal(2) ** -(network["digits"] // 2)  # half of the binary digits must be told
     share = Interval(DOWN.divide(1, m), UP.divide(1, m))
     count, wrong = 0, []
@@ -133,11 +137,12 @@ def main() -> int:
         return 3
     wrong = [f"network {number}: {line}" for number, (_, lines) in enumerate(results) for line in lines]
     count = sum(numbers for numbers, _ in results)
-    print(
-        "\n".join(wrong[:10])
-        or f"holds: {count} numbers of {len(networks)} networks, enclosed again, are in their bounds"
-    )
-    return 1 if wrong or not count else 0
+    if not wrong and not count:
+        print(f"{sys.argv[1]} holds no network", file=sys.stderr)
+        return 3
+    holds = f"holds: {count} numbers of {len(networks)} networks, enclosed again, are in their bounds"
+    print("\n".join(wrong[:10]) or holds)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ Loaded by pytest by itself once gradproof is installed (the entry point `pytest1
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import gradproof
+from gradproof.errors import UsageError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,9 +49,20 @@ class Backprop(pytest.Item):
         self.subject = subject
 
     def runtest(self) -> None:
-        module, _, name = self.subject.partition(":")
         convention = self.config.getoption("--backprop-convention")
-        gradproof.assert_backprop(getattr(importlib.import_module(module), name or "backprop"), convention=convention)
+        gradproof.assert_backprop(self._loaded(), convention=convention)
+
+    def _loaded(self) -> Callable[..., Any]:
+        """What is named, also where the pytest script leaves the folder it was started in out of sys.path."""
+        module, _, name = self.subject.partition(":")
+        if (folder := str(self.config.invocation_params.dir)) not in sys.path:
+            sys.path.insert(0, folder)
+        try:
+            found: Callable[..., Any] = getattr(importlib.import_module(module), name or "backprop")
+        except (ImportError, AttributeError, ValueError) as error:  # ValueError: no module is named
+            raise UsageError(f"{self.subject} cannot be loaded: {error}; give MODULE:NAME") from error
+        return found
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
-        return str(excinfo.value) if excinfo.errisinstance(AssertionError) else str(super().repr_failure(excinfo))
+        told = excinfo.errisinstance((AssertionError, UsageError))
+        return str(excinfo.value) if told else str(super().repr_failure(excinfo))

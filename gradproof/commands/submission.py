@@ -47,11 +47,11 @@ def tell(
             networks,
             seed,
             lambda done, total: bar.update(task, completed=done, total=total, refresh=True),
-            convention.split(",") if convention else (),
+            convention.split(",") if convention is not None else (),
             certificate is not None,
         )
     again = f"gradproof check {shlex.quote(submission)} --architectures {networks} --seed {seed}"
-    again += f" --convention {convention}" if convention else ""
+    again += f" --convention {shlex.quote(convention)}" if convention else ""
     if as_json:
         click.echo(json.dumps(documents.document(judged, seed, again, grade), indent=1, ensure_ascii=False))
     else:

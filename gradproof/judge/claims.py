@@ -230,7 +230,7 @@ def expected_of(claim: Claim) -> Answer:
     return own._replace(zs=zs, activations=activations, delta=delta, grad_b=grad_b, grad_w=grad_w)
 
 
-def judged(claim: Claim, sigma: Sigma) -> Judged:
+def judged(claim: Claim, sigma: Sigma, compare: Callable[..., Finding] = compare) -> Judged:
     """Each equation alone; z and a too where they were shown."""
     ar, exact = rounding.arithmetic(claim.stack.x.dtype), claim.stack.astype(np.float64)
     parts = exact, claim.mine, claim.mine.in_float64(), ar

@@ -12,17 +12,22 @@ from gradproof.problem import Array
 
 SIMPLE = sorted({Fraction(p, q) for p in range(1, 11) for q in range(1, 11) if 1 in (p, q)} | {Fraction(1, 100)})
 SUMMED = "gradients of the sum over the mini-batch, not of the mean"
+AVERAGED = "δ is of the mean cost: 1/m is in it"
 DOWNHILL = "gradients point downhill, from y − a: to be added, not subtracted"
 # What --convention may declare of the cost; the other words are those of `layouts`.
 DECLARED = ("sum", "no-half", "downhill", "mean-outputs")
 
 
 class Cost(NamedTuple):
-    """The cost is `factor` times ours – divided by n_L, if `outputs` –, its gradients are of the sum or of the mean."""
+    """The cost is `factor` times ours – divided by n_L, if `outputs` –, its gradients are of the sum or of the mean.
+
+    With `averaged` δ is ∂C/∂z of the mean cost, and the gradients are plain sums of it: the same gradients.
+    """
 
     factor: Fraction = Fraction(1)
     outputs: bool = False
     summed: bool = False
+    averaged: bool = False
 
     def said(self) -> list[str]:
         """What differs from C = (1/2m) Σ‖y − a‖², in words."""
@@ -33,7 +38,7 @@ class Cost(NamedTuple):
         elif size != 1 or self.outputs:
             times = {Fraction(1): "½", Fraction(1, 2): "¼"}.get(size, f"{size}·½")
             words.append(f"the cost is {times}‖y − a‖²{per} (or a factor is wrong)")
-        return words + [DOWNHILL] * (self.factor < 0) + [SUMMED] * self.summed
+        return words + [DOWNHILL] * (self.factor < 0) + [SUMMED] * self.summed + [AVERAGED] * self.averaged
 
     def doubts(self, without_delta: bool) -> list[str]:
         """What the factor may be as well where no δ shows whether it arises before the gradients or in them."""
@@ -48,15 +53,17 @@ class Cost(NamedTuple):
         if self == Cost():
             return claim
         scale, m, mine = self._scale(claim), claim.stack.x.shape[-1], claim.mine
-        by = scale * (m if self.summed else 1)
+        by, of_delta = scale * (m if self.summed else 1), scale / (m if self.averaged else 1)
 
         def divided(arrays: list[Array], number: Array) -> list[Array]:
             return [(array / number).astype(array.dtype) for array in arrays]
 
-        delta = divided(mine.delta, scale)
+        delta = divided(mine.delta, of_delta)
         mine = mine._replace(delta=delta, grad_b=divided(mine.grad_b, by), grad_w=divided(mine.grad_w, by))
-        u = 0.0 if self._exact(m) else 2 * rounding.arithmetic(claim.stack.x.dtype).u  # of multiplying and of dividing
-        e_delta = [e / np.abs(scale) + u * np.abs(d) for e, d in zip(claim.e_delta, delta, strict=True)]
+        ar = rounding.arithmetic(claim.stack.x.dtype)  # of multiplying and of dividing, by a factor and by m
+        u = 0.0 if self._exact(m) else (4 if self.averaged else 2) * ar.u
+        lost = m * ar.underflow if self.averaged and m > 1 else 0.0
+        e_delta = [e / np.abs(of_delta) + u * np.abs(d) + lost for e, d in zip(claim.e_delta, delta, strict=True)]
         return claim._replace(mine=mine, e_delta=e_delta, expected=None)
 
     def times(self, part: str, outputs: int, m: int) -> float:
@@ -64,11 +71,13 @@ class Cost(NamedTuple):
         if part not in ("delta", "grad_b", "grad_w"):
             return 1.0
         scale = float(self.factor) / (outputs if self.outputs else 1)
-        return scale * (m if self.summed and part != "delta" else 1)
+        if part == "delta":
+            return scale / m if self.averaged else scale
+        return scale * m if self.summed else scale
 
     def _exact(self, m: int) -> bool:
         """Whether the factor rounds nothing: a power of two."""
-        numbers = (self.factor.numerator, self.factor.denominator, m if self.summed else 1)
+        numbers = (self.factor.numerator, self.factor.denominator, m if self.summed or self.averaged else 1)
         return not self.outputs and all(abs(n) & (abs(n) - 1) == 0 for n in numbers)
 
     def _scale(self, claim: Claim) -> Array:
@@ -82,16 +91,17 @@ def declared(words: Sequence[str]) -> Cost:
     return Cost(factor, "mean-outputs" in words, "sum" in words)
 
 
-def likely(claims: Sequence[Claim], summed: bool) -> Iterator[Cost]:
-    """The costs whose factor is near that of δ^L: candidates to be judged, nothing is decided here."""
+def likely(claims: Sequence[Claim], cost: Cost) -> Iterator[Cost]:
+    """`cost` with a factor near that of δ^L: candidates to be judged, nothing is decided here."""
     for outputs in (False, True):
         factors = []
         for claim in claims:
             with np.errstate(all="ignore"):
                 ratios = claim.mine.delta[-1] / claim.own.delta[-1]
                 ratios = ratios * claim.stack.fan[-1] if outputs else ratios
+                ratios = ratios * claim.stack.x.shape[-1] if cost.averaged else ratios
             factors.append(ratios[np.isfinite(ratios) & claim.stack.live(len(claim.stack.weights))])
         ratio = float(np.median(np.concatenate(factors)))
         for size in SIMPLE:
             if 0.99 < abs(ratio) / float(size) < 1.01 and not (size == 1 and ratio > 0 and not outputs):
-                yield Cost(size if ratio > 0 else -size, outputs, summed)
+                yield cost._replace(factor=size if ratio > 0 else -size, outputs=outputs)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from gradproof.judge.costs import Cost
 from gradproof.judge.layouts import Layout
 from gradproof.judge.submission import Submission
 from gradproof.judge.troubles import SubmissionError
-from gradproof.numerics.verdict import Verdict
+from gradproof.numerics.verdict import Finding, Verdict, compare
 from gradproof.problem import Array, Problem, stack_of
 from gradproof.proof import theorem
 from gradproof.proof.summary import Fault
@@ -39,6 +39,7 @@ class Shown(NamedTuple):
     layer: int
     got: Array
     expected: Array
+    wrong: Array  # which of its elements are
     note: str = ""  # where the value was taken from
 
 
@@ -65,23 +66,36 @@ def smallest(submission: Submission, layout: Layout, cost: Cost, fault: Fault, s
             raw = claim_of("counterexample", [given], [answer(submission, layout, given)])
         except SubmissionError:
             continue
-        for finding in judged(cost.undone(raw), sigma).findings:
+        for finding, wrong in _findings(cost.undone(raw), sigma):
             if finding.equation == fault.equation and finding.verdict is Verdict.REFUTED:
-                return _shown(raw, layout, cost, finding.equation, finding.layer)
+                return _shown(raw, layout, cost, finding.equation, finding.layer, wrong)
     return None
 
 
-def _shown(raw: Claim, layout: Layout, cost: Cost, equation: str, layer: int) -> Shown:
+def _findings(claim: Claim, sigma: Sigma) -> Iterator[tuple[Finding, Array]]:
+    """What is found in each equation and layer, and which elements are outside their bounds there."""
+    wrong = {}
+
+    def noting(equation: str, layer: int, got: Array, expected: Array, bound: Array, *live: Any) -> Finding:
+        wrong[equation, layer] = ~(np.abs(got - expected) <= bound)  # NaN is wrong as well
+        return compare(equation, layer, got, expected, bound, *live)
+
+    for finding in judged(claim, sigma, noting).findings:
+        yield finding, wrong[finding.equation, finding.layer]
+
+
+def _shown(raw: Claim, layout: Layout, cost: Cost, equation: str, layer: int, wrong: Array) -> Shown:
     problem, part = raw.stack.alone(0), PARTS[equation]
     own = raw.mine.alone(0, problem.sizes)
     true = theorem.claim(handcrafted, stack_of(problem.astype(np.float64)))
     which, n, m = layer - (equation != "a"), problem.sizes[-1], problem.x.shape[1]
     got, expected = getattr(own, part)[which], getattr(true, part)[which][0] * cost.times(part, n, m)
+    wrong = wrong[0, : got.shape[0], : got.shape[1]]
     value, note = VALUES[equation], ""
     if raw.inferred and part == "delta":  # none was returned
         if np.array_equal(got, own.grad_b[which]):
             part, value = "grad_b", VALUES["BP3"]  # of one example the same
         else:
             note = " (from your ∂C/∂w)"
-    got, expected = layout.like(part, got), layout.like(part, expected)
-    return Shown(problem, layout.given(problem), value, layer, got, expected, note)
+    got, expected, wrong = (layout.like(part, array) for array in (got, expected, wrong))
+    return Shown(problem, layout.given(problem), value, layer, got, expected, wrong, note)

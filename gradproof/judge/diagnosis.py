@@ -59,6 +59,7 @@ def judgement(
     With `declared`, words of `layouts.DECLARED` and `costs.DECLARED`, these conventions are required and all else is
     ours: other shapes, signs, factors and sums are faults. "ours" alone declares ours.
     """
+    declared = [word.strip() for word in declared]
     for word in declared:
         if word not in (*layouts.DECLARED, *costs.DECLARED):
             known = ", ".join((*layouts.DECLARED, *costs.DECLARED))
@@ -74,7 +75,7 @@ def judgement(
     said = layout.said()
     if not claims:
         return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
-    light = _computed_twice(_in_the_best_light(claims, costs.declared(declared) if declared else None))
+    light = _computed_twice(claims, costs.declared(declared) if declared else None)
     if slips := _right_for_another(light, claims, declared):
         both = [*slips, *troubles]
         return Judgement(Verdict.REFUTED, said, [], both, _random(claims), None, None, digits=_digits(claims))
@@ -116,17 +117,20 @@ def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
     """The cost that is declared, or ours – or another, where faults are none under it.
 
     A sum for the mean shows in BP3 and BP4 and in both; a sign or a factor shows in BP1 alone, all else being linear in
-    δ^L. So each is decided by itself, whatever else is wrong.
+    δ^L. So each is decided by itself, whatever else is wrong. A 1/m that is in δ shows in all three, and is a
+    convention only where nothing else is wrong.
     """
     if declared is not None:
         return _light([declared.undone(claim) for claim in claims], declared)
     light = _light(claims, Cost())
+    if light.equations >= {"BP1", "BP3", "BP4"} and (averaged := _averaged(claims)):
+        return averaged
     if light.equations >= {"BP3", "BP4"}:
         summed = _light([Cost(summed=True).undone(claim) for claim in claims], Cost(summed=True))
         light = light if summed.equations & {"BP3", "BP4"} else summed
     if "BP1" not in light.equations:
         return light
-    for cost in costs.likely(claims, light.cost.summed):
+    for cost in costs.likely(claims, light.cost):
         other = _light([cost.undone(claim) for claim in claims], cost)
         if "BP1" not in other.equations:
             return other
@@ -135,13 +139,26 @@ def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
     return other if _name_of_bp1(other) and not _name_of_bp1(light) else light
 
 
-def _computed_twice(light: Light) -> Light:
-    """The same where δ is computed once more for the gradients and rounded otherwise – if then nothing is wrong."""
-    if not light.wrong or any(claim.two_calls for claim in light.claims):
+def _averaged(claims: list[Claim]) -> Light | None:
+    """The light in which 1/m is in δ and nothing is wrong, if there is one."""
+    cost = Cost(averaged=True)
+    for each in (cost, *costs.likely(claims, cost)):
+        light = _light([each.undone(claim) for claim in claims], each)
+        if not light.wrong and len(light.claims) == len(claims):
+            return light
+    return None
+
+
+def _computed_twice(claims: list[Claim], declared: Cost | None) -> Light:
+    """The best light, or that in which δ is computed once more for the gradients and rounded otherwise.
+
+    Under whichever cost – and only if nothing is wrong then, of all claims: none was left out for a wrong δ.
+    """
+    light = _in_the_best_light(claims, declared)
+    if not light.wrong or any(claim.two_calls for claim in claims):
         return light
-    other = _light([claim._replace(two_calls=True) for claim in light.claims], light.cost)
-    all_right = len(other.claims) == len(light.claims) and not other.wrong  # none was left out for a wrong δ
-    return other._replace(twice=True) if all_right else light
+    other = _in_the_best_light([claim._replace(two_calls=True) for claim in claims], declared)
+    return light if other.wrong or len(other.claims) < len(claims) else other._replace(twice=True)
 
 
 def _name_of_bp1(light: Light) -> bool:
@@ -163,7 +180,8 @@ def _light(claims: list[Claim], cost: Cost) -> Light:
     if any(claim.two_calls for claim in claims) and _delta_is_wrong(found):
         # The radii of two calls are those of a right δ: of a wrong one only single examples can be judged further.
         pairs = [pair for pair in zip(claims, found, strict=True) if not pair[0].two_calls]
-        claims, found = [claim for claim, _ in pairs], [each for _, each in pairs]
+        if pairs:  # else all are two calls, and the cost is still to be found
+            claims, found = [claim for claim, _ in pairs], [each for _, each in pairs]
     equations = {f.equation for each in found for f in each.findings if f.verdict is Verdict.REFUTED}
     return Light(found, claims, sigma, cost, equations)
 

@@ -11,6 +11,7 @@ from gradproof.judge.mistakes import RIGHT, Mistake
 from gradproof.judge.networks import SAID
 from gradproof.judge.points import EQUATIONS
 from gradproof.judge.troubles import AFTER, Trouble
+from gradproof.numerics import rounding
 from gradproof.numerics.verdict import Verdict
 from gradproof.proof.summary import Fault, Summary
 
@@ -108,9 +109,18 @@ def _told(group: list[Named], root: bool) -> list[str]:
         return [*result, f"  it {worst.trouble}"]
     low, high = worst.expected - worst.bound, worst.expected + worst.bound
     element = "[" + ",".join(map(str, worst.element)) + "]"
-    result.append(f"  {VALUES[fault.equation]}{layer}{element} is {worst.got:.17g}, off by {worst.ratio:.3g} bounds")
-    result.append(f"  allowed is {low:.17g} to {high:.17g}")
-    return result
+    is_now = f"  {VALUES[fault.equation]}{layer}{element} is {worst.got:.17g}"
+    if _only_underflow(fault):
+        return [*result, is_now, f"  it must be exactly {worst.expected:.17g}: nothing is rounded there"]
+    return [*result, f"{is_now}, off by {worst.ratio:.3g} bounds", f"  allowed is {low:.17g} to {high:.17g}"]
+
+
+def _only_underflow(fault: Fault) -> bool:
+    """Whether the bound is of underflow alone: it adds nothing to the number, or is 0's and below λ/u."""
+    worst, ar = fault.worst, rounding.arithmetic(fault.judged.stack.x.dtype)
+    if worst.expected == 0:
+        return worst.bound < ar.underflow / ar.u
+    return worst.expected - worst.bound == worst.expected == worst.expected + worst.bound
 
 
 def _explanation(named: Named) -> list[str]:
@@ -137,16 +147,18 @@ def _by_hand(shown: Shown) -> list[str]:
 
 
 def in_words(shown: Shown) -> str:
-    """The wrong value of the smallest network and the right one."""
+    """The wrong value of the smallest network and the right one, with as many digits as tell them apart."""
     name = shown.value + str(shown.layer).translate(SUPERSCRIPTS) + shown.note
-    return f"{name} is {_numbers(shown.got)}, should be {_numbers(shown.expected)}"
+    pairs = [(float(a), float(b)) for a, b in zip(shown.got[shown.wrong], shown.expected[shown.wrong], strict=True)]
+    digits = next((n for n in range(6, 17) if all(f"{a:.{n}g}" != f"{b:.{n}g}" for a, b in pairs)), 17)
+    return f"{name} is {_numbers(shown.got, digits)}, should be {_numbers(shown.expected, digits)}"
 
 
-def _numbers(array: Any) -> str:
-    """Six digits of each, as NumPy would be given them."""
+def _numbers(array: Any, digits: int = 6) -> str:
+    """So many digits of each, as NumPy would be given them."""
 
     def short(value: Any) -> Any:
-        return [short(each) for each in value] if isinstance(value, list) else float(f"{value:.6g}")
+        return [short(each) for each in value] if isinstance(value, list) else float(f"{value:.{digits}g}")
 
     return str(short(np.asarray(array).tolist()))
 

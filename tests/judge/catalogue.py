@@ -302,6 +302,25 @@ def _scaled(factor, summed=False):
     return submission
 
 
+def _averaged(factor):
+    """δ = ∂C/∂z of the mean cost, 1/m in it, and plain sums of it."""
+    return backprop(
+        output=lambda p: factor * p.e * slope(p.z[-1]) / p.y.shape[1],
+        bias=lambda p, i, d: d.sum(axis=1, keepdims=True),
+        weight=lambda p, i, d: d @ p.a[i - 1].T,
+    )
+
+
+def _averaged_late(factor):
+    """The same, divided by m when all δ are known."""
+
+    def submission(weights, biases, x, y):
+        d, grad_b, grad_w = backprop()(weights, biases, x, y)
+        return [factor * v / x.shape[1] for v in d], [factor * g for g in grad_b], [factor * g for g in grad_w]
+
+    return submission
+
+
 def _mean_of_outputs(factor):
     def submission(weights, biases, x, y):
         by = factor / len(y)
@@ -348,6 +367,19 @@ def _einsum(weights, biases, x, y):
     )
 
 
+def _twice(factor, summed=False):
+    """δ of the batch, and gradients accumulated example by example, of δs that are rounded otherwise."""
+
+    def submission(weights, biases, x, y):
+        d, m = backprop()(weights, biases, x, y)[0], x.shape[1]
+        alone = [backprop()(weights, biases, x[:, [i]], y[:, [i]]) for i in range(m)]
+        by = factor * (1 if summed else 1 / m)
+        grads = ([by * sum(layer) for layer in zip(*(one[part] for one in alone), strict=True)] for part in (1, 2))
+        return [factor * v for v in d], *grads
+
+    return submission
+
+
 def _one_at_a_time(weights, biases, x, y):
     if x.shape[1] != 1:
         raise ValueError("one example at a time")
@@ -374,10 +406,17 @@ RIGHT_ONES = {
     "no ½, sum": (_scaled(2.0, summed=True), "sum"),
     "y − a": (_scaled(-1.0), "downhill"),
     "y − a, sum": (_scaled(-1.0, summed=True), "downhill"),
+    "1/m in δ": (_averaged(1.0), "1/m is in it"),
+    "1/m in δ, y − a": (_averaged(-1.0), "1/m is in it"),
+    "1/m in δ, cost three times ours": (_averaged_late(3.0), "1/m is in it"),
     "einsum": (_einsum, ""),
     "cost three times ours": (_scaled(3.0), "3·½‖y − a‖²"),
     "mean of the outputs": (_mean_of_outputs(2.0), "divided by the number of outputs"),
     "½ and mean of the outputs": (_mean_of_outputs(1.0), "divided by the number of outputs"),
+    "δ twice": (_twice(1.0), "another δ"),
+    "δ twice, sum": (_twice(1.0, summed=True), "sum"),
+    "δ twice, y − a": (_twice(-1.0), "downhill"),
+    "δ twice, no ½": (_twice(2.0), "without the ½"),
     "float32": (_float32, "float32"),
     "two layers": (_two_layers, "only networks of 2 layers"),
     "vectors": (_vectors, "one example"),

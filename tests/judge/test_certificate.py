@@ -63,6 +63,26 @@ def test_a_wrong_claim_is_not_saved_by_a_wide_bound(document, tmp_path):
     assert "so wide that it says nothing" in result.stdout
 
 
+@pytest.mark.parametrize("digits", [-4000, 0, 1, 10**9, 53.0, "53", None])
+def test_another_number_of_digits_would_let_any_bound_pass_and_is_refused(digits, document, tmp_path):
+    forged = copy.deepcopy(document)
+    network = forged["networks"][0]
+    network["digits"] = digits
+    network["claims"]["grad_w"][0][0][0], network["bounds"]["grad_w"][0][0][0] = 9.0, 10.0
+    result = verified(tmp_path, forged)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("ball", [["-1e9", "1e9"], ["1e9", "-1e9"]])
+def test_a_ball_that_is_wider_than_its_bound_or_empty_is_noticed(ball, document, tmp_path):
+    forged = copy.deepcopy(document)
+    forged["networks"][0]["enclosures"]["delta"][0][0][0] = ball
+    result = verified(tmp_path, forged)
+    assert result.returncode == 1
+    assert "the ball" in result.stdout
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "x", None])
 def test_what_is_no_number_is_noticed(value, document, tmp_path):
     forged = copy.deepcopy(document)
@@ -75,7 +95,9 @@ def test_a_row_or_a_network_left_out_is_noticed(document, tmp_path):
     del forged["networks"][0]["claims"]["grad_b"][0][0]
     assert verified(tmp_path, forged).returncode in (1, 3)
     forged["networks"] = []
-    assert verified(tmp_path, forged).returncode == 1
+    result = verified(tmp_path, forged)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.endswith("holds no network\n")
 
 
 def test_another_input_is_noticed(document, tmp_path):

@@ -14,7 +14,11 @@ from tests.judge.catalogue import RIGHT_ONES, backprop
 
 @pytest.mark.parametrize(
     ("name", "cost"),
-    [("cost three times ours", Cost(Fraction(3))), ("½ and mean of the outputs", Cost(outputs=True))],
+    [
+        ("cost three times ours", Cost(Fraction(3))),
+        ("½ and mean of the outputs", Cost(outputs=True)),
+        ("1/m in δ, cost three times ours", Cost(Fraction(3), averaged=True)),
+    ],
 )
 def test_delta_is_within_its_radius_of_what_it_was_before_the_factor(name, cost):
     claims, _ = collected(Function(RIGHT_ONES[name][0]), Layout(), 20, 0, lambda done, total: None)

@@ -1,5 +1,8 @@
 """The judge finds the equation and the layer, names the mistake, and accuses no correct backprop."""
 
+import ast
+import re
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ import gradproof
 import reference
 from gradproof.errors import UsageError
 from gradproof.judge.diagnosis import judgement
+from gradproof.judge.report import in_words
 from gradproof.judge.submission import Function
 from gradproof.numerics.verdict import Verdict
 from tests.judge.catalogue import FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop
@@ -67,8 +71,8 @@ def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["sum", "no ½", "y − a", "y − a, sum", "cost three times ours", "mean of the outputs", "float32", "rows",
-     "rows, (n_in, n_out), (n,)", "biases (n,)", "weights (n_in, n_out)", "vectors"],
+    ["sum", "no ½", "y − a", "y − a, sum", "1/m in δ", "cost three times ours", "mean of the outputs", "float32",
+     "rows", "rows, (n_in, n_out), (n,)", "biases (n,)", "weights (n_in, n_out)", "vectors"],
 )  # fmt: skip
 def test_with_ours_declared_every_other_convention_is_a_fault(name):
     submission, _ = RIGHT_ONES[name]
@@ -91,6 +95,21 @@ def test_what_keeps_to_the_declared_convention_is_verified_and_what_does_not_is_
     assert judged.verdict == "verified", str(judged)
     if words not in ("ours", "single"):  # one at a time ours is right as well
         assert judgement(Function(backprop()), NETWORKS, declared=words.split(",")).verdict == "refuted"
+
+
+def test_a_mean_that_is_in_delta_is_a_convention_only_where_nothing_else_is_wrong():
+    right = RIGHT_ONES["1/m in δ"][0]
+    judged = gradproof.check(right, networks=NETWORKS)
+    assert judged.conventions == ["δ is of the mean cost: 1/m is in it"]
+    twice = gradproof.check(backprop(**WRONG["δ averaged"][0]), networks=NETWORKS)
+    assert {named.fault.equation for named in twice.faults} == {"BP1"}
+    assert not twice.conventions
+
+    def wrong(weights, biases, x, y):
+        d, b, w = right(weights, biases, x, y)
+        return d, b, [g * (1 + 1e-9) for g in w]
+
+    assert gradproof.check(wrong, networks=NETWORKS).verdict == "refuted"
 
 
 def test_check_and_assert_backprop_take_a_convention_as_the_command_does():
@@ -151,6 +170,17 @@ def test_an_unknown_convention_is_one_line():
         judgement(Function(backprop()), NETWORKS, declared=["mine"])
 
 
+@pytest.mark.parametrize("words", ["", " ", "rows,", "sum,,rows"])
+def test_an_empty_convention_is_refused_in_one_line(words):
+    with pytest.raises(UsageError, match="no convention ''; choose of ours, rows"):
+        judgement(Function(backprop()), NETWORKS, declared=words.split(","))
+
+
+def test_blanks_around_the_words_of_a_convention_are_left_out():
+    submission, _ = RIGHT_ONES["no ½, sum"]
+    assert gradproof.check(submission, networks=NETWORKS, convention="no-half, sum ").verdict == "verified"
+
+
 PAIRS = [("tanh′ at the output", "w of the wrong layer"), ("σ′ missing in hidden layers", "bias sign"),
          ("σ′(a) at the output", "weight gradient summed"), ("bias gradient summed", "σ′ once more")]  # fmt: skip
 
@@ -178,6 +208,43 @@ def test_the_counterexample_is_small_and_its_numbers_are_round():
     got, expected = judged.counterexample.got.item(), judged.counterexample.expected.item()
     z = (problem.weights[0] @ problem.x + problem.biases[0]).item()
     assert expected == pytest.approx(got / (1 + np.exp(-z)) / (1 + np.exp(z)), rel=1e-12)
+
+
+def _cast(array):
+    return array.astype(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    "submission",
+    [
+        backprop(
+            bias=lambda p, i, d: _cast(d).mean(1, keepdims=True),
+            weight=lambda p, i, d: _cast(d) @ p.a[i - 1].T / d.shape[1],
+        ),
+        backprop(**WRONG["weight gradient off by 1e-12"][0]),
+        backprop(**WRONG["a rounded"][0]),
+        backprop(weight=lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * np.linspace(1, 1 + 1e-9, p.a[i - 1].shape[0])),
+        RIGHT_ONES["y − a, sum"][0],  # of which only the sign of δ is wrong, and all of its elements
+    ],
+    ids=["float32 in the gradients", "1 + 1e-12", "a rounded", "one column", "y − a"],
+)
+def test_what_is_printed_as_wrong_never_looks_like_what_it_should_be(submission):
+    judged = gradproof.check(submission, networks=NETWORKS, convention="ours")
+    shown, said = judged.counterexample, in_words(judged.counterexample)
+    got, expected = (np.array(ast.literal_eval(part)) for part in re.findall(r"\[\[.*?\]\]", said))
+    assert shown.wrong.any()
+    assert (got != expected)[shown.wrong].all(), said
+    assert np.allclose([got, expected], [shown.got, shown.expected], rtol=1e-5, atol=0)  # six digits at least
+
+
+def test_of_a_bound_that_is_underflow_alone_is_said_that_the_number_must_be_exact():
+    judged = gradproof.check(backprop(bias=lambda p, i, d: _cast(d).mean(1, keepdims=True)), networks=NETWORKS)
+    exactly = f"  it must be exactly {judged.faults[0].fault.worst.expected:.17g}: nothing is rounded there"
+    assert exactly in str(judged).splitlines()
+    assert "bounds" not in str(judged)
+    rounded = str(gradproof.check(backprop(output=lambda p: p.e), networks=NETWORKS))
+    assert "exactly" not in rounded
+    assert "  allowed is " in rounded
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -222,3 +222,17 @@ def test_pytest_judges_what_it_is_given(tmp_path):
     assert "2 failed, 1 passed" in result.stdout, result.stdout + result.stderr
     assert "convention='ours'" in result.stdout
     assert "y is missing" in result.stdout
+
+
+def test_the_pytest_script_finds_a_module_in_the_folder_it_is_started_in_and_else_says_so_in_one_line(tmp_path):
+    written(tmp_path, IN_PYTHON_3)
+    installed = any(point.name == "gradproof" for point in entry_points(group="pytest11"))
+    line = [str(Path(sys.executable).parent / "pytest"), "-q", "-p", "no:cacheprovider"]
+    line += [] if installed else ["-p", "gradproof.pytest_plugin"]
+    for subject in ("mine:Network", "mine:Netwerk", "yours:Network"):
+        line += ["--backprop", subject]
+    result = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT, timeout=120)
+    assert "2 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    for said in ("module 'mine' has no attribute 'Netwerk'", "No module named 'yours'"):
+        assert re.search(rf"^\w+:\w+ cannot be loaded: {said}; give MODULE:NAME$", result.stdout, re.M)
+    assert "Error" not in result.stdout  # nor its traceback
