@@ -13,6 +13,7 @@ from gradproof.commands import study as command
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
 from gradproof.study import facts, limits, mutants, reader, trial
+from gradproof.study.language import parsed
 from gradproof.study.ledger import Claim, Line
 from gradproof.study.tree import Node, written
 from gradproof.study.trial import Court
@@ -111,6 +112,22 @@ def test_a_transpose_decides_under_which_reading_a_line_holds() -> None:
     found = tried(f'claim = "z[l] == W[l] @ a[l-1] + b[l]"\n{readings}')
     assert found.sentence is Sentence.CONVENTION
     assert {h.name: h.verdict for h in found.claims[0].readings} == {"rows": "verified", "columns": "refuted"}
+
+
+@pytest.mark.parametrize(
+    ("law", "slip"),
+    [
+        ("log(σ(z)) == -log(1 + exp(-z))", "log(σ(z)) == log(1 + exp(-z))"),
+        ("σ(z / (1 + z)) == σ(1 - 1 / (1 + z))", "σ(z / (1 + z)) == σ(1 + 1 / (1 + z))"),
+    ],
+)
+def test_what_sympy_does_not_see_is_no_slip(law: str, slip: str) -> None:
+    """log σ(z) = −log(1 + e⁻ᶻ) in the ledger of the cross-entropy: true, and not 0 when it is written out."""
+    book = reader.load(ROOT / "docs" / "cross_entropy.toml")
+    for claim, sentence in ((law, Sentence.HOLDS), (slip, Sentence.WRONG)):
+        found = Court(book).claim(book.lines[0].claims[0]._replace(tree=parsed(claim), layers=("L", "L")))
+        assert found.sentence is sentence
+        assert found.readings[0].testimonies[0].verdict is Verdict.UNDECIDED
 
 
 # ---- the gate --------------------------------------------------------------------------------------------------
