@@ -13,6 +13,9 @@ from rich.text import Text
 from gradproof.commands.terminal import captured, progress_bar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gradproof.numerics.verdict import Verdict
     from gradproof.study.ledger import Ledger, Line
     from gradproof.study.trial import Court
     from gradproof.study.verdicts import ClaimTried, CodeTried, FactTried, Gate, Tried
@@ -75,9 +78,13 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
         click.echo(captured(explained(tried[0]) + numbers(only, notes)), color=True)
     else:
         click.echo(captured(listed(book, court, tried, out)), color=True)
-    if all(t.settled for t in tried):
-        return 0
-    return 5 if all(t.settled or t.sentence == "undecided" for t in tried) else 1
+    return _status(t.verdict for t in tried)
+
+
+def _status(verdicts: Iterable[Verdict]) -> int:
+    """1 if any is refuted, else 5 if any is undecided, else 0."""
+    found = set(verdicts)
+    return 1 if "refuted" in found else 5 if "undecided" in found else 0
 
 
 def _tried(court: Court, only: Line | None, quiet: bool) -> list[Tried]:
@@ -93,7 +100,6 @@ def _tried(court: Court, only: Line | None, quiet: bool) -> list[Tried]:
 
 def _walk(as_json: bool) -> int:
     from gradproof.commands import walk as shown
-    from gradproof.numerics.verdict import Verdict
     from gradproof.study.walk import example, walk
 
     problem = example()
@@ -102,8 +108,7 @@ def _walk(as_json: bool) -> int:
         click.echo(json.dumps(shown.document(problem, lines), indent=1, ensure_ascii=False))
     else:
         click.echo(shown.text(problem, lines), color=True)  # Rich has decided on colour; click need not decide again
-    verdicts = {line.verdict for line in lines}
-    return 1 if Verdict.REFUTED in verdicts else 5 if Verdict.UNDECIDED in verdicts else 0
+    return _status(line.verdict for line in lines)
 
 
 # ---- JSON ------------------------------------------------------------------------------------------------------

@@ -103,14 +103,19 @@ class Tried(NamedTuple):
         return tuple(c.claim.corrected for c in self.claims if c.sentence is Sentence.WRONG and c.claim.corrected)
 
     @property
-    def settled(self) -> bool:
-        """Nothing is left open: what is wrong has a correction that holds, and the code does what the line says."""
-        if self.sentence in (Sentence.VACUOUS, Sentence.UNDECIDED):
-            return False
+    def verdict(self) -> Verdict:
+        """Verified where nothing is left open: each claim holds or has a correction that does, the code does it too."""
+        found = {c.sentence for c in self.claims}
         wrong = [c for c in self.claims if c.sentence is Sentence.WRONG]
         right = all(c.correction is not None and c.correction.verdict is Verdict.VERIFIED for c in wrong)
         facts_right = all(f.holds or f.found == f.fact.correction for f in self.facts)
-        return right and facts_right and all(c.sound for c in self.code)
+        if Sentence.VACUOUS in found or not (right and facts_right and all(c.sound for c in self.code)):
+            return Verdict.REFUTED
+        return Verdict.UNDECIDED if Sentence.UNDECIDED in found else Verdict.VERIFIED
+
+    @property
+    def settled(self) -> bool:
+        return self.verdict is Verdict.VERIFIED
 
 
 def sentence_of(
