@@ -58,6 +58,20 @@ def passed(court: Court, tree: Node, claim: Claim) -> Gate:
     return Gate(len(tried), rejected, meaningless, tuple(same), tuple(survivors), trouble)
 
 
+def together(gates: dict[str, Gate]) -> Gate | None:
+    """Of a claim that holds under several readings: it proves nothing if it does under one of them."""
+    if not gates:
+        return None
+    return Gate(
+        sum(gate.tried for gate in gates.values()),
+        sum(gate.rejected for gate in gates.values()),
+        sum(gate.meaningless for gate in gates.values()),
+        tuple(same for gate in gates.values() for same in gate.same),
+        tuple(survivor for gate in gates.values() for survivor in gate.survivors),
+        next((f"{f'if {name}: ' * bool(name)}{gate.trouble}" for name, gate in gates.items() if gate.trouble), ""),
+    )
+
+
 def _against(court: Court, neighbour: Node, claim: Claim) -> Testimony:
     """What autodiff says, or balls where it does not refute the neighbour by a number."""
     found = court.by_autodiff(neighbour, claim)

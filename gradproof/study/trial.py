@@ -124,8 +124,9 @@ class Court:
         if failing:
             find = self.witness_of_few if sentence is Sentence.WRONG else self.witness_of_more
             shown = self.once(find, failing[-1 if holding else 0].tree, claim)
-        right = holding[0] if holding else correction if correction and correction.verdict is Verdict.VERIFIED else None
-        through = self.once(self.gate, right.tree, claim) if right else None
+        right = holding or ([correction] if correction and correction.verdict is Verdict.VERIFIED else [])
+        named = {h.tree: h.name for h in right}  # two readings may make the same of it
+        through = gate.together({name: self.once(self.gate, tree, claim) for tree, name in named.items()})
         if through is not None and not through.passed:
             sentence = Sentence.VACUOUS
         return ClaimTried(claim, sentence, heard, correction, shown, through)

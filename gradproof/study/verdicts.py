@@ -47,7 +47,7 @@ class Heard(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """What the claim that holds says no to."""
+    """What the claim that holds says no to, under every reading under which it does."""
 
     tried: int
     rejected: int  # shown to be wrong by numbers

@@ -162,6 +162,17 @@ def test_a_neighbour_that_survives_fails_the_gate(monkeypatch: pytest.MonkeyPatc
     assert tried('claim = "δ[L] == d(C_x, a[L]) * σ\'(z[L])"').sentence is Sentence.VACUOUS
 
 
+@pytest.mark.parametrize("names", [("good", "vacuous"), ("vacuous", "good")])
+def test_a_claim_that_proves_nothing_under_one_of_its_readings_proves_nothing(names: tuple[str, str]) -> None:
+    sides = {"good": '{ P = "δ[L]", Q = "(a[L] - y) * σ\'(z[L])" }', "vacuous": '{ P = "C", Q = "C" }'}
+    readings = "".join(f"{name} = {sides[name]}\n" for name in names)
+    found = tried(f'claim = "P == Q"\n[line.claim.readings]\n{readings}').claims[0]
+    assert [h.verdict for h in found.readings] == [Verdict.VERIFIED] * 2
+    assert found.sentence is Sentence.VACUOUS
+    assert found.gate is not None
+    assert found.gate.trouble == "if vacuous: both sides are the same, whatever the network"
+
+
 # ---- anything that parses --------------------------------------------------------------------------------------
 
 
