@@ -28,6 +28,7 @@ MARKS = {
     "not a mathematical claim": ("·", "cyan"),
     "proves nothing": ("∅", "bold red"),
     "undecided": ("?", "magenta"),
+    "does not fit its code": ("✗", "bold red"),
 }
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -191,6 +192,7 @@ def _code(code: CodeTried) -> dict[str, Any]:
         "path": code.anchored.path,
         "line": code.anchored.line,
         "holds": bool(run and run.holds),
+        "trouble": code.trouble or None,
         "mutants": run.tried if run else None,
         "killed": run.killed if run else None,
         "same": list(run.same) if run else None,
@@ -241,7 +243,9 @@ def in_short(t: Tried) -> str:
     slips = [c for c in t.claims if c.sentence.value in ("wrong", "holds under a convention")]
     slips.sort(key=lambda c: c.sentence.value != t.sentence.value)  # those that make the verdict come first
     said = t.line.why.partition(".")[0]
-    if slips:
+    if t.sentence == "does not fit its code":
+        said = next(f"{c.code.function}: {c.trouble}" for c in t.code if c.trouble)
+    elif slips:
         names = [f"if {h.name}" for h in slips[0].readings if h.verdict == "verified" and h.name]
         said = ": ".join(part for part in (slips[0].claim.says, *names[:1]) if part) or said
     more = f"  +{len(slips) - 1} more: study {t.line.id}" if len(slips) > 1 else ""
@@ -325,11 +329,9 @@ def _fact_text(f: FactTried) -> list[Text]:
 
 
 def _code_text(c: CodeTried) -> list[Text]:
-    if c.run is None:
-        return _wrapped(
-            f"✗ {c.code.function} no longer holds {c.code.anchor!r}: the anchor has moved", style="bold red"
-        )
-    mark, style = MARKS["holds" if c.sound else "wrong"]
+    if c.run is None or c.trouble:
+        return _wrapped(f"✗ {c.code.function}: {c.trouble}", style="bold red")
+    mark, style = MARKS["holds"]
     name = c.code.function.rpartition(".")[2]
     said = f"{mark} {c.anchored.path}:{c.anchored.line} {name} gives it on {c.run.networks} networks"
     if c.run.tried:

@@ -19,6 +19,7 @@ class Sentence(StrEnum):
     NOT_MATHEMATICAL = "not a mathematical claim"
     VACUOUS = "proves nothing"
     UNDECIDED = "undecided"
+    CODE = "does not fit its code"
 
 
 class Testimony(NamedTuple):
@@ -76,8 +77,15 @@ class CodeTried(NamedTuple):
     run: Run | None
 
     @property
+    def trouble(self) -> str:
+        """Why it does not stand for the line; empty if it does."""
+        if self.run is None:
+            return f"it no longer holds {self.code.anchor!r}: the anchor has moved"
+        return self.run.trouble or next((f"a mutant gives it as well: {s}" for s in self.run.survivors), "")
+
+    @property
     def sound(self) -> bool:
-        return self.run is not None and self.run.holds and not self.run.survivors
+        return not self.trouble
 
 
 class FactTried(NamedTuple):
@@ -125,9 +133,9 @@ def sentence_of(
     found = {claim.sentence for claim in claims}
     if Sentence.WRONG in found or not all(fact.holds for fact in measured):
         return Sentence.WRONG
-    for sentence in (Sentence.VACUOUS, Sentence.UNDECIDED, Sentence.CONVENTION):
+    if not all(code.sound for code in tried):
+        found.add(Sentence.CODE)
+    for sentence in (Sentence.VACUOUS, Sentence.CODE, Sentence.UNDECIDED, Sentence.CONVENTION):
         if sentence in found:
             return sentence
-    if not claims and measured:
-        return Sentence.NOT_MATHEMATICAL
-    return Sentence.HOLDS if all(t.sound for t in tried) else Sentence.UNDECIDED
+    return Sentence.HOLDS if claims else Sentence.NOT_MATHEMATICAL

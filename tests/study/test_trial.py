@@ -223,6 +223,31 @@ def test_code_that_does_something_else_does_not_stand_for_the_line(
     monkeypatch.setattr(trial.code.mutants, "mutants", lambda *_: iter(()))
     run = trial.code.heard(code, court.random, lambda world: [world.depth])
     assert not run.holds
+    assert run.trouble == "it gives something else on a network 3–2, layer 1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ('gives = "a[L]"', "gives something else on a network 3–2, layer 1"),
+        ('arguments = ["x", "z[L]"]', "ValueError on a network 3–2, layer 1: operands could not be broadcast"),
+        ("result = [9999]", "IndexError on a network 3–2, layer 1: "),
+        ('anchor = "nowhere"', "no longer holds 'nowhere': the anchor has moved"),
+    ],
+)
+def test_a_line_that_its_code_does_not_fit_is_refuted_with_the_reason(changed: str, said: str) -> None:
+    """No mutant is counted of what does not hold itself."""
+    given = {"arguments": '["a[L] - y", "z[L]"]', "gives": '"δ[L]"', "anchor": '"sigma_prime"', "result": "[]"}
+    field, _, value = changed.partition(" = ")
+    fields = "\n".join(f"{name} = {text}" for name, text in (given | {field: value}).items())
+    found = tried(
+        f'claim = "δ[L] == (a[L] - y) * σ\'(z[L])"\n[[line.code]]\nfunction = "handcrafted.equations.bp1"\n{fields}'
+    )
+    assert (found.sentence, found.verdict) == (Sentence.CODE, Verdict.REFUTED)
+    assert said in found.code[0].trouble
+    assert said[:40] in " ".join(str(text).strip() for text in command.explained(found))
+    assert said[:20] in command.in_short(found)
+    assert found.code[0].run is None or found.code[0].run.tried == 0
 
 
 def test_every_guard_that_a_line_names_exists(court: Court) -> None:
