@@ -2,7 +2,9 @@
 
 import ast
 import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from gradproof.commands import study as command
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
+from gradproof.problem import starting_parameters
 from gradproof.study import facts, limits, mutants, reader, trial
 from gradproof.study.language import parsed
 from gradproof.study.ledger import Claim, Line
@@ -19,6 +22,9 @@ from gradproof.study.tree import Node, written
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
 from gradproof.study.witnesses import code as witness
+from gradproof.train import mnist
+from gradproof.train.loop import Settings, State, begin, train
+from gradproof.train.minibatches import shuffled
 from handcrafted import equations
 from tests.study.trees import trees
 
@@ -280,6 +286,60 @@ def test_a_fact_that_is_not_so_is_wrong() -> None:
 def test_every_measure_can_be_taken() -> None:
     for measure in facts.MEASURES.values():
         assert measure().how
+
+
+def _broad() -> mnist.Mnist:
+    return mnist.Mnist(*[mnist.DataSet(np.zeros((9, 12), np.uint8), np.zeros(9, np.uint8), 3)] * 3)
+
+
+def _ordered(n: int, m: int, rng: np.random.Generator) -> list[Any]:
+    return shuffled(n, m, np.random.default_rng(0))
+
+
+def _twice(n: int, m: int, rng: np.random.Generator) -> list[Any]:
+    return [rng.integers(n, size=(n // m, m))]
+
+
+@pytest.mark.parametrize(
+    ("measure", "place", "slip"),
+    [
+        ("rows, columns and pixels of an image", "_digits", _broad),
+        ("paper and ink", "mnist.pixels", lambda images, dtype: 1 - images / 255),
+        ("input neurons", "starting_parameters", lambda sizes, *_: starting_parameters([785, *sizes[1:]], 0)),
+        ("training samples", "_digits", lambda: mnist.Mnist(*(mnist.shipped_test(),) * 3)),
+        ("y of an image of a 3", "mnist.one_hot", lambda labels, dtype: np.eye(8)[labels]),
+        ("y[i] is 1 for the digit i, and 0 elsewhere", "mnist.one_hot", lambda labels, dtype: np.eye(10)[9 - labels]),
+        ("output neurons", "starting_parameters", lambda sizes, *_: starting_parameters([*sizes[:-1], 11], 0)),
+        ("output neurons", "mnist.one_hot", lambda labels, dtype: np.eye(11)[labels]),
+        ("the digit read is the largest activation", "reading.read", lambda *_: np.zeros(100)),
+        ("batches in a loop, samples in a batch", "shuffled", lambda n, m, rng: shuffled(n, m + 1, rng)),
+        ("each sample is in one batch of a loop", "shuffled", _twice),
+        ("a loop shuffles", "shuffled", _ordered),
+        ("each batch updates weights and biases", "Settings", lambda backend: Settings(backend, eta=0.0)),
+        ("η, m and the number of loops can be adjusted", "train", lambda settings, few: [begin(settings)]),
+        ("loops", "Settings", lambda backend: Settings(backend, epochs=1)),
+    ],
+)
+def test_every_measure_finds_a_planted_error(
+    measure: str, place: str, slip: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = facts.MEASURES[measure]().found
+    path = "gradproof.train." if "." in place else "gradproof.study.facts."
+    monkeypatch.setattr(path + place, slip)
+    assert facts.MEASURES[measure]().found != right
+
+
+@pytest.mark.parametrize("field", ["eta", "batch", "epochs"])
+def test_what_cannot_be_adjusted_is_noticed(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Settings("handcrafted", epochs=1)
+
+    def deaf(settings: Settings, few: mnist.Mnist) -> Iterator[State]:
+        return train(settings._replace(**{field: getattr(usual, field)}), few)
+
+    measure = facts.MEASURES["η, m and the number of loops can be adjusted"]
+    assert measure().found is True
+    monkeypatch.setattr(facts, "train", deaf)
+    assert measure().found is False
 
 
 # ---- chance ----------------------------------------------------------------------------------------------------
