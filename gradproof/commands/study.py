@@ -131,7 +131,7 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
                 "rule": t.line.rule,
                 "depends": list(t.line.depends),
                 "why": t.line.why,
-                "correction": list(t.corrected) or [f.fact.correction for f in t.facts if not f.holds] or None,
+                "correction": [*t.corrected, *_corrections(t)] or None,
                 "witnesses": [_testimony(c, *said) for c in t.claims for said in _heard(c)],
                 "claims": [_claim(c) for c in t.claims],
                 "code": [_code(c) for c in t.code],
@@ -145,6 +145,11 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
         ],
         "conventions": conventions(tried),
     }
+
+
+def _corrections(t: Tried) -> list[Any]:
+    """What is right in the place of the facts that are not so, where the ledger knows it."""
+    return [f.fact.correction for f in t.facts if not f.holds and f.fact.correction is not None]
 
 
 def _heard(claim: ClaimTried) -> list[tuple[str, Any]]:

@@ -28,7 +28,7 @@ WRONG = {
 }
 CONVENTION = {"N11", "N17", "N19", "N20", "N21", "N22", "N25", "N28", "N29", "N30", "N32"}
 PROGRAM = {"N7", "N9", "N18"}
-LIMIT = 300  # seconds, for a machine that is busy; the README says what it takes
+LIMIT = 300  # seconds, for a machine that is busy
 
 
 def study(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

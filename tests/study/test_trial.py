@@ -279,8 +279,12 @@ def test_the_anchor_is_in_the_file_that_the_line_names(court: Court) -> None:
 
 def test_a_fact_that_is_not_so_is_wrong() -> None:
     fact = '[[line.fact]]\nmeasure = "training samples"\nsays = 60000\n'
-    book = reader.read(BOOK.replace("[[line.claim]]\n", fact), "test")
-    assert Court(book).line(book.lines[0]).sentence is Sentence.WRONG
+    for correction, shown in (("", None), ("correction = 50000\n", [50000])):
+        book = reader.read(BOOK.replace("[[line.claim]]\n", fact + correction), "test")
+        court = Court(book)
+        found = court.line(book.lines[0])
+        assert found.sentence is Sentence.WRONG
+        assert command.document(court, [found])["lines"][0]["correction"] == shown
 
 
 def test_every_measure_can_be_taken() -> None:
