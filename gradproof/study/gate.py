@@ -40,7 +40,7 @@ def passed(court: Court, tree: Node, claim: Claim) -> Gate:
     trouble = "both sides are the same, whatever the network" if tautology(court, tree, claim) else ""
     tried = neighbours(tree, court.ledger.definitions)
     for what, neighbour in tried:
-        found = _against(court, neighbour, claim)
+        found = _against(court, tree, neighbour, claim)
         if found.misfit:
             meaningless += 1
         elif found.verdict is Verdict.REFUTED:
@@ -72,13 +72,19 @@ def together(gates: dict[str, Gate]) -> Gate | None:
     )
 
 
-def _against(court: Court, neighbour: Node, claim: Claim) -> Testimony:
-    """What autodiff says, or balls where it does not refute the neighbour by a number."""
+def _against(court: Court, tree: Node, neighbour: Node, claim: Claim) -> Testimony:
+    """What autodiff says, or balls where it does not refute the neighbour by a number.
+
+    Where the neighbour is not finite and the claim is, it means nothing: log(1 - exp(u)) for log(1 + exp(u)).
+    """
     found = court.by_autodiff(neighbour, claim)
     if found.verdict is Verdict.REFUTED and not found.misfit:
         return found
     balls = court.by_balls(neighbour, claim)
-    return balls if balls.verdict is Verdict.REFUTED and not (found.misfit and balls.misfit) else found
+    if balls.verdict is Verdict.REFUTED:
+        return found if found.misfit and balls.misfit else balls
+    nothing = found.verdict is Verdict.UNDECIDED and balls.misfit
+    return balls if nothing and not court.by_balls(tree, claim).misfit else found
 
 
 def _identical(court: Court, side: Node, claim: Claim) -> bool:

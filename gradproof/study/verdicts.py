@@ -28,7 +28,7 @@ class Testimony(NamedTuple):
     witness: str
     verdict: Verdict
     said: str
-    misfit: bool = False  # refuted because it means nothing, and no number shows more
+    misfit: bool = False  # it means nothing or is not finite somewhere, and no number shows more
 
 
 class Heard(NamedTuple):

@@ -15,7 +15,7 @@ from gradproof.commands import study as command
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import starting_parameters
-from gradproof.study import facts, limits, mutants, reader, trial
+from gradproof.study import facts, gate, limits, mutants, reader, trial
 from gradproof.study.language import parsed
 from gradproof.study.ledger import Claim, Line
 from gradproof.study.tree import Node, written
@@ -177,6 +177,23 @@ def test_a_claim_that_proves_nothing_under_one_of_its_readings_proves_nothing(na
     assert found.sentence is Sentence.VACUOUS
     assert found.gate is not None
     assert found.gate.trouble == "if vacuous: both sides are the same, whatever the network"
+
+
+def test_a_neighbour_that_is_finite_nowhere_means_nothing_and_is_no_survivor() -> None:
+    court = Court(reader.read(BOOK + 'claim = "log(1 + exp(u)) == log(exp(u) + 1)"', "test"))
+    (claim,) = court.ledger.lines[0].claims
+    nowhere = parsed("log(-1 - exp(u)) == log(exp(u) + 1)")
+    assert gate._against(court, claim.tree, nowhere, claim).misfit
+    assert not gate._against(court, nowhere, nowhere, claim).misfit  # nor is the claim
+
+
+def test_the_cost_of_cross_entropy_in_terms_of_z_holds() -> None:
+    court = Court(reader.load(ROOT / "docs" / "cross_entropy.toml"))
+    law = parsed("C_x == sum(j, log(1 + exp(z[L][j])) - y[j] * z[L][j])")
+    found = court.claim(court.ledger.lines[0].claims[0]._replace(tree=law, layers=("L", "L")))
+    assert found.sentence is Sentence.HOLDS
+    assert found.gate is not None
+    assert found.gate.rejected >= gate.NEIGHBOURS
 
 
 # ---- anything that parses --------------------------------------------------------------------------------------
