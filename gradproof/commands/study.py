@@ -16,6 +16,9 @@ from rich.text import Text
 from gradproof.commands.terminal import captured, progress_bar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gradproof.numerics.verdict import Verdict
     from gradproof.study.ledger import Ledger, Line
     from gradproof.study.trial import Court
     from gradproof.study.verdicts import ClaimTried, CodeTried, FactTried, Gate, Tried
@@ -28,6 +31,7 @@ MARKS = {
     "not a mathematical claim": ("·", "cyan"),
     "proves nothing": ("∅", "bold red"),
     "undecided": ("?", "magenta"),
+    "does not fit its code": ("✗", "bold red"),
 }
 MANY = 12  # lines for which a second process is worth its start
 _own: Court  # of a process of _in_two_courts
@@ -81,9 +85,13 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
         click.echo(captured(explained(tried[0]) + numbers(only, notes)), color=True)
     else:
         click.echo(captured(listed(book, court, tried, out)), color=True)
-    if all(t.settled for t in tried):
-        return 0
-    return 5 if all(t.settled or t.sentence == "undecided" for t in tried) else 1
+    return _status(t.verdict for t in tried)
+
+
+def _status(verdicts: Iterable[Verdict]) -> int:
+    """1 if any is refuted, else 5 if any is undecided, else 0."""
+    found = set(verdicts)
+    return 1 if "refuted" in found else 5 if "undecided" in found else 0
 
 
 def _tried(court: Court, only: Line | None, quiet: bool) -> list[Tried]:
@@ -124,7 +132,6 @@ def _one(number: int) -> Tried:
 
 def _walk(as_json: bool) -> int:
     from gradproof.commands import walk as shown
-    from gradproof.numerics.verdict import Verdict
     from gradproof.study.walk import example, walk
 
     problem = example()
@@ -133,8 +140,7 @@ def _walk(as_json: bool) -> int:
         click.echo(json.dumps(shown.document(problem, lines), indent=1, ensure_ascii=False))
     else:
         click.echo(shown.text(problem, lines), color=True)  # Rich has decided on colour; click need not decide again
-    verdicts = {line.verdict for line in lines}
-    return 1 if Verdict.REFUTED in verdicts else 5 if Verdict.UNDECIDED in verdicts else 0
+    return _status(line.verdict for line in lines)
 
 
 # ---- JSON ------------------------------------------------------------------------------------------------------
@@ -156,7 +162,7 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
                 "rule": t.line.rule,
                 "depends": list(t.line.depends),
                 "why": t.line.why,
-                "correction": list(t.corrected) or [f.fact.correction for f in t.facts if not f.holds] or None,
+                "correction": [*t.corrected, *_corrections(t)] or None,
                 "witnesses": [_testimony(c, *said) for c in t.claims for said in _heard(c)],
                 "claims": [_claim(c) for c in t.claims],
                 "code": [_code(c) for c in t.code],
@@ -170,6 +176,11 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
         ],
         "conventions": conventions(tried),
     }
+
+
+def _corrections(t: Tried) -> list[Any]:
+    """What is right in the place of the facts that are not so, where the ledger knows it."""
+    return [f.fact.correction for f in t.facts if not f.holds and f.fact.correction is not None]
 
 
 def _heard(claim: ClaimTried) -> list[tuple[str, Any]]:
@@ -217,6 +228,7 @@ def _code(code: CodeTried) -> dict[str, Any]:
         "path": code.anchored.path,
         "line": code.anchored.line,
         "holds": bool(run and run.holds),
+        "trouble": code.trouble or None,
         "mutants": run.tried if run else None,
         "killed": run.killed if run else None,
         "same": list(run.same) if run else None,
@@ -267,7 +279,9 @@ def in_short(t: Tried) -> str:
     slips = [c for c in t.claims if c.sentence.value in ("wrong", "holds under a convention")]
     slips.sort(key=lambda c: c.sentence.value != t.sentence.value)  # those that make the verdict come first
     said = t.line.why.partition(".")[0]
-    if slips:
+    if t.sentence == "does not fit its code":
+        said = next(f"{c.code.function}: {c.trouble}" for c in t.code if c.trouble)
+    elif slips:
         names = [f"if {h.name}" for h in slips[0].readings if h.verdict == "verified" and h.name]
         said = ": ".join(part for part in (slips[0].claim.says, *names[:1]) if part) or said
     more = f"  +{len(slips) - 1} more: study {t.line.id}" if len(slips) > 1 else ""
@@ -351,11 +365,9 @@ def _fact_text(f: FactTried) -> list[Text]:
 
 
 def _code_text(c: CodeTried) -> list[Text]:
-    if c.run is None:
-        return _wrapped(
-            f"✗ {c.code.function} no longer holds {c.code.anchor!r}: the anchor has moved", style="bold red"
-        )
-    mark, style = MARKS["holds" if c.sound else "wrong"]
+    if c.run is None or c.trouble:
+        return _wrapped(f"✗ {c.code.function}: {c.trouble}", style="bold red")
+    mark, style = MARKS["holds"]
     name = c.code.function.rpartition(".")[2]
     said = f"{mark} {c.anchored.path}:{c.anchored.line} {name} gives it on {c.run.networks} networks"
     if c.run.tried:

@@ -11,6 +11,7 @@ CLASSES = {
     Sentence.NOT_MATHEMATICAL: "fact",
     Sentence.VACUOUS: "wrong",
     Sentence.UNDECIDED: "undecided",
+    Sentence.CODE: "wrong",
 }
 MARKS = {"holds": "✓", "convention": "≈", "wrong": "✗", "fact": "·", "undecided": "?"}
 COLUMN, ROW, WIDE, HIGH = 108, 92, 76, 34  # of the graph, in its own units

@@ -170,6 +170,7 @@ def _code(c: Any) -> dict[str, Any]:
         "text": c.anchored.text or c.code.anchor,
         "run": c.run,
         "sound": c.sound,
+        "trouble": c.trouble,
     }
 
 

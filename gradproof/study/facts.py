@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from gradproof import backends
 from gradproof.problem import starting_parameters
 from gradproof.train import mnist, reading
-from gradproof.train.loop import CLASSES, Settings
+from gradproof.train.loop import CLASSES, Settings, begin, train
 from gradproof.train.minibatches import shuffled
 
 
@@ -24,9 +25,21 @@ def _digits() -> mnist.Mnist:
 
 
 def _image() -> Measured:
-    n = _digits().train.images.shape[1]
-    side = round(n**0.5)
-    return Measured([side, side, n], "the shape of the images in the shipped MNIST files")
+    n, rows = _digits().train.images.shape[1], _digits().train.rows
+    return Measured([rows, n // rows, n], "the shape of the images in the shipped MNIST files")
+
+
+def _inputs() -> Measured:
+    weights, _ = starting_parameters(Settings("handcrafted").sizes, 0)
+    return Measured(weights[0].shape[1], "the columns of w¹ in the network that `gradproof train` begins with")
+
+
+def _outputs() -> Measured:
+    """One number, where the network and the targets agree."""
+    weights, _ = starting_parameters(Settings("handcrafted").sizes, 0)
+    found = {weights[-1].shape[0], mnist.one_hot(_digits().train.labels[:1], np.float64).shape[1]}
+    how = "the rows of the last w in the network that `gradproof train` begins with, and the length of a target"
+    return Measured(found.pop() if len(found) == 1 else sorted(found), how)
 
 
 def _colours() -> Measured:
@@ -38,18 +51,20 @@ def _colours() -> Measured:
     )
 
 
-def _batches(sizes: str) -> Measured:
-    settings = Settings("handcrafted")
-    batches = shuffled(len(_digits().train.labels), settings.batch, np.random.default_rng(0))
-    rows = np.concatenate([part.ravel() for part in batches])
-    once = sorted(rows.tolist()) == list(range(len(_digits().train.labels)))
-    count = sum(len(part) for part in batches)
+def _batches(which: str) -> Measured:
+    """Of two loops, one after the other, with the generator that a run begins with."""
+    settings, n = Settings("handcrafted"), len(_digits().train.labels)
+    rng = np.random.default_rng()
+    rng.bit_generator.state = begin(settings).shuffle
+    loops = [shuffled(n, settings.batch, rng) for _ in range(2)]
+    orders = [np.concatenate([part.ravel() for part in loop]) for loop in loops]
     found = {
-        "batches": [count, settings.batch],
-        "every sample once": once,
-        "another order": not (np.diff(rows) == 1).all(),
+        "batches": [sum(len(part) for part in loops[0]), loops[0][0].shape[1]],
+        "every sample once": all(np.array_equal(np.sort(rows), np.arange(n)) for rows in orders),
+        "another order": not any(np.array_equal(*pair) for pair in combinations((np.arange(n), *orders), 2)),
     }
-    return Measured(found[sizes], "minibatches.shuffled on the 50,000 training samples, as `gradproof train` calls it")
+    how = "minibatches.shuffled for two loops over the 50,000 training samples, as `gradproof train` calls it"
+    return Measured(found[which], how)
 
 
 def _updates() -> Measured:
@@ -61,6 +76,20 @@ def _updates() -> Measured:
     path = backends.load("handcrafted").trajectory(*start, images, targets, np.arange(30).reshape(3, 10), settings.eta)
     moved = all((np.diff(np.asarray(layer), axis=0) != 0).any(axis=(-2, -1)).all() for part in path for layer in part)
     return Measured(moved, "the trajectory of three mini-batches of ten digits, every layer of it")
+
+
+def _adjusted() -> Measured:
+    """Trained with another η, another m or another number of loops, the network ends as another."""
+    few = mnist.Mnist(*(part._replace(images=part.images[:40], labels=part.labels[:40]) for part in _digits()))
+
+    def ends(settings: Settings) -> list[list[float]]:
+        *_, state = train(settings, few)
+        return [layer.tolist() for layer in state.weights]
+
+    usual = Settings("handcrafted", epochs=1)
+    others = usual._replace(eta=1.0), usual._replace(batch=20), usual._replace(epochs=2)
+    moved = all(ends(settings) != ends(usual) for settings in others)
+    return Measured(moved, "trainings on 40 digits: --eta, --batch and --epochs of `gradproof train`")
 
 
 def _argmax() -> Measured:
@@ -78,7 +107,7 @@ def _argmax() -> Measured:
 MEASURES: dict[str, Callable[[], Measured]] = {
     "rows, columns and pixels of an image": _image,
     "paper and ink": _colours,
-    "input neurons": lambda: Measured(_digits().train.images.shape[1], "a pixel each"),
+    "input neurons": _inputs,
     "training samples": lambda: Measured(len(_digits().train.labels), "the training part of the shipped MNIST files"),
     "y of an image of a 3": lambda: Measured(
         mnist.one_hot(np.array([3]), np.float64)[0].astype(int).tolist(), "mnist.one_hot(3)"
@@ -87,14 +116,12 @@ MEASURES: dict[str, Callable[[], Measured]] = {
         bool((mnist.one_hot(np.arange(CLASSES, dtype=np.uint8), np.float64) == np.eye(CLASSES)).all()),
         "mnist.one_hot of all ten digits",
     ),
-    "output neurons": lambda: Measured(CLASSES, "train.loop.CLASSES, and the width of mnist.one_hot"),
+    "output neurons": _outputs,
     "the digit read is the largest activation": _argmax,
     "batches in a loop, samples in a batch": lambda: _batches("batches"),
     "each sample is in one batch of a loop": lambda: _batches("every sample once"),
     "a loop shuffles": lambda: _batches("another order"),
     "each batch updates weights and biases": _updates,
-    "η, m and the number of loops can be adjusted": lambda: Measured(
-        {"eta", "batch", "epochs"} <= set(Settings._fields), "--eta, --batch and --epochs of `gradproof train`"
-    ),
+    "η, m and the number of loops can be adjusted": _adjusted,
     "loops": lambda: Measured(Settings("handcrafted").epochs, "the default of `gradproof train --epochs`"),
 }

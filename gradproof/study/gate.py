@@ -40,7 +40,7 @@ def passed(court: Court, tree: Node, claim: Claim) -> Gate:
     trouble = "both sides are the same, whatever the network" if tautology(court, tree, claim) else ""
     tried = neighbours(tree, court.ledger.definitions)
     for what, neighbour in tried:
-        found = _against(court, neighbour, claim)
+        found = _against(court, tree, neighbour, claim)
         if found.misfit:
             meaningless += 1
         elif found.verdict is Verdict.REFUTED:
@@ -58,13 +58,33 @@ def passed(court: Court, tree: Node, claim: Claim) -> Gate:
     return Gate(len(tried), rejected, meaningless, tuple(same), tuple(survivors), trouble)
 
 
-def _against(court: Court, neighbour: Node, claim: Claim) -> Testimony:
-    """What autodiff says, or balls where it does not refute the neighbour by a number."""
+def together(gates: dict[str, Gate]) -> Gate | None:
+    """Of a claim that holds under several readings: it proves nothing if it does under one of them."""
+    if not gates:
+        return None
+    return Gate(
+        sum(gate.tried for gate in gates.values()),
+        sum(gate.rejected for gate in gates.values()),
+        sum(gate.meaningless for gate in gates.values()),
+        tuple(same for gate in gates.values() for same in gate.same),
+        tuple(survivor for gate in gates.values() for survivor in gate.survivors),
+        next((f"{f'if {name}: ' * bool(name)}{gate.trouble}" for name, gate in gates.items() if gate.trouble), ""),
+    )
+
+
+def _against(court: Court, tree: Node, neighbour: Node, claim: Claim) -> Testimony:
+    """What autodiff says, or balls where it does not refute the neighbour by a number.
+
+    Where the neighbour is not finite and the claim is, it means nothing: log(1 - exp(u)) for log(1 + exp(u)).
+    """
     found = court.by_autodiff(neighbour, claim)
     if found.verdict is Verdict.REFUTED and not found.misfit:
         return found
     balls = court.by_balls(neighbour, claim)
-    return balls if balls.verdict is Verdict.REFUTED and not (found.misfit and balls.misfit) else found
+    if balls.verdict is Verdict.REFUTED:
+        return found if found.misfit and balls.misfit else balls
+    nothing = found.verdict is Verdict.UNDECIDED and balls.misfit
+    return balls if nothing and not court.by_balls(tree, claim).misfit else found
 
 
 def _identical(court: Court, side: Node, claim: Claim) -> bool:

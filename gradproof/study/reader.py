@@ -4,8 +4,10 @@ Reading checks everything that can be checked without trying a claim; whatever
 does not fit is one DataError that names the file, the line, the field and the place in it.
 """
 
+import inspect
 import tomllib
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +116,12 @@ class _Reader:
         if rule not in RULES:
             raise self.error("rule", f"is {rule!r}, should be one of {', '.join(RULES)}")
         claims = [self.claim(t, f"claim {i}") for i, t in self.tables(table, "claim")]
+        if table.get("code") and not claims:
+            raise self.error("code 1", "stands for no claim; say in a [[line.claim]] what the line claims")
         code = [self.code(t, f"code {i}") for i, t in self.tables(table, "code")]
         facts = [self.fact(t, f"fact {i}") for i, t in self.tables(table, "fact")]
         if not (claims or code or facts):
             raise self.error("", "says nothing that can be tried; give it a [[line.claim]] or a [[line.fact]]")
-        if code and not claims:
-            raise self.error("code 1", "stands for no claim; say in a [[line.claim]] what the line claims")
         return Line(
             name,
             self.get(table, "section", TEXT, ""),
@@ -168,6 +170,7 @@ class _Reader:
             raise self.error(
                 f"{field}, function", "should be in handcrafted or reference; `gradproof check` is for yours"
             )
+        self.callable(function, len(self.get(table, "arguments", TEXTS, field=field)), field)
         arguments = [
             text if text in ("weights", "biases") else self.tree(text, f"{field}, arguments", ())
             for text in self.get(table, "arguments", TEXTS, field=field)
@@ -178,6 +181,23 @@ class _Reader:
         gives = self.tree(self.get(table, "gives", TEXT, field=field), f"{field}, gives", ())
         anchor = self.get(table, "anchor", TEXT, field=field)
         return Code(function, tuple(arguments), gives, anchor, tuple(result), self.layers(table, field))
+
+    def callable(self, function: str, count: int, field: str) -> None:
+        """There is such a function, and it takes so many arguments."""
+        module, _, name = function.rpartition(".")
+        try:
+            home = import_module(module)
+        except (ImportError, ValueError):
+            raise self.error(f"{field}, function", f"there is no module {module}") from None
+        found: Any = inspect.unwrap(getattr(home, name, lambda: None))
+        if not inspect.isfunction(found) or found.__module__ != module:
+            raise self.error(f"{field}, function", f"{module} has no {name}, or it is no function of its own")
+        signature = inspect.signature(found)
+        try:
+            signature.bind(*range(count))
+        except TypeError:
+            takes = f"{name} takes {', '.join(signature.parameters)}"
+            raise self.error(f"{field}, arguments", f"{takes}; it is given {count}") from None
 
     def fact(self, table: dict[str, Any], field: str) -> Fact:
         from gradproof.study.facts import MEASURES

@@ -124,8 +124,9 @@ class Court:
         if failing:
             find = self.witness_of_few if sentence is Sentence.WRONG else self.witness_of_more
             shown = self.once(find, failing[-1 if holding else 0].tree, claim)
-        right = holding[0] if holding else correction if correction and correction.verdict is Verdict.VERIFIED else None
-        through = self.once(self.gate, right.tree, claim) if right else None
+        right = holding or ([correction] if correction and correction.verdict is Verdict.VERIFIED else [])
+        named = {h.tree: h.name for h in right}  # two readings may make the same of it
+        through = gate.together({name: self.once(self.gate, tree, claim) for tree, name in named.items()})
         if through is not None and not through.passed:
             sentence = Sentence.VACUOUS
         return ClaimTried(claim, sentence, heard, correction, shown, through)
@@ -211,7 +212,7 @@ class Court:
 
     def by_balls(self, tree: Node, claim: Claim) -> Testimony:
         """Do the balls of both sides overlap, and how far apart can they still be?"""
-        count, apart = 0, 0.0
+        count, apart, unknown = 0, 0.0, 0
         before, ctx.prec = ctx.prec, BITS
         try:
             for world in self.exact:
@@ -222,9 +223,10 @@ class Court:
                         if rigorous.false(tree.op, one, other):
                             said = f"certainly false: {float(one):.6g} {_not(tree.op)} {float(other):.6g}"
                             return Testimony("rigorous", Verdict.REFUTED, said)
-                        if not (one.is_finite() and other.is_finite()):
-                            return Testimony("rigorous", Verdict.UNDECIDED, "is silent: a ball is not finite")
-                        apart = max(apart, float((abs(one - other)).upper()))
+                        if one.is_finite() and other.is_finite():
+                            apart = max(apart, float((abs(one - other)).upper()))
+                        else:
+                            unknown += 1
         except MisfitError as error:
             return Testimony("rigorous", Verdict.REFUTED, f"means nothing on {_sizes(world.sizes)}: {error}", True)
         except SilentError as error:
@@ -233,6 +235,9 @@ class Court:
             ctx.prec = before
         if not count:
             return Testimony("rigorous", Verdict.UNDECIDED, "is silent: there is nothing to enclose")
+        if unknown:
+            said = f"is silent: of {count:,} pairs of balls {unknown:,} are not finite"
+            return Testimony("rigorous", Verdict.UNDECIDED, said, True)
         if tree.op != "==":
             said = f"is silent: not false on {count:,} pairs of balls, too few to trust an inequality"
             return Testimony("rigorous", Verdict.UNDECIDED, said)

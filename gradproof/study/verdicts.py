@@ -19,6 +19,7 @@ class Sentence(StrEnum):
     NOT_MATHEMATICAL = "not a mathematical claim"
     VACUOUS = "proves nothing"
     UNDECIDED = "undecided"
+    CODE = "does not fit its code"
 
 
 class Testimony(NamedTuple):
@@ -27,7 +28,7 @@ class Testimony(NamedTuple):
     witness: str
     verdict: Verdict
     said: str
-    misfit: bool = False  # refuted because it means nothing, and no number shows more
+    misfit: bool = False  # it means nothing or is not finite somewhere, and no number shows more
 
 
 class Heard(NamedTuple):
@@ -47,7 +48,7 @@ class Heard(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """What the claim that holds says no to."""
+    """What the claim that holds says no to, under every reading under which it does."""
 
     tried: int
     rejected: int  # shown to be wrong by numbers
@@ -76,8 +77,15 @@ class CodeTried(NamedTuple):
     run: Run | None
 
     @property
+    def trouble(self) -> str:
+        """Why it does not stand for the line; empty if it does."""
+        if self.run is None:
+            return f"it no longer holds {self.code.anchor!r}: the anchor has moved"
+        return self.run.trouble or next((f"a mutant gives it as well: {s}" for s in self.run.survivors), "")
+
+    @property
     def sound(self) -> bool:
-        return self.run is not None and self.run.holds and not self.run.survivors
+        return not self.trouble
 
 
 class FactTried(NamedTuple):
@@ -103,14 +111,19 @@ class Tried(NamedTuple):
         return tuple(c.claim.corrected for c in self.claims if c.sentence is Sentence.WRONG and c.claim.corrected)
 
     @property
-    def settled(self) -> bool:
-        """Nothing is left open: what is wrong has a correction that holds, and the code does what the line says."""
-        if self.sentence in (Sentence.VACUOUS, Sentence.UNDECIDED):
-            return False
+    def verdict(self) -> Verdict:
+        """Verified where nothing is left open: each claim holds or has a correction that does, the code does it too."""
+        found = {c.sentence for c in self.claims}
         wrong = [c for c in self.claims if c.sentence is Sentence.WRONG]
         right = all(c.correction is not None and c.correction.verdict is Verdict.VERIFIED for c in wrong)
         facts_right = all(f.holds or f.found == f.fact.correction for f in self.facts)
-        return right and facts_right and all(c.sound for c in self.code)
+        if Sentence.VACUOUS in found or not (right and facts_right and all(c.sound for c in self.code)):
+            return Verdict.REFUTED
+        return Verdict.UNDECIDED if Sentence.UNDECIDED in found else Verdict.VERIFIED
+
+    @property
+    def settled(self) -> bool:
+        return self.verdict is Verdict.VERIFIED
 
 
 def sentence_of(
@@ -120,9 +133,9 @@ def sentence_of(
     found = {claim.sentence for claim in claims}
     if Sentence.WRONG in found or not all(fact.holds for fact in measured):
         return Sentence.WRONG
-    for sentence in (Sentence.VACUOUS, Sentence.UNDECIDED, Sentence.CONVENTION):
+    if not all(code.sound for code in tried):
+        found.add(Sentence.CODE)
+    for sentence in (Sentence.VACUOUS, Sentence.CODE, Sentence.UNDECIDED, Sentence.CONVENTION):
         if sentence in found:
             return sentence
-    if not claims and measured:
-        return Sentence.NOT_MATHEMATICAL
-    return Sentence.HOLDS if all(t.sound for t in tried) else Sentence.UNDECIDED
+    return Sentence.HOLDS if claims else Sentence.NOT_MATHEMATICAL

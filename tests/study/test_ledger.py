@@ -35,6 +35,12 @@ def complaint(text: str) -> str:
     return said
 
 
+def _code(function: str, arguments: int) -> tuple[str, str]:
+    """From the ledger above to one that names a function and gives it so many arguments."""
+    code = f'[[line.code]]\nfunction = "{function}"\narguments = {["u"] * arguments}\ngives = "u"\nanchor = "a"\n'
+    return "[[line.claim]]", f"{code}[[line.claim]]"
+
+
 def test_a_good_ledger_is_read() -> None:
     book = reader.read(GOOD, "mine.toml")
     assert [line.id for line in book.lines] == ["A1"]
@@ -72,6 +78,11 @@ def test_a_good_ledger_is_read() -> None:
             '[[line.code]]\nfunction = "handcrafted.equations.sigma"\narguments = []\ngives = "u"\nanchor = "exp"',
             "line A1, code 1: stands for no claim; say in a [[line.claim]] what the line claims",
         ),
+        (*_code("handcrafted.nowhere.bp1", 2), "line A1, code 1, function: there is no module handcrafted.nowhere"),
+        (*_code("handcrafted.equations.nothing", 2), "line A1, code 1, function: handcrafted.equations has no nothing"),
+        (*_code("handcrafted.equations.np", 2), "line A1, code 1, function: handcrafted.equations has no np, or it is"),
+        (*_code("handcrafted.equations.bp1", 1), "code 1, arguments: bp1 takes grad_a, z; it is given 1"),
+        (*_code("reference.stages.hidden_delta", 9), "code 1, arguments: hidden_delta takes "),
         ("[[line.claim]]", '[[line.fact]]\nmeasure = "luck"\nsays = 1\n[[line.claim]]', "measure: 'luck' is none of"),
         ('letters = ["u"]', 'letters = ["u"]\nreadings.index = 1', "readings.index: should be a table"),
         ("title =", "title ", "no TOML: "),

@@ -28,7 +28,7 @@ WRONG = {
 }
 CONVENTION = {"N11", "N17", "N19", "N20", "N21", "N22", "N25", "N28", "N29", "N30", "N32"}
 PROGRAM = {"N7", "N9", "N18"}
-LIMIT = 300  # seconds, for a machine that is busy; the README says what it takes
+LIMIT = 300  # seconds, for a machine that is busy
 
 
 def study(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -192,6 +192,16 @@ def test_a_wrong_line_without_a_correction_is_refuted(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("\n".join(row for row in text.splitlines() if not row.startswith("correct")), "utf-8")
     assert study("X2", "--notes", str(file)).returncode == 1
+
+
+@pytest.mark.parametrize(("beside", "code"), [("C == C", 1), ("C / (m - m) == 2 * C", 5)])
+def test_a_corrected_slip_does_not_settle_what_stands_beside_it(tmp_path: Path, beside: str, code: int) -> None:
+    text = (ROOT / "docs" / "cross_entropy.toml").read_text("utf-8")
+    head, _, line = text.partition('id = "X2"')
+    first, _, rest = line.partition("[[line]]")
+    file = tmp_path / "mine.toml"
+    file.write_text(f'{head}id = "X2"{first}[[line.claim]]\nclaim = "{beside}"\n[[line]]{rest}', "utf-8")
+    assert study("X2", "--notes", str(file)).returncode == code
 
 
 @pytest.mark.parametrize("claim", ["((((7^9)^9)^9)^9)^9 == C", "(((C + x[1])^9)^9)^9 * (((y[1] + C)^9)^9)^9 == C"])

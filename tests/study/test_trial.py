@@ -2,7 +2,9 @@
 
 import ast
 import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +14,17 @@ from hypothesis import strategies as st
 from gradproof.commands import study as command
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
-from gradproof.study import facts, limits, mutants, reader, trial
+from gradproof.problem import starting_parameters
+from gradproof.study import facts, gate, limits, mutants, reader, trial
+from gradproof.study.language import parsed
 from gradproof.study.ledger import Claim, Line
 from gradproof.study.tree import Node, written
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
 from gradproof.study.witnesses import code as witness
+from gradproof.train import mnist
+from gradproof.train.loop import Settings, State, begin, train
+from gradproof.train.minibatches import shuffled
 from handcrafted import equations
 from tests.study.trees import trees
 
@@ -113,6 +120,22 @@ def test_a_transpose_decides_under_which_reading_a_line_holds() -> None:
     assert {h.name: h.verdict for h in found.claims[0].readings} == {"rows": "verified", "columns": "refuted"}
 
 
+@pytest.mark.parametrize(
+    ("law", "slip"),
+    [
+        ("log(σ(z)) == -log(1 + exp(-z))", "log(σ(z)) == log(1 + exp(-z))"),
+        ("σ(z / (1 + z)) == σ(1 - 1 / (1 + z))", "σ(z / (1 + z)) == σ(1 + 1 / (1 + z))"),
+    ],
+)
+def test_what_sympy_does_not_see_is_no_slip(law: str, slip: str) -> None:
+    """log σ(z) = −log(1 + e⁻ᶻ) in the ledger of the cross-entropy: true, and not 0 when it is written out."""
+    book = reader.load(ROOT / "docs" / "cross_entropy.toml")
+    for claim, sentence in ((law, Sentence.HOLDS), (slip, Sentence.WRONG)):
+        found = Court(book).claim(book.lines[0].claims[0]._replace(tree=parsed(claim), layers=("L", "L")))
+        assert found.sentence is sentence
+        assert found.readings[0].testimonies[0].verdict is Verdict.UNDECIDED
+
+
 # ---- the gate --------------------------------------------------------------------------------------------------
 
 
@@ -143,6 +166,34 @@ def test_a_neighbour_that_survives_fails_the_gate(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Court, "by_autodiff", lenient)
     monkeypatch.setattr(Court, "by_balls", lambda *_: trial.Testimony("rigorous", Verdict.VERIFIED, ""))
     assert tried('claim = "δ[L] == d(C_x, a[L]) * σ\'(z[L])"').sentence is Sentence.VACUOUS
+
+
+@pytest.mark.parametrize("names", [("good", "vacuous"), ("vacuous", "good")])
+def test_a_claim_that_proves_nothing_under_one_of_its_readings_proves_nothing(names: tuple[str, str]) -> None:
+    sides = {"good": '{ P = "δ[L]", Q = "(a[L] - y) * σ\'(z[L])" }', "vacuous": '{ P = "C", Q = "C" }'}
+    readings = "".join(f"{name} = {sides[name]}\n" for name in names)
+    found = tried(f'claim = "P == Q"\n[line.claim.readings]\n{readings}').claims[0]
+    assert [h.verdict for h in found.readings] == [Verdict.VERIFIED] * 2
+    assert found.sentence is Sentence.VACUOUS
+    assert found.gate is not None
+    assert found.gate.trouble == "if vacuous: both sides are the same, whatever the network"
+
+
+def test_a_neighbour_that_is_finite_nowhere_means_nothing_and_is_no_survivor() -> None:
+    court = Court(reader.read(BOOK + 'claim = "log(1 + exp(u)) == log(exp(u) + 1)"', "test"))
+    (claim,) = court.ledger.lines[0].claims
+    nowhere = parsed("log(-1 - exp(u)) == log(exp(u) + 1)")
+    assert gate._against(court, claim.tree, nowhere, claim).misfit
+    assert not gate._against(court, nowhere, nowhere, claim).misfit  # nor is the claim
+
+
+def test_the_cost_of_cross_entropy_in_terms_of_z_holds() -> None:
+    court = Court(reader.load(ROOT / "docs" / "cross_entropy.toml"))
+    law = parsed("C_x == sum(j, log(1 + exp(z[L][j])) - y[j] * z[L][j])")
+    found = court.claim(court.ledger.lines[0].claims[0]._replace(tree=law, layers=("L", "L")))
+    assert found.sentence is Sentence.HOLDS
+    assert found.gate is not None
+    assert found.gate.rejected >= gate.NEIGHBOURS
 
 
 # ---- anything that parses --------------------------------------------------------------------------------------
@@ -195,6 +246,31 @@ def test_code_that_does_something_else_does_not_stand_for_the_line(
     monkeypatch.setattr(trial.code.mutants, "mutants", lambda *_: iter(()))
     run = trial.code.heard(code, court.random, lambda world: [world.depth])
     assert not run.holds
+    assert run.trouble == "it gives something else on a network 3–2, layer 1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ('gives = "a[L]"', "gives something else on a network 3–2, layer 1"),
+        ('arguments = ["x", "z[L]"]', "ValueError on a network 3–2, layer 1: operands could not be broadcast"),
+        ("result = [9999]", "IndexError on a network 3–2, layer 1: "),
+        ('anchor = "nowhere"', "no longer holds 'nowhere': the anchor has moved"),
+    ],
+)
+def test_a_line_that_its_code_does_not_fit_is_refuted_with_the_reason(changed: str, said: str) -> None:
+    """No mutant is counted of what does not hold itself."""
+    given = {"arguments": '["a[L] - y", "z[L]"]', "gives": '"δ[L]"', "anchor": '"sigma_prime"', "result": "[]"}
+    field, _, value = changed.partition(" = ")
+    fields = "\n".join(f"{name} = {text}" for name, text in (given | {field: value}).items())
+    found = tried(
+        f'claim = "δ[L] == (a[L] - y) * σ\'(z[L])"\n[[line.code]]\nfunction = "handcrafted.equations.bp1"\n{fields}'
+    )
+    assert (found.sentence, found.verdict) == (Sentence.CODE, Verdict.REFUTED)
+    assert said in found.code[0].trouble
+    assert said[:40] in " ".join(str(text).strip() for text in command.explained(found))
+    assert said[:20] in command.in_short(found)
+    assert found.code[0].run is None or found.code[0].run.tried == 0
 
 
 def test_every_guard_that_a_line_names_exists(court: Court) -> None:
@@ -220,13 +296,71 @@ def test_the_anchor_is_in_the_file_that_the_line_names(court: Court) -> None:
 
 def test_a_fact_that_is_not_so_is_wrong() -> None:
     fact = '[[line.fact]]\nmeasure = "training samples"\nsays = 60000\n'
-    book = reader.read(BOOK.replace("[[line.claim]]\n", fact), "test")
-    assert Court(book).line(book.lines[0]).sentence is Sentence.WRONG
+    for correction, shown in (("", None), ("correction = 50000\n", [50000])):
+        book = reader.read(BOOK.replace("[[line.claim]]\n", fact + correction), "test")
+        court = Court(book)
+        found = court.line(book.lines[0])
+        assert found.sentence is Sentence.WRONG
+        assert command.document(court, [found])["lines"][0]["correction"] == shown
 
 
 def test_every_measure_can_be_taken() -> None:
     for measure in facts.MEASURES.values():
         assert measure().how
+
+
+def _broad() -> mnist.Mnist:
+    return mnist.Mnist(*[mnist.DataSet(np.zeros((9, 12), np.uint8), np.zeros(9, np.uint8), 3)] * 3)
+
+
+def _ordered(n: int, m: int, rng: np.random.Generator) -> list[Any]:
+    return shuffled(n, m, np.random.default_rng(0))
+
+
+def _twice(n: int, m: int, rng: np.random.Generator) -> list[Any]:
+    return [rng.integers(n, size=(n // m, m))]
+
+
+@pytest.mark.parametrize(
+    ("measure", "place", "slip"),
+    [
+        ("rows, columns and pixels of an image", "_digits", _broad),
+        ("paper and ink", "mnist.pixels", lambda images, dtype: 1 - images / 255),
+        ("input neurons", "starting_parameters", lambda sizes, *_: starting_parameters([785, *sizes[1:]], 0)),
+        ("training samples", "_digits", lambda: mnist.Mnist(*(mnist.shipped_test(),) * 3)),
+        ("y of an image of a 3", "mnist.one_hot", lambda labels, dtype: np.eye(8)[labels]),
+        ("y[i] is 1 for the digit i, and 0 elsewhere", "mnist.one_hot", lambda labels, dtype: np.eye(10)[9 - labels]),
+        ("output neurons", "starting_parameters", lambda sizes, *_: starting_parameters([*sizes[:-1], 11], 0)),
+        ("output neurons", "mnist.one_hot", lambda labels, dtype: np.eye(11)[labels]),
+        ("the digit read is the largest activation", "reading.read", lambda *_: np.zeros(100)),
+        ("batches in a loop, samples in a batch", "shuffled", lambda n, m, rng: shuffled(n, m + 1, rng)),
+        ("each sample is in one batch of a loop", "shuffled", _twice),
+        ("a loop shuffles", "shuffled", _ordered),
+        ("each batch updates weights and biases", "Settings", lambda backend: Settings(backend, eta=0.0)),
+        ("η, m and the number of loops can be adjusted", "train", lambda settings, few: [begin(settings)]),
+        ("loops", "Settings", lambda backend: Settings(backend, epochs=1)),
+    ],
+)
+def test_every_measure_finds_a_planted_error(
+    measure: str, place: str, slip: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = facts.MEASURES[measure]().found
+    path = "gradproof.train." if "." in place else "gradproof.study.facts."
+    monkeypatch.setattr(path + place, slip)
+    assert facts.MEASURES[measure]().found != right
+
+
+@pytest.mark.parametrize("field", ["eta", "batch", "epochs"])
+def test_what_cannot_be_adjusted_is_noticed(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Settings("handcrafted", epochs=1)
+
+    def deaf(settings: Settings, few: mnist.Mnist) -> Iterator[State]:
+        return train(settings._replace(**{field: getattr(usual, field)}), few)
+
+    measure = facts.MEASURES["η, m and the number of loops can be adjusted"]
+    assert measure().found is True
+    monkeypatch.setattr(facts, "train", deaf)
+    assert measure().found is False
 
 
 # ---- chance ----------------------------------------------------------------------------------------------------

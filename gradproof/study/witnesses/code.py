@@ -30,26 +30,26 @@ class Anchored(NamedTuple):
 
 
 class Run(NamedTuple):
-    holds: bool
+    trouble: str  # what the function does instead; empty if it gives what the line says
     networks: int
     killed: int
     tried: int
     same: tuple[str, ...]  # mutants that are the same function, and why
     survivors: tuple[str, ...]
 
+    @property
+    def holds(self) -> bool:
+        return not self.trouble
+
 
 def anchored(code: Code) -> Anchored:
     """Where the anchor stands, in the function or in a function with a _ that it calls; line 0 if it has moved."""
     module, _, name = code.function.rpartition(".")
     path = module.replace(".", "/") + ".py"
-    try:
-        home = import_module(module)
-        function = inspect.unwrap(getattr(home, name))
-        called = [n for n in function.__code__.co_names if n.startswith("_") and inspect.isfunction(vars(home).get(n))]
-        sources = [inspect.getsourcelines(each) for each in (function, *(vars(home)[n] for n in called))]
-    except (ImportError, AttributeError, TypeError, OSError):
-        return Anchored(path, 0, "")
-    for lines, first in sources:
+    home = import_module(module)
+    function = inspect.unwrap(getattr(home, name))
+    called = [n for n in function.__code__.co_names if n.startswith("_") and inspect.isfunction(vars(home).get(n))]
+    for lines, first in map(inspect.getsourcelines, (function, *(vars(home)[n] for n in called))):
         for number, text in enumerate(lines, start=first):
             if code.anchor in text:
                 return Anchored(path, number, text.strip())
@@ -71,12 +71,12 @@ def heard(
         return known.setdefault((code.function, code.arguments, change), Called(function, call, code))
 
     right = called(function, "")
-    holds = bool(places) and all(_agrees(code, right, *place) for place in places)
+    trouble = _trouble(code, right, places)
     killed, tried, same, survivors = 0, 0, [], []
-    if package == "handcrafted":
+    if package == "handcrafted" and not trouble:
         for mutant in mutants.mutants(module, name):
             wrong = called(mutants.made(module, name, mutant), mutant.said)
-            agrees = all(_agrees(code, wrong, *place) for place in places)
+            agrees = not _trouble(code, wrong, places)
             if agrees and code.result and any(_differ(right(*place), wrong(*place)) for place in places):
                 continue  # it changes what other lines are about, as that of b where this one is about w
             tried += 1
@@ -87,7 +87,7 @@ def heard(
             else:
                 survivors.append(mutant.said)
     count = sum(len(world.primitives["η", None].array.value) for world, _ in places)
-    return Run(holds, count, killed, tried, tuple(same), tuple(survivors))
+    return Run(trouble, count, killed, tried, tuple(same), tuple(survivors))
 
 
 class Called:
@@ -119,20 +119,32 @@ def _differ(one: Any, other: Any) -> bool:
     return any(_differ(*pair) for pair in zip(one, other, strict=True))
 
 
+def _trouble(code: Code, called: Called, places: list[tuple[World, int]]) -> str:
+    """What the function does instead of what the line says, on the first network that shows it; empty if nothing."""
+    if not places:
+        return "there is no layer on which it could be called"
+    for world, layer in places:
+        where = f"on a network {'–'.join(map(str, world.sizes))}, layer {layer}"
+        try:
+            if not _agrees(code, called, world, layer):
+                return f"it gives something else {where}"
+        except Exception as error:  # whatever it raises, or what has no meaning here
+            return f"{type(error).__name__} {where}: {' '.join(str(error).split())}"
+    return ""
+
+
 def _agrees(code: Code, called: Called, world: World, layer: int) -> bool:
-    try:
-        expected = _matrices(world.value(code.gives, _env(world, layer)), world)
-        with np.errstate(all="ignore"):
-            got = called(world, layer)
-            for index in code.result:
-                got = got[layer - 1 if index == "l" else layer if index == "l+1" else index]
-        if got.shape != expected.shape and got.value.size == expected.value.size == len(expected.value):
-            got = got.reshape(expected.shape)  # a cost may keep axes of size 1
-        off = got.value - expected.value
-        fits = got.shape == expected.shape and np.isfinite(got.radius).all()
-        return bool(fits and (np.abs(off) <= got.radius + expected.radius).all())
-    except Exception:  # whatever a mutant raises, or what has no meaning here: it has not agreed
+    expected = _matrices(world.value(code.gives, _env(world, layer)), world)
+    with np.errstate(all="ignore"):
+        got = called(world, layer)
+        for index in code.result:
+            got = got[layer - 1 if index == "l" else layer if index == "l+1" else index]
+    if got.shape != expected.shape and got.value.size == expected.value.size == len(expected.value):
+        got = got.reshape(expected.shape)  # a cost may keep axes of size 1
+    if got.shape != expected.shape:
         return False
+    off = np.abs(got.value - expected.value)
+    return bool(np.isfinite(got.radius).all() and (off <= got.radius + expected.radius).all())
 
 
 def _argument(node: Any, world: World, env: Env) -> Any:

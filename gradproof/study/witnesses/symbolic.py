@@ -80,7 +80,11 @@ def world(
 
 
 def vanishes(formula: Any) -> bool:
-    """Is it 0? Certain, as it is a quotient of polynomials in symbols, exponentials and unknown functions."""
+    """Is it 0? Certain, as it is a quotient of polynomials in symbols, exponentials and unknown functions.
+
+    Logarithms, and functions of quotients, satisfy laws that writing out does not apply, log(1/u) = -log(u): of them
+    only a 0 is certain.
+    """
     if formula == 0:
         return True
     if sympy.count_ops(formula) > (POLYNOMIAL if _polynomial(formula) else QUOTIENT):
@@ -88,7 +92,12 @@ def vanishes(formula: Any) -> bool:
     if _expanded(formula) == 0:
         return True
     numerator, _ = sympy.fraction(sympy.together(formula))
-    return bool(_expanded(numerator) == 0)
+    if _expanded(numerator) == 0:
+        return True
+    for function in formula.atoms(sympy.Function):
+        if isinstance(function, sympy.log) or not all(map(_polynomial, function.args)):
+            raise SilentError("a formula with logarithms, or functions of quotients, may be 0 and not look like it")
+    return False
 
 
 def _expanded(formula: Any) -> Any:
