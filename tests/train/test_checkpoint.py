@@ -175,6 +175,12 @@ def forged(**changes: Any) -> bytes:
     return signed(arrays, {name: value for name, value in metadata.items() if value is not None})
 
 
+def headed(metadata: str) -> bytes:
+    """A file that is nothing but this metadata, as JSON."""
+    header = f'{{"__metadata__":{metadata}}}'.encode()
+    return len(header).to_bytes(8, "little") + header
+
+
 FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "is cut short, or no safetensors file"),
     "text": (lambda: b"<!DOCTYPE html><p>hello" * 9, "is cut short, or no safetensors file"),
@@ -188,6 +194,15 @@ FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "deep nesting": (lambda: (10**6).to_bytes(8, "little") + b"[" * 10**6, "is not a checkpoint of gradproof"),
     "header of a list": (lambda: (4).to_bytes(8, "little") + b"[ 1]", "is not a checkpoint of gradproof"),
+    "metadata of a list": (lambda: headed("[1]"), "is not a checkpoint of gradproof"),
+    "metadata of a word": (lambda: headed('"x"'), "is not a checkpoint of gradproof"),
+    "metadata of null": (lambda: headed("null"), "is not a checkpoint of gradproof"),
+    "a number for a checksum": (
+        lambda: headed(f'{{"format":"{checkpoint.FORMAT}","sha256":5}}'),
+        "is not a checkpoint of gradproof",
+    ),
+    "versions of a list": (lambda: forged(versions="[1]"), "is not a checkpoint of gradproof"),
+    "a number for a version": (lambda: forged(versions='{"numpy": 2}'), "is not a checkpoint of gradproof"),
     "other sizes": (lambda: forged(w1=np.zeros((3, 1), np.float32)), "its arrays do not fit its settings"),
     "one array more": (lambda: forged(w2=np.zeros((3, 2), np.float32)), "its arrays do not fit its settings"),
     "another dtype": (lambda: forged(w1=np.zeros((2, 1))), "its weights are not finite numbers of float32"),
