@@ -147,7 +147,7 @@ def _points(place: Path, steps: int) -> list[Point]:
     try:
         seen = json.loads(folder.read(place / RESULTS, 2**30))["distances"]
         return [Point(int(k), float(distance)) for k, distance in seen if k <= steps]
-    except (OSError, DataError, ValueError, KeyError, TypeError):
+    except (OSError, DataError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return []
 
 

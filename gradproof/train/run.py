@@ -160,7 +160,8 @@ def continued(
         if checkpoint.fingerprint(digits) != at.digits:
             raise DataError(f"{data or at.data or 'the shipped digits'}: not the digits that {place} was begun with")
         here = checkpoint.versions()
-        if parted := [f"{name} {was} then, {here[name]} now" for name, was in at.versions.items() if here[name] != was]:
+        now = {name: here.get(name, "unknown") for name in at.versions}
+        if parted := [f"{name} {was} then, {now[name]} now" for name, was in at.versions.items() if now[name] != was]:
             notes.append(f"{', '.join(parted)}: the run hash may differ from that of an uninterrupted run")
         if writes:
             folder.mend(place / LOG)
@@ -183,7 +184,7 @@ def _told(log: Path) -> set[int]:
     told = set()
     with suppress(OSError, DataError):
         for line in folder.read(log, folder.LARGEST).splitlines():
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 entry = json.loads(line)
                 if entry["event"] == "epoch":
                     told.add(int(entry["epoch"]))

@@ -95,6 +95,12 @@ def resumed(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return ended_here([sys.executable, "-m", "gradproof", "train", "--resume", str(place), "--json", *more], place)
 
 
+@pytest.mark.parametrize("written", ["[" * 10**6, '{"distances": [[1e999, 0.5]]}', "[]", "{"], ids=lambda text: text[:40])
+def test_distances_that_cannot_be_read_are_none(written: str, tmp_path: Path) -> None:
+    (tmp_path / both.RESULTS).write_text(written)
+    assert both._points(tmp_path, 99) == []
+
+
 def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
     for one in (result, *result["runs"].values()):
         del one["out"]

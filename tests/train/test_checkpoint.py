@@ -299,6 +299,36 @@ def test_other_versions_are_told(digits: Path, tmp_path: Path, monkeypatch: pyte
     assert note.startswith(f"numpy {here['numpy']} then, 9.9 now: the run hash may differ")
 
 
+def test_a_version_of_what_is_not_known_here_is_told(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = checkpoint.versions()
+    with monkeypatch.context() as there:
+        there.setattr(checkpoint, "versions", lambda: here | {"another": "1.0"})
+        with begun(tmp_path / "run", digits) as first:
+            train(first, stop_at=3)
+    with run.continued(tmp_path / "run", None, {}, 0) as second:
+        (note,) = second.notes
+    assert note.startswith("another 1.0 then, unknown now: the run hash may differ")
+
+
+DEEP = "[" * 10**6
+NOT_OURS = [DEEP, '{"event":"epoch","epoch":1e999}', '{"event":"epoch","epoch":NaN}', "[]", "5", "é", "", "{"]
+
+
+@pytest.mark.parametrize("line", NOT_OURS, ids=lambda line: line[:40])
+def test_a_line_of_the_log_that_is_none_of_ours_is_passed_over(line: str, digits: Path, tmp_path: Path) -> None:
+    expected = uninterrupted(tmp_path / "whole", digits)
+    with begun(tmp_path / "run", digits) as first:
+        train(first, stop_at=12)
+    log = tmp_path / "run" / run.LOG
+    log.write_text(f"{line}\n{log.read_text()}", encoding="latin-1")
+    with run.continued(tmp_path / "run", None, {}, 0) as second:
+        assert train(second) == expected
+    events = [json.loads(line)["event"] for line in log.read_bytes().splitlines()[1:]]
+    assert events == ["begin", "end", "epoch", "resume", "end"]
+
+
 def test_no_second_process_trains_in_the_folder_meanwhile(digits: Path, tmp_path: Path) -> None:
     running = r"^.* is the folder of a training that is still running; wait for it$"
     with begun(tmp_path / "run", digits), pytest.raises(UsageError, match=running):
