@@ -87,9 +87,11 @@ class Pair:
             each.keep()
 
     def given_up(self, good: tuple[State, State], reason: str) -> None:
-        """Go back to where both were good, as a single run does."""
+        """Go back to where both were good, as a single run does; in turn, so that they always have a step in common."""
         for each, state in zip(self.runs, good, strict=True):
-            each.given_up(state, reason)
+            each.state, each.ended = state, reason
+        for each in (*self.runs, *self.runs):
+            each.keep()
 
     def finish(self) -> dict[str, Any]:
         """Write what both have come to; the results."""

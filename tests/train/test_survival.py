@@ -20,8 +20,9 @@ from hypothesis import settings
 
 import gradproof
 from gradproof.__main__ import main
+from gradproof.backends import NAMES
 from gradproof.errors import DataError, MachineError
-from gradproof.train import checkpoint, folder, loop
+from gradproof.train import both, checkpoint, folder, loop
 from gradproof.train.saved import load, run_hash
 from tests.train.failing import FAULTS, FailingOs
 from tests.train.small import SIZES, put_digits
@@ -161,6 +162,55 @@ def test_whichever_file_operation_fails_in_a_resumed_run_it_goes_on_to_the_same_
     fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_resumed_run_survives(fault, digits, fast, monkeypatch)
+
+
+def common(place: Path) -> set[checkpoint.Position]:
+    """Where both networks have kept a sound checkpoint."""
+    return set.intersection(*({each.position for each in checkpoint.sound(place / name)[0]} for name in NAMES))
+
+
+def assert_both_survive(fault: str, failing: str, step: int, digits: Path, tmp_path: Path) -> None:
+    """One run of both networks for every so many operations that may fail, in the folder of one alone."""
+    line, place = ["--sizes", ",".join(map(str, SIZES)), "--data", str(digits), "--epochs", "1"], tmp_path / "run"
+    begin = ["gradproof", "train", "--both", *line, *ALWAYS, "--out"]
+
+    def hashes(out: str) -> list[str]:
+        return [one["run_hash"] for one in json.loads(out)["runs"].values()]
+
+    code, out, _ = typed_here([*begin, str(tmp_path / "whole")])
+    expected = hashes(out)
+    failed = 0
+    for n in range(0, 10_000, step):
+        system = FailingOs(n, fault, place / failing)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(folder, "os", system)
+            code, out, err = typed_here([*begin, str(place)])
+        if system.count <= n:
+            break
+        if code:
+            failed += 1
+            assert code == 4
+            assert re.fullmatch(r"gradproof: cannot [^\n]+\n", err), err
+        if place.exists():
+            assert "go on with" in err or not code, err
+            assert common(place) or not (place / "reference" / checkpoint.FILES[0]).exists()
+            code, out, err = typed_here([*resume(place), *ALWAYS])
+            assert (code, err) == (0, "")
+        if not code:
+            assert hashes(out) == expected
+        shutil.rmtree(place, ignore_errors=True)
+    assert n > 60, "so many operations at least, or nothing was tried"
+    assert failed > n / step / 3 or fault == "a short write"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("failing", NAMES)
+def test_whichever_file_operation_fails_in_one_folder_both_networks_go_on_from_a_common_step(
+    failing: str, fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thorough = settings().max_examples > 50
+    monkeypatch.setattr(both, "EVERY", 3 if thorough else 6)
+    assert_both_survive(fault, failing, 1 if thorough else 7, digits, fast)
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_is_before_the_training_goes_on(
