@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -265,53 +266,71 @@ def test_a_run_with_one_generation_does_not_survive_a_damaged_file(
 # ---- the process is killed -------------------------------------------------------------------------------------
 
 
-def written(place: Path) -> list[int]:
-    """When each checkpoint was."""
-    moments = []
-    for name in checkpoint.FILES:
-        with suppress(OSError):
-            moments.append((place / name).stat().st_mtime_ns)
-    return moments
+REPORTING = """
+import os, sys
+from gradproof.__main__ import main
+from gradproof.train import checkpoint
+saved, pipe = checkpoint.save, int(sys.argv.pop())
+def save(place, at):
+    saved(place, at)
+    os.write(pipe, at.generation.to_bytes(4, "little"))
+checkpoint.save = save
+main()
+"""
 
 
-def test_killed_at_random_moments_a_run_reaches_the_same_hash(digits: Path, tmp_path: Path) -> None:
-    """Five times, 200 times in the thorough profile: no checkpoint unreadable, none lost.
+def killed_at(moment: float, begun: bool, line: list[str]) -> tuple[int, str, str, int]:
+    """Exit code, stdout and stderr of a command that SIGKILL ends after so many seconds, and the last generation that
+    it said it had on the disk, −1 for none. With `begun` the clock runs from its first checkpoint on."""
+    told, tell = os.pipe()
+    line = [sys.executable, "-c", REPORTING, *line[1:], str(tell)]
+    with subprocess.Popen(
+        line, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=[tell]
+    ) as running:
+        os.close(tell)
+        if begun:
+            select.select([told], [], [], 60)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(moment)
+        running.kill()
+        out, err = running.communicate(timeout=60)
+    with open(told, "rb") as reports:
+        generation = int.from_bytes(reports.read()[-4:] or b"\xff" * 4, "little", signed=True)
+    return running.returncode, out, err, generation
 
-    The clock runs from the first checkpoint of each process on, or most kills would come while it still imports.
+
+def test_killed_at_random_moments_a_run_reaches_the_same_hash(digits: Path, fast: Path) -> None:
+    """Six times, 200 times in the thorough profile: no checkpoint unreadable, none lost that was on the disk.
+
+    Every third kill comes at any moment from the process's start on, the others after its first checkpoint, or most
+    would come while it still imports.
     """
-    kills, seed = settings().max_examples // 10, int.from_bytes(os.urandom(4))
+    kills, seed = max(6, settings().max_examples // 10), int.from_bytes(os.urandom(4))
     moments, epochs = random.Random(seed), ["--epochs", "400", "--batch", "2", *ALWAYS]
-    code, out, _ = typed_here(begin(digits, tmp_path / "whole", *epochs))
+    code, out, _ = typed_here(begin(digits, fast / "whole", *epochs))
     expected = json.loads(out)["run_hash"]
     assert code == 0
     runs = killed = finished = 0
-    newest, place = -1, tmp_path / "0"
+    newest, place = -1, fast / "0"
     while killed < kills or not finished:
-        line, before = [*resume(place), *ALWAYS] if newest >= 0 else begin(digits, place, *epochs), written(place)
-        running = subprocess.Popen(
-            [sys.executable, "-m", *line], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        with running:
-            if killed < kills:
-                while written(place) == before and running.poll() is None:
-                    time.sleep(0.001)
-                with suppress(subprocess.TimeoutExpired):
-                    running.wait(moments.uniform(0, 0.5))
-            if killed < kills and running.poll() is None:
-                running.send_signal(signal.SIGKILL)
-            out, err = running.communicate(timeout=120)
+        line = [*resume(place), *ALWAYS] if newest >= 0 else begin(digits, place, *epochs)
+        begun = killed % 3 > 0
+        moment = 120 if killed == kills else moments.uniform(0, 0.5 if begun else 1.5)
+        code, out, err, told = killed_at(moment, begun, line)
         where = f"seed {seed}, kill {killed}, run {runs}: {err}"
-        if running.returncode == -signal.SIGKILL:
+        if code == -signal.SIGKILL:
             killed += 1
-            back, faults = checkpoint.load(place)
+            found, faults = checkpoint.sound(place)
             assert faults == [], where
-            assert back.generation > newest, where
-            newest = back.generation
+            generations = sorted(each.generation for each in found)
+            assert max(generations, default=-1) >= max(told, newest), where
+            newest = max(generations, default=-1)
+            assert generations == list(range(max(0, newest - 1), newest + 1)), where
         else:
-            assert (running.returncode, err) == (0, ""), where
+            assert (code, err) == (0, ""), where
             assert json.loads(out)["run_hash"] == expected == run_hash(*load(place)), where
             runs, finished, newest = runs + 1, finished + 1, -1
-            place = tmp_path / str(runs)
+            place = fast / str(runs)
     assert killed == kills
 
 
