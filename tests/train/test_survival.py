@@ -234,6 +234,16 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_is_before_the
     ]
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_a_pipe_in_the_place_of_the_log_is_told_and_not_waited_for(read: bool, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log.jsonl")
+    reader = os.open(tmp_path / "log.jsonl", os.O_RDONLY | os.O_NONBLOCK) if read else None
+    with pytest.raises(MachineError, match=r"^cannot write .*log\.jsonl: "):
+        folder.append(tmp_path / "log.jsonl", b"{}")
+    if reader is not None:
+        os.close(reader)
+
+
 def in_place(path: Path, content: bytes) -> None:
     """What `folder.write` must not be."""
     handle = folder.os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
