@@ -377,6 +377,24 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_the_command_to_go_on(
     assert f"run hash {expected}" in done.stdout
 
 
+@pytest.mark.parametrize("which", [["--backend", "handcrafted"], ["--both"]], ids=["one", "both"])
+def test_a_signal_while_a_run_begins_ends_it_with_the_command_to_go_on(
+    which: list[str], digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, told = checkpoint.save, iter([signal.SIGTERM])
+
+    def save(place: Path, at: checkpoint.Checkpoint) -> None:
+        for number in told:
+            os.kill(os.getpid(), number)
+        saved(place, at)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    line = ["--sizes", ",".join(map(str, SIZES)), "--data", str(digits), "--out", str(tmp_path / "run"), *which]
+    code, _, err = typed_here(["gradproof", "train", *line, *ALWAYS])
+    assert code == 130
+    assert err.startswith(f"gradproof: interrupted; go on with: gradproof train --resume {tmp_path / 'run'} ")
+
+
 SLOWLY = """
 import sys, time
 import handcrafted
