@@ -26,7 +26,7 @@ def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], 
 
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
     failed: DivergenceError | None = None
-    with opened as pair, asked_to_end() as asked:
+    with asked_to_end() as asked, opened as pair:
         for note in dict.fromkeys(note for run in pair.runs for note in run.notes):
             click.echo(f"gradproof: {note}", err=True)
         say(headline(pair.runs[0], "both networks"))

@@ -168,7 +168,7 @@ def command(
             inform("")
         first = coordinator is None or spread.is_first()
         opened = _opened(context, data, out, resume, checkpoint, chosen, first, verify)
-        with _others_alive(heartbeat), opened as run, asked_to_end() as asked:
+        with _others_alive(heartbeat), asked_to_end() as asked, opened as run:
             over = _spread(run, devices, coordinator is not None)
             if inform:
                 inform(again(run.place))

@@ -22,6 +22,7 @@ EPOCHS = 200
 MISREAD = 66
 NEURONS = 100
 SIDE = 40  # pixels: larger pictures are thinned out
+LAYERS = 5  # of a deep network: the first, and those next to the outputs
 ROWS, COLUMNS = 30, 60  # of a layer's ∂C/∂w
 ACROSS = 10  # neurons side by side
 
@@ -64,6 +65,7 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
             (glance, _digit(test, glance.image), list(_parts(glance, test.rows)))
             for glance in review.glances(weights, biases, test)
         ],
+        left_out=_left_out(len(weights)),
     )
 
 
@@ -102,9 +104,15 @@ def _strongest(values: Array, most: int) -> list[int]:
     return sorted(order[:most].tolist())
 
 
+def _left_out(depth: int) -> range:
+    """The layers of so many that are not drawn."""
+    return range(2, depth - LAYERS + 2)
+
+
 def _parts(glance: Glance, rows: int) -> Iterator[Part]:
-    """From the output layer down, as the errors go."""
-    for i in reversed(range(len(glance.delta))):
+    """From the output layer down, as the errors go, without those of a deep network that are left out."""
+    depth = len(glance.delta)
+    for i in (i for i in reversed(range(depth)) if i + 1 not in _left_out(depth)):
         deltas = glance.handcrafted.delta[i][0], glance.autodiff.delta[i][0]
         gradients = glance.handcrafted.grad_w[i][0], glance.autodiff.grad_w[i][0]
         n, fan_in = gradients[0].shape

@@ -5,6 +5,7 @@ They are two runs, each in a folder of its own, kept at the same steps. What is 
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,12 +14,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradproof.backends import NAMES
-from gradproof.errors import DataError, UsageError
+from gradproof.errors import DataError, MachineError, UsageError
 from gradproof.train import checkpoint, folder, loop, run
 from gradproof.train.loop import Settings, State
 from gradproof.train.run import Run
 
 RESULTS, PAGE = "both.json", "both.html"
+UNREADABLE = (
+    DataError,
+    ValueError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+)  # what another's file may cause
+START = (1, 0)  # where no step was taken
 EVERY = 25  # mini-batches between two looks at the distance, or one where that many take long
 
 
@@ -77,9 +87,11 @@ class Pair:
             each.keep()
 
     def given_up(self, good: tuple[State, State], reason: str) -> None:
-        """Go back to where both were good, as a single run does."""
+        """Go back to where both were good, as a single run does; in turn, so that they always have a step in common."""
         for each, state in zip(self.runs, good, strict=True):
-            each.given_up(state, reason)
+            each.state, each.ended = state, reason
+        for each in (*self.runs, *self.runs):
+            each.keep()
 
     def finish(self) -> dict[str, Any]:
         """Write what both have come to; the results."""
@@ -115,20 +127,34 @@ class Pair:
 def begun(settings: Settings, data: Path | None, out: Path | None, seconds: float) -> Iterator[Pair]:
     """Two new runs in the folder `out` or the next free runs/N; `settings.backend` does not matter."""
     with folder.claimed(out, (RESULTS, PAGE, *NAMES)) as place, ExitStack() as stack:
+        plan = {"settings": settings._asdict(), "data": data and os.path.abspath(data)}  # killed now, it goes on so
+        folder.write(place / RESULTS, json.dumps(plan).encode() + b"\n")
         each = (run.begun(settings._replace(backend=name), data, place / name, seconds) for name in NAMES)
-        pair = Pair(place, [stack.enter_context(one) for one in each])
-        pair.keep()
+        try:
+            pair = Pair(place, [stack.enter_context(one) for one in each])
+            pair.keep()
+        except MachineError as error:
+            raise MachineError(f"{error}; then go on with --resume {place}") from None
+        finally:
+            if not any((place / name).exists() for name in NAMES):
+                (place / RESULTS).unlink(missing_ok=True)
         yield pair
 
 
 @contextmanager
 def continued(place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float) -> Iterator[Pair]:
-    """The two runs in a folder, at the last steps that both have kept. DataError if there are none, UsageError if there
-    are no two runs."""
+    """The two runs in a folder, at the last steps that both have kept; one that was not begun yet is begun where the
+    other has not moved. DataError if there are no such steps, UsageError if there are no two runs."""
     with folder.reopened(place), ExitStack() as stack:
         if not is_both(place):
             raise UsageError(f"{place} is no run of both networks; leave out --both")
-        kept = [{each.position for each in checkpoint.sound(place / name)[0]} for name in NAMES]
+        found = {name: checkpoint.sound(place / name) for name in NAMES}
+        kept = [{each.position for each in sound} for sound, _ in found.values()]
+        if not all(kept) and set().union(*kept) <= {START} and not any(faults for _, faults in found.values()):
+            for name in (name for name, (sound, _) in found.items() if not sound):
+                with run.begun(*_planned(place, name), place / name, seconds):
+                    pass
+            kept = [{START}]
         if not (common := set.intersection(*kept)):
             each = " and ".join(f"--resume {place / name}" for name in NAMES)
             raise DataError(f"{place}: its networks have kept no common step; go on with one alone: {each}")
@@ -139,7 +165,18 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
 
 def is_both(place: Path) -> bool:
     """Whether a folder is that of two runs."""
-    return (place / RESULTS).exists()
+    return (place / RESULTS).exists() or all((place / name).is_dir() for name in NAMES)
+
+
+def _planned(place: Path, backend: str) -> tuple[Settings, Path | None]:
+    """What was to be trained there, and the folder of its digits. DataError if the file that says so was lost."""
+    try:
+        plan = json.loads(folder.read(place / RESULTS, 2**30))
+        settings = Settings(**plan["settings"] | {"backend": backend, "sizes": tuple(plan["settings"]["sizes"])})
+        return settings, plan["data"] and Path(plan["data"])
+    except (OSError, *UNREADABLE):
+        lost = f"nothing was trained, and {RESULTS} does not say what was to be"
+        raise DataError(f"{place}: {lost}; start it again elsewhere") from None
 
 
 def _points(place: Path, steps: int) -> list[Point]:
@@ -147,7 +184,7 @@ def _points(place: Path, steps: int) -> list[Point]:
     try:
         seen = json.loads(folder.read(place / RESULTS, 2**30))["distances"]
         return [Point(int(k), float(distance)) for k, distance in seen if k <= steps]
-    except (OSError, DataError, ValueError, KeyError, TypeError):
+    except (OSError, *UNREADABLE):
         return []
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError
@@ -143,16 +143,22 @@ def read(file: Path) -> Checkpoint:
     raise DataError(f"{file}: {reason}")
 
 
-def _metadata(content: bytes) -> dict[str, Any]:
+def _metadata(content: bytes) -> dict[str, str]:
     """The text in a safetensors file: its first 8 bytes say how long a header of JSON follows."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 + length or not length:
         raise DataError("is cut short, or no safetensors file")
-    found: dict[str, Any] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return _texts(json.loads(content[8 : 8 + length])["__metadata__"])
+
+
+def _texts(found: object) -> dict[str, str]:
+    """What must be a dict of strings; DataError if it is none."""
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise DataError("is not a checkpoint of gradproof (its metadata is not text)")
     return found
 
 
-def _checkpoint(metadata: Mapping[str, Any], arrays: dict[str, Array]) -> Checkpoint:
+def _checkpoint(metadata: Mapping[str, str], arrays: dict[str, Array]) -> Checkpoint:
     """What the metadata and the arrays say, if they fit together."""
     settings = Settings(**json.loads(metadata["settings"]))
     settings = settings._replace(sizes=tuple(settings.sizes))
@@ -173,4 +179,4 @@ def _checkpoint(metadata: Mapping[str, Any], arrays: dict[str, Array]) -> Checkp
     state = State(weights, biases, history=epochs, proven=proven, **position)
     data, digits = json.loads(metadata["data"])
     generation, verify = int(metadata["generation"]), json.loads(metadata.get("verify", "false")) is True
-    return Checkpoint(settings, state, data, digits, json.loads(metadata["versions"]), generation, verify)
+    return Checkpoint(settings, state, data, digits, _texts(json.loads(metadata["versions"])), generation, verify)

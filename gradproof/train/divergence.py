@@ -66,29 +66,33 @@ def not_finite(
 def complaint(
     backend: str, weights: Layers, biases: Layers, costs: Sequence[float], examples: mnist.DataSet, reach: float
 ) -> str | None:
-    """What is wrong after an epoch, if anything is: no number, a saturated network, or a cost that has risen and stays.
+    """What is wrong after an epoch, and in which layer, if anything is: no number, a saturated network, or a cost that
+    has risen and stays.
 
     `costs` are those of all epochs so far, `reach` is η times the steps of an epoch. Nothing is wrong while the network
     answers better than one that does not look at the image; a slow start is not punished, and neither is a saturated
     network that its gradient still gets out of there.
     """
-    if not math.isfinite(costs[-1]):
-        return "the cost is no longer finite"
     sample = mnist.DataSet(examples.images[:SAMPLE], examples.labels[:SAMPLE])
     blind = blind_cost(sample.labels)
-    if costs[-1] < blind:
+    if costs[-1] < blind:  # which no NaN is
         return None
     network = backends.load(backend), weights, biases
     blocks = reading.blocks(backend, sample, weights[0].dtype, [len(weights[0].T), *map(len, biases)])
     with np.errstate(all="ignore"):
         cost, flat = reading.cost(*network, blocks), reading.shares_near_0_or_1(*network, blocks, FLAT)
+    most = int(np.argmax(flat))
+    worst = f"worst is layer {most + 1}, where {flat[most]:.1%} of all activations are 0.0000, 1.0000 or no number"
+    if not math.isfinite(costs[-1]):
+        return f"the cost is no longer finite; {worst}"
     if cost >= blind and flat[-1] >= NEARLY_ALL and _moved(*network, blocks[0], PATIENCE * reach) < MOVED:
         first = next(layer for layer in range(1, len(flat) + 1) if min(flat[layer - 1 :]) >= NEARLY_ALL)
         which = f"layer {first} is" if first == len(flat) else f"layers {first} to {len(flat)} are"
         told = f"{flat[-1]:.1%} of all outputs are 0.0000 or 1.0000, where σ′ lets nothing move in {PATIENCE} epochs"
         return f"{which} saturated: {told}"
     if cost >= blind and min(costs[-2:]) >= blind and min(costs) < FORGOTTEN * blind:
-        return f"the cost has risen to {costs[-1]:.2f}, from {min(costs):.2f} after epoch {1 + np.argmin(costs)}"
+        risen = f"the cost has risen to {costs[-1]:.2f}, from {min(costs):.2f} after epoch {1 + np.argmin(costs)}"
+        return f"{risen}; {worst}"
     return None
 
 

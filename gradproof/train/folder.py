@@ -120,9 +120,13 @@ def write(path: Path, content: bytes) -> None:
 def append(path: Path, line: bytes) -> None:
     """Put a line at the end of a file, all of it or nothing. MachineError if that cannot be done."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        # Opening a pipe would wait for ever.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
         try:
-            end = os.fstat(handle).st_size
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError("it is a pipe or a device instead of a file")
+            end = status.st_size
             try:
                 _write(handle, line + b"\n")
             except BaseException:

@@ -65,11 +65,11 @@ def cost(backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Bloc
 def shares_near_0_or_1(
     backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Block], near: float
 ) -> list[float]:
-    """Of each layer's activations on all the images, the share that is no further than that from 0 or from 1."""
+    """Of each layer's activations on all the images, the share that is NaN or no further than that from 0 or 1."""
     shares = np.zeros(len(biases))
     for part in parts:
         _, activations = backend.feedforward(weights, biases, part.x)
         shares += [
-            len(part.labels) * float(np.mean((a <= near) | (a >= 1 - near))) for a in map(np.asarray, activations[1:])
+            len(part.labels) * float(np.mean(~((a > near) & (a < 1 - near)))) for a in map(np.asarray, activations[1:])
         ]
     return list(shares / sum(len(part.labels) for part in parts))

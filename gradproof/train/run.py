@@ -35,6 +35,7 @@ class Run:
         self.writes = writes  # of several processes one does
         self.settings, self.state = at.settings, at.state
         self.ended = ""  # why, where it was not by reaching its last epoch
+        self.on_disk: State | None = None  # the one kept last by this process
         self.kept = time.monotonic()
 
     @property
@@ -59,16 +60,17 @@ class Run:
             self.keep()
 
     def given_up(self, good: State, reason: str) -> None:
-        """Go back to the last good state, which both checkpoints then hold: this one, and that of `finish`."""
+        """Go back to the last good state, which both checkpoints then hold."""
         self.state, self.ended = good, reason
         if self.writes:
+            self.keep()
             self.keep()
 
     def keep(self) -> None:
         """Write a checkpoint of the state reached. MachineError if that fails; the one before stays."""
         at = self.at._replace(state=self.state, generation=self.at.generation + 1)
         checkpoint.save(self.place, at)
-        self.at, self.kept = at, time.monotonic()
+        self.at, self.kept, self.on_disk = at, time.monotonic(), self.state
 
     def log(self, event: str, **said: Any) -> None:
         """Put a line of JSON at the end of the run's log. MachineError if that fails."""
@@ -82,7 +84,8 @@ class Run:
         result = self.results()
         if not self.writes:
             return result
-        self.keep()
+        if self.on_disk is not self.state:  # or the one before, which another run may have in common, were lost
+            self.keep()
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
         saved.save(self.place, self.state.weights, self.state.biases, text)
         folder.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
@@ -160,7 +163,8 @@ def continued(
         if checkpoint.fingerprint(digits) != at.digits:
             raise DataError(f"{data or at.data or 'the shipped digits'}: not the digits that {place} was begun with")
         here = checkpoint.versions()
-        if parted := [f"{name} {was} then, {here[name]} now" for name, was in at.versions.items() if here[name] != was]:
+        now = {name: here.get(name, "unknown") for name in at.versions}
+        if parted := [f"{name} {was} then, {now[name]} now" for name, was in at.versions.items() if now[name] != was]:
             notes.append(f"{', '.join(parted)}: the run hash may differ from that of an uninterrupted run")
         if writes:
             folder.mend(place / LOG)
@@ -183,7 +187,7 @@ def _told(log: Path) -> set[int]:
     told = set()
     with suppress(OSError, DataError):
         for line in folder.read(log, folder.LARGEST).splitlines():
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 entry = json.loads(line)
                 if entry["event"] == "epoch":
                     told.add(int(entry["epoch"]))

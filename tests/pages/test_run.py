@@ -21,7 +21,7 @@ from gradproof.train.mnist import DataSet, Mnist
 from tests.browser import needs_chromium, opened
 from tests.train.small import SMALL, put_digits, train
 
-MIB = 2**20
+LARGEST = 2_000_000  # bytes
 BLANK = """images => images.filter(image => {
     const canvas = document.createElement("canvas");
     canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
@@ -112,7 +112,7 @@ def test_it_prints_on_white(drawn: Path) -> None:
 
 def test_it_is_one_file_that_asks_for_nothing(drawn: Path) -> None:
     text = drawn.read_text()
-    assert len(text.encode()) <= 2 * MIB
+    assert len(text.encode()) <= LARGEST
     assert not re.search(r"https?://|<script|src=\"(?!data:)|url\((?!data:)|@import", text)
 
 
@@ -133,17 +133,18 @@ def digits(n: int, rows: int, columns: int, classes: int = 10) -> DataSet:
     )
 
 
-# The largest that people train, large pictures, a single pixel, no hidden layer, digits that are missing.
+# The largest that people train, large pictures, depth, a single pixel, no hidden layer, digits that are missing.
 NETWORKS: list[tuple[tuple[int, ...], tuple[int, int], int]] = [
     ((784, 512, 256, 10), (28, 28), 10),
     ((100 * 80, 40, 10), (100, 80), 10),
+    ((784, *[60] * 25, 10), (28, 28), 10),
     ((1, 10), (1, 1), 10),
     ((12, 10), (3, 4), 3),
 ]
 
 
 @pytest.mark.parametrize(("sizes", "shape", "classes"), NETWORKS)
-def test_any_network_and_any_images_make_a_page_of_two_mib_at_most(
+def test_any_network_and_any_images_make_a_page_of_two_megabytes_at_most(
     sizes: tuple[int, ...], shape: tuple[int, int], classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sets = Mnist(digits(40, *shape, classes), digits(20, *shape, classes), digits(300, *shape, classes))
@@ -152,7 +153,21 @@ def test_any_network_and_any_images_make_a_page_of_two_mib_at_most(
         epochs = tuple(Epoch(n, n % 300, 300, 3, 1 / n, 0.1) for n in range(1, 5001))
         small.state = small.state._replace(history=epochs, epoch=5001)
         path = run_page.write(small, small.results(), {SMALL.backend: small.state.history})
-    assert path.stat().st_size <= 2 * MIB
+    assert path.stat().st_size <= LARGEST
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"), [(5, None), (6, "Of 6 layers, 2 is left out."), (9, "Of 9 layers, 2 to 5 are left out.")]
+)
+def test_of_a_deep_network_the_first_layer_and_the_last_are_drawn_and_the_page_says_so(
+    layers: int, said: str | None, tmp_path: Path
+) -> None:
+    settings = SMALL._replace(sizes=(12, *[4] * (layers - 1), 10))
+    with run.begun(settings, put_digits(tmp_path), tmp_path / "run", 999) as deep:
+        text = run_page.page(deep, deep.results(), {})
+    shown = sorted({int(layer) for layer in re.findall(r"δ in layer (\d+), derived by hand", text)})
+    assert shown == [1, *range(layers - 3, layers + 1)]
+    assert re.findall(r"Of \d+ layers, [^.]*\.", text) == ([said] if said else [])
 
 
 def test_a_run_without_an_epoch_has_a_page(tmp_path: Path) -> None:

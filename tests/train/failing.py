@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 COUNTED = ("mkdir", "open", "fstat", "read", "write", "ftruncate", "fsync", "close", "replace", "unlink")
@@ -13,13 +14,14 @@ class FailingOs:
     """`os`, but for operation number `fails` of those that are counted, from 0; `fault` says how that one fails.
 
     A file is closed whether or not closing fails. "half a write" leaves half of it and says ENOSPC, "a short write"
-    takes half of it and says so, which is no error; "full for good" fails every write from there on.
+    takes half of it and says so, which is no error; "full for good" fails every write from there on. `within` is the
+    folder that alone fails, and alone is counted.
     """
 
-    def __init__(self, fails: int, fault: str) -> None:
-        self.fails, self.fault, self.count = fails, fault, 0
+    def __init__(self, fails: int, fault: str, within: Path = Path("/")) -> None:
+        self.fails, self.fault, self.within, self.count = fails, fault, within, 0
         self.called: list[tuple[str, str]] = []  # each operation, and the name of the file or folder it is about
-        self.names: dict[int, str] = {}  # of what is open
+        self.paths: dict[int, str] = {}  # of what is open
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(os, name)
@@ -27,8 +29,11 @@ class FailingOs:
 
     def _counted(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def operation(*arguments: Any, **options: Any) -> Any:
+            about = self.paths.get(arguments[0], "") if isinstance(arguments[0], int) else os.fspath(arguments[0])
+            if not Path(os.path.abspath(about)).is_relative_to(self.within):
+                return opened(real(*arguments, **options), about)
             number, self.count = self.count, self.count + 1
-            self._record(name, arguments)
+            self.called.append((name, os.path.basename(about)))
             writes = name == "write"
             if self.fault == "full for good":
                 if writes and number >= self.fails:
@@ -45,13 +50,11 @@ class FailingOs:
                     real(*arguments)
                 code = errno.EIO if self.fault == "EIO" else errno.ENOSPC
                 raise OSError(code, os.strerror(code))
-            done = real(*arguments, **options)
+            return opened(real(*arguments, **options), about)
+
+        def opened(done: Any, about: str) -> Any:
             if name == "open":
-                self.names[done] = os.fspath(arguments[0])
+                self.paths[done] = about
             return done
 
         return operation
-
-    def _record(self, name: str, arguments: tuple[Any, ...]) -> None:
-        about = self.names.get(arguments[0], "") if isinstance(arguments[0], int) else os.fspath(arguments[0])
-        self.called.append((name, os.path.basename(about)))

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,14 @@ def resumed(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return ended_here([sys.executable, "-m", "gradproof", "train", "--resume", str(place), "--json", *more], place)
 
 
+@pytest.mark.parametrize(
+    "written", ["[" * 10**6, '{"distances": [[1e999, 0.5]]}', "[]", "{"], ids=lambda text: text[:40]
+)
+def test_distances_that_cannot_be_read_are_none(written: str, tmp_path: Path) -> None:
+    (tmp_path / both.RESULTS).write_text(written)
+    assert both._points(tmp_path, 99) == []
+
+
 def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
     for one in (result, *result["runs"].values()):
         del one["out"]
@@ -121,6 +130,68 @@ def test_a_signal_ends_both_with_what_they_have_and_they_go_on_as_if_there_had_b
     result = json.loads(resumed(tmp_path / "a", "--epochs", str(epochs)).stdout)
     whole = ended_here(both_of(digits, tmp_path / "b", "--epochs", str(epochs), "--json", "--no-page"), tmp_path)
     assert without_seconds(result) == without_seconds(json.loads(whole.stdout))
+
+
+DYING = """
+import os, signal, sys
+from gradproof.__main__ import main
+from gradproof.train import folder
+written, left = folder.write, int(sys.argv.pop())
+def write(*arguments):
+    global left
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    written(*arguments)
+folder.write = write
+main()
+"""
+
+
+@pytest.mark.parametrize("files", range(5))
+def test_both_that_are_killed_while_they_begin_are_begun_again(files: int, digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    """SIGKILL before one of the first files is written: what is to be done, a checkpoint of each, the distances, …"""
+    epochs = ("--epochs", "2", "--no-page", "--json")
+    whole = ended_here(both_of(digits, tmp_path / "whole", *epochs), tmp_path)
+    line = both_of(digits, tmp_path / "run", *epochs)
+    killed = subprocess.run(
+        [sys.executable, "-c", DYING, *line[3:], str(files)], env=ENVIRONMENT, cwd=tmp_path, capture_output=True
+    )
+    assert killed.returncode == -signal.SIGKILL
+    ended = resumed(tmp_path / "run", "--no-page") if files else ended_here(line, tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert without_seconds(json.loads(ended.stdout)) == without_seconds(json.loads(whole.stdout))
+
+
+def test_both_that_are_killed_as_soon_as_one_has_a_folder_are_begun_again(digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    place, epochs = tmp_path / "run", ("--epochs", "2", "--no-page", "--json")
+    whole = ended_here(both_of(digits, tmp_path / "whole", *epochs), tmp_path)
+    line = [sys.executable, "-m", *both_of(digits, place, *epochs)[2:]]
+    with subprocess.Popen(line, env=ENVIRONMENT, cwd=tmp_path, stdout=subprocess.DEVNULL) as running:
+        while not (place / "handcrafted").exists() and running.poll() is None:
+            time.sleep(0.001)
+        running.kill()
+    assert running.returncode == -signal.SIGKILL
+    ended = resumed(place, "--no-page")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert without_seconds(json.loads(ended.stdout)) == without_seconds(json.loads(whole.stdout))
+
+
+def test_two_runs_are_both_without_their_distances(digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    epochs = ("--epochs", "1", "--no-page", "--json")
+    whole = ended_here(both_of(digits, tmp_path / "whole", "--epochs", "2", *epochs[2:]), tmp_path)
+    ended_here(both_of(digits, tmp_path / "run", *epochs), tmp_path)
+    (tmp_path / "run" / both.RESULTS).unlink()
+    hashes = [
+        [one["run_hash"] for one in json.loads(done.stdout)["runs"].values()]
+        for done in (whole, resumed(tmp_path / "run", "--epochs", "2", "--no-page"))
+    ]
+    assert hashes[0] == hashes[1]
+
+
+def test_both_that_cannot_be_begun_leave_nothing_behind(digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    assert_refused(ended_here(both_of(digits, tmp_path / "run", "--batch", "999999"), tmp_path), 2, "--batch")
+    assert not (tmp_path / "run").exists()
 
 
 def test_both_that_are_killed_go_on_from_the_last_steps_that_both_have_kept(digits: Path, tmp_path: Path) -> None:  # noqa: F811

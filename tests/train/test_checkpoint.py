@@ -175,6 +175,12 @@ def forged(**changes: Any) -> bytes:
     return signed(arrays, {name: value for name, value in metadata.items() if value is not None})
 
 
+def headed(metadata: str) -> bytes:
+    """A file that is nothing but this metadata, as JSON."""
+    header = f'{{"__metadata__":{metadata}}}'.encode()
+    return len(header).to_bytes(8, "little") + header
+
+
 FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "is cut short, or no safetensors file"),
     "text": (lambda: b"<!DOCTYPE html><p>hello" * 9, "is cut short, or no safetensors file"),
@@ -188,6 +194,15 @@ FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "deep nesting": (lambda: (10**6).to_bytes(8, "little") + b"[" * 10**6, "is not a checkpoint of gradproof"),
     "header of a list": (lambda: (4).to_bytes(8, "little") + b"[ 1]", "is not a checkpoint of gradproof"),
+    "metadata of a list": (lambda: headed("[1]"), "is not a checkpoint of gradproof"),
+    "metadata of a word": (lambda: headed('"x"'), "is not a checkpoint of gradproof"),
+    "metadata of null": (lambda: headed("null"), "is not a checkpoint of gradproof"),
+    "a number for a checksum": (
+        lambda: headed(f'{{"format":"{checkpoint.FORMAT}","sha256":5}}'),
+        "is not a checkpoint of gradproof",
+    ),
+    "versions of a list": (lambda: forged(versions="[1]"), "is not a checkpoint of gradproof"),
+    "a number for a version": (lambda: forged(versions='{"numpy": 2}'), "is not a checkpoint of gradproof"),
     "other sizes": (lambda: forged(w1=np.zeros((3, 1), np.float32)), "its arrays do not fit its settings"),
     "one array more": (lambda: forged(w2=np.zeros((3, 2), np.float32)), "its arrays do not fit its settings"),
     "another dtype": (lambda: forged(w1=np.zeros((2, 1))), "its weights are not finite numbers of float32"),
@@ -282,6 +297,36 @@ def test_other_versions_are_told(digits: Path, tmp_path: Path, monkeypatch: pyte
     with run.continued(tmp_path / "run", None, {}, 0) as second:
         (note,) = second.notes
     assert note.startswith(f"numpy {here['numpy']} then, 9.9 now: the run hash may differ")
+
+
+def test_a_version_of_what_is_not_known_here_is_told(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = checkpoint.versions()
+    with monkeypatch.context() as there:
+        there.setattr(checkpoint, "versions", lambda: here | {"another": "1.0"})
+        with begun(tmp_path / "run", digits) as first:
+            train(first, stop_at=3)
+    with run.continued(tmp_path / "run", None, {}, 0) as second:
+        (note,) = second.notes
+    assert note.startswith("another 1.0 then, unknown now: the run hash may differ")
+
+
+DEEP = "[" * 10**6
+NOT_OURS = [DEEP, '{"event":"epoch","epoch":1e999}', '{"event":"epoch","epoch":NaN}', "[]", "5", "é", "", "{"]
+
+
+@pytest.mark.parametrize("line", NOT_OURS, ids=lambda line: line[:40])
+def test_a_line_of_the_log_that_is_none_of_ours_is_passed_over(line: str, digits: Path, tmp_path: Path) -> None:
+    expected = uninterrupted(tmp_path / "whole", digits)
+    with begun(tmp_path / "run", digits) as first:
+        train(first, stop_at=12)
+    log = tmp_path / "run" / run.LOG
+    log.write_text(f"{line}\n{log.read_text()}", encoding="latin-1")
+    with run.continued(tmp_path / "run", None, {}, 0) as second:
+        assert train(second) == expected
+    events = [json.loads(line)["event"] for line in log.read_bytes().splitlines()[1:]]
+    assert events == ["begin", "end", "epoch", "resume", "end"]
 
 
 def test_no_second_process_trains_in_the_folder_meanwhile(digits: Path, tmp_path: Path) -> None:

@@ -132,10 +132,16 @@ def judged(weights: Any, biases: Any, costs: list[float]) -> str | None:
     return complaint("handcrafted", weights, biases, costs, DIGITS.train, reach=63.0)
 
 
-def test_a_cost_that_has_risen_above_that_of_a_blind_answer_is_told() -> None:
-    bad = starting_parameters(SMALL.sizes, 0, "normal")
-    reason = judged(*bad, [0.3, 0.05, 0.7, 0.9])
-    assert reason == "the cost has risen to 0.90, from 0.05 after epoch 2"
+@pytest.mark.parametrize("layer", [1, 2])
+def test_a_cost_that_has_risen_above_that_of_a_blind_answer_is_told_with_the_layer_nearest_to_0_and_1(
+    layer: int,
+) -> None:
+    weights, biases = starting_parameters(SMALL.sizes, 0, "normal")
+    weights[layer - 1] *= 10
+    reason = judged(weights, biases, [0.3, 0.05, 0.7, 0.9])
+    told = rf"worst is layer {layer}, where [1-9]\d\.\d% of all activations are 0\.0000, 1\.0000 or no number"
+    assert reason is not None
+    assert re.fullmatch(rf"the cost has risen to 0\.90, from 0\.05 after epoch 2; {told}", reason)
 
 
 @pytest.mark.parametrize("costs", [[0.9], [2.5, 0.9], [0.9, 1.0], [0.46, 0.44, 0.47], [0.05, 0.2, 0.4], [0.05, 0.9]])
@@ -149,8 +155,12 @@ def test_a_test_cost_that_rises_while_the_training_images_are_learned_is_not() -
     assert judged(end.weights, end.biases, [0.05, 0.9, 0.9]) is None
 
 
-def test_a_cost_that_is_no_number_is_told() -> None:
-    assert judged(*starting_parameters(SMALL.sizes, 0, "normal"), [0.1, float("nan")]) == "the cost is no longer finite"
+@pytest.mark.parametrize("layer", [1, 2])
+def test_a_cost_that_is_no_number_is_told_with_the_first_layer_that_has_none(layer: int) -> None:
+    weights, biases = starting_parameters(SMALL.sizes, 0, "normal")
+    weights[layer - 1][:] = np.nan
+    worst = f"worst is layer {layer}, where 100.0% of all activations are 0.0000, 1.0000 or no number"
+    assert judged(weights, biases, [0.1, float("nan")]) == f"the cost is no longer finite; {worst}"
 
 
 def test_outputs_at_0_and_1_that_are_right_are_not_saturated_in_vain() -> None:

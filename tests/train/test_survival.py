@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -20,8 +21,9 @@ from hypothesis import settings
 
 import gradproof
 from gradproof.__main__ import main
+from gradproof.backends import NAMES
 from gradproof.errors import DataError, MachineError
-from gradproof.train import checkpoint, folder, loop
+from gradproof.train import both, checkpoint, folder, loop
 from gradproof.train.saved import load, run_hash
 from tests.train.failing import FAULTS, FailingOs
 from tests.train.small import SIZES, put_digits
@@ -163,6 +165,55 @@ def test_whichever_file_operation_fails_in_a_resumed_run_it_goes_on_to_the_same_
     assert_resumed_run_survives(fault, digits, fast, monkeypatch)
 
 
+def common(place: Path) -> set[checkpoint.Position]:
+    """Where both networks have kept a sound checkpoint."""
+    return set.intersection(*({each.position for each in checkpoint.sound(place / name)[0]} for name in NAMES))
+
+
+def assert_both_survive(fault: str, failing: str, step: int, digits: Path, tmp_path: Path) -> None:
+    """One run of both networks for every so many operations that may fail, in the folder of one alone."""
+    line, place = ["--sizes", ",".join(map(str, SIZES)), "--data", str(digits), "--epochs", "1"], tmp_path / "run"
+    begin = ["gradproof", "train", "--both", *line, *ALWAYS, "--out"]
+
+    def hashes(out: str) -> list[str]:
+        return [one["run_hash"] for one in json.loads(out)["runs"].values()]
+
+    code, out, _ = typed_here([*begin, str(tmp_path / "whole")])
+    expected = hashes(out)
+    failed = 0
+    for n in range(0, 10_000, step):
+        system = FailingOs(n, fault, place / failing)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(folder, "os", system)
+            code, out, err = typed_here([*begin, str(place)])
+        if system.count <= n:
+            break
+        if code:
+            failed += 1
+            assert code == 4
+            assert re.fullmatch(r"gradproof: cannot [^\n]+\n", err), err
+        if place.exists():
+            assert "go on with" in err or not code, err
+            assert common(place) or not (place / "reference" / checkpoint.FILES[0]).exists()
+            code, out, err = typed_here([*resume(place), *ALWAYS])
+            assert (code, err) == (0, "")
+        if not code:
+            assert hashes(out) == expected
+        shutil.rmtree(place, ignore_errors=True)
+    assert n > 60, "so many operations at least, or nothing was tried"
+    assert failed > n / step / 3 or fault == "a short write"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("failing", NAMES)
+def test_whichever_file_operation_fails_in_one_folder_both_networks_go_on_from_a_common_step(
+    failing: str, fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thorough = settings().max_examples > 50
+    monkeypatch.setattr(both, "EVERY", 3 if thorough else 6)
+    assert_both_survive(fault, failing, 1 if thorough else 7, digits, fast)
+
+
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_is_before_the_training_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +232,16 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_is_before_the
         ("close", place),
         ("unlink", temporary),  # which is gone already: it is for what went wrong before
     ]
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_pipe_in_the_place_of_the_log_is_told_and_not_waited_for(read: bool, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log.jsonl")
+    reader = os.open(tmp_path / "log.jsonl", os.O_RDONLY | os.O_NONBLOCK) if read else None
+    with pytest.raises(MachineError, match=r"^cannot write .*log\.jsonl: "):
+        folder.append(tmp_path / "log.jsonl", b"{}")
+    if reader is not None:
+        os.close(reader)
 
 
 def in_place(path: Path, content: bytes) -> None:
@@ -215,53 +276,71 @@ def test_a_run_with_one_generation_does_not_survive_a_damaged_file(
 # ---- the process is killed -------------------------------------------------------------------------------------
 
 
-def written(place: Path) -> list[int]:
-    """When each checkpoint was."""
-    moments = []
-    for name in checkpoint.FILES:
-        with suppress(OSError):
-            moments.append((place / name).stat().st_mtime_ns)
-    return moments
+REPORTING = """
+import os, sys
+from gradproof.__main__ import main
+from gradproof.train import checkpoint
+saved, pipe = checkpoint.save, int(sys.argv.pop())
+def save(place, at):
+    saved(place, at)
+    os.write(pipe, at.generation.to_bytes(4, "little"))
+checkpoint.save = save
+main()
+"""
 
 
-def test_killed_at_random_moments_a_run_reaches_the_same_hash(digits: Path, tmp_path: Path) -> None:
-    """Five times, 200 times in the thorough profile: no checkpoint unreadable, none lost.
+def killed_at(moment: float, begun: bool, line: list[str]) -> tuple[int, str, str, int]:
+    """Exit code, stdout and stderr of a command that SIGKILL ends after so many seconds, and the last generation that
+    it said it had on the disk, −1 for none. With `begun` the clock runs from its first checkpoint on."""
+    told, tell = os.pipe()
+    line = [sys.executable, "-c", REPORTING, *line[1:], str(tell)]
+    with subprocess.Popen(
+        line, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=[tell]
+    ) as running:
+        os.close(tell)
+        if begun:
+            select.select([told], [], [], 60)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(moment)
+        running.kill()
+        out, err = running.communicate(timeout=60)
+    with open(told, "rb") as reports:
+        generation = int.from_bytes(reports.read()[-4:] or b"\xff" * 4, "little", signed=True)
+    return running.returncode, out, err, generation
 
-    The clock runs from the first checkpoint of each process on, or most kills would come while it still imports.
+
+def test_killed_at_random_moments_a_run_reaches_the_same_hash(digits: Path, fast: Path) -> None:
+    """Six times, 200 times in the thorough profile: no checkpoint unreadable, none lost that was on the disk.
+
+    Every third kill comes at any moment from the process's start on, the others after its first checkpoint, or most
+    would come while it still imports.
     """
-    kills, seed = settings().max_examples // 10, int.from_bytes(os.urandom(4))
+    kills, seed = max(6, settings().max_examples // 10), int.from_bytes(os.urandom(4))
     moments, epochs = random.Random(seed), ["--epochs", "400", "--batch", "2", *ALWAYS]
-    code, out, _ = typed_here(begin(digits, tmp_path / "whole", *epochs))
+    code, out, _ = typed_here(begin(digits, fast / "whole", *epochs))
     expected = json.loads(out)["run_hash"]
     assert code == 0
     runs = killed = finished = 0
-    newest, place = -1, tmp_path / "0"
+    newest, place = -1, fast / "0"
     while killed < kills or not finished:
-        line, before = [*resume(place), *ALWAYS] if newest >= 0 else begin(digits, place, *epochs), written(place)
-        running = subprocess.Popen(
-            [sys.executable, "-m", *line], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        with running:
-            if killed < kills:
-                while written(place) == before and running.poll() is None:
-                    time.sleep(0.001)
-                with suppress(subprocess.TimeoutExpired):
-                    running.wait(moments.uniform(0, 0.5))
-            if killed < kills and running.poll() is None:
-                running.send_signal(signal.SIGKILL)
-            out, err = running.communicate(timeout=120)
+        line = [*resume(place), *ALWAYS] if newest >= 0 else begin(digits, place, *epochs)
+        begun = killed % 3 > 0
+        moment = 120 if killed == kills else moments.uniform(0, 0.5 if begun else 1.5)
+        code, out, err, told = killed_at(moment, begun, line)
         where = f"seed {seed}, kill {killed}, run {runs}: {err}"
-        if running.returncode == -signal.SIGKILL:
+        if code == -signal.SIGKILL:
             killed += 1
-            back, faults = checkpoint.load(place)
+            found, faults = checkpoint.sound(place)
             assert faults == [], where
-            assert back.generation > newest, where
-            newest = back.generation
+            generations = sorted(each.generation for each in found)
+            assert max(generations, default=-1) >= max(told, newest), where
+            newest = max(generations, default=-1)
+            assert generations == list(range(max(0, newest - 1), newest + 1)), where
         else:
-            assert (running.returncode, err) == (0, ""), where
+            assert (code, err) == (0, ""), where
             assert json.loads(out)["run_hash"] == expected == run_hash(*load(place)), where
             runs, finished, newest = runs + 1, finished + 1, -1
-            place = tmp_path / str(runs)
+            place = fast / str(runs)
     assert killed == kills
 
 
@@ -296,6 +375,24 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_the_command_to_go_on(
     assert (done.returncode, done.stderr) == (0, "")
     assert f"goes on in epoch {back.state.epoch}, after {back.state.steps} mini-batches" in done.stdout
     assert f"run hash {expected}" in done.stdout
+
+
+@pytest.mark.parametrize("which", [["--backend", "handcrafted"], ["--both"]], ids=["one", "both"])
+def test_a_signal_while_a_run_begins_ends_it_with_the_command_to_go_on(
+    which: list[str], digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, told = checkpoint.save, iter([signal.SIGTERM])
+
+    def save(place: Path, at: checkpoint.Checkpoint) -> None:
+        for number in told:
+            os.kill(os.getpid(), number)
+        saved(place, at)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    line = ["--sizes", ",".join(map(str, SIZES)), "--data", str(digits), "--out", str(tmp_path / "run"), *which]
+    code, _, err = typed_here(["gradproof", "train", *line, *ALWAYS])
+    assert code == 130
+    assert err.startswith(f"gradproof: interrupted; go on with: gradproof train --resume {tmp_path / 'run'} ")
 
 
 SLOWLY = """
