@@ -49,7 +49,7 @@ class Contestant(NamedTuple):
 
 
 CONTESTANTS = {
-    "handcrafted": Contestant(trainers.by_hand),
+    "handcrafted": Contestant(trainers.recorded),
     "handcrafted, not recorded": Contestant(trainers.plainly),
     "reference": Contestant(trainers.by_autodiff),
     "JAX scan, tuned by hand": Contestant(trainers.scan),
@@ -71,7 +71,7 @@ def measured(sizes: list[int], dtype: str, rounds: int) -> dict[str, dict[str, A
     task = Task(*starting_parameters(sizes, seed=0, init="normal", dtype=dtype), images, targets, batches, ETA)
 
     stretches, counts, apart = {}, {}, {}
-    own = trainers.by_hand(task._replace(batches=batches[:CHECKED]))()
+    own = trainers.recorded(task._replace(batches=batches[:CHECKED]))()
     for name, (prepare, share, needs, layers) in CONTESTANTS.items():
         if find_spec(needs) and layers in (0, len(sizes) - 1):
             counts[name] = max(1, round(share * steps))

@@ -14,7 +14,7 @@ import numpy as np
 import handcrafted
 import reference
 from gradproof.problem import Array, Parameters
-from gradproof.recording import repeated, worthwhile
+from gradproof.train import by_hand
 
 
 class Task(NamedTuple):
@@ -31,14 +31,12 @@ class Task(NamedTuple):
 Descent = Callable[[], Parameters | None]
 
 
-def by_hand(task: Task) -> Descent:
+def recorded(task: Task) -> Descent:
     """gradproof's own, in NumPy, its calls recorded where `gradproof train` does so."""
-    size = sum(p.size for part in task[:2] for p in part)
-    again = (repeated,) if worthwhile(size, task.batches.shape[1], len(task.batches)) else ()
 
     @np.errstate(over="ignore")
     def descend() -> Parameters:
-        return handcrafted.descend(*task, *again)
+        return by_hand.descend(*task)
 
     return descend
 

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from gradproof import backends
 from gradproof.backends import NAMES
 from gradproof.numerics.verdict import root
 from gradproof.train import loop, mnist, proof, recorded
@@ -84,7 +83,7 @@ def whole(settings: Settings, digits: mnist.Mnist) -> dict[str, Any]:
 
 def planted(settings: Settings, digits: mnist.Mnist, number: int) -> dict[str, Any]:
     """What is said of a run in which one weight of one step is wrong, and of that step read back from its file."""
-    network = backends.load(settings.backend)
+    network = loop.descent_of(settings.backend)
     trajectory, done = network.trajectory, 0
 
     def wrong(*arguments: Any) -> Any:

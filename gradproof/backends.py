@@ -15,7 +15,7 @@ NAMES = ("handcrafted", "reference")
 
 
 class Backend(Protocol):
-    """The public names of `handcrafted` and `reference`: the same functions of the same shapes (see Problem)."""
+    """What `handcrafted` and `reference` both are: the same functions of the same shapes (see Problem)."""
 
     def feedforward(self, weights: Sequence[Any], biases: Sequence[Any], x: Any) -> tuple[list[Any], list[Any]]:
         """The lists [z¹ … z^L] and [a⁰ … a^L]."""
@@ -32,6 +32,10 @@ class Backend(Protocol):
         self, weights: Sequence[Any], biases: Sequence[Any], x: Any, y: Any, eta: float
     ) -> tuple[list[Any], list[Any]]:
         """(weights, biases) after one step of descent."""
+
+
+class Descent(Protocol):
+    """Many steps in a row: `reference.descent`, `train.by_hand` and `train.spread.Spread`."""
 
     def descend(
         self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Any, eta: float

@@ -9,13 +9,6 @@ import numpy as np
 from gradproof.problem import Array
 
 TRIALS = 2  # other numbers on which the recording must do what the function does
-MANY = 20  # steps for which recording one, which takes as long as five, is worth it …
-SMALL = 2**21  # … if it is made of calls more than of arithmetic: parameters × examples
-
-
-def worthwhile(parameters: int, examples: int, steps: int) -> bool:
-    """Whether so many steps of such a network are quicker when they are recorded."""
-    return steps >= MANY and parameters * examples <= SMALL
 
 
 def repeated(function: Callable[..., object], *arguments: Any) -> Callable[[], object]:

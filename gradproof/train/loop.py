@@ -3,17 +3,17 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gradproof import backends
-from gradproof.backends import Backend
+from gradproof.backends import Backend, Descent
 from gradproof.errors import UsageError
 from gradproof.problem import Array, Parameters, starting_parameters
-from gradproof.recording import repeated, worthwhile
-from gradproof.train import divergence, mnist, reading
+from gradproof.train import by_hand, divergence, mnist, reading
 from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
 from gradproof.train.pace import Pace
@@ -103,6 +103,11 @@ def train(
     return epochs()
 
 
+def descent_of(backend: str) -> Descent:
+    """Many steps of that network at once."""
+    return by_hand if backend == "handcrafted" else cast(Descent, import_module(f"{backend}.descent"))
+
+
 def an_epoch(settings: Settings, examples: mnist.DataSet) -> int:
     """How many mini-batches an epoch has."""
     return -(-len(examples.labels) // settings.batch)
@@ -159,22 +164,19 @@ def states(
     rng.bit_generator.state = state.shuffle
     if s.reproducible and spread is None:
         spread = Spread(1, reproducible=True)
-    descent, put = (spread, spread.put) if spread else (backend, partial(backends.put, s.backend))
+    descent, put = (spread, spread.put) if spread else (descent_of(s.backend), partial(backends.put, s.backend))
     images = put(mnist.pixels(digits.train.images, s.dtype))
     targets = put(mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     longest = most or CHUNK
     pace = Pace(longest, longest if most or longest * parameters(s) * s.batch <= WORK else 1)
 
-    by_hand = descent is backend and s.backend == "handcrafted"  # NumPy's calls can be recorded; XLA compiles steps
-
     def moved(by: Callable[..., Any], weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
         # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
         # sum in another order, so that a seed's run hash would depend on how many processors there are.
         with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
-            again = (repeated,) if by_hand and worthwhile(parameters(s), s.batch, len(batches)) else ()
             try:
-                reached = by(weights, biases, images, targets, batches, s.eta, *again)
+                reached = by(weights, biases, images, targets, batches, s.eta)
                 new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in reached)
             except ANY_SLIP as error:
                 raise BrokenError(s.backend, f"for a step on {len(batches[0])} examples", error) from error

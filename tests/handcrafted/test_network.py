@@ -190,7 +190,6 @@ def calls(p: Problem) -> dict[str, Any]:
         "gradients": handcrafted.gradients(*p),
         "step": handcrafted.step(*p, 0.5),
         "descend": handcrafted.descend(p.weights, p.biases, p.x.T, p.y.T, rows, 0.5),
-        "trajectory": handcrafted.trajectory(p.weights, p.biases, p.x.T, p.y.T, rows, 0.5),
     }
 
 
@@ -211,7 +210,7 @@ def test_no_public_function_changes_its_inputs(problem: Problem) -> None:
     results = calls(problem)
     assert [leaf.tobytes() for leaf in leaves(problem)] == before
     assert [len(problem.weights), len(problem.biases)] == [len(problem.sizes) - 1] * 2
-    for name in ("gradients", "step", "descend", "trajectory"):
+    for name in ("gradients", "step", "descend"):
         for one, other in combinations([*leaves(results[name]), *leaves(problem)], 2):
             assert not np.shares_memory(one, other), name
 
@@ -229,7 +228,6 @@ def test_every_public_function_keeps_the_dtype_and_the_shapes(dtype: type) -> No
     assert [leaf.shape for leaf in leaves(results["gradients"])] == [*layers, *bs, *ws]
     for name in ("step", "descend"):
         assert [leaf.shape for leaf in leaves(results[name])] == [*ws, *bs], name
-    assert [leaf.shape for leaf in leaves(results["trajectory"])] == [(2, *shape) for shape in (*ws, *bs)]
 
 
 @pytest.mark.parametrize("forgotten", ["weights", "biases"])
@@ -238,6 +236,6 @@ def test_as_many_weights_as_biases_or_an_error(name: str, forgotten: str) -> Non
     p = generic()
     p = p._replace(**{forgotten: getattr(p, forgotten)[:-1]})
     many = p.x.T, p.y.T, [[0, 1]], 0.5
-    rest = {"feedforward": (p.x,), "descend": many, "trajectory": many, "step": (p.x, p.y, 0.5)}
+    rest = {"feedforward": (p.x,), "descend": many, "step": (p.x, p.y, 0.5)}
     with pytest.raises(ValueError, match="zip"):
         getattr(handcrafted, name)(p.weights, p.biases, *rest.get(name, (p.x, p.y)))

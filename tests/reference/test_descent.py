@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 import handcrafted
 import reference
+import reference.descent
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.problem import Parameters, Problem, stack_of, starting_parameters
 from gradproof.proof import witness
 from gradproof.proof.architectures import architectures, problems
+from gradproof.train import by_hand
 from tests.handcrafted.agreement import Array
 
 SIZES, EXAMPLES, M = (6, 5, 3), 23, 5  # four mini-batches of five and a last one of three
@@ -79,7 +81,9 @@ def off(got: Parameters, expected: Parameters, radius: Parameters) -> float:
 def assert_same(got: Parameters, expected: Parameters) -> None:
     """To the last bit."""
     for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
-        assert (np.asarray(one) == np.asarray(other)).all()
+        one, other = np.asarray(one), np.asarray(other)
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        assert (one == other).all()
 
 
 @settings(max_examples=12)  # each shape is compiled anew
@@ -101,14 +105,31 @@ def test_each_step_of_an_epoch_agrees_also_the_last_on_a_smaller_mini_batch() ->
         weights, biases = moved
 
 
-@BACKENDS
-def test_the_trajectory_is_what_descend_passes_through(backend: ModuleType) -> None:
+@pytest.mark.parametrize("descent", [by_hand, reference.descent], ids=lambda descent: descent.__name__)
+@pytest.mark.parametrize("repetitions", [1, 9])  # four steps, and so many that those by hand are recorded
+def test_the_trajectory_is_what_descend_passes_through(descent: ModuleType, repetitions: int) -> None:
     """The same program on the same numbers: to the last bit, from the start on."""
-    parameters, images, targets, batches = start()
-    path = backend.trajectory(*parameters, images, targets, batches[0], ETA)
-    for k in range(len(batches[0]) + 1):
-        reached = backend.descend(*parameters, images, targets, batches[0][:k], ETA)
+    parameters, images, targets, (rows, _) = start()
+    rows = np.tile(rows, (repetitions, 1))
+    path = descent.trajectory(*parameters, images, targets, rows, ETA)
+    for k in range(len(rows) + 1):
+        reached = descent.descend(*parameters, images, targets, rows[:k], ETA)
         assert_same(jax.tree.map(lambda layer, k=k: layer[k], path), reached)
+
+
+@pytest.mark.parametrize("row", [-1, EXAMPLES])
+def test_a_row_that_is_not_there_is_refused(row: int) -> None:
+    """By hand; XLA cannot refuse, and `reference` promises that all are there."""
+    parameters, images, targets, _ = start()
+    rows = np.array([[0, 1, row]])
+    if row < 0:  # NumPy counts it from the end
+        assert_same(
+            handcrafted.descend(*parameters, images, targets, rows, ETA),
+            handcrafted.descend(*parameters, images, targets, np.array([[0, 1, EXAMPLES - 1]]), ETA),
+        )
+    else:
+        with pytest.raises(IndexError, match="out of bounds"):
+            handcrafted.descend(*parameters, images, targets, rows, ETA)
 
 
 @BACKENDS

@@ -105,7 +105,6 @@ def test_every_public_function_keeps_the_dtype_and_the_shapes(dtype: str) -> Non
         "gradients": jax.eval_shape(reference.gradients, *p),
         "step": jax.eval_shape(reference.step, *p, eta),
         "descend": jax.eval_shape(reference.descend, p.weights, p.biases, p.x.T, p.y.T, rows, eta),
-        "trajectory": jax.eval_shape(reference.trajectory, p.weights, p.biases, p.x.T, p.y.T, rows, eta),
     }
     layers, ws, bs = [(4, 5), (2, 5)], [(4, 3), (2, 4)], [(4, 1), (2, 1)]
     assert sorted(shapes) == reference.__all__
@@ -115,7 +114,6 @@ def test_every_public_function_keeps_the_dtype_and_the_shapes(dtype: str) -> Non
         "gradients": (layers, bs, ws),
         "step": (ws, bs),
         "descend": (ws, bs),
-        "trajectory": ([(3, *w) for w in ws], [(3, *b) for b in bs]),
     }
     assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {np.dtype(dtype)}
 
@@ -136,7 +134,7 @@ def test_every_stage_keeps_the_dtype_and_the_shapes(dtype: str) -> None:
 def test_as_many_weights_as_biases_or_an_error(name: str) -> None:
     p = generic()
     many = p.x.T, p.y.T, np.array([[0, 1]]), 0.5
-    rest = {"feedforward": (p.x,), "descend": many, "trajectory": many, "step": (p.x, p.y, 0.5)}
+    rest = {"feedforward": (p.x,), "descend": many, "step": (p.x, p.y, 0.5)}
     for weights, biases in ((p.weights, p.biases[:-1]), (p.weights[:-1], p.biases)):
         with pytest.raises(ValueError, match="zip"):
             getattr(reference, name)(weights, biases, *rest.get(name, (p.x, p.y)))

@@ -20,7 +20,7 @@ from gradproof.numerics.verdict import root
 from gradproof.problem import Array, Parameters, Problem, stack_of, starting_parameters
 from gradproof.proof import theorem
 from gradproof.train import mnist, proof, recorded
-from gradproof.train.loop import train
+from gradproof.train.loop import descent_of, train
 from gradproof.train.step import BrokenError, Proven, Step, StepError
 from handcrafted import equations
 from tests.proof.planted import PLANTED
@@ -48,7 +48,7 @@ def steps(
     start = [(scale * w).astype(dtype) for w in weights], [(scale * b).astype(dtype) for b in biases]
     images, targets, rows = images.astype(dtype), targets.astype(dtype), rng.integers(40, size=(k, m))
     with np.errstate(all="ignore"):
-        path = backends.load(backend).trajectory(*start, images, targets, rows, eta)
+        path = descent_of(backend).trajectory(*start, images, targets, rows, eta)
     weights, biases = ([np.array(layer) for layer in part] for part in path)
     return (weights, biases), images[rows].mT, targets[rows].mT
 
@@ -73,7 +73,7 @@ def test_every_right_step_is_verified(
 @NAMES
 @DTYPES
 def test_steps_on_real_digits_are_verified(backend: str, dtype: str) -> None:
-    digits, network = mnist.load().train, backends.load(backend)
+    digits, network = mnist.load().train, descent_of(backend)
     rows = np.random.default_rng(1).integers(len(digits.labels), size=(50, 10))
     images, targets = mnist.pixels(digits.images, dtype), mnist.one_hot(digits.labels, dtype)
     path = network.trajectory(*starting_parameters([784, 30, 10], 1, "normal", dtype), images, targets, rows, 3.0)
@@ -214,7 +214,7 @@ def test_what_passes_quickly_is_within_three_radii(ulps: int) -> None:
 
 def planted(monkeypatch: pytest.MonkeyPatch, backend: str, number: int, wrong: Callable[[Parameters], None]) -> None:
     """What step `number` reached, and what follows it in the same trajectory, changed by `wrong`."""
-    network, done = backends.load(backend), 0
+    network, done = descent_of(backend), 0
     trajectory = network.trajectory
 
     def other(*arguments: Any) -> Parameters:
@@ -255,7 +255,7 @@ def test_a_wrong_step_is_no_divergence(backend: str, value: float, monkeypatch: 
 
 @NAMES
 def test_a_step_begins_where_the_one_before_ended(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = backends.load(backend)
+    network = descent_of(backend)
     trajectory, calls = network.trajectory, iter(range(1, 100))
 
     def other(weights: Any, *arguments: Any) -> Parameters:
@@ -279,9 +279,9 @@ def test_an_equation_that_raises_is_told_in_one_line(slip: str, monkeypatch: pyt
 
 ONE_WEIGHT = """
 import sys
-import handcrafted
 from gradproof.__main__ import main
-trajectory, done = handcrafted.trajectory, 0
+from gradproof.train import by_hand
+trajectory, done = by_hand.trajectory, 0
 def wrong(*arguments):
     global done
     weights, biases = trajectory(*arguments)
@@ -289,7 +289,7 @@ def wrong(*arguments):
     if 0 < at < len(weights[0]):
         weights[1][at:, 3, 2] += 1e-3
     return weights, biases
-handcrafted.trajectory = wrong
+by_hand.trajectory = wrong
 main()
 """
 
