@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +205,8 @@ def test_what_passes_quickly_is_within_three_radii(ulps: int) -> None:
     )
     assert abs(quick - exact) <= 0.5 + 1e-3 * exact  # and its own rounding
     assert (quick <= 1) == (ulps < 2)
+    with pytest.raises(StepError) if ulps >= 2 else nullcontext():
+        proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
 
 
 # ---- in a training ---------------------------------------------------------------------------------------------
