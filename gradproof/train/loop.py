@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from gradproof import backends
 from gradproof.backends import Backend, Descent
@@ -20,7 +20,7 @@ from gradproof.train.pace import Pace
 from gradproof.train.spread import Spread
 from gradproof.train.step import ANY_SLIP, BrokenError, Proven
 
-CHUNK = 250  # mini-batches between two reports of progress, at most …
+CHUNK = 500  # mini-batches between two reports of progress, at most …
 WORK = 2**29  # … and one to begin with, if parameters × examples of so many would be more than this
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
 CLASSES = 10
@@ -170,11 +170,12 @@ def states(
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     longest = most or CHUNK
     pace = Pace(longest, longest if most or longest * parameters(s) * s.batch <= WORK else 1)
+    blas = ThreadpoolController()  # once: to look for the libraries takes as long as forty steps
 
     def moved(by: Callable[..., Any], weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
         # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
         # sum in another order, so that a seed's run hash would depend on how many processors there are.
-        with np.errstate(all="ignore"), threadpool_limits(1, user_api="blas"):
+        with np.errstate(all="ignore"), blas.limit(limits=1, user_api="blas"):
             try:
                 reached = by(weights, biases, images, targets, batches, s.eta)
                 new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in reached)
@@ -201,7 +202,7 @@ def states(
                     break
 
         few = 5 * proof.together(parameters(s))
-        with threadpool_limits(1, user_api="blas"):
+        with blas.limit(limits=1, user_api="blas"):
             more = proof.judged(s.backend, paths(), s.eta, state.steps + 1)
         return reached, state.proven + more
 
