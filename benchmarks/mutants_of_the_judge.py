@@ -4,9 +4,9 @@
 
 The tree is copied, and the tests must be green there as it is: else nothing that is red would tell anything. Then one
 place of gradproof/ is changed at a time, and the test that should notice it is run; at last, for those it does not
-notice, all of tests/judge, which must be green as well. A change that no test notices survives, and is printed. Killed
-is what makes a test fail (pytest's exit code 1); a run that breaks off otherwise, and a line that is no longer there,
-are errors of this list, and end it with exit code 2.
+notice, all that are beside it, which must be green as well. A change that no test notices survives, and is printed.
+Killed is what makes a test fail (pytest's exit code 1); a run that breaks off otherwise, and a line that is no longer
+there, are errors of this list, and end it with exit code 2.
 """
 
 import argparse
@@ -37,6 +37,7 @@ WILD = "wild::test_the_diagnosis_is_the_threads_own"
 ACCIDENT = "isolation::test_an_accident_is_refuted_in_one_line"
 GRADE = "submission::test_a_grade_gives_points_and_no_answer"
 ONE_NUMBER = "families::test_the_number_is_that_of_all_networks_in_few_digits_and_never_0"
+PROOF, RECORDED = "train/proof", "./recording"
 CERTIFIED = "certificate::test_the_certificate_of_a_correct_backprop_holds[ours]"
 
 
@@ -45,12 +46,16 @@ class Mutant(NamedTuple):
     file: str  # in gradproof/
     old: str
     new: str
-    test: str  # that should notice it: FILE::TEST of tests/judge/test_FILE.py
+    test: str  # that should notice it: FILE::TEST of tests/judge/test_FILE.py, or FOLDER/FILE of tests/, all its tests
 
     @property
     def path(self) -> str:
-        file, _, test = self.test.partition("::")
-        return f"{ALL}/test_{file}.py::{test}"
+        file, colons, test = self.test.partition("::")
+        return f"{self.folder}/test_{Path(file).name}.py{colons}{test}"
+
+    @property
+    def folder(self) -> str:
+        return f"tests/{Path(self.test).parent}" if "/" in self.test.partition("::")[0] else ALL
 
 
 MUTANTS = (
@@ -174,6 +179,43 @@ MUTANTS = (
     Mutant("the certificate is of other numbers", "judge/certificate.py", "mine = claim.mine.alone",
            "mine = claim.own._replace(delta=claim.own.grad_b).alone", CERTIFIED),
     Mutant("enclosures of nothing", "judge/certificate.py", "outwards * abs(end) * 2.0**-130", "1", CERTIFIED),
+    # the proof of every step of a training
+    Mutant("quick ratios may be anything", "train/proof.py", "ratio <= 1 - 4 *", "ratio <= 1e6 - 4 *", PROOF),
+    Mutant("what is no number is within its bound", "train/proof.py", "/ bound, jnp.nan)", "/ bound, 0.0)", PROOF),
+    Mutant("a ratio in another precision", "train/proof.py", "if got.shape != expected.shape or", "if False and",
+           PROOF),
+    Mutant("steps are judged where they led to", "train/proof.py", "([layer[1:][at]", "([layer[:-1][at]", PROOF),
+    Mutant("wrong steps are no error", "train/proof.py", "if wrong := root(findings):", "if wrong := None:", PROOF),
+    Mutant("undecided steps are verified", "train/proof.py", "any(f.undecided.any() for f in findings)", "False",
+           PROOF),
+    Mutant("steps are numbered from their stack", "train/proof.py", "StepError(first + rows.start + number",
+           "StepError(first + number", PROOF),
+    Mutant("steps may begin anywhere", "train/proof.py", "if not np.array_equal(way[0], p):", "if False:", PROOF),
+    Mutant("precision of a cost", "train/proof.py", "if cost.dtype != stack.x.dtype:", "if False:", PROOF),
+    Mutant("precision of gradients", "train/proof.py", "list(theorem.other_dtypes(stack, claim))", "[]", PROOF),
+    Mutant("the cost of a step", "train/proof.py", 'yield compare("C"', 'compare("C"', PROOF),
+    Mutant("the update of a step", "train/proof.py", 'yield compare("update"', 'compare("update"', PROOF),
+    Mutant("uphill", "train/proof.py", "p - eta * g, bound", "p + eta * g, bound", PROOF),
+    Mutant("a step too small to see is seen", "train/proof.py", "where(sound & seen,", "where(sound,", PROOF),
+    Mutant("a step that may overflow is sound", "train/proof.py", "where(sound & seen,", "where(seen,", PROOF),
+    Mutant("updates' bounds 10⁶ times as wide", "train/proof.py", "bound = 2 * ar.u * (abs(p)",
+           "bound = 2e6 * ar.u * (abs(p)", PROOF),
+    Mutant("updates without a bound", "train/proof.py", "bound = 2 * ar.u * (abs(p)", "bound = 0 * ar.u * (abs(p)",
+           PROOF),
+    Mutant("autodiff's bounds 10⁶ times as wide", "train/proof.py", "= 2 * e_b, 2 * e_w", "= 2e6 * e_b, 2e6 * e_w",
+           PROOF),
+    Mutant("autodiff's steps held to the bounds of those by hand", "train/proof.py", 'if backend == "reference":',
+           "if False:", PROOF),
+    Mutant("steps by hand held to the bounds of autodiff's", "train/proof.py", 'if backend == "reference":', "if True:",
+           PROOF),
+    # the steps by hand that are recorded
+    Mutant("recordings are not tried", "recording.py", "TRIALS = 2", "TRIALS = 0", RECORDED),
+    Mutant("recordings are always trusted", "recording.py", "return repeat if same else", "return repeat if True else",
+           RECORDED),
+    Mutant("decisions are recorded", "recording.py", "__bool__ = __float__", "__float__", RECORDED),
+    Mutant("trials leave their numbers behind", "recording.py", "array[...] = value", "pass", RECORDED),
+    Mutant("a trajectory is one step behind", "train/by_hand.py", "            moved()\n            note(now)",
+           "            note(now)\n            moved()", "train/proof"),
 )  # fmt: skip
 
 
@@ -238,7 +280,7 @@ def main() -> int:
     try:
         alive, broken = tried(chosen, lambda mutant: mutant.path)
         if alive:
-            alive, more = tried(alive, lambda mutant: ALL)
+            alive, more = tried(alive, lambda mutant: mutant.folder)
             broken += more
     except RuntimeError as error:
         print(error, file=sys.stderr)
