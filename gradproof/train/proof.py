@@ -165,6 +165,7 @@ def _compared(
     u(|w| + ηM_g(1 + 2u)) + λ, and an entry below λ may be read as 0. Both sides do so. E_g is that of BP3 and BP4 alone
     where the network by hand took the step; autodiff took it from its own δ and a, so there E_g is that end to end.
     Where no gradient of a layer exceeds 2E_g, a step not taken would pass as well: the bound is ∞, nothing is proven.
+    It is ∞ as well where the result may overflow, or ηδ on the way to it.
     """
     whole, last = np.ones((1, 1, 1), bool), own.activations[-1]
     bounds: dict[tuple[str, int], Array] = {}
@@ -186,10 +187,10 @@ def _compared(
         ("BP3", stack.biases, own.grad_b, after[1]),
         ("BP4", stack.weights, own.grad_w, after[0]),
     ):
-        for layer, (p, g, new) in enumerate(zip(parameters, gradients, moved, strict=True), start=1):
-            e_g = bounds[equation, layer]
+        for layer, (p, g, d, new) in enumerate(zip(parameters, gradients, own.delta, moved, strict=True), start=1):
+            e_g, eta_delta = bounds[equation, layer], 2 * eta * abs(d).sum(axis=(1, 2), keepdims=True)
             bound = 2 * ar.u * (abs(p) + 4 * eta * abs(g)) + (1 + 8 * ar.u) * eta * e_g + 2 * (3 + eta) * ar.underflow
-            sound = abs(p) + eta * (abs(g) + e_g) < ar.largest
+            sound = (abs(p) + eta * (abs(g) + e_g) < ar.largest) & (eta_delta < ar.largest)
             seen = (abs(g) > e_g).any(axis=(1, 2), keepdims=True) | (g == 0).all(axis=(1, 2), keepdims=True)
             bound = rounding.namespace(bound).where(sound & seen, bound, np.inf)
             yield compare("update", layer, new, p - eta * g, bound, whole)

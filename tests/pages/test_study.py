@@ -13,7 +13,7 @@ from gradproof.study.walk import example
 from tests.browser import needs_chromium, opened
 
 LINES = ("N3", "N4", "N5", "N7", "N8", "N20", "N21", "N22")
-LARGEST = 2 * 2**20  # bytes
+LARGEST = 2_000_000  # bytes
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 from gradproof.study import reader
 from gradproof.study.summary import together
 from handcrafted import equations
+from tests.browser import needs_chromium, opened
 from tests.study.plain import plain
 
 ROOT = Path(__file__).parents[2]
@@ -43,11 +44,31 @@ def study(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    done = study("--json")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("notes") / "study.html"
+
+
+@pytest.fixture(scope="module")
+def document(page: Path) -> dict[str, Any]:
+    done = study("--json", "-o", str(page))
     assert (done.returncode, done.stderr) == (0, "")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+@needs_chromium
+def test_the_page_of_all_lines_opens_offline_and_shows_every_verdict(document: dict[str, Any], page: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    assert page.stat().st_size <= 2_000_000
+    with opened(page) as here:
+        for line in document["lines"]:
+            article = here.page.locator(f"article#{line['id']}")
+            assert article.locator("math").count() or line["verdict"] == "not a mathematical claim"
+            assert line["verdict"] in article.locator(".verdict").first.text_content()
+        here.page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+        assert [v["id"] for v in Axe().run(here.page).response["violations"]] == []
+        assert (here.errors, here.requests) == ([], [])
 
 
 def test_every_line_has_an_entry(document: dict[str, Any]) -> None:

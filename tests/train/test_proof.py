@@ -87,12 +87,15 @@ def test_steps_on_real_digits_are_verified(backend: str, dtype: str) -> None:
 @NAMES
 @DTYPES
 @pytest.mark.parametrize("part", [0, 1], ids=["a weight", "a bias"])
-def test_one_wrong_number_in_one_step_is_found_and_the_step_named(backend: str, dtype: str, part: int) -> None:
+@pytest.mark.parametrize("at", [18, 28], ids=["of the first stack", "of the second"])
+def test_one_wrong_number_in_one_step_is_found_and_the_step_named(
+    backend: str, dtype: str, at: int, part: int
+) -> None:
     """Four bounds off, in the step that led there; the next step starts from the wrong number, and is right."""
     path, x, y = steps(backend, dtype)
-    number = path[part][0][18]
+    number = path[part][0][at]
     number[3, 0] += 1e-2 if backend == "reference" else 16 * np.spacing(np.abs(number[3, 0]) + 1)
-    with pytest.raises(StepError, match=r"step 118 is refuted: update at layer 1") as caught:
+    with pytest.raises(StepError, match=f"step {100 + at} is refuted: update at layer 1") as caught:
         proof.judged(backend, [(path, x, y)], 3.0, first=101)
     assert caught.value.finding.element == (3, 0)
 
@@ -132,6 +135,17 @@ def test_a_step_that_may_overflow_is_undecided() -> None:
             layer[2] = new
     one = [w[1:3] for w in path[0]], [b[1:3] for b in path[1]]
     proven = proof.judged("handcrafted", [(one, x[1:2], y[1:2])], 3.0, 1)
+    assert (proven.steps, proven.verified) == (1, 0)
+
+
+def test_a_right_step_beyond_the_largest_number_is_undecided_and_not_refuted() -> None:
+    (weights, biases), x, y = steps("handcrafted", "float32", k=1, shape=3)
+    eta, far = 1e38, y + np.float32(100)
+    with np.errstate(all="ignore"):
+        moved = handcrafted.step([w[0] for w in weights], [b[0] for b in biases], x[0], far[0], eta)
+    assert not np.isfinite(moved[1][0]).all()
+    path = [[np.stack([p[0], q]) for p, q in zip(*part, strict=True)] for part in zip((weights, biases), moved)]
+    proven = proof.judged("handcrafted", [((path[0], path[1]), x, far)], eta, first=1)
     assert (proven.steps, proven.verified) == (1, 0)
 
 
@@ -183,13 +197,20 @@ def test_a_step_not_taken_or_taken_uphill_is_never_verified(backend: str, networ
             assert verified(wrong) == 0
 
 
+@pytest.mark.parametrize(("dtype", "other"), [("float64", "float32"), ("float32", "float64")])
 def test_a_claim_in_another_precision_is_refuted_and_does_not_choose_its_bounds(
-    monkeypatch: pytest.MonkeyPatch,
+    dtype: str, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cost = handcrafted.cost
-    monkeypatch.setattr(handcrafted, "cost", lambda *problem: cost(*problem).astype(np.float32))
-    with pytest.raises(StepError, match="step 1 is refuted: C at layer 2 is float32, should stay float64"):
-        proof.judged("handcrafted", [steps("handcrafted", "float64")], 3.0, first=1)
+    """Neither a worse one nor a better, whose numbers are right."""
+    path, cost = steps("handcrafted", dtype), handcrafted.cost
+    monkeypatch.setattr(handcrafted, "cost", lambda *problem: cost(*problem).astype(other))
+    with pytest.raises(StepError, match=f"step 1 is refuted: C at layer 2 is {other}, should stay {dtype}"):
+        proof.judged("handcrafted", [path], 3.0, first=1)
+    monkeypatch.setattr(handcrafted, "cost", cost)
+    bp3 = equations.bp3
+    monkeypatch.setattr(equations, "bp3", lambda delta: bp3(delta).astype(other))
+    with pytest.raises(StepError, match=f"step 1 is refuted: BP3 at layer 1 is {other}, should stay {dtype}"):
+        proof.judged("handcrafted", [path], 3.0, first=1)
 
 
 @pytest.mark.parametrize("ulps", [0, 1, 2, 3, 4, 6, 9])
