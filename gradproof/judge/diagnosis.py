@@ -152,13 +152,13 @@ def _averaged(claims: list[Claim]) -> Light | None:
 def _computed_twice(claims: list[Claim], declared: Cost | None) -> Light:
     """The best light, or that in which δ is computed once more for the gradients and rounded otherwise.
 
-    Under whichever cost – and only if nothing is wrong then, of all claims: none was left out for a wrong δ.
+    Under whichever cost – and only if nothing is wrong then. No claim is left out for a wrong δ, all being two calls.
     """
     light = _in_the_best_light(claims, declared)
     if not light.wrong or any(claim.two_calls for claim in claims):
         return light
     other = _in_the_best_light([claim._replace(two_calls=True) for claim in claims], declared)
-    return light if other.wrong or len(other.claims) < len(claims) else other._replace(twice=True)
+    return light if other.wrong else other._replace(twice=True)
 
 
 def _name_of_bp1(light: Light) -> bool:
