@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import trainers
+from threadpoolctl import threadpool_info
 from trainers import Descent, Task
 
 from gradproof.problem import Array, starting_parameters
@@ -37,7 +38,7 @@ from gradproof.train import mnist
 
 ETA, CHECKED = 3.0, 10
 ANOTHER = 1e4  # units in the last place after ten steps: rounding alone leads a hundred apart, another η a million
-NETWORKS = {"784,30,10": (10, 250), "784,100,10": (10, 250), "784,512,256,10": (128, 10)}  # m, steps in a stretch
+NETWORKS = {"784,30,10": (10, 500), "784,100,10": (10, 500), "784,512,256,10": (128, 10)}  # m, steps in a stretch
 DTYPES = ("float32", "float64")
 
 
@@ -144,7 +145,8 @@ def draw(results: list[dict[str, Any]], path: str) -> None:
 
 
 def table(result: dict[str, Any]) -> str:
-    lines = [f"{result['sizes']}, m = {result['m']}, {result['dtype']}, one thread, {result['rounds']} rounds"]
+    about = f"{result['dtype']}, one thread, OpenBLAS for {result['kernels']}, {result['rounds']} rounds"
+    lines = [f"{result['sizes']}, m = {result['m']}, {about}"]
     lines += [f"{'':24} {'min µs':>9} {'median µs':>10} {'× scan':>8} {'× products':>11} {'apart':>7}"]
     for name, row in result["steps"].items():
         apart = "–" if row["apart"] is None else f"{row['apart']:.1f}"
@@ -167,10 +169,13 @@ def main() -> None:
         if find_spec(contestant.needs) is None:
             print(f"{name} is left out: {contestant.needs} is not installed", file=sys.stderr)
 
+    # NumPy's OpenBLAS falls back to old kernels on a processor that it does not know (OPENBLAS_CORETYPE says which).
+    numpys = next(blas for blas in threadpool_info() if blas["user_api"] == "blas")
     results = []
     for network in [options.sizes] if options.sizes else NETWORKS:
         for dtype in [options.dtype] if options.dtype else DTYPES:
             sizes, about = [int(n) for n in network.split(",")], {"dtype": dtype, "rounds": options.rounds}
+            about["kernels"] = numpys.get("architecture", "?")
             steps = measured(sizes, dtype, options.rounds)
             results.append({"sizes": sizes, "m": NETWORKS[network][0], **about, "steps": steps})
             if not options.json:

@@ -37,8 +37,9 @@ def descend(
     w, b = [w.copy() for w in weights], [b.copy() for b in biases]
     x, y = (np.empty((np.shape(batches)[1], data.shape[1]), data.dtype) for data in (images, targets))
     move = again(_move, w, b, x.T, y.T, eta)  # examples become columns
-    for rows in batches:
-        images.take(rows, axis=0, out=x)
-        targets.take(rows, axis=0, out=y)
+    there = np.arange(min(len(images), len(targets)))
+    for rows in there.take(batches):  # IndexError for a row that is not there: below, none needs to be looked for
+        images.take(rows, axis=0, out=x, mode="clip")
+        targets.take(rows, axis=0, out=y, mode="clip")
         move()
     return w, b

@@ -128,8 +128,9 @@ def test_a_row_that_is_not_there_is_refused(row: int) -> None:
             handcrafted.descend(*parameters, images, targets, np.array([[0, 1, EXAMPLES - 1]]), ETA),
         )
     else:
-        with pytest.raises(IndexError, match="out of bounds"):
-            handcrafted.descend(*parameters, images, targets, rows, ETA)
+        for data in (images, targets), (images, targets[:-1]):
+            with pytest.raises(IndexError, match="out of bounds"):
+                handcrafted.descend(*parameters, *data, rows, ETA)
 
 
 @BACKENDS

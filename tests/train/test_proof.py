@@ -88,9 +88,7 @@ def test_steps_on_real_digits_are_verified(backend: str, dtype: str) -> None:
 @DTYPES
 @pytest.mark.parametrize("part", [0, 1], ids=["a weight", "a bias"])
 @pytest.mark.parametrize("at", [18, 28], ids=["of the first stack", "of the second"])
-def test_one_wrong_number_in_one_step_is_found_and_the_step_named(
-    backend: str, dtype: str, at: int, part: int
-) -> None:
+def test_one_wrong_number_in_one_step_is_found_and_the_step_named(backend: str, dtype: str, at: int, part: int) -> None:
     """Four bounds off, in the step that led there; the next step starts from the wrong number, and is right."""
     path, x, y = steps(backend, dtype)
     number = path[part][0][at]
@@ -144,7 +142,8 @@ def test_a_right_step_beyond_the_largest_number_is_undecided_and_not_refuted() -
     with np.errstate(all="ignore"):
         moved = handcrafted.step([w[0] for w in weights], [b[0] for b in biases], x[0], far[0], eta)
     assert not np.isfinite(moved[1][0]).all()
-    path = [[np.stack([p[0], q]) for p, q in zip(*part, strict=True)] for part in zip((weights, biases), moved)]
+    pairs = zip((weights, biases), moved, strict=True)
+    path = [[np.stack([p[0], q]) for p, q in zip(*part, strict=True)] for part in pairs]
     proven = proof.judged("handcrafted", [((path[0], path[1]), x, far)], eta, first=1)
     assert (proven.steps, proven.verified) == (1, 0)
 
