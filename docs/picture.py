@@ -27,14 +27,19 @@ WIDTH, LINE, LEFT = 100, 17, 16  # characters, pixels, pixels
 def lines() -> list[str]:
     """The commands and what they print."""
     shown: list[str] = []
-    for command in COMMANDS:
-        printed = subprocess.run(
-            [sys.executable, "-m", "gradproof", *command], capture_output=True, text=True, check=True
-        ).stdout.splitlines()
-        if command == ["study"]:
-            printed = [*printed[:STUDY], "…"]
-        shown += [f"$ gradproof {' '.join(command)}", *printed, ""]
+    with tempfile.TemporaryDirectory() as place:  # where no run is yet
+        for command in COMMANDS:
+            line = [sys.executable, "-m", "gradproof", *command]
+            printed = subprocess.run(line, cwd=place, capture_output=True, text=True, check=True).stdout.splitlines()
+            if command == ["study"]:
+                printed = [*printed[:STUDY], "…"]
+            shown += [f"$ gradproof {' '.join(command)}", *printed, ""]
     return shown
+
+
+def pre(line: str) -> str:
+    """No browser runs blanks together that do not break."""
+    return escape(line).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def svg(shown: list[str]) -> str:
@@ -43,12 +48,12 @@ def svg(shown: list[str]) -> str:
     rows = []
     for number, line in enumerate(shown, start=1):
         colour = "#7ee787" if line.startswith("verified") else "#79c0ff" if line.startswith("$") else "#e6edf3"
-        rows.append(f'<text x="{LEFT}" y="{LINE * number + 6}" fill="{colour}">{escape(line)}</text>')
+        rows.append(f'<text x="{LEFT}" y="{LINE * number + 6}" fill="{colour}">{pre(line)}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{8 * WIDTH + 2 * LEFT}" height="{height}" '
         f'font-family="ui-monospace, SFMono-Regular, Menlo, DejaVu Sans Mono, monospace" font-size="13">'
         f'<rect width="100%" height="100%" rx="8" fill="#0d1117"/>'
-        f'<g xml:space="preserve" style="white-space: pre">{"".join(rows)}</g></svg>\n'
+        f"{''.join(rows)}</svg>\n"
     )
 
 
