@@ -257,12 +257,9 @@ def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> 
             texts += _wrapped(f"{said}:", "")
             texts += [line for name, ids in held.items() for line in _wrapped(f"{name}: {', '.join(ids) or 'none'}")]
     gates = [c.gate for t in tried for c in t.claims if c.gate]
-    texts.append(
-        Text(
-            f"{sum(g.rejected for g in gates):,} wrong neighbours rejected, "
-            "{} of {} mutants of the code killed".format(*mutants(tried))
-        )
-    )
+    killed, made = mutants(tried)
+    rejected = f"{sum(g.rejected for g in gates):,} wrong neighbours rejected"
+    texts.append(Text(rejected + (f", {killed} of {made} mutants of the code killed" if made else "")))
     texts.append(
         Text(
             f"written to {out}"
