@@ -12,8 +12,7 @@ import click
 
 from gradproof.backends import NAMES
 from gradproof.commands.run import headline
-from gradproof.commands.terminal import INTERRUPTED, asked_to_end, drawn, interrupted, progress_bar
-from gradproof.errors import MachineError
+from gradproof.commands.terminal import INTERRUPTED, asked_to_end, drawn, going_on, interrupted, progress_bar
 
 if TYPE_CHECKING:
     from gradproof.train.both import Pair, Point
@@ -29,8 +28,8 @@ def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], 
     with asked_to_end() as asked, opened as pair:
         for note in dict.fromkeys(note for run in pair.runs for note in run.notes):
             click.echo(f"gradproof: {note}", err=True)
-        say(headline(pair.runs[0], "both networks"))
-        try:
+        with going_on(lambda: again(pair.place)):
+            say(headline(pair.runs[0], "both networks"))
             try:
                 _train(pair, say, asked, as_json)
             except click.Abort:
@@ -40,8 +39,6 @@ def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], 
             finally:  # whatever ended the training, what it reached is kept
                 result = pair.finish()
                 click.echo(json.dumps(result) if as_json else summary(pair, result))
-        except MachineError as error:
-            raise MachineError(f"{error}; then go on with: {again(pair.place)}") from None
         if ended_early := pair.runs[0].ended and not failed:
             interrupted(again(pair.place), page)
         if page and (path := drawn(lambda: _drawn(pair, result))):

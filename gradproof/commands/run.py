@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradproof.commands.live import View
-from gradproof.commands.terminal import INTERRUPTED, drawn, interrupted
-from gradproof.errors import MachineError
+from gradproof.commands.terminal import INTERRUPTED, drawn, going_on, interrupted
 
 if TYPE_CHECKING:
     from gradproof.train.loop import Epoch, State
@@ -41,10 +40,10 @@ def tell(
     say: Callable[[str], None] = (lambda _: None) if as_json else speak
     for note in run.notes if run.writes else ():
         click.echo(f"gradproof: {note}", err=True)
-    say(headline(run) + (f"\non {spread.said}, in {str(run.place)!r}" if spread else ""))
     failed: DivergenceError | StepError | None = None
     lost: LostError | None = None
-    try:
+    with going_on(lambda: again(run.place)):
+        say(headline(run) + (f"\non {spread.said}, in {str(run.place)!r}" if spread else ""))
         try:
             _train(run, say, asked, spread)
         except click.Abort:
@@ -61,8 +60,6 @@ def tell(
             result = run.finish()
             if not lost:
                 speak(json.dumps(result) if as_json else summary(run, result))
-    except MachineError as error:
-        raise MachineError(f"{error}; then go on with: {again(run.place)}") from None
     if lost:
         raise lost
     if run.writes and run.ended and not failed:

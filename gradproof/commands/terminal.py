@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gradproof.errors import MachineError
+
 if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
@@ -72,6 +74,21 @@ def interrupted(again: str, page: bool) -> None:
     click.echo(f"gradproof: interrupted; go on with: {again}", err=True)
     if page and sys.stderr.isatty():
         click.echo("drawing the page; Ctrl-C again leaves it out", err=True)
+
+
+@contextmanager
+def going_on(again: Callable[[], str]) -> Iterator[None]:
+    """What the machine fails at – a full disk, under the run or under what is said of it – is told with what to type.
+
+    A reader of the output that has gone is none of that.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (MachineError, OSError) as error:
+        said = str(error) if isinstance(error, MachineError) else f"the machine failed: {error}"
+        raise MachineError(f"{said}; then go on with: {again()}") from None
 
 
 def drawn(draw: Callable[[], Path]) -> Path | None:

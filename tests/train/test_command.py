@@ -278,6 +278,24 @@ def test_a_reader_that_leaves_ends_the_run_quietly_and_the_weights_are_kept(digi
     assert assert_kept(tmp_path / "runs/1")["steps"] > 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["lines", "json"])
+def test_where_the_output_finds_no_room_the_run_is_kept_and_says_how_to_go_on(
+    options: tuple[str, ...], digits: Path, tmp_path: Path
+) -> None:
+    line = typed(digits, "--epochs", "2", "--out", "a", *options)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(line, cwd=tmp_path, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 4
+    said = "gradproof: the machine failed: [Errno 28] No space left on device; then go on with: "
+    assert done.stderr == f"{said}gradproof train --resume a {' '.join(['--no-page', *options])}\n"
+    again = ended(typed(digits, "--epochs", "2", "--out", "b"), tmp_path)
+    on = subprocess.run([*line[:3], "train", "--resume", "a"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True)
+    assert (again.returncode, on.returncode) == (0, 0)
+    hashes = [json.loads((tmp_path / run / "run.json").read_text())["run_hash"] for run in "ab"]
+    assert hashes[0] == hashes[1]
+
+
 def on_a_terminal(line: list[str], place: Path, **environment: str) -> tuple[str, str]:
     """What a run writes to a piped stdout, and to a stderr that is a terminal."""
     outer, inner = pty.openpty()
