@@ -21,7 +21,7 @@ from gradproof.proof.summary import summary
 from gradproof.proof.theorem import Judged
 
 BOOK = "σ′ is taken as a(1 − a), which cancels where σ saturates: correct, judged by its own bound"
-TANH = "σ has no digits left in its left tail, as with ½(1 + tanh(z/2)): correct, judged by its own bound"
+TANH = "σ loses digits in its left tail, as ½(1 + tanh(z/2)) does: correct, judged by its own bound"
 TWICE = "gradients are made of another δ than the one returned, as by autodiff: correct, judged from the problem on"
 FORMS = {Sigma.SHARP: [], Sigma.BOOK: [BOOK], Sigma.TANH: [TANH]}
 
@@ -106,7 +106,7 @@ def judgement(
 
 
 def _random(claims: Sequence[Claim]) -> int:
-    return sum(len(claim.stack.x) for claim in claims if claim.source not in ("wider", "digits"))
+    return sum(len(claim.stack.x) for claim in claims if claim.source not in ("far", "wider", "digits"))
 
 
 def _digits(claims: Sequence[Claim]) -> int:
@@ -125,18 +125,28 @@ def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
     light = _light(claims, Cost())
     if light.equations >= {"BP1", "BP3", "BP4"} and (averaged := _averaged(claims)):
         return averaged
-    if light.equations >= {"BP3", "BP4"}:
-        summed = _light([Cost(summed=True).undone(claim) for claim in claims], Cost(summed=True))
-        light = light if summed.equations & {"BP3", "BP4"} else summed
+    light = _summed(light, claims)
     if "BP1" not in light.equations:
         return light
     for cost in costs.likely(claims, light.cost):
-        other = _light([cost.undone(claim) for claim in claims], cost)
+        other = _summed(_light([cost.undone(claim) for claim in claims], cost), claims)
         if "BP1" not in other.equations:
             return other
     downhill = light.cost._replace(factor=-light.cost.factor)
     other = _light([downhill.undone(claim) for claim in claims], downhill)
-    return other if _name_of_bp1(other) and not _name_of_bp1(light) else light
+    return other if _name_of_bp1(other) and not _name_of_bp1(light) and _of_bp1(other) <= _of_bp1(light) else light
+
+
+def _summed(light: Light, claims: list[Claim]) -> Light:
+    """The same cost, its gradients of the sum, where BP3 and BP4 are wrong and then are not.
+
+    Where δ is wrong as well nothing may be seen of either until the factor of δ is found.
+    """
+    if not light.equations >= {"BP3", "BP4"}:
+        return light
+    cost = light.cost._replace(summed=True)
+    summed = _light([cost.undone(claim) for claim in claims], cost)
+    return light if summed.equations & {"BP3", "BP4"} else summed
 
 
 def _averaged(claims: list[Claim]) -> Light | None:
@@ -167,6 +177,11 @@ def _name_of_bp1(light: Light) -> bool:
     return bool(names_of(first, light.claims, light.judged, light.sigma))
 
 
+def _of_bp1(light: Light) -> int:
+    """How many elements of BP1 are wrong: where some were right uphill, it does not point downhill."""
+    return sum(int(f.refuted.sum()) for each in light.judged for f in each.findings if f.equation == "BP1")
+
+
 def _light(claims: list[Claim], cost: Cost) -> Light:
     """By the sharpest σ under which nothing is wrong; else by that under which least is."""
     tried, claims = [], [claim._replace(expected=expected_of(claim)) for claim in claims]
@@ -180,7 +195,7 @@ def _light(claims: list[Claim], cost: Cost) -> Light:
     if any(claim.two_calls for claim in claims) and _delta_is_wrong(found):
         # The radii of two calls are those of a right δ: of a wrong one only single examples can be judged further.
         pairs = [pair for pair in zip(claims, found, strict=True) if not pair[0].two_calls]
-        if pairs:  # else all are two calls, and the cost is still to be found
+        if _wrong([each for _, each in pairs]):  # else the fault, or the cost still to be found, shows in batches alone
             claims, found = [claim for claim, _ in pairs], [each for _, each in pairs]
     equations = {f.equation for each in found for f in each.findings if f.verdict is Verdict.REFUTED}
     return Light(found, claims, sigma, cost, equations)

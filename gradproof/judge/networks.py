@@ -12,6 +12,7 @@ DEEPEST, WIDEST, MOST_EXAMPLES = 4, 8, 5
 WIDER = 48  # all layers of it: XLA compiles one shape once; three layers where any depth is taken
 DIGIT_SIZES = {1: [784, 10], 2: [784, 30, 10], 3: [784, 30, 20, 10], 4: [784, 30, 20, 15, 10]}
 DIGITS, WIDER_EXAMPLES = 10, 8
+FAR = 100.0  # the size of targets of which gradients are no longer small, as one that is clipped must be told from one
 SAID = "networks of up to 4 layers of 8 neurons, one of 48, and of 784 pixels for the digits"
 
 
@@ -34,8 +35,12 @@ def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -
 
 
 def larger(seed: int, alone: bool = False, only: int = 0) -> Iterator[tuple[str, Stack]]:
-    """One wider random network and real digits on a network that reads them, as one mini-batch each – or, with
-    `alone`, an example at a time."""
+    """A network with far targets, a wider one, and real digits on one that reads them, as one mini-batch each – or,
+    with `alone`, an example at a time."""
+    rng = np.random.default_rng([seed, DEEPEST + 1])
+    sizes = [WIDEST] * ((only or 3) + 1)
+    inputs, targets = (rng.standard_normal((WIDEST, MOST_EXAMPLES)) for _ in range(2))
+    yield "far", _stack(sizes, inputs, FAR * targets, seed, alone)
     rng = np.random.default_rng([seed, DEEPEST])
     sizes = [WIDER] * ((only or 3) + 1)
     inputs, targets = rng.standard_normal((sizes[0], WIDER_EXAMPLES)), rng.random((sizes[-1], WIDER_EXAMPLES))

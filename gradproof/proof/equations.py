@@ -30,6 +30,7 @@ class Inputs(NamedTuple):
     e_a: Sequence[Radius]  # a⁰ … a^L
     e_delta: Sequence[Radius]  # δ¹ … δ^L
     book: bool = False  # σ′ may be computed as a(1 − a), which cancels where σ saturates
+    absolute: float = 0.0  # by how much that a may be off besides its own rounding
 
 
 def shown(depth: int, ar: Arithmetic, dtype: DTypeLike = np.float64) -> Inputs:
@@ -77,7 +78,7 @@ def compared(
 
     for layer in range(depth, 0, -1):
         live, z, a = stack.live(layer), own.zs[layer - 1], own.activations[layer]
-        slope = slope_of(z, inputs.e_z[layer - 1], a, inputs.e_a[layer], ar, inputs.book)
+        slope = slope_of(z, inputs.e_z[layer - 1], a, inputs.e_a[layer], ar, inputs)
         if layer == depth:
             equation = "BP1"
             radius = rounding.output_delta(a, stack.y, inputs.e_a[-1], slope, ar)
@@ -104,9 +105,13 @@ def compared(
         )
 
 
-def slope_of(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic, book: bool) -> Slope:
-    """σ′(z) and its radius; with `book` that of whichever form is further off."""
+def slope_of(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic, inputs: Inputs) -> Slope:
+    """σ′(z) and its radius; with `book` that of whichever form is further off.
+
+    An a that was shown is the claimant's own, and still not σ(z): it is rounded, which 1 − a magnifies.
+    """
     slope = rounding.sigma_prime(z, e_z, ar)
-    if not book:
+    if not inputs.book:
         return slope
+    e_a = np.maximum(e_a, rounding.activation(z, a, e_z, ar) + inputs.absolute)
     return Slope(slope.most, np.maximum(slope.radius, rounding.book_sigma_prime(z, e_z, a, e_a, ar).radius))

@@ -386,16 +386,15 @@ def _one_at_a_time(weights, biases, x, y):
     return backprop()(weights, biases, x, y)[1:]
 
 
+BOOK = {
+    "output": lambda p: p.e * p.a[-1] * (1 - p.a[-1]),
+    "hidden": lambda p, i, d: (p.w[i].T @ d[i]) * (p.a[i] * (1 - p.a[i])),
+}
+
 # Correct backprops: (the function, a word of the convention that must be recognised, or "" for ours)
 RIGHT_ONES = {
     "ours": (backprop(), ""),
-    "a(1 − a)": (
-        backprop(
-            output=lambda p: p.e * p.a[-1] * (1 - p.a[-1]),
-            hidden=lambda p, i, d: (p.w[i].T @ d[i]) * (p.a[i] * (1 - p.a[i])),
-        ),
-        "a(1 − a)",
-    ),
+    "a(1 − a)": (backprop(**BOOK), "a(1 − a)"),
     "σ by tanh": (backprop(activation=lambda z: 0.5 * (1 + np.tanh(z / 2))), None),
     "rows": (_rows, "rows"),
     "rows, (n_in, n_out), (n,)": (_rows_keras, "(n_in, n_out)"),
@@ -417,6 +416,10 @@ RIGHT_ONES = {
     "δ twice, sum": (_twice(1.0, summed=True), "sum"),
     "δ twice, y − a": (_twice(-1.0), "downhill"),
     "δ twice, no ½": (_twice(2.0), "without the ½"),
+    "no δ, y − a, sum": (lambda *p: _scaled(-1.0, summed=True)(*p)[1:], "of the sum"),
+    "no δ, no ½, sum": (lambda *p: _scaled(2.0, summed=True)(*p)[1:], "of the sum"),
+    "a(1 − a), z and a shown": (shown(**BOOK), "a(1 − a)"),
+    "σ by logaddexp, z and a shown": (shown(activation=lambda z: np.exp(-np.logaddexp(0, -z)), **BOOK), "left tail"),
     "float32": (_float32, "float32"),
     "two layers": (_two_layers, "only networks of 2 layers"),
     "vectors": (_vectors, "one example"),

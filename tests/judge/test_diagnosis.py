@@ -13,7 +13,7 @@ from gradproof.judge.diagnosis import judgement
 from gradproof.judge.report import in_words
 from gradproof.judge.submission import Function
 from gradproof.numerics.verdict import Verdict
-from tests.judge.catalogue import FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop
+from tests.judge.catalogue import BOOK, FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop, shown
 from tests.judge.troubles import TROUBLES, into_integers, overflows, returning
 
 NETWORKS = 20  # one of each depth and regime
@@ -95,6 +95,49 @@ def test_what_keeps_to_the_declared_convention_is_verified_and_what_does_not_is_
     assert judged.verdict == "verified", str(judged)
     if words not in ("ours", "single"):  # one at a time ours is right as well
         assert judgement(Function(backprop()), NETWORKS, declared=words.split(",")).verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("rules", "equation"),
+    [
+        ({"weight": lambda p, i, d: 2 * d @ p.a[i - 1].T / d.shape[1]}, "BP4"),
+        ({"bias": lambda p, i, d: 0 * p.b[i - 1]}, "BP3"),
+    ],
+    ids=["weight", "bias"],
+)
+def test_with_a_of_one_minus_a_and_z_and_a_shown_only_what_is_wrong_is_accused(rules, equation):
+    """1 − a magnifies the rounding of the a that was shown: that is no fault of δ, whatever else is wrong."""
+    judged = gradproof.check(shown(**BOOK, **rules), networks=100)
+    assert {named.fault.equation for named in judged.faults} == {equation}
+
+
+@pytest.mark.parametrize("size", [1.0, 5.0])
+@pytest.mark.parametrize("delta", [True, False], ids=["δ returned", "no δ"])
+def test_gradients_that_are_clipped_are_refuted(size, delta):
+    def clipped(weights, biases, x, y):
+        d, b, w = backprop()(weights, biases, x, y)
+        b, w = ([np.clip(g, -size, size) for g in part] for part in (b, w))
+        return (d, b, w) if delta else (b, w)
+
+    judged = gradproof.check(clipped, networks=NETWORKS)
+    assert judged.verdict == "refuted"
+    assert delta is False or {named.fault.equation for named in judged.faults} == {"BP3", "BP4"}
+
+
+@pytest.mark.parametrize("where", ["first", "last"])
+def test_what_is_right_uphill_on_some_networks_is_not_said_to_point_downhill(where):
+    """A bias that is left out in one layer: networks of other layers are right, and under −1 they would not be."""
+
+    def submission(weights, biases, x, y):
+        layer = 0 if where == "first" else len(weights) - 1
+        if len(weights) > 1:
+            biases = [0 * b if i == layer else b for i, b in enumerate(biases)]
+        return backprop()(weights, biases, x, y)[1:]
+
+    judged = gradproof.check(submission, networks=100)
+    assert judged.verdict == "refuted"
+    assert not judged.conventions
+    assert not any("sign" in mistake.name for named in judged.faults for mistake in named.names)
 
 
 def test_a_mean_that_is_in_delta_is_a_convention_only_where_nothing_else_is_wrong():

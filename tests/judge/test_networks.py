@@ -19,8 +19,11 @@ def test_some_networks_of_each_depth_are_as_wide_as_they_have_examples(seed):
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("alone", [False, True])
-def test_the_larger_ones_are_one_wider_network_and_ten_real_digits(alone, depth):
-    (_, wider), (_, digits) = larger(0, alone, depth)
+def test_the_larger_ones_are_far_targets_one_wider_network_and_ten_real_digits(alone, depth):
+    (_, far), (_, wider), (_, digits) = larger(0, alone, depth)
+    assert len(far.sizes[0]) - 1 == (depth or 3)
+    assert len(far.x) * far.x.shape[-1] == 5
+    assert (np.abs(far.y) > 10).mean() > 0.8
     assert wider.sizes.min() == 48
     assert len(wider.sizes[0]) - 1 == (depth or 3)
     assert digits.sizes[0, 0] == 784
