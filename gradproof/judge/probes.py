@@ -17,7 +17,7 @@ from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem
 
 LARGE = {"float64": 800.0, "float32": 100.0}  # e^{709} and e^{88} are the last that are finite
-RIGHT_SIGMA = "σ(z) = e^{min(z,0)} / (1 + e^{−|z|}) never overflows"
+RIGHT_SIGMA = "σ(z) = e^{min(z,0)}/(1 + e^{−|z|}) and σ′(z) = e^{−|z|}/(1 + e^{−|z|})² never overflow"
 
 
 def troubles(submission: Submission, layout: Layout, seed: int) -> Iterator[Trouble]:
@@ -56,4 +56,4 @@ def _large(submission: Submission, layout: Layout, problem: Problem) -> Iterator
         yield Trouble("a", f"{error.kind} where {large}: {error}; {RIGHT_SIGMA}", 1)
         return
     if not all(np.isfinite(array).all() for part in lists for array in part):
-        yield Trouble("a", f"gives NaN or ∞ where {large}: σ overflows (seen in snntorch#433); {RIGHT_SIGMA}", 1)
+        yield Trouble("a", f"gives NaN or ∞ where {large}: σ overflows, or σ′ does (seen in snntorch#433); {RIGHT_SIGMA}", 1)
