@@ -159,7 +159,8 @@ def command(
         from gradproof.train import spread
 
         if processes is not None and coordinator != "auto":
-            click.echo(f"gradproof: waiting for {processes} processes at {coordinator}", err=True)
+            most = f"for {spread.JOINING} s at most"
+            click.echo(f"gradproof: waiting for {processes} processes at {coordinator}, {most}", err=True)
 
         spread.devices_of_this_process(devices)
         joined = spread.joined(coordinator, processes, process, heartbeat)

@@ -56,4 +56,5 @@ def _large(submission: Submission, layout: Layout, problem: Problem) -> Iterator
         yield Trouble("a", f"{error.kind} where {large}: {error}; {RIGHT_SIGMA}", 1)
         return
     if not all(np.isfinite(array).all() for part in lists for array in part):
-        yield Trouble("a", f"gives NaN or ∞ where {large}: σ overflows, or σ′ does (seen in snntorch#433); {RIGHT_SIGMA}", 1)
+        said = f"gives NaN or ∞ where {large}: σ overflows, or σ′ does (seen in snntorch#433); {RIGHT_SIGMA}"
+        yield Trouble("a", said, 1)

@@ -167,7 +167,9 @@ def joined(coordinator: str, processes: int | None, process: int | None, heartbe
             shutdown_timeout_seconds=heartbeat,
         )
     except ValueError as error:
-        raise UsageError(f"{' '.join(str(error).split())}; say --coordinator, --processes and --process") from None
+        reason = " ".join(str(error).split())
+        said = "no launcher (SLURM, Open MPI, …) is here to ask" if coordinator == "auto" else reason
+        raise UsageError(f"{said}; say --coordinator HOST:PORT, --processes and --process") from None
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise MachineError(f"the processes did not come together at {coordinator}: {reason}") from None

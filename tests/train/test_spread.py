@@ -57,7 +57,7 @@ def started(line: Sequence[str], processes: int, *last: str) -> list[subprocess.
     ]
 
 
-WAITING = r"gradproof: waiting for \d processes at 127\.0\.0\.1:\d+\n"
+WAITING = r"gradproof: waiting for \d processes at 127\.0\.0\.1:\d+, for 300 s at most\n"
 
 
 def ended(running: Sequence[subprocess.Popen[str]], seconds: float = 120) -> list[tuple[int, str, str]]:
@@ -329,7 +329,7 @@ def test_a_cluster_launcher_says_who_is_who(digits: Path, expected: object, tmp_
         (["--devices", "0"], "not in the range"),
         (["--devices", "2", "--backend", "handcrafted"], "are for --backend reference"),
         (["--reproducible", "--backend", "handcrafted"], "--reproducible is for --backend reference"),
-        (["--coordinator", "auto"], "say --coordinator, --processes and --process"),
+        (["--coordinator", "auto"], "no launcher (SLURM, Open MPI, …) is here to ask; say --coordinator HOST:PORT"),
         (["--coordinator", "127.0.0.1:1", "--processes", "2", "--process", "2"], "--process must be below 2"),
         (["--coordinator", "localhost"], "'localhost' is no HOST:PORT; say where process 0 is, such as"),
         (["--coordinator", "127.0.0.1:abc"], "'127.0.0.1:abc' is no HOST:PORT; say where process 0 is, such as"),
