@@ -128,3 +128,11 @@ def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
             failure = ElementTree.SubElement(case, "failure", message=f"{name} is wrong")
             failure.text = None if graded else "\n".join(lines)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def junit_error(said: str, subject: str) -> str:
+    """The one test case of what could not be judged."""
+    suite = ElementTree.Element("testsuite", name=f"gradproof {subject}", tests="1", failures="0", errors="1")
+    case = ElementTree.SubElement(suite, "testcase", classname=subject, name="load")
+    ElementTree.SubElement(case, "error", message=said)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

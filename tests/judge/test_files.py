@@ -1,9 +1,11 @@
 """The scripts, certificates and reports that were asked for: they are written, and the scripts run."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -41,3 +43,30 @@ def test_the_script_runs_though_it_lies_elsewhere(subject, cwd, tmp_path):
     assert (shown.returncode, shown.stderr) == (0, "")
     *_, returned, words = shown.stdout.splitlines()
     assert words.split("[[")[1][:6] in returned
+
+
+@pytest.mark.parametrize(
+    ("source", "asked", "written"),
+    [(WRONG, ("certificate", "script", "junit"), ("junit", "script")),
+     (RIGHT, ("script", "junit", "certificate"), ("certificate", "junit")), ("def", ("junit",), ("junit",))],
+)  # fmt: skip
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_the_files_are_written_though_nobody_reads_what_is_said(source, asked, written, form, tmp_path):
+    (tmp_path / "mine.py").write_text(source, "utf8")
+    reader, writer = os.pipe()
+    os.close(reader)
+    options = [word for kind in asked for word in (f"--{kind}", kind)]
+    check("mine.py", *form, *options, cwd=tmp_path, stdout=writer, stderr=writer)
+    os.close(writer)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name in asked) == list(written)
+
+
+def test_code_that_cannot_be_loaded_is_an_error_for_programs_too(tmp_path):
+    (tmp_path / "mine.py").write_text("def backprop(weights, biases, x, y:\n", "utf8")
+    result = check("mine.py", "--json", "--junit", "out.xml", cwd=tmp_path)
+    said = "mine.py cannot be loaded: SyntaxError: '(' was never closed (mine.py, line 1)"
+    assert (result.returncode, result.stderr) == (3, f"gradproof: {said}\n")
+    assert json.loads(result.stdout) == {"verdict": None, "error": said}
+    suite = ElementTree.parse(tmp_path / "out.xml").getroot()
+    assert [suite.get(name) for name in ("tests", "failures", "errors")] == ["1", "0", "1"]
+    assert [error.get("message") for error in suite.iter("error")] == [said]
