@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from typing import TYPE_CHECKING
 
 import click
 
-from gradproof.errors import MachineError
+from gradproof.errors import DataError, MachineError
+
+if TYPE_CHECKING:
+    from gradproof.judge.report import Judgement
+    from gradproof.judge.submission import Kind
 
 EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow"}
@@ -33,13 +38,15 @@ def tell(
 
     path, _, name = submission.partition(":")
     with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
-        from gradproof.judge import certificate as certificates  # while the file is being loaded: JAX takes a second
-        from gradproof.judge import documents, report
-        from gradproof.judge.diagnosis import judgement
+        from gradproof.judge.diagnosis import judgement  # while the file is being loaded: JAX takes a second
         from gradproof.numerics import contracts
 
         _keep_compiled()
-        kind = code.kind  # DataError if it cannot be loaded
+        try:
+            kind = code.kind
+        except DataError as error:
+            _tell_error(str(error), submission, as_json, junit)
+            raise
         contracts.insist("float64")
         task = bar.add_task("judging", total=networks)
         judged = judgement(
@@ -50,28 +57,68 @@ def tell(
             convention.split(",") if convention is not None else (),
             certificate is not None,
         )
+    try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
+        _tell_verdict(judged, submission, networks, seed, as_json, convention, grade)
+    finally:
+        _write_files(judged, submission, kind, seed, grade, junit, script, certificate)
+    return EXIT[judged.verdict]
+
+
+def _tell_verdict(
+    judged: Judgement, submission: str, networks: int, seed: int, as_json: bool, convention: str | None, grade: bool
+) -> None:
+    from gradproof.judge import documents, report
+
     again = f"gradproof check {shlex.quote(submission)} --architectures {networks} --seed {seed}"
     again += f" --convention {shlex.quote(convention)}" if convention else ""
     if as_json:
         click.echo(json.dumps(documents.document(judged, seed, again, grade), indent=1, ensure_ascii=False))
-    else:
-        lines = report.lines(judged, submission, grade)
-        click.echo(click.style(lines[0], fg=COLOURS[judged.verdict], bold=True))
-        click.echo("\n".join([*lines[1:], *["", f"again: {again}"] * (judged.verdict == "refuted" and not grade)]))
-    # Written after the verdict was told, so that a full disk does not lose it.
+        return
+    lines = report.lines(judged, submission, grade)
+    click.echo(click.style(lines[0], fg=COLOURS[judged.verdict], bold=True))
+    click.echo("\n".join([*lines[1:], *["", f"again: {again}"] * (judged.verdict == "refuted" and not grade)]))
+
+
+def _write_files(
+    judged: Judgement,
+    submission: str,
+    kind: Kind,
+    seed: int,
+    grade: bool,
+    junit: str | None,
+    script: str | None,
+    certificate: str | None,
+) -> None:
+    """Write all that there is of what was asked for, then say of the rest why not."""
+    from gradproof.judge import certificate as certificates
+    from gradproof.judge import documents
+
+    shown, left_out = judged.counterexample, {}
     if junit:
         _write(junit, documents.junit(judged, submission, grade))
-    shown = judged.counterexample
     if script and shown is not None and not grade:
-        _write(script, documents.script(shown, path, kind.name, kind.is_class))
+        _write(script, documents.script(shown, submission.partition(":")[0], kind.name, kind.is_class))
     elif script:
-        _not_written(script, "it would tell the answer" if grade else "there is no counterexample to show")
+        left_out[script] = "it would tell the answer" if grade else "there is no counterexample to show"
     if certificate and judged.verdict == "verified":
         document = certificates.document(judged.certified, submission, seed, judged.conventions)
         _write(certificate, json.dumps(document, indent=1) + "\n")
     elif certificate:
-        _not_written(certificate, "only what is verified has a certificate")
-    return EXIT[judged.verdict]
+        left_out[certificate] = "only what is verified has a certificate"
+    for path, why in left_out.items():
+        click.echo(f"gradproof: {path} is not written: {why}", err=True)
+
+
+def _tell_error(said: str, submission: str, as_json: bool, junit: str | None) -> None:
+    """For programs, what a line on stderr says: that there is no verdict, and why."""
+    from gradproof.judge import documents
+
+    try:
+        if as_json:
+            click.echo(json.dumps({"verdict": None, "error": said}, indent=1, ensure_ascii=False))
+    finally:
+        if junit:
+            _write(junit, documents.junit_error(said, submission))
 
 
 def _keep_compiled() -> None:
@@ -91,7 +138,3 @@ def _write(path: str, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise MachineError(f"cannot write to {path}: {error.strerror}; choose another") from error
-
-
-def _not_written(path: str, why: str) -> None:
-    click.echo(f"gradproof: {path} is not written: {why}", err=True)

@@ -1,11 +1,13 @@
 """The judgement for programs: as JSON, as JUnit XML, as a script that shows the fault without gradproof."""
 
+import os
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from gradproof.judge.counterexample import Shown
+from gradproof.judge.loading import in_python_3
 from gradproof.judge.report import Judgement, in_words, told
 from gradproof.proof.summary import record
 
@@ -18,20 +20,30 @@ def script(shown: Shown, path: str, name: str, is_class: bool) -> str:
         return f"np.array({np.asarray(value).tolist()}{dtype})"
 
     weights, biases = (f"[{', '.join(map(array, part))}]" for part in shown.given[:2])
-    if path.endswith(".py"):
-        load = f'import runpy\n\nimport numpy as np\n\n{name} = runpy.run_path({path!r}, {{"xrange": range}})["{name}"]'
-    else:
-        load = f"import numpy as np\nfrom {path} import {name}\n"
-    call = f"{name}(weights, biases, x, y)"
+    network, call = "", f"{name}(weights, biases, x, y)"
     if is_class:
-        load += f"\nnetwork = {name}({shown.problem.sizes})"
-        call = "network.backprop(x, y)"
-    place = "network.weights, network.biases = weights, biases\n" if is_class else ""
+        network, call = f"network = {name}({shown.problem.sizes})\n", "network.backprop(x, y)"
+    place = "network." if is_class else ""
     return (
-        f"{load}\nweights = {weights}\nbiases = {biases}\nx, y = {array(shown.given.x)}, {array(shown.given.y)}\n"
-        f"{place}print({call})\n"
+        f"{_loading(path, name)}{network}{place}weights = {weights}\n{place}biases = {biases}\n"
+        f"x, y = {array(shown.given.x)}, {array(shown.given.y)}\nprint({call})\n"
         f'print("{in_words(shown)}")\n'
     )
+
+
+def _loading(path: str, name: str) -> str:
+    """The lines that load the code of that name as the judge has loaded it."""
+    file = path.endswith(".py")
+    folder = os.path.dirname(path) if file else ""
+    found = f"import numpy as np\n__builtins__.xrange = range\nsys.path.insert(0, {folder!r})\n"
+    if not file:
+        return f"import sys\n{found}from {path} import {name}\n"
+    source, converted = in_python_3(path)
+    if not converted:
+        return f'import runpy\nimport sys\n{found}{name} = runpy.run_path({path!r})["{name}"]\n'
+    source = source.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').rstrip("\n")
+    begun = f'code = {{"__name__": "submission", "__file__": {path!r}}}\n'
+    return f'import sys\n{found}{begun}exec("""{source}\n""", code)\n{name} = code["{name}"]\n'
 
 
 def document(judgement: Judgement, seed: int, again: str, graded: bool = False) -> dict[str, Any]:
@@ -115,4 +127,12 @@ def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
             lines += [f"{trouble.kind}: {trouble.said}" for trouble in judgement.troubles]
             failure = ElementTree.SubElement(case, "failure", message=f"{name} is wrong")
             failure.text = None if graded else "\n".join(lines)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def junit_error(said: str, subject: str) -> str:
+    """The one test case of what could not be judged."""
+    suite = ElementTree.Element("testsuite", name=f"gradproof {subject}", tests="1", failures="0", errors="1")
+    case = ElementTree.SubElement(suite, "testcase", classname=subject, name="load")
+    ElementTree.SubElement(case, "error", message=said)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

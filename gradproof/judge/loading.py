@@ -7,6 +7,7 @@ import os
 import sys
 import tokenize
 import types
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +54,23 @@ def _file(path: str) -> types.ModuleType:
     module = types.ModuleType("submission")
     module.__file__ = path
     sys.modules["submission"] = module
+    source, _ = in_python_3(path)
+    exec(compile(source, path, "exec"), vars(module))
+    return module
+
+
+def in_python_3(path: str) -> tuple[str, bool]:
+    """The source of a file in Python 3, and whether it was written for Python 2."""
     with tokenize.open(path) as file:
         source = file.read()
     try:
-        code = compile(source, path, "exec")
+        with warnings.catch_warnings(action="ignore"):
+            compile(source, path, "exec")
     except SyntaxError as error:
         if "print" not in (error.msg or ""):
             raise
-        code = compile(with_print_functions(source), path, "exec")
-    exec(code, vars(module))
-    return module
+        return with_print_functions(source), True
+    return source, False
 
 
 def with_print_functions(source: str) -> str:
