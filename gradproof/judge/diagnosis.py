@@ -76,10 +76,12 @@ def judgement(
     if not claims:
         return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
     light = _computed_twice(claims, costs.declared(declared) if declared else None)
-    if slips := _right_for_another(light, claims, declared):
-        both = [*slips, *troubles]
-        return Judgement(Verdict.REFUTED, said, [], both, _random(claims), None, None, digits=_digits(claims))
+    slips, cost = _right_for_another(light, claims, declared)
     result = summary(light.found)
+    if slips:
+        both = [*slips, *troubles]
+        shown = smallest(submission, layout, cost, result.faults[0], light.sigma)
+        return Judgement(Verdict.REFUTED, said, [], both, _random(claims), None, shown, digits=_digits(claims))
     if not troubles and not light.wrong:
         troubles += probes.troubles(submission, layout, seed)
         if submission.kind.updates and not troubles:
@@ -219,16 +221,17 @@ def _wrong(found: Sequence[Judged]) -> bool:
     return any(finding.verdict is Verdict.REFUTED for judged in found for finding in judged.findings)
 
 
-def _right_for_another(light: Light, raw: list[Claim], declared: Sequence[str]) -> list[Trouble]:
-    """The slips of the forward pass and of the data that explain every answer; none where z and a are shown.
+def _right_for_another(light: Light, raw: list[Claim], declared: Sequence[str]) -> tuple[list[Trouble], Cost]:
+    """The slips of the forward pass and of the data that explain every answer, and the cost under which they do.
 
-    Wrong answers may look as if they pointed downhill: then they are tried uphill as well.
+    None where z and a are shown. Wrong answers may look as if they pointed downhill: then they are tried uphill too.
     """
     if not light.wrong or raw[0].showed_forward:
-        return []
+        return [], light.cost
     if (slips := _slips(light)) or light.cost.factor > 0 or declared:
-        return slips
-    return _slips(_light(raw, light.cost._replace(factor=-light.cost.factor)))
+        return slips, light.cost
+    uphill = light.cost._replace(factor=-light.cost.factor)
+    return _slips(_light(raw, uphill)), uphill
 
 
 def _slips(light: Light) -> list[Trouble]:

@@ -56,6 +56,7 @@ def test_a_slip_before_the_first_equation_is_named_though_z_and_a_are_not_shown(
     assert (first.kind, words in first.said) == (kind, True), str(judged)
     assert {trouble.kind for trouble in others} <= {"raises"}  # where it has no answer at all
     assert not judged.faults
+    assert judged.counterexample or name == "weights in float32"  # round numbers have no more digits
 
 
 @pytest.mark.parametrize("name", RIGHT_ONES)
