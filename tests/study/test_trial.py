@@ -216,6 +216,22 @@ def test_of_numbers_that_are_not_finite_nothing_is_said(claim: str) -> None:
     assert all(t.verdict is not Verdict.VERIFIED for h in found.claims[0].readings for t in h.testimonies)
 
 
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "1/0 == 1/0",
+        "σ(u) == 1/0",
+        "log(0) == C",
+        "C / (1 - 1) == 2 * C",
+        "σ(u) == u / ((u + 1)^2 - u^2 - 2 * u - 1)",
+    ],
+)
+def test_a_difference_that_is_infinite_or_undefined_refutes_nothing(claim: str) -> None:
+    found = tried(f'claim = "{claim}"')
+    assert found.sentence is Sentence.UNDECIDED
+    assert found.claims[0].readings[0].testimonies[0].said == "is silent: a formula is infinite or undefined"
+
+
 def test_definitions_that_run_in_a_circle_are_one_error() -> None:
     book = reader.read(BOOK.replace('"a[l]" = "σ(z[l])"', '"a[l]" = "σ(a[l])"') + 'claim = "a[l] == z[l]"', "mine.toml")
     with pytest.raises(DataError, match=r"mine\.toml: line A1: it is defined by itself, without end"):
