@@ -58,7 +58,7 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
         digits=shown,
         stages=digits.STAGES,
         rejected=sum(c.gate.rejected for t in tried for c in t.claims if c.gate),
-        killed=mutants(tried)[0],
+        mutants=mutants(tried),
         conventions=[
             (prose(said), [(prose(name), ids) for name, ids in held.items()])
             for held in conventions(tried).values()
