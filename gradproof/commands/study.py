@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import textwrap
 from collections.abc import Iterator
@@ -49,9 +50,9 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 def command(line: str | None, notes: Path | None, out: Path | None, walked: bool, seed: int, as_json: bool) -> int:
     """Put every line of the notes on trial, or one LINE such as N21 with all its numbers.
 
-    Four witnesses are heard: sympy, autodiff on random networks within derived bounds, ball arithmetic, and the code
-    that stands for the line with all its mutants. What is wrong is shown beside its correction and the smallest
-    network that proves it.
+    Four witnesses are heard: sympy, autodiff on random networks within derived bounds, ball arithmetic, and the
+    handcrafted function that stands for the line with all its mutants. What is wrong is shown beside its correction and
+    the smallest network that proves it.
     """
     from gradproof.errors import UsageError
 
@@ -84,7 +85,7 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
     elif only:
         click.echo(captured(explained(tried[0]) + numbers(only, notes)), color=True)
     else:
-        click.echo(captured(listed(book, court, tried, out)), color=True)
+        click.echo(captured(listed(book, tried, out, notes)), color=True)
     return _status(t.verdict for t in tried)
 
 
@@ -238,7 +239,7 @@ def _code(code: CodeTried) -> dict[str, Any]:
 # ---- the terminal ----------------------------------------------------------------------------------------------
 
 
-def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> list[Text]:
+def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | None) -> list[Text]:
     """Every line with its verdict, and what is to be said of all of them."""
     from gradproof.study.summary import conventions, mutants, together
 
@@ -257,18 +258,19 @@ def listed(book: Ledger, court: Court, tried: list[Tried], out: Path | None) -> 
             texts += _wrapped(f"{said}:", "")
             texts += [line for name, ids in held.items() for line in _wrapped(f"{name}: {', '.join(ids) or 'none'}")]
     gates = [c.gate for t in tried for c in t.claims if c.gate]
-    killed, made = mutants(tried)
-    rejected = f"{sum(g.rejected for g in gates):,} wrong neighbours rejected"
-    texts.append(Text(rejected + (f", {killed} of {made} mutants of the code killed" if made else "")))
-    texts.append(
-        Text(
-            f"written to {out}"
-            if out
-            else "one line with its numbers: gradproof study N21 · the page: gradproof study -o study.html",
-            "dim",
-        )
-    )
-    return texts
+    said = f"{sum(g.rejected for g in gates):,} wrong neighbours rejected"
+    made = mutants(tried)
+    if made.tried:
+        said += f", {made.killed} of {made.tried} mutants of the code killed"
+        said += f", {made.same} the same function" if made.same else ""
+    return [*texts, Text(said), Text(f"written to {out}" if out else _onward(book, notes), "dim")]
+
+
+def _onward(book: Ledger, notes: Path | None) -> str:
+    """What can be asked next of the same ledger."""
+    line = "N21" if notes is None else book.lines[0].id
+    own = "" if notes is None else f" --notes {shlex.quote(str(notes))}"
+    return f"one line with its numbers: gradproof study {line}{own} · the page: gradproof study{own} -o study.html"
 
 
 def in_short(t: Tried) -> str:

@@ -58,7 +58,7 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
         digits=shown,
         stages=digits.STAGES,
         rejected=sum(c.gate.rejected for t in tried for c in t.claims if c.gate),
-        killed=mutants(tried)[0],
+        mutants=mutants(tried),
         conventions=[
             (prose(said), [(prose(name), ids) for name, ids in held.items()])
             for held in conventions(tried).values()
@@ -185,14 +185,7 @@ def _network() -> dict[str, Any]:
     live = {  # what the script steps through
         "values": {name: shown(value) for name, value in values.items()},
         "differences": {n.name: _off(n.difference) for n in numbers},
-        "slips": [
-            s._asdict()
-            | {
-                "values": {name: shown(v) for name, v in s.values.items()},
-                "differences": {name: _off(abs(v - right[name])) for name, v in s.values.items()},
-            }
-            for s in slips
-        ],
+        "slips": [_slip(s, right) for s in slips],
     }
     places = {
         f"a{layer}{j}": (90 + layer * 250, 170 + (2 * j - n + 1) * 62)
@@ -214,6 +207,15 @@ def _network() -> dict[str, Any]:
         "slips": live["slips"],
         "data": Markup(json.dumps(live, ensure_ascii=False).replace("<", "\\u003c")),
     }  # fmt: skip
+
+
+def _slip(slip: inside.Slip, right: dict[str, float]) -> dict[str, Any]:
+    """A mistake as it is shown; a number that it never comes to is a dash."""
+    none = dict.fromkeys(slip.missing, "–")
+    return slip._asdict() | {
+        "values": none | {name: shown(v) for name, v in slip.values.items()},
+        "differences": none | {name: _off(abs(v - right[name])) for name, v in slip.values.items()},
+    }
 
 
 def shown(value: float) -> str:

@@ -52,6 +52,7 @@ class Slip(NamedTuple):
     values: dict[str, float]  # by name; those outside of their bounds
     equations: tuple[str, ...]  # that the judge refutes, each at the claimant's own inputs
     said: str
+    missing: tuple[str, ...] = ()  # numbers that it never comes to
 
 
 def given(problem: Problem) -> dict[str, float]:
@@ -90,9 +91,9 @@ def slips(problem: Problem) -> list[Slip]:
             rows, columns = problem.weights[-1].shape
             said = (
                 f"does not run: w is {rows} × {columns} and δ has {rows} numbers, so there is no product w δ. "
-                "Only where neighbouring layers are equally wide would it go unnoticed."
+                "Where neighbouring layers are equally wide it runs, and wrong numbers refute it (N21)."
             )
-            found.append(Slip(name, {}, ("BP2",), said))
+            found.append(Slip(name, {}, ("BP2",), said, _after(right, "BP2")))
             continue
         honest = answer(backends.load("handcrafted"), problem)
         delta, grad_b, grad_w = ([np.asarray(v)[None] for v in values] for values in gradients)
@@ -108,6 +109,15 @@ def slips(problem: Problem) -> list[Slip]:
         ).replace("-", "−")
         found.append(Slip(name, values, tuple(dict.fromkeys(f.equation for f in refuted)), said))
     return found
+
+
+def _after(numbers: list[Number], step: str) -> tuple[str, ...]:
+    """The numbers of a step, and all that are made of them."""
+    names: list[str] = []
+    for n in numbers:
+        if n.step == step or any(part.name in names for part in n.formula):
+            names.append(n.name)
+    return tuple(names)
 
 
 def _with(replaced: dict[str, Callable[..., Any]]) -> Callable[..., Any]:

@@ -1,7 +1,6 @@
 """From a TOML file to a ledger.
 
-Reading checks everything that can be checked without trying a claim; whatever
-does not fit is one DataError that names the file, the line, the field and the place in it.
+All that can be checked without trying a claim is: what does not fit is one DataError that names its place.
 """
 
 import inspect
@@ -29,10 +28,11 @@ def load(path: Path | None = None) -> Ledger:
     file = NOTES if path is None else path
     try:
         if not file.is_file():
-            raise DataError(f"{file}: there is no such file; docs/ledger.md says how a ledger is written")
+            said = "is no file" if file.exists() else "there is no such file"
+            raise DataError(f"{file}: {said}; docs/ledger.md says how a ledger is written")
         if file.stat().st_size > LARGEST:
             raise DataError(f"{file}: larger than {LARGEST} bytes, no ledger")
-        text = file.read_bytes().decode("utf-8")
+        text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: byte {error.start} is not UTF-8") from None
     except OSError as error:

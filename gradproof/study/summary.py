@@ -1,5 +1,7 @@
 """What all the lines together show: which readings several of them share, and whether one of these suits them all."""
 
+from typing import NamedTuple
+
 from gradproof.study.verdicts import Tried
 
 Held = dict[str, list[str]]  # by reading: the lines of which all holds under it
@@ -31,10 +33,18 @@ def together(held: Held) -> str:
     return f"These lines agree with each other only if {' or '.join(suits)}"
 
 
-def mutants(tried: list[Tried]) -> tuple[int, int]:
-    """How many changes of the code are noticed, and how many were made: each once, however many lines it stands for."""
-    runs = {(c.code.function, c.code.result): c.run for t in tried for c in t.code if c.run}
-    return sum(run.killed for run in runs.values()), sum(run.tried for run in runs.values())
+class Mutants(NamedTuple):
+    """The changes of the code: each once, however many lines it stands for."""
+
+    killed: int
+    same: int  # function as before
+    tried: int
+
+
+def mutants(tried: list[Tried]) -> Mutants:
+    """How many changes of the code are noticed, or are none."""
+    runs = {(c.code.function, c.code.result): c.run for t in tried for c in t.code if c.run}.values()
+    return Mutants(sum(r.killed for r in runs), sum(len(r.same) for r in runs), sum(r.tried for r in runs))
 
 
 def _lines(held: Held) -> set[str]:

@@ -29,6 +29,7 @@ from gradproof.study.world import World
 
 Found = TypeVar("Found")
 BITS = 128
+REPAIR = 'write it with indices such as [k,j], or say for which layers it is made: layers = "1..L-1"'
 
 
 class Court:
@@ -84,7 +85,7 @@ class Court:
                 yield self.line(line)
 
     def line(self, line: Line) -> Tried:
-        """What is found of one line; DataError where its definitions have no end, or it takes too long."""
+        """What is found of one line; DataError where a claim means nothing, has no end, or takes too long."""
         try:
             with np.errstate(all="ignore"), limits.limited(limits.SECONDS):  # what is not finite, the witnesses find
                 claims = tuple(self.claim(claim) for claim in line.claims)
@@ -95,6 +96,10 @@ class Court:
         except limits.LateError:
             said = f"line {line.id}: {limits.SECONDS:g} seconds of computing settle nothing; make its formulas smaller"
             raise DataError(f"{self.ledger.source}: {said}") from None
+        for number, found in enumerate(claims, start=1):
+            if found.meaningless:
+                said = f"line {line.id}, claim {number}: {found.meaningless}; {REPAIR}"
+                raise DataError(f"{self.ledger.source}: {said}")
         measured = tuple(FactTried(fact, *facts.MEASURES[fact.measure]()) for fact in line.facts)
         return Tried(line, sentence_of(claims, tried, measured), claims, tried, measured)
 

@@ -46,6 +46,12 @@ class Heard(NamedTuple):
             return Verdict.REFUTED
         return Verdict.VERIFIED if Verdict.VERIFIED in said else Verdict.UNDECIDED
 
+    @property
+    def meaningless(self) -> str:
+        """Where and why it means nothing, if that is all there is against it."""
+        against = [testimony for testimony in self.testimonies if testimony.verdict is Verdict.REFUTED]
+        return against[0].said if against and all(testimony.misfit for testimony in against) else ""
+
 
 class Gate(NamedTuple):
     """What the claim that holds says no to, under every reading under which it does."""
@@ -69,6 +75,12 @@ class ClaimTried(NamedTuple):
     correction: Heard | None
     smallest: Smallest | None  # that shows what is wrong, or what another reading would give
     gate: Gate | None
+
+    @property
+    def meaningless(self) -> str:
+        """Where and why it means nothing under any reading; a correction says what was meant."""
+        found = [heard.meaningless for heard in self.readings]
+        return found[0] if all(found) and self.claim.correction is None else ""
 
 
 class CodeTried(NamedTuple):

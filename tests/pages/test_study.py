@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gradproof.pages import study
+from gradproof.problem import Problem
 from gradproof.study import digits, inside, reader
 from gradproof.study.trial import Court
 from gradproof.study.walk import example
@@ -33,6 +34,15 @@ def test_the_page_is_one_small_file_that_asks_for_nothing(html: str) -> None:
     assert len(html.encode()) < LARGEST
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", html)
     assert "NaN" not in html
+
+
+def test_the_lead_says_whose_mutants_were_tried_and_what_became_of_them(html: str) -> None:
+    """Of reference/ there are none."""
+    lead = " ".join(html[html.index('<p class="lead">') :].partition("</p>")[0].split())
+    assert "<b>the handcrafted function</b> that stands for the line, with all its mutants" in lead
+    (counts,) = re.findall(r"of the code (\d+) of (\d+) mutants were killed, (\d+) are the same", lead)
+    killed, tried, same = map(int, counts)
+    assert (killed + same, same) == (tried, 2)
 
 
 def test_a_line_of_words_wraps_and_its_formulas_stand_in_it(html: str) -> None:
@@ -114,7 +124,10 @@ def test_a_mistake_turns_the_right_equation_red_and_the_judge_says_so(file: Path
             assert faulty == list(slip.equations)
             assert slip.said in page.locator("#judge").text_content()
             bad = page.locator(".result.bad").evaluate_all("all => all.map(one => one.dataset.of)")
-            assert set(bad) == set(slip.values)
+            assert set(bad) == {*slip.values, *slip.missing}
+            for name in slip.missing:
+                shown = page.locator(f'.result[data-of="{name}"], [data-off="{name}"]').all_text_contents()
+                assert shown == ["–", "–"]
             for name, wrong in slip.values.items():
                 off = float(page.locator(f'[data-off="{name}"]').text_content())
                 assert off == pytest.approx(abs(wrong - right[name]), rel=0.05)
@@ -133,6 +146,7 @@ def test_a_focused_number_lights_up_what_it_came_from(file: Path) -> None:
 
 @needs_chromium
 def test_without_javascript_everything_can_be_read(file: Path) -> None:
+    right = {n.name: n.hand for n in inside.numbers(example())}
     with opened(file, javascript=False) as here:
         page = here.page
         assert page.locator(".step").count() == len(inside.STEPS)
@@ -142,6 +156,8 @@ def test_without_javascript_everything_can_be_read(file: Path) -> None:
             for name, wrong in slip.values.items():
                 assert f"{name}: " in row.text_content()
                 assert f"→ {study.shown(wrong)}" in row.text_content()
+            for name in slip.missing:
+                assert f"{name}: {study.shown(right[name])} → –" in row.text_content()
         page.locator('label[for="choose2"]').click()
         assert page.locator("#digit2").is_visible()
         assert not page.locator("#digit0").is_visible()
@@ -210,6 +226,26 @@ def test_a_slip_changes_the_numbers_that_follow_from_it_and_no_other() -> None:
     assert only.equations == ("BP2",)
     assert {name[0] for name in only.values} == {"δ", "∂", "w", "b"}
     assert all("¹" in name for name in only.values)
+
+
+def test_a_backprop_that_does_not_run_has_no_numbers_from_there_on() -> None:
+    (stopped,) = [slip for slip in inside.slips(example()) if slip.missing]
+    assert stopped.name == "w not transposed in BP2"
+    assert stopped.said.endswith("equally wide it runs, and wrong numbers refute it (N21).")
+    assert not stopped.values
+    after = [n.name for n in inside.numbers(example()) if n.step in ("BP2", "BP3", "BP4", "update") and "¹" in n.name]
+    assert list(stopped.missing) == after
+    assert len(after) == 3 + 3 + 6 + 9
+
+
+def test_between_layers_of_one_width_the_same_slip_runs_and_is_refuted() -> None:
+    rng = np.random.default_rng(0)
+    weights, biases = [rng.normal(size=(2, 2)) for _ in "12"], [rng.normal(size=(2, 1)) for _ in "12"]
+    square = Problem(weights, biases, rng.normal(size=(2, 1)), rng.random((2, 1)))
+    (slip,) = [slip for slip in inside.slips(square) if slip.name == "w not transposed in BP2"]
+    assert slip.equations == ("BP2",)
+    assert slip.values
+    assert not slip.missing
 
 
 def test_a_comparison_shows_the_element_that_is_worst_by_its_own_bound() -> None:

@@ -106,6 +106,18 @@ def test_a_file_that_cannot_be_read_is_one_error(tmp_path: Path, content: bytes 
         reader.load(file)
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert reader.load(file).title == "One line"
+
+
+@pytest.mark.parametrize("file", [Path(__file__).parent, Path("/dev/zero")])
+def test_what_is_there_and_no_file_is_called_that(file: Path) -> None:
+    with pytest.raises(DataError, match=r": is no file; docs/ledger\.md says how a ledger is written$"):
+        reader.load(file)
+
+
 # ---- whatever stands there -------------------------------------------------------------------------------------
 
 anything = st.recursive(

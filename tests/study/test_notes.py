@@ -208,6 +208,16 @@ def test_the_example_ledger_finds_its_two_slips() -> None:
     assert verdicts == {"X1": "holds", "X2": "wrong", "X3": "holds", "X4": "wrong"}
 
 
+def test_the_list_of_a_ledger_says_how_to_go_on_with_that_ledger(tmp_path: Path) -> None:
+    file = tmp_path / "my notes.toml"
+    head, _, _ = (ROOT / "docs" / "cross_entropy.toml").read_text("utf-8").partition('\n[[line]]\nid = "X2"')
+    file.write_text(head, "utf-8")
+    done = study("--notes", str(file))
+    assert f"gradproof study X1 --notes '{file}'" in done.stdout
+    assert f"gradproof study --notes '{file}' -o study.html" in done.stdout
+    assert "N21" not in done.stdout
+
+
 def test_a_wrong_line_without_a_correction_is_refuted(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "cross_entropy.toml").read_text("utf-8")
     file = tmp_path / "mine.toml"

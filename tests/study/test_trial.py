@@ -216,15 +216,61 @@ def test_of_numbers_that_are_not_finite_nothing_is_said(claim: str) -> None:
     assert all(t.verdict is not Verdict.VERIFIED for h in found.claims[0].readings for t in h.testimonies)
 
 
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "1/0 == 1/0",
+        "σ(u) == 1/0",
+        "log(0) == C",
+        "C / (1 - 1) == 2 * C",
+        "σ(u) == u / ((u + 1)^2 - u^2 - 2 * u - 1)",
+    ],
+)
+def test_a_difference_that_is_infinite_or_undefined_refutes_nothing(claim: str) -> None:
+    found = tried(f'claim = "{claim}"')
+    assert found.sentence is Sentence.UNDECIDED
+    assert found.claims[0].readings[0].testimonies[0].said == "is silent: a formula is infinite or undefined"
+
+
 def test_definitions_that_run_in_a_circle_are_one_error() -> None:
     book = reader.read(BOOK.replace('"a[l]" = "σ(z[l])"', '"a[l]" = "σ(a[l])"') + 'claim = "a[l] == z[l]"', "mine.toml")
     with pytest.raises(DataError, match=r"mine\.toml: line A1: it is defined by itself, without end"):
         Court(book).line(book.lines[0])
 
 
-def test_a_variable_can_only_have_a_value_of_its_own_shape() -> None:
-    found = tried('claim = "at(C, θ = C) == C"')
-    assert "it cannot have that value" in found.claims[0].readings[0].testimonies[1].said
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("d(C_x, edge[l])ᵀ == δ[l] @ a[l-1]ᵀ", "2–3–2: a[l-1] is a vector of 2 and has no transpose"),
+        ("δ[l] == (edge[l+1] @ δ[l+1]) * σ'(z[l])", "3–2: there is no edge in layer 2"),
+        ("δ[l][9] == z[l][9]", "2–3–2: there is no component 9 in δ[l], which is a vector of 3"),
+        ("norm2(δ[l][9]) <= C", "3–2: there is no component 9 in δ[l], which is a vector of 2"),
+        ("sum(k, δ[l]) == δ[l]", "2–3–2: nothing in δ[l] has the index k"),
+        ("at(C, θ = C) == C", "3–2: θ is a vector of 8, C is a number: it cannot have that value"),
+    ],
+)
+def test_a_claim_that_means_nothing_is_an_error_of_the_ledger(claim: str, said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        tried(f'claim = "{claim}"')
+    assert str(caught.value) == f"test: line A1, claim 1: means nothing on {said}; {trial.REPAIR}"
+
+
+def test_so_is_a_claim_that_means_nothing_under_any_of_its_readings() -> None:
+    readings = 'readings = { a = { P = "a[l]ᵀ" }, b = { P = "yᵀ" } }'
+    with pytest.raises(DataError, match=r"^test: line A1, claim 1: means nothing on 2–3–2: a\[l\] is a vector"):
+        tried(f'claim = "δ[l] == P"\n{readings}')
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        'claim = "δ[l] == edge[l+1] @ δ[l+1]"',
+        'claim = "δ[l] == P"\nreadings = { a = { P = "a[l]ᵀ" }, b = { P = "a[l]" } }',
+        'claim = "d(C_x, b[l]) == δ[l]ᵀ"\ncorrection = "d(C_x, b[l]) == δ[l]"',
+    ],
+)
+def test_what_a_number_refutes_or_a_correction_replaces_is_wrong_though_it_means_nothing_elsewhere(fields: str) -> None:
+    assert tried(fields).sentence is Sentence.WRONG
 
 
 # ---- the code --------------------------------------------------------------------------------------------------
@@ -289,6 +335,12 @@ def test_the_anchor_is_in_the_file_that_the_line_names(court: Court) -> None:
             assert any(code.anchor in (ast.get_source_segment(source, f) or "") for f in own), entry.id
             found = witness.anchored(code)
             assert code.anchor in source.splitlines()[found.line - 1], entry.id
+
+
+def test_the_list_says_what_became_of_every_mutant(court: Court) -> None:
+    found = [court.line(line(court, name)) for name in ("N4", "N1")]
+    *_, said, _ = (text.plain for text in command.listed(court.ledger, found, None, None))
+    assert said.endswith(" wrong neighbours rejected, 15 of 17 mutants of the code killed, 2 the same function")
 
 
 # ---- facts -----------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from gradproof.study.world import World
 NETWORKS, EXAMPLES = ((2, 3, 2), (1, 1, 1)), 2  # neighbours differ
 POLYNOMIAL, QUOTIENT = 2000, 120  # operations in a formula: what is larger is left to the other witnesses
 TERMS = 20_000  # of a formula written out, likewise
+NOWHERE, UNDEFINED = (sympy.zoo, sympy.nan, sympy.oo), "a formula is infinite or undefined"
 
 
 class Symbolic(Objects):
@@ -87,11 +88,15 @@ def vanishes(formula: Any) -> bool:
     """
     if formula == 0:
         return True
+    if formula.has(*NOWHERE):
+        raise SilentError(UNDEFINED)
     if sympy.count_ops(formula) > (POLYNOMIAL if _polynomial(formula) else QUOTIENT):
         raise SilentError("the formula is too large to expand")
     if _expanded(formula) == 0:
         return True
-    numerator, _ = sympy.fraction(sympy.together(formula))
+    numerator, denominator = sympy.fraction(sympy.together(formula))
+    if _expanded(denominator) == 0:
+        raise SilentError(UNDEFINED)
     if _expanded(numerator) == 0:
         return True
     for function in formula.atoms(sympy.Function):
