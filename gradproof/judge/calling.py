@@ -1,6 +1,7 @@
 """What somebody's code makes of a problem, as lists of NumPy arrays; whatever else it does is a `SubmissionError`."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -23,8 +24,10 @@ def called(subject: Any, request: str, problem: Lists, eta: float, size: int) ->
         return descended(_network(subject, problem), x, y, eta, size)
     if isinstance(subject, type):
         network = _network(subject, problem)
-        return lists(unchanged(lambda: network.backprop(x, y), problem), problem)
-    return lists(unchanged(lambda: subject(weights, biases, x, y), problem), problem)
+        returned = _with_its_own(network, lambda: unchanged(lambda: network.backprop(x, y), problem))
+        return lists(returned, problem)
+    returned = _in_order(problem, lambda: unchanged(lambda: subject(weights, biases, x, y), problem))
+    return lists(returned, problem)
 
 
 def _network(subject: Any, problem: Lists) -> Any:
@@ -45,6 +48,33 @@ def unchanged(call: Callable[[], Any], problem: Lists) -> Any:
         if array.tobytes() != copy:
             raise SubmissionError("mutation", f"changes its argument {name}; work on a copy")
     return result
+
+
+def _in_order(problem: Lists, call: Callable[[], Any]) -> Any:
+    """What the call returns, if the lists of weights and of biases still hold the same arrays."""
+    before = [list(part) for part in problem]
+    result = call()
+    for name, part, kept in zip(("weights", "biases"), problem, before, strict=False):
+        if len(part) != len(kept) or any(one is not other for one, other in zip(part, kept, strict=True)):
+            raise SubmissionError("mutation", f"changes the list of its argument {name}; work on a copy")
+    return result
+
+
+def _with_its_own(network: Any, call: Callable[[], Any]) -> Any:
+    """What the call returns, if the network's weights and biases have the same values as before."""
+    before = {name: _values(network, name) for name in ("weights", "biases")}
+    result = call()
+    for name, values in before.items():
+        if values is not None and _values(network, name) != values:
+            raise SubmissionError("mutation", f"backprop changes self.{name}; only the update should")
+    return result
+
+
+def _values(network: Any, name: str) -> Any:
+    """Each array's shape, dtype and bytes; None where the class keeps what NumPy cannot read."""
+    with suppress(Exception):
+        return [(array.shape, array.dtype, array.tobytes()) for array in map(_asarray, getattr(network, name))]
+    return None
 
 
 def lists(returned: Any, problem: Lists) -> Lists:

@@ -52,3 +52,22 @@ def test_a_right_descent_is_verified_with_and_without_sgd_and_uphill_of_a_downhi
         assert found.verdict == "verified", str(found)
     assert judged(RIGHT).besides == []
     assert sum(judged(RIGHT).points.values()) == 4
+
+
+ANSWER = "        return (nabla_b, nabla_w)\n"
+MOVES = {
+    "weights": "self.weights = [w - g for w, g in zip(self.weights, nabla_w)]",
+    "biases": "self.biases[0] = self.biases[0] + 1",
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_backprop_that_moves_the_networks_own_parameters_is_blamed_and_not_the_update(name):
+    (trouble,) = judged(RIGHT.replace(ANSWER, f"        {MOVES[name]}\n{ANSWER}")).troubles
+    assert trouble.kind == "mutation"
+    assert f"backprop changes self.{name}" in trouble.said
+
+
+def test_a_backprop_that_copies_the_networks_own_parameters_is_not_blamed():
+    copies = f"        self.weights = [w.copy() for w in self.weights]\n{ANSWER}"
+    assert judged(RIGHT.replace(ANSWER, copies)).verdict == "verified"
