@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradproof.judge.signatures import has_sgd
 from gradproof.judge.troubles import SubmissionError
 
 # As they are now: the code may put something else in NumPy's place.
@@ -32,8 +33,8 @@ def called(subject: Any, request: str, problem: Lists, eta: float, size: int) ->
 
 def _network(subject: Any, problem: Lists) -> Any:
     """The class's network with the problem's parameters."""
-    weights, biases, (x,), _ = problem
-    network = subject([len(x), *(b.size for b in biases)])
+    weights, biases, *_ = problem
+    network = subject([weights[0].size // biases[0].size, *(b.size for b in biases)])
     network.weights, network.biases = weights, biases
     return network
 
@@ -112,12 +113,11 @@ def _own_memory(gradients: Sequence[Any], problem: Lists) -> None:
 
 
 def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
-    """One epoch of a class's SGD in mini-batches of `size`, or of its update_mini_batch where it has no SGD.
+    """One epoch of a class's SGD in mini-batches of `size`, or of its update_mini_batch where it has no such SGD.
 
-    A list with the parameters before, and one with those after each mini-batch, weights before biases; and one each
-    with the columns of x and of y that were in it, −1 for what was not in the data.
+    x and y are stacks of examples. A list with the parameters before, and one with those after each mini-batch, weights
+    before biases; and one each with the places in x and in y of what was in it, −1 for what was not in the data.
     """
-    xs, ys = ([part[:, [i]] for i in range(part.shape[1])] for part in (x, y))
     own, seen = network.update_mini_batch, Lists(([], [], [], []))
 
     def parameters() -> list[Any]:
@@ -128,13 +128,13 @@ def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
         result = own(batch, *others, **named)
         seen[0] += before
         seen[1] += parameters()
-        seen[2].append(_array([_place(pair[0], xs) for pair in pairs], int))
-        seen[3].append(_array([_place(pair[1], ys) for pair in pairs], int))
+        seen[2].append(_array([_place(pair[0], x) for pair in pairs], int))
+        seen[3].append(_array([_place(pair[1], y) for pair in pairs], int))
         return result
 
     network.update_mini_batch = watched
-    data = list(zip([v.copy() for v in xs], [v.copy() for v in ys], strict=True))
-    if hasattr(network, "SGD"):
+    data = list(zip([v.copy() for v in x], [v.copy() for v in y], strict=True))
+    if has_sgd(type(network)):
         network.SGD(data, 1, size, eta)
     if not seen[2]:
         for start in range(0, len(data), size):

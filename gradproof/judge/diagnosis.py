@@ -91,6 +91,7 @@ def judgement(
     verdict = Verdict.REFUTED if troubles else result.verdict
     words = said + light.cost.said() + light.cost.doubts(claims[0].inferred and not declared)
     words += [] if light.wrong else FORMS[light.sigma] + [TWICE] * light.twice
+    words += [submission.kind.unjudged] if submission.kind.unjudged else []
     return Judgement(
         verdict,
         words,

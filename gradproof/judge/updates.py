@@ -98,7 +98,7 @@ def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> lis
     for _, stack in list(stacks(20, seed, only=layout.depth))[::5]:
         problem = _with_examples(stack.astype(layout.dtype).alone(0), seed)
         try:
-            befores, afters, x_places, y_places = submission.descent(layout.given(problem), ETA, SIZE)
+            befores, afters, x_places, y_places = submission.descent(layout.apart(problem), ETA, SIZE)
         except SubmissionError as error:
             return [Trouble("update", f"descent {error.kind}: {error}", 1)]
         if said := _data(x_places, y_places):

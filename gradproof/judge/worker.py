@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from gradproof.judge import signatures
 from gradproof.judge.calling import called
 from gradproof.judge.loading import loaded
 from gradproof.judge.troubles import SubmissionError
@@ -93,8 +94,8 @@ def main() -> None:
     try:
         try:
             subject, name = loaded(path, name)
-            about = {"class": isinstance(subject, type), "updates": hasattr(subject, "update_mini_batch")}
-            write(answers, about | {"name": name}, {})
+            about = {"class": isinstance(subject, type), "updates": signatures.has_update(subject)}
+            write(answers, about | {"name": name, "unjudged": signatures.not_judged(subject)}, {})
         except SubmissionError as error:
             return write(answers, {"trouble": [error.kind, str(error)]}, {})
         while frame := read(requests):
