@@ -8,7 +8,7 @@ import pytest
 from gradproof.errors import UsageError
 from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import Function
-from tests.judge.descents import APART, CHANGED, RIGHT, SHUFFLE, STEP, changed, judged
+from tests.judge.descents import APART, BIAS, CHANGED, RIGHT, SHUFFLE, STEP, changed, judged
 
 
 def in_float32(source):
@@ -169,3 +169,43 @@ def test_a_class_that_is_not_made_of_sizes_is_told_so():
     exec(book(("def __init__(self, sizes):", "def __init__(self, n_in, n_out):\n        sizes = [n_in, n_out]")), names)
     with pytest.raises(UsageError, match=r"Network is made by Network\(n_in, n_out\), should be by Network\(sizes\)"):
         judgement(Function(names["Network"]), 20)
+
+
+ALONG_THE_SUM = [(STEP, "[w - eta * nw for"), (BIAS, "[b - eta * nb for")]
+
+
+def test_with_the_sum_declared_a_step_along_the_sum_is_right_and_one_along_the_mean_is_not():
+    assert judged(book(*ALONG_THE_SUM), declared=["sum"]).verdict == "verified"
+    assert judged(book(*ALONG_THE_SUM)).verdict == "refuted"
+    for_the_mean = judged(RIGHT, declared=["sum"])
+    assert [trouble.kind for trouble in for_the_mean.troubles] == ["update", "update"]
+    assert "by −η ∂C/∂w: multiplied by 1/m; it should be w′ = w − η Σₓ ∂Cₓ/∂w" in str(for_the_mean)
+
+
+OF_THE_SUM = {  # the step of the weights: the words
+    "[w + eta * nw for": ": the sign is wrong: it climbs;",
+    "[w - nw for": ": η is missing;",
+    "[w - nw / len(mini_batch) for": ": η is missing, and multiplied by 1/m;",
+    "[w - (eta ** 2) * nw for": ": η is squared;",
+    "[w - 2 * eta * nw for": ": there is a factor 2 too much;",
+    "[w - (eta / len(mini_batch) ** 2) * nw for": ": multiplied by 1/m²;",
+    "[w - (eta * len(mini_batch)) * nw for": ": multiplied by m;",
+    "[w - (eta / 3) * nw for": ": multiplied by 1/(the nominal size of a mini-batch);",
+    "[w - (eta / 7) * nw for": ": multiplied by 1/(the number of all examples);",
+    "[w for": ": nothing is updated;",
+    "[0.9 * w - eta * nw for": "by −η ∂C/∂w; it",
+}
+
+
+@pytest.mark.parametrize("step", OF_THE_SUM)
+def test_with_the_sum_declared_slips_of_the_update_are_named_too(step):
+    found = judged(book(*ALONG_THE_SUM, ("[w - eta * nw for", step)), declared=["sum"])
+    assert [trouble.kind for trouble in found.troubles] == ["update"]
+    assert OF_THE_SUM[step] in str(found), str(found)
+
+
+def test_with_the_sum_declared_sums_that_are_kept_and_examples_that_are_lost_are_named():
+    last = judged(book(*ALONG_THE_SUM, ("nw + dnw for", "dnw for")), declared=["sum"])
+    assert ": only the last example counts;" in str(last)
+    kept = changed("not reset")[0].replace(STEP, "[w - eta * nw for").replace(BIAS, "[b - eta * nb for")
+    assert "still in the sum" in str(judged(kept, declared=["sum"]))
