@@ -15,6 +15,7 @@ _asarray, _array, _shares_memory, _shape = np.asarray, np.array, np.shares_memor
 _Masked = np.ma.MaskedArray
 Lists = list[list[Any]]
 MOST = 1000  # arrays in one list: a generator may never end
+PARAMETERS = ("weights", "biases")
 EXPECTED = "return (delta, grad_b, grad_w) or (grad_b, grad_w)"
 
 
@@ -34,9 +35,35 @@ def called(subject: Any, request: str, problem: Lists, eta: float, size: int) ->
 def _network(subject: Any, problem: Lists) -> Any:
     """The class's network with the problem's parameters."""
     weights, biases, *_ = problem
-    network = subject([weights[0].size // biases[0].size, *(b.size for b in biases)])
+    sizes = [weights[0].size // biases[0].size, *(b.size for b in biases)]
+    network = subject(sizes)
+    if missing := [name for name in PARAMETERS if not hasattr(network, name)]:
+        _reads(subject(sizes), missing, problem)
     network.weights, network.biases = weights, biases
     return network
+
+
+def _reads(network: Any, missing: Sequence[str], problem: Lists) -> None:
+    """SubmissionError if its backprop answers without the attributes that are missing: it does not read them."""
+    given = dict(zip(PARAMETERS, problem, strict=False))
+    for name in set(PARAMETERS) - set(missing):
+        setattr(network, name, [array.copy() for array in given[name]])
+    sizes = [[array.size for array in given[name]] for name in missing]
+    attributes = getattr(network, "__dict__", {})
+    others = [name for name in attributes if name not in PARAMETERS and _sizes(attributes[name]) in sizes]
+    try:
+        network.backprop(*(part[0].copy() for part in problem[2:]))
+    except Exception:  # it does; or the shapes are not its own, and another call will tell
+        return
+    if others:
+        said = f"attribute{'s' * (len(missing) > 1)} {' and '.join(missing)} that backprop reads"
+        said += f"; rename yours (it has {' and '.join(sorted(others))})"
+        raise SubmissionError("unread", f"{type(network).__name__} has no {said}")
+
+
+def _sizes(value: Any) -> list[int] | None:
+    """How many numbers are in each array of a list of arrays; None of anything else."""
+    return [each.size for each in value if hasattr(each, "size")] if isinstance(value, (list, tuple)) else None
 
 
 def unchanged(call: Callable[[], Any], problem: Lists) -> Any:
@@ -55,7 +82,7 @@ def _in_order(problem: Lists, call: Callable[[], Any]) -> Any:
     """What the call returns, if the lists of weights and of biases still hold the same arrays."""
     before = [list(part) for part in problem]
     result = call()
-    for name, part, kept in zip(("weights", "biases"), problem, before, strict=False):
+    for name, part, kept in zip(PARAMETERS, problem, before, strict=False):
         if len(part) != len(kept) or any(one is not other for one, other in zip(part, kept, strict=True)):
             raise SubmissionError("mutation", f"changes the list of its argument {name}; work on a copy")
     return result
@@ -63,7 +90,7 @@ def _in_order(problem: Lists, call: Callable[[], Any]) -> Any:
 
 def _with_its_own(network: Any, call: Callable[[], Any]) -> Any:
     """What the call returns, if the network's weights and biases have the same values as before."""
-    before = {name: _values(network, name) for name in ("weights", "biases")}
+    before = {name: _values(network, name) for name in PARAMETERS}
     result = call()
     for name, values in before.items():
         if values is not None and _values(network, name) != values:

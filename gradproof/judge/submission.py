@@ -69,7 +69,9 @@ class Function:
         try:
             with np.errstate(all="ignore"), redirect_stdout(io.StringIO()):
                 return called(self.subject, request, _copy(problem), eta, size)
-        except SubmissionError:
+        except SubmissionError as error:
+            if error.kind == "unread":
+                raise UsageError(str(error)) from error
             raise
         except SystemExit:
             raise SubmissionError("exits", "calls sys.exit in place of returning") from None
@@ -178,6 +180,8 @@ class File:
             raise SubmissionError("exits", "writes into the pipe of its answers")
         meta, arrays = frame
         if "trouble" in meta:
+            if meta["trouble"][0] == "unread":
+                raise DataError(meta["trouble"][1])
             raise SubmissionError(*meta["trouble"])
         return meta, arrays
 

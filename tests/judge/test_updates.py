@@ -209,3 +209,17 @@ def test_with_the_sum_declared_sums_that_are_kept_and_examples_that_are_lost_are
     assert ": only the last example counts;" in str(last)
     kept = changed("not reset")[0].replace(STEP, "[w - eta * nw for").replace(BIAS, "[b - eta * nb for")
     assert "still in the sum" in str(judged(kept, declared=["sum"]))
+
+
+def test_a_class_with_other_names_for_its_parameters_is_asked_to_rename_them():
+    source = RIGHT.replace("self.weights", "self.W").replace("self.biases", "self.b")
+    with pytest.raises(UsageError, match="has no attributes weights and biases that backprop reads") as caught:
+        judged(source)
+    assert "rename yours (it has W and b)" in str(caught.value)
+    with pytest.raises(UsageError, match="has no attribute biases that backprop reads"):
+        judged(RIGHT.replace("self.biases", "self.b"), declared=["ours"])
+
+
+def test_a_class_whose_parameters_are_only_set_from_outside_is_judged():
+    start, end = RIGHT.index("        self.biases"), RIGHT.index("    def SGD")
+    assert judged(RIGHT[:start] + "\n" + RIGHT[end:]).verdict == "verified"
