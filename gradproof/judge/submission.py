@@ -92,6 +92,7 @@ class File:
         self.seconds, self.left, self.mark = seconds, ALL * seconds, secrets.token_hex(16)
         line = [sys.executable, "-m", "gradproof.judge.worker", path, name, str(memory)]
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", MARK: self.mark}
+        environment["PYTHONHASHSEED"] = "0"  # the order of a set of strings is the same in every run
         self.process = subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
         )
