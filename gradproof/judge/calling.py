@@ -1,11 +1,13 @@
 """What somebody's code makes of a problem, as lists of NumPy arrays; whatever else it does is a `SubmissionError`."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from gradproof.judge.signatures import has_sgd
 from gradproof.judge.troubles import SubmissionError
 
 # As they are now: the code may put something else in NumPy's place.
@@ -13,6 +15,7 @@ _asarray, _array, _shares_memory, _shape = np.asarray, np.array, np.shares_memor
 _Masked = np.ma.MaskedArray
 Lists = list[list[Any]]
 MOST = 1000  # arrays in one list: a generator may never end
+PARAMETERS = ("weights", "biases")
 EXPECTED = "return (delta, grad_b, grad_w), (grad_b, grad_w) or (delta, grad_b, grad_w, zs, activations)"
 
 
@@ -23,16 +26,44 @@ def called(subject: Any, request: str, problem: Lists, eta: float, size: int) ->
         return descended(_network(subject, problem), x, y, eta, size)
     if isinstance(subject, type):
         network = _network(subject, problem)
-        return lists(unchanged(lambda: network.backprop(x, y), problem), problem)
-    return lists(unchanged(lambda: subject(weights, biases, x, y), problem), problem)
+        returned = _with_its_own(network, lambda: unchanged(lambda: network.backprop(x, y), problem))
+        return lists(returned, problem)
+    returned = _in_order(problem, lambda: unchanged(lambda: subject(weights, biases, x, y), problem))
+    return lists(returned, problem)
 
 
 def _network(subject: Any, problem: Lists) -> Any:
     """The class's network with the problem's parameters."""
-    weights, biases, (x,), _ = problem
-    network = subject([len(x), *(b.size for b in biases)])
+    weights, biases, *_ = problem
+    sizes = [weights[0].size // biases[0].size, *(b.size for b in biases)]
+    network = subject(sizes)
+    if missing := [name for name in PARAMETERS if not hasattr(network, name)]:
+        _reads(subject(sizes), missing, problem)
     network.weights, network.biases = weights, biases
     return network
+
+
+def _reads(network: Any, missing: Sequence[str], problem: Lists) -> None:
+    """SubmissionError if its backprop answers without the attributes that are missing: it does not read them."""
+    given = dict(zip(PARAMETERS, problem, strict=False))
+    for name in set(PARAMETERS) - set(missing):
+        setattr(network, name, [array.copy() for array in given[name]])
+    sizes = [[array.size for array in given[name]] for name in missing]
+    attributes = getattr(network, "__dict__", {})
+    others = [name for name in attributes if name not in PARAMETERS and _sizes(attributes[name]) in sizes]
+    try:
+        network.backprop(*(part[0].copy() for part in problem[2:]))
+    except Exception:  # it does; or the shapes are not its own, and another call will tell
+        return
+    if others:
+        said = f"attribute{'s' * (len(missing) > 1)} {' and '.join(missing)} that backprop reads"
+        said += f"; rename yours (it has {' and '.join(sorted(others))})"
+        raise SubmissionError("unread", f"{type(network).__name__} has no {said}")
+
+
+def _sizes(value: Any) -> list[int] | None:
+    """How many numbers are in each array of a list of arrays; None of anything else."""
+    return [each.size for each in value if hasattr(each, "size")] if isinstance(value, (list, tuple)) else None
 
 
 def unchanged(call: Callable[[], Any], problem: Lists) -> Any:
@@ -45,6 +76,33 @@ def unchanged(call: Callable[[], Any], problem: Lists) -> Any:
         if array.tobytes() != copy:
             raise SubmissionError("mutation", f"changes its argument {name}; work on a copy")
     return result
+
+
+def _in_order(problem: Lists, call: Callable[[], Any]) -> Any:
+    """What the call returns, if the lists of weights and of biases still hold the same arrays."""
+    before = [list(part) for part in problem]
+    result = call()
+    for name, part, kept in zip(PARAMETERS, problem, before, strict=False):
+        if len(part) != len(kept) or any(one is not other for one, other in zip(part, kept, strict=True)):
+            raise SubmissionError("mutation", f"changes the list of its argument {name}; work on a copy")
+    return result
+
+
+def _with_its_own(network: Any, call: Callable[[], Any]) -> Any:
+    """What the call returns, if the network's weights and biases have the same values as before."""
+    before = {name: _values(network, name) for name in PARAMETERS}
+    result = call()
+    for name, values in before.items():
+        if values is not None and _values(network, name) != values:
+            raise SubmissionError("mutation", f"backprop changes self.{name}; only the update should")
+    return result
+
+
+def _values(network: Any, name: str) -> Any:
+    """Each array's shape, dtype and bytes; None where the class keeps what NumPy cannot read."""
+    with suppress(Exception):
+        return [(array.shape, array.dtype, array.tobytes()) for array in map(_asarray, getattr(network, name))]
+    return None
 
 
 def lists(returned: Any, problem: Lists) -> Lists:
@@ -82,12 +140,11 @@ def _own_memory(gradients: Sequence[Any], problem: Lists) -> None:
 
 
 def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
-    """One epoch of a class's SGD in mini-batches of `size`, or of its update_mini_batch where it has no SGD.
+    """One epoch of a class's SGD in mini-batches of `size`, or of its update_mini_batch where it has no such SGD.
 
-    A list with the parameters before, and one with those after each mini-batch, weights before biases; and one each
-    with the columns of x and of y that were in it, −1 for what was not in the data.
+    x and y are stacks of examples. A list with the parameters before, and one with those after each mini-batch, weights
+    before biases; and one each with the places in x and in y of what was in it, −1 for what was not in the data.
     """
-    xs, ys = ([part[:, [i]] for i in range(part.shape[1])] for part in (x, y))
     own, seen = network.update_mini_batch, Lists(([], [], [], []))
 
     def parameters() -> list[Any]:
@@ -98,13 +155,13 @@ def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
         result = own(batch, *others, **named)
         seen[0] += before
         seen[1] += parameters()
-        seen[2].append(_array([_place(pair[0], xs) for pair in pairs], int))
-        seen[3].append(_array([_place(pair[1], ys) for pair in pairs], int))
+        seen[2].append(_array([_place(pair[0], x) for pair in pairs], int))
+        seen[3].append(_array([_place(pair[1], y) for pair in pairs], int))
         return result
 
     network.update_mini_batch = watched
-    data = list(zip([v.copy() for v in xs], [v.copy() for v in ys], strict=True))
-    if hasattr(network, "SGD"):
+    data = list(zip([v.copy() for v in x], [v.copy() for v in y], strict=True))
+    if has_sgd(type(network)):
         network.SGD(data, 1, size, eta)
     if not seen[2]:
         for start in range(0, len(data), size):

@@ -85,7 +85,7 @@ def judgement(
     if not troubles and not light.wrong:
         troubles += probes.troubles(submission, layout, seed)
         if submission.kind.updates and not troubles:
-            troubles += updates.judged(submission, layout, light.cost, seed)
+            troubles += updates.judged(submission, layout, light.cost._replace(summed="sum" in declared), seed)
     names = [Named(fault, names_of(fault, light.claims, light.judged, light.sigma)) for fault in result.faults]
     shown = smallest(submission, layout, light.cost, names[0].fault, light.sigma) if names else None
     telling = [claim for claim in light.claims if claim.source in {each.source for each in light.found}]
@@ -93,6 +93,7 @@ def judgement(
     verdict = Verdict.REFUTED if troubles else result.verdict
     words = said + light.cost.said() + light.cost.doubts(claims[0].inferred and not declared)
     words += [] if light.wrong else FORMS[light.sigma] + [TWICE] * light.twice
+    words += [submission.kind.unjudged] if submission.kind.unjudged else []
     return Judgement(
         verdict,
         words,

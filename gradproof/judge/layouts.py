@@ -49,6 +49,12 @@ class Layout(NamedTuple):
         biases = [self._cast(b.reshape(shape)) for b in problem.biases]
         return Problem(weights, biases, *map(self._data, problem[2:]))
 
+    def apart(self, problem: Problem) -> Problem:
+        """The same with x and y as stacks of single examples, each as the claimant wants it."""
+        columns = range(problem.x.shape[1])
+        x, y = (np.stack([self._data(part[:, [i]]) for i in columns]) for part in (problem.x, problem.y))
+        return self.given(problem)._replace(x=x, y=y)
+
     def _cast(self, array: Array) -> Array:
         return array.astype(self.dtype)
 

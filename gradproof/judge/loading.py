@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from gradproof.judge import signatures
 from gradproof.judge.troubles import SubmissionError
 
 KINDS = ("backprop", "gradients", "Network")  # what is looked for where no name is given
@@ -36,7 +37,10 @@ def loaded(path: str, name: str) -> tuple[Any, str]:
 def unfit(subject: Any) -> str:
     """Why this cannot be judged, or ""."""
     if isinstance(subject, type):
-        return "" if hasattr(subject, "backprop") else "is a class without a method backprop(x, y)"
+        if not hasattr(subject, "backprop"):
+            return "is a class without a method backprop(x, y)"
+        made = signatures.made_otherwise(subject)
+        return f"is made by {made}, should be by {subject.__name__}(sizes), a list" if made else ""
     if hasattr(subject, "backprop") and not callable(subject):
         name = type(subject).__name__
         return f"is an instance of {name}: give the class {name}, of which networks of many sizes can be made"

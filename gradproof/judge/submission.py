@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from gradproof.errors import DataError, UsageError
-from gradproof.judge import worker
+from gradproof.judge import signatures, worker
 from gradproof.judge.calling import Lists, called
 from gradproof.judge.leftovers import MARK, end_all
 from gradproof.judge.loading import unfit
@@ -33,8 +33,9 @@ class Kind(NamedTuple):
     """What was submitted."""
 
     is_class: bool = False
-    updates: bool = False  # it has an update_mini_batch
+    updates: bool = False  # it has an update_mini_batch that can be judged
     name: str = "backprop"
+    unjudged: str = ""  # what of its descent is not judged, and why
 
 
 class Submission(Protocol):
@@ -55,7 +56,8 @@ class Function:
         if said := unfit(subject):
             raise UsageError(f"{getattr(subject, '__name__', type(subject).__name__)} {said}")
         self.subject = subject
-        self.kind = Kind(isinstance(subject, type), hasattr(subject, "update_mini_batch"))
+        updates, unjudged = signatures.has_update(subject), signatures.not_judged(subject)
+        self.kind = Kind(isinstance(subject, type), updates, unjudged=unjudged)
 
     def backprop(self, problem: Problem) -> Lists:
         return self._called("backprop", problem)
@@ -67,7 +69,9 @@ class Function:
         try:
             with np.errstate(all="ignore"), redirect_stdout(io.StringIO()):
                 return called(self.subject, request, _copy(problem), eta, size)
-        except SubmissionError:
+        except SubmissionError as error:
+            if error.kind == "unread":
+                raise UsageError(str(error)) from error
             raise
         except SystemExit:
             raise SubmissionError("exits", "calls sys.exit in place of returning") from None
@@ -88,6 +92,7 @@ class File:
         self.seconds, self.left, self.mark = seconds, ALL * seconds, secrets.token_hex(16)
         line = [sys.executable, "-m", "gradproof.judge.worker", path, name, str(memory)]
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", MARK: self.mark}
+        environment["PYTHONHASHSEED"] = "0"  # the order of a set of strings is the same in every run
         self.process = subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
         )
@@ -100,7 +105,7 @@ class File:
             meta, _ = self._heard(LOADING * self.seconds)
         except SubmissionError as error:
             raise DataError(f"{self.path} cannot be loaded: {error}") from error
-        return Kind(meta["class"], meta["updates"], meta["name"])
+        return Kind(meta["class"], meta["updates"], meta["name"], meta["unjudged"])
 
     def __enter__(self) -> "File":
         return self
@@ -176,6 +181,8 @@ class File:
             raise SubmissionError("exits", "writes into the pipe of its answers")
         meta, arrays = frame
         if "trouble" in meta:
+            if meta["trouble"][0] == "unread":
+                raise DataError(meta["trouble"][1])
             raise SubmissionError(*meta["trouble"])
         return meta, arrays
 

@@ -6,7 +6,7 @@ AFTER = ("z", "a", "update", "data")  # kinds that leave the four equations as t
 
 
 class SubmissionError(Exception):
-    """What the code did wrong, with the kind of fault that it is."""
+    """What the code did wrong, with the kind of fault that it is; "unread" is none, it cannot be judged."""
 
     def __init__(self, kind: str, said: str) -> None:
         super().__init__(said)

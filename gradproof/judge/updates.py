@@ -5,8 +5,7 @@ the parameters it started from.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +13,19 @@ import handcrafted
 from gradproof.judge.costs import Cost
 from gradproof.judge.layouts import Layout
 from gradproof.judge.networks import stacks
+from gradproof.judge.steps import (
+    ETA,
+    EXAMPLES,
+    OF_THE_MEAN,
+    OF_THE_SUM,
+    RIGHT,
+    RIGHT_OF_THE_SUM,
+    SIZE,
+    Formula,
+    Gradient,
+    Step,
+    right,
+)
 from gradproof.judge.submission import Submission
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics import rounding
@@ -22,83 +34,17 @@ from gradproof.problem import Array, Problem, stack_of
 from gradproof.proof import theorem
 from gradproof.proof.architectures import WIDEST
 
-ETA, SIZE, EXAMPLES = 0.5, 3, 7  # 7 examples in mini-batches of 3: the last one is smaller
-RIGHT = "it should be w′ = w − (η/m) Σₓ ∂Cₓ/∂w and b′ = b − (η/m) Σₓ ∂Cₓ/∂b"
-
-
-class Gradient(NamedTuple):
-    """∂C/∂w or ∂C/∂b of a mini-batch, by hand, and its radius."""
-
-    value: Array
-    radius: Array
-
-
-class Step(NamedTuple):
-    """One parameter, before and after one mini-batch."""
-
-    kind: str  # "w" or "b"
-    old: Array
-    new: Array
-    mean: Gradient
-    first: Gradient  # of the first example alone, and of the last
-    last: Gradient
-    past: Gradient  # the sum over all examples of the mini-batches before
-    m: int
-
-
-def _scaled(factor: Callable[[Step], float], which: str = "mean") -> Callable[[Step], tuple[Array, Array]]:
-    """old + factor · gradient, and how far rounding may take it."""
-
-    def moved(step: Step) -> tuple[Array, Array]:
-        gradient, by = getattr(step, which), factor(step)
-        return step.old + by * gradient.value, abs(by) * gradient.radius
-
-    return moved
-
-
-def _kept(step: Step) -> tuple[Array, Array]:
-    """Accumulators that still hold the mini-batches before."""
-    by = -ETA / step.m
-    value = step.old + by * (step.m * step.mean.value + step.past.value)
-    return value, abs(by) * (step.m * step.mean.radius + step.past.radius)
-
-
-def _lost(step: Step) -> tuple[Array, Array]:
-    return -ETA * step.mean.value, ETA * step.mean.radius
-
-
-right = _scaled(lambda step: -ETA)
-MISTAKES = {  # what was done: the parameter that it gives
-    "the sign is wrong: it climbs": _scaled(lambda step: ETA),
-    "not divided by m": _scaled(lambda step: -ETA * step.m),
-    "divided by m twice": _scaled(lambda step: -ETA / step.m),
-    "divided by the nominal size of a mini-batch, also the last, smaller one (DL4J#1452)": _scaled(
-        lambda step: -ETA * step.m / SIZE
-    ),
-    "divided by the number of all examples, not of those in the mini-batch": _scaled(
-        lambda step: -ETA * step.m / EXAMPLES
-    ),
-    "η is missing": _scaled(lambda step: -1.0),
-    "η is missing, and not divided by m": _scaled(lambda step: -float(step.m)),
-    "η is squared": _scaled(lambda step: -ETA * ETA),
-    "there is a factor 2 too much": _scaled(lambda step: -2 * ETA),
-    "nothing is updated": _scaled(lambda step: 0.0),
-    "only the last example counts": _scaled(lambda step: -ETA, "last"),
-    "only the last example counts, divided by m": _scaled(lambda step: -ETA / step.m, "last"),
-    "only the first example counts": _scaled(lambda step: -ETA, "first"),
-    "only the first example counts, divided by m": _scaled(lambda step: -ETA / step.m, "first"),
-    "the gradients of the mini-batches before are still in the sum (PINA#718)": _kept,
-    "the old parameters are lost": _lost,
-}
-
 
 def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> list[Trouble]:
-    """What is wrong with the mini-batches and the steps of one epoch on each of a few networks."""
+    """What is wrong with the mini-batches and the steps of one epoch on each of a few networks.
+
+    A step goes along the mean over the mini-batch; along the sum if the cost says that.
+    """
     steps: list[Step] = []
     for _, stack in list(stacks(20, seed, only=layout.depth))[::5]:
         problem = _with_examples(stack.astype(layout.dtype).alone(0), seed)
         try:
-            befores, afters, x_places, y_places = submission.descent(layout.given(problem), ETA, SIZE)
+            befores, afters, x_places, y_places = submission.descent(layout.apart(problem), ETA, SIZE)
         except SubmissionError as error:
             return [Trouble("update", f"descent {error.kind}: {error}", 1)]
         if said := _data(x_places, y_places):
@@ -106,7 +52,7 @@ def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> lis
         steps += _steps(problem, layout, cost, befores, afters, x_places)
     wrong = [step for step in steps if not _explains(right, step)]
     return [
-        Trouble("update", _said(kind, [step for step in steps if step.kind == kind]), len(of))
+        Trouble("update", _said(kind, [step for step in steps if step.kind == kind], cost.summed), len(of))
         for kind in "wb"
         if (of := [step for step in wrong if step.kind == kind])
     ]
@@ -154,10 +100,12 @@ def _steps(
         m, batch = len(columns), Problem(old[:depth], old[depth:], problem.x[:, columns], problem.y[:, columns])
         ones = [batch._replace(x=batch.x[:, [i]], y=batch.y[:, [i]]) for i in (0, m - 1)]
         mean, first, last = (_gradients(each, cost) for each in (batch, *ones))
+        per = 1 if cost.summed else m
+        whole = [gradient.times(m / per) for gradient in mean]
         kinds = ["w"] * depth + ["b"] * depth
-        for kind, *parts in zip(kinds, old, new, mean, first, last, past, strict=True):
-            yield Step(kind, *parts, m)  # type: ignore[call-arg]
-        past = [Gradient(p.value + m * g.value, p.radius + m * g.radius) for p, g in zip(past, mean, strict=True)]
+        for kind, *parts in zip(kinds, old, new, whole, first, last, past, strict=True):
+            yield Step(kind, *parts, m, per)  # type: ignore[call-arg]
+        past = [p.plus(gradient.times(m)) for p, gradient in zip(past, mean, strict=True)]
 
 
 def _column(array: Array) -> Array:
@@ -175,7 +123,7 @@ def _gradients(problem: Problem, cost: Cost) -> list[Gradient]:
     return [Gradient(by * value, by * (e + 4 * ar.u * np.abs(value))) for value, e in pairs]
 
 
-def _explains(formula: Callable[[Step], tuple[Array, Array]], step: Step) -> bool:
+def _explains(formula: Formula, step: Step) -> bool:
     """Whether the new parameter is that of the formula, within both radii and the rounding of the step itself."""
     value, radius = formula(step)
     if step.new.shape != value.shape:
@@ -185,10 +133,11 @@ def _explains(formula: Callable[[Step], tuple[Array, Array]], step: Step) -> boo
     return bool((np.abs(step.new - value) <= 2 * (radius + (4 + EXAMPLES) * u * most)).all())
 
 
-def _said(kind: str, steps: Sequence[Step]) -> str:
+def _said(kind: str, steps: Sequence[Step], summed: bool) -> str:
     """The mistake by name where one formula explains every step, else that there is one."""
-    names = [name for name, formula in MISTAKES.items() if all(_explains(formula, step) for step in steps)]
+    mistakes, should = (OF_THE_SUM, RIGHT_OF_THE_SUM) if summed else (OF_THE_MEAN, RIGHT)
+    names = [name for name, formula in mistakes.items() if all(_explains(formula, step) for step in steps)]
     what = f"update_mini_batch does not move {kind} by −η ∂C/∂{kind}"
     if len(names) == 1:
-        return f"{what}: {names[0]}; {RIGHT}"
-    return f"{what}; {RIGHT}" + (f" (these cannot be told apart: {'; '.join(names)})" if names else "")
+        return f"{what}: {names[0]}; {should}"
+    return f"{what}; {should}" + (f" (these cannot be told apart: {'; '.join(names)})" if names else "")

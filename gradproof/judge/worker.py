@@ -3,13 +3,15 @@
     python -m gradproof.judge.worker FILE NAME MEMORY
 
 One frame a request and one an answer, on the pipes that were stdin and stdout: two lengths, what it is about and the
-arrays' names, dtypes and shapes as JSON, and their bytes. The code's own output goes nowhere. This guards against
-accidents – code that raises, exits, hangs, prints or takes all memory – and not against malice.
+arrays' names, dtypes and shapes as JSON, and their bytes. The code's own output goes nowhere; its random numbers are
+the same in every run. This guards against accidents – code that raises, exits, hangs, prints or takes all memory – and
+not against malice.
 """
 
 import json
 import math
 import os
+import random
 import resource
 import struct
 import sys
@@ -20,12 +22,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from gradproof.judge import signatures
 from gradproof.judge.calling import called
 from gradproof.judge.loading import loaded
 from gradproof.judge.troubles import SubmissionError
 
 # As they are now: the code may put something else in their place.
 _frombuffer, _dumps, _loads, _pack, _unpack = np.frombuffer, json.dumps, json.loads, struct.pack, struct.unpack
+_seed, _np_seed = random.seed, np.random.seed
 JUDGE = os.path.dirname(__file__)
 LARGEST = 1 << 28  # bytes of an answer: the judge's networks are small
 
@@ -67,6 +71,12 @@ def unpack(lengths: Sequence[int], arrays: dict[str, Any]) -> list[list[Any]]:
     return [[arrays[f"{i}_{j}"] for j in range(length)] for i, length in enumerate(lengths)]
 
 
+def seeded(number: int) -> None:
+    """Begin the random numbers of Python and of NumPy anew, others for each number."""
+    _seed(number)
+    _np_seed(number)
+
+
 def explained(error: BaseException, path: str) -> str:
     """The error, and the last line of the user's own where it arose."""
     what = error.msg if isinstance(error, SyntaxError) else error  # str(SyntaxError) has the line in it
@@ -92,14 +102,15 @@ def main() -> None:
     me = os.getpid()
     try:
         try:
+            seeded(0)
             subject, name = loaded(path, name)
-            about = {"class": isinstance(subject, type), "updates": hasattr(subject, "update_mini_batch")}
-            write(answers, about | {"name": name}, {})
+            about = {"class": isinstance(subject, type), "updates": signatures.has_update(subject)}
+            write(answers, about | {"name": name, "unjudged": signatures.not_judged(subject)}, {})
         except SubmissionError as error:
             return write(answers, {"trouble": [error.kind, str(error)]}, {})
-        while frame := read(requests):
-            meta, arrays = frame
+        for number, (meta, arrays) in enumerate(iter(lambda: read(requests), None), start=1):
             entries: dict[str, Any] = {}
+            seeded(number)  # of this call: with one seed for all, code that draws would seem to repeat itself
             try:
                 problem = unpack(meta["lengths"], arrays)
                 lengths, entries = pack(called(subject, meta["request"], problem, meta["eta"], meta["size"]))

@@ -60,7 +60,7 @@ def changed(name):
     return source, kind, words
 
 
-def judged(source, networks=20, seed=0):
+def judged(source, networks=20, seed=0, declared=()):
     names = {"random": random, "np": np}
     exec(source, names)
-    return judgement(Function(names["Network"]), networks, seed)
+    return judgement(Function(names["Network"]), networks, seed, declared=declared)

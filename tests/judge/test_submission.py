@@ -106,6 +106,18 @@ def test_what_cannot_be_found_is_one_line(subject, code, words, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [("self.weights", "self.W", "Network has no attribute weights that backprop reads; rename yours (it has W)"),
+     ("self, sizes):", "self, n, k):\n        sizes = [n, k]", "Network(n, k), should be by Network(sizes), a list")],
+)  # fmt: skip
+def test_a_class_that_is_not_the_books_is_told_in_one_line_what_is_expected(old, new, words, tmp_path):
+    result = check(written(tmp_path, RIGHT.replace(old, new)))
+    assert (result.returncode, result.stdout) == (3, "")
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--grade"], "--grade needs a submission"), (["--seconds", "3"], "--seconds needs a submission"),
      (["--memory", "1"], "--memory needs a submission"), (["mine.py", "--network", "3"], "--network is for"),

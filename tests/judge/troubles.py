@@ -21,6 +21,16 @@ def doubles_w(d, b, w, weights, x):
     return d, b, w
 
 
+def rebinds_w(d, b, w, weights, x):
+    weights[0] = weights[0] - 0.5 * w[0]
+    return d, b, w
+
+
+def reverses_w(d, b, w, weights, x):
+    weights.reverse()
+    return d, b, w
+
+
 def aliased(d, b, w, weights, x):
     memory = np.zeros(200)
     return d, [memory[: len(g)].reshape(g.shape) for g in b], w
@@ -64,6 +74,8 @@ def in_place(weights, biases, x, y):
 
 TROUBLES = {  # what it does: (the submission, the kind of fault, words that must be said)
     "changes w": (returning(doubles_w), "mutation", "changes its argument w1"),
+    "rebinds w": (returning(rebinds_w), "mutation", "changes the list of its argument weights"),
+    "reverses w": (returning(reverses_w), "mutation", "changes the list of its argument weights"),
     "aliased": (returning(aliased), "mutation", "share memory"),
     "remembers": (Remembers(), "mutation", "remembers"),
     "None": (returning(lambda *a, **k: None), "shape", "returns NoneType"),

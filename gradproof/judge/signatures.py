@@ -1,0 +1,74 @@
+"""What a class's constructor and its descent take: only where they are the book's are they called.
+
+SGD(training_data, epochs, mini_batch_size, eta) and update_mini_batch(mini_batch, eta); the names may be others.
+"""
+
+import inspect
+import re
+from typing import Any
+
+EPOCHS, SIZE, ETA = r"epoch|iter", r"size|batch", r"eta|η|lr|learn|rate|alpha|step"
+SGD, UPDATE = "SGD(training_data, epochs, mini_batch_size, eta)", "update_mini_batch(mini_batch, eta)"
+
+
+def made_otherwise(subject: type) -> str:
+    """How the class is made, if it cannot be made of sizes alone; else ""."""
+    names, fits = _taken(subject, 1)
+    return "" if fits else f"{subject.__name__}({', '.join(names)})"
+
+
+def has_sgd(subject: type) -> bool:
+    """Whether it has an SGD that takes the book's arguments in the book's order."""
+    if not hasattr(subject, "SGD"):
+        return False
+    names, fits = _method(subject, "SGD", 4)
+    if not fits or len(names) < 4:
+        return False
+    return _is(EPOCHS, names[1]) and not _is(ETA, names[2]) and not _is(SIZE, names[3])
+
+
+def has_update(subject: Any) -> bool:
+    """Whether it has an update_mini_batch of a list of examples – which may take more, if its SGD hands that on."""
+    if not hasattr(subject, "update_mini_batch"):
+        return False
+    names, fits = _method(subject, "update_mini_batch", 2)
+    return (fits or has_sgd(subject)) and all(_is(ETA, name) for name in names[1:2])
+
+
+def not_judged(subject: Any) -> str:
+    """What of its descent is not judged, and why, in words; "" if nothing is left out."""
+    if not isinstance(subject, type) or not hasattr(subject, "update_mini_batch"):
+        return ""
+    if not has_update(subject):
+        return f"{_as_written(subject, 'update_mini_batch')} is not {UPDATE}: the descent is not judged"
+    if hasattr(subject, "SGD") and not has_sgd(subject):
+        return f"{_as_written(subject, 'SGD')} is not {SGD}: it is not judged, update_mini_batch alone is"
+    return ""
+
+
+def _as_written(subject: type, name: str) -> str:
+    return f"{name}({', '.join(_method(subject, name, 0)[0])})"
+
+
+def _is(pattern: str, name: str) -> bool:
+    return re.search(pattern, name, re.IGNORECASE) is not None
+
+
+def _method(subject: type, name: str, count: int) -> tuple[list[str], bool]:
+    """The names of a method's arguments without self, and whether so many alone will do."""
+    bound = not isinstance(inspect.getattr_static(subject, name), (staticmethod, classmethod))
+    names, fits = _taken(getattr(subject, name), count + bound)
+    return names[bound:], fits
+
+
+def _taken(function: Any, count: int) -> tuple[list[str], bool]:
+    """The names of its arguments, and whether so many in their order will do; of what tells nothing, that they do."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return [], True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return list(signature.parameters), False
+    return list(signature.parameters), True
