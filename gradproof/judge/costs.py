@@ -42,9 +42,12 @@ class Cost(NamedTuple):
 
     def doubts(self, without_delta: bool) -> list[str]:
         """What the factor may be as well where no δ shows whether it arises before the gradients or in them."""
-        if not without_delta or self.factor.denominator != 1 or abs(self.factor) == 1:
-            return []
         n = abs(self.factor)
+        if without_delta and n == 1 and self.outputs and self.summed:
+            cost = "the cost is divided by the number of outputs, and gradients are sums"
+            return [f"these cannot be told apart without δ: {cost}; m is taken as that number, as by len(y)"]
+        if not without_delta or n.denominator != 1 or n == 1:
+            return []
         psum = f"of a psum over {n} devices of gradients that jax.grad has summed over them already"
         return [f"these cannot be told apart without δ: the factor {n} is of the cost; it is {psum}"]
 

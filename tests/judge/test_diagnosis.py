@@ -344,6 +344,18 @@ def test_without_delta_a_psum_and_a_factor_of_the_cost_cannot_be_told_apart_and_
     assert not [words for words in with_delta.conventions if "told apart" in words]
 
 
+def test_without_delta_an_m_that_counts_the_outputs_and_a_mean_over_them_cannot_be_told_apart_and_both_are_said():
+    def submission(weights, biases, x, y):
+        _, b, w = backprop()(weights, biases, x, y)
+        return [g * x.shape[1] / len(y) for g in b], [g * x.shape[1] / len(y) for g in w]
+
+    judged = gradproof.check(submission, networks=NETWORKS)
+    assert judged.verdict == "verified"
+    assert any("as by len(y)" in words for words in judged.conventions)
+    assert gradproof.check(submission, networks=NETWORKS, convention="sum").verdict == "refuted"
+    assert not any("len(y)" in words for words in gradproof.check(RIGHT_ONES["no δ"][0], networks=NETWORKS).conventions)
+
+
 @pytest.mark.parametrize("devices", [3, 4, 8])
 def test_a_psum_on_top_of_the_sum_that_jax_grad_makes_is_refuted_and_named(devices):
     """Replicated parameters inside shard_map have their gradients summed already: n times too large, δ right."""
