@@ -151,6 +151,7 @@ def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
         return [_array(array) for array in (*network.weights, *network.biases)]
 
     def watched(batch: Any, *others: Any, **named: Any) -> Any:
+        batch = batch if hasattr(batch, "__len__") else list(batch)  # an iterator can be read once
         before, pairs = parameters(), [(example[0], example[1]) for example in batch]
         result = own(batch, *others, **named)
         seen[0] += before

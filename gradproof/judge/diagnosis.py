@@ -109,7 +109,7 @@ def judgement(
 
 
 def _random(claims: Sequence[Claim]) -> int:
-    return sum(len(claim.stack.x) for claim in claims if claim.source not in ("far", "wider", "digits"))
+    return sum(len(claim.stack.x) for claim in claims if claim.source not in ("far", "bits", "wider", "digits"))
 
 
 def _digits(claims: Sequence[Claim]) -> int:
@@ -168,7 +168,7 @@ def _computed_twice(claims: list[Claim], declared: Cost | None) -> Light:
     Under whichever cost – and only if nothing is wrong then. No claim is left out for a wrong δ, all being two calls.
     """
     light = _in_the_best_light(claims, declared)
-    if not light.wrong or any(claim.two_calls for claim in claims):
+    if not light.wrong or all(claim.two_calls for claim in claims):
         return light
     other = _in_the_best_light([claim._replace(two_calls=True) for claim in claims], declared)
     return light if other.wrong else other._replace(twice=True)

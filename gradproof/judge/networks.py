@@ -20,6 +20,7 @@ def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -
     """Networks of every depth, or of the one that is asked for, and regime; widths any, equal, distinct and thin.
 
     Of those of equal widths half are as wide as they have examples: a bias added along the wrong axis runs only there.
+    The first two of three or more of a kind differ in their parameters alone: what was kept for an x is then wrong.
     """
     depths = [only] * DEEPEST if only else range(1, DEEPEST + 1)
     kinds = [(depth, regime) for depth in depths for regime in architectures.REGIMES]
@@ -31,16 +32,24 @@ def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -
         if m > 1:
             equal = (sizes == sizes[:, :1]).all(axis=1) & (rng.random(share) < 0.5)
             sizes = np.where(equal[:, None], m, sizes)
-        yield regime, architectures.fill(sizes, m, regime, rng)
+        twins = slice(1, 2 if share > 2 else 1)  # of two, both are to differ
+        sizes[twins] = sizes[0]
+        stack = architectures.fill(sizes, m, regime, rng)
+        stack.x[twins] = stack.x[0]
+        yield regime, stack
 
 
 def larger(seed: int, alone: bool = False, only: int = 0) -> Iterator[tuple[str, Stack]]:
-    """A network with far targets, a wider one, and real digits on one that reads them, as one mini-batch each – or,
-    with `alone`, an example at a time."""
+    """A network with far targets, one on bits with an empty example and one given twice, a wider one, and real digits
+    on one that reads them, as one mini-batch each – or, with `alone`, an example at a time."""
     rng = np.random.default_rng([seed, DEEPEST + 1])
     sizes = [WIDEST] * ((only or 3) + 1)
     inputs, targets = (rng.standard_normal((WIDEST, MOST_EXAMPLES)) for _ in range(2))
     yield "far", _stack(sizes, inputs, FAR * targets, seed, alone)
+    bits = (inputs > 0).astype(np.float64)
+    bits[0] = 1
+    bits[:, 0], bits[:, 2] = float(alone), bits[:, 1]  # alone, an empty example shows no δ¹
+    yield "bits", _stack(sizes, bits, np.eye(WIDEST, MOST_EXAMPLES)[:, [0, 1, 1, 2, 3]], seed, alone)
     rng = np.random.default_rng([seed, DEEPEST])
     sizes = [WIDER] * ((only or 3) + 1)
     inputs, targets = rng.standard_normal((sizes[0], WIDER_EXAMPLES)), rng.random((sizes[-1], WIDER_EXAMPLES))

@@ -37,8 +37,10 @@ def has_update(subject: Any) -> bool:
 
 def not_judged(subject: Any) -> str:
     """What of its descent is not judged, and why, in words; "" if nothing is left out."""
-    if not isinstance(subject, type) or not hasattr(subject, "update_mini_batch"):
+    if not isinstance(subject, type):
         return ""
+    if not hasattr(subject, "update_mini_batch"):
+        return f"there is no {UPDATE}: SGD is not judged" if hasattr(subject, "SGD") else ""
     if not has_update(subject):
         return f"{_as_written(subject, 'update_mini_batch')} is not {UPDATE}: the descent is not judged"
     if hasattr(subject, "SGD") and not has_sgd(subject):

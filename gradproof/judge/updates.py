@@ -49,6 +49,8 @@ def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> lis
             return [Trouble("update", f"descent {error.kind}: {error}", 1)]
         if said := _data(x_places, y_places):
             return [Trouble("data", said, 1)]
+        if not _goes_on(befores, afters, len(x_places)):
+            return [Trouble("update", "a mini-batch does not start from where the one before ended", 1)]
         steps += _steps(problem, layout, cost, befores, afters, x_places)
     wrong = [step for step in steps if not _explains(right, step)]
     return [
@@ -78,6 +80,12 @@ def _data(x_places: Sequence[Array], y_places: Sequence[Array]) -> str:
     if lost or twice:
         return f"of {EXAMPLES} examples an epoch leaves out {lost} and repeats {twice}"
     return ""
+
+
+def _goes_on(befores: Sequence[Array], afters: Sequence[Array], batches: int) -> bool:
+    """Whether each step but the first starts from what the one before made of every parameter."""
+    each = len(befores) // max(1, batches)
+    return all(np.array_equal(old, new) for old, new in zip(befores[each:], afters[:-each], strict=True))
 
 
 def _steps(

@@ -13,7 +13,7 @@ from gradproof.judge.diagnosis import judgement
 from gradproof.judge.report import in_words
 from gradproof.judge.submission import Function
 from gradproof.numerics.verdict import Verdict
-from tests.judge.catalogue import BOOK, FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop, shown
+from tests.judge.catalogue import BOOK, FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop, shown, sigma, slope
 from tests.judge.troubles import TROUBLES, into_integers, overflows, returning
 
 NETWORKS = 20  # one of each depth and regime
@@ -123,6 +123,67 @@ def test_gradients_that_are_clipped_are_refuted(size, delta):
     judged = gradproof.check(clipped, networks=NETWORKS)
     assert judged.verdict == "refuted"
     assert delta is False or {named.fault.equation for named in judged.faults} == {"BP3", "BP4"}
+
+
+def test_gradients_of_two_programs_are_not_accused_of_their_rounding():
+    """∂C/∂b by loops over the examples and neurons, ∂C/∂w by matrices, no δ: each is right, to other last digits."""
+
+    def by_loops(weights, biases, x, y):
+        total = [np.zeros_like(b) for b in biases]
+        for a, target in zip(x.T, y.T, strict=True):
+            zs = []
+            for w, b in zip(weights, biases, strict=True):
+                zs.append(
+                    np.array(
+                        [c + sum(p * q for p, q in zip(r, a, strict=True)) for r, c in zip(w, b[:, 0], strict=True)]
+                    )
+                )
+                a = sigma(zs[-1])
+            d = (a - target) * slope(zs[-1])
+            for i in reversed(range(len(weights))):
+                total[i][:, 0] += d / x.shape[1]
+                if i:
+                    d = np.array([sum(p * q for p, q in zip(c, d, strict=True)) for c in weights[i].T]) * slope(
+                        zs[i - 1]
+                    )
+        return total
+
+    judged = gradproof.check(lambda *p: (by_loops(*p), backprop()(*p)[2]), networks=60)
+    assert judged.verdict == "verified", str(judged)
+
+
+def _without_scaling(x):
+    return x / 255 if (x == np.round(x)).all() else x
+
+
+@pytest.mark.parametrize("slip", ["bits are scaled", "an empty example is left out", "an example is taken once"])
+def test_a_slip_on_bits_on_an_empty_example_or_on_one_given_twice_is_refuted(slip):
+    def submission(weights, biases, x, y):
+        if slip == "bits are scaled":
+            return backprop()(weights, biases, _without_scaling(x), y)
+        kept = x.any(axis=0) if slip.startswith("an empty") else np.sort(np.unique(x, axis=1, return_index=True)[1])
+        return (
+            backprop()(weights, biases, x[:, kept], y[:, kept])[1:]
+            if x.shape[1] > 1
+            else backprop()(weights, biases, x, y)[1:]
+        )
+
+    assert gradproof.check(submission, networks=NETWORKS).verdict == "refuted"
+
+
+def test_activations_kept_for_an_x_are_not_those_of_other_weights():
+    cache = {}
+
+    def submission(weights, biases, x, y):
+        key = x.tobytes()
+        if key not in cache:
+            cache[key] = shown()(weights, biases, x, y)[3:]
+        zs, activations = cache[key]
+        return backprop(forward=lambda w, b, a: zs[[v is w for v in weights].index(True)])(
+            weights, biases, activations[0], y
+        )
+
+    assert gradproof.check(submission, networks=60).verdict == "refuted"
 
 
 @pytest.mark.parametrize("where", ["first", "last"])

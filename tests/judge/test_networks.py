@@ -19,8 +19,12 @@ def test_some_networks_of_each_depth_are_as_wide_as_they_have_examples(seed):
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("alone", [False, True])
-def test_the_larger_ones_are_far_targets_one_wider_network_and_ten_real_digits(alone, depth):
-    (_, far), (_, wider), (_, digits) = larger(0, alone, depth)
+def test_the_larger_ones_are_far_targets_bits_one_wider_network_and_ten_real_digits(alone, depth):
+    (_, far), (_, bits), (_, wider), (_, digits) = larger(0, alone, depth)
+    examples = np.concatenate([*bits.x, *bits.y]) if not alone else np.concatenate([bits.x, bits.y], axis=1)[:, :, 0].T
+    assert set(np.unique(examples)) == {0, 1}
+    assert (np.unique(examples, axis=1).shape[1], examples.shape[1]) == (4, 5)
+    assert examples[: bits.x.shape[1]].any(axis=0).tolist() == [alone, True, True, True, True]
     assert len(far.sizes[0]) - 1 == (depth or 3)
     assert len(far.x) * far.x.shape[-1] == 5
     assert (np.abs(far.y) > 10).mean() > 0.8

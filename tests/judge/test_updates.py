@@ -40,6 +40,36 @@ def test_a_slip_of_the_descent_is_named(name):
     assert found.besides == [kind]
 
 
+BATCH = "training_data[k : k + mini_batch_size], eta)"
+UPDATE = "    def update_mini_batch(self, mini_batch, eta):\n"
+
+
+def test_mini_batches_that_can_be_read_once_are_judged():
+    once = RIGHT.replace(BATCH, f"iter({BATCH[:-6]}), eta)").replace(
+        UPDATE, f"{UPDATE}        mini_batch = list(mini_batch)\n"
+    )
+    assert once.count("iter(") == 1
+    found = judged(once)
+    assert found.verdict == "verified", str(found)
+
+
+def test_an_sgd_without_update_mini_batch_is_said_not_to_be_judged():
+    found = judged(RIGHT.replace("update_mini_batch", "move"))
+    assert found.verdict == "verified"
+    assert any("SGD is not judged" in words for words in found.conventions)
+
+
+def test_steps_that_do_not_go_on_where_the_one_before_ended_are_refuted():
+    call = "                self.update_mini_batch("
+    lost = RIGHT.replace(call, f"                self.weights = [w.copy() for w in start]\n{call}")
+    lost = lost.replace(SHUFFLE, f"{SHUFFLE}            start = [w.copy() for w in self.weights]\n")
+    assert lost.count("start") >= 2
+    found = judged(lost)
+    assert found.verdict == "refuted"
+    assert [trouble.kind for trouble in found.troubles] == ["update"]
+    assert "does not start from where the one before ended" in found.troubles[0].said
+
+
 WITHOUT_SGD = RIGHT[: RIGHT.index("    def SGD")] + RIGHT[RIGHT.index("    def update_mini_batch") :]
 DOWNHILL = {"output_activations - y": "y - output_activations", "w - (eta": "w + (eta", "b - (eta": "b + (eta"}
 
