@@ -66,6 +66,7 @@ def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
     assert judged.verdict == "verified", str(judged)
     if word:
         assert any(word in convention for convention in judged.conventions)
+    assert any("another δ" in convention for convention in judged.conventions) == name.startswith("δ twice")
     if word == "":
         assert not judged.conventions
 
