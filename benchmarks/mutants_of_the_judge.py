@@ -240,6 +240,9 @@ MUTANTS = (
            "if False:", PROOF),
     Mutant("steps by hand held to the bounds of autodiff's", "train/proof.py", 'if backend == "reference":', "if True:",
            PROOF),
+    Mutant("other inputs than those given", "train/proof.py", "np.where(same, worst", "np.where(True, worst", PROOF),
+    Mutant("a group is judged by its first step", "train/proof.py", "np.asarray(ratios).max(axis=1)",
+           "np.asarray(ratios)[:, :, :1].max(axis=1).repeat(ratios.shape[2], axis=1)", PROOF),
     # the steps by hand that are recorded
     Mutant("recordings are not tried", "recording.py", "TRIALS = 2", "TRIALS = 0", RECORDED),
     Mutant("recordings are always trusted", "recording.py", "return repeat if same else", "return repeat if True else",

@@ -1,5 +1,6 @@
 """Many steps of the network by hand: `descend` and `trajectory` as `reference` has them, its NumPy calls recorded."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
@@ -27,7 +28,7 @@ def trajectory(
     weights: Sequence[Array], biases: Sequence[Array], images: Array, targets: Array, batches: Array, eta: float
 ) -> Parameters:
     """(weights, biases) before each of those steps and after the last, stacked along a first axis (k + 1)."""
-    w, b = ([np.empty((len(batches) + 1, *p.shape), p.dtype) for p in part] for part in (weights, biases))
+    w, b = ([_empty((len(batches) + 1, *p.shape), p.dtype) for p in part] for part in (weights, biases))
     steps, again = count(), _again(weights, biases, batches)
 
     def note(now: Sequence[Array]) -> None:
@@ -53,3 +54,11 @@ def _again(weights: Sequence[Array], biases: Sequence[Array], batches: Array) ->
     """How a step is taken again and again: recorded, where so many of such a network are quicker then."""
     work = sum(p.size for p in (*weights, *biases)) * np.shape(batches)[1]
     return repeated if len(batches) >= MANY and work <= SMALL else partial
+
+
+def _empty(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array to be filled, at a multiple of 64 bytes: any other is copied by XLA before it is read."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size].view(dtype).reshape(shape)

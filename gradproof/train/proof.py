@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gradproof import backends
+import handcrafted
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii, widening
 from gradproof.numerics.rounding import Arithmetic
@@ -25,18 +25,21 @@ from gradproof.numerics.verdict import Finding, compare, refuted_at_once, root
 from gradproof.problem import Answer, Array, Parameters, Stack, stack_of
 from gradproof.proof import equations, theorem, witness
 from gradproof.train.step import ANY_SLIP, BrokenError, Proven, Step, StepError
+from handcrafted import backprop
 from reference import padded
 
 OPERATIONS = 60  # of a stage, besides its sums; an exponential is off by as much as eight
-TOGETHER = 25  # steps in a stack, since each call of XLA costs as much as a step …
+TOGETHER = 24  # steps in a call of XLA, since each call costs as much as a step …
 NUMBERS = 2**20  # … or fewer, so that their parameters are no more than these
+NEAR = 4  # steps of a call that are compared at once, since their numbers fit into the cache together
 WORKERS = 2
 Found = TypeVar("Found")
 
 
 def together(parameters: int) -> int:
     """How many steps of a network of so many parameters are judged at once."""
-    return max(1, min(TOGETHER, NUMBERS // parameters))
+    most = max(1, min(TOGETHER, NUMBERS // parameters))
+    return most - most % min(most, NEAR)
 
 
 def judged(backend: str, paths: Iterable[tuple[Parameters, Array, Array]], eta: float, first: int) -> Proven:
@@ -100,32 +103,47 @@ def _stack(path: Parameters, x: Array, y: Array, rows: slice) -> tuple[Stack, Pa
 
 def _claim(stack: Stack) -> Answer:
     """What the network by hand makes of a stack; C is that of the a^L just found, by a network of no layers."""
-    hand, (weights, biases, x, y, _) = backends.load("handcrafted"), stack
+    weights, biases, x, y, _ = stack
     with np.errstate(all="ignore"):
-        zs, activations = hand.feedforward(weights, biases, x)
-        return Answer(zs, activations, hand.cost([], [], activations[-1], y), *hand.gradients(weights, biases, x, y))
+        zs, activations = handcrafted.feedforward(weights, biases, x)
+        delta = backprop.errors(weights, zs, activations, y)
+        cost = handcrafted.cost([], [], activations[-1], y)
+        return Answer(zs, activations, cost, delta, *backprop.parameter_gradients(activations, delta))
 
 
 def _worst(backend: str, stack: Stack, mine: Answer, after: Parameters, eta: float) -> Array:
     """The worst |got − expected|/bound of each step, (k,); NaN where that cannot be told."""
-    # x and a⁰ are columns that lie in rows: as they lie, they go to XLA without being copied twice.
-    problem = *stack[:2], stack.x.mT, stack.y.mT
-    turned = mine._replace(activations=[mine.activations[0].mT, *mine.activations[1:]])
-    return np.asarray(_ratios(problem, turned, after, eta, backend, tuple(stack.sizes[0].tolist()))).max(axis=0)
+    # x is a column that lies in rows: as it lies, it goes to XLA without being copied twice; a⁰ mostly is this array.
+    problem, (a, *activations) = (*stack[:2], stack.x.mT, stack.y.mT), mine.activations
+    shown = mine._replace(activations=activations)
+    ratios = _ratios(problem, shown, after, eta, backend, tuple(stack.sizes[0].tolist()))
+    worst: Array = np.asarray(ratios).max(axis=1).ravel()  # (groups, rows, near)
+    same = a is stack.x or (a.shape == stack.x.shape and a.dtype == stack.x.dtype and (a == stack.x).all(axis=(1, 2)))
+    return np.where(same, worst, np.nan)
 
 
 @partial(jax.jit, static_argnames=("backend", "sizes"))
 def _ratios(problem: Any, mine: Answer, after: Parameters, eta: float, backend: str, sizes: tuple[int, ...]) -> Any:
-    """The ratios of each equation and layer, a row each, in one compiled program. What is claimed is of the dtype of
-    the stack, so the claim and its numbers are the same here."""
-    weights, biases, x, y = problem
-    stack = Stack(weights, biases, x.mT, y.mT, np.tile(sizes, (len(x), 1)))
-    mine = mine._replace(activations=[mine.activations[0].mT, *mine.activations[1:]])
-    live = jnp.ones(stack.x.shape[-1], stack.x.dtype)
-    zs, activations, *rest = padded.every_stage(weights, biases, stack.y, mine.zs, mine.activations, mine.delta, live)
-    expected = Answer(zs, [stack.x, *activations], *rest)
-    ar = rounding.arithmetic(x.dtype)
-    return jnp.stack(list(_compared(_quickly, backend, stack, mine, mine, expected, after, eta, ar)))
+    """The ratios of each equation and layer, in one compiled program. What is claimed is of the dtype of the stack, so
+    the claim and its numbers are the same here; a⁰ is x, and not shown."""
+
+    def few(steps: Any) -> Any:
+        (weights, biases, x, y), mine, after = steps
+        stack = Stack(weights, biases, x.mT, y.mT, np.tile(sizes, (len(x), 1)))
+        mine = mine._replace(activations=[stack.x, *mine.activations])
+        live = jnp.ones(stack.x.shape[-1], stack.x.dtype)
+        zs, activations, *rest = padded.every_stage(
+            weights, biases, stack.y, mine.zs, mine.activations, mine.delta, live
+        )
+        expected = Answer(zs, [stack.x, *activations], *rest)
+        ar = rounding.arithmetic(x.dtype)
+        return jnp.stack(list(_compared(_quickly, backend, stack, mine, mine, expected, after, eta, ar)))
+
+    def in_groups(array: Any) -> Any:
+        near = min(len(array), NEAR)
+        return array.reshape(-1, near, *array.shape[1:])
+
+    return jax.lax.map(few, jax.tree.map(in_groups, (problem, mine, after)))
 
 
 def exactly(step: Step) -> list[Finding]:
@@ -191,13 +209,16 @@ def _compared(
             e_g, eta_delta = bounds[equation, layer], 2 * eta * abs(d).sum(axis=(1, 2), keepdims=True)
             bound = 2 * ar.u * (abs(p) + 4 * eta * abs(g)) + (1 + 8 * ar.u) * eta * e_g + 2 * (3 + eta) * ar.underflow
             sound = (abs(p) + eta * (abs(g) + e_g) < ar.largest) & (eta_delta < ar.largest)
-            seen = (abs(g) > e_g).any(axis=(1, 2), keepdims=True) | (g == 0).all(axis=(1, 2), keepdims=True)
+            most, beyond = (v.max(axis=(1, 2), keepdims=True) for v in (abs(g), abs(g) - e_g))
+            seen = (beyond > 0) | (most == 0)
             bound = rounding.namespace(bound).where(sound & seen, bound, np.inf)
             yield compare("update", layer, new, p - eta * g, bound, whole)
 
 
 def _quickly(_equation: str, _layer: int, got: Any, expected: Any, bound: Any, *_: object) -> Any:
     """The worst ratio of each network of the stack; NaN where that cannot be told."""
+    if got is expected:
+        return jnp.zeros(len(expected), expected.dtype)
     if got.shape != expected.shape or got.dtype != expected.dtype:
         return jnp.full(len(expected), jnp.nan)
     return jnp.where(bound < jnp.inf, abs(got - expected) / bound, jnp.nan).max(axis=(1, 2))

@@ -19,7 +19,7 @@ from gradproof.errors import DataError
 from gradproof.numerics.verdict import root
 from gradproof.problem import Array, Parameters, Problem, stack_of, starting_parameters
 from gradproof.proof import theorem
-from gradproof.train import mnist, proof, recorded
+from gradproof.train import by_hand, mnist, proof, recorded
 from gradproof.train.loop import descent_of, train
 from gradproof.train.step import BrokenError, Proven, Step, StepError
 from handcrafted import equations
@@ -120,6 +120,55 @@ def test_a_wrong_cost_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handcrafted, "cost", lambda *problem: 2 * cost(*problem))
     with pytest.raises(StepError, match="step 1 is refuted: C at layer 2"):
         proof.judged("handcrafted", [steps("handcrafted", "float32")], 3.0, first=1)
+
+
+@pytest.mark.parametrize("number", range(1, 31))  # thirty steps are a stack and a part of one, both of several groups
+def test_a_wrong_step_has_its_own_number_wherever_it_stands(number: int) -> None:
+    path, x, y = steps("handcrafted", "float32")
+    for layer in path[0]:
+        layer[number:] += np.float32(0.1)
+    with pytest.raises(StepError, match=f"^step {number} is refuted: update at layer 1"):
+        proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
+
+
+@given(parameters=st.integers(1, 2**22))
+def test_what_is_judged_at_once_are_whole_groups(parameters: int) -> None:
+    most = proof.together(parameters)
+    assert most == 1 or most * parameters <= proof.NUMBERS
+    assert 1 <= most <= proof.TOGETHER
+    assert most <= proof.NEAR or most % proof.NEAR == 0
+
+
+@DTYPES
+def test_other_inputs_than_those_given_are_refuted(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim whose a⁰ is not x, in one pixel of one example, while all else follows from it."""
+    forward = handcrafted.feedforward
+
+    def other(weights: Any, biases: Any, x: Array) -> Any:
+        x = x.copy()
+        x[..., 3, 1] += x.dtype.type(1e-3)
+        return forward(weights, biases, x)
+
+    path, x, y = steps("handcrafted", dtype)
+    proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
+    monkeypatch.setattr(handcrafted, "feedforward", other)
+    with pytest.raises(StepError, match=r"^step 1 is refuted: a at layer 0 .* row 3, column 1"):
+        proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
+
+
+def test_a_copy_of_the_inputs_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = handcrafted.feedforward
+    monkeypatch.setattr(handcrafted, "feedforward", lambda weights, biases, x: forward(weights, biases, x.copy()))
+    proven = proof.judged("handcrafted", [steps("handcrafted", "float32")], 3.0, first=1)
+    assert (proven.steps, proven.verified) == (30, 30)
+
+
+@DTYPES
+def test_a_trajectory_lies_where_xla_takes_it_without_a_copy(dtype: str) -> None:
+    images, targets = np.ones((5, 12), dtype), np.ones((5, 10), dtype)
+    start = starting_parameters([12, 8, 10], 0, "normal", dtype)
+    weights, biases = by_hand.trajectory(*start, images, targets, np.zeros((3, 2), int), 1.0)
+    assert all(layer.ctypes.data % 64 == 0 for layer in weights + biases)
 
 
 def test_a_step_that_may_overflow_is_undecided() -> None:
