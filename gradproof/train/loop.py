@@ -201,7 +201,7 @@ def states(
                 if not divergence.finite(reached):
                     break
 
-        few = 4 * proof.together(parameters(s))
+        few = 2 * proof.together(parameters(s))
         with blas.limit(limits=1, user_api="blas"):
             more = proof.judged(s.backend, paths(), s.eta, state.steps + 1)
         return reached, state.proven + more

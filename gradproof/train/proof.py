@@ -30,7 +30,7 @@ from reference import padded
 
 OPERATIONS = 60  # of a stage, besides its sums; an exponential is off by as much as eight
 TOGETHER = 50  # steps in a call of XLA, since each call costs as much as a step …
-NUMBERS = 2**20  # … or fewer, so that their parameters are no more than these
+NUMBERS = 2**21  # … or fewer, so that their parameters are no more than these
 NEAR = 5  # steps of a call that are compared at once, since their numbers fit into the cache together
 WORKERS = 2
 Found = TypeVar("Found")

@@ -122,9 +122,9 @@ def test_a_wrong_cost_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
         proof.judged("handcrafted", [steps("handcrafted", "float32")], 3.0, first=1)
 
 
-@pytest.mark.parametrize("number", range(1, 31))  # thirty steps are a stack and a part of one, both of several groups
+@pytest.mark.parametrize("number", [1, 2, 4, 5, 6, 25, 49, 50, 51, 52, 53])  # fifty steps are a stack of ten groups, three are a part of one
 def test_a_wrong_step_has_its_own_number_wherever_it_stands(number: int) -> None:
-    path, x, y = steps("handcrafted", "float32")
+    path, x, y = steps("handcrafted", "float32", k=53)
     for layer in path[0]:
         layer[number:] += np.float32(0.1)
     with pytest.raises(StepError, match=f"^step {number} is refuted: update at layer 1"):
