@@ -122,7 +122,8 @@ def test_a_wrong_cost_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
         proof.judged("handcrafted", [steps("handcrafted", "float32")], 3.0, first=1)
 
 
-@pytest.mark.parametrize("number", [1, 2, 4, 5, 6, 25, 49, 50, 51, 52, 53])  # fifty steps are a stack of ten groups, three are a part of one
+# fifty steps are a stack of ten groups, three are a part of one
+@pytest.mark.parametrize("number", [1, 2, 4, 5, 6, 25, 49, 50, 51, 52, 53])
 def test_a_wrong_step_has_its_own_number_wherever_it_stands(number: int) -> None:
     path, x, y = steps("handcrafted", "float32", k=53)
     for layer in path[0]:
