@@ -3,8 +3,8 @@
     python benchmarks/start.py [--rounds 5] [--sizes 784,30,10] [--json]
 
 Real processes, in turn, as many threads as they like. The start is from the creation of the process until its first
-250 steps are done and kept on the disk, which `--checkpoint 0` does at once; it is killed then. The memory is the peak
-of what was resident, of a whole run of one epoch, without its page and with it. Minima of all rounds.
+chunk of steps is done and kept on the disk, which `--checkpoint 0` does at once; it is killed then. The memory is the
+peak of what was resident, of a whole run of one epoch, without its page and with it. Minima of all rounds.
 
 This process imports nothing large: the peak of a child counts what its parent held when it was born.
 """

@@ -4,7 +4,7 @@
     python benchmarks/verify.py --epochs 30 [--dtype float32]      # whole runs, and one with a planted error
 
 Both go through gradproof.train.loop, in turn, with as many threads as they like. Timed is what lies between two reports
-of progress, descent and judgement, after the first, which compiles. The n-th stretch is the same 250 steps in every
+of progress, descent and judgement, after the first, which compiles. The n-th stretch is the same 500 steps in every
 round, so of each the minimum of all rounds is taken, and of these the sum.
 
 With --epochs whole runs are timed, once each: every one of their steps is proven. Then one weight in one of the last

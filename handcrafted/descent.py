@@ -8,7 +8,7 @@ import numpy as np
 from handcrafted import equations as eq
 from handcrafted.backprop import errors
 from handcrafted.equations import Array
-from handcrafted.network import Layers, feedforward
+from handcrafted.network import Layers
 
 Parameters = tuple[list[Array], list[Array]]
 Again = Callable[..., Callable[[], object]]  # (move, *its arguments) → what moves the same arrays again and again
@@ -16,8 +16,7 @@ Again = Callable[..., Callable[[], object]]  # (move, *its arguments) → what m
 
 def _move(weights: list[Array], biases: list[Array], x: Array, y: Array, eta: float) -> None:
     """w ← w − η ∂C/∂w and b ← b − η ∂C/∂b, in place. BP3 and BP4 are linear in δ, so η may multiply the small δ."""
-    zs, activations = feedforward(weights, biases, x)
-    delta = errors(weights, zs, activations, y)
+    activations, delta = errors(weights, biases, x, y)
     for w, b, a_prev, d in zip(weights, biases, activations[:-1], delta, strict=True):
         eta_delta = eta * d
         b -= eq.bp3(eta_delta)

@@ -152,7 +152,7 @@ def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
 
     def watched(batch: Any, *others: Any, **named: Any) -> Any:
         batch = batch if hasattr(batch, "__len__") else list(batch)  # an iterator can be read once
-        before, pairs = parameters(), _pairs(batch, {x[0].size, y[0].size})
+        before, pairs = parameters(), [(example[0], example[1]) for example in batch]
         result = own(batch, *others, **named)
         seen[0] += before
         seen[1] += parameters()
@@ -160,10 +160,7 @@ def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
         seen[3].append(_array([_place(pair[1], y) for pair in pairs], int))
         return result
 
-    try:
-        network.update_mini_batch = watched
-    except AttributeError:
-        raise SubmissionError("form", "with __slots__ its mini-batches cannot be watched") from None
+    network.update_mini_batch = watched
     data = list(zip([v.copy() for v in x], [v.copy() for v in y], strict=True))
     if has_sgd(type(network)):
         network.SGD(data, 1, size, eta)
@@ -171,17 +168,6 @@ def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
         for start in range(0, len(data), size):
             network.update_mini_batch(data[start : start + size], eta)
     return seen
-
-
-def _pairs(batch: Any, sizes: set[int]) -> list[tuple[Any, Any]]:
-    """The examples of a mini-batch; a SubmissionError that is no fault where it is not a list of pairs (x, y)."""
-    try:
-        pairs = [(one, other) for one, other in batch]
-        if all({np.size(one), np.size(other)} <= sizes for one, other in pairs):
-            return pairs
-    except (TypeError, ValueError):
-        pass
-    raise SubmissionError("form", "its SGD hands on mini-batches that are no lists of pairs (x, y)")
 
 
 def _place(array: Any, among: Sequence[Any]) -> int:

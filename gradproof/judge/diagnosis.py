@@ -82,13 +82,10 @@ def judgement(
         both = [*slips, *troubles]
         shown = smallest(submission, layout, cost, result.faults[0], light.sigma)
         return Judgement(Verdict.REFUTED, said, [], both, _random(claims), None, shown, digits=_digits(claims))
-    unjudged = submission.kind.unjudged
     if not troubles and not light.wrong:
         troubles += probes.troubles(submission, layout, seed)
         if submission.kind.updates and not troubles:
-            summed = light.cost._replace(summed="sum" in declared)
-            found, other = updates.judged(submission, layout, summed, seed)
-            troubles, unjudged = troubles + found, unjudged or other
+            troubles += updates.judged(submission, layout, light.cost._replace(summed="sum" in declared), seed)
     names = [Named(fault, names_of(fault, light.claims, light.judged, light.sigma)) for fault in result.faults]
     shown = smallest(submission, layout, light.cost, names[0].fault, light.sigma) if names else None
     telling = [claim for claim in light.claims if claim.source in {each.source for each in light.found}]
@@ -96,7 +93,7 @@ def judgement(
     verdict = Verdict.REFUTED if troubles else result.verdict
     words = said + light.cost.said() + light.cost.doubts(claims[0].inferred and not declared)
     words += [] if light.wrong else FORMS[light.sigma] + [TWICE] * light.twice
-    words += [unjudged] if unjudged else []
+    words += [submission.kind.unjudged] if submission.kind.unjudged else []
     return Judgement(
         verdict,
         words,

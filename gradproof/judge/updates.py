@@ -35,8 +35,8 @@ from gradproof.proof import theorem
 from gradproof.proof.architectures import WIDEST
 
 
-def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> tuple[list[Trouble], str]:
-    """What is wrong with the mini-batches and the steps of one epoch on each of a few networks, or why none is judged.
+def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> list[Trouble]:
+    """What is wrong with the mini-batches and the steps of one epoch on each of a few networks.
 
     A step goes along the mean over the mini-batch; along the sum if the cost says that.
     """
@@ -46,20 +46,18 @@ def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> tup
         try:
             befores, afters, x_places, y_places = submission.descent(layout.apart(problem), ETA, SIZE)
         except SubmissionError as error:
-            if error.kind == "form":
-                return [], f"{error}: the descent is not judged"
-            return [Trouble("update", f"descent {error.kind}: {error}", 1)], ""
+            return [Trouble("update", f"descent {error.kind}: {error}", 1)]
         if said := _data(x_places, y_places):
-            return [Trouble("data", said, 1)], ""
+            return [Trouble("data", said, 1)]
         if not _goes_on(befores, afters, len(x_places)):
-            return [Trouble("update", "a mini-batch does not start from where the one before ended", 1)], ""
+            return [Trouble("update", "a mini-batch does not start from where the one before ended", 1)]
         steps += _steps(problem, layout, cost, befores, afters, x_places)
     wrong = [step for step in steps if not _explains(right, step)]
     return [
         Trouble("update", _said(kind, [step for step in steps if step.kind == kind], cost.summed), len(of))
         for kind in "wb"
         if (of := [step for step in wrong if step.kind == kind])
-    ], ""
+    ]
 
 
 def _with_examples(problem: Problem, seed: int) -> Problem:

@@ -16,6 +16,8 @@ from gradproof.study.tree import Head, Node, children
 FACTORS = 5_000  # in one product, with its powers and definitions written out
 SECONDS = 60.0  # of computing for the claims and the code of one line; the lines of the notes take 2 at most
 
+AGAIN = 1.0  # seconds after which what was not stopped is stopped again
+
 
 class LateError(BaseException):
     """The time is up. No Exception: what a witness swallows must not swallow this."""
@@ -32,7 +34,8 @@ def limited(seconds: float) -> Iterator[None]:
         raise LateError
 
     before = signal.signal(signal.SIGPROF, late)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    # And again: the first may fall into a place where Python drops what is raised, such as the end of an object's life.
+    signal.setitimer(signal.ITIMER_PROF, seconds, AGAIN)
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ from gradproof.train.pace import Pace
 from gradproof.train.spread import Spread
 from gradproof.train.step import ANY_SLIP, BrokenError, Proven
 
-CHUNK = 1000  # mini-batches between two reports of progress, at most …
+CHUNK = 500  # mini-batches between two reports of progress, at most …
 WORK = 2**29  # … and one to begin with, if parameters × examples of so many would be more than this
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
 CLASSES = 10
@@ -201,7 +201,7 @@ def states(
                 if not divergence.finite(reached):
                     break
 
-        few = 2 * proof.together(parameters(s))
+        few = min(5 * proof.together(parameters(s)), 100)
         with blas.limit(limits=1, user_api="blas"):
             more = proof.judged(s.backend, paths(), s.eta, state.steps + 1)
         return reached, state.proven + more

@@ -53,48 +53,6 @@ def test_mini_batches_that_can_be_read_once_are_judged():
     assert found.verdict == "verified", str(found)
 
 
-LOOP = "for x, y in mini_batch:"
-SLOTS = "class Network(object):\n    __slots__ = ('num_layers', 'sizes', 'biases', 'weights')\n"
-OTHER_FORMS = {
-    "a pair of matrices": (
-        (BATCH, f"tuple(np.hstack(part) for part in zip(*{BATCH[:-6]})), eta)"),
-        (LOOP, "for x, y in zip(mini_batch[0].T[:, :, None], mini_batch[1].T[:, :, None]):"),
-        ("len(mini_batch)", "mini_batch[0].shape[1]"),
-    ),
-    "places in the data": (
-        (BATCH, "list(range(len(training_data)))[k : k + mini_batch_size], eta)"),
-        (LOOP, "for x, y in [self.data[i] for i in mini_batch]:"),
-        ("        for j in range(epochs):", "        self.data = training_data\n        for j in range(epochs):"),
-    ),
-}
-
-
-def in_another_form(name, source=RIGHT):
-    for old, new in OTHER_FORMS[name]:
-        assert old in source, old
-        source = source.replace(old, new)
-    return source
-
-
-@pytest.mark.parametrize("name", OTHER_FORMS)
-def test_mini_batches_in_a_form_of_their_own_are_said_not_to_be_judged(name):
-    found = judged(in_another_form(name))
-    assert found.verdict == "verified", str(found)
-    assert any("no lists of pairs (x, y): the descent is not judged" in words for words in found.conventions)
-
-
-def test_a_class_that_cannot_be_watched_is_said_not_to_be_judged():
-    found = judged(RIGHT.replace("class Network(object):\n", SLOTS))
-    assert found.verdict == "verified", str(found)
-    assert any("the descent is not judged" in words for words in found.conventions)
-
-
-def test_targets_in_the_place_of_inputs_are_a_fault_and_no_form_of_their_own():
-    found = judged(RIGHT.replace(BATCH, f"[(y, x) for x, y in {BATCH[:-6]}], eta)"))
-    assert found.verdict == "refuted"
-    assert [trouble.kind for trouble in found.troubles] in (["data"], ["update"])
-
-
 def test_an_sgd_without_update_mini_batch_is_said_not_to_be_judged():
     found = judged(RIGHT.replace("update_mini_batch", "move"))
     assert found.verdict == "verified"
