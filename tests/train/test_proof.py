@@ -157,6 +157,22 @@ def test_other_inputs_than_those_given_are_refuted(dtype: str, monkeypatch: pyte
         proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
 
 
+@DTYPES
+def test_other_inputs_that_are_only_shown_are_refuted(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An a⁰ that is not x, while nothing else follows from it."""
+    forward = handcrafted.feedforward
+
+    def other(weights: Any, biases: Any, x: Array) -> Any:
+        zs, activations = forward(weights, biases, x)
+        shown = x.copy()
+        shown[4, 3, 1] = shown[4, 3, 1] + x.dtype.type(1e-3)
+        return zs, [shown, *activations[1:]]
+
+    monkeypatch.setattr(handcrafted, "feedforward", other)
+    with pytest.raises(StepError, match=r"^step 5 is refuted: a at layer 0 .* row 3, column 1"):
+        proof.judged("handcrafted", [steps("handcrafted", dtype)], 3.0, first=1)
+
+
 @pytest.mark.parametrize("value", [1.0, np.nan])
 def test_inputs_with_a_row_too_many_are_told(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else shows it: no other number depends on that row."""
