@@ -15,7 +15,6 @@ from gradproof.study.tree import Head, Node, children
 
 FACTORS = 5_000  # in one product, with its powers and definitions written out
 SECONDS = 60.0  # of computing for the claims and the code of one line; the lines of the notes take 2 at most
-
 AGAIN = 1.0  # seconds after which what was not stopped is stopped again
 
 

@@ -201,7 +201,7 @@ def states(
                 if not divergence.finite(reached):
                     break
 
-        few = min(5 * proof.together(parameters(s)), 100)
+        few = min(5 * proof.together(parameters(s)), 100)  # in a trajectory: enough to be recorded, and soon judged
         with blas.limit(limits=1, user_api="blas"):
             more = proof.judged(s.backend, paths(), s.eta, state.steps + 1)
         return reached, state.proven + more

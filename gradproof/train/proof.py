@@ -3,13 +3,14 @@
 Trajectories cannot be compared, since rounding alone drives them apart; steps can. Of each step are judged z, a, C and
 BP1 … BP4 alone, as `gradproof check` judges them, and w′ = w − η ∂C/∂w itself: what the training really did.
 
-Each step is first judged in the precision of the training, in one compiled program, where |got − expected|/bound is
-itself rounded, by γ_N relatively for N = Σ_l (2n_l + 60) + m sums and operations on positive numbers. So a ratio up to
-1 − 4γ_N is within the bound. Any other step is judged again, with its bounds in float64: that decides.
+Each step is first judged in the precision of the training: a⁰ must be x, and all else is judged in one compiled
+program, where |got − expected|/bound is itself rounded, by γ_N relatively for N = Σ_l (2n_l + 60) + m sums and
+operations on positive numbers. So a ratio up to 1 − 4γ_N is within the bound. Any other step is judged again, with its
+bounds in float64: that decides.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, TypeVar
 
@@ -31,7 +32,7 @@ OPERATIONS = 60  # of a stage, besides its sums; an exponential is off by as muc
 TOGETHER = 50  # steps in a call of XLA, since each call costs as much as a step …
 NUMBERS = 1_200_000  # … or fewer, so that their parameters are no more than these
 NEAR = 5  # steps of a call that are compared at once, since their numbers fit into the cache together
-WORKERS = 2
+POOL = ThreadPoolExecutor(2)  # NumPy and XLA let go of the interpreter; new threads would take new memory each time
 Found = TypeVar("Found")
 
 
@@ -48,13 +49,17 @@ def judged(backend: str, paths: Iterable[tuple[Parameters, Array, Array]], eta: 
     that is wrong.
     """
     found: list[Future[Proven]] = []
-    with ThreadPoolExecutor(WORKERS) as pool:  # NumPy and XLA let go of the interpreter while they compute
+    try:
         for path, x, y in paths:
             most = together(sum(layer[0].size for part in path for layer in part))
             for start in range(0, len(x), most):
-                found.append(pool.submit(_part, backend, path, x, y, eta, first, slice(start, start + most)))
+                found.append(POOL.submit(_part, backend, path, x, y, eta, first, slice(start, start + most)))
             first += len(x)
         return sum((part.result() for part in found), Proven())
+    finally:
+        for part in found:
+            part.cancel()
+        wait(found)  # nobody judges any longer when this has come to an end, by whatever
 
 
 def begun(start: Parameters, path: Parameters) -> Parameters:
@@ -222,9 +227,8 @@ def _compared(
 
 
 def _quickly(equation: str, layer: int, got: Any, expected: Any, bound: Any, *_: object) -> Any:
-    """The worst ratio of each network of the stack; NaN where that cannot be told. a⁰ is not shown, but compared by
-    `_worst`."""
-    if (equation, layer) == ("a", 0):
+    """The worst ratio of each network of the stack; NaN where that cannot be told."""
+    if (equation, layer) == ("a", 0):  # _worst has compared it
         return jnp.zeros(len(expected), expected.dtype)
     if got.shape != expected.shape or got.dtype != expected.dtype:
         return jnp.full(len(expected), jnp.nan)

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -464,6 +465,34 @@ def test_a_line_that_takes_too_long_is_one_error(monkeypatch: pytest.MonkeyPatch
     book = reader.read(text, "mine.toml")
     with pytest.raises(DataError, match=r"mine\.toml: line A1: 0\.5 seconds of computing settle nothing"):
         Court(book).line(book.lines[0])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_limit_that_is_reached_at_the_end_of_an_object_s_life_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python drops what is raised there."""
+    dropped: list[str] = []
+
+    class Slow:
+        def __del__(self) -> None:
+            try:
+                while True:
+                    pass
+            except limits.LateError:
+                dropped.append("once")
+                raise
+
+    monkeypatch.setattr(limits, "AGAIN", 0.05)
+    end = time.process_time() + 10
+
+    def work() -> None:
+        with limits.limited(0.05):
+            Slow()
+            while time.process_time() < end:
+                pass
+
+    with pytest.raises(limits.LateError):
+        work()
+    assert dropped == ["once"]
 
 
 @pytest.mark.parametrize("claim", ["((u + η + x[1] + 1)^9)^9 == u", "((u + η + y[1])^9)^9 / ((1 + u)^9)^9 == 1"])
