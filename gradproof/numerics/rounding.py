@@ -58,9 +58,10 @@ def gamma(n: Any, ar: Arithmetic) -> Any:
 
 def preactivation(w: Array, b: Array, a_prev: Array, e_a: Radius, n: Any, ar: Arithmetic) -> Array:
     """E_z = (1+g)[|w|(E_a + g M_a) + g|b| + λ(2n + 3 + Σ M_a)], g = γ_{n+1}, of z = w a + b."""
-    g, m_a = gamma(n + 1, ar), abs(a_prev) + 2 * e_a
-    lost = ar.underflow * (2 * n + 3 + m_a.sum(axis=-2, keepdims=True))
-    return _finite((1 + g) * (abs(w) @ (e_a + g * m_a) + g * abs(b) + lost), g, ar)
+    g, e_at = gamma(n + 1, ar), _turned(e_a)
+    m_at = abs(a_prev.mT) + 2 * e_at  # M_aᵀ: a mini-batch lies in rows, and XLA would copy it to transpose it
+    lost = ar.underflow * (2 * n + 3 + m_at.sum(axis=-1, keepdims=True).mT)
+    return _finite((1 + g) * (abs(w) @ (e_at + g * m_at).mT + g * abs(b) + lost), g, ar)
 
 
 def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic) -> Array:
@@ -114,14 +115,14 @@ def bias_gradient(delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
 
 def weight_gradient(a_prev: Array, e_a: Radius, delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
     """E of (1/m) δ aᵀ: (1/m)[(E_δ + γ M_δ) M_aᵀ + M_δ E_aᵀ] + mλ(2m + 2) + λ Σ M_a, γ of m terms and the division."""
-    m, m_delta, m_a = delta.shape[-1], abs(delta) + 2 * e_delta, abs(a_prev) + 2 * e_a
-    g = gamma(m + _dividing(m), ar)
+    m, m_delta, e_at = delta.shape[-1], abs(delta) + 2 * e_delta, _turned(e_a)
+    g, m_at = gamma(m + _dividing(m), ar), abs(a_prev.mT) + 2 * e_at
     if np.ndim(e_a) == 0:  # one number for all: every column of M_δ E_aᵀ is the same
         from_a = m_delta.sum(axis=-1, keepdims=True) * e_a
     else:
-        from_a = m_delta @ namespace(m_a).broadcast_to(e_a, m_a.shape).mT
-    terms = (e_delta + g * m_delta) @ m_a.mT + from_a
-    lost = m * ar.underflow * (2 * m + 2) + ar.underflow * m_a.sum(axis=-1, keepdims=True).mT
+        from_a = m_delta @ namespace(m_at).broadcast_to(e_at, m_at.shape)
+    terms = (e_delta + g * m_delta) @ m_at + from_a
+    lost = m * ar.underflow * (2 * m + 2) + ar.underflow * m_at.sum(axis=-2, keepdims=True)
     return _finite(terms, g, ar) / m + lost
 
 
@@ -132,6 +133,11 @@ def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
     m_e = abs(error) + 2 * e_e
     total = (2 * m_e * e_e + gamma(count + 4, ar) * m_e**2).sum(axis=(-2, -1))
     return _finite(total, gamma(count + 4, ar), ar) / (2 * m) + ar.underflow * (2 * count + 2)
+
+
+def _turned(radius: Radius) -> Radius:
+    """The radii of aᵀ; one number for all of them as it is."""
+    return radius.mT if np.ndim(radius) else radius
 
 
 def _dividing(m: int) -> int:
