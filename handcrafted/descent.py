@@ -1,6 +1,6 @@
 """Mini-batch gradient descent (notes N14–N18, N23, N24)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -30,16 +30,27 @@ def step(weights: Layers, biases: Layers, x: Array, y: Array, eta: float) -> Par
     return w, b
 
 
-def descend(
+def walk(
     weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float, again: Again = partial
-) -> Parameters:
-    """One step for each row of `batches` (k, m): the rows of images (n, n_0) and targets (n, n_L) in a mini-batch."""
+) -> Iterator[Parameters]:
+    """(w, b) at the start and after each step, the same arrays each time: copy what you keep.
+
+    A row of `batches` (k, m) names the rows of images (n, n_0) and targets (n, n_L) that make a mini-batch.
+    """
     w, b = [w.copy() for w in weights], [b.copy() for b in biases]
     x, y = (np.empty((np.shape(batches)[1], data.shape[1]), data.dtype) for data in (images, targets))
     move = again(_move, w, b, x.T, y.T, eta)  # examples become columns
     there = np.arange(min(len(images), len(targets)))
+    yield w, b
     for rows in there.take(batches):  # IndexError for a row that is not there: below, none needs to be looked for
         images.take(rows, axis=0, out=x, mode="clip")
         targets.take(rows, axis=0, out=y, mode="clip")
         move()
-    return w, b
+        yield w, b
+
+
+def descend(
+    weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float, again: Again = partial
+) -> Parameters:
+    """Where that walk ends."""
+    return list(walk(weights, biases, images, targets, batches, eta, again))[-1]

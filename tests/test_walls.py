@@ -348,6 +348,6 @@ def test_a_public_function_has_the_same_parameters_in_both_networks(name: str) -
     assert set(inspect.signature(getattr(reference, name)).parameters) - set(parameters(handcrafted, name)) <= {"live"}
 
 
-@pytest.mark.parametrize(("package", "most"), [("handcrafted", 150), ("reference", 390)])
+@pytest.mark.parametrize(("package", "most"), [("handcrafted", 160), ("reference", 390)])
 def test_a_network_stays_small_enough_to_be_read_at_once(package: str, most: int) -> None:
     assert sum(len(path.read_text().splitlines()) for path in (ROOT / package).rglob("*.py")) <= most

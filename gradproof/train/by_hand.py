@@ -1,16 +1,15 @@
-"""Many steps of the network by hand: `descend` and `trajectory` as `reference` has them, its NumPy calls recorded."""
+"""Many steps of the network by hand, its NumPy calls recorded: `descend` and `trajectory` as `reference` has them."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import count
-from typing import Any
 
 import numpy as np
 
 import handcrafted
 from gradproof.problem import Array, Parameters
 from gradproof.recording import repeated
+from gradproof.train.alignment import empty
+from handcrafted.descent import walk
 
 MANY = 20  # steps for which recording one, which takes as long as five, is worth it …
 SMALL = 2**21  # … if it is made of calls more than of arithmetic: parameters × examples
@@ -28,37 +27,32 @@ def trajectory(
     weights: Sequence[Array], biases: Sequence[Array], images: Array, targets: Array, batches: Array, eta: float
 ) -> Parameters:
     """(weights, biases) before each of those steps and after the last, stacked along a first axis (k + 1)."""
-    w, b = ([_empty((len(batches) + 1, *p.shape), p.dtype) for p in part] for part in (weights, biases))
-    steps, again = count(), _again(weights, biases, batches)
+    return next(trajectories(weights, biases, images, targets, batches, eta, max(1, len(batches))))
 
-    def note(now: Sequence[Array]) -> None:
-        step = next(steps)
-        for path, p in zip(w + b, now, strict=True):
-            path[step] = p
 
-    def noted(move: Callable[..., None], now_w: list[Array], now_b: list[Array], *rest: Any) -> Callable[[], None]:
-        moved, now = again(move, now_w, now_b, *rest), now_w + now_b
-
-        def once() -> None:
-            moved()
-            note(now)
-
-        return once
-
-    note([*weights, *biases])
-    handcrafted.descend(weights, biases, images, targets, batches, eta, noted)
-    return w, b
+def trajectories(
+    weights: Sequence[Array],
+    biases: Sequence[Array],
+    images: Array,
+    targets: Array,
+    batches: Array,
+    eta: float,
+    few: int,
+) -> Iterator[Parameters]:
+    """The trajectory in pieces of that many steps, each as soon as they are taken; one begins where the last ended."""
+    steps = walk(weights, biases, images, targets, batches, eta, _again(weights, biases, batches))
+    now, depth = [p for part in next(steps) for p in part], len(weights)  # the same arrays after each step
+    for first in range(0, max(1, len(batches)), few):
+        piece = [empty((min(few, len(batches) - first) + 1, *p.shape), p.dtype) for p in now]
+        for row in range(len(piece[0])):
+            if row:
+                next(steps, None)  # a walk that ends too soon stands still, and that step is refuted
+            for path, p in zip(piece, now, strict=True):
+                path[row] = p
+        yield piece[:depth], piece[depth:]
 
 
 def _again(weights: Sequence[Array], biases: Sequence[Array], batches: Array) -> Again:
     """How a step is taken again and again: recorded, where so many of such a network are quicker then."""
     work = sum(p.size for p in (*weights, *biases)) * np.shape(batches)[1]
     return repeated if len(batches) >= MANY and work <= SMALL else partial
-
-
-def _empty(shape: tuple[int, ...], dtype: Any) -> Array:
-    """An array to be filled, at a multiple of 64 bytes: any other is copied by XLA before it is read."""
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    room = np.empty(size + 64, np.uint8)
-    start = -room.ctypes.data % 64
-    return room[start : start + size].view(dtype).reshape(shape)

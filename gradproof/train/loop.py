@@ -13,15 +13,15 @@ from gradproof import backends
 from gradproof.backends import Backend, Descent
 from gradproof.errors import UsageError
 from gradproof.problem import Array, Parameters, starting_parameters
-from gradproof.train import by_hand, divergence, mnist, reading
+from gradproof.train import alignment, by_hand, divergence, mnist, reading
 from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
 from gradproof.train.pace import Pace
 from gradproof.train.spread import Spread
 from gradproof.train.step import ANY_SLIP, BrokenError, Proven
 
-CHUNK = 500  # mini-batches between two reports of progress, at most …
-WORK = 2**29  # … and one to begin with, if parameters × examples of so many would be more than this
+CHUNK = 2500  # mini-batches between two reports of progress, at most …
+WORK = 2**31  # … and one to begin with, if parameters × examples of so many would be more than this
 LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
 CLASSES = 10
 
@@ -169,42 +169,44 @@ def states(
     targets = put(mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     longest = most or CHUNK
-    pace = Pace(longest, longest if most or longest * parameters(s) * s.batch <= WORK else 1)
+    first = longest if most or not verify else max(1, longest // 5)  # a step that is judged takes three times as long
+    pace = Pace(longest, first if most or longest * parameters(s) * s.batch <= WORK else 1)
     blas = ThreadpoolController()  # once: to look for the libraries takes as long as forty steps
 
-    def moved(by: Callable[..., Any], weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
+    def reached(taken: Callable[[], Any], batches: Array) -> Parameters:
+        """Where steps lead, as arrays of NumPy."""
         # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
         # sum in another order, so that a seed's run hash would depend on how many processors there are.
         with np.errstate(all="ignore"), blas.limit(limits=1, user_api="blas"):
             try:
-                reached = by(weights, biases, images, targets, batches, s.eta)
-                new_weights, new_biases = ([np.asarray(p) for p in layers] for layers in reached)
+                weights, biases = ([np.asarray(p) for p in layers] for layers in taken())
             except ANY_SLIP as error:
                 raise BrokenError(s.backend, f"for a step on {len(batches[0])} examples", error) from error
-        return new_weights, new_biases
+        return weights, biases
 
     def descend(weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
-        return moved(descent.descend, weights, biases, batches)
+        return reached(lambda: descent.descend(weights, biases, images, targets, batches, s.eta), batches)
 
     def proven(state: State, batches: Array) -> tuple[Parameters, Proven]:
         """Where the steps from a state lead, and what is proven then: each is judged where it was taken."""
         from gradproof.train import proof  # JAX, which a training by hand does without
 
-        reached = state.weights, state.biases
+        end = state.weights, state.biases
+        few = min(5 * proof.together(parameters(s)), 100)  # in a piece of the trajectory, which is soon judged
+        pieces = _pieces(descent, *end, images, targets, batches, s.eta, few)
 
         def paths() -> Iterator[tuple[Parameters, Array, Array]]:
-            nonlocal reached
+            nonlocal end
             for rows in np.split(batches, range(few, len(batches), few)):
-                path = proof.begun(reached, moved(descent.trajectory, *reached, rows))
-                reached = [w[-1].copy() for w in path[0]], [b[-1].copy() for b in path[1]]
-                yield path, *(np.asarray(data)[rows].mT for data in (images, targets))
-                if not divergence.finite(reached):
+                path = proof.begun(end, reached(lambda: next(pieces), rows))
+                end = [w[-1].copy() for w in path[0]], [b[-1].copy() for b in path[1]]
+                yield path, _taken(images, rows).mT, _taken(targets, rows).mT
+                if not divergence.finite(end):
                     break
 
-        few = min(5 * proof.together(parameters(s)), 100)  # in a trajectory: enough to be recorded, and soon judged
         with blas.limit(limits=1, user_api="blas"):
             more = proof.judged(s.backend, paths(), s.eta, state.steps + 1)
-        return reached, state.proven + more
+        return end, state.proven + more
 
     if verify:
         from gradproof.numerics import contracts
@@ -230,7 +232,9 @@ def states(
                 took = time.perf_counter() - start
                 pace.took(len(batches), spread.longest(took) if spread else took)
             yield state
-        history = (*state.history, (yield from _measured(backend, state, validation, test)))
+        # One thread here as well: more would round otherwise, and spin for a while where a judge wants to compute.
+        with blas.limit(limits=1, user_api="blas"):
+            history = (*state.history, (yield from _measured(backend, state, validation, test)))
         costs = [epoch.cost for epoch in history]
         reach = s.eta * an_epoch(s, digits.train)
         if reason := divergence.complaint(s.backend, state.weights, state.biases, costs, digits.train, reach):
@@ -239,6 +243,32 @@ def states(
         state = state._replace(shuffle=shuffle, epoch=state.epoch + 1, batch=0, seconds=0.0, history=history)
         good = state
         yield state
+
+
+def _pieces(
+    descent: Descent,
+    weights: list[Array],
+    biases: list[Array],
+    images: Any,
+    targets: Any,
+    batches: Array,
+    eta: float,
+    few: int,
+) -> Iterator[Parameters]:
+    """The trajectory in pieces of that many steps; by hand without a new recording for each of them."""
+    if descent is by_hand:
+        yield from by_hand.trajectories(weights, biases, images, targets, batches, eta, few)
+        return
+    for rows in np.split(batches, range(few, len(batches), few)):
+        path = descent.trajectory(weights, biases, images, targets, rows, eta)
+        weights, biases = ([np.asarray(way)[-1] for way in part] for part in path)
+        yield path
+
+
+def _taken(data: Any, rows: Array) -> Array:
+    """Those rows of the data, (k, m, n), where XLA need not copy them. All are there: "clip" clips none."""
+    data = np.asarray(data)
+    return data.take(rows, axis=0, out=alignment.empty((*rows.shape, data.shape[1]), data.dtype), mode="clip")
 
 
 def _measured(

@@ -27,7 +27,7 @@ class Pace:
 
     def _adapt(self, a_step: float, steps: int) -> None:
         halves = (self.most >> k for k in range(self.most.bit_length()))
-        fitting, before = next((length for length in halves if length * a_step <= 3 / 4 * SECONDS), 1), self.length
+        fitting, before = next((length for length in halves if length * a_step <= 0.9 * SECONDS), 1), self.length
         if steps * a_step > SECONDS:
             self.length = min(self.length, fitting)
         elif steps * a_step < SECONDS / 4:  # far from it, so that noise does not move it to and fro

@@ -9,6 +9,7 @@ operations on positive numbers. So a ratio up to 1 − 4γ_N is within the bound
 bounds in float64: that decides.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
@@ -25,6 +26,7 @@ from gradproof.numerics.rounding import Arithmetic
 from gradproof.numerics.verdict import Finding, compare, refuted_at_once, root
 from gradproof.problem import Answer, Array, Parameters, Stack, stack_of
 from gradproof.proof import equations, theorem, witness
+from gradproof.train.alignment import aligned
 from gradproof.train.step import ANY_SLIP, BrokenError, Proven, Step, StepError
 from reference import padded
 
@@ -32,6 +34,7 @@ OPERATIONS = 60  # of a stage, besides its sums; an exponential is off by as muc
 TOGETHER = 50  # steps in a call of XLA, since each call costs as much as a step …
 NUMBERS = 1_200_000  # … or fewer, so that their parameters are no more than these
 NEAR = 5  # steps of a call that are compared at once, since their numbers fit into the cache together
+AHEAD = 3  # calls that may wait for a judge, so that neither waits for the other, nor takes all memory
 POOL = ThreadPoolExecutor(2)  # NumPy and XLA let go of the interpreter; new threads would take new memory each time
 Found = TypeVar("Found")
 
@@ -45,21 +48,35 @@ def together(parameters: int) -> int:
 def judged(backend: str, paths: Iterable[tuple[Parameters, Array, Array]], eta: float, first: int) -> Proven:
     """All steps of the trajectories (w^l (k + 1, n_l, n_{l−1}), …) on their mini-batches x (k, n_0, m), y (k, n_L, m).
 
-    Each is judged while the next is asked for. `first` is the number of the very first step; StepError names the first
-    that is wrong.
+    Some are judged while the next are asked for. `first` is the number of the very first step; StepError names the
+    first that is wrong. BrokenError if there is none before some that cannot be taken or judged.
     """
-    found: list[Future[Proven]] = []
+    waiting, proven, broken = deque[Future[Proven]](), Proven(), None
+
+    def oldest() -> Proven:
+        found = waiting[0].result()  # it stays among those to be waited for until it is there
+        waiting.popleft()
+        return found
+
     try:
-        for path, x, y in paths:
-            most = together(sum(layer[0].size for part in path for layer in part))
-            for start in range(0, len(x), most):
-                found.append(POOL.submit(_part, backend, path, x, y, eta, first, slice(start, start + most)))
-            first += len(x)
-        return sum((part.result() for part in found), Proven())
+        try:
+            for number, stack, after, count in _stacks(paths, first):
+                # NumPy's small calls hold the interpreter; of two threads that make them each waits for the other.
+                mine = _claim(stack, number) if backend == "handcrafted" else None
+                if len(waiting) == AHEAD:
+                    proven += oldest()
+                waiting.append(POOL.submit(_part, backend, stack, after, count, mine, eta, number))
+        except BrokenError as error:
+            broken = error  # raised below, unless a step before is wrong; one that oldest() raised it raises again
+        while waiting:
+            proven += oldest()
     finally:
-        for part in found:
+        for part in waiting:
             part.cancel()
-        wait(found)  # nobody judges any longer when this has come to an end, by whatever
+        wait(waiting)  # nobody judges any longer when this has come to an end, by whatever
+    if broken:
+        raise broken
+    return proven
 
 
 def begun(start: Parameters, path: Parameters) -> Parameters:
@@ -71,16 +88,38 @@ def begun(start: Parameters, path: Parameters) -> Parameters:
     return path
 
 
-def _part(backend: str, path: Parameters, x: Array, y: Array, eta: float, first: int, rows: slice) -> Proven:
+def _stacks(
+    paths: Iterable[tuple[Parameters, Array, Array]], first: int
+) -> Iterator[tuple[int, Stack, Parameters, int]]:
+    """The number of a step, that one and some after it as a stack, where they led, and how many they are.
+
+    The last of a path is repeated until it fills the stack, since XLA would compile each other length.
+    """
+    for path, x, y in paths:
+        length = together(sum(layer[0].size for part in path for layer in part))
+        for start in range(0, len(x), length):
+            at: Any = slice(start, start + length)
+            if (count := min(length, len(x) - start)) < length:
+                at = np.minimum(np.arange(start, start + length), len(x) - 1)
+            weights, biases = ([layer[:-1][at] for layer in part] for part in path)
+            after_weights, after_biases = ([layer[1:][at] for layer in part] for part in path)
+            sizes = np.tile([x.shape[1], *(b.shape[1] for b in biases)], (length, 1))
+            stack = Stack(weights, biases, x[at], y[at], sizes)
+            yield first + start, stack, (after_weights, after_biases), count
+        first += len(x)
+
+
+def _part(
+    backend: str, stack: Stack, after: Parameters, count: int, mine: Answer | None, eta: float, first: int
+) -> Proven:
     """Some of the steps, quickly all of them, and exactly those that this leaves in doubt."""
-    stack, after, count = _stack(path, x, y, rows)
+    mine = _claim(stack, first) if mine is None else mine
     try:
-        mine = _claim(stack)
         ratio = _worst(backend, stack, mine, after, eta)[:count]
     except ANY_SLIP as error:
-        raise BrokenError("handcrafted", f"at step {first + rows.start}", error) from error
-    roundings = sum(2 * n + OPERATIONS for n in stack.sizes[0].tolist()) + x.shape[-1]
-    sure = ratio <= 1 - 4 * rounding.gamma(roundings, rounding.arithmetic(x.dtype))  # False for NaN
+        raise BrokenError("handcrafted", f"at step {first}", error) from error
+    roundings = sum(2 * n + OPERATIONS for n in stack.sizes[0].tolist()) + stack.x.shape[-1]
+    sure = ratio <= 1 - 4 * rounding.gamma(roundings, rounding.arithmetic(stack.x.dtype))  # False for NaN
     elements = sum(array[0].size for part in (*mine, *after) for array in (part if isinstance(part, list) else [part]))
     proven = Proven(count, count, count * elements, float(ratio[sure].max(initial=0)))
     for number in map(int, np.flatnonzero(~sure)):
@@ -89,29 +128,22 @@ def _part(backend: str, path: Parameters, x: Array, y: Array, eta: float, first:
         step = Step(stack.alone(number), claim, led_to, eta, backend)
         findings = exactly(step)
         if wrong := root(findings):
-            raise StepError(first + rows.start + number, wrong, step)
+            raise StepError(first + number, wrong, step)
         undecided = any(f.undecided.any() for f in findings)
         proven += Proven(0, -int(undecided), 0, max(f.ratio for f in findings))
     return proven
 
 
-def _stack(path: Parameters, x: Array, y: Array, rows: slice) -> tuple[Stack, Parameters, int]:
-    """These steps of a path as a stack, where they led, and how many they are; the last one again fills the stack."""
-    length, count = rows.stop - rows.start, min(rows.stop, len(x)) - rows.start
-    at: Any = rows if count == length else np.minimum(np.arange(rows.start, rows.stop), len(x) - 1)
-    weights, biases = ([layer[:-1][at] for layer in part] for part in path)
-    after_weights, after_biases = ([layer[1:][at] for layer in part] for part in path)
-    sizes = np.tile([x.shape[1], *(b.shape[1] for b in biases)], (length, 1))
-    return Stack(weights, biases, x[at], y[at], sizes), (after_weights, after_biases), count
-
-
-def _claim(stack: Stack) -> Answer:
+def _claim(stack: Stack, first: int) -> Answer:
     """What the network by hand makes of a stack; C is that of the a^L just found, by a network of no layers."""
     weights, biases, x, y, _ = stack
-    with np.errstate(all="ignore"):
-        zs, activations = handcrafted.feedforward(weights, biases, x)
-        cost = handcrafted.cost([], [], activations[-1], y)
-        return Answer(zs, activations, cost, *handcrafted.gradients(weights, biases, x, y))
+    try:
+        with np.errstate(all="ignore"):
+            zs, activations = handcrafted.feedforward(weights, biases, x)
+            cost = handcrafted.cost([], [], activations[-1], y)
+            return Answer(zs, activations, cost, *handcrafted.gradients(weights, biases, x, y))
+    except ANY_SLIP as error:
+        raise BrokenError("handcrafted", f"at step {first}", error) from error
 
 
 def _worst(backend: str, stack: Stack, mine: Answer, after: Parameters, eta: float) -> Array:
@@ -121,6 +153,7 @@ def _worst(backend: str, stack: Stack, mine: Answer, after: Parameters, eta: flo
         raise ValueError(f"a⁰ is {type(a).__name__} {np.shape(a)}, should be ndarray {stack.x.shape}")
     # x is a column that lies in rows: as it lies, it goes to XLA without being copied twice; a⁰ is compared here.
     problem, shown = (*stack[:2], stack.x.mT, stack.y.mT), mine._replace(activations=activations)
+    shown = shown._replace(grad_w=[aligned(g) for g in mine.grad_w])
     ratios = _ratios(problem, shown, after, eta, backend, tuple(stack.sizes[0].tolist()))
     worst: Array = np.asarray(ratios).max(axis=1).ravel()  # (groups, rows, near)
     if a is stack.x:
@@ -217,11 +250,9 @@ def _compared(
             bound = 2 * ar.u * (abs(p) + 4 * eta * abs(g)) + (1 + 8 * ar.u) * eta * e_g + 2 * (3 + eta) * ar.underflow
             sound = (abs(p) + eta * (abs(g) + e_g) < ar.largest) & (eta_delta < ar.largest)
             xp = rounding.namespace(bound)
-            # Whether any is, as the maximum of numbers: XLA finds it several times as fast.
-            beyond, moved = (
-                xp.where(each, 1.0, 0.0).max(axis=(1, 2), keepdims=True) > 0 for each in (abs(g) > e_g, g != 0)
-            )
-            seen = beyond | ~moved
+            # 2 where a gradient can be told from 0, 1 where it cannot, 0 where it is: XLA is quick at a maximum.
+            told = xp.where(g == 0, 0, xp.where(abs(g) > e_g, 2, 1)).astype(np.int8)
+            seen = told.max(axis=(1, 2), keepdims=True) != 1
             bound = xp.where(sound & seen, bound, np.inf)
             yield compare("update", layer, new, p - eta * g, bound, whole)
 

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from gradproof.errors import DataError
 from gradproof.numerics.verdict import root
 from gradproof.problem import Array, Parameters, Problem, stack_of, starting_parameters
 from gradproof.proof import theorem
-from gradproof.train import by_hand, mnist, proof, recorded
+from gradproof.train import by_hand, loop, mnist, proof, recorded
 from gradproof.train.loop import descent_of, train
 from gradproof.train.step import BrokenError, Proven, Step, StepError
 from handcrafted import equations
@@ -130,6 +132,48 @@ def test_a_wrong_step_has_its_own_number_wherever_it_stands(number: int) -> None
         layer[number:] += np.float32(0.1)
     with pytest.raises(StepError, match=f"^step {number} is refuted: update at layer 1"):
         proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
+
+
+def test_a_step_that_cannot_be_judged_hides_no_wrong_one_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    gradients, calls = handcrafted.gradients, iter(range(1, 100))
+
+    def broken(*problem: Any) -> Any:
+        if next(calls) % 2 == 0:
+            raise ValueError("no answer")
+        return gradients(*problem)
+
+    monkeypatch.setattr(handcrafted, "gradients", broken)
+    path, x, y = steps("handcrafted", "float32", k=53)
+    with pytest.raises(BrokenError, match=r"^handcrafted has no answer at step 51: ValueError: no answer"):
+        proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
+    for layer in path[0]:
+        layer[3:] += np.float32(0.1)
+    with pytest.raises(StepError, match=r"^step 3 is refuted"):
+        proof.judged("handcrafted", [(path, x, y)], 3.0, first=1)
+
+
+@NAMES
+def test_no_more_is_asked_for_than_can_be_judged_soon(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A descent that is quicker than its judge must not fill the memory with steps that wait."""
+    asked, judged, behind = 0, 0, list[int]()
+    way = steps(backend, "float32", k=10)  # one stack
+
+    def part(*_: Any) -> Proven:
+        nonlocal judged
+        time.sleep(0.01)
+        judged += 1
+        return Proven(10, 10)
+
+    def ways() -> Iterator[Steps]:
+        nonlocal asked
+        for _ in range(40):
+            asked += 1
+            yield way
+            behind.append(asked - judged)
+
+    monkeypatch.setattr(proof, "_part", part)
+    assert proof.judged(backend, ways(), 3.0, first=1) == Proven(400, 400)
+    assert 1 < max(behind) <= proof.AHEAD
 
 
 @given(parameters=st.integers(1, 2**22))
@@ -328,7 +372,7 @@ def test_what_passes_quickly_is_within_three_radii(ulps: int) -> None:
     path, x, y = steps("handcrafted", "float32", k=1)
     path[0][0][1] += ulps * np.spacing(np.abs(path[0][0][1]))
     problem = Problem([w[0] for w in path[0]], [b[0] for b in path[1]], x[0], y[0])
-    claim, after = proof._claim(stack_of(problem)), ([w[1:] for w in path[0]], [b[1:] for b in path[1]])
+    claim, after = proof._claim(stack_of(problem), 1), ([w[1:] for w in path[0]], [b[1:] for b in path[1]])
     quick = float(proof._worst("handcrafted", stack_of(problem), claim, after, 3.0)[0])
     exact = max(
         f.ratio for f in proof.exactly(Step(problem, claim.alone(0, problem.sizes), _first(after), 3.0, "handcrafted"))
@@ -344,20 +388,30 @@ def test_what_passes_quickly_is_within_three_radii(ulps: int) -> None:
 # 203 images: 21 mini-batches an epoch, the last of 3.
 
 
-def planted(monkeypatch: pytest.MonkeyPatch, backend: str, number: int, wrong: Callable[[Parameters], None]) -> None:
-    """What step `number` reached, and what follows it in the same trajectory, changed by `wrong`."""
-    network, done = descent_of(backend), 0
-    trajectory = network.trajectory
+def pieces_through(monkeypatch: pytest.MonkeyPatch, backend: str, other: Callable[[Parameters], Parameters]) -> None:
+    """Each piece of a trajectory as `other` makes it, while the descent by hand itself goes on as it would."""
+    network = descent_of(backend)
+    if backend == "handcrafted":
+        pieces = by_hand.trajectories
+        monkeypatch.setattr(by_hand, "trajectories", lambda *arguments: map(other, pieces(*arguments)))
+    else:
+        trajectory = network.trajectory
+        monkeypatch.setattr(network, "trajectory", lambda *arguments: other(trajectory(*arguments)))
 
-    def other(*arguments: Any) -> Parameters:
+
+def planted(monkeypatch: pytest.MonkeyPatch, backend: str, number: int, wrong: Callable[[Parameters], None]) -> None:
+    """What step `number` reached, and what follows it in the same piece, changed by `wrong`."""
+    done = 0
+
+    def other(path: Parameters) -> Parameters:
         nonlocal done
-        weights, biases = ([np.array(layer) for layer in part] for part in trajectory(*arguments))
+        weights, biases = ([np.array(layer) for layer in part] for part in path)
         at, done = number - done, done + len(weights[0]) - 1
         if 0 < at < len(weights[0]):
             wrong(([w[at:] for w in weights], [b[at:] for b in biases]))
         return weights, biases
 
-    monkeypatch.setattr(network, "trajectory", other)
+    pieces_through(monkeypatch, backend, other)
 
 
 @NAMES
@@ -369,6 +423,59 @@ def test_a_wrong_step_of_a_training_is_named(backend: str, number: int, monkeypa
     planted(monkeypatch, backend, number, wrong)
     with pytest.raises(StepError, match=f"^step {number} is refuted: update at layer 2"):
         list(train(SMALL._replace(backend=backend), DIGITS, verify=True))
+
+
+# 250 mini-batches are one chunk, in pieces of 100, which are judged in stacks of 50
+IN_PIECES = SMALL._replace(epochs=1, batch=1, eta=0.3)
+MANY = DIGITS._replace(
+    train=mnist.DataSet(*(np.concatenate([part, part])[:250] for part in (DIGITS.train.images, DIGITS.train.labels)))
+)
+
+
+@NAMES
+def test_a_chunk_in_pieces_leads_where_the_plain_one_does(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "CHUNK", 1250)  # a proven run begins with a fifth of it
+    settings = IN_PIECES._replace(backend=backend)
+    plain, proven = (list(train(settings, MANY, verify=verify))[-1] for verify in (False, True))
+    assert (proven.proven.steps, proven.proven.verified) == (250, 250)
+    ends = zip(plain.weights + plain.biases, proven.weights + proven.biases, strict=True)
+    assert all(np.array_equal(p, q) for p, q in ends)
+
+
+@NAMES
+@pytest.mark.parametrize("number", [99, 100, 101, 200, 201, 250])
+def test_a_wrong_step_is_named_wherever_pieces_meet(backend: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(reached: Parameters) -> None:
+        reached[0][1][:, 3, 2] += 0.1
+
+    monkeypatch.setattr(loop, "CHUNK", 1250)
+    planted(monkeypatch, backend, number, wrong)
+    with pytest.raises(StepError, match=f"^step {number} is refuted: update at layer 2"):
+        list(train(IN_PIECES._replace(backend=backend), MANY, verify=True))
+
+
+@given(few=st.integers(1, 12), k=st.integers(0, 25))
+def test_pieces_joined_are_the_trajectory(few: int, k: int) -> None:
+    rng = np.random.default_rng(k)
+    start = starting_parameters([5, 4, 3], seed=k)
+    images, targets = (rng.random((9, n)).astype(np.float32) for n in (5, 3))
+    problem = (*start, images, targets, rng.integers(9, size=(k, 2)), 3.0)
+    whole = by_hand.trajectory(*problem)
+    pieces = list(by_hand.trajectories(*problem, few))
+    assert [len(w[0]) - 1 for w, _ in pieces] == [min(few, k - first) for first in range(0, max(1, k), few)]
+    for part in (0, 1):
+        for layer, way in enumerate(whole[part]):
+            joined = [pieces[0][part][layer], *(piece[part][layer][1:] for piece in pieces[1:])]
+            assert np.array_equal(np.concatenate(joined), way)
+            for before, after in pairwise(pieces):
+                assert np.array_equal(before[part][layer][-1], after[part][layer][0])
+
+
+def test_a_walk_that_ends_too_soon_is_a_step_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = by_hand.walk
+    monkeypatch.setattr(by_hand, "walk", lambda *arguments: islice(walk(*arguments), 8))  # the start and seven steps
+    with pytest.raises(StepError, match=r"^step 8 is refuted: update at layer"):
+        list(train(SMALL, DIGITS, verify=True))
 
 
 @NAMES
@@ -387,15 +494,13 @@ def test_a_wrong_step_is_no_divergence(backend: str, value: float, monkeypatch: 
 
 @NAMES
 def test_a_step_begins_where_the_one_before_ended(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = descent_of(backend)
-    trajectory, calls = network.trajectory, iter(range(1, 100))
+    network, name = descent_of(backend), "trajectories" if backend == "handcrafted" else "trajectory"
+    taken, calls = getattr(network, name), iter(range(1, 100))
 
-    def other(weights: Any, *arguments: Any) -> Parameters:
-        elsewhere = [5 * np.asarray(w) for w in weights] if next(calls) == 2 else weights
-        way = trajectory(elsewhere, *arguments)
-        return list(way[0]), list(way[1])
+    def other(weights: Any, *arguments: Any) -> Any:
+        return taken([5 * np.asarray(w) for w in weights] if next(calls) == 2 else weights, *arguments)
 
-    monkeypatch.setattr(network, "trajectory", other)
+    monkeypatch.setattr(network, name, other)
     with pytest.raises(StepError, match=r"^step 21 is refuted: update at layer 1"):
         list(train(SMALL._replace(backend=backend), DIGITS, verify=True))
 
@@ -413,15 +518,15 @@ ONE_WEIGHT = """
 import sys
 from gradproof.__main__ import main
 from gradproof.train import by_hand
-trajectory, done = by_hand.trajectory, 0
+trajectories, done = by_hand.trajectories, 0
 def wrong(*arguments):
     global done
-    weights, biases = trajectory(*arguments)
-    at, done = 23 - done, done + len(weights[0]) - 1
-    if 0 < at < len(weights[0]):
-        weights[1][at:, 3, 2] += 1e-3
-    return weights, biases
-by_hand.trajectory = wrong
+    for weights, biases in trajectories(*arguments):
+        at, done = 23 - done, done + len(weights[0]) - 1
+        if 0 < at < len(weights[0]):
+            weights[1][at:, 3, 2] += 1e-3
+        yield weights, biases
+by_hand.trajectories = wrong
 main()
 """
 
