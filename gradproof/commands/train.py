@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 HOW = ("checkpoint", "devices", "coordinator", "processes", "process", "heartbeat", "page", "as_json")
 NOT_FOR_BOTH = ("backend", "verify", "reproducible", "devices", "coordinator", "processes", "process", "heartbeat")
 OF_SEVERAL = ("processes", "process", "heartbeat")
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 FOR_REFERENCE = "--devices and --coordinator are for --backend reference, which JAX can spread"
 
 
@@ -170,6 +173,8 @@ def command(
         first = coordinator is None or spread.is_first()
         opened = _opened(context, data, out, resume, checkpoint, chosen, first, verify)
         with _others_alive(heartbeat), asked_to_end() as asked, opened as run:
+            if run.at.verify:
+                _ready_to_prove(run.settings.backend)
             over = _spread(run, devices, coordinator is not None)
             if inform:
                 inform(again(run.place))
@@ -187,6 +192,20 @@ def _others_alive(heartbeat: int) -> Iterator[None]:
     except LostError:
         time.sleep(2 * heartbeat)
         raise
+
+
+def _ready_to_prove(backend: str) -> None:
+    """Ask of the machine what serves a process that descends and judges at once (benchmarks/verify.py has the times).
+
+    XLA that only judges is one thread, with a processor to itself; two share each small product, and wait for each
+    other. glibc keeps the memory of large arrays, which else goes back to the kernel and comes again, zeroed.
+    """
+    if backend == "handcrafted":
+        os.environ.setdefault("PJRT_NPROC", "1")
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**25)  # the most that it takes
+        mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
 def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:

@@ -56,6 +56,7 @@ def ended_here(line: list[str], place: Path) -> subprocess.CompletedProcess[str]
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
         patch.chdir(place)
         patch.setenv("OPENBLAS_NUM_THREADS", "1")  # what the command would set for good
+        patch.setenv("PJRT_NPROC", "2")
         patch.setattr(sys, "argv", line[2:])
         with pytest.raises(SystemExit) as end:
             main()
@@ -495,6 +496,42 @@ def test_an_epoch_that_was_kept_but_not_logged_is_logged_on_resume(digits: Path,
     ended_here([sys.executable, "-m", "gradproof", "train", "--resume", "a", "--epochs", "3", "--no-page"], tmp_path)
     said = [json.loads(line) for line in log.read_text().splitlines()]
     assert [(line["epoch"], line["steps"]) for line in said if line["event"] == "epoch"] == [(1, 11), (2, 22), (3, 33)]
+
+
+COUNTED = """
+import sys
+from pathlib import Path
+from gradproof.__main__ import main
+try:
+    main()
+except SystemExit:
+    names = [name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm")]
+    print(sum(name.startswith("tf_XLAEigen") for name in names))
+    raise
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells its threads only on Linux")
+@pytest.mark.parametrize("backend", NAMES)
+def test_xla_that_only_judges_is_one_thread(backend: str, digits: Path, tmp_path: Path) -> None:
+    line = typed(digits, "--epochs", "1", "--verify", backend=backend)
+    result = ended([line[0], "-c", COUNTED, *line[3:]], tmp_path)
+    assert result.returncode == 0, result.stderr
+    threads = int(result.stdout.splitlines()[-1])
+    assert threads == 1 if backend == "handcrafted" or len(os.sched_getaffinity(0)) == 1 else threads > 1
+
+
+@pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
+def test_where_malloc_takes_no_wishes_steps_are_proven_all_the_same(
+    error: type[Exception], digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(_name: None) -> None:
+        raise error
+
+    monkeypatch.setattr("gradproof.commands.train.ctypes.CDLL", unable)
+    done = ended_here(typed(digits, "--epochs", "1", "--verify"), tmp_path)
+    assert done.returncode == 0
+    assert "11 of 11 steps verified" in done.stdout
 
 
 def test_steps_that_were_not_judged_leave_a_verified_run_undecided(digits: Path, tmp_path: Path) -> None:
