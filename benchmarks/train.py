@@ -39,7 +39,7 @@ from gradproof.train import mnist
 
 ETA, CHECKED = 3.0, 10
 ANOTHER = 1e4  # units in the last place after ten steps: rounding alone leads a hundred apart, another η a million
-NETWORKS = {"784,30,10": (10, 500), "784,100,10": (10, 500), "784,512,256,10": (128, 10)}  # m, steps in a stretch
+NETWORKS = {"784,30,10": (10, 2500), "784,100,10": (10, 2500), "784,512,256,10": (128, 10)}  # m, steps in a stretch
 DTYPES = ("float32", "float64")
 
 
