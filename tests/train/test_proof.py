@@ -176,6 +176,19 @@ def test_no_more_is_asked_for_than_can_be_judged_soon(backend: str, monkeypatch:
     assert 1 < max(behind) <= proof.AHEAD
 
 
+@NAMES
+@DTYPES
+def test_a_network_that_rests_is_proven_to_rest(backend: str, dtype: str) -> None:
+    """Where every σ′ is 0, all gradients are: steps that lead nowhere are right, and one that leads anywhere is not."""
+    path, x, y = steps(backend, dtype, scale=1e5)
+    assert all((way == way[0]).all() for part in path for way in part)
+    proven = proof.judged(backend, [(path, x, y)], 3.0, first=1)
+    assert (proven.steps, proven.verified) == (30, 30)
+    path[0][0][7:, 3, 2] += np.spacing(np.abs(path[0][0][7, 3, 2])) * 64
+    with pytest.raises(StepError, match=r"^step 7 is refuted: update at layer 1"):
+        proof.judged(backend, [(path, x, y)], 3.0, first=1)
+
+
 @given(parameters=st.integers(1, 2**22))
 def test_what_is_judged_at_once_are_whole_groups(parameters: int) -> None:
     most = proof.together(parameters)
