@@ -85,6 +85,10 @@ def _watched(arguments: tuple[Any, ...], calls: list[Callable[[], object]]) -> A
             operands = [np.asarray(v, result.dtype) if isinstance(v, (int, float)) else v for v in operands]
             if method == "__call__" and not options:
                 calls.append(partial(ufunc, *operands, result))
+            elif method == "reduce" and options.keys() <= {"axis", "keepdims"}:
+                axis, keepdims = options.get("axis", 0), options.get("keepdims", False)
+                # By place, with no dtype: to read keywords takes half as long as a small sum.
+                calls.append(partial(call, *operands, axis, None, result, keepdims))
             else:
                 calls.append(partial(call, *operands, out=result, **options))
             return out[0] if out else result.view(Recorded)

@@ -69,6 +69,21 @@ def test_the_equations_are_recorded() -> None:
     assert not isinstance(ways[0], partial)
 
 
+@pytest.mark.parametrize("options", [{}, {"axis": 0}, {"axis": -1}, {"axis": 1, "keepdims": True}, {"axis": None}])
+@pytest.mark.parametrize("ufunc", [np.add, np.maximum])
+def test_reductions_are_repeated_whatever_their_axis(ufunc: np.ufunc, options: dict[str, Any]) -> None:
+    x, total = np.zeros((3, 4)), np.zeros(np.shape(ufunc.reduce(np.zeros((3, 4)), **options)))
+
+    def add_up(x: Any, total: Any) -> None:
+        total += ufunc.reduce(x * x, **options)
+
+    call = repeated(add_up, x, total)
+    assert not isinstance(call, partial) or options == {"axis": None}  # one number is not repeated, but called
+    x[...] = np.arange(12).reshape(3, 4)
+    call()
+    assert np.array_equal(total, ufunc.reduce(x * x, **options))
+
+
 def test_every_call_after_the_first_makes_no_array_and_runs_no_python() -> None:
     x, total, runs = np.arange(3.0), np.zeros(3), []
 
