@@ -258,18 +258,26 @@ def test_reading_in_pieces_gives_what_reading_at_once_gives(backend: str, monkey
     assert measured() == (correct, pytest.approx(cost, rel=1e-12))
 
 
-def test_descent_has_one_blas_thread_so_that_a_seed_means_one_hash_on_any_machine(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("verify", [False, True])
+def test_descent_and_reading_have_one_blas_thread_so_that_a_seed_means_one_run_on_any_machine(
+    verify: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[int] = []
+    seen: dict[str, set[int]] = {}
 
-    def watched(*arguments: Any) -> Any:
-        seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
-        return descend(*arguments)
+    def watch(owner: Any, name: str) -> None:
+        function = getattr(owner, name)
 
-    descend = handcrafted.descend
-    monkeypatch.setattr(handcrafted, "descend", watched)
+        def watched(*arguments: Any) -> Any:
+            threads = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+            seen[name] = seen.get(name, set()) | threads
+            return function(*arguments)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    for owner, name in ((handcrafted.descent, "_move"), (reading, "correct"), (reading, "cost")):
+        watch(owner, name)
+    if verify:
+        watch(handcrafted, "gradients")  # the claim
     with threadpool_limits(2, user_api="blas"):
-        list(train(SMALL, DIGITS))
-    assert seen
-    assert set(seen) == {1}
+        list(train(SMALL, DIGITS, verify=verify))
+    assert seen == {name: {1} for name in ["_move", "correct", "cost"] + ["gradients"] * verify}
