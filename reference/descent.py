@@ -45,7 +45,7 @@ def _stepper(images: Array, targets: Array, eta: float) -> Callable[[Parameters,
 
     def one(parameters: Parameters, rows: Array) -> tuple[Parameters, Parameters]:
         x, y = (data.at[rows].get(mode="promise_in_bounds").T for data in (images, targets))
-        moved = jax.lax.optimization_barrier(step(*parameters, x, y, eta))  # or what is shown may round otherwise
+        moved = jax.lax.optimization_barrier(step(*parameters, x, y, eta))  # or XLA may round where it is shown too
         return moved, moved
 
     return one
