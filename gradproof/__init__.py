@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradproof.judge.report import Judgement
+    from gradproof.train.mnist import Mnist
     from gradproof.train.saved import Saved
 
-__all__ = ["__version__", "assert_backprop", "check", "load"]
+__all__ = ["__version__", "assert_backprop", "check", "digits", "load"]
 __version__ = "0.1.0"
 
 
@@ -22,6 +24,17 @@ def load(path: str | os.PathLike[str]) -> Saved:
     from gradproof.train import saved  # not before it is needed: importing gradproof stays quick
 
     return saved.load(path)
+
+
+def digits(folder: str | os.PathLike[str] | None = None) -> Mnist:
+    """The handwritten digits that gradproof trains on: `train` (50,000), `validation` and `test` (10,000 each).
+
+    Each has `images` (n, 784) and `labels` (n,), both uint8; 0 is white, 255 black. With a folder, those of its four
+    IDX files of MNIST's names, .gz or not. DataError if there are none, or they are damaged.
+    """
+    from gradproof.train import mnist
+
+    return mnist.load(None if folder is None else Path(folder))
 
 
 def check(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0, convention: str = "") -> Judgement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -70,7 +71,7 @@ def tell(
         raise failed
     if run.ended:
         return INTERRUPTED
-    return UNDECIDED if run.at.verify and run.state.proven.verified < run.state.steps else 0
+    return UNDECIDED if run.doubts else 0
 
 
 def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spread: Spread | None) -> None:
@@ -107,8 +108,8 @@ def _recorded(error: StepError, run: Run) -> StepError:
 
     if not run.writes:
         return error
-    path = recorded.save(error, run.place)
-    return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof check {shlex.quote(str(path))}")
+    path = shlex.quote(os.path.abspath(recorded.save(error, run.place)))
+    return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof check {path}")
 
 
 def _page(run: Run, result: Mapping[str, Any]) -> Path:
@@ -155,9 +156,18 @@ def summary(run: Run, result: Mapping[str, Any]) -> str:
         lines += [
             f"{p.verified} of {state.steps} steps verified, {p.elements} elements, worst {p.worst:.3f} of its bound"
         ]
-    if state.history:
-        best = max(state.history, key=lambda epoch: epoch.correct)
-        lines += [f"best: epoch {best.epoch}, {best.correct / best.test:.2%} of the test images"]
+    lines += [f"undecided: {run.doubts}"] if run.doubts else []
     lines += [f"weights: {out!r}, run hash {result['run_hash']}"]
-    lines += [f"in Python: gradproof.load({out!r}).classify(images, backend={run.settings.backend!r})"]
+    if best := result["best"]:
+        validated = best["validation"] / len(run.digits.validation.labels)
+        read = f"{validated:.2%} of the validation images, {best['correct'] / best['test']:.2%} of the test images"
+        lines += [f"best: epoch {best['epoch']}, {read}: {os.path.join(out, best['weights'])!r}"]
+    lines += [f"in Python: {in_python(run)}"]
     return "\n".join(lines)
+
+
+def in_python(run: Run) -> str:
+    """A line that has the network read the test images, wherever it is typed."""
+    place, data = os.path.abspath(run.place), run.at.data or ""
+    images = f"gradproof.digits({data!r}).test.images" if data else "gradproof.digits().test.images"
+    return f"import gradproof; gradproof.load({place!r}).classify({images}, backend={run.settings.backend!r})"

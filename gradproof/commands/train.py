@@ -283,8 +283,8 @@ def _given(context: click.Context, name: str) -> bool:
 
 
 def _again(context: click.Context, place: Path) -> str:
-    """What to type to go on: the folder holds the settings, how they are carried out is typed again."""
-    words = ["gradproof", "train", "--resume", str(place)]
+    """What to type to go on, wherever: the run's folder holds the settings, how they are carried out is typed again."""
+    words = ["gradproof", "train", "--resume", os.path.abspath(place)]
     for option in context.command.params:
         if option.name in HOW and _given(context, option.name):
             value = context.params[option.name]

@@ -1,6 +1,7 @@
 """The page of two trainings on one schedule: equally good, and ever further apart."""
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
         result=result,
         pages={run.settings.backend: f"{run.settings.backend}/{PAGE}" for run in pair.runs},
         curves=curves,
-        charts=learning(curves) if all(curves.values()) else [],
+        charts=learning(curves, len(pair.runs[0].digits.validation.labels)) if all(curves.values()) else [],
+        data=shlex.quote(pair.runs[0].at.data or ""),
         apart=chart("log₁₀ of the distance of their weights, ‖p − p′‖/‖p‖", "", lines) if len(apart) > 1 else None,
         some=result["distances"][:: max(1, -(-len(result["distances"]) // 24))],
     )

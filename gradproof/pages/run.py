@@ -1,5 +1,6 @@
 """The page of a run: how it learned, what it misreads, what its neurons look for, and what both backends derive."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,10 +54,11 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
         run=run,
         results=results,
         images=f"{len(run.digits.train.labels)} to train, {len(run.digits.validation.labels)} to validate",
-        best=max(run.state.history, key=lambda epoch: epoch.correct, default=None),
+        validated=len(run.digits.validation.labels),
+        data=shlex.quote(run.at.data or ""),
         seconds=run.state.seconds + sum(epoch.seconds for epoch in run.state.history),
         curves={name: _thinned(epochs) for name, epochs in curves.items()},
-        charts=learning(curves) if run.state.history else [],
+        charts=learning(curves, len(run.digits.validation.labels)) if run.state.history else [],
         wrong=int((read.digits != test.labels).sum()),
         misread=[(_digit(test, i), test.labels[i], read.digits[i], read.surely[i]) for i in misread],
         confusion=read.confusion.tolist(),
@@ -75,11 +77,16 @@ def write(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
     return run.place / PAGE
 
 
-def learning(curves: Mapping[str, Sequence[Epoch]]) -> list[Chart]:
-    """Images read correctly and cost, over the epochs."""
-    shares = {name: [(e.epoch, 100 * e.correct / e.test) for e in _thinned(run)] for name, run in curves.items()}
-    costs = {name: [(e.epoch, e.cost) for e in _thinned(run)] for name, run in curves.items()}
-    return [chart("Test images read correctly", "%", shares), chart("Cost C on the test images", "", costs)]
+def learning(curves: Mapping[str, Sequence[Epoch]], validated: int) -> list[Chart]:
+    """Validation images, of so many, and test images read correctly, and the cost, over the epochs."""
+    thinned = {name: _thinned(epochs) for name, epochs in curves.items()}
+    shares: dict[str, list[tuple[float, float]]] = {}
+    for name, epochs in thinned.items():
+        whose = f"{name}, " if len(curves) > 1 else ""
+        shares[f"{whose}test"] = [(e.epoch, 100 * e.correct / e.test) for e in epochs]
+        shares[f"{whose}validation"] = [(e.epoch, 100 * e.validation / validated) for e in epochs]
+    costs = {name: [(e.epoch, e.cost) for e in epochs] for name, epochs in thinned.items()}
+    return [chart("Images read correctly", "%", shares), chart("Cost C on the test images", "", costs)]
 
 
 def _thinned(epochs: Sequence[Epoch]) -> Sequence[Epoch]:

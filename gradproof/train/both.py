@@ -6,6 +6,7 @@ They are two runs, each in a folder of its own, kept at the same steps. What is 
 import json
 import math
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -134,7 +135,7 @@ def begun(settings: Settings, data: Path | None, out: Path | None, seconds: floa
             pair = Pair(place, [stack.enter_context(one) for one in each])
             pair.keep()
         except MachineError as error:
-            raise MachineError(f"{error}; then go on with --resume {place}") from None
+            raise MachineError(f"{error}; then go on with: {_resuming(place)}") from None
         finally:
             if not any((place / name).exists() for name in NAMES):
                 (place / RESULTS).unlink(missing_ok=True)
@@ -156,11 +157,15 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
                     pass
             kept = [{START}]
         if not (common := set.intersection(*kept)):
-            each = " and ".join(f"--resume {place / name}" for name in NAMES)
+            each = " or ".join(_resuming(place / name) for name in NAMES)
             raise DataError(f"{place}: its networks have kept no common step; go on with one alone: {each}")
         at = max(common)
         runs = [stack.enter_context(run.continued(place / name, data, changes, seconds, position=at)) for name in NAMES]
         yield Pair(place, runs, _points(place, runs[0].state.steps))
+
+
+def _resuming(place: Path) -> str:
+    return shlex.join(["gradproof", "train", "--resume", os.path.abspath(place)])
 
 
 def is_both(place: Path) -> bool:

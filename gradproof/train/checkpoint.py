@@ -1,8 +1,9 @@
 """Checkpoints: all of a run's state on disk, so that a run that was killed goes on as if it had not been.
 
 Two files in the run's folder take turns, so that the one before stays whole while the next is written. A file is
-safetensors: w1, b1, w2, b2, … and `history` (epochs, 6), one row an Epoch in float64; everything else is text in its
-metadata. Its `sha256` is that of the whole file with 64 zeros in that place: no bit can change unnoticed.
+safetensors: w1, b1, w2, b2, …, those of the best epoch as best_w1, best_b1, …, and `history` (epochs, 6), one row an
+Epoch in float64; everything else is text in its metadata. Its `sha256` is that of the whole file with 64 zeros in that
+place: no bit can change unnoticed.
 """
 
 import hashlib
@@ -23,15 +24,16 @@ from safetensors.numpy import save as serialised
 from gradproof.errors import DataError
 from gradproof.problem import Array
 from gradproof.train import folder, mnist
-from gradproof.train.loop import Epoch, Settings, State
+from gradproof.train.loop import Best, Epoch, Settings, State, best_of
 from gradproof.train.saved import named
 from gradproof.train.step import Proven
 
 FILES = ("checkpoint-0.safetensors", "checkpoint-1.safetensors")
-FORMAT = "gradproof checkpoint 1"
-LARGEST = 2**31  # bytes; a checkpoint of the largest network is half of it
+FORMAT = "gradproof checkpoint 2"
+LARGEST = 2**32  # bytes; a checkpoint of the largest network is half of it
 ZEROS = "0" * 64
-ARRAYS = ("weights", "biases", "history")  # of a state; the rest of it is text
+BEST = "best_"  # before the names of the best epoch's arrays
+ARRAYS = ("weights", "biases", "history", "best")  # of a state; the rest of it is text
 
 
 Position = tuple[int, int]  # the epoch, and how many of its mini-batches are done
@@ -80,6 +82,8 @@ def save(place: Path, checkpoint: Checkpoint) -> None:
     state = checkpoint.state
     position = {field: value for field, value in state._asdict().items() if field not in ARRAYS}
     arrays = dict(named(state.weights, state.biases))
+    if best := state.best:
+        arrays |= {f"{BEST}{name}": array for name, array in named(best.weights, best.biases)}
     arrays["history"] = np.array(state.history, np.float64).reshape(-1, len(Epoch._fields))
     metadata = {
         "format": FORMAT,
@@ -90,6 +94,7 @@ def save(place: Path, checkpoint: Checkpoint) -> None:
         "versions": json.dumps(checkpoint.versions),
         "generation": str(checkpoint.generation),
         "verify": json.dumps(checkpoint.verify),
+        "best": str(best.epoch if best else 0),
     }
     content = serialised(arrays, metadata)
     signed = content.replace(ZEROS.encode(), hashlib.sha256(content).hexdigest().encode(), 1)
@@ -126,7 +131,8 @@ def read(file: Path) -> Checkpoint:
         content = folder.read(file, LARGEST)
         metadata = _metadata(content)
         if metadata.get("format") != FORMAT:
-            raise DataError(f"is written in format {metadata.get('format')!r}, this gradproof reads {FORMAT!r}")
+            read = f"this gradproof reads {FORMAT!r}; go on with the version that wrote it, or start a new run"
+            raise DataError(f"is written in format {metadata.get('format')!r}, {read}")
         signed = metadata.get("sha256", "")
         unsigned = content.replace(signed.encode(), ZEROS.encode(), 1)
         if hashlib.sha256(unsigned).hexdigest() != signed:
@@ -167,6 +173,8 @@ def _checkpoint(metadata: Mapping[str, str], arrays: dict[str, Array]) -> Checkp
     shapes: dict[str, tuple[int, int]] = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(settings.sizes), start=1):
         shapes |= {f"w{layer}": (fan_out, fan_in), f"b{layer}": (fan_out, 1)}
+    if at := int(metadata.get("best", "0")):
+        shapes |= {f"{BEST}{name}": shape for name, shape in shapes.items()}
     if {name: array.shape for name, array in arrays.items()} != shapes or len(history) != position["epoch"] - 1:
         raise DataError("its arrays do not fit its settings")
     if not all(array.dtype == settings.dtype and np.isfinite(array).all() for array in arrays.values()):
@@ -174,9 +182,15 @@ def _checkpoint(metadata: Mapping[str, str], arrays: dict[str, Array]) -> Checkp
     np.random.default_rng().bit_generator.state = position["shuffle"]  # which says so if it is none
     kinds = Epoch.__annotations__.values()
     epochs = tuple(Epoch(*(kind(v) for kind, v in zip(kinds, row, strict=True))) for row in history.tolist())
-    weights, biases = ([arrays[f"{kind}{layer}"] for layer in range(1, len(settings.sizes))] for kind in "wb")
+    if not 0 <= at <= len(epochs) or (at and at != best_of(epochs).epoch):
+        raise DataError("its best epoch is not the best of its history")
+
+    def layers(kind: str) -> list[Array]:
+        return [arrays[f"{kind}{layer}"] for layer in range(1, len(settings.sizes))]
+
+    best = Best(at, layers(f"{BEST}w"), layers(f"{BEST}b")) if at else None
     proven = Proven(*position.pop("proven"))
-    state = State(weights, biases, history=epochs, proven=proven, **position)
+    state = State(layers("w"), layers("b"), history=epochs, proven=proven, best=best, **position)
     data, digits = json.loads(metadata["data"])
     generation, verify = int(metadata["generation"]), json.loads(metadata.get("verify", "false")) is True
     return Checkpoint(settings, state, data, digits, _texts(json.loads(metadata["versions"])), generation, verify)

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradproof import backends
 from gradproof.backends import Backend
-from gradproof.errors import UsageError
+from gradproof.errors import GradproofError
 from gradproof.problem import Array, Parameters
 from gradproof.train import mnist, reading
 from gradproof.train.reading import Block, Layers
@@ -25,11 +25,13 @@ MOVED = 1.0  # … z^L by so much, which makes σ′ e times larger and the next
 FORGOTTEN = 0.5  # of the cost of an answer that is always the same: whoever was below had learned something
 
 
-class DivergenceError(UsageError):
+class DivergenceError(GradproofError):
     """Says where and what to try; `state` is the last one that was good."""
 
+    exit_code = 1  # no wrong usage: nobody could know beforehand
+
     def __init__(self, message: str, state: Any) -> None:
-        super().__init__(message)
+        super().__init__(f"the descent diverged: {message}")
         self.state = state
 
 

@@ -1,7 +1,7 @@
 """Training: epochs of mini-batch gradient descent with either backend, on digits that are in memory."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple, cast
@@ -51,6 +51,14 @@ class Epoch(NamedTuple):
     seconds: float  # of the descent, and of its proof if each step is proven; at first with what is compiled
 
 
+class Best(NamedTuple):
+    """The network as it was after the first of the epochs in which most validation images were read correctly."""
+
+    epoch: int
+    weights: list[Array]
+    biases: list[Array]
+
+
 class State(NamedTuple):
     """Where a run stands between two steps: with its settings and its digits, all that decides how it goes on."""
 
@@ -63,6 +71,7 @@ class State(NamedTuple):
     seconds: float = 0.0  # of descent in this epoch so far
     history: tuple[Epoch, ...] = ()  # the epochs before this one
     proven: Proven = Proven()
+    best: Best | None = None
 
 
 Progress = Callable[[State], None]  # called between chunks of mini-batches; what it raises ends the training
@@ -101,6 +110,11 @@ def train(
                 progress(state)
 
     return epochs()
+
+
+def best_of(history: Sequence[Epoch]) -> Epoch:
+    """The first of the epochs after which most validation images were read correctly; no test image has a say."""
+    return max(history, key=lambda epoch: epoch.validation)
 
 
 def descent_of(backend: str) -> Descent:
@@ -239,6 +253,8 @@ def states(
         reach = s.eta * an_epoch(s, digits.train)
         if reason := divergence.complaint(s.backend, state.weights, state.biases, costs, digits.train, reach):
             raise DivergenceError(f"after epoch {state.epoch}, {reason}; {divergence.remedy(s.eta, s.init)}", good)
+        if best_of(history).epoch == state.epoch:
+            state = state._replace(best=Best(state.epoch, state.weights, state.biases))
         shuffle = rng.bit_generator.state
         state = state._replace(shuffle=shuffle, epoch=state.epoch + 1, batch=0, seconds=0.0, history=history)
         good = state

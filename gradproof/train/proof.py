@@ -129,9 +129,18 @@ def _part(
         findings = exactly(step)
         if wrong := root(findings):
             raise StepError(first + number, wrong, step)
-        undecided = any(f.undecided.any() for f in findings)
-        proven += Proven(0, -int(undecided), 0, max(f.ratio for f in findings))
+        undecided = [f for f in findings if f.undecided.any()]
+        narrow = bool(undecided) and all(f.equation == "update" for f in undecided) and not _large(step)
+        proven += Proven(0, -bool(undecided), 0, max(f.ratio for f in findings), narrow)
     return proven
+
+
+def _large(step: Step) -> bool:
+    """Whether the step came near the largest number of its dtype, which is one of two reasons to be undecided."""
+    largest = np.finfo(step.problem.x.dtype).max / 2**20
+    with np.errstate(over="ignore"):
+        ends = (step.problem.weights, step.problem.biases, *step.after, [step.eta * d for d in step.claim.delta])
+    return not all((abs(array) < largest).all() for arrays in ends for array in arrays)
 
 
 def _claim(stack: Stack, first: int) -> Answer:

@@ -16,7 +16,7 @@ from gradproof.train.loop import Settings, State
 
 LOG, PAGE = "log.jsonl", "run.html"
 INTERRUPTED = "interrupted"  # why a run ended that can go on
-FILES = (*checkpoint.FILES, saved.WEIGHTS, saved.RESULTS, LOG, PAGE)
+FILES = (*checkpoint.FILES, saved.WEIGHTS, saved.BEST, saved.RESULTS, LOG, PAGE)
 
 
 class Run:
@@ -47,6 +47,12 @@ class Run:
     def failed(self) -> bool:
         """Whether its descent led nowhere, or a step of it was wrong; otherwise it can go on."""
         return self.ended not in ("", INTERRUPTED)
+
+    @property
+    def doubts(self) -> str:
+        """Why its steps are not all proven and what to do, where that was wanted and is not so."""
+        s = self.settings
+        return self.state.proven.doubts(self.state.steps, s.backend, s.dtype, s.init) if self.at.verify else ""
 
     @property
     def due(self) -> bool:
@@ -88,6 +94,9 @@ class Run:
             self.keep()
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
         saved.save(self.place, self.state.weights, self.state.biases, text)
+        if best := self.state.best:
+            text["steps"] = best.epoch * loop.an_epoch(self.settings, self.digits.train)
+            saved.save(self.place, best.weights, best.biases, text, saved.BEST)
         folder.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
         how = {"finished": self.finished, "ended": self.ended, "steps": self.state.steps}
         self.log("end", **how, run_hash=result["run_hash"])
@@ -103,8 +112,19 @@ class Run:
             "steps": self.state.steps,
             "verified_steps": self.state.proven.verified,
             "worst_ratio": self.state.proven.worst if self.state.proven.steps else None,
+            "undecided": self.doubts or None,
+            "best": self._best(),
+            "ended": self.ended or None,
             "out": str(self.place),
         }
+
+    def _best(self) -> dict[str, Any] | None:
+        """The epoch that reads most validation images, what it reads, and the file that holds its weights."""
+        if (best := self.state.best) is None:
+            return None
+        epoch = self.state.history[best.epoch - 1]
+        read = {name: getattr(epoch, name) for name in ("epoch", "validation", "correct", "test")}
+        return read | {"run_hash": saved.run_hash(best.weights, best.biases), "weights": saved.BEST}
 
 
 @contextmanager

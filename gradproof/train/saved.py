@@ -1,7 +1,8 @@
 """A run on disk: a folder with its weights and its results.
 
 `weights.safetensors` holds w1, b1, w2, b2, …, which are w^l (n_l, n_{l−1}) and b^l (n_l, 1), in one dtype, float32
-or float64, and in its metadata the settings as text; `run.json` holds what `gradproof train --json` prints.
+or float64, and in its metadata the settings as text; `best.safetensors` holds those that were best after an epoch, by
+the validation images; `run.json` holds what `gradproof train --json` prints.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from gradproof.problem import Array
 from gradproof.train import folder, mnist, reading
 from gradproof.train.reading import Layers
 
-WEIGHTS, RESULTS = "weights.safetensors", "run.json"
+WEIGHTS, BEST, RESULTS = "weights.safetensors", "best.safetensors", "run.json"
 FORMAT = "1"
 DTYPES = ("F32", "F64")
 
@@ -53,7 +54,7 @@ class Saved(NamedTuple):
         return np.concatenate([np.empty(0, np.intp), *read])
 
 
-def save(place: Path, weights: Layers, biases: Layers, settings: Mapping[str, object]) -> Path:
+def save(place: Path, weights: Layers, biases: Layers, settings: Mapping[str, object], name: str = WEIGHTS) -> Path:
     """Write the weights into a run's folder; the path of the file. MachineError if it cannot be written."""
     try:
         written_by = version("gradproof")
@@ -61,8 +62,8 @@ def save(place: Path, weights: Layers, biases: Layers, settings: Mapping[str, ob
         written_by = "not installed"
     metadata = {"format": FORMAT, "gradproof": written_by}
     metadata |= {key: str(value) for key, value in settings.items()}
-    folder.write(place / WEIGHTS, serialised(dict(named(weights, biases)), metadata))
-    return place / WEIGHTS
+    folder.write(place / name, serialised(dict(named(weights, biases)), metadata))
+    return place / name
 
 
 def load(path: str | os.PathLike[str]) -> Saved:

@@ -11,13 +11,40 @@ class Proven(NamedTuple):
     """What of a training has been judged so far."""
 
     steps: int = 0
-    verified: int = 0  # the others are undecided: an infinite bound, for numbers so large that rounding may overflow
+    verified: int = 0  # the others are undecided: an infinite bound
     elements: int = 0
     worst: float = 0.0  # the largest |got − expected| in units of its bound
+    narrow: int = 0  # undecided since no gradient of a layer exceeds its bound; the rest since rounding may overflow
 
     def __add__(self, more: "Proven") -> "Proven":  # type: ignore[override]
-        worst = max(self.worst, more.worst)
-        return Proven(self.steps + more.steps, self.verified + more.verified, self.elements + more.elements, worst)
+        worst, narrow = max(self.worst, more.worst), self.narrow + more.narrow
+        steps, verified = self.steps + more.steps, self.verified + more.verified
+        return Proven(steps, verified, self.elements + more.elements, worst, narrow)
+
+    def doubts(self, steps: int, backend: str, dtype: str, init: str) -> str:
+        """Why of so many steps not all are verified, and what to do; "" if all are."""
+        wider = "" if dtype == "float64" else "--dtype float64"
+        tighter = "--backend handcrafted, whose bounds are tighter" if backend == "reference" else ""
+        start = "--init scaled" if init == "normal" else ""
+        reasons = [
+            (
+                self.narrow,
+                f"cannot be told from steps not taken, since no gradient of a layer exceeds its bound in {dtype}, as in"
+                " wide networks and at saturated neurons",
+                [wider, tighter] if wider or tighter else [start, "a smaller network"],
+            ),
+            (
+                self.steps - self.verified - self.narrow,
+                f"come to numbers so large that {dtype} may overflow",
+                [wider, start, "a smaller --eta"],
+            ),
+            (steps - self.steps, "were taken without --verify", ["a new run with --verify"]),
+        ]
+        return "; and ".join(
+            f"{count} of {steps} steps {reason}; try {' or '.join(filter(None, advice))}"
+            for count, reason, advice in reasons
+            if count
+        )
 
 
 class Step(NamedTuple):

@@ -189,8 +189,8 @@ FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     "no metadata": (lambda: serialised({"w1": np.zeros((2, 1))}), "is not a checkpoint of gradproof"),
     "an old format": (lambda: forged(format="gradproof checkpoint 0"), "is written in format 'gradproof checkpoint 0'"),
     "a later format": (
-        lambda: forged(format="gradproof checkpoint 2"),
-        "this gradproof reads 'gradproof checkpoint 1'",
+        lambda: forged(format="gradproof checkpoint 3"),
+        "this gradproof reads 'gradproof checkpoint 2'; go on with the version that wrote it, or start a new run",
     ),
     "deep nesting": (lambda: (10**6).to_bytes(8, "little") + b"[" * 10**6, "is not a checkpoint of gradproof"),
     "header of a list": (lambda: (4).to_bytes(8, "little") + b"[ 1]", "is not a checkpoint of gradproof"),
@@ -208,6 +208,11 @@ FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     "another dtype": (lambda: forged(w1=np.zeros((2, 1))), "its weights are not finite numbers of float32"),
     "NaN": (lambda: forged(b1=np.full((2, 1), np.nan, np.float32)), "its weights are not finite"),
     "epochs of nothing": (lambda: forged(history=np.zeros((3, 6))), "its arrays do not fit its settings"),
+    "a best epoch without its arrays": (lambda: forged(best="1"), "its arrays do not fit its settings"),
+    "a best epoch that was not reached": (
+        lambda: forged(best="1", best_w1=np.zeros((2, 1), np.float32), best_b1=np.zeros((2, 1), np.float32)),
+        "its best epoch is not the best of its history",
+    ),
     "unknown setting": (lambda: forged(settings='{"backend": "handcrafted", "colour": 1}'), "is not a checkpoint"),
     "no settings": (lambda: forged(settings=None), "is not a checkpoint of gradproof (KeyError: 'settings')"),
     "no generator": (lambda: forged(position='{"shuffle": {}, "epoch": 1}'), "is not a checkpoint of gradproof"),

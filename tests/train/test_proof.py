@@ -300,7 +300,10 @@ def test_a_step_that_may_overflow_is_undecided() -> None:
             layer[2] = new
     one = [w[1:3] for w in path[0]], [b[1:3] for b in path[1]]
     proven = proof.judged("handcrafted", [(one, x[1:2], y[1:2])], 3.0, 1)
-    assert (proven.steps, proven.verified) == (1, 0)
+    assert (proven.steps, proven.verified, proven.narrow) == (1, 0, 0)
+    assert proven.doubts(1, "handcrafted", "float32", "scaled") == (
+        "1 of 1 steps come to numbers so large that float32 may overflow; try --dtype float64 or a smaller --eta"
+    )
 
 
 def test_a_right_step_beyond_the_largest_number_is_undecided_and_not_refuted() -> None:
@@ -312,7 +315,7 @@ def test_a_right_step_beyond_the_largest_number_is_undecided_and_not_refuted() -
     pairs = zip((weights, biases), moved, strict=True)
     path = [[np.stack([p[0], q]) for p, q in zip(*part, strict=True)] for part in pairs]
     proven = proof.judged("handcrafted", [((path[0], path[1]), x, far)], eta, first=1)
-    assert (proven.steps, proven.verified) == (1, 0)
+    assert (proven.steps, proven.verified, proven.narrow) == (1, 0, 0)
 
 
 def test_a_number_that_is_not_finite_is_refuted() -> None:
@@ -355,7 +358,9 @@ def test_a_step_not_taken_or_taken_uphill_is_never_verified(backend: str, networ
 
     def verified(to: Parameters) -> int:
         path = [[np.stack(pair) for pair in zip(*part, strict=True)] for part in zip(start, to, strict=True)]
-        return proof.judged(backend, [((path[0], path[1]), x, y)], 3.0, first=1).verified
+        proven = proof.judged(backend, [((path[0], path[1]), x, y)], 3.0, first=1)
+        assert proven.narrow == 1 - proven.verified
+        return proven.verified
 
     assert verified(moved) == (backend == "handcrafted" or len(sizes) == 3)
     for wrong in (uphill, *stays):
@@ -568,7 +573,7 @@ def _first(after: Parameters) -> Parameters:
 
 
 def test_what_was_proven_adds_up() -> None:
-    assert Proven(2, 1, 10, 0.5) + Proven(3, 3, 20, 0.25) == Proven(5, 4, 30, 0.5)
+    assert Proven(2, 1, 10, 0.5, 1) + Proven(3, 1, 20, 0.25, 2) == Proven(5, 2, 30, 0.5, 3)
 
 
 @pytest.fixture(scope="module")
