@@ -46,8 +46,8 @@ class Verbs(click.Group):
 def gradproof_command() -> None:
     """A network derived by hand, proven against autodiff.
 
-    Exit codes: 0 verified or done, 1 refuted, or a training that diverged, 2 wrong usage, 3 bad data or a bad file, 4 the machine failed,
-    5 undecided, 130 interrupted.
+    Exit codes: 0 verified or done, 1 refuted, or a training that diverged, 2 wrong usage, 3 bad data or a bad file,
+    4 the machine failed, 5 undecided, 130 interrupted.
     """
 
 
