@@ -16,7 +16,14 @@ test: setup           ## every property test, quick profile
 
 setup: $(MARK)        ## the set-up alone
 
+# Before anything is made: which Python that is. What an interrupted set-up or another Python left is made anew.
+FITS = import sys, venv, ensurepip; print(sys.version_info >= (3, 11))
+FOUND = $(or $(shell { $(PYTHON) --version; } 2>/dev/null),not there)
+NEEDED = gradproof needs Python 3.11 or later, with venv; $(PYTHON) is $(FOUND); type: make setup PYTHON=python3.12
+
 $(MARK): requirements.lock pyproject.toml
+	$(if $(filter True,$(shell { $(PYTHON) -c '$(FITS)'; } 2>/dev/null)),,$(error $(NEEDED)))
+	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --only-binary :all: --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+from gradproof import manual
 from gradproof.commands.terminal import captured, progress_bar
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("line", required=False)
-@click.option("--notes", type=FILE, help="Somebody else's ledger, a TOML file (docs/ledger.md).")
+@click.option("--notes", type=FILE, help=f"Somebody else's ledger, as {manual.named('ledger.md')} has it.")
 @click.option("-o", "--out", type=FILE, help="Write the page, one HTML file that opens offline.")
 @click.option("--walk", "walked", is_flag=True, help="Walk one small network through BP1 … BP4 instead.")
 @click.option("--seed", default=0, show_default=True, help="Of the random networks.")

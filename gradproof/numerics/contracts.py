@@ -13,6 +13,7 @@ import numpy as np
 from flint import arb, ctx
 
 import reference  # noqa: F401  (switches float64 on)
+from gradproof import manual
 from gradproof.errors import MachineError
 from gradproof.numerics.rounding import ARITHMETIC, gamma
 from gradproof.problem import Array
@@ -142,4 +143,4 @@ def insist(*dtypes: Any) -> None:
     lines = list(broken(*dtypes))
     if lines:
         what = "; ".join(lines)
-        raise MachineError(f"no bound holds on this machine, it breaks {what}; see docs/bounds.md")
+        raise MachineError(f"no bound holds on this machine, it breaks {what}; see {manual.named('bounds.md')}")

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gradproof import manual
 from gradproof.errors import DataError
 from gradproof.study.language import ClaimError, expression, head, parsed
 from gradproof.study.ledger import Claim, Code, Fact, Ledger, Line, Reading
@@ -29,7 +30,7 @@ def load(path: Path | None = None) -> Ledger:
     try:
         if not file.is_file():
             said = "is no file" if file.exists() else "there is no such file"
-            raise DataError(f"{file}: {said}; docs/ledger.md says how a ledger is written")
+            raise DataError(f"{file}: {said}; {manual.named('ledger.md')} says how a ledger is written")
         if file.stat().st_size > LARGEST:
             raise DataError(f"{file}: larger than {LARGEST} bytes, no ledger")
         text = file.read_bytes().decode("utf-8-sig")
