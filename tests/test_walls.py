@@ -147,6 +147,7 @@ def test_a_network_in_use_loads_neither_the_other_nor_the_court(package: str) ->
 # no mathematics, and both check and train stand on them.
 FLOORS = (
     ("gradproof.errors", "gradproof.manual"),
+    ("gradproof.files",),
     ("handcrafted", "reference"),
     ("gradproof.problem",),
     ("gradproof.backends", "gradproof.recording"),

@@ -108,12 +108,13 @@ def summary(pair: Pair, result: dict[str, Any]) -> str:
 
 def _drawn(pair: Pair, result: dict[str, Any]) -> Path:
     """The page of both, and of each its own."""
+    from gradproof import files
     from gradproof.pages import both as page
     from gradproof.pages import run as run_page
-    from gradproof.train import both, folder
+    from gradproof.train import both
 
     curves = {run.settings.backend: run.state.history for run in pair.runs}
     for run in pair.runs:
         run_page.write(run, result["runs"][run.settings.backend], curves)
-    folder.write(pair.place / both.PAGE, page.page(pair, result, curves).encode())
+    files.write(pair.place / both.PAGE, page.page(pair, result, curves).encode(errors="replace"))
     return pair.place / both.PAGE

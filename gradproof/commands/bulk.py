@@ -9,24 +9,33 @@ the folder.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gradproof import files
 from gradproof.errors import DataError, MachineError, UsageError
 from gradproof.proof import bulk, theorem
-from gradproof.proof.bulk import Part
-from gradproof.train import folder
+from gradproof.proof.bulk import Total
+from gradproof.proof.part import Part, part, read
 from gradproof.train.checkpoint import versions
+
+MARK = ', "sha256": "'  # what stands before the checksum of a line
+LONGEST = 2**20  # bytes of a line; none has a hundredth of it
 
 
 class Log:
-    """The logs of all processes in a folder, of which this process writes one."""
+    """The logs of all processes in a folder, of which this process writes one.
+
+    Each line ends with its `sha256`, over what is proven and the rest of the line: one that was changed, or was moved
+    here from another run, is named and never counted.
+    """
 
     def __init__(self, place: Path, process: int, processes: int, claim: dict[str, Any]) -> None:
         self.place, self.claim, self.processes = place, claim, processes
@@ -37,50 +46,69 @@ class Log:
         """No other process writes this log meanwhile, nor one that shares the work out among another number."""
         try:
             self.place.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.own, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise MachineError(f"cannot write to {self.place}: {error.strerror}; choose another --log") from None
-        try:
+        with _opened(self.own, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW) as handle:
             if not _locked(handle):
                 raise UsageError(f"{self.own} is being written by a process that still runs; wait for it")
             for other in self.files():
                 if not other.stem.endswith(f"-of-{self.processes}") and _in_use(other):
                     raise UsageError(f"{other} is being written; --processes must be the same for all at work")
-            folder.mend(self.own)
+            files.mend(self.own)
             if not self.own.stat().st_size:
-                folder.append(self.own, json.dumps(self.claim).encode())
+                files.append(self.own, json.dumps(self.claim).encode())
             yield
-        finally:
-            os.close(handle)
 
     def files(self) -> list[Path]:
         return sorted(self.place.glob("check-*-of-*.jsonl"))
 
-    def parts(self) -> dict[int, Part]:
-        """Every stack that is judged, by its number. DataError if a log is damaged or about another run."""
-        found: dict[int, Part] = {}
+    def parts(self) -> Iterator[Part]:
+        """Every stack that is judged, each once. DataError if a log is damaged, UsageError if it is of another run."""
+        seen = bytearray(theorem.units(self.claim["architectures"]))
         for file in self.files():
-            whole, _, _half = file.read_bytes().rpartition(b"\n")  # a line may be on its way to the disk
-            for number, line in enumerate(whole.splitlines(), start=1):
+            for number, line in enumerate(_lines(file), start=1):
+                where = f"{file}, line {number}"
+                if number == 1:
+                    self._insist(line, file)
+                    continue
                 try:
-                    said = json.loads(line)
-                    if number > 1:
-                        read = Part(**said)
-                        found.setdefault(read.unit, read)
-                except (ValueError, TypeError):
-                    raise DataError(f"{file}, line {number}: no line of a log of gradproof check; delete it") from None
-                if number == 1 and said != self.claim:
-                    raise UsageError(f"{file} is about {_named(said)}, not {_named(self.claim)}; choose another --log")
-        return found
+                    found = self._read(line)
+                except DataError as error:
+                    raise DataError(f"{where}: {error}; delete that line and its stack is judged again") from None
+                if not seen[found.unit]:
+                    seen[found.unit] = True
+                    yield found
 
     def add(self, part: Part) -> None:
-        folder.append(self.own, json.dumps(part._asdict(), ensure_ascii=False).encode())
+        body = json.dumps(part._asdict(), ensure_ascii=False)
+        files.append(self.own, f'{body[:-1]}{MARK}{self._checksum(body.encode())}"}}'.encode())
+
+    def _checksum(self, body: bytes) -> str:
+        return hashlib.sha256(json.dumps(self.claim).encode() + b"\n" + body).hexdigest()
+
+    def _insist(self, line: bytes, file: Path) -> None:
+        """The first line says what is proven there."""
+        try:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
+            raise DataError(f"{file}, line 1: no line of a log of gradproof check; delete the file") from None
+        if said != self.claim:
+            raise UsageError(f"{file} is about {_named(said)}, not {_named(self.claim)}; choose another --log")
+
+    def _read(self, line: bytes) -> Part:
+        """What a line says. DataError if it does not say what was written there."""
+        body, _, rest = line.rpartition(MARK.encode())
+        body += b"}"
+        if rest != f'{self._checksum(body)}"}}'.encode():
+            raise DataError("was changed: its checksum does not fit its content")
+        try:
+            return read(json.loads(body), self.claim["architectures"], self.claim["seed"])
+        except (ValueError, RecursionError, AttributeError):
+            raise DataError("no line of a log of gradproof check") from None
 
 
-def judge(
-    place: Path, process: int, processes: int, architectures: int, seed: int, dtype: str, quiet: bool
-) -> list[Part]:
-    """This process's share of the stacks, or what is missing of it, judged; every part that there is then."""
+def judge(place: Path, process: int, processes: int, architectures: int, seed: int, dtype: str, quiet: bool) -> Log:
+    """This process's share of the stacks, or what is missing of it, judged; the log then has every part there is."""
     import handcrafted
     from gradproof.commands.terminal import progress_bar
 
@@ -88,34 +116,55 @@ def judge(
     claim["sources"] = bulk.sources()
     log, total = Log(place, process, processes, claim), theorem.units(architectures)
     with log.held(), progress_bar("stacks", shown=not quiet) as bar:
-        judged = log.parts()
         share = range(process, total, processes)
+        judged = {unit for unit, *_ in log.parts() if unit in share}
         missing = [unit for unit in share if unit not in judged]
         task = bar.add_task("judging", total=len(share), completed=len(share) - len(missing))
         found = theorem.chosen(handcrafted, missing, architectures, seed, dtype)
         try:
             for unit, stack in zip(missing, found, strict=True):
-                log.add(bulk.part(unit, stack))
+                log.add(part(unit, stack))
                 bar.update(task, advance=1, refresh=True)
         except KeyboardInterrupt:
             raise click.Abort from None
-        return [part for _, part in sorted(log.parts().items())]
+        return log
 
 
-def tell_so_far(parts: list[Part], place: Path, architectures: int, as_json: bool) -> int:
+def tell_so_far(total: Total, place: Path, architectures: int, as_json: bool) -> int:
     """What is known while others are still at work, in stacks; the exit code, 1 as soon as one of them is refuted."""
-    wrong = [part for part in parts if part.faults]
+    judged, wrong = total.sums["stacks"], total.sums["refuted"]
     if as_json:
         verdict = "refuted" if wrong else None
-        said = {"verdict": verdict, "judged": len(parts), "of": theorem.units(architectures), "refuted": len(wrong)}
+        said = {"verdict": verdict, "judged": judged, "of": theorem.units(architectures), "refuted": wrong}
         click.echo(json.dumps(said, indent=1))
         return int(bool(wrong))
-    networks = sum(part.networks for part in parts if part.source != "digits")
-    click.echo(f"this share is judged; in {place}: {networks:,} of {architectures:,} networks")
+    click.echo(f"this share is judged; in {place}: {total.sums['drawn']:,} of {architectures:,} networks")
     if wrong:
-        click.echo(f"refuted already: {len(wrong)} of {len(parts)} stacks of networks")
+        click.echo(f"refuted already: {wrong} of {judged} stacks of networks")
     click.echo("the process that judges the last of them tells the verdict; so does this command, typed again then")
     return int(bool(wrong))
+
+
+@contextmanager
+def _opened(file: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+    """A log, open; one line if it is no file or cannot be opened."""
+    with ExitStack() as stack:
+        try:
+            handle = stack.enter_context(files.opened(file, flags))
+        except DataError as error:
+            raise DataError(f"{file} {error}; choose another --log") from None
+        except OSError as error:
+            raise MachineError(f"cannot open {file}: {error.strerror}; choose another --log") from None
+        yield handle
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    """The whole lines of a log: one may be on its way to the disk."""
+    with _opened(file) as handle, open(handle, "rb", closefd=False) as log:
+        while (line := log.readline(LONGEST)).endswith(b"\n"):
+            yield line[:-1]
+        if len(line) == LONGEST:
+            raise DataError(f"{file} holds a line of more than {LONGEST} bytes; choose another --log")
 
 
 def _locked(handle: int) -> bool:
@@ -129,11 +178,8 @@ def _locked(handle: int) -> bool:
 
 
 def _in_use(file: Path) -> bool:
-    handle = os.open(file, os.O_RDONLY)
-    try:
+    with _opened(file) as handle:
         return not _locked(handle)
-    finally:
-        os.close(handle)
 
 
 def _named(claim: Any) -> str:

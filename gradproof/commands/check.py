@@ -11,8 +11,10 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from gradproof.problem import Problem
+    from gradproof.proof.bulk import Total
     from gradproof.proof.distance import Distances
     from gradproof.proof.summary import Summary
+    from gradproof.proof.theorem import Judged
 
 FORMULAS = {
     "z": "zˡ = wˡaˡ⁻¹ + bˡ",
@@ -131,16 +133,19 @@ def command(
     from gradproof.proof.summary import summary
 
     contracts.insist(*sorted({"float64", dtype}))  # the witness works in float64
-    if log is None:
-        run = _run(architectures, seed, dtype, network, quiet=as_json)
+    if network is not None:
+        run = list(theorem.one_architecture(handcrafted, architectures, seed, network, dtype))
         result = summary(run)
+    elif log is None:
+        total, run = _judged(architectures, seed, dtype, quiet=as_json)
+        result = bulk.merged(handcrafted, total, architectures, seed, dtype)
     else:
         from gradproof.commands.bulk import judge, tell_so_far
 
-        parts = judge(Path(log), process, processes, architectures, seed, dtype, as_json)
-        if len(parts) < theorem.units(architectures):
-            return tell_so_far(parts, Path(log), architectures, as_json)
-        result = bulk.merged(handcrafted, parts, architectures, seed, dtype)
+        total = bulk.Total(judge(Path(log), process, processes, architectures, seed, dtype, as_json).parts())
+        if total.sums["stacks"] < theorem.units(architectures):
+            return tell_so_far(total, Path(log), architectures, as_json)
+        result = bulk.merged(handcrafted, total, architectures, seed, dtype)
         run = bulk.sample(handcrafted, architectures, seed, dtype, networks=30)
     far = None if result.faults else distances(handcrafted, run, networks=30, seed=seed)
     if far is not None and far.outside:
@@ -172,21 +177,23 @@ def _refuse_ignored(context: click.Context, submission: str | None) -> None:
             raise click.UsageError(f"{option} needs --log FOLDER, one that all of them write to")
 
 
-def _run(architectures: int, seed: int, dtype: str, network: int | None, quiet: bool) -> list[Any]:
-    """Everything judged, with a progress bar where someone is looking."""
+def _judged(architectures: int, seed: int, dtype: str, quiet: bool) -> tuple[Total, list[Judged]]:
+    """Everything judged and counted, and a sample of it; with a progress bar where someone is looking."""
     import handcrafted
     from gradproof.commands.terminal import progress_bar
-    from gradproof.proof import theorem
+    from gradproof.proof import bulk, theorem
+    from gradproof.proof.part import part
 
-    if network is not None:
-        return list(theorem.one_architecture(handcrafted, architectures, seed, network, dtype))
+    total, kept, sampled = bulk.Total(), [], set(bulk.sampled(architectures, networks=30))
     with progress_bar("networks and digits", shown=not quiet) as bar:
-        task, run = bar.add_task("judging", total=architectures + theorem.DIGITS), []
-        for judged in theorem.everything(handcrafted, architectures, seed, dtype):
-            run.append(judged)
+        task = bar.add_task("judging", total=architectures + theorem.DIGITS)
+        for unit, judged in enumerate(theorem.everything(handcrafted, architectures, seed, dtype)):
+            total.add(part(unit, judged))
+            if unit in sampled:
+                kept.append(judged._replace(findings=[]))
             examples = judged.stack.x.shape[-1] if judged.source == "digits" else 1
             bar.update(task, advance=len(judged.stack.x) * examples, refresh=True)
-    return run
+    return total, kept
 
 
 def document(result: Summary, far: Distances | None, problem: Problem | None, seed: int, dtype: str) -> dict[str, Any]:

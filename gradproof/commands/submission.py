@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from gradproof.errors import DataError, MachineError
+from gradproof import files
+from gradproof.errors import DataError
 
 if TYPE_CHECKING:
     from gradproof.judge.report import Judgement
@@ -95,14 +97,15 @@ def _write_files(
 
     shown, left_out = judged.counterexample, {}
     if junit:
-        _write(junit, documents.junit(judged, submission, grade))
+        files.give(Path(junit), documents.junit(judged, submission, grade))
     if script and shown is not None and not grade:
-        _write(script, documents.script(shown, submission.partition(":")[0], kind.name, kind.is_class))
+        source = submission.partition(":")[0]
+        files.give(Path(script), documents.script(shown, source, kind.name, kind.is_class))
     elif script:
         left_out[script] = "it would tell the answer" if grade else "there is no counterexample to show"
     if certificate and judged.verdict == "verified":
         document = certificates.document(judged.certified, submission, seed, judged.conventions)
-        _write(certificate, json.dumps(document, indent=1) + "\n")
+        files.give(Path(certificate), json.dumps(document, indent=1) + "\n")
     elif certificate:
         left_out[certificate] = "only what is verified has a certificate"
     for path, why in left_out.items():
@@ -118,7 +121,7 @@ def _tell_error(said: str, submission: str, as_json: bool, junit: str | None) ->
             click.echo(json.dumps({"verdict": None, "error": said}, indent=1, ensure_ascii=False))
     finally:
         if junit:
-            _write(junit, documents.junit_error(said, submission))
+            files.give(Path(junit), documents.junit_error(said, submission))
 
 
 def _keep_compiled() -> None:
@@ -130,11 +133,3 @@ def _keep_compiled() -> None:
         jax.config.update("jax_compilation_cache_dir", os.path.join(home, "gradproof"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        with open(path, "w", encoding="utf8") as file:
-            file.write(text)
-    except OSError as error:
-        raise MachineError(f"cannot write to {path}: {error.strerror}; choose another") from error

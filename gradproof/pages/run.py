@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from gradproof import files
 from gradproof.numerics.verdict import Finding
 from gradproof.pages.chart import Chart, chart
 from gradproof.pages.page import diverging, picture, rendered
 from gradproof.problem import Array
-from gradproof.train import folder, review
+from gradproof.train import review
 from gradproof.train.loop import Epoch
 from gradproof.train.mnist import DataSet
 from gradproof.train.review import Glance
@@ -73,7 +74,7 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
 
 def write(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> Path:
     """Put the page into the run's folder. MachineError if it cannot be written."""
-    folder.write(run.place / PAGE, page(run, results, curves).encode())
+    files.write(run.place / PAGE, page(run, results, curves).encode(errors="replace"))
     return run.place / PAGE
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
-from gradproof.errors import DataError
+from gradproof import files
 from gradproof.numerics.verdict import Verdict
 from gradproof.pages.graph import CLASSES, MARKS, graph
 from gradproof.pages.page import diverging, picture, rendered
@@ -32,14 +32,8 @@ PLACES = {1: "component {}", 5: "neuron {}", 28: "row {1}, column {2}"}  # by th
 
 
 def write(out: Path, court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> None:
-    """The page in a file; DataError if it cannot be written."""
-    html = page(court, tried, say)
-    try:
-        partial = out.with_name(out.name + ".part")
-        partial.write_text(html, "utf-8")
-        partial.replace(out)
-    except OSError as error:
-        raise DataError(f"{out}: {error.strerror or error}") from None
+    """The page in a file; MachineError if it cannot be written."""
+    files.give(out, page(court, tried, say))
 
 
 def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> str:

@@ -64,13 +64,18 @@ def group_size(architectures: int) -> int:
     return min(GROUP, -(-architectures // (DEEPEST * len(REGIMES))))
 
 
-def group(number: int, architectures: int, seed: int) -> tuple[str, Stack]:
-    """(regime, stack): the networks of one of the groups that make up `architectures`, whichever are drawn besides."""
-    rng = np.random.default_rng([seed, number])
+def kind(number: int, architectures: int, seed: int) -> tuple[int, str, int, int]:
+    """(depth, regime, m, how many networks) of one of the groups that make up `architectures`."""
     depth, regime = list(product(range(1, DEEPEST + 1), REGIMES))[number % (DEEPEST * len(REGIMES))]
     m = 1 + (number + number // MOST_EXAMPLES + seed) % MOST_EXAMPLES
     size = group_size(architectures)
-    count = min(size, architectures - number * size)
+    return depth, regime, m, min(size, architectures - number * size)
+
+
+def group(number: int, architectures: int, seed: int) -> tuple[str, Stack]:
+    """(regime, stack): the networks of one of these groups, whichever are drawn besides."""
+    rng = np.random.default_rng([seed, number])
+    depth, regime, m, count = kind(number, architectures, seed)
     return regime, fill(widths(count, depth, rng), m, regime, rng)
 
 

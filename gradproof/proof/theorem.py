@@ -25,7 +25,7 @@ ALONE = ("z", "a", "BP1", "BP2", "BP3", "BP4")
 END_TO_END = ("C", "δ", "∂C/∂b", "∂C/∂w")
 DIGIT_NETWORKS = ([784, 10], [784, 30, 10], [784, 100, 10], [784, 64, 32, 10])
 WORKERS = min(4, os.cpu_count() or 1)
-DIGITS = 1000  # in mini-batches of ten, the same number of them for each network
+DIGITS, BATCH = 1000, 10  # in mini-batches of ten, the same number of them for each network
 
 
 Numbered = tuple[int, str, Stack]  # a stack, its first network's number and its source, as in Judged
@@ -148,6 +148,16 @@ def unit(number: int, count: int, seed: int, dtype: DTypeLike) -> Numbered:
     return group * architectures.group_size(count), regime, stack.astype(dtype)
 
 
+def about(number: int, count: int, seed: int) -> tuple[int, str, int, int]:
+    """(first, source, networks, examples of each) of one of the stacks of `everything`, without drawing it."""
+    if number < len(DIGIT_NETWORKS):
+        batches = DIGITS // BATCH // len(DIGIT_NETWORKS)
+        return number * batches, "digits", batches, BATCH
+    group = number - len(DIGIT_NETWORKS)
+    _, regime, examples, networks = architectures.kind(group, count, seed)
+    return group * architectures.group_size(count), regime, networks, examples
+
+
 def random_architectures(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:
     """The theorem on `count` random architectures."""
     return _judged(backend, _random(count, seed, dtype))
@@ -178,7 +188,7 @@ def real_digits(backend: Backend, seed: int, dtype: DTypeLike = np.float64) -> I
     return _judged(backend, _digits(seed, dtype))
 
 
-def _digits(seed: int, dtype: DTypeLike, m: int = 10) -> Iterator[Numbered]:
+def _digits(seed: int, dtype: DTypeLike, m: int = BATCH) -> Iterator[Numbered]:
     digits, batches = mnist.load().train, DIGITS // m // len(DIGIT_NETWORKS)
     order = np.random.default_rng(seed).permutation(len(digits.labels))[:DIGITS]
     own = order.reshape(len(DIGIT_NETWORKS), batches, m)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradproof import files
 from gradproof.backends import NAMES
 from gradproof.errors import DataError, MachineError, UsageError
 from gradproof.train import checkpoint, folder, loop, run
@@ -120,7 +121,7 @@ class Pair:
 
     def _write(self) -> dict[str, Any]:
         result = self.results()
-        folder.write(self.place / RESULTS, json.dumps(result).encode() + b"\n")
+        files.write(self.place / RESULTS, json.dumps(result).encode() + b"\n")
         return result
 
 
@@ -129,7 +130,7 @@ def begun(settings: Settings, data: Path | None, out: Path | None, seconds: floa
     """Two new runs in the folder `out` or the next free runs/N; `settings.backend` does not matter."""
     with folder.claimed(out, (RESULTS, PAGE, *NAMES)) as place, ExitStack() as stack:
         plan = {"settings": settings._asdict(), "data": data and os.path.abspath(data)}  # killed now, it goes on so
-        folder.write(place / RESULTS, json.dumps(plan).encode() + b"\n")
+        files.write(place / RESULTS, json.dumps(plan).encode() + b"\n")
         each = (run.begun(settings._replace(backend=name), data, place / name, seconds) for name in NAMES)
         try:
             pair = Pair(place, [stack.enter_context(one) for one in each])
@@ -176,7 +177,7 @@ def is_both(place: Path) -> bool:
 def _planned(place: Path, backend: str) -> tuple[Settings, Path | None]:
     """What was to be trained there, and the folder of its digits. DataError if the file that says so was lost."""
     try:
-        plan = json.loads(folder.read(place / RESULTS, 2**30))
+        plan = json.loads(files.read(place / RESULTS, 2**30))
         settings = Settings(**plan["settings"] | {"backend": backend, "sizes": tuple(plan["settings"]["sizes"])})
         return settings, plan["data"] and Path(plan["data"])
     except (OSError, *UNREADABLE):
@@ -187,7 +188,7 @@ def _planned(place: Path, backend: str) -> tuple[Settings, Path | None]:
 def _points(place: Path, steps: int) -> list[Point]:
     """The distances seen until then; none where the file that holds them was lost."""
     try:
-        seen = json.loads(folder.read(place / RESULTS, 2**30))["distances"]
+        seen = json.loads(files.read(place / RESULTS, 2**30))["distances"]
         return [Point(int(k), float(distance)) for k, distance in seen if k <= steps]
     except (OSError, *UNREADABLE):
         return []

@@ -21,9 +21,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as deserialised
 from safetensors.numpy import save as serialised
 
+from gradproof import files
 from gradproof.errors import DataError
 from gradproof.problem import Array
-from gradproof.train import folder, mnist
+from gradproof.train import mnist
 from gradproof.train.loop import Best, Epoch, Settings, State, best_of
 from gradproof.train.saved import named
 from gradproof.train.step import Proven
@@ -98,7 +99,7 @@ def save(place: Path, checkpoint: Checkpoint) -> None:
     }
     content = serialised(arrays, metadata)
     signed = content.replace(ZEROS.encode(), hashlib.sha256(content).hexdigest().encode(), 1)
-    folder.write(place / FILES[checkpoint.generation % 2], signed)
+    files.write(place / FILES[checkpoint.generation % 2], signed)
 
 
 def load(place: Path, position: Position | None = None) -> tuple[Checkpoint, list[str]]:
@@ -128,7 +129,7 @@ def sound(place: Path) -> tuple[list[Checkpoint], list[str]]:
 def read(file: Path) -> Checkpoint:
     """The checkpoint in a file; DataError if it is not the one that was written there."""
     try:
-        content = folder.read(file, LARGEST)
+        content = files.read(file, LARGEST)
         metadata = _metadata(content)
         if metadata.get("format") != FORMAT:
             read = f"this gradproof reads {FORMAT!r}; go on with the version that wrote it, or start a new run"

@@ -1,8 +1,7 @@
-"""The folder of a run: claimed before the training, held while it lasts, written to in whole files only."""
+"""The folder of a run: claimed before the training, held while it lasts."""
 
 import fcntl
 import os
-import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -10,10 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from gradproof.errors import DataError, MachineError, UsageError
-
-UNFINISHED = ".unfinished-"  # what a file is called until all of it is on the disk
-PIECE = 2**26  # bytes read at once
-LARGEST = 2**32  # bytes of a log that is read
+from gradproof.files import UNFINISHED
 
 
 @contextmanager
@@ -25,6 +21,8 @@ def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
     """
     numbered = (Path("runs", str(number)) for number in count(1))
     folder = out or next(path for path in numbered if not os.path.lexists(path))
+    if ".." in folder.parts:  # a/../b is b: no a is made on the way
+        folder = Path(os.path.relpath(os.path.realpath(folder)))
     made = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     try:
         try:
@@ -76,90 +74,3 @@ def _held(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):  # all is written by now
             os.close(handle)
-
-
-def read(path: Path, most: int) -> bytes:
-    """All of a file. DataError if it is none or larger than that, OSError if it cannot be read."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe would wait for ever
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError("is a folder, a pipe or a device instead of a file")
-        if status.st_size > most:
-            raise DataError("is larger than any that gradproof writes there")
-        parts = []
-        while part := os.read(handle, PIECE):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(handle)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Put a file there in one move: whatever fails, no half of it stays, and what was there before does.
-
-    When this returns, the file is on the disk under its name. MachineError if that cannot be done.
-    """
-    temporary = path.with_name(f"{UNFINISHED}{path.name}")
-    try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        try:
-            _write(handle, content)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        os.replace(temporary, path)
-        _sync(path.parent)
-    except OSError as error:
-        raise MachineError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            os.unlink(temporary)
-
-
-def append(path: Path, line: bytes) -> None:
-    """Put a line at the end of a file, all of it or nothing. MachineError if that cannot be done."""
-    try:
-        # Opening a pipe would wait for ever.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
-        try:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError("it is a pipe or a device instead of a file")
-            end = status.st_size
-            try:
-                _write(handle, line + b"\n")
-            except BaseException:
-                os.ftruncate(handle, end)
-                raise
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise MachineError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def mend(path: Path) -> None:
-    """Cut off the half of a line at the end of a file, where a process was killed while it wrote it."""
-    with suppress(OSError, DataError):
-        whole = read(path, LARGEST).rfind(b"\n") + 1
-        handle = os.open(path, os.O_WRONLY)
-        try:
-            os.ftruncate(handle, whole)
-        finally:
-            os.close(handle)
-
-
-def _write(handle: int, content: bytes) -> None:
-    """All of it: the system may take less at a time."""
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder written to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -6,7 +6,6 @@ the step are text in its metadata.
 """
 
 import json
-import stat
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -17,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as deserialised
 from safetensors.numpy import save as serialised
 
+from gradproof import files
 from gradproof.backends import NAMES
 from gradproof.errors import DataError
 from gradproof.problem import Answer, Array, Problem
-from gradproof.train import folder
 from gradproof.train.step import Step, StepError
 
 FORMAT = "gradproof step 1"
@@ -31,18 +30,14 @@ def save(error: StepError, place: Path) -> Path:
     """Write the refuted step into a run's folder; the path of the file. MachineError if it cannot be written."""
     text = {"format": FORMAT, "number": str(error.number), "eta": error.step.eta.hex(), "backend": error.step.backend}
     path = place / f"step-{error.number}.safetensors"
-    folder.write(path, serialised({name: np.ascontiguousarray(a) for name, a in _named(error.step)}, text))
+    files.write(path, serialised({name: np.ascontiguousarray(a) for name, a in _named(error.step)}, text))
     return path
 
 
 def load(path: Path) -> tuple[int, Step]:
     """The number of the step, and the step; DataError if the file holds no sound one."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
-            raise DataError("is a folder, a pipe or a device instead of a file")
-        if path.stat().st_size > LARGEST:
-            raise DataError("is larger than any step that gradproof writes")
-        content = path.read_bytes()
+        content = files.read(path, LARGEST)
         return _step(deserialised(content), _metadata(content))
     except OSError as error:
         reason = error.strerror or str(error)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gradproof import files
 from gradproof.errors import DataError, UsageError
 from gradproof.train import checkpoint, folder, loop, mnist, saved
 from gradproof.train.checkpoint import Checkpoint, Position
@@ -83,7 +84,7 @@ class Run:
         if not self.writes:
             return
         line = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **said}
-        folder.append(self.place / LOG, json.dumps(line).encode())
+        files.append(self.place / LOG, json.dumps(line).encode())
 
     def finish(self) -> dict[str, Any]:
         """Write what the run has come to, as it ends or is ended: checkpoint, weights and results; the last of them."""
@@ -97,7 +98,7 @@ class Run:
         if best := self.state.best:
             text["steps"] = best.epoch * loop.an_epoch(self.settings, self.digits.train)
             saved.save(self.place, best.weights, best.biases, text, saved.BEST)
-        folder.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
+        files.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
         how = {"finished": self.finished, "ended": self.ended, "steps": self.state.steps}
         self.log("end", **how, run_hash=result["run_hash"])
         return result
@@ -187,7 +188,7 @@ def continued(
         if parted := [f"{name} {was} then, {now[name]} now" for name, was in at.versions.items() if now[name] != was]:
             notes.append(f"{', '.join(parted)}: the run hash may differ from that of an uninterrupted run")
         if writes:
-            folder.mend(place / LOG)
+            files.mend(place / LOG)
         source = os.path.abspath(data) if data else at.data
         at = at._replace(settings=settings, data=source, versions=here, verify=at.verify or verify)
         run = Run(place, digits, at, seconds, notes, writes)
@@ -206,7 +207,7 @@ def _told(log: Path) -> set[int]:
     """The epochs that a log has lines of; lines that are none of ours are passed over."""
     told = set()
     with suppress(OSError, DataError):
-        for line in folder.read(log, folder.LARGEST).splitlines():
+        for line in files.read(log, files.LARGEST).splitlines():
             with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 entry = json.loads(line)
                 if entry["event"] == "epoch":

@@ -7,7 +7,6 @@ the validation images; `run.json` holds what `gradproof train --json` prints.
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,10 +16,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialised
 
-from gradproof import backends
+from gradproof import backends, files
 from gradproof.errors import DataError
 from gradproof.problem import Array
-from gradproof.train import folder, mnist, reading
+from gradproof.train import mnist, reading
 from gradproof.train.reading import Layers
 
 WEIGHTS, BEST, RESULTS = "weights.safetensors", "best.safetensors", "run.json"
@@ -62,7 +61,7 @@ def save(place: Path, weights: Layers, biases: Layers, settings: Mapping[str, ob
         written_by = "not installed"
     metadata = {"format": FORMAT, "gradproof": written_by}
     metadata |= {key: str(value) for key, value in settings.items()}
-    folder.write(place / name, serialised(dict(named(weights, biases)), metadata))
+    files.write(place / name, serialised(dict(named(weights, biases)), metadata))
     return place / name
 
 
@@ -71,9 +70,7 @@ def load(path: str | os.PathLike[str]) -> Saved:
     file = Path(path)
     try:
         file = file / WEIGHTS if file.is_dir() else file
-        if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
-            raise DataError("is a folder, a pipe or a device instead of a file")
-        with safe_open(file, framework="numpy") as stored:
+        with files.opened(file), safe_open(file, framework="numpy") as stored:
             return _network(stored)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -135,15 +135,15 @@ def test_a_signal_ends_both_with_what_they_have_and_they_go_on_as_if_there_had_b
 DYING = """
 import os, signal, sys
 from gradproof.__main__ import main
-from gradproof.train import folder
-written, left = folder.write, int(sys.argv.pop())
+from gradproof import files
+written, left = files.write, int(sys.argv.pop())
 def write(*arguments):
     global left
     if not left:
         os.kill(os.getpid(), signal.SIGKILL)
     left -= 1
     written(*arguments)
-folder.write = write
+files.write = write
 main()
 """
 

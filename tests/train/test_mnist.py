@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gradproof import files
 from gradproof.errors import DataError
 from gradproof.train import mnist
 
@@ -272,7 +273,7 @@ def test_failing_read_is_refused(error: Exception, reason: str, folder: Path, mo
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr(files, "opened", fail)
     assert_refused(folder, LABELS, reason)
 
 

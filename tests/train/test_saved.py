@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from gradproof import backends
+from gradproof import backends, files
 from gradproof.errors import DataError, MachineError, UsageError
 from gradproof.problem import starting_parameters
 from gradproof.train import folder, saved
@@ -310,7 +310,7 @@ def test_an_interrupted_write_leaves_nothing_half_written(run: Path, monkeypatch
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        folder.write(run / RESULTS, json.dumps({}).encode())
+        files.write(run / RESULTS, json.dumps({}).encode())
     assert os.listdir(run) == [WEIGHTS]
 
 

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import settings
 
 import gradproof
+from gradproof import files
 from gradproof.__main__ import main
 from gradproof.backends import NAMES
 from gradproof.errors import DataError, MachineError
@@ -73,7 +74,8 @@ def assert_survives(fault: str, digits: Path, tmp_path: Path, monkeypatch: pytes
     assert code == 0
     failed = 0
     for n in range(10_000):
-        place, system, kept = tmp_path / "run", FailingOs(n, fault), []
+        place, kept = tmp_path / "run", []
+        system = FailingOs(n, fault, place)  # what is read elsewhere is no part of the run
 
         def save(path: Path, at: checkpoint.Checkpoint, kept: list[int] = kept) -> None:
             written(path, at)
@@ -81,6 +83,7 @@ def assert_survives(fault: str, digits: Path, tmp_path: Path, monkeypatch: pytes
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(folder, "os", system)
+            patch.setattr(files, "os", system)
             patch.setattr(checkpoint, "save", save)
             code, out, err = typed_here(begin(digits, place, *epochs))
         if system.count <= n:  # a run has so many operations
@@ -136,6 +139,7 @@ def assert_resumed_run_survives(fault: str, digits: Path, tmp_path: Path, monkey
         shutil.copytree(tmp_path / "begun", place)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(folder, "os", system)
+            patch.setattr(files, "os", system)
             code, out, err = typed_here([*resume(place), *longer])
         if system.count <= n:
             break
@@ -185,6 +189,7 @@ def assert_both_survive(fault: str, failing: str, step: int, digits: Path, tmp_p
         system = FailingOs(n, fault, place / failing)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(folder, "os", system)
+            patch.setattr(files, "os", system)
             code, out, err = typed_here([*begin, str(place)])
         if system.count <= n:
             break
@@ -218,10 +223,11 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_is_before_the
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system = FailingOs(-1, "")
-    monkeypatch.setattr(folder, "os", system)
-    folder.write(tmp_path / "checkpoint", b"all of it")
+    monkeypatch.setattr(files, "os", system)
+    files.write(tmp_path / "checkpoint", b"all of it")
     temporary, place = ".unfinished-checkpoint", tmp_path.name
     assert system.called == [
+        ("unlink", temporary),  # what stands there is not written through
         ("open", temporary),
         ("write", temporary),
         ("fsync", temporary),
@@ -239,26 +245,26 @@ def test_a_pipe_in_the_place_of_the_log_is_told_and_not_waited_for(read: bool, t
     os.mkfifo(tmp_path / "log.jsonl")
     reader = os.open(tmp_path / "log.jsonl", os.O_RDONLY | os.O_NONBLOCK) if read else None
     with pytest.raises(MachineError, match=r"^cannot write .*log\.jsonl: "):
-        folder.append(tmp_path / "log.jsonl", b"{}")
+        files.append(tmp_path / "log.jsonl", b"{}")
     if reader is not None:
         os.close(reader)
 
 
 def in_place(path: Path, content: bytes) -> None:
-    """What `folder.write` must not be."""
-    handle = folder.os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    """What `files.write` must not be."""
+    handle = files.os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        folder._write(handle, content)
+        files._write(handle, content)
     except OSError as error:
         raise MachineError(f"cannot write {path}: {error.strerror}") from None
     finally:
-        folder.os.close(handle)
+        files.os.close(handle)
 
 
 def test_a_checkpoint_that_is_written_in_place_does_not_survive(
     digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "write", in_place)
+    monkeypatch.setattr(files, "write", in_place)
     with pytest.raises(AssertionError):
         assert_survives("half a write", digits, fast, monkeypatch)
 

@@ -1,0 +1,158 @@
+"""Files: the one place in gradproof that writes any, and that opens any whose place somebody else may have taken.
+
+Nothing is waited for and nothing is written through a link: a folder, a pipe, a socket or a device that stands where a
+file should is refused at once.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gradproof.errors import DataError, MachineError
+
+NO_FILE = "is a folder, a pipe or a device instead of a file"
+A_LINK = "is a link, and nothing is written through a link"
+UNFINISHED = ".unfinished-"  # what a file is called until all of it is on the disk
+PIECE = 2**26  # bytes read at once …
+TAIL = 2**16  # … and of the end of a log, which may be long
+LARGEST = 2**32  # bytes of a log that is read
+STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")  # whose links are the system's own, such as /dev/stdout
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> Iterator[int]:
+    """The handle of a file, while it lasts. DataError if there is something else, OSError if it cannot be opened."""
+    try:
+        handle = os.open(path, flags | os.O_NONBLOCK, 0o666)  # opening a pipe would wait for ever
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.ENXIO, errno.ENODEV):
+            raise DataError(NO_FILE) from None
+        if error.errno == errno.ELOOP and flags & os.O_NOFOLLOW:
+            raise DataError(A_LINK) from None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise DataError(NO_FILE)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def read(path: str | os.PathLike[str], most: int) -> bytes:
+    """All of a file. DataError if it is none or larger than that, OSError if it cannot be read."""
+    with opened(path) as handle:
+        if os.fstat(handle).st_size > most:
+            raise DataError("is larger than any that gradproof writes there")
+        parts = []
+        while part := os.read(handle, PIECE):
+            parts.append(part)
+        return b"".join(parts)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a file there in one move: whatever fails, no half of it stays, and what was there before does.
+
+    When this returns, the file is on the disk under its name. MachineError if that cannot be done.
+    """
+    try:
+        _move_in(path, content)
+    except (OSError, DataError) as error:
+        raise MachineError(f"cannot write {path}: {_reason(error)}") from None
+
+
+def give(path: Path, text: str) -> None:
+    """Write what somebody asked for where they asked for it: a file in one move, or into a pipe that is being read.
+
+    /dev/stdout and its like are theirs to give, whatever they lead to. MachineError if that cannot be done.
+    """
+    content = text.encode(errors="replace")  # it may name a file whose name is not UTF-8
+    try:
+        mode = os.lstat(path).st_mode if os.path.lexists(path) else stat.S_IFREG
+        own = str(path.parent) in STREAMS and not stat.S_ISREG(mode)
+        if not own and not stat.S_ISFIFO(mode):
+            return _move_in(path, content)
+        follow = 0 if own else os.O_NOFOLLOW
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_NONBLOCK | follow)
+        try:
+            os.set_blocking(handle, True)
+            _write(handle, content)
+        finally:
+            os.close(handle)
+    except (OSError, DataError) as error:
+        nobody = isinstance(error, OSError) and error.errno == errno.ENXIO
+        reason = "nobody reads from that pipe" if nobody else _reason(error)
+        raise MachineError(f"cannot write to {path}: {reason}; choose another") from None
+
+
+def append(path: Path, line: bytes) -> None:
+    """Put a line at the end of a file, all of it or nothing. MachineError if that cannot be done."""
+    try:
+        with opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW) as handle:
+            end = os.fstat(handle).st_size
+            try:
+                _write(handle, line + b"\n")
+            except BaseException:
+                os.ftruncate(handle, end)
+                raise
+    except (OSError, DataError) as error:
+        raise MachineError(f"cannot write {path}: {_reason(error)}") from None
+
+
+def mend(path: Path) -> None:
+    """Cut off the half of a line at the end of a file, where a process was killed while it wrote it."""
+    with suppress(OSError, DataError), opened(path, os.O_RDWR | os.O_NOFOLLOW) as handle:
+        end = os.fstat(handle).st_size
+        while end:
+            start = max(0, end - TAIL)
+            if whole := os.pread(handle, end - start, start).rfind(b"\n") + 1:
+                return os.ftruncate(handle, start + whole)
+            end = start
+        os.ftruncate(handle, 0)
+
+
+def _move_in(path: Path, content: bytes) -> None:
+    """Write under another name, which nobody else has opened, and give the file its own when all of it is there."""
+    if os.path.lexists(path) and stat.S_IFMT(os.lstat(path).st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
+        raise DataError(NO_FILE)
+    name = os.fsencode(path.name)[: 255 - len(UNFINISHED)]
+    temporary = path.with_name(UNFINISHED + os.fsdecode(name))
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)  # of a process that was killed, or put there to be written through
+    except IsADirectoryError:
+        raise DataError(f"would be written as {temporary.name} first, and that is a folder") from None
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+        try:
+            _write(handle, content)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+
+
+def _write(handle: int, content: bytes) -> None:
+    """All of it: the system may take less at a time."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder written to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reason(error: OSError | DataError) -> str:
+    return f"it {error}" if isinstance(error, DataError) else error.strerror or str(error)
