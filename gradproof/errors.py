@@ -1,5 +1,7 @@
 """What can go wrong outside the mathematics: three errors, each with its exit code and one line to say."""
 
+from gradproof.text import visible
+
 
 class GradproofError(Exception):
     """The message says on one line what is wrong, where, and what to do next."""
@@ -8,7 +10,7 @@ class GradproofError(Exception):
 
     def __init__(self, message: str) -> None:
         # A path may hold newlines, terminal sequences, undecodable bytes: escaped, the line stays one.
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
+        super().__init__(visible(message))
 
 
 class UsageError(GradproofError):

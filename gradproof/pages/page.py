@@ -1,6 +1,7 @@
 """One HTML page from a template: everything inline, so that a page opens from a file, offline."""
 
 import base64
+import hashlib
 import io
 from typing import Any
 
@@ -9,19 +10,33 @@ import numpy as np
 from markupsafe import Markup
 
 from gradproof.problem import Array
+from gradproof.text import visible
 
+
+def _as_text(value: Any) -> Any:
+    """What a template shows: markup of ours, or text in which nothing hides. Called before it is escaped."""
+    return value if hasattr(value, "__html__") else visible(str(value), "\n\t")
+
+
+_LOADER = jinja2.PackageLoader("gradproof.pages")
 _ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("gradproof.pages"),
+    loader=_LOADER,
     autoescape=True,  # whatever a name or a file says is text
+    finalize=_as_text,
     undefined=jinja2.StrictUndefined,  # a value that a template misses is an error, not a gap
     trim_blocks=True,
     lstrip_blocks=True,
 )
 
 
-def rendered(template: str, **values: Any) -> str:
-    """The page that a template of gradproof/pages/templates makes of the values, HTML as text."""
-    return _ENVIRONMENT.get_template(template).render(**values)
+def rendered(template: str, script: str = "", **values: Any) -> str:
+    """The page that a template of gradproof/pages/templates makes of the values, HTML as text.
+
+    The browser runs the script of that name, and nothing else: the page names its hash.
+    """
+    code = script and _LOADER.get_source(_ENVIRONMENT, script)[0]
+    allowed = f"sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}" if code else ""
+    return _ENVIRONMENT.get_template(template).render(code=Markup(code), allowed=allowed, **values)
 
 
 def picture(pixels: Array) -> Markup:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
 from gradproof import files
 from gradproof.numerics.verdict import Verdict
 from gradproof.pages.graph import CLASSES, MARKS, graph
+from gradproof.pages.mathml import mathml
 from gradproof.pages.page import diverging, picture, rendered
 from gradproof.problem import Array
 from gradproof.study import digits, inside
@@ -22,12 +22,8 @@ from gradproof.study.summary import conventions, mutants, together
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence, Tried
 from gradproof.study.walk import example
+from gradproof.text import visible
 
-PRIME = '<mo class="prime" lspace="0" rspace="0" stretchy="false">&#x02032;</mo>'
-PRIMES = (
-    (re.compile(r"<msup>(<m[io][^>]*>[^<]*</m[io]>)<mi>&#x02032;</mi></msup>"), rf"\1{PRIME}"),
-    (re.compile(r"<msubsup>(<mi>\w</mi><mi>\w</mi>)<mi>&#x02032;</mi></msubsup>"), rf"<msub>\1</msub>{PRIME}"),
-)
 PLACES = {1: "component {}", 5: "neuron {}", 28: "row {1}, column {2}"}  # by the rows of a picture
 
 
@@ -43,6 +39,7 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
     shown = None if own else [_digit(digit) for digit in digits.digits(say)]
     return rendered(
         "study.html",
+        script="study.js",
         title=court.ledger.title,
         source=court.ledger.source if own else NOTES.name,
         counts=[(s.value, CLASSES[s], n) for s in Sentence if (n := sum(t.sentence is s for t in tried))],
@@ -61,20 +58,9 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
     )
 
 
-def mathml(latex: str, display: bool = False) -> Markup:
-    """An equation; where it is no LaTeX that is understood, its text."""
-    try:
-        found = convert(latex, display="block" if display else "inline")
-        for raised, beside in PRIMES:  # as a superscript a prime is too small to be seen
-            found = raised.sub(beside, found)
-        return Markup(found.replace("<math ", '<math displaystyle="true" ', 1))
-    except Exception:  # latex2mathml raises many kinds
-        return Markup("<code>{}</code>").format(latex)
-
-
 def prose(text: str) -> Markup:
     """Text in which z_j^l is set with its index and its layer."""
-    marked = str(escape(text))
+    marked = str(escape(visible(text, "\n\t")))
     for sign, tag in (("_", "sub"), (r"\^", "sup")):
         marked = re.sub(rf"(?<=[\w>]){sign}(\w+|\|z\||\{{[^{{}}]*\}})", rf"<{tag}>\1</{tag}>", marked)
     return Markup(re.sub(r"(<su[bp]>)\{(.*?)\}(</su[bp]>)", r"\1\2\3", marked))
@@ -84,7 +70,7 @@ def written(line: str) -> Markup:
     """A line: LaTeX, or a text in which formulas stand between dollars."""
     if "$" not in line:
         return mathml(line, display=True)
-    parts = [mathml(part) if i % 2 else escape(part) for i, part in enumerate(line.split("$"))]
+    parts = [mathml(part) if i % 2 else escape(visible(part, "\n\t")) for i, part in enumerate(line.split("$"))]
     return Markup('<p class="words">{}</p>').format(Markup("").join(parts))
 
 

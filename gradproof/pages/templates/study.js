@@ -22,7 +22,7 @@ for (const node of all(".node", graph)) {
 // For print, everything is open.
 addEventListener("beforeprint", () => all("details").forEach(one => { one.open = true; }));
 
-const network = document.getElementById("network");
+const network = document.querySelector("section#network");  // an article may have any id
 if (network) {
   const data = JSON.parse(document.getElementById("data").textContent);
   const steps = all("[data-step]", network.querySelector(".steps")).map(button => button.dataset.step);

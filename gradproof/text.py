@@ -1,0 +1,44 @@
+"""Text of other people – a title, a file's name, what an exception says – is data wherever it is shown."""
+
+import json
+import shlex
+import unicodedata
+from typing import Any
+
+
+def visible(text: str, kept: str = "") -> str:
+    """The text with every character that is neither printable nor a blank as its escape, but for those of `kept`.
+
+    Escapes of terminals, newlines, what turns the direction of writing and what is no Unicode then stand there as text.
+    """
+    return text if text.isprintable() else "".join(c if _shows(c) or c in kept else ascii(c)[1:-1] for c in text)
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def typed(name: object) -> str:
+    """A name as a shell takes it, on one line: quoted where need be, with escapes in $'…' where it has such."""
+    text = str(name)
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(_escaped(c) for c in text) + "'"
+
+
+def _escaped(character: str) -> str:
+    """As bash has it between $' and '; a byte that is no UTF-8 as itself."""
+    if character in "\\'":
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def as_json(document: Any) -> str:
+    """JSON for a terminal as well: printable but for its own newlines, so that nobody's text is more than text.
+
+    ValueError where a number is not finite: JSON has none such.
+    """
+    written = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in written)
