@@ -1,14 +1,17 @@
 """gradproof check | train | study."""
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
+from traceback import format_exception
 from typing import Any
 
 import click
 
 import gradproof
-from gradproof.errors import GradproofError, MachineError
+from gradproof import files
+from gradproof.errors import CrashError, GradproofError, MachineError
 
 VERBS = {
     "check": "Prove that the handcrafted gradients equal autodiff's.",
@@ -47,16 +50,16 @@ def gradproof_command() -> None:
     """A network derived by hand, proven against autodiff.
 
     Exit codes: 0 verified or done, 1 refuted, or a training that diverged, 2 wrong usage, 3 bad data or a bad file,
-    4 the machine failed, 5 undecided, 130 interrupted.
+    4 the machine failed, 5 undecided, 70 a fault of gradproof itself, 130 interrupted.
     """
 
 
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without δ and σ shows ? and the rest
     try:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal without δ and σ shows ? and the rest
         code = gradproof_command.main(prog_name="gradproof", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         code = _complain(error.format_message(), 2)
@@ -70,15 +73,31 @@ def main() -> None:
     except SystemExit:  # click's word for a reader that has gone, as in `gradproof check | head -1`
         code = 0
     except (OSError, MemoryError) as error:
-        code = _complain(f"gradproof: the machine failed: {error or 'out of memory'}", MachineError.exit_code)
+        reason = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+        failed = MachineError(f"the machine failed: {reason}")
+        code = _complain(f"gradproof: {failed}", failed.exit_code)
     except (click.Abort, KeyboardInterrupt):
         code = _complain("gradproof: interrupted", INTERRUPTED)
+    except Exception as error:
+        crash = CrashError(f"a fault of gradproof itself: {type(error).__name__}: {error}; {_kept(error)}")
+        code = _complain(f"gradproof: {crash}", crash.exit_code)
     sys.exit(code or 0)
 
 
 def _complain(line: str, code: int) -> int:
-    click.echo(line, err=True)
+    with suppress(OSError):  # where nobody can be told, the exit code still says it
+        click.echo(line, err=True)
     return code
+
+
+def _kept(error: Exception) -> str:
+    """Where there is what somebody who repairs the fault needs."""
+    about = f"gradproof {gradproof.__version__}, Python {sys.version}, {sys.platform}\n{sys.argv}\n\n"
+    try:
+        path = files.put_aside("gradproof-crash-", about + "".join(format_exception(error)))
+    except OSError as failed:
+        return f"please report it (its traceback could not be kept: {failed.strerror})"
+    return f"please report it with {path}, where its traceback is"
 
 
 if __name__ == "__main__":

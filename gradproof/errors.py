@@ -1,4 +1,4 @@
-"""What can go wrong outside the mathematics: three errors, each with its exit code and one line to say."""
+"""What can go wrong outside the mathematics: four errors, each with its exit code and one line to say."""
 
 from gradproof.text import visible
 
@@ -29,3 +29,9 @@ class MachineError(GradproofError):
     """The machine failed: the disk is full, a device is gone."""
 
     exit_code = 4
+
+
+class CrashError(GradproofError):
+    """Gradproof itself is wrong: an exception that nobody expected."""
+
+    exit_code = 70  # as sysexits.h has it

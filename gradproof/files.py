@@ -7,6 +7,7 @@ file should is refused at once.
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,6 +86,16 @@ def give(path: Path, text: str) -> None:
         nobody = isinstance(error, OSError) and error.errno == errno.ENXIO
         reason = "nobody reads from that pipe" if nobody else _reason(error)
         raise MachineError(f"cannot write to {path}: {reason}; choose another") from None
+
+
+def put_aside(prefix: str, text: str) -> str:
+    """Write a new file where the system keeps temporary ones; its path. OSError if that cannot be done."""
+    handle, path = tempfile.mkstemp(".txt", prefix)
+    try:
+        _write(handle, text.encode(errors="backslashreplace"))
+    finally:
+        os.close(handle)
+    return path
 
 
 def append(path: Path, line: bytes) -> None:
