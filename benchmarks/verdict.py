@@ -24,7 +24,9 @@ def seconds(*arguments: str, cache: str) -> float:
     environment = os.environ | {"XDG_CACHE_HOME": cache}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     since = time.perf_counter()
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
+    )
     if done.returncode not in (0, 1):
         sys.exit(f"{' '.join(arguments)} ended with exit code {done.returncode}: {done.stderr}")
     return time.perf_counter() - since

@@ -47,6 +47,7 @@ def command(settings: Settings, *more: str) -> tuple[float, dict[str, Any]]:
             env=environment,
             capture_output=True,
             text=True,
+            timeout=3600,
         )
         seconds = time.perf_counter() - start
     if done.returncode:

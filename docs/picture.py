@@ -30,7 +30,8 @@ def lines() -> list[str]:
     with tempfile.TemporaryDirectory() as place:  # where no run is yet
         for command in COMMANDS:
             line = [sys.executable, "-m", "gradproof", *command]
-            printed = subprocess.run(line, cwd=place, capture_output=True, text=True, check=True).stdout.splitlines()
+            done = subprocess.run(line, cwd=place, capture_output=True, text=True, check=True, timeout=600)
+            printed = done.stdout.splitlines()
             if command == ["study"]:
                 printed = [*printed[:STUDY], "…"]
             shown += [f"$ gradproof {' '.join(command)}", *printed, ""]
@@ -64,7 +65,7 @@ def page(picture: Path) -> None:
     train = ["train", "--backend", "handcrafted", "--sizes", "784,100,10", "--init", "scaled"]
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         run = Path(place, "run")
-        subprocess.run([sys.executable, "-m", "gradproof", *train, "--out", str(run)], check=True)
+        subprocess.run([sys.executable, "-m", "gradproof", *train, "--out", str(run)], check=True, timeout=600)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         shown = browser.new_page(viewport={"width": 1100, "height": 1720}, color_scheme="light")
         shown.goto((run / "run.html").as_uri())

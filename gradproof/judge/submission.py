@@ -27,6 +27,7 @@ from gradproof.problem import Problem
 
 LOADING = 6  # times as long as a call may the loading take: importing torch or JAX takes long on a slow disk
 ALL = 60  # and so much the calls together
+DYING = 10  # seconds that a process may take that has been killed, or has nobody to talk to any longer
 
 
 class Kind(NamedTuple):
@@ -117,7 +118,7 @@ class File:
         """End the process and whatever it has started."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(DYING)
         end_all(self.mark)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
@@ -163,7 +164,11 @@ class File:
                 raise SubmissionError("hangs", f"does not return within {seconds:g} seconds")
             piece = os.read(pipe, min(1 << 20, need - len(body)))
             if not piece:
-                code = self.process.wait()
+                try:
+                    code = self.process.wait(DYING)
+                except subprocess.TimeoutExpired:
+                    self.close()
+                    raise SubmissionError("exits", "closes the pipe of its answers") from None
                 how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
                 raise SubmissionError("exits", f"ends the process ({how}) in place of returning")
             body += piece

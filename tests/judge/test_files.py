@@ -39,7 +39,7 @@ def test_the_script_runs_though_it_lies_elsewhere(subject, cwd, tmp_path):
     script = tmp_path / "show.py"
     result = check(subject, "--script", str(script), cwd=tmp_path / cwd)
     assert result.returncode == 1, result.stdout + result.stderr
-    shown = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path / cwd)
+    shown = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path / cwd, timeout=60)
     assert (shown.returncode, shown.stderr) == (0, "")
     *_, returned, words = shown.stdout.splitlines()
     assert words.split("[[")[1][:6] in returned

@@ -156,7 +156,9 @@ def test_nothing_is_left_behind(tmp_path):
         assert judgement(code, 20).verdict == "refuted"
         group = code.process.pid
     time.sleep(0.2)
-    left = subprocess.run(["ps", "-o", "stat=", "-g", str(group)], capture_output=True, text=True).stdout.split()
+    left = subprocess.run(
+        ["ps", "-o", "stat=", "-g", str(group)], capture_output=True, text=True, timeout=60
+    ).stdout.split()
     assert not [state for state in left if not state.startswith("Z")]
 
 
@@ -176,7 +178,7 @@ def leave():  # once: a grandchild in a session of its own
         assert judgement(code, 20).verdict == "refuted"
         left = int(pid.read_text())
         assert os.getsid(left) != code.process.pid  # it is there
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(left)], capture_output=True, text=True).stdout
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(left)], capture_output=True, text=True, timeout=60).stdout
     assert not state or state.startswith("Z")
 
 

@@ -144,7 +144,7 @@ def test_json_junit_and_script_say_the_same_and_the_script_runs_without_gradproo
     assert document["counterexample"]["sizes"] == [1, 1, 1]
     suite = ElementTree.parse(tmp_path / "out.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("4", "1")
-    shown = subprocess.run([sys.executable, "-I", "show.py"], capture_output=True, text=True, cwd=tmp_path)
+    shown = subprocess.run([sys.executable, "-I", "show.py"], capture_output=True, text=True, cwd=tmp_path, timeout=60)
     text = (tmp_path / "show.py").read_text("utf8")
     assert "gradproof" not in text
     assert len(text.splitlines()) <= 12
@@ -178,7 +178,7 @@ def test_the_script_speaks_in_the_conventions_of_the_code_and_its_words_are_its_
     for words in ("downhill", "rows", "(n_in, n_out)", "sum over the mini-batch", "σ′ is missing"):
         assert words in result.stdout, result.stdout
     assert result.stdout.splitlines()[-1] == f"again: gradproof check {path} --architectures 20 --seed 0"
-    shown = subprocess.run([sys.executable, "-I", str(script)], capture_output=True, text=True)
+    shown = subprocess.run([sys.executable, "-I", str(script)], capture_output=True, text=True, timeout=60)
     assert shown.returncode == 0, shown.stderr
     words = shown.stdout.splitlines()[-1]
     value, got, expected = re.fullmatch(r"δ(.) is (.*), should be (.*)", words).groups()

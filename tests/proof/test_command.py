@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from gradproof.commands.check import command
 from handcrafted import equations
+from tests.processes import started
 from tests.proof.planted import PLANTED
 
 SMALL = ["--architectures", "60"]
@@ -60,7 +61,7 @@ def test_table_has_a_line_for_each_equation_within_100_columns():
 
 def test_ctrl_c_ends_in_one_line():
     line = [sys.executable, "-m", "gradproof", "check", "--architectures", "10000000"]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         with pytest.raises(subprocess.TimeoutExpired):
             running.wait(8)  # well into the judging
         running.send_signal(signal.SIGINT)

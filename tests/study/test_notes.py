@@ -16,6 +16,7 @@ from gradproof.study import reader
 from gradproof.study.summary import together
 from handcrafted import equations
 from tests.browser import needs_chromium, opened
+from tests.processes import started
 from tests.study.plain import plain
 
 ROOT = Path(__file__).parents[2]
@@ -266,7 +267,7 @@ def test_a_wrong_call_is_one_line(arguments: list[str], code: int, said: str) ->
 
 def test_ctrl_c_ends_the_list_in_one_line() -> None:
     line = [sys.executable, "-m", "gradproof", "study"]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         time.sleep(4)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)

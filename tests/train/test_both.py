@@ -18,6 +18,7 @@ from gradproof.train import both, checkpoint, loop, saved
 from gradproof.train import run as run_room
 from gradproof.train.both import Point
 from tests.browser import needs_chromium, opened
+from tests.processes import started
 from tests.train.test_command import (  # noqa: F401  (a fixture)
     ENVIRONMENT,
     SIZES,
@@ -30,7 +31,9 @@ from tests.train.test_command import (  # noqa: F401  (a fixture)
 
 def run(folder: Path, place: Path, *more: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "gradproof", "train", "--data", str(folder), "--sizes", SIZES, "--out", str(place)]
-    return subprocess.run([*line, "--epochs", "3", *more], capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    return subprocess.run(
+        [*line, "--epochs", "3", *more], capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=120
+    )
 
 
 def test_growth_finds_the_rate_that_was_put_in() -> None:
@@ -155,7 +158,11 @@ def test_both_that_are_killed_while_they_begin_are_begun_again(files: int, digit
     whole = ended_here(both_of(digits, tmp_path / "whole", *epochs), tmp_path)
     line = both_of(digits, tmp_path / "run", *epochs)
     killed = subprocess.run(
-        [sys.executable, "-c", DYING, *line[3:], str(files)], env=ENVIRONMENT, cwd=tmp_path, capture_output=True
+        [sys.executable, "-c", DYING, *line[3:], str(files)],
+        env=ENVIRONMENT,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
     )
     assert killed.returncode == -signal.SIGKILL
     ended = resumed(tmp_path / "run", "--no-page") if files else ended_here(line, tmp_path)
@@ -167,7 +174,7 @@ def test_both_that_are_killed_as_soon_as_one_has_a_folder_are_begun_again(digits
     place, epochs = tmp_path / "run", ("--epochs", "2", "--no-page", "--json")
     whole = ended_here(both_of(digits, tmp_path / "whole", *epochs), tmp_path)
     line = [sys.executable, "-m", *both_of(digits, place, *epochs)[2:]]
-    with subprocess.Popen(line, env=ENVIRONMENT, cwd=tmp_path, stdout=subprocess.DEVNULL) as running:
+    with started(line, env=ENVIRONMENT, cwd=tmp_path, stdout=subprocess.DEVNULL) as running:
         while not (place / "handcrafted").exists() and running.poll() is None:
             time.sleep(0.001)
         running.kill()

@@ -27,6 +27,7 @@ from gradproof.pages import run as run_page
 from gradproof.train import loop, mnist
 from gradproof.train.loop import Settings
 from gradproof.train.saved import load, run_hash
+from tests.processes import started
 from tests.train.small import SMALL, idx, put_digits
 
 SIZES = "12,8,10"
@@ -292,12 +293,16 @@ def test_where_the_output_finds_no_room_the_run_is_kept_and_says_how_to_go_on(
 ) -> None:
     line = typed(digits, "--epochs", "2", "--out", "a", *options)
     with open("/dev/full", "w") as full:
-        done = subprocess.run(line, cwd=tmp_path, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            line, cwd=tmp_path, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
     assert done.returncode == 4
     said = "gradproof: the machine failed: [Errno 28] No space left on device; then go on with: "
     assert done.stderr == f"{said}gradproof train --resume {tmp_path}/a {' '.join(['--no-page', *options])}\n"
     again = ended(typed(digits, "--epochs", "2", "--out", "b"), tmp_path)
-    on = subprocess.run([*line[:3], "train", "--resume", "a"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True)
+    on = subprocess.run(
+        [*line[:3], "train", "--resume", "a"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, timeout=60
+    )
     assert (again.returncode, on.returncode) == (0, 0)
     hashes = [json.loads((tmp_path / run / "run.json").read_text())["run_hash"] for run in "ab"]
     assert hashes[0] == hashes[1]
@@ -306,9 +311,7 @@ def test_where_the_output_finds_no_room_the_run_is_kept_and_says_how_to_go_on(
 def on_a_terminal(line: list[str], place: Path, **environment: str) -> tuple[str, str]:
     """What a run writes to a piped stdout, and to a stderr that is a terminal."""
     outer, inner = pty.openpty()
-    with subprocess.Popen(
-        line, cwd=place, env=ENVIRONMENT | environment, stdout=subprocess.PIPE, stderr=inner
-    ) as running:
+    with started(line, cwd=place, env=ENVIRONMENT | environment, stdout=subprocess.PIPE, stderr=inner) as running:
         os.close(inner)
         seen = b""
         while True:
@@ -409,7 +412,7 @@ def test_a_run_leaves_a_page_however_it_ends(digits: Path, tmp_path: Path) -> No
 
 def interrupted(line: list[str], place: Path, number: int = signal.SIGINT) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a run that is told to end after its second epoch."""
-    with subprocess.Popen(
+    with started(
         line, cwd=place, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         assert running.stdout is not None

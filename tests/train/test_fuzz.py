@@ -19,7 +19,7 @@ def test_mutated_files_are_read_or_refused_and_memory_stays_bounded() -> None:
     count, seed = 500 * settings().max_examples, int.from_bytes(os.urandom(4))
     line = [sys.executable, str(FUZZ), str(count), str(seed)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=7200)
     assert done.returncode == 0, done.stdout + done.stderr
     seen = json.loads(done.stdout)
     assert seen["read"] + seen["refused"] == count

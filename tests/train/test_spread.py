@@ -259,7 +259,7 @@ def test_processes_that_differ_are_refused(digits: Path, tmp_path: Path) -> None
     running = started(line, 2)
     running[1].kill()
     where = running[0].args[running[0].args.index("--coordinator") :][:-1]  # type: ignore[union-attr,index,arg-type]
-    running[1].communicate()
+    running[1].communicate(timeout=60)
     other = [*line, "--eta", "1.0", *where, "1"]
     running[1] = subprocess.Popen(other, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for code, out, err in ended(running):
@@ -298,7 +298,7 @@ def test_one_that_waits_alone_says_for_whom_and_ends_at_once(
 ) -> None:
     alone, absent = started(begin(digits, *SHORT, "--out", str(tmp_path / "run")), 2)
     absent.kill()
-    absent.communicate()
+    absent.communicate(timeout=60)
     try:
         assert alone.stderr
         assert re.fullmatch(WAITING, alone.stderr.readline())

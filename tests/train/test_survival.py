@@ -26,6 +26,7 @@ from gradproof.backends import NAMES
 from gradproof.errors import DataError, MachineError
 from gradproof.train import both, checkpoint, folder, loop
 from gradproof.train.saved import load, run_hash
+from tests.processes import started
 from tests.train.failing import FAULTS, FailingOs
 from tests.train.small import SIZES, put_digits
 
@@ -300,7 +301,7 @@ def killed_at(moment: float, begun: bool, line: list[str]) -> tuple[int, str, st
     it said it had on the disk, −1 for none. With `begun` the clock runs from its first checkpoint on."""
     told, tell = os.pipe()
     line = [sys.executable, "-c", REPORTING, *line[1:], str(tell)]
-    with subprocess.Popen(
+    with started(
         line, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=[tell]
     ) as running:
         os.close(tell)
@@ -361,7 +362,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_the_command_to_go_on(
     line = [sys.executable, "-m", *begin(digits, place, *epochs)]
     # Slowed down, so that the signal finds it at work.
     line[1:3] = ["-c", SLOWLY]
-    with subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with started(line, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         while not running.stdout.readline().startswith("epoch  2"):
             assert running.poll() is None
@@ -376,7 +377,11 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_the_command_to_go_on(
     assert faults == []
     assert 22 <= back.state.steps < 660
     done = subprocess.run(
-        ["sh", "-c", f"exec {sys.executable} -m {said[1]} --no-page"], env=ENVIRONMENT, capture_output=True, text=True
+        ["sh", "-c", f"exec {sys.executable} -m {said[1]} --no-page"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert f"goes on in epoch {back.state.epoch}, after {back.state.steps} mini-batches" in done.stdout
