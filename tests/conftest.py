@@ -5,20 +5,20 @@ import signal
 import tempfile
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 # The tests run side by side: NumPy's own threads would only wait for each other, here and in what the tests start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # And what XLA has compiled once serves every process of every run: half of the time of the tests was compilation.
 CACHE = Path(__file__).parents[1] / ".jax_cache"
-if not os.access(CACHE if CACHE.exists() else CACHE.parent, os.W_OK):  # somebody else's checkout
-    CACHE = Path(tempfile.mkdtemp(prefix="gradproof-jax-"))
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+OWN = os.access(CACHE if CACHE.exists() else CACHE.parent, os.W_OK)  # or this is somebody else's checkout
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE) if OWN else tempfile.mkdtemp(prefix="gradproof-jax-"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 # JAX writes an entry in place: who reads it meanwhile, as where the tests run twice at once, says so and compiles it.
 os.environ.setdefault("PYTHONWARNINGS", "ignore:Error reading persistent compilation cache entry")
 
-from hypothesis import HealthCheck, settings
 
 # What ignores a signal hands that down, as a shell does to what runs in the background, and `nohup`: what the tests
 # start would not hear its Ctrl-C. What only hears it, as here, hands down what is the default.
