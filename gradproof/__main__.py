@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 from traceback import format_exception
@@ -32,6 +33,11 @@ class Verbs(click.Group):
             return None
         command: click.Command = import_module(f"gradproof.commands.{name}").command
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args[0] not in VERBS and (meant := get_close_matches(args[0], VERBS, 1)):
+            raise click.UsageError(f"No such command {args[0]!r}. Did you mean {meant[0]!r}?", ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -193,6 +193,12 @@ def test_wrong_usage_is_one_line_and_leaves_nothing(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(("verb", "meant"), [("tain", "train"), ("chek", "check"), ("studie", "study")])
+def test_a_mistyped_verb_is_told_which_one_was_meant(verb: str, meant: str, tmp_path: Path) -> None:
+    done = ended_here([sys.executable, "-m", "gradproof", verb], tmp_path)
+    assert_refused(done, 2, f"No such command '{verb}'. Did you mean '{meant}'?; see gradproof --help")
+
+
 def test_a_backend_must_be_chosen(tmp_path: Path) -> None:
     done = ended_here([sys.executable, "-m", "gradproof", "train"], tmp_path)
     assert_refused(done, 2, "Missing option '--backend'")
