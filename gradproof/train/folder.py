@@ -29,8 +29,7 @@ def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
             for path in reversed(made):
                 with nullcontext() if path == folder else suppress(FileExistsError):  # somebody else made it meanwhile
                     os.mkdir(path)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
+            _try(folder)
         except OSError as error:
             reason = error.strerror or error
             raise MachineError(f"cannot write to {folder}: {reason}; choose another --out") from None
@@ -46,14 +45,28 @@ def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
 
 @contextmanager
 def reopened(folder: Path) -> Iterator[Path]:
-    """The folder of a run that was begun, held; what a killed process left unfinished there is removed."""
+    """The folder of a run that was begun, held; what a killed process left unfinished there is removed.
+
+    DataError if there is none, MachineError if it cannot be written to.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give the folder of a run, such as runs/1, to --resume")
     with _held(folder):
         for path in folder.glob(f"{UNFINISHED}*"):
             with suppress(OSError):
                 os.unlink(path)
+        try:
+            _try(folder)
+        except OSError as error:
+            reason = f"{error.strerror or error}; the run needs room and permission there to go on"
+            raise MachineError(f"cannot write to {folder}: {reason}") from None
         yield folder
+
+
+def _try(folder: Path) -> None:
+    """Write something, which leaves nothing: before the training, not after it. OSError if that fails."""
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 @contextmanager

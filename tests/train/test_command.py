@@ -1,5 +1,6 @@
 """gradproof train as it is typed: real processes, their output, their exit codes, and the files they leave."""
 
+import ctypes
 import json
 import os
 import pty
@@ -495,6 +496,25 @@ def test_wrong_usage_of_resume_is_one_line(arguments: list[str], reason: str, di
     assert before == sorted((file.name, file.read_bytes()) for file in (tmp_path / "a").iterdir())
 
 
+@pytest.mark.parametrize("options", [["--resume", "a"], ["--resume", "both"], ["--backend", "reference", "--out", "b"]])
+def test_a_folder_that_nothing_can_be_put_into_is_refused_before_any_step(
+    options: list[str], digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended_here(typed(digits, "--epochs", "1", "--out", "a"), tmp_path)
+    pair = [word for word in typed(digits, "--epochs", "1", "--both", "--out", "both") if word != "--backend"]
+    ended_here([word for word in pair if word != "handcrafted"], tmp_path)
+    before = sorted((file, file.read_bytes()) for file in tmp_path.rglob("*") if file.is_file())
+
+    def refused(**_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("gradproof.train.folder.tempfile.TemporaryFile", refused)
+    monkeypatch.setattr(loop, "states", None)
+    done = ended_here([sys.executable, "-m", "gradproof", "train", *options, "--no-page"], tmp_path)
+    assert_refused(done, 4, f"cannot write to {options[-1]}: Read-only file system; ")
+    assert before == sorted((file, file.read_bytes()) for file in tmp_path.rglob("*") if file.is_file())
+
+
 def test_a_run_that_is_finished_is_resumed_to_itself_and_may_be_made_longer(digits: Path, tmp_path: Path) -> None:
     ended_here(typed(digits, "--epochs", "2", "--out", "whole"), tmp_path)
     ended_here(typed(digits, "--epochs", "1", "--out", "a"), tmp_path)
@@ -543,8 +563,12 @@ def test_xla_that_only_judges_is_one_thread(backend: str, digits: Path, tmp_path
 def test_where_malloc_takes_no_wishes_steps_are_proven_all_the_same(
     error: type[Exception], digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unable(_name: None) -> None:
-        raise error
+    library = ctypes.CDLL
+
+    def unable(name: str | None, **options: Any) -> ctypes.CDLL:
+        if name is None:
+            raise error
+        return library(name, **options)  # which threadpoolctl asks for, once in a process
 
     monkeypatch.setattr("gradproof.commands.train.ctypes.CDLL", unable)
     done = ended_here(typed(digits, "--epochs", "1", "--verify"), tmp_path)
