@@ -1,6 +1,7 @@
 """Text of other people – a title, a file's name, what an exception says – is data wherever it is shown."""
 
 import json
+import math
 import shlex
 import unicodedata
 from typing import Any
@@ -35,10 +36,18 @@ def _escaped(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
-def as_json(document: Any) -> str:
+def json_of(document: Any) -> str:
     """JSON for a terminal as well: printable but for its own newlines, so that nobody's text is more than text.
 
-    ValueError where a number is not finite: JSON has none such.
+    A number that is not finite becomes null: JSON has none such.
     """
-    written = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in written)
+    written = json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False)
+    return "".join(c if _shows(c) or c == "\n" else json.dumps(c)[1:-1] for c in written)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

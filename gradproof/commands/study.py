@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import signal
 import textwrap
-from collections.abc import Iterator
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +11,7 @@ from rich.text import Text
 
 from gradproof import manual
 from gradproof.commands.terminal import captured, progress_bar
+from gradproof.text import json_of, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +32,6 @@ MARKS = {
     "does not fit its code": ("✗", "bold red"),
 }
 MANY = 12  # lines for which a second process is worth its start
-_own: Court  # of a process of _in_two_courts
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -82,7 +77,7 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
 
         page.write(out, court, tried, lambda what: None if as_json else click.echo(what, err=True))
     if as_json:
-        click.echo(json.dumps(document(court, tried), indent=1, ensure_ascii=False))
+        click.echo(json_of(document(court, tried)))
     elif only:
         click.echo(captured(explained(tried[0]) + numbers(only, notes)), color=True)
     else:
@@ -97,34 +92,17 @@ def _status(verdicts: Iterable[Verdict]) -> int:
 
 
 def _tried(court: Court, only: Line | None, quiet: bool) -> list[Tried]:
+    from gradproof.commands import courts
+
     count = 1 if only else len(court.ledger.lines)
     with progress_bar("lines", shown=not quiet) as bar:
         task = bar.add_task("on trial", total=count)
         tried = []
-        trials = court.trials(only) if count < MANY else _in_two_courts(court)
+        trials = court.trials(only) if count < MANY else courts.tried(court.ledger, court.seed)
         for each in trials:
             tried.append(each)
             bar.update(task, advance=1, refresh=True)
     return tried
-
-
-def _in_two_courts(court: Court) -> Iterator[Tried]:
-    """Every line tried, in order, by two processes, which Ctrl-C ends at whatever they are: no line needs another."""
-    with get_context("spawn").Pool(2, _begin, (court.ledger, court.seed)) as pool:
-        yield from pool.imap(_one, range(len(court.ledger.lines)))
-
-
-def _begin(ledger: Ledger, seed: int) -> None:
-    """What a process of _in_two_courts has; Ctrl-C is for the one that waits for it to hear."""
-    from gradproof.study.trial import Court
-
-    global _own
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _own = Court(ledger, seed)
-
-
-def _one(number: int) -> Tried:
-    return _own.line(_own.ledger.lines[number])
 
 
 def _walk(as_json: bool) -> int:
@@ -134,7 +112,7 @@ def _walk(as_json: bool) -> int:
     problem = example()
     lines = walk(problem)
     if as_json:
-        click.echo(json.dumps(shown.document(problem, lines), indent=1, ensure_ascii=False))
+        click.echo(json_of(shown.document(problem, lines)))
     else:
         click.echo(shown.text(problem, lines), color=True)  # Rich has decided on colour; click need not decide again
     return _status(line.verdict for line in lines)
@@ -239,7 +217,7 @@ def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | Non
     """Every line with its verdict, and what is to be said of all of them."""
     from gradproof.study.summary import conventions, mutants, together
 
-    texts = [Text(f"\n{book.title}", "bold"), Text("")]
+    texts = [Text(""), Text(book.title, "bold"), Text("")]
     section = ""
     for t in tried:
         if t.line.section != section:
@@ -265,7 +243,7 @@ def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | Non
 def _onward(book: Ledger, notes: Path | None) -> str:
     """What can be asked next of the same ledger."""
     line = "N21" if notes is None else book.lines[0].id
-    own = "" if notes is None else f" --notes {shlex.quote(str(notes))}"
+    own = "" if notes is None else f" --notes {typed(notes)}"
     return f"one line with its numbers: gradproof study {line}{own} · the page: gradproof study{own} -o study.html"
 
 

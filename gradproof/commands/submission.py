@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import click
 
 from gradproof import files
 from gradproof.errors import DataError
+from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
     from gradproof.judge.report import Judgement
@@ -71,10 +71,10 @@ def _tell_verdict(
 ) -> None:
     from gradproof.judge import documents, report
 
-    again = f"gradproof check {shlex.quote(submission)} --architectures {networks} --seed {seed}"
-    again += f" --convention {shlex.quote(convention)}" if convention else ""
+    again = f"gradproof check {typed(submission)} --architectures {networks} --seed {seed}"
+    again += f" --convention {typed(convention)}" if convention else ""
     if as_json:
-        click.echo(json.dumps(documents.document(judged, seed, again, grade), indent=1, ensure_ascii=False))
+        click.echo(json_of(documents.document(judged, seed, again, grade)))
         return
     lines = report.lines(judged, submission, grade)
     click.echo(click.style(lines[0], fg=COLOURS[judged.verdict], bold=True))
@@ -109,7 +109,7 @@ def _write_files(
     elif certificate:
         left_out[certificate] = "only what is verified has a certificate"
     for path, why in left_out.items():
-        click.echo(f"gradproof: {path} is not written: {why}", err=True)
+        click.echo(f"gradproof: {visible(path)} is not written: {why}", err=True)
 
 
 def _tell_error(said: str, submission: str, as_json: bool, junit: str | None) -> None:
@@ -118,7 +118,7 @@ def _tell_error(said: str, submission: str, as_json: bool, junit: str | None) ->
 
     try:
         if as_json:
-            click.echo(json.dumps({"verdict": None, "error": said}, indent=1, ensure_ascii=False))
+            click.echo(json_of({"verdict": None, "error": said}))
     finally:
         if junit:
             files.give(Path(junit), documents.junit_error(said, submission))

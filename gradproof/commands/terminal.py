@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gradproof.errors import MachineError
+from gradproof.text import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -42,13 +43,25 @@ def progress_bar(unit: str, shown: bool = True) -> Progress:
 
 
 def captured(texts: Sequence[Text]) -> str:
-    """Lines in the colours that stdout can show."""
+    """Lines in the colours that stdout can show; whatever else somebody wrote into them stands there as text."""
     from rich.console import Console
 
+    texts = [_tame(text) for text in texts]
     console = Console(color_system=None if os.environ.get("NO_COLOR") else "auto")
     with console.capture() as capture:
         console.print(*texts, sep="\n", soft_wrap=True)
     return capture.get()
+
+
+def _tame(text: Text) -> Text:
+    """One line: each character of it that would do something is shown as its escape, in its own colour."""
+    if visible(text.plain) == text.plain:
+        return text
+    from rich.text import Text
+
+    shown = [(visible(c.plain), c) for c in text.divide(range(1, len(text)))]
+    parts = (Text(said, c.style, spans=[s._replace(end=len(said)) for s in c.spans]) for said, c in shown)
+    return Text().join(parts)
 
 
 @contextmanager
@@ -71,7 +84,7 @@ def asked_to_end() -> Iterator[Callable[[], bool]]:
 
 def interrupted(again: str, page: bool) -> None:
     """Say on stderr what to type to go on; on a terminal also why the prompt does not come back at once."""
-    click.echo(f"gradproof: interrupted; go on with: {again}", err=True)
+    click.echo(f"gradproof: interrupted; go on with: {visible(again)}", err=True)
     if page and sys.stderr.isatty():
         click.echo("drawing the page; Ctrl-C again leaves it out", err=True)
 
@@ -99,5 +112,5 @@ def drawn(draw: Callable[[], Path]) -> Path | None:
         reason = "interrupted"
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-    click.echo(f"gradproof: the run is kept, but its page could not be drawn: {reason}", err=True)
+    click.echo(f"gradproof: the run is kept, but its page could not be drawn: {visible(reason)}", err=True)
     return None

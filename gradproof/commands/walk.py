@@ -71,8 +71,9 @@ def header(problem: Problem) -> list[Text]:
     network = " \N{EN DASH} ".join(map(str, problem.sizes))
     drawn = beside((COLUMN, ["", *picture(problem.sizes)]), (0, given))
     return [
-        Text(f"\nOne example through a network of {network} neurons", "bold"),
-        Text(LEGEND, "dim"),
+        Text(""),
+        Text(f"One example through a network of {network} neurons", "bold"),
+        *(Text(line, "dim") for line in LEGEND.split("\n")),
         *map(Text, [*drawn, ""]),
     ]
 

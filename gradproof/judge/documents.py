@@ -10,6 +10,7 @@ from gradproof.judge.counterexample import Shown
 from gradproof.judge.loading import in_python_3
 from gradproof.judge.report import Judgement, in_words, told
 from gradproof.proof.summary import record
+from gradproof.text import visible
 
 
 def script(shown: Shown, path: str, name: str, is_class: bool) -> str:
@@ -112,13 +113,13 @@ def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
     names = [*points, *judgement.besides]
     suite = ElementTree.Element(
         "testsuite",
-        name=f"gradproof {subject}",
+        name=visible(f"gradproof {subject}"),
         tests=str(len(names)),
         failures=str(len(failed)),
         skipped=str(len(skipped)),
     )
     for name in names:
-        case = ElementTree.SubElement(suite, "testcase", classname=subject, name=name)
+        case = ElementTree.SubElement(suite, "testcase", classname=visible(subject), name=name)
         if name in skipped:
             ElementTree.SubElement(case, "skipped", message="undecided: too little can be told")
         elif name in failed:
@@ -126,13 +127,13 @@ def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
             lines = [line for named in own for line in told(named)]
             lines += [f"{trouble.kind}: {trouble.said}" for trouble in judgement.troubles]
             failure = ElementTree.SubElement(case, "failure", message=f"{name} is wrong")
-            failure.text = None if graded else "\n".join(lines)
+            failure.text = None if graded else "\n".join(map(visible, lines))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def junit_error(said: str, subject: str) -> str:
     """The one test case of what could not be judged."""
-    suite = ElementTree.Element("testsuite", name=f"gradproof {subject}", tests="1", failures="0", errors="1")
-    case = ElementTree.SubElement(suite, "testcase", classname=subject, name="load")
-    ElementTree.SubElement(case, "error", message=said)
+    suite = ElementTree.Element("testsuite", name=visible(f"gradproof {subject}"), tests="1", failures="0", errors="1")
+    case = ElementTree.SubElement(suite, "testcase", classname=visible(subject), name="load")
+    ElementTree.SubElement(case, "error", message=visible(said))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -14,6 +14,7 @@ from gradproof.judge.troubles import AFTER, Trouble
 from gradproof.numerics import rounding
 from gradproof.numerics.verdict import Verdict
 from gradproof.proof.summary import Fault, Summary
+from gradproof.text import visible
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -55,7 +56,14 @@ class Judgement(NamedTuple):
 
 
 def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]:
-    """The judgement, the root fault first; with `graded` only which equations are right, and no answer."""
+    """The judgement, the root fault first; with `graded` only which equations are right, and no answer.
+
+    What somebody's code says, as in an exception, is text in it: no escape of a terminal, no line of its own.
+    """
+    return [visible(line) for line in _lines(judgement, subject, graded)]
+
+
+def _lines(judgement: Judgement, subject: str, graded: bool) -> list[str]:
     counts = f"{judgement.networks} random networks"
     counts += f" and {judgement.digits} real digits" * bool(judgement.digits)
     said = {
