@@ -82,6 +82,8 @@ def _moved(move: Callable[[Any, Array], Array]) -> Callable[..., Any]:
     def rule(params: Any, array: Any) -> Any:
         if isinstance(array, Near):
             return array.moved(lambda part: move(params, part))
+        if isinstance(array, Condition):
+            return Condition(*(move(params, part) for part in array))
         return move(params, np.asarray(array))
 
     return rule

@@ -157,6 +157,8 @@ class _Parser:
                 picked = tuple(i.letter if i.letter and not i.more else i.more if not i.letter else i for i in indices)
                 if any(isinstance(i, Place) for i in picked):
                     raise self.error("expected an index such as j or 2", back=1)
+                if "s" in picked:
+                    raise self.error("s is the sample and picks no component; expected a letter such as j", back=1)
                 tree = Node("pick", (tree, picked))
         return tree
 

@@ -20,6 +20,7 @@ from gradproof.study.tree import Head, Node, expanded, layered, walk
 NOTES = Path(__file__).parent / "notes.toml"
 RULES = ("definition", "chain rule", "product rule", "quotient rule", "linearity", "algebra", "approximation", "fact")
 LARGEST = 2**20  # bytes of a ledger
+MOST = 10**15  # of a number that a fact says
 TEXT, TEXTS, FLAG, TABLE, LIST = "text", "a list of texts", "true or false", "a table", "a list"
 PRIMITIVES = ("edge", "b", "x", "y", "η", "θ", "Δ", "m", "L", "l")
 
@@ -47,6 +48,8 @@ def read(text: str, source: str) -> Ledger:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{source}: no TOML: {error}") from None
+    except ValueError:  # Python reads no more than 4,300 digits
+        raise DataError(f"{source}: no TOML: a number has thousands of digits") from None
     except RecursionError:
         raise DataError(f"{source}: no TOML: nested too deep") from None
     try:
@@ -177,8 +180,10 @@ class _Reader:
             for text in self.get(table, "arguments", TEXTS, field=field)
         ]
         result = table.get("result", [])
-        if not isinstance(result, list) or not all(type(i) is int or i in ("l", "l+1") for i in result):
-            raise self.error(f"{field}, result", 'should be a list of numbers, "l" or "l+1"')
+        if not isinstance(result, list) or not all(
+            i in ("l", "l+1") if isinstance(i, str) else type(i) is int and 0 <= i <= 99 for i in result
+        ):
+            raise self.error(f"{field}, result", 'should be a list of numbers from 0, "l" or "l+1"')
         gives = self.tree(self.get(table, "gives", TEXT, field=field), f"{field}, gives", ())
         anchor = self.get(table, "anchor", TEXT, field=field)
         return Code(function, tuple(arguments), gives, anchor, tuple(result), self.layers(table, field))
@@ -213,6 +218,9 @@ class _Reader:
             given = table.get(name, 0)
             if not all(isinstance(v, (bool, int, float, str)) for v in (given if isinstance(given, list) else [given])):
                 raise self.error(f"{field}, {name}", "should be true or false, a number, a text, or a list of them")
+            for value in given if isinstance(given, list) else [given]:
+                if isinstance(value, int | float) and not -MOST <= value <= MOST:  # nor is NaN between them
+                    raise self.error(f"{field}, {name}", "should be a number of at most 15 digits, and finite")
         return Fact(measure, table["says"], table.get("correction"))
 
     def layers(self, table: dict[str, Any], field: str) -> tuple[str, str]:

@@ -138,7 +138,7 @@ def _at_each(world: Evaluator, node: Node, env: Env) -> Value:
         new = after
         if index in after.axes:
             own = after.axes.index(index)
-            array = after.array[(*(slice(None),) * own, place)]
+            array = after.array[(*(slice(None),) * own, place, ...)]
             new = Value((*after.axes[:own], *after.axes[own + 1 :]), array)
         one = numbers.join([numbers.number(int(i == place)).reshape((1,)) for i in range(before.shape[0])])
         old, new = aligned(before, new, numbers)

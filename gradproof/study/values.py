@@ -144,6 +144,8 @@ def sampled(value: Value, samples: tuple[int, ...]) -> Value:
 def stacked(values: list[Value], axis: str, numbers: Numbers) -> Value:
     """Values with the same axes one beside the other, along an axis more."""
     axes, shape = values[0].axes, values[0].array.shape
+    if any((value.axes, value.array.shape) != (axes, shape) for value in values):
+        raise MisfitError(f"what stands beside each other for each {axis} has not the same indices and shape")
     n, size = len(axes), len(values[0].array.shape)
     whole = numbers.join([value.array.reshape((*shape, 1)) for value in values])
     return Value((*axes, axis), whole.transpose((*range(n), size, *range(n, size))))

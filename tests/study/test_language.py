@@ -40,6 +40,8 @@ def test_any_text_is_a_claim_or_one_error_with_a_column(text: str) -> None:
         ("d(x, 3) == 1", 6),
         ("x^0 == 1", 3),
         ("a[l][j+1] == 1", 9),
+        ("y[s] == 1", 4),
+        ("edge[l][k,s] == 1", 12),
     ],
 )
 def test_an_error_names_its_column(text: str, column: int) -> None:

@@ -93,6 +93,34 @@ def test_what_is_wrong_is_named_with_its_place(old: str, new: str, said: str) ->
     assert said in complaint(GOOD.replace(old, new, 1))
 
 
+FACT = GOOD.replace("[[line.claim]]", '[[line.fact]]\nmeasure = "loops"\nsays = 30\n[[line.claim]]')
+BEYOND = "line A1, fact 1, says: should be a number of at most 15 digits, and finite"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("1" * 5000, "no TOML: a number has thousands of digits"),
+        ("0xff" + "f" * 4000, BEYOND),
+        ("nan", BEYOND),
+        ("-inf", BEYOND),
+        ("[1, [2]]", "says: should be true or false, a number, a text"),
+        ("[1, 1e400]", BEYOND),
+    ],
+)
+def test_a_number_that_nobody_can_show_is_refused(number: str, said: str) -> None:
+    assert said in complaint(FACT.replace("says = 30", f"says = {number}"))
+    assert reader.read(FACT, "mine.toml").lines[0].facts[0].says == 30
+
+
+@pytest.mark.parametrize("result", ["[0x" + "f" * 4000 + "]", "[-1]", "[true]", "[[0]]"])
+def test_a_part_of_what_a_function_returns_is_a_small_number(result: str) -> None:
+    code = _code("handcrafted.equations.sigma", 1)[1].replace("anchor =", f"result = {result}\nanchor =")
+    assert "line A1, code 1, result: should be a list of numbers from 0" in complaint(
+        GOOD.replace("[[line.claim]]", code)
+    )
+
+
 def test_an_id_is_taken_once() -> None:
     assert "id: A1 is taken twice" in complaint(GOOD + GOOD[GOOD.index("[[line]]") :])
 
