@@ -1,0 +1,1 @@
+"""Anyone's NumPy code in ball arithmetic, and the derivative of every number that it makes."""

@@ -1,0 +1,282 @@
+"""NumPy's functions of exact arrays: those whose own implementation would leave exact arithmetic, or lose its meaning.
+
+Everything else is NumPy's: its implementation moves elements about and calls ufuncs, which come back to us.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact import numbers
+from gradproof.exact.arrays import (
+    ExactArray,
+    cast,
+    each,
+    exact,
+    holds_numbers,
+    multiply_matrices,
+    wrap,
+)
+from gradproof.exact.numbers import Number, copy, number
+
+NONE = np._NoValue
+
+
+def call_function(function: Any, types: Any, arguments: Any, options: Any) -> Any:
+    """A NumPy function that was handed an exact array or number."""
+    if own := FUNCTIONS.get(function):
+        return own(*arguments, **{name: value for name, value in options.items() if value is not NONE})
+    if function.__module__ == "numpy.linalg":
+        raise TypeError(f"gradproof has no exact rule for numpy.linalg.{function.__name__}")
+    result = function._implementation(*_unboxed(arguments), **options)
+    return _ours(result)
+
+
+def _unboxed(arguments: Any) -> Any:
+    """Bare numbers as arrays without axes: NumPy would look into them for a sequence."""
+    return [exact(x) if isinstance(x, Number) else x for x in arguments]
+
+
+def _ours(result: Any) -> Any:
+    if isinstance(result, tuple | list):
+        return type(result)(_ours(part) for part in result) if type(result) in (tuple, list) else result
+    return wrap(result)
+
+
+def dot(a: Any, b: Any, out: Any = None) -> Any:
+    result = multiply_matrices(a, b, dot=True)
+    if out is not None:
+        out[...] = result
+        return out
+    return result
+
+
+def inner(a: Any, b: Any) -> Any:
+    a, b = exact(a), exact(b)
+    return a * b if not a.ndim or not b.ndim else np.tensordot(a, b, axes=(-1, -1))
+
+
+def vdot(a: Any, b: Any) -> Any:
+    return multiply_matrices(exact(a).ravel(), exact(b).ravel())
+
+
+def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+    return exact(a).mean(axis=axis, out=out, keepdims=keepdims)
+
+
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, keepdims: bool = False) -> Any:
+    a = exact(a)
+    if weights is None:
+        return a.mean(axis=axis, keepdims=keepdims)
+    weights = np.broadcast_to(weights, a.shape) if np.ndim(weights) == a.ndim else _along(weights, a.ndim, axis)
+    scale = (exact(weights) * np.ones(a.shape, int)).sum(axis=axis, keepdims=keepdims)
+    return (a * weights).sum(axis=axis, keepdims=keepdims) / scale
+
+
+def _along(weights: Any, ndim: int, axis: Any) -> Any:
+    shape = [1] * ndim
+    shape[axis] = -1
+    return np.reshape(weights, shape)
+
+
+def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+    return exact(a).var(axis=axis, out=out, ddof=ddof, keepdims=keepdims)
+
+
+def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+    return exact(a).std(axis=axis, out=out, ddof=ddof, keepdims=keepdims)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    x = exact(x)
+    if ord is None or ord in (2, "fro"):
+        if ord == 2 and x.ndim == 2 and axis is None:
+            raise TypeError("gradproof has no exact rule for the spectral norm")
+        return np.sqrt((x * x).sum(axis=axis, keepdims=keepdims))
+    if ord == 1 and (x.ndim == 1 or axis is not None):
+        return np.abs(x).sum(axis=axis, keepdims=keepdims)
+    if ord == np.inf and (x.ndim == 1 or axis is not None):
+        return np.abs(x).max(axis=axis, keepdims=keepdims)
+    raise TypeError(f"gradproof has no exact rule for the norm of order {ord}")
+
+
+def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> Any:
+    """Products and sums by the explicit form; one sum for each element of the result."""
+    terms, _, kept = subscripts.replace(" ", "").partition("->")
+    names = terms.split(",")
+    if "..." in subscripts:
+        return wrap(np.einsum(subscripts, *[exact(x).view(np.ndarray) for x in operands], optimize=False))
+    if "->" not in subscripts:
+        kept = "".join(sorted(c for c in set(terms) - {","} if terms.count(c) == 1))
+    arrays = [exact(x) for x in operands]
+    order = kept + "".join(sorted(set(terms) - set(kept) - {","}))
+    result: Any = None
+    for name, array in zip(names, arrays, strict=True):
+        for letter in sorted(set(name)):
+            while name.count(letter) > 1:
+                first, second = name.index(letter), name.rindex(letter)
+                array = np.diagonal(array, axis1=first, axis2=second)
+                name = name[:first] + name[first + 1 : second] + name[second + 1 :] + letter
+        present = [c for c in order if c in name]
+        array = array.transpose([name.index(c) for c in present])
+        array = array.reshape([array.shape[present.index(c)] if c in present else 1 for c in order])
+        result = array if result is None else result * array
+    summed = tuple(range(len(kept), len(order)))
+    return _put_out(result.sum(axis=summed) if summed else result, out)
+
+
+def _put_out(result: Any, out: Any) -> Any:
+    if out is None:
+        return wrap(result)
+    out[...] = result
+    return out
+
+
+def where(condition: Any, *choices: Any) -> Any:
+    condition = cast(condition, bool) if holds_numbers(condition) else np.asarray(condition)
+    if not choices:
+        return np.nonzero(condition)
+    yes, no = (exact(choice) for choice in choices)
+    result = np.where(condition, yes.view(np.ndarray), no.view(np.ndarray))
+    return each(copy, result)
+
+
+def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **options: Any) -> Any:
+    low, high = options.get("min", a_min), options.get("max", a_max)
+    if low is None and high is None:
+        return exact(a).copy()
+    low, high = (_nothing() if bound is None else bound for bound in (low, high))
+    return _put_out(np._core.umath.clip(exact(a), low, high), out)
+
+
+def _nothing() -> Any:
+    box = np.empty((), object)
+    box[()] = None
+    return box
+
+
+def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    bad = ~np.isfinite(x)
+    if np.any(bad):
+        raise numbers.current().refuse("nan_to_num of a value that is not finite")
+    return exact(x).copy()
+
+
+def sort(a: Any, axis: int | None = -1, **options: Any) -> Any:
+    result = exact(a).ravel() if axis is None else exact(a).copy()
+    result.view(np.ndarray).sort(axis=-1 if axis is None else axis)
+    return result
+
+
+def array_equal(a: Any, b: Any, equal_nan: bool = False) -> bool:
+    a, b = np.asanyarray(a), np.asanyarray(b)
+    return a.shape == b.shape and bool(np.all(a == b))
+
+
+def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    return bool(np.all(isclose(a, b, rtol, atol)))
+
+
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    a, b = exact(a), exact(b)
+    return np.abs(a - b) <= number(atol) + number(rtol) * np.abs(b)
+
+
+def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    return exact(a).round(decimals)
+
+
+def like(value: Any) -> Callable[..., Any]:
+    """zeros_like and its sisters: exact unless whole numbers or bools are asked for."""
+
+    def make(a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
+        shape = np.shape(a) if shape is None else shape
+        filling = options.get("fill_value", value)
+        if dtype is not None and np.dtype(dtype).kind in "iub":
+            return np.full(shape, filling, dtype)
+        result = np.empty(shape, object)
+        for place in np.ndindex(result.shape):
+            result[place] = number(filling)
+        return result.view(ExactArray)
+
+    return make
+
+
+def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
+    result = like(0)(a, dtype, **options)
+    result[...] = fill_value
+    return result
+
+
+def iscomplexobj(x: Any) -> bool:
+    return False
+
+
+def isrealobj(x: Any) -> bool:
+    return True
+
+
+def median(a: Any, axis: Any = None, **options: Any) -> Any:
+    ordered = sort(a, axis=axis)
+    n = ordered.shape[-1 if axis is None else axis]
+    middle = np.take(ordered, [(n - 1) // 2, n // 2], axis=-1 if axis is None else axis)
+    return middle.mean(axis=-1 if axis is None else axis)
+
+
+def array2string(a: Any, *args: Any, **options: Any) -> str:
+    return np.array2string(_floats(a), *args, **options)
+
+
+def array_repr(a: Any, *args: Any, **options: Any) -> str:
+    return np.array_repr(_floats(a), *args, **options)
+
+
+def array_str(a: Any, *args: Any, **options: Any) -> str:
+    return np.array_str(_floats(a), *args, **options)
+
+
+def _floats(a: Any) -> Any:
+    return np.array([float(x.value.mid()) for x in exact(a).ravel().tolist()]).reshape(np.shape(a))
+
+
+def concatenate(arrays: Any, axis: Any = 0, out: Any = None, **options: Any) -> Any:
+    return wrap(np.concatenate([exact(a).view(np.ndarray) for a in arrays], axis))
+
+
+def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.count_nonzero(cast(a, bool), axis=axis, keepdims=keepdims)
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.dot: dot,
+    np.inner: inner,
+    np.vdot: vdot,
+    np.mean: mean,
+    np.average: average,
+    np.var: var,
+    np.std: std,
+    np.linalg.norm: norm,
+    np.einsum: einsum,
+    np.where: where,
+    np.clip: clip,
+    np.nan_to_num: nan_to_num,
+    np.sort: sort,
+    np.median: median,
+    np.array_equal: array_equal,
+    np.allclose: allclose,
+    np.isclose: isclose,
+    np.round: round_,
+    np.around: round_,
+    np.zeros_like: like(0),
+    np.empty_like: like(0),
+    np.ones_like: like(1),
+    np.full_like: full_like,
+    np.concatenate: concatenate,
+    np.count_nonzero: count_nonzero,
+    np.iscomplexobj: iscomplexobj,
+    np.isrealobj: isrealobj,
+    np.array2string: array2string,
+    np.array_repr: array_repr,
+    np.array_str: array_str,
+}

@@ -1,0 +1,278 @@
+"""The subject in exact arithmetic: a file that is run anew, or functions and objects that live in this process.
+
+A live function is taken over by its code alone: its file is rewritten and compiled, and the code object in the same
+place gets copies of the function's globals, defaults and closure, in which arrays, classes and other functions are
+taken over in turn. Nothing of the caller's changes, and nothing at the top level of its file runs again.
+"""
+
+import builtins
+import functools
+import linecache
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact import operators
+from gradproof.exact.arrays import ExactArray, array_of
+from gradproof.exact.modules import Float, replacement, stand_for
+from gradproof.exact.numbers import Number, literal
+from gradproof.exact.rewriting import HELPER, rewritten
+from gradproof.exact.run import current
+
+_LIBRARIES = ("site-packages", "dist-packages", f"lib/python3.{sys.version_info.minor}")
+
+
+class NoSourceError(ValueError):
+    """There is no source from which this could be run exactly; the message says of what."""
+
+
+def exact_builtins() -> dict[str, Any]:
+    """Python's builtins, with a float that stays exact and imports that lead to the stands."""
+
+    def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        module = builtins.__import__(name, globals, locals, fromlist, level)
+        if fromlist:
+            for part in fromlist:  # a submodule that is asked for is imported before anybody looks
+                if not hasattr(module, part) and part != "*":
+                    builtins.__import__(f"{name}.{part}", globals, locals, (), level)
+        return stand_for(module)
+
+    return vars(builtins) | {"float": Float, "__import__": imported, "round": _round, "sum": sum, "xrange": range}
+
+
+def _round(value: Any, digits: int | None = None) -> Any:
+    return round(value) if digits is None else round(value, digits)
+
+
+def run_source(source: str, path: str, names: dict[str, Any]) -> dict[str, Any]:
+    """Run a source exactly with these names beside the builtins; gives its global names."""
+    names |= {"__builtins__": exact_builtins(), HELPER: operators, "__file__": path}
+    current().files.add(path)
+    exec(compile(rewritten(source, path), path, "exec", dont_inherit=True), names)
+    return names
+
+
+class Takeover:
+    """Copies of live objects for one run; what occurs twice is copied once, so shared arrays stay shared."""
+
+    def __init__(self) -> None:
+        self.copies: dict[int, Any] = {}
+        self.originals: list[Any] = []  # kept alive, so that no id is used twice
+        self.modules: dict[int, dict[str, Any]] = {}
+        self.codes: dict[str, dict[tuple[str, int, int], types.CodeType]] = {}
+
+    def take(self, value: Any) -> Any:
+        """The copy of anything: numbers become exact, code is rewritten, what holds neither stays itself."""
+        if value is None or isinstance(value, bool | int | str | bytes | np.integer | np.bool_ | Number | ExactArray):
+            return value
+        if isinstance(value, float | np.floating):
+            return literal(float(value)) if np.isfinite(value) else value
+        if id(value) in self.copies:
+            return self.copies[id(value)]
+        stand = replacement(value)
+        return stand if stand is not None else self._remember(value, self._copy(value))
+
+    def _remember(self, value: Any, copy: Any) -> Any:
+        self.copies[id(value)] = copy
+        self.originals.append(value)
+        return copy
+
+    def _copy(self, value: Any) -> Any:
+        match value:
+            case np.ndarray():
+                return self._array(value)
+            case types.FunctionType():
+                return self._function(value)
+            case types.MethodType():
+                return types.MethodType(self.take(value.__func__), self.take(value.__self__))
+            case functools.partial():
+                return functools.partial(
+                    self.take(value.func), *map(self.take, value.args), **self._dict(value.keywords)
+                )
+            case staticmethod() | classmethod():
+                return type(value)(self.take(value.__func__))
+            case property():
+                return property(*(self.take(f) if f else None for f in (value.fget, value.fset, value.fdel)))
+            case types.ModuleType():
+                return self._module(value)
+            case type():
+                return self._class(value)
+            case dict() | list() | set() | tuple() | frozenset():
+                return self._container(value)
+        if hasattr(value, "__wrapped__") and callable(value):  # functools.cache and its like
+            return self.take(value.__wrapped__)
+        return self._instance(value)
+
+    def _array(self, value: Any) -> Any:
+        if value.dtype.kind == "f":
+            return array_of([literal(x) if np.isfinite(x) else Number(x) for x in value.ravel().tolist()], value.shape)
+        return np.array([self.take(x) for x in value.ravel()], object).reshape(value.shape) if value.dtype == object else value.copy()
+
+    def _container(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in (tuple, frozenset):
+            return kind(self.take(item) for item in value)
+        if isinstance(value, tuple):  # a named tuple
+            return self.take(kind)(*map(self.take, value)) if hasattr(kind, "_fields") else value
+        try:
+            copy = kind() if kind in (dict, list, set) else kind.__new__(kind)
+        except TypeError:
+            return value
+        self._remember(value, copy)
+        if isinstance(value, dict):
+            if hasattr(value, "default_factory"):
+                copy.default_factory = self.take(value.default_factory)
+            for key, item in value.items():
+                copy[self.take(key)] = self.take(item)
+        elif isinstance(value, list):
+            copy.extend(self.take(item) for item in value)
+        else:
+            copy.update(self.take(item) for item in value)
+        return copy
+
+    def _dict(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {key: self.take(item) for key, item in value.items()}
+
+    def _function(self, function: types.FunctionType) -> Any:
+        code = self._code(function.__code__)
+        if code is None:
+            return function
+        names = self._globals(function.__globals__)
+        copy = types.FunctionType(code, names, function.__name__, None, tuple(map(self._cell, function.__closure__ or ())))
+        self._remember(function, copy)
+        copy.__defaults__ = tuple(map(self.take, function.__defaults__)) if function.__defaults__ else None
+        copy.__kwdefaults__ = self._dict(function.__kwdefaults__) if function.__kwdefaults__ else None
+        copy.__qualname__, copy.__module__, copy.__doc__ = function.__qualname__, function.__module__, function.__doc__
+        copy.__dict__.update({name: self.take(item) for name, item in vars(function).items() if name != "__wrapped__"})
+        for name in _names_in(code):
+            if name in function.__globals__ and name not in names:
+                names[name] = None  # so that a circle ends
+                names[name] = self.take(function.__globals__[name])
+        return copy
+
+    def _cell(self, cell: types.CellType) -> types.CellType:
+        if id(cell) not in self.copies:
+            self._remember(cell, types.CellType())
+            try:
+                self.copies[id(cell)].cell_contents = self.take(cell.cell_contents)
+            except ValueError:  # an empty cell
+                pass
+        return self.copies[id(cell)]  # type: ignore[no-any-return]
+
+    def _globals(self, original: dict[str, Any]) -> dict[str, Any]:
+        if id(original) not in self.modules:
+            self.modules[id(original)] = {
+                "__builtins__": exact_builtins(),
+                HELPER: operators,
+                "__name__": original.get("__name__"),
+                "__file__": original.get("__file__"),
+                "__package__": original.get("__package__"),
+            }
+            self.originals.append(original)
+        return self.modules[id(original)]
+
+    def _code(self, code: types.CodeType) -> types.CodeType | None:
+        """The rewritten code in the same place of the same file; None for a library's, or where no source is."""
+        path = code.co_filename
+        if any(part in path for part in _LIBRARIES):
+            return None
+        if path not in self.codes:
+            source = "".join(linecache.getlines(path))
+            self.codes[path] = {}
+            if source:
+                whole = compile(rewritten(source, path), path, "exec", dont_inherit=True)
+                self.codes[path] = {_identity(inner): inner for inner in _codes_in(whole)}
+                current().files.add(path)
+        return self.codes[path].get(_identity(code))
+
+    def _module(self, module: types.ModuleType) -> Any:
+        path = getattr(module, "__file__", None) or ""
+        if not path.endswith(".py") or any(part in path for part in _LIBRARIES):
+            return module
+        copy = types.ModuleType(module.__name__)
+        self._remember(module, copy)
+        names = self._globals(vars(module))
+        for name, item in list(vars(module).items()):
+            if not name.startswith("__"):
+                names[name] = self.take(item)
+        copy.__dict__.update(names)
+        return copy
+
+    def _class(self, kind: Any) -> Any:
+        module = sys.modules.get(kind.__module__)
+        path = getattr(module, "__file__", None) or ""
+        if kind.__module__ == "builtins" or any(part in path for part in _LIBRARIES) or not any(
+            isinstance(item, types.FunctionType | staticmethod | classmethod | property) for item in vars(kind).values()
+        ):
+            return kind
+        bases = tuple(self.take(base) for base in kind.__bases__)
+        body = {
+            name: item
+            for name, item in vars(kind).items()
+            if name not in ("__dict__", "__weakref__") and not isinstance(item, types.MemberDescriptorType)
+        }
+        copy = self._remember(kind, type(kind)(kind.__name__, bases, body))
+        for name, item in body.items():
+            if not name.startswith("__") or isinstance(item, types.FunctionType):
+                taken = self.take(item)
+                if taken is not item:
+                    setattr(copy, name, taken)
+        for cell in _class_cells(kind):
+            self._cell(cell).cell_contents = copy
+        return copy
+
+    def _instance(self, value: Any) -> Any:
+        kind = self.take(type(value))
+        if kind is type(value) and not hasattr(value, "__dict__"):
+            return value
+        if kind is type(value) and type(value).__module__.partition(".")[0] in sys.stdlib_module_names | {"numpy"}:
+            return value
+        try:
+            copy = kind.__new__(kind)
+        except TypeError:
+            return value
+        self._remember(value, copy)
+        for name, item in vars(value).items():
+            object.__setattr__(copy, name, self.take(item))
+        for slot in getattr(type(value), "__slots__", ()):
+            if hasattr(value, slot):
+                object.__setattr__(copy, slot, self.take(getattr(value, slot)))
+        return copy
+
+
+def take(function: Callable[..., Any], takeover: Takeover | None = None) -> Callable[..., Any]:
+    """A callable in exact arithmetic; NoSourceError where its code cannot be had."""
+    takeover = takeover or Takeover()
+    copy = takeover.take(function)
+    if copy is function and replacement(function) is None:
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        raise NoSourceError(f"there is no Python source of {name}")
+    return copy  # type: ignore[no-any-return]
+
+
+def _identity(code: types.CodeType) -> tuple[str, int, int]:
+    """What tells a code object from the others of its file: name, first line and, for lambdas of one line, column."""
+    columns = (position[2] for position in code.co_positions() if position[2])
+    return code.co_qualname, code.co_firstlineno, min(columns, default=0) if "<lambda>" in code.co_qualname else 0
+
+
+def _codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from _codes_in(inner)
+
+
+def _names_in(code: types.CodeType) -> set[str]:
+    return {name for inner in _codes_in(code) for name in inner.co_names}
+
+
+def _class_cells(kind: type) -> Iterator[types.CellType]:
+    """The cells through which methods find `__class__`, for super()."""
+    for item in vars(kind).values():
+        function = getattr(item, "__func__", item)
+        if isinstance(function, types.FunctionType) and "__class__" in function.__code__.co_freevars:
+            yield function.__closure__[function.__code__.co_freevars.index("__class__")]  # type: ignore[index]

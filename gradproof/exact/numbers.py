@@ -1,0 +1,313 @@
+"""Exact numbers: a ball that encloses the real value, and what it was computed from.
+
+A number is immutable. What Python's operators and NumPy's loops make of numbers are new ones that hold their operands,
+so the numbers of a run form a graph over which gradproof.exact.sweeps differentiates. A number that cannot change
+with the variables, such as a literal or what ReLU cuts off, is constant and holds no operands.
+"""
+
+from fractions import Fraction
+from itertools import count
+from typing import Any
+
+import numpy as np
+from flint import arb, fmpq
+
+from gradproof.exact.rules import RULES, ZERO, Ball, Rule
+from gradproof.exact.run import Place, current
+
+_indices = count()
+SUM, DOT, COPY = RULES["sum"], RULES["dot"], RULES["copy"]
+Operands = tuple["Number", ...]
+
+
+class Number:
+    """A real number, enclosed: `value` is its ball; `varies` tells whether it depends on a variable near here."""
+
+    __slots__ = ("__weakref__", "index", "operands", "place", "rule", "value", "varies")
+
+    def __init__(self, value: Ball, rule: Rule | None = None, operands: Any = (), varies: bool = False) -> None:
+        self.value, self.rule, self.operands, self.varies = value, rule, operands, varies
+        self.index = next(_indices)
+        self.place: Place | None = current().place()
+
+    # ---- arithmetic: each operator is a rule -----------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Any:
+        return _binary("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _binary("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _binary("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _binary("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _binary("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _binary("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _binary("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _binary("divide", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return _binary("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _binary("power", other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return floor(self / other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return floor(other / self)
+
+    def __mod__(self, other: Any) -> Any:
+        return self - other * floor(self / other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return other - self * floor(other / self)
+
+    def __neg__(self) -> "Number":
+        return apply("negative", self)
+
+    def __pos__(self) -> "Number":
+        return self
+
+    def __abs__(self) -> "Number":
+        return -self if is_less(self, 0) else self
+
+    # ---- comparisons: decided by the balls, or refused -------------------------------------------------------
+
+    def __lt__(self, other: Any) -> Any:
+        return NotImplemented if _foreign(other) else is_less(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return NotImplemented if _foreign(other) else is_less(other, self)
+
+    def __le__(self, other: Any) -> Any:
+        return NotImplemented if _foreign(other) else not is_less(other, self)
+
+    def __ge__(self, other: Any) -> Any:
+        return NotImplemented if _foreign(other) else not is_less(self, other)
+
+    def __eq__(self, other: Any) -> Any:
+        return NotImplemented if _foreign(other) else is_equal(self, other)
+
+    def __hash__(self) -> int:
+        return hash(float(self.value.mid()))
+
+    def __bool__(self) -> bool:
+        return not is_equal(self, 0)
+
+    # ---- where exactness ends --------------------------------------------------------------------------------
+
+    def __float__(self) -> float:
+        if self.varies:
+            current().note("left", "a number leaves exact arithmetic as a float")
+        return float(self.value.mid())
+
+    def __int__(self) -> int:
+        whole = floor(abs(self))
+        return -int(whole.value.unique_fmpz()) if self.value < 0 else int(whole.value.unique_fmpz())
+
+    __trunc__ = __int__
+
+    def __index__(self) -> int:
+        raise TypeError("'float' object cannot be interpreted as an integer")
+
+    def __round__(self, digits: int | None = None) -> Any:
+        nearest = float(self.value.mid())
+        if self.varies:
+            current().note("rounded", "a number is rounded")
+        return round(nearest) if digits is None else number(round(nearest, digits))
+
+    def __format__(self, spec: str) -> str:
+        return format(float(self.value.mid()), spec)
+
+    def __repr__(self) -> str:
+        return repr(float(self.value.mid()))
+
+    # ---- what NumPy's own scalars can do ---------------------------------------------------------------------
+
+    def __array_ufunc__(self, *arguments: Any, **options: Any) -> Any:
+        from gradproof.exact.arrays import call_ufunc
+
+        return call_ufunc(*arguments, **options)
+
+    def __array_function__(self, *arguments: Any) -> Any:
+        from gradproof.exact.functions import call_function
+
+        return call_function(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        """`.sum()`, `.shape`, `.T` and so on, as an array without axes; the methods that NumPy's loops ask for."""
+        if name in RULES:
+            return lambda: apply(name, self)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        from gradproof.exact.arrays import array_of
+
+        return getattr(array_of(self), name)
+
+    def __getitem__(self, where: Any) -> Any:
+        from gradproof.exact.arrays import array_of
+
+        return array_of(self)[where]
+
+    def item(self) -> "Number":
+        return self
+
+    def conjugate(self) -> "Number":
+        return self
+
+    def is_integer(self) -> bool:
+        return bool(self.value.is_integer())
+
+
+def variable(value: float) -> Number:
+    """A number that the others may depend on, exactly this double."""
+    return Number(arb(float(value)), varies=True)
+
+
+def number(value: Any) -> Number:
+    """A constant: an int or Fraction as it is, a float as the reading of this run takes it."""
+    if isinstance(value, Number):
+        return value
+    if isinstance(value, int | np.integer | np.bool_):
+        return Number(arb(int(value)))
+    if isinstance(value, float | np.floating):
+        return Number(current().literal(float(value)))
+    if isinstance(value, Fraction):
+        return Number(arb(fmpq(value.numerator, value.denominator)))
+    if isinstance(value, np.ndarray) and value.size == 1:
+        return number(value.reshape(-1)[0])
+    if isinstance(value, str):
+        return Number(current().literal(float(value), value.strip()))
+    if isinstance(value, arb):
+        return Number(value)
+    raise TypeError(f"a number was expected, not {type(value).__name__}")
+
+
+def literal(value: float) -> Number:
+    """The number that a float literal of the subject's source stands for; one and the same for one spelling."""
+    run = current()
+    if (known := run.literals.get(value)) is None:
+        known = run.literals[value] = Number(run.literal(value, repr(value)))
+    return known
+
+
+def apply(name: str, *operands: Any) -> Number:
+    """What an operation gives."""
+    xs = tuple([number(x) for x in operands])
+    return derive(RULES[name], RULES[name].value(*[x.value for x in xs]), xs)
+
+
+def derive(rule: Rule, value: Ball, operands: Operands) -> Number:
+    """A number that was computed by a rule from these operands; constant if they are."""
+    if any([x.varies for x in operands]):
+        return Number(value, rule, operands, True)
+    return Number(value)
+
+
+def multiply(x: Any, y: Any) -> Number:
+    """x y, which is constant if one of the two is the constant 0, as behind a mask."""
+    x, y = number(x), number(y)
+    if (not x.varies and x.value == 0) or (not y.varies and y.value == 0):
+        return Number(x.value * y.value)
+    return derive(RULES["multiply"], x.value * y.value, (x, y))
+
+
+def total(xs: Any) -> Number:
+    """Σ x, one number for however many."""
+    xs = tuple([number(x) for x in xs])
+    return derive(SUM, sum([x.value for x in xs], ZERO), xs)
+
+
+def copy(x: Any) -> Number:
+    """The same value as a number of its own, with a derivative of its own."""
+    x = number(x)
+    return derive(COPY, x.value, (x,))
+
+
+def source(x: Number) -> Number:
+    """The number that this one is a copy of."""
+    while x.rule is COPY:
+        x = x.operands[0]
+    return x
+
+
+def is_less(x: Any, y: Any) -> bool:
+    """x < y, noted where it depends on variables."""
+    x, y = number(x), number(y)
+    return _noted(_order(x, y) < 0, x, y)
+
+
+def is_equal(x: Any, y: Any) -> bool:
+    x, y = number(x), number(y)
+    return _noted(_order(x, y) == 0, x, y)
+
+
+def _order(x: Number, y: Number) -> int:
+    """−1, 0 or 1; UndecidedError where the balls overlap, or touch and move apart with the variables."""
+    a, b = x.value, y.value
+    if a < b:
+        return -1
+    if a > b:
+        return 1
+    if source(x) is source(y):
+        return 0
+    if a == b:
+        if not (x.varies or y.varies):
+            return 0
+        raise current().refuse(f"a tie at {float(a):g}, whose two sides have different derivatives")
+    if a.is_nan() or b.is_nan():
+        raise current().refuse("a comparison with NaN")
+    raise current().refuse(f"two numbers near {float(a.mid()):.6g} that {current().bits} bits do not tell apart")
+
+
+def _noted(outcome: bool, x: Number, y: Number) -> bool:
+    if x.varies or y.varies:
+        run = current()
+        run.outcomes.setdefault(run.place(), set()).add(outcome)
+    return outcome
+
+
+def floor(x: Any) -> Number:
+    """⌊x⌋, a constant."""
+    x = number(x)
+    whole = x.value.floor().unique_fmpz()
+    if whole is None:
+        raise current().refuse(f"the floor of a number near {float(x.value.mid()):.6g}")
+    if x.varies and x.value.is_exact() and x.value.is_integer():
+        raise current().refuse(f"the floor of {float(x.value):g}, where it jumps")
+    return Number(arb(whole))
+
+
+def largest(x: Any, y: Any) -> Number:
+    x, y = number(x), number(y)
+    return copy(y if is_less(x, y) else x)
+
+
+def smallest(x: Any, y: Any) -> Number:
+    x, y = number(x), number(y)
+    return copy(x if is_less(x, y) else y)
+
+
+def _foreign(other: Any) -> bool:
+    """Whether the operator is another type's business: an array's, or not arithmetic."""
+    return isinstance(other, np.ndarray | complex) or not isinstance(
+        other, Number | int | float | np.number | np.bool_ | Fraction
+    )
+
+
+def _binary(name: str, x: Any, y: Any) -> Any:
+    if _foreign(y) or _foreign(x):
+        return NotImplemented
+    return multiply(x, y) if name == "multiply" else apply(name, x, y)

@@ -1,0 +1,47 @@
+"""What the rewritten code calls in place of its literals and of the operators that would round."""
+
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.arrays import exact
+from gradproof.exact.numbers import literal, number
+
+__all__ = ["divide", "divisor", "literal", "power", "remainder"]
+
+_PLAIN = (int, float, np.integer, np.floating)
+
+
+def divide(a: Any, b: Any) -> Any:
+    """a / b, where two whole numbers make a fraction."""
+    return a / divisor(b) if isinstance(a, np.ndarray | int | float | np.number) else a / b
+
+
+def divisor(b: Any) -> Any:
+    """The right operand of a division, exact."""
+    if isinstance(b, _PLAIN) and not isinstance(b, bool):
+        return number(b)
+    return exact(b) if isinstance(b, np.ndarray) and b.dtype.kind in "biuf" else b
+
+
+def power(a: Any, b: Any) -> Any:
+    """a ** b, where a whole number to a negative power, or a float, makes an exact number."""
+    if isinstance(a, float | np.floating) or (isinstance(a, np.ndarray) and a.dtype.kind == "f"):
+        return (number(a) if np.ndim(a) == 0 else exact(a)) ** b
+    if isinstance(a, int | np.integer) and isinstance(b, int | np.integer) and b < 0:
+        return number(a) ** b
+    return a**b
+
+
+def remainder(a: Any, b: Any) -> Any:
+    """a % b; a text is formatted with rounded numbers, as it would be."""
+    return a % _as_floats(b) if isinstance(a, str | bytes) else a % b
+
+
+def _as_floats(value: Any) -> Any:
+    """Numbers of ours as floats for a text, which is no way out of exact arithmetic."""
+    if isinstance(value, tuple):
+        return tuple(_as_floats(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _as_floats(item) for key, item in value.items()}
+    return float(value.value.mid()) if hasattr(value, "operands") else value

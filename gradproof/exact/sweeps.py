@@ -1,0 +1,63 @@
+"""Derivatives over the graph of numbers: of one number by all (reverse), of all along one direction (forward)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flint import arb
+
+from gradproof.exact.numbers import DOT, Number
+from gradproof.exact.rules import Ball
+
+
+def operands_of(x: Number) -> tuple[Number, ...]:
+    """What a number was computed from; a product of a row and a column shares both with its neighbours."""
+    if x.rule is DOT:
+        left, right = x.operands
+        return (*left, *right)
+    return x.operands  # type: ignore[no-any-return]
+
+
+def computed_from(results: Iterable[Number]) -> list[Number]:
+    """Everything that the results depend on, and the results, in the order in which it was computed."""
+    found: dict[int, Number] = {}
+    waiting = list(results)
+    while waiting:
+        x = waiting.pop()
+        if x.index not in found:
+            found[x.index] = x
+            waiting.extend(y for y in operands_of(x) if y.index not in found)
+    return [found[index] for index in sorted(found)]
+
+
+def differentiate(result: Number) -> dict[int, Ball]:
+    """∂result/∂v of every number v that it was computed from, by v's index (reverse mode)."""
+    adjoints: dict[int, Ball] = {result.index: arb(1)}
+    for x in reversed(computed_from([result])):
+        adjoint = adjoints.get(x.index)
+        if adjoint is None or x.rule is None:
+            continue
+        operands = operands_of(x)
+        for y, partial in zip(operands, x.rule.partials(x.value, *[o.value for o in operands]), strict=True):
+            if type(partial) is int:
+                if partial == 0:
+                    continue
+                term = adjoint if partial == 1 else adjoint * partial
+            else:
+                term = adjoint * partial
+            known = adjoints.get(y.index)
+            adjoints[y.index] = term if known is None else known + term
+    return adjoints
+
+
+def push_forward(results: Iterable[Number], direction: Mapping[int, Any]) -> dict[int, Ball]:
+    """The derivative of every number along a direction, given by the indices of the variables (forward mode)."""
+    tangents: dict[int, Ball] = {index: arb(step) for index, step in direction.items()}
+    for x in computed_from(results):
+        if x.rule is None or x.index in tangents:
+            continue
+        operands = operands_of(x)
+        moving = [(place, tangents[y.index]) for place, y in enumerate(operands) if y.index in tangents]
+        if moving:
+            partials = x.rule.partials(x.value, *[o.value for o in operands])
+            tangents[x.index] = sum((step * partials[place] for place, step in moving), arb(0))
+    return tangents
