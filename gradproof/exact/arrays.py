@@ -109,7 +109,7 @@ def exact(value: Any) -> ExactArray:
         return value
     if isinstance(value, Number):
         return array_of(value)
-    plain = value if isinstance(value, np.ndarray) else np.array(_bare(value), dtype=object if _deep(value) else None)
+    plain = np.asarray(value) if isinstance(value, np.ndarray) else np.array(_bare(value), dtype=object if _deep(value) else None)
     if plain.dtype.kind not in "biufO":
         raise TypeError(f"numbers were expected, not {plain.dtype}")
     return array_of([number(x) for x in plain.ravel().tolist()], plain.shape)
@@ -209,6 +209,7 @@ def _truth(x: Any) -> bool:
 # What is not smooth, or not a number: everything else is a rule.
 _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "multiply": numbers.multiply,
+    "subtract": numbers.subtract,
     "absolute": lambda x: abs(number(x)),
     "maximum": largest,
     "fmax": largest,
@@ -286,7 +287,11 @@ def call_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> An
             return np.floor_divide(*inputs), np.remainder(*inputs)
         if name not in _TRUTHS and name not in _ELEMENTWISE and name not in RULES:
             raise TypeError(f"gradproof has no exact rule for {name}")
-        result = np.frompyfunc(*_loop(name))(*[_operand(x) for x in inputs])
+        plain = [_operand(x) for x in inputs]
+        loop = _loop(name)
+        if any(_holds_arrays(x) for x in plain):  # an array of objects that are arrays
+            loop = (ufunc, *loop[1:])
+        result = np.frompyfunc(*loop)(*plain)
         if name in _TRUTHS:
             return _put(np.asarray(result, bool) if np.ndim(result) else bool(result), out)
         return _put(wrap(result), out, options.get("where", True))
@@ -297,6 +302,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> An
         plain[0] = inputs[0].view(np.ndarray)
     result = getattr(ufunc, method)(*plain, **options)
     return _put(wrap(result), out)
+
+
+def _holds_arrays(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype == object and x.size > 0 and isinstance(x.flat[0], np.ndarray)
 
 
 @cache

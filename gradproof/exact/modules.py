@@ -111,7 +111,8 @@ def _scalar(value: Any) -> Any:
 
 
 def _whole(dtype: Any) -> bool:
-    return dtype is not None and np.dtype(dtype).kind not in "fO"
+    """Whether NumPy itself may make this array: of ints, bools, texts or objects."""
+    return dtype is not None and np.dtype(dtype).kind != "f"
 
 
 def _filled(value: Any) -> Callable[..., Any]:
@@ -232,7 +233,7 @@ class Matrix(ExactArray):
         return np.atleast_2d(exact(data)).view(cls)
 
     def __mul__(self, other: Any) -> Any:
-        return self.dot(np.asmatrix(other) if np.ndim(other) else other)
+        return self.dot(Matrix(other) if np.ndim(other) else other)
 
     def __rmul__(self, other: Any) -> Any:
         return multiply_matrices(other, self, dot=True).view(Matrix)
@@ -249,7 +250,7 @@ class Matrix(ExactArray):
         return found.reshape(-1, 1) if column else found.reshape(1, -1)
 
     def dot(self, other: Any, out: Any = None) -> Any:
-        result = super().dot(other, out)
+        result = multiply_matrices(self.view(ExactArray), exact(other).view(ExactArray), dot=True)
         return result.view(Matrix) if isinstance(result, ExactArray) else result
 
     def sum(self, axis: Any = None, **options: Any) -> Any:

@@ -224,6 +224,12 @@ def multiply(x: Any, y: Any) -> Number:
     return derive(RULES["multiply"], x.value * y.value, (x, y))
 
 
+def subtract(x: Any, y: Any) -> Number:
+    """x − y, which is the constant 0 if both are one number."""
+    x, y = number(x), number(y)
+    return Number(ZERO) if source(x) is source(y) else apply("subtract", x, y)
+
+
 def total(xs: Any) -> Number:
     """Σ x, one number for however many."""
     xs = tuple([number(x) for x in xs])
@@ -310,4 +316,8 @@ def _foreign(other: Any) -> bool:
 def _binary(name: str, x: Any, y: Any) -> Any:
     if _foreign(y) or _foreign(x):
         return NotImplemented
-    return multiply(x, y) if name == "multiply" else apply(name, x, y)
+    own = _OWN.get(name)
+    return own(x, y) if own else apply(name, x, y)
+
+
+_OWN = {"multiply": multiply, "subtract": subtract}  # whose results may be constant though an operand varies
