@@ -1,45 +1,17 @@
 """What one claim may cost: somebody's ledger may ask for what nobody can write out.
 
 A number of the symbolic witness is exact, however many digits it has, and no interpreter stops in the middle of a
-product; so what multiplies too many factors is refused before it is tried. What is only slow is stopped by a clock.
+product; so what multiplies too many factors is refused before it is tried. What is only slow is stopped by a clock
+(gradproof.limits).
 """
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
-from types import FrameType
 
 from gradproof.study.tree import Head, Node, children
 
 FACTORS = 5_000  # in one product, with its powers and definitions written out
 SECONDS = 60.0  # of computing for the claims and the code of one line; the lines of the notes take 2 at most
-AGAIN = 1.0  # seconds after which what was not stopped is stopped again
-
-
-class LateError(BaseException):
-    """The time is up. No Exception: what a witness swallows must not swallow this."""
-
-
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """LateError after so many seconds of this process's computing; without a limit where there is no such clock."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def late(_number: int, _frame: FrameType | None) -> None:
-        raise LateError
-
-    before = signal.signal(signal.SIGPROF, late)
-    # And again: the first may fall into a place where Python drops what is raised, such as the end of an object's life.
-    signal.setitimer(signal.ITIMER_PROF, seconds, AGAIN)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def factors(definitions: Mapping[Head, Node]) -> Callable[[Node], int]:

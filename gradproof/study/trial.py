@@ -9,6 +9,7 @@ from flint import ctx
 
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
+from gradproof.limits import LateError, limited
 from gradproof.study import facts, gate, limits, smallest
 from gradproof.study.ledger import Claim, Code, Ledger, Line
 from gradproof.study.tree import Node, expanded, walk
@@ -87,13 +88,13 @@ class Court:
     def line(self, line: Line) -> Tried:
         """What is found of one line; DataError where a claim means nothing, has no end, or takes too long."""
         try:
-            with np.errstate(all="ignore"), limits.limited(limits.SECONDS):  # what is not finite, the witnesses find
+            with np.errstate(all="ignore"), limited(limits.SECONDS):  # what is not finite, the witnesses find
                 claims = tuple(self.claim(claim) for claim in line.claims)
                 tried = tuple(self.code(code) for code in line.code)
         except RecursionError:
             said = f"line {line.id}: it is defined by itself, without end; see definitions"
             raise DataError(f"{self.ledger.source}: {said}") from None
-        except limits.LateError:
+        except LateError:
             said = f"line {line.id}: {limits.SECONDS:g} seconds of computing settle nothing; make its formulas smaller"
             raise DataError(f"{self.ledger.source}: {said}") from None
         for number, found in enumerate(claims, start=1):

@@ -16,7 +16,9 @@ from gradproof.commands import study as command
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import starting_parameters
-from gradproof.study import facts, gate, limits, mutants, reader, trial
+from gradproof import limits
+from gradproof.study import facts, gate, mutants, reader, trial
+from gradproof.study import limits as study_limits
 from gradproof.study.language import parsed
 from gradproof.study.ledger import Claim, Line
 from gradproof.study.tree import Node, written
@@ -459,7 +461,7 @@ def test_a_product_that_nobody_can_write_out_is_refused_before_it_is_tried(defin
 
 
 def test_a_line_that_takes_too_long_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SECONDS", 0.5)
+    monkeypatch.setattr(study_limits, "SECONDS", 0.5)
     sums = "".join(f'"q{n + 1}" = "q{n} + q{n} * u"\n' for n in range(40)) + '"q0" = "u"\n'
     text = BOOK.replace('"a[0]" = "x"\n', f'"a[0]" = "x"\n{sums}') + 'claim = "d(q40, u) == 1"'
     book = reader.read(text, "mine.toml")

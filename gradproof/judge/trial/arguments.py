@@ -1,0 +1,94 @@
+"""Example arguments: their arrays by name, drawn anew, as exact variables or as the same numbers in float64."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.arrays import ExactArray, array_of
+from gradproof.exact.numbers import Number, variable
+
+Array = np.ndarray[Any, Any]
+
+
+def leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every array and number in nested lists, tuples and dicts, with a name such as `grads['W1'][0]`."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{name}[{key!r}]")
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from leaves(item, f"{name}[{place}]")
+    elif isinstance(value, np.ndarray | Number | float | np.floating):
+        yield name, value
+
+
+def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
+    """The same nesting with every array and float changed."""
+    if isinstance(value, dict):
+        return {key: rebuilt(item, change) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(rebuilt(item, change) for item in value))
+    if isinstance(value, list | tuple):
+        return type(value)(rebuilt(item, change) for item in value)
+    return change(value) if isinstance(value, np.ndarray | float | np.floating) else value
+
+
+def drawn(example: Any, rng: np.random.Generator) -> Any:
+    """Other numbers of the same kind: integers stay, one-hot rows stay one-hot, masks keep their values."""
+
+    def change(value: Any) -> Any:
+        if isinstance(value, float | np.floating):
+            return float(value)  # a learning rate, a regularisation: as it was given
+        if value.dtype.kind != "f":
+            return value.copy()
+        return _drawn_array(value.astype(np.float64), rng)
+
+    return rebuilt(example, change)
+
+
+def _drawn_array(example: Array, rng: np.random.Generator) -> Array:
+    different = np.unique(example)
+    if 1 < len(different) < example.size and len(different) <= max(2, example.size // 2):
+        return _shuffled(example, rng)  # labels, masks, images of few shades: what they hold has a meaning
+    if example.size > 1 and np.all(example > 0):
+        for axis in range(example.ndim):
+            if example.shape[axis] > 1 and np.allclose(example.sum(axis=axis), 1):  # probabilities
+                new = rng.exponential(size=example.shape)
+                return new / new.sum(axis=axis, keepdims=True)  # type: ignore[no-any-return]
+        if len(different) > 1 and np.all(example < 1):
+            return rng.uniform(0.05, 0.95, size=example.shape)
+        if len(different) > 1:
+            return np.exp(0.5 * rng.normal(size=example.shape)) * np.median(example)
+    return rng.normal(size=example.shape)
+
+
+def _shuffled(example: Array, rng: np.random.Generator) -> Array:
+    """The rows and columns in another order, which keeps what is one-hot one-hot."""
+    result = example
+    for axis in range(example.ndim):
+        result = np.take(result, rng.permutation(result.shape[axis]), axis=axis)
+    return result
+
+
+def exact_variables(value: Any) -> Any:
+    """Every array as exact numbers that gradients are taken by."""
+
+    def change(item: Any) -> Any:
+        if not isinstance(item, np.ndarray):
+            return item
+        if item.dtype.kind != "f":
+            return item.copy()
+        return array_of([variable(x) for x in item.ravel().tolist()], item.shape)
+
+    return rebuilt(value, change)
+
+
+def copied(value: Any) -> Any:
+    """Fresh arrays, which the subject may change."""
+    return rebuilt(value, lambda item: item.copy() if isinstance(item, np.ndarray) else item)
+
+
+def numbers_of(array: Any) -> list[Number]:
+    """The exact numbers of an array or of a single number, in order."""
+    return array.ravel().tolist() if isinstance(array, ExactArray) else [array]

@@ -1,0 +1,53 @@
+"""check_backward: does this backward pass give the derivatives of that layer's forward pass?"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.arrays import ExactArray, array_of
+from gradproof.exact.numbers import Number, total, variable
+from gradproof.exact.sweeps import differentiate
+from gradproof.judge.trial.arguments import copied, exact_variables
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.gradient import (
+    argument_names,
+    compare_leaf,
+    judged,
+    matched,
+    prepared,
+)
+from gradproof.judge.trial.judgement import Judgement
+from gradproof.judge.trial.running import ExactRun, SubjectError, named, require_callable
+
+
+def check_backward(
+    forward: Callable[..., Any], backward: Callable[..., Any], *inputs: Any, draw: bool = True, seed: int = 0
+) -> Judgement:
+    """Are the arrays of `backward(dout, cache)` the derivatives of Σ dout ⊙ out, where out, cache = forward(*inputs)?
+
+    For layer functions and for the methods of layer objects; `forward` may return out alone, and `backward` then takes
+    dout alone. dout is random, so a factor that is missing before it shows. Otherwise as `check_gradient`.
+    """
+    require_callable(forward, "forward")
+    require_callable(backward, "backward")
+    example = prepared(inputs, seed)
+    names = argument_names(forward, len(inputs))
+
+    def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
+        given = exact_variables(drawn)
+        returned = run.call(forward, *copied(given))
+        out, *cache = returned if isinstance(returned, tuple) else (returned,)
+        if not isinstance(out, ExactArray | Number):
+            raise SubjectError(f"{named(forward)} returns {type(out).__name__}, should return an array or (array, cache)")
+        rng = np.random.default_rng([seed, len(run.run.files)])
+        flat = out.ravel().tolist() if isinstance(out, ExactArray) else [out]
+        steps = [variable(v) for v in rng.normal(size=len(flat))]
+        dout = array_of(steps, out.shape) if isinstance(out, ExactArray) else steps[0]
+        result = total([a * b for a, b in zip(flat, steps, strict=True)])
+        answer = run.call(backward, dout, *cache)
+        truth = differentiate(result)
+        return [compare_leaf(name, got, wanted, truth) for name, got, wanted in matched(answer, given, names, named(backward))]
+
+    again = f"gradproof.check_backward({named(forward)}, {named(backward)}, …, seed={seed})"
+    return judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", again)

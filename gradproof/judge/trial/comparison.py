@@ -1,0 +1,81 @@
+"""One array that should be a derivative, held against the derivative: right, or what else it is."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from math import inf, log10
+from typing import Any, NamedTuple
+
+import numpy as np
+from flint import arb
+
+from gradproof.exact.rules import Ball
+from gradproof.exact.run import Place
+
+LARGEST = 64  # the factors that have a name, such as 2, 1/m and m/(m + 1), have no larger terms
+
+
+class Compared(NamedTuple):
+    """What one array is, beside the derivative it should be."""
+
+    name: str  # of the parameter
+    state: str  # "right", "wrong", "zero", "scaled by 1/3", "transposed", "undecided", …
+    digits: float  # to which both agree at least, if right
+    alive: bool  # whether the true derivative is other than 0 anywhere
+    index: tuple[int, ...] = ()  # the element that shows it best, with …
+    got: float = 0.0
+    expected: float = 0.0
+    place: Place | None = None  # where that element was computed
+
+
+def compare(name: str, got: Any, expected: Any, place: Callable[[tuple[int, ...]], Place | None]) -> Compared:
+    """Two arrays of balls of one shape, element by element: no tolerance, they overlap or they do not."""
+    alive = any(not ball.contains(0) for ball in expected.flat)
+    pairs = list(zip(got.flat, expected.flat, strict=True))
+    if any(not ball.is_finite() for ball in got.flat) or any(not ball.is_finite() for ball in expected.flat):
+        finite = all(ball.is_finite() for ball in expected.flat)
+        where = next((i for i in np.ndindex(got.shape) if not got[i].is_finite()), (0,) * got.ndim)
+        return Compared(name, "not finite" if finite else "undecided", 0, alive, where, float("nan"), 0.0, place(where))
+    if all(a.overlaps(b) for a, b in pairs):
+        return Compared(name, "right", _digits(pairs), alive)
+    apart = [i for i in np.ndindex(got.shape) if not got[i].overlaps(expected[i])]
+    # The one that a person can read: large, and off by much of itself.
+    shown = max(apart, key=lambda i: float(abs(got[i] - expected[i]).mid()))
+    state = _state(got, expected)
+    return Compared(
+        name, state, 0, alive, shown, float(got[shown].mid()), float(expected[shown].mid()), place(shown)
+    )
+
+
+def _digits(pairs: Sequence[tuple[Ball, Ball]]) -> float:
+    """To how many digits of the largest element both are known to agree."""
+    scale = max((float(abs(b).upper()) for _, b in pairs), default=0.0)
+    off = max((float((abs(a - b)).upper()) for a, b in pairs), default=0.0)
+    return inf if off == 0 else (log10(scale / off) if scale > 0 else 0.0)
+
+
+def _state(got: Any, expected: Any) -> str:
+    if all(ball.is_zero() for ball in got.flat):
+        return "zero"
+    factor = common_factor(got, expected)
+    if factor is not None:
+        return f"scaled by {factor}"
+    if got.ndim == 2 and got.shape[0] == got.shape[1] and overlap(got.T, expected):
+        return "transposed"
+    return "wrong"
+
+
+def overlap(got: Any, expected: Any) -> bool:
+    return got.shape == expected.shape and all(a.overlaps(b) for a, b in zip(got.flat, expected.flat, strict=True))
+
+
+def common_factor(got: Any, expected: Any) -> Fraction | None:
+    """The one small fraction by which all elements differ, if there is one."""
+    telling = [(a, b) for a, b in zip(got.flat, expected.flat, strict=True) if not b.contains(0)]
+    if not telling:
+        return None
+    a, b = max(telling, key=lambda pair: float(abs(pair[1]).mid()))
+    factor = Fraction(float((a / b).mid())).limit_denominator(LARGEST)
+    if factor == 0 or abs(factor.numerator) > LARGEST:
+        return None
+    exactly = arb(factor.numerator) / factor.denominator
+    return factor if all(x.overlaps(exactly * y) for x, y in zip(got.flat, expected.flat, strict=True)) else None

@@ -1,0 +1,186 @@
+"""check_gradient: is this function the gradient of that cost?"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from gradproof.errors import UsageError
+from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import line_of
+from gradproof.exact.sweeps import differentiate
+from gradproof.judge.trial.arguments import copied, exact_variables, leaves, numbers_of, rebuilt
+from gradproof.judge.trial.comparison import Compared, compare
+from gradproof.judge.trial.judgement import Judgement
+from gradproof.judge.trial.points import READINGS, Tried, try_points
+from gradproof.judge.trial.running import ExactRun, SubjectError, named, require_callable
+from gradproof.numerics.verdict import Verdict
+
+Leaf = tuple[str, Any]
+
+
+def check_gradient(
+    cost: Callable[..., Any], gradient: Callable[..., Any], *arguments: Any, draw: bool = True, seed: int = 0
+) -> Judgement:
+    """Is `gradient(*arguments)` the gradient of `cost(*arguments)`, exactly, without an epsilon or a tolerance?
+
+    `cost` returns a number; `gradient` one array for each of the first arguments, of the same shapes, in any nesting
+    of lists, tuples and dicts. The arguments are examples: their shapes and kinds matter, their numbers are drawn
+    anew (`draw=False` keeps them); integer arrays, such as labels, stay. The functions are run unchanged on balls
+    that enclose the real numbers, and the cost is differentiated on what it computed. UsageError for what cannot be
+    tried at all.
+    """
+    require_callable(cost, "cost")
+    require_callable(gradient, "gradient")
+    example = prepared(arguments, seed)
+    names = argument_names(cost, len(arguments))
+
+    def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
+        given = exact_variables(drawn)
+        mine = copied(given)
+        result = scalar(run.call(cost, *copied(given)), named(cost))
+        answer = run.call(gradient, *mine)
+        changed_in_place(given, mine, named(gradient), names)
+        truth = differentiate(result)
+        pairs = matched(answer, given, names, named(gradient))
+        return [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
+
+    again = f"gradproof.check_gradient({named(cost)}, {named(gradient)}, …, seed={seed})"
+    return judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", again)
+
+
+def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, again: str) -> Judgement:
+    """The judgement on a claim that is tried at points."""
+    try:
+        tried = try_points(claim, example, seed, draw)
+    except SubjectError as error:
+        kind = Verdict.UNDECIDED if "source" in str(error) or "rule" in str(error) else Verdict.REFUTED
+        return Judgement(verdict=kind, subject=subject, claim=what, trouble=str(error), again=again)
+    return Judgement(
+        verdict=tried.verdict,
+        subject=subject,
+        claim=what,
+        digits=tried.digits if tried.verdict is Verdict.VERIFIED else 0,
+        points=tried.points,
+        arrays=tried.arrays,
+        conventions=[words] if (words := _reading(tried)) else [],
+        undecided=tried.why,
+        again=again,
+        notes=tried.notes,
+    )
+
+
+def _reading(tried: Tried) -> str:
+    words = READINGS[tried.reading]
+    clipped = [note for note in tried.notes if note.kind == "clipped"]
+    if clipped and not words:
+        return f"a value is clipped in line {line_of(clipped[0].place)}"
+    return words if tried.verdict is Verdict.VERIFIED else ""
+
+
+def prepared(arguments: Sequence[Any], seed: int) -> Any:
+    """The arguments with float64 arrays; UsageError where there is nothing to differentiate by."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"seed is {seed!r}, should be a whole number from 0 on")
+    example = list(arguments)
+    if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example, "")):  # functions of plain numbers
+        example = rebuilt(example, lambda x: np.asarray(float(x)))
+    kinds = {leaf.dtype.kind for _, leaf in leaves(example, "") if isinstance(leaf, np.ndarray)}
+    if "c" in kinds:
+        raise UsageError("an argument is complex: gradients of complex arguments are not judged")
+    if "f" not in kinds:
+        raise UsageError("no argument is an array of floats: give example arrays such as np.zeros((3, 2))")
+    return rebuilt(example, lambda x: x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x)
+
+
+def argument_names(function: Any, count: int) -> list[str]:
+    """The names of the first positional parameters, or arg0, arg1, …"""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    names = list(code.co_varnames[: code.co_argcount]) if code else []
+    names = names[1:] if names[:1] == ["self"] else names
+    return [names[i] if i < len(names) else f"arg{i}" for i in range(count)]
+
+
+def scalar(result: Any, what: str) -> Number:
+    """The cost as one number; SubjectError for anything else."""
+    if isinstance(result, ExactArray) and result.size == 1:
+        result = result.ravel()[0]
+    if isinstance(result, tuple) and result and isinstance(result[0], Number | ExactArray):
+        return scalar(result[0], what)  # the cost and a cache
+    if isinstance(result, Number):
+        if not result.value.is_finite():
+            raise SubjectError(f"{what} returns {result!r}, which is not finite")
+        if not result.varies:
+            raise SubjectError(f"{what} does not depend on its arguments: it returns {result!r}")
+        return result
+    if isinstance(result, int | float | np.number):
+        raise SubjectError(f"{what} does not depend on its arguments: it returns {result!r}")
+    shape = f"an array of shape {result.shape}" if isinstance(result, np.ndarray) else type(result).__name__
+    raise SubjectError(f"{what} returns {shape}, should return one number")
+
+
+def changed_in_place(given: Any, after: Any, what: str, names: Sequence[str]) -> None:
+    """SubjectError where the subject has written into its arguments."""
+    for name, before, now in zip(names, given, after, strict=True):
+        for (path, a), (_, b) in zip(leaves(before, name), leaves(now, name), strict=False):
+            if isinstance(a, ExactArray) and any(x is not y for x, y in zip(numbers_of(a), numbers_of(b), strict=True)):
+                raise SubjectError(f"{what} changes its argument {path} in place: copy it first")
+
+
+def matched(answer: Any, given: Any, names: Sequence[str], what: str) -> list[tuple[str, Any, Any]]:
+    """(name, the answer's array, the parameter) for each array of the answer; SubjectError where they do not fit."""
+    if answer is None:
+        raise SubjectError(f"{what} returns nothing")
+    if isinstance(answer, np.ndarray | Number | int | float | np.number):
+        answer = [answer]
+    got = [(name, leaf) for name, leaf in leaves(_floats_of(answer), "") if isinstance(leaf, ExactArray | Number)]
+    wanted = [pair for name, value in zip(names, given, strict=True) for pair in leaves(value, name)]
+    wanted = [(name, leaf) for name, leaf in wanted if isinstance(leaf, ExactArray)]
+    if by_key := _by_key(got, wanted):
+        return by_key
+    if not got or len(got) > len(wanted):
+        raise SubjectError(f"{what} returns {len(got)} arrays for {len(wanted)} arguments that gradients are taken by")
+    return [(name, leaf, parameter) for (_, leaf), (name, parameter) in zip(got, wanted, strict=False)]
+
+
+def _floats_of(answer: Any) -> Any:
+    """Plain arrays and numbers of the answer as exact ones."""
+    if isinstance(answer, dict):
+        return {key: _floats_of(item) for key, item in answer.items()}
+    if isinstance(answer, list | tuple):
+        return [_floats_of(item) for item in answer]
+    if isinstance(answer, np.ndarray):
+        if answer.dtype.kind == "c":
+            raise SubjectError("a gradient is complex")
+        return exact(answer) if answer.dtype.kind in "biufO" else answer
+    return exact(answer) if isinstance(answer, int | float | np.number) else answer
+
+
+def _by_key(got: Sequence[Leaf], wanted: Sequence[Leaf]) -> list[tuple[str, Any, Any]]:
+    """Arrays of dicts by their keys: W1, dW1, grad_W1, W1_grad belong to W1."""
+    keys = {name.rpartition("['")[2].removesuffix("']"): (name, leaf) for name, leaf in wanted if name.endswith("']")}
+    pairs = []
+    for name, leaf in got:
+        key = name.rpartition("['")[2].removesuffix("']")
+        plain = (key, key.removeprefix("d"), key.removeprefix("d_"), key.removeprefix("grad_"), key.removesuffix("_grad"))
+        found = next((keys[k] for k in plain if k in keys), None) if name.endswith("']") else None
+        if found:
+            pairs.append((found[0], leaf, found[1]))
+    return pairs if len({name for name, *_ in pairs}) == len(pairs) else []
+
+
+def compare_leaf(name: str, got: Any, parameter: Any, truth: dict[int, Any]) -> Compared:
+    """One array of the answer against the derivative by the parameter's numbers."""
+    expected = np.empty(parameter.shape, object)
+    for place, x in zip(np.ndindex(parameter.shape), numbers_of(parameter), strict=True):
+        expected[place] = truth.get(x.index, arb(0))
+    array = exact(got)
+    if array.shape != parameter.shape:
+        state = f"of shape {array.shape}, should be {parameter.shape}"
+        return Compared(name, state, 0, True, place=array.flat[0].place if array.size else None)
+    balls = np.empty(array.shape, object)
+    for place, x in zip(np.ndindex(array.shape), numbers_of(array), strict=True):
+        balls[place] = x.value
+    return compare(name, balls, expected, lambda where: numbers_of(array)[int(np.ravel_multi_index(where, array.shape))].place if where else array.reshape(-1)[0].place)

@@ -1,0 +1,75 @@
+"""What is said of a gradient, a backward pass or a step: one record, and its words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradproof.exact.run import Note, line_of
+from gradproof.judge.trial.comparison import Compared
+from gradproof.numerics.verdict import Verdict
+
+SHOWN = 10  # lines of a repr
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Judgement:
+    """A verdict on somebody's code; true only if it is verified."""
+
+    verdict: Verdict
+    subject: str  # what was judged: the function's name
+    claim: str  # what it was held against, such as "the gradient of cost"
+    digits: int = 0  # to which everything agrees
+    points: int = 0  # at which it was tried
+    arrays: Sequence[Compared] = ()  # one for each array of the answer
+    conventions: Sequence[str] = ()
+    trouble: str = ""  # why nothing could be compared, if nothing could
+    undecided: Sequence[str] = ()  # what could not be told, and what would tell it
+    float64: Sequence[str] = ()  # where the same code loses digits or overflows in float64
+    example: Sequence[str] = ()  # the smallest input that shows the fault, line by line
+    again: str = ""  # the call that gives this judgement again
+    notes: Sequence[Note] = field(default=(), repr=False)
+
+    def __bool__(self) -> bool:
+        return self.verdict is Verdict.VERIFIED
+
+    @property
+    def faults(self) -> list[Compared]:
+        """The arrays that are not what they should be."""
+        return [array for array in self.arrays if array.state not in ("right", "undecided")]
+
+    def __str__(self) -> str:
+        return "\n".join(lines(self))
+
+    def __repr__(self) -> str:
+        said = lines(self)
+        return "\n".join(said if len(said) <= SHOWN else [*said[: SHOWN - 1], f"… {len(said) - SHOWN + 1} more lines: print it"])
+
+
+def lines(judgement: Judgement) -> list[str]:
+    """The judgement in words, the verdict first."""
+    j = judgement
+    if j.verdict is Verdict.VERIFIED:
+        first = f"verified: {j.subject} is {j.claim}, to {j.digits} digits at {j.points} random points"
+    elif j.verdict is Verdict.REFUTED:
+        first = f"refuted: {j.subject} is not {j.claim}"
+    else:
+        first = f"undecided: whether {j.subject} is {j.claim}"
+    result = [first + (f": {j.trouble}" if j.trouble else "")]
+    for array in j.arrays:
+        result.append(f"  {array.name}: {_said(array)}")
+    result += [f"  convention: {words}" for words in j.conventions]
+    result += [f"  {words}" for words in j.undecided]
+    if j.example:
+        result += ["  smallest input that shows it:", *(f"    {line}" for line in j.example)]
+    result += [f"  in float64: {words}" for words in j.float64]
+    if j.again and j.verdict is not Verdict.VERIFIED:
+        result.append(f"again: {j.again}")
+    return result
+
+
+def _said(array: Compared) -> str:
+    if array.state in ("right", "undecided"):
+        return array.state if array.alive or array.state == "undecided" else "right, and 0 at every point tried"
+    where = f"[{', '.join(map(str, array.index))}]" if array.index else ""
+    line = line_of(array.place)
+    at = f", computed in line {line}" if line else ""
+    return f"{array.state}: {where or 'it'} is {array.got:.10g}, should be {array.expected:.10g}{at}"

@@ -1,0 +1,137 @@
+"""Trying a claim at random points, under one reading of the literals after another, at as many bits as it takes.
+
+A claim is a function of (run, drawn arguments) that gives what was compared there. It is verified if every array is
+right at every point under one reading; refuted if under every reading some array is wrong somewhere, which ball
+arithmetic proves; undecided otherwise.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.run import BITS, Note, Reading, UndecidedError, line_of
+from gradproof.judge.trial.arguments import drawn
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.running import ExactRun, SubjectError
+from gradproof.numerics.verdict import Verdict
+
+POINTS, MOST_POINTS = 3, 8  # more where a comparison has gone one way only, or a parameter has had no effect
+PRECISIONS = (BITS, 4 * BITS, 16 * BITS)
+TELLING = 6.0  # digits: an agreement to fewer is no agreement that says anything, and counts as undecided
+READINGS = {
+    Reading.EXACT: "",
+    Reading.ROUNDED: "its long literals are taken as rounded",
+    Reading.WITHOUT_EPSILON: "right but for the tiny literals, which are taken as 0",
+}
+
+Claim = Callable[[ExactRun, Any], Sequence[Compared]]
+
+
+@dataclass
+class Tried:
+    """What all points showed, under the reading that decided."""
+
+    verdict: Verdict
+    reading: Reading
+    arrays: Sequence[Compared]
+    points: int
+    notes: list[Note] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)  # undecided
+    arguments: Any = None  # those that showed the fault
+
+    @property
+    def digits(self) -> int:
+        """To which all arrays agree; an exact agreement counts as the precision."""
+        most = BITS * 0.30103
+        return int(min([most, *(array.digits for array in self.arrays if array.alive)]))
+
+
+def try_points(claim: Claim, example: Any, seed: int, draw: bool) -> Tried:
+    """The verdict on a claim; SubjectError where the subject cannot be run."""
+    first: Tried | None = None
+    for reading in Reading:
+        try:
+            tried = _under(reading, claim, example, seed, draw)
+        except SubjectError:
+            if first is None:
+                raise
+            continue  # without its epsilons the code may divide by 0: that reading says nothing
+        if tried.verdict is Verdict.VERIFIED:
+            return tried
+        first = first if first is not None and first.verdict is Verdict.REFUTED else tried
+        if tried.verdict is Verdict.UNDECIDED:
+            first = tried if first is None or first.verdict is Verdict.REFUTED else first
+    assert first is not None
+    return first
+
+
+def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool) -> Tried:
+    best: list[Compared] = []
+    notes: dict[Any, Note] = {}
+    outcomes: dict[Any, set[bool]] = {}
+    done, why = 0, []
+    for number in range(MOST_POINTS if draw else 1):
+        rng = np.random.default_rng([seed, number])
+        arguments = drawn(example, rng) if draw else example
+        try:
+            compared, run = _at(claim, arguments, reading, seed)
+        except UndecidedError as error:
+            why.append(str(error))
+            continue
+        done += 1
+        notes |= run.notes
+        for place, seen in run.outcomes.items():
+            outcomes.setdefault(place, set()).update(seen)
+        if any(array.state not in ("right", "undecided") for array in compared):
+            leaks = [note for note in run.notes.values() if note.kind != "undecided"]
+            verdict = Verdict.UNDECIDED if leaks else Verdict.REFUTED
+            return Tried(verdict, reading, compared, done, list(notes.values()), list(map(_said, leaks)), arguments)
+        best = list(compared) if not best else [_merged(a, b) for a, b in zip(best, compared, strict=True)]
+        one_way = draw and any(len(seen) == 1 for seen in outcomes.values())
+        if done >= POINTS and not one_way and all(array.alive for array in best):
+            break
+    if not best:
+        return Tried(Verdict.UNDECIDED, reading, (), 0, list(notes.values()), list(dict.fromkeys(why)))
+    if any(array.state == "undecided" for array in best):
+        why.append("a value is not finite, or saturated beyond every precision tried: try smaller arguments")
+    if vague := [array.name for array in best if array.alive and array.digits < TELLING]:
+        why.append(f"{', '.join(vague)}: the enclosures are too wide to tell")
+    if dead := [array.name for array in best if not array.alive]:
+        why.append(f"the cost does not depend on {', '.join(dead)} at any point tried")
+    undecided = any(array.state == "undecided" for array in best) or bool(vague) or len(dead) == len(best)
+    verdict = Verdict.UNDECIDED if undecided else Verdict.VERIFIED
+    return Tried(verdict, reading, best, done, list(notes.values()), why if undecided else [])
+
+
+def _at(claim: Claim, arguments: Any, reading: Reading, seed: int) -> tuple[Sequence[Compared], Any]:
+    """One point, at the first precision that decides its comparisons and is not drowned by cancellation."""
+    for bits in PRECISIONS:
+        with ExactRun(reading, bits, seed) as run:
+            try:
+                compared = claim(run, arguments)
+            except UndecidedError as error:
+                if "tie" in str(error) or bits == PRECISIONS[-1] or reading is not Reading.EXACT:
+                    raise
+                continue
+            swallowed = [note for note in run.run.notes.values() if note.kind == "undecided"]
+            if swallowed:  # by an `except` of the subject's: what follows is no run of its code
+                raise UndecidedError(swallowed[0].said)
+        vague = any(array.state == "right" and array.alive and array.digits < 30 for array in compared)
+        unclear = any(array.state == "undecided" for array in compared)
+        if reading is not Reading.EXACT or not (vague or unclear):
+            break
+    return compared, run.run
+
+
+def _merged(a: Compared, b: Compared) -> Compared:
+    if "undecided" in (a.state, b.state):
+        return a if a.state == "undecided" else b
+    digits = min((x.digits for x in (a, b) if x.alive), default=0.0)
+    return a._replace(alive=a.alive or b.alive, digits=digits)
+
+
+def _said(note: Note) -> str:
+    line = line_of(note.place)
+    return f"{note.said}" + (f" (line {line})" if line else "") + ": whether that is meant cannot be told"

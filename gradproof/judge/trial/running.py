@@ -1,0 +1,96 @@
+"""A function of somebody else's, run in this process: exactly or in float64, quietly, within its time."""
+
+import inspect
+import io
+import os
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+
+import numpy as np
+
+from gradproof.errors import UsageError
+from gradproof.exact.loading import NoSourceError, Takeover
+from gradproof.exact.modules import replacement
+from gradproof.exact.run import Reading, Run, UndecidedError, running
+from gradproof.limits import Clock, LateError, limited
+
+SECONDS = 30.0  # for one run; examples are small
+
+
+class SubjectError(Exception):
+    """The subject raised, hung, or cannot be run exactly: one line."""
+
+
+def named(function: Any) -> str:
+    """What to call it in a sentence."""
+    return str(getattr(function, "__qualname__", None) or type(function).__qualname__).replace("<locals>.", "")
+
+
+def require_callable(function: Any, what: str) -> None:
+    if not callable(function):
+        raise UsageError(f"{what} is {type(function).__name__}, should be a function")
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise UsageError(f"{what} is a coroutine or a generator; wrap it in a function that returns its result")
+
+
+@contextmanager
+def guarded(what: str, seconds: float = SECONDS) -> Iterator[None]:
+    """What the subject raises becomes a SubjectError; its prints and warnings go nowhere, the random streams stay."""
+    streams = random.getstate(), np.random.get_state()
+    folder = os.getcwd()
+    try:
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), limited(seconds, Clock.WALL):
+                yield
+    except UndecidedError:
+        raise
+    except LateError:
+        raise SubjectError(f"{what} does not return within {seconds:g} seconds") from None
+    except SystemExit:
+        raise SubjectError(f"{what} calls sys.exit in place of returning") from None
+    except NoSourceError as error:
+        raise SubjectError(f"{error}, which is needed to run {what} exactly") from None
+    except RecursionError:
+        raise SubjectError(f"{what} calls itself without end") from None
+    except Exception as error:
+        raise SubjectError(f"{what} raises {_one_line(error)}") from error
+    finally:
+        random.setstate(streams[0])
+        np.random.set_state(streams[1])
+        if os.getcwd() != folder:
+            os.chdir(folder)
+
+
+def _one_line(error: Exception) -> str:
+    try:
+        said = str(error)
+    except Exception:
+        said = "an error that cannot be shown"
+    return " ".join(f"{type(error).__name__}: {said}".split())[:300]
+
+
+class ExactRun:
+    """One run of one or more functions of the subject on one set of numbers, under one reading."""
+
+    def __init__(self, reading: Reading, bits: int, seed: int, seconds: float = SECONDS) -> None:
+        self.run, self.takeover, self.seconds = Run(bits, reading, seed), Takeover(), seconds
+
+    def __enter__(self) -> "ExactRun":
+        self._running = running(self.run)
+        self._running.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._running.__exit__(*error)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the function gives for exact arguments."""
+        what = named(function)
+        with guarded(what, self.seconds):
+            taken = self.takeover.take(function)
+            if taken is function and replacement(function) is None:
+                raise NoSourceError(f"there is no Python source of {what}")
+            return taken(*arguments)

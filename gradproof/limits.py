@@ -1,0 +1,44 @@
+"""Time limits for code that somebody else wrote and that runs in this process."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+from types import FrameType
+
+AGAIN = 1.0  # seconds after which what was not stopped is stopped again
+
+
+class Clock(Enum):
+    """Which seconds count: those that this process computes, or those of the clock on the wall."""
+
+    COMPUTING = auto()
+    WALL = auto()
+
+
+class LateError(BaseException):
+    """The time is up. No Exception: what a witness swallows must not swallow this."""
+
+
+@contextmanager
+def limited(seconds: float, clock: Clock = Clock.COMPUTING) -> Iterator[None]:
+    """LateError after so many seconds; without a limit where there is no such clock, as outside the main thread."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def late(_number: int, _frame: FrameType | None) -> None:
+        raise LateError
+
+    timer, number = (
+        (signal.ITIMER_PROF, signal.SIGPROF) if clock is Clock.COMPUTING else (signal.ITIMER_REAL, signal.SIGALRM)
+    )
+    before = signal.signal(number, late)
+    # And again: the first may fall into a place where Python drops what is raised, such as the end of an object's life.
+    signal.setitimer(timer, seconds, AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(timer, 0)
+        signal.signal(number, before)
