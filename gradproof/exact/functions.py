@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.exact import numbers
 from gradproof.exact.arrays import (
     ExactArray,
     cast,
     each,
     exact,
     holds_numbers,
-    multiply_matrices,
     wrap,
 )
 from gradproof.exact.numbers import Number, copy, number
+from gradproof.exact.products import multiply_matrices
+from gradproof.exact.run import current
+from gradproof.exact.ufuncs import clip_one
 
 NONE = np._NoValue
 
@@ -61,7 +62,9 @@ def vdot(a: Any, b: Any) -> Any:
     return multiply_matrices(exact(a).ravel(), exact(b).ravel())
 
 
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, where: Any = True
+) -> Any:
     return exact(a).mean(axis=axis, out=out, keepdims=keepdims)
 
 
@@ -112,6 +115,7 @@ def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> 
     arrays = [exact(x) for x in operands]
     order = kept + "".join(sorted(set(terms) - set(kept) - {","}))
     result: Any = None
+    array: Any
     for name, array in zip(names, arrays, strict=True):
         for letter in sorted(set(name)):
             while name.count(letter) > 1:
@@ -146,20 +150,17 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **option
     low, high = options.get("min", a_min), options.get("max", a_max)
     if low is None and high is None:
         return exact(a).copy()
-    low, high = (_nothing() if bound is None else bound for bound in (low, high))
-    return _put_out(np._core.umath.clip(exact(a), low, high), out)
-
-
-def _nothing() -> Any:
-    box = np.empty((), object)
-    box[()] = None
-    return box
+    if low is None:
+        return _put_out(each(lambda x, most: clip_one(x, None, most), a, high), out)
+    if high is None:
+        return _put_out(each(lambda x, least: clip_one(x, least, None), a, low), out)
+    return _put_out(each(clip_one, a, low, high), out)
 
 
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     bad = ~np.isfinite(x)
     if np.any(bad):
-        raise numbers.current().refuse("nan_to_num of a value that is not finite")
+        raise current().refuse("nan_to_num of a value that is not finite")
     return exact(x).copy()
 
 

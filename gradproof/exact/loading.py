@@ -11,16 +11,18 @@ import linecache
 import sys
 import types
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from gradproof.exact import operators
 from gradproof.exact.arrays import ExactArray, array_of
-from gradproof.exact.modules import Float, replacement, stand_for
+from gradproof.exact.modules import replacement, stand_for
 from gradproof.exact.numbers import Number, literal
 from gradproof.exact.rewriting import HELPER, rewritten
 from gradproof.exact.run import current
+from gradproof.exact.scalars import Float
 
 _LIBRARIES = ("site-packages", "dist-packages", f"lib/python3.{sys.version_info.minor}")
 
@@ -109,7 +111,11 @@ class Takeover:
     def _array(self, value: Any) -> Any:
         if value.dtype.kind == "f":
             return array_of([literal(x) if np.isfinite(x) else Number(x) for x in value.ravel().tolist()], value.shape)
-        return np.array([self.take(x) for x in value.ravel()], object).reshape(value.shape) if value.dtype == object else value.copy()
+        return (
+            np.array([self.take(x) for x in value.ravel()], object).reshape(value.shape)
+            if value.dtype == object
+            else value.copy()
+        )
 
     def _container(self, value: Any) -> Any:
         kind = type(value)
@@ -117,8 +123,9 @@ class Takeover:
             return kind(self.take(item) for item in value)
         if isinstance(value, tuple):  # a named tuple
             return self.take(kind)(*map(self.take, value)) if hasattr(kind, "_fields") else value
+        copy: Any
         try:
-            copy = kind() if kind in (dict, list, set) else kind.__new__(kind)
+            copy = kind() if kind in (dict, list, set) else kind.__new__(kind)  # type: ignore[call-overload]
         except TypeError:
             return value
         self._remember(value, copy)
@@ -141,7 +148,9 @@ class Takeover:
         if code is None:
             return function
         names = self._globals(function.__globals__)
-        copy = types.FunctionType(code, names, function.__name__, None, tuple(map(self._cell, function.__closure__ or ())))
+        copy = types.FunctionType(
+            code, names, function.__name__, None, tuple(map(self._cell, function.__closure__ or ()))
+        )
         self._remember(function, copy)
         copy.__defaults__ = tuple(map(self.take, function.__defaults__)) if function.__defaults__ else None
         copy.__kwdefaults__ = self._dict(function.__kwdefaults__) if function.__kwdefaults__ else None
@@ -156,11 +165,9 @@ class Takeover:
     def _cell(self, cell: types.CellType) -> types.CellType:
         if id(cell) not in self.copies:
             self._remember(cell, types.CellType())
-            try:
+            with suppress(ValueError):  # an empty cell
                 self.copies[id(cell)].cell_contents = self.take(cell.cell_contents)
-            except ValueError:  # an empty cell
-                pass
-        return self.copies[id(cell)]  # type: ignore[no-any-return]
+        return self.copies[id(cell)]
 
     def _globals(self, original: dict[str, Any]) -> dict[str, Any]:
         if id(original) not in self.modules:
@@ -204,8 +211,13 @@ class Takeover:
     def _class(self, kind: Any) -> Any:
         module = sys.modules.get(kind.__module__)
         path = getattr(module, "__file__", None) or ""
-        if kind.__module__ == "builtins" or any(part in path for part in _LIBRARIES) or not any(
-            isinstance(item, types.FunctionType | staticmethod | classmethod | property) for item in vars(kind).values()
+        if (
+            kind.__module__ == "builtins"
+            or any(part in path for part in _LIBRARIES)
+            or not any(
+                isinstance(item, types.FunctionType | staticmethod | classmethod | property)
+                for item in vars(kind).values()
+            )
         ):
             return kind
         bases = tuple(self.take(base) for base in kind.__bases__)
@@ -250,7 +262,7 @@ def take(function: Callable[..., Any], takeover: Takeover | None = None) -> Call
     if copy is function and replacement(function) is None:
         name = getattr(function, "__qualname__", type(function).__qualname__)
         raise NoSourceError(f"there is no Python source of {name}")
-    return copy  # type: ignore[no-any-return]
+    return copy
 
 
 def _identity(code: types.CodeType) -> tuple[str, int, int]:

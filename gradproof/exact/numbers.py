@@ -5,6 +5,7 @@ so the numbers of a run form a graph over which gradproof.exact.sweeps different
 with the variables, such as a literal or what ReLU cuts off, is constant and holds no operands.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import count
 from typing import Any
@@ -20,6 +21,29 @@ SUM, DOT, COPY = RULES["sum"], RULES["dot"], RULES["copy"]
 Operands = tuple["Number", ...]
 
 
+def _foreign(other: Any) -> bool:
+    """Whether the operator is another type's business: an array's, or not arithmetic."""
+    return isinstance(other, np.ndarray | complex) or not isinstance(
+        other, Number | int | float | np.number | np.bool_ | Fraction
+    )
+
+
+def _operators(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """x ∘ y and its reflection, by the rule of that name."""
+
+    def operate(x: Any, y: Any) -> Any:
+        if _foreign(y) or _foreign(x):
+            return NotImplemented
+        own = _CONSTANT_AT_TIMES.get(name)
+        return own(x, y) if own else apply(name, x, y)
+
+    return operate, lambda x, y: operate(y, x)
+
+
+def _comparison(decide: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
+    return lambda x, y: NotImplemented if _foreign(y) else decide(x, y)
+
+
 class Number:
     """A real number, enclosed: `value` is its ball; `varies` tells whether it depends on a variable near here."""
 
@@ -32,35 +56,11 @@ class Number:
 
     # ---- arithmetic: each operator is a rule -----------------------------------------------------------------
 
-    def __add__(self, other: Any) -> Any:
-        return _binary("add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return _binary("add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return _binary("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _binary("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return _binary("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _binary("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return _binary("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _binary("divide", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return _binary("power", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _binary("power", other, self)
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("subtract")
+    __mul__, __rmul__ = _operators("multiply")
+    __truediv__, __rtruediv__ = _operators("divide")
+    __pow__, __rpow__ = _operators("power")
 
     def __floordiv__(self, other: Any) -> Any:
         return floor(self / other)
@@ -85,20 +85,11 @@ class Number:
 
     # ---- comparisons: decided by the balls, or refused -------------------------------------------------------
 
-    def __lt__(self, other: Any) -> Any:
-        return NotImplemented if _foreign(other) else is_less(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return NotImplemented if _foreign(other) else is_less(other, self)
-
-    def __le__(self, other: Any) -> Any:
-        return NotImplemented if _foreign(other) else not is_less(other, self)
-
-    def __ge__(self, other: Any) -> Any:
-        return NotImplemented if _foreign(other) else not is_less(self, other)
-
-    def __eq__(self, other: Any) -> Any:
-        return NotImplemented if _foreign(other) else is_equal(self, other)
+    __lt__ = _comparison(lambda x, y: is_less(x, y))
+    __gt__ = _comparison(lambda x, y: is_less(y, x))
+    __le__ = _comparison(lambda x, y: not is_less(y, x))
+    __ge__ = _comparison(lambda x, y: not is_less(x, y))
+    __eq__ = _comparison(lambda x, y: is_equal(x, y))
 
     def __hash__(self) -> int:
         return hash(float(self.value.mid()))
@@ -137,7 +128,7 @@ class Number:
     # ---- what NumPy's own scalars can do ---------------------------------------------------------------------
 
     def __array_ufunc__(self, *arguments: Any, **options: Any) -> Any:
-        from gradproof.exact.arrays import call_ufunc
+        from gradproof.exact.ufuncs import call_ufunc
 
         return call_ufunc(*arguments, **options)
 
@@ -211,7 +202,7 @@ def apply(name: str, *operands: Any) -> Number:
 
 def derive(rule: Rule, value: Ball, operands: Operands) -> Number:
     """A number that was computed by a rule from these operands; constant if they are."""
-    if any([x.varies for x in operands]):
+    if any(x.varies for x in operands):
         return Number(value, rule, operands, True)
     return Number(value)
 
@@ -306,18 +297,4 @@ def smallest(x: Any, y: Any) -> Number:
     return copy(x if is_less(x, y) else y)
 
 
-def _foreign(other: Any) -> bool:
-    """Whether the operator is another type's business: an array's, or not arithmetic."""
-    return isinstance(other, np.ndarray | complex) or not isinstance(
-        other, Number | int | float | np.number | np.bool_ | Fraction
-    )
-
-
-def _binary(name: str, x: Any, y: Any) -> Any:
-    if _foreign(y) or _foreign(x):
-        return NotImplemented
-    own = _OWN.get(name)
-    return own(x, y) if own else apply(name, x, y)
-
-
-_OWN = {"multiply": multiply, "subtract": subtract}  # whose results may be constant though an operand varies
+_CONSTANT_AT_TIMES = {"multiply": multiply, "subtract": subtract}  # though an operand varies

@@ -14,22 +14,22 @@ class _Exactness(ast.NodeTransformer):
 
     operators = {ast.Div: "divide", ast.Pow: "power", ast.Mod: "remainder"}  # noqa: RUF012
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return _call("literal", [node], node) if type(node.value) is float else node
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         name = self.operators.get(type(node.op))
         return _call(name, [node.left, node.right], node) if name else node
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:  # noqa: N802
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         """`a /= b` stays in place, by an exact b."""
         self.generic_visit(node)
         if isinstance(node.op, ast.Div):
             node.value = _call("divisor", [node.value], node.value)
         return node
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value:
             node.value = self.visit(node.value)
         return node
@@ -43,11 +43,11 @@ class _Exactness(ast.NodeTransformer):
         node.body = [self.visit(statement) for statement in node.body]
         return node
 
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:  # noqa: N802
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
         node.value = self.visit(node.value)
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         returns, node.returns = node.returns, None
         self.generic_visit(node)
         node.returns = returns
@@ -65,7 +65,7 @@ def _call(name: str, arguments: Sequence[ast.expr], at: ast.expr) -> ast.Call:
 def rewritten(source: str, path: str) -> ast.Module:
     """The syntax tree to compile; SyntaxError where the source is none."""
     with warnings.catch_warnings(action="ignore"):
-        return _Exactness().visit(ast.parse(source, path))  # type: ignore[no-any-return]
+        return _Exactness().visit(ast.parse(source, path))
 
 
 def in_python_3(source: str, path: str) -> tuple[str, bool]:

@@ -14,7 +14,7 @@ def operands_of(x: Number) -> tuple[Number, ...]:
     if x.rule is DOT:
         left, right = x.operands
         return (*left, *right)
-    return x.operands  # type: ignore[no-any-return]
+    return x.operands
 
 
 def computed_from(results: Iterable[Number]) -> list[Number]:

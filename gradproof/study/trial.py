@@ -8,8 +8,8 @@ import numpy as np
 from flint import ctx
 
 from gradproof.errors import DataError
-from gradproof.numerics.verdict import Verdict
 from gradproof.limits import LateError, limited
+from gradproof.numerics.verdict import Verdict
 from gradproof.study import facts, gate, limits, smallest
 from gradproof.study.ledger import Claim, Code, Ledger, Line
 from gradproof.study.tree import Node, expanded, walk

@@ -1,4 +1,5 @@
-"""What NumPy programs of this kind do, a line each: Python source over the names A (3, 4), B (4, 2), v (4), s (a float),
+# ruff: noqa: E501
+"""What NumPy programs of this kind do, one source each, over the names A (3, 4), B (4, 2), v (4), s (a float),
 k (labels), np, math, random and scipy's modules. Each defines r."""
 
 SNIPPETS = [

@@ -55,12 +55,12 @@ def _drawn_array(example: Array, rng: np.random.Generator) -> Array:
         for axis in range(example.ndim):
             if example.shape[axis] > 1 and np.allclose(example.sum(axis=axis), 1):  # probabilities
                 new = rng.exponential(size=example.shape)
-                return new / new.sum(axis=axis, keepdims=True)  # type: ignore[no-any-return]
+                return np.asarray(new / np.sum(new, axis=axis, keepdims=True))
         if len(different) > 1 and np.all(example < 1):
-            return rng.uniform(0.05, 0.95, size=example.shape)
+            return np.asarray(rng.uniform(0.05, 0.95, size=example.shape))
         if len(different) > 1:
-            return np.exp(0.5 * rng.normal(size=example.shape)) * np.median(example)
-    return rng.normal(size=example.shape)
+            return np.asarray(np.exp(0.5 * rng.normal(size=example.shape)) * np.median(example))
+    return np.asarray(rng.normal(size=example.shape))
 
 
 def _shuffled(example: Array, rng: np.random.Generator) -> Array:

@@ -39,7 +39,9 @@ def check_backward(
         returned = run.call(forward, *copied(given))
         out, *cache = returned if isinstance(returned, tuple) else (returned,)
         if not isinstance(out, ExactArray | Number):
-            raise SubjectError(f"{named(forward)} returns {type(out).__name__}, should return an array or (array, cache)")
+            raise SubjectError(
+                f"{named(forward)} returns {type(out).__name__}, should return an array or (array, cache)"
+            )
         rng = np.random.default_rng([seed, len(run.run.files)])
         flat = out.ravel().tolist() if isinstance(out, ExactArray) else [out]
         steps = [variable(v) for v in rng.normal(size=len(flat))]
@@ -47,7 +49,10 @@ def check_backward(
         result = total([a * b for a, b in zip(flat, steps, strict=True)])
         answer = run.call(backward, dout, *cache)
         truth = differentiate(result)
-        return [compare_leaf(name, got, wanted, truth) for name, got, wanted in matched(answer, given, names, named(backward))]
+        return [
+            compare_leaf(name, got, wanted, truth)
+            for name, got, wanted in matched(answer, given, names, named(backward))
+        ]
 
     again = f"gradproof.check_backward({named(forward)}, {named(backward)}, …, seed={seed})"
     return judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", again)

@@ -21,7 +21,7 @@ class Compared(NamedTuple):
     state: str  # "right", "wrong", "zero", "scaled by 1/3", "transposed", "undecided", …
     digits: float  # to which both agree at least, if right
     alive: bool  # whether the true derivative is other than 0 anywhere
-    index: tuple[int, ...] = ()  # the element that shows it best, with …
+    element: tuple[int, ...] = ()  # the element that shows it best, with …
     got: float = 0.0
     expected: float = 0.0
     place: Place | None = None  # where that element was computed
@@ -41,9 +41,7 @@ def compare(name: str, got: Any, expected: Any, place: Callable[[tuple[int, ...]
     # The one that a person can read: large, and off by much of itself.
     shown = max(apart, key=lambda i: float(abs(got[i] - expected[i]).mid()))
     state = _state(got, expected)
-    return Compared(
-        name, state, 0, alive, shown, float(got[shown].mid()), float(expected[shown].mid()), place(shown)
-    )
+    return Compared(name, state, 0, alive, shown, float(got[shown].mid()), float(expected[shown].mid()), place(shown))
 
 
 def _digits(pairs: Sequence[tuple[Ball, Ball]]) -> float:

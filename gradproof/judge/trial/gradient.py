@@ -164,7 +164,13 @@ def _by_key(got: Sequence[Leaf], wanted: Sequence[Leaf]) -> list[tuple[str, Any,
     pairs = []
     for name, leaf in got:
         key = name.rpartition("['")[2].removesuffix("']")
-        plain = (key, key.removeprefix("d"), key.removeprefix("d_"), key.removeprefix("grad_"), key.removesuffix("_grad"))
+        plain = (
+            key,
+            key.removeprefix("d"),
+            key.removeprefix("d_"),
+            key.removeprefix("grad_"),
+            key.removesuffix("_grad"),
+        )
         found = next((keys[k] for k in plain if k in keys), None) if name.endswith("']") else None
         if found:
             pairs.append((found[0], leaf, found[1]))
@@ -183,4 +189,13 @@ def compare_leaf(name: str, got: Any, parameter: Any, truth: dict[int, Any]) -> 
     balls = np.empty(array.shape, object)
     for place, x in zip(np.ndindex(array.shape), numbers_of(array), strict=True):
         balls[place] = x.value
-    return compare(name, balls, expected, lambda where: numbers_of(array)[int(np.ravel_multi_index(where, array.shape))].place if where else array.reshape(-1)[0].place)
+    return compare(
+        name,
+        balls,
+        expected,
+        lambda where: (
+            numbers_of(array)[int(np.ravel_multi_index(where, array.shape))].place
+            if where
+            else array.reshape(-1)[0].place
+        ),
+    )

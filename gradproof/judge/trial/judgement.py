@@ -41,7 +41,9 @@ class Judgement:
 
     def __repr__(self) -> str:
         said = lines(self)
-        return "\n".join(said if len(said) <= SHOWN else [*said[: SHOWN - 1], f"… {len(said) - SHOWN + 1} more lines: print it"])
+        return "\n".join(
+            said if len(said) <= SHOWN else [*said[: SHOWN - 1], f"… {len(said) - SHOWN + 1} more lines: print it"]
+        )
 
 
 def lines(judgement: Judgement) -> list[str]:
@@ -69,7 +71,7 @@ def lines(judgement: Judgement) -> list[str]:
 def _said(array: Compared) -> str:
     if array.state in ("right", "undecided"):
         return array.state if array.alive or array.state == "undecided" else "right, and 0 at every point tried"
-    where = f"[{', '.join(map(str, array.index))}]" if array.index else ""
+    where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
     line = line_of(array.place)
     at = f", computed in line {line}" if line else ""
     return f"{array.state}: {where or 'it'} is {array.got:.10g}, should be {array.expected:.10g}{at}"

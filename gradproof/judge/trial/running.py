@@ -42,9 +42,14 @@ def guarded(what: str, seconds: float = SECONDS) -> Iterator[None]:
     streams = random.getstate(), np.random.get_state()
     folder = os.getcwd()
     try:
-        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), limited(seconds, Clock.WALL):
-                yield
+        with (
+            warnings.catch_warnings(action="ignore"),
+            np.errstate(all="ignore"),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+            limited(seconds, Clock.WALL),
+        ):
+            yield
     except UndecidedError:
         raise
     except LateError:

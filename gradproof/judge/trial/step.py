@@ -194,9 +194,9 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
         if all((step[k] + eta * slope[k]).overlaps(decay * value[k]) for k in np.ndindex(step.shape)):
             return f"with weight decay {float((-decay / eta).mid()):.6g}, which the cost does not have"
     sizes = [abs(step[k]) for k in np.ndindex(step.shape) if not slope[k].contains(0)]
-    if sizes and all(size.overlaps(sizes[0]) for size in sizes):
-        if all((step[k] < 0) == (slope[k] > 0) for k in np.ndindex(step.shape) if not slope[k].contains(0)):
-            return "moved by the sign of its gradient alone, as Adam's first step is"
+    downhill = all((step[k] < 0) == (slope[k] > 0) for k in np.ndindex(step.shape) if not slope[k].contains(0))
+    if sizes and downhill and all(size.overlaps(sizes[0]) for size in sizes):
+        return "moved by the sign of its gradient alone, as Adam's first step is"
     return "wrong"
 
 
@@ -211,14 +211,19 @@ def _symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
     directions = [[[float(v) for v in rng.normal(size=b.size)] for b in blocks] for _ in range(2)]
     numbers = [x for move in moves for x in numbers_of(move)]
     pushed = [
-        [push_forward(numbers, {x.index: d for x, d in zip(numbers_of(b), direction, strict=True)}) for b, direction in zip(blocks, chosen, strict=True)]
+        [
+            push_forward(numbers, {x.index: d for x, d in zip(numbers_of(b), direction, strict=True)})
+            for b, direction in zip(blocks, chosen, strict=True)
+        ]
         for chosen in directions
     ]
 
     def form(which: int, row: int, column: int) -> Any:
         """Σ u_i (∂g_i/∂θ) v over the elements of block `row`, along a direction of block `column`."""
         tangents, weights = pushed[which][column], directions[1 - which][row]
-        return sum((w * tangents.get(x.index, arb(0)) for w, x in zip(weights, numbers_of(moves[row]), strict=True)), arb(0))
+        return sum(
+            (w * tangents.get(x.index, arb(0)) for w, x in zip(weights, numbers_of(moves[row]), strict=True)), arb(0)
+        )
 
     results = []
     for row, name in enumerate(moved):
@@ -238,5 +243,3 @@ def _symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
         else:
             results.append(Compared(name, "right", digits, alive))
     return results
-
-

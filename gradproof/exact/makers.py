@@ -1,0 +1,198 @@
+"""What makes arrays: zeros, ones, array, eye and the like, of exact numbers."""
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from gradproof.exact import functions
+from gradproof.exact.arrays import ExactArray, array_of, bare, cast, exact, holds_numbers
+from gradproof.exact.numbers import Number, number
+
+
+def _whole(dtype: Any) -> bool:
+    """Whether NumPy itself may make this array: of ints, bools, texts or objects."""
+    return dtype is not None and np.dtype(dtype).kind != "f"
+
+
+def filled(value: Any) -> Callable[..., Any]:
+    """zeros, ones, empty: of exact numbers, unless ints or bools are asked for."""
+
+    def make(shape: Any, dtype: Any = None, order: str = "C", **options: Any) -> Any:
+        if _whole(dtype):
+            return np.full(shape, value, dtype)
+        return functions.like(value)(None, dtype, shape=_shape(shape))
+
+    return make
+
+
+def _shape(shape: Any) -> Any:
+    return tuple(int(n) for n in np.atleast_1d(shape)) if not isinstance(shape, Number) else (int(shape),)
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
+    if _whole(dtype) or (dtype is None and isinstance(fill_value, int | np.integer)):
+        return np.full(shape, fill_value, dtype)
+    return functions.full_like(functions.like(0)(None, shape=_shape(shape)), fill_value)
+
+
+def array(data: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0, **options: Any) -> Any:
+    """Exact if there is a float or a number of ours in it; ints, bools and texts stay what they are."""
+    if isinstance(data, ExactArray | Number) or holds_numbers(data):
+        result = exact(_listed(data))
+        if dtype is not None and np.dtype(dtype).kind in "iubf":
+            result = cast(result, dtype)
+        result = result.copy() if copy and isinstance(result, np.ndarray) else result
+    else:
+        plain = np.array(_listed(data), dtype=dtype if _whole(dtype) else None, **options)
+        if plain.dtype.kind == "f" or (dtype is not None and np.dtype(dtype).kind == "f" and plain.dtype.kind in "iub"):
+            plain = cast(exact(plain), dtype or float)
+        result = plain.astype(object) if dtype is object and plain.dtype.kind not in "Of" else plain
+    return result.reshape((1,) * (ndmin - result.ndim) + result.shape) if result.ndim < ndmin else result
+
+
+def _listed(data: Any) -> Any:
+    """Iterators and ranges of numbers as lists, as NumPy takes sequences."""
+    return list(data) if isinstance(data, range | map | filter | zip) else data
+
+
+def asarray(data: Any, dtype: Any = None, **options: Any) -> Any:
+    return data if isinstance(data, ExactArray) and not _whole(dtype) else array(data, dtype, copy=False)
+
+
+def exactly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function's floats as exact numbers: eye, linspace, loadtxt and everything random."""
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return lifted(function(*map(lowered, arguments), **{name: lowered(x) for name, x in options.items()}))
+
+    return call
+
+
+def lifted(result: Any) -> Any:
+    if isinstance(result, np.ndarray) and result.dtype.kind == "f":
+        return array_of([Number(arb(x)) for x in result.ravel().tolist()], result.shape)
+    if isinstance(result, float | np.floating) and math.isfinite(result):
+        return Number(arb(float(result)))
+    return type(result)(map(lifted, result)) if type(result) in (list, tuple) else result
+
+
+def lowered(argument: Any) -> Any:
+    """An argument of a random function or the like: an exact number as a float, noted if it varies."""
+    if isinstance(argument, Number):
+        return int(argument.value) if argument.value.is_integer() else float(argument)
+    if isinstance(argument, ExactArray):
+        return np.array([float(x) for x in argument.ravel().tolist()]).reshape(argument.shape)
+    return argument
+
+
+def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None, **options: Any) -> Any:
+    plain = np.eye(n, m, k, dtype=int)
+    return plain.astype(dtype) if _whole(dtype) else exact(plain)
+
+
+def arange(*arguments: Any, dtype: Any = None, **options: Any) -> Any:
+    if any(isinstance(x, Number | float) for x in arguments):
+        start, stop, step = {1: (0, *arguments, 1), 2: (*arguments, 1), 3: arguments}[len(arguments)]
+        steps = max(0, math.ceil(float((number(stop) - start) / step)))
+        return exact([number(start) + number(step) * i for i in range(steps)]) if steps else exact([])
+    plain = np.arange(*arguments, dtype=dtype if _whole(dtype) else None)
+    return exact(plain) if dtype is not None and not _whole(dtype) else plain
+
+
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, **options: Any) -> Any:
+    gap = (number(stop) - start) / max(1, num - bool(endpoint))
+    return exact([number(start) + gap * i for i in range(num)])
+
+
+def vectorize(function: Any = None, otypes: Any = None, **options: Any) -> Any:
+    """np.vectorize, whose outputs of floats stay exact."""
+    if function is None:
+        return lambda f: vectorize(f, otypes, **options)
+
+    @wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        plain = [exact(a).view(np.ndarray) if holds_numbers(a) else np.asarray(a) for a in arguments]
+        result = np.frompyfunc(lambda *xs: function(*xs, **named), len(plain), 1)(*plain)
+        if isinstance(result, np.ndarray) and all(isinstance(x, bool | int | np.bool_) for x in result.flat):
+            return np.array(result.tolist())
+        return array_of(list(result.ravel()), result.shape) if isinstance(result, np.ndarray) else result
+
+    return call
+
+
+# Functions of a module that take no arrays of ours but are given plain lists or floats all the same.
+_LIFTED = """abs absolute exp exp2 expm1 log log2 log10 log1p sqrt cbrt square sin cos tan sinh cosh tanh arcsin arccos
+arctan arcsinh arccosh arctanh sum mean std var dot matmul inner outer tensordot einsum divide true_divide
+power average median prod cumsum cumprod sign reciprocal clip max min amax amin maximum minimum float_power
+subtract add multiply negative"""
+
+
+def _lifting(function: Any) -> Callable[..., Any]:
+    """Plain floats and lists, and ints where the result would be rounded, enter exact arithmetic."""
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return function(*[_exact_argument(x) for x in arguments], **options)
+
+    call.__wrapped__ = function
+    return call
+
+
+def _exact_argument(x: Any) -> Any:
+    if isinstance(x, float) and not isinstance(x, np.bool_):
+        return number(x)
+    if isinstance(x, list | tuple) and (holds_numbers(x) or _holds_floats(x)):
+        return exact(bare(x))
+    return x
+
+
+def _holds_floats(x: Any) -> bool:
+    return isinstance(x, float) or (isinstance(x, list | tuple) and any(_holds_floats(item) for item in x))
+
+
+_ROUNDING = """exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh mean std var average"""
+
+
+def _rounding(function: Any) -> Callable[..., Any]:
+    """A function that would round even whole numbers."""
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        first, *rest = arguments
+        if isinstance(first, int | np.integer | list | tuple) or (
+            isinstance(first, np.ndarray) and first.dtype.kind in "iub"
+        ):
+            first = number(first) if isinstance(first, int | np.integer) else exact(bare(first))
+        return function(_exact_argument(first), *rest, **options)
+
+    return call
+
+
+class Lifted:
+    """A ufunc as the subject sees it: called it lifts, its methods are NumPy's."""
+
+    def __init__(self, ufunc: Any, call: Callable[..., Any]) -> None:
+        self._ufunc, self._call, self.__name__ = ufunc, call, ufunc.__name__
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._call(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ufunc, name)
+
+
+def _lifting_functions() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in _LIFTED.split():
+        genuine = getattr(np, name)
+        call = (_rounding if name in _ROUNDING.split() else _lifting)(genuine)
+        found[name] = Lifted(genuine, call) if isinstance(genuine, np.ufunc) else call
+    return found
+
+
+LIFTED = _lifting_functions()

@@ -1,0 +1,55 @@
+"""`numpy.matrix`, whose `*` multiplies matrices."""
+
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.numbers import number
+from gradproof.exact.products import multiply_matrices
+
+
+class Matrix(ExactArray):
+    """`numpy.matrix`: two axes, `*` multiplies matrices, `.I` is left out."""
+
+    __array_priority__ = 20
+
+    def __new__(cls, data: Any, dtype: Any = None, copy: bool = True) -> "Matrix":
+        if isinstance(data, str):
+            data = [[number(x) for x in row.split()] for row in data.replace(",", " ").split(";")]
+        return np.atleast_2d(exact(data)).view(cls)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.dot(Matrix(other) if np.ndim(other) else other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return multiply_matrices(other, self, dot=True).view(Matrix)
+
+    def __array_ufunc__(self, *arguments: Any, **options: Any) -> Any:
+        result = super().__array_ufunc__(*arguments, **options)
+        return np.atleast_2d(result).view(Matrix) if isinstance(result, ExactArray) else result
+
+    def __getitem__(self, where: Any) -> Any:
+        found = super().__getitem__(where)
+        if not isinstance(found, np.ndarray) or found.ndim == 2:
+            return found
+        column = isinstance(where, tuple) and len(where) > 1 and np.isscalar(where[1])
+        return found.reshape(-1, 1) if column else found.reshape(1, -1)
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        result = multiply_matrices(self.view(ExactArray), exact(other).view(ExactArray), dot=True)
+        return result.view(Matrix) if isinstance(result, ExactArray) else result
+
+    def sum(self, axis: Any = None, **options: Any) -> Any:
+        result = self.view(ExactArray).sum(axis=axis, keepdims=axis is not None)
+        return result.view(Matrix) if isinstance(result, ExactArray) else result
+
+    def mean(self, axis: Any = None, **options: Any) -> Any:
+        result = self.view(ExactArray).mean(axis=axis, keepdims=axis is not None)
+        return result.view(Matrix) if isinstance(result, ExactArray) else result
+
+    @property
+    def A(self) -> ExactArray:  # noqa: N802  (NumPy's name)
+        return self.view(ExactArray)
+
+    A1 = property(lambda self: self.view(ExactArray).ravel())

@@ -1,0 +1,67 @@
+"""Random numbers of the run's own streams, so that the process's streams stay where they are."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.arrays import ExactArray
+from gradproof.exact.makers import exactly, lifted, lowered
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import current
+
+
+class Generator:
+    """A RandomState or Generator of NumPy's, or Python's Random, whose floats are exact numbers."""
+
+    def __init__(self, genuine: Any) -> None:
+        self._genuine = genuine
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._genuine, name)
+        if name == "shuffle":
+            return lambda x, **options: found(x.view(np.ndarray) if isinstance(x, ExactArray) else x, **options)
+        if name in ("choice", "permutation", "choices", "sample", "permuted"):
+            return lambda x, *rest, **options: _chosen(found, x, *rest, **options)
+        return exactly(found) if callable(found) else found
+
+
+def _chosen(found: Any, x: Any, *rest: Any, **options: Any) -> Any:
+    if isinstance(x, Number):
+        x = int(x)
+    rest, options = tuple(lowered(r) for r in rest), {name: lowered(o) for name, o in options.items()}
+    result = found(x.view(np.ndarray) if isinstance(x, ExactArray) else x, *rest, **options)
+    return result.view(ExactArray) if isinstance(result, np.ndarray) and result.dtype == object else lifted(result)
+
+
+def _of_the_run(which: str) -> Callable[[str], Callable[..., Any]]:
+    """The functions of a random module draw from this run's own stream, not from the process's."""
+
+    def function(name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            return getattr(Generator(getattr(current(), which)), name)(*arguments, **options)
+
+        call.__name__ = name
+        return call
+
+    return function
+
+
+def _random(names: str, which: str) -> dict[str, Any]:
+    return {name: _of_the_run(which)(name) for name in names.split()}
+
+
+_DRAWS = """beta binomial bytes chisquare choice exponential gamma geometric gumbel laplace logistic lognormal
+multinomial multivariate_normal normal permutation poisson rand randint randn random random_integers random_sample ranf
+sample seed shuffle standard_normal triangular uniform"""
+_PYTHON_DRAWS = """betavariate choice choices expovariate gammavariate gauss getrandbits normalvariate randint random
+randrange sample seed shuffle triangular uniform"""
+
+NUMPY_RANDOM: dict[str, Any] = _random(_DRAWS, "numpy_random") | {
+    "RandomState": lambda *arguments: Generator(np.random.RandomState(*map(lowered, arguments))),
+    "default_rng": lambda *arguments: Generator(np.random.default_rng(*map(lowered, arguments))),
+}
+PYTHON_RANDOM: dict[str, Any] = _random(_PYTHON_DRAWS, "python_random") | {
+    "Random": lambda *arguments: Generator(random.Random(*arguments))
+}
