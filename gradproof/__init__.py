@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradproof.judge.report import Judgement
+    from gradproof.judge.trial.assertions import assert_backward as assert_backward
+    from gradproof.judge.trial.assertions import assert_gradient as assert_gradient
+    from gradproof.judge.trial.assertions import assert_step as assert_step
+    from gradproof.judge.trial.backward import check_backward as check_backward
+    from gradproof.judge.trial.gradient import check_gradient as check_gradient
+    from gradproof.judge.trial.step import check_step as check_step
     from gradproof.train.mnist import Mnist
     from gradproof.train.saved import Saved
 
-__all__ = ["__version__", "assert_backprop", "check", "digits", "load"]
+__all__ = [
+    "__version__",
+    "assert_backprop",
+    "assert_backward",
+    "assert_gradient",
+    "assert_step",
+    "check",
+    "check_backward",
+    "check_gradient",
+    "check_step",
+    "digits",
+    "load",
+]
 __version__ = "0.1.0"
 
 
@@ -58,3 +77,20 @@ def assert_backprop(backprop: Callable[..., Any], *, networks: int = 200, seed: 
         name = getattr(backprop, "__name__", repr(backprop))
         options = f"networks={networks}, seed={seed}" + f", convention={convention!r}" * bool(convention)
         raise AssertionError(f"{judged}\nagain: gradproof.check({name}, {options})")
+
+
+_TRIALS = {
+    "check_gradient": "gradient",
+    "check_backward": "backward",
+    "check_step": "step",
+    "assert_gradient": "assertions",
+    "assert_backward": "assertions",
+    "assert_step": "assertions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The functions of gradproof.judge.trial, imported when one is asked for."""
+    if name in _TRIALS:
+        return getattr(import_module(f"gradproof.judge.trial.{_TRIALS[name]}"), name)
+    raise AttributeError(f"module 'gradproof' has no attribute {name!r}")

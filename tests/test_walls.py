@@ -147,9 +147,10 @@ def test_a_network_in_use_loads_neither_the_other_nor_the_court(package: str) ->
 # no mathematics, and both check and train stand on them.
 FLOORS = (
     ("gradproof.text",),
-    ("gradproof.errors", "gradproof.manual"),
+    ("gradproof.errors", "gradproof.manual", "gradproof.limits"),
     ("gradproof.files",),
     ("handcrafted", "reference"),
+    ("gradproof.exact",),
     ("gradproof.problem",),
     ("gradproof.backends", "gradproof.recording"),
     ("gradproof.numerics",),

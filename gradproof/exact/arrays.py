@@ -18,15 +18,7 @@ Array = np.ndarray[Any, Any]
 class ExactArray(np.ndarray):
     """An array of `Number`; what NumPy would do with float64, exactly."""
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        from gradproof.exact.ufuncs import call_ufunc
-
-        return call_ufunc(ufunc, method, *inputs, **options)
-
-    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
-        from gradproof.exact.functions import call_function
-
-        return call_function(function, types, arguments, options)
+    # __array_ufunc__ and __array_function__ are handed in by gradproof.exact.dispatch
 
     def __setitem__(self, where: Any, value: Any) -> None:
         """Each element becomes a number of its own: one 0 for a whole mask would mix their derivatives."""

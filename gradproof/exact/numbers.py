@@ -125,32 +125,18 @@ class Number:
     def __repr__(self) -> str:
         return repr(float(self.value.mid()))
 
-    # ---- what NumPy's own scalars can do ---------------------------------------------------------------------
-
-    def __array_ufunc__(self, *arguments: Any, **options: Any) -> Any:
-        from gradproof.exact.ufuncs import call_ufunc
-
-        return call_ufunc(*arguments, **options)
-
-    def __array_function__(self, *arguments: Any) -> Any:
-        from gradproof.exact.functions import call_function
-
-        return call_function(*arguments)
+    # ---- what NumPy's own scalars can do; gradproof.exact.dispatch hands in what NumPy asks for ---------------
 
     def __getattr__(self, name: str) -> Any:
         """`.sum()`, `.shape`, `.T` and so on, as an array without axes; the methods that NumPy's loops ask for."""
         if name in RULES:
             return lambda: apply(name, self)
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
-        from gradproof.exact.arrays import array_of
-
-        return getattr(array_of(self), name)
+        return getattr(self._as_array(), name)
 
     def __getitem__(self, where: Any) -> Any:
-        from gradproof.exact.arrays import array_of
-
-        return array_of(self)[where]
+        return self._as_array()[where]
 
     def item(self) -> "Number":
         return self

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradproof import limits
 from gradproof.commands import study as command
 from gradproof.errors import DataError
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import starting_parameters
-from gradproof import limits
 from gradproof.study import facts, gate, mutants, reader, trial
 from gradproof.study import limits as study_limits
 from gradproof.study.language import parsed

@@ -1,0 +1,24 @@
+"""NumPy's two questions, answered for exact numbers and arrays: what a ufunc gives, and what a function gives."""
+
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.arrays import ExactArray, array_of
+from gradproof.exact.functions import call_function
+from gradproof.exact.numbers import Number
+from gradproof.exact.ufuncs import call_ufunc
+
+
+def _ufunc(_: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+    return call_ufunc(ufunc, method, *inputs, **options)
+
+
+def _function(_: Any, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+    return call_function(function, types, arguments, options)
+
+
+_KINDS: tuple[Any, ...] = (Number, ExactArray)
+for _kind in _KINDS:
+    _kind.__array_ufunc__, _kind.__array_function__ = _ufunc, _function
+_KINDS[0]._as_array = array_of
