@@ -138,6 +138,7 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
                 "depends": list(t.line.depends),
                 "why": t.line.why,
                 "correction": [*t.corrected, *_corrections(t)] or None,
+                "unsettled": list(t.troubles),
                 "witnesses": [_testimony(c, *said) for c in t.claims for said in _heard(c)],
                 "claims": [_claim(c) for c in t.claims],
                 "code": [_code(c) for c in t.code],
@@ -155,7 +156,7 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
 
 def _corrections(t: Tried) -> list[Any]:
     """What is right in the place of the facts that are not so, where the ledger knows it."""
-    return [f.fact.correction for f in t.facts if not f.holds and f.fact.correction is not None]
+    return [f.fact.correction for f in t.facts if not f.holds and not f.trouble]
 
 
 def _heard(claim: ClaimTried) -> list[tuple[str, Any]]:
@@ -224,9 +225,16 @@ def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | Non
             section = t.line.section
             texts += [Text(f"{section}", "dim")]
         mark, style = MARKS[t.sentence]
-        texts.append(Text.assemble((f" {mark} {t.line.id:4}", style), f"{t.sentence.value:25}", (in_short(t), "dim")))
+        short = in_short(t), "red" if t.troubles else "dim"
+        texts.append(Text.assemble((f" {mark} {t.line.id:4}", style), f"{t.sentence.value:25}", short))
     counts = {name: sum(t.sentence == name for t in tried) for name in MARKS}
     texts += [Text(""), Text(" · ".join(f"{n} {name}" for name, n in counts.items() if n), "bold")]
+    if open_ones := [t for t in tried if t.troubles]:
+        said = (
+            f"{len(open_ones)} of {len(tried)} lines are not settled, hence exit code 1: a line that is wrong needs a"
+        )
+        texts += _wrapped(f"{said} correction that holds, and one that holds must say something.", "", "bold red")
+        texts += [line for t in open_ones for why in t.troubles for line in _wrapped(f"{t.line.id}: {why}")]
     for held in conventions(tried).values():
         if said := together(held):
             texts += _wrapped(f"{said}:", "")
@@ -252,6 +260,8 @@ def in_short(t: Tried) -> str:
     slips = [c for c in t.claims if c.sentence.value in ("wrong", "holds under a convention")]
     slips.sort(key=lambda c: c.sentence.value != t.sentence.value)  # those that make the verdict come first
     said = t.line.why.partition(".")[0]
+    if t.troubles:
+        return textwrap.shorten(t.troubles[0], WIDTH - 34, placeholder=" …")
     if t.sentence == "does not fit its code":
         said = next(f"{c.code.function}: {c.trouble}" for c in t.code if c.trouble)
     elif slips:
@@ -293,7 +303,15 @@ def _claim_text(c: ClaimTried) -> list[Text]:
     heard = [*c.readings, *([c.correction] if c.correction else [])]
     for h in heard:
         if h is c.correction:
-            texts += _wrapped(f"corrected: {h.tree}", "    ", "green")
+            holds = h.verdict.value == "verified"
+            said = (
+                "corrected"
+                if holds
+                else "no correction, as it does not hold"
+                if h.verdict == "refuted"
+                else "undecided"
+            )
+            texts += _wrapped(f"{said}: {h.tree}", "    ", "green" if holds else "bold red")
             if c.claim.corrected:
                 texts += _wrapped(c.claim.corrected, "      ", "cyan")
         elif h.name:
@@ -302,6 +320,8 @@ def _claim_text(c: ClaimTried) -> list[Text]:
             colour = {"verified": "green", "refuted": "red"}.get(testimony.verdict.value, "dim")
             for i, said in enumerate(textwrap.wrap(testimony.said, WIDTH - 18)):
                 texts.append(Text.assemble((f"      {'' if i else testimony.witness:11}", "dim"), (said, colour)))
+    if c.trouble:
+        texts += _wrapped(f"not settled: {c.trouble}", "    ", "bold red")
     if c.smallest:
         texts += _smallest_text(c)
     if c.gate:
@@ -333,7 +353,7 @@ def _smallest_text(c: ClaimTried) -> list[Text]:
 
 def _fact_text(f: FactTried) -> list[Text]:
     mark, style = MARKS["holds" if f.holds else "wrong"]
-    said = f"{mark} {f.fact.measure}: said {f.fact.says}, found {f.found}"
+    said = f"{mark} {f.fact.measure}: said {f.fact.says}, found {f.found}{f'; {f.trouble}' * bool(f.trouble)}"
     return [*_wrapped(said, style=style), *_wrapped(f"({f.how})", "    ", "dim")]
 
 

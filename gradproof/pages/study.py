@@ -20,7 +20,7 @@ from gradproof.study.inside import STEPS, Number
 from gradproof.study.reader import NOTES
 from gradproof.study.summary import conventions, mutants, together
 from gradproof.study.trial import Court
-from gradproof.study.verdicts import Sentence, Tried
+from gradproof.study.verdicts import ClaimTried, Sentence, Tried
 from gradproof.study.walk import example
 from gradproof.text import visible
 
@@ -48,6 +48,7 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
         network=network,
         digits=shown,
         stages=digits.STAGES,
+        unsettled=[t.line.id for t in tried if t.troubles],
         rejected=sum(c.gate.rejected for t in tried for c in t.claims if c.gate),
         mutants=mutants(tried),
         conventions=[
@@ -93,7 +94,8 @@ def _line(t: Tried) -> dict[str, Any]:
         "verdict": t.sentence.value,
         "rule": t.line.rule,
         "written": written(t.line.written),
-        "corrected": [written(line) for line in t.corrected],
+        "corrected": [_correction(c) for c in t.claims if c.sentence is Sentence.WRONG and c.claim.corrected],
+        "troubles": [prose(trouble) for trouble in t.troubles],
         "why": prose(t.line.why),
         "depends": t.line.depends,
         "claims": [_claim(c) for c in t.claims],
@@ -101,6 +103,16 @@ def _line(t: Tried) -> dict[str, Any]:
         "code": [_code(c) for c in t.code],
         "tests": t.line.tests,
     }
+
+
+def _correction(c: ClaimTried) -> tuple[str, str, Markup]:
+    """How sure it is that it is one: the class and the label of it, and what is written."""
+    if c.correction is None:
+        kind, label = "unproven", "not proven"
+    else:
+        kind = c.correction.verdict.value
+        label = {"verified": "corrected", "refuted": "wrong as well", "undecided": "undecided"}[kind]
+    return kind, label, written(c.claim.corrected)
 
 
 def _claim(c: Any) -> dict[str, Any]:

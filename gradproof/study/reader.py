@@ -181,7 +181,7 @@ class _Reader:
         ]
         result = table.get("result", [])
         if not isinstance(result, list) or not all(
-            i in ("l", "l+1") if isinstance(i, str) else type(i) is int and 0 <= i <= 99 for i in result
+            i in ("l", "l+1") if isinstance(i, str) else type(i) is int and 0 <= i <= 9999 for i in result
         ):
             raise self.error(f"{field}, result", 'should be a list of numbers from 0, "l" or "l+1"')
         gives = self.tree(self.get(table, "gives", TEXT, field=field), f"{field}, gives", ())

@@ -82,6 +82,22 @@ class ClaimTried(NamedTuple):
         found = [heard.meaningless for heard in self.readings]
         return found[0] if all(found) and self.claim.correction is None else ""
 
+    @property
+    def trouble(self) -> str:
+        """Why it stands unsettled, in words; empty if it holds, or is wrong and its correction holds."""
+        if self.sentence is Sentence.VACUOUS:
+            return f"it proves nothing: {self.gate.trouble}" if self.gate else "it proves nothing"
+        if self.sentence is not Sentence.WRONG:
+            return ""
+        if self.correction is None:
+            written = ", and what is written as corrected is claimed nowhere" if self.claim.corrected else ""
+            return f"it is wrong, and no correction is given{written}"
+        return {
+            Verdict.VERIFIED: "",
+            Verdict.REFUTED: "it is wrong, and so is its correction",
+            Verdict.UNDECIDED: "it is wrong, and its correction is undecided",
+        }[self.correction.verdict]
+
 
 class CodeTried(NamedTuple):
     code: Code
@@ -109,6 +125,14 @@ class FactTried(NamedTuple):
     def holds(self) -> bool:
         return bool(self.found == self.fact.says)
 
+    @property
+    def trouble(self) -> str:
+        """Why it stands unsettled, in words; empty if it is so, or is not and its correction is."""
+        if self.holds or self.found == self.fact.correction:
+            return ""
+        given = "and no correction is given" if self.fact.correction is None else "and neither is its correction"
+        return f"it is not so, {given}"
+
 
 class Tried(NamedTuple):
     line: Line
@@ -119,19 +143,27 @@ class Tried(NamedTuple):
 
     @property
     def corrected(self) -> tuple[str, ...]:
-        """What should stand there, in LaTeX."""
-        return tuple(c.claim.corrected for c in self.claims if c.sentence is Sentence.WRONG and c.claim.corrected)
+        """What should stand there, in LaTeX: of each correction that holds."""
+        wrong = (c for c in self.claims if c.sentence is Sentence.WRONG and not c.trouble)
+        return tuple(c.claim.corrected for c in wrong if c.claim.corrected)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Why it stands unsettled, each with what it is about; none if it is settled or undecided."""
+        found = [
+            *((c.claim.says, c.trouble) for c in self.claims),
+            *((f.fact.measure, f.trouble) for f in self.facts),
+            *((c.code.function, c.trouble) for c in self.code),
+        ]
+        return tuple(f"{about}: {trouble}" if about else trouble for about, trouble in found if trouble)
 
     @property
     def verdict(self) -> Verdict:
         """Verified where nothing is left open: each claim holds or has a correction that does, the code does it too."""
-        found = {c.sentence for c in self.claims}
-        wrong = [c for c in self.claims if c.sentence is Sentence.WRONG]
-        right = all(c.correction is not None and c.correction.verdict is Verdict.VERIFIED for c in wrong)
-        facts_right = all(f.holds or f.found == f.fact.correction for f in self.facts)
-        if Sentence.VACUOUS in found or not (right and facts_right and all(c.sound for c in self.code)):
+        if self.troubles:
             return Verdict.REFUTED
-        return Verdict.UNDECIDED if Sentence.UNDECIDED in found else Verdict.VERIFIED
+        undecided = any(c.sentence is Sentence.UNDECIDED for c in self.claims)
+        return Verdict.UNDECIDED if undecided else Verdict.VERIFIED
 
     @property
     def settled(self) -> bool:

@@ -243,5 +243,5 @@ def _empty() -> dict[str, Any]:
     return {
         **dict.fromkeys(("title", "source"), "word"), **dict.fromkeys(("counts", "sections", "conventions"), ()),
         "graph": {"nodes": [], "edges": [], "bands": [], "width": 1, "height": 1}, "network": None, "digits": None,
-        "stages": (), "rejected": 0, "mutants": {"tried": 0},
+        "stages": (), "unsettled": (), "rejected": 0, "mutants": {"tried": 0},
     }  # fmt: skip
