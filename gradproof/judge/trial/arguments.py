@@ -34,20 +34,23 @@ def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
     return change(value) if isinstance(value, np.ndarray | float | np.floating) else value
 
 
-def drawn(example: Any, rng: np.random.Generator) -> Any:
-    """Other numbers of the same kind: integers stay, one-hot rows stay one-hot, masks keep their values."""
+def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0) -> Any:
+    """Other numbers of the same kind: integers stay, one-hot rows stay one-hot, masks keep their values.
+
+    What may be any number is normally distributed with this scale.
+    """
 
     def change(value: Any) -> Any:
         if isinstance(value, float | np.floating):
             return float(value)  # a learning rate, a regularisation: as it was given
         if value.dtype.kind != "f":
             return value.copy()
-        return _drawn_array(value.astype(np.float64), rng)
+        return _drawn_array(value.astype(np.float64), rng, scale)
 
     return rebuilt(example, change)
 
 
-def _drawn_array(example: Array, rng: np.random.Generator) -> Array:
+def _drawn_array(example: Array, rng: np.random.Generator, scale: float) -> Array:
     different = np.unique(example)
     if 1 < len(different) < example.size and len(different) <= max(2, example.size // 2):
         return _shuffled(example, rng)  # labels, masks, images of few shades: what they hold has a meaning
@@ -60,7 +63,7 @@ def _drawn_array(example: Array, rng: np.random.Generator) -> Array:
             return np.asarray(rng.uniform(0.05, 0.95, size=example.shape))
         if len(different) > 1:
             return np.asarray(np.exp(0.5 * rng.normal(size=example.shape)) * np.median(example))
-    return np.asarray(rng.normal(size=example.shape))
+    return np.asarray(scale * rng.normal(size=example.shape))
 
 
 def _shuffled(example: Array, rng: np.random.Generator) -> Array:

@@ -1,6 +1,7 @@
 """check_backward: does this backward pass give the derivatives of that layer's forward pass?"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from gradproof.exact.numbers import Number, total, variable
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import copied, exact_variables
 from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.example import example_lines
+from gradproof.judge.trial.floats import float_findings
 from gradproof.judge.trial.gradient import (
     argument_names,
     compare_leaf,
@@ -19,6 +22,7 @@ from gradproof.judge.trial.gradient import (
 )
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.running import ExactRun, SubjectError, named, require_callable
+from gradproof.numerics.verdict import Verdict
 
 
 def check_backward(
@@ -55,4 +59,7 @@ def check_backward(
         ]
 
     again = f"gradproof.check_backward({named(forward)}, {named(backward)}, …, seed={seed})"
-    return judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", again)
+    result = judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", again)
+    if result.verdict is Verdict.REFUTED and result.arrays:
+        return replace(result, example=example_lines(claim, example, names, None, seed))
+    return replace(result, float64=float_findings([forward], example, seed)) if result else result

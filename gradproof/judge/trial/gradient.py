@@ -1,6 +1,7 @@
 """check_gradient: is this function the gradient of that cost?"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from gradproof.exact.run import line_of
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import copied, exact_variables, leaves, numbers_of, rebuilt
 from gradproof.judge.trial.comparison import Compared, compare
+from gradproof.judge.trial.example import example_lines
+from gradproof.judge.trial.floats import float_findings
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.points import READINGS, Tried, try_points
 from gradproof.judge.trial.running import ExactRun, SubjectError, named, require_callable
@@ -48,7 +51,10 @@ def check_gradient(
         return [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
 
     again = f"gradproof.check_gradient({named(cost)}, {named(gradient)}, …, seed={seed})"
-    return judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", again)
+    result = judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", again)
+    if result.verdict is Verdict.REFUTED and result.arrays:
+        return replace(result, example=example_lines(claim, example, names, cost, seed))
+    return replace(result, float64=float_findings([cost, gradient], example, seed)) if result else result
 
 
 def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, again: str) -> Judgement:

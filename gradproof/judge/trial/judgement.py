@@ -24,7 +24,7 @@ class Judgement:
     trouble: str = ""  # why nothing could be compared, if nothing could
     undecided: Sequence[str] = ()  # what could not be told, and what would tell it
     float64: Sequence[str] = ()  # where the same code loses digits or overflows in float64
-    example: Sequence[str] = ()  # the smallest input that shows the fault, line by line
+    example: Sequence[str] = ()  # round numbers that show the fault, line by line
     again: str = ""  # the call that gives this judgement again
     notes: Sequence[Note] = field(default=(), repr=False)
 
@@ -61,7 +61,7 @@ def lines(judgement: Judgement) -> list[str]:
     result += [f"  convention: {words}" for words in j.conventions]
     result += [f"  {words}" for words in j.undecided]
     if j.example:
-        result += ["  smallest input that shows it:", *(f"    {line}" for line in j.example)]
+        result += ["  numbers that show it:", *(f"    {line}" for line in j.example)]
     result += [f"  in float64: {words}" for words in j.float64]
     if j.again and j.verdict is not Verdict.VERIFIED:
         result.append(f"again: {j.again}")

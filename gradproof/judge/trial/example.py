@@ -1,0 +1,81 @@
+"""The example that shows a fault: round numbers, and a difference quotient of the user's own cost beside them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.judge.trial.arguments import drawn, leaves, rebuilt
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded, named
+
+TRIES = 12
+PRINTED = 24  # elements of one array
+STEP = 2.0**-17  # of the difference quotient: a reader's check, on which no verdict rests
+
+
+def example_lines(
+    claim: Any, example: Any, names: Sequence[str], cost: Callable[..., Any] | None, seed: int
+) -> list[str]:
+    """Arguments of round numbers at which an array is wrong, what it is there and what it should be."""
+    found = _round_arguments(claim, example, seed)
+    if found is None:
+        return []
+    arguments, wrong = found
+    lines = []
+    for name, value in zip(names, arguments, strict=False):
+        for path, leaf in leaves(value, name):
+            if isinstance(leaf, np.ndarray):
+                lines.append(f"{path} = {_written(leaf)}")
+    where = f"[{', '.join(map(str, wrong.element))}]" if wrong.element else ""
+    lines.append(f"the derivative by {wrong.name}{where} is {wrong.expected:.10g}, yours is {wrong.got:.10g}")
+    quotient = _difference_quotient(cost, arguments, names, wrong) if cost else None
+    if quotient is not None:
+        lines.append(f"({named(cost)} moved both ways by 2⁻¹⁷ there, in float64: {quotient:.10g})")
+    return lines
+
+
+def _written(array: Any) -> str:
+    if array.size > PRINTED:
+        return f"an array of shape {array.shape}"
+    return str(array.tolist())
+
+
+def _round_arguments(claim: Any, example: Any, seed: int) -> tuple[Any, Compared] | None:
+    """Numbers in halves, if a fault shows there as well."""
+    for number in range(TRIES):
+        rng = np.random.default_rng([seed, 1000 + number])
+        arguments = rebuilt(drawn(example, rng), lambda x: np.round(2 * x) / 2 if _is_float(x) else x)
+        try:
+            with ExactRun(Reading.EXACT, BITS, seed) as run:
+                compared = claim(run, arguments)
+        except (UndecidedError, SubjectError):
+            continue
+        faults = [array for array in compared if array.state not in ("right", "undecided") and array.element]
+        if faults and not any(note.kind == "undecided" for note in run.run.notes.values()):
+            return arguments, max(faults, key=lambda a: abs(a.got - a.expected))
+    return None
+
+
+def _is_float(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def _difference_quotient(cost: Any, arguments: Any, names: Sequence[str], wrong: Compared) -> float | None:
+    """(C(θ + h) − C(θ − h))/2h by the user's own cost, in plain float64; None where it cannot be run."""
+
+    def moved(step: float) -> float:
+        copies = rebuilt(arguments, lambda x: x.copy() if isinstance(x, np.ndarray) else x)
+        for name, value in zip(names, copies, strict=False):
+            for path, leaf in leaves(value, name):
+                if path == wrong.name and isinstance(leaf, np.ndarray):
+                    leaf[wrong.element] += step
+        with guarded(named(cost)):
+            result = cost(*copies)
+            return float(np.asarray(result[0] if isinstance(result, tuple) else result).reshape(-1)[0])
+
+    try:
+        return (moved(STEP) - moved(-STEP)) / (2 * STEP)
+    except (SubjectError, TypeError, ValueError, IndexError):
+        return None
