@@ -10,7 +10,7 @@ import numpy as np
 from gradproof.judge.trial.arguments import copied, drawn
 from gradproof.judge.trial.running import SubjectError, guarded, named
 
-SCALES = (1.0, 30.0, 1000.0)  # times the arguments: where people work, and where σ and softmax overflow
+SCALES = (1.0, 30.0, -30.0, 1000.0, -1000.0)  # times the arguments: where people work, and where σ and softmax overflow
 REMEDIES = {
     "exp": "subtract the maximum, or branch on the sign, before exp",
     "log": "keep the argument of log above 0, or use log1p or a log-softmax",
@@ -22,7 +22,7 @@ def float_findings(functions: Sequence[Callable[..., Any]], example: Any, seed: 
     """One line for each place of the functions where float64 fails, the smallest arguments first."""
     found: dict[tuple[str, int | None], str] = {}
     for scale in SCALES:
-        rng = np.random.default_rng([seed, int(scale)])
+        rng = np.random.default_rng([seed, 99])
         arguments = drawn(example, rng, scale)
         for function in functions:
             for what, line in _troubles(function, copied(arguments)):
@@ -32,7 +32,7 @@ def float_findings(functions: Sequence[Callable[..., Any]], example: Any, seed: 
 
 def _said(what: str, line: int | None, scale: float, name: str) -> str:
     at = f"line {line}" if line else name
-    where = "at arguments of ordinary size" if scale == 1 else f"at arguments {scale:g} times as large"
+    where = "at arguments of ordinary size" if scale == 1 else f"at arguments {abs(scale):g} times as large"
     remedy = next((words for key, words in REMEDIES.items() if key in what), "")
     return f"{what} in {at} {where}" + (f"; {remedy}" if remedy else "")
 
