@@ -41,6 +41,11 @@ def _power_partials(v: Ball, x: Ball, y: Ball) -> Sequence[Any]:
     return v * y / x, v * x.log()
 
 
+def _cube_root(x: Ball) -> Ball:
+    """∛x, which is odd."""
+    return -(-x).root(3) if x < 0 else x.root(3)
+
+
 def _xlogy(x: Ball, y: Ball) -> Ball:
     return arb(0) if x.is_zero() else x * y.log()
 
@@ -62,7 +67,7 @@ _TABLE: list[tuple[str, Callable[..., Ball], Callable[..., Sequence[Any]]]] = [
     ("square",     lambda x: x * x,                      lambda v, x: (2 * x,)),
     ("reciprocal", lambda x: 1 / x,                      lambda v, x: (-v * v,)),
     ("sqrt",       lambda x: x.sqrt(),                   lambda v, x: (1 / (2 * v),)),
-    ("cbrt",       lambda x: x.root(3),                  lambda v, x: (v / (3 * x),)),
+    ("cbrt",       _cube_root,                           lambda v, x: (v / (3 * x),)),
     ("exp",        lambda x: x.exp(),                    lambda v, x: (v,)),
     ("exp2",       lambda x: TWO**x,                     lambda v, x: (v * arb.const_log2(),)),
     ("expm1",      lambda x: x.expm1(),                  lambda v, x: (v + 1,)),
