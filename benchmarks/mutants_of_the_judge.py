@@ -189,7 +189,7 @@ MUTANTS = (
     Mutant("no limit of memory", "judge/worker.py", "    if memory:\n", "    if False:\n",
            "isolation::test_the_limit_of_memory_is_the_one_that_is_given"),
     Mutant("the certificate is of other numbers", "judge/certificate.py", "mine = claim.mine.alone",
-           "mine = claim.own._replace(delta=claim.own.grad_b).alone", CERTIFIED),
+           "mine = claim.centre._replace(delta=claim.centre.grad_b).alone", CERTIFIED),
     Mutant("enclosures of nothing", "judge/certificate.py", "outwards * abs(end) * 2.0**-130", "1", CERTIFIED),
     # what is asked, and how it is taken
     Mutant("far targets not asked", "judge/networks.py", 'yield "far", _stack(sizes, inputs, FAR *',

@@ -206,6 +206,27 @@ def circle(root: Path) -> list[str]:
     return []
 
 
+def oracles_of_the_judge(root: Path) -> set[str]:
+    """All of the house that the judge of other people's code stands on, directly or not."""
+    graph, found = uses(root), set()
+    waiting = [module for module in graph if module.startswith("gradproof.judge")]
+    while waiting:
+        module = waiting.pop()
+        waiting += graph[module] - found
+        found |= graph[module]
+    return {module.partition(".")[0] for module in found}
+
+
+def test_the_judge_of_other_peoples_code_knows_the_witness_and_not_the_claim() -> None:
+    assert oracles_of_the_judge(ROOT) == {"gradproof", "reference"}
+
+
+@pytest.mark.parametrize("file", ["judge/claims.py", "judge/steps.py", "proof/architectures.py", "numerics/near.py"])
+def test_the_claim_in_the_judge_is_found_also_where_another_room_brings_it_in(copy: Path, file: str) -> None:
+    append(copy, f"gradproof/{file}", "def f():\n    from handcrafted import equations")
+    assert "handcrafted" in oracles_of_the_judge(copy)
+
+
 def test_no_room_uses_one_above_it() -> None:
     assert steps_up(ROOT) == []
 

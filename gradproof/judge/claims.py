@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import handcrafted
 from gradproof.judge import networks
 from gradproof.judge.answers import Got, answer
 from gradproof.judge.layouts import Layout
@@ -18,7 +17,7 @@ from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import Arithmetic
 from gradproof.numerics.verdict import Finding, compare
 from gradproof.problem import Answer, Array, Problem, Stack, stack_of
-from gradproof.proof import architectures, equations, theorem, witness
+from gradproof.proof import architectures, equations, witness
 from gradproof.proof.equations import Inputs
 from gradproof.proof.theorem import Judged
 
@@ -36,9 +35,8 @@ class Claim(NamedTuple):
 
     source: str
     stack: Stack
-    mine: Answer  # z and a are handcrafted's where none were given
-    own: Answer  # handcrafted's
-    centre: Answer  # handcrafted's in float64, around which the radii are
+    mine: Answer  # z and a are autodiff's where none were given
+    centre: Answer  # autodiff's in float64, around which the radii are
     e_delta: list[Array]  # radii of δ: 0 but where it had to be inferred
     showed_forward: bool
     two_calls: bool = False  # δ is from another call or program than the gradients, and may have been rounded otherwise
@@ -94,29 +92,28 @@ def _repeats(submission: Submission, layout: Layout, claim: Claim) -> None:
 
 
 def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -> Claim:
-    """Answers side by side in one stack, padded with zeros; z and a by hand where none were given."""
+    """Answers side by side in one stack, padded with zeros; z and a by the definition where none were given."""
     stacks = [stack_of(problem, architectures.WIDEST) for problem in problems]
     stack = Stack(*(_joined(parts) for parts in zip(*stacks, strict=True)))
 
-    def wide(arrays: Sequence[Array], like: Array, fill: float = 0.0) -> Array:
-        result = np.full_like(like, fill)
+    def wide(arrays: Sequence[Array], like: Array) -> Array:
+        result = np.zeros(like.shape, stack.x.dtype)
         for network, array in enumerate(arrays):
             result[network, : array.shape[0], : array.shape[1]] = array
         return result
 
-    own, centre = _by_hand(stack)
+    centre = witness.stage_by_stage(stack.astype(np.float64))
 
     def layers(name: str) -> list[Array]:
         return [
-            wide([getattr(answer, name)[i] for answer in answers], like) for i, like in enumerate(getattr(own, name))
+            wide([getattr(answer, name)[i] for answer in answers], like) for i, like in enumerate(getattr(centre, name))
         ]
 
-    mine = own._replace(delta=layers("delta"), grad_b=layers("grad_b"), grad_w=layers("grad_w"))
     shown = answers[0].zs is not None
-    if shown:
-        mine = mine._replace(zs=layers("zs"), activations=layers("activations"))
+    zs, activations = (layers("zs"), layers("activations")) if shown else _forward(centre, stack)
+    mine = Answer(zs, activations, centre.cost, layers("delta"), layers("grad_b"), layers("grad_w"))
     e_delta = [wide([answer.e_delta[i] for answer in answers], d) for i, d in enumerate(mine.delta)]
-    claim = Claim(source, stack, mine, own, centre, e_delta, shown)
+    claim = Claim(source, stack, mine, centre, e_delta, shown)
     if not answers[0].inferred:
         return claim
     claim = claim._replace(inferred=True)
@@ -125,21 +122,21 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
 
 def of_another(claim: Claim, stack: Stack) -> Claim:
     """The claim as an answer to other problems of the same shapes."""
-    own, centre = _by_hand(stack)
-    mine = claim.mine
+    centre, mine = witness.stage_by_stage(stack.astype(np.float64)), claim.mine
     # What was b of its own for each example is from here on only a size, in the radii.
     sizes = [b if b.shape[-1] == 1 else np.abs(b).max(axis=-1, keepdims=True) for b in stack.biases]
     stack = stack._replace(biases=sizes)
     if not claim.showed_forward:
-        mine = mine._replace(zs=own.zs, activations=own.activations)
-    return claim._replace(stack=stack, mine=mine, own=own, centre=centre, expected=None)
+        zs, activations = _forward(centre, stack)
+        mine = mine._replace(zs=zs, activations=activations)
+    return claim._replace(stack=stack, mine=mine, centre=centre, expected=None)
 
 
-def _by_hand(stack: Stack) -> tuple[Answer, Answer]:
-    """handcrafted's answer in the stack's precision, and in float64."""
-    with np.errstate(all="ignore"):
-        own = theorem.claim(handcrafted, stack)
-        return own, own if stack.x.dtype == np.float64 else theorem.claim(handcrafted, stack.astype(np.float64))
+def _forward(centre: Answer, stack: Stack) -> tuple[list[Array], list[Array]]:
+    """z and a of the witness, rounded to the stack's precision: nearer to the truth than any z and a computed in it."""
+    with np.errstate(over="ignore"):  # overflow is for the bounds to say
+        zs, activations = ([array.astype(stack.x.dtype) for array in part] for part in centre[:2])
+    return zs, activations
 
 
 def _joined(parts: Sequence[Any]) -> Any:
@@ -187,9 +184,9 @@ def _with(arrays: list[Array], layer: int, array: Array) -> list[Array]:
 
 def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
     """The layers whose δ is wrong in any network."""
-    exact, own = claim.stack.astype(np.float64), claim.mine.in_float64()
+    exact, submitted = claim.stack.astype(np.float64), claim.mine.in_float64()
     expected, inputs = claim.expected or expected_of(claim), inputs_of(claim, ar, Sigma.TANH)
-    findings = equations.compared(compare, exact, claim.mine, own, ar, inputs, expected)
+    findings = equations.compared(compare, exact, claim.mine, submitted, ar, inputs, expected)
     deltas = takewhile(lambda finding: finding.equation in ("BP1", "BP2"), findings)
     return {finding.layer for finding in deltas if finding.refuted.any()}
 
@@ -221,17 +218,17 @@ def expected_of(claim: Claim) -> Answer:
     """What autodiff of each stage alone makes of the claimant's own numbers: the same in whichever light they stand."""
     if claim.expected is not None:
         return claim.expected
-    exact, own = claim.stack.astype(np.float64), claim.mine.in_float64()
+    exact, submitted = claim.stack.astype(np.float64), claim.mine.in_float64()
     layers = range(1, len(exact.weights) + 1)
     with np.errstate(all="ignore"):
-        zs, activations = own.zs, own.activations
+        zs, activations = submitted.zs, submitted.activations
         if claim.showed_forward:
-            zs = [witness.preactivation(exact, layer, own.activations[layer - 1]) for layer in layers]
-            activations = [exact.x, *(witness.activation(exact, z) for z in own.zs)]
-        delta = [witness.delta(exact, layer, own) for layer in layers]
-        gradients = [witness.parameter_gradients(exact, layer, own) for layer in layers]
+            zs = [witness.preactivation(exact, layer, submitted.activations[layer - 1]) for layer in layers]
+            activations = [exact.x, *(witness.activation(exact, z) for z in submitted.zs)]
+        delta = [witness.delta(exact, layer, submitted) for layer in layers]
+        gradients = [witness.parameter_gradients(exact, layer, submitted) for layer in layers]
     grad_b, grad_w = ([pair[i] for pair in gradients] for i in (0, 1))
-    return own._replace(zs=zs, activations=activations, delta=delta, grad_b=grad_b, grad_w=grad_w)
+    return submitted._replace(zs=zs, activations=activations, delta=delta, grad_b=grad_b, grad_w=grad_w)
 
 
 def judged(claim: Claim, sigma: Sigma, compare: Callable[..., Finding] = compare) -> Judged:

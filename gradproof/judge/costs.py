@@ -100,7 +100,7 @@ def likely(claims: Sequence[Claim], cost: Cost) -> Iterator[Cost]:
         factors = []
         for claim in claims:
             with np.errstate(all="ignore"):
-                ratios = claim.mine.delta[-1] / claim.own.delta[-1]
+                ratios = claim.mine.delta[-1] / claim.centre.delta[-1]
                 ratios = ratios * claim.stack.fan[-1] if outputs else ratios
                 ratios = ratios * claim.stack.x.shape[-1] if cost.averaged else ratios
             factors.append(ratios[np.isfinite(ratios) & claim.stack.live(len(claim.stack.weights))])

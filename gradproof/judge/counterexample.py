@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import handcrafted
 from gradproof.judge.answers import answer
 from gradproof.judge.claims import Claim, Sigma, claim_of, judged
 from gradproof.judge.costs import Cost
@@ -14,8 +13,7 @@ from gradproof.judge.layouts import Layout
 from gradproof.judge.submission import Submission
 from gradproof.judge.troubles import SubmissionError
 from gradproof.numerics.verdict import Finding, Verdict, compare
-from gradproof.problem import Array, Problem, stack_of
-from gradproof.proof import theorem
+from gradproof.problem import Array, Problem
 from gradproof.proof.summary import Fault
 
 VALUES = {"BP1": "δ", "BP2": "δ", "BP3": "∂C/∂b", "BP4": "∂C/∂w", "z": "z", "a": "a"}
@@ -86,14 +84,14 @@ def _findings(claim: Claim, sigma: Sigma) -> Iterator[tuple[Finding, Array]]:
 
 def _shown(raw: Claim, layout: Layout, cost: Cost, equation: str, layer: int, wrong: Array) -> Shown:
     problem, part = raw.stack.alone(0), PARTS[equation]
-    own = raw.mine.alone(0, problem.sizes)
-    true = theorem.claim(handcrafted, stack_of(problem.astype(np.float64)))
+    submitted = raw.mine.alone(0, problem.sizes)
+    by_autodiff = raw.centre.alone(0, problem.sizes)
     which, n, m = layer - (equation != "a"), problem.sizes[-1], problem.x.shape[1]
-    got, expected = getattr(own, part)[which], getattr(true, part)[which][0] * cost.times(part, n, m)
+    got, expected = getattr(submitted, part)[which], getattr(by_autodiff, part)[which] * cost.times(part, n, m)
     wrong = wrong[0, : got.shape[0], : got.shape[1]]
     value, note = VALUES[equation], ""
     if raw.inferred and part == "delta":  # none was returned
-        if np.array_equal(got, own.grad_b[which]):
+        if np.array_equal(got, submitted.grad_b[which]):
             part, value = "grad_b", VALUES["BP3"]  # of one example the same
         else:
             note = " (from your ∂C/∂w)"

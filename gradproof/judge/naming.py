@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-import handcrafted
 from gradproof.judge import families
 from gradproof.judge.claims import Claim, Sigma, inputs_of
 from gradproof.judge.mistakes import MISTAKES, Layer, Mistake
@@ -82,7 +81,8 @@ def _made(mine: Answer, fault: Fault) -> Array:
 def _slope(z: Near, ar: Arithmetic) -> Near:
     """σ′ of any number, with the radius of whichever form is further off."""
     slope = rounding.sigma_prime(z.value, z.radius, ar)
-    a, e = handcrafted.equations.sigma(z.value), np.exp(-np.abs(z.value))
+    e = np.exp(-np.abs(z.value))
+    a = np.where(z.value >= 0, 1, e) / (1 + e)
     book = rounding.book_sigma_prime(z.value, z.radius, a, rounding.activation(z.value, a, z.radius, ar), ar)
     return Near(e / (1 + e) ** 2, np.maximum(slope.radius, book.radius), ar)
 

@@ -15,7 +15,7 @@ RIGHT_OF_THE_SUM = "it should be w′ = w − η Σₓ ∂Cₓ/∂w and b′ = b
 
 
 class Gradient(NamedTuple):
-    """∂C/∂w or ∂C/∂b of a mini-batch, by hand, and its radius."""
+    """∂C/∂w or ∂C/∂b of a mini-batch, by autodiff, and its radius."""
 
     value: Array
     radius: Array

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-import handcrafted
 from gradproof.judge.costs import Cost
 from gradproof.judge.layouts import Layout
 from gradproof.judge.networks import stacks
@@ -31,7 +30,7 @@ from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.problem import Array, Problem, stack_of
-from gradproof.proof import theorem
+from gradproof.proof import witness
 from gradproof.proof.architectures import WIDEST
 
 
@@ -121,13 +120,15 @@ def _column(array: Array) -> Array:
 
 
 def _gradients(problem: Problem, cost: Cost) -> list[Gradient]:
-    """∂C/∂w and then ∂C/∂b by hand, with the radii of whoever computes σ and σ′ in any of the accepted ways."""
+    """∂C/∂w and then ∂C/∂b by autodiff, with the radii of whoever computes σ and σ′ in any of the accepted ways."""
     ar = rounding.arithmetic(problem.x.dtype)
     stack = stack_of(problem, WIDEST).astype(np.float64)
-    radius = radii(stack, theorem.claim(handcrafted, stack), ar, book=True, sigma=4 * ar.u).alone(0, problem.sizes)
-    _, grad_b, grad_w = handcrafted.gradients(*stack.alone(0))
+    centre = witness.stage_by_stage(stack)
+    answer, radius = (
+        each.alone(0, problem.sizes) for each in (centre, radii(stack, centre, ar, book=True, sigma=4 * ar.u))
+    )
     by = abs(float(cost.factor)) / (problem.sizes[-1] if cost.outputs else 1)
-    pairs = zip(grad_w + grad_b, radius.grad_w + radius.grad_b, strict=True)
+    pairs = zip(answer.grad_w + answer.grad_b, radius.grad_w + radius.grad_b, strict=True)
     return [Gradient(by * value, by * (e + 4 * ar.u * np.abs(value))) for value, e in pairs]
 
 

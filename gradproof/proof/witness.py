@@ -29,9 +29,33 @@ def every_stage(stack: Stack, mine: Answer) -> Answer:
     return Answer(_cut(zs, stack), [stack.x, *_cut(activations, stack)], cost, _cut(delta, stack), grad_b, grad_w)
 
 
+def stage_by_stage(stack: Stack) -> Answer:
+    """As `answer` but for rounding, each stage from what the one before gave; C is not asked for.
+
+    For whoever asks the stages below of a claim as well: nothing more is compiled.
+    """
+    zs: list[Array] = []
+    activations, layers = [stack.x], range(1, len(stack.weights) + 1)
+    with np.errstate(all="ignore"):
+        for layer in layers:
+            zs.append(preactivation(stack, layer, activations[-1]))
+            activations.append(activation(stack, zs[-1]))
+        mine = Answer(zs, activations, np.full(len(stack.x), np.nan), [np.empty(0)] * len(layers), [], [])
+        for layer in reversed(layers):
+            mine.delta[layer - 1] = delta(stack, layer, mine)
+        for layer in layers:
+            grad_b, grad_w = parameter_gradients(stack, layer, mine)
+            mine.grad_b.append(grad_b)
+            mine.grad_w.append(grad_w)
+    return mine
+
+
 def preactivation(stack: Stack, layer: int, a_prev: Array) -> Array:
-    """z^l from a given a^{l−1}, by the definition."""
-    return _cut(_ask(padded.preactivation, _layer(stack, layer), (a_prev,)), stack)
+    """z^l from a given a^{l−1}, by the definition; a bias of several columns is one for each example."""
+    w, b = stack.weights[layer - 1], stack.biases[layer - 1]
+    if b.shape[-1] == 1:
+        return _cut(_ask(padded.preactivation, (w, b), (a_prev,)), stack)
+    return _cut(_ask(padded.preactivation, (w,), (b, a_prev)), stack)
 
 
 def activation(stack: Stack, z: Array) -> Array:
@@ -55,7 +79,7 @@ def parameter_gradients(stack: Stack, layer: int, mine: Answer) -> tuple[Array, 
 
 
 def _layer(stack: Stack, layer: int) -> tuple[Array, Array]:
-    return stack.weights[layer - 1], stack.biases[layer - 1]
+    return stack.weights[layer - 1], stack.biases[layer - 1][..., :1]  # no derivative depends on the bias
 
 
 def _cut(arrays: Any, stack: Stack) -> Any:
