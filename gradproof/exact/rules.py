@@ -32,7 +32,9 @@ def _sigmoid(x: Ball) -> Ball:
 def _power(x: Ball, y: Ball) -> Ball:
     """xʸ; a whole y is a product, so that x may be negative."""
     n = y.unique_fmpz() if y.is_exact() else None
-    return x ** int(n) if n is not None and abs(n) < 1 << 20 else x**y
+    if n is None or abs(n) >= 1 << 20:
+        return x**y
+    return arb(0, x.rad() ** int(n)) if n > 0 and x.mid() == 0 else x ** int(n)  # python-flint gives NaN about 0
 
 
 def _power_partials(v: Ball, x: Ball, y: Ball) -> Sequence[Any]:

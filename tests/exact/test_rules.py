@@ -187,6 +187,9 @@ def test_whole_powers_of_negative_numbers_are_products() -> None:
             value, (partial, _) = _power(x, n)
             assert (value, partial) == (x**n, n * x ** (n - 1))
     assert _power(2.0, -3)[0] == 0.125
+    about_zero = arb(0, 0.5)
+    for n in (1, 2, 3):
+        assert RULES["power"].value(about_zero, arb(n)).contains(arb(0, 0.5**n)), n
     assert _power(-7.0, 0)[1][0] == 0
 
 
