@@ -65,6 +65,8 @@ class Run:
 
     def place(self) -> Place | None:
         """Where the subject is: the innermost frame that runs its code."""
+        if not self.files:
+            return None
         frame, files = sys._getframe(2), self.files
         while frame is not None:
             if frame.f_code.co_filename in files:

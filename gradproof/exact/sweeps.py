@@ -29,8 +29,11 @@ def computed_from(results: Iterable[Number]) -> list[Number]:
     return [found[index] for index in sorted(found)]
 
 
-def differentiate(result: Number) -> dict[int, Ball]:
-    """∂result/∂v of every number v that it was computed from, by v's index (reverse mode)."""
+def differentiate(result: Number, constants: bool = False) -> dict[int, Ball]:
+    """∂result/∂v of every number v that it was computed from, by v's index (reverse mode).
+
+    Those of constants, such as data or what ReLU has cut off, are left out unless asked for.
+    """
     adjoints: dict[int, Ball] = {result.index: arb(1)}
     for x in reversed(computed_from([result])):
         adjoint = adjoints.get(x.index)
@@ -38,6 +41,8 @@ def differentiate(result: Number) -> dict[int, Ball]:
             continue
         operands = operands_of(x)
         for y, partial in zip(operands, x.rule.partials(x.value, *[o.value for o in operands]), strict=True):
+            if not (y.varies or constants):
+                continue
             if type(partial) is int:
                 if partial == 0:
                     continue

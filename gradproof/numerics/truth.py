@@ -1,24 +1,28 @@
 """The true value: ball arithmetic on the definition of the network, and on nothing that was derived from it.
 
-The cost is evaluated in the ring ℝ[ε₁ … ε_P]/(ε_i ε_j): a parameter or z^l_j that is asked about carries its own ε, and
-its derivative is the coefficient that ε has in the result. The rules of that ring for +, ·, exp and 1/r are all the
-calculus there is: no σ′, no chain rule written by hand, no equation of backpropagation. Every number is a ball
-(python-flint's arb) that holds the true value. Johansson, Arb: efficient arbitrary-precision midpoint-radius
+The forward pass is the definition, run on exact numbers (gradproof.exact); the cost is then differentiated over what
+was computed, by the rules of +, ·, / and exp. No σ′ and no equation of backpropagation is written here. Every number is
+a ball (python-flint's arb) that holds the true value. Johansson, Arb: efficient arbitrary-precision midpoint-radius
 interval arithmetic, IEEE Trans. Computers 66, 2017.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from flint import arb, arb_mat, ctx
+from flint import arb
 
+from gradproof.exact.arrays import array_of, each
+from gradproof.exact.numbers import Number, apply, variable
+from gradproof.exact.run import Run, running
+from gradproof.exact.sweeps import differentiate
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Answer, Array, Problem
 
 PRECISIONS = (128, 256, 1024, 4096)  # bits, tried in turn until the balls are small beside the bounds …
 SMALL = 1e-3  # … that is below this share of them; what a ball straddles is undecided, never judged by it
 PARTS = ("zs", "activations", "delta", "grad_b", "grad_w")
+
 
 Weight = tuple[int, int, int]  # (l, j, k): the weight w^l_jk, j and k counted from 0
 
@@ -55,11 +59,37 @@ def settled(problem: Problem, radius: Answer, sample: Sequence[Weight] | None = 
 
 def enclosed(problem: Problem, bits: int = PRECISIONS[0], sample: Sequence[Weight] | None = None) -> Truth:
     """Every z, a, C, δ and ∂C/∂b, and ∂C/∂w for the sampled weights (all without a sample)."""
-    before, ctx.prec = ctx.prec, bits
-    try:
-        return _truth(problem, every_weight(problem) if sample is None else list(sample))
-    finally:
-        ctx.prec = before
+    with running(Run(bits)):
+        chosen = [np.full(w.shape, sample is None) for w in problem.weights]
+        for layer, j, k in sample or ():
+            chosen[layer - 1][j, k] = True
+        weights = list(map(_numbers, problem.weights, chosen))
+        biases = [_numbers(b, np.full(b.shape, True)) for b in problem.biases]
+        a, y = (_numbers(data, np.full(data.shape, False)) for data in (problem.x, problem.y))
+        m = problem.x.shape[1]
+        zs, activations = [], [a]
+        for w, b in zip(weights, biases, strict=True):
+            zs.append(w @ a + b)
+            a = each(_sigma, zs[-1])
+            activations.append(a)
+        cost = ((a - y) ** 2).sum() / 2  # Σ C_x: its derivative by column x of z is that of C_x
+        slopes = differentiate(cost)
+        return Truth(
+            zs=[_each(lambda z: z.value, z) for z in zs],
+            activations=[_each(lambda a: a.value, a) for a in activations],
+            cost=cost.value / m,
+            delta=[_each(lambda z: slopes[z.index], z) for z in zs],
+            grad_b=[_each(lambda b: slopes[b.index] / m, b) for b in biases],
+            grad_w=[_each(lambda w: slopes[w.index] / m if w.varies else None, w) for w in weights],
+        )
+
+
+def _sigma(z: Number) -> Number:
+    """1/(1 + e⁻ᶻ), on either side as what cannot overflow: both are one function, so the branch decides nothing."""
+    if z.value.mid() < 0:
+        e = apply("exp", z)
+        return e / (1 + e)
+    return 1 / (1 + apply("exp", -z))
 
 
 def every_weight(problem: Problem) -> list[Weight]:
@@ -67,70 +97,14 @@ def every_weight(problem: Problem) -> list[Weight]:
     return [(layer, j, k) for layer, w in enumerate(problem.weights, 1) for j, k in np.ndindex(w.shape)]
 
 
-def _truth(problem: Problem, sample: list[Weight]) -> Truth:
-    m = problem.x.shape[1]
-    asked: list[tuple[int, int, int | None]] = []  # what each ε stands for: a weight, or z^l_j where k is None
-    value, slopes = _balls(problem.x), np.empty((len(problem.x), 0, m), object)  # a^l, and its ε-coefficients
-    zs, activations = [], [value]
-    for layer, (w, b) in enumerate(zip(problem.weights, problem.biases, strict=True), 1):
-        new: list[tuple[int, int, int | None]] = [(layer, j, None) for j in range(len(b))]
-        new += [(layer, j, k) for l_, j, k in sample if l_ == layer]
-        seeds = np.full((len(b), len(new), m), arb(0), object)
-        for number, (_, j, k) in enumerate(new):
-            seeds[j, number] = arb(1) if k is None else value[k]  # (w_jk + ε) a_k: its ε-coefficient is a_k
-        columns = np.concatenate([value[:, None], slopes], axis=1)
-        product = _times(w, columns.reshape(len(columns), -1)).reshape(len(b), -1, m)
-        z, slopes = product[:, 0] + _balls(b), np.concatenate([product[:, 1:], seeds], axis=1)
-        sigma = [[_sigma(p) for p in row] for row in z]
-        value = _objects([[s for s, _ in row] for row in sigma])
-        slopes = slopes * _objects([[slope for _, slope in row] for row in sigma])[:, None]
-        asked += new
-        zs.append(z)
-        activations.append(value)
-    error = value - _balls(problem.y)
-    costs = (error * error).sum(axis=0) / 2  # C_x, (m,)
-    by = (error[:, None] * slopes).sum(axis=0)  # its ε-coefficients, (P, m), since (p + εq)² = p² + 2pq ε
-
-    delta = [np.empty((len(b), m), object) for b in problem.biases]
-    grad_b = [np.empty((len(b), 1), object) for b in problem.biases]
-    grad_w = [np.empty(w.shape, object) for w in problem.weights]
-    for (layer, j, k), row in zip(asked, by, strict=True):
-        mean = row.sum() / m
-        if k is None:  # b^l_j moves z^l_j by as much as itself, in every example
-            delta[layer - 1][j], grad_b[layer - 1][j, 0] = row, mean
-        else:
-            grad_w[layer - 1][j, k] = mean
-    return Truth(zs, activations, costs.sum() / m, delta, grad_b, grad_w)
+def _numbers(array: Array, chosen: Array) -> Any:
+    """The floating-point numbers, exactly; the chosen ones are what derivatives are taken by."""
+    flat = zip(array.ravel().tolist(), chosen.ravel().tolist(), strict=True)
+    return array_of([variable(v) if yes else Number(arb(v)) for v, yes in flat], array.shape)
 
 
-def _sigma(p: Any) -> tuple[Any, Any]:
-    """σ(p + ε) = s + s′ε in the ring, from exp(p + εq) = e^p(1 + εq) and 1/(r + εq) = 1/r − εq/r²."""
-    negative = bool(p.mid() < 0)
-    e = (p if negative else -p).exp()
-    slope = e if negative else -e
-    r = 1 / (1 + e)
-    r_slope = -slope * r * r
-    return (e * r, slope * r + e * r_slope) if negative else (r, r_slope)
-
-
-def _balls(array: Array) -> Array:
-    """The floating-point numbers as exact balls."""
-    return _objects([[arb(float(v)) for v in row] for row in array])
-
-
-def _objects(rows: Sequence[Sequence[Any]]) -> Array:
-    result = np.empty((len(rows), len(rows[0])), object)
-    for i, row in enumerate(rows):
-        result[i] = row
-    return result
-
-
-def _times(w: Array, columns: Array) -> Array:
-    (rows, inner), width = w.shape, columns.shape[1]
-    product = arb_mat(rows, inner, [float(v) for v in w.ravel()]) * arb_mat(inner, width, columns.ravel().tolist())
-    result = np.empty((rows, width), object)
-    result.ravel()[:] = product.entries()
-    return result
+def _each(function: Callable[[Any], Any], array: Any) -> Array:
+    return np.asarray(np.frompyfunc(function, 1, 1)(array.view(np.ndarray)), object)
 
 
 def within(got: float, true: Any, bound: float) -> Verdict:

@@ -1,15 +1,16 @@
 """The rigorous witness: ball arithmetic. Both sides enclosed, with every rounding of the computation inside.
 
-A derivative is the coefficient of ε in the ring ℝ[ε]/(ε²), from the rules of +, ·, / and exp there.
+A derivative is taken over what was computed, by the rules of +, ·, / and exp (gradproof.exact).
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from flint import arb, fmpq
 
+from gradproof.exact.numbers import Number
+from gradproof.exact.sweeps import push_forward
 from gradproof.problem import Array
 from gradproof.study.tree import Head, Node
 from gradproof.study.values import Env, Evaluator, Key, SilentError, Value
@@ -17,59 +18,8 @@ from gradproof.study.witnesses.objects import Objects, array_of, boxed, each
 from gradproof.study.world import World
 
 
-@dataclass(slots=True, eq=False)  # no tuple: NumPy would take it for a row of two
-class Dual:
-    """value + slope·ε."""
-
-    value: Any
-    slope: Any
-
-    def __add__(self, other: Any) -> "Dual":
-        v, s = _parts(other)
-        return Dual(self.value + v, self.slope + s)
-
-    def __sub__(self, other: Any) -> "Dual":
-        v, s = _parts(other)
-        return Dual(self.value - v, self.slope - s)
-
-    def __mul__(self, other: Any) -> "Dual":
-        v, s = _parts(other)
-        return Dual(self.value * v, self.value * s + self.slope * v)
-
-    def __truediv__(self, other: Any) -> "Dual":
-        v, s = _parts(other)
-        quotient = self.value / v
-        return Dual(quotient, (self.slope - quotient * s) / v)
-
-    def __radd__(self, other: Any) -> "Dual":
-        return self + other
-
-    def __rsub__(self, other: Any) -> "Dual":
-        return Dual(other, arb(0)) - self
-
-    def __rmul__(self, other: Any) -> "Dual":
-        return self * other
-
-    def __rtruediv__(self, other: Any) -> "Dual":
-        return Dual(other, arb(0)) / self
-
-    def __neg__(self) -> "Dual":
-        return Dual(-self.value, -self.slope)
-
-    def exp(self) -> "Dual":
-        e = self.value.exp()
-        return Dual(e, self.slope * e)
-
-    def log(self) -> "Dual":
-        return Dual(self.value.log(), self.slope / self.value)
-
-
-def _parts(other: Any) -> tuple[Any, Any]:
-    return (other.value, other.slope) if isinstance(other, Dual) else (other, arb(0))
-
-
 class Balls(Objects):
-    """Numbers that are balls, or balls with a coefficient of ε."""
+    """Numbers that are balls; where a derivative is asked for, exact numbers that remember what they came from."""
 
     def number(self, value: Any) -> Array:
         exact = arb(fmpq(value.numerator, value.denominator))
@@ -77,30 +27,35 @@ class Balls(Objects):
 
     def function(self, name: str, array: Array) -> Array:
         if name == "abs":
-            if any(isinstance(element, Dual) for element in array.flat):
+            if any(isinstance(element, Number) for element in array.flat):
                 raise SilentError("no derivative of |·|")
             return boxed(each(abs, array))
         return boxed(each(lambda element: getattr(element, name)(), array))
 
     def slope(self, world: Evaluator, head: Head, body: Node, at: Value) -> Value:
-        if any(isinstance(element, Dual) for element in at.array.flat):
-            raise SilentError("no second derivatives")
-        seeded = Value(at.axes, boxed(_dual(at.array, np.ones(at.array.shape, bool))))
-        found = world.value(body, Env(bound=(((head.parameter, None), seeded),)))
-        return Value(at.axes, boxed(each(lambda element: _parts(element)[1], found.array)))
+        variables = _variables(at.array)
+        found = world.value(body, Env(bound=(((head.parameter, None), Value(at.axes, boxed(variables))),)))
+        return Value(at.axes, boxed(_along(found.array, variables)))
 
     def slopes(self, value: Callable[[Array], Value], flat: Value, here: Value) -> Iterator[Array]:
-        if any(isinstance(element, Dual) for element in flat.array.flat):
-            raise SilentError("no second derivatives")
+        variables = _variables(flat.array)
+        results = value(variables).array
         for number in range(flat.array.shape[-1]):
-            varied = np.zeros(flat.array.shape, bool)
-            varied[..., number] = True
-            yield each(lambda element: _parts(element)[1], value(_dual(flat.array, varied)).array)
+            yield _along(results, variables[..., number])
 
 
-def _dual(array: Array, varied: Array) -> Array:
-    pairs = zip(np.asarray(array, object).ravel(), varied.ravel(), strict=True)
-    return array_of([Dual(v, arb(1)) if yes else v for v, yes in pairs], array.shape)
+def _variables(array: Array) -> Array:
+    """The balls as what derivatives are taken by."""
+    if any(isinstance(element, Number) for element in array.flat):
+        raise SilentError("no second derivatives")
+    return each(lambda ball: Number(ball, varies=True), array)
+
+
+def _along(results: Array, variables: Array) -> Array:
+    """How each result changes where these variables change alike."""
+    numbers = [element for element in results.flat if isinstance(element, Number)]
+    slopes = push_forward(numbers, {variable.index: 1 for variable in np.ravel(variables)})
+    return each(lambda element: slopes.get(element.index, arb(0)) if isinstance(element, Number) else arb(0), results)
 
 
 def world(definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numbers: Mapping[Key, Array]) -> World:
