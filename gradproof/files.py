@@ -88,6 +88,22 @@ def give(path: Path, text: str) -> None:
         raise MachineError(f"cannot write to {path}: {reason}; choose another") from None
 
 
+def expect(path: Path) -> None:
+    """Before the work, that `give` will be able to put a file there after it. MachineError if it will not."""
+    try:
+        with suppress(FileNotFoundError):
+            mode = os.lstat(path).st_mode
+            if stat.S_ISDIR(mode) or stat.S_ISSOCK(mode):
+                raise DataError(NO_FILE)
+            if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+                return  # a pipe or a device: who reads it may not be there yet
+        if str(path.parent) not in STREAMS:
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+    except (OSError, DataError) as error:
+        raise MachineError(f"cannot write to {path}: {_reason(error)}; choose another") from None
+
+
 def put_aside(prefix: str, text: str) -> str:
     """Write a new file where the system keeps temporary ones; its path. OSError if that cannot be done."""
     handle, path = tempfile.mkstemp(".txt", prefix)

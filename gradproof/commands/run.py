@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import click
 
 from gradproof.commands.live import View
 from gradproof.commands.terminal import INTERRUPTED, drawn, going_on, interrupted
+from gradproof.text import typed
 
 if TYPE_CHECKING:
     from gradproof.train.loop import Epoch, State
@@ -108,7 +108,7 @@ def _recorded(error: StepError, run: Run) -> StepError:
 
     if not run.writes:
         return error
-    path = shlex.quote(os.path.abspath(recorded.save(error, run.place)))
+    path = typed(os.path.abspath(recorded.save(error, run.place)))
     return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof check {path}")
 
 

@@ -60,9 +60,12 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
         raise UsageError(f"--seed must be at least 0, not {seed}")
     if out and line:
         raise UsageError("the page holds every line: leave out either LINE or --out")
+    from gradproof import files
     from gradproof.study import reader
     from gradproof.study.trial import Court
 
+    if out:
+        files.expect(out)
     book = reader.load(notes)
     only = None
     if line:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -19,6 +18,7 @@ from gradproof.backends import NAMES
 from gradproof.commands.run import tell
 from gradproof.commands.terminal import asked_to_end
 from gradproof.errors import UsageError
+from gradproof.text import typed
 
 if TYPE_CHECKING:
     from gradproof.train.both import Pair
@@ -292,4 +292,4 @@ def _again(context: click.Context, place: Path) -> str:
                 words += [option.opts[0] if value else option.secondary_opts[0]]
             else:
                 words += [option.opts[0], f"{value:g}" if isinstance(value, float) else str(value)]
-    return shlex.join(words)
+    return " ".join(map(typed, words))

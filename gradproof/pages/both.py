@@ -1,13 +1,13 @@
-"""The page of two trainings on one schedule: equally good, and ever further apart."""
+"""The page of two trainings on one schedule: how good they are beside each other, and how far apart."""
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradproof.pages.chart import chart
 from gradproof.pages.page import rendered
 from gradproof.pages.run import learning
+from gradproof.text import typed
 from gradproof.train.both import Pair
 from gradproof.train.loop import Epoch
 from gradproof.train.run import PAGE
@@ -22,17 +22,44 @@ def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
     lines = {"measured": apart[::every]}
     if grown:
         lines["fitted"] = _fitted(grown)
+    title, comparison = compared(curves) if all(curves.values()) else ("", "")
     return rendered(
         "both.html",
+        title=title,
+        comparison=comparison,
         pair=pair,
         result=result,
         pages={run.settings.backend: f"{run.settings.backend}/{PAGE}" for run in pair.runs},
         curves=curves,
         charts=learning(curves, len(pair.runs[0].digits.validation.labels)) if all(curves.values()) else [],
-        data=shlex.quote(pair.runs[0].at.data or ""),
+        data=typed(pair.runs[0].at.data or ""),
         apart=chart("log₁₀ of the distance of their weights, ‖p − p′‖/‖p‖", "", lines) if len(apart) > 1 else None,
         some=result["distances"][:: max(1, -(-len(result["distances"]) // 24))],
     )
+
+
+def compared(curves: Mapping[str, Sequence[Epoch]]) -> tuple[str, str]:
+    """Which network reads more of the test images at the end, as a title, and in a sentence what chance alone would do.
+
+    Of the images on which the two disagree one of them is wrong, so there are at most w + w′ of them, where w and w′
+    are misread. If each fell to either network by the toss of a coin, the difference of the counts would have the
+    standard deviation √(images that they disagree on) ≤ √(w + w′).
+    """
+    (one, mine), (other, theirs) = ((name, epochs[-1]) for name, epochs in curves.items())
+    off = abs(mine.correct - theirs.correct)
+    better = one if mine.correct > theirs.correct else other
+    chance = math.sqrt(2 * mine.test - mine.correct - theirs.correct)
+    said = f"After epoch {mine.epoch}, {one} reads {mine.correct:,} of {mine.test:,} test images and {other}"
+    said += f" {theirs.correct:,}, "
+    if not off:
+        return "They read equally many", f"{said}as many."
+    counting = (
+        f"chance alone makes up to √(w + w′) = {chance:.1f} of it (one standard deviation), as w and w′ are misread"
+    )
+    if off <= chance:
+        return "As good as each other, within chance", f"{said}a difference of {off:,}: {counting}."
+    title = f"{better.capitalize()} reads more"
+    return title, f"{said}a difference of {off:,}, which is {off / chance:.1f} times what chance makes: {counting}."
 
 
 def _fitted(grown: Mapping[str, Any]) -> list[tuple[float, float]]:

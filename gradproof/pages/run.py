@@ -1,6 +1,5 @@
 """The page of a run: how it learned, what it misreads, what its neurons look for, and what both backends derive."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from gradproof.numerics.verdict import Finding
 from gradproof.pages.chart import Chart, chart
 from gradproof.pages.page import diverging, picture, rendered
 from gradproof.problem import Array
+from gradproof.text import typed
 from gradproof.train import review
 from gradproof.train.loop import Epoch
 from gradproof.train.mnist import DataSet
@@ -56,7 +56,7 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
         results=results,
         images=f"{len(run.digits.train.labels)} to train, {len(run.digits.validation.labels)} to validate",
         validated=len(run.digits.validation.labels),
-        data=shlex.quote(run.at.data or ""),
+        data=typed(run.at.data or ""),
         seconds=run.state.seconds + sum(epoch.seconds for epoch in run.state.history),
         curves={name: _thinned(epochs) for name, epochs in curves.items()},
         charts=learning(curves, len(run.digits.validation.labels)) if run.state.history else [],

@@ -6,9 +6,9 @@ They are two runs, each in a folder of its own, kept at the same steps. What is 
 import json
 import math
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 from gradproof import files
 from gradproof.backends import NAMES
 from gradproof.errors import DataError, MachineError, UsageError
+from gradproof.text import typed
 from gradproof.train import checkpoint, folder, loop, run
 from gradproof.train.loop import Settings, State
 from gradproof.train.run import Run
@@ -166,7 +167,7 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
 
 
 def _resuming(place: Path) -> str:
-    return shlex.join(["gradproof", "train", "--resume", os.path.abspath(place)])
+    return f"gradproof train --resume {typed(os.path.abspath(place))}"
 
 
 def is_both(place: Path) -> bool:
@@ -178,18 +179,35 @@ def _planned(place: Path, backend: str) -> tuple[Settings, Path | None]:
     """What was to be trained there, and the folder of its digits. DataError if the file that says so was lost."""
     try:
         plan = json.loads(files.read(place / RESULTS, 2**30))
-        settings = Settings(**plan["settings"] | {"backend": backend, "sizes": tuple(plan["settings"]["sizes"])})
-        return settings, plan["data"] and Path(plan["data"])
+        settings = _settings(plan["settings"] | {"backend": backend})
+        data = plan["data"]
+        if not isinstance(data, str | None) or "\0" in (data or ""):
+            raise TypeError("no name of a folder")
+        return settings, Path(data) if data else None
     except (OSError, *UNREADABLE):
         lost = f"nothing was trained, and {RESULTS} does not say what was to be"
         raise DataError(f"{place}: {lost}; start it again elsewhere") from None
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
+    """What somebody's file says, if each is of its kind: sizes a list of whole numbers, eta a number, …"""
+    settings, usual = Settings(**given), Settings("")
+    settings = settings._replace(eta=float(settings.eta), sizes=tuple(settings.sizes))
+    if not all(type(value) is type(one) for value, one in zip(settings, usual, strict=True)):
+        raise TypeError("a setting is of another kind")
+    if type(given["sizes"]) is not list or not all(type(size) is int for size in settings.sizes):
+        raise TypeError("sizes are no whole numbers")
+    return settings
 
 
 def _points(place: Path, steps: int) -> list[Point]:
     """The distances seen until then; none where the file that holds them was lost."""
     try:
         seen = json.loads(files.read(place / RESULTS, 2**30))["distances"]
-        return [Point(int(k), float(distance)) for k, distance in seen if k <= steps]
+        points = [Point(int(k), float(distance)) for k, distance in seen if k <= steps]
+        if not all(0 <= p.distance < math.inf for p in points) or any(p.steps >= q.steps for p, q in pairwise(points)):
+            raise ValueError("no distances, or not in their order")
+        return points
     except (OSError, *UNREADABLE):
         return []
 
