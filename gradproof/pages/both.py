@@ -53,13 +53,16 @@ def compared(curves: Mapping[str, Sequence[Epoch]]) -> tuple[str, str]:
     said += f" {theirs.correct:,}, "
     if not off:
         return "They read equally many", f"{said}as many."
-    counting = (
-        f"chance alone makes up to √(w + w′) = {chance:.1f} of it (one standard deviation), as w and w′ are misread"
-    )
+    root = f"√(w + w′) = {chance:.1f} (one standard deviation; w and w′ are what they misread)"
     if off <= chance:
-        return "As good as each other, within chance", f"{said}a difference of {off:,}: {counting}."
-    title = f"{better.capitalize()} reads more"
-    return title, f"{said}a difference of {off:,}, which is {off / chance:.1f} times what chance makes: {counting}."
+        return (
+            "As good as each other, within chance",
+            f"{said}a difference of {off:,}; chance alone makes up to {root}.",
+        )
+    return (
+        f"{better.capitalize()} reads more",
+        f"{said}a difference of {off:,}; chance alone makes no more than {root}.",
+    )
 
 
 def _fitted(grown: Mapping[str, Any]) -> list[tuple[float, float]]:
