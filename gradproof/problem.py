@@ -80,7 +80,7 @@ class Stack(NamedTuple):
     """N problems of one depth and one m, side by side; layers are padded to the widest with silent neurons.
 
     w^l (N, width_l, width_{l−1}), b^l (N, width_l, 1), x and y (N, width, m); sizes (N, L+1) are the true widths.
-    Padding is 0, and ½ = σ(0) in y: padded neurons feed nothing and their error is exactly 0.
+    Padding is 0. A silent neuron stands at σ(0) and feeds nothing; what would count it as an output is masked.
     """
 
     weights: list[Array]
@@ -104,6 +104,11 @@ class Stack(NamedTuple):
         width = self.x.shape[1] if layer == 0 else self.biases[layer - 1].shape[1]
         return np.arange(width)[None, :, None] < self.sizes[:, layer, None, None]
 
+    @property
+    def outputs(self) -> Array:
+        """Which rows of a^L and y are neurons and not padding, (N, width_L, 1)."""
+        return self.live(len(self.weights))
+
     def inputs_at_work(self, layer: int) -> Array:
         """Which columns of w^l are fed anything but 0, (N or 1, 1, width): all, but for white pixels in layer 1."""
         return (self.x != 0).any(axis=-1)[:, None, :] if layer == 1 else np.ones((1, 1, 1), bool)
@@ -122,14 +127,14 @@ class Stack(NamedTuple):
 def stack_of(problem: Problem, width: int = 0) -> Stack:
     """The stack of one problem, its layers padded to `width` neurons if they have fewer."""
 
-    def wide(array: Array, columns: bool = False, value: float = 0.0) -> Array:
+    def wide(array: Array, columns: bool = False) -> Array:
         room = [(0, max(0, width - array.shape[0])), (0, max(0, width - array.shape[1]) if columns else 0)]
-        return np.pad(array, room, constant_values=value)[None]
+        return np.pad(array, room)[None]
 
     return Stack(
         [wide(w, columns=True) for w in problem.weights],
         [wide(b) for b in problem.biases],
         wide(problem.x),
-        wide(problem.y, value=0.5),
+        wide(problem.y),
         np.array([problem.sizes]),
     )

@@ -8,7 +8,7 @@ from reference import network
 from reference.network import Layers
 
 
-def deltas(weights: Layers, biases: Layers, x: Array, y: Array) -> list[Array]:
+def deltas(weights: Layers, biases: Layers, x: Array, y: Array, rows: Array | None = None) -> list[Array]:
     """δ^l = ∂C_x/∂z^l (N28), taken literally: the derivative of the rest of the network as a function of z^l.
 
     Examples do not mix, so column x of the gradient of Σ_x C_x is the gradient of C_x.
@@ -16,7 +16,7 @@ def deltas(weights: Layers, biases: Layers, x: Array, y: Array) -> list[Array]:
 
     def total_cost(z: Array, layer: int) -> Array:
         a = network.output(z, weights[layer:], biases[layer:])
-        return jnp.sum(network.example_costs(a, y))
+        return jnp.sum(network.example_costs(a, y, rows))
 
     zs, _ = network.feedforward(weights, biases, x)
     return [jax.grad(total_cost)(z, layer) for layer, z in enumerate(zs, start=1)]
@@ -24,8 +24,8 @@ def deltas(weights: Layers, biases: Layers, x: Array, y: Array) -> list[Array]:
 
 @jax.jit
 def gradients(
-    weights: Layers, biases: Layers, x: Array, y: Array, live: Array | None = None
+    weights: Layers, biases: Layers, x: Array, y: Array, live: Array | None = None, rows: Array | None = None
 ) -> tuple[list[Array], list[Array], list[Array]]:
     """(δ, ∂C/∂b, ∂C/∂w), three lists, layer 1 first; the last two from the cost C of the whole mini-batch."""
-    grad_w, grad_b = jax.grad(network.cost, argnums=(0, 1))(list(weights), list(biases), x, y, live)
-    return deltas(weights, biases, x, y), grad_b, grad_w
+    grad_w, grad_b = jax.grad(network.cost, argnums=(0, 1))(list(weights), list(biases), x, y, live, rows)
+    return deltas(weights, biases, x, y, rows), grad_b, grad_w

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 Layers = Sequence[Array]
+Mask = Array | None
 
 
 def sigma(z: Array) -> Array:
@@ -31,9 +32,9 @@ def output(z: Array, weights_above: Layers, biases_above: Layers) -> Array:
     return a
 
 
-def example_costs(a: Array, y: Array) -> Array:
-    """C_x = ½‖y − a^L‖² of each example, (m,)."""
-    return 0.5 * jnp.sum((y - a) ** 2, axis=0)
+def example_costs(a: Array, y: Array, rows: Array | None = None) -> Array:
+    """C_x = ½‖y − a^L‖² of each example, (m,); `rows` (n_L, 1) says which rows are neurons, where some are not."""
+    return 0.5 * jnp.sum((y - a) ** 2, axis=0, where=rows)
 
 
 @jax.jit
@@ -48,7 +49,7 @@ def feedforward(weights: Layers, biases: Layers, x: Array) -> tuple[list[Array],
 
 
 @jax.jit
-def cost(weights: Layers, biases: Layers, x: Array, y: Array, live: Array | None = None) -> Array:
+def cost(weights: Layers, biases: Layers, x: Array, y: Array, live: Mask = None, rows: Mask = None) -> Array:
     """C = (1/m) Σ_x C_x, a scalar; `live` (m,) says which examples count, by 1 or 0, where some are padding."""
     a = output(preactivation(weights[0], biases[0], x), weights[1:], biases[1:])
-    return jnp.average(example_costs(a, y), weights=live)
+    return jnp.average(example_costs(a, y, rows), weights=live)

@@ -12,9 +12,9 @@ from reference import network
 
 
 @jax.jit
-def output_delta(a: Array, z: Array, y: Array) -> Array:
+def output_delta(a: Array, z: Array, y: Array, rows: Array | None = None) -> Array:
     """δ^L (n_L, m) from given a^L and z^L: ∂C_x/∂a^L at a^L, pulled back through a^L = σ(z^L) at z^L."""
-    grad_a = jax.grad(lambda a: jnp.sum(network.example_costs(a, y)))(a)
+    grad_a = jax.grad(lambda a: jnp.sum(network.example_costs(a, y, rows)))(a)
     _, pull_back = jax.vjp(network.sigma, z)
     return pull_back(grad_a)[0]
 
@@ -40,6 +40,6 @@ def parameter_gradients(
 
 
 @jax.jit
-def cost(a: Array, y: Array, live: Array | None = None) -> Array:
+def cost(a: Array, y: Array, live: Array | None = None, rows: Array | None = None) -> Array:
     """C from given a^L: the mean of the examples' costs."""
-    return jnp.average(network.example_costs(a, y), weights=live)
+    return jnp.average(network.example_costs(a, y, rows), weights=live)

@@ -19,6 +19,7 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False, sigm
     besides, as ½(1 + tanh(z/2)) does in its left tail.
     """
     fan, a = stack.fan, centre.activations
+    y = rounding.namespace(a[-1]).where(stack.outputs, stack.y, a[-1])  # padding has no error
     with np.errstate(all="ignore"):  # infinite radii are an answer here
         e_z: list[Array] = []
         e_a: list[Any] = [np.asarray(ar.underflow, a[0].dtype)[()]]  # for all pixels one number
@@ -30,7 +31,7 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False, sigm
             rounding.book_sigma_prime(z, e, a_, e_, ar) if book else rounding.sigma_prime(z, e, ar)
             for z, e, a_, e_ in zip(centre.zs, e_z, a[1:], e_a[1:], strict=True)
         ]
-        e_delta = [rounding.output_delta(a[-1], stack.y, e_a[-1], slopes[-1], ar)]
+        e_delta = [rounding.output_delta(a[-1], y, e_a[-1], slopes[-1], ar)]
         for layer in range(len(stack.weights) - 1, 0, -1):
             w_next, delta_next = stack.weights[layer], centre.delta[layer]
             radius = rounding.hidden_delta(w_next, delta_next, e_delta[0], slopes[layer - 1], fan[layer + 1], ar)
@@ -40,7 +41,7 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False, sigm
             Answer(
                 e_z,
                 [rounding.namespace(a[0]).full_like(a[0], ar.underflow), *e_a[1:]],
-                rounding.cost(a[-1], stack.y, e_a[-1], ar),
+                rounding.cost(a[-1], y, e_a[-1], ar),
                 e_delta,
                 [rounding.bias_gradient(d, e, ar) for d, e in zip(centre.delta, e_delta, strict=True)],
                 [

@@ -45,7 +45,7 @@ def fill(sizes: Array, m: int, regime: str, rng: np.random.Generator) -> Stack:
     else:
         y = rng.random((count, width, m))
     stack = Stack(weights, biases, x, y, sizes)
-    return stack._replace(y=np.where(stack.live(sizes.shape[1] - 1), y, 0.5))
+    return stack._replace(y=np.where(stack.outputs, y, 0))
 
 
 def _outputs(weights: Sequence[Array], biases: Sequence[Array], a: Array) -> Array:

@@ -16,7 +16,7 @@ from gradproof.errors import UsageError
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.verdict import Finding, compare, refuted_at_once
-from gradproof.problem import Answer, Stack, stack_of, starting_parameters
+from gradproof.problem import Answer, Array, Stack, stack_of, starting_parameters
 from gradproof.proof import architectures, equations, witness
 from gradproof.train import mnist
 
@@ -42,10 +42,28 @@ class Judged(NamedTuple):
 
 def claim(backend: Backend, stack: Stack) -> Answer:
     """All that a backend which takes whole stacks makes of this one."""
-    problem = (stack.weights, stack.biases, stack.x, stack.y)
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is for the bounds to say
-        zs, activations = backend.feedforward(*problem[:3])
-        return Answer(zs, activations, backend.cost(*problem), *backend.gradients(*problem))
+        zs, activations = backend.feedforward(*stack[:3])
+        delta, *gradients = backend.gradients(*stack[:4])
+        if delta[-1].shape == stack.y.shape:  # a backend does not know which neurons are silent
+            delta = [*delta[:-1], np.where(stack.outputs, delta[-1], 0)]
+        return Answer(zs, activations, _costs(backend, stack), delta, *gradients)
+
+
+def _costs(backend: Backend, stack: Stack) -> Array:
+    """C of each network, those with as many outputs together, without the silent ones."""
+    outputs = stack.sizes[:, -1]
+    order = np.argsort(outputs, kind="stable")
+    costs = []
+    for n in np.unique(outputs):
+        own = outputs == n
+        *weights, last = (w[own] for w in stack.weights)
+        *biases, b = (b[own] for b in stack.biases)
+        costs.append(backend.cost([*weights, last[:, :n]], [*biases, b[:, :n]], stack.x[own], stack.y[own, :n]))
+    together = np.concatenate(costs)
+    result = np.empty_like(together)
+    result[order] = together
+    return result
 
 
 def judge(stack: Stack, mine: Answer) -> list[Finding]:

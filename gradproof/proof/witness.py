@@ -15,7 +15,7 @@ NARROW = 16
 
 def answer(stack: Stack) -> Answer:
     """Everything by autodiff of the definition, end to end."""
-    parameters, data = (stack.weights, stack.biases), (stack.x, stack.y)
+    parameters, data = (stack.weights, stack.biases, stack.outputs), (stack.x, stack.y)
     zs, activations, cost, delta, grad_b, grad_w = _ask(padded.answer, parameters, data, weighted=True)
     return Answer(_cut(zs, stack), _cut(activations, stack), cost, _cut(delta, stack), grad_b, grad_w)
 
@@ -24,7 +24,7 @@ def every_stage(stack: Stack, mine: Answer) -> Answer:
     """All that the functions below say of one claim, in one call; a⁰ is x, and C that of the claim's own a^L."""
     inputs = (stack.y, mine.zs, mine.activations, mine.delta)
     zs, activations, cost, delta, grad_b, grad_w = _ask(
-        padded.every_stage, (stack.weights, stack.biases), inputs, weighted=True
+        padded.every_stage, (stack.weights, stack.biases, stack.outputs), inputs, weighted=True
     )
     return Answer(_cut(zs, stack), [stack.x, *_cut(activations, stack)], cost, _cut(delta, stack), grad_b, grad_w)
 
@@ -67,7 +67,8 @@ def delta(stack: Stack, layer: int, mine: Answer) -> Array:
     """δ^l by autodiff of one stage: from the claim's a^L and z^L if l = L, else from its δ^{l+1} and z^l."""
     z = mine.zs[layer - 1]
     if layer == len(stack.weights):
-        return _cut(_ask(padded.output_delta, (), (mine.activations[-1], z, stack.y)), stack)
+        whole = _ask(padded.output_delta, (), (mine.activations[-1], z, stack.y))
+        return np.where(stack.outputs, _cut(whole, stack), 0)
     return _cut(_ask(padded.hidden_delta, _layer(stack, layer + 1), (mine.delta[layer], z)), stack)
 
 

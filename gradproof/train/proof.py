@@ -182,7 +182,7 @@ def _ratios(problem: Any, mine: Answer, after: Parameters, eta: float, backend: 
         mine = mine._replace(activations=[stack.x, *mine.activations])
         live = jnp.ones(stack.x.shape[-1], stack.x.dtype)
         zs, activations, *rest = padded.every_stage(
-            weights, biases, stack.y, mine.zs, mine.activations, mine.delta, live
+            weights, biases, None, stack.y, mine.zs, mine.activations, mine.delta, live
         )
         expected = Answer(zs, [stack.x, *activations], *rest)
         ar = rounding.arithmetic(x.dtype)

@@ -258,7 +258,7 @@ def networks(depth: int) -> list[Problem]:
 
 
 def stack(problems: Sequence[Problem], width: int, columns: int = COLUMNS, dirt: float = 0.0) -> list[Any]:
-    """The arguments of padded.answer: y = ½ on silent neurons, examples of dirt where they do not count."""
+    """The arguments of padded.answer, with dirt where nothing counts: in examples, and in y on silent neurons."""
 
     def pad(arrays: Sequence[Array], most: int, rest: float = 0.0) -> Array:
         result = np.full((len(arrays), width, most), rest)
@@ -269,12 +269,13 @@ def stack(problems: Sequence[Problem], width: int, columns: int = COLUMNS, dirt:
 
     weights, biases, x, y = zip(*problems, strict=True)
     m = x[0].shape[1]
-    padded_x, padded_y = pad(x, columns), pad(y, columns, 0.5)
+    padded_x, padded_y = pad(x, columns), pad(y, columns, 7.0)
     padded_x[..., m:] += dirt
     padded_y[..., m:] += dirt
     return [
         [pad(layer, width) for layer in zip(*weights, strict=True)],
         [pad(layer, 1) for layer in zip(*biases, strict=True)],
+        (np.arange(width) < np.array([len(y_) for y_ in y])[:, None])[..., None],
         padded_x,
         padded_y,
         (np.arange(columns) < m).astype(float),
@@ -332,14 +333,14 @@ def test_only_live_examples_count() -> None:
 
 
 def test_padded_stages_agree_with_the_whole() -> None:
-    weights, biases, x, y, counts = stack(networks(2), WIDTH)
-    zs, activations, _, delta, grad_b, grad_w = padded.answer(weights, biases, x, y, counts)
+    weights, biases, rows, x, y, counts = stack(networks(2), WIDTH)
+    zs, activations, _, delta, grad_b, grad_w = padded.answer(weights, biases, rows, x, y, counts)
     for i in (0, 1):
         assert_agree(padded.preactivation(weights[i], biases[i], activations[i]), zs[i])
         assert_agree(padded.sigma(zs[i]), activations[i + 1])
         got = padded.parameter_gradients(weights[i], biases[i], activations[i], delta[i], counts)
         assert_agree(got, (grad_b[i], grad_w[i]))
-    assert_agree(padded.output_delta(activations[-1], zs[-1], y), delta[-1])
+    assert_agree(np.where(rows, padded.output_delta(activations[-1], zs[-1], y), 0), delta[-1])
     assert_agree(padded.hidden_delta(weights[1], biases[1], delta[1], zs[0]), delta[0])
 
 
