@@ -12,7 +12,7 @@ run: setup            ## the theorem, one epoch of each network, the derivation 
 	$(BIN)/gradproof study
 
 test: setup           ## every property test, quick profile
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations=10
 
 setup: $(MARK)        ## the set-up alone
 
@@ -41,7 +41,7 @@ lock: setup           ## resolve the dependencies again, for every Python and pl
 thorough: setup       ## every property test with fresh seeds and many more examples, 200 kills, a million broken files
 	@[ "$$(id -u)" != 0 ] || [ -d /usr/share/datasets/fashion-mnist ] || apt-get install -y -qq dataset-fashion-mnist \
 	    || echo "no dataset-fashion-mnist: its test skips"
-	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations=10 --hypothesis-profile=thorough
 	$(BIN)/python benchmarks/soundness.py --seed $$(date +%s)
 
 mutants: setup        ## every small change of the derivation must be refuted, every change of the judge turn tests red
