@@ -3,10 +3,10 @@
     python benchmarks/mutants_of_the_judge.py [--only WORD] [--json]          (the second half of make mutants)
 
 The tree is copied, and the tests must be green there as it is: else nothing that is red would tell anything. Then one
-place of gradproof/ is changed at a time, and the test that should notice it is run; at last, for those it does not
-notice, all that are beside it, which must be green as well. A change that no test notices survives, and is printed.
-Killed is what makes a test fail (pytest's exit code 1); a run that breaks off otherwise, and a line that is no longer
-there, are errors of this list, and end it with exit code 2.
+place of the syntax tree of gradproof/ is changed at a time (mutation.py), and the test that should notice it is run; at
+last, for those it does not notice, all that are beside it, which must be green as well. A change that no test notices
+survives, and is printed. Killed is what makes a test fail (pytest's exit code 1); a run that breaks off otherwise, and
+a place that is no longer there, are errors of this list, and end it with exit code 2.
 """
 
 import argparse
@@ -20,6 +20,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.mutation import Change, LostError, always, drop, empty, mutated, never, rewrite
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("gradproof", "handcrafted", "reference", "tests", "docs", "pyproject.toml")
@@ -38,15 +42,25 @@ ACCIDENT = "isolation::test_an_accident_is_refuted_in_one_line"
 GRADE = "submission::test_a_grade_gives_points_and_no_answer"
 ONE_NUMBER = "families::test_the_number_is_that_of_all_networks_in_few_digits_and_never_0"
 PROOF, RECORDED = "train/proof", "./recording"
+# Loops of which one word is changed
+NAMING = "for A, B in _networks(*R):\n C += 1\n D = [E for E in D if {}]\n if not D:\n  F"
+PIECES = "for A in range(0, *R):\n D\n for E in range(F):\n  if {}:\n   next(*S)\n  G\n H"
 CERTIFIED = "certificate::test_the_certificate_of_a_correct_backprop_holds[ours]"
 
 
 class Mutant(NamedTuple):
     what: str
-    file: str  # in gradproof/
-    old: str
-    new: str
+    where: str  # FILE of gradproof/, or FILE::FUNCTION, FILE::CLASS.METHOD
+    change: Change
     test: str  # that should notice it: FILE::TEST of tests/judge/test_FILE.py, or FOLDER/FILE of tests/, all its tests
+
+    @property
+    def file(self) -> str:
+        return self.where.partition("::")[0]
+
+    def made(self, source: str) -> str:
+        """The file's source with the change; LostError where its place is not there."""
+        return mutated(source, self.where.partition("::")[2], self.change)
 
     @property
     def path(self) -> str:
@@ -60,208 +74,216 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     # bounds loosened or tightened
-    Mutant("stage bounds 10⁶ times as wide", "proof/equations.py", "2 * widening(stack)", "2e6 * widening(stack)",
-           f"{NAMED}[weight gradient off by 1e-12]"),
-    Mutant("stage bounds a hundredth", "proof/equations.py", "2 * widening(stack)", "0.02 * widening(stack)",
-           f"{CORRECT}[ours]"),
-    Mutant("formulas' bounds 10⁶ times as wide", "judge/naming.py", "2 * formula.radius", "2e6 * formula.radius + 1",
-           f"{NAMED}[absolute error]"),
-    Mutant("formulas without a bound", "judge/naming.py", "2 * formula.radius", "0 * formula.radius",
+    Mutant("stage bounds 10⁶ times as wide", "proof/equations.py::compared",
+           rewrite("2 * widening(A)", "2e6 * widening(A)"), f"{NAMED}[weight gradient off by 1e-12]"),
+    Mutant("stage bounds a hundredth", "proof/equations.py::compared",
+           rewrite("2 * widening(A)", "0.02 * widening(A)"), f"{CORRECT}[ours]"),
+    Mutant("formulas' bounds 10⁶ times as wide", "judge/naming.py::_explains",
+           rewrite("2 * A.radius", "2e6 * A.radius + 1"), f"{NAMED}[absolute error]"),
+    Mutant("formulas without a bound", "judge/naming.py::_explains", rewrite("2 * A.radius", "0 * A.radius"),
            f"{NAMED}[y forgotten]"),
-    Mutant("any number explains a family", "judge/families.py", "if not low <= high:", "if False:", ONE_NUMBER),
-    Mutant("families without a bound", "judge/families.py", "width = (slack", "width = 0 * (slack", ONE_NUMBER),
-    Mutant("0 is a number of a family", "judge/families.py", "telling < 2 or low <= 0 <= high", "telling < 2",
+    Mutant("any number explains a family", "judge/families.py::_number", never("not A <= B"), ONE_NUMBER),
+    Mutant("families without a bound", "judge/families.py::_interval", rewrite("A / B + C", "0 * A / B + C"),
            ONE_NUMBER),
-    Mutant("steps' bounds 10¹⁵ times as wide", "judge/updates.py", "<= 2 * (radius", "<= 2e15 * (radius",
-           f"{DESCENT}[not divided]"),
-    Mutant("steps without a bound", "judge/updates.py", "<= 2 * (radius", "<= 0 * (radius",
+    Mutant("0 is a number of a family", "judge/families.py::_number", rewrite("A < 2 or B <= 0 <= C", "A < 2"),
+           ONE_NUMBER),
+    Mutant("steps' bounds 10¹⁵ times as wide", "judge/updates.py::_explains",
+           rewrite("A <= 2 * B", "A <= 2e15 * B"), f"{DESCENT}[not divided]"),
+    Mutant("steps without a bound", "judge/updates.py::_explains", rewrite("A <= 2 * B", "A <= 0 * B"),
            "updates::test_a_right_descent_is_verified_with_and_without_sgd_and_uphill_of_a_downhill_gradient"),
-    Mutant("the cost's rounding forgotten", "judge/costs.py", "u = 0.0 if self._exact(m) else", "u = 0.0 if True else",
+    Mutant("the cost's rounding forgotten", "judge/costs.py::Cost.undone", always("A._exact(B)"),
            "costs::test_delta_is_within_its_radius_of_what_it_was_before_the_factor"),
-    Mutant("two calls are one", "judge/claims.py", "e_delta = [2 * e for e in bound.delta]", "pass",
-           f"{CORRECT}[no δ]"),
-    Mutant("σ by tanh is not allowed for", "judge/claims.py", "4 * ar.u if sigma is Sigma.TANH else 0.0", "0.0",
+    Mutant("two calls are one", "judge/claims.py::inputs_of", drop("if A.two_calls:\n B"), f"{CORRECT}[no δ]"),
+    Mutant("σ by tanh is not allowed for", "judge/claims.py::_absolute", never("A is Sigma.TANH"),
            f"{CORRECT}[σ by tanh]"),
     # residuals dropped
-    Mutant("BP1 not compared", "proof/equations.py", 'equation = "BP1"', 'equation = "BP1"; continue',
+    Mutant("BP1 not compared", "proof/equations.py::compared", rewrite("A = 'BP1'", "continue"),
            f"{NAMED}[y forgotten]"),
-    Mutant("BP3 not compared", "proof/equations.py", 'yield compare("BP3"', 'compare("BP3"', f"{NAMED}[bias sign]"),
-    Mutant("z and a not compared", "judge/claims.py", "if claim.showed_forward:\n            shown",
-           "if False:\n            shown", f"{SHOWN}[bias forgotten]"),
-    Mutant("slips before the first equation not tried", "judge/diagnosis.py", "list(other_problems.SLIPS), sum",
-           "[], sum", f"{UNSEEN}[bias forgotten]"),
-    Mutant("integers not tried", "judge/probes.py", "yield from _whole(", "() and _whole(",
+    Mutant("BP3 not compared", "proof/equations.py::compared", drop("yield A('BP3', *R)"), f"{NAMED}[bias sign]"),
+    Mutant("z and a not compared", "judge/claims.py::judged", never("A.showed_forward"), f"{SHOWN}[bias forgotten]"),
+    Mutant("slips before the first equation not tried", "judge/diagnosis.py::_slips",
+           rewrite("list(other_problems.SLIPS)", "[]"), f"{UNSEEN}[bias forgotten]"),
+    Mutant("integers not tried", "judge/probes.py::troubles", drop("yield from _whole(*R)"),
            "diagnosis::test_integers_that_cut_decimals_are_found"),
-    Mutant("overflow not tried", "judge/probes.py", "yield from _large(", "() and _large(",
+    Mutant("overflow not tried", "judge/probes.py::troubles", drop("yield from _large(*R)"),
            "diagnosis::test_a_sigma_that_overflows_is_found_and_one_that_only_warns_is_not"),
-    Mutant("descent not watched", "judge/diagnosis.py", "if submission.kind.updates and", "if False and",
-           f"{DESCENT}[it climbs]"),
-    Mutant("mini-batches not compared", "judge/updates.py", "if said := _data(x_places, y_places):", "if said := None:",
+    Mutant("descent not watched", "judge/diagnosis.py::judgement", never("A.kind.updates"), f"{DESCENT}[it climbs]"),
+    Mutant("mini-batches not compared", "judge/updates.py::judged", rewrite("_data(*R)", "None"),
            f"{DESCENT}[shuffled apart]"),
-    Mutant("biases of a step not compared", "judge/updates.py", 'for kind in "wb"', 'for kind in "w"',
+    Mutant("biases of a step not compared", "judge/updates.py::judged", rewrite("'wb'", "'w'"),
            f"{DESCENT}[biases not divided]"),
-    Mutant("changed inputs not noticed", "judge/calling.py", "if array.tobytes() != copy:", "if False:",
+    Mutant("changed inputs not noticed", "judge/calling.py::unchanged", never("A.tobytes() != B"),
            f"{TROUBLE}[changes w]"),
-    Mutant("other arrays in its lists not noticed", "judge/calling.py", "if len(part) != len(kept) or any(",
-           "if False and any(", f"{TROUBLE}[rebinds w]"),
-    Mutant("random numbers are others in every run", "judge/worker.py", "    _seed(number)\n    _np_seed(number)\n",
-           "    pass\n",
+    Mutant("other arrays in its lists not noticed", "judge/calling.py::_in_order",
+           never("len(A) != len(B) or any(*R)"), f"{TROUBLE}[rebinds w]"),
+    Mutant("random numbers are others in every run", "judge/worker.py::seeded", empty(),
            "chance::test_code_that_draws_random_numbers_is_judged_alike_in_every_run[a wrong shuffle]"),
-    Mutant("random numbers are the same in each call", "judge/worker.py", "seeded(number)  #", "seeded(0)  #",
+    Mutant("random numbers are the same in each call", "judge/worker.py::main", rewrite("seeded(A)", "seeded(0)", 1),
            "chance::test_code_that_draws_random_numbers_draws_others_in_each_call"),
-    Mutant("the declared sum is forgotten in the descent", "judge/diagnosis.py", 'summed="sum" in declared',
-           "summed=False",
+    Mutant("the declared sum is forgotten in the descent", "judge/diagnosis.py::judgement", never("'sum' in A"),
            "updates::test_with_the_sum_declared_a_step_along_the_sum_is_right_and_one_along_the_mean_is_not"),
-    Mutant("moved parameters not noticed", "judge/calling.py", "if values is not None and _values(", "if False and (",
+    Mutant("moved parameters not noticed", "judge/calling.py::_with_its_own",
+           never("A is not None and _values(*R) != B"),
            "updates::test_a_backprop_that_moves_the_networks_own_parameters_is_blamed_and_not_the_update"),
-    Mutant("aliases not noticed", "judge/calling.py", "if any(_shares_memory(one, other)",
-           "if False and any(_shares_memory(one, other)", f"{TROUBLE}[aliased]"),
-    Mutant("views of inputs not noticed", "judge/calling.py", "if any(_shares_memory(one, argument)",
-           "if False and any(_shares_memory(one, argument)", f"{TROUBLE}[a view of x]"),
-    Mutant("second answers not asked for", "judge/claims.py", "if claims and not troubles:", "if False:",
-           f"{TROUBLE}[remembers]"),
-    Mutant("dtypes not compared", "judge/answers.py", "if array.dtype != problem.x.dtype:", "if False:",
-           f"{TROUBLE}[float16]"),
+    Mutant("aliases not noticed", "judge/calling.py::_own_memory",
+           never("any(_shares_memory(A, B) for B in C[:D])"), f"{TROUBLE}[aliased]"),
+    Mutant("views of inputs not noticed", "judge/calling.py::_own_memory",
+           never("any(_shares_memory(A, B) for C in D for B in C)"), f"{TROUBLE}[a view of x]"),
+    Mutant("second answers not asked for", "judge/claims.py::collected", drop("_repeats(*R)"), f"{TROUBLE}[remembers]"),
+    Mutant("dtypes not compared", "judge/answers.py::_fits", never("A.dtype != B.x.dtype"), f"{TROUBLE}[float16]"),
     # verdicts swapped
-    Mutant("refuted is verified", "judge/diagnosis.py", "verdict = Verdict.REFUTED if troubles else",
-           "verdict = Verdict.VERIFIED if troubles else", f"{DESCENT}[it climbs]"),
-    Mutant("a hang is verified", "judge/diagnosis.py", "return Judgement(Verdict.REFUTED, [], [], [Trouble(error",
-           "return Judgement(Verdict.VERIFIED, [], [], [Trouble(error", f"{ACCIDENT}[hangs]"),
-    Mutant("a declared convention is not required", "judge/diagnosis.py", "if declared is not None:\n        return",
-           "if False:\n        return", "diagnosis::test_with_ours_declared_every_other_convention_is_a_fault[sum]"),
-    Mutant("a sum is never a convention", "judge/diagnosis.py", 'light.equations >= {"BP3", "BP4"}', "False",
+    Mutant("refuted is verified", "judge/diagnosis.py::judgement",
+           rewrite("Verdict.REFUTED if A else B", "Verdict.VERIFIED if A else B"), f"{DESCENT}[it climbs]"),
+    Mutant("a hang is verified", "judge/diagnosis.py::judgement",
+           rewrite("A(Verdict.REFUTED, [], [], *R)", "A(Verdict.VERIFIED, [], [], *R)"),
+           f"{ACCIDENT}[hangs]"),
+    Mutant("a declared convention is not required", "judge/diagnosis.py::_in_the_best_light",
+           never("A is not None"), "diagnosis::test_with_ours_declared_every_other_convention_is_a_fault[sum]"),
+    Mutant("a sum is never a convention", "judge/diagnosis.py::_summed", never("A.equations >= {'BP3', 'BP4'}"),
            f"{CORRECT}[sum]"),
-    Mutant("a sum always is", "judge/diagnosis.py", 'light if summed.equations & {"BP3", "BP4"} else summed', "summed",
+    Mutant("a sum always is", "judge/diagnosis.py::_summed", never("A.equations & {'BP3', 'BP4'}"),
            "diagnosis::test_a_psum_on_top_of_the_sum_that_jax_grad_makes_is_refuted_and_named[3]"),
-    Mutant("downhill is never a convention", "judge/diagnosis.py", "return other if _name_of_bp1(other) and",
-           "return other if False and", f"{WILD}[jiexunsee]"),
-    Mutant("points for wrong equations", "judge/report.py", "int(name not in lost and", "int(True and", GRADE),
+    Mutant("downhill is never a convention", "judge/diagnosis.py::_in_the_best_light",
+           never("_name_of_bp1(A) and not _name_of_bp1(B) and C"), f"{WILD}[jiexunsee]"),
+    Mutant("points for wrong equations", "judge/report.py::Judgement.points", rewrite("A not in B and C", "C"), GRADE),
     # layers shifted
-    Mutant("names of the layer below", "judge/naming.py", "[at(of) for of in z], delta, y, at, fault.layer)",
-           "[at(of) for of in z], delta, y, at, max(1, fault.layer - 1))", f"{NAMED}[hidden sign]"),
-    Mutant("values of the layer below", "judge/naming.py", "return part[fault.layer - 1]",
-           "return part[fault.layer - 2]", f"{NAMED}[bias sign]"),
-    Mutant("BP2 takes σ′ of the layer above", "judge/claims.py", "witness.delta(exact, layer, own)",
-           "witness.delta(exact, min(layer + 1, len(exact.weights)), own)", f"{CORRECT}[ours]"),
+    Mutant("names of the layer below", "judge/naming.py::_networks",
+           rewrite("A.layer", "max(1, A.layer - 1)"), f"{NAMED}[hidden sign]"),
+    Mutant("values of the layer below", "judge/naming.py::_made", rewrite("A.layer - 1", "A.layer - 2"),
+           f"{NAMED}[bias sign]"),
+    Mutant("BP2 takes σ′ of the layer above", "judge/claims.py::expected_of",
+           rewrite("witness.delta(A, B, C)", "witness.delta(A, min(B + 1, len(A.weights)), C)"), f"{CORRECT}[ours]"),
     # naming rules loosened
-    Mutant("one network is enough for a name", "judge/naming.py",
-           "if _explains(mistake, layer, got)]\n            if not",
-           "if tried > 1 or _explains(mistake, layer, got)]\n            if not",
+    Mutant("one network is enough for a name", "judge/naming.py::names_of",
+           rewrite(NAMING.format("_explains(E, A, B)"), NAMING.format("C > 1 or _explains(E, A, B)")),
            f"{NAMED}[absolute error]"),
-    Mutant("networks that hide a slip are not asked for its name", "judge/naming.py", "elif not claim.inferred:",
-           "elif False:", "isolation::test_a_slip_on_some_mini_batches_alone_is_placed_and_has_no_name"),
-    Mutant("every formula fits", "judge/naming.py", "return off.shape == got.shape and", "return True or",
+    Mutant("networks that hide a slip are not asked for its name", "judge/naming.py::names_of",
+           never("not A.inferred"), "isolation::test_a_slip_on_some_mini_batches_alone_is_placed_and_has_no_name"),
+    Mutant("every formula fits", "judge/naming.py::_explains", always("A.shape == B.shape and C"),
            f"{NAMED}[absolute error]"),
-    Mutant("another equation's formulas", "judge/naming.py", "if m.equation == fault.equation]",
-           "if m.equation != fault.equation]", f"{NAMED}[bias sign]"),
+    Mutant("another equation's formulas", "judge/naming.py::names_of",
+           rewrite("A.equation == B.equation", "A.equation != B.equation"), f"{NAMED}[bias sign]"),
     # conventions and counterexamples
-    Mutant("rows are not recognised", "judge/layouts.py", "product(examples, (False, True), (",
-           "product(examples, (False,), (", f"{CORRECT}[rows]"),
-    Mutant("any depth is taken for all", "judge/layouts.py", "return layout._replace(depth=depth)", "return layout",
-           f"{WILD}[make_your_own]"),
-    Mutant("the largest network first", "judge/counterexample.py", "for sizes in ROUND:", "for sizes in ROUND[::-1]:",
+    Mutant("rows are not recognised", "judge/layouts.py::_candidates",
+           rewrite("product(A, (False, True), *R)", "product(A, (False,), *R)"), f"{CORRECT}[rows]"),
+    Mutant("any depth is taken for all", "judge/layouts.py::_of_one_depth",
+           rewrite("return A._replace(depth=B)", "return A"), f"{WILD}[make_your_own]"),
+    Mutant("the largest network first", "judge/counterexample.py::_round_problems", rewrite("ROUND", "ROUND[::-1]"),
            SMALL),
-    Mutant("the counterexample shows another equation", "judge/counterexample.py",
-           "finding.equation == fault.equation and", "finding.equation != fault.equation and", SMALL),
-    Mutant("a grade tells the answer", "judge/report.py", "    if graded:\n        points",
-           "    if False:\n        points", GRADE),
-    Mutant("what is wrong where little can be told is left out", "judge/diagnosis.py",
-           "return self.judged if self.wrong else _telling", "return _telling",
+    Mutant("the counterexample shows another equation", "judge/counterexample.py::smallest",
+           rewrite("A.equation == B.equation", "A.equation != B.equation"), SMALL),
+    Mutant("a grade tells the answer", "judge/report.py::lines", rewrite("_lines(A, B, C)", "_lines(A, B, False)"),
+           GRADE),
+    Mutant("what is wrong where little can be told is left out", "judge/diagnosis.py::Light.found", never("A.wrong"),
            "diagnosis::test_what_is_wrong_on_saturated_networks_alone_is_refuted_in_code_that_tells_little_there"),
-    Mutant("real digits not asked", "judge/claims.py", "asked += networks.larger(seed, alone, layout.depth)", "pass",
+    Mutant("real digits not asked", "judge/claims.py::collected", drop("A += networks.larger(*R)"),
            "diagnosis::test_real_digits_and_a_wider_network_are_among_what_is_judged"),
-    Mutant("points for what cannot be told", "judge/report.py", "| set(self.untold)", "",
+    Mutant("points for what cannot be told", "judge/report.py::Judgement.points",
+           rewrite("A | set(B.untold)", "A"),
            "diagnosis::test_an_equation_of_which_nothing_can_be_told_scores_no_point"),
-    Mutant("a psum is taken for a factor of the cost", "judge/diagnosis.py", "light.cost.doubts(",
-           "0 * light.cost.doubts(",
+    Mutant("a psum is taken for a factor of the cost", "judge/diagnosis.py::judgement",
+           rewrite("A.cost.doubts(*R)", "0 * A.cost.doubts(*R)"),
            "diagnosis::test_without_delta_a_psum_and_a_factor_of_the_cost_cannot_be_told_apart_and_both_are_said[4]"),
-    Mutant("the counterexample is in our convention", "judge/counterexample.py", "* cost.times(part, n, m)", "",
+    Mutant("the counterexample is in our convention", "judge/counterexample.py::_shown",
+           rewrite("A * B.times(*R)", "A"),
            "submission::test_the_script_speaks_in_the_conventions_of_the_code_and_its_words_are_its_numbers"),
-    Mutant("other sessions are left behind", "judge/submission.py", "        end_all(self.mark)\n", "",
+    Mutant("other sessions are left behind", "judge/submission.py::File.close", drop("end_all(A)"),
            "isolation::test_a_session_of_its_own_is_not_left_behind_either"),
-    Mutant("masked arrays are taken", "judge/calling.py", "isinstance(item, _Masked)", "False", f"{TROUBLE}[masked]"),
-    Mutant("no other problem is asked before the first again", "judge/claims.py",
-           "    answer(submission, layout, problem._replace(x=-problem.x))\n", "", f"{TROUBLE}[caches activations]"),
-    Mutant("no network is as wide as it has examples", "judge/networks.py", "if m > 1:", "if False:",
+    Mutant("masked arrays are taken", "judge/calling.py::lists", never("isinstance(A, _Masked)"), f"{TROUBLE}[masked]"),
+    Mutant("no other problem is asked before the first again", "judge/claims.py::_repeats", drop("answer(*R)"),
+           f"{TROUBLE}[caches activations]"),
+    Mutant("no network is as wide as it has examples", "judge/networks.py::stacks", never("A > 1"),
            "networks::test_some_networks_of_each_depth_are_as_wide_as_they_have_examples"),
-    Mutant("no limit of time", "judge/submission.py", "if not ready:", "if False:",
+    Mutant("no limit of time", "judge/submission.py::File._heard",
+           drop("if not A:\n B.close()\n raise SubmissionError('hangs', *R)"),
            "isolation::test_what_cannot_be_loaded_is_one_line[hangs while loading]"),
-    Mutant("no limit of memory", "judge/worker.py", "    if memory:\n", "    if False:\n",
+    Mutant("no limit of memory", "judge/worker.py::main", drop("resource.setrlimit(resource.RLIMIT_AS, A)"),
            "isolation::test_the_limit_of_memory_is_the_one_that_is_given"),
-    Mutant("the certificate is of other numbers", "judge/certificate.py", "mine = claim.mine.alone",
-           "mine = claim.centre._replace(delta=claim.centre.grad_b).alone", CERTIFIED),
-    Mutant("enclosures of nothing", "judge/certificate.py", "outwards * abs(end) * 2.0**-130", "1", CERTIFIED),
+    Mutant("the certificate is of other numbers", "judge/certificate.py::sample",
+           rewrite("A.mine.alone(*R)", "A.centre._replace(delta=A.centre.grad_b).alone(*R)"), CERTIFIED),
+    Mutant("enclosures of nothing", "judge/certificate.py::_decimal", rewrite("A * abs(B) * C", "1"), CERTIFIED),
     # what is asked, and how it is taken
-    Mutant("far targets not asked", "judge/networks.py", 'yield "far", _stack(sizes, inputs, FAR *',
-           '_stack(sizes, inputs, FAR *', "diagnosis::test_gradients_that_are_clipped_are_refuted[no δ-5.0]"),
-    Mutant("bits not asked", "judge/networks.py", 'yield "bits", _stack(', "_stack(",
+    Mutant("far targets not asked", "judge/networks.py::larger", drop("yield ('far', A)"),
+           "diagnosis::test_gradients_that_are_clipped_are_refuted[no δ-5.0]"),
+    Mutant("bits not asked", "judge/networks.py::larger", drop("yield ('bits', A)"),
            "diagnosis::test_a_slip_on_bits_on_an_empty_example_or_on_one_given_twice_is_refuted"),
-    Mutant("no x twice", "judge/networks.py", "if share > 2 else 1", "if False else 1",
+    Mutant("no x twice", "judge/networks.py::stacks", never("A > 2"),
            "diagnosis::test_activations_kept_for_an_x_are_not_those_of_other_weights"),
-    Mutant("steps may start anywhere in an epoch", "judge/updates.py", "if not _goes_on(", "if False and not _goes_on(",
+    Mutant("steps may start anywhere in an epoch", "judge/updates.py::judged", never("not _goes_on(*R)"),
            "updates::test_steps_that_do_not_go_on_where_the_one_before_ended_are_refuted"),
-    Mutant("whatever has a name then points downhill", "judge/diagnosis.py", "and _of_bp1(other) <= _of_bp1(light)", "",
+    Mutant("whatever has a name then points downhill", "judge/diagnosis.py::_in_the_best_light",
+           always("_of_bp1(A) <= _of_bp1(B)"),
            "diagnosis::test_what_is_right_uphill_on_some_networks_is_not_said_to_point_downhill"),
-    Mutant("two programs are two calls from the start", "judge/diagnosis.py", "if not light.wrong or all(",
-           "if not light.wrong or any(", "diagnosis::test_gradients_of_two_programs_are_not_accused_of_their_rounding"),
-    Mutant("a shown a is σ(z)", "proof/equations.py", "rounding.activation(z, a, e_z, ar) + inputs.absolute",
-           "0 * e_a", "diagnosis::test_with_a_of_one_minus_a_and_z_and_a_shown_only_what_is_wrong_is_accused"),
-    Mutant("a sum is not looked for again", "judge/diagnosis.py", "other = _summed(_light(",
-           "other = (lambda o, _: o)(_light(",
+    Mutant("two programs are two calls from the start", "judge/diagnosis.py::_computed_twice",
+           rewrite("all(*R)", "any(*R)"),
+           "diagnosis::test_gradients_of_two_programs_are_not_accused_of_their_rounding"),
+    Mutant("a shown a is σ(z)", "proof/equations.py::slope_of",
+           rewrite("rounding.activation(*R) + A.absolute", "0.0"),
+           "diagnosis::test_with_a_of_one_minus_a_and_z_and_a_shown_only_what_is_wrong_is_accused"),
+    Mutant("a sum is not looked for again", "judge/diagnosis.py::_in_the_best_light",
+           rewrite("_summed(_light(*R), A)", "_light(*R)"),
            "diagnosis::test_a_correct_backprop_is_verified_and_its_convention_recognised[no δ, no ½, sum]"),
-    Mutant("batches that alone are wrong are left out", "judge/diagnosis.py", "if _wrong([each for _, each in pairs]):",
-           "if pairs:", "diagnosis::test_gradients_that_are_clipped_are_refuted[no δ-5.0]"),
+    Mutant("batches that alone are wrong are left out", "judge/diagnosis.py::_light",
+           rewrite("_wrong([A for B, A in C])", "C"),
+           "diagnosis::test_gradients_that_are_clipped_are_refuted[no δ-5.0]"),
     # the proof of every step of a training
-    Mutant("quick ratios may be anything", "train/proof.py", "ratio <= 1 - 4 *", "ratio <= 1e6 - 4 *", PROOF),
-    Mutant("what is no number is within its bound", "train/proof.py", "/ bound, jnp.nan)", "/ bound, 0.0)", PROOF),
-    Mutant("a ratio in another precision", "train/proof.py", "if got.shape != expected.shape or", "if False and",
+    Mutant("quick ratios may be anything", "train/proof.py::_part", rewrite("A <= 1 - 4 * B", "A <= 1e6 - 4 * B"),
            PROOF),
-    Mutant("steps are judged where they led to", "train/proof.py", "([layer[1:][at]", "([layer[:-1][at]", PROOF),
-    Mutant("wrong steps are no error", "train/proof.py", "if wrong := root(findings):", "if wrong := None:", PROOF),
-    Mutant("undecided steps are verified", "train/proof.py", "any(f.undecided.any() for f in findings)", "False",
+    Mutant("what is no number is within its bound", "train/proof.py::_quickly", rewrite("A.where(B, C, A.nan)",
+           "A.where(B, C, 0.0)"), PROOF),
+    Mutant("a ratio in another precision", "train/proof.py::_quickly",
+           never("A.shape != B.shape or A.dtype != B.dtype"), PROOF),
+    Mutant("steps are judged where they led to", "train/proof.py::_stacks", rewrite("A[1:][B]", "A[:-1][B]"), PROOF),
+    Mutant("wrong steps are no error", "train/proof.py::_part", rewrite("root(A)", "None"), PROOF),
+    Mutant("undecided steps are verified", "train/proof.py::_part",
+           rewrite("[A for A in B if A.undecided.any()]", "[]"), PROOF),
+    Mutant("steps are numbered from their stack", "train/proof.py::_stacks",
+           rewrite("yield (A + B, C, D, E)", "yield (A, C, D, E)"), PROOF),
+    Mutant("a step that cannot be judged hides a wrong one", "train/proof.py::judged",
+           rewrite("try:\n A\nexcept BrokenError as E:\n B = E", "try:\n A\nexcept BrokenError as E:\n raise"), PROOF),
+    Mutant("calls wait without limit", "train/proof.py::judged", never("len(A) == AHEAD"), PROOF),
+    Mutant("a gradient of 0 is one too small to be seen", "train/proof.py::_compared",
+           rewrite("A.where(B == 0, 0, C)", "A.where(B == 0, 1, C)"), PROOF),
+    Mutant("a gradient too small to be seen is seen", "train/proof.py::_compared",
+           rewrite("A.where(B, 2, 1)", "A.where(B, 2, 2)"), PROOF),
+    Mutant("steps may begin anywhere", "train/proof.py::begun", never("not np.array_equal(*R)"), PROOF),
+    Mutant("precision of a cost", "train/proof.py::exactly", never("A.dtype != B.x.dtype"), PROOF),
+    Mutant("precision of gradients", "train/proof.py::exactly", rewrite("theorem.other_dtypes(*R)", "[]"), PROOF),
+    Mutant("the cost of a step", "train/proof.py::_compared", drop("yield A('C', *R)"), PROOF),
+    Mutant("the update of a step", "train/proof.py::_compared", drop("yield A('update', *R)"), PROOF),
+    Mutant("uphill", "train/proof.py::_compared", rewrite("A - B * C", "A + B * C"), PROOF),
+    Mutant("a step too small to see is seen", "train/proof.py::_compared",
+           rewrite("A.where(B & C, D, np.inf)", "A.where(B, D, np.inf)"), PROOF),
+    Mutant("a step that may overflow is sound", "train/proof.py::_compared",
+           rewrite("A.where(B & C, D, np.inf)", "A.where(C, D, np.inf)"), PROOF),
+    Mutant("updates' bounds 10⁶ times as wide", "train/proof.py::_compared",
+           rewrite("2 * A.u * B", "2e6 * A.u * B"), PROOF),
+    Mutant("updates without a bound", "train/proof.py::_compared", rewrite("2 * A.u * B", "0 * A.u * B"), PROOF),
+    Mutant("autodiff's bounds 10⁶ times as wide", "train/proof.py::_compared",
+           rewrite("A = (2 * B, 2 * C)", "A = (2e6 * B, 2e6 * C)"), PROOF),
+    Mutant("autodiff's steps held to the bounds of those by hand", "train/proof.py::_compared",
+           never("A == 'reference'"), PROOF),
+    Mutant("steps by hand held to the bounds of autodiff's", "train/proof.py::_compared", always("A == 'reference'"),
            PROOF),
-    Mutant("steps are numbered from their stack", "train/proof.py", "yield first + start, stack", "yield first, stack",
+    Mutant("other inputs than those given", "train/proof.py::_worst",
+           rewrite("np.where(A, B, np.nan)", "np.where(True, B, np.nan)"), PROOF),
+    Mutant("a group is judged by its first step", "train/proof.py::_worst",
+           rewrite("np.asarray(A).max(axis=1)", "np.asarray(A)[:, :, :1].max(axis=1).repeat(A.shape[2], axis=1)"),
            PROOF),
-    Mutant("a step that cannot be judged hides a wrong one", "train/proof.py", "            broken = error  #",
-           "            raise  #", PROOF),
-    Mutant("calls wait without limit", "train/proof.py", "len(waiting) == AHEAD", "len(waiting) == -1", PROOF),
-    Mutant("a gradient of 0 is one too small to be seen", "train/proof.py", "where(g == 0, 0,", "where(g == 0, 1,",
-           PROOF),
-    Mutant("a gradient too small to be seen is seen", "train/proof.py", "e_g, 2, 1)", "e_g, 2, 2)", PROOF),
-    Mutant("steps may begin anywhere", "train/proof.py", "if not np.array_equal(way[0], p):", "if False:", PROOF),
-    Mutant("precision of a cost", "train/proof.py", "if cost.dtype != stack.x.dtype:", "if False:", PROOF),
-    Mutant("precision of gradients", "train/proof.py", "list(theorem.other_dtypes(stack, claim))", "[]", PROOF),
-    Mutant("the cost of a step", "train/proof.py", 'yield compare("C"', 'compare("C"', PROOF),
-    Mutant("the update of a step", "train/proof.py", 'yield compare("update"', 'compare("update"', PROOF),
-    Mutant("uphill", "train/proof.py", "p - eta * g, bound", "p + eta * g, bound", PROOF),
-    Mutant("a step too small to see is seen", "train/proof.py", "where(sound & seen,", "where(sound,", PROOF),
-    Mutant("a step that may overflow is sound", "train/proof.py", "where(sound & seen,", "where(seen,", PROOF),
-    Mutant("updates' bounds 10⁶ times as wide", "train/proof.py", "bound = 2 * ar.u * (abs(p)",
-           "bound = 2e6 * ar.u * (abs(p)", PROOF),
-    Mutant("updates without a bound", "train/proof.py", "bound = 2 * ar.u * (abs(p)", "bound = 0 * ar.u * (abs(p)",
-           PROOF),
-    Mutant("autodiff's bounds 10⁶ times as wide", "train/proof.py", "= 2 * e_b, 2 * e_w", "= 2e6 * e_b, 2e6 * e_w",
-           PROOF),
-    Mutant("autodiff's steps held to the bounds of those by hand", "train/proof.py", 'if backend == "reference":',
-           "if False:", PROOF),
-    Mutant("steps by hand held to the bounds of autodiff's", "train/proof.py", 'if backend == "reference":', "if True:",
-           PROOF),
-    Mutant("other inputs than those given", "train/proof.py", "np.where(same, worst", "np.where(True, worst", PROOF),
-    Mutant("a group is judged by its first step", "train/proof.py", "np.asarray(ratios).max(axis=1)",
-           "np.asarray(ratios)[:, :, :1].max(axis=1).repeat(ratios.shape[2], axis=1)", PROOF),
     # the steps by hand that are recorded
-    Mutant("recordings are not tried", "recording.py", "TRIALS = 2", "TRIALS = 0", RECORDED),
-    Mutant("recordings are always trusted", "recording.py", "return repeat if same else", "return repeat if True else",
+    Mutant("recordings are not tried", "recording.py", rewrite("TRIALS = 2", "TRIALS = 0"), RECORDED),
+    Mutant("recordings are always trusted", "recording.py::repeated", rewrite("return A if B else C", "return A"),
            RECORDED),
-    Mutant("decisions are recorded", "recording.py", "__bool__ = __float__", "__float__", RECORDED),
-    Mutant("trials leave their numbers behind", "recording.py", "array[...] = value", "pass", RECORDED),
-    Mutant("a trajectory is one step behind", "train/by_hand.py", "            if row:", "            if row > 1:",
-           PROOF),
-    Mutant("a piece is one step behind", "train/by_hand.py", "            if row:", "            if row or first:",
-           PROOF),
-    Mutant("a piece begins where the one before began", "train/loop.py", "np.asarray(way)[-1]", "np.asarray(way)[0]",
-           PROOF),
-    Mutant("an aligned array begins anywhere", "train/alignment.py", "-room.ctypes.data % LINE", "4",
+    Mutant("decisions are recorded", "recording.py::_watched.Recorded",
+           rewrite("__bool__", "__unused__"), RECORDED),
+    Mutant("trials leave their numbers behind", "recording.py::repeated", drop("A[...] = B"), RECORDED),
+    Mutant("a trajectory is one step behind", "train/by_hand.py::trajectories",
+           rewrite(PIECES.format("E"), PIECES.format("E > 1")), PROOF),
+    Mutant("a piece is one step behind", "train/by_hand.py::trajectories",
+           rewrite(PIECES.format("E"), PIECES.format("E or A")), PROOF),
+    Mutant("a piece begins where the one before began", "train/loop.py::_pieces",
+           rewrite("np.asarray(A)[-1]", "np.asarray(A)[0]"), PROOF),
+    Mutant("an aligned array begins anywhere", "train/alignment.py::empty", rewrite("-A.ctypes.data % LINE", "4"),
            "train/alignment"),
 )  # fmt: skip
 
@@ -277,7 +299,7 @@ def fails(changed: Mutant | None, *what: str) -> bool:
                 shutil.copy(source, copy)
         if changed is not None:
             path = Path(folder, "gradproof", changed.file)
-            path.write_text(path.read_text("utf8").replace(changed.old, changed.new), "utf8")
+            path.write_text(changed.made(path.read_text("utf8")), "utf8")
         plain = "disable_test_id_escaping_and_forfeit_all_rights_to_community_support=True"  # tests by names with σ
         line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-o", plain, *what]
         environment = os.environ | {"PYTHONPATH": folder, "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".jax_cache")}
@@ -309,10 +331,13 @@ def tried(mutants: Sequence[Mutant], by: Callable[[Mutant], str]) -> tuple[list[
     return unnoticed, broken
 
 
-def stale() -> list[str]:
-    """The mutants whose place is not there, or not only once."""
-    texts = {m.file: (ROOT / "gradproof" / m.file).read_text("utf8") for m in MUTANTS}
-    return [f"{m.what}: {m.old!r} in {m.file}" for m in MUTANTS if texts[m.file].count(m.old) != 1]
+def lost(mutant: Mutant) -> str:
+    """Why its place cannot be found; "" where it is there once."""
+    try:
+        mutant.made((ROOT / "gradproof" / mutant.file).read_text("utf8"))
+    except (LostError, OSError) as error:
+        return f"{mutant.what}: {mutant.where}: {error}"
+    return ""
 
 
 def main() -> int:
@@ -321,8 +346,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     chosen = [mutant for mutant in MUTANTS if options.only in mutant.what]
-    if lost := stale():
-        print("not exactly once there:", *lost, sep="\n", file=sys.stderr)
+    if said := [why for mutant in MUTANTS if (why := lost(mutant))]:
+        print("these places are not there once:", *said, sep="\n", file=sys.stderr)
         return 2
     try:
         alive, broken = tried(chosen, lambda mutant: mutant.path)
