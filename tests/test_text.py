@@ -1,6 +1,7 @@
 """What somebody wrote is text wherever it is shown: on a terminal, in a shell, in JSON, in JUnit's XML."""
 
 import json
+import os
 import subprocess
 import unicodedata
 from pathlib import Path
@@ -68,7 +69,8 @@ def test_json_says_the_same_and_acts_on_nothing(document: object) -> None:
 
 @given(st.lists(ANY.filter(lambda text: "\0" not in text), min_size=1, max_size=5))
 def test_a_name_that_is_typed_is_that_name_to_a_shell(names: list[str]) -> None:
-    names = [name.encode("utf-8", "replace").decode() for name in names]
+    assert not acts(" ".join(map(typed, names)))
+    names = [name.encode("utf-8", "replace").decode() for name in [*names, "\ud800"]] + [os.fsdecode(b"\xff\x1b'")]
     line = " ".join(map(typed, names))
     assert line.isprintable() or not acts(line)
     told = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True, timeout=20).stdout
