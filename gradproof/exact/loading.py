@@ -6,12 +6,14 @@ taken over in turn. Nothing of the caller's changes, and nothing at the top leve
 """
 
 import builtins
+import enum
 import functools
 import linecache
 import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,17 @@ from gradproof.exact.rewriting import HELPER, rewritten
 from gradproof.exact.run import current
 from gradproof.exact.scalars import Float
 
-_LIBRARIES = ("site-packages", "dist-packages", f"lib/python3.{sys.version_info.minor}")
+_LIBRARIES = (
+    "site-packages",
+    "dist-packages",
+    f"lib/python3.{sys.version_info.minor}",
+    str(Path(__file__).parents[1]),  # gradproof itself
+)
+
+
+def is_library(path: str) -> bool:
+    """Whether a file is no subject's: its code runs as it is."""
+    return any(part in path for part in _LIBRARIES)
 
 
 class NoSourceError(ValueError):
@@ -184,20 +196,18 @@ class Takeover:
     def _code(self, code: types.CodeType) -> types.CodeType | None:
         """The rewritten code in the same place of the same file; None for a library's, or where no source is."""
         path = code.co_filename
-        if any(part in path for part in _LIBRARIES):
+        if is_library(path):
             return None
         if path not in self.codes:
             source = "".join(linecache.getlines(path))
-            self.codes[path] = {}
+            self.codes[path] = _compiled(source, path) if source else {}
             if source:
-                whole = compile(rewritten(source, path), path, "exec", dont_inherit=True)
-                self.codes[path] = {_identity(inner): inner for inner in _codes_in(whole)}
                 current().files.add(path)
         return self.codes[path].get(_identity(code))
 
     def _module(self, module: types.ModuleType) -> Any:
         path = getattr(module, "__file__", None) or ""
-        if not path.endswith(".py") or any(part in path for part in _LIBRARIES):
+        if not path.endswith(".py") or is_library(path):
             return module
         copy = types.ModuleType(module.__name__)
         self._remember(module, copy)
@@ -213,7 +223,8 @@ class Takeover:
         path = getattr(module, "__file__", None) or ""
         if (
             kind.__module__ == "builtins"
-            or any(part in path for part in _LIBRARIES)
+            or issubclass(kind, enum.Enum)  # each of its members is one object
+            or is_library(path)
             or not any(
                 isinstance(item, types.FunctionType | staticmethod | classmethod | property)
                 for item in vars(kind).values()
@@ -269,6 +280,13 @@ def _identity(code: types.CodeType) -> tuple[str, int, int]:
     """What tells a code object from the others of its file: name, first line and, for lambdas of one line, column."""
     columns = (position[2] for position in code.co_positions() if position[2])
     return code.co_qualname, code.co_firstlineno, min(columns, default=0) if "<lambda>" in code.co_qualname else 0
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(source: str, path: str) -> dict[tuple[str, int, int], types.CodeType]:
+    """Every code object of a rewritten file: rewriting is most of what a run costs, and there are many."""
+    whole = compile(rewritten(source, path), path, "exec", dont_inherit=True)
+    return {_identity(inner): inner for inner in _codes_in(whole)}
 
 
 def _codes_in(code: types.CodeType) -> Iterator[types.CodeType]:

@@ -74,6 +74,12 @@ class Number:
     def __rmod__(self, other: Any) -> Any:
         return other - self * floor(other / self)
 
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __neg__(self) -> "Number":
         return apply("negative", self)
 

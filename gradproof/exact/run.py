@@ -17,7 +17,7 @@ BITS = 200  # of precision to begin with: right formulas then agree to about 55 
 SHORT = 20  # a literal of no more bits, such as 0.5 or 255.0, is taken to be meant exactly
 ULPS = 4  # how far the author's own rounding may have moved a longer one
 WRITTEN = 7  # a literal of so many digits may have been cut off behind its last
-TINY = 1e-5  # a literal below it may be there only to keep a logarithm or a quotient finite
+TINY = 1e-5  # a literal that is no larger may be there only to keep a logarithm or a quotient finite
 
 Place = tuple[CodeType, int]  # the code object and the offset of the instruction: its line is found when it is asked
 
@@ -78,7 +78,7 @@ class Run:
         """The ball that a literal, or a float that the subject computed without us, stands for."""
         if not np.isfinite(number):
             return arb(number)
-        if self.reading is Reading.WITHOUT_EPSILON and abs(number) < TINY:
+        if self.reading is Reading.WITHOUT_EPSILON and abs(number) <= TINY:
             return arb(0)
         if self.reading is Reading.EXACT or _is_short(number):
             return arb(number) if decimal is None else arb(decimal)

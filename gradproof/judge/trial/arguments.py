@@ -31,7 +31,7 @@ def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
         return type(value)(*(rebuilt(item, change) for item in value))
     if isinstance(value, list | tuple):
         return type(value)(rebuilt(item, change) for item in value)
-    return change(value) if isinstance(value, np.ndarray | float | np.floating) else value
+    return change(value) if isinstance(value, np.ndarray | Number | float | np.floating) else value
 
 
 def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0) -> Any:
@@ -85,6 +85,13 @@ def exact_variables(value: Any) -> Any:
         return array_of([variable(x) for x in item.ravel().tolist()], item.shape)
 
     return rebuilt(value, change)
+
+
+def as_floats(item: Any) -> Any:
+    """An array of exact numbers in float64; anything else as it is."""
+    if isinstance(item, ExactArray):
+        return np.array([float(x.value.mid()) for x in numbers_of(item)]).reshape(item.shape)
+    return float(item.value.mid()) if isinstance(item, Number) else item
 
 
 def copied(value: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.judge.trial.arguments import drawn, leaves, rebuilt
 from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.preserving import untouched
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded, named
 
 TRIES = 12
@@ -76,6 +77,7 @@ def _difference_quotient(cost: Any, arguments: Any, names: Sequence[str], wrong:
             return float(np.asarray(result[0] if isinstance(result, tuple) else result).reshape(-1)[0])
 
     try:
-        return (moved(STEP) - moved(-STEP)) / (2 * STEP)
+        with untouched(cost):
+            return (moved(STEP) - moved(-STEP)) / (2 * STEP)
     except (SubjectError, TypeError, ValueError, IndexError):
         return None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.judge.trial.arguments import copied, drawn
+from gradproof.judge.trial.preserving import untouched
 from gradproof.judge.trial.running import SubjectError, guarded, named
 
 SCALES = (1.0, 30.0, -30.0, 1000.0, -1000.0)  # times the arguments: where people work, and where σ and softmax overflow
@@ -21,12 +22,13 @@ REMEDIES = {
 def float_findings(functions: Sequence[Callable[..., Any]], example: Any, seed: int) -> list[str]:
     """One line for each place of the functions where float64 fails, the smallest arguments first."""
     found: dict[tuple[str, int | None], str] = {}
-    for scale in SCALES:
-        rng = np.random.default_rng([seed, 99])
-        arguments = drawn(example, rng, scale)
-        for function in functions:
-            for what, line in _troubles(function, copied(arguments)):
-                found.setdefault((what, line), _said(what, line, scale, named(function)))
+    with untouched(*functions):
+        for scale in SCALES:
+            rng = np.random.default_rng([seed, 99])
+            arguments = drawn(example, rng, scale)
+            for function in functions:
+                for what, line in _troubles(function, copied(arguments)):
+                    found.setdefault((what, line), _said(what, line, scale, named(function)))
     return list(found.values())
 
 

@@ -18,7 +18,7 @@ from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.floats import float_findings
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.points import READINGS, Tried, try_points
-from gradproof.judge.trial.running import ExactRun, SubjectError, named, require_callable
+from gradproof.judge.trial.running import ExactRun, InexactError, NotFiniteError, SubjectError, named, require_callable
 from gradproof.numerics.verdict import Verdict
 
 Leaf = tuple[str, Any]
@@ -62,7 +62,7 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
     try:
         tried = try_points(claim, example, seed, draw)
     except SubjectError as error:
-        kind = Verdict.UNDECIDED if "source" in str(error) or "rule" in str(error) else Verdict.REFUTED
+        kind = Verdict.UNDECIDED if isinstance(error, InexactError) else Verdict.REFUTED
         return Judgement(verdict=kind, subject=subject, claim=what, trouble=str(error), again=again)
     return Judgement(
         verdict=tried.verdict,
@@ -71,19 +71,19 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
         digits=tried.digits if tried.verdict is Verdict.VERIFIED else 0,
         points=tried.points,
         arrays=tried.arrays,
-        conventions=[words] if (words := _reading(tried)) else [],
+        conventions=_conventions(tried),
         undecided=tried.why,
         again=again,
         notes=tried.notes,
     )
 
 
-def _reading(tried: Tried) -> str:
-    words = READINGS[tried.reading]
-    clipped = [note for note in tried.notes if note.kind == "clipped"]
-    if clipped and not words:
-        return f"a value is clipped in line {line_of(clipped[0].place)}"
-    return words if tried.verdict is Verdict.VERIFIED else ""
+def _conventions(tried: Tried) -> list[str]:
+    """The reading under which it is right, and what is not as exact as its formulas."""
+    if tried.verdict is not Verdict.VERIFIED:
+        return []
+    notes = [f"{note.said} in line {line_of(note.place)}" for note in tried.notes]
+    return [words for words in (READINGS[tried.reading], *dict.fromkeys(notes)) if words]
 
 
 def prepared(arguments: Sequence[Any], seed: int) -> Any:
@@ -117,7 +117,7 @@ def scalar(result: Any, what: str) -> Number:
         return scalar(result[0], what)  # the cost and a cache
     if isinstance(result, Number):
         if not result.value.is_finite():
-            raise SubjectError(f"{what} returns {result!r}, which is not finite")
+            raise NotFiniteError(f"{what} returns {result!r}, which is not finite")
         if not result.varies:
             raise SubjectError(f"{what} does not depend on its arguments: it returns {result!r}")
         return result

@@ -14,7 +14,7 @@ import numpy as np
 from gradproof.exact.run import BITS, Note, Reading, UndecidedError, line_of
 from gradproof.judge.trial.arguments import drawn
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.running import ExactRun, SubjectError
+from gradproof.judge.trial.running import ExactRun, InexactError, NotFiniteError, SubjectError
 from gradproof.numerics.verdict import Verdict
 
 POINTS, MOST_POINTS = 3, 8  # more where a comparison has gone one way only, or a parameter has had no effect
@@ -50,21 +50,22 @@ class Tried:
 
 def try_points(claim: Claim, example: Any, seed: int, draw: bool) -> Tried:
     """The verdict on a claim; SubjectError where the subject cannot be run."""
-    first: Tried | None = None
+    seen: list[Tried] = []
     for reading in Reading:
         try:
             tried = _under(reading, claim, example, seed, draw)
         except SubjectError:
-            if first is None:
+            if not seen:
                 raise
             continue  # without its epsilons the code may divide by 0: that reading says nothing
         if tried.verdict is Verdict.VERIFIED:
             return tried
-        first = first if first is not None and first.verdict is Verdict.REFUTED else tried
-        if tried.verdict is Verdict.UNDECIDED:
-            first = tried if first is None or first.verdict is Verdict.REFUTED else first
-    assert first is not None
-    return first
+        if reading is Reading.WITHOUT_EPSILON and any(array.state == "undecided" for array in tried.arrays):
+            continue  # not finite: as above
+        seen.append(tried)
+    wrong = [sum(array.state == "wrong" for array in tried.arrays) for tried in seen]
+    told = seen[wrong.index(min(wrong))]  # whose faults have a name, such as a factor
+    return next((tried for tried in seen if tried.verdict is Verdict.UNDECIDED), told)
 
 
 def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool) -> Tried:
@@ -101,6 +102,9 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool) 
     if dead := [array.name for array in best if not array.alive]:
         why.append(f"the cost does not depend on {', '.join(dead)} at any point tried")
     undecided = any(array.state == "undecided" for array in best) or bool(vague) or len(dead) == len(best)
+    if left := [note for note in notes.values() if note.kind == "left"]:  # what was made of it has no derivative
+        why += map(_said, left)
+    undecided = undecided or bool(left)
     verdict = Verdict.UNDECIDED if undecided else Verdict.VERIFIED
     return Tried(verdict, reading, best, done, list(notes.values()), why if undecided else [])
 
@@ -111,6 +115,14 @@ def _at(claim: Claim, arguments: Any, reading: Reading, seed: int) -> tuple[Sequ
         with ExactRun(reading, bits, seed) as run:
             try:
                 compared = claim(run, arguments)
+            except InexactError as error:
+                if bits == PRECISIONS[-1] or not isinstance(error, NotFiniteError):
+                    raise
+                continue
+            except SubjectError as error:
+                if leaks := [note for note in run.run.notes.values() if note.kind in ("left", "undecided")]:
+                    raise InexactError(f"{error}; but {_said(leaks[0])}") from error
+                raise
             except UndecidedError as error:
                 if "tie" in str(error) or bits == PRECISIONS[-1] or reading is not Reading.EXACT:
                     raise
@@ -120,7 +132,7 @@ def _at(claim: Claim, arguments: Any, reading: Reading, seed: int) -> tuple[Sequ
                 raise UndecidedError(swallowed[0].said)
         vague = any(array.state == "right" and array.alive and array.digits < 30 for array in compared)
         unclear = any(array.state == "undecided" for array in compared)
-        if reading is not Reading.EXACT or not (vague or unclear):
+        if not unclear and not (vague and reading is Reading.EXACT):
             break
     return compared, run.run
 

@@ -4,6 +4,7 @@ import inspect
 import io
 import os
 import random
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -12,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from gradproof.errors import UsageError
-from gradproof.exact.loading import NoSourceError, Takeover
+from gradproof.exact.loading import NoSourceError, Takeover, is_library
 from gradproof.exact.modules import replacement
 from gradproof.exact.run import Reading, Run, UndecidedError, running
+from gradproof.judge.trial.arguments import as_floats, rebuilt
+from gradproof.judge.trial.preserving import untouched
 from gradproof.limits import Clock, LateError, limited
 
 SECONDS = 30.0  # for one run; examples are small
@@ -22,6 +25,14 @@ SECONDS = 30.0  # for one run; examples are small
 
 class SubjectError(Exception):
     """The subject raised, hung, or cannot be run exactly: one line."""
+
+
+class InexactError(SubjectError):
+    """It cannot be run exactly, which says nothing of it in float64: undecided."""
+
+
+class NotFiniteError(InexactError):
+    """A cost that is not finite, or so saturated that more bits are needed."""
 
 
 def named(function: Any) -> str:
@@ -57,7 +68,7 @@ def guarded(what: str, seconds: float = SECONDS) -> Iterator[None]:
     except SystemExit:
         raise SubjectError(f"{what} calls sys.exit in place of returning") from None
     except NoSourceError as error:
-        raise SubjectError(f"{error}, which is needed to run {what} exactly") from None
+        raise InexactError(f"{error}, which is needed to run {what} exactly") from None
     except RecursionError:
         raise SubjectError(f"{what} calls itself without end") from None
     except Exception as error:
@@ -94,8 +105,32 @@ class ExactRun:
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function gives for exact arguments."""
         what = named(function)
-        with guarded(what, self.seconds):
-            taken = self.takeover.take(function)
-            if taken is function and replacement(function) is None:
-                raise NoSourceError(f"there is no Python source of {what}")
-            return taken(*arguments)
+        try:
+            with guarded(what, self.seconds):
+                taken = self.takeover.take(function)
+                if taken is function and replacement(function) is None:
+                    raise NoSourceError(f"there is no Python source of {what}")
+                return taken(*arguments)
+        except InexactError:
+            raise
+        except SubjectError as error:
+            if _fails_in_float64(error, function, arguments):
+                raise
+            raise InexactError(f"{error}, though only where it is run exactly") from error
+
+
+def _fails_in_float64(error: SubjectError, function: Callable[..., Any], arguments: Any) -> bool:
+    """Whether the function itself raises the same, on the same numbers as floats."""
+    try:
+        with untouched(function), guarded(named(function)):
+            function(*rebuilt(arguments, as_floats))
+    except SubjectError as other:
+        return type(other.__cause__) is type(error.__cause__) and _line(other) == _line(error)
+    return False
+
+
+def _line(error: SubjectError) -> Any:
+    """The innermost line of the subject's that raised; gradproof's own and a library's are none."""
+    frames = traceback.extract_tb(error.__cause__.__traceback__) if error.__cause__ else []
+    own = [frame for frame in frames if not is_library(frame.filename)]
+    return (own[-1].filename, own[-1].lineno) if own else str(error)

@@ -169,7 +169,7 @@ def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: An
     expected = np.frompyfunc(lambda g: -eta * g, 1, 1)(slope)
     pairs = list(zip(step.flat, expected.flat, strict=True))
     if not all(s.is_finite() for s in step.flat):
-        return Compared(name, "not finite", 0, alive)
+        return Compared(name, "undecided", 0, alive)
     if all(a.overlaps(b) for a, b in pairs) and (eta > 0 or not alive):
         off = max(float(abs(a - b).upper()) for a, b in pairs)
         scale = max(float(abs(b).upper()) for _, b in pairs)

@@ -1,0 +1,61 @@
+"""The caller's objects as they were: what a function that runs in float64 changes is put back."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import CellType
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.loading import Takeover
+from gradproof.exact.run import Run, running
+
+
+@contextmanager
+def untouched(*functions: Callable[..., Any]) -> Iterator[None]:
+    """Arrays, containers, attributes, closures and globals that the functions reach are afterwards what they were."""
+    takeover = Takeover()
+    with running(Run()):
+        for function in functions:
+            takeover.take(function)
+    undo = [step for value in takeover.originals if (step := _restoring(value)) is not None]
+    try:
+        yield
+    finally:
+        for step in undo:
+            step()
+
+
+def _restoring(value: Any) -> Callable[[], object] | None:
+    """What puts a value back; None for what cannot change."""
+    match value:
+        case np.ndarray():
+            return partial(np.copyto, value, value.copy()) if value.flags.writeable else None
+        case list():
+            return partial(value.__setitem__, slice(None), value[:])
+        case set():
+            return partial(_refill_set, value, set(value))
+        case dict():
+            return partial(_refill, value, dict(value))
+        case CellType():
+            try:
+                return partial(setattr, value, "cell_contents", value.cell_contents)
+            except ValueError:  # an empty one
+                return None
+    inside = getattr(value, "__dict__", None)
+    return partial(_refill, inside, dict(inside)) if isinstance(inside, dict) else None
+
+
+def _refill_set(members: set[Any], kept: set[Any]) -> None:
+    members.clear()
+    members.update(kept)
+
+
+def _refill(names: dict[Any, Any], kept: dict[Any, Any]) -> None:
+    """Only what has changed is touched: it may be the globals of code that is running."""
+    for name in [name for name in names if name not in kept]:
+        del names[name]
+    for name, item in kept.items():
+        if name not in names or names[name] is not item:
+            names[name] = item
