@@ -67,22 +67,28 @@ def compare(
             equation, layer, len(expected), f"has shape {got.shape[1:]}, should be {expected.shape[1:]}"
         )
     live, bound = np.broadcast_to(live, expected.shape), np.broadcast_to(bound, expected.shape)
-    unknown = live & ~(np.isfinite(bound) & np.isfinite(expected))
+    known = np.isfinite(bound) & np.isfinite(expected)
     with np.errstate(all="ignore"):
-        ratio = np.where(live & ~unknown, np.abs(got.astype(np.float64) - expected) / bound, 0)
-    ratio = np.where(np.isnan(ratio), np.inf, ratio)  # NaN stands where `got` is not a number
-    where = tuple(int(i) for i in np.unravel_index(ratio.argmax(), ratio.shape))
+        ratio = np.where(live & known, np.abs(got.astype(np.float64, copy=False) - expected) / bound, 0)
+    worst = int(ratio.argmax())
+    if np.isnan(ratio.flat[worst]):  # NaN is the largest, and stands where `got` is not a number
+        ratio = np.where(np.isnan(ratio), np.inf, ratio)
+        worst = int(ratio.argmax())
+    where = tuple(int(i) for i in np.unravel_index(worst, ratio.shape))
 
     def each(condition: Array) -> Array:
-        return (condition & live).sum(axis=(1, 2))
+        """How often it holds in each network: mostly never, which is quickly seen."""
+        seen = condition & live
+        return seen.sum(axis=(1, 2)) if seen.any() else np.zeros(len(seen), int)
 
+    elements = each(live)
     return Finding(
         equation,
         layer,
-        each(live),
-        each(np.broadcast_to(telling, live.shape)),
-        each((bound < SHARP * np.abs(expected)) & telling & ~unknown),
-        each(unknown),
+        elements,
+        elements if telling is True else each(np.broadcast_to(telling, live.shape)),
+        each((bound < SHARP * np.abs(expected)) & telling & known),
+        each(~known),
         each((expected == 0) & telling),
         each(ratio > 1),
         float(ratio[where]),
