@@ -54,15 +54,14 @@ def _drawn_array(example: Array, rng: np.random.Generator, scale: float) -> Arra
     different = np.unique(example)
     if 1 < len(different) < example.size and len(different) <= max(2, example.size // 2):
         return _shuffled(example, rng)  # labels, masks, images of few shades: what they hold has a meaning
-    if example.size > 1 and np.all(example > 0):
+    if np.all(example > 0):
         for axis in range(example.ndim):
             if example.shape[axis] > 1 and np.allclose(example.sum(axis=axis), 1):  # probabilities
                 new = rng.exponential(size=example.shape)
                 return np.asarray(new / np.sum(new, axis=axis, keepdims=True))
-        if len(different) > 1 and np.all(example < 1):
+        if np.all(example < 1):
             return np.asarray(rng.uniform(0.05, 0.95, size=example.shape))
-        if len(different) > 1:
-            return np.asarray(np.exp(0.5 * rng.normal(size=example.shape)) * np.median(example))
+        return np.asarray(np.exp(0.5 * rng.normal(size=example.shape)) * np.median(example))
     return np.asarray(scale * rng.normal(size=example.shape))
 
 
@@ -74,12 +73,12 @@ def _shuffled(example: Array, rng: np.random.Generator) -> Array:
     return result
 
 
-def exact_variables(value: Any) -> Any:
-    """Every array as exact numbers that gradients are taken by."""
+def exact_variables(value: Any, floats: bool = False) -> Any:
+    """Every array, and with `floats` every float, as exact numbers that gradients are taken by."""
 
     def change(item: Any) -> Any:
         if not isinstance(item, np.ndarray):
-            return item
+            return variable(item) if floats else item
         if item.dtype.kind != "f":
             return item.copy()
         return array_of([variable(x) for x in item.ravel().tolist()], item.shape)

@@ -9,18 +9,20 @@ import numpy as np
 from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.numbers import Number, total, variable
 from gradproof.exact.sweeps import differentiate
-from gradproof.judge.trial.arguments import copied, exact_variables
+from gradproof.judge.trial.arguments import copied, exact_variables, leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.floats import float_findings
 from gradproof.judge.trial.gradient import (
     argument_names,
     compare_leaf,
+    floats_of,
     judged,
     matched,
     prepared,
 )
 from gradproof.judge.trial.judgement import Judgement
+from gradproof.judge.trial.owner import arrays_of, gradient_beside, put
 from gradproof.judge.trial.running import ExactRun, SubjectError, named, require_callable
 from gradproof.numerics.verdict import Verdict
 
@@ -31,15 +33,20 @@ def check_backward(
     """Are the arrays of `backward(dout, cache)` the derivatives of Σ dout ⊙ out, where out, cache = forward(*inputs)?
 
     For layer functions and for the methods of layer objects; `forward` may return out alone, and `backward` then takes
-    dout alone. dout is random, so a factor that is missing before it shows. Otherwise as `check_gradient`.
+    dout alone. The arrays of a layer object that `forward` uses are held against the gradients that `backward` leaves
+    beside them (dW, grad_W, grads['W'], …). dout is random, so a factor that is missing before it shows. Otherwise as
+    `check_gradient`.
     """
     require_callable(forward, "forward")
     require_callable(backward, "backward")
-    example = prepared(inputs, seed)
+    layer = getattr(backward, "__self__", None)
+    layer = layer if layer is getattr(forward, "__self__", None) and hasattr(layer, "__dict__") else None
+    example = prepared([*inputs, arrays_of(layer) if layer is not None else {}], seed)
     names = argument_names(forward, len(inputs))
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
-        given = exact_variables(drawn)
+        *given, held = exact_variables(drawn)
+        taken = put(run, layer, copied(held)) if layer is not None else None
         returned = run.call(forward, *copied(given))
         out, *cache = returned if isinstance(returned, tuple) else (returned,)
         if not isinstance(out, ExactArray | Number):
@@ -53,13 +60,33 @@ def check_backward(
         result = total([a * b for a, b in zip(flat, steps, strict=True)])
         answer = run.call(backward, dout, *cache)
         truth = differentiate(result)
-        return [
-            compare_leaf(name, got, wanted, truth)
-            for name, got, wanted in matched(answer, given, names, named(backward))
-        ]
+        compared = (
+            []
+            if answer is None and held
+            else [
+                compare_leaf(name, got, wanted, truth)
+                for name, got, wanted in matched(answer, given, names, named(backward))
+            ]
+        )
+        return [*compared, *_kept(taken, held, truth)]
 
     again = f"gradproof.check_backward({named(forward)}, {named(backward)}, …, seed={seed})"
     result = judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", again)
     if result.verdict is Verdict.REFUTED and result.arrays:
         return replace(result, example=example_lines(claim, example, names, None, seed))
     return replace(result, float64=float_findings([forward], example, seed)) if result else result
+
+
+def _kept(layer: Any, held: dict[str, Any], truth: dict[int, Any]) -> list[Compared]:
+    """The gradients that the layer keeps beside its parameters, of those that the output depends on."""
+    results = []
+    for name, value in held.items():
+        parameters = [(path, leaf) for path, leaf in leaves(value, name) if isinstance(leaf, ExactArray)]
+        if not any(x.index in truth for _, leaf in parameters for x in numbers_of(leaf)):
+            continue
+        kept = [leaf for _, leaf in leaves(floats_of(gradient_beside(layer, name)), "")]
+        if len(kept) == len(parameters):
+            results += [
+                compare_leaf(path, got, leaf, truth) for (path, leaf), got in zip(parameters, kept, strict=True)
+            ]
+    return results

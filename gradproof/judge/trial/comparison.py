@@ -11,6 +11,7 @@ from flint import arb
 from gradproof.exact.rules import Ball
 from gradproof.exact.run import Place
 
+DIFFERENCES = 4.5  # digits of agreement that no slip of a formula gives: it names what is refuted, no more
 LARGEST = 64  # the factors that have a name, such as 2, 1/m and m/(m + 1), have no larger terms
 
 
@@ -25,6 +26,7 @@ class Compared(NamedTuple):
     got: float = 0.0
     expected: float = 0.0
     place: Place | None = None  # where that element was computed
+    convention: str = ""  # under which it is right, if it needs one
 
 
 def compare(name: str, got: Any, expected: Any, place: Callable[[tuple[int, ...]], Place | None]) -> Compared:
@@ -58,7 +60,8 @@ def _state(got: Any, expected: Any) -> str:
         return f"scaled by {factor}"
     if got.ndim == 2 and got.shape[0] == got.shape[1] and overlap(got.T, expected):
         return "transposed"
-    return "wrong"
+    digits = _digits(list(zip(got.flat, expected.flat, strict=True)))
+    return f"right to {digits:.0f} digits only, as a difference quotient is" if digits > DIFFERENCES else "wrong"
 
 
 def overlap(got: Any, expected: Any) -> bool:

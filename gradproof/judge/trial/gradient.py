@@ -1,5 +1,6 @@
 """check_gradient: is this function the gradient of that cost?"""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from flint import arb
 from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
-from gradproof.exact.run import line_of
+from gradproof.exact.run import UndecidedError, line_of
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import copied, exact_variables, leaves, numbers_of, rebuilt
 from gradproof.judge.trial.comparison import Compared, compare
@@ -18,7 +19,15 @@ from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.floats import float_findings
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.points import READINGS, Tried, try_points
-from gradproof.judge.trial.running import ExactRun, InexactError, NotFiniteError, SubjectError, named, require_callable
+from gradproof.judge.trial.running import (
+    ExactRun,
+    InexactError,
+    NotFiniteError,
+    SubjectError,
+    guarded,
+    named,
+    require_callable,
+)
 from gradproof.numerics.verdict import Verdict
 
 Leaf = tuple[str, Any]
@@ -39,9 +48,10 @@ def check_gradient(
     require_callable(gradient, "gradient")
     example = prepared(arguments, seed)
     names = argument_names(cost, len(arguments))
+    floats = covers_floats(gradient, example, names)
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
-        given = exact_variables(drawn)
+        given = exact_variables(drawn, floats)
         mine = copied(given)
         result = scalar(run.call(cost, *copied(given)), named(cost))
         answer = run.call(gradient, *mine)
@@ -71,7 +81,7 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
         digits=tried.digits if tried.verdict is Verdict.VERIFIED else 0,
         points=tried.points,
         arrays=tried.arrays,
-        conventions=_conventions(tried),
+        conventions=[*_conventions(tried), *dict.fromkeys(a.convention for a in tried.arrays if a.convention)],
         undecided=tried.why,
         again=again,
         notes=tried.notes,
@@ -105,7 +115,7 @@ def argument_names(function: Any, count: int) -> list[str]:
     """The names of the first positional parameters, or arg0, arg1, …"""
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     names = list(code.co_varnames[: code.co_argcount]) if code else []
-    names = names[1:] if names[:1] == ["self"] else names
+    names = names[1:] if inspect.ismethod(function) else names
     return [names[i] if i < len(names) else f"arg{i}" for i in range(count)]
 
 
@@ -135,28 +145,44 @@ def changed_in_place(given: Any, after: Any, what: str, names: Sequence[str]) ->
                 raise SubjectError(f"{what} changes its argument {path} in place: copy it first")
 
 
+def covers_floats(gradient: Callable[..., Any], example: Any, names: Sequence[str]) -> bool:
+    """Whether the answer has a number for a float among the arguments, as for a bias that is one; a trial run tells."""
+    wanted = [leaf for name, value in zip(names, example, strict=True) for _, leaf in leaves(value, name)]
+    if not any(isinstance(leaf, float) for leaf in wanted):
+        return False
+    try:
+        with guarded(named(gradient)):
+            answer = gradient(*copied(example))
+    except (SubjectError, UndecidedError):
+        return False
+    got = [np.shape(leaf) for _, leaf in leaves(answer, "")]
+    return got == [np.shape(leaf) for leaf in wanted[: len(got)]] and any(
+        isinstance(x, float) for x in wanted[: len(got)]
+    )
+
+
 def matched(answer: Any, given: Any, names: Sequence[str], what: str) -> list[tuple[str, Any, Any]]:
     """(name, the answer's array, the parameter) for each array of the answer; SubjectError where they do not fit."""
     if answer is None:
         raise SubjectError(f"{what} returns nothing")
     if isinstance(answer, np.ndarray | Number | int | float | np.number):
         answer = [answer]
-    got = [(name, leaf) for name, leaf in leaves(_floats_of(answer), "") if isinstance(leaf, ExactArray | Number)]
+    got = [(name, leaf) for name, leaf in leaves(floats_of(answer), "") if isinstance(leaf, ExactArray | Number)]
     wanted = [pair for name, value in zip(names, given, strict=True) for pair in leaves(value, name)]
-    wanted = [(name, leaf) for name, leaf in wanted if isinstance(leaf, ExactArray)]
-    if by_key := _by_key(got, wanted):
+    wanted = [(name, leaf) for name, leaf in wanted if isinstance(leaf, ExactArray | Number)]
+    if by_key := _by_key(got, wanted, what):
         return by_key
     if not got or len(got) > len(wanted):
         raise SubjectError(f"{what} returns {len(got)} arrays for {len(wanted)} arguments that gradients are taken by")
     return [(name, leaf, parameter) for (_, leaf), (name, parameter) in zip(got, wanted, strict=False)]
 
 
-def _floats_of(answer: Any) -> Any:
+def floats_of(answer: Any) -> Any:
     """Plain arrays and numbers of the answer as exact ones."""
     if isinstance(answer, dict):
-        return {key: _floats_of(item) for key, item in answer.items()}
+        return {key: floats_of(item) for key, item in answer.items()}
     if isinstance(answer, list | tuple):
-        return [_floats_of(item) for item in answer]
+        return [floats_of(item) for item in answer]
     if isinstance(answer, np.ndarray):
         if answer.dtype.kind == "c":
             raise SubjectError("a gradient is complex")
@@ -164,12 +190,19 @@ def _floats_of(answer: Any) -> Any:
     return exact(answer) if isinstance(answer, int | float | np.number) else answer
 
 
-def _by_key(got: Sequence[Leaf], wanted: Sequence[Leaf]) -> list[tuple[str, Any, Any]]:
-    """Arrays of dicts by their keys: W1, dW1, grad_W1, W1_grad belong to W1."""
-    keys = {name.rpartition("['")[2].removesuffix("']"): (name, leaf) for name, leaf in wanted if name.endswith("']")}
+def _key(name: str) -> str:
+    """The last key of `params['W1']`, or the argument's name."""
+    return name.rpartition("['")[2].removesuffix("']") if name.endswith("']") else name
+
+
+def _by_key(got: Sequence[Leaf], wanted: Sequence[Leaf], what: str) -> list[tuple[str, Any, Any]]:
+    """Arrays of a dict by their keys: W1, dW1, grad_W1, W1_grad belong to W1. None of a dict's may be missing."""
+    keys = {_key(name): (name, leaf) for name, leaf in wanted}
     pairs = []
     for name, leaf in got:
-        key = name.rpartition("['")[2].removesuffix("']")
+        if not name.endswith("']"):
+            return []
+        key = _key(name)
         plain = (
             key,
             key.removeprefix("d"),
@@ -177,18 +210,24 @@ def _by_key(got: Sequence[Leaf], wanted: Sequence[Leaf]) -> list[tuple[str, Any,
             key.removeprefix("grad_"),
             key.removesuffix("_grad"),
         )
-        found = next((keys[k] for k in plain if k in keys), None) if name.endswith("']") else None
-        if found:
+        if found := next((keys[k] for k in plain if k in keys), None):
             pairs.append((found[0], leaf, found[1]))
-    return pairs if len({name for name, *_ in pairs}) == len(pairs) else []
+    covered = {name for name, *_ in pairs}
+    dicts = {name.rpartition("[")[0] for name in covered if name.endswith("']")}
+    missing = [name for name, _ in wanted if name.rpartition("[")[0] in dicts and name not in covered]
+    if missing:
+        raise SubjectError(f"{what} returns no gradient for {', '.join(missing)}")
+    return pairs if len(covered) == len(pairs) else []
 
 
 def compare_leaf(name: str, got: Any, parameter: Any, truth: dict[int, Any]) -> Compared:
     """One array of the answer against the derivative by the parameter's numbers."""
+    parameter, array = exact(parameter), exact(got)
     expected = np.empty(parameter.shape, object)
     for place, x in zip(np.ndindex(parameter.shape), numbers_of(parameter), strict=True):
         expected[place] = truth.get(x.index, arb(0))
-    array = exact(got)
+    if array.size == parameter.size == 1:  # a number for an array of one: what is done with it is the same
+        array = array.reshape(parameter.shape)
     if array.shape != parameter.shape:
         state = f"of shape {array.shape}, should be {parameter.shape}"
         return Compared(name, state, 0, True, place=array.flat[0].place if array.size else None)

@@ -71,6 +71,8 @@ def lines(judgement: Judgement) -> list[str]:
 def _said(array: Compared) -> str:
     if array.state in ("right", "undecided"):
         return array.state if array.alive or array.state == "undecided" else "right, and 0 at every point tried"
+    if array.state.startswith("of shape"):
+        return array.state
     where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
     line = line_of(array.place)
     at = f", computed in line {line}" if line else ""

@@ -141,7 +141,7 @@ def _merged(a: Compared, b: Compared) -> Compared:
     if "undecided" in (a.state, b.state):
         return a if a.state == "undecided" else b
     digits = min((x.digits for x in (a, b) if x.alive), default=0.0)
-    return a._replace(alive=a.alive or b.alive, digits=digits)
+    return a._replace(alive=a.alive or b.alive, digits=digits, convention=a.convention or b.convention)
 
 
 def _said(note: Note) -> str:

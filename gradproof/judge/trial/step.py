@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,19 @@ from flint import arb
 from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
+from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import differentiate, push_forward
-from gradproof.judge.trial.arguments import copied, exact_variables, leaves, numbers_of, rebuilt
+from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of, rebuilt
 from gradproof.judge.trial.comparison import Compared, common_factor
 from gradproof.judge.trial.gradient import judged, prepared, scalar
 from gradproof.judge.trial.judgement import Judgement
+from gradproof.judge.trial.owner import arrays_of, is_state, put
 from gradproof.judge.trial.running import ExactRun, SubjectError, named, require_callable
 
 Balls = Any  # an object array of arb
+ADAPTIVE = "moved by the sign of its gradient alone, as Adam's first step is"
+FIRST_OF_ADAM = "adaptive steps, as Adam's or RMSprop's, of which the first is judged"
+DECAY = "with weight decay"
 
 
 def check_step(
@@ -41,19 +47,20 @@ def check_step(
         require_callable(cost, "cost")
     owner = getattr(step, "__self__", None)
     held = owner is not None and parameters is owner
-    example = prepared([_arrays_in(parameters) if held else parameters, *data], seed)
+    example = prepared([_parameters_of(owner, cost, data, seed) if held else parameters, *data], seed)
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example[0], "")):
         raise UsageError("parameters holds no array of floats")
 
-    def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
-        given = exact_variables(drawn[0])
-        rest = copied(_constants(drawn[1:]))
+    def claim(run: ExactRun, numbers: Any) -> Sequence[Compared]:
+        given = exact_variables(numbers[0])
+        rest = copied(_constants(numbers[1:]))
         after = _stepped(run, step, owner if held else None, parameters, given, rest)
         moved = _moves(given, after, named(step))
         if cost is None:
             return _symmetric(moved, given, seed)
         result = scalar(_called(run, cost, owner if held else None, parameters, copied(given), rest), named(cost))
-        return _along(moved, given, differentiate(result))
+        kept = run.takeover.copies.get(id(owner)) if held else None
+        return _along(moved, given, differentiate(result), kept)
 
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
     again = f"gradproof.check_step({named(step)}, …, seed={seed})"
@@ -65,13 +72,28 @@ def _constants(data: Any) -> Any:
     return rebuilt(data, lambda x: exact(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x)
 
 
-def _arrays_in(owner: Any) -> dict[str, Any]:
-    """The float arrays that an object holds in its attributes, their lists and dicts."""
-    return {
-        name: value
-        for name, value in vars(owner).items()
-        if any(isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" for _, leaf in leaves(value, name))
-    }
+def _parameters_of(owner: Any, cost: Any, data: Any, seed: int) -> dict[str, Any]:
+    """The object's arrays that the cost depends on; without one, those that are not an optimizer's state."""
+    arrays = arrays_of(owner)
+    if cost is None:
+        return {name: value for name, value in arrays.items() if not is_state(name, value)}
+    with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as run:
+        given = exact_variables(drawn(prepared([arrays], seed), np.random.default_rng(seed)))[0]
+        put(run, owner, copied(given))
+        rest = _constants(drawn(list(data), np.random.default_rng(seed)))
+        truth = differentiate(scalar(run.call(cost, *rest), named(cost)))
+        used = {
+            name: arrays[name]
+            for name, value in given.items()
+            if any(
+                x.index in truth
+                for _, leaf in leaves(value, name)
+                if isinstance(leaf, ExactArray)
+                for x in numbers_of(leaf)
+            )
+        }
+        return used or arrays
+    return arrays
 
 
 def _stepped(run: ExactRun, step: Any, owner: Any, parameters: Any, given: Any, data: Any) -> Any:
@@ -91,9 +113,7 @@ def _stepped(run: ExactRun, step: Any, owner: Any, parameters: Any, given: Any, 
 
 def _called(run: ExactRun, function: Any, owner: Any, parameters: Any, given: Any, data: Any) -> Any:
     if owner is not None:
-        taken = run.takeover.take(owner)
-        for name, value in given.items():
-            object.__setattr__(taken, name, value)
+        put(run, owner, given)
         return run.call(function, *data)
     spread = isinstance(parameters, list | tuple) and _takes(function) == len(parameters) + len(data)
     return run.call(function, *given, *data) if spread else run.call(function, given, *data)
@@ -132,8 +152,8 @@ def _balls(array: Any) -> Balls:
 # ---- against a cost -------------------------------------------------------------------------------------------
 
 
-def _along(moved: dict[str, Any], given: Any, truth: dict[int, Any]) -> list[Compared]:
-    """Each array's move against −∂C/∂θ: one factor for all, with decay or as Adam begins."""
+def _along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -> list[Compared]:
+    """Each array's move against −∂C/∂θ: one factor for all, with decay, or as Adam begins."""
     parameters = [leaf for _, leaf in leaves(given, "") if isinstance(leaf, ExactArray)]
     slopes, values = [], []
     for parameter in parameters:
@@ -146,8 +166,31 @@ def _along(moved: dict[str, Any], given: Any, truth: dict[int, Any]) -> list[Com
     eta = _factor(steps, slopes)
     results = []
     for name, step, slope, value, array in zip(moved, steps, slopes, values, moved.values(), strict=True):
-        results.append(_one(name, step, slope, value, eta, array))
+        found = _one(name, step, slope, value, eta, array)
+        if found.state == ADAPTIVE and _keeps(kept, slope):
+            found = found._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
+        results.append(found)
+    decayed = [r for r in results if r.state.startswith(DECAY)]
+    if decayed and {r.name for r in decayed} >= {n for n, p in zip(moved, parameters, strict=True) if min(p.shape) > 1}:
+        said = f"{decayed[0].state}, which the cost does not have"
+        results = [r._replace(state="right", digits=np.inf, convention=said) if r in decayed else r for r in results]
     return results
+
+
+def _keeps(owner: Any, slope: Balls) -> bool:
+    """Whether the object keeps a multiple of this gradient or of its square: m and v of Adam after one step."""
+    arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
+    squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
+    for array in arrays:
+        if isinstance(array, ExactArray) and array.shape == slope.shape:
+            balls = _balls(array)
+            for target in (slope, squares):
+                telling = [i for i in np.ndindex(slope.shape) if not target[i].contains(0)]
+                if telling:
+                    ratio = balls[telling[0]] / target[telling[0]]
+                    if ratio > 0 and all(balls[i].overlaps(ratio * target[i]) for i in np.ndindex(slope.shape)):
+                        return True
+    return False
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls]) -> Any:
@@ -192,11 +235,11 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
         i = max(telling, key=lambda i: float(abs(value[i]).mid()))
         decay = (step[i] + eta * slope[i]) / value[i]
         if all((step[k] + eta * slope[k]).overlaps(decay * value[k]) for k in np.ndindex(step.shape)):
-            return f"with weight decay {float((-decay / eta).mid()):.6g}, which the cost does not have"
+            return f"{DECAY} {float((-decay / eta).mid()):.6g}"
     sizes = [abs(step[k]) for k in np.ndindex(step.shape) if not slope[k].contains(0)]
     downhill = all((step[k] < 0) == (slope[k] > 0) for k in np.ndindex(step.shape) if not slope[k].contains(0))
     if sizes and downhill and all(size.overlaps(sizes[0]) for size in sizes):
-        return "moved by the sign of its gradient alone, as Adam's first step is"
+        return ADAPTIVE
     return "wrong"
 
 

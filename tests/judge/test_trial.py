@@ -1,0 +1,260 @@
+"""A gradient, a backward pass, a step of anyone's: right ones verified, wrong ones refuted where they are wrong."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradproof
+from gradproof.errors import UsageError
+
+Z = np.zeros
+
+
+def loss(X, W1, b1, W2, b2, y, reg):  # noqa: N803
+    h = np.maximum(0, X.dot(W1) + b1)
+    s = h.dot(W2) + b2
+    s = s - np.max(s, axis=1, keepdims=True)
+    p = np.exp(s) / np.sum(np.exp(s), axis=1, keepdims=True)
+    return -np.log(p[range(X.shape[0]), y]).mean() + 0.5 * reg * (np.sum(W1 * W1) + np.sum(W2 * W2))
+
+
+def grads(X, W1, b1, W2, b2, y, reg):  # noqa: N803
+    h = np.maximum(0, X.dot(W1) + b1)
+    s = h.dot(W2) + b2
+    s -= np.max(s, axis=1, keepdims=True)
+    p = np.exp(s)
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(len(X)), y] -= 1
+    p /= len(X)
+    dh = p.dot(W2.T)
+    dh[h <= 0] = 0
+    return {"dW1": X.T.dot(dh) + reg * W1, "db1": dh.sum(axis=0), "dW2": h.T.dot(p) + reg * W2, "db2": p.sum(axis=0)}
+
+
+def loss_of(params, X, y, reg):  # noqa: N803
+    return loss(X, params["W1"], params["b1"], params["W2"], params["b2"], y, reg)
+
+
+def grads_of(params, X, y, reg):  # noqa: N803
+    return grads(X, params["W1"], params["b1"], params["W2"], params["b2"], y, reg)
+
+
+PARAMS = {"W1": Z((4, 6)), "b1": Z(6), "W2": Z((6, 3)), "b2": Z(3)}
+DATA = Z((5, 4)), np.array([0, 1, 2, 1, 0]), 0.1
+
+
+def test_gradients_in_a_dict_belong_to_the_arguments_of_their_names() -> None:
+    judged = gradproof.check_gradient(loss, grads, DATA[0], *PARAMS.values(), *DATA[1:])
+    assert judged, judged
+    assert [array.name for array in judged.arrays] == ["W1", "b1", "W2", "b2"]
+    assert judged.digits >= 50
+
+
+def test_a_dict_that_lacks_a_gradient_is_refuted() -> None:
+    assert gradproof.check_gradient(loss_of, grads_of, PARAMS, *DATA)
+
+    def without(params, X, y, reg):  # noqa: N803
+        found = grads_of(params, X, y, reg)
+        return {key: found[key] for key in ("dW1", "db1", "dW2")}
+
+    judged = gradproof.check_gradient(loss_of, without, PARAMS, *DATA)
+    assert judged.verdict == "refuted"
+    assert "no gradient for params['b2']" in str(judged)
+
+
+def bce(w, b, x, y):
+    a = 1 / (1 + np.exp(-(x @ w + b)))
+    return -np.sum(y * np.log(a) + (1 - y) * np.log(1 - a)) / len(y)
+
+
+@pytest.mark.parametrize("bias", [0.0, Z(1), Z(())], ids=["a float", "an array of one", "no axes"])
+def test_a_bias_may_be_a_number(bias: Any) -> None:
+    def gradient(w, b, x, y):
+        d = (1 / (1 + np.exp(-(x @ w + b))) - y) / len(y)
+        return x.T @ d, np.sum(d)
+
+    def sums_twice(w, b, x, y):
+        dw, db = gradient(w, b, x, y)
+        return dw, 2 * db
+
+    arguments = Z(3), bias, Z((6, 3)), np.array([0.0, 1, 1, 0, 1, 0])
+    assert gradproof.check_gradient(bce, gradient, *arguments)
+    judged = gradproof.check_gradient(bce, sums_twice, *arguments)
+    assert [array.state for array in judged.arrays] == ["right", "scaled by 2"]
+
+
+class Dense:
+    def __init__(self, n: int, m: int) -> None:
+        self.W, self.b = Z((m, n)), Z((m, 1))
+
+    def forward(self, x):
+        self.x = x
+        return self.W @ x + self.b
+
+    def backward(self, d):
+        self.dW = d @ self.x.T
+        self.db = d.sum(axis=1, keepdims=True)
+        return self.W.T @ d
+
+
+class MeanOfBias(Dense):
+    def backward(self, d):
+        result = super().backward(d)
+        self.db = d.mean(axis=1, keepdims=True)
+        return result
+
+
+def test_a_layer_object_is_held_to_the_gradients_that_it_keeps() -> None:
+    layer, wrong = Dense(3, 2), MeanOfBias(3, 2)
+    judged = gradproof.check_backward(layer.forward, layer.backward, Z((3, 4)))
+    assert judged, judged
+    assert {array.name for array in judged.arrays} == {"x", "W", "b"}
+    states = {a.name: a.state for a in gradproof.check_backward(wrong.forward, wrong.backward, Z((3, 4))).arrays}
+    assert states == {"x": "right", "W": "right", "b": "scaled by 1/4"}
+    assert not layer.W.any()  # the caller's own layer has not moved
+    assert not hasattr(layer, "x")
+
+
+class Regression:
+    def __init__(self) -> None:
+        self.W, self.b, self.m, self.v, self.t = Z((2, 3)), Z((2, 1)), Z((2, 3)), Z((2, 3)), 0
+
+    def cost(self, x, y):
+        return ((np.tanh(self.W @ x + self.b) - y) ** 2).sum()
+
+    def slopes(self, x, y):
+        a = np.tanh(self.W @ x + self.b)
+        d = 2 * (a - y) * (1 - a * a)
+        return d @ x.T, d.sum(axis=1, keepdims=True)
+
+
+class Plain(Regression):
+    def step(self, x, y):
+        dw, db = self.slopes(x, y)
+        self.W -= 0.1 * dw
+        self.b = self.b - 0.1 * db
+
+
+class Decayed(Regression):
+    def step(self, x, y):
+        dw, db = self.slopes(x, y)
+        self.W -= 0.1 * (dw + 0.01 * self.W)
+        self.b -= 0.1 * db
+
+
+class Adam(Regression):
+    scale = 1.0
+
+    def step(self, x, y):
+        dw, _ = self.slopes(x, y)
+        dw = dw * self.scale
+        self.t += 1
+        self.m = 0.9 * self.m + 0.1 * dw
+        self.v = 0.999 * self.v + 0.001 * dw**2
+        self.W -= 0.01 * (self.m / (1 - 0.9**self.t)) / (np.sqrt(self.v / (1 - 0.999**self.t)) + 1e-8)
+
+
+class Uphill(Regression):
+    def step(self, x, y):
+        dw, db = self.slopes(x, y)
+        self.W += 0.1 * dw
+        self.b += 0.1 * db
+
+
+class DecayedBias(Regression):
+    def step(self, x, y):
+        dw, db = self.slopes(x, y)
+        self.W -= 0.1 * dw
+        self.b -= 0.1 * (db + 0.01 * self.b)
+
+
+class WrongSlope(Regression):
+    def step(self, x, y):
+        a = np.tanh(self.W @ x + self.b)
+        d = 2 * (a - y) * (1 - a)
+        self.W -= 0.1 * d @ x.T
+        self.b -= 0.1 * d.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(("kind", "said"), [(Plain, ""), (Decayed, "with weight decay 0.01"), (Adam, "adaptive steps")])
+def test_steps_along_the_gradient_are_told_apart(kind: type, said: str) -> None:
+    net = kind()
+    if kind is Adam:
+        del net.b
+        net.b = 0.0  # which Adam does not move here
+    judged = gradproof.check_step(net.step, net, Z((3, 4)), Z((2, 4)), cost=net.cost)
+    assert judged, judged
+    assert said in " ".join(judged.conventions)
+
+
+@pytest.mark.parametrize(
+    ("kind", "states"),
+    [
+        (Uphill, {"W": "uphill", "b": "uphill"}),
+        (DecayedBias, {"W": "right", "b": "with weight decay 0.01"}),
+        (WrongSlope, {"W": "wrong", "b": "wrong"}),
+    ],
+)
+def test_a_wrong_step_is_refuted(kind: type, states: dict[str, str]) -> None:
+    net = kind()
+    judged = gradproof.check_step(net.step, net, Z((3, 4)), Z((2, 4)), cost=net.cost)
+    assert judged.verdict == "refuted"
+    assert {array.name[3:4]: array.state for array in judged.arrays} == states
+
+
+def test_without_a_cost_a_step_must_follow_some_gradient() -> None:
+    right, wrong = Plain(), WrongSlope()
+    assert gradproof.check_step(right.step, right, Z((3, 4)), Z((2, 4)))
+    judged = gradproof.check_step(wrong.step, wrong, Z((3, 4)), Z((2, 4)))
+    # (1 − a)(a − y) is the slope of another cost: elementwise changes at the output cannot be seen without a cost.
+    assert judged.verdict == "verified"
+
+
+class Transposed(Regression):
+    def __init__(self) -> None:
+        self.W, self.V = Z((3, 3)), Z((3, 3))
+
+    def step(self, x, y):
+        a = np.tanh(self.W @ x)
+        d = self.V @ a - y
+        e = (self.V @ d) * (1 - a * a)  # V where Vᵀ belongs
+        self.V -= 0.1 * d @ a.T
+        self.W -= 0.1 * e @ x.T
+
+
+def test_a_step_along_the_gradient_of_no_cost_is_refuted() -> None:
+    net = Transposed()
+    judged = gradproof.check_step(net.step, net, Z((3, 4)), Z((3, 4)))
+    assert judged.verdict == "refuted"
+    assert "no cost" in str(judged)
+
+
+def test_a_difference_quotient_is_named() -> None:
+    judged = gradproof.check_gradient(
+        lambda x: np.sum(x**3),
+        lambda x: np.array([(np.sum((x + h) ** 3) - np.sum((x - h) ** 3)) / 2e-5 for h in 1e-5 * np.eye(3)]),
+        Z(3),
+    )
+    assert judged.verdict == "refuted"
+    assert "difference quotient" in judged.arrays[0].state
+
+
+def test_assertions_raise_with_the_whole_judgement() -> None:
+    gradproof.assert_gradient(lambda x: x**2, lambda x: 2 * x, 3.0)
+    with pytest.raises(AssertionError, match=r"refuted: .*\n.*scaled by 1/2"):
+        gradproof.assert_gradient(lambda x: x**2, lambda x: x, 3.0)
+
+
+def test_a_judgement_is_true_only_if_verified_and_its_repr_is_short() -> None:
+    right = gradproof.check_gradient(lambda x: x**2, lambda x: 2 * x, 3.0)
+    wrong = gradproof.check_gradient(lambda x: (x**2).sum(), lambda x: x, Z(30))
+    assert bool(right)
+    assert not wrong
+    assert len(repr(wrong).splitlines()) <= 10
+
+
+@pytest.mark.parametrize("arguments", [(), (np.array([1, 2]),), (np.array([1j]),), ("text",)])
+def test_arguments_without_floats_are_a_usage_error(arguments: Any) -> None:
+    with pytest.raises(UsageError):
+        gradproof.check_gradient(lambda *x: 0.0, lambda *x: x, *arguments)
