@@ -121,7 +121,7 @@ CASES: dict[str, Case] = {
     "a cost that is infinite": (lambda w: np.sum(w) / 0, lambda w: w, U, "not finite"),
     "ReLU": (lambda w: np.sum(np.maximum(w, 0)), lambda w: 1.0 * (w > 0), V, ""),
     "max pooling with ties of zeros": (pooled, pooled_gradient, V, ""),
-    "differences are no gradient": (lambda w: np.sum(w**3), by_differences, R, "wrong"),
+    "differences are no gradient": (lambda w: np.sum(w**3), by_differences, R, "difference quotient"),
     "a cost without its arguments": (lambda w: 1.5, lambda w: w, R, "does not depend"),
 }  # fmt: skip
 
