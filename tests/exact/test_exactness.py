@@ -215,7 +215,7 @@ READINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Verdict, str]]
         ROUNDED,
     ),
     "GELU by digits of a product": (gelu, lambda x: gelu_slope(x, 0.7978845608, 0.1070322243), V, ROUNDED),
-    "GELU by a wrong digit": (gelu, lambda x: gelu_slope(x, 0.7978845608, 0.107032), R, "wrong"),
+    "GELU by a wrong digit": (gelu, lambda x: gelu_slope(x, 0.7978845608, 0.107032), R, "digits only"),
     "√(2/π) of too few digits": (gelu, lambda x: gelu_slope(x, 0.79, 0.79 * 3 * 0.044715), R, "wrong"),
     "0.1 is a tenth": (lambda w: np.sum(w) / 10, lambda w: np.full(5, 0.1), V, ""),
     "1/m is exact": (mean_cost, lambda w: 2 * w * (1 / 7), V, ""),

@@ -61,7 +61,11 @@ def _state(got: Any, expected: Any) -> str:
     if got.ndim == 2 and got.shape[0] == got.shape[1] and overlap(got.T, expected):
         return "transposed"
     digits = _digits(list(zip(got.flat, expected.flat, strict=True)))
-    return f"right to {digits:.0f} digits only, as a difference quotient is" if digits > DIFFERENCES else "wrong"
+    return (
+        f"right to {digits:.0f} digits only, as with a difference quotient or a constant of few digits"
+        if digits > DIFFERENCES
+        else "wrong"
+    )
 
 
 def overlap(got: Any, expected: Any) -> bool:
