@@ -157,8 +157,9 @@ class Takeover:
 
     def _function(self, function: types.FunctionType) -> Any:
         code = self._code(function.__code__)
-        if code is None:
-            return function
+        return function if code is None else self._with_code(function, code)
+
+    def _with_code(self, function: types.FunctionType, code: types.CodeType) -> Any:
         names = self._globals(function.__globals__)
         copy = types.FunctionType(
             code, names, function.__name__, None, tuple(map(self._cell, function.__closure__ or ()))
@@ -238,9 +239,11 @@ class Takeover:
             if name not in ("__dict__", "__weakref__") and not isinstance(item, types.MemberDescriptorType)
         }
         copy = self._remember(kind, type(kind)(kind.__name__, bases, body))
+        dataclass = "__dataclass_fields__" in body  # whose __init__ nobody wrote, but its defaults
         for name, item in body.items():
             if not name.startswith("__") or isinstance(item, types.FunctionType):
-                taken = self.take(item)
+                written = getattr(getattr(item, "__code__", None), "co_filename", "") != "<string>"
+                taken = self.take(item) if written or not dataclass else self._with_code(item, item.__code__)
                 if taken is not item:
                     setattr(copy, name, taken)
         for cell in _class_cells(kind):
@@ -258,10 +261,11 @@ class Takeover:
         except TypeError:
             return value
         self._remember(value, copy)
-        for name, item in vars(value).items():
+        for name, item in getattr(value, "__dict__", {}).items():
             object.__setattr__(copy, name, self.take(item))
-        for slot in getattr(type(value), "__slots__", ()):
-            if hasattr(value, slot):
+        slots = (vars(base).get("__slots__", ()) for base in type(value).__mro__)
+        for slot in (slot for some in slots for slot in ((some,) if isinstance(some, str) else some)):
+            if not slot.startswith("__") and hasattr(value, slot):
                 object.__setattr__(copy, slot, self.take(getattr(value, slot)))
         return copy
 

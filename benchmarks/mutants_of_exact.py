@@ -1,0 +1,236 @@
+"""Is the exact engine tested? Each small change – of a derivative, a sweep, a comparison – must turn tests/exact red.
+
+    python benchmarks/mutants_of_exact.py [--only WORD] [--json]          (the last part of make mutants)
+
+A mutant is one place of a syntax tree changed: a sign, a constant, a comparison, operands swapped, a term, a factor or
+a method dropped. It is imported in place of the module by a child of this process, which runs tests/exact until one
+fails; the tests must be green without a change. What survives is printed, unless EQUIVALENT says why it is the same.
+"""
+
+import argparse
+import ast
+import copy
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.scipy.special  # noqa: F401  (here, so that no child has to)
+import pytest
+import scipy.signal  # noqa: F401
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 120  # seconds for one mutant: one that does not end is noticed too
+TESTS = ("sweeps", "ufuncs", "exactness", "trial", "snippets", "loading", "rules")  # the quick and telling ones first
+EXACT = {
+    "gradproof/exact/rules.py": ["_TABLE", "_sigmoid", "_power", "_power_partials", "_cube_root", "_xlogy", "_normal",
+                                 "_dot"],
+    "gradproof/exact/sweeps.py": ["operands_of", "computed_from", "differentiate", "push_forward"],
+    "gradproof/exact/numbers.py": ["_order", "is_less", "is_equal", "_noted", "multiply", "subtract", "total", "copy",
+                                   "source", "derive", "floor", "largest", "smallest"],
+    "gradproof/exact/ufuncs.py": ["_ELEMENTWISE", "_TRUTHS", "_FOLDS", "clip_one", "_sign", "_truth", "_product",
+                                  "_extreme", "_reduce"],
+    "gradproof/exact/products.py": ["multiply_matrices", "_multiply_two"],
+    "gradproof/exact/functions.py": ["einsum"],
+    "gradproof/exact/special.py": ["logsumexp", "softmax", "log_softmax", "windows"],
+    "gradproof/judge/trial/comparison.py": ["compare", "_digits", "_state", "overlap", "common_factor"],
+    "gradproof/judge/trial/points.py": ["try_points", "_under", "_at", "_merged"],
+}  # fmt: skip
+EQUIVALENT: dict[str, str] = {}  # what is changed: why it is the same function
+
+
+class Mutant(NamedTuple):
+    file: str
+    said: str  # "where: `this` becomes `that`"
+    tree: ast.Module
+    tests: list[str]
+
+
+def changes(node: ast.AST) -> Iterator[ast.AST]:
+    """What may stand in the place of this node."""
+    match node:
+        case ast.BinOp(left, ast.Add(), right):
+            yield from (ast.BinOp(left, ast.Sub(), right), left)
+        case ast.BinOp(left, ast.Sub(), right):
+            yield from (ast.BinOp(left, ast.Add(), right), ast.BinOp(right, ast.Sub(), left), left)
+        case ast.BinOp(left, ast.Mult(), right):
+            yield from (left, right)
+        case ast.BinOp(left, ast.Div(), right):
+            yield from (ast.BinOp(right, ast.Div(), left), ast.BinOp(left, ast.Mult(), right), left)
+        case ast.BinOp(left, ast.Pow(), right):
+            yield left
+        case ast.UnaryOp(ast.USub() | ast.Not(), operand):
+            yield operand
+        case ast.Constant(bool() as value):
+            yield ast.Constant(not value)
+        case ast.Constant(int() | float() as value):
+            yield ast.Constant(value + 1)
+        case ast.Compare(left, [op], [right]):
+            others: dict[type, list[ast.cmpop]] = {
+                ast.Lt: [ast.LtE(), ast.Gt()], ast.Gt: [ast.GtE(), ast.Lt()], ast.LtE: [ast.Lt()], ast.GtE: [ast.Gt()],
+                ast.Eq: [ast.NotEq()], ast.NotEq: [ast.Eq()], ast.Is: [ast.IsNot()], ast.IsNot: [ast.Is()],
+                ast.In: [ast.NotIn()], ast.NotIn: [ast.In()],
+            }  # fmt: skip
+            yield from (ast.Compare(left, [other], [right]) for other in others[type(op)])
+        case ast.BoolOp(op, values):
+            yield ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
+            yield from (ast.BoolOp(op, values[:i] + values[i + 1 :]) for i in range(len(values)) if len(values) > 1)
+        case ast.IfExp(_, body, other):
+            yield from (body, other)
+        case ast.Tuple([first, second], ast.Load()):
+            yield ast.Tuple([second, first], ast.Load())
+        case ast.Call(ast.Attribute(value, name), [], []) if name not in ("items", "values"):
+            yield value  # x.exp() is x
+        case ast.Call(ast.Name("largest" | "smallest" as name), arguments, []):
+            yield ast.Call(ast.Name("smallest" if name == "largest" else "largest", ast.Load()), arguments, [])
+        case ast.Call(ast.Name("any" | "all" as name), arguments, []):
+            yield ast.Call(ast.Name("all" if name == "any" else "any", ast.Load()), arguments, [])
+        case ast.Call(ast.Name("is_less" | "is_equal"), [first, second], []):
+            yield ast.Call(node.func, [second, first], []) if node.func.id == "is_less" else ast.Constant(False)
+        case ast.Call(ast.Name("copy"), [argument], []):
+            yield argument
+
+
+def mutants(file: str) -> Iterator[Mutant]:
+    """Every change of the functions and tables of a file."""
+    tree = ast.parse((ROOT / file).read_text("utf8"))
+    for part in tree.body:
+        name = getattr(part, "name", "") or (ast.unparse(_target(part)) if _target(part) else "")
+        if name not in EXACT[file]:
+            continue
+        for entry, inside in _entries(name, part):
+            for node in ast.walk(inside):
+                if _said_only(node, inside):
+                    continue
+                for new in changes(node):
+                    said = f"{Path(file).name}::{entry}: `{ast.unparse(node)}` becomes `{ast.unparse(new)}`"
+                    changed = copy.deepcopy(tree, memo := {})
+                    _Replaced(memo[id(node)], new).visit(changed)
+                    yield Mutant(file, said, ast.fix_missing_locations(changed), _tests(name, entry))
+
+
+def _target(part: ast.stmt) -> Any:
+    if isinstance(part, ast.AnnAssign):
+        return part.target
+    return part.targets[0] if isinstance(part, ast.Assign) else None
+
+
+def _entries(name: str, part: Any) -> Iterator[tuple[str, ast.AST]]:
+    """A table's lines, or a function whole."""
+    if name == "_TABLE":
+        yield from ((f"_TABLE[{row.elts[0].value}]", column) for row in part.value.elts for column in row.elts[1:])
+    elif isinstance(getattr(part, "value", None), ast.Dict):
+        pairs = zip(part.value.keys, part.value.values, strict=True)
+        yield from ((f"{name}[{key.value}]", value) for key, value in pairs)
+    else:
+        yield name, part
+
+
+def _said_only(node: ast.AST, inside: ast.AST) -> bool:
+    """Whether it only is in a text that is shown, or in an annotation."""
+    for outer in ast.walk(inside):
+        texts = [n for n in (getattr(outer, "annotation", None), getattr(outer, "returns", None)) if n is not None]
+        texts += [outer] if isinstance(outer, ast.JoinedStr) else []
+        if any(node is inner for text in texts for inner in ast.walk(text)):
+            return True
+    return False
+
+
+def _tests(name: str, entry: str) -> list[str]:
+    if name == "_TABLE":
+        rule = entry.partition("[")[2]
+        which = ("derivative_is_that_of_the_value", "value_is_numpys_or_scipys")
+        return [f"tests/exact/test_rules.py::test_each_{test}[{rule}" for test in which]
+    return [
+        str(path.relative_to(ROOT))
+        for test in TESTS
+        for path in [ROOT / f"tests/exact/test_{test}.py"]
+        if path.exists()
+    ]
+
+
+class _Replaced(ast.NodeTransformer):
+    def __init__(self, old: ast.AST, new: ast.AST) -> None:
+        self.old, self.new = old, copy.deepcopy(new)
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        return self.new if node is self.old else self.generic_visit(node)
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports the changed module in place of the one on disk."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.name, self.mutant = mutant.file.removesuffix(".py").replace("/", "."), mutant
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if name != self.name:
+            return None
+        return importlib.machinery.ModuleSpec(name, self, origin=str(ROOT / self.mutant.file))
+
+    def exec_module(self, module: Any) -> None:
+        module.__file__ = str(ROOT / self.mutant.file)
+        exec(compile(self.mutant.tree, module.__file__, "exec"), vars(module))
+
+
+def outcome(mutant: Mutant | None, tests: list[str]) -> int:
+    """Pytest's exit code in a child: 0 where the change was not noticed."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(LONGEST)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        if mutant:
+            sys.meta_path.insert(0, _Changed(mutant))
+        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests])))
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="a word of what is changed")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="gradproof-mutants-")
+    begun, tried, killed = time.monotonic(), 0, 0
+    survivors: list[str] = []
+    same: list[list[str]] = []
+    if outcome(None, ["tests/exact"]) != 0:
+        print("tests/exact is not green without a change: nothing red would tell anything", file=sys.stderr)
+        return 2
+    for mutant in (m for file in EXACT for m in mutants(file) if options.only in m.said):
+        tried += 1
+        if outcome(mutant, mutant.tests) != 0 or (mutant.tests[0].endswith("]") and outcome(mutant, ["tests/exact"])):
+            killed += 1
+        elif mutant.said in EQUIVALENT:
+            same.append([mutant.said, EQUIVALENT[mutant.said]])
+        else:
+            survivors.append(mutant.said)
+            print(f"\rsurvives: {mutant.said}", file=sys.stderr)
+        print(f"\r{tried} mutants, {killed} killed", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    document = {
+        "mutants": tried, "killed": killed, "equivalent": same, "survivors": survivors,
+        "seconds": round(time.monotonic() - begun),
+    }  # fmt: skip
+    print(
+        json.dumps(document, ensure_ascii=False)
+        if options.json
+        else "\n".join(f"{k}: {v}" for k, v in document.items())
+    )
+    return bool(survivors)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
