@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import gradproof
-from gradproof import files
+from gradproof import files, interruption
 from gradproof.errors import CrashError, GradproofError, MachineError
 
 VERBS = {
@@ -56,12 +56,14 @@ def gradproof_command() -> None:
     """A network derived by hand, proven against autodiff.
 
     Exit codes: 0 verified or done, 1 refuted, or a training that diverged, 2 wrong usage, 3 bad data or a bad file,
-    4 the machine failed, 5 undecided, 70 a fault of gradproof itself, 130 interrupted.
+    4 the machine failed, 5 undecided, 70 a fault of gradproof itself, 130 interrupted by
+    Ctrl-C, SIGTERM or SIGHUP.
     """
 
 
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and its exit code."""
+    interruption.listen()
     try:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
@@ -83,6 +85,7 @@ def main() -> None:
         failed = MachineError(f"the machine failed: {reason}")
         code = _complain(f"gradproof: {failed}", failed.exit_code)
     except (click.Abort, KeyboardInterrupt):
+        interruption.say_no_more()
         code = _complain("gradproof: interrupted", INTERRUPTED)
     except Exception as error:
         crash = CrashError(f"a fault of gradproof itself: {type(error).__name__}: {error}; {_kept(error)}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from gradproof import interruption
 from gradproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def load(name: str) -> Backend:
     """The backend of that name."""
     if name not in NAMES:
         raise UsageError(f"there is no backend {name!r}; choose one of {', '.join(NAMES)}")
-    return cast(Backend, import_module(name))
+    with interruption.held():
+        return cast(Backend, import_module(name))
 
 
 def put(name: str, array: Any) -> Any:

@@ -1,8 +1,10 @@
 """Processes that tests start: none outlives its test, whatever becomes of that."""
 
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 
@@ -18,3 +20,13 @@ def started(line: Sequence[Any], **options: Any) -> Iterator["subprocess.Popen[A
         for pipe in (running.stdin, running.stdout, running.stderr):
             if pipe:
                 pipe.close()
+
+
+def alive(path: Path) -> list[int]:
+    """The processes whose command line has this path in it, as that of a worker has, and of what it has forked."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and os.fsencode(path) in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found

@@ -51,8 +51,9 @@ def apart() -> int | Callable[[str], None]:
         interrupted = not lines
         os.kill(child, signal.SIGKILL if interrupted else number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, pass_on)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, pass_on)
     said = b""
     while more := os.read(heard, KEPT):
         said = (said + more)[-KEPT:]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from gradproof import interruption
+
 if TYPE_CHECKING:
     from gradproof.problem import Problem
     from gradproof.proof.bulk import Total
@@ -125,7 +127,9 @@ def command(
         wrong = f"--process must be below {processes}, the number of --processes, not {process}"
         raise click.UsageError(wrong if process >= processes else "--network is judged alone; leave out --log")
     import handcrafted
-    from gradproof.numerics import contracts
+
+    with interruption.held():
+        from gradproof.numerics import contracts
     from gradproof.numerics.verdict import Verdict
     from gradproof.proof import bulk, theorem
     from gradproof.proof.distance import distances

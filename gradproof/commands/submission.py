@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradproof import files
+from gradproof import files, interruption
 from gradproof.errors import DataError
 from gradproof.text import json_of, typed, visible
 
@@ -40,7 +40,8 @@ def tell(
 
     path, _, name = submission.partition(":")
     with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
-        from gradproof.judge.diagnosis import judgement  # while the file is being loaded: JAX takes a second
+        with interruption.held():  # while the file is being loaded: JAX takes a second
+            from gradproof.judge.diagnosis import judgement
         from gradproof.numerics import contracts
 
         _keep_compiled()
@@ -100,7 +101,7 @@ def _write_files(
         files.give(Path(junit), documents.junit(judged, submission, grade))
     if script and shown is not None and not grade:
         source = submission.partition(":")[0]
-        files.give(Path(script), documents.script(shown, source, kind.name, kind.is_class))
+        files.give(Path(script), documents.script(shown, source, kind))
     elif script:
         left_out[script] = "it would tell the answer" if grade else "there is no counterexample to show"
     if certificate and judged.verdict == "verified":

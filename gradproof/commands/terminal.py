@@ -66,7 +66,8 @@ def _tame(text: Text) -> Text:
 
 @contextmanager
 def asked_to_end() -> Iterator[Callable[[], bool]]:
-    """Tells whether Ctrl-C was pressed or SIGTERM came, instead of what they do elsewhere; a second one does that."""
+    """Tells whether Ctrl-C was pressed or SIGTERM or SIGHUP came, instead of what they do elsewhere; a second one does
+    that. A SIGHUP that is ignored, as by nohup, still is."""
     asked = False
 
     def note(number: int, _frame: object) -> None:
@@ -74,7 +75,8 @@ def asked_to_end() -> Iterator[Callable[[], bool]]:
         asked = True
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [signal.SIGINT, signal.SIGTERM] + [signal.SIGHUP] * (signal.getsignal(signal.SIGHUP) != signal.SIG_IGN)
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield lambda: asked
     finally:

@@ -131,9 +131,9 @@ def command(
 ) -> int:
     """Train either network on handwritten digits by mini-batch gradient descent.
 
-    Whatever ends it early, --resume goes on to the same weights, to the last bit. Ctrl-C and SIGTERM end it after the
-    mini-batch it is at, or after those of the next quarter of a second where they are quick, with a checkpoint and the
-    command to go on; then the page is drawn, unless they come again.
+    Whatever ends it early, --resume goes on to the same weights, to the last bit. Ctrl-C, SIGTERM and SIGHUP end it
+    after the mini-batch it is at, or after those of the next quarter of a second where they are quick, with a
+    checkpoint and the command to go on; then the page is drawn, unless they come again.
 
     On several hosts, type the same on each, with --coordinator, --processes and its own --process. Process 0 writes the
     folder; for --resume all of them must be able to read it.

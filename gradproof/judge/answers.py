@@ -42,9 +42,9 @@ def answer(submission: Submission, layout: Layout, problem: Problem) -> Got:
         whole = Got([], [], mean[0], mean[1], None, None, False)
         if each[0].delta:
             delta = [np.hstack(columns) for columns in zip(*(e.delta for e in each), strict=True)]
-            return whole._replace(delta=delta, e_delta=[0 * d for d in delta])
+            return whole._replace(delta=delta, e_delta=[np.zeros_like(d) for d in delta])
     delta = [np.hstack(columns) for columns in zip(*(e.grad_b for e in each), strict=True)]
-    return whole._replace(delta=delta, e_delta=[0 * d for d in delta], inferred=True)
+    return whole._replace(delta=delta, e_delta=[np.zeros_like(d) for d in delta], inferred=True)
 
 
 def _parts(lists: Lists, layout: Layout, problem: Problem) -> Got:
@@ -73,7 +73,7 @@ def _parts(lists: Lists, layout: Layout, problem: Problem) -> Got:
             raise SubmissionError("shape", said)
         for layer, (array, shape) in enumerate(zip(arrays, shapes, strict=True), start=name != "a"):
             _fits(f"{name} at layer {layer}", array, shape, problem, layer)
-    return Got(delta, [0 * d for d in delta], grad_b, grad_w, zs or None, activations or None, False)
+    return Got(delta, [np.zeros_like(d) for d in delta], grad_b, grad_w, zs or None, activations or None, False)
 
 
 def _fits(name: str, array: Array, shape: tuple[int, ...], problem: Problem, layer: int) -> None:

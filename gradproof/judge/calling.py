@@ -127,7 +127,12 @@ def lists(returned: Any, problem: Lists) -> Lists:
             if z.size and _shares_memory(z, a):
                 said = f"z{layer} and a{layer} are the same array: σ was taken in place, and z is lost"
                 raise SubmissionError("mutation", said)
-    return result
+    return [[_native(array) for array in part] for part in result]
+
+
+def _native(array: Any) -> Any:
+    """The same numbers in the order of bytes of this machine: in another they are no other numbers."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _own_memory(gradients: Sequence[Any], problem: Lists) -> None:
@@ -148,7 +153,7 @@ def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
     own, seen = network.update_mini_batch, Lists(([], [], [], []))
 
     def parameters() -> list[Any]:
-        return [_array(array) for array in (*network.weights, *network.biases)]
+        return [_native(_array(array)) for array in (*network.weights, *network.biases)]
 
     def watched(batch: Any, *others: Any, **named: Any) -> Any:
         batch = batch if hasattr(batch, "__len__") else list(batch)  # an iterator can be read once

@@ -104,7 +104,8 @@ def likely(claims: Sequence[Claim], cost: Cost) -> Iterator[Cost]:
                 ratios = ratios * claim.stack.fan[-1] if outputs else ratios
                 ratios = ratios * claim.stack.x.shape[-1] if cost.averaged else ratios
             factors.append(ratios[np.isfinite(ratios) & claim.stack.live(len(claim.stack.weights))])
-        ratio = float(np.median(np.concatenate(factors)))
+        finite = np.concatenate(factors)
+        ratio = float(np.median(finite)) if finite.size else 0.0
         for size in SIMPLE:
             if 0.99 < abs(ratio) / float(size) < 1.01 and not (size == 1 and ratio > 0 and not outputs):
                 yield cost._replace(factor=size if ratio > 0 else -size, outputs=outputs)

@@ -46,6 +46,7 @@ class Light(NamedTuple):
         return bool(self.equations)
 
 
+@np.errstate(all="ignore")  # what somebody's code gives may be infinite or no number
 def judgement(
     submission: Submission,
     networks: int = 200,

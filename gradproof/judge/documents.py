@@ -9,12 +9,14 @@ import numpy as np
 from gradproof.judge.counterexample import Shown
 from gradproof.judge.loading import in_python_3
 from gradproof.judge.report import Judgement, in_words, told
+from gradproof.judge.submission import Kind
 from gradproof.proof.summary import record
 from gradproof.text import visible
 
 
-def script(shown: Shown, path: str, name: str, is_class: bool) -> str:
+def script(shown: Shown, path: str, kind: Kind) -> str:
     """A few lines that show the fault with NumPy and the code alone, in the code's own conventions."""
+    name, is_class = kind.name, kind.is_class
     dtype = "" if shown.given.x.dtype == np.float64 else f", np.{shown.given.x.dtype}"
 
     def array(value: Any) -> str:
@@ -26,20 +28,21 @@ def script(shown: Shown, path: str, name: str, is_class: bool) -> str:
         network, call = f"network = {name}({shown.problem.sizes})\n", "network.backprop(x, y)"
     place = "network." if is_class else ""
     return (
-        f"{_loading(path, name)}{network}{place}weights = {weights}\n{place}biases = {biases}\n"
+        f"{_loading(path, kind)}{network}{place}weights = {weights}\n{place}biases = {biases}\n"
         f"x, y = {array(shown.given.x)}, {array(shown.given.y)}\nprint({call})\n"
         f'print("{in_words(shown)}")\n'
     )
 
 
-def _loading(path: str, name: str) -> str:
-    """The lines that load the code of that name as the judge has loaded it."""
-    file = path.endswith(".py")
-    folder = os.path.dirname(path) if file else ""
+def _loading(path: str, kind: Kind) -> str:
+    """The lines that load the code as the judge has loaded it, wherever they are run."""
+    file, name = path.endswith(".py"), kind.name
+    path = os.path.abspath(path) if file else path
+    folder = os.path.dirname(path) if file else os.getcwd()
     found = f"import numpy as np\n__builtins__.xrange = range\nsys.path.insert(0, {folder!r})\n"
     if not file:
         return f"import sys\n{found}from {path} import {name}\n"
-    source, converted = in_python_3(path)
+    source, converted = in_python_3(kind.source, path)
     if not converted:
         return f'import runpy\nimport sys\n{found}{name} = runpy.run_path({path!r})["{name}"]\n'
     source = source.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').rstrip("\n")

@@ -1,15 +1,18 @@
 """Somebody's file or module, and the function or class in it that is to be judged."""
 
 import builtins
+import hashlib
 import importlib
+import importlib.util
 import io
+import linecache
 import os
 import sys
 import tokenize
 import types
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradproof.judge import signatures
 from gradproof.judge.troubles import SubmissionError
@@ -17,11 +20,41 @@ from gradproof.judge.troubles import SubmissionError
 KINDS = ("backprop", "gradients", "Network")  # what is looked for where no name is given
 
 
-def loaded(path: str, name: str) -> tuple[Any, str]:
+class Code(NamedTuple):
+    """A file or a module that was read, before any of it runs."""
+
+    path: str
+    content: bytes  # none where a module has no file of Python
+
+    @property
+    def text(self) -> str:
+        """As it was written; "" where it cannot be read so, which compiling will tell."""
+        try:
+            return decoded(self.content)
+        except (SyntaxError, UnicodeDecodeError):
+            return ""
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest() if self.content else ""
+
+
+def found(path: str) -> Code:
+    """The file, or that of the module, read once: what is judged is what was read, whatever becomes of the file."""
+    if path.endswith(".py"):
+        return Code(path, Path(path).read_bytes())
+    sys.path.insert(0, os.getcwd())
+    spec = importlib.util.find_spec(path)
+    file = spec.origin if spec and spec.has_location and spec.origin else ""
+    return Code(path, Path(file).read_bytes() if file.endswith(".py") else b"")
+
+
+def loaded(code: Code, name: str) -> tuple[Any, str]:
     """The function or class of that name, or the first of KINDS that there is, in a file or a module; and its name."""
+    path = code.path
     if not hasattr(builtins, "xrange"):
         builtins.xrange = range  # type: ignore[attr-defined]  # the book's code was written for Python 2
-    module = _file(path) if path.endswith(".py") else _module(path)
+    module = _file(code) if path.endswith(".py") else importlib.import_module(path)
     for candidate in (name,) if name else KINDS:
         if hasattr(module, candidate):
             subject = getattr(module, candidate)
@@ -47,26 +80,27 @@ def unfit(subject: Any) -> str:
     return "" if callable(subject) else "is no function and no class"
 
 
-def _module(path: str) -> types.ModuleType:
-    sys.path.insert(0, os.getcwd())
-    return importlib.import_module(path)
-
-
-def _file(path: str) -> types.ModuleType:
+def _file(code: Code) -> types.ModuleType:
     """The module of a file, in Python 3 or as it was written for Python 2."""
-    sys.path.insert(0, str(Path(path).resolve().parent))
+    sys.path.insert(0, str(Path(code.path).resolve().parent))
     module = types.ModuleType("submission")
-    module.__file__ = path
+    module.__file__ = code.path
     sys.modules["submission"] = module
-    source, _ = in_python_3(path)
-    exec(compile(source, path, "exec"), vars(module))
+    text = decoded(code.content)
+    linecache.cache[code.path] = len(text), None, text.splitlines(keepends=True), code.path  # though the file may go
+    source, _ = in_python_3(text, code.path)
+    exec(compile(source, code.path, "exec"), vars(module))
     return module
 
 
-def in_python_3(path: str) -> tuple[str, bool]:
-    """The source of a file in Python 3, and whether it was written for Python 2."""
-    with tokenize.open(path) as file:
-        source = file.read()
+def decoded(content: bytes) -> str:
+    """The text of a file of Python, in the encoding it declares."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    return io.TextIOWrapper(io.BytesIO(content), encoding).read()
+
+
+def in_python_3(source: str, path: str) -> tuple[str, bool]:
+    """The source in Python 3, and whether it was written for Python 2."""
     try:
         with warnings.catch_warnings(action="ignore"):
             compile(source, path, "exec")

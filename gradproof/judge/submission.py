@@ -2,32 +2,32 @@
 
 import io
 import os
-import secrets
-import select
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stdout
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from gradproof.errors import DataError, UsageError
-from gradproof.judge import signatures, worker
+from gradproof.judge import frames, signatures
 from gradproof.judge.calling import Lists, called
-from gradproof.judge.leftovers import MARK, end_all
 from gradproof.judge.loading import unfit
-from gradproof.judge.troubles import SubmissionError
+from gradproof.judge.sandbox import Sandbox
+from gradproof.judge.troubles import KINDS, SubmissionError, words
 from gradproof.problem import Problem
 
+Made = TypeVar("Made")
 LOADING = 6  # times as long as a call may the loading take: importing torch or JAX takes long on a slow disk
 ALL = 60  # and so much the calls together
-DYING = 10  # seconds that a process may take that has been killed, or has nobody to talk to any longer
+START = Path(__file__).with_name("start.py")
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT["PYTHONHASHSEED"] = "0"  # the order of a set of strings is the same in every run
+FORGED = "writes into the pipe of its answers"
 
 
 class Kind(NamedTuple):
@@ -37,6 +37,8 @@ class Kind(NamedTuple):
     updates: bool = False  # it has an update_mini_batch that can be judged
     name: str = "backprop"
     unjudged: str = ""  # what of its descent is not judged, and why
+    source: str = ""  # of the file, as it was judged
+    sha256: str = ""  # of the same
 
 
 class Submission(Protocol):
@@ -77,7 +79,7 @@ class Function:
         except SystemExit:
             raise SubmissionError("exits", "calls sys.exit in place of returning") from None
         except Exception as error:
-            raise SubmissionError("raises", " ".join(f"{type(error).__name__}: {error}".split())) from error
+            raise SubmissionError("raises", words(error)) from error
 
 
 class File:
@@ -90,23 +92,20 @@ class File:
     def __init__(self, path: str, name: str = "", seconds: float = 10.0, memory: int = 8 << 30) -> None:
         if said := _no_code(path):
             raise UsageError(f"{said}; give FILE.py, FILE.py:NAME or MODULE:NAME")
-        self.seconds, self.left, self.mark = seconds, ALL * seconds, secrets.token_hex(16)
-        line = [sys.executable, "-m", "gradproof.judge.worker", path, name, str(memory)]
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", MARK: self.mark}
-        environment["PYTHONHASHSEED"] = "0"  # the order of a set of strings is the same in every run
-        self.process = subprocess.Popen(
-            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
-        )
-        self.path = path
+        self.path, self.seconds, self.left = path, seconds, ALL * seconds
+        command = [sys.executable, "-P", str(START), path, name, str(memory)]
+        self.sandbox = Sandbox(command, os.environ | ENVIRONMENT)
 
     @cached_property
     def kind(self) -> Kind:
         """What was loaded; asked for late, since the process loads it in the meantime."""
+        end = time.monotonic() + LOADING * self.seconds
         try:
-            meta, _ = self._heard(LOADING * self.seconds)
+            read, _ = self._heard(end, LOADING * self.seconds)
+            about, _ = self._heard(end, LOADING * self.seconds)
+            return self._sound(lambda: _kind(about | read))
         except SubmissionError as error:
             raise DataError(f"{self.path} cannot be loaded: {error}") from error
-        return Kind(meta["class"], meta["updates"], meta["name"], meta["unjudged"])
 
     def __enter__(self) -> "File":
         return self
@@ -116,14 +115,7 @@ class File:
 
     def close(self) -> None:
         """End the process and whatever it has started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(DYING)
-        end_all(self.mark)
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        self.sandbox.close()
 
     def backprop(self, problem: Problem) -> Lists:
         return self._asked("backprop", problem)
@@ -132,16 +124,11 @@ class File:
         return self._asked("descent", problem, eta, size)
 
     def _asked(self, request: str, problem: Problem, eta: float = 1.0, size: int = 1) -> Lists:
-        lengths, arrays = worker.pack(_copy(problem))
-        assert self.process.stdin is not None
+        lengths, arrays = frames.packed(_copy(problem))
         meta = {"request": request, "eta": eta, "size": size, "lengths": lengths}
         start = time.monotonic()
         try:
-            worker.write(self.process.stdin, meta, arrays)  # type: ignore[arg-type]
-        except (BrokenPipeError, ValueError):  # ValueError: closed already
-            raise SubmissionError("exits", "its process is gone") from None
-        try:
-            answer, got = self._heard(self.seconds)
+            answer, got = self._heard(start + self.seconds, self.seconds, frames.framed(meta, arrays))
         finally:
             self.left -= time.monotonic() - start
         if self.left < 0:
@@ -150,46 +137,64 @@ class File:
                 f"takes more than {ALL * self.seconds:g} seconds for all networks; fewer --architectures, or --seconds"
             )
             raise SubmissionError("hangs", said)
-        return worker.unpack(answer["lengths"], got)
+        return self._sound(lambda: _lists(request, frames.unpacked(answer.get("lengths"), got)))
 
-    def _heard(self, seconds: float) -> tuple[Any, dict[str, Any]]:
-        """The next frame; SubmissionError where the code is in trouble, has gone, or takes too long."""
-        assert self.process.stdout is not None
-        pipe, end = self.process.stdout.fileno(), time.monotonic() + seconds
-        body, need = bytearray(), 8
-        while len(body) < need:
-            ready, _, _ = select.select([pipe], [], [], max(0.0, end - time.monotonic()))
-            if not ready:
-                self.close()
-                raise SubmissionError("hangs", f"does not return within {seconds:g} seconds")
-            piece = os.read(pipe, min(1 << 20, need - len(body)))
-            if not piece:
-                try:
-                    code = self.process.wait(DYING)
-                except subprocess.TimeoutExpired:
-                    self.close()
-                    raise SubmissionError("exits", "closes the pipe of its answers") from None
-                how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-                raise SubmissionError("exits", f"ends the process ({how}) in place of returning")
-            body += piece
-            if len(body) == 8 == need:
-                need += int.from_bytes(body, "little")
-                if need > 2 * worker.LARGEST:
-                    self.close()
-                    raise SubmissionError("exits", "writes into the pipe of its answers")
+    def _heard(self, end: float, seconds: float, request: bytes = b"") -> tuple[dict[str, Any], frames.Arrays]:
+        """The next frame, after the request; SubmissionError where the code is in trouble, has gone, or takes longer
+        than these seconds, until `end`."""
+        if not self.sandbox.open:
+            raise SubmissionError("exits", "its process is gone")
         try:
-            frame = worker.read(io.BytesIO(bytes(body)))
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):  # no frame
-            frame = None
-        if frame is None:
+            self.sandbox.write(request, end)
+            size = self._sound(lambda: frames.size(self.sandbox.read(frames.HEAD, end)))
+            body = self.sandbox.read(size, end)
+        except TimeoutError:
             self.close()
-            raise SubmissionError("exits", "writes into the pipe of its answers")
-        meta, arrays = frame
+            raise SubmissionError("hangs", f"does not return within {seconds:g} seconds") from None
+        except ChildProcessError as error:
+            self.close()
+            raise SubmissionError("exits", f"{error} in place of returning") from None
+        meta, arrays = self._sound(lambda: frames.unframed(body))
         if "trouble" in meta:
-            if meta["trouble"][0] == "unread":
-                raise DataError(meta["trouble"][1])
-            raise SubmissionError(*meta["trouble"])
+            kind, said = self._sound(lambda: _trouble(meta["trouble"]))
+            if kind == "unread":
+                raise DataError(said)
+            raise SubmissionError(kind, said)
         return meta, arrays
+
+    def _sound(self, made: Callable[[], Made]) -> Made:
+        """What is made of an answer; one that the worker cannot have given was written by the code."""
+        try:
+            return made()
+        except frames.FrameError:
+            self.close()
+            raise SubmissionError("exits", FORGED) from None
+
+
+def _kind(meta: dict[str, Any]) -> Kind:
+    names = ("class", "updates", "name", "unjudged", "source", "sha256")
+    values = [meta.get(name) for name in names]
+    if [type(value) for value in values] != [bool, bool, str, str, str, str]:
+        raise frames.FrameError("says nothing of what was loaded")
+    return Kind(*values)  # type: ignore[arg-type]
+
+
+def _trouble(given: Any) -> tuple[str, str]:
+    if not (isinstance(given, list) and [type(part) for part in given] == [str, str] and given[0] in KINDS):
+        raise frames.FrameError("has a trouble that is none")
+    return given[0], given[1]
+
+
+def _lists(request: str, lists: Lists) -> Lists:
+    """The lists, if a worker may answer such a request by them."""
+    if request == "backprop" and len(lists) in (2, 3, 5):
+        return lists
+    if request == "descent" and len(lists) == 4 and len(lists[0]) == len(lists[1]) and len(lists[2]) == len(lists[3]):
+        each = len(lists[0]) / max(1, len(lists[2]))
+        places = zip(lists[2], lists[3], strict=True)
+        if each % 1 == 0 and all(x.dtype.kind == "i" and x.ndim == 1 and x.shape == y.shape for x, y in places):
+            return lists
+    raise frames.FrameError("is no answer to what was asked")
 
 
 def _no_code(path: str) -> str:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 AFTER = ("z", "a", "update", "data")  # kinds that leave the four equations as they are
 
+KINDS = ("shape", "dtype", "mutation", "raises", "exits", "load", "unread")  # that a worker tells of
+
 
 class SubmissionError(Exception):
     """What the code did wrong, with the kind of fault that it is; "unread" is none, it cannot be judged."""
@@ -11,6 +13,15 @@ class SubmissionError(Exception):
     def __init__(self, kind: str, said: str) -> None:
         super().__init__(said)
         self.kind = kind
+
+
+def words(error: BaseException) -> str:
+    """An exception's type and what it says, on one line, though it cannot say it."""
+    try:
+        said = str(error)
+    except BaseException:
+        said = "(its own text raises)"
+    return " ".join(f"{type(error).__name__}: {said}".split())
 
 
 class Trouble(NamedTuple):

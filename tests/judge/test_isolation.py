@@ -13,6 +13,7 @@ import gradproof
 from gradproof.errors import DataError
 from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import File
+from tests.processes import alive
 
 ROOT = Path(__file__).parents[2]
 RIGHT = (Path(__file__).parent / "submissions" / "book.py").read_text("utf8")
@@ -152,14 +153,12 @@ def test_slow_code_ends_when_all_calls_have_had_their_time(tmp_path, monkeypatch
 
 
 def test_nothing_is_left_behind(tmp_path):
-    with File(str(written(tmp_path, "", f"os.fork() or {NAP}")), seconds=0.5) as code:
+    path = written(tmp_path, "", f"os.fork() or {NAP}")
+    with File(str(path), seconds=0.5) as code:
+        assert code.kind.name == "backprop"
+        assert alive(path)
         assert judgement(code, 20).verdict == "refuted"
-        group = code.process.pid
-    time.sleep(0.2)
-    left = subprocess.run(
-        ["ps", "-o", "stat=", "-g", str(group)], capture_output=True, text=True, timeout=60
-    ).stdout.split()
-    assert not [state for state in left if not state.startswith("Z")]
+    assert alive(path) == []
 
 
 def test_a_session_of_its_own_is_not_left_behind_either(tmp_path):
@@ -174,10 +173,11 @@ def leave():  # once: a grandchild in a session of its own
     open({str(pid)!r}, "w").write(str(os.getpid()))
     {NAP}
 """
-    with File(str(written(tmp_path, before, "leave(); return 1")), seconds=5) as code:
+    path = written(tmp_path, before, "leave(); return 1")
+    with File(str(path), seconds=5) as code:
         assert judgement(code, 20).verdict == "refuted"
         left = int(pid.read_text())
-        assert os.getsid(left) != code.process.pid  # it is there
+        assert left in alive(path)  # it is there
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(left)], capture_output=True, text=True, timeout=60).stdout
     assert not state or state.startswith("Z")
 
