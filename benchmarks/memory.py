@@ -1,6 +1,8 @@
-"""The most memory that the proof takes, by how many networks are judged: each count in a process of its own.
+"""The most memory of a proof, a submission or a proven training, by how much is done: each in a process of its own.
 
-.venv/bin/python benchmarks/memory.py [--counts 10000,100000,1000000] [--log] [--json]
+.venv/bin/python benchmarks/memory.py [--counts 10000,100000,1000000] [--log | --submission FILE.py | --train BACKEND]
+
+Counts are of networks; of a training, of epochs.
 """
 
 import argparse
@@ -13,9 +15,9 @@ import tempfile
 LONGEST = 7200  # seconds
 
 
-def peak(count: int, *options: str) -> float:
-    """MiB at the most, from start to end."""
-    line = [sys.executable, "-m", "gradproof", "check", "--architectures", str(count), "--json", *options]
+def peak(*words: str) -> float:
+    """MiB at the most that this command takes, from start to end."""
+    line = [sys.executable, "-m", "gradproof", *words, "--json"]
     measured = "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], timeout=7200).returncode"
     measured += "; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)"
     done = subprocess.run(
@@ -29,17 +31,26 @@ def peak(count: int, *options: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--counts", default="10000,100000,1000000")
-    parser.add_argument("--log", action="store_true", help="keep what is judged, as gradproof check --log does")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--log", action="store_true", help="keep what is judged, as gradproof check --log does")
+    what.add_argument("--submission", metavar="FILE.py", default="", help="a backprop, judged on so many networks")
+    what.add_argument("--train", metavar="BACKEND", help="gradproof train --verify, so many epochs of 784,30,10")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     found = {}
     for count in map(int, chosen.counts.split(",")):
         with tempfile.TemporaryDirectory() as place:
-            found[count] = round(peak(count, *(["--log", place] if chosen.log else [])))
+            words = ["check", *filter(None, [chosen.submission]), "--architectures", str(count)]
+            words += ["--log", place] if chosen.log else []
+            if chosen.train:
+                run = os.path.join(place, "run")
+                words = ["train", "--backend", chosen.train, "--epochs", str(count), "--verify", "--out", run]
+            found[count] = round(peak(*words))
         if not chosen.json:
-            print(f"{count:>10,} networks  {found[count]:5} MiB", flush=True)
+            print(f"{count:>10,} {'epochs  ' if chosen.train else 'networks'}  {found[count]:5} MiB", flush=True)
     if chosen.json:
-        print(json.dumps({"log": chosen.log, "peak_mib": found}))
+        said = {"log": chosen.log, "submission": chosen.submission, "train": chosen.train, "peak_mib": found}
+        print(json.dumps(said))
 
 
 if __name__ == "__main__":

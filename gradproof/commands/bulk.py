@@ -22,8 +22,8 @@ import click
 from gradproof import files
 from gradproof.errors import DataError, MachineError, UsageError
 from gradproof.proof import bulk, theorem
-from gradproof.proof.bulk import Total
 from gradproof.proof.part import Part, part, read
+from gradproof.proof.total import Total
 from gradproof.train.checkpoint import versions
 
 MARK = ', "sha256": "'  # what stands before the checksum of a line

@@ -13,10 +13,10 @@ from gradproof import interruption
 
 if TYPE_CHECKING:
     from gradproof.problem import Problem
-    from gradproof.proof.bulk import Total
     from gradproof.proof.distance import Distances
     from gradproof.proof.summary import Summary
     from gradproof.proof.theorem import Judged
+    from gradproof.proof.total import Total
 
 FORMULAS = {
     "z": "zˡ = wˡaˡ⁻¹ + bˡ",
@@ -135,6 +135,7 @@ def command(
     from gradproof.proof.distance import distances
     from gradproof.proof.smallest import smallest
     from gradproof.proof.summary import summary
+    from gradproof.proof.total import Total
 
     contracts.insist(*sorted({"float64", dtype}))  # the witness works in float64
     if network is not None:
@@ -146,7 +147,7 @@ def command(
     else:
         from gradproof.commands.bulk import judge, tell_so_far
 
-        total = bulk.Total(judge(Path(log), process, processes, architectures, seed, dtype, as_json).parts())
+        total = Total(judge(Path(log), process, processes, architectures, seed, dtype, as_json).parts())
         if total.sums["stacks"] < theorem.units(architectures):
             return tell_so_far(total, Path(log), architectures, as_json)
         result = bulk.merged(handcrafted, total, architectures, seed, dtype)
@@ -187,8 +188,9 @@ def _judged(architectures: int, seed: int, dtype: str, quiet: bool) -> tuple[Tot
     from gradproof.commands.terminal import progress_bar
     from gradproof.proof import bulk, theorem
     from gradproof.proof.part import part
+    from gradproof.proof.total import Total
 
-    total, kept, sampled = bulk.Total(), [], set(bulk.sampled(architectures, networks=30))
+    total, kept, sampled = Total(), [], set(bulk.sampled(architectures, networks=30))
     with progress_bar("networks and digits", shown=not quiet) as bar:
         task = bar.add_task("judging", total=architectures + theorem.DIGITS)
         for unit, judged in enumerate(theorem.everything(handcrafted, architectures, seed, dtype)):

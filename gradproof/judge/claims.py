@@ -7,11 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.judge import networks
-from gradproof.judge.answers import Got, answer
-from gradproof.judge.layouts import Layout
-from gradproof.judge.submission import Submission
-from gradproof.judge.troubles import SubmissionError, Trouble
+from gradproof.judge.answers import Got
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import Arithmetic
@@ -43,52 +39,6 @@ class Claim(NamedTuple):
     from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is no δ
     inferred: bool = False  # no δ was returned: what is wrong in one equation may be taken for another's δ
     expected: Answer | None = None  # `expected_of` it, once it was asked for
-
-
-def collected(
-    submission: Submission, layout: Layout, count: int, seed: int, progress: Callable[[int, int], None]
-) -> tuple[list[Claim], list[Trouble]]:
-    """The answers to all networks; those on which the code gets into trouble are left out and counted."""
-    claims: list[Claim] = []
-    troubles: dict[str, tuple[str, int]] = {}
-    alone = layout.examples != "batch"
-    asked = list(networks.stacks(count, seed, 1 if alone else networks.MOST_EXAMPLES, layout.depth))
-    asked += networks.larger(seed, alone, layout.depth)
-    done, total = 0, sum(len(stack.x) for _, stack in asked)
-    for source, drawn in asked:
-        stack = drawn.astype(layout.dtype)
-        problems, answers = [], []
-        for network in range(len(stack.x)):
-            problem = stack.alone(network)
-            try:
-                answers.append(answer(submission, layout, problem))
-                problems.append(problem)
-            except SubmissionError as error:
-                if error.kind in ("hangs", "exits", "mutation", "dtype"):
-                    raise
-                said, count = troubles.get(error.kind, (str(error), 0))
-                troubles[error.kind] = said, count + 1
-            done += 1
-            progress(done, total)
-        if problems:
-            claims.append(claim_of(source, problems, answers))
-    if any(claim.from_weights for claim in claims):
-        # ∂C/∂b is wrong: of several examples at once δ is unknown, and only one at a time can be judged.
-        claims = [claim for claim in claims if claim.stack.x.shape[-1] == 1]
-    if claims and not troubles:
-        _repeats(submission, layout, claims[0])
-    return claims, [Trouble(kind, said, count) for kind, (said, count) in troubles.items()]
-
-
-def _repeats(submission: Submission, layout: Layout, claim: Claim) -> None:
-    """The same problem again, after others – the last of the same shapes –, must give the same answer."""
-    problem = claim.stack.alone(0)
-    answer(submission, layout, problem._replace(x=-problem.x))
-    again = answer(submission, layout, problem)
-    before = claim.mine.alone(0, problem.sizes)
-    for one, other in zip((*before.grad_b, *before.grad_w), (*again.grad_b, *again.grad_w), strict=True):
-        if not np.array_equal(one, other, equal_nan=True):
-            raise SubmissionError("mutation", "gives another answer the second time: it remembers something")
 
 
 def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -> Claim:

@@ -1,6 +1,7 @@
 """The networks that a submission is judged on: many small ones, then a wider one and real digits."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from gradproof.proof import architectures
 from gradproof.train import mnist
 
 DEEPEST, WIDEST, MOST_EXAMPLES = 4, 8, 5
+KINDS = DEEPEST * len(architectures.REGIMES)  # stacks in which every depth and regime is once
+GROUP = 100  # networks of one stack at the most: KINDS times as many are read together, and no more are kept
 WIDER = 48  # all layers of it: XLA compiles one shape once; three layers where any depth is taken
 DIGIT_SIZES = {1: [784, 10], 2: [784, 30, 10], 3: [784, 30, 20, 10], 4: [784, 30, 20, 15, 10]}
 DIGITS, WIDER_EXAMPLES = 10, 8
@@ -20,23 +23,29 @@ def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -
     """Networks of every depth, or of the one that is asked for, and regime; widths any, equal, distinct and thin.
 
     Of those of equal widths half are as wide as they have examples: a bias added along the wrong axis runs only there.
-    The first two of three or more of a kind differ in their parameters alone: what was kept for an x is then wrong.
+    The first two of three or more of a stack differ in their parameters alone: what was kept for an x is then wrong.
     """
     depths = [only] * DEEPEST if only else range(1, DEEPEST + 1)
-    kinds = [(depth, regime) for depth in depths for regime in architectures.REGIMES]
-    share = max(1, -(-networks // len(kinds)))
-    for group, (depth, regime) in enumerate(kinds):
-        rng = np.random.default_rng([seed, group])
-        sizes = np.minimum(architectures.widths(share, depth, rng), rng.integers(WIDEST // 2, WIDEST + 1))
-        m = 1 + (group + group // 5) % most
+    kinds, share = list(product(depths, architectures.REGIMES)), drawn(networks) // KINDS
+    for number in range(KINDS * -(-share // GROUP)):
+        depth, regime = kinds[number % KINDS]
+        count = min(GROUP, share - GROUP * (number // KINDS))
+        rng = np.random.default_rng([seed, number])
+        sizes = np.minimum(architectures.widths(count, depth, rng), rng.integers(WIDEST // 2, WIDEST + 1))
+        m = 1 + (number + number // 5) % most
         if m > 1:
-            equal = (sizes == sizes[:, :1]).all(axis=1) & (rng.random(share) < 0.5)
+            equal = (sizes == sizes[:, :1]).all(axis=1) & (rng.random(count) < 0.5)
             sizes = np.where(equal[:, None], m, sizes)
-        twins = slice(1, 2 if share > 2 else 1)  # of two, both are to differ
+        twins = slice(1, 2 if count > 2 else 1)  # of two, both are to differ
         sizes[twins] = sizes[0]
         stack = architectures.fill(sizes, m, regime, rng)
         stack.x[twins] = stack.x[0]
         yield regime, stack
+
+
+def drawn(networks: int) -> int:
+    """How many random networks are drawn where so many are asked for: of each kind the same number."""
+    return KINDS * max(1, -(-networks // KINDS))
 
 
 def larger(seed: int, alone: bool = False, only: int = 0) -> Iterator[tuple[str, Stack]]:

@@ -1,6 +1,6 @@
 """Points for teachers: one for each of the four equations that was judged and is right, whatever else is wrong."""
 
-from collections.abc import Sequence
+from collections import Counter
 
 import numpy as np
 
@@ -10,14 +10,24 @@ from gradproof.proof.theorem import Judged
 EQUATIONS = ("BP1", "BP2", "BP3", "BP4")
 
 
-def untold(found: Sequence[Judged]) -> set[str]:
+def told(judged: Judged) -> Counter[tuple[str, str]]:
+    """Of each equation: networks with it, those in which enough of it can be told, elements of which nothing can."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for equation in EQUATIONS:
+        if own := [finding for finding in judged.findings if finding.equation == equation]:
+            sharp = 2 * sum(f.discriminating for f in own) >= sum(f.telling for f in own)
+            counts[equation, "networks"] = len(judged.stack.x)
+            counts[equation, "sharp"] = int(np.count_nonzero(sharp))
+            counts[equation, "lost"] = sum(int(f.undecided.sum()) for f in own)
+    return counts
+
+
+def untold(counts: Counter[tuple[str, str]]) -> set[str]:
     """The equations of which too little could be told, each by the rule that decides the verdict of all; a code for
     one layer alone shows nothing of BP2."""
     result = set()
     for equation in EQUATIONS:
-        own = [[f for f in judged.findings if f.equation == equation] for judged in found]
-        sharp = [2 * sum(f.discriminating for f in each) >= sum(f.telling for f in each) for each in own if each]
-        lost = sum(int(f.undecided.sum()) for each in own for f in each)
-        if not sharp or lost or np.concatenate(sharp).mean() < GUARD:
+        networks, sharp, lost = (counts[equation, what] for what in ("networks", "sharp", "lost"))
+        if not networks or lost or sharp / networks < GUARD:
             result.add(equation)
     return result

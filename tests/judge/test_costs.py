@@ -5,9 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gradproof.judge.claims import collected
 from gradproof.judge.costs import Cost
 from gradproof.judge.layouts import Layout
+from gradproof.judge.questions import Questions
 from gradproof.judge.submission import Function
 from tests.judge.catalogue import RIGHT_ONES, backprop
 
@@ -21,7 +21,7 @@ from tests.judge.catalogue import RIGHT_ONES, backprop
     ],
 )
 def test_delta_is_within_its_radius_of_what_it_was_before_the_factor(name, cost):
-    claims, _ = collected(Function(RIGHT_ONES[name][0]), Layout(), 20, 0, lambda done, total: None)
+    claims, _ = Questions(Function(RIGHT_ONES[name][0]), Layout(), 20, 0).first()
     moved = 0
     for claim in map(cost.undone, claims):
         for network in range(len(claim.stack.x)):

@@ -19,6 +19,7 @@ from gradproof.errors import DataError, UsageError
 from gradproof.proof import bulk, theorem
 from gradproof.proof.part import part as part_of
 from gradproof.proof.summary import summary
+from gradproof.proof.total import Total
 from tests.proof.planted import PLANTED
 
 COUNT, SEED = 90, 4
@@ -39,7 +40,7 @@ def told(result):
 def both(parts):
     """What the parts come to, and what one process says of the same run."""
     whole = summary(list(theorem.everything(handcrafted, COUNT, SEED)))
-    return told(bulk.merged(handcrafted, bulk.Total(parts), COUNT, SEED, "float64")), told(whole)
+    return told(bulk.merged(handcrafted, Total(parts), COUNT, SEED, "float64")), told(whole)
 
 
 def test_three_processes_come_to_what_one_comes_to(tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gradproof.commands import bulk as logs
 from gradproof.commands.check import command
 from gradproof.errors import DataError, GradproofError
-from gradproof.proof.bulk import Total
+from gradproof.proof.total import Total
 
 COUNT = 30
 

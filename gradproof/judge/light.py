@@ -1,0 +1,140 @@
+"""In which light somebody's answers look best: what cost they are of, how σ was computed, whether δ was twice."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gradproof.judge import costs
+from gradproof.judge.claims import Claim, Sigma, expected_of, judged
+from gradproof.judge.costs import Cost
+from gradproof.judge.naming import names_of
+from gradproof.numerics.verdict import Verdict
+from gradproof.proof.summary import summary
+from gradproof.proof.theorem import Judged
+
+
+class Light(NamedTuple):
+    """In which light the claims look best."""
+
+    judged: list[Judged]  # of each claim
+    claims: list[Claim]  # as they are understood: factors and sums undone
+    sigma: Sigma
+    cost: Cost
+    equations: set[str]  # that are wrong
+    twice: bool = False  # the gradients are not made of the δ that is returned
+
+    @property
+    def wrong(self) -> bool:
+        return bool(self.equations)
+
+    def of(self, claim: Claim) -> Judged:
+        """Another claim in this light."""
+        return judged(self.cost.undone(claim._replace(two_calls=claim.two_calls or self.twice)), self.sigma)
+
+    def telling(self, found: Sequence[Judged]) -> list[Judged]:
+        """The stacks that can tell something; these must be sharp by themselves.
+
+        A cancelled σ′ has nothing to tell where σ saturates, and a float32 a^L − y of 1e-4 has too few digits.
+        """
+        blunt = {"saturated"} if self.sigma is not Sigma.SHARP else set()
+        blunt |= {"trained"} if found and found[0].stack.x.dtype == np.float32 else set()
+        return [each for each in found if each.source not in blunt]
+
+
+def chosen(claims: list[Claim], declared: Cost | None) -> Light:
+    """The best light, or that in which δ is computed once more for the gradients and rounded otherwise.
+
+    Under whichever cost – and only if nothing is wrong then. No claim is left out for a wrong δ, all being two calls.
+    """
+    light = _in_the_best_light(claims, declared)
+    if not light.wrong or all(claim.two_calls for claim in claims):
+        return light
+    other = _in_the_best_light([claim._replace(two_calls=True) for claim in claims], declared)
+    return light if other.wrong else other._replace(twice=True)
+
+
+def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
+    """The cost that is declared, or ours – or another, where faults are none under it.
+
+    A sum for the mean shows in BP3 and BP4 and in both; a sign or a factor shows in BP1 alone, all else being linear in
+    δ^L. So each is decided by itself, whatever else is wrong. A 1/m that is in δ shows in all three, and is a
+    convention only where nothing else is wrong.
+    """
+    if declared is not None:
+        return light_of([declared.undone(claim) for claim in claims], declared)
+    light = light_of(claims, Cost())
+    if light.equations >= {"BP1", "BP3", "BP4"} and (averaged := _averaged(claims)):
+        return averaged
+    light = _summed(light, claims)
+    if "BP1" not in light.equations:
+        return light
+    for cost in costs.likely(claims, light.cost):
+        other = _summed(light_of([cost.undone(claim) for claim in claims], cost), claims)
+        if "BP1" not in other.equations:
+            return other
+    downhill = light.cost._replace(factor=-light.cost.factor)
+    other = light_of([downhill.undone(claim) for claim in claims], downhill)
+    return other if _name_of_bp1(other) and not _name_of_bp1(light) and _of_bp1(other) <= _of_bp1(light) else light
+
+
+def _summed(light: Light, claims: list[Claim]) -> Light:
+    """The same cost, its gradients of the sum, where BP3 and BP4 are wrong and then are not.
+
+    Where δ is wrong as well nothing may be seen of either until the factor of δ is found.
+    """
+    if not light.equations >= {"BP3", "BP4"}:
+        return light
+    cost = light.cost._replace(summed=True)
+    summed = light_of([cost.undone(claim) for claim in claims], cost)
+    return light if summed.equations & {"BP3", "BP4"} else summed
+
+
+def _averaged(claims: list[Claim]) -> Light | None:
+    """The light in which 1/m is in δ and nothing is wrong, if there is one."""
+    cost = Cost(averaged=True)
+    for each in (cost, *costs.likely(claims, cost)):
+        light = light_of([each.undone(claim) for claim in claims], each)
+        if not light.wrong and len(light.claims) == len(claims):
+            return light
+    return None
+
+
+def _name_of_bp1(light: Light) -> bool:
+    """Whether its first fault of BP1 has a name."""
+    first = next(fault for fault in summary(light.judged).faults if fault.equation == "BP1")
+    return bool(names_of(first, light.claims, light.judged, light.sigma))
+
+
+def _of_bp1(light: Light) -> int:
+    """How many elements of BP1 are wrong: where some were right uphill, it does not point downhill."""
+    return sum(int(f.refuted.sum()) for each in light.judged for f in each.findings if f.equation == "BP1")
+
+
+def light_of(claims: list[Claim], cost: Cost) -> Light:
+    """By the sharpest σ under which nothing is wrong; else by that under which least is."""
+    tried, claims = [], [claim._replace(expected=expected_of(claim)) for claim in claims]
+    for sigma in Sigma:
+        found = [judged(claim, sigma) for claim in claims]
+        wrong = sum(int(finding.refuted.sum()) for each in found for finding in each.findings)
+        if not wrong:
+            return Light(found, claims, sigma, cost, set())
+        tried.append((wrong, sigma.value, found, sigma))
+    *_, found, sigma = min(tried, key=lambda entry: entry[:2])
+    if any(claim.two_calls for claim in claims) and _delta_is_wrong(found):
+        # The radii of two calls are those of a right δ: of a wrong one only single examples can be judged further.
+        pairs = [pair for pair in zip(claims, found, strict=True) if not pair[0].two_calls]
+        if any_wrong(
+            [each for _, each in pairs]
+        ):  # else the fault, or the cost still to be found, shows in batches alone
+            claims, found = [claim for claim, _ in pairs], [each for _, each in pairs]
+    equations = {f.equation for each in found for f in each.findings if f.verdict is Verdict.REFUTED}
+    return Light(found, claims, sigma, cost, equations)
+
+
+def _delta_is_wrong(found: Sequence[Judged]) -> bool:
+    return any(f.refuted.any() for each in found for f in each.findings if f.equation in ("BP1", "BP2"))
+
+
+def any_wrong(found: Sequence[Judged]) -> bool:
+    return any(finding.verdict is Verdict.REFUTED for judged in found for finding in judged.findings)

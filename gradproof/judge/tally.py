@@ -1,0 +1,37 @@
+"""What judged stacks come to together, in which nothing is wrong: counts and the worst element, but no networks."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from gradproof.judge import points
+from gradproof.numerics.verdict import Finding
+from gradproof.proof.part import part
+from gradproof.proof.summary import Summary
+from gradproof.proof.theorem import Judged
+from gradproof.proof.total import Total, summed
+
+
+class Tally:
+    """All stacks that were added, counted together."""
+
+    def __init__(self, found: Iterable[Judged] = ()) -> None:
+        self.total, self.told = Total(), Counter[tuple[str, str]]()
+        self.worst: tuple[Judged, Finding] | None = None
+        self.add(found)
+
+    def add(self, found: Iterable[Judged]) -> None:
+        """Count these stacks as well."""
+        for judged in found:
+            self.total.add(part(self.total.sums["stacks"], judged))
+            self.told.update(points.told(judged))
+            for finding in judged.findings:
+                if self.worst is None or finding.ratio > self.worst[1].ratio:
+                    self.worst = judged, finding
+
+    def summary(self) -> Summary:
+        """The summary as of all of them at once."""
+        return summed(self.total, [], self.worst)
+
+    def untold(self) -> set[str]:
+        """The equations of which too little can be told."""
+        return points.untold(self.told)
