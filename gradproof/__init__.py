@@ -59,15 +59,22 @@ def digits(folder: str | os.PathLike[str] | None = None) -> Mnist:
 def check(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0, convention: str = "") -> Judgement:
     """Judge a backprop(weights, biases, x, y), or a class like the book's Network, on random networks and real digits.
 
-    Returns a Judgement: `verdict`, `faults` (the root first), `conventions`, `counterexample`; `print` it for all of
-    it in words. With `convention`, words as of the command's `--convention`, what deviates is a fault. The code runs in
-    this process: a submission that may hang is for `gradproof check FILE.py`. UsageError for what cannot be judged.
+    Returns a Judgement, true if its `verdict` is "verified": `faults` (the root first), `conventions`,
+    `counterexample`; `print` it for all of it in words. With `convention`, words as of the command's `--convention`,
+    what deviates is a fault. The code runs in this process, which is afterwards as before: a submission that may hang
+    is for `gradproof check FILE.py`. UsageError for what cannot be judged.
     """
+    import jax
+
+    x64 = bool(jax.config.values["jax_enable_x64"])  # before the witness switches it on
+    from gradproof.judge import caller
     from gradproof.judge.diagnosis import judgement
     from gradproof.judge.submission import Function
 
-    declared = convention.split(",") if convention else ()
-    return judgement(Function(backprop), networks, seed, declared=declared)
+    with caller.undisturbed(x64):
+        caller.insist(networks, seed)
+        declared = convention.split(",") if convention else ()
+        return judgement(Function(backprop), networks, seed, declared=declared)
 
 
 def assert_backprop(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0, convention: str = "") -> None:

@@ -54,7 +54,10 @@ def load(name: str) -> Backend:
     if name not in NAMES:
         raise UsageError(f"there is no backend {name!r}; choose one of {', '.join(NAMES)}")
     with interruption.held():
-        return cast(Backend, import_module(name))
+        backend = import_module(name)
+    if name == "reference":  # which switched it on as it was first imported; gradproof.check has put it back
+        import_module("jax").config.update("jax_enable_x64", True)
+    return cast(Backend, backend)
 
 
 def put(name: str, array: Any) -> Any:

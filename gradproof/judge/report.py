@@ -16,6 +16,7 @@ from gradproof.numerics.verdict import Verdict
 from gradproof.proof.summary import Fault, Summary
 from gradproof.text import visible
 
+FEW, WIDE = 8, 200  # lines of a repr, and characters of each
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -24,6 +25,9 @@ class Named(NamedTuple):
 
     fault: Fault
     names: list[Mistake]
+
+    def __repr__(self) -> str:
+        return f"{self.fault!r}: {'; '.join(mistake.name for mistake in self.names) or 'no name'}"
 
 
 class Judgement(NamedTuple):
@@ -38,8 +42,20 @@ class Judgement(NamedTuple):
     digits: int = 0
     untold: Collection[str] = ()  # equations of which too little can be told
 
+    def __bool__(self) -> bool:
+        """Whether it is verified: `assert gradproof.check(backprop)` means what it says."""
+        return self.verdict is Verdict.VERIFIED
+
     def __str__(self) -> str:
         return "\n".join(lines(self, "this backprop"))
+
+    def __repr__(self) -> str:
+        """The verdict and the first of what is wrong, each on a line; `print` tells all."""
+        verdict, *_ = lines(self, "this backprop")
+        wrong = [visible(f"{trouble.kind}: {trouble.said}")[:WIDE] for trouble in self.troubles]
+        wrong += [repr(named)[:WIDE] for named in self.faults]
+        more = [f"and {len(wrong) - FEW} more; print it for all"] if len(wrong) > FEW else []
+        return "\n".join([verdict, *wrong[:FEW], *more])
 
     @property
     def points(self) -> dict[str, int]:

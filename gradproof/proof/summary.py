@@ -33,6 +33,9 @@ class Fault(NamedTuple):
     worst: Finding
     judged: Judged  # the stack in which it is worst
 
+    def __repr__(self) -> str:
+        return f"{self.equation} at layer {self.layer}, {self.elements} elements on {self.networks} networks"
+
 
 class Summary(NamedTuple):
     verdict: Verdict
