@@ -105,7 +105,7 @@ STANDS: dict[str, dict[str, Any]] = {
     "scipy": {},
     "scipy.special": {"softmax": special.softmax, "log_softmax": special.log_softmax, "logsumexp": special.logsumexp},
     "scipy.signal": {
-        "correlate2d": windows(turned=False),
+        "correlate2d": windows(turned=False, late=True),
         "convolve2d": windows(turned=True),
         "correlate": windows(turned=False),
         "convolve": windows(turned=True),

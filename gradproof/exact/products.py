@@ -21,14 +21,13 @@ def multiply_matrices(left: Any, right: Any, dot: bool = False) -> Any:
     if rows.shape[-1] != columns.shape[-2]:
         raise ValueError(f"shapes {a.shape} and {b.shape} not aligned: {rows.shape[-1]} != {columns.shape[-2]}")
     if dot and b.ndim > 2:
-        result = np.tensordot(rows, columns, axes=(-1, -2))
-    else:
-        batch = np.broadcast_shapes(rows.shape[:-2], columns.shape[:-2])
-        rows = np.broadcast_to(rows.view(np.ndarray), (*batch, *rows.shape[-2:]))
-        columns = np.broadcast_to(columns.view(np.ndarray), (*batch, *columns.shape[-2:]))
-        result = np.empty((*batch, rows.shape[-2], columns.shape[-1]), object)
-        for place in np.ndindex(batch):
-            result[place] = _multiply_two(rows[place], columns[place])
+        return wrap(np.tensordot(a, b, axes=(-1, -2)))
+    batch = np.broadcast_shapes(rows.shape[:-2], columns.shape[:-2])
+    rows = np.broadcast_to(rows.view(np.ndarray), (*batch, *rows.shape[-2:]))
+    columns = np.broadcast_to(columns.view(np.ndarray), (*batch, *columns.shape[-2:]))
+    result: Any = np.empty((*batch, rows.shape[-2], columns.shape[-1]), object)
+    for place in np.ndindex(batch):
+        result[place] = _multiply_two(rows[place], columns[place])
     if a.ndim == 1:
         result = result[..., 0, :] if b.ndim > 1 else result[..., 0, 0]
     elif b.ndim == 1:

@@ -32,15 +32,9 @@ def _sigmoid(x: Ball) -> Ball:
 def _power(x: Ball, y: Ball) -> Ball:
     """xʸ; a whole y is a product, so that x may be negative."""
     n = y.unique_fmpz() if y.is_exact() else None
-    if n is None or abs(n) >= 1 << 20:
-        return x**y
-    return arb(0, x.rad() ** int(n)) if n > 0 and x.mid() == 0 else x ** int(n)  # python-flint gives NaN about 0
-
-
-def _power_partials(v: Ball, x: Ball, y: Ball) -> Sequence[Any]:
-    if y.is_exact() and y.is_integer():  # y xʸ⁻¹, and log x only where it exists
-        return (y * _power(x, y - 1) if y != 0 else 0), (v * x.log() if x > 0 else arb.nan())
-    return v * y / x, v * x.log()
+    if n is not None and n > 0 and x.mid() == 0:  # where python-flint gives NaN
+        return arb(0, x.rad() ** int(n))
+    return x**y
 
 
 def _cube_root(x: Ball) -> Ball:
@@ -63,7 +57,7 @@ _TABLE: list[tuple[str, Callable[..., Ball], Callable[..., Sequence[Any]]]] = [
     ("subtract",   lambda x, y: x - y,                   lambda v, x, y: (1, -1)),
     ("multiply",   lambda x, y: x * y,                   lambda v, x, y: (y, x)),
     ("divide",     lambda x, y: x / y,                   lambda v, x, y: (1 / y, -v / y)),
-    ("power",      _power,                               _power_partials),
+    ("power",      _power,                               lambda v, x, y: (y * _power(x, y - 1) if not y.is_zero() else 0, v * x.log())),
     ("negative",   lambda x: -x,                         lambda v, x: (-1,)),
     ("copy",       lambda x: x,                          lambda v, x: (1,)),
     ("square",     lambda x: x * x,                      lambda v, x: (2 * x,)),

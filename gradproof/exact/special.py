@@ -25,8 +25,8 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     return exact(x) - logsumexp(x, axis=axis, keepdims=True)
 
 
-def windows(turned: bool) -> Callable[..., Any]:
-    """correlate2d, or convolve2d with the kernel turned round: sums of products over windows."""
+def windows(turned: bool, late: bool = False) -> Callable[..., Any]:
+    """correlate, or convolve with the kernel turned round: sums of products; `late` cuts as correlate2d does."""
 
     def call(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0, **options: Any) -> Any:
         image, kernel = exact(in1), exact(in2)
@@ -35,8 +35,7 @@ def windows(turned: bool) -> Callable[..., Any]:
             raise TypeError(f"gradproof has no exact rule for boundary={boundary!r}")
         wide = {"full": [(n - 1, n - 1) for n in kernel.shape], "valid": [(0, 0)] * image.ndim}.get(mode)
         if wide is None:  # same: the middle of full, as scipy cuts it
-            offset = [(n - 1) // 2 if turned else n // 2 for n in kernel.shape]
-            offset = [(n - 1) // 2 for n in kernel.shape] if turned else [n - 1 - (n - 1) // 2 for n in kernel.shape]
+            offset = [n // 2 if late else (n - 1) // 2 for n in kernel.shape]
             wide = [(n - 1 - at, at) for n, at in zip(kernel.shape, offset, strict=True)]
         padded = np.pad(image, wide, constant_values=fillvalue)
         shape = tuple(n - k + 1 for n, k in zip(padded.shape, kernel.shape, strict=True))
