@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 120  # seconds for one mutant: one that does not end is noticed too
 TESTS = ("sweeps", "ufuncs", "exactness", "trial", "snippets", "loading", "rules")  # the quick and telling ones first
 EXACT = {
-    "gradproof/exact/rules.py": ["_TABLE", "_sigmoid", "_power", "_cube_root", "_xlogy", "_normal",
+    "gradproof/exact/rules.py": ["_TABLE", "_sigmoid", "_power", "_power_slope", "_cube_root", "_xlogy", "_normal",
                                  "_dot"],
     "gradproof/exact/sweeps.py": ["operands_of", "computed_from", "differentiate", "push_forward"],
     "gradproof/exact/numbers.py": ["_order", "is_less", "is_equal", "_noted", "multiply", "subtract", "total", "copy",

@@ -37,6 +37,11 @@ def _power(x: Ball, y: Ball) -> Ball:
     return x**y
 
 
+def _power_slope(x: Ball, y: Ball) -> Ball:
+    """y xʸ⁻¹, 0 for x⁰ at x = 0 too."""
+    return ZERO if y.is_zero() else y * _power(x, y - 1)
+
+
 def _cube_root(x: Ball) -> Ball:
     """∛x, which is odd."""
     return -(-x).root(3) if x < 0 else x.root(3)
@@ -57,7 +62,7 @@ _TABLE: list[tuple[str, Callable[..., Ball], Callable[..., Sequence[Any]]]] = [
     ("subtract",   lambda x, y: x - y,                   lambda v, x, y: (1, -1)),
     ("multiply",   lambda x, y: x * y,                   lambda v, x, y: (y, x)),
     ("divide",     lambda x, y: x / y,                   lambda v, x, y: (1 / y, -v / y)),
-    ("power",      _power,                               lambda v, x, y: (y * _power(x, y - 1) if not y.is_zero() else 0, v * x.log())),
+    ("power",      _power,                               lambda v, x, y: (_power_slope(x, y), v * x.log())),
     ("negative",   lambda x: -x,                         lambda v, x: (-1,)),
     ("copy",       lambda x: x,                          lambda v, x: (1,)),
     ("square",     lambda x: x * x,                      lambda v, x: (2 * x,)),
