@@ -99,13 +99,18 @@ class Evaluator(Protocol):
 def aligned(left: Value, right: Value, numbers: Numbers) -> tuple[Value, Value]:
     """Both with the same axes in the same order, a number beside a vector as a vector of one rank; sizes must agree."""
     axes = left.axes + tuple(axis for axis in right.axes if axis not in left.axes)
-    for axis in axes:
-        if axis in left.axes and axis in right.axes and left.size(axis) != right.size(axis):
-            raise MisfitError(f"{axis} runs to {left.size(axis)} on one side and to {right.size(axis)} on the other")
+    insist_on_one_size(left, right)
     rank = max(left.rank, right.rank)
     if left.rank and right.rank and left.shape != right.shape:
         raise MisfitError(f"{said(left)} meets {said(right)}")
     return spread(left, axes, rank), spread(right, axes, rank)
+
+
+def insist_on_one_size(left: Value, right: Value) -> None:
+    """MisfitError where an index that both have runs further in one of them."""
+    for axis in left.axes:
+        if axis in right.axes and left.size(axis) != right.size(axis):
+            raise MisfitError(f"{axis} runs to {left.size(axis)} on one side and to {right.size(axis)} on the other")
 
 
 def said(value: Value) -> str:

@@ -61,6 +61,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 @example("(d(edge[1][i,j], x) + l) == abs(edge[l] / y[m] / 2)")
 @example("C == at(-y, z[1][j] = (y)[2])")
 @example("at(-y[s], z[l+1][s] = (y)[2]) == 1")
+@example("at(d(edge[l][k,j], C), C = b[L-1][k]) == 1")
 @example("d(abs(z[L][i] / C_x), edge[1]) == 1")
 def test_every_claim_has_a_verdict_or_is_one_error_that_names_it(court: Court, claim: str) -> None:
     said = "mine.toml: line A1"

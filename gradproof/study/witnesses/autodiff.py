@@ -17,7 +17,7 @@ from gradproof.numerics import program
 from gradproof.numerics.near import Near
 from gradproof.problem import Array
 from gradproof.study.tree import Head, Node
-from gradproof.study.values import Env, Evaluator, Key, SilentError, Value
+from gradproof.study.values import Env, Evaluator, Key, SilentError, Value, insist_on_one_size
 from gradproof.study.world import World
 
 SIDE_BY_SIDE = 24  # networks of one shape
@@ -56,6 +56,7 @@ class _Jax:
 
         def function(array: Any) -> Any:
             value = world.value(body, env._replace(bound=(*env.bound, (name, Value(at.axes, array)))))
+            insist_on_one_size(value, at)
             axes.append(value.axes)
             return value.array
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradproof.problem import Array
 from gradproof.study.tree import Node
-from gradproof.study.values import Env, Evaluator, Key, Value
+from gradproof.study.values import Env, Evaluator, Key, Value, insist_on_one_size
 
 
 def array_of(flat: list[Any], shape: tuple[int, ...]) -> Array:
@@ -48,6 +48,7 @@ class Objects:
     def derivative(self, world: Evaluator, env: Env, body: Node, name: Key, at: Value) -> Value:
         """Element by element of the variable; an axis that the body has as well, such as s, runs along with it."""
         here = world.value(body, _bound(env, name, at))
+        insist_on_one_size(here, at)
         shared = tuple(axis for axis in at.axes if axis in here.axes)
         kept = tuple(axis for axis in at.axes if axis not in shared)
         order = [*map(at.axes.index, (*shared, *kept)), *range(len(at.axes), at.array.ndim)]
