@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from gradproof.commands.check import command
 from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import File
+from tests.commands import ended_here
 
 HERE = Path(__file__).parent / "submissions"
 ROOT = Path(__file__).parents[2]
@@ -24,8 +25,12 @@ RIGHT = (HERE / "book.py").read_text("utf8")
 IN_PYTHON_3 = RIGHT.replace("xrange", "range")
 
 
-def check(path, *arguments, cwd=None):
-    line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", *arguments]
+def check(path, *arguments, cwd=HERE, run=ended_here):
+    return run([sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", *arguments], cwd)
+
+
+def ended(line, cwd):
+    """The same in a process of its own."""
     return subprocess.run(line, capture_output=True, text=True, timeout=120, cwd=cwd, env=ENVIRONMENT)
 
 
@@ -41,7 +46,7 @@ def written(folder, text, name="mine.py"):
 
 
 def test_a_class_pasted_unchanged_is_verified():
-    result = check(HERE / "book.py")
+    result = check(HERE / "book.py", run=ended)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("verified: ")
     assert "one example a call" in result.stdout
@@ -153,7 +158,7 @@ def test_json_junit_and_script_say_the_same_and_the_script_runs_without_gradproo
     assert wrong[:6] in shown.stdout.splitlines()[0]
     assert document["again"] == f"gradproof check {path} --architectures 20 --seed 0"
     again = tmp_path / "again.py", tmp_path / "again.xml"
-    second = check(path, "--json", "--script", str(again[0]), "--junit", str(again[1]))
+    second = check(path, "--json", "--script", str(again[0]), "--junit", str(again[1]), run=ended)
     assert second.stdout == result.stdout  # the same seed, the same bytes
     assert again[0].read_bytes() == (tmp_path / "show.py").read_bytes()
     assert again[1].read_bytes() == (tmp_path / "out.xml").read_bytes()

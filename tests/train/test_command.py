@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +19,6 @@ from rich.console import Console
 from safetensors import safe_open
 
 import gradproof
-from gradproof.__main__ import main
 from gradproof.backends import NAMES
 from gradproof.commands import live
 from gradproof.commands.train import command
@@ -28,6 +26,7 @@ from gradproof.pages import run as run_page
 from gradproof.train import loop, mnist
 from gradproof.train.loop import Settings
 from gradproof.train.saved import load, run_hash
+from tests.commands import ended_here
 from tests.processes import started
 from tests.train.small import SMALL, idx, put_digits
 
@@ -52,18 +51,6 @@ def typed(digits: Path, *arguments: str, backend: str = "handcrafted") -> list[s
 
 def ended(line: list[str], place: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=place, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
-
-
-def ended_here(line: list[str], place: Path) -> subprocess.CompletedProcess[str]:
-    """The same without a new process, for the many that end before they have begun."""
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
-        patch.chdir(place)
-        patch.setenv("OPENBLAS_NUM_THREADS", "1")  # what the command would set for good
-        patch.setenv("PJRT_NPROC", "2")
-        patch.setattr(sys, "argv", line[2:])
-        with pytest.raises(SystemExit) as end:
-            main()
-    return subprocess.CompletedProcess(line, int(str(end.value.code)), out.getvalue(), err.getvalue())
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], code: int, reason: str) -> None:
@@ -539,7 +526,6 @@ def test_an_epoch_that_was_kept_but_not_logged_is_logged_on_resume(digits: Path,
 COUNTED = """
 import sys
 from pathlib import Path
-from gradproof.__main__ import main
 try:
     main()
 except SystemExit:
