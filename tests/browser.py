@@ -19,6 +19,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+STARTED: list[Any] = []  # playwright and its browser, once a page is looked at
 
 
 class Opened(NamedTuple):
@@ -34,22 +35,35 @@ class Opened(NamedTuple):
         return [url for url in self.requested if not url.startswith(("file:", "data:"))]
 
 
+def browser() -> Any:
+    """The one browser of this process; each page has a context of its own there: cookies, cache and settings."""
+    if not STARTED:
+        from playwright.sync_api import sync_playwright
+
+        STARTED.append(sync_playwright().start())
+        STARTED.append(STARTED[0].chromium.launch(executable_path=CHROMIUM, args=list(FLAGS)))
+    return STARTED[1]
+
+
+def close() -> None:
+    """End the browser, if there is one, and what drives it."""
+    while STARTED:
+        last = STARTED.pop()
+        last.close() if STARTED else last.stop()
+
+
 @contextmanager
 def opened(file: Path, javascript: bool = True, **options: Any) -> Iterator[Opened]:
-    """The file in a new browser; `options` are those of a playwright context, such as color_scheme or viewport."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        try:
-            context = browser.new_context(java_script_enabled=javascript, offline=True, **options)
-            page = context.new_page()
-            errors: list[str] = []
-            requested: list[str] = []
-            page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("request", lambda asked: requested.append(asked.url))
-            page.goto(file.resolve().as_uri())
-            yield Opened(page, errors, requested)
-        finally:
-            browser.close()
+    """The file as nobody has seen it; `options` are those of a playwright context, such as color_scheme or viewport."""
+    context = browser().new_context(java_script_enabled=javascript, offline=True, **options)
+    try:
+        page = context.new_page()
+        errors: list[str] = []
+        requested: list[str] = []
+        page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda asked: requested.append(asked.url))
+        page.goto(file.resolve().as_uri())
+        yield Opened(page, errors, requested)
+    finally:
+        context.close()

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The tests run side by side: NumPy's own threads would only wait for each other, here and in what the tests start.
@@ -38,3 +41,10 @@ fresh = settings(
 settings.register_profile("quick", fresh, max_examples=50)
 settings.register_profile("thorough", fresh, max_examples=2000)
 settings.load_profile("quick")  # --hypothesis-profile is read after this and wins
+
+
+@pytest.fixture(scope="session", autouse=True)
+def closed_browser() -> Iterator[None]:
+    yield
+    if browser := sys.modules.get("tests.browser"):
+        browser.close()

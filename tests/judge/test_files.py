@@ -4,10 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
+from tests.commands import ended_here
+from tests.thorough import some
 
 ROOT = Path(__file__).parents[2]
 RIGHT = (Path(__file__).parent / "submissions" / "book.py").read_text("utf8")
@@ -17,10 +21,8 @@ PYTHON_2 = '# -*- coding: latin-1 -*-\n"""\\"\u00e9\\""""\nfrom __future__ impor
 PYTHON_2 += WRONG.replace("import random\n", "") + '\nprint "\\x41", "\u00e9"\nif __name__ == "__main__":\n    1 / 0\n'
 
 
-def check(subject, *arguments, cwd, **streams):
-    line = [sys.executable, "-m", "gradproof", "check", subject, "--architectures", "20", *arguments]
-    streams = streams or {"capture_output": True}
-    return subprocess.run(line, text=True, timeout=120, cwd=cwd, env=os.environ | {"PYTHONPATH": str(ROOT)}, **streams)
+def check(subject, *arguments, cwd, run=ended_here):
+    return run([sys.executable, "-m", "gradproof", "check", subject, "--architectures", "20", *arguments], cwd)
 
 
 def beside(folder):
@@ -45,18 +47,28 @@ def test_the_script_runs_though_it_lies_elsewhere(subject, cwd, tmp_path):
     assert words.split("[[")[1][:6] in returned
 
 
-@pytest.mark.parametrize(
-    ("source", "asked", "written"),
-    [(WRONG, ("certificate", "script", "junit"), ("junit", "script")),
-     (RIGHT, ("script", "junit", "certificate"), ("certificate", "junit")), ("def", ("junit",), ("junit",))],
-)  # fmt: skip
-@pytest.mark.parametrize("form", [(), ("--json",)])
-def test_the_files_are_written_though_nobody_reads_what_is_said(source, asked, written, form, tmp_path):
+ASKED = {  # what is judged: the files that are asked for, and those that are written
+    "wrong": (WRONG, ("certificate", "script", "junit"), ("junit", "script")),
+    "right": (RIGHT, ("script", "junit", "certificate"), ("certificate", "junit")),
+    "def": ("def", ("junit",), ("junit",)),
+}
+UNREAD = some([("wrong", ()), ("right", ("--json",)), ("def", ("--json",))], product(ASKED, [(), ("--json",)]))
+
+
+@pytest.mark.parametrize(("judged", "form"), UNREAD)
+def test_the_files_are_written_though_nobody_reads_what_is_said(judged, form, tmp_path):
+    """In a process of its own, as what is told last is told while it ends."""
+
+    def unread(line, cwd):
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(line, timeout=120, cwd=cwd, env=environment, stdout=writer, stderr=writer)
+
+    source, asked, written = ASKED[judged]
     (tmp_path / "mine.py").write_text(source, "utf8")
     reader, writer = os.pipe()
     os.close(reader)
     options = [word for kind in asked for word in (f"--{kind}", kind)]
-    check("mine.py", *form, *options, cwd=tmp_path, stdout=writer, stderr=writer)
+    check("mine.py", *form, *options, cwd=tmp_path, run=unread)
     os.close(writer)
     assert sorted(path.name for path in tmp_path.iterdir() if path.name in asked) == list(written)
 

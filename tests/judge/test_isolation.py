@@ -13,6 +13,7 @@ import gradproof
 from gradproof.errors import DataError
 from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import File
+from tests.commands import ended_here
 from tests.processes import alive
 
 ROOT = Path(__file__).parents[2]
@@ -191,11 +192,13 @@ def test_the_limit_of_memory_is_the_one_that_is_given(tmp_path):
 
 
 def test_ctrl_c_ends_it_in_one_line(tmp_path):
-    path = written(tmp_path, "", NAP)
+    path = written(tmp_path, "", f"open({str(tmp_path / 'now')!r}, 'w'); {NAP}")
     line = [sys.executable, "-m", "gradproof", "check", str(path), "--seconds", "500"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    time.sleep(8)
+    for _ in range(600):
+        if not (tmp_path / "now").exists():  # the code is not called yet
+            time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "gradproof: interrupted\n")
@@ -207,8 +210,7 @@ def test_ctrl_c_ends_it_in_one_line(tmp_path):
 )
 def test_the_command_says_it_in_a_line_and_its_exit_code(before, body, code, words, tmp_path):
     line = [sys.executable, "-m", "gradproof", "check", str(written(tmp_path, before, body)), "--seconds", "0.5"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run(line, capture_output=True, text=True, timeout=120, env=environment)
+    result = ended_here(line, tmp_path)
     assert result.returncode == code, result.stdout + result.stderr
     assert words in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
@@ -236,8 +238,7 @@ def test_a_slip_on_some_mini_batches_alone_is_placed_and_has_no_name(tmp_path):
 def test_the_verdict_is_told_though_a_file_cannot_be_written(tmp_path):
     path = written(tmp_path, "", CORRECT + "return d, b, [2 * v for v in w]")
     line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", "--junit", "/proc/none/x"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run(line, capture_output=True, text=True, timeout=120, env=environment)
+    result = ended_here(line, tmp_path)
     assert result.returncode == 4
     assert result.stdout.startswith("refuted:")
     assert result.stderr.startswith("gradproof: cannot write to /proc/none/x")
@@ -248,6 +249,5 @@ def test_a_script_asks_for_the_name_that_was_looked_up(tmp_path):
     other = f"import numpy as np\ndef other(weights, biases, x, y):\n    {CORRECT}return d, b, [2 * v for v in w]\n"
     path.write_text(other + "backprop = lambda *problem: other(*problem)\n", "utf8")
     line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", "--script", str(script)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    assert subprocess.run(line, capture_output=True, timeout=120, env=environment).returncode == 1
+    assert ended_here(line, tmp_path).returncode == 1
     assert subprocess.run([sys.executable, "-I", str(script)], capture_output=True, timeout=60).returncode == 0

@@ -14,6 +14,7 @@ from gradproof.train.loop import Settings
 from gradproof.train.mnist import DataSet, Mnist
 from gradproof.train.pace import SECONDS, Pace
 from gradproof.train.saved import run_hash
+from tests.thorough import pairs
 from tests.train.test_loop import DIGITS, SMALL
 
 MOST = st.integers(1, 1000)
@@ -85,9 +86,9 @@ def few() -> Mnist:
     return Mnist(*(DataSet(part.images[:500], part.labels[:500], part.rows) for part in mnist.load()))
 
 
-@pytest.mark.parametrize("backend", backends.NAMES)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("sizes", [(784, 30, 10), (784, 100, 10)])
+@pytest.mark.parametrize(
+    ("backend", "dtype", "sizes"), pairs(backends.NAMES, ["float32", "float64"], [(784, 30, 10), (784, 100, 10)])
+)
 def test_on_real_digits_no_bit_depends_on_how_mini_batches_are_grouped(
     backend: str, dtype: str, sizes: tuple[int, ...], few: Mnist
 ) -> None:
