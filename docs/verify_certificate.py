@@ -1,17 +1,20 @@
 """Checks a certificate of gradproof again, with Python's standard library and nothing else.
 
-    python docs/verify_certificate.py FILE.json
+    python docs/verify_certificate.py FILE.json [CODE.py]
 
 A certificate holds networks, what a backprop made of them, balls that are said to hold the true gradients, and the
 bounds within which the claims are said to lie. Here every true gradient is enclosed once more: interval arithmetic on
 decimals of 60 digits, and forward differentiation of the definition (z = w a + b, a = 1/(1 + e^{-z}), C = (1/2m) times
 the sum of |y - a|^2), one parameter at a time. No equation of backpropagation is used. Each ball must meet its new
 interval and be no wider than its bound, each claim must be within its bound of every number in the interval, and no
-bound may be wider than half of the digits (24 of float32, 53 of float64) of its layer's largest number. Exit code 0 if
-all of it holds, 1 if not, 3 if the file is no certificate.
+bound may be wider than half of the digits (24 of float32, 53 of float64) of its layer's largest number. Nothing may be
+missing, twice or too many, and numbers of float32 must be such. With CODE.py, its SHA-256 must be the certificate's.
+Exit code 0 if all of it holds, 1 if not, 3 if the file is no certificate.
 """
 
+import hashlib
 import json
+import struct
 import sys
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, NamedTuple
@@ -97,10 +100,60 @@ def judged(
     return wrong
 
 
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which no name stands twice, the second in place of the first."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError(f"a name stands twice in {sorted(name for name, _ in pairs)}")
+    return dict(pairs)
+
+
+def no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+def insist(holds: object, said: str) -> None:
+    """ValueError unless it holds."""
+    if not holds:
+        raise ValueError(said)
+
+
+def insist_on_shape(name: str, rows: Any, height: int, width: int) -> None:
+    """So many rows of so many, and no more."""
+    lists = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
+    insist(lists and [len(row) for row in rows] == [width] * height, f"{name} is not of {height} rows of {width}")
+
+
+def insist_on_all(network: dict[str, Any]) -> None:
+    """ValueError where anything is missing or too many, or no number of the digits that are said."""
+    names = {"weights", "biases", "x", "y", "digits", "claims", "enclosures", "bounds"}
+    insist(isinstance(network, dict) and set(network) == names, f"a network has {', '.join(sorted(names))}")
+    insist(type(network["digits"]) is int and network["digits"] in (24, 53), "digits must be 24 or 53")
+    weights, m = network["weights"], len(network["x"][0])
+    sizes = [len(network["x"]), *(len(w) for w in weights)]
+    insist(len(sizes) > 1 and all(sizes) and m, "a network has layers, neurons and examples")
+    shapes = {"grad_w": [*zip(sizes[1:], sizes[:-1], strict=True)], "grad_b": [(n, 1) for n in sizes[1:]]}
+    shapes["delta"] = [(n, m) for n in sizes[1:]]
+    parts = [("weights", weights, shapes["grad_w"]), ("biases", network["biases"], shapes["grad_b"])]
+    parts += [("x", [network["x"]], [(sizes[0], m)]), ("y", [network["y"]], [(sizes[-1], m)])]
+    for kind in ("claims", "enclosures", "bounds"):
+        insist(set(network[kind]) == set(shapes), f"{kind} are of {', '.join(shapes)}")
+        parts += [(f"{kind} of {name}", network[kind][name], shapes[name]) for name in shapes]
+    for name, layers, wanted in parts:
+        insist(len(layers) == len(wanted), f"{name} has {len(layers)} layers in place of {len(wanted)}")
+        for rows, shape in zip(layers, wanted, strict=True):
+            insist_on_shape(name, rows, *shape)
+            for number in [] if "enclosures" in name else [value for row in rows for value in row]:
+                insist(type(number) in (int, float), f"{name} has {number!r} among its numbers")
+                single = network["digits"] == 24 and "bounds" not in name
+                insist(
+                    not single or struct.unpack("f", struct.pack("f", number))[0] == number,
+                    f"{name} has {number!r}, which has more than 24 digits",
+                )
+
+
 def verify(network: dict[str, Any]) -> tuple[int, list[str]]:
     """(how many numbers were checked, what is wrong with them) of one network."""
-    if network["digits"] not in (24, 53):
-        raise ValueError(f"digits must be 24 or 53, not {network['digits']}")
+    insist_on_all(network)
     m, half = len(network["x"][0]), Decimal(2) ** -(network["digits"] // 2)  # half of the binary digits must be told
     share = Interval(DOWN.divide(1, m), UP.divide(1, m))
     count, wrong = 0, []
@@ -116,24 +169,36 @@ def verify(network: dict[str, Any]) -> tuple[int, list[str]]:
             most = half * max(max(abs(v.low), abs(v.high)) for row in rows for v in row)
             for j, true in enumerate(rows):
                 parts = [network[part][name][layer - 1][j] for part in ("claims", "enclosures", "bounds")]
-                if len({len(part) for part in (*parts, true)}) != 1:
-                    wrong.append(f"{name} of layer {layer}, row {j} is incomplete")
-                    continue
                 wrong += [f"{name} of layer {layer}, row {j}: {line}" for line in judged(*parts, true, most)]
                 count += len(true)
     return count, wrong
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         print(__doc__.splitlines()[2].strip(), file=sys.stderr)
         return 2
     try:
         with open(sys.argv[1], encoding="utf8") as file:
-            networks = json.load(file)["networks"]
+            document = json.load(file, object_pairs_hook=unique, parse_constant=no_number)
+        networks = document["networks"]
         results = [verify(network) for network in networks]
-    except (OSError, ValueError, KeyError, IndexError, TypeError, ArithmeticError) as error:
-        print(f"{sys.argv[1]} is no certificate: {type(error).__name__}: {error}", file=sys.stderr)
+        if len(sys.argv) == 3:
+            with open(sys.argv[2], "rb") as code:
+                same = hashlib.sha256(code.read()).hexdigest() == document["sha256"]
+            results.append((0, [] if same else [f"{sys.argv[2]} is not the code that was judged"]))
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        struct.error,
+    ) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        print(f"{sys.argv[1]} is no certificate: {said}", file=sys.stderr)
         return 3
     wrong = [f"network {number}: {line}" for number, (_, lines) in enumerate(results) for line in lines]
     count = sum(numbers for numbers, _ in results)

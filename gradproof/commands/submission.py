@@ -105,7 +105,7 @@ def _write_files(
     elif script:
         left_out[script] = "it would tell the answer" if grade else "there is no counterexample to show"
     if certificate and judged.verdict == "verified":
-        document = certificates.document(judged.certified, submission, seed, judged.conventions)
+        document = certificates.document(judged.certified, submission, seed, judged.conventions, kind.sha256)
         files.give(Path(certificate), json.dumps(document, indent=1) + "\n")
     elif certificate:
         left_out[certificate] = "only what is verified has a certificate"

@@ -1,11 +1,15 @@
 """A certificate of a verified backprop: what can be checked again without gradproof (docs/verify_certificate.py)."""
 
+import platform
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
 from flint import ctx
 
+import gradproof
 from gradproof.judge.claims import Claim, Sigma, radii_of
 from gradproof.numerics import rounding, truth
 from gradproof.problem import Answer, Problem
@@ -39,10 +43,19 @@ def sample(claims: Sequence[Claim], sigma: Sigma) -> list[Certified]:
     return chosen
 
 
-def document(chosen: Sequence[Certified], subject: str, seed: int, conventions: Sequence[str]) -> dict[str, Any]:
-    """The certificate as JSON; enclosures are pairs of decimal numbers."""
+def document(
+    chosen: Sequence[Certified], subject: str, seed: int, conventions: Sequence[str], sha256: str = ""
+) -> dict[str, Any]:
+    """The certificate as JSON; enclosures are pairs of decimal numbers. `sha256` is of the file that was judged."""
     return {
         "subject": subject,
+        "sha256": sha256,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "gradproof": gradproof.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "jax")},
+        },
         "seed": seed,
         "conventions": list(conventions),
         "networks": [

@@ -82,3 +82,19 @@ def test_code_that_cannot_be_loaded_is_an_error_for_programs_too(tmp_path):
     suite = ElementTree.parse(tmp_path / "out.xml").getroot()
     assert [suite.get(name) for name in ("tests", "failures", "errors")] == ["1", "0", "1"]
     assert [error.get("message") for error in suite.iter("error")] == [said]
+
+
+def test_code_that_deletes_itself_is_refuted_all_the_same_and_the_script_runs_in_any_folder(tmp_path):
+    away = WRONG.replace("import random\n", "import os, random\nif os.path.exists('gone'): os.remove(__file__)\n")
+    (tmp_path / "mine.py").write_text(away.replace("xrange", "range"), "utf8")
+    assert check("mine.py", "--script", "show.py", cwd=tmp_path).returncode == 1
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    line = [sys.executable, "-I", str(tmp_path / "show.py")]
+    shown = subprocess.run(line, capture_output=True, text=True, cwd=elsewhere, timeout=60)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    (tmp_path / "gone").touch()
+    result = check("mine.py", "--script", "again.py", cwd=tmp_path)
+    assert not (tmp_path / "mine.py").exists()
+    assert result.returncode == 1, result.stderr
+    assert (tmp_path / "again.py").read_text("utf8") == (tmp_path / "show.py").read_text("utf8")
