@@ -47,6 +47,7 @@ thorough: setup       ## every property test with fresh seeds and many more exam
 mutants: setup        ## every small change of the derivation must be refuted, every change of the judge turn tests red
 	$(BIN)/python benchmarks/mutants.py
 	$(BIN)/python benchmarks/mutants_of_the_judge.py
+	$(BIN)/python benchmarks/mutants_of_exact.py
 
 clean:                ## remove what the other commands made, but not runs/
 	rm -rf .venv .jax_cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

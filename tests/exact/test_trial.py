@@ -1,0 +1,205 @@
+"""How a verdict follows from what was compared: at which points, at how many bits, under which reading."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import arb
+
+from gradproof import check_gradient
+from gradproof.exact.run import BITS, Reading, current
+from gradproof.judge.trial.comparison import Compared, common_factor, compare
+from gradproof.judge.trial.points import MOST_POINTS, POINTS, PRECISIONS, try_points
+from gradproof.judge.trial.running import SubjectError
+from gradproof.numerics.verdict import Verdict
+
+V, R, U = Verdict.VERIFIED, Verdict.REFUTED, Verdict.UNDECIDED
+W = np.zeros(4)
+
+
+def balls(values: Sequence[Any], radius: float = 0.0) -> Any:
+    array = np.empty(len(values), object)
+    array[:] = [arb(v, radius) for v in values]
+    return array
+
+
+def stated(got: Any, expected: Any) -> Compared:
+    return compare("w", got, expected, lambda where: None)
+
+
+def test_two_arrays_are_right_exactly_where_all_balls_overlap() -> None:
+    one = balls([1, 2, 0])
+    assert stated(one, one).state == "right"
+    assert stated(one, one).digits == np.inf
+    assert stated(balls([1, 2, 0], 1e-20), balls([1, 2, 1e-21])).state == "right"
+    assert 19 < stated(balls([1, 2, 0], 1e-20), one).digits < 21
+    apart = stated(balls([1, 2.5, 3e-30]), one)
+    assert (apart.state, apart.element, apart.got, apart.expected) == ("wrong", (1,), 2.5, 2.0)
+    assert stated(balls([1, 2, 1e-40]), one).state.startswith("right to 40 digits only")
+    assert stated(one, balls([0, 0, 0])).alive is False
+    assert stated(one, balls([0, 1, 0])).alive is True
+
+
+def test_what_is_not_finite_is_undecided_on_either_side() -> None:
+    for bad in (arb.nan(), arb.pos_inf()):
+        for got, expected in (((1, bad), (1, 2)), ((1, 2), (1, bad)), ((3, bad), (1, 2))):
+            found = stated(balls(got), balls(expected))
+            assert (found.state, found.element) == ("undecided", (1,))
+
+
+def test_a_wrong_array_is_named() -> None:
+    base = balls([3, -6, 9])
+    for factor, name in ((-1, "scaled by -1"), (arb(1) / 3, "scaled by 1/3"), (64, "scaled by 64"), (0, "zero")):
+        assert stated(base * factor, base).state == name
+    for wrong in (base * 65, base * (arb(1) / 65), base * arb(1.2345678), base + balls([0, 0, 1]), base[::-1]):
+        assert stated(wrong, base).state == "wrong"
+    assert stated(balls([3, -6, 1]), balls([3, -6, 0])).state == "wrong"
+    assert common_factor(balls([1]), balls([0])) is None
+    square = balls([1, 2, 3, 4]).reshape(2, 2)
+    assert stated(square.T, square).state == "transposed"
+    long = balls([1, 2, 3, 4, 5, 6]).reshape(2, 3)
+    assert stated(long.reshape(3, 2).T.copy().reshape(2, 3), long).state == "wrong"
+
+
+Plan = Callable[[Any], Compared]  # of the run
+
+
+def tried(plan: Callable[[Any, Any], Any], draw: bool = True) -> Any:
+    return try_points(lambda run, drawn: plan(run.run, drawn), [np.arange(4.0)], 0, draw)
+
+
+def right(digits: float = 60.0, alive: bool = True) -> Compared:
+    return Compared("w", "right", digits, alive)
+
+
+WRONG = Compared("w", "wrong", 0, True, (0,))
+UNCLEAR = Compared("w", "undecided", 0, True)
+
+
+def under(**readings: Any) -> Callable[[Any, Any], Any]:
+    def plan(run: Any, _: Any) -> Any:
+        found = readings[run.reading.name.lower()]
+        if isinstance(found, Exception):
+            raise found
+        return [found]
+
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("exact", "rounded", "without_epsilon", "verdict", "reading"),
+    [
+        (right(), WRONG, WRONG, V, Reading.EXACT),
+        (WRONG, right(), WRONG, V, Reading.ROUNDED),
+        (WRONG, WRONG, right(), V, Reading.WITHOUT_EPSILON),
+        (WRONG, WRONG, WRONG, R, Reading.EXACT),
+        (WRONG, UNCLEAR, WRONG, U, Reading.ROUNDED),
+        (UNCLEAR, WRONG, WRONG, U, Reading.EXACT),
+        (WRONG, WRONG, UNCLEAR, R, Reading.EXACT),  # not finite without its epsilon: that says nothing
+        (WRONG, WRONG, SubjectError("raises"), R, Reading.EXACT),
+        (WRONG, right(5.0), WRONG, U, Reading.ROUNDED),  # too vague to say anything
+        (WRONG, WRONG._replace(state="scaled by 2"), WRONG, R, Reading.ROUNDED),  # the fault that has a name
+    ],
+)
+def test_refuted_is_wrong_under_every_reading_and_verified_right_under_one(
+    exact: Any, rounded: Any, without_epsilon: Any, verdict: Verdict, reading: Reading
+) -> None:
+    found = tried(under(exact=exact, rounded=rounded, without_epsilon=without_epsilon))
+    assert (found.verdict, found.reading) == (verdict, reading)
+
+
+def test_what_cannot_be_run_as_it_is_written_is_not_tried_otherwise() -> None:
+    with pytest.raises(SubjectError, match="raises"):
+        tried(under(exact=SubjectError("raises"), rounded=right(), without_epsilon=right()))
+
+
+def test_more_bits_are_tried_while_a_value_is_vague_or_not_finite() -> None:
+    for poor in (right(29.0), UNCLEAR):
+        seen: list[int] = []
+
+        def plan(run: Any, _: Any, poor: Any = poor, seen: list[int] = seen) -> Any:
+            seen.append(run.bits)
+            return [poor if run.bits < PRECISIONS[-1] else right()]
+
+        assert tried(plan, draw=False).verdict is V
+        assert tuple(seen) == PRECISIONS
+
+
+def test_a_refusal_is_retried_with_more_bits_and_a_tie_is_not() -> None:
+    for said, verdict, bits in (("200 bits do not tell", V, PRECISIONS[:2]), ("a tie at 0", U, (BITS,) * 3)):
+        seen: list[int] = []
+
+        def plan(run: Any, _: Any, said: str = said, seen: list[int] = seen) -> Any:
+            seen.append(run.bits)
+            if run.bits == BITS:
+                raise current().refuse(said)
+            return [right()]
+
+        found = tried(plan, draw=False)
+        assert found.verdict is verdict
+        assert tuple(seen) == bits
+        assert (said in str(found.why)) is (verdict is U)
+
+
+def test_a_refusal_that_was_swallowed_makes_the_run_void() -> None:
+    def plan(run: Any, _: Any) -> Any:
+        current().refuse("a tie")
+        return [right()]
+
+    assert tried(plan).verdict is U
+
+
+@pytest.mark.parametrize(
+    ("kind", "of_right", "of_wrong"), [("left", U, U), ("cast", V, U), ("rounded", V, U), ("clipped", V, U)]
+)
+def test_what_was_recorded_decides_nothing(kind: str, of_right: Verdict, of_wrong: Verdict) -> None:
+    for answer, verdict in ((right(), of_right), (WRONG, of_wrong)):
+
+        def plan(run: Any, _: Any, answer: Compared = answer) -> Any:
+            run.note(kind, "something")
+            return [answer]
+
+        assert tried(plan).verdict is verdict
+
+
+def test_points_are_tried_until_every_comparison_went_both_ways_and_every_array_has_an_effect() -> None:
+    assert tried(lambda run, drawn: [right()]).points == POINTS
+    assert tried(lambda run, drawn: [right(alive=False)]).points == MOST_POINTS
+    one_way = check_gradient(lambda w: np.sum(w**2) if w[0] > -99 else w[0], lambda w: 2 * w, W)
+    assert (one_way.points, one_way.verdict) == (MOST_POINTS, V)
+    assert check_gradient(lambda w: np.sum(w**2), lambda w: 2 * w, W).points == POINTS
+    assert tried(lambda run, drawn: [right()], draw=False).points == 1
+
+
+def test_the_numbers_are_others_at_every_point_and_the_same_with_one_seed() -> None:
+    seen: list[Any] = []
+    for _ in range(2):
+        tried(lambda run, drawn: seen.append(drawn[0]) or [right()])
+    assert len({array.tobytes() for array in seen}) == POINTS
+    assert [a.tobytes() for a in seen[:POINTS]] == [a.tobytes() for a in seen[POINTS:]]
+
+
+def test_an_error_at_the_last_point_alone_refutes() -> None:
+    def plan(run: Any, _: Any, seen: list[int] = []) -> Any:  # noqa: B006
+        seen.append(1)
+        return [WRONG if len(seen) % POINTS == 0 else right()]
+
+    assert tried(plan).verdict is R
+
+
+def test_digits_are_those_of_the_worst_array_that_has_an_effect() -> None:
+    found = tried(lambda run, drawn: [right(50.9), right(40.5), right(3.0, alive=False)])
+    assert found.digits == 40
+    assert tried(lambda run, drawn: [right(np.inf)]).digits == 60
+
+
+def test_a_parameter_without_effect_is_said_and_a_cost_without_any_is_undecided() -> None:
+    idle = check_gradient(lambda w, b: np.sum(w**2), lambda w, b: (2 * w, 0 * b), W, W)
+    assert idle.verdict is V
+    assert "b: right, and 0 at every point tried" in str(idle)
+    wrong = check_gradient(lambda w, b: np.sum(w**2), lambda w, b: (2 * w, b), W, W)
+    assert wrong.verdict is R
+    flat = check_gradient(lambda w: np.sum((w + 1) ** 2 - w**2 - 2 * w), lambda w: 0 * w, W)
+    assert flat.verdict is U
+    assert "does not depend on w" in str(flat)
