@@ -170,6 +170,12 @@ def matched(answer: Any, given: Any, names: Sequence[str], what: str) -> list[tu
     got = [(name, leaf) for name, leaf in leaves(floats_of(answer), "") if isinstance(leaf, ExactArray | Number)]
     wanted = [pair for name, value in zip(names, given, strict=True) for pair in leaves(value, name)]
     wanted = [(name, leaf) for name, leaf in wanted if isinstance(leaf, ExactArray | Number)]
+    if len(wanted) == 1 and len(got) > 1 and isinstance(answer, list | tuple):  # one array as nested lists
+        got = (
+            [("", exact(floats_of(answer)))]
+            if all(isinstance(leaf, Number) or leaf.ndim == 0 for _, leaf in got)
+            else got
+        )
     if by_key := _by_key(got, wanted, what):
         return by_key
     if not got or len(got) > len(wanted):

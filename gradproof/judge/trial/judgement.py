@@ -76,4 +76,6 @@ def _said(array: Compared) -> str:
     where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
     line = line_of(array.place)
     at = f", computed in line {line}" if line else ""
+    if array.got == array.expected == 0:  # the state says all
+        return array.state + at
     return f"{array.state}: {where or 'it'} is {array.got:.10g}, should be {array.expected:.10g}{at}"

@@ -45,8 +45,8 @@ def check_step(
     require_callable(step, "step")
     if cost is not None:
         require_callable(cost, "cost")
-    owner = getattr(step, "__self__", None)
-    held = owner is not None and parameters is owner
+    owner = parameters  # the object whose arrays they are, if it is one
+    held = hasattr(owner, "__dict__") and not any(True for _ in leaves(owner, ""))
     example = prepared([_parameters_of(owner, cost, data, seed) if held else parameters, *data], seed)
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example[0], "")):
         raise UsageError("parameters holds no array of floats")
@@ -59,7 +59,7 @@ def check_step(
         if cost is None:
             return _symmetric(moved, given, seed)
         result = scalar(_called(run, cost, owner if held else None, parameters, copied(given), rest), named(cost))
-        kept = run.takeover.copies.get(id(owner)) if held else None
+        kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
         return _along(moved, given, differentiate(result), kept)
 
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
@@ -194,17 +194,18 @@ def _keeps(owner: Any, slope: Balls) -> bool:
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls]) -> Any:
-    """η, from the element of the largest slope among the arrays that follow their own gradient."""
-    for exactly in (True, False):
-        for step, slope in zip(steps, slopes, strict=True):
-            pairs = [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
-            if not pairs:
-                continue
-            s, g = max(pairs, key=lambda pair: float(abs(pair[1]).mid()))
-            eta = -s / g
-            if not exactly or all(a.overlaps(-eta * b) for a, b in zip(step.flat, slope.flat, strict=True)):
-                return eta
-    return arb(0)
+    """η, by which the most elements follow their gradient; of each array the element of the largest slope proposes."""
+    pairs = [
+        [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
+        for step, slope in zip(steps, slopes, strict=True)
+    ]
+    largest = [max(one, key=lambda pair: float(abs(pair[1]).mid())) for one in pairs if one]
+    proposed = [-s / g for s, g in largest]
+    return max(
+        proposed,
+        key=lambda eta: sum(len(one) for one in pairs if all(s.overlaps(-eta * g) for s, g in one)),
+        default=arb(0),
+    )
 
 
 def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: Any) -> Compared:
@@ -268,10 +269,13 @@ def _symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
             (w * tangents.get(x.index, arb(0)) for w, x in zip(weights, numbers_of(moves[row]), strict=True)), arb(0)
         )
 
+    alone = {k for k in range(len(moves)) if not form(0, k, k).overlaps(form(1, k, k))}  # surely wrong
     results = []
     for row, name in enumerate(moved):
         broken, digits, alive = [], np.inf, False
         for column, other in enumerate(moved):
+            if column in alone and column != row:
+                continue  # which says nothing of this one
             a, b = form(0, row, column), form(1, column, row)
             alive = alive or not a.contains(0)
             if not a.overlaps(b):

@@ -1,0 +1,90 @@
+"""Programs as people write them, run exactly: right ones verified to 50 digits, wrong ones refuted by array."""
+
+import itertools
+import os
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import gradproof
+from gradproof.judge.trial.judgement import Judgement
+from gradproof.numerics.verdict import Verdict
+from tests.exact.calls import Program, programs
+from tests.exact.generated import SIGN_ONLY, Network, loaded, networks, wrong
+
+PROGRAMS = programs()
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=[program.name for program in PROGRAMS])
+def test_a_program_is_judged_as_it_is(program: Program) -> None:
+    judged = program.judge()
+    assert tuple(array.name for array in judged.faults) == program.faults, judged
+    assert judged.verdict is (Verdict.REFUTED if program.faults else Verdict.VERIFIED), judged
+    assert program.faults or judged.digits >= 50, judged
+
+
+def _some() -> Iterator[tuple[int, Network]]:
+    """Other networks in each run; all of them in the thorough profile."""
+    every = list(networks())
+    random.Random(os.urandom(4)).shuffle(every)
+    return itertools.islice(((int.from_bytes(os.urandom(3)), network) for network in every), settings().max_examples)
+
+
+def _judged(source: str, network: Network, seed: int) -> Judgement:
+    module = loaded(source)
+    return gradproof.check_gradient(module.cost, module.gradient, *network.arguments, seed=seed)
+
+
+def test_no_right_network_is_accused() -> None:
+    for seed, network in itertools.islice(_some(), settings().max_examples // 3):
+        assert _judged(network.source, network, seed).verdict is not Verdict.REFUTED, (network, seed)
+
+
+def test_every_slip_in_one_line_is_refuted() -> None:
+    for seed, network in itertools.islice(_some(), settings().max_examples // 3):
+        slips = [(what, source) for what, source in wrong(network) if not _is_the_same(network, what)]
+        what, source = random.Random(seed).choice(slips)
+        assert _judged(source, network, seed).verdict is Verdict.REFUTED, (network, what, seed)
+
+
+def _is_the_same(network: Network, what: str) -> bool:
+    """Whether the slip changes nothing: a slope that asks for the sign alone may ask it of f(Z), which has Z's."""
+    return network.activation in SIGN_ONLY and what.startswith("slope(Z2, f(Z2)) → slope(f(Z2)")
+
+
+def test_one_array_may_be_answered_as_nested_lists() -> None:
+    def cost(w):
+        return np.sum(np.sin(w))
+
+    assert gradproof.check_gradient(cost, lambda w: np.cos(w).tolist(), np.ones((2, 3)))
+    assert not gradproof.check_gradient(cost, lambda w: np.sin(w).tolist(), np.ones((2, 3)))
+
+
+class Net:
+    def __init__(self):
+        self.w, self.v = np.ones((3, 2)), np.ones((2, 3))
+
+    def cost(self, x):
+        return 0.5 * np.sum((self.v @ np.tanh(self.w @ x)) ** 2)
+
+    def step(self, x):
+        h = np.tanh(self.w @ x)
+        d = self.v @ h
+        self.v -= 0.1 * np.outer(d, h)
+        self.w -= 0.1 * np.outer(self.v.T @ d * (1 - h**2), x)  # with v as it has just become
+
+
+def test_a_step_of_an_object_may_be_told_by_any_function() -> None:
+    net = Net()
+    judged = gradproof.check_step(lambda x: net.step(x), net, np.ones(2), cost=lambda x: net.cost(x))
+    assert [array.name for array in judged.faults] == ["θ['w']"], judged
+
+
+def test_what_is_the_gradient_of_no_cost_by_itself_says_nothing_of_the_others() -> None:
+    net = Net()
+    judged = gradproof.check_step(net.step, net, np.ones(2))
+    assert [(array.name, array.state) for array in judged.faults] == [("θ['w']", "the gradient of no cost")], judged
+    assert "should be 0" not in str(judged)
