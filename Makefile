@@ -6,7 +6,7 @@ MARK := .venv/installed
 .PHONY: run test setup lint lock thorough mutants clean
 
 run: setup            ## the theorem, one epoch of each network, the derivation on trial: under two minutes
-	$(BIN)/gradproof check
+	$(BIN)/gradproof prove
 	$(BIN)/gradproof train --backend handcrafted --epochs 1
 	$(BIN)/gradproof train --backend reference --epochs 1
 	$(BIN)/gradproof study

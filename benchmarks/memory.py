@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--counts", default="10000,100000,1000000")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--log", action="store_true", help="keep what is judged, as gradproof check --log does")
+    what.add_argument("--log", action="store_true", help="keep what is judged, as gradproof prove --log does")
     what.add_argument("--submission", metavar="FILE.py", default="", help="a backprop, judged on so many networks")
     what.add_argument("--train", metavar="BACKEND", help="gradproof train --verify, so many epochs of 784,30,10")
     parser.add_argument("--json", action="store_true")
@@ -40,7 +40,7 @@ def main() -> None:
     found = {}
     for count in map(int, chosen.counts.split(",")):
         with tempfile.TemporaryDirectory() as place:
-            words = ["check", *filter(None, [chosen.submission]), "--architectures", str(count)]
+            words = [*(["check", chosen.submission] if chosen.submission else ["prove"]), "--architectures", str(count)]
             words += ["--log", place] if chosen.log else []
             if chosen.train:
                 run = os.path.join(place, "run")

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 COMMANDS = (
-    ["check"],
+    ["prove"],
     ["train", "--backend", "handcrafted", "--epochs", "1"],
     ["train", "--backend", "reference", "--epochs", "1"],
     ["study"],

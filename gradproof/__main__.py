@@ -1,4 +1,4 @@
-"""gradproof check | train | study."""
+"""gradproof prove | check | train | study."""
 
 import sys
 from contextlib import suppress
@@ -15,7 +15,8 @@ from gradproof import files, interruption
 from gradproof.errors import CrashError, GradproofError, MachineError
 
 VERBS = {
-    "check": "Prove that the handcrafted gradients equal autodiff's.",
+    "prove": "Prove that the handcrafted gradients equal autodiff's.",
+    "check": "Judge a backprop of your own.",
     "train": "Train either network on handwritten digits.",
     "study": "Put every line of a derivation on trial.",
 }
@@ -78,7 +79,7 @@ def main() -> None:
         code = _complain(f"gradproof: {said}; see {where} --help", 2)
     except GradproofError as error:
         code = _complain(f"gradproof: {error}", error.exit_code)
-    except SystemExit:  # click's word for a reader that has gone, as in `gradproof check | head -1`
+    except SystemExit:  # click's word for a reader that has gone, as in `gradproof prove | head -1`
         code = 0
     except (OSError, MemoryError) as error:
         reason = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)

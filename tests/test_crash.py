@@ -70,8 +70,8 @@ def test_a_crash_ends_with_70_and_says_what_to_report(verb, place, tmp_path, mon
 
 def test_a_traceback_that_cannot_be_kept_does_not_hide_the_crash(monkeypatch, capfd):
     monkeypatch.setattr(files.tempfile, "mkstemp", raises(FileNotFoundError(2, "No such file or directory")))
-    monkeypatch.setattr(found("check"), "callback", raises(KeyError("x")))
-    code, err = ended(monkeypatch, capfd, "check")
+    monkeypatch.setattr(found("prove"), "callback", raises(KeyError("x")))
+    code, err = ended(monkeypatch, capfd, "prove")
     assert code == 70
     assert err.endswith("please report it (its traceback could not be kept: No such file or directory)\n")
     assert err.count("\n") == 1
@@ -87,8 +87,8 @@ def test_a_traceback_that_cannot_be_kept_does_not_hide_the_crash(monkeypatch, ca
     ],
 )
 def test_what_the_machine_fails_at_is_said(error, said, monkeypatch, capfd):
-    monkeypatch.setattr(found("check"), "callback", raises(error))
-    assert ended(monkeypatch, capfd, "check") == (4, f"gradproof: the machine failed: {said}\n")
+    monkeypatch.setattr(found("prove"), "callback", raises(error))
+    assert ended(monkeypatch, capfd, "prove") == (4, f"gradproof: the machine failed: {said}\n")
 
 
 @pytest.mark.parametrize("verb", VERBS)

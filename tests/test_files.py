@@ -154,7 +154,7 @@ def test_no_line_is_added_to_anything_but_a_file(kind: str, name: str, tmp_path:
 @pytest.mark.parametrize("kind", [*LINKS, *OTHERS])
 def test_the_log_of_a_proof_in_parts_is_a_file(kind: str, tmp_path: Path) -> None:
     (LINKS | OTHERS)[kind](tmp_path / "check-0-of-1.jsonl")
-    line = ["check", "--architectures", "1", "--log", str(tmp_path)]
+    line = ["prove", "--architectures", "1", "--log", str(tmp_path)]
     with pytest.raises(GradproofError, match=r"^[^\n]*check-0-of-1\.jsonl[^\n]*$"):
         CliRunner().invoke(gradproof_command, line, catch_exceptions=False, standalone_mode=False)
     assert nothing_beside(tmp_path)
@@ -163,7 +163,7 @@ def test_the_log_of_a_proof_in_parts_is_a_file(kind: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("kind", OTHERS)
 def test_another_log_that_is_no_file_is_told(kind: str, tmp_path: Path) -> None:
     OTHERS[kind](tmp_path / "check-1-of-2.jsonl")
-    line = ["check", "--architectures", "1", "--log", str(tmp_path), "--processes", "2"]
+    line = ["prove", "--architectures", "1", "--log", str(tmp_path), "--processes", "2"]
     with pytest.raises(GradproofError, match=r"^[^\n]*check-1-of-2\.jsonl[^\n]*$"):
         CliRunner().invoke(gradproof_command, line, catch_exceptions=False, standalone_mode=False)
 

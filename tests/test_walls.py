@@ -327,7 +327,7 @@ UPWARD = {
     "numerics → study, relative": ("gradproof/numerics/verdict.py", "from ..study import walk"),
     "numerics → commands, in a function": ("gradproof/numerics/verdict.py", "def f():\n    import gradproof.commands"),
     "mnist → check": ("gradproof/train/mnist.py", "from gradproof.proof import architectures"),
-    "check → commands": ("gradproof/proof/theorem.py", "from gradproof.commands import check"),
+    "proof → commands": ("gradproof/proof/theorem.py", "from gradproof.commands import prove"),
     "check → train": ("gradproof/proof/theorem.py", "import gradproof.train"),
     "handcrafted → problem": ("handcrafted/network.py", "from gradproof.problem import Problem"),
     "handcrafted → reference": ("handcrafted/network.py", "import reference"),

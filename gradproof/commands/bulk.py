@@ -1,4 +1,4 @@
-"""gradproof check --log FOLDER: the proof in parts, by as many processes as there are, each with a log of its own.
+"""gradproof prove --log FOLDER: the proof in parts, by as many processes as there are, each with a log of its own.
 
 The folder holds one file for each process, check-I-of-P.jsonl: a line that says what is proven, then a line for each
 stack judged. What is in any of them is judged; a process goes on with what is missing of its share, and whoever finds
@@ -91,7 +91,7 @@ class Log:
         try:
             said = json.loads(line)
         except (ValueError, RecursionError):
-            raise DataError(f"{file}, line 1: no line of a log of gradproof check; delete the file") from None
+            raise DataError(f"{file}, line 1: no line of a log of gradproof prove; delete the file") from None
         if said != self.claim:
             raise UsageError(f"{file} is about {_named(said)}, not {_named(self.claim)}; choose another --log")
 
@@ -104,7 +104,7 @@ class Log:
         try:
             return read(json.loads(body), self.claim["architectures"], self.claim["seed"])
         except (ValueError, RecursionError, AttributeError):
-            raise DataError("no line of a log of gradproof check") from None
+            raise DataError("no line of a log of gradproof prove") from None
 
 
 def judge(place: Path, process: int, processes: int, architectures: int, seed: int, dtype: str, quiet: bool) -> Log:

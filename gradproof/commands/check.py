@@ -1,290 +1,79 @@
-"""gradproof check: the theorem on random architectures and on real digits."""
+"""gradproof check FILE.py: is somebody's own backprop right?"""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from gradproof import interruption
+from gradproof.text import typed
 
-if TYPE_CHECKING:
-    from gradproof.problem import Problem
-    from gradproof.proof.distance import Distances
-    from gradproof.proof.summary import Summary
-    from gradproof.proof.theorem import Judged
-    from gradproof.proof.total import Total
-
-FORMULAS = {
-    "z": "zˡ = wˡaˡ⁻¹ + bˡ",
-    "a": "aˡ = σ(zˡ)",
-    "BP1": "δᴸ = ∇ₐC ⊙ σ′(zᴸ)",
-    "BP2": "δˡ = (wˡ⁺¹ᵀδˡ⁺¹) ⊙ σ′(zˡ)",
-    "BP3": "∂C/∂bˡ = ⟨δˡ⟩ₓ",
-    "BP4": "∂C/∂wˡ = ⟨δˡ(aˡ⁻¹)ᵀ⟩ₓ",
-    "C": "½⟨‖y − aᴸ‖²⟩ₓ",
-    "δ": "end to end",
-    "∂C/∂b": "end to end",
-    "∂C/∂w": "end to end",
-}
-EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
-OF_OURS = ("dtype", "network", "log", "processes", "process")
-OF_SUBMISSIONS = ("convention", "seconds", "memory", "grade", "junit", "script", "certificate")
+OF_PROVE = ("--dtype", "--network", "--log", "--processes", "--process")
 
 
-@click.command()
-@click.argument("submission", required=False, metavar="[FILE.py[:NAME] | MODULE[:NAME] | STEP.safetensors]")
+class Check(click.Command):
+    """Points to `prove` where an option of the theorem is given, and where nothing is."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name not in OF_PROVE:
+                raise
+            said = f"{error.option_name} belongs to gradproof prove, the theorem"
+            said += "; for float32 declare --convention float32" * (error.option_name == "--dtype")
+            raise click.UsageError(said, ctx) from None
+
+
+@click.command(cls=Check)
+@click.argument("submission", required=False, metavar="FILE.py[:NAME] | MODULE[:NAME]")
 @click.option(
     "--architectures",
+    default=200,
+    show_default=True,
     type=click.IntRange(1, 10_000_000),
-    help="How many random networks to judge; 20000, of a submission 200.",
+    help="On how many random networks it is judged.",
 )
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Decides every network and digit."
 )
-@click.option(
-    "--dtype",
-    default="float64",
-    show_default=True,
-    type=click.Choice(["float64", "float32"]),
-    help="The precision that is judged.",
-)
-@click.option("--network", type=click.IntRange(min=0), help="Judge only this one of the random networks.")
-@click.option(
-    "--log", type=click.Path(file_okay=False), metavar="FOLDER", help="Keep what is judged, and go on with it."
-)
-@click.option(
-    "--processes", default=1, show_default=True, type=click.IntRange(min=1), help="Of so many, with one --log …"
-)
-@click.option("--process", default=0, show_default=True, type=click.IntRange(min=0), help="… this one, counted from 0.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 @click.option(
     "--convention",
     metavar="WORD,…",
-    help="Of a submission: these conventions are required, and ours in the rest. Of: ours, rows, transposed, flat, "
-    "row-biases, single, vector, float32, sum, no-half, downhill, mean-outputs.",
+    help="These conventions are required, and ours in the rest. Of: ours, rows, transposed, flat, row-biases, single, "
+    "vector, float32, sum, no-half, downhill, mean-outputs.",
 )
 @click.option(
     "--seconds",
     default=10.0,
     show_default=True,
     type=click.FloatRange(0.01, 1e6),
-    help="Of a submission: how long a call may take; loading six, all calls sixty times as long.",
+    help="How long a call may take; loading six, all calls sixty times as long.",
 )
 @click.option(
     "--memory",
     default=8.0,
     show_default=True,
     type=click.FloatRange(0, 1e6),
-    help="Of a submission: GiB it may take; 0 is no limit.",
+    help="GiB that the code may take; 0 is no limit.",
 )
-@click.option("--grade", is_flag=True, help="Of a submission: points for each equation, and no answers.")
-@click.option("--junit", type=click.Path(dir_okay=False), help="Of a submission: write JUnit XML as well.")
-@click.option(
-    "--script", type=click.Path(dir_okay=False), help="Of a submission: write the counterexample as a script as well."
-)
-@click.option("--certificate", type=click.Path(dir_okay=False), help="Of a submission: write what proves it, as JSON.")
-@click.pass_context
-def command(
-    context: click.Context,
-    /,
-    submission: str | None,
-    architectures: int | None,
-    seed: int,
-    dtype: str,
-    network: int | None,
-    log: str | None,
-    processes: int,
-    process: int,
-    as_json: bool,
-    **options: Any,
-) -> int:
-    """Prove that the handcrafted gradients equal autodiff's – or judge a backprop of yours.
+@click.option("--grade", is_flag=True, help="Points for each equation, and no answers.")
+@click.option("--junit", type=click.Path(dir_okay=False), help="Write JUnit XML as well.")
+@click.option("--script", type=click.Path(dir_okay=False), help="Write the counterexample as a script as well.")
+@click.option("--certificate", type=click.Path(dir_okay=False), help="Write what proves it, as JSON.")
+def command(submission: str | None, architectures: int, seed: int, as_json: bool, **options: Any) -> int:
+    """Judge a backprop of yours: which equation and layer is wrong, and the smallest network that shows it.
 
-    Without FILE: each equation alone, and δ, ∂C/∂b and ∂C/∂w end to end, on random architectures and on 1000 real
-    digits. With FILE.py, FILE.py:NAME or MODULE:NAME: the function backprop(weights, biases, x, y) or the class
-    Network(sizes) there. With STEP.safetensors: a step that `gradproof train --verify` refuted. Every difference is
-    held against a bound derived for that one element; no tolerance is chosen.
+    The function backprop(weights, biases, x, y) or the class Network(sizes) in FILE.py, or what FILE.py:NAME or
+    MODULE:NAME says. It runs in a process of its own, within limits of time and memory.
     """
-    _refuse_ignored(context, submission)
-    if submission is not None and submission.endswith(".safetensors"):
-        from gradproof.commands import step
-
-        return step.tell(submission, as_json)
-    if submission is not None:
-        from gradproof.commands.submission import tell
-
-        return tell(submission, architectures or 200, seed, as_json, **options)
-    architectures = architectures or 20_000
-    if network is not None and network >= architectures:
-        raise click.BadParameter(f"{network} is not one of {architectures} networks", param_hint="--network")
-    if log == "" or (log is None and processes > 1):
-        raise click.UsageError("--processes needs --log FOLDER, one that all of them write to")
-    if process >= processes or (network is not None and log is not None):
-        wrong = f"--process must be below {processes}, the number of --processes, not {process}"
-        raise click.UsageError(wrong if process >= processes else "--network is judged alone; leave out --log")
-    import handcrafted
-
-    with interruption.held():
-        from gradproof.numerics import contracts
-    from gradproof.numerics.verdict import Verdict
-    from gradproof.proof import bulk, theorem
-    from gradproof.proof.distance import distances
-    from gradproof.proof.smallest import smallest
-    from gradproof.proof.summary import summary
-    from gradproof.proof.total import Total
-
-    contracts.insist(*sorted({"float64", dtype}))  # the witness works in float64
-    if network is not None:
-        run = list(theorem.one_architecture(handcrafted, architectures, seed, network, dtype))
-        result = summary(run)
-    elif log is None:
-        total, run = _judged(architectures, seed, dtype, quiet=as_json)
-        result = bulk.merged(handcrafted, total, architectures, seed, dtype)
-    else:
-        from gradproof.commands.bulk import judge, tell_so_far
-
-        total = Total(judge(Path(log), process, processes, architectures, seed, dtype, as_json).parts())
-        if total.sums["stacks"] < theorem.units(architectures):
-            return tell_so_far(total, Path(log), architectures, as_json)
-        result = bulk.merged(handcrafted, total, architectures, seed, dtype)
-        run = bulk.sample(handcrafted, architectures, seed, dtype, networks=30)
-    far = None if result.faults else distances(handcrafted, run, networks=30, seed=seed)
-    if far is not None and far.outside:
-        result = result._replace(verdict=Verdict.REFUTED)
-    root = result.faults[0] if result.faults else None
-    problem = smallest(handcrafted, root.worst.equation, seed) if root else None
-    again = f"gradproof check --architectures {architectures} --seed {seed} --dtype {dtype}"
-    if as_json:
-        click.echo(json.dumps(document(result, far, problem, seed, dtype), indent=1, ensure_ascii=False))
-    else:
-        _print(result, far, problem, again)
-    return EXIT[result.verdict]
-
-
-def _refuse_ignored(context: click.Context, submission: str | None) -> None:
-    """What would be ignored is refused."""
-    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    step = submission is not None and submission.endswith(".safetensors")
-    for name in given:
-        option = "--json" if name == "as_json" else f"--{name}"
-        if step and name not in ("submission", "as_json"):
-            raise click.UsageError(f"{option} is not for a recorded step, which is judged as it is")
-        if submission is not None and name in OF_OURS:
-            instead = "; declare --convention float32" if name == "dtype" else ""
-            raise click.UsageError(f"{option} is for gradproof's own networks, not for a submission{instead}")
-        if submission is None and name in OF_SUBMISSIONS:
-            raise click.UsageError(f"{option} needs a submission: gradproof check FILE.py {option}")
-        if name in ("processes", "process") and not context.params["log"]:
-            raise click.UsageError(f"{option} needs --log FOLDER, one that all of them write to")
-
-
-def _judged(architectures: int, seed: int, dtype: str, quiet: bool) -> tuple[Total, list[Judged]]:
-    """Everything judged and counted, and a sample of it; with a progress bar where someone is looking."""
-    import handcrafted
-    from gradproof.commands.terminal import progress_bar
-    from gradproof.proof import bulk, theorem
-    from gradproof.proof.part import part
-    from gradproof.proof.total import Total
-
-    total, kept, sampled = Total(), [], set(bulk.sampled(architectures, networks=30))
-    with progress_bar("networks and digits", shown=not quiet) as bar:
-        task = bar.add_task("judging", total=architectures + theorem.DIGITS)
-        for unit, judged in enumerate(theorem.everything(handcrafted, architectures, seed, dtype)):
-            total.add(part(unit, judged))
-            if unit in sampled:
-                kept.append(judged._replace(findings=[]))
-            examples = judged.stack.x.shape[-1] if judged.source == "digits" else 1
-            bar.update(task, advance=len(judged.stack.x) * examples, refresh=True)
-    return total, kept
-
-
-def document(result: Summary, far: Distances | None, problem: Problem | None, seed: int, dtype: str) -> dict[str, Any]:
-    """The --json document; the same arguments give the same bytes."""
-    from gradproof.proof.summary import record
-
-    return {
-        "verdict": str(result.verdict),
-        "architectures": result.architectures,
-        "digits": result.digits,
-        "seed": seed,
-        "dtype": dtype,
-        "elements": result.elements,
-        "discriminating": result.discriminating,
-        "discriminating_end_to_end": result.end_to_end,
-        "undecided": result.undecided,
-        "vanished": result.vanished,
-        "worst": record(result.worst[1]) if result.worst else None,
-        "distance_to_truth": None
-        if far is None
-        else far._asdict() | {"handcrafted": far.handcrafted._asdict(), "autodiff": far.autodiff._asdict()},
-        "equations": [row._asdict() for row in result.rows],
-        "faults": [
-            {"equation": f.equation, "layer": f.layer, "names": [], "elements": f.elements, "networks": f.networks}
-            for f in result.faults
-        ],
-        "counterexample": None
-        if problem is None
-        else {"sizes": problem.sizes, **{k: _plain(v) for k, v in problem._asdict().items()}},
-    }
-
-
-def _plain(value: Any) -> Any:
-    return [array.tolist() for array in value] if isinstance(value, list) else value.tolist()
-
-
-def _print(result: Summary, far: Distances | None, problem: Problem | None, again: str) -> None:
-    """The table and the verdict, within 100 columns."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from gradproof.proof.summary import explained
-
-    console = Console(highlight=False, width=100)
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    for name, justify in (("equation", "left"), ("", "left"), ("nets", "right"), ("elements", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("× bound", justify="right", no_wrap=True)
-    table.add_column("where", no_wrap=True)
-    for row in result.rows:
-        style = "red" if row.ratio > 1 else ""
-        table.add_row(
-            row.equation,
-            FORMULAS[row.equation],
-            f"{row.networks:,}",
-            f"{row.elements:,}",
-            f"{row.ratio:.3g}",
-            row.where,
-            style=style,
+    if submission is None:
+        raise click.UsageError(
+            "check judges code of yours, as in gradproof check mine.py; the theorem is gradproof prove"
         )
-    if console.is_terminal:
-        console.print(table)
-    else:  # a file gets no trailing blanks
-        with console.capture() as drawn:
-            console.print(table)
-        click.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))
-    colour = {"verified": "bold green", "refuted": "bold red", "undecided": "bold yellow"}[result.verdict]
-    console.print()
-    for line in explained(result, problem, again):
-        console.print(Text(line, style=colour if line.startswith(result.verdict) else ""), soft_wrap=True)
-    if far is not None:
-        for line in _told(far):
-            console.print(line, soft_wrap=True)
+    if submission.endswith(".safetensors"):
+        raise click.UsageError(f"a recorded step is judged again by gradproof prove {typed(submission)}")
+    from gradproof.commands.submission import tell
 
-
-def _told(far: Distances) -> list[str]:
-    """The third witness: how far from the true value each network is."""
-    lines = [
-        f"truth (ball arithmetic, {far.networks} networks, {far.elements:,} elements), ulps off: median, 99 %, worst"
-    ]
-    for name, distance in (("handcrafted", far.handcrafted), ("autodiff", far.autodiff)):
-        lines.append(f"  {name:11}  {distance.median:.3g}, {distance.p99:.3g}, {distance.worst:.3g}")
-    if far.off_together:
-        lines.append(f"  on {far.off_together:,} elements both agree and both are off by rounding, more than 100 ulps")
-    if far.outside:
-        lines.append(f"  {far.outside:,} answers are proven to be outside their radius")
-    return lines
+    return tell(submission, architectures, seed, as_json, **options)

@@ -109,7 +109,7 @@ def _recorded(error: StepError, run: Run) -> StepError:
     if not run.writes:
         return error
     path = typed(os.path.abspath(recorded.save(error, run.place)))
-    return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof check {path}")
+    return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof prove {path}")
 
 
 def _page(run: Run, result: Mapping[str, Any]) -> Path:

@@ -1,4 +1,4 @@
-"""gradproof check STEP.safetensors: a step that `train --verify` refuted, judged again."""
+"""gradproof prove STEP.safetensors: a step that `train --verify` refuted, judged again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the bounds assume of this machine, each assumption tried on it: exp, products, sums, underflow, overflow.
 
-A few milliseconds a contract. Where one is broken no bound holds, so `gradproof check` names it and stops.
+A few milliseconds a contract. Where one is broken no bound holds, so `gradproof prove` names it and stops.
 """
 
 from collections.abc import Callable, Iterator

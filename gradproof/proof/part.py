@@ -18,7 +18,7 @@ class Part(NamedTuple):
     """One stack of the run, counted; a ratio is None where it is infinite, as JSON knows no infinity."""
 
     unit: int  # its number in theorem.units
-    first: int  # its first network's number, which `gradproof check --network` takes; of digits, its mini-batch's
+    first: int  # its first network's number, which `gradproof prove --network` takes; of digits, its mini-batch's
     source: str  # a regime, or "digits"
     networks: int
     examples: int  # of each network

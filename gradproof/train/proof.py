@@ -1,7 +1,7 @@
 """Every step of a training on trial: at the parameters where it was taken, both networks, equation by equation.
 
 Trajectories cannot be compared, since rounding alone drives them apart; steps can. Of each step are judged z, a, C and
-BP1 … BP4 alone, as `gradproof check` judges them, and w′ = w − η ∂C/∂w itself: what the training really did.
+BP1 … BP4 alone, as `gradproof prove` judges them, and w′ = w − η ∂C/∂w itself: what the training really did.
 
 Each step is first judged in the precision of the training: a⁰ must be x, and all else is judged in one compiled
 program, where |got − expected|/bound is itself rounded, by γ_N relatively for N = Σ_l (2n_l + 60) + m sums and

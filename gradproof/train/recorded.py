@@ -1,4 +1,4 @@
-"""A step that was refuted, in a file that shows it again: `gradproof check STEP.safetensors`.
+"""A step that was refuted, in a file that shows it again: `gradproof prove STEP.safetensors`.
 
 The file is safetensors: x, y, w1, b1, … where the step was taken, w1_after, b1_after, … where it led, and the numbers
 that were claimed there: z1, …, a0, a1, …, cost, delta1, …, grad_b1, …, grad_w1, …; eta, the backend and the number of

@@ -91,7 +91,7 @@ class BrokenError(GradproofError):
 
     def __init__(self, backend: str, where: str, error: Exception) -> None:
         said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        super().__init__(f"{backend} has no answer {where}: {said}; `gradproof check` says which equation is wrong")
+        super().__init__(f"{backend} has no answer {where}: {said}; `gradproof prove` says which equation is wrong")
 
 
 def _said(f: Finding) -> str:

@@ -124,12 +124,12 @@ def test_a_class_that_is_not_the_books_is_told_in_one_line_what_is_expected(old,
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--grade"], "--grade needs a submission"), (["--seconds", "3"], "--seconds needs a submission"),
-     (["--memory", "1"], "--memory needs a submission"), (["mine.py", "--network", "3"], "--network is for"),
-     (["mine.py", "--dtype", "float32"], "not for a submission; declare --convention float32"),
-     (["mine.py", "--processes", "2"], "--processes is for gradproof's own networks"),
-     (["--process", "0"], "--process needs --log FOLDER"),
-     (["mine.py", "--process", "0"], "--process is for"), (["x.safetensors", "--seed", "1"], "--seed is not for a")],
+    [(["--grade"], "as in gradproof check mine.py; the theorem is gradproof prove"),
+     (["mine.py", "--network", "3"], "--network belongs to gradproof prove"),
+     (["mine.py", "--dtype", "float32"], "belongs to gradproof prove, the theorem; for float32 declare --convention"),
+     (["mine.py", "--processes", "2"], "--processes belongs to gradproof prove"),
+     (["mine.py", "--process", "0"], "--process belongs to gradproof prove"),
+     (["x.safetensors", "--seed", "1"], "a recorded step is judged again by gradproof prove x.safetensors")],
 )  # fmt: skip
 def test_an_option_that_would_be_ignored_is_refused_in_one_line(arguments, words):
     result = CliRunner().invoke(command, arguments)

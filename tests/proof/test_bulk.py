@@ -1,4 +1,4 @@
-"""`gradproof check --log FOLDER`: the proof in parts, each judged once, none lost, one verdict."""
+"""`gradproof prove --log FOLDER`: the proof in parts, each judged once, none lost, one verdict."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 
 import handcrafted
 from gradproof.commands import bulk as logs
-from gradproof.commands.check import command
+from gradproof.commands.prove import command
 from gradproof.errors import DataError, UsageError
 from gradproof.proof import bulk, theorem
 from gradproof.proof.part import part as part_of
@@ -23,7 +23,7 @@ from gradproof.proof.total import Total
 from tests.proof.planted import PLANTED
 
 COUNT, SEED = 90, 4
-CHECK = [sys.executable, "-m", "gradproof", "check", "--architectures", "1200", "--seed", "4"]
+CHECK = [sys.executable, "-m", "gradproof", "prove", "--architectures", "1200", "--seed", "4"]
 
 
 def judge(place, process=0, processes=1, count=COUNT, seed=SEED):

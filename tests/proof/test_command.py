@@ -1,4 +1,4 @@
-"""`gradproof check` as a user meets it."""
+"""`gradproof prove` as a user meets it."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from gradproof.commands.check import command
+from gradproof.commands.prove import command
 from handcrafted import equations
 from tests.processes import started
 from tests.proof.planted import PLANTED
@@ -30,7 +30,7 @@ def run(*arguments, **environment):
 
 @pytest.fixture(scope="module")
 def document():
-    result = run("check", *SMALL, "--json")
+    result = run("prove", *SMALL, "--json")
     assert (result.returncode, result.stderr) == (0, "")
     return json.loads(result.stdout)
 
@@ -48,7 +48,7 @@ def test_json_says_what_was_judged(document):
 
 
 def test_table_has_a_line_for_each_equation_within_100_columns():
-    result = run("check", *SMALL)
+    result = run("prove", *SMALL)
     assert result.returncode == 0
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 100
@@ -60,7 +60,7 @@ def test_table_has_a_line_for_each_equation_within_100_columns():
 
 
 def test_ctrl_c_ends_in_one_line():
-    line = [sys.executable, "-m", "gradproof", "check", "--architectures", "10000000"]
+    line = [sys.executable, "-m", "gradproof", "prove", "--architectures", "10000000"]
     with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         with pytest.raises(subprocess.TimeoutExpired):
             running.wait(8)  # well into the judging
@@ -71,8 +71,8 @@ def test_ctrl_c_ends_in_one_line():
 
 def test_same_seed_same_bytes():
     assert (
-        run("check", *SMALL, "--network", "7", "--json").stdout
-        == run("check", *SMALL, "--network", "7", "--json").stdout
+        run("prove", *SMALL, "--network", "7", "--json").stdout
+        == run("prove", *SMALL, "--network", "7", "--json").stdout
     )
 
 
@@ -85,8 +85,8 @@ def test_a_refuted_run_names_the_equation_and_how_to_see_it_again(slip, monkeypa
     assert told.return_value == 1
     assert f"refuted: {equation} at layer" in told.output
     assert "smallest network that shows it: [" in told.output
-    again = next(line for line in told.output.splitlines() if line.startswith("again: gradproof check "))
-    arguments = again.removeprefix("again: gradproof check ").split()
+    again = next(line for line in told.output.splitlines() if line.startswith("again: gradproof prove "))
+    arguments = again.removeprefix("again: gradproof prove ").split()
     assert runner.invoke(command, arguments, standalone_mode=False).return_value == 1
     monkeypatch.undo()
     assert runner.invoke(command, arguments, standalone_mode=False).return_value == 0
@@ -106,12 +106,20 @@ def test_a_counterexample_is_small(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["check", "--architectures", "0"], "--architectures"),
-        (["check", "--seed", "-1"], "--seed"),
-        (["check", "--dtype", "float16"], "--dtype"),
-        (["check", "--network", "20000"], "--network"),
-        (["check", "--nonsense"], "--nonsense"),
-        (["prove"], "prove"),
+        (["prove", "--architectures", "0"], "--architectures"),
+        (["prove", "--seed", "-1"], "--seed"),
+        (["prove", "--dtype", "float16"], "--dtype"),
+        (["prove", "--network", "20000"], "--network"),
+        (["prove", "--nonsense"], "--nonsense"),
+        (["proves"], "Did you mean 'prove'"),
+        (["prove", "mine.py"], "gradproof check FILE.py"),
+        (["prove", "--grade"], "--grade"),
+        (["prove", "--process", "0"], "--process needs --log FOLDER"),
+        (["prove", "x.safetensors", "--seed", "1"], "--seed is not for a recorded step"),
+        (["check"], "gradproof prove"),
+        (["check", "--log", "x"], "--log belongs to gradproof prove"),
+        (["check", "mine.py", "--network", "3"], "--network belongs to gradproof prove"),
+        (["check", "step-3.safetensors"], "gradproof prove step-3.safetensors"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments, said):
@@ -124,7 +132,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, said):
 
 
 def test_help_does_not_wait_for_jax():
-    verbs = "from gradproof.commands import check, study, train"
+    verbs = "from gradproof.commands import check, prove, study, train"
     code = f"import sys, gradproof.__main__; {verbs}; print('jax' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert result.stdout == "False\n"
@@ -136,4 +144,4 @@ def test_help_does_not_wait_for_jax():
 def test_nothing_to_do_shows_the_verbs():
     result = run()
     assert result.returncode == 2
-    assert all(verb in result.stdout + result.stderr for verb in ("check", "train", "study"))
+    assert all(verb in result.stdout + result.stderr for verb in ("prove", "check", "train", "study"))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradproof.commands import bulk as logs
-from gradproof.commands.check import command
+from gradproof.commands.prove import command
 from gradproof.errors import DataError, GradproofError
 from gradproof.proof.total import Total
 

@@ -2,7 +2,7 @@
 
 import weakref
 
-from gradproof.commands import check
+from gradproof.commands import prove
 from gradproof.proof import architectures, bulk, theorem
 
 
@@ -19,7 +19,7 @@ def test_a_stack_that_was_counted_is_forgotten(monkeypatch):
 
     monkeypatch.setattr(theorem, "everything", watched)
     monkeypatch.setattr(architectures, "GROUP", 2)
-    total, kept = check._judged(400, 0, "float64", quiet=True)
+    total, kept = prove._judged(400, 0, "float64", quiet=True)
     assert total.sums["stacks"] == len(stacks) == 204
     assert len(kept) == len(bulk.sampled(400, 30)) == 34
     assert most <= len(kept) + theorem.WORKERS + 2

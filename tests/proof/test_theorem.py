@@ -86,7 +86,7 @@ def test_whole_batches_of_networks_are_verified(seed, dtype):
     """One example is 300 networks; one that failed would be shrunk, and the command printed that judges it again."""
     result = summary(list(theorem.random_architectures(handcrafted, 300, seed, dtype)))
     problem = smallest(handcrafted, result.faults[0].worst.equation, seed) if result.faults else None
-    again = f"gradproof check --architectures 300 --seed {seed} --dtype {dtype}"
+    again = f"gradproof prove --architectures 300 --seed {seed} --dtype {dtype}"
     assert result.verdict is Verdict.VERIFIED, "\n".join(explained(result, problem, again))
 
 

@@ -181,7 +181,9 @@ def test_wrong_usage_is_one_line_and_leaves_nothing(
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(("verb", "meant"), [("tain", "train"), ("chek", "check"), ("studie", "study")])
+@pytest.mark.parametrize(
+    ("verb", "meant"), [("tain", "train"), ("chek", "check"), ("proof", "prove"), ("studie", "study")]
+)
 def test_a_mistyped_verb_is_told_which_one_was_meant(verb: str, meant: str, tmp_path: Path) -> None:
     done = ended_here([sys.executable, "-m", "gradproof", verb], tmp_path)
     assert_refused(done, 2, f"No such command '{verb}'. Did you mean '{meant}'?; see gradproof --help")

@@ -528,7 +528,7 @@ def test_an_equation_that_raises_is_told_in_one_line(slip: str, monkeypatch: pyt
     function, replacement, _ = PLANTED[slip]
     monkeypatch.setattr(equations, function, replacement)
     for verify in (False, True):
-        with pytest.raises(BrokenError, match=r"^handcrafted has no answer .*: ValueError: .*; `gradproof check` says"):
+        with pytest.raises(BrokenError, match=r"^handcrafted has no answer .*: ValueError: .*; `gradproof prove` says"):
             list(train(SMALL, DIGITS, verify=verify))
 
 
@@ -558,9 +558,9 @@ def test_a_wrong_step_leaves_a_file_that_is_refuted_again(tmp_path: Path) -> Non
     file = run / "step-23.safetensors"
     assert done.returncode == 1
     assert "step 23 is refuted: update at layer 2 is " in done.stderr
-    assert f"gradproof check {file}" in done.stderr.replace("'", "")
+    assert f"gradproof prove {file}" in done.stderr.replace("'", "")
     again = subprocess.run(
-        [sys.executable, "-m", "gradproof", "check", str(file), "--json"], capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "gradproof", "prove", str(file), "--json"], capture_output=True, text=True, timeout=300
     )
     found = json.loads(again.stdout)
     assert (again.returncode, found["verdict"], found["step"]) == (1, "refuted", 23)
