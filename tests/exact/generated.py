@@ -268,6 +268,11 @@ def wrong(network: Network) -> Iterator[tuple[str, str]]:
             yield f"{old.strip()} → {new.strip()}", head + mark + forward + (start + backward).replace(old, new, 1)
 
 
+def is_the_same(network: Network, what: str) -> bool:
+    """Whether the slip changes nothing: a slope that asks for the sign alone may ask it of f(Z), which has Z's."""
+    return network.activation in SIGN_ONLY and what.startswith("slope(Z2, f(Z2)) → slope(f(Z2)")
+
+
 _names = itertools.count()
 
 
