@@ -175,6 +175,7 @@ def test_what_is_odd_or_defined_for_negative_numbers_is_so_here() -> None:
         value, mirrored = rule.value(arb(x)), rule.value(arb(-x))
         assert (value + mirrored).contains(0)
         assert abs(float(value) - np.cbrt(x)) < 1e-15
+        assert abs(float(mirrored) - np.cbrt(-x)) < 1e-15
         assert rule.partials(mirrored, arb(-x))[0].overlaps(rule.partials(value, arb(x))[0])
     for y, x in ((1.0, -2.0), (-1.0, -2.0)):
         assert abs(float(RULES["arctan2"].value(arb(y), arb(x))) - np.arctan2(y, x)) < 1e-15
@@ -190,6 +191,7 @@ def test_whole_powers_of_negative_numbers_are_products() -> None:
     assert abs(float(_power(2.0, 3)[1][1]) - 8 * math.log(2)) < 1e-14
     assert _power(0.0, 0)[1][0] == 0
     about_zero = arb(0, 0.5)
+    assert RULES["power"].value(about_zero, arb(2, 0.25)).is_nan()  # (−0.1)^2.1 is no number
     for n in (1, 2, 3):
         power = RULES["power"].value(about_zero, arb(n))
         assert power.mid() == 0
