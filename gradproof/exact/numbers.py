@@ -135,7 +135,7 @@ class Number:
 
     def __getattr__(self, name: str) -> Any:
         """`.sum()`, `.shape`, `.T` and so on, as an array without axes; the methods that NumPy's loops ask for."""
-        if name in RULES:
+        if name in RULES and not hasattr(np.ndarray, name):  # not sum or copy
             return lambda: apply(name, self)
         if name.startswith("_"):
             raise AttributeError(name)
