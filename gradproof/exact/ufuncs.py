@@ -148,7 +148,8 @@ def _reduce(name: str, array: Any, axis: Any = 0, dtype: Any = None, keepdims: b
         raise TypeError(f"gradproof has no exact rule for {name}.reduce")
     fold, plain = _FOLDS[name], unwrap(array)
     plain = np.asarray(plain)
-    axes = tuple(range(plain.ndim)) if axis is None else tuple(int(a) % max(1, plain.ndim) for a in np.atleast_1d(axis))
+    every = axis is None or not plain.ndim  # NumPy lets a number have an axis 0
+    axes = tuple(range(plain.ndim)) if every else tuple(int(a) % plain.ndim for a in np.atleast_1d(axis))
     kept = [a for a in range(plain.ndim) if a not in axes]
     rows = plain.transpose(*kept, *axes).reshape(*[plain.shape[a] for a in kept], -1)
     where, initial = options.get("where", True), options.get("initial", np._NoValue)
