@@ -47,12 +47,13 @@ def check_backward(
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         *given, held = exact_variables(drawn)
         taken = put(run, layer, copied(held)) if layer is not None else None
-        returned = run.call(forward, *copied(given))
-        out, *cache = returned if isinstance(returned, tuple) else (returned,)
-        if not isinstance(out, ExactArray | Number):
-            raise SubjectError(
-                f"{named(forward)} returns {type(out).__name__}, should return an array or (array, cache)"
-            )
+        with run.given():
+            returned = run.call(forward, *copied(given))
+            out, *cache = returned if isinstance(returned, tuple) else (returned,)
+            if not isinstance(out, ExactArray | Number):
+                raise SubjectError(
+                    f"{named(forward)} returns {type(out).__name__}, should return an array or (array, cache)"
+                )
         rng = np.random.default_rng([seed, len(run.run.files)])
         flat = out.ravel().tolist() if isinstance(out, ExactArray) else [out]
         steps = [variable(v) for v in rng.normal(size=len(flat))]

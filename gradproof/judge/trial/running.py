@@ -64,14 +64,16 @@ def guarded(what: str, seconds: float = SECONDS) -> Iterator[None]:
     except UndecidedError:
         raise
     except LateError:
-        raise SubjectError(f"{what} does not return within {seconds:g} seconds") from None
+        raise InexactError(f"{what} does not return within {seconds:g} seconds: try smaller arrays") from None
     except SystemExit:
         raise SubjectError(f"{what} calls sys.exit in place of returning") from None
     except NoSourceError as error:
         raise InexactError(f"{error}, which is needed to run {what} exactly") from None
-    except RecursionError:
-        raise SubjectError(f"{what} calls itself without end") from None
-    except Exception as error:
+    except RecursionError as error:
+        raise SubjectError(f"{what} calls itself without end") from error
+    except KeyboardInterrupt:  # the caller's own
+        raise
+    except BaseException as error:
         raise SubjectError(f"{what} raises {_one_line(error)}") from error
     finally:
         random.setstate(streams[0])
@@ -80,12 +82,12 @@ def guarded(what: str, seconds: float = SECONDS) -> Iterator[None]:
             os.chdir(folder)
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     try:
         said = str(error)
     except Exception:
         said = "an error that cannot be shown"
-    return " ".join(f"{type(error).__name__}: {said}".split())[:300]
+    return " ".join(f"{type(error).__name__}: {said}".split())[:300].removesuffix(":")
 
 
 class ExactRun:
@@ -101,6 +103,20 @@ class ExactRun:
 
     def __exit__(self, *error: Any) -> None:
         self._running.__exit__(*error)
+
+    @contextmanager
+    def given(self, unless: bool = False) -> Iterator[None]:
+        """What the subject is held against: where it cannot be had, nothing is said of the subject."""
+        try:
+            yield
+        except InexactError:
+            raise
+        except SubjectError as error:
+            if unless:
+                raise
+            if leaks := [note for note in self.run.notes.values() if note.kind in ("left", "undecided")]:
+                raise InexactError(f"{error}; but {leaks[0].said}") from error
+            raise InexactError(f"{error}, so there is nothing to hold it against") from error
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function gives for exact arguments."""

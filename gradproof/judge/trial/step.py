@@ -58,7 +58,8 @@ def check_step(
         moved = _moves(given, after, named(step))
         if cost is None:
             return _symmetric(moved, given, seed)
-        result = scalar(_called(run, cost, owner if held else None, parameters, copied(given), rest), named(cost))
+        with run.given():
+            result = scalar(_called(run, cost, owner if held else None, parameters, copied(given), rest), named(cost))
         kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
         return _along(moved, given, differentiate(result), kept)
 
@@ -115,7 +116,8 @@ def _called(run: ExactRun, function: Any, owner: Any, parameters: Any, given: An
     if owner is not None:
         put(run, owner, given)
         return run.call(function, *data)
-    spread = isinstance(parameters, list | tuple) and _takes(function) == len(parameters) + len(data)
+    several = isinstance(parameters, list | tuple) and len(parameters) > 1  # a list of one is handed over as it is
+    spread = several and _takes(function) == len(parameters) + len(data)
     return run.call(function, *given, *data) if spread else run.call(function, given, *data)
 
 

@@ -1,0 +1,186 @@
+"""Functions that misbehave: one clear line, no traceback, nothing of the caller's changed, and no false accusation."""
+
+import os
+import random
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradproof
+from gradproof.judge.trial import running
+from gradproof.numerics.verdict import Verdict
+
+W = np.ones((2, 3))
+
+
+def cost(w):
+    return np.sum(np.sin(w))
+
+
+def gradient(w):
+    return np.cos(w)
+
+
+def raises(w):
+    raise ValueError("two\nlines")
+
+
+def raises_what_nobody_catches(w):
+    raise BaseException("x")
+
+
+def exits(w):
+    sys.exit(3)
+
+
+def nothing(w):
+    return None
+
+
+def another_shape(w):
+    return np.cos(w)[0]
+
+
+def text(w):
+    return "x"
+
+
+def without_end(w):
+    return without_end(w)
+
+
+def in_place(w):
+    w *= 2
+    return np.cos(w / 2)
+
+
+def not_a_number(w):
+    return np.cos(w) * np.nan
+
+
+def complex_numbers(w):
+    return np.cos(w) + 1j
+
+
+def inverse(w):
+    return np.linalg.inv(w[:, :2])
+
+
+def several_numbers(w):
+    return w * 2
+
+
+def constant(w):
+    return 3.0
+
+
+def zero(w):
+    return np.zeros_like(w)
+
+
+def hangs(w):
+    while True:
+        pass
+
+
+def tie(w):
+    return np.cos(w) if np.sin(w[0, 0]) ** 2 + np.cos(w[0, 0]) ** 2 >= 1 else -np.cos(w)
+
+
+def swallows(w):
+    try:
+        if np.sin(w[0, 0]) ** 2 + np.cos(w[0, 0]) ** 2 >= 1:
+            pass
+    except Exception:
+        pass
+    return np.cos(w)
+
+
+exec("def of_a_string(w): return np.cos(w)")
+OF_A_STRING: Any = globals()["of_a_string"]
+
+
+@pytest.mark.parametrize(
+    ("function", "verdict", "said"),
+    [
+        (raises, Verdict.REFUTED, "raises raises ValueError: two lines"),
+        (raises_what_nobody_catches, Verdict.REFUTED, "raises BaseException: x"),
+        (exits, Verdict.REFUTED, "calls sys.exit"),
+        (nothing, Verdict.REFUTED, "returns nothing"),
+        (another_shape, Verdict.REFUTED, "of shape (3,), should be (2, 3)"),
+        (text, Verdict.REFUTED, "returns 0 arrays"),
+        (without_end, Verdict.REFUTED, "calls itself without end"),
+        (in_place, Verdict.REFUTED, "changes its argument w in place: copy it first"),
+        (not_a_number, Verdict.UNDECIDED, "not finite"),
+        (complex_numbers, Verdict.UNDECIDED, "complex"),
+        (inverse, Verdict.UNDECIDED, "no exact rule for numpy.linalg.inv"),
+        (tie, Verdict.UNDECIDED, "two numbers near 1 that"),
+        (swallows, Verdict.UNDECIDED, "two numbers near 1 that"),
+        (OF_A_STRING, Verdict.UNDECIDED, "no Python source"),
+    ],
+)
+def test_a_gradient_that_misbehaves_is_one_clear_line(
+    function: Callable[..., Any], verdict: Verdict, said: str
+) -> None:
+    judged = gradproof.check_gradient(cost, function, W)
+    assert judged.verdict is verdict, judged
+    assert said in str(judged)
+    assert "Traceback" not in str(judged)
+    assert gradproof.check_gradient(cost, gradient, W)  # the process stays usable
+
+
+@pytest.mark.parametrize("function", [raises, exits, nothing, text, several_numbers, constant, not_a_number, inverse])
+def test_a_cost_that_is_none_accuses_no_gradient(function: Callable[..., Any]) -> None:
+    judged = gradproof.check_gradient(function, zero, W)
+    assert judged.verdict is Verdict.UNDECIDED, judged
+    assert judged.trouble.startswith(function.__name__)
+
+
+@pytest.mark.parametrize(("first", "second"), [(cost, hangs), (hangs, gradient)])
+def test_what_does_not_return_is_stopped_and_undecided(
+    first: Any, second: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running.ExactRun.__init__, "__defaults__", (0.2,))
+    judged = gradproof.check_gradient(first, second, W)
+    assert judged.verdict is Verdict.UNDECIDED
+    assert judged.trouble == "hangs does not return within 0.2 seconds: try smaller arrays"
+
+
+def test_ctrl_c_is_the_callers() -> None:
+    def interrupted(w):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        gradproof.check_gradient(cost, interrupted, W)
+
+
+def test_nothing_of_the_callers_changes() -> None:
+    seen: list[Any] = []
+
+    def busy(w):
+        seen.append(1)
+        np.random.seed(0), random.seed(0), os.chdir("/"), warnings.simplefilter("error"), np.seterr(all="raise")
+        print("noise")
+        return np.cos(w)
+
+    def state() -> Any:
+        streams = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[union-attr, index]
+        return streams, os.getcwd(), warnings.filters[:], np.geterr(), seen[:], W.tolist()
+
+    before = state()
+    assert gradproof.check_gradient(cost, busy, W)
+    assert state() == before
+
+
+def test_a_list_of_one_array_is_handed_over_as_it_is() -> None:
+    def descent(parameters, x):
+        return [parameters[0] - 0.1 * np.outer(parameters[0] @ x, x)]
+
+    half = lambda parameters, x: 0.5 * np.sum((parameters[0] @ x) ** 2)  # noqa: E731
+    judged = gradproof.check_step(descent, [W], np.ones(3), cost=half)
+    assert judged, judged
+    assert gradproof.check_step(descent, [W], np.ones(3))
