@@ -148,7 +148,7 @@ def test_a_network_in_use_loads_neither_the_other_nor_the_court(package: str) ->
 FLOORS = (
     ("gradproof.text", "gradproof.interruption"),
     ("gradproof.errors", "gradproof.manual", "gradproof.limits"),
-    ("gradproof.files",),
+    ("gradproof.files", "gradproof.memory"),
     ("handcrafted", "reference"),
     ("gradproof.exact",),
     ("gradproof.problem",),

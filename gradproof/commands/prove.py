@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gradproof import interruption
+from gradproof import interruption, memory
 from gradproof.text import visible
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def command(
         raise click.UsageError(wrong if process >= processes else "--network is judged alone; leave out --log")
     import handcrafted
 
+    memory.insist()
     with interruption.held():
         from gradproof.numerics import contracts
     from gradproof.numerics.verdict import Verdict

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gradproof import files, interruption
+from gradproof import memory as address_space  # --memory is another
 from gradproof.errors import DataError
 from gradproof.text import json_of, typed, visible
 
@@ -38,6 +39,7 @@ def tell(
     from gradproof.commands.terminal import progress_bar
     from gradproof.judge.submission import File
 
+    address_space.insist()
     path, _, name = submission.partition(":")
     with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
         with interruption.held():  # while the file is being loaded: JAX takes a second

@@ -251,3 +251,22 @@ def test_a_script_asks_for_the_name_that_was_looked_up(tmp_path):
     line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", "--script", str(script)]
     assert ended_here(line, tmp_path).returncode == 1
     assert subprocess.run([sys.executable, "-I", str(script)], capture_output=True, timeout=60).returncode == 0
+
+
+def test_too_little_address_space_for_jax_is_one_line_and_less_than_the_default_is_enough(tmp_path):
+    path = written(tmp_path, "", CORRECT + "return d, b, w")
+    line = f'ulimit -v {{}}; exec "{sys.executable}" -m gradproof check "{path}" --architectures 20'
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    for kibibytes, code, out, err in [
+        (
+            450_000,
+            4,
+            "",
+            "gradproof: JAX does not start in 0.43 GiB of address space; allow more: ulimit -v unlimited\n",
+        ),
+        (4_000_000, 0, "verified: ", ""),
+    ]:
+        command = ["sh", "-c", line.format(kibibytes)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+        assert (result.returncode, result.stderr) == (code, err)
+        assert result.stdout.startswith(out)

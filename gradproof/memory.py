@@ -1,0 +1,26 @@
+"""Whether JAX can start in the address space that there is: where it cannot, XLA aborts without a word."""
+
+import resource
+import subprocess
+import sys
+
+from gradproof.errors import MachineError
+
+TRIED = "import jax, numpy; jax.jit(jax.grad(lambda x: (x @ x).sum()))(numpy.ones((64, 64))).block_until_ready()"
+SECONDS = 120
+
+
+def insist() -> None:
+    """MachineError where an `ulimit -v` is too small for JAX; it is tried, in a process of its own, only under one."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return
+    try:
+        tried = subprocess.run([sys.executable, "-P", "-c", TRIED], capture_output=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return
+    if tried.returncode:
+        gibibytes = limit / 2**30
+        raise MachineError(
+            f"JAX does not start in {gibibytes:.2f} GiB of address space; allow more: ulimit -v unlimited"
+        )
