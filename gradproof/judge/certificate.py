@@ -3,13 +3,12 @@
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 import numpy as np
 from flint import ctx
 
-import gradproof
 from gradproof.judge.claims import Claim, Sigma, radii_of
 from gradproof.numerics import rounding, truth
 from gradproof.problem import Answer, Problem
@@ -52,9 +51,8 @@ def document(
         "sha256": sha256,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
-            "gradproof": gradproof.__version__,
             "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "jax")},
+            **{name: _version(name) for name in ("gradproof", "numpy", "jax")},
         },
         "seed": seed,
         "conventions": list(conventions),
@@ -72,6 +70,14 @@ def document(
             for one in chosen
         ],
     }
+
+
+def _version(name: str) -> str:
+    """What is installed; "" of a checkout that is not."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def _plain(arrays: Sequence[Any]) -> list[Any]:
