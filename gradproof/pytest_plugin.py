@@ -1,4 +1,4 @@
-"""For anyone's tests: the fixture `assert_backprop`, and `pytest --backprop MODULE:FUNCTION` for a test of its own.
+"""For anyone's tests: the fixture `assert_backprop`, and `pytest --backprop FILE.py:FUNCTION` for a test of its own.
 
 Loaded by pytest by itself once gradproof is installed (the entry point `pytest11`).
 """
@@ -6,6 +6,7 @@ Loaded by pytest by itself once gradproof is installed (the entry point `pytest1
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,11 @@ from gradproof.errors import UsageError
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gradproof")
     group.addoption(
-        "--backprop", action="append", default=[], metavar="MODULE:NAME", help="judge this backprop by gradproof"
+        "--backprop",
+        action="append",
+        default=[],
+        metavar="FILE.py:NAME | MODULE:NAME",
+        help="judge this backprop by gradproof",
     )
     group.addoption(
         "--backprop-convention",
@@ -55,12 +60,28 @@ class Backprop(pytest.Item):
     def _loaded(self) -> Callable[..., Any]:
         """What is named, also where the pytest script leaves the folder it was started in out of sys.path."""
         module, _, name = self.subject.partition(":")
+        if module.endswith(".py"):
+            return self._in_file(module, name or "backprop")
         if (folder := str(self.config.invocation_params.dir)) not in sys.path:
             sys.path.insert(0, folder)
         try:
             found: Callable[..., Any] = getattr(importlib.import_module(module), name or "backprop")
         except (ImportError, AttributeError, ValueError) as error:  # ValueError: no module is named
-            raise UsageError(f"{self.subject} cannot be loaded: {error}; give MODULE:NAME") from error
+            raise UsageError(f"{self.subject} cannot be loaded: {error}; give FILE.py:NAME or MODULE:NAME") from error
+        return found
+
+    def _in_file(self, path: str, name: str) -> Callable[..., Any]:
+        """The function of that name in a file, as `gradproof check FILE.py:NAME` takes it."""
+        whole = self.config.invocation_params.dir / path
+        spec = importlib.util.spec_from_file_location(whole.stem, whole)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+            found: Callable[..., Any] = getattr(module, name)
+        except (OSError, ImportError, SyntaxError, AttributeError) as error:
+            raise UsageError(f"{self.subject} cannot be loaded: {error}") from error
         return found
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:

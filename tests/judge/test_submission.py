@@ -228,7 +228,7 @@ def test_pytest_judges_what_it_is_given(tmp_path):
     written(tmp_path, test, "test_mine.py")
     right = DOWNHILL.replace("2 * (y - a[-1])", "(a[-1] - y)").replace("d[0] @ v.T)", "d[0] @ v.T * h * (1 - h))")
     written(tmp_path, right, "summed.py")
-    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--backprop", "wrong:Network"]
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--backprop", "wrong.py:Network"]
     line += ["--backprop", "summed", "--backprop-convention", "ours"]  # right, but for the sum that is not declared
     if not any(point.name == "gradproof" for point in entry_points(group="pytest11")):
         line += ["-p", "gradproof.pytest_plugin"]  # run from a checkout that is not installed
@@ -246,10 +246,11 @@ def test_the_pytest_script_finds_a_module_in_the_folder_it_is_started_in_and_els
     installed = any(point.name == "gradproof" for point in entry_points(group="pytest11"))
     line = [str(Path(sys.executable).parent / "pytest"), "-q", "-p", "no:cacheprovider"]
     line += [] if installed else ["-p", "gradproof.pytest_plugin"]
-    for subject in ("mine:Network", "mine:Netwerk", "yours:Network"):
+    for subject in ("mine:Network", "mine:Netwerk", "yours:Network", "yours.py"):
         line += ["--backprop", subject]
     result = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT, timeout=120)
-    assert "2 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    assert "3 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    assert re.search(r"^yours\.py cannot be loaded: .*No such file", result.stdout, re.M)
     for said in ("module 'mine' has no attribute 'Netwerk'", "No module named 'yours'"):
-        assert re.search(rf"^\w+:\w+ cannot be loaded: {said}; give MODULE:NAME$", result.stdout, re.M)
+        assert re.search(rf"^\w+:\w+ cannot be loaded: {said}; give FILE\.py:NAME or MODULE:NAME$", result.stdout, re.M)
     assert "Error" not in result.stdout  # nor its traceback

@@ -200,7 +200,6 @@ def test_killed_and_interrupted_nothing_is_lost_and_nothing_judged_twice(tmp_pat
         (["--network", "1", "--log", "x"], "leave out --log"),
         (["mine.py", "--log", "x"], "mine.py is no recorded step; your own code is for gradproof check FILE.py"),
         (["step-7.safetensors", "--seed", "1"], "--seed is not for a recorded step"),
-        (["step-7.safetensors", "--seed", "1"], "--seed is not for a recorded step"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments, reason, tmp_path):
