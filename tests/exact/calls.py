@@ -157,7 +157,8 @@ CALLS: list[tuple[str, str, Callable[[Any], Judgement], tuple[str, ...]]] = [
     ("binary, extra slope", "07", lambda m: (lambda net: check_step(
         lambda x, y: net.train(x, y, 1), net, X, Y01, cost=lambda x, y: (net.feedforward(x), net.loss(y))[1]))(
         m.BinaryNet(3, 4)),
-        ("θ['W1']", "θ['b1']", "θ['W2']")),  # b2 has one element, which any rate explains
+        ("θ['W1']", "θ['b1']", "θ['W2']", "θ['b2']"),
+    ),
     ("binary, columns", "08", lambda m: (lambda net: check_step(
         net.fit, net, n(2, 4), Y01.T, cost=lambda x, y: binary(m.logistic(
             net.weights_ho.dot(m.logistic(net.weights_ih.dot(x) + net.bias_h)) + net.bias_o), y)))(
@@ -208,6 +209,10 @@ CALLS: list[tuple[str, str, Callable[[Any], Judgement], tuple[str, ...]]] = [
             ("scheduled", "cost", ()),
             ("decay_in_cost", "decayed_cost", ()),
             ("decay_in_cost", "cost", ("θ['W1']", "θ['W2']")),
+            ("decay_decoupled", "cost", ()),
+            ("decay_decoupled", "", ()),
+            ("decay_decoupled", "cost", ()),
+            ("decay_decoupled", "", ()),
             ("uphill", "cost", ("θ['W1']", "θ['b1']", "θ['W2']", "θ['b2']")),
             ("updated_too_soon", "cost", ("θ['W1']", "θ['b1']")),
             ("updated_too_soon", "", ("θ['W1']", "θ['b1']")),

@@ -12,6 +12,8 @@ from hypothesis import settings
 import gradproof
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.numerics.verdict import Verdict
+from tests.exact.calling import loaded as program_of
+from tests.exact.calling import n
 from tests.exact.calls import Program, programs
 from tests.exact.generated import Network, is_the_same, loaded, networks, wrong
 
@@ -83,3 +85,13 @@ def test_what_is_the_gradient_of_no_cost_by_itself_says_nothing_of_the_others() 
     judged = gradproof.check_step(net.step, net, np.ones(2))
     assert [(array.name, array.state) for array in judged.faults] == [("θ['w']", "the gradient of no cost")], judged
     assert "should be 0" not in str(judged)
+
+
+@pytest.mark.parametrize("kind", ["Momentum", "Nesterov", "Adam", "RMSprop"])
+def test_an_optimizer_that_has_taken_steps_is_not_accused(kind: str) -> None:
+    steps = program_of("steps")
+    optimizer, weights = getattr(steps, kind)(), {"W1": n(3, 4), "b1": n(4), "W2": n(4, 2), "b2": n(2)}
+    optimizer.step({name: value.copy() for name, value in weights.items()}, n(4, 3), n(4, 2))
+    judged = gradproof.check_step(optimizer.step, weights, n(4, 3), n(4, 2), cost=steps.cost)
+    assert judged.verdict is Verdict.UNDECIDED, judged
+    assert "give a fresh one" in judged.trouble

@@ -1,5 +1,6 @@
 """The object that the subject's methods belong to: its arrays, and the gradients that it keeps beside them."""
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,19 @@ def arrays_of(owner: Any) -> dict[str, Any]:
 def is_state(name: str, value: Any) -> bool:
     """Whether this looks like what an optimizer keeps between steps: 0 at first, and named so."""
     zero = all(not np.any(leaf) for _, leaf in leaves(value, name) if isinstance(leaf, np.ndarray))
+    return zero and _named_as_state(name)
+
+
+def _named_as_state(name: str) -> bool:
     plain = name.strip("_")  # a V may be a weight
-    return zero and any(plain == word if len(word) == 1 else plain.lower().startswith(word) for word in STATE)
+    return any(plain == word if len(word) == 1 else plain.lower().startswith(word) for word in STATE)
+
+
+def moving_state(owner: Any, parameters: Container[str]) -> str:
+    """The name of what an optimizer keeps from steps that it has taken before; "" if there is none."""
+    held = arrays_of(owner) if hasattr(owner, "__dict__") else {}
+    kept = [name for name, value in held.items() if _named_as_state(name) and not is_state(name, value)]
+    return next((name for name in kept if name not in parameters), "")
 
 
 def put(run: ExactRun, owner: Any, arrays: dict[str, Any]) -> Any:

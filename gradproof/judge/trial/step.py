@@ -17,8 +17,8 @@ from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leav
 from gradproof.judge.trial.comparison import Compared, common_factor
 from gradproof.judge.trial.gradient import judged, prepared, scalar
 from gradproof.judge.trial.judgement import Judgement
-from gradproof.judge.trial.owner import arrays_of, is_state, put
-from gradproof.judge.trial.running import ExactRun, SubjectError, named, require_callable
+from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
+from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, named, require_callable
 
 Balls = Any  # an object array of arb
 ADAPTIVE = "moved by the sign of its gradient alone, as Adam's first step is"
@@ -51,17 +51,24 @@ def check_step(
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example[0], "")):
         raise UsageError("parameters holds no array of floats")
 
+    state = moving_state(owner if held else getattr(step, "__self__", None), example[0] if held else ())
+
+    def _unless_warm(compared: list[Compared]) -> list[Compared]:
+        if state and any(array.state != "right" for array in compared):
+            raise InexactError(f"the optimizer has taken steps before ({state} is not 0): give a fresh one")
+        return compared
+
     def claim(run: ExactRun, numbers: Any) -> Sequence[Compared]:
         given = exact_variables(numbers[0])
         rest = copied(_constants(numbers[1:]))
         after = _stepped(run, step, owner if held else None, parameters, given, rest)
         moved = _moves(given, after, named(step))
         if cost is None:
-            return _symmetric(moved, given, seed)
+            return _unless_warm(_symmetric(moved, given, seed))
         with run.given():
             result = scalar(_called(run, cost, owner if held else None, parameters, copied(given), rest), named(cost))
         kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
-        return _along(moved, given, differentiate(result), kept)
+        return _unless_warm(_along(moved, given, differentiate(result), kept))
 
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
     again = f"gradproof.check_step({named(step)}, …, seed={seed})"
@@ -165,7 +172,7 @@ def _along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) 
         slopes.append(slope)
         values.append(_balls(parameter))
     steps = [_balls(array) for array in moved.values()]
-    eta = _factor(steps, slopes)
+    eta = _factor(steps, slopes, values)
     results = []
     for name, step, slope, value, array in zip(moved, steps, slopes, values, moved.values(), strict=True):
         found = _one(name, step, slope, value, eta, array)
@@ -195,7 +202,7 @@ def _keeps(owner: Any, slope: Balls) -> bool:
     return False
 
 
-def _factor(steps: Sequence[Balls], slopes: Sequence[Balls]) -> Any:
+def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
     """η, by which the most elements follow their gradient; of each array the element of the largest slope proposes."""
     pairs = [
         [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
@@ -203,11 +210,24 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls]) -> Any:
     ]
     largest = [max(one, key=lambda pair: float(abs(pair[1]).mid())) for one in pairs if one]
     proposed = [-s / g for s, g in largest]
-    return max(
-        proposed,
-        key=lambda eta: sum(len(one) for one in pairs if all(s.overlaps(-eta * g) for s, g in one)),
-        default=arb(0),
-    )
+    followed = [sum(len(one) for one in pairs if all(s.overlaps(-eta * g) for s, g in one)) for eta in proposed]
+    if max(followed, default=0) <= 1:  # a single element follows any rate
+        proposed = [
+            eta for array in zip(steps, slopes, values, strict=True) for eta in _decayed_factor(*array)
+        ] or proposed
+        return proposed[0] if proposed else arb(0)
+    return proposed[followed.index(max(followed))]
+
+
+def _decayed_factor(step: Balls, slope: Balls, value: Balls) -> Sequence[Any]:
+    """η of θ′ − θ = −η g − κ θ, if one η and one κ explain an array of three elements or more."""
+    i, j, *others = np.argsort([-float(abs(g).mid()) for g in slope.flat]) if slope.size > 2 else (0, 0)
+    s, g, v = step.ravel(), slope.ravel(), value.ravel()
+    area = g[i] * v[j] - g[j] * v[i]
+    if not others or area.contains(0):
+        return []
+    eta, kappa = (s[j] * v[i] - s[i] * v[j]) / area, (s[i] * g[j] - s[j] * g[i]) / area
+    return [eta] if eta > 0 and all(s[k].overlaps(-eta * g[k] - kappa * v[k]) for k in others) else []
 
 
 def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: Any) -> Compared:
