@@ -47,7 +47,14 @@ EXACT = {
     "gradproof/judge/trial/comparison.py": ["compare", "_digits", "_state", "overlap", "common_factor"],
     "gradproof/judge/trial/points.py": ["try_points", "_under", "_at", "_merged"],
 }  # fmt: skip
-EQUIVALENT: dict[str, str] = {}  # what is changed: why it is the same function
+SPEED = "an int of 0 or 1 is left out only to be quick"
+EQUIVALENT = {  # what is changed: why it is the same function
+    "sweeps.py::operands_of: `(*left, *right)` becomes `(*right, *left)`": "x·y = y·x, and so are its derivatives",
+    "sweeps.py::differentiate: `type(partial) is int` becomes `type(partial) is not int`": SPEED,
+    "sweeps.py::differentiate: `adjoint if partial == 1 else adjoint * partial` becomes `adjoint * partial`": SPEED,
+    "sweeps.py::differentiate: `1` becomes `2`": "in partial == 1: " + SPEED,
+    "comparison.py::compare: `got[i] - expected[i]` becomes `expected[i] - got[i]`": "its absolute value is taken",
+}
 
 
 class Mutant(NamedTuple):
@@ -90,7 +97,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
             yield from (body, other)
         case ast.Tuple([first, second], ast.Load()):
             yield ast.Tuple([second, first], ast.Load())
-        case ast.Call(ast.Attribute(value, name), [], []) if name not in ("items", "values"):
+        case ast.Call(ast.Attribute(value, name), [], []) if name not in ("items", "values", "mid"):
             yield value  # x.exp() is x
         case ast.Call(ast.Name("largest" | "smallest" as name), arguments, []):
             yield ast.Call(ast.Name("smallest" if name == "largest" else "largest", ast.Load()), arguments, [])
@@ -138,10 +145,11 @@ def _entries(name: str, part: Any) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _said_only(node: ast.AST, inside: ast.AST) -> bool:
-    """Whether it only is in a text that is shown, or in an annotation."""
+    """Whether it only is in a text that is shown, in an annotation, or asks zip to be strict."""
     for outer in ast.walk(inside):
         texts = [n for n in (getattr(outer, "annotation", None), getattr(outer, "returns", None)) if n is not None]
         texts += [outer] if isinstance(outer, ast.JoinedStr) else []
+        texts += [outer] if isinstance(outer, ast.keyword) and outer.arg == "strict" else []
         if any(node is inner for text in texts for inner in ast.walk(text)):
             return True
     return False

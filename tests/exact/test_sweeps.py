@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gradproof.exact.arrays import array_of, exact
 from gradproof.exact.loading import run_source
-from gradproof.exact.numbers import Number, total, variable
+from gradproof.exact.numbers import Number, number, total, variable
 from gradproof.exact.rules import RULES, Rule
 from gradproof.exact.run import Run, UndecidedError, running
 from gradproof.exact.sweeps import computed_from, differentiate, push_forward
@@ -217,6 +217,14 @@ def test_only_what_the_result_depends_on_is_swept_in_the_order_of_computation() 
         assert [float(slopes[n.index]) for n in (x, y, kept, result)] == [10, 10, 10, 1]
 
 
+def test_constants_have_derivatives_only_where_they_are_asked_for() -> None:
+    with running(Run()):
+        x, half = variable(2.0), number(0.5)
+        result = x * half
+        assert set(differentiate(result)) == {x.index, result.index}
+        assert float(differentiate(result, constants=True)[half.index]) == 2
+
+
 def test_a_direction_may_begin_at_any_number_between() -> None:
     with running(Run()):
         x = variable(2.0)
@@ -225,3 +233,5 @@ def test_a_direction_may_begin_at_any_number_between() -> None:
         tangents = push_forward([result], {middle.index: 1})
         assert float(tangents[result.index]) == 2  # x held fixed
         assert x.index not in tangents
+        both = push_forward([result], {middle.index: 1, x.index: 1})
+        assert float(both[result.index]) == 6  # by the product rule, with a middle of its own direction

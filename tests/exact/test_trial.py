@@ -41,6 +41,18 @@ def test_two_arrays_are_right_exactly_where_all_balls_overlap() -> None:
     assert stated(one, balls([0, 1, 0])).alive is True
 
 
+def test_the_element_that_is_shown_is_off_by_most() -> None:
+    shown = stated(balls([100, 3, 5]), balls([101, -3, 5]))
+    assert (shown.element, shown.got, shown.expected) == ((1,), 3, -3)
+    assert stated(balls([-100, 3, 5]), balls([-101, -3, 5])).element == (1,)
+
+
+def test_digits_are_of_the_largest_element_none_where_all_are_0_and_all_where_there_is_none() -> None:
+    assert stated(balls([0, 0], 1e-50), balls([0, 0])).digits == 0
+    assert stated(balls([]), balls([])).digits == np.inf
+    assert 22 < stated(balls([1e3, 1e-9], 1e-20), balls([1e3, 1e-9])).digits < 24
+
+
 def test_what_is_not_finite_is_undecided_on_either_side() -> None:
     for bad in (arb.nan(), arb.pos_inf()):
         for got, expected in (((1, bad), (1, 2)), ((1, 2), (1, bad)), ((3, bad), (1, 2))):
@@ -58,6 +70,8 @@ def test_a_wrong_array_is_named() -> None:
     assert common_factor(balls([1]), balls([0])) is None
     square = balls([1, 2, 3, 4]).reshape(2, 2)
     assert stated(square.T, square).state == "transposed"
+    assert stated(square + square.T + balls([0, 0, 0, 1]).reshape(2, 2), square).state == "wrong"
+    assert stated(balls([0, 6, 1]), base).state == "wrong"
     long = balls([1, 2, 3, 4, 5, 6]).reshape(2, 3)
     assert stated(long.reshape(3, 2).T.copy().reshape(2, 3), long).state == "wrong"
 

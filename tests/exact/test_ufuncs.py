@@ -82,7 +82,9 @@ def test_what_is_cut_off_is_constant_and_what_passes_varies() -> None:
             assert not run.notes
             for one in result:
                 assert exact(one).ravel()[0].varies is varies, one
-        np.clip(x, 0, 1)
+        assert [float(c.value) for c in (np.clip(x, None, 5), np.clip(x, 0, None), np.clip(y, -9, None))] == [2, 2, -3]
+        assert not run.notes
+        np.clip(x, None, 1)
         assert [note.kind for note in run.notes.values()] == ["clipped"]
 
 
