@@ -50,6 +50,7 @@ EXACT = {
 SPEED = "an int of 0 or 1 is left out only to be quick"
 EQUIVALENT = {  # what is changed: why it is the same function
     "sweeps.py::operands_of: `(*left, *right)` becomes `(*right, *left)`": "x·y = y·x, and so are its derivatives",
+    "numbers.py::multiply: `(number(x), number(y))` becomes `(number(y), number(x))`": "x·y = y·x",
     "sweeps.py::differentiate: `type(partial) is int` becomes `type(partial) is not int`": SPEED,
     "sweeps.py::differentiate: `adjoint if partial == 1 else adjoint * partial` becomes `adjoint * partial`": SPEED,
     "sweeps.py::differentiate: `1` becomes `2`": "in partial == 1: " + SPEED,

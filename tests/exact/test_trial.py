@@ -71,6 +71,7 @@ def test_a_wrong_array_is_named() -> None:
     square = balls([1, 2, 3, 4]).reshape(2, 2)
     assert stated(square.T, square).state == "transposed"
     assert stated(square + square.T + balls([0, 0, 0, 1]).reshape(2, 2), square).state == "wrong"
+    assert stated(balls([1, 9, 9, 9]).reshape(2, 2), square).state == "wrong"  # of whose transpose one element is right
     assert stated(balls([0, 6, 1]), base).state == "wrong"
     long = balls([1, 2, 3, 4, 5, 6]).reshape(2, 3)
     assert stated(long.reshape(3, 2).T.copy().reshape(2, 3), long).state == "wrong"
