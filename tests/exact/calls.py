@@ -211,8 +211,6 @@ CALLS: list[tuple[str, str, Callable[[Any], Judgement], tuple[str, ...]]] = [
             ("decay_in_cost", "cost", ("θ['W1']", "θ['W2']")),
             ("decay_decoupled", "cost", ()),
             ("decay_decoupled", "", ()),
-            ("decay_decoupled", "cost", ()),
-            ("decay_decoupled", "", ()),
             ("uphill", "cost", ("θ['W1']", "θ['b1']", "θ['W2']", "θ['b2']")),
             ("updated_too_soon", "cost", ("θ['W1']", "θ['b1']")),
             ("updated_too_soon", "", ("θ['W1']", "θ['b1']")),
