@@ -37,7 +37,7 @@ def check_backward(
     beside them (dW, grad_W, grads['W'], …). dout is random, so a factor that is missing before it shows. Otherwise as
     `check_gradient`.
     """
-    require_callable(forward, "forward")
+    require_callable(forward, "forward", len(inputs))
     require_callable(backward, "backward")
     layer = getattr(backward, "__self__", None)
     layer = layer if layer is getattr(forward, "__self__", None) and hasattr(layer, "__dict__") else None

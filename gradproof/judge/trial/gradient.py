@@ -44,8 +44,8 @@ def check_gradient(
     that enclose the real numbers, and the cost is differentiated on what it computed. UsageError for what cannot be
     tried at all.
     """
-    require_callable(cost, "cost")
-    require_callable(gradient, "gradient")
+    require_callable(cost, "cost", len(arguments))
+    require_callable(gradient, "gradient", len(arguments))
     example = prepared(arguments, seed)
     names = argument_names(cost, len(arguments))
     floats = covers_floats(gradient, example, names)

@@ -40,11 +40,27 @@ def named(function: Any) -> str:
     return str(getattr(function, "__qualname__", None) or type(function).__qualname__).replace("<locals>.", "")
 
 
-def require_callable(function: Any, what: str) -> None:
+def require_callable(function: Any, what: str, *counts: int) -> None:
+    """UsageError unless this is a function that takes one of these numbers of arguments."""
     if not callable(function):
         raise UsageError(f"{what} is {type(function).__name__}, should be a function")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise UsageError(f"{what} is a coroutine or a generator; wrap it in a function that returns its result")
+    if counts and not any(_takes(function, count) for count in counts):
+        given = " or ".join(map(str, sorted(set(counts))))
+        raise UsageError(
+            f"{what} is {named(function)}{inspect.signature(function)}, which does not take {given} arguments"
+        )
+
+
+def _takes(function: Any, count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # no signature: a function in C
+        return True
+    return True
 
 
 @contextmanager

@@ -38,9 +38,9 @@ def check_step(
     and Adam's first step are told apart. Without `cost` the question is whether the step follows the gradient of any
     cost: its derivatives must be symmetric (Schwarz). Otherwise as `check_gradient`.
     """
-    require_callable(step, "step")
-    if cost is not None:
-        require_callable(cost, "cost")
+    spread = len(parameters) if isinstance(parameters, list | tuple) else 1
+    for function, what in ((step, "step"), *([(cost, "cost")] if cost is not None else [])):
+        require_callable(function, what, len(data), len(data) + 1, len(data) + spread)
     owner = parameters  # the object whose arrays they are, if it is one
     held = hasattr(owner, "__dict__") and not any(True for _ in leaves(owner, ""))
     example = prepared([_parameters_of(owner, cost, data, seed) if held else parameters, *data], seed)
