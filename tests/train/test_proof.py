@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
-from itertools import islice, pairwise
+from itertools import islice, pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from gradproof.train.loop import descent_of, train
 from gradproof.train.step import BrokenError, Proven, Step, StepError
 from handcrafted import equations
 from tests.proof.planted import PLANTED
+from tests.thorough import pairs, some
 from tests.train.small import put_digits
 from tests.train.test_loop import DIGITS, SMALL
 
@@ -55,25 +56,23 @@ def steps(
     return (weights, biases), images[rows].mT, targets[rows].mT
 
 
-@NAMES
-@DTYPES
-@settings(max_examples=10)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    eta=st.floats(1e-3, 30),
-    shape=st.integers(0, len(SHAPES) - 1),
-    scale=st.sampled_from([1e-3, 1.0, 6.0]),
+@pytest.mark.parametrize(
+    ("backend", "dtype", "shape"), pairs(backends.NAMES, ["float32", "float64"], range(len(SHAPES)))
 )
+@settings(max_examples=settings().max_examples // 10)
+@given(seed=st.integers(0, 2**32 - 1), eta=st.floats(1e-3, 30), scale=st.sampled_from([1e-3, 1.0, 6.0]))
 def test_every_right_step_is_verified(
-    backend: str, dtype: str, seed: int, eta: float, shape: int, scale: float
+    backend: str, dtype: str, shape: int, seed: int, eta: float, scale: float
 ) -> None:
     proven = proof.judged(backend, [steps(backend, dtype, seed, eta, shape, scale)], eta, first=1)
     assert (proven.steps, proven.verified) == (30, 30)
     assert 0 < proven.worst <= 1
 
 
-@NAMES
-@DTYPES
+@pytest.mark.parametrize(
+    ("backend", "dtype"),
+    some([("handcrafted", "float32"), ("reference", "float64")], product(backends.NAMES, ["float32", "float64"])),
+)
 def test_steps_on_real_digits_are_verified(backend: str, dtype: str) -> None:
     digits, network = mnist.load().train, descent_of(backend)
     rows = np.random.default_rng(1).integers(len(digits.labels), size=(50, 10))
@@ -342,8 +341,11 @@ def test_what_is_judged_quickly_and_exactly_agrees() -> None:
     assert abs(quick.worst - worst) <= 0.5  # the float32 expectation rounds too, by half a bound at the most
 
 
+NETWORKS = [((784, 30, 10), 10), ((784, 512, 256, 10), 10), ((784, 100, 10), 10)]
+
+
 @NAMES
-@pytest.mark.parametrize("network", [((784, 30, 10), 10), ((784, 100, 10), 10), ((784, 512, 256, 10), 10)], ids=str)
+@pytest.mark.parametrize("network", some(NETWORKS[:2], NETWORKS), ids=str)
 def test_a_step_not_taken_or_taken_uphill_is_never_verified(backend: str, network: tuple[Any, int]) -> None:
     """Where a bound is as wide as the step, nothing is proven: wide networks of autodiff in float32 are undecided."""
     sizes, m = network
