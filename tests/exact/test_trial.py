@@ -124,6 +124,11 @@ def test_refuted_is_wrong_under_every_reading_and_verified_right_under_one(
     assert (found.verdict, found.reading) == (verdict, reading)
 
 
+def test_one_array_that_is_undecided_makes_all_of_them_so() -> None:
+    assert tried(lambda run, drawn: [right(), UNCLEAR]).verdict is U
+    assert tried(lambda run, drawn: [WRONG, right() if run.reading < 2 else UNCLEAR]).verdict is R
+
+
 def test_what_cannot_be_run_as_it_is_written_is_not_tried_otherwise() -> None:
     with pytest.raises(SubjectError, match="raises"):
         tried(under(exact=SubjectError("raises"), rounded=right(), without_epsilon=right()))
