@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -38,15 +39,26 @@ READY_MADE = {  # a derivative, or a σ that comes with one
 FORBIDDEN_NAMES = {"handcrafted": BY_NAME, "reference": BY_NAME | READY_MADE}
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    """The tree, to be looked at: copies of the house differ in a file or two."""
+    return ast.parse(source)
+
+
 def sources(root: Path, package: str) -> Iterator[tuple[str, ast.Module]]:
     """(dotted name, syntax tree) of every module of a package; a package's __init__ has the package's name."""
     for path in sorted((root / package).rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
-        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), ast.parse(path.read_text())
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), parsed(path.read_text())
 
 
-def imports(tree: ast.Module, package: str) -> Iterator[str]:
+@cache
+def imports(tree: ast.Module, package: str) -> tuple[str, ...]:
     """Everything imported anywhere in a module: `from a import b` is "a.b", whether b is a module or not."""
+    return tuple(imported(tree, package))
+
+
+def imported(tree: ast.Module, package: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from gradproof.commands.prove import command
 from handcrafted import equations
+from tests.commands import ended_here
 from tests.processes import started
 from tests.proof.planted import PLANTED
 
@@ -26,6 +28,10 @@ def run(*arguments, **environment):
         timeout=120,
         env=os.environ | environment,
     )
+
+
+def run_here(*arguments):
+    return ended_here([sys.executable, "-m", "gradproof", *arguments], Path.cwd())
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +54,7 @@ def test_json_says_what_was_judged(document):
 
 
 def test_table_has_a_line_for_each_equation_within_100_columns():
-    result = run("prove", *SMALL)
+    result = run_here("prove", *SMALL)
     assert result.returncode == 0
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 100
@@ -72,7 +78,7 @@ def test_ctrl_c_ends_in_one_line():
 def test_same_seed_same_bytes():
     assert (
         run("prove", *SMALL, "--network", "7", "--json").stdout
-        == run("prove", *SMALL, "--network", "7", "--json").stdout
+        == run_here("prove", *SMALL, "--network", "7", "--json").stdout
     )
 
 
