@@ -31,9 +31,7 @@ from tests.train.test_command import (  # noqa: F401  (a fixture)
 
 def run(folder: Path, place: Path, *more: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "gradproof", "train", "--data", str(folder), "--sizes", SIZES, "--out", str(place)]
-    return subprocess.run(
-        [*line, "--epochs", "3", *more], capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=120
-    )
+    return ended_here([*line, "--epochs", "3", *more], Path.cwd())
 
 
 def test_growth_finds_the_rate_that_was_put_in() -> None:
