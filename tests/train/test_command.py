@@ -528,6 +528,7 @@ def test_an_epoch_that_was_kept_but_not_logged_is_logged_on_resume(digits: Path,
 COUNTED = """
 import sys
 from pathlib import Path
+from gradproof.__main__ import main
 try:
     main()
 except SystemExit:
