@@ -101,9 +101,9 @@ def _averaged(claims: list[Claim]) -> Light | None:
 
 
 def _name_of_bp1(light: Light) -> bool:
-    """Whether its first fault of BP1 has a name."""
-    first = next(fault for fault in summary(light.judged).faults if fault.equation == "BP1")
-    return bool(names_of(first, light.claims, light.judged, light.sigma))
+    """Whether its first fault of BP1 has a name. NaN that is turned round has no bound, hence no fault and no name."""
+    first = next((fault for fault in summary(light.judged).faults if fault.equation == "BP1"), None)
+    return first is not None and bool(names_of(first, light.claims, light.judged, light.sigma))
 
 
 def _of_bp1(light: Light) -> int:
