@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+THEIRS = {"submissions", "programs"}  # as somebody wrote it, also in Python 2
 OF_SUBPROCESS = {"run", "check_call", "check_output", "call"}
 
 
@@ -36,7 +37,7 @@ def opened_for_good(tree: ast.Module) -> Iterator[int]:
 
 def files() -> list[Path]:
     rooms = ("gradproof", "tests", "benchmarks", "docs")
-    return sorted(path for room in rooms for path in (ROOT / room).rglob("*.py") if "submissions" not in path.parts)
+    return sorted(path for room in rooms for path in (ROOT / room).rglob("*.py") if not THEIRS & set(path.parts))
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))

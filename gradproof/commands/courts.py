@@ -105,5 +105,6 @@ def _serve(asked: Connection, ledger: Ledger, seed: int) -> None:
 def _end_with_the_parent() -> None:
     parent = parent_process()
     assert parent is not None
-    parent.join()
+    while parent.is_alive():
+        parent.join(60)
     os._exit(MachineError.exit_code)

@@ -15,6 +15,7 @@ import pytest
 from gradproof.commands import courts
 from gradproof.errors import DataError, MachineError
 from gradproof.study import reader
+from tests.processes import started
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
 LEDGER = 'title = "t"\nletters = ["z"]\n[definitions]\n"σ(t)" = "1 / (1 + exp(-t))"\n' + "".join(
@@ -44,9 +45,8 @@ def study(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     file = tmp_path / "mine.toml"
     file.write_text(LEDGER, "utf-8")
     line = [sys.executable, "-m", "gradproof", "study", "--notes", str(file)]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         yield process
-        process.kill()
 
 
 @LINUX
