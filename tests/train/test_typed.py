@@ -20,7 +20,7 @@ from gradproof.train import by_hand
 from tests.train.small import put_digits
 from tests.train.test_command import ended_here, interrupted, typed
 
-COMMAND = re.compile(r"gradproof (?:check|train|study) \S.*?(?=$| or gradproof )", re.M)
+COMMAND = re.compile(r"gradproof (?:prove|check|train|study) \S.*?(?=$| or gradproof )", re.M)
 
 
 @pytest.fixture
