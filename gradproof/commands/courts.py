@@ -28,8 +28,9 @@ def tried(ledger: Ledger, seed: int) -> Iterator[Tried]:
     found: dict[int, Any] = {}
     rest = iter(range(len(ledger.lines)))
     with ExitStack() as stack:
-        courts = dict(_begun(ledger, seed, stack) for _ in range(COUNT))
+        courts = dict(_begun(seed, stack) for _ in range(COUNT))
         for end in courts:
+            _tell(courts, end, ledger)
             _ask(courts, end, next(rest, None))
         for number in range(len(ledger.lines)):
             while number not in found:
@@ -48,11 +49,15 @@ def tried(ledger: Ledger, seed: int) -> Iterator[Tried]:
             yield found.pop(number)
 
 
-def _begun(ledger: Ledger, seed: int, stack: ExitStack) -> tuple[Connection, BaseProcess]:
-    """A process, which ends with the stack, and this end of what it is asked through."""
+def _begun(seed: int, stack: ExitStack) -> tuple[Connection, BaseProcess]:
+    """A process, which ends with the stack, and this end of what it is asked through.
+
+    It is told the ledger later: what start() itself hands over, it writes into a pipe whose other end it holds as well,
+    and where that is more than the pipe takes it would wait for ever for a process that is gone.
+    """
     context = get_context("spawn")
     mine, its = context.Pipe()
-    process = context.Process(target=_serve, args=(its, ledger, seed), daemon=True)
+    process = context.Process(target=_serve, args=(its, seed), daemon=True)
     stack.callback(mine.close)
     with its:
         try:
@@ -71,10 +76,14 @@ def _end(process: BaseProcess) -> None:
 def _ask(courts: dict[Connection, BaseProcess], end: Connection, number: int | None) -> None:
     """Have a process try a line, if there is one left."""
     if number is not None:
-        try:
-            end.send(number)
-        except OSError:
-            raise _lost(courts[end]) from None
+        _tell(courts, end, number)
+
+
+def _tell(courts: dict[Connection, BaseProcess], end: Connection, what: Any) -> None:
+    try:
+        end.send(what)
+    except OSError:
+        raise _lost(courts[end]) from None
 
 
 def _lost(process: BaseProcess) -> MachineError:
@@ -85,14 +94,15 @@ def _lost(process: BaseProcess) -> MachineError:
     return MachineError(f"a process of the study {how}{why}; {REPAIR}")
 
 
-def _serve(asked: Connection, ledger: Ledger, seed: int) -> None:
+def _serve(asked: Connection, seed: int) -> None:
     """What such a process does. Ctrl-C is for the one that waits for it to hear."""
     from gradproof.study.trial import Court
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    court = Court(ledger, seed)
     with suppress(EOFError, OSError):  # nobody asks any more
+        ledger = asked.recv()
+        court = Court(ledger, seed)
         while True:
             number = asked.recv()
             try:
