@@ -1,8 +1,6 @@
 """The subject's source, rewritten so that its literals and divisions are exact; nothing moves to another line."""
 
 import ast
-import io
-import tokenize
 import warnings
 from collections.abc import Sequence
 
@@ -66,37 +64,3 @@ def rewritten(source: str, path: str) -> ast.Module:
     """The syntax tree to compile; SyntaxError where the source is none."""
     with warnings.catch_warnings(action="ignore"):
         return _Exactness().visit(ast.parse(source, path))
-
-
-def in_python_3(source: str, path: str) -> tuple[str, bool]:
-    """The source in Python 3, and whether it was written for Python 2."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            compile(source, path, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        if "print" not in (error.msg or ""):
-            raise
-        return with_print_functions(source), True
-    return source, False
-
-
-def with_print_functions(source: str) -> str:
-    """Python 2's print statements as calls: `print a, b` is `print(a, b)`."""
-    lines = source.splitlines(keepends=True)
-    edits: list[tuple[int, int, str]] = []  # (line, column, what is put there)
-    start, opened, last = True, False, (1, 0)
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        ends = token.type in (tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.COMMENT) or token.string == ";"
-        if opened and ends:
-            edits.append((*last, ")"))
-            opened = False
-        if start and token.type == tokenize.NAME and token.string == "print":
-            edits.append((*token.end, "("))
-            opened = True
-        if token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT):
-            start = token.type == tokenize.NEWLINE or token.string in (":", ";")
-        last = token.end
-    for row, column, text in reversed(edits):
-        line = lines[row - 1]
-        lines[row - 1] = line[:column] + text + line[column:]
-    return "".join(lines)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradproof import check_backward, check_gradient, check_step
-from gradproof.exact.rewriting import in_python_3
+from gradproof.judge.loading import in_python_3
 from gradproof.judge.trial.judgement import Judgement
 
 FOLDER = Path(__file__).parent / "programs"
