@@ -7,6 +7,7 @@ import pytest
 
 import gradproof
 from gradproof.errors import UsageError
+from tests.exact.generated import loaded
 
 Z = np.zeros
 
@@ -265,3 +266,53 @@ def test_a_wrong_number_of_arguments_is_no_verdict() -> None:
         gradproof.check_gradient(lambda x, y: x @ y, lambda x: x, Z(3), Z(3))
     with pytest.raises(UsageError, match=r"step is .*, which does not take 0 or 1 arguments"):
         gradproof.check_step(lambda a, b, c: None, [Z(3)])
+
+
+def test_vectors_of_biases_need_no_weight_decay() -> None:
+    def step(w, b, x, y):
+        d = x @ w + b - y
+        return w - 0.1 * (x.T @ d + 0.5 * w), b - 0.1 * d.sum(axis=0)
+
+    judged = gradproof.check_step(
+        step, [Z((3, 2)), Z(2)], Z((4, 3)), Z((4, 2)), cost=lambda w, b, x, y: 0.5 * np.sum((x @ w + b - y) ** 2)
+    )
+    assert judged, judged
+    assert "with weight decay 0.5" in str(judged)
+
+
+def test_a_parameter_may_be_a_number_without_axes() -> None:
+    half = lambda w, x, y: 0.5 * (w * x - y) ** 2  # noqa: E731
+    down = lambda w, x, y: w - 0.1 * (w * x - y) * x  # noqa: E731
+    assert gradproof.check_step(down, np.array(0.5), np.array(0.3), np.array(0.2), cost=half)
+
+
+@pytest.mark.parametrize(
+    ("slope", "said"),
+    [
+        ("(a - y) * (1 - a * a)", "quadratic, 0.05 Σ(a − y)²"),
+        ("(y - a) * (a * a - 1)", "quadratic, 0.05 Σ(a − y)²"),
+        ("a - y", ""),  # of tanh: none of the usual costs
+    ],
+)
+def test_without_a_cost_the_usual_one_that_a_step_goes_down_is_named(slope: str, said: str) -> None:
+    names = loaded(f"""
+import numpy as np
+def step(w, b, x, y):
+    a = np.tanh(w @ x + b)
+    d = {slope}
+    return w - 0.1 * d @ x.T, b - 0.1 * d.sum(axis=1, keepdims=True)
+""")
+    judged = gradproof.check_step(names.step, [Z((2, 3)), Z((2, 1))], Z((3, 4)), Z((2, 4)))
+    assert ([words for words in judged.conventions if "its cost" in words] != []) == bool(said)
+    assert said in str(judged)
+
+
+def test_the_cost_of_classes_is_named() -> None:
+    def step(w, b, x, y):
+        p = np.exp(x @ w + b)
+        p /= p.sum(axis=1, keepdims=True)
+        p[range(len(y)), y] -= 1
+        return w - 0.1 * (x.T @ p + 0.5 * w), b - 0.1 * p.sum(axis=0)
+
+    judged = gradproof.check_step(step, [Z((3, 4)), Z(4)], Z((5, 3)), np.array([0, 1, 3, 2, 1]))
+    assert "y: cross-entropy, 0.1 Σ(−y log a), with weight decay 0.5" in str(judged)

@@ -1,12 +1,13 @@
 """Each array's move against −∂C/∂θ: plain descent, weight decay, Adam's first step told apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from flint import arb
 
 from gradproof.exact.arrays import ExactArray
+from gradproof.exact.numbers import Number
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared, common_factor
 
@@ -19,14 +20,7 @@ DECAY = "with weight decay"
 def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -> list[Compared]:
     """Each array's move against −∂C/∂θ: one factor for all, with decay, or as Adam begins."""
     parameters = [leaf for _, leaf in leaves(given, "") if isinstance(leaf, ExactArray)]
-    slopes, values = [], []
-    for parameter in parameters:
-        slope = np.empty(parameter.shape, object)
-        for place, x in zip(np.ndindex(parameter.shape), numbers_of(parameter), strict=True):
-            slope[place] = truth.get(x.index, arb(0))
-        slopes.append(slope)
-        values.append(_balls(parameter))
-    steps = [_balls(array) for array in moved.values()]
+    steps, slopes, values = _in_balls(moved, parameters, truth)
     eta = _factor(steps, slopes, values)
     results = []
     for name, step, slope, value, array in zip(moved, steps, slopes, values, moved.values(), strict=True):
@@ -35,10 +29,22 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
             found = found._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
         results.append(found)
     decayed = [r for r in results if r.state.startswith(DECAY)]
-    if decayed and {r.name for r in decayed} >= {n for n, p in zip(moved, parameters, strict=True) if min(p.shape) > 1}:
+    matrices = {name for name, p in zip(moved, parameters, strict=True) if p.ndim > 1 and min(p.shape) > 1}
+    if decayed and {r.name for r in decayed} >= matrices:
         said = f"{decayed[0].state}, which the cost does not have"
         results = [r._replace(state="right", digits=np.inf, convention=said) if r in decayed else r for r in results]
     return results
+
+
+def rate_of(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> Any:
+    """η of the arrays that move by −η ∂C/∂θ."""
+    return _factor(*_in_balls(moved, parameters, truth))
+
+
+def _in_balls(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> tuple[list[Balls], ...]:
+    """The moves, the derivatives and the parameters themselves; a number without axes is an array of one."""
+    slopes = [_balls(parameter, lambda x: truth.get(x.index, arb(0))) for parameter in parameters]
+    return [_balls(move) for move in moved.values()], slopes, [_balls(parameter) for parameter in parameters]
 
 
 def _keeps(owner: Any, slope: Balls) -> bool:
@@ -121,8 +127,8 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
     return "wrong"
 
 
-def _balls(array: Any) -> Balls:
-    result = np.empty(array.shape, object)
-    for place, x in zip(np.ndindex(array.shape), numbers_of(array), strict=True):
-        result[place] = x.value
+def _balls(array: Any, of: Callable[[Number], Any] = lambda x: x.value) -> Balls:
+    result = np.empty(array.shape or 1, object)
+    for place, x in zip(np.ndindex(result.shape), numbers_of(array), strict=True):
+        result[place] = of(x)
     return result

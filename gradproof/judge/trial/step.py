@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of, rebuilt
 from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import along
 from gradproof.judge.trial.gradient import judged, prepared, scalar
 from gradproof.judge.trial.judgement import Judgement
@@ -49,6 +51,8 @@ def check_step(
 
     state = moving_state(owner if held else getattr(step, "__self__", None), example[0] if held else ())
 
+    costs: dict[Reading, set[NamedCost]] = {}  # those that it is the gradient of at every point so far
+
     def _unless_warm(compared: list[Compared]) -> list[Compared]:
         if state and any(array.state != "right" for array in compared):
             raise InexactError(f"the optimizer has taken steps before ({state} is not 0): give a fresh one")
@@ -60,7 +64,11 @@ def check_step(
         after = _stepped(run, step, owner if held else None, parameters, given, rest)
         moved = _moves(given, after, named(step))
         if cost is None:
-            return _unless_warm(symmetric(moved, given, seed))
+            compared = _unless_warm(symmetric(moved, given, seed))
+            if costs.get(run.run.reading) != set():
+                named_here = name_costs_of_steps(moved, [b for _, b in leaves(given, "") if isinstance(b, ExactArray)])
+                costs[run.run.reading] = costs.get(run.run.reading, named_here) & named_here
+            return compared
         with run.given():
             result = scalar(_called(run, cost, owner if held else None, parameters, copied(given), rest), named(cost))
         kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
@@ -68,7 +76,11 @@ def check_step(
 
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
     again = f"gradproof.check_step({named(step)}, …, seed={seed})"
-    return judged(claim, example, draw, seed, named(step), target, again)
+    result = judged(claim, example, draw, seed, named(step), target, again)
+    if result and (found := next((some for some in costs.values() if some), None)):
+        said = f"its cost, of outputs a and labels y: {' or '.join(sorted(map(str, found)))}"
+        result = replace(result, conventions=[*result.conventions, said])
+    return result
 
 
 def _constants(data: Any) -> Any:

@@ -1,0 +1,156 @@
+"""Of which cost it is the gradient: the usual ones, tried on the outputs and labels of a run, and named."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradproof.exact.arrays import ExactArray, array_of, exact
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import Run, UndecidedError, current, running
+from gradproof.exact.special import logsumexp
+from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.judge.trial.arguments import numbers_of
+from gradproof.judge.trial.descent import along, rate_of
+
+# name, formula, the cost of outputs a and labels y; one that goes by example is tried along each axis
+ELEMENTWISE: list[tuple[str, str, Callable[[Any, Any], Any]]] = [
+    ("quadratic", "Σ(a − y)²", lambda a, y: (a - y) ** 2),
+    ("cross-entropy", "Σ(−y log a)", lambda a, y: -np.log(a[_at(y)]) * y[_at(y)]),
+    ("binary cross-entropy", "Σ(−y log a − (1 − y) log(1 − a))",
+     lambda a, y: -y * np.log(a) - (1 - y) * np.log(1 - a)),
+    ("binary cross-entropy of logits", "Σ(log(1 + eᵃ) − ya)", lambda a, y: np.log1p(np.exp(a)) - y * a),
+    ("absolute error", "Σ|a − y|", lambda a, y: np.abs(a - y)),
+    ("Huber", "Σ(½(a − y)² up to 1, then |a − y| − ½)",
+     lambda a, y: np.where(np.abs(a - y) <= 1, (a - y) ** 2 / 2, np.abs(a - y) - Fraction(1, 2))),
+    ("log-cosh", "Σ log cosh(a − y)", lambda a, y: np.log(np.cosh(a - y))),
+    ("Poisson", "Σ(a − y log a)", lambda a, y: a - y * np.log(a)),
+    ("hinge", "Σ max(0, 1 − ya)", lambda a, y: np.maximum(0, 1 - y * a)),
+    ("hinge of labels 0 and 1", "Σ max(0, 1 − (2y − 1)a)", lambda a, y: np.maximum(0, 1 - (2 * y - 1) * a)),
+]  # fmt: skip
+BY_EXAMPLE: list[tuple[str, str, Callable[[Any, Any, int], Any]]] = [
+    ("softmax cross-entropy of logits", "Σ(−y log softmax(a))",
+     lambda a, y, axis: y * (logsumexp(a, axis=axis, keepdims=True) - a)),
+    ("hinge between classes", "Σ max(0, 1 + a − a of the label)",
+     lambda a, y, axis: (1 - y) * np.maximum(0, 1 + a - (y * a).sum(axis=axis, keepdims=True))),
+]  # fmt: skip
+SAME = {  # names of one function, of which the first is said
+    "Poisson": "cross-entropy",  # where Σ a is constant, as of a softmax
+    "binary cross-entropy": "cross-entropy",  # where all labels are 1, as of the outputs p[range(m), y]
+}
+PLAIN = {1.0: "", 0.5: "½ ", 2.0: "2 "}
+
+
+class NamedCost(NamedTuple):
+    """`factor` × the cost ÷ `over`: 1, or the number of examples (or outputs), or of all elements."""
+
+    name: str  # "quadratic", "cross-entropy", …
+    formula: str  # of the sum, "Σ(a − y)²"
+    factor: float  # of a step, its rate is in it
+    over: int
+    decay: str = ""  # "with weight decay 0.01", where the gradient has one besides
+
+    def __str__(self) -> str:
+        times = PLAIN.get(abs(self.factor), f"{abs(self.factor):.6g} ")
+        over = f" / {self.over}" if self.over > 1 else ""
+        decay = f", {self.decay}" if self.decay else ""
+        return f"{self.name}, {'−' * (self.factor < 0)}{times}{self.formula}{over}{decay}"
+
+
+def name_costs(output: Any, labels: Any, gradients: Sequence[tuple[Any, Any]]) -> list[NamedCost]:
+    """The usual costs of these outputs and labels whose exact gradient this is, up to a factor that is told.
+
+    `output`: exact numbers, as the forward pass of this run made them: activations or logits, examples in rows or
+    columns. `labels`: numbers of the same size, or whole numbers that are classes. `gradients`: (parameter, what is
+    claimed as the gradient by it), both exact; of a step, (parameter, −move). Several are given where these arrays
+    cannot tell, as by 2 where there are 2 examples; none where no cost of the table fits. This is one point: only what
+    is named, with the same factor, at further random points is that cost, since of a single output any cost's gradient
+    is a multiple of any other's.
+    """
+    output = exact(output)
+    fits = _fits(output, labels, gradients)
+    return [fit._replace(factor=f, over=over) for fit in fits for f, over in _spelled(fit.factor, output.shape)]
+
+
+def name_costs_of_steps(moved: dict[str, Any], parameters: Sequence[Any]) -> set[NamedCost]:
+    """The usual costs along whose gradient these moves are, of whatever outputs and labels the code compares."""
+    gradients = [(parameter, -move) for parameter, move in zip(parameters, moved.values(), strict=True)]
+    results = [x for move in moved.values() for x in numbers_of(move)]
+    return {fit for a, y in outputs_and_labels(results) for fit in _fits(a, y, gradients)}
+
+
+def _fits(output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]]) -> list[NamedCost]:
+    """Each cost of the table of whose gradient this is a multiple, the multiple as a float."""
+    parameters, fits = [exact(parameter) for parameter, _ in gradients], dict[Any, NamedCost]()
+    with running(Run(current().bits, current().reading)):  # what the table refuses is none of the subject's refusals
+        moved = {str(place): -exact(gradient) for place, (_, gradient) in enumerate(gradients)}
+        uphill = {name: -move for name, move in moved.items()}
+        for y in _targets(output, labels):
+            for name, formula, terms in _candidates(output, y):
+                truth = _derivatives(terms)
+                for sign, moves in ((1, moved), (-1, uphill)) if truth else ():
+                    compared = along(moves, parameters, truth, None)
+                    if all(array.state == "right" for array in compared) and any(array.alive for array in compared):
+                        factor = float(f"{sign * float(rate_of(moves, parameters, truth).mid()):.12g}")
+                        decay = next((array.convention.partition(",")[0] for array in compared if array.convention), "")
+                        if (SAME.get(name), factor) not in fits:
+                            fits.setdefault((name, factor), NamedCost(name, formula, factor, 1, decay))
+    return list(fits.values())
+
+
+def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, ExactArray]]:
+    """What may be outputs and labels where nobody says: the two sides of each a − y, y − a and y / a of one place."""
+    groups: dict[Any, list[tuple[Number, Number]]] = {}
+    for x in computed_from(results):
+        if x.rule is not None and x.rule.name in ("subtract", "divide") and x.place is not None:
+            a, y = x.operands
+            if a.varies != y.varies and (x.rule.name == "subtract" or y.varies):
+                groups.setdefault((x.place, x.rule.name), []).append((a, y) if a.varies else (y, a))
+    for pairs in groups.values():
+        outputs, labels = zip(*pairs, strict=True)
+        yield array_of(outputs, (len(pairs),)), array_of(labels, (len(pairs),))
+
+
+def _at(y: Any) -> Any:
+    """Where a label is not 0: the log of another output, which may be 0, says nothing."""
+    return np.array([not x.value.is_zero() for x in y.ravel().tolist()]).reshape(y.shape)
+
+
+def _candidates(a: ExactArray, y: ExactArray) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    for name, formula, elementwise in ELEMENTWISE:
+        yield name, formula, lambda compute=elementwise: compute(a, y)  # type: ignore[misc]
+    for axis in (axis for axis in range(a.ndim) if a.shape[axis] > 1):
+        for name, formula, by_example in BY_EXAMPLE:
+            yield name, formula, lambda compute=by_example, axis=axis: compute(a, y, axis)  # type: ignore[misc]
+
+
+def _derivatives(terms: Callable[[], Any]) -> dict[int, Any]:
+    """∂C/∂v of every v; none where the cost cannot be had of such numbers."""
+    try:
+        cost = terms().sum()
+    except UndecidedError:
+        return {}
+    return differentiate(cost) if cost.varies and cost.value.is_finite() else {}
+
+
+def _targets(output: ExactArray, labels: Any) -> Iterator[ExactArray]:
+    """The labels in the output's shape: as they are, turned, or of one class an example."""
+    plain: Any = labels if isinstance(labels, ExactArray) else np.asarray(labels)
+    if plain.size == output.size:
+        turned = plain.ndim == output.ndim == 2 and plain.shape != output.shape and plain.shape == output.shape[::-1]
+        yield exact(np.reshape(plain.T if turned else plain, output.shape))
+    whole: list[Any] = [x.value.unique_fmpz() if x.value.is_exact() else None for x in exact(plain).ravel().tolist()]
+    for axis in range(output.ndim if output.ndim == 2 and None not in whole else 0):
+        k = output.shape[axis]
+        if len(whole) == output.shape[1 - axis] and k > 1 and all(0 <= c < k for c in whole):
+            hot = np.eye(k)[[int(c) for c in whole]]
+            yield exact(hot if axis == 1 else hot.T)
+
+
+def _spelled(factor: float, shape: tuple[int, ...]) -> list[tuple[float, int]]:
+    """(factor, divisor): those in which 1, ½ or 2 is left, which is a name and no verdict; else the factor as it is."""
+    divisors = dict.fromkeys([1, *shape, int(np.prod(shape))])
+    told = [(f, over) for over in divisors for f in PLAIN if f"{abs(factor) * over:.11g}" == f"{f:.11g}"]
+    told = [(f, over) for f, over in told if f != 2] or told  # 2 Σ / 4 is said to be ½ Σ
+    return [(f if factor > 0 else -f, over) for f, over in told] or [(factor, 1)]
