@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.exact.arrays import ExactArray, array_of
-from gradproof.exact.numbers import Number, total, variable
+from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.numbers import Number, total
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import copied, exact_variables, leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.example import example_lines
-from gradproof.judge.trial.floats import float_findings
+from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import (
     argument_names,
     compare_leaf,
@@ -44,38 +44,48 @@ def check_backward(
     example = prepared([*inputs, arrays_of(layer) if layer is not None else {}], seed)
     names = argument_names(forward, len(inputs))
 
-    def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
-        *given, held = exact_variables(drawn)
+    def forwarded(run: ExactRun | FloatRun, numbers: Any) -> tuple[Any, Any, Sequence[Any]]:
+        """The layer with these arrays in it, out, and the cache if there is one."""
+        *given, held = numbers
         taken = put(run, layer, copied(held)) if layer is not None else None
+        returned = run.call(forward, *copied(given))
+        out, *cache = returned if isinstance(returned, tuple) else (returned,)
+        return taken, out, cache
+
+    def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
+        *given, held = numbers = exact_variables(drawn)
         with run.given():
-            returned = run.call(forward, *copied(given))
-            out, *cache = returned if isinstance(returned, tuple) else (returned,)
+            taken, out, cache = forwarded(run, numbers)
             if not isinstance(out, ExactArray | Number):
                 raise SubjectError(
                     f"{named(forward)} returns {type(out).__name__}, should return an array or (array, cache)"
                 )
-        rng = np.random.default_rng([seed, len(run.run.files)])
-        flat = out.ravel().tolist() if isinstance(out, ExactArray) else [out]
-        steps = [variable(v) for v in rng.normal(size=len(flat))]
-        dout = array_of(steps, out.shape) if isinstance(out, ExactArray) else steps[0]
-        result = total([a * b for a, b in zip(flat, steps, strict=True)])
-        answer = run.call(backward, dout, *cache)
+        out = exact(out)
+        dout = exact_variables(_upstream(out.shape, seed))
+        result = total([a * b for a, b in zip(numbers_of(out), numbers_of(dout), strict=True)])
+        answer = run.call(backward, dout if out.ndim else dout.item(), *cache)
         truth = differentiate(result)
-        compared = (
-            []
-            if answer is None and held
-            else [
-                compare_leaf(name, got, wanted, truth)
-                for name, got, wanted in matched(answer, given, names, named(backward))
-            ]
-        )
+        pairs = [] if answer is None and held else matched(answer, given, names, named(backward))
+        compared = [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
         return [*compared, *_kept(taken, held, truth)]
+
+    def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
+        """What backward returns and what it leaves in the layer, exactly or in float64."""
+        taken, out, cache = forwarded(run, numbers)
+        dout = _upstream(np.shape(out), seed)
+        returned = run.call(backward, exact(dout) if isinstance(out, ExactArray | Number) else dout, *cache)
+        return [returned, *(gradient_beside(taken, name) for name in numbers[-1])]
 
     again = f"gradproof.check_backward({named(forward)}, {named(backward)}, …, seed={seed})"
     result = judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", again)
     if result.verdict is Verdict.REFUTED and result.arrays:
         return replace(result, example=example_lines(claim, example, names, None, seed))
-    return replace(result, float64=float_findings([forward], example, seed)) if result else result
+    return replace(result, float64=float_findings([answered], [forward, backward], example, seed)) if result else result
+
+
+def _upstream(shape: Any, seed: int) -> Any:
+    """dout, the same at every point."""
+    return np.asarray(np.random.default_rng([seed, 1]).normal(size=shape))
 
 
 def _kept(layer: Any, held: dict[str, Any], truth: dict[int, Any]) -> list[Compared]:

@@ -1,65 +1,145 @@
-"""What exact arithmetic cannot see: where the same code overflows or loses digits in float64. Never a refutation."""
+"""What exact arithmetic cannot see: where the same code overflows or loses all digits in float64; never refuted."""
 
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from gradproof.judge.trial.arguments import copied, drawn
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.exact.sweeps import computed_from
+from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of
 from gradproof.judge.trial.preserving import untouched
-from gradproof.judge.trial.running import SubjectError, guarded, named
+from gradproof.judge.trial.rounding import EXACT, ROUNDED_ONCE, passed_on, rounding_radii
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded, named
 
-SCALES = (1.0, 30.0, -30.0, 1000.0, -1000.0)  # times the arguments: where people work, and where σ and softmax overflow
+SCALES = (1.0, 5.0, 30.0, -30.0, 1000.0, -1000.0)  # times the arguments: where people work, where σ, softmax overflow
+OF_DIGITS = SCALES[:3]  # where the exact run stands beside: 1 − a of a sigmoid has lost its digits
+ARITHMETIC = ("sum", "dot", "power", *EXACT, *ROUNDED_ONCE)
+NORMAL = 2.0**-1022  # what is smaller has no full digits in float64, and matters to nobody
 REMEDIES = {
     "exp": "subtract the maximum, or branch on the sign, before exp",
     "log": "keep the argument of log above 0, or use log1p or a log-softmax",
     "divide": "the denominator becomes 0: add what keeps it away, or cancel it by hand",
+    "no digit": "rewrite it without the difference, as 1/(1 + exp(z)) is 1 − a",
 }
 
-
-def float_findings(functions: Sequence[Callable[..., Any]], example: Any, seed: int) -> list[str]:
-    """One line for each place of the functions where float64 fails, the smallest arguments first."""
-    found: dict[tuple[str, int | None], str] = {}
-    with untouched(*functions):
-        for scale in SCALES:
-            rng = np.random.default_rng([seed, 99])
-            arguments = drawn(example, rng, scale)
-            for function in functions:
-                for what, line in _troubles(function, copied(arguments)):
-                    found.setdefault((what, line), _said(what, line, scale, named(function)))
-    return list(found.values())
+Answer = Callable[[Any, Any], Any]  # of a run, exact or in float64, and its arguments
 
 
-def _said(what: str, line: int | None, scale: float, name: str) -> str:
-    at = f"line {line}" if line else name
-    where = "at arguments of ordinary size" if scale == 1 else f"at arguments {abs(scale):g} times as large"
-    remedy = next((words for key, words in REMEDIES.items() if key in what), "")
-    return f"{what} in {at} {where}" + (f"; {remedy}" if remedy else "")
+class FloatRun:
+    """A run in float64 with the interface of `ExactRun`: the caller's own functions and objects, within `untouched`."""
 
+    def __init__(self) -> None:
+        self.takeover, self.found = self, list[tuple[str, int | None]]()
 
-def _troubles(function: Any, arguments: Any) -> list[tuple[str, int | None]]:
-    """(what, line) of NumPy's warnings and of overflow errors in the function's own file."""
-    path = getattr(getattr(function, "__func__", function), "__code__", None)
-    file = path.co_filename if path else ""
-    found: list[tuple[str, int | None]] = []
-    try:
+    def take(self, value: Any) -> Any:
+        return value
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the function gives; its warnings, and an error of its arithmetic, are found with their lines."""
+        code = getattr(getattr(function, "__func__", function), "__code__", None)
+        file = code.co_filename if code else ""
         with (
             guarded(named(function)),
             warnings.catch_warnings(record=True) as caught,
             np.errstate(all="warn", under="ignore"),
         ):
             warnings.simplefilter("always")
-            function(*arguments)
-    except SubjectError as error:
-        cause = error.__cause__
-        if isinstance(cause, ArithmeticError):
-            lines = [frame.lineno for frame in traceback.extract_tb(cause.__traceback__) if frame.filename == file]
-            found.append((f"{type(cause).__name__} ({cause})", lines[-1] if lines else None))
-        return found
-    for warning in caught:
-        if issubclass(warning.category, RuntimeWarning):
-            line = warning.lineno if warning.filename == file else None
-            found.append((str(warning.message).replace(" encountered", ""), line))
-    return found
+            try:
+                return function(*arguments)
+            except ArithmeticError as error:
+                lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+                self.found.append((f"{type(error).__name__} ({error})", lines[-1] if lines else None))
+                raise
+            finally:
+                for warning in caught:
+                    if issubclass(warning.category, RuntimeWarning):
+                        line = warning.lineno if warning.filename == file else None
+                        self.found.append((str(warning.message).replace(" encountered", ""), line))
+
+
+def float_findings(
+    answers: Sequence[Answer], functions: Sequence[Callable[..., Any]], example: Any, seed: int, floats: bool = False
+) -> list[str]:
+    """One line for each place where float64 fails in giving one of these answers, the smallest arguments first."""
+    found: dict[tuple[str, int | None], str] = {}
+    with untouched(*functions):
+        for scale in SCALES:
+            arguments = drawn(example, np.random.default_rng([seed, 99]), scale)
+            for answer in answers:
+                run, given = FloatRun(), None
+                with suppress(SubjectError):
+                    given = answer(run, copied(arguments))
+                troubles = [(what, line, "") for what, line in run.found]
+                if answer is answers[-1] and given is not None and not troubles and scale in OF_DIGITS:
+                    troubles += _lost(answer, arguments, given, seed, floats)
+                for what, line, there in troubles:
+                    found.setdefault((what, line), _said(what, line, there, scale, named(functions[-1])))
+    return list(found.values())
+
+
+def _said(what: str, line: int | None, there: str, scale: float, name: str) -> str:
+    at = f"line {line}" if line else name
+    where = "at arguments of ordinary size" if scale == 1 else f"at arguments {abs(scale):g} times as large"
+    remedy = next((words for key, words in REMEDIES.items() if key in what), "")
+    return f"{what} in {at} {where}{there}" + (f"; {remedy}" if remedy else "")
+
+
+def _lost(answer: Answer, arguments: Any, given: Any, seed: int, floats: bool) -> list[tuple[str, int | None, str]]:
+    """(what, line, where) of each step after which no digit of an element of the answer is left, the mildest of a line.
+
+    The element is far off in float64, and by no more than the analysis of the steps explains: nothing is said of code
+    that is otherwise different there, as by random numbers.
+    """
+    roots: dict[int | None, Number] = {}
+    with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, 4 * BITS, seed) as run:
+        exactly = answer(run, exact_variables(arguments, floats))
+        pairs = list(_pairs(given, exactly))
+        radii = rounding_radii([number for _, number in pairs])
+        for got, number in pairs:
+            true = float(number.value.mid())
+            if abs(true) > NORMAL and abs(true) <= 2 * abs(got - true) <= 4 * radii[number.index]:
+                root = _root(number, radii)
+                roots.setdefault(line := line_of(root.place), root)
+                roots[line] = max(roots[line], root, key=_size)
+    return [(_words(root), line, _where(root)) for line, root in roots.items()]
+
+
+def _pairs(given: Any, exactly: Any) -> Iterator[tuple[float, Number]]:
+    """Each number of the answer in float64 and exactly."""
+    for (_, mine), (_, array) in zip(leaves(given, ""), leaves(exactly, ""), strict=False):
+        got, numbers = np.ravel(mine).tolist(), numbers_of(array)
+        if len(got) == len(numbers):
+            yield from ((float(a), b) for a, b in zip(got, numbers, strict=True) if isinstance(b, Number))
+
+
+def _root(x: Number, radii: dict[int, float]) -> Number:
+    """The step at which the digits were lost: its operands still have some."""
+    while parts := passed_on(x, radii):
+        worst, _ = max(parts, key=lambda part: part[1])
+        if radii[worst.index] < _size(worst):
+            break
+        x = worst
+    return x
+
+
+def _size(x: Number) -> float:
+    return abs(float(x.value.mid()))
+
+
+def _words(x: Number) -> str:
+    name = x.rule.name if x.rule else "a constant"
+    difference = name in ("add", "subtract", "sum", "dot")
+    return f"no digit is left of {'a difference of nearly equal numbers' if difference else name}"
+
+
+def _where(x: Number) -> str:
+    """By the nearest function before that step, such as exp, and what it was taken of there."""
+    for y in reversed(computed_from([x])):
+        if y.rule is not None and y.rule.name not in ARITHMETIC:
+            return f", where {y.rule.name} is taken of {float(y.operands[0].value.mid()):.4g}"
+    return ""

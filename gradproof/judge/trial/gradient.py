@@ -67,7 +67,9 @@ def check_gradient(
     result = judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", again)
     if result.verdict is Verdict.REFUTED and result.arrays:
         return replace(result, example=example_lines(claim, example, names, cost, seed))
-    return replace(result, float64=float_findings([cost, gradient], example, seed)) if result else result
+    answers = [lambda run, given: run.call(cost, *given), lambda run, given: run.call(gradient, *given)]
+    found = float_findings(answers, [cost, gradient], example, seed, floats) if result else []
+    return replace(result, float64=found)
 
 
 def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, again: str) -> Judgement:

@@ -8,7 +8,6 @@ import numpy as np
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.judge.trial.arguments import leaves
-from gradproof.judge.trial.running import ExactRun
 
 STATE = ("m", "v", "s", "vel", "mom", "cache", "accum")  # how arrays that an optimizer keeps are named
 
@@ -40,8 +39,8 @@ def moving_state(owner: Any, parameters: Container[str]) -> str:
     return next((name for name in kept if name not in parameters), "")
 
 
-def put(run: ExactRun, owner: Any, arrays: dict[str, Any]) -> Any:
-    """The owner in exact arithmetic, with these arrays in its attributes."""
+def put(run: Any, owner: Any, arrays: dict[str, Any]) -> Any:
+    """The owner of this run, exact or in float64, with these arrays in its attributes."""
     taken = run.takeover.take(owner)
     for name, value in arrays.items():
         object.__setattr__(taken, name, value)

@@ -17,6 +17,7 @@ from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leav
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import along
+from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, prepared, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
@@ -76,7 +77,16 @@ def check_step(
 
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
     again = f"gradproof.check_step({named(step)}, …, seed={seed})"
+
+    def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
+        """The parameters after the step, exactly or in float64."""
+        mine = copied(numbers[0])
+        returned = _called(run, step, owner if held else None, parameters, mine, copied(numbers[1:]))
+        return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
+
     result = judged(claim, example, draw, seed, named(step), target, again)
+    if result:
+        result = replace(result, float64=float_findings([answered], [step], example, seed))
     if result and (found := next((some for some in costs.values() if some), None)):
         said = f"its cost, of outputs a and labels y: {' or '.join(sorted(map(str, found)))}"
         result = replace(result, conventions=[*result.conventions, said])
@@ -117,7 +127,7 @@ def _stepped(run: ExactRun, step: Any, owner: Any, parameters: Any, given: Any, 
     mine = copied(given)
     answer = _called(run, step, owner, parameters, mine, data)
     if owner is not None:
-        taken = run.takeover.copies[id(owner)]
+        taken = run.takeover.take(owner)
         return {name: getattr(taken, name) for name in given}
     unchanged = all(a is b for a, b in zip(_all_numbers(given), _all_numbers(mine), strict=True))
     if not unchanged:
@@ -127,7 +137,7 @@ def _stepped(run: ExactRun, step: Any, owner: Any, parameters: Any, given: Any, 
     return answer
 
 
-def _called(run: ExactRun, function: Any, owner: Any, parameters: Any, given: Any, data: Any) -> Any:
+def _called(run: ExactRun | FloatRun, function: Any, owner: Any, parameters: Any, given: Any, data: Any) -> Any:
     if owner is not None:
         put(run, owner, given)
         return run.call(function, *data)
