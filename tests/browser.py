@@ -1,5 +1,6 @@
 """A real browser for the pages: Debian's chromium, headless, told to reach nothing."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,3 +68,19 @@ def opened(file: Path, javascript: bool = True, **options: Any) -> Iterator[Open
         yield Opened(page, errors, requested)
     finally:
         context.close()
+
+
+PAPER = {"width": 687, "height": 1016}  # A4 without the margins of 14 mm
+SPILLED = """all => all.filter(one => {
+    const ends = box => box.getBoundingClientRect().right;
+    const cut = getComputedStyle(one).overflowX != "visible" && one.scrollWidth > one.clientWidth + 1;
+    return cut || ends(one) > Math.min(ends(one.parentElement), innerWidth) + 1;
+}).map(one => one.outerHTML.slice(0, 120))"""
+
+
+def printed(page: Any) -> tuple[int, list[str]]:
+    """How many pages of paper the page is on, and what there is cut or runs over its neighbour."""
+    page.emulate_media(media="print")
+    page.set_viewport_size(PAPER)
+    spilled = page.eval_on_selector_all("main :not(svg *, math, math *)", SPILLED)
+    return len(re.findall(rb"/Type /Page\b", page.pdf(format="A4", prefer_css_page_size=True))), spilled

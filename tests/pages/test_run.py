@@ -18,7 +18,7 @@ from gradproof.pages import run as run_page
 from gradproof.train import loop, mnist, review, run
 from gradproof.train.loop import Epoch, Settings
 from gradproof.train.mnist import DataSet, Mnist
-from tests.browser import needs_chromium, opened
+from tests.browser import needs_chromium, opened, printed
 from tests.train.small import SMALL, put_digits, train
 
 LARGEST = 2_000_000  # bytes
@@ -107,7 +107,9 @@ def test_it_prints_on_white(drawn: Path) -> None:
         colour = "getComputedStyle(document.querySelector('{}')).{}"
         assert shown.page.evaluate(colour.format(".verified", "color")) == "rgb(17, 99, 41)"
         assert shown.page.evaluate(colour.format(".line-1", "stroke")) == "rgb(5, 80, 174)"
-        assert len(shown.page.pdf()) > 10_000
+        pages, spilled = printed(shown.page)
+        assert (pages, spilled) == (4, [])
+        assert shown.page.evaluate(colour.format(".confusion", "breakInside")) == "avoid", "a matrix on two pages"
 
 
 def test_it_is_one_file_that_asks_for_nothing(drawn: Path) -> None:

@@ -11,7 +11,7 @@ from gradproof.problem import Problem
 from gradproof.study import digits, inside, reader
 from gradproof.study.trial import Court
 from gradproof.study.walk import example
-from tests.browser import needs_chromium, opened
+from tests.browser import needs_chromium, opened, printed
 
 LINES = ("N3", "N4", "N5", "N7", "N8", "N20", "N21", "N22")
 LARGEST = 2_000_000  # bytes
@@ -183,6 +183,15 @@ def test_a_narrow_page_does_not_scroll_sideways_and_a_printed_one_is_open(file: 
         assert not here.page.locator(".controls").is_visible()
         for number in range(len(digits.SHOWN)):
             assert here.page.locator(f"#digit{number}").is_visible()
+
+
+@needs_chromium
+def test_on_paper_nothing_is_cut_and_a_line_takes_half_a_page(file: Path) -> None:
+    """All digits, tables and mistakes are there as well; a row of the digits took a page, each mistake another."""
+    with opened(file) as here:
+        pages, spilled = printed(here.page)
+    assert spilled == []
+    assert pages <= len(LINES) / 2 + 2 * len(digits.SHOWN)
 
 
 # ---- the numbers -----------------------------------------------------------------------------------------------
