@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ FORMULAS = {
     "∂C/∂b": "end to end",
     "∂C/∂w": "end to end",
 }
+WIDTH, TABLE = 100, 92  # columns that are taken, and that the table takes
 EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 
 
@@ -203,30 +205,27 @@ def _plain(value: Any) -> Any:
 
 
 def _print(result: Summary, far: Distances | None, problem: Problem | None, again: str) -> None:
-    """The table and the verdict, within 100 columns."""
+    """The table and the verdict, within 100 columns, or the terminal's if it has fewer: then without the formulas."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from gradproof.commands.terminal import captured, fitted
     from gradproof.proof.summary import explained
 
-    console = Console(highlight=False, width=100)
+    console = Console(highlight=False)
+    console.width = min(WIDTH, console.width) if sys.stdout.isatty() else WIDTH
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    for name, justify in (("equation", "left"), ("", "left"), ("nets", "right"), ("elements", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("× bound", justify="right", no_wrap=True)
-    table.add_column("where", no_wrap=True)
+    table.add_column("equation", no_wrap=True)
+    if formulas := console.width >= TABLE:
+        table.add_column("", no_wrap=True)
+    for name in ("nets", "elements", "× bound"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("where")
     for row in result.rows:
-        style = "red" if row.ratio > 1 else ""
-        table.add_row(
-            row.equation,
-            FORMULAS[row.equation],
-            f"{row.networks:,}",
-            f"{row.elements:,}",
-            f"{row.ratio:.3g}",
-            row.where,
-            style=style,
-        )
+        numbers = f"{row.networks:,}", f"{row.elements:,}", f"{row.ratio:.3g}"
+        formula = [FORMULAS[row.equation]] * formulas
+        table.add_row(row.equation, *formula, *numbers, row.where, style="red" if row.ratio > 1 else "")
     if console.is_terminal:
         console.print(table)
     else:  # a file gets no trailing blanks
@@ -234,12 +233,11 @@ def _print(result: Summary, far: Distances | None, problem: Problem | None, agai
             console.print(table)
         click.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))
     colour = {"verified": "bold green", "refuted": "bold red", "undecided": "bold yellow"}[result.verdict]
-    console.print()
-    for line in explained(result, problem, again):
-        console.print(Text(line, style=colour if line.startswith(result.verdict) else ""), soft_wrap=True)
-    if far is not None:
-        for line in _told(far):
-            console.print(line, soft_wrap=True)
+    texts = [
+        Text(line, colour if line.startswith(result.verdict) else "") for line in explained(result, problem, again)
+    ]
+    texts += [Text(line) for line in _told(far)] if far is not None else []
+    click.echo(captured(fitted([Text(""), *texts])), nl=False, color=True)
 
 
 def _told(far: Distances) -> list[str]:

@@ -72,6 +72,9 @@ def tell(
 def _tell_verdict(
     judged: Judgement, submission: str, networks: int, seed: int, as_json: bool, convention: str | None, grade: bool
 ) -> None:
+    from rich.text import Text
+
+    from gradproof.commands.terminal import captured, fitted
     from gradproof.judge import documents, report
 
     again = f"gradproof check {typed(submission)} --architectures {networks} --seed {seed}"
@@ -79,9 +82,10 @@ def _tell_verdict(
     if as_json:
         click.echo(json_of(documents.document(judged, seed, again, grade)))
         return
-    lines = report.lines(judged, submission, grade)
-    click.echo(click.style(lines[0], fg=COLOURS[judged.verdict], bold=True))
-    click.echo("\n".join([*lines[1:], *["", f"again: {again}"] * (judged.verdict == "refuted" and not grade)]))
+    verdict, *lines = report.lines(judged, submission, grade)
+    lines += ["", f"again: {again}"] * (judged.verdict == "refuted" and not grade)
+    texts = [Text(verdict, f"bold {COLOURS[judged.verdict]}"), *map(Text, lines)]
+    click.echo(captured(fitted(texts)), nl=False, color=True)
 
 
 def _write_files(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 INTERRUPTED = 130  # the exit code
+NARROWEST = 20  # columns
+WORDS = re.compile(r"(?:\$'(?:\\.|[^'\\])*'|'[^']*'|\S)+")  # of a command: a quoted name is one, with its blanks
 
 
 def progress_bar(unit: str, shown: bool = True) -> Progress:
@@ -51,6 +54,41 @@ def captured(texts: Sequence[Text]) -> str:
     with console.capture() as capture:
         console.print(*texts, sep="\n", soft_wrap=True)
     return capture.get()
+
+
+def fitted(texts: Sequence[Text]) -> list[Text]:
+    """The lines in as many as the width of the terminal makes of them, broken at blanks; elsewhere as they are."""
+    if not sys.stdout.isatty():
+        return list(texts)
+    from rich.console import Console
+
+    width = max(Console().width, NARROWEST)
+    return [
+        piece for text in map(_tame, texts) for piece in ([text] if text.cell_len <= width else _broken(text, width))
+    ]
+
+
+def _broken(text: Text, width: int) -> list[Text]:
+    """What goes on stands two further in, and a command goes on as a shell reads it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    if text.plain.startswith("again: "):
+        first, *words = WORDS.findall(text.plain)
+        lines = [first]
+        for word in words:
+            if Text(f"{lines[-1]} {word} \\").cell_len <= width:
+                lines[-1] += f" {word}"
+            else:
+                lines[-1:] = [f"{lines[-1]} \\", f"  {word}"]
+        return [Text(line, text.style) for line in lines]
+    indent = len(text.plain) - len(text.plain.lstrip())
+    pieces = [Text(" " * indent) + piece for piece in text[indent:].wrap(Console(), width - indent - 2)]
+    for piece in pieces[1:]:
+        piece.pad_left(2)
+    for piece in pieces:
+        piece.rstrip()
+    return pieces
 
 
 def _tame(text: Text) -> Text:
