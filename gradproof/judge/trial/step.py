@@ -1,6 +1,5 @@
 """check_step: does one training step go down the gradient?"""
 
-import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,7 +9,6 @@ import numpy as np
 
 from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, exact
-from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of, rebuilt
@@ -20,8 +18,11 @@ from gradproof.judge.trial.descent import along
 from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, prepared, scalar
 from gradproof.judge.trial.judgement import Judgement
+from gradproof.judge.trial.memory import with_memory
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, named, require_callable
+from gradproof.judge.trial.scaled import excused
+from gradproof.judge.trial.stepping import Stepping, arrays_in, moves, takes_several
 from gradproof.judge.trial.symmetry import symmetric
 
 
@@ -37,9 +38,10 @@ def check_step(
 
     `parameters` holds example arrays in any nesting, or is the object whose arrays they are (then `step` and `cost`
     are its methods). `step(parameters, *data)`, or `step(*parameters, *data)` where it takes so many, changes them in
-    place or returns new ones; `cost` is called in the same way. Plain descent, weight decay, momentum's first step
-    and Adam's first step are told apart. Without `cost` the question is whether the step follows the gradient of any
-    cost: its derivatives must be symmetric (Schwarz). Otherwise as `check_gradient`.
+    place or returns new ones; `cost` is called in the same way. Plain descent, weight decay, momentum (over three
+    steps) and Adam's first step are told apart. Without `cost` the question is whether the step follows the gradient
+    of any cost: its derivatives must be symmetric (Schwarz), up to the scales of Adam and its like or of a clipped
+    norm; and of which, if it is one of the usual ones. Otherwise as `check_gradient`.
     """
     spread = len(parameters) if isinstance(parameters, list | tuple) else 1
     for function, what in ((step, "step"), *([(cost, "cost")] if cost is not None else [])):
@@ -50,30 +52,35 @@ def check_step(
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example[0], "")):
         raise UsageError("parameters holds no array of floats")
 
+    stepping = Stepping(step, parameters, owner if held else None)
     state = moving_state(owner if held else getattr(step, "__self__", None), example[0] if held else ())
-
     costs: dict[Reading, set[NamedCost]] = {}  # those that it is the gradient of at every point so far
-
-    def _unless_warm(compared: list[Compared]) -> list[Compared]:
-        if state and any(array.state != "right" for array in compared):
-            raise InexactError(f"the optimizer has taken steps before ({state} is not 0): give a fresh one")
-        return compared
+    memories: set[Reading] = set()  # under which several steps have been tried
 
     def claim(run: ExactRun, numbers: Any) -> Sequence[Compared]:
-        given = exact_variables(numbers[0])
-        rest = copied(_constants(numbers[1:]))
-        after = _stepped(run, step, owner if held else None, parameters, given, rest)
-        moved = _moves(given, after, named(step))
+        given, rest = exact_variables(numbers[0]), copied(_constants(numbers[1:]))
+        after = stepping.after(run, given, rest)
+        moved = moves(given, after, named(step))
         if cost is None:
-            compared = _unless_warm(symmetric(moved, given, seed))
-            if costs.get(run.run.reading) != set():
-                named_here = name_costs_of_steps(moved, [b for _, b in leaves(given, "") if isinstance(b, ExactArray)])
-                costs[run.run.reading] = costs.get(run.run.reading, named_here) & named_here
-            return compared
-        with run.given():
-            result = scalar(_called(run, cost, owner if held else None, parameters, copied(given), rest), named(cost))
-        kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
-        return _unless_warm(along(moved, given, differentiate(result), kept))
+            compared = symmetric(moved, given, seed)
+            _name(costs, run.run.reading, moved, given)
+        else:
+            with run.given():
+                result = scalar(stepping.call(run, cost, copied(given), rest), named(cost))
+            kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
+            compared = along(moved, given, differentiate(result), kept)
+        if any(array.state != "right" for array in compared):
+            if state:
+                raise InexactError(f"the optimizer has taken steps before ({state} is not 0): give a fresh one")
+            if takes_several(given, after):
+                raise InexactError(f"{named(step)} takes several steps in one call: let it take one")
+            compared = excused(moved, given, compared, seed) if cost is None else compared
+        elif cost is None and run.run.reading is Reading.WITHOUT_EPSILON and not any(a.alive for a in compared):
+            raise InexactError("without its epsilon it moves by signs alone")
+        elif run.run.reading not in memories:
+            memories.add(run.run.reading)
+            compared = with_memory(run, stepping, given, rest, moved, compared)
+        return compared
 
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
     again = f"gradproof.check_step({named(step)}, …, seed={seed})"
@@ -81,7 +88,7 @@ def check_step(
     def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
         """The parameters after the step, exactly or in float64."""
         mine = copied(numbers[0])
-        returned = _called(run, step, owner if held else None, parameters, mine, copied(numbers[1:]))
+        returned = stepping.call(run, step, mine, copied(numbers[1:]))
         return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
 
     result = judged(claim, example, draw, seed, named(step), target, again)
@@ -122,48 +129,8 @@ def _parameters_of(owner: Any, cost: Any, data: Any, seed: int) -> dict[str, Any
     return arrays
 
 
-def _stepped(run: ExactRun, step: Any, owner: Any, parameters: Any, given: Any, data: Any) -> Any:
-    """The parameters after the step, in the nesting of those before."""
-    mine = copied(given)
-    answer = _called(run, step, owner, parameters, mine, data)
-    if owner is not None:
-        taken = run.takeover.take(owner)
-        return {name: getattr(taken, name) for name in given}
-    unchanged = all(a is b for a, b in zip(_all_numbers(given), _all_numbers(mine), strict=True))
-    if not unchanged:
-        return mine
-    if answer is None:
-        raise SubjectError(f"{named(step)} neither changes the parameters nor returns new ones")
-    return answer
-
-
-def _called(run: ExactRun | FloatRun, function: Any, owner: Any, parameters: Any, given: Any, data: Any) -> Any:
-    if owner is not None:
-        put(run, owner, given)
-        return run.call(function, *data)
-    several = isinstance(parameters, list | tuple) and len(parameters) > 1  # a list of one is handed over as it is
-    spread = several and _takes(function) == len(parameters) + len(data)
-    return run.call(function, *given, *data) if spread else run.call(function, given, *data)
-
-
-def _takes(function: Any) -> int:
-    try:
-        return len([p for p in inspect.signature(function).parameters.values() if p.default is p.empty])
-    except (TypeError, ValueError):
-        return 0
-
-
-def _all_numbers(value: Any) -> list[Any]:
-    return [x for _, leaf in leaves(value, "") if isinstance(leaf, ExactArray) for x in numbers_of(leaf)]
-
-
-def _moves(given: Any, after: Any, what: str) -> dict[str, Any]:
-    """θ′ − θ of each array, as exact numbers."""
-    before = [(name.removeprefix("["), leaf) for name, leaf in leaves(given, "θ") if isinstance(leaf, ExactArray)]
-    now = [leaf for _, leaf in leaves(after, "") if isinstance(leaf, ExactArray | Number | np.ndarray)]
-    if len(now) != len(before):
-        raise SubjectError(f"{what} gives {len(now)} arrays for {len(before)} parameters")
-    for (name, a), b in zip(before, now, strict=True):
-        if np.shape(b) != a.shape:
-            raise SubjectError(f"{what} turns {name} of shape {a.shape} into one of shape {np.shape(b)}")
-    return {name: exact(b) - a for (name, a), b in zip(before, now, strict=True)}
+def _name(costs: dict[Reading, set[NamedCost]], reading: Reading, moved: dict[str, Any], given: Any) -> None:
+    """Only the usual costs that fit here as well."""
+    if costs.get(reading) != set():
+        here = name_costs_of_steps(moved, arrays_in(given))
+        costs[reading] = costs.get(reading, here) & here

@@ -1,0 +1,152 @@
+"""Whether a step remembers those before it: momentum, Nesterov's, and their sign, told from three steps.
+
+u₂ = a u₁ + b f(θ₁), where f(θ) is what an optimizer that has taken no step before does at θ: a = 0 for plain descent,
+μ for momentum. This asks for no cost, only for a first step that is right.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradproof.exact.arrays import ExactArray, array_of
+from gradproof.exact.loading import Takeover
+from gradproof.exact.numbers import Number
+from gradproof.exact.rules import Ball
+from gradproof.exact.run import UndecidedError
+from gradproof.judge.trial.arguments import copied, numbers_of, rebuilt
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.running import ExactRun, SubjectError
+from gradproof.judge.trial.stepping import Stepping, arrays_in, moves
+
+Balls = Any  # an object array of arb
+MOST_SHARES = 12  # of the code's own literals that are tried as the μ of a momentum that looks ahead
+ALL = "the gradients of the calls before are still in its step"
+
+
+class Memory(NamedTuple):
+    """What is remembered of the step before, of one array."""
+
+    fault: str = ""
+    convention: str = ""
+
+
+def with_memory(
+    run: ExactRun, stepping: Stepping, given: Any, rest: Any, moved: dict[str, Any], compared: list[Compared]
+) -> list[Compared]:
+    """A first step that is right, and what two more steps show: momentum, or its sign that is wrong."""
+
+    def started(arrays: Sequence[Balls]) -> Any:
+        """The parameters with these values, as numbers that were computed from nothing."""
+        new = iter(arrays)
+        return rebuilt(given, lambda x: _variables(next(new), x.shape) if isinstance(x, ExactArray) else x)
+
+    def step_from(arrays: Sequence[Balls]) -> list[Balls]:
+        start = started(arrays)
+        return [_values(move) for move in moves(start, stepping.after(run, start, copied(rest)), "").values()]
+
+    def fresh(arrays: Sequence[Balls]) -> list[Balls]:
+        """The move of an optimizer that has taken no step before."""
+        kept, run.takeover = run.takeover, Takeover()
+        try:
+            return step_from(arrays)
+        finally:
+            run.takeover = kept
+
+    start, steps = [_values(array) for array in arrays_in(given)], [[_values(move) for move in moved.values()]]
+    try:
+        for _ in range(2):
+            steps.append(step_from([sum(u, x) for x, *u in zip(start, *steps, strict=True)]))
+        shares = [x.value for x in run.run.literals.values() if x.value > 0 and x.value < 1]
+        memories = remembered(start, steps, fresh, shares[:MOST_SHARES])
+    except (SubjectError, UndecidedError):  # what it does in later steps is not judged
+        return compared
+    return [
+        array._replace(state=memory.fault or array.state, convention=array.convention or memory.convention)
+        for array, memory in zip(compared, memories, strict=True)
+    ]
+
+
+def _values(array: Any) -> Balls:
+    result = np.empty(array.shape or 1, object)
+    result.ravel()[:] = [x.value for x in numbers_of(array)]
+    return result
+
+
+def _variables(balls: Balls, shape: Any) -> ExactArray:
+    return array_of([Number(ball, varies=True) for ball in balls.ravel()], shape)
+
+
+def remembered(
+    start: Sequence[Balls],
+    steps: Sequence[Sequence[Balls]],
+    fresh: Callable[[Sequence[Balls]], Sequence[Balls]],
+    shares: Sequence[Ball] = (),
+) -> list[Memory]:
+    """Of each array, from its first three moves; nothing where they are of another kind, such as Adam's.
+
+    `shares`: numbers of the code that may be the μ of a momentum that looks ahead: u₂ = μ u₁ + f(θ₁ + μ u₁).
+    """
+    first, second, third = steps
+    after_one = [x + u for x, u in zip(start, first, strict=True)]
+    at_one, at_two = fresh(after_one), fresh([x + u for x, u in zip(after_one, second, strict=True)])
+    rate = next((b for arrays in zip(second, first, at_one, strict=True) if (b := _rate(*arrays)) is not None), None)
+    if rate is None:
+        return [_looking_ahead(after_one, first, second, fresh, shares)] * len(start)
+    return [_told(*arrays, rate) for arrays in zip(first, second, third, at_one, at_two, strict=True)]
+
+
+def _rate(second: Balls, first: Balls, at_one: Balls) -> Ball | None:
+    """b of u₂ = a u₁ + b f, if one a and one b explain an array of three elements or more."""
+    u, v, f = second.ravel(), first.ravel(), at_one.ravel()
+    if u.size < 3:
+        return None
+    i = int(np.argmax([float(abs(x).mid()) for x in v]))
+    areas = [v[i] * f[j] - v[j] * f[i] for j in range(u.size)]
+    j = int(np.argmax([float(abs(area).mid()) for area in areas]))
+    if areas[j].contains(0) or not areas[j].is_finite():
+        return None
+    a, b = (u[i] * f[j] - u[j] * f[i]) / areas[j], (v[i] * u[j] - v[j] * u[i]) / areas[j]
+    return b if all(u[k].overlaps(a * v[k] + b * f[k]) for k in range(u.size)) else None
+
+
+def _looking_ahead(after_one: Any, first: Any, second: Any, fresh: Any, shares: Sequence[Ball]) -> Memory:
+    for mu in shares:
+        ahead = fresh([x + mu * u for x, u in zip(after_one, first, strict=True)])
+        if all(_overlap(u, mu * v + f) for u, v, f in zip(second, first, ahead, strict=True)):
+            return Memory(convention=f"Nesterov's momentum {_written(mu)}, told from two steps")
+    return Memory()
+
+
+def _told(first: Balls, second: Balls, third: Balls, at_one: Balls, at_two: Balls, rate: Ball) -> Memory:
+    rest = second - rate * at_one
+    share = _multiple(rest, first)
+    if share is None or share.contains(0) or first.size == 1:  # of one number any number is a multiple
+        return Memory()
+    if share < 0:
+        return Memory(f"its momentum points backwards: {_written(-share)} times the step before is taken off")
+    if not share < 1:
+        return Memory(ALL)
+    if _multiple(third - rate * at_two, second) is not None:
+        return Memory(convention=f"momentum {_written(share)}, told from three steps")
+    mu = (share + (share * share + 4 * share).sqrt()) / 2  # a = μ²/(1 + μ)
+    if _overlap(third - rate * at_two, share * (mu * first + at_one)):
+        return Memory(convention=f"Nesterov's momentum {_written(mu)}, told from three steps")
+    return Memory(convention=f"{_written(share)} of the step before is in the next")
+
+
+def _multiple(array: Balls, of: Balls) -> Ball | None:
+    """The one number by which the array is a multiple of the other."""
+    i = max(np.ndindex(of.shape), key=lambda i: float(abs(of[i]).mid()))
+    if of[i].contains(0):
+        return None
+    ratio = array[i] / of[i]
+    return ratio if _overlap(array, ratio * of) else None
+
+
+def _overlap(a: Balls, b: Balls) -> bool:
+    return all(x.overlaps(y) for x, y in zip(a.flat, b.flat, strict=True))
+
+
+def _written(ball: Ball) -> str:
+    return f"{float(ball.mid()):.6g}"

@@ -1,0 +1,105 @@
+"""How somebody's training step is called, and what it moves."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.numbers import COPY, Number
+from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.trial.arguments import copied, leaves, numbers_of
+from gradproof.judge.trial.owner import put
+from gradproof.judge.trial.running import SubjectError, named
+
+
+class Stepping(NamedTuple):
+    """A step, and whose arrays it moves: those of an object, or arguments in any nesting."""
+
+    step: Callable[..., Any]
+    parameters: Any
+    owner: Any  # the object whose arrays they are, or None
+
+    def after(self, run: Any, given: Any, data: Any) -> Any:
+        """The parameters after a step of this run, in the nesting of those before."""
+        mine = copied(given)
+        answer = self.call(run, self.step, mine, data)
+        if self.owner is not None:
+            taken = run.takeover.take(self.owner)
+            return {name: getattr(taken, name) for name in given}
+        if not all(a is b for a, b in zip(all_numbers(given), all_numbers(mine), strict=True)):
+            return mine
+        if answer is None:
+            raise SubjectError(f"{named(self.step)} neither changes the parameters nor returns new ones")
+        return answer
+
+    def call(self, run: Any, function: Callable[..., Any], given: Any, data: Any) -> Any:
+        """What the step, or a cost that is called in the same way, gives in this run, exact or in float64."""
+        if self.owner is not None:
+            put(run, self.owner, given)
+            return run.call(function, *data)
+        several = isinstance(self.parameters, list | tuple) and len(self.parameters) > 1  # a list of one stays a list
+        spread = several and _takes(function) == len(self.parameters) + len(data)
+        return run.call(function, *given, *data) if spread else run.call(function, given, *data)
+
+
+def _takes(function: Any) -> int:
+    try:
+        return len([p for p in inspect.signature(function).parameters.values() if p.default is p.empty])
+    except (TypeError, ValueError):
+        return 0
+
+
+def arrays_in(value: Any) -> list[ExactArray]:
+    """The exact arrays of any nesting."""
+    return [leaf for _, leaf in leaves(value, "") if isinstance(leaf, ExactArray)]
+
+
+def all_numbers(value: Any) -> list[Number]:
+    """The exact numbers of all of them."""
+    return [x for array in arrays_in(value) for x in numbers_of(array)]
+
+
+def moves(given: Any, after: Any, what: str) -> dict[str, Any]:
+    """θ′ − θ of each array, as exact numbers."""
+    before = [(name.removeprefix("["), leaf) for name, leaf in leaves(given, "θ") if isinstance(leaf, ExactArray)]
+    now = [leaf for _, leaf in leaves(after, "") if isinstance(leaf, ExactArray | Number | np.ndarray)]
+    if len(now) != len(before):
+        raise SubjectError(f"{what} gives {len(now)} arrays for {len(before)} parameters")
+    for (name, a), b in zip(before, now, strict=True):
+        if np.shape(b) != a.shape:
+            raise SubjectError(f"{what} turns {name} of shape {a.shape} into one of shape {np.shape(b)}")
+    return {name: exact(b) - a for (name, a), b in zip(before, now, strict=True)}
+
+
+def takes_several(given: Any, after: Any) -> bool:
+    """Whether a parameter has a value between the two with which the code computes on, as in a loop of steps."""
+    finals = [x for leaf in arrays_in([after]) for x in numbers_of(leaf)]
+    uses: dict[int, int] = {}
+    for x in computed_from(finals):
+        for y in operands_of(x) if x.rule is not COPY else ():
+            y = _genuine(y)
+            uses[y.index] = uses.get(y.index, 0) + 1
+    return any(
+        uses.get(value.index, 0) > 1
+        for start, final in zip(all_numbers(given), finals, strict=False)
+        for value in _between(start, final)
+    )
+
+
+def _between(start: Number, final: Number) -> Iterator[Number]:
+    """The values of a parameter on its way, which is one of sums and differences."""
+    x, way = _genuine(final), list[Number]()
+    while x is not start:
+        if x.rule is None or x.rule.name not in ("add", "subtract"):
+            return
+        x = _genuine(x.operands[0])
+        way.append(x)
+    yield from way[:-1]
+
+
+def _genuine(x: Number) -> Number:
+    while x.rule is COPY:
+        x = x.operands[0]
+    return x

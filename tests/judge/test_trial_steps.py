@@ -1,0 +1,145 @@
+"""Steps of optimizers, without a cost and over several calls: what scales or remembers a gradient is told."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradproof
+from gradproof.judge.trial.judgement import Judgement
+from gradproof.numerics.verdict import Verdict
+from tests.exact.calling import loaded as program_of
+from tests.exact.generated import loaded
+
+V, R, U = Verdict.VERIFIED, Verdict.REFUTED, Verdict.UNDECIDED
+HEAD = """
+import numpy as np
+
+def cost(p, X, Y):
+    return np.sum((np.tanh(X @ p["W"] + p["b"]) @ p["V"] - Y) ** 2) / 2
+
+def gradients(p, X, Y):
+    H = np.tanh(X @ p["W"] + p["b"])
+    d = H @ p["V"] - Y
+    e = d @ p["V"].T * (1 - H ** 2)
+    return {"W": X.T @ e, "b": e.sum(0), "V": H.T @ d}
+
+def wrong(p, X, Y):
+    g = gradients(p, X, Y)
+    H = np.tanh(X @ p["W"] + p["b"])
+    e = (H @ p["V"] - Y) @ p["V"].T * (1 - H)
+    return {"W": X.T @ e, "b": e.sum(0), "V": g["V"]}
+
+class Optimizer:
+    def __init__(self):
+        self.v = {k: np.zeros(s) for k, s in {"W": (3, 4), "b": 4, "V": (4, 2)}.items()}
+        self.s = {k: np.zeros(s) for k, s in {"W": (3, 4), "b": 4, "V": (4, 2)}.items()}
+        self.t = 0
+    def step(self, p, X, Y):
+        self.t += 1
+        BEFORE
+        g = GRADIENTS(p, X, Y)
+        for k in p:
+            EACH
+"""
+EACH = {
+    "descent": "p[k] -= 0.1 * g[k]",
+    "Adam": "self.v[k] = 0.9 * self.v[k] + 0.1 * g[k]; self.s[k] = 0.99 * self.s[k] + 0.01 * g[k] ** 2; "
+    "p[k] -= 0.01 * self.v[k] / (1 - 0.9 ** self.t) / (np.sqrt(self.s[k] / (1 - 0.99 ** self.t)) + 1e-8)",
+    "RMSprop": "self.s[k] = 0.9 * self.s[k] + 0.1 * g[k] ** 2; p[k] -= 0.01 * g[k] / (np.sqrt(self.s[k]) + 1e-8)",
+    "RMSprop, ε inside":
+    "self.s[k] = 0.9 * self.s[k] + 0.1 * g[k] ** 2; p[k] -= 0.01 * g[k] / np.sqrt(self.s[k] + 1e-8)",
+    "Adagrad": "self.s[k] += g[k] ** 2; p[k] -= 0.01 * g[k] / np.sqrt(self.s[k] + 1e-8)",
+    "by their norm": "p[k] -= 0.1 * g[k] / np.sqrt(sum(np.sum(g[j] ** 2) for j in g))",
+    "each by its norm": "p[k] -= 0.1 * g[k] / np.sqrt(np.sum(g[k] ** 2))",
+    "by cubes": "p[k] -= 0.1 * g[k] ** 3",
+    "momentum": "self.v[k] = 0.9 * self.v[k] - 0.1 * g[k]; p[k] += self.v[k]",
+    "momentum, other sign": "self.v[k] = 0.9 * self.v[k] + g[k]; p[k] -= 0.1 * self.v[k]",
+    "damped momentum": "self.v[k] = 0.75 * self.v[k] + 0.25 * g[k]; p[k] -= 0.1 * self.v[k]",
+    "Nesterov": "v = self.v[k]; self.v[k] = 0.9 * v - 0.1 * g[k]; p[k] += 1.9 * self.v[k] - 0.9 * v",
+    "wrong sign": "self.v[k] = 0.9 * self.v[k] + 0.1 * g[k]; p[k] -= self.v[k]; self.v[k] = -self.v[k]",
+    "sums": "self.v[k] += g[k]; p[k] -= 0.1 * self.v[k]",
+    "wrong sign of b": "self.v[k] = (-0.9 if k == 'b' else 0.9) * self.v[k] - 0.1 * g[k]; p[k] += self.v[k]",
+    "slower and slower": "p[k] -= 0.1 / self.t * g[k]",
+    "b twice": "p[k] -= (0.2 if k == 'b' else 0.1) * g[k]",
+}  # fmt: skip
+
+
+def step_of(each: str, gradients: str = "gradients", before: str = "pass", cost: bool = False) -> Judgement:
+    names = loaded(HEAD.replace("EACH", EACH[each]).replace("GRADIENTS", gradients).replace("BEFORE", before))
+    example = {"W": np.zeros((3, 4)), "b": np.zeros(4), "V": np.zeros((4, 2))}
+    data = np.zeros((5, 3)), np.zeros((5, 2))
+    return gradproof.check_step(names.Optimizer().step, example, *data, cost=names.cost if cost else None)
+
+
+@pytest.mark.parametrize(
+    ("each", "verdict", "said"),
+    [
+        *((name, V, "adaptive steps") for name in ("Adam", "RMSprop", "RMSprop, ε inside", "Adagrad")),
+        ("by their norm", V, "its length is always the same"),
+        ("each by its norm", U, "every array is moved by one length"),
+        ("by cubes", U, "every element is moved by a factor of its own"),
+        ("b twice", R, "θ['b']: moved 2 times as far as the others"),
+    ],
+)
+def test_without_a_cost_a_scaled_gradient_is_told(each: str, verdict: Verdict, said: str) -> None:
+    judged = step_of(each)
+    assert judged.verdict is verdict, judged
+    assert said in str(judged)
+
+
+@pytest.mark.parametrize(
+    "each", ["descent", "Adam", "RMSprop", "RMSprop, ε inside", "Adagrad", "by their norm", "by cubes", "momentum"]
+)
+def test_what_is_wrong_is_wrong_however_it_is_scaled(each: str) -> None:
+    judged = step_of(each, "wrong")
+    assert judged.verdict is R, judged
+    assert "no cost" in str(judged)
+
+
+@pytest.mark.parametrize("cost", [True, False], ids=["with a cost", "without"])
+@pytest.mark.parametrize(
+    ("each", "verdict", "said"),
+    [
+        ("descent", V, ""),
+        ("slower and slower", V, ""),
+        ("momentum", V, "momentum 0.9, told from three steps"),
+        ("momentum, other sign", V, "momentum 0.9, told from three steps"),
+        ("damped momentum", V, "momentum 0.75, told from three steps"),
+        ("Nesterov", V, "Nesterov's momentum 0.9, told from three steps"),
+        ("wrong sign", R, "its momentum points backwards: 0.9 times the step before is taken off"),
+        ("sums", R, "the gradients of the calls before are still in its step"),
+        ("wrong sign of b", R, "θ['b']: its momentum points backwards"),
+    ],
+)
+def test_momentum_is_told_and_judged_over_several_steps(each: str, verdict: Verdict, said: str, cost: bool) -> None:
+    judged = step_of(each, cost=cost)
+    assert judged.verdict is verdict, judged
+    assert said in str(judged)
+    if not said:
+        assert not any("momentum" in words or "step before" in words for words in judged.conventions)
+    if "of b" in each:
+        assert [array.name for array in judged.faults] == ["θ['b']"]
+
+
+@pytest.mark.parametrize("cost", [True, False], ids=["with a cost", "without"])
+def test_momentum_that_looks_ahead_is_told(cost: bool) -> None:
+    ahead = "(lambda p, X, Y: gradients({k: p[k] + 0.9 * self.v[k] for k in p}, X, Y))"
+    judged = step_of("momentum", ahead, cost=cost)
+    assert judged, judged
+    assert "Nesterov's momentum 0.9, told from two steps" in str(judged)
+
+
+@pytest.mark.parametrize("cost", [True, False], ids=["with a cost", "without"])
+def test_several_steps_in_one_call_are_not_accused(cost: bool) -> None:
+    judged = step_of("descent", before="for k, s in gradients(p, X, Y).items(): p[k] -= 0.1 * s", cost=cost)
+    assert judged.verdict is U, judged
+    assert "takes several steps in one call" in str(judged)
+
+
+@pytest.mark.parametrize("kind", ["Momentum", "Nesterov", "Adam", "RMSprop"])
+def test_the_optimizers_of_the_programs_need_no_cost(kind: str) -> None:
+    steps: Any = program_of("steps")
+    example = {"W1": np.zeros((3, 4)), "b1": np.zeros(4), "W2": np.zeros((4, 2)), "b2": np.zeros(2)}
+    judged = gradproof.check_step(getattr(steps, kind)().step, example, np.zeros((4, 3)), np.zeros((4, 2)))
+    assert judged, judged
