@@ -1,14 +1,14 @@
 """gradproof: a network derived by hand, proven against autodiff."""
 
-from __future__ import annotations
-
 import os
-from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+# No more is imported here than Python has by then: started by `python -m`, it looks in the current folder first.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from gradproof.judge.report import Judgement
     from gradproof.judge.trial.assertions import assert_backward as assert_backward
     from gradproof.judge.trial.assertions import assert_gradient as assert_gradient
@@ -35,7 +35,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def load(path: str | os.PathLike[str]) -> Saved:
+def load(path: str | os.PathLike[str]) -> "Saved":
     """A trained network from the folder of a run or its weights.safetensors; its `classify(images)` reads digits.
 
     DataError if the file holds no sound network.
@@ -45,18 +45,20 @@ def load(path: str | os.PathLike[str]) -> Saved:
     return saved.load(path)
 
 
-def digits(folder: str | os.PathLike[str] | None = None) -> Mnist:
+def digits(folder: str | os.PathLike[str] | None = None) -> "Mnist":
     """The handwritten digits that gradproof trains on: `train` (50,000), `validation` and `test` (10,000 each).
 
     Each has `images` (n, 784) and `labels` (n,), both uint8; 0 is white, 255 black. With a folder, those of its four
     IDX files of MNIST's names, .gz or not. DataError if there are none, or they are damaged.
     """
+    from pathlib import Path
+
     from gradproof.train import mnist
 
     return mnist.load(None if folder is None else Path(folder))
 
 
-def check(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0, convention: str = "") -> Judgement:
+def check(backprop: "Callable[..., Any]", *, networks: int = 200, seed: int = 0, convention: str = "") -> "Judgement":
     """Judge a backprop(weights, biases, x, y), or a class like the book's Network, on random networks and real digits.
 
     Returns a Judgement, true if its `verdict` is "verified": `faults` (the root first), `conventions`,
@@ -77,7 +79,9 @@ def check(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0, c
         return judgement(Function(backprop), networks, seed, declared=declared)
 
 
-def assert_backprop(backprop: Callable[..., Any], *, networks: int = 200, seed: int = 0, convention: str = "") -> None:
+def assert_backprop(
+    backprop: "Callable[..., Any]", *, networks: int = 200, seed: int = 0, convention: str = ""
+) -> None:
     """AssertionError with the whole judgement unless the backprop is verified."""
     judged = check(backprop, networks=networks, seed=seed, convention=convention)
     if judged.verdict != "verified":  # no assert statement: python -O would leave it out
@@ -96,7 +100,7 @@ _TRIALS = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """The functions of gradproof.judge.trial, imported when one is asked for."""
     if name in _TRIALS:
         return getattr(import_module(f"gradproof.judge.trial.{_TRIALS[name]}"), name)

@@ -1,6 +1,13 @@
 """gradproof prove | check | train | study."""
 
+import os
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:  # python -m puts the current folder before the standard library
+    HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if sys.path.pop(0) == HOME:
+        sys.path.append(HOME)
+
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module

@@ -32,7 +32,7 @@ class Check(click.Command):
     default=200,
     show_default=True,
     type=click.IntRange(1, 10_000_000),
-    help="On how many random networks it is judged.",
+    help="On how many random networks it is judged, rounded up to twenties: five regimes in each of four depths.",
 )
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Decides every network and digit."

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -61,11 +61,24 @@ def _begun(seed: int, stack: ExitStack) -> tuple[Connection, BaseProcess]:
     stack.callback(mine.close)
     with its:
         try:
-            process.start()
+            with _nothing_beside():
+                process.start()
         except OSError as error:
             raise MachineError(f"no process can be started: {error.strerror or error}") from None
     stack.callback(_end, process)
     return mine, process
+
+
+@contextmanager
+def _nothing_beside() -> Iterator[None]:
+    """A process that is started in the meantime looks for no module in the current folder."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        os.environ |= {} if before is None else {"PYTHONSAFEPATH": before}
 
 
 def _end(process: BaseProcess) -> None:

@@ -62,6 +62,7 @@ def judgement(
     if light is None:
         return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
     random, digits = _random(claims) + others, _digits(claims)
+    larger = sum(len(claim.stack.x) for claim in claims) + others - random
     slips, cost = _right_for_another(light, claims, declared)
     result = summary(light.judged) if light.wrong else tally.summary()
     if slips:
@@ -81,7 +82,7 @@ def judgement(
     words = said + light.cost.said() + light.cost.doubts(claims[0].inferred and not declared)
     words += [] if light.wrong else FORMS[light.sigma] + [TWICE] * light.twice
     words += [submission.kind.unjudged] if submission.kind.unjudged else []
-    return Judgement(verdict, words, names, troubles, random, result, shown, sample, digits, tally.untold())
+    return Judgement(verdict, words, names, troubles, random, result, shown, sample, digits, larger, tally.untold())
 
 
 class _Read(NamedTuple):

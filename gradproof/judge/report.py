@@ -40,6 +40,7 @@ class Judgement(NamedTuple):
     counterexample: Shown | None
     certified: Sequence[Certified] = ()  # a sample for a certificate, where one was asked for
     digits: int = 0
+    larger: int = 0  # networks besides the random ones
     untold: Collection[str] = ()  # equations of which too little can be told
 
     def __bool__(self) -> bool:
@@ -80,8 +81,8 @@ def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]
 
 
 def _lines(judgement: Judgement, subject: str, graded: bool) -> list[str]:
-    counts = f"{judgement.networks} random networks"
-    counts += f" and {judgement.digits} real digits" * bool(judgement.digits)
+    counts = f"{judgement.networks + judgement.larger} networks, {judgement.networks} of them random"
+    counts += f", and on {judgement.digits} real digits" * bool(judgement.digits)
     said = {
         "verified": f"verified: {subject} = autodiff on {counts}",
         "refuted": f"refuted: {subject} is wrong",

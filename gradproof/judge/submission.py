@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import cached_property
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -206,7 +208,17 @@ def _no_code(path: str) -> str:
         return "" if file.is_file() else f"there is no file {path}"
     if file.is_dir() and (os.sep in path or not (file / "__init__.py").is_file()):
         return f"{path} is a folder"
-    return f"{path} is no Python file" if file.is_file() else ""
+    if file.is_file():
+        return f"{path} is no Python file"
+    return "" if _is_module(path) else f"there is no file {path}, and no module of that name"
+
+
+def _is_module(name: str) -> bool:
+    """Whether the first of its parts is there, in the current folder as well; nothing of it is imported."""
+    top = name.partition(".")[0]
+    if not top.isidentifier() or top == "__main__":
+        return False
+    return PathFinder.find_spec(top, [os.getcwd()]) is not None or find_spec(top) is not None
 
 
 def _copy(problem: Problem) -> Lists:

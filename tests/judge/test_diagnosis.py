@@ -244,7 +244,7 @@ def test_real_digits_and_a_wider_network_are_among_what_is_judged():
 
     judged = gradproof.check(backprop(), networks=NETWORKS)
     assert (judged.verdict, judged.networks, judged.digits) == ("verified", NETWORKS, 10)
-    assert "10 real digits" in str(judged)
+    assert f"on {NETWORKS + 4} networks, {NETWORKS} of them random, and on 10 real digits" in str(judged)
     wrong = gradproof.check(wrong_on_wide_ones, networks=NETWORKS)
     assert {(one.fault.equation, one.fault.layer) for one in wrong.faults} == {("BP4", 1)}
 

@@ -94,8 +94,10 @@ def test_the_loop_that_propagates_the_error_is_named_though_it_returns_no_delta(
 @pytest.mark.parametrize(
     ("subject", "code", "words"),
     [("nowhere.py", 2, "there is no file nowhere.py"), ("book.py:nothing", 3, "there is no 'nothing'"),
-     ("nowhere_at_all", 3, "nowhere_at_all"), ("mine.ipynb", 2, "mine.ipynb is a notebook: save its code as a script"),
-     ("wild", 2, "wild is a folder"), ("wild/gophernet", 3, "No module named"),
+     ("absent.md", 2, "there is no file absent.md, and no module of that name; give FILE.py"),
+     ("README", 2, "there is no file README, and no module of that name; give FILE.py, FILE.py:NAME or MODULE:NAME"),
+     ("wild.nowhere", 3, "wild.nowhere"), ("mine.ipynb", 2, "mine.ipynb is a notebook: save its code as a script"),
+     ("wild", 2, "wild is a folder"), ("wild/gophernet", 2, "there is no file wild/gophernet, and no module"),
      ("broken.py", 3, "SyntaxError: invalid syntax (broken.py, line 2)"), ("book.txt", 2, "is no Python file")],
 )  # fmt: skip
 def test_what_cannot_be_found_is_one_line(subject, code, words, tmp_path):
