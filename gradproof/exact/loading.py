@@ -6,6 +6,7 @@ taken over in turn. Nothing of the caller's changes, and nothing at the top leve
 """
 
 import builtins
+import dis
 import enum
 import functools
 import linecache
@@ -156,8 +157,14 @@ class Takeover:
         return {key: self.take(item) for key, item in value.items()}
 
     def _function(self, function: types.FunctionType) -> Any:
+        if is_library(function.__code__.co_filename):
+            return function
         code = self._code(function.__code__)
-        return function if code is None else self._with_code(function, code)
+        if code is None and _may_round(function.__code__):  # it runs as it was compiled
+            current().note(
+                "unread", f"there is no Python source of {function.__qualname__}, so its literals are rounded"
+            )
+        return self._with_code(function, code or function.__code__)
 
     def _with_code(self, function: types.FunctionType, code: types.CodeType) -> Any:
         names = self._globals(function.__globals__)
@@ -195,10 +202,8 @@ class Takeover:
         return self.modules[id(original)]
 
     def _code(self, code: types.CodeType) -> types.CodeType | None:
-        """The rewritten code in the same place of the same file; None for a library's, or where no source is."""
+        """The rewritten code in the same place of the same file; None where no source is."""
         path = code.co_filename
-        if is_library(path):
-            return None
         if path not in self.codes:
             source = "".join(linecache.getlines(path))
             self.codes[path] = _compiled(source, path) if source else {}
@@ -298,6 +303,15 @@ def _codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
             yield from _codes_in(inner)
+
+
+def _may_round(code: types.CodeType) -> bool:
+    """Whether code that is not rewritten has literals or operators that would be."""
+    return any(isinstance(constant, float) for inner in _codes_in(code) for constant in inner.co_consts) or any(
+        step.opname == "BINARY_OP" and step.argrepr.removesuffix("=") in ("/", "**", "%")
+        for inner in _codes_in(code)
+        for step in dis.get_instructions(inner)
+    )
 
 
 def _names_in(code: types.CodeType) -> set[str]:

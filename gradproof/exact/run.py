@@ -33,7 +33,7 @@ class Reading(IntEnum):
 class Note(NamedTuple):
     """Something that could not be exact, and where."""
 
-    kind: str  # "undecided", "cast", "rounded", "clipped", "left"
+    kind: str  # "undecided", "cast", "rounded", "clipped", "left", "unread"
     said: str
     place: Place | None
 
@@ -55,7 +55,7 @@ class Run:
 
     def note(self, kind: str, said: str) -> None:
         """Remember what could not be exact, once a place."""
-        place = self.place()
+        place = self.place() if kind != "unread" else None  # which is said of a whole function
         self.notes.setdefault((kind, said, place), Note(kind, said, place))
 
     def refuse(self, said: str) -> UndecidedError:

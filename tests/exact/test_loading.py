@@ -305,7 +305,24 @@ def test_a_cell_of_a_notebook_has_its_source_in_linecache() -> None:
         del linecache.cache["<cell 1>"]
 
 
-@pytest.mark.parametrize("without", [eval("lambda x: x"), len, "".join])
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [("x * x", False), ("x[0] + np.sum(x)", False), ("0.1 * x", True), ("x / 2", True), ("[y ** 2 for y in x]", True),
+     ("f'{x % 2}'", True)],
+)  # fmt: skip
+def test_what_has_no_source_runs_as_it_was_compiled_and_says_so_where_that_may_round(text: str, noted: bool) -> None:
+    function = eval(f"lambda x: {text}", {"np": np})
+    with running(Run()) as run:
+        taken = take(function)
+        assert taken is not function
+        assert ([note.kind for note in run.notes.values()] == ["unread"]) is noted
+    Point = namedtuple("Point", "x y")
+    with running(Run()) as run:
+        Takeover().take(Point(1.0, 2.0))
+        assert not run.notes
+
+
+@pytest.mark.parametrize("without", [len, "".join])
 def test_what_has_no_source_is_said_to_have_none(without: Callable[..., Any]) -> None:
     with running(Run()), pytest.raises(NoSourceError, match="no Python source of"):
         take(without)

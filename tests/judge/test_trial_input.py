@@ -1,5 +1,6 @@
 """Functions that misbehave: one clear line, no traceback, nothing of the caller's changed, and no false accusation."""
 
+import operator
 import os
 import random
 import sys
@@ -100,8 +101,13 @@ def swallows(w):
     return np.cos(w)
 
 
-exec("def of_a_string(w): return np.cos(w)")
-OF_A_STRING: Any = globals()["of_a_string"]
+exec("""
+def of_a_string(w): return np.cos(w)
+def twice_of_a_string(w): return np.cos(w) + np.cos(w)
+def rounded_of_a_string(w): return np.cos(w) * (0.1 + 1 / 3) - 0.1 * np.cos(w) - 1 / 3 * np.cos(w) + np.cos(w)
+def wrong_of_a_string(w): return 0.9 * np.cos(w)
+""")
+NAMES: dict[str, Any] = globals()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +126,13 @@ OF_A_STRING: Any = globals()["of_a_string"]
         (inverse, Verdict.UNDECIDED, "no exact rule for numpy.linalg.inv"),
         (tie, Verdict.UNDECIDED, "two numbers near 1 that"),
         (swallows, Verdict.UNDECIDED, "two numbers near 1 that"),
-        (OF_A_STRING, Verdict.UNDECIDED, "no Python source"),
+        (NAMES["twice_of_a_string"], Verdict.REFUTED, "scaled by 2"),
+        (
+            NAMES["wrong_of_a_string"],
+            Verdict.UNDECIDED,
+            "no Python source of wrong_of_a_string, so its literals are round",
+        ),
+        (operator.itemgetter(0), Verdict.UNDECIDED, "no Python source of itemgetter"),
     ],
 )
 def test_a_gradient_that_misbehaves_is_one_clear_line(
@@ -131,6 +143,17 @@ def test_a_gradient_that_misbehaves_is_one_clear_line(
     assert said in str(judged)
     assert "Traceback" not in str(judged)
     assert gradproof.check_gradient(cost, gradient, W)  # the process stays usable
+
+
+def test_code_without_source_is_verified_by_what_it_was_compiled_to() -> None:
+    judged = gradproof.check_gradient(cost, NAMES["of_a_string"], W)
+    assert judged.verdict is Verdict.VERIFIED, judged
+    assert judged.digits >= 50
+    assert not judged.conventions
+    judged = gradproof.check_gradient(cost, NAMES["rounded_of_a_string"], W)
+    assert judged.verdict is Verdict.VERIFIED, judged
+    assert 13 <= judged.digits <= 17
+    assert "no Python source of rounded_of_a_string" in str(judged)
 
 
 @pytest.mark.parametrize("function", [raises, exits, nothing, text, several_numbers, constant, not_a_number, inverse])

@@ -97,7 +97,7 @@ def _conventions(tried: Tried) -> list[str]:
     """The reading under which it is right, and what is not as exact as its formulas."""
     if tried.verdict is not Verdict.VERIFIED:
         return []
-    notes = [f"{note.said} in line {line_of(note.place)}" for note in tried.notes]
+    notes = [note.said + (f" in line {line}" if (line := line_of(note.place)) else "") for note in tried.notes]
     return [words for words in (READINGS[tried.reading], *dict.fromkeys(notes)) if words]
 
 

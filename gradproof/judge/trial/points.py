@@ -145,5 +145,7 @@ def _merged(a: Compared, b: Compared) -> Compared:
 
 
 def _said(note: Note) -> str:
+    if note.kind == "unread":
+        return f"{note.said}, and an error beside them is no proof: judge it where its source is"
     line = line_of(note.place)
     return f"{note.said}" + (f" (line {line})" if line else "") + ": whether that is meant cannot be told"
