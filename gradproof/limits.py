@@ -1,5 +1,6 @@
 """Time limits for code that somebody else wrote and that runs in this process."""
 
+import ctypes
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,9 +24,10 @@ class LateError(BaseException):
 
 @contextmanager
 def limited(seconds: float, clock: Clock = Clock.COMPUTING) -> Iterator[None]:
-    """LateError after so many seconds; without a limit where there is no such clock, as outside the main thread."""
+    """LateError after so many seconds: by a signal, or outside the main thread, where none comes, by another thread."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
+        with _watched(seconds):
+            yield
         return
 
     def late(_number: int, _frame: FrameType | None) -> None:
@@ -42,3 +44,31 @@ def limited(seconds: float, clock: Clock = Clock.COMPUTING) -> Iterator[None]:
     finally:
         signal.setitimer(timer, 0)
         signal.signal(number, before)
+
+
+@contextmanager
+def _watched(seconds: float) -> Iterator[None]:
+    """LateError by another thread, between two instructions of Python: what waits in C is stopped when it returns."""
+    thread, over, deciding = ctypes.c_ulong(threading.get_ident()), threading.Event(), threading.Lock()
+
+    def stop(error: type[BaseException] | None) -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None if error is None else ctypes.py_object(error))
+
+    def watch() -> None:
+        wait = seconds
+        while not over.wait(wait):
+            with deciding:
+                if not over.is_set():
+                    stop(LateError)
+            wait = AGAIN
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        try:
+            over.set()
+        finally:  # it may come here, too
+            over.set()
+            with deciding:
+                stop(None)  # and none afterwards

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -101,16 +102,20 @@ def current() -> Run:
     return _RUNS[-1]
 
 
+ONE_AT_A_TIME = threading.RLock()  # python-flint has one precision for all threads
+
+
 @contextmanager
 def running(run: Run) -> Iterator[Run]:
-    """Everything inside is part of this run, at its precision."""
-    before, ctx.prec = ctx.prec, run.bits
-    _RUNS.append(run)
-    try:
-        yield run
-    finally:
-        _RUNS.pop()
-        ctx.prec = before
+    """Everything inside is part of this run, at its precision; other threads wait."""
+    with ONE_AT_A_TIME:
+        before, ctx.prec = ctx.prec, run.bits
+        _RUNS.append(run)
+        try:
+            yield run
+        finally:
+            _RUNS.pop()
+            ctx.prec = before
 
 
 def line_of(place: Place | None) -> int | None:

@@ -6,6 +6,8 @@ import random
 import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 
 import gradproof
 from gradproof.judge.trial import running
+from gradproof.limits import LateError, limited
 from gradproof.numerics.verdict import Verdict
 
 W = np.ones((2, 3))
@@ -171,6 +174,40 @@ def test_what_does_not_return_is_stopped_and_undecided(
     judged = gradproof.check_gradient(first, second, W)
     assert judged.verdict is Verdict.UNDECIDED
     assert judged.trouble == "hangs does not return within 0.2 seconds: try smaller arrays"
+
+
+def in_threads(*calls: Callable[[], Any]) -> list[Any]:
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [started.result(timeout=60) for started in [pool.submit(call) for call in calls]]
+
+
+@pytest.mark.parametrize(("first", "second"), [(cost, hangs), (hangs, gradient)])
+def test_the_limit_of_time_holds_in_every_thread(first: Any, second: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running.ExactRun.__init__, "__defaults__", (0.2,))
+    (judged,) = in_threads(lambda: gradproof.check_gradient(first, second, W))
+    assert judged.verdict is Verdict.UNDECIDED
+    assert judged.trouble == "hangs does not return within 0.2 seconds: try smaller arrays"
+
+
+def test_what_ends_in_time_is_not_stopped_afterwards() -> None:
+    def often() -> int:
+        for _ in range(200):
+            with suppress(LateError), limited(1e-4):
+                sum(range(300))
+        return sum(1 for _ in range(100_000))
+
+    assert in_threads(often) == [100_000]
+
+
+def test_threads_that_judge_at_once_do_not_disturb_each_other() -> None:
+    def call(k: int) -> Any:
+        right = lambda w: k * np.cos(w)  # noqa: E731
+        return gradproof.check_gradient(lambda w: k * np.sum(np.sin(w)), right if k % 2 else gradient, W)
+
+    streams = sys.stdout, sys.stderr
+    judged = in_threads(*[lambda k=k: call(k) for k in range(2, 8)])
+    assert (sys.stdout, sys.stderr) == streams
+    assert [one.verdict for one in judged] == [Verdict.REFUTED, Verdict.VERIFIED] * 3, judged
 
 
 def test_ctrl_c_is_the_callers() -> None:

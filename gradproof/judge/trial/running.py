@@ -15,7 +15,7 @@ import numpy as np
 from gradproof.errors import UsageError
 from gradproof.exact.loading import NoSourceError, Takeover, is_library
 from gradproof.exact.modules import replacement
-from gradproof.exact.run import Reading, Run, UndecidedError, running
+from gradproof.exact.run import ONE_AT_A_TIME, Reading, Run, UndecidedError, running
 from gradproof.judge.trial.arguments import as_floats, rebuilt
 from gradproof.judge.trial.preserving import untouched
 from gradproof.limits import Clock, LateError, limited
@@ -66,10 +66,10 @@ def _takes(function: Any, count: int) -> bool:
 @contextmanager
 def guarded(what: str, seconds: float = SECONDS) -> Iterator[None]:
     """What the subject raises becomes a SubjectError; its prints and warnings go nowhere, the random streams stay."""
-    streams = random.getstate(), np.random.get_state()
-    folder = os.getcwd()
     try:
         with (
+            ONE_AT_A_TIME,  # what is redirected and put back belongs to all threads
+            _put_back(),
             warnings.catch_warnings(action="ignore"),
             np.errstate(all="ignore"),
             redirect_stdout(io.StringIO()),
@@ -91,6 +91,14 @@ def guarded(what: str, seconds: float = SECONDS) -> Iterator[None]:
         raise
     except BaseException as error:
         raise SubjectError(f"{what} raises {_one_line(error)}") from error
+
+
+@contextmanager
+def _put_back() -> Iterator[None]:
+    """The process's random streams and folder are afterwards what they were."""
+    streams, folder = (random.getstate(), np.random.get_state()), os.getcwd()
+    try:
+        yield
     finally:
         random.setstate(streams[0])
         np.random.set_state(streams[1])
