@@ -97,6 +97,9 @@ def expect(path: Path) -> None:
                 raise DataError(NO_FILE)
             if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
                 return  # a pipe or a device: who reads it may not be there yet
+            folder = os.stat(path.parent)
+            if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, os.lstat(path).st_uid, folder.st_uid):
+                raise PermissionError(errno.EPERM, "it is another user's")
         if str(path.parent) not in STREAMS:
             with tempfile.TemporaryFile(dir=path.parent):
                 pass

@@ -11,7 +11,7 @@ import click
 
 from gradproof import files, interruption
 from gradproof import memory as address_space  # --memory is another
-from gradproof.errors import DataError
+from gradproof.errors import DataError, UsageError
 from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ def tell(
     from gradproof.commands.terminal import progress_bar
     from gradproof.judge.submission import File
 
-    address_space.insist()
     path, _, name = submission.partition(":")
+    _expect([Path(out) for out in (junit, script, certificate) if out], path)
+    address_space.insist()
     with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
         with interruption.held():  # while the file is being loaded: JAX takes a second
             from gradproof.judge.diagnosis import judgement
@@ -67,6 +68,18 @@ def tell(
     finally:
         _write_files(judged, submission, kind, seed, grade, junit, script, certificate)
     return EXIT[judged.verdict]
+
+
+def _expect(outputs: list[Path], code: str) -> None:
+    """Before the work, that each can be written after it, none over another, and none over the code."""
+    module = code.replace(".", os.sep) + ".py"
+    taken = dict.fromkeys(map(os.path.realpath, (code, module)), "is where the code is")
+    for path in outputs:
+        files.expect(path)
+        place = os.path.realpath(path)
+        if place in taken and str(path.parent) not in files.STREAMS:
+            raise UsageError(f"{path} {taken[place]}; choose another")
+        taken[place] = "is asked for twice"
 
 
 def _tell_verdict(

@@ -235,13 +235,13 @@ def test_a_slip_on_some_mini_batches_alone_is_placed_and_has_no_name(tmp_path):
     assert all(named.names == [] for named in found.faults)
 
 
-def test_the_verdict_is_told_though_a_file_cannot_be_written(tmp_path):
+def test_the_verdict_is_told_though_the_disk_is_full_when_a_file_is_written(tmp_path):
     path = written(tmp_path, "", CORRECT + "return d, b, [2 * v for v in w]")
-    line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", "--junit", "/proc/none/x"]
+    line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", "--junit", "/dev/full"]
     result = ended_here(line, tmp_path)
     assert result.returncode == 4
     assert result.stdout.startswith("refuted:")
-    assert result.stderr.startswith("gradproof: cannot write to /proc/none/x")
+    assert result.stderr.startswith("gradproof: cannot write to /dev/full: No space left on device")
 
 
 def test_a_script_asks_for_the_name_that_was_looked_up(tmp_path):
