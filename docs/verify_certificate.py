@@ -17,24 +17,26 @@ import json
 import struct
 import sys
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from operator import mul
 from typing import Any, NamedTuple
 
 DIGITS, WIDE = 60, 999_999
 DOWN = Context(prec=DIGITS, rounding=ROUND_FLOOR, Emin=-WIDE, Emax=WIDE)
 UP = Context(prec=DIGITS, rounding=ROUND_CEILING, Emin=-WIDE, Emax=WIDE)
+NONE_SUCH = OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, struct.error
 
 
 class Interval(NamedTuple):
     low: Decimal
     high: Decimal
 
-    def plus(self, other: "Interval") -> "Interval":
+    def __add__(self, other: Any) -> "Interval":
         return Interval(DOWN.add(self.low, other.low), UP.add(self.high, other.high))
 
-    def minus(self, other: "Interval") -> "Interval":
+    def __sub__(self, other: "Interval") -> "Interval":
         return Interval(DOWN.subtract(self.low, other.high), UP.subtract(self.high, other.low))
 
-    def times(self, other: "Interval") -> "Interval":
+    def __mul__(self, other: Any) -> "Interval":
         ends = [(a, b) for a in self for b in other]
         return Interval(min(DOWN.multiply(*pair) for pair in ends), max(UP.multiply(*pair) for pair in ends))
 
@@ -55,55 +57,43 @@ def exactly(number: float) -> Interval:
     return Interval(Decimal(number), Decimal(number))
 
 
-def total(intervals: list[Interval]) -> Interval:
-    result = ZERO
-    for interval in intervals:
-        result = result.plus(interval)
-    return result
-
-
 def derivative(network: dict[str, Any], example: int, layer: int, j: int, k: int | None) -> Interval:
     """The derivative of C_x, of one example, with respect to w_jk of a layer, or to z_j where k is None."""
     values = [exactly(row[example]) for row in network["x"]]
     slopes = [ZERO] * len(values)
     for number, (w, b) in enumerate(zip(network["weights"], network["biases"], strict=True), start=1):
         rows = [[exactly(v) for v in row] for row in w]
-        z = [total([p.times(a) for p, a in zip(row, values, strict=True)]) for row in rows]
-        z = [v.plus(exactly(c[0])) for v, c in zip(z, b, strict=True)]
-        dz = [total([p.times(s) for p, s in zip(row, slopes, strict=True)]) for row in rows]
+        z = [sum(map(mul, row, values), exactly(c)) for row, (c,) in zip(rows, b, strict=True)]
+        dz = [sum(map(mul, row, slopes), ZERO) for row in rows]
         if number == layer:
-            dz[j] = dz[j].plus(ONE if k is None else values[k])
+            dz[j] += ONE if k is None else values[k]
         e = [v.exp_of_negative() for v in z]
-        values = [ONE.plus(v).inverse() for v in e]  # a = 1/(1 + e)
+        values = [(ONE + v).inverse() for v in e]  # a = 1/(1 + e)
         # d(1/r) = -dr/r^2 with r = 1 + e and dr = -e dz
-        slopes = [a.times(a).times(v).times(d) for a, v, d in zip(values, e, dz, strict=True)]
-    errors = [a.minus(exactly(row[example])) for a, row in zip(values, network["y"], strict=True)]
-    return total([e.times(s) for e, s in zip(errors, slopes, strict=True)])  # d(e^2)/2 = e de
+        slopes = [a * a * v * d for a, v, d in zip(values, e, dz, strict=True)]
+    errors = [a - exactly(row[example]) for a, row in zip(values, network["y"], strict=True)]
+    return sum(map(mul, errors, slopes), ZERO)  # d(e^2)/2 = e de
 
 
-def judged(
-    claims: list[float], balls: list[str], bounds: list[float], true: list[Interval], most: Decimal
-) -> list[str]:
-    """What is wrong with these numbers, a line each; no bound may be beyond `most`."""
-    wrong = []
-    for claim, ball, bound, interval in zip(claims, balls, bounds, true, strict=True):
-        low, high = (Decimal(end) for end in ball)
-        if high < interval.low or low > interval.high or low > high:
-            wrong.append(f"the ball {ball} does not hold the true value, {interval.low}")
-        if UP.subtract(high, low) > Decimal(bound):
-            wrong.append(f"the ball {ball} is wider than its bound {bound:.3e}: it says nothing")
-        if not 0 <= Decimal(bound) <= most:
-            wrong.append(f"the bound {bound:.3e} is so wide that it says nothing, more than {most:.3e}")
-        off = max(UP.abs(UP.subtract(Decimal(claim), end)) for end in interval)
-        if not off <= Decimal(bound):
-            wrong.append(f"the claim {claim!r} is off by {off:.3e}, bound {bound:.3e}")
-    return wrong
+def judged(claim: float, ball: list[str], bound: float, true: Interval, most: Decimal) -> list[str]:
+    """What is wrong with a number, a line each; no bound may be beyond `most`."""
+    low, high = map(Decimal, ball)
+    off = max(UP.abs(UP.subtract(Decimal(claim), end)) for end in true)
+    said = {
+        f"the ball {ball} does not hold the true value, {true.low}": low <= high
+        and true.low <= high
+        and low <= true.high,
+        f"the ball {ball} is wider than its bound {bound:.3e}: it says nothing": UP.subtract(high, low)
+        <= Decimal(bound),
+        f"the bound {bound:.3e} is so wide that it says nothing, more than {most:.3e}": 0 <= Decimal(bound) <= most,
+        f"the claim {claim!r} is off by {off:.3e}, bound {bound:.3e}": off <= Decimal(bound),
+    }
+    return [line for line, holds in said.items() if not holds]
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object in which no name stands twice, the second in place of the first."""
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError(f"a name stands twice in {sorted(name for name, _ in pairs)}")
+    insist(len(dict(pairs)) == len(pairs), f"a name stands twice in {sorted(name for name, _ in pairs)}")
     return dict(pairs)
 
 
@@ -117,60 +107,56 @@ def insist(holds: object, said: str) -> None:
         raise ValueError(said)
 
 
-def insist_on_shape(name: str, rows: Any, height: int, width: int) -> None:
-    """So many rows of so many, and no more."""
-    lists = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
-    insist(lists and [len(row) for row in rows] == [width] * height, f"{name} is not of {height} rows of {width}")
-
-
 def insist_on_all(network: dict[str, Any]) -> None:
     """ValueError where anything is missing or too many, or no number of the digits that are said."""
     names = {"weights", "biases", "x", "y", "digits", "claims", "enclosures", "bounds"}
     insist(isinstance(network, dict) and set(network) == names, f"a network has {', '.join(sorted(names))}")
     insist(type(network["digits"]) is int and network["digits"] in (24, 53), "digits must be 24 or 53")
-    weights, m = network["weights"], len(network["x"][0])
-    sizes = [len(network["x"]), *(len(w) for w in weights)]
+    m, sizes = len(network["x"][0]), [len(network["x"]), *map(len, network["weights"])]
     insist(len(sizes) > 1 and all(sizes) and m, "a network has layers, neurons and examples")
-    shapes = {"grad_w": [*zip(sizes[1:], sizes[:-1], strict=True)], "grad_b": [(n, 1) for n in sizes[1:]]}
+    shapes = {"grad_w": [*zip(sizes[1:], sizes, strict=False)], "grad_b": [(n, 1) for n in sizes[1:]]}
     shapes["delta"] = [(n, m) for n in sizes[1:]]
-    parts = [("weights", weights, shapes["grad_w"]), ("biases", network["biases"], shapes["grad_b"])]
+    parts = [("weights", network["weights"], shapes["grad_w"]), ("biases", network["biases"], shapes["grad_b"])]
     parts += [("x", [network["x"]], [(sizes[0], m)]), ("y", [network["y"]], [(sizes[-1], m)])]
     for kind in ("claims", "enclosures", "bounds"):
         insist(set(network[kind]) == set(shapes), f"{kind} are of {', '.join(shapes)}")
         parts += [(f"{kind} of {name}", network[kind][name], shapes[name]) for name in shapes]
     for name, layers, wanted in parts:
         insist(len(layers) == len(wanted), f"{name} has {len(layers)} layers in place of {len(wanted)}")
-        for rows, shape in zip(layers, wanted, strict=True):
-            insist_on_shape(name, rows, *shape)
+        for rows, (height, width) in zip(layers, wanted, strict=True):
+            lists = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
+            fit = lists and [len(row) for row in rows] == [width] * height
+            insist(fit, f"{name} is not of {height} rows of {width}")
             for number in [] if "enclosures" in name else [value for row in rows for value in row]:
                 insist(type(number) in (int, float), f"{name} has {number!r} among its numbers")
-                single = network["digits"] == 24 and "bounds" not in name
-                insist(
-                    not single or struct.unpack("f", struct.pack("f", number))[0] == number,
-                    f"{name} has {number!r}, which has more than 24 digits",
-                )
+                free = network["digits"] == 53 or "bounds" in name
+                single = free or struct.unpack("f", struct.pack("f", number))[0] == number
+                insist(single, f"{name} has {number!r}, which has more than 24 digits")
 
 
 def verify(network: dict[str, Any]) -> tuple[int, list[str]]:
     """(how many numbers were checked, what is wrong with them) of one network."""
     insist_on_all(network)
     m, half = len(network["x"][0]), Decimal(2) ** -(network["digits"] // 2)  # half of the binary digits must be told
-    share = Interval(DOWN.divide(1, m), UP.divide(1, m))
+    share = exactly(m).inverse()
     count, wrong = 0, []
     for layer, w in enumerate(network["weights"], start=1):
-        true_rows: dict[str, list[list[Interval]]] = {"delta": [], "grad_b": [], "grad_w": []}
+        true: dict[str, list[list[Interval]]] = {"delta": [], "grad_b": [], "grad_w": []}
         for j in range(len(w)):
-            delta = [derivative(network, x, layer, j, None) for x in range(m)]
-            true_rows["delta"].append(delta)
-            true_rows["grad_b"].append([total(delta).times(share)])
-            columns = [[derivative(network, x, layer, j, k) for x in range(m)] for k in range(len(w[0]))]
-            true_rows["grad_w"].append([total(column).times(share) for column in columns])
-        for name, rows in true_rows.items():
-            most = half * max(max(abs(v.low), abs(v.high)) for row in rows for v in row)
-            for j, true in enumerate(rows):
-                parts = [network[part][name][layer - 1][j] for part in ("claims", "enclosures", "bounds")]
-                wrong += [f"{name} of layer {layer}, row {j}: {line}" for line in judged(*parts, true, most)]
-                count += len(true)
+            delta, *columns = (
+                [derivative(network, x, layer, j, k) for x in range(m)] for k in (None, *range(len(w[0])))
+            )
+            true["delta"].append(delta)
+            true["grad_b"].append([sum(delta, ZERO) * share])
+            true["grad_w"].append([sum(column, ZERO) * share for column in columns])
+        for name, rows in true.items():
+            most = half * max(abs(end) for row in rows for v in row for end in v)
+            parts = [network[part][name][layer - 1] for part in ("claims", "enclosures", "bounds")]
+            for j, (claims, balls, bounds, row) in enumerate(zip(*parts, rows, strict=True)):
+                count += len(row)
+                for claim, ball, bound, interval in zip(claims, balls, bounds, row, strict=True):
+                    lines = judged(claim, ball, bound, interval, most)
+                    wrong += [f"{name} of layer {layer}, row {j}: {line}" for line in lines]
     return count, wrong
 
 
@@ -187,24 +173,13 @@ def main() -> int:
             with open(sys.argv[2], "rb") as code:
                 same = hashlib.sha256(code.read()).hexdigest() == document["sha256"]
             results.append((0, [] if same else [f"{sys.argv[2]} is not the code that was judged"]))
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-        struct.error,
-    ) as error:
+        count = sum(numbers for numbers, _ in results)
+        insist(count or any(lines for _, lines in results), "it holds no network")
+    except NONE_SUCH as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         print(f"{sys.argv[1]} is no certificate: {said}", file=sys.stderr)
         return 3
     wrong = [f"network {number}: {line}" for number, (_, lines) in enumerate(results) for line in lines]
-    count = sum(numbers for numbers, _ in results)
-    if not wrong and not count:
-        print(f"{sys.argv[1]} holds no network", file=sys.stderr)
-        return 3
     holds = f"holds: {count} numbers of {len(networks)} networks, enclosed again, are in their bounds"
     print("\n".join(wrong[:10]) or holds)
     return 1 if wrong else 0
