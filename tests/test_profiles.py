@@ -21,16 +21,20 @@ def test_tells():
 """
 
 
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # half of the time were plugins that are not used here
+
+
 def told(folder: Path, conftest: str, *arguments: str) -> list[list[str]]:
     """[max_examples, derandomize, deadline, print_blob, a digest of the examples] of two runs, in a CI."""
     (folder / "conftest.py").write_text(conftest)
     (folder / "test_recorder.py").write_text(RECORDER)
-    command = [sys.executable, "-m", "pytest", "-q", "-s", "-W", "error", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-W", "error", "-p", "no:cacheprovider"]
+    command += ["-p", "_hypothesis_pytestplugin", *arguments]
     runs = [
         subprocess.Popen(
             [*command, "test_recorder.py"],
             cwd=folder,
-            env={**os.environ, "CI": "true", "PYTEST_ADDOPTS": "", "PYTHONHASHSEED": "0"},
+            env={**os.environ, "CI": "true", "PYTEST_ADDOPTS": "", "PYTHONHASHSEED": "0", **ALONE},
             stdout=subprocess.PIPE,
             text=True,
         )

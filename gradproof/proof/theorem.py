@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -207,22 +208,29 @@ def real_digits(backend: Backend, seed: int, dtype: DTypeLike = np.float64) -> I
 
 
 def _digits(seed: int, dtype: DTypeLike, m: int = BATCH) -> Iterator[Numbered]:
-    digits, batches = mnist.load().train, DIGITS // m // len(DIGIT_NETWORKS)
-    order = np.random.default_rng(seed).permutation(len(digits.labels))[:DIGITS]
-    own = order.reshape(len(DIGIT_NETWORKS), batches, m)
+    batches = DIGITS // m // len(DIGIT_NETWORKS)
+    images, labels = (part.reshape(len(DIGIT_NETWORKS), batches, m, -1) for part in _drawn(seed, DIGITS))
 
     def stack(number: int) -> Stack:
-        sizes, rows = DIGIT_NETWORKS[number], own[number]
+        sizes = DIGIT_NETWORKS[number]
         weights, biases = starting_parameters(sizes, seed, ("normal", "scaled")[number % 2], dtype)
         return Stack(
             [np.repeat(w[None], batches, axis=0) for w in weights],
             [np.repeat(b[None], batches, axis=0) for b in biases],
-            mnist.pixels(digits.images[rows], dtype).mT,
-            mnist.one_hot(digits.labels[rows], dtype).mT,
+            mnist.pixels(images[number], dtype).mT,
+            mnist.one_hot(labels[number, ..., 0], dtype).mT,
             np.tile(sizes, (batches, 1)),
         )
 
     return ((n * batches, "digits", stack(n)) for n in range(len(DIGIT_NETWORKS)))
+
+
+@lru_cache(maxsize=1)
+def _drawn(seed: int, count: int) -> tuple[Array, Array]:
+    """So many digits, at random. They are kept: of what is read for them they are a small part."""
+    digits = mnist.load().train
+    order = np.random.default_rng(seed).permutation(len(digits.labels))[:count]
+    return digits.images[order], digits.labels[order]
 
 
 def _judged(backend: Backend, stacks: Iterator[Numbered]) -> Iterator[Judged]:

@@ -9,7 +9,7 @@ from gradproof.problem import Answer, Array, Stack
 from reference import padded
 
 COLUMNS = 8  # mini-batches of up to this many examples share one compilation …
-NETWORKS = (64, 256)  # … and so do stacks of up to these many networks, if their layers are narrow
+NETWORKS = (16, 256)  # … and so do stacks of up to these many networks, if their layers are narrow
 NARROW = 16
 
 

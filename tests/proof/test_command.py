@@ -17,6 +17,7 @@ from tests.commands import ended_here
 from tests.processes import started
 from tests.proof.planted import PLANTED
 
+pytestmark = pytest.mark.usefixtures("few_digits")
 SMALL = ["--architectures", "60"]
 
 
@@ -65,11 +66,26 @@ def test_table_has_a_line_for_each_equation_within_100_columns():
     assert "…" not in result.stdout
 
 
+SAYING = """
+import sys
+from gradproof.__main__ import main
+from gradproof.proof import theorem
+judge, said = theorem.judge, iter(["judging"])
+def saying(*arguments):
+    for word in said:
+        print(word, file=sys.stderr, flush=True)
+    return judge(*arguments)
+theorem.judge = saying
+main()
+"""
+
+
 def test_ctrl_c_ends_in_one_line():
-    line = [sys.executable, "-m", "gradproof", "prove", "--architectures", "10000000"]
+    line = [sys.executable, "-c", SAYING, "prove", "--architectures", "10000000"]
     with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr.readline() == "judging\n"
         with pytest.raises(subprocess.TimeoutExpired):
-            running.wait(8)  # well into the judging
+            running.wait(1)  # well into it
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
     assert (running.returncode, out, err) == (130, "", "gradproof: interrupted\n")

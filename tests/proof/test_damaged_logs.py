@@ -13,6 +13,7 @@ from gradproof.commands.prove import command
 from gradproof.errors import DataError, GradproofError
 from gradproof.proof.total import Total
 
+pytestmark = pytest.mark.usefixtures("few_digits")
 COUNT = 30
 
 
@@ -21,7 +22,7 @@ def judge(place):
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory):
+def log(few_digits, tmp_path_factory):
     return judge(tmp_path_factory.mktemp("log"))
 
 

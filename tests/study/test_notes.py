@@ -16,6 +16,7 @@ from gradproof.study import reader
 from gradproof.study.summary import together
 from handcrafted import equations
 from tests.browser import needs_chromium, opened
+from tests.commands import ended_here
 from tests.processes import started
 from tests.study.plain import plain
 
@@ -35,15 +36,19 @@ PROGRAM = {"N7", "N9", "N18"}
 LIMIT = 300  # seconds, for a machine that is busy
 
 
-def study(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def study(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "gradproof", "study", *arguments],
-        env=environment | {"PYTHONUTF8": "1"} | variables,
+        env=environment | {"PYTHONUTF8": "1"},
         capture_output=True,
         encoding="utf-8",
         timeout=LIMIT,
     )
+
+
+def study_here(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return ended_here([sys.executable, "-m", "gradproof", "study", *arguments], Path.cwd())
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +202,7 @@ def test_a_line_that_drops_a_part_is_not_that_line(line: str, left_out: str) -> 
 
 
 def test_one_line_is_explained_with_its_numbers() -> None:
-    done = study("n21")
+    done = study_here("n21")
     assert (done.returncode, done.stderr) == (0, "")
     for said in ("N21 holds under a convention", "w_jk leads from", "symbolic", "rigorous", "bp2 gives it", "0.042972"):
         assert said in done.stdout
@@ -205,7 +210,7 @@ def test_one_line_is_explained_with_its_numbers() -> None:
 
 
 def test_the_example_ledger_finds_its_two_slips() -> None:
-    done = study("--notes", str(ROOT / "docs" / "cross_entropy.toml"), "--json")
+    done = study_here("--notes", str(ROOT / "docs" / "cross_entropy.toml"), "--json")
     assert (done.returncode, done.stderr) == (0, "")
     verdicts = {line["id"]: line["verdict"] for line in json.loads(done.stdout)["lines"]}
     assert verdicts == {"X1": "holds", "X2": "wrong", "X3": "holds", "X4": "wrong"}
@@ -215,7 +220,7 @@ def test_the_list_of_a_ledger_says_how_to_go_on_with_that_ledger(tmp_path: Path)
     file = tmp_path / "my notes.toml"
     head, _, _ = (ROOT / "docs" / "cross_entropy.toml").read_text("utf-8").partition('\n[[line]]\nid = "X2"')
     file.write_text(head, "utf-8")
-    done = study("--notes", str(file))
+    done = study_here("--notes", str(file))
     assert f"gradproof study X1 --notes '{file}'" in done.stdout
     assert f"gradproof study --notes '{file}' -o study.html" in done.stdout
     assert "N21" not in done.stdout
@@ -225,7 +230,7 @@ def test_a_wrong_line_without_a_correction_is_refuted(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "cross_entropy.toml").read_text("utf-8")
     file = tmp_path / "mine.toml"
     file.write_text("\n".join(row for row in text.splitlines() if not row.startswith("correct")), "utf-8")
-    assert study("X2", "--notes", str(file)).returncode == 1
+    assert study_here("X2", "--notes", str(file)).returncode == 1
 
 
 @pytest.mark.parametrize(("beside", "code"), [("C == C", 1), ("C / (m - m) == 2 * C", 5)])
@@ -235,7 +240,7 @@ def test_a_corrected_slip_does_not_settle_what_stands_beside_it(tmp_path: Path, 
     first, _, rest = line.partition("[[line]]")
     file = tmp_path / "mine.toml"
     file.write_text(f'{head}id = "X2"{first}[[line.claim]]\nclaim = "{beside}"\n[[line]]{rest}', "utf-8")
-    assert study("X2", "--notes", str(file)).returncode == code
+    assert study_here("X2", "--notes", str(file)).returncode == code
 
 
 @pytest.mark.parametrize("claim", ["((((7^9)^9)^9)^9)^9 == C", "(((C + x[1])^9)^9)^9 * (((y[1] + C)^9)^9)^9 == C"])
@@ -243,7 +248,7 @@ def test_a_ledger_that_nobody_can_compute_ends_with_one_line(tmp_path: Path, cla
     text = (ROOT / "docs" / "cross_entropy.toml").read_text("utf-8")
     file = tmp_path / "mine.toml"
     file.write_text(text.replace('claim = "δ[L] == a[L] - y"', f'claim = "{claim}"'), "utf-8")
-    done = study("--notes", str(file))
+    done = study_here("--notes", str(file))
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
     assert "line X3, claim 1, claim: with its powers and definitions written out" in done.stderr
 
@@ -259,7 +264,7 @@ def test_a_ledger_that_nobody_can_compute_ends_with_one_line(tmp_path: Path, cla
     ],
 )
 def test_a_wrong_call_is_one_line(arguments: list[str], code: int, said: str) -> None:
-    done = study(*arguments)
+    done = study_here(*arguments)
     assert done.returncode == code
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1

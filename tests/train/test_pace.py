@@ -1,6 +1,6 @@
 """A chunk of mini-batches takes a moment, however long one takes, and how they are grouped changes no bit."""
 
-from itertools import islice, pairwise
+from itertools import islice, pairwise, product
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from gradproof.train.loop import Settings
 from gradproof.train.mnist import DataSet, Mnist
 from gradproof.train.pace import SECONDS, Pace
 from gradproof.train.saved import run_hash
-from tests.thorough import pairs
+from tests.thorough import some
 from tests.train.test_loop import DIGITS, SMALL
 
 MOST = st.integers(1, 1000)
@@ -86,8 +86,13 @@ def few() -> Mnist:
     return Mnist(*(DataSet(part.images[:500], part.labels[:500], part.rows) for part in mnist.load()))
 
 
+# The quick ones are those whose step judge test_proof.py compiles as well.
+GROUPED = [("handcrafted", "float32", (784, 30, 10)), ("reference", "float64", (784, 30, 10))]
+
+
 @pytest.mark.parametrize(
-    ("backend", "dtype", "sizes"), pairs(backends.NAMES, ["float32", "float64"], [(784, 30, 10), (784, 100, 10)])
+    ("backend", "dtype", "sizes"),
+    some(GROUPED, product(backends.NAMES, ["float32", "float64"], [(784, 30, 10), (784, 100, 10)])),
 )
 def test_on_real_digits_no_bit_depends_on_how_mini_batches_are_grouped(
     backend: str, dtype: str, sizes: tuple[int, ...], few: Mnist
@@ -101,7 +106,8 @@ def test_on_real_digits_no_bit_depends_on_how_mini_batches_are_grouped(
         assert state.steps == 32
         return run_hash(state.weights, state.biases)
 
-    assert len({reached(most) for most in (32, 8, 2, 1)} | {reached(16, verify=True)}) == 1
+    lengths = some((32, 2, 1), (32, 8, 2, 1))
+    assert len({reached(most) for most in lengths} | {reached(16, verify=True)}) == 1
 
 
 @pytest.mark.parametrize("a_step", [1e-6, 1e-3, 0.1, 10.0])

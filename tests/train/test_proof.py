@@ -26,7 +26,7 @@ from gradproof.train.loop import descent_of, train
 from gradproof.train.step import BrokenError, Proven, Step, StepError
 from handcrafted import equations
 from tests.proof.planted import PLANTED
-from tests.thorough import pairs, some
+from tests.thorough import some
 from tests.train.small import put_digits
 from tests.train.test_loop import DIGITS, SMALL
 
@@ -56,8 +56,13 @@ def steps(
     return (weights, biases), images[rows].mT, targets[rows].mT
 
 
+# The quick ones are each shape and each network in either precision, most of which other tests here compile as well.
+RIGHT = [("handcrafted", "float32", 1), ("handcrafted", "float64", 2), ("handcrafted", "float32", 3)]
+RIGHT += [("reference", "float64", 0), ("reference", "float32", 2)]
+
+
 @pytest.mark.parametrize(
-    ("backend", "dtype", "shape"), pairs(backends.NAMES, ["float32", "float64"], range(len(SHAPES)))
+    ("backend", "dtype", "shape"), some(RIGHT, product(backends.NAMES, ["float32", "float64"], range(len(SHAPES))))
 )
 @settings(max_examples=settings().max_examples // 10)
 @given(seed=st.integers(0, 2**32 - 1), eta=st.floats(1e-3, 30), scale=st.sampled_from([1e-3, 1.0, 6.0]))
