@@ -1,10 +1,10 @@
-"""Is the exact engine tested? Each small change – of a derivative, a sweep, a comparison – must turn tests/exact red.
+"""Is the exact engine tested? Each small change – of a derivative, a sweep, a comparison – must turn its tests red.
 
     python benchmarks/mutants_of_exact.py [--only WORD] [--json]          (the last part of make mutants)
 
 A mutant is one place of a syntax tree changed: a sign, a constant, a comparison, operands swapped, a term, a factor or
-a method dropped. It is imported in place of the module by a child of this process, which runs tests/exact until one
-fails; the tests must be green without a change. What survives is printed, unless EQUIVALENT says why it is the same.
+a method dropped. It is imported in place of the module by a child of this process, which runs the tests until one
+fails; they must be green without a change. What survives is printed, unless EQUIVALENT says why it is the same.
 """
 
 import argparse
@@ -28,11 +28,15 @@ import scipy.signal  # noqa: F401
 from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parents[1]
-LONGEST = 120  # seconds for one mutant: one that does not end is noticed too
-NOTICED = {  # which tests should notice it; all of tests/exact are run where these do not
+LONGEST = 300  # seconds for one mutant: one that does not end is noticed too
+NOTICED = {  # which tests should notice it; all of ALL are run where these do not
     "sweeps": ["sweeps"], "numbers": ["ufuncs", "sweeps", "exactness"], "ufuncs": ["ufuncs"], "products": ["ufuncs"],
-    "functions": ["ufuncs"], "special": ["ufuncs"], "comparison": ["trial"], "points": ["trial"], "rules": ["rules"],
+    "functions": ["ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"], "points": ["trial"],
+    "rules": ["rules"], "run": ["exactness"], "rounding": ["/trial_floats"], "floats": ["/trial_floats"],
+    "scaled": ["/trial_steps"], "memory": ["/trial_steps"], "stepping": ["/trial_steps"], "symmetry": ["/trial"],
+    "descent": ["/trial", "programs"], "costs": ["/trial_costs", "/trial"],
 }  # fmt: skip
+ALL = ["tests/exact", *(f"tests/judge/test_trial{part}.py" for part in ("", "_costs", "_floats", "_input", "_steps"))]
 EXACT = {
     "gradproof/exact/rules.py": ["_TABLE", "_sigmoid", "_power", "_power_slope", "_cube_root", "_xlogy", "_normal",
                                  "_dot"],
@@ -42,10 +46,25 @@ EXACT = {
     "gradproof/exact/ufuncs.py": ["_ELEMENTWISE", "_TRUTHS", "_FOLDS", "clip_one", "_sign", "_truth", "_product",
                                   "_extreme", "_reduce"],
     "gradproof/exact/products.py": ["multiply_matrices", "_multiply_two"],
-    "gradproof/exact/functions.py": ["einsum"],
+    "gradproof/exact/functions.py": ["dot", "inner", "vdot", "mean", "average", "_along", "var", "std", "norm",
+                                     "einsum", "where", "clip", "nan_to_num", "sort", "array_equal", "allclose",
+                                     "isclose", "round_", "like", "full_like", "median", "concatenate",
+                                     "count_nonzero"],
+    "gradproof/exact/run.py": ["Run.literal", "_is_short"],
     "gradproof/exact/special.py": ["logsumexp", "softmax", "log_softmax", "windows"],
     "gradproof/judge/trial/comparison.py": ["compare", "_digits", "_state", "overlap", "common_factor"],
     "gradproof/judge/trial/points.py": ["try_points", "_under", "_at", "_merged"],
+    "gradproof/judge/trial/rounding.py": ["rounding_radii", "passed_on", "_own", "_size", "_is_double"],
+    "gradproof/judge/trial/floats.py": ["_lost", "_pairs", "_root", "_where"],
+    "gradproof/judge/trial/symmetry.py": ["symmetric"],
+    "gradproof/judge/trial/descent.py": ["along", "_keeps", "_factor", "_decayed_factor", "_one", "_named_move"],
+    "gradproof/judge/trial/scaled.py": ["FAMILIES", "excused", "_with_factors", "lengths_are_constant",
+                                        "scaled_by_one_factor", "scales_of_elements", "scaled_symmetry", "is_adaptive",
+                                        "agreement"],
+    "gradproof/judge/trial/memory.py": ["remembered", "_looking_ahead", "_rate", "_told", "_multiple"],
+    "gradproof/judge/trial/stepping.py": ["takes_several", "_between"],
+    "gradproof/judge/trial/costs.py": ["ELEMENTWISE", "BY_EXAMPLE", "_fits", "outputs_and_labels", "_at", "_candidates",
+                                       "_derivatives", "_targets", "_spelled"],
 }  # fmt: skip
 SPEED = "an int of 0 or 1 is left out only to be quick"
 EQUIVALENT = {  # what is changed: why it is the same function
@@ -113,8 +132,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
 def mutants(file: str) -> Iterator[Mutant]:
     """Every change of the functions and tables of a file."""
     tree = ast.parse((ROOT / file).read_text("utf8"))
-    for part in tree.body:
-        name = getattr(part, "name", "") or (ast.unparse(_target(part)) if _target(part) else "")
+    for name, part in _parts(tree):
         if name not in EXACT[file]:
             continue
         for entry, inside in _entries(name, part):
@@ -126,6 +144,14 @@ def mutants(file: str) -> Iterator[Mutant]:
                     changed = copy.deepcopy(tree, memo := {})
                     _Replaced(memo[id(node)], new).visit(changed)
                     yield Mutant(file, said, ast.fix_missing_locations(changed), _tests(file, entry))
+
+
+def _parts(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """Each function, table and method, by its name."""
+    for part in tree.body:
+        yield getattr(part, "name", "") or (ast.unparse(_target(part)) if _target(part) else ""), part
+        for inner in part.body if isinstance(part, ast.ClassDef) else []:
+            yield f"{part.name}.{getattr(inner, 'name', '')}", inner
 
 
 def _target(part: ast.stmt) -> Any:
@@ -160,7 +186,9 @@ def _tests(file: str, entry: str) -> list[str]:
     if entry.startswith("_TABLE["):
         which = ("derivative_is_that_of_the_value", "value_is_numpys_or_scipys")
         return [f"tests/exact/test_rules.py::test_each_{test}[{entry.removeprefix('_TABLE[')}" for test in which]
-    return [f"tests/exact/test_{test}.py" for test in NOTICED[Path(file).stem]]
+    return [
+        f"tests/judge/test_{t[1:]}.py" if t[0] == "/" else f"tests/exact/test_{t}.py" for t in NOTICED[Path(file).stem]
+    ]
 
 
 class _Replaced(ast.NodeTransformer):
@@ -216,12 +244,12 @@ def main() -> int:
     begun, tried, killed = time.monotonic(), 0, 0
     survivors: list[str] = []
     same: list[list[str]] = []
-    if outcome(None, ["tests/exact"]) != 0:
-        print("tests/exact is not green without a change: nothing red would tell anything", file=sys.stderr)
+    if outcome(None, ALL) != 0:
+        print("the tests are not green without a change: nothing red would tell anything", file=sys.stderr)
         return 2
     for mutant in (m for file in EXACT for m in mutants(file) if options.only in m.said):
         tried += 1
-        if outcome(mutant, mutant.tests) != 0 or outcome(mutant, ["tests/exact"]) != 0:
+        if outcome(mutant, mutant.tests) != 0 or outcome(mutant, ALL) != 0:
             killed += 1
         elif mutant.said in EQUIVALENT:
             same.append([mutant.said, EQUIVALENT[mutant.said]])
