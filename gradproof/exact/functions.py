@@ -46,11 +46,7 @@ def _ours(result: Any) -> Any:
 
 
 def dot(a: Any, b: Any, out: Any = None) -> Any:
-    result = multiply_matrices(a, b, dot=True)
-    if out is not None:
-        out[...] = result
-        return out
-    return result
+    return _put_out(multiply_matrices(a, b, dot=True), out)
 
 
 def inner(a: Any, b: Any) -> Any:
@@ -60,12 +56,6 @@ def inner(a: Any, b: Any) -> Any:
 
 def vdot(a: Any, b: Any) -> Any:
     return multiply_matrices(exact(a).ravel(), exact(b).ravel())
-
-
-def mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, where: Any = True
-) -> Any:
-    return exact(a).mean(axis=axis, out=out, keepdims=keepdims)
 
 
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, keepdims: bool = False) -> Any:
@@ -81,14 +71,6 @@ def _along(weights: Any, ndim: int, axis: Any) -> Any:
     shape = [1] * ndim
     shape[axis] = -1
     return np.reshape(weights, shape)
-
-
-def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-    return exact(a).var(axis=axis, out=out, ddof=ddof, keepdims=keepdims)
-
-
-def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-    return exact(a).std(axis=axis, out=out, ddof=ddof, keepdims=keepdims)
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
@@ -184,10 +166,6 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
     return np.abs(a - b) <= number(atol) + number(rtol) * np.abs(b)
 
 
-def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
-    return exact(a).round(decimals)
-
-
 def like(value: Any) -> Callable[..., Any]:
     """zeros_like and its sisters: exact unless whole numbers or bools are asked for."""
 
@@ -210,14 +188,6 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
     return result
 
 
-def iscomplexobj(x: Any) -> bool:
-    return False
-
-
-def isrealobj(x: Any) -> bool:
-    return True
-
-
 def median(a: Any, axis: Any = None, **options: Any) -> Any:
     ordered = sort(a, axis=axis)
     n = ordered.shape[-1 if axis is None else axis]
@@ -225,16 +195,13 @@ def median(a: Any, axis: Any = None, **options: Any) -> Any:
     return middle.mean(axis=-1 if axis is None else axis)
 
 
-def array2string(a: Any, *args: Any, **options: Any) -> str:
-    return np.array2string(_floats(a), *args, **options)
+def method(name: str) -> Callable[..., Any]:
+    """A function that is the array's own method; what that does not take is refused."""
+    return lambda a, *rest, **options: getattr(exact(a), name)(*rest, **options)
 
 
-def array_repr(a: Any, *args: Any, **options: Any) -> str:
-    return np.array_repr(_floats(a), *args, **options)
-
-
-def array_str(a: Any, *args: Any, **options: Any) -> str:
-    return np.array_str(_floats(a), *args, **options)
+def printing(function: Callable[..., str]) -> Callable[..., str]:
+    return lambda a, *rest, **options: function(_floats(a), *rest, **options)
 
 
 def _floats(a: Any) -> Any:
@@ -253,10 +220,10 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.dot: dot,
     np.inner: inner,
     np.vdot: vdot,
-    np.mean: mean,
+    np.mean: method("mean"),
     np.average: average,
-    np.var: var,
-    np.std: std,
+    np.var: method("var"),
+    np.std: method("std"),
     np.linalg.norm: norm,
     np.einsum: einsum,
     np.where: where,
@@ -267,17 +234,15 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.array_equal: array_equal,
     np.allclose: allclose,
     np.isclose: isclose,
-    np.round: round_,
-    np.around: round_,
+    np.round: method("round"),
+    np.around: method("round"),
     np.zeros_like: like(0),
     np.empty_like: like(0),
     np.ones_like: like(1),
     np.full_like: full_like,
     np.concatenate: concatenate,
     np.count_nonzero: count_nonzero,
-    np.iscomplexobj: iscomplexobj,
-    np.isrealobj: isrealobj,
-    np.array2string: array2string,
-    np.array_repr: array_repr,
-    np.array_str: array_str,
+    np.iscomplexobj: lambda x: False,
+    np.isrealobj: lambda x: True,
+    **{function: printing(function) for function in (np.array2string, np.array_repr, np.array_str)},
 }

@@ -163,3 +163,9 @@ def test_products_of_matrices_are_numpys(left: tuple[int, ...], right: tuple[int
         for bad in (a, np.ones((*left[:-1], 7))):
             with pytest.raises(ValueError, match=r"aligned|broadcast|matmul"):
                 np.matmul(exact(bad), exact(np.ones((5, 2))))
+
+
+@pytest.mark.parametrize("name", ["mean", "var", "std"])
+def test_what_a_reduction_cannot_leave_out_is_refused_not_ignored(name: str) -> None:
+    with running(Run()), pytest.raises(TypeError):
+        getattr(np, name)(exact(np.arange(3.0)), where=[True, False, True])

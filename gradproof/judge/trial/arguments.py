@@ -1,10 +1,12 @@
 """Example arguments: their arrays by name, drawn anew, as exact variables or as the same numbers in float64."""
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.numbers import Number, variable
 
@@ -32,6 +34,29 @@ def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(rebuilt(item, change) for item in value)
     return change(value) if isinstance(value, np.ndarray | Number | float | np.floating) else value
+
+
+def prepared(arguments: Sequence[Any], seed: int) -> Any:
+    """The arguments with float64 arrays; UsageError where there is nothing to differentiate by."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"seed is {seed!r}, should be a whole number from 0 on")
+    example = list(arguments)
+    if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example, "")):  # functions of plain numbers
+        example = rebuilt(example, lambda x: np.asarray(float(x)))
+    kinds = {leaf.dtype.kind for _, leaf in leaves(example, "") if isinstance(leaf, np.ndarray)}
+    if "c" in kinds:
+        raise UsageError("an argument is complex: gradients of complex arguments are not judged")
+    if "f" not in kinds:
+        raise UsageError("no argument is an array of floats: give example arrays such as np.zeros((3, 2))")
+    return rebuilt(example, lambda x: x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x)
+
+
+def argument_names(function: Any, count: int) -> list[str]:
+    """The names of the first positional parameters, or arg0, arg1, …"""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    names = list(code.co_varnames[: code.co_argcount]) if code else []
+    names = names[1:] if inspect.ismethod(function) else names
+    return [names[i] if i < len(names) else f"arg{i}" for i in range(count)]
 
 
 def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0) -> Any:

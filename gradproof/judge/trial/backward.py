@@ -9,17 +9,15 @@ import numpy as np
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number, total
 from gradproof.exact.sweeps import differentiate
-from gradproof.judge.trial.arguments import copied, exact_variables, leaves, numbers_of
+from gradproof.judge.trial.arguments import argument_names, copied, exact_variables, leaves, numbers_of, prepared
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import (
-    argument_names,
     compare_leaf,
     floats_of,
     judged,
     matched,
-    prepared,
 )
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.owner import arrays_of, gradient_beside, put

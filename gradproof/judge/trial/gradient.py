@@ -1,6 +1,5 @@
 """check_gradient: is this function the gradient of that cost?"""
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,12 +7,11 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import UndecidedError, line_of
 from gradproof.exact.sweeps import differentiate
-from gradproof.judge.trial.arguments import copied, exact_variables, leaves, numbers_of, rebuilt
+from gradproof.judge.trial.arguments import argument_names, copied, exact_variables, leaves, numbers_of, prepared
 from gradproof.judge.trial.comparison import Compared, compare
 from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.floats import float_findings
@@ -99,29 +97,6 @@ def _conventions(tried: Tried) -> list[str]:
         return []
     notes = [note.said + (f" in line {line}" if (line := line_of(note.place)) else "") for note in tried.notes]
     return [words for words in (READINGS[tried.reading], *dict.fromkeys(notes)) if words]
-
-
-def prepared(arguments: Sequence[Any], seed: int) -> Any:
-    """The arguments with float64 arrays; UsageError where there is nothing to differentiate by."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise UsageError(f"seed is {seed!r}, should be a whole number from 0 on")
-    example = list(arguments)
-    if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example, "")):  # functions of plain numbers
-        example = rebuilt(example, lambda x: np.asarray(float(x)))
-    kinds = {leaf.dtype.kind for _, leaf in leaves(example, "") if isinstance(leaf, np.ndarray)}
-    if "c" in kinds:
-        raise UsageError("an argument is complex: gradients of complex arguments are not judged")
-    if "f" not in kinds:
-        raise UsageError("no argument is an array of floats: give example arrays such as np.zeros((3, 2))")
-    return rebuilt(example, lambda x: x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x)
-
-
-def argument_names(function: Any, count: int) -> list[str]:
-    """The names of the first positional parameters, or arg0, arg1, …"""
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    names = list(code.co_varnames[: code.co_argcount]) if code else []
-    names = names[1:] if inspect.ismethod(function) else names
-    return [names[i] if i < len(names) else f"arg{i}" for i in range(count)]
 
 
 def scalar(result: Any, what: str) -> Number:

@@ -62,4 +62,4 @@ def _size(value: Any) -> float:
 
 
 def _is_double(value: Any) -> bool:
-    return bool(value.is_exact()) and value == float(value.mid())
+    return bool(value == float(value.mid()))

@@ -11,12 +11,12 @@ from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import differentiate
-from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of, rebuilt
+from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of, prepared, rebuilt
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import along
 from gradproof.judge.trial.floats import FloatRun, float_findings
-from gradproof.judge.trial.gradient import judged, prepared, scalar
+from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
