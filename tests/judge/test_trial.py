@@ -316,3 +316,10 @@ def test_the_cost_of_classes_is_named() -> None:
 
     judged = gradproof.check_step(step, [Z((3, 4)), Z(4)], Z((5, 3)), np.array([0, 1, 3, 2, 1]))
     assert "y: cross-entropy, 0.1 Σ(−y log a), with weight decay 0.5" in str(judged)
+
+
+def test_a_step_beside_a_derivative_that_is_not_finite_is_undecided() -> None:
+    norm = lambda w: np.sqrt(np.sum(w**2))  # noqa: E731
+    judged = gradproof.check_step(lambda w: w - 5, Z(3), cost=norm, draw=False)
+    assert judged.verdict == "undecided", judged
+    assert "not finite" in str(judged)

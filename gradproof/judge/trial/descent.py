@@ -95,7 +95,7 @@ def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: An
     alive = any(not g.contains(0) for g in slope.flat)
     expected = np.frompyfunc(lambda g: -eta * g, 1, 1)(slope)
     pairs = list(zip(step.flat, expected.flat, strict=True))
-    if not all(s.is_finite() for s in step.flat):
+    if not all(x.is_finite() for x in (*step.flat, *slope.flat)):  # NaN overlaps everything
         return Compared(name, "undecided", 0, alive)
     if all(a.overlaps(b) for a, b in pairs) and (eta > 0 or not alive):
         off = max(float(abs(a - b).upper()) for a, b in pairs)

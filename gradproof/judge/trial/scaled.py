@@ -54,7 +54,7 @@ def excused(moved: dict[str, Any], given: Any, compared: Sequence[Compared], see
     rng = np.random.default_rng([seed, 10])
     pivots = [start + int(rng.integers(len(part))) for start, part in zip(starts, parts, strict=False)]
     scales = scales_of_elements(flat, variables, pivots)
-    digits = scaled_symmetry(flat, variables, scales, seed) if scales else 0.0
+    digits = scaled_symmetry(flat, variables, scales, seed)
     if digits >= TELLING and is_adaptive(flat, scales):
         return [a._replace(state="right", digits=digits, alive=True, convention=ADAPTIVE) for a in compared]
     if digits >= TELLING and len(scales) == len(flat) and len({home for home, _ in scales.values()}) == 1:
@@ -152,7 +152,7 @@ def is_adaptive(moves: Sequence[Number], scales: dict[int, Any]) -> bool:
             continue
         constants: dict[int, Ball] = {}
         if all(
-            (c := d * inverse(sizes[i] / eta)).overlaps(constants.setdefault(component, c))
+            (c := d * inverse(sizes[i] / eta)).is_finite() and c.overlaps(constants.setdefault(component, c))
             for i, (component, d) in scales.items()
         ):
             return True
