@@ -31,16 +31,17 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 300  # seconds for one mutant: one that does not end is noticed too
 NOTICED = {  # which tests should notice it; all of ALL are run where these do not
     "sweeps": ["sweeps"], "numbers": ["ufuncs", "sweeps", "exactness"], "ufuncs": ["ufuncs"], "products": ["ufuncs"],
-    "functions": ["ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"], "points": ["trial"],
-    "rules": ["rules"], "run": ["exactness"], "rounding": ["/trial_rounding"], "floats": ["/trial_floats"],
-    "scaled": ["/trial_scaled", "/trial_steps"], "memory": ["/trial_steps"], "stepping": ["/trial_steps"],
-    "symmetry": ["/trial"], "descent": ["/trial", "programs"], "costs": ["/trial_costs", "/trial"],
+    "functions": ["functions", "ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"],
+    "points": ["trial"], "rules": ["rules"], "run": ["exactness"], "rounding": ["/trial_rounding"],
+    "floats": ["/trial_floats"], "scaled": ["/trial_scaled", "/trial_steps"], "memory": ["/trial_memory"],
+    "stepping": ["/trial_steps"], "symmetry": ["/trial"], "descent": ["/trial", "programs"],
+    "costs": ["/trial_costs", "/trial"],
 }  # fmt: skip
 ALL = [
     "tests/exact",
     *(
         f"tests/judge/test_trial{part}.py"
-        for part in ("", "_costs", "_floats", "_input", "_rounding", "_scaled", "_steps")
+        for part in ("", "_costs", "_floats", "_input", "_memory", "_rounding", "_scaled", "_steps")
     ),
 ]
 EXACT = {

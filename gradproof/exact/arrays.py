@@ -167,7 +167,8 @@ def cast(array: Any, dtype: Any) -> Any:
     kind = np.dtype(dtype)
     if kind.kind in "iub":
         if kind.kind == "b":
-            return each(lambda x: not is_equal(x, 0), array).astype(bool) if np.ndim(array) else not is_equal(array, 0)
+            truths = [not is_equal(x, 0) for x in exact(array).ravel().tolist()]
+            return np.array(truths, bool).reshape(np.shape(array)) if np.ndim(array) else truths[0]
         return np.array([int(x) for x in exact(array).ravel().tolist()], kind).reshape(np.shape(array))
     if kind.kind == "f" and kind.itemsize < 8:
         current().note("cast", f"a cast to {kind}, which keeps {np.finfo(kind).precision} digits")

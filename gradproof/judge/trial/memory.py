@@ -107,7 +107,7 @@ def _rate(second: Balls, first: Balls, at_one: Balls) -> Ball | None:
     if areas[j].contains(0) or not areas[j].is_finite():
         return None
     a, b = (u[i] * f[j] - u[j] * f[i]) / areas[j], (v[i] * u[j] - v[j] * u[i]) / areas[j]
-    return b if all(u[k].overlaps(a * v[k] + b * f[k]) for k in range(u.size)) else None
+    return b if b > 0 and all(u[k].overlaps(a * v[k] + b * f[k]) for k in range(u.size)) else None
 
 
 def _looking_ahead(after_one: Any, first: Any, second: Any, fresh: Any, shares: Sequence[Ball]) -> Memory:

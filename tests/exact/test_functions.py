@@ -1,0 +1,107 @@
+"""NumPy's functions that are not ufuncs: on exact arrays they give what they give in float64, of the same shape."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import Run, UndecidedError, running
+
+EXPRESSIONS = """
+np.dot(a, c) | np.dot(c, c) | np.dot(t, u) | np.dot(2, a) | np.dot(a, x) | np.dot(t, v)
+np.dot(a, a.T, out=np.dot(a, a.T))
+np.inner(a, b) | np.inner(b, a) | np.inner(c, c) | np.inner(2, c) | np.inner(x, a) | np.inner(c, x)
+np.inner(t, a[:, [0, 1, 2, 0]])
+np.vdot(a, a[::-1]) | np.vdot(c, c)
+np.mean(a) | np.mean(a, 0) | np.mean(a, axis=1, keepdims=True) | np.var(a, ddof=1) | np.var(a, 1) | np.std(a, axis=0)
+np.average(a) | np.average(a, axis=1) | np.average(a, axis=0, keepdims=True) | np.average(a, weights=a * a)
+np.average(a, axis=1, weights=c * c) | np.average(a, axis=0, weights=[1, 3]) | np.average(c, weights=[1, 2, 3])
+np.average(a, axis=1, weights=a * a) | np.average(a, axis=1, weights=[2, 1, 1], keepdims=True)
+np.linalg.norm(a) | np.linalg.norm(a, 'fro') | np.linalg.norm(c, 1) | np.linalg.norm(c, 2) | np.linalg.norm(c, np.inf)
+np.linalg.norm(a, axis=0) | np.linalg.norm(a, axis=1, keepdims=True) | np.linalg.norm(a, ord=1, axis=0)
+np.linalg.norm(t, axis=2)
+np.linalg.norm(a, ord=np.inf, axis=1) | np.linalg.norm(a, ord=2, axis=1)
+np.linalg.norm(a, ord=1, axis=1, keepdims=True)
+np.where(a > 0, a, 7) | np.where(a > 0, 0, b[:2]) | np.where(a) | np.where(a > 0)
+np.where([True, False, True], c, -c)
+np.clip(a, -1, 1) | np.clip(a, None, 0.5) | np.clip(a, 0, None) | np.clip(a, a_min=c, a_max=None)
+np.clip(c, [0, -1, 0], [1, 1, 2])
+np.clip(a, None, None) | np.clip(a, min=0, max=1) | np.clip(a, -1, 1, out=a.copy())
+np.clip(a, 0, None, out=a.copy())
+np.sort(a) | np.sort(a, axis=0) | np.sort(a, axis=None) | np.sort(c)
+np.median(a) | np.median(a, axis=0) | np.median(a, axis=1) | np.median(c) | np.median(b, axis=0)
+np.array_equal(a, a) | np.array_equal(a, -a) | np.array_equal(a, c) | np.array_equal(c, c[:2])
+np.array_equal(a[:1], c)
+np.allclose(a, a + 1e-9) | np.allclose(a, a + 1e-3) | np.allclose(1000 * a, 1000 * a + 1e-6)
+np.allclose(a, a + 0.1, atol=0.2)
+np.allclose(a, 1.5 * a, rtol=0.4) | np.allclose(1.5 * a, a, rtol=0.4) | np.isclose(a, a + c / 1e6)
+np.isclose(c, c[0])
+np.round(a, 1) | np.around(a) | np.nan_to_num(a)
+np.zeros_like(a) | np.ones_like(a) | np.empty_like(a).shape | np.zeros_like(a, dtype=int)
+np.ones_like(a, shape=(4,))
+np.full_like(a, 2.5) | np.full_like(a, 3, dtype=int) | np.full_like(a, c) | np.ones_like(a, dtype=bool)
+np.concatenate([a, b]) | np.concatenate([a, a], axis=1) | np.concatenate([a, b], axis=None)
+np.concatenate((c, [1.5]))
+np.count_nonzero(a) | np.count_nonzero(d) | np.count_nonzero(d, axis=0) | np.count_nonzero(d, axis=1)
+np.iscomplexobj(a) | np.isrealobj(a) | d.astype(bool) | d.astype(int) | x.astype(bool)
+"""
+ALL = [part.strip() for line in EXPRESSIONS.strip().splitlines() for part in line.split(" | ")]
+
+
+def names(kind: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(3)
+    shapes = {"a": (2, 3), "b": (4, 3), "c": (3,), "t": (2, 3, 4), "u": (5, 4, 2), "v": (4,), "x": ()}
+    arrays = {name: rng.normal(size=shape) for name, shape in shapes.items()} | {
+        "d": np.array([[0.0, 1, 0], [2, 0, 3]])
+    }
+    return {name: kind(np.asarray(array)) for name, array in arrays.items()} | {"np": np}
+
+
+def floats(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [floats(part) for part in value]
+    if isinstance(value, Number | ExactArray):
+        plain = exact(value)
+        return np.array([float(x.value.mid()) for x in plain.ravel().tolist()]).reshape(plain.shape)
+    return np.asarray(value)
+
+
+@pytest.mark.parametrize("expression", ALL)
+def test_each_function_gives_what_numpy_gives(expression: str) -> None:
+    expected = floats(eval(expression, names(lambda array: array)))
+    with running(Run()):
+        got = floats(eval(expression, names(exact)))
+    for mine, theirs in zip(np.atleast_1d(got), np.atleast_1d(expected), strict=True):
+        assert np.shape(mine) == np.shape(theirs)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+    assert np.shape(got) == np.shape(expected)
+
+
+@pytest.mark.parametrize(
+    ("expression", "error"),
+    [
+        ("np.linalg.norm(a, 2)", "the spectral norm"),
+        ("np.linalg.norm(a, 1)", "norm of order 1"),
+        ("np.linalg.norm(a, np.inf)", "norm of order inf"),
+        ("np.linalg.norm(c, 3)", "norm of order 3"),
+        ("np.linalg.inv(a)", "numpy.linalg.inv"),
+    ],
+)
+def test_what_has_no_rule_is_refused(expression: str, error: str) -> None:
+    with running(Run()), pytest.raises(TypeError, match=error):
+        eval(expression, names(exact))
+
+
+def test_what_is_not_finite_is_no_number_for_nan_to_num() -> None:
+    with running(Run()), pytest.raises(UndecidedError, match="not finite"):
+        np.nan_to_num(exact(np.array([1.0, np.inf])))
+
+
+def test_each_choice_of_where_and_each_copy_is_a_number_of_its_own() -> None:
+    with running(Run()):
+        a = exact(np.array([1.0, 2.0]))
+        for other in (np.where([True, False], a, a), np.sort(a), np.nan_to_num(a), np.clip(a, None, None)):
+            other[0] = 5
+            assert [float(x.value.mid()) for x in a.tolist()] == [1.0, 2.0]
