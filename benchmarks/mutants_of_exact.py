@@ -80,6 +80,7 @@ EQUIVALENT = {  # what is changed: why it is the same function
     "sweeps.py::differentiate: `type(partial) is int` becomes `type(partial) is not int`": SPEED,
     "sweeps.py::differentiate: `adjoint if partial == 1 else adjoint * partial` becomes `adjoint * partial`": SPEED,
     "sweeps.py::differentiate: `1` becomes `2`": "in partial == 1: " + SPEED,
+    "scaled.py::FAMILIES: `1 - s` becomes `s - 1`": "it is squared",
     "comparison.py::compare: `got[i] - expected[i]` becomes `expected[i] - got[i]`": "its absolute value is taken",
 }
 
