@@ -35,6 +35,7 @@ class Claim(NamedTuple):
     centre: Answer  # autodiff's in float64, around which the radii are
     e_delta: list[Array]  # radii of δ: 0 but where it had to be inferred
     showed_forward: bool
+    bounds: dict[Sigma, Answer]  # `radii_of` it, those that were asked for: the same under whichever cost
     two_calls: bool = False  # δ is from another call or program than the gradients, and may have been rounded otherwise
     from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is no δ
     inferred: bool = False  # no δ was returned: what is wrong in one equation may be taken for another's δ
@@ -63,7 +64,7 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
     zs, activations = (layers("zs"), layers("activations")) if shown else _forward(centre, stack)
     mine = Answer(zs, activations, centre.cost, layers("delta"), layers("grad_b"), layers("grad_w"))
     e_delta = [wide([answer.e_delta[i] for answer in answers], d) for i, d in enumerate(mine.delta)]
-    claim = Claim(source, stack, mine, centre, e_delta, shown)
+    claim = Claim(source, stack, mine, centre, e_delta, shown, {})
     if not answers[0].inferred:
         return claim
     claim = claim._replace(inferred=True)
@@ -79,7 +80,7 @@ def of_another(claim: Claim, stack: Stack) -> Claim:
     if not claim.showed_forward:
         zs, activations = _forward(centre, stack)
         mine = mine._replace(zs=zs, activations=activations)
-    return claim._replace(stack=stack, mine=mine, centre=centre, expected=None)
+    return claim._replace(stack=stack, mine=mine, centre=centre, bounds={}, expected=None)
 
 
 def _forward(centre: Answer, stack: Stack) -> tuple[list[Array], list[Array]]:
@@ -159,9 +160,11 @@ def _absolute(ar: Arithmetic, sigma: Sigma) -> float:
 
 def radii_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
     """The global radii of a stack, for whoever computes σ as `sigma` says."""
-    exact = claim.stack.astype(np.float64)
-    with np.errstate(all="ignore"):
-        return radii(exact, claim.centre, ar, sigma is not Sigma.SHARP, _absolute(ar, sigma))
+    if sigma not in claim.bounds:
+        exact = claim.stack.astype(np.float64)
+        with np.errstate(all="ignore"):
+            claim.bounds[sigma] = radii(exact, claim.centre, ar, sigma is not Sigma.SHARP, _absolute(ar, sigma))
+    return claim.bounds[sigma]
 
 
 def expected_of(claim: Claim) -> Answer:

@@ -112,15 +112,20 @@ def _of_bp1(light: Light) -> int:
 
 
 def light_of(claims: list[Claim], cost: Cost) -> Light:
-    """By the sharpest σ under which nothing is wrong; else by that under which least is."""
+    """By the sharpest σ under which nothing is wrong; else by that under which least is.
+
+    TANH allows whatever BOOK does: where as much is wrong under it as under SHARP, BOOK can make nothing right.
+    """
     tried, claims = [], [claim._replace(expected=expected_of(claim)) for claim in claims]
-    for sigma in Sigma:
+    for sigma in (Sigma.SHARP, Sigma.TANH, Sigma.BOOK):
         found = [judged(claim, sigma) for claim in claims]
         wrong = sum(int(finding.refuted.sum()) for each in found for finding in each.findings)
-        if not wrong:
-            return Light(found, claims, sigma, cost, set())
         tried.append((wrong, sigma.value, found, sigma))
-    *_, found, sigma = min(tried, key=lambda entry: entry[:2])
+        if wrong == (tried[0][0] if tried[1:] else 0):
+            break
+    wrong, _, found, sigma = min(tried, key=lambda entry: entry[:2])
+    if not wrong:
+        return Light(found, claims, sigma, cost, set())
     if any(claim.two_calls for claim in claims) and _delta_is_wrong(found):
         # The radii of two calls are those of a right δ: of a wrong one only single examples can be judged further.
         pairs = [pair for pair in zip(claims, found, strict=True) if not pair[0].two_calls]

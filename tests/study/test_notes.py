@@ -270,10 +270,26 @@ def test_a_wrong_call_is_one_line(arguments: list[str], code: int, said: str) ->
     assert len(done.stderr.splitlines()) == 1
 
 
+SAYING = """
+import sys
+from gradproof.__main__ import main
+from gradproof.commands import courts
+wait, said = courts.wait, iter(["waiting"])
+def saying(*arguments):
+    for word in said:
+        print(word, file=sys.stderr, flush=True)
+    return wait(*arguments)
+courts.wait = saying
+main()
+"""
+
+
 def test_ctrl_c_ends_the_list_in_one_line() -> None:
-    line = [sys.executable, "-m", "gradproof", "study"]
+    line = [sys.executable, "-c", SAYING, "study"]
     with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        time.sleep(4)
+        assert running.stderr
+        assert running.stderr.readline() == "waiting\n"
+        time.sleep(0.5)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
     assert (running.returncode, out) == (130, "")

@@ -121,7 +121,7 @@ def test_json_is_one_document_on_stdout_and_the_same_in_the_folder(backend: str,
 
 def test_runs_are_numbered_and_one_seed_means_one_hash(digits: Path, tmp_path: Path) -> None:
     for seed in ("0", "0", "1"):
-        assert ended(typed(digits, "--epochs", "1", "--seed", seed), tmp_path).returncode == 0
+        assert ended_here(typed(digits, "--epochs", "1", "--seed", seed), tmp_path).returncode == 0
     hashes = [assert_kept(tmp_path / "runs" / number)["run_hash"] for number in "123"]
     assert hashes[0] == hashes[1] != hashes[2]
     assert sorted(os.listdir(tmp_path / "runs")) == ["1", "2", "3"]
@@ -206,13 +206,13 @@ def test_bad_data_is_one_line_and_leaves_nothing(fault: str, digits: Path, tmp_p
         (bad / "train-images-idx3-ubyte.gz").write_bytes((bad / "train-images-idx3-ubyte.gz").read_bytes()[:-9])
     if fault == "label_10":
         (bad / "t10k-labels-idx1-ubyte.gz").write_bytes(idx(np.full(40, 10, np.uint8)))
-    assert_refused(ended(typed(bad), place), 3, f"{bad}")
+    assert_refused(ended_here(typed(bad), place), 3, f"{bad}")
     assert os.listdir(place) == []
 
 
 def test_an_earlier_run_is_never_written_over(digits: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_text("precious")
-    done = ended(typed(digits, "--out", str(tmp_path)), tmp_path)
+    done = ended_here(typed(digits, "--out", str(tmp_path)), tmp_path)
     assert_refused(done, 2, "already holds weights.safetensors, which stays; choose another --out")
     assert os.listdir(tmp_path) == ["weights.safetensors"]
     assert (tmp_path / "weights.safetensors").read_text() == "precious"
@@ -225,7 +225,7 @@ def test_a_folder_that_cannot_be_written_to_is_noticed_before_training(
     out: str, reason: str, digits: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    done = ended(typed(digits, "--epochs", "1000000", "--out", out), tmp_path)
+    done = ended_here(typed(digits, "--epochs", "1000000", "--out", out), tmp_path)
     assert_refused(done, 4, f"cannot write to {out}: {reason}")
     assert "choose another --out" in done.stderr
     assert os.listdir(tmp_path) == ["file"]
@@ -295,7 +295,7 @@ def test_where_the_output_finds_no_room_the_run_is_kept_and_says_how_to_go_on(
     assert done.returncode == 4
     said = "gradproof: the machine failed: [Errno 28] No space left on device; then go on with: "
     assert done.stderr == f"{said}gradproof train --resume {tmp_path}/a {' '.join(['--no-page', *options])}\n"
-    again = ended(typed(digits, "--epochs", "2", "--out", "b"), tmp_path)
+    again = ended_here(typed(digits, "--epochs", "2", "--out", "b"), tmp_path)
     on = subprocess.run(
         [*line[:3], "train", "--resume", "a"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, timeout=60
     )
@@ -369,7 +369,7 @@ def test_no_color_is_respected(digits: Path, tmp_path: Path) -> None:
 
 
 def test_the_log_holds_one_line_of_json_for_each_epoch(digits: Path, tmp_path: Path) -> None:
-    done = ended(typed(digits, "--epochs", "3", "--json", "--out", "a"), tmp_path)
+    done = ended_here(typed(digits, "--epochs", "3", "--json", "--out", "a"), tmp_path)
     result = json.loads(done.stdout)
     begin, *epochs, end = map(json.loads, (tmp_path / "a/log.jsonl").read_text().splitlines())
     assert (begin["event"], begin["settings"]["sizes"]) == ("begin", [12, 8, 10])
@@ -381,7 +381,7 @@ def test_the_log_holds_one_line_of_json_for_each_epoch(digits: Path, tmp_path: P
 def test_a_diverging_run_says_which_layer_and_what_to_try_and_keeps_the_last_good_weights(
     digits: Path, tmp_path: Path
 ) -> None:
-    done = ended(typed(digits, "--eta", "1e5", "--out", "a"), tmp_path)
+    done = ended_here(typed(digits, "--eta", "1e5", "--out", "a"), tmp_path)
     assert done.returncode == 1
     why = r"the descent diverged: after epoch 1, layers? [12].* saturated: .* of all outputs .*; try --eta 3 or --init"
     assert re.fullmatch(rf"gradproof: {why} scaled\n", done.stderr)
@@ -615,13 +615,6 @@ def test_one_epoch_on_real_digits_reads_85_of_100(backend: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("option", ["--out", "--data"])
 def test_an_empty_path_is_not_the_folder_one_stands_in(option: str, tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "gradproof", "train", "--backend", "handcrafted", option, ""],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    result = ended_here([sys.executable, "-m", "gradproof", "train", "--backend", "handcrafted", option, ""], tmp_path)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert not list(tmp_path.iterdir())
