@@ -103,3 +103,11 @@ def test_momentum_that_looks_ahead_is_found_among_the_numbers_of_the_code() -> N
     found = told(ahead, [0.25, 0.5, 0.75], curved)
     assert [memory.convention for memory in found] == ["Nesterov's momentum 0.5, told from two steps"] * 2
     assert told(ahead, [0.25], curved) == [Memory()] * 2
+
+
+def test_momentum_is_told_beside_a_rate_that_changes() -> None:
+    def step(number: int, place: Any, moves: Any) -> Any:
+        return momentum(0.5, of=2.0 if number else 1.0)(number, place, moves)
+
+    assert [memory.convention for memory in told(step)] == ["momentum 0.5, told from three steps"] * 2
+    assert told(lambda number, place, moves: [g * (1 + number) for g in descent(place)]) == [Memory()] * 2
