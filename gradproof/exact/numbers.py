@@ -50,9 +50,10 @@ class Number:
     __slots__ = ("__weakref__", "index", "operands", "place", "rule", "value", "varies")
 
     def __init__(self, value: Ball, rule: Rule | None = None, operands: Any = (), varies: bool = False) -> None:
-        self.value, self.rule, self.operands, self.varies = value, rule, operands, varies
+        run = current()
+        self.value, self.rule, self.operands, self.varies = value, rule, operands, varies or run.exploring
         self.index = next(_indices)
-        self.place: Place | None = current().place()
+        self.place: Place | None = run.place()
 
     # ---- arithmetic: each operator is a rule -----------------------------------------------------------------
 
@@ -252,6 +253,8 @@ def _order(x: Number, y: Number) -> int:
         return 1
     if source(x) is source(y):
         return 0
+    if current().exploring:
+        return (a.mid() > b.mid()) - (a.mid() < b.mid())
     if a == b:
         if not (x.varies or y.varies):
             return 0
@@ -272,9 +275,11 @@ def floor(x: Any) -> Number:
     """⌊x⌋, a constant."""
     x = number(x)
     whole = x.value.floor().unique_fmpz()
+    if current().exploring:
+        whole = x.value.mid().floor().unique_fmpz()
     if whole is None:
         raise current().refuse(f"the floor of a number near {float(x.value.mid()):.6g}")
-    if x.varies and x.value.is_exact() and x.value.is_integer():
+    if x.varies and x.value.is_exact() and x.value.is_integer() and not current().exploring:
         raise current().refuse(f"the floor of {float(x.value):g}, where it jumps")
     return Number(arb(whole))
 

@@ -63,4 +63,9 @@ def _call(name: str, arguments: Sequence[ast.expr], at: ast.expr) -> ast.Call:
 def rewritten(source: str, path: str) -> ast.Module:
     """The syntax tree to compile; SyntaxError where the source is none."""
     with warnings.catch_warnings(action="ignore"):
-        return _Exactness().visit(ast.parse(source, path))
+        return with_exact_numbers(ast.parse(source, path))
+
+
+def with_exact_numbers(tree: ast.Module) -> ast.Module:
+    """The same tree, changed."""
+    return _Exactness().visit(tree)

@@ -46,8 +46,11 @@ class UndecidedError(ArithmeticError):
 class Run:
     """State of one run: precision, reading, seed, notes, and which way each comparison went."""
 
-    def __init__(self, bits: int = BITS, reading: Reading = Reading.EXACT, seed: int = 0) -> None:
+    def __init__(
+        self, bits: int = BITS, reading: Reading = Reading.EXACT, seed: int = 0, exploring: bool = False
+    ) -> None:
         self.bits, self.reading = bits, reading
+        self.exploring = exploring  # what depends on what is asked, not how: all numbers vary, and ties are decided
         self.notes: dict[tuple[str, str, Place | None], Note] = {}
         self.outcomes: dict[Place | None, set[bool]] = {}
         self.literals: dict[Any, Any] = {}

@@ -1,0 +1,119 @@
+"""Which arrays are parameters: those that a step changes and that it reads, element by element, in the graph."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.sweeps import computed_from, operands_of
+
+MARKED = 48  # elements of an array that are followed each by itself
+
+
+class Held(NamedTuple):
+    """The numbers of a slot at a moment."""
+
+    shape: tuple[int, ...]
+    numbers: Sequence[Number]
+
+
+Moment = Mapping[str, Held]
+
+
+def changed(before: Moment, after: Moment) -> list[str]:
+    """The paths whose numbers are others now, in an array of the same shape."""
+    return [
+        path
+        for path, old in before.items()
+        if (new := after.get(path)) is not None
+        and new.shape == old.shape
+        and any(x is not y for x, y in zip(old.numbers, new.numbers, strict=True))
+    ]
+
+
+def stepped(before: Moment, after: Moment, start: int) -> list[str]:
+    """The parameters that were moved by one whole step in between; none where it was not one.
+
+    A parameter's new element depends on its old one, and its old elements have an effect beyond their own place: that
+    tells it from a velocity or a sum. All that was computed from parameters on the way must be no older than `start`,
+    the index of the first number of the step: else this is a part of a step only, such as the update of one layer.
+    """
+    moved = changed(before, after)
+    if not moved:
+        return []
+    bits, whole = _bits(before, moved)
+    results = [x for path in moved for x in after[path].numbers]
+    reach, first = _reach(results, bits)
+    found = []
+    for path in moved:
+        old, new = before[path].numbers, after[path].numbers
+        own = all(reach.get(y.index, 0) & whole[path] for x, y in zip(old, new, strict=True) if x is not y)
+        if own and _crosses(path, before, after, moved, reach, bits):
+            found.append(path)
+    marks = 0
+    for path in found:
+        marks |= whole[path]
+    oldest = min((index for index, mark in first.items() if mark & marks), default=start)
+    return found if found and oldest >= start else []
+
+
+def feeding(before: Moment, results: Sequence[Number]) -> list[str]:
+    """The paths of which an old number has an effect on one of these results."""
+    bits, whole = _bits(before, list(before))
+    reach, _ = _reach(results, bits)
+    union = 0
+    for x in results:
+        union |= reach.get(x.index, 0)
+    return [path for path in before if union & whole[path]]
+
+
+def _bits(before: Moment, paths: Sequence[str]) -> tuple[dict[int, int], dict[str, int]]:
+    """A bit for each of the first elements of each path and one for the rest, by the number's index; and all a path."""
+    bits: dict[int, int] = {}
+    whole: dict[str, int] = {}
+    used = 0
+    for path in paths:
+        mask = 0
+        for place, x in enumerate(before[path].numbers):
+            bit = 1 << (used + min(place, MARKED))
+            bits[x.index] = bits.get(x.index, 0) | bit
+            mask |= bit
+        used += min(len(before[path].numbers), MARKED + 1)
+        whole[path] = mask
+    return bits, whole
+
+
+def _reach(results: Sequence[Number], bits: Mapping[int, int]) -> tuple[dict[int, int], dict[int, int]]:
+    """Which bits have an effect on each number; and the same for numbers that are computed, not sources."""
+    reach: dict[int, int] = {}
+    computed: dict[int, int] = {}
+    for x in computed_from(results):
+        mark = bits.get(x.index, 0)
+        if not mark and x.rule is not None:  # beyond a source is the step before
+            for y in operands_of(x):
+                mark |= reach.get(y.index, 0)
+            if mark:
+                computed[x.index] = mark
+        if mark:
+            reach[x.index] = mark
+    return reach, computed
+
+
+def _crosses(
+    path: str, before: Moment, after: Moment, moved: Sequence[str], reach: Mapping[int, int], bits: Mapping[int, int]
+) -> bool:
+    """Whether an element of the path has an effect on another element than its own, in any array that moved."""
+    marks = {x.index: place for place, x in enumerate(before[path].numbers[:MARKED])}
+    mine = 0
+    for index in marks:
+        mine |= bits[index]
+    places = {bits[index]: place for index, place in marks.items()}
+    for other in moved:
+        same = before[other].shape == before[path].shape
+        for j, y in enumerate(after[other].numbers):
+            found = reach.get(y.index, 0) & mine
+            if not found:
+                continue
+            own = next((bit for bit, place in places.items() if place == j), 0) if same else 0
+            if found & ~own:
+                return True
+    return False

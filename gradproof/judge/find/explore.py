@@ -1,0 +1,47 @@
+"""Exploring a scene: does a step happen, and what does it move?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+from gradproof.exact.run import Run, running
+from gradproof.judge.find.namespace import Slot, slots
+from gradproof.judge.find.scene import MODULE, Scene
+from gradproof.judge.find.watching import Step, Watch
+from gradproof.judge.trial.running import SubjectError, guarded
+
+SECONDS = 6.0  # for one try
+BITS = 64  # that suffice to see what depends on what
+
+
+@dataclass
+class Explored:
+    """What was seen of a scene."""
+
+    scene: Scene
+    step: Step | None
+    trouble: str = ""  # what it raised
+    names: dict[str, Any] | None = None
+
+    def slots(self, name: str) -> list[Slot]:
+        """What can be reached from one of its names."""
+        return list(slots({name: (self.names or {}).get(name)}, MODULE))
+
+
+def explore(scene: Scene, look: Callable[..., Any] | None = None, seconds: float = SECONDS, seed: int = 0) -> Explored:
+    """One run in which all numbers vary."""
+    run = Run(BITS, seed=seed, exploring=True)
+    names: dict[str, Any] = {}
+    trouble = ""
+    with running(run):
+        watch = Watch(MODULE, names, look=look)
+        try:
+            with guarded("the program", seconds):
+                names.update(scene.names(seed))
+                scene.play(names, watch)
+        except SubjectError as error:
+            trouble = str(error).removeprefix("the program ")
+    return Explored(scene, watch.found, trouble, names)
+
+

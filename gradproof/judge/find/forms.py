@@ -1,0 +1,91 @@
+"""Examples of the forms that programs take: in rows or columns, one or many, labels as numbers or one-hot."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradproof.judge.find.scene import constants
+
+EXAMPLES = 5  # no width of a layer is as large: what is taken for another raises
+
+
+class Form(NamedTuple):
+    """How examples are given: a draw of the names `x` and `y`, or `pairs`, and how many examples it has."""
+
+    name: str
+    draw: Callable[[np.random.Generator], Mapping[str, Any]]
+    count: int
+
+    @property
+    def given(self) -> Mapping[str, Callable[[np.random.Generator], Any]]:
+        """The names, of one draw."""
+        drawn: list[tuple[Any, Mapping[str, Any]]] = []
+
+        def one(name: str) -> Callable[[np.random.Generator], Any]:
+            def take(rng: np.random.Generator) -> Any:
+                if not drawn or drawn[0][0] is not rng:
+                    drawn[:] = [(rng, self.draw(rng))]
+                return drawn[0][1][name]
+
+            return take
+
+        return {name: one(name) for name in self.draw(np.random.default_rng(0))}
+
+
+def forms(n_in: int, n_out: int) -> Iterator[Form]:
+    """In the order in which they are tried: batches first, since more goes wrong in them."""
+    m, several = EXAMPLES, n_out > 1
+
+    def inputs(rng: np.random.Generator, *shape: int) -> Any:
+        return constants(rng.normal(size=shape))
+
+    def targets(rng: np.random.Generator, *shape: int) -> Any:
+        return constants(rng.uniform(0.05, 0.95, size=shape))
+
+    def labels(rng: np.random.Generator) -> Any:
+        classes = max(2, n_out)
+        some = np.concatenate([np.arange(classes), rng.integers(0, classes, size=m)])[:m]
+        return rng.permutation(some)
+
+    def rows(rng: np.random.Generator) -> Any:
+        return constants(np.eye(n_out)[labels(rng)]) if several else targets(rng, m, 1)
+
+    def form(name: str, x: Callable[..., Any], y: Callable[..., Any], count: int) -> Form:
+        return Form(name, lambda rng: {"x": x(rng), "y": y(rng)}, count)
+
+    yield form("rows", lambda r: inputs(r, m, n_in), rows, m)
+    yield form("columns", lambda r: inputs(r, n_in, m), lambda r: rows(r).T.copy(), m)
+    yield form("rows and labels", lambda r: inputs(r, m, n_in), labels, m)
+    yield form("columns and labels", lambda r: inputs(r, n_in, m), labels, m)
+    yield form("a column", lambda r: inputs(r, n_in, 1), lambda r: targets(r, n_out, 1), 1)
+    yield form("a vector", lambda r: inputs(r, n_in), lambda r: targets(r, n_out), 1)
+    yield form("a list", lambda r: inputs(r, n_in).tolist(), lambda r: targets(r, n_out).tolist(), 1)
+    yield form("a row", lambda r: inputs(r, 1, n_in), lambda r: targets(r, 1, n_out), 1)
+    if not several:
+        yield form("rows and numbers", lambda r: inputs(r, m, n_in), lambda r: targets(r, m), m)
+        yield form("columns and numbers", lambda r: inputs(r, n_in, m), lambda r: targets(r, m), m)
+        yield form("a vector and a number", lambda r: inputs(r, n_in), lambda r: targets(r, 1)[0], 1)
+    yield form("lists", lambda r: inputs(r, m, n_in).tolist(), lambda r: targets(r, m, n_out).tolist(), m)
+    yield form("many columns", lambda r: inputs(r, m, n_in, 1), lambda r: targets(r, m, n_out, 1), m)
+    yield form("many rows", lambda r: inputs(r, m, 1, n_in), lambda r: targets(r, m, 1, n_out), m)
+    yield form("a vector and a label", lambda r: inputs(r, n_in), lambda r: int(r.integers(0, max(2, n_out))), 1)
+
+
+def pair_forms(n_in: int, n_out: int) -> Iterator[Form]:
+    """Lists of (x, y), as the book's mini-batches."""
+
+    def form(name: str, *shapes: tuple[int, ...], listed: bool = False) -> Form:
+        def draw(rng: np.random.Generator) -> Mapping[str, Any]:
+            pairs = []
+            for _ in range(3):
+                x, y = constants(rng.normal(size=shapes[0])), constants(rng.uniform(0.05, 0.95, size=shapes[1]))
+                pairs.append((x.tolist(), y.tolist()) if listed else (x, y))
+            return {"pairs": pairs}
+
+        return Form(name, draw, 3)
+
+    yield form("pairs of columns", (n_in, 1), (n_out, 1))
+    yield form("pairs of vectors", (n_in,), (n_out,))
+    yield form("pairs of lists", (n_in,), (n_out,), listed=True)
+    yield form("pairs of rows", (1, n_in), (1, n_out))

@@ -1,0 +1,114 @@
+"""The program's syntax tree with the questions that a `Watch` asks while it runs; no line moves.
+
+Before each statement of the module and each turn of a loop the watch may look at the program's names; what is assigned
+or returned is shown to it.
+"""
+
+import ast
+from collections.abc import Sequence
+
+WATCH = "_gradproof_watch_"  # under which the program finds the watch
+_PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Slice, ast.Tuple)
+
+
+class Instruments(ast.NodeTransformer):
+    """Adds the questions to a tree; `loops` tells the line of each loop by its number."""
+
+    def __init__(self) -> None:
+        self.loops: list[int] = []
+        self.functions: list[str] = []
+
+    def of_module(self, tree: ast.Module) -> ast.Module:
+        body: list[ast.stmt] = []
+        for statement in tree.body:
+            asks = not isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+            new = self.visit(statement)
+            if asks:
+                body.append(_asking("statement", [ast.Constant(statement.lineno)], statement))
+            body += new if isinstance(new, list) else [new]
+            if asks:
+                body.append(_asking("ended", [ast.Constant(statement.lineno)], statement))
+        tree.body = body
+        return ast.fix_missing_locations(tree)
+
+    def _loop(self, node: ast.For | ast.While) -> list[ast.stmt]:
+        number = len(self.loops)
+        self.loops.append(node.lineno)
+        self.generic_visit(node)
+        node.body.insert(0, _asking("turn", [ast.Constant(number)], node))
+        return [node, _asking("left", [ast.Constant(number)], node)]
+
+    def visit_For(self, node: ast.For) -> list[ast.stmt]:
+        return self._loop(node)
+
+    def visit_While(self, node: ast.While) -> list[ast.stmt]:
+        return self._loop(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        """The statements under `if __name__ == "__main__"` are statements of the module."""
+        self.generic_visit(node)
+        if not self.functions and isinstance(node.test, ast.Compare) and "__name__" in ast.dump(node.test):
+            node.body = [
+                part
+                for statement in node.body
+                for part in (
+                    _asking("statement", [ast.Constant(statement.lineno)], statement),
+                    statement,
+                    _asking("ended", [ast.Constant(statement.lineno)], statement),
+                )
+            ]
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.functions.append(node.name)
+        self.generic_visit(node)
+        self.functions.pop()
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        self.generic_visit(node)
+        if node.value is not None and self.functions:
+            shown = [ast.Constant(self.functions[-1]), ast.Constant(node.lineno), node.value]
+            node.value = _call("returned", shown, node)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        self.generic_visit(node)
+        return [node, *self._shown(node.targets, node)]
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
+        self.generic_visit(node)
+        return [node, *self._shown([node.target], node)]
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """What is appended to a list, as losses are."""
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "append" and len(node.args) == 1:
+            name = ast.unparse(node.func.value)
+            node.args = [_call("appended", [ast.Constant(name), ast.Constant(node.lineno), node.args[0]], node)]
+        return node
+
+    def _shown(self, targets: Sequence[ast.expr], node: ast.stmt) -> list[ast.stmt]:
+        flat = [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
+        return [
+            _asking("assigned", [ast.Constant(ast.unparse(target)), ast.Constant(node.lineno), _loaded(target)], node)
+            for target in flat
+            if all(isinstance(part, (*_PURE, ast.expr_context, ast.operator, ast.unaryop)) for part in ast.walk(target))
+        ]
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(target), mode="eval").body
+
+
+def _call(name: str, arguments: list[ast.expr], at: ast.AST) -> ast.Call:
+    call = ast.Call(ast.Attribute(ast.Name(WATCH, ast.Load()), name, ast.Load()), arguments, [])
+    return ast.copy_location(call, at)
+
+
+def _asking(name: str, arguments: list[ast.expr], at: ast.stmt) -> ast.stmt:
+    statement = ast.copy_location(ast.Expr(_call(name, arguments, at)), at)
+    for part in ast.walk(statement):
+        part.lineno = part.end_lineno = at.lineno  # type: ignore[attr-defined]
+        part.col_offset = part.end_col_offset = 0  # type: ignore[attr-defined]
+    return statement

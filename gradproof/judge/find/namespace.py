@@ -1,0 +1,120 @@
+"""What a program holds at a moment: every array and number that can be reached from its names, by path."""
+
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from flint import arb
+
+from gradproof.exact.arrays import ExactArray, array_of
+from gradproof.exact.numbers import Number
+
+DEEPEST, MOST = 8, 4000  # what is nested deeper, or is more, is no network on which anything is tried
+
+
+class Slot(NamedTuple):
+    """A place that holds numbers: an array, a list of numbers, or one number."""
+
+    path: str  # such as `net.layers[0].weights`
+    value: Any  # an ExactArray, a list of Number, or a Number
+    holder: Any  # the list, dict or object that a single number is written into
+    key: Any
+
+    @property
+    def numbers(self) -> list[Number]:
+        if isinstance(self.value, ExactArray):
+            return list(self.value.ravel().tolist())
+        return list(self.value) if isinstance(self.value, list) else [self.value]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        if isinstance(self.value, ExactArray):
+            return self.value.shape
+        return (len(self.value),) if isinstance(self.value, list) else ()
+
+    @property
+    def array(self) -> ExactArray:
+        """Its numbers as they are now, in an array of their own."""
+        return array_of(self.numbers, self.shape)
+
+    def write(self, numbers: list[Number]) -> None:
+        """Put these numbers in the place of its own; whoever shares the array or the list sees them."""
+        if isinstance(self.value, ExactArray):
+            plain = self.value.view(np.ndarray)
+            for place, x in zip(np.ndindex(plain.shape), numbers, strict=True):
+                plain[place] = x
+        elif isinstance(self.value, list):
+            self.value[:] = numbers
+        elif isinstance(self.holder, dict | list):
+            self.holder[self.key] = numbers[0]
+        else:
+            setattr(self.holder, self.key, numbers[0])
+
+
+def slots(names: Mapping[str, Any], module: str) -> Iterator[Slot]:
+    """Every slot that can be reached from these names; an array with two paths has its first.
+
+    `module` is the name of the module whose objects are looked into.
+    """
+    seen: set[int] = set()
+    left = [MOST]
+    for name, value in list(names.items()):
+        if not name.startswith("__") and not name.startswith("_gradproof"):
+            yield from _within(value, name, names, name, module, seen, 0, left)
+
+
+def _within(
+    value: Any, path: str, holder: Any, key: Any, module: str, seen: set[int], depth: int, left: list[int]
+) -> Iterator[Slot]:
+    if isinstance(value, Number):
+        left[0] -= 1
+        yield Slot(path, value, holder, key)
+        return
+    if isinstance(value, str | bytes | int | float | np.generic) or value is None or left[0] < 0 or depth > DEEPEST:
+        return
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, ExactArray):
+        left[0] -= 1
+        if value.size:
+            yield Slot(path, value, holder, key)
+        return
+    if isinstance(value, list) and value and all(isinstance(x, Number) for x in value):
+        left[0] -= 1
+        yield Slot(path, value, holder, key)
+        return
+    for inner, item, where in _parts(value, path, module):
+        yield from _within(item, inner, value, where, module, seen, depth + 1, left)
+
+
+def _parts(value: Any, path: str, module: str) -> Iterator[tuple[str, Any, Any]]:
+    """The named parts of a container or of an object of the program's own classes."""
+    if isinstance(value, dict):
+        yield from ((f"{path}[{key!r}]", item, key) for key, item in list(value.items()))
+    elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
+        yield from ((f"{path}[{place}]", item, place) for place, item in enumerate(value))
+    elif isinstance(value, types.MethodType):
+        yield f"{path}.__self__", value.__self__, None
+    elif isinstance(value, type):
+        if value.__module__ == module:
+            own = {name: item for name, item in vars(value).items() if isinstance(item, ExactArray | list | dict)}
+            yield from ((f"{path}.{name}", item, name) for name, item in own.items())
+    elif getattr(type(value), "__module__", None) == module:
+        for name in _attributes(value):
+            if hasattr(value, name):
+                yield f"{path}.{name}", getattr(value, name), name
+
+
+def _attributes(value: Any) -> list[str]:
+    held = list(getattr(value, "__dict__", {}))
+    for kind in type(value).__mro__:
+        slots_of = vars(kind).get("__slots__", ())
+        held += [slots_of] if isinstance(slots_of, str) else list(slots_of)
+    return [name for name in held if not name.startswith("__")]
+
+
+def variables(values: Any) -> list[Number]:
+    """Numbers that gradients can be taken by."""
+    return [Number(arb(float(value)), varies=True) for value in values]

@@ -1,0 +1,150 @@
+"""A file as somebody wrote it: a script, a module or a notebook, in Python 3 or 2; its definitions, or all of it."""
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradproof.errors import DataError
+from gradproof.judge.loading import decoded, in_python_3
+
+_MAGIC = re.compile(r"^(\s*)(?:[%!?]|get_ipython\(\)).*$|^(\s*)\w[\w.]*\?+\s*$")
+_IPYTHON = re.compile(r"^(\s*)([\w, .\[\]]+=\s*)[%!].*$")
+
+
+@dataclass(frozen=True)
+class Program:
+    """The source of a file, its tree, and where its lines come from."""
+
+    path: str
+    text: str  # in Python 3, every line where it was
+    tree: ast.Module
+    cells: Sequence[tuple[int, int]] = ()  # of a notebook: the first line here, and the number of the cell
+    notes: Sequence[str] = ()  # what was left out
+
+    def place(self, line: int) -> str:
+        """How to name a line: of the file, or of a notebook's cell."""
+        begun = [(first, number) for first, number in self.cells if first <= line]
+        return f"cell {begun[-1][1]}, line {line - begun[-1][0] + 1}" if begun else f"line {line}"
+
+    def line(self, number: int) -> str:
+        """The source of a line."""
+        lines = self.text.splitlines()
+        return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+
+    @property
+    def functions(self) -> list[ast.FunctionDef]:
+        return [node for node in self.tree.body if isinstance(node, ast.FunctionDef)]
+
+    @property
+    def classes(self) -> list[ast.ClassDef]:
+        return [node for node in self.tree.body if isinstance(node, ast.ClassDef)]
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything runs but definitions and imports."""
+        kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+        return any(not isinstance(node, kinds) and not is_docstring(node) for node in self.tree.body)
+
+
+def read_program(path: str) -> Program:
+    """The program in a file; DataError where there is none."""
+    content = Path(path).read_bytes()
+    try:
+        if path.endswith(".ipynb"):
+            return _notebook(path, content)
+        text, _ = in_python_3(decoded(content), path)
+        return Program(path, text, parsed(text, path))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        where = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
+        said = error.msg if isinstance(error, SyntaxError) else "it is no text"
+        raise DataError(f"{path} is no Python that can be read: {said}{where}") from error
+
+
+def parsed(text: str, path: str) -> ast.Module:
+    with warnings.catch_warnings(action="ignore"):
+        return ast.parse(text, path)
+
+
+def _notebook(path: str, content: bytes) -> Program:
+    """The code cells of a notebook, one after the other; magics and what is no Python are left out."""
+    try:
+        document = json.loads(content)
+        cells = [cell for cell in document["cells"] if cell.get("cell_type") == "code"]
+        numbers = {id(cell): place for place, cell in enumerate(document["cells"], start=1)}
+        sources = ["".join(cell["source"]) for cell in cells]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is no notebook: {' '.join(str(error).split())[:100]}") from None
+    lines: list[str] = []
+    begun, notes = [], []
+    for cell, source in zip(cells, sources, strict=True):
+        kept = [] if source.lstrip().startswith("%%") else [_without_magic(line) for line in source.splitlines()]
+        try:
+            text, _ = in_python_3("\n".join(kept) + "\n", path)
+            parsed(text, path)
+        except SyntaxError as error:
+            notes.append(f"cell {numbers[id(cell)]} is no Python ({error.msg}): skipped")
+            continue
+        begun.append((len(lines) + 1, numbers[id(cell)]))
+        lines += text.splitlines()
+    text = "\n".join(lines) + "\n"
+    return Program(path, text, parsed(text, path), begun, notes)
+
+
+def _without_magic(line: str) -> str:
+    if found := _IPYTHON.match(line):
+        return f"{found[1]}{found[2]}None"
+    return re.sub(r"\S.*", "pass", line) if _MAGIC.match(line) else line
+
+
+def is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def definitions(tree: ast.Module) -> list[ast.stmt]:
+    """What defines something and does nothing else: imports, functions, classes, constants; each on its own."""
+    kept: list[ast.stmt] = []
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            kept.append(node)
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.Try | ast.If) and not _is_main(node) and _is_quiet(node):
+            kept.append(node)
+    return [
+        node if isinstance(node, ast.ImportFrom) and node.module == "__future__" else tried(node) for node in kept
+    ]
+
+
+def tried(node: ast.stmt) -> ast.stmt:
+    """The statement, which may fail."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node
+    handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])
+    return ast.fix_missing_locations(ast.copy_location(ast.Try([node], [handler], [], []), node))
+
+
+def _is_main(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "__name__" in ast.dump(node.test)
+
+
+# Calls that make a constant and neither read, draw, plot nor train.
+_QUIET = {"array", "zeros", "ones", "eye", "arange", "linspace", "range", "len", "list", "tuple", "dict", "set", "int",
+          "float", "seed", "RandomState", "default_rng", "random", "randn", "rand", "randint", "uniform", "normal",
+          "standard_normal", "random_sample", "reshape", "astype", "sqrt", "exp", "log", "vectorize", "namedtuple",
+          "identity", "full", "asarray", "matrix", "mat", "transpose", "T", "partial", "finfo", "get_printoptions",
+          "set_printoptions", "seterr", "repeat", "permutation", "choice", "concatenate", "vstack", "hstack", "cos",
+          "sin", "column_stack", "atleast_2d", "copy", "zeros_like", "ones_like", "sum", "mean", "max", "min"}  # fmt: skip
+
+
+def _is_quiet(node: ast.stmt) -> bool:
+    """Whether it calls nothing but what makes constants."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call):
+            name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, "id", "")
+            if name not in _QUIET:
+                return False
+        if isinstance(part, ast.For | ast.While | ast.With):
+            return False
+    return True

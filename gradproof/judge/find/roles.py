@@ -1,0 +1,81 @@
+"""What a name of somebody's program stands for: the words that people use, in one table."""
+
+import re
+
+# role → what names of arguments look like, in lower case without underscores at the ends; the first that fits counts
+_WORDS = {
+    "pairs": r"mini_?batch|training_?data|train_?data|trainset|patterns|pairs|examples|samples|dataset|data",
+    "sizes": r"sizes|layer_?sizes|layers?_?dims?|dims|dimensions|architecture|arch|structure|topology|shape|layers|"
+    r"neurons|nodes|num_nodes|layout|widths|units|n_?units|layer_?nodes|network_?structure",
+    "decay": r"lmbda|lambda|lambd|lam|lbd|reg|reg_?lambda|reg_?strength|regularization|l2|l2_?reg|weight_?decay|decay|"
+    r"lambda_?reg|reg_?param|penalty",
+    "rate": r"lr|eta|alpha|rate|learning_?rate|learn_?rate|learnrate|learningrate|step|step_?size|stepsize|pace|gamma|"
+    r"lr_?rate|l_?rate|n$|η",
+    "momentum": r"momentum|mu|beta\d?|rho|mom",
+    "epochs": r"n?_?(num_?)?(epochs?|iter(ation)?s?|steps|rounds|max_?iter|n_?iter|turns|times|cycles|maxiter)",
+    "batch": r"batch_?size|mini_?batch_?size|bs|bsize|batchsize|size_?batch",
+    "total": r"n|m|total|count|num_?examples|n_?samples|n_?train|train_?size|data_?size|dataset_?size|num_?samples",
+    "seed": r"(random_?)?(seed|state|random_?state)",
+    "flag": r"verbose|print_?\w*|debug|plot\w*|shuffle|show\w*|report\w*|log\w*|monitor\w*|evaluate\w*|quiet|display\w*",
+    "in": r"n_?in|n_?x|nx|ni|n_?i|input_?(size|dim|nodes?|layer|n|neurons|units|shape|count|layer_size|features)s?|"
+    r"in_?(size|dim|features|nodes)|n_?inputs?|num_?inputs?|n_?features|num_?features|inodes|inputnodes|inputs?|"
+    r"d|d_?in|fan_?in|n0|n_0|features|in_?f|nin|dim|dims_?in|num_?in|size_?in|num_?input\w*|n_?input\w*|isize",
+    "out": r"n_?out|n_?y|ny|no|n_?o|output_?(size|dim|nodes?|layer|n|neurons|units|shape|count|layer_size|classes)s?|"
+    r"out_?(size|dim|features|nodes)|n_?outputs?|num_?outputs?|(n|num)_?class(es)?|classes|onodes|outputnodes|outputs?|"
+    r"k|d_?out|fan_?out|n2|n_2|labels|num_?labels|nout|num_?out|size_?out|num_?output\w*|n_?output\w*|osize|c",
+    "hidden": r"n_?hid(den)?|n_?h\d?|nh|hidden\w*|h|h\d|d_?h|num_?hidden\w*|hid\w*|hnodes|hiddennodes|n1|n_1|n_?mid|"
+    r"mid\w*|width|n_?neurons|neurons_?\w*|size_?hid\w*|units?|hsize|nhid\w*|num_?h\w*|n_?hidden\w*",
+    "x": r"x|xs|x_?(train|batch|data|in|input|b|i|mb|set|values|sample|tr)s?|inputs?|input_?(data|array|vector|list|"
+    r"values|batch|layer)|inputs_?list|features|batch|images?|img|row|sample|pixels|points|a|a_?0|activation|vector|"
+    r"signal|training_?inputs|train_?x|train_?inputs|feature_?\w*|observation\w*|training_?set_?inputs|col|u|data_?in|"
+    r"x_?in|trainx|in_?data|train_?images|input_?values|inp",
+    "y": r"y|ys|y_?(train|batch|data|true|real|b|i|mb|hot|one_?hot|target|set|values|oh|enc|tr|actual|label)s?|"
+    r"targets?|targets_?list|labels?|t|ts|expected\w*|desired\w*|goal\w*|wanted|answers?|actual|truth|true|correct|gt|"
+    r"outputs|train_?y|training_?outputs|target_?\w*|ground_?truth|train_?labels|trainy|want\w*|expect\w*|"
+    r"training_?set_?outputs|labels_?\w*|one_?hot\w*|d",
+}
+ROLES = {role: re.compile(f"(?:{words})$") for role, words in _WORDS.items()}
+_CONSTRUCTOR = (
+    "seed", "flag", "rate", "momentum", "decay", "epochs", "batch", "in", "hidden", "out", "sizes", "x", "y", "total",
+)  # fmt: skip
+_CALL = ("x", "y", "pairs", "epochs", "batch", "seed", "flag", "rate", "decay", "momentum", "total", "hidden", "sizes",
+         "in", "out")  # fmt: skip
+
+_PARAMETER = re.compile(
+    r"(?:^|[._\[' ])(?:[wb]\d*|weights?\w*|bias(?:es)?\w*|[wb]_?\w{1,3}|theta\w*|syn\w*|params?|kernel\w*|filters?|"
+    r"gamma\d*|beta\d*|w_\w+|b_\w+|synapses?\w*|wh|wo|bh|bo|coef\w*|intercept\w*|u|v)(?:\[.*)?'?\]?$",
+    re.IGNORECASE,
+)
+_COST = re.compile(
+    r"(?:^|_|\.)(?:loss|cost|objective|nll|mse|sse|rss|crossentropy|cross_entropy|criterion|bce|cce|j|error|entropy|"
+    r"risk|total_cost|quadratic|squared_error|energy)(?:$|_|\d)|loss|cost",
+    re.IGNORECASE,
+)
+
+
+def role_of(name: str, constructor: bool = False) -> str:
+    """The role of an argument, or ""."""
+    plain = name.strip("_").lower()
+    if not constructor and plain in ("n",):
+        return "total"
+    for role in _CONSTRUCTOR if constructor else _CALL:
+        if ROLES[role].match(plain):
+            return role
+    return ""
+
+
+def named_as_parameter(path: str) -> bool:
+    """Whether a path ends in a name that people give to weights and biases."""
+    return _PARAMETER.search(path) is not None
+
+
+def named_as_cost(name: str) -> bool:
+    """Whether a function or a variable is named as what is minimised."""
+    return _COST.search(name.rpartition(".")[2]) is not None
+
+
+def stem(name: str) -> str:
+    """The parameter that a gradient's name speaks of: dW1, grad_W1, W1_grad, nabla_w → w1, w1, w1, w."""
+    plain = name.lower().strip("_'\"] ")
+    plain = re.sub(r"^(?:d|d_|grad_?|gradient_?(?:of_)?|g_?|delta_?|nabla_?|del_?|dc_?d?|dl_?d?|dj_?d?)(?=[a-z])", "", plain)
+    return re.sub(r"_?(?:grads?|gradients?|error|deltas?|derivative|update|step|prime)$", "", plain)

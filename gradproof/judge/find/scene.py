@@ -1,0 +1,89 @@
+"""A scene: how a program is made to take a step, and one run of it."""
+
+import ast
+import copy
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact import operators
+from gradproof.exact.arrays import array_of
+from gradproof.exact.numbers import Number
+from gradproof.exact.rewriting import HELPER, with_exact_numbers
+from gradproof.exact.run import current
+from gradproof.judge.find.instruments import WATCH, Instruments
+from gradproof.judge.find.program import Program, definitions
+from gradproof.judge.find.surroundings import surroundings
+from gradproof.judge.find.watching import Found, Watch
+
+DRIVEN = 1_000_000  # lines of the driver are numbered from here on
+MODULE = "__main__"  # as which the program runs
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The program's definitions, or all of it, and lines in its own words that follow."""
+
+    program: Program
+    driver: str = ""  # such as "net = Network([3, 4, 2])\nnet.train(x, y)"
+    whole: bool = False  # the file's own example runs
+    given: Mapping[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)  # names, drawn anew
+    label: str = ""
+
+    def code(self) -> Any:
+        """The instrumented code, and the lines of its loops."""
+        key = id(self.program), self.driver, self.whole
+        if key not in _COMPILED:
+            tree = copy.deepcopy(self.program.tree)
+            body = tree.body if self.whole else definitions(tree)
+            driver = ast.parse(self.driver)
+            for node in ast.walk(driver):
+                if hasattr(node, "lineno"):
+                    node.lineno += DRIVEN
+                    node.end_lineno = (node.end_lineno or node.lineno) + DRIVEN  # type: ignore[attr-defined]
+            tree.body = [*body, *driver.body]
+            instruments = Instruments()
+            tree = with_exact_numbers(instruments.of_module(tree))
+            code = compile(ast.fix_missing_locations(tree), self.program.path, "exec", dont_inherit=True)
+            _COMPILED[key] = code, instruments.loops
+        return _COMPILED[key]
+
+    def names(self, seed: int) -> dict[str, Any]:
+        """The global names with which it begins."""
+        rng = np.random.default_rng([seed, 11])
+        return {
+            "__name__": MODULE,
+            "__file__": self.program.path,
+            "__builtins__": surroundings(self.program.path),
+            HELPER: operators,
+            **{name: draw(rng) for name, draw in self.given.items()},
+        }
+
+    def play(self, names: dict[str, Any], watch: Watch) -> None:
+        """Run it to its end, or to where the watch ends it; whatever the program raises is raised."""
+        names[WATCH] = watch
+        current().files.add(self.program.path)
+        random.seed(0)
+        code, _ = self.code()
+        try:
+            exec(code, names)
+        except Found:
+            pass
+
+
+_COMPILED: dict[Any, Any] = {}
+
+
+def floats(*shape: int, scale: float = 1.0) -> Callable[[np.random.Generator], Any]:
+    """An exact array of normally distributed numbers."""
+    return lambda rng: constants(scale * rng.normal(size=shape))
+
+
+def constants(values: Any) -> Any:
+    from flint import arb
+
+    values = np.asarray(values, dtype=float)
+    return array_of([Number(arb(float(v))) for v in values.ravel()], values.shape)

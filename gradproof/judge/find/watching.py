@@ -1,0 +1,179 @@
+"""Watching a program run: where it takes its first step, and what it computes on the way.
+
+Exploring, every statement of the module and every turn of a loop is a candidate; the first after which parameters have
+moved by one whole step is taken. Later runs draw the parameters anew where that step begins, and end where it ends.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, NamedTuple
+
+
+from gradproof.exact.arrays import ExactArray
+from gradproof.exact.numbers import Number
+from gradproof.judge.find.dependence import Held, Moment, changed, feeding, stepped
+from gradproof.judge.find.namespace import Slot, slots
+
+MOST_EVENTS = 20_000
+
+
+class Found(BaseException):
+    """The step has ended: nothing more needs to run. No Exception, which the program might catch."""
+
+
+class Step(NamedTuple):
+    """Where a step is taken and what it moves."""
+
+    kind: str  # "turn" of a loop or "statement" of the module
+    where: int  # the number of the loop, or the line of the statement
+    turn: int  # which time, from 0 on
+    parameters: Sequence[str]  # paths
+    still: Sequence[str] = ()  # paths of what is named as a parameter and has an effect, but does not move
+
+
+class Event(NamedTuple):
+    """Something that the program computed and gave a name, or returned."""
+
+    kind: str  # "assigned", "returned", "appended"
+    name: str  # the target as it is written, or the function's name
+    line: int
+    shape: tuple[int, ...]
+    numbers: Sequence[Number]
+    value: Any  # the array itself, to be told from others
+
+
+@dataclass
+class Interval:
+    """Between two moments of a program."""
+
+    frame: FrameType
+    kind: str
+    where: int
+    turn: int
+    start: int  # the index of the first number made in it
+    before: dict[str, Held]
+
+
+@dataclass
+class Watch:
+    """What the instrumented program calls."""
+
+    module: str
+    names: Mapping[str, Any]  # of the module
+    target: Step | None = None  # None while exploring
+    begin: Callable[[list[Slot], FrameType], None] = lambda slots, frame: None
+    end: Callable[[list[Slot], FrameType], None] = lambda slots, frame: None
+    look: Callable[[Moment, Moment, int, FrameType], Any] | None = None  # what else may end an interval
+    found: Step | None = None
+    events: list[Event] = field(default_factory=list)
+    watching: bool = False
+    intervals: dict[tuple[FrameType, str, int], Interval] = field(default_factory=dict)
+    turns: dict[tuple[FrameType, str, int], int] = field(default_factory=dict)
+
+    # ---- asked by the program ---------------------------------------------------------------------------------
+
+    def statement(self, line: int) -> None:
+        self._begin(sys._getframe(1), "statement", line)
+
+    def ended(self, line: int) -> None:
+        self._end(sys._getframe(1), "statement", line)
+
+    def turn(self, number: int) -> None:
+        frame = sys._getframe(1)
+        self._end(frame, "turn", number)
+        self._begin(frame, "turn", number)
+
+    def left(self, number: int) -> None:
+        self._end(sys._getframe(1), "turn", number)
+
+    def assigned(self, name: str, line: int, value: Any) -> None:
+        self._event("assigned", name, line, value)
+
+    def returned(self, name: str, line: int, value: Any) -> Any:
+        self._event("returned", name, line, value)
+        return value
+
+    def appended(self, name: str, line: int, value: Any) -> Any:
+        self._event("appended", name, line, value)
+        return value
+
+    # ---- intervals --------------------------------------------------------------------------------------------
+
+    def visible(self, frame: FrameType) -> list[Slot]:
+        """What can be reached from the names of a frame; those of the module come first."""
+        names = dict(self.names)
+        if frame.f_locals is not self.names:
+            names.update(frame.f_locals)
+        return list(slots(names, self.module))
+
+    def _begin(self, frame: FrameType, kind: str, where: int) -> None:
+        key = frame, kind, where
+        turn = self.turns[key] = self.turns.get(key, -1) + 1
+        if self.target is None:
+            now = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
+            self.intervals[key] = Interval(frame, kind, where, turn, _next_index(), now)
+        elif self.target[:3] == (kind, where, turn) and not self.watching:
+            self.intervals[key] = Interval(frame, kind, where, turn, _next_index(), {})
+            self.begin(self.visible(frame), frame)
+            self.watching = True
+
+    def _end(self, frame: FrameType, kind: str, where: int) -> None:
+        interval = self.intervals.pop((frame, kind, where), None)
+        if interval is None:
+            return
+        if self.target is not None:
+            self.watching = False
+            self.end(self.visible(frame), frame)
+            raise Found
+        after = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
+        moved = stepped(interval.before, after, interval.start)
+        if moved:
+            self.found = Step(kind, where, interval.turn, moved, _still(interval.before, after, moved))
+            raise Found
+        if self.look is not None:
+            self.look(interval.before, after, interval.start, frame)
+
+    def _event(self, kind: str, name: str, line: int, value: Any) -> None:
+        if not self.watching or len(self.events) > MOST_EVENTS:
+            return
+        for numbers, shape, one, label in _arrays(value, name):
+            self.events.append(Event(kind, label, line, shape, numbers, one))
+
+
+def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], Any, str]]:
+    if isinstance(value, Number):
+        return [([value], (), value, name)]
+    if isinstance(value, ExactArray):
+        return [(value.ravel().tolist(), value.shape, value, name)] if value.size else []
+    if isinstance(value, list) and value and all(isinstance(x, Number) for x in value):
+        return [(list(value), (len(value),), value, name)]
+    if isinstance(value, dict):
+        return [found for key, item in value.items() for found in _arrays(item, f"{name}[{key!r}]")]
+    if isinstance(value, list | tuple) and len(value) <= 64:
+        return [found for place, item in enumerate(value) for found in _arrays(item, f"{name}[{place}]")]
+    return []
+
+
+def _still(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
+    """What is named as a parameter and has an effect on those that moved, but stays."""
+    from gradproof.judge.find.roles import named_as_parameter
+
+    still = [
+        path
+        for path in before
+        if path not in moved and named_as_parameter(path) and path in after and path not in changed(before, after)
+    ]
+    if not still:
+        return []
+    results = [x for path in moved for x in after[path].numbers]
+    return feeding({path: before[path] for path in still}, results)
+
+
+def _next_index() -> int:
+    from flint import arb
+
+    return Number(arb(0)).index
+
+
