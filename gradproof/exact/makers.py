@@ -84,7 +84,7 @@ def lifted(result: Any) -> Any:
 def lowered(argument: Any) -> Any:
     """An argument of a random function or the like: an exact number as a float, noted if it varies."""
     if isinstance(argument, Number):
-        return int(argument.value) if argument.value.is_integer() else float(argument)
+        return int(argument) if argument.value.is_integer() else float(argument)
     if isinstance(argument, ExactArray):
         return np.array([float(x) for x in argument.ravel().tolist()]).reshape(argument.shape)
     return argument

@@ -182,6 +182,8 @@ def number(value: Any) -> Number:
 def literal(value: float) -> Number:
     """The number that a float literal of the subject's source stands for; one and the same for one spelling."""
     run = current()
+    if run.exploring:
+        return Number(run.literal(value, repr(value)))
     if (known := run.literals.get(value)) is None:
         known = run.literals[value] = Number(run.literal(value, repr(value)))
     return known

@@ -47,8 +47,8 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 _COST = re.compile(
-    r"(?:^|_|\.)(?:loss|cost|objective|nll|mse|sse|rss|crossentropy|cross_entropy|criterion|bce|cce|j|error|entropy|"
-    r"risk|total_cost|quadratic|squared_error|energy)(?:$|_|\d)|loss|cost",
+    r"loss|cost|objective|(?:^|_)(?:nll|mse|sse|rss|bce|cce|j|criterion|risk)(?:$|_|\d)|cross_?entropy|squared_?error|"
+    r"half_sse",
     re.IGNORECASE,
 )
 

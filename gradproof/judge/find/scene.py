@@ -35,7 +35,7 @@ class Scene:
 
     def code(self) -> Any:
         """The instrumented code, and the lines of its loops."""
-        key = id(self.program), self.driver, self.whole
+        key = self.program.path, self.program.text, self.driver, self.whole
         if key not in _COMPILED:
             tree = copy.deepcopy(self.program.tree)
             body = tree.body if self.whole else definitions(tree)

@@ -1,0 +1,193 @@
+"""One step of a program, observed exactly: the parameters before and after, and the numbers that may be its cost."""
+
+import ast
+import types
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact import operators
+from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.numbers import Number
+from gradproof.exact.rewriting import HELPER, with_exact_numbers
+from gradproof.exact.run import UndecidedError
+from gradproof.exact.sweeps import computed_from
+from gradproof.judge.find.namespace import Slot, variables
+from gradproof.judge.find.program import Program
+from gradproof.judge.find.roles import named_as_cost, role_of
+from gradproof.judge.find.scene import MODULE, Scene
+from gradproof.judge.find.watching import Event, Step, Watch
+from gradproof.judge.trial.running import InexactError
+
+
+@dataclass
+class Observation:
+    """What one step did with these numbers."""
+
+    given: dict[str, ExactArray] = field(default_factory=dict)  # parameters before, drawn anew: variables
+    after: dict[str, ExactArray] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    costs: dict[str, Number] = field(default_factory=dict)  # by the words for it; what the program calls its cost
+    scalars: dict[str, Number] = field(default_factory=dict)  # other single numbers that it computes
+    kept: Any = None  # the arrays that an optimizer may keep
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def moved(self) -> dict[str, Any]:
+        """θ′ − θ."""
+        return {path: exact(self.after[path]) - array for path, array in self.given.items()}
+
+
+Drawn = Callable[[Slot, np.random.Generator], np.ndarray[Any, Any]]
+
+
+def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: bool = True) -> Observation:
+    """Run the scene up to the end of its step, with parameters drawn anew; InexactError where it goes another way.
+
+    `calls` are expressions that compute the program's cost: each is tried where the step begins.
+    """
+    seen = Observation()
+    rng = np.random.default_rng([seed, 3])
+    names: dict[str, Any] = {}
+    wanted = [*step.parameters, *step.still]
+
+    def begin(slots: list[Slot], frame: FrameType) -> None:
+        by_path = {slot.path: slot for slot in slots}
+        for path in wanted:
+            if path not in by_path:
+                raise InexactError(f"{path} is not there in every run")
+            slot = by_path[path]
+            numbers = variables(drawn(slot, rng))
+            slot.write(numbers)
+            seen.given[path] = slot.array
+        _evaluate(calls, frame, seen, wanted)
+        watch.events.clear()
+
+    def end(slots: list[Slot], frame: FrameType) -> None:
+        by_path = {slot.path: slot for slot in slots}
+        for path in wanted:
+            if path not in by_path or by_path[path].shape != seen.given[path].shape:
+                raise InexactError(f"{path} is not there in every run, or of another shape after the step")
+            seen.after[path] = by_path[path].array
+        if all(
+            a is b for path in step.parameters for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
+        ):
+            raise InexactError("no parameter is moved")
+        rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
+        seen.kept = types.SimpleNamespace(**rest)
+
+    watch = Watch(MODULE, names, step, begin, end)
+    names.update(scene.names(seed))
+    scene.play(names, watch)
+    if not seen.after:
+        raise InexactError("the program does not take its step in every run")
+    seen.events = watch.events
+    _collect(seen)
+    return seen
+
+
+def drawn(slot: Slot, rng: np.random.Generator) -> Any:
+    """Numbers for a parameter: normally distributed, smaller where many are summed."""
+    size = max(1, len(slot.numbers))
+    widest = max(slot.shape, default=1)
+    return rng.normal(size=size) / np.sqrt(max(1.0, widest / 6))
+
+
+def _evaluate(calls: Sequence[str], frame: FrameType, seen: Observation, wanted: Sequence[str]) -> None:
+    """What the program calls its cost, of these parameters."""
+    for text in calls:
+        tree = ast.Module([ast.parse(f"_gradproof_cost_ = {text}").body[0]], [])
+        names = dict(frame.f_globals) | dict(frame.f_locals) | {HELPER: operators}
+        with suppress(Exception):
+            try:
+                exec(compile(with_exact_numbers(tree), "<cost>", "exec"), names)
+            except UndecidedError:
+                continue
+            for number in _scalar(names["_gradproof_cost_"]):
+                seen.costs.setdefault(text, number)
+
+
+def _scalar(value: Any) -> list[Number]:
+    if isinstance(value, tuple) and value:
+        value = value[0]
+    if isinstance(value, ExactArray) and value.size == 1:
+        value = value.ravel()[0]
+    return [value] if isinstance(value, Number) and value.varies else []
+
+
+def _collect(seen: Observation) -> None:
+    """The single numbers among what was assigned, returned and appended; those that are named as a cost apart."""
+    indices = {x.index for array in seen.given.values() for x in array.ravel().tolist()}
+    late = {x.index for array in seen.after.values() for x in array.ravel().tolist()} - indices
+    for event in seen.events:
+        if len(event.numbers) != 1 or event.shape not in ((), (1,), (1, 1)):
+            continue
+        number = event.numbers[0]
+        if not number.varies or number.index in late or number.index in indices:
+            continue
+        stated = named_as_cost(event.name) and not is_derivative(event.name)
+        where = seen.costs if stated else seen.scalars
+        name = f"{event.name}() of line {event.line}" if event.kind == "returned" else f"{event.name} of line {event.line}"
+        if not any(number is known for known in (*seen.costs.values(), *seen.scalars.values())):
+            where.setdefault(name, number)
+    moves = [x for array in seen.after.values() for x in array.ravel().tolist()]
+    inputs = _inputs(moves, indices)
+    for costs in (seen.costs, seen.scalars):
+        for name, number in list(costs.items()):
+            ancestors = {x.index for x in computed_from([number])}
+            if ancestors & late or not ancestors & indices:  # of the parameters after the step, or of none
+                del costs[name]
+            elif not _inputs([number], indices) <= inputs:  # of other examples than the step's
+                del costs[name]
+
+
+def _inputs(results: Sequence[Number], parameters: set[int]) -> set[int]:
+    """The constants that meet a parameter in a product: the examples."""
+    found: set[int] = set()
+    for x in computed_from(results):
+        if x.rule is not None and x.rule.name in ("dot", "multiply"):
+            left, right = x.operands if x.rule.name == "dot" else ((x.operands[0],), (x.operands[1],))
+            for a, b in zip(left, right, strict=True):
+                if a.index in parameters and not b.varies:
+                    found.add(b.index)
+                elif b.index in parameters and not a.varies:
+                    found.add(a.index)
+    return found
+
+
+def cost_calls(program: Program) -> list[str]:
+    """The expressions by which the program itself computes what is named as a cost."""
+    found: dict[str, None] = {}
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if named_as_cost(name) and not is_derivative(name):
+                found[ast.unparse(node)] = None
+    return list(found)
+
+
+def is_derivative(name: str) -> bool:
+    """Whether a function is named as a derivative, or as what trains."""
+    plain = name.lower()
+    words = ("prime", "deriv", "grad", "delta", "backward", "back_prop", "backprop", "train", "fit", "plot", "update")
+    return any(word in plain for word in words) or plain.startswith(("d_", "append"))
+
+
+def cost_methods(program: Program, owner: str, kind: ast.ClassDef, known: Mapping[str, str]) -> list[str]:
+    """Calls of an object's methods that are named as a cost, with arguments by their roles."""
+    calls = []
+    for method in kind.body:
+        if isinstance(method, ast.FunctionDef) and named_as_cost(method.name) and not is_derivative(method.name):
+            arguments = []
+            for argument in method.args.args[1:]:
+                name = known.get(argument.arg) or known.get(role_of(argument.arg))
+                if name is None:
+                    break
+                arguments.append(name)
+            else:
+                calls.append(f"{owner}.{method.name}({', '.join(arguments)})")
+    return calls

@@ -1,0 +1,176 @@
+"""Judging a whole program: the step that it takes, held against its own cost, or the cost that it is the gradient of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.judge.find.explore import Explored
+from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, name_costs_of_steps
+from gradproof.judge.trial.descent import DECAY, along, rate_of
+from gradproof.judge.trial.points import Tried, try_points
+from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
+from gradproof.judge.trial.symmetry import symmetric
+from gradproof.numerics.verdict import Verdict
+
+SECONDS = 20.0  # for one run
+
+
+@dataclass
+class Outcome:
+    """What was found of one scene."""
+
+    verdict: Verdict
+    explored: Explored
+    cost: str = ""  # in words
+    named: Sequence[NamedCost] = ()
+    tried: Tried | None = None
+    other: Sequence[NamedCost] = ()  # which cost it is the gradient of, though it is not that of its own
+    trouble: str = ""
+    symmetric: bool | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def judge(explored: Explored, calls: Sequence[str], seed: int = 0) -> Outcome:
+    """The verdict on what a scene does."""
+    assert explored.step is not None
+    example = [np.zeros(1)]
+
+    def seen(run: ExactRun, drawn: Any) -> Observation:
+        number = int(abs(float(np.asarray(drawn[0]).ravel()[0])) * 1e9) % (1 << 31)
+        try:
+            with guarded("the program", SECONDS):
+                return observe(explored.scene, explored.step, calls, number)  # type: ignore[arg-type]
+        except InexactError:
+            raise
+        except SubjectError as error:
+            raise InexactError(str(error)) from error
+
+    try:
+        chosen = _choose(seen, seed)
+    except (SubjectError, UndecidedError) as error:
+        return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
+    kind, name = chosen
+    costs: dict[Reading, set[NamedCost]] = {}
+    rates: dict[Reading, Any] = {}
+
+    def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
+        what = seen(run, drawn)
+        if kind != "listed":
+            found = getattr(what, kind).get(name)
+            if found is None:
+                raise InexactError(f"{name} is not computed in every run")
+            return _steady(against(what, found), _rate(what, found), rates, run.run.reading)
+        here = name_costs_of_steps(what.moved, list(what.given.values()))
+        costs[run.run.reading] = costs.get(run.run.reading, here) & here
+        return symmetric(what.moved, list(what.given.values()), seed)
+
+    try:
+        tried = try_points(claim, example, seed, True)
+    except SubjectError as error:
+        return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
+    named = next((ranked(some) for some in costs.values() if some), [])
+    outcome = Outcome(tried.verdict, explored, name, named, tried)
+    if kind == "listed" and tried.verdict is Verdict.VERIFIED and not named:
+        outcome.verdict = Verdict.UNDECIDED
+        outcome.trouble = "it is the gradient of some cost, but of none that gradproof knows: say which with --cost"
+    if tried.verdict is Verdict.REFUTED and kind != "listed":
+        outcome.other = _others(seen, seed)
+    return outcome
+
+
+def ranked(costs: set[NamedCost]) -> list[NamedCost]:
+    """The costs in the order of the table; Huber's is the quadratic one where no error is large."""
+    order = [name for name, *_ in (*ELEMENTWISE, *BY_EXAMPLE)]
+    return sorted(costs, key=lambda cost: order.index(cost.name))
+
+
+def _steady(compared: list[Compared], rate: Any, rates: dict[Reading, Any], reading: Reading) -> list[Compared]:
+    """The rate must be the same at all points: a single output follows any cost, at a rate of its own."""
+    if not all(array.state == "right" for array in compared):
+        return compared
+    if reading in rates and not rates[reading].overlaps(rate):
+        return [array._replace(state="wrong, by a factor that is another at each point") for array in compared]
+    rates.setdefault(reading, rate)
+    return compared
+
+
+def _rate(what: Observation, cost: Number) -> Any:
+    return rate_of(what.moved, list(what.given.values()), differentiate(cost))
+
+
+def _choose(seen: Any, seed: int) -> tuple[str, str]:
+    """What the step is held against: its own cost, whichever fits; else a number that it computes, if that fits.
+
+    What fits does so at two points, at one rate, under one reading.
+    """
+    best: tuple[int, int, str] = (-1, -1, "")
+    for reading in Reading:
+        fits: list[dict[tuple[str, str], Any]] = []
+        for point in (0, 1):
+            with ExactRun(reading, BITS, seed) as run:
+                try:
+                    what = seen(run, [np.array([0.371 + seed + 0.17 * point])])
+                except (UndecidedError, InexactError):
+                    if reading is Reading.EXACT:
+                        raise
+                    return ("costs", best[2]) if best[2] else ("listed", "")
+                here: dict[tuple[str, str], Any] = {}
+                for kind in ("costs", "scalars"):
+                    for name, number in getattr(what, kind).items():
+                        compared = against(what, number)
+                        right = sum(array.state == "right" for array in compared)
+                        if right == len(compared) and any(array.alive for array in compared):
+                            here[kind, name] = _rate(what, number)
+                        if kind == "costs":
+                            best = max(best, (right, number.index, name))
+                fits.append(here)
+        for key, rate in fits[0].items():
+            if key in fits[1] and rate.overlaps(fits[1][key]) and (key[0] == "costs" or not best[2]):
+                return key
+    return ("costs", best[2]) if best[2] else ("listed", "")
+
+
+def against(what: Observation, cost: Number) -> list[Compared]:
+    """The step against this cost; what decays besides a cost that has its own regularisation is wrong."""
+    compared = along(what.moved, list(what.given.values()), differentiate(cost), what.kept)
+    if any(DECAY in array.convention for array in compared) and _regularised(what, cost):
+        compared = [
+            array._replace(state="wrong", convention="") if DECAY in array.convention else array for array in compared
+        ]
+    return compared
+
+
+def _regularised(what: Observation, cost: Number) -> bool:
+    """Whether the cost has a square of a parameter in it."""
+    own = {x.index for array in what.given.values() for x in array.ravel().tolist()}
+    for x in computed_from([cost]):
+        if x.rule is not None and x.rule.name in ("multiply", "square", "power", "dot"):
+            operands = x.operands
+            if x.rule.name == "dot":
+                if any(a is b and a.index in own for a, b in zip(*operands, strict=True)):
+                    return True
+            elif operands[0].index in own and (len(operands) == 1 or operands[-1] is operands[0] or not operands[-1].varies):
+                if x.rule.name != "multiply" or operands[-1] is operands[0]:
+                    return True
+    return False
+
+
+def _others(seen: Any, seed: int) -> list[NamedCost]:
+    """The costs of the table whose gradient it follows at two points."""
+    found: set[NamedCost] | None = None
+    for point in (1, 2):
+        with ExactRun(Reading.EXACT, BITS, seed) as run:
+            try:
+                what = seen(run, [np.array([0.61 * point + seed])])
+                here = name_costs_of_steps(what.moved, list(what.given.values()))
+            except (SubjectError, UndecidedError):
+                return []
+        found = here if found is None else found & here
+    return ranked(found or set())
