@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from flint import arb
 
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError
@@ -35,6 +36,7 @@ class Outcome:
     trouble: str = ""
     symmetric: bool | None = None
     notes: list[str] = field(default_factory=list)
+    piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
 
 
 def judge(explored: Explored, calls: Sequence[str], seed: int = 0) -> Outcome:
@@ -82,7 +84,49 @@ def judge(explored: Explored, calls: Sequence[str], seed: int = 0) -> Outcome:
         outcome.trouble = "it is the gradient of some cost, but of none that gradproof knows: say which with --cost"
     if tried.verdict is Verdict.REFUTED and kind != "listed":
         outcome.other = _others(seen, seed)
+    if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn" and (piled := _piled(explored, calls, seed)):
+        outcome.verdict, outcome.piled = Verdict.REFUTED, piled
     return outcome
+
+
+def _piled(explored: Explored, calls: Sequence[str], seed: int) -> dict[str, str]:
+    """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began.
+
+    A velocity is multiplied by less than 1, the sum of squares of AdaGrad grows by g²: only what grows by a multiple of
+    the gradient itself is meant.
+    """
+    step = explored.step._replace(turn=explored.step.turn + 1)  # type: ignore[union-attr]
+    with ExactRun(Reading.EXACT, BITS, seed) as run:
+        try:
+            with guarded("the program", SECONDS):
+                what = observe(explored.scene, step, calls, seed)
+        except (SubjectError, UndecidedError):
+            return {}
+        del run
+        found: dict[str, str] = {}
+        for number in (*what.costs.values(), *what.scalars.values()):
+            truth = differentiate(number)
+            for path, array in what.given.items():
+                slope = [truth.get(x.index, arb(0)) for x in array.ravel().tolist()]
+                for other, (old, new) in what.state.items():
+                    if old.size == array.size and _grows(old, new, slope) and _feeds(old, what.after[path]):
+                        found[path] = other
+    return found
+
+
+def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
+    """Whether new − old is a multiple of the slope, and old is not 0."""
+    if all(x.value.contains(0) for x in old.flat) or all(g.contains(0) for g in slope):
+        return False
+    grown = [b.value - a.value for a, b in zip(old.ravel().tolist(), new.ravel().tolist(), strict=True)]
+    k = max(range(len(slope)), key=lambda i: float(abs(slope[i]).mid()))
+    factor = grown[k] / slope[k]
+    return not factor.contains(0) and all(d.overlaps(factor * g) for d, g in zip(grown, slope, strict=True))
+
+
+def _feeds(old: Any, after: Any) -> bool:
+    indices = {x.index for x in old.flat}
+    return any(x.index in indices for x in computed_from(after.ravel().tolist()))
 
 
 def ranked(costs: set[NamedCost]) -> list[NamedCost]:
@@ -131,7 +175,7 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                         if kind == "costs":
                             best = max(best, (right, number.index, name))
                 fits.append(here)
-        for key, rate in fits[0].items():
+        for key, rate in reversed(fits[0].items()):  # the last computed has the others in it
             if key in fits[1] and rate.overlaps(fits[1][key]) and (key[0] == "costs" or not best[2]):
                 return key
     return ("costs", best[2]) if best[2] else ("listed", "")

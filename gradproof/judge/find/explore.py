@@ -1,6 +1,5 @@
 """Exploring a scene: does a step happen, and what does it move?"""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +28,13 @@ class Explored:
         return list(slots({name: (self.names or {}).get(name)}, MODULE))
 
 
-def explore(scene: Scene, look: Callable[..., Any] | None = None, seconds: float = SECONDS, seed: int = 0) -> Explored:
+def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
     """One run in which all numbers vary."""
     run = Run(BITS, seed=seed, exploring=True)
     names: dict[str, Any] = {}
     trouble = ""
     with running(run):
-        watch = Watch(MODULE, names, look=look)
+        watch = Watch(MODULE, names, gradients=scene.gradients, data=scene.data)
         try:
             with guarded("the program", seconds):
                 names.update(scene.names(seed))

@@ -16,9 +16,10 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError
 from gradproof.exact.sweeps import computed_from
+from gradproof.judge.find.calls import call
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.program import Program
-from gradproof.judge.find.roles import named_as_cost, role_of
+from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.scene import MODULE, Scene
 from gradproof.judge.find.watching import Event, Step, Watch
 from gradproof.judge.trial.running import InexactError
@@ -34,7 +35,7 @@ class Observation:
     costs: dict[str, Number] = field(default_factory=dict)  # by the words for it; what the program calls its cost
     scalars: dict[str, Number] = field(default_factory=dict)  # other single numbers that it computes
     kept: Any = None  # the arrays that an optimizer may keep
-    data: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
 
     @property
     def moved(self) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
     seen = Observation()
     rng = np.random.default_rng([seed, 3])
     names: dict[str, Any] = {}
+    held: dict[str, ExactArray] = {}
     wanted = [*step.parameters, *step.still]
 
     def begin(slots: list[Slot], frame: FrameType) -> None:
@@ -66,18 +68,26 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
             seen.given[path] = slot.array
         _evaluate(calls, frame, seen, wanted)
         watch.events.clear()
+        held.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
 
     def end(slots: list[Slot], frame: FrameType) -> None:
         by_path = {slot.path: slot for slot in slots}
         for path in wanted:
-            if path not in by_path or by_path[path].shape != seen.given[path].shape:
+            now = by_path.get(step.gradients.get(path, path))
+            if now is None or len(now.numbers) != seen.given[path].size:
                 raise InexactError(f"{path} is not there in every run, or of another shape after the step")
-            seen.after[path] = by_path[path].array
+            array = now.array.reshape(seen.given[path].shape)
+            seen.after[path] = seen.given[path] - array if step.gradients else array
         if all(
             a is b for path in step.parameters for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
         ):
             raise InexactError("no parameter is moved")
         rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
+        seen.state = {
+            path: (old, now.array)
+            for path, old in held.items()
+            if (now := by_path.get(path)) is not None and now.shape == old.shape
+        }
         seen.kept = types.SimpleNamespace(**rest)
 
     watch = Watch(MODULE, names, step, begin, end)
@@ -145,24 +155,25 @@ def _collect(seen: Observation) -> None:
                 del costs[name]
 
 
-def _inputs(results: Sequence[Number], parameters: set[int]) -> set[int]:
+def _inputs(results: Sequence[Number], parameters: set[int]) -> set[float]:
     """The constants that meet a parameter in a product: the examples."""
-    found: set[int] = set()
+    found: set[float] = set()
     for x in computed_from(results):
         if x.rule is not None and x.rule.name in ("dot", "multiply"):
             left, right = x.operands if x.rule.name == "dot" else ((x.operands[0],), (x.operands[1],))
             for a, b in zip(left, right, strict=True):
                 if a.index in parameters and not b.varies:
-                    found.add(b.index)
+                    found.add(float(b.value.mid()))
                 elif b.index in parameters and not a.varies:
-                    found.add(a.index)
+                    found.add(float(a.value.mid()))
     return found
 
 
-def cost_calls(program: Program) -> list[str]:
-    """The expressions by which the program itself computes what is named as a cost."""
+def cost_calls(program: Program, inside: bool = False) -> list[str]:
+    """The expressions by which the program itself computes what is named as a cost; `inside` functions alone."""
     found: dict[str, None] = {}
-    for node in ast.walk(program.tree):
+    nodes = [node for node in program.tree.body if not inside or isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    for node in (part for statement in nodes for part in ast.walk(statement)):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if named_as_cost(name) and not is_derivative(name):
@@ -177,17 +188,8 @@ def is_derivative(name: str) -> bool:
     return any(word in plain for word in words) or plain.startswith(("d_", "append"))
 
 
-def cost_methods(program: Program, owner: str, kind: ast.ClassDef, known: Mapping[str, str]) -> list[str]:
+def cost_methods(owner: str, kind: ast.ClassDef, known: Mapping[str, str]) -> list[str]:
     """Calls of an object's methods that are named as a cost, with arguments by their roles."""
-    calls = []
-    for method in kind.body:
-        if isinstance(method, ast.FunctionDef) and named_as_cost(method.name) and not is_derivative(method.name):
-            arguments = []
-            for argument in method.args.args[1:]:
-                name = known.get(argument.arg) or known.get(role_of(argument.arg))
-                if name is None:
-                    break
-                arguments.append(name)
-            else:
-                calls.append(f"{owner}.{method.name}({', '.join(arguments)})")
-    return calls
+    methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
+    chosen = [node for node in methods if named_as_cost(node.name) and not is_derivative(node.name)]
+    return [text for node in chosen if (text := call(node, f"{owner}.{node.name}", known, True, "pairs" in known))]

@@ -32,6 +32,8 @@ class Scene:
     whole: bool = False  # the file's own example runs
     given: Mapping[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)  # names, drawn anew
     label: str = ""
+    gradients: bool = False  # it gives gradients back and moves nothing
+    data: tuple[str, ...] = ("x", "y", "pairs")  # names of what no gradient is asked for
 
     def code(self) -> Any:
         """The instrumented code, and the lines of its loops."""

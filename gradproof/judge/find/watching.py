@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.judge.find.dependence import Held, Moment, changed, feeding, stepped
+from gradproof.judge.find.gradients import paired
 from gradproof.judge.find.namespace import Slot, slots
 
 MOST_EVENTS = 20_000
@@ -31,6 +32,7 @@ class Step(NamedTuple):
     turn: int  # which time, from 0 on
     parameters: Sequence[str]  # paths
     still: Sequence[str] = ()  # paths of what is named as a parameter and has an effect, but does not move
+    gradients: Mapping[str, str] = {}  # where nothing moves: the path of the gradient of each parameter
 
 
 class Event(NamedTuple):
@@ -65,7 +67,8 @@ class Watch:
     target: Step | None = None  # None while exploring
     begin: Callable[[list[Slot], FrameType], None] = lambda slots, frame: None
     end: Callable[[list[Slot], FrameType], None] = lambda slots, frame: None
-    look: Callable[[Moment, Moment, int, FrameType], Any] | None = None  # what else may end an interval
+    gradients: bool = False  # whether gradients that are given back are what is looked for
+    data: Sequence[str] = ()  # names of what none is asked for
     found: Step | None = None
     events: list[Event] = field(default_factory=list)
     watching: bool = False
@@ -129,11 +132,12 @@ class Watch:
             raise Found
         after = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
         moved = stepped(interval.before, after, interval.start)
-        if moved:
+        if moved and not self.gradients:
             self.found = Step(kind, where, interval.turn, moved, _still(interval.before, after, moved))
             raise Found
-        if self.look is not None:
-            self.look(interval.before, after, interval.start, frame)
+        if self.gradients and frame.f_locals is self.names and (pairs := paired(interval.before, after, self.data)):
+            self.found = Step(kind, where, interval.turn, list(pairs), (), pairs)
+            raise Found
 
     def _event(self, kind: str, name: str, line: int, value: Any) -> None:
         if not self.watching or len(self.events) > MOST_EVENTS:

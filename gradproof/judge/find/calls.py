@@ -1,0 +1,158 @@
+"""How somebody's functions and classes are called: arguments by what their names mean, and by what flowed before."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from gradproof.judge.find.roles import role_of
+
+SIZES = (3, 4, 2)  # of the networks that are made; no two widths are equal, nor the number of examples
+_NUMBERS = {"rate": "0.1", "momentum": "0.9", "decay": "0.1", "epochs": "3", "batch": "5", "total": "5", "seed": "0",
+            "flag": "False"}  # fmt: skip
+_RESULT = re.compile(r"(?:out|output|outputs|o|a|a_?[l\d]|al|y_?hat|yh|pred\w*|prob\w*|p|h|hypothesis|guess|result|"
+                     r"final\w*|estimate|activations?|y_?pred|yp|scores?|logits)$", re.IGNORECASE)  # fmt: skip
+_CACHE = re.compile(r"(?:caches?|memory|store|stored|history|intermediates?|context|ctx|tape)$", re.IGNORECASE)
+_GRADS = re.compile(r"(?:grads?|gradients?|deltas?|derivatives?|d_?params|updates?|nabla\w*)$", re.IGNORECASE)
+_PARAMS = re.compile(r"(?:params?|parameters?|weights?|model|theta\w*|w|net|network|nn)$", re.IGNORECASE)
+
+
+class Called(NamedTuple):
+    """A call in the program's words, and the names that its results are bound to."""
+
+    text: str
+    results: Sequence[str]
+
+    @property
+    def line(self) -> str:
+        return f"{', '.join(self.results)} = {self.text}" if self.results else self.text
+
+
+def parameters_of(node: ast.FunctionDef, method: bool) -> list[tuple[str, ast.expr | None]]:
+    """The arguments of a function, each with its default; without self."""
+    arguments = [*node.args.posonlyargs, *node.args.args]
+    missing = len(arguments) - len(node.args.defaults)
+    defaults: list[ast.expr | None] = [None] * missing + list(node.args.defaults)
+    found = [(argument.arg, default) for argument, default in zip(arguments, defaults, strict=True)]
+    static = any(getattr(d, "id", "") == "staticmethod" for d in node.decorator_list)
+    return found[1:] if method and not static else found
+
+
+def call(node: ast.FunctionDef, name: str, known: Mapping[str, str], method: bool = False, pairs: bool = False) -> str:
+    """The call with every argument that it needs, in words that `known` has for names and roles; "" if one is missing.
+
+    `known` maps names and the roles "x", "y", "pairs" to expressions.
+    """
+    arguments = parameters_of(node, method)
+    roles = [role_of(argument) for argument, _ in arguments]
+    told: list[str] = []
+    lonely = "y" not in roles and "pairs" not in roles  # a batch without labels holds them
+    for (argument, default), role in zip(arguments, roles, strict=True):
+        if role == "pairs" and not pairs:
+            role = "x"
+        elif pairs and role == "x" and lonely and "pairs" in known:
+            role = "pairs"
+        keyword = any(default_of is not None for _, default_of in arguments[: len(told)])
+        value = known.get(argument)
+        if value is None and default is not None and role not in ("x", "y", "epochs", "pairs", "batch"):
+            continue
+        if value is None and role in ("x", "y", "pairs"):
+            value = known.get(role)
+        if value is None and role in _NUMBERS:
+            value = known.get(role) or (f"len({known['pairs']})" if role == "total" and pairs else _NUMBERS[role])
+        if value is None and default is None:
+            value = _by_kind(argument, known)
+        if value is None:
+            if default is None:
+                return ""
+            continue
+        told.append(f"{argument}={value}" if default is not None or keyword else value)
+    if node.args.vararg and not arguments and "x" in known:
+        told += [known["x"], known["y"]]
+    return f"{name}({', '.join(told)})"
+
+
+def _by_kind(argument: str, known: Mapping[str, str]) -> str | None:
+    """What flowed before under another name: the output, the cache, the gradients, the parameters."""
+    for pattern, kind in ((_CACHE, "cache"), (_GRADS, "grads"), (_RESULT, "result"), (_PARAMS, "params")):
+        if pattern.match(argument.strip("_")) and kind in known:
+            return known[kind]
+    return known.get(argument.lower())
+
+
+def results_of(node: ast.FunctionDef) -> list[str]:
+    """The names that a function returns, as its own words have them; [] where they are no names."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Return) and part.value is not None:
+            values = part.value.elts if isinstance(part.value, ast.Tuple) else [part.value]
+            names = [value.id if isinstance(value, ast.Name) else "" for value in values]
+            if len(names) > 1:
+                return [name or f"_result{place}" for place, name in enumerate(names)]
+            return [names[0] or "_result"]
+    return []
+
+
+def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
+    """Expressions that make an object of a class: of small sizes by the roles of its arguments, then as its file does."""
+    seen: set[str] = set()
+    init = next((node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
+    candidates: list[str] = []
+    if init is None:
+        candidates.append(f"{kind.name}()")
+    else:
+        for out in (SIZES[2], 1):
+            candidates += _by_roles(kind.name, init, (*SIZES[:2], out))
+        candidates += _by_position(kind.name, init)
+    for node in ast.walk(program):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == kind.name:
+            candidates.append(ast.unparse(node))
+    for text in candidates:
+        if text and text not in seen:
+            seen.add(text)
+            yield text
+
+
+def _by_roles(name: str, init: ast.FunctionDef, sizes: Sequence[int]) -> list[str]:
+    told: list[str] = []
+    hidden = 0
+    for argument, default in parameters_of(init, True):
+        role = role_of(argument, constructor=True)
+        value = {"x": "x", "y": "y", "in": str(sizes[0]), "out": str(sizes[2])}.get(role) or _NUMBERS.get(role)
+        if role == "hidden":
+            value = str(sizes[1] + hidden)
+            hidden += 1
+        sequence = isinstance(default, ast.List | ast.Tuple)
+        if role == "sizes" or sequence:
+            if sequence and any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in default.elts):  # type: ignore[union-attr]
+                value = None
+            else:
+                count = max(1, len(default.elts) - 2) if sequence else 1  # type: ignore[union-attr]
+                inner = ", ".join(str(part) for part in (sizes[0], *[sizes[1] + k for k in range(count)], sizes[2]))
+                value = f"({inner})" if isinstance(default, ast.Tuple) else f"[{inner}]"
+                if role == "hidden":
+                    value = f"[{sizes[1]}]"
+        if default is not None and not (
+            role in ("in", "hidden", "out", "sizes") and isinstance(default, ast.Constant | ast.List | ast.Tuple)
+        ):
+            continue
+        if default is not None and isinstance(default, ast.Constant) and not isinstance(default.value, int):
+            continue
+        if default is None and value is None:
+            return []
+        told.append(f"{argument}={value}" if default is not None else str(value))
+    return [f"{name}({', '.join(told)})"]
+
+
+def _by_position(name: str, init: ast.FunctionDef) -> list[str]:
+    needed = [argument for argument, default in parameters_of(init, True) if default is None]
+    three = [str(size) for size in SIZES]
+    listed = f"[{', '.join(three)}]"
+    by_count = {
+        0: ["", listed],
+        1: [listed, "(3, 4, 2)", "4"],
+        2: ["x, y", f"{listed}, 0.1", "3, 2"],
+        3: [", ".join(three), f"{listed}, 0.1, 1"],
+        4: [", ".join((*three, "0.1")), "3, 4, 5, 2"],
+        5: ["3, 4, 5, 2, 0.1", "3, 4, 2, 0.1, 1"],
+    }
+    return [f"{name}({arguments})" for arguments in by_count.get(len(needed), [])]

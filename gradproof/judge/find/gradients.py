@@ -1,0 +1,98 @@
+"""Gradients that are given back or kept, and the parameters that they belong to: by name, by place, by shape."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from gradproof.judge.find.dependence import Held, Moment, changed, feeding
+from gradproof.judge.find.roles import named_as_parameter, stem
+
+_LAST = re.compile(r"\['?([^'\]]*)'?\]$|\.?([^.\[\]]+)$")
+DATA = ("x", "y", "pairs")
+
+
+def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[str, str]:
+    """The path of a gradient for the path of each parameter; {} where they do not cover all that has an effect."""
+    fresh = [
+        path
+        for path, held in after.items()
+        if (path not in before or path in changed(before, after) or held.shape != before[path].shape)
+        and root(path) not in data
+        and any(x.varies for x in held.numbers)
+    ]
+    candidates = {
+        path: held
+        for path, held in before.items()
+        if root(path) not in data and (len(held.numbers) > 1 or named_as_parameter(path)) and path not in fresh
+    }
+    results = [x for path in fresh for x in after[path].numbers]
+    parameters = [path for path in feeding(candidates, results) if not _is_state(path)]
+    if not parameters:
+        return {}
+    own = {path: before[path] for path in parameters}
+    found = _by_name(own, {path: after[path] for path in fresh})
+    if len(found) < len(own):
+        found |= _by_place({p: h for p, h in own.items() if p not in found}, {p: after[p] for p in fresh if p not in found.values()})
+    return found if all(path in found for path in own) else {}
+
+
+def root(path: str) -> str:
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def last(path: str) -> str:
+    """The last name or key of a path."""
+    found = _LAST.search(path)
+    return (found[1] or found[2] or path) if found else path
+
+
+def _is_state(path: str) -> bool:
+    return last(path).lower().strip("_") in ("lr", "eta", "alpha", "learning_rate", "reg", "lmbda", "momentum")
+
+
+def _by_name(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[str, str]:
+    """dW1, grad_W1, grads['W1'] or grads['dW1'] belongs to W1; of several the one that is written last."""
+    found: dict[str, str] = {}
+    for path, held in parameters.items():
+        name = last(path).lower()
+        if name.isdigit():
+            continue
+        for other, new in fresh.items():
+            same = len(new.numbers) == len(held.numbers)
+            if same and other != path and name in (stem(last(other)), last(other).lower(), stem(last(other)) + "s"):
+                found[path] = other
+    return found
+
+
+def _by_place(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[str, str]:
+    """Lists of one length, one for each list of parameters; else arrays of the same shapes in their order."""
+    found: dict[str, str] = {}
+    groups: dict[str, list[str]] = {}
+    for path in parameters:
+        groups.setdefault(_holder(path), []).append(path)
+    answers: dict[str, list[str]] = {}
+    for path in fresh:
+        answers.setdefault(_holder(path), []).append(path)
+    for holder, paths in groups.items():
+        letter = last(holder).lower()[:1]
+        fitting = [
+            other
+            for other, entries in answers.items()
+            if _sizes(entries, fresh) == _sizes(paths, parameters) and not set(entries) & set(found.values())
+        ]
+        fitting.sort(key=lambda other: (other != holder, stem(last(other))[:1] != letter))
+        if fitting:
+            found.update(zip(paths, answers[fitting[0]], strict=True))
+    if not found:
+        for path, held in parameters.items():
+            fits = [o for o, new in fresh.items() if new.shape == held.shape and o not in found.values()]
+            if fits:
+                found[path] = fits[0]
+    return found
+
+
+def _holder(path: str) -> str:
+    return path[: path.rindex("[")] if path.endswith("]") else path.rpartition(".")[0]
+
+
+def _sizes(paths: Sequence[str], moment: Mapping[str, Held]) -> list[int]:
+    return [len(moment[path].numbers) for path in paths]

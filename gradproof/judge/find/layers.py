@@ -1,0 +1,162 @@
+"""Scenes of parts alone: layers as functions or objects, whose cost is Σ out · dout, and engines of automatic gradients."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof.judge.find.calls import call, constructions, parameters_of, results_of
+from gradproof.judge.find.explore import explore
+from gradproof.judge.find.program import Program
+from gradproof.judge.find.scene import Scene, constants, floats
+
+_FORWARD, _BACKWARD = re.compile(r"_?(?:forward|fwd)_?", re.IGNORECASE), re.compile(
+    r"_?(?:backward|bwd|backprop|back_prop|gradient|grad)_?", re.IGNORECASE
+)
+_INNER = re.compile(r"forward|^call$|fprop|^fp$|feed", re.IGNORECASE)
+_OUTER = re.compile(r"backward|backprop|bprop|^back|^bp$|^gradient$", re.IGNORECASE)
+
+
+def _like(seed: int = 5) -> Callable[[np.random.Generator], Callable[[Any], Any]]:
+    """What makes an array of constants of the shape of another."""
+
+    def draw(rng: np.random.Generator) -> Callable[[Any], Any]:
+        return lambda array: constants(rng.normal(size=np.shape(array))) if np.shape(array) else constants(rng.normal())
+
+    return draw
+
+
+# Names of arguments and shapes that fit together; the first of which all are found.
+SHAPES: list[dict[str, tuple[int, ...]]] = [
+    {"x": (5, 3), "w": (3, 4), "b": (4,), "gamma": (3,), "beta": (3,), "a": (5, 3), "z": (5, 3), "s": (5, 3),
+     "inputs": (5, 3), "input": (5, 3), "data": (5, 3), "weights": (3, 4), "bias": (4,), "biases": (4,),
+     "A_prev": (3, 5), "W": (4, 3), "A": (3, 5), "Z": (3, 5), "X": (5, 3), "prev_h": (5, 4), "prev_c": (5, 4),
+     "Wx": (3, 4), "Wh": (4, 4)},
+    {"x": (2, 3, 5, 5), "w": (2, 3, 3, 3), "b": (2,), "gamma": (3,), "beta": (3,), "X": (2, 3, 5, 5), "W": (2, 3, 3, 3),
+     "image": (5, 5), "input": (5, 5), "inputs": (5, 5)},
+    {"x": (5, 3), "W": (3, 4), "b": (4,), "X": (5, 3), "A_prev": (5, 3), "A": (5, 3), "w": (4, 3)},
+    {"x": (2, 3, 3), "prev_h": (2, 4), "h0": (2, 4), "Wx": (3, 4), "Wh": (4, 4), "b": (4,), "prev_c": (2, 4)},
+    {"x": (2, 3, 3), "prev_h": (2, 4), "h0": (2, 4), "Wx": (3, 16), "Wh": (4, 16), "b": (16,), "prev_c": (2, 4)},
+    {"x": (5, 5), "image": (5, 5), "input": (5, 5), "inputs": (5, 5), "X": (5, 5)},
+    {"x": (4, 1), "input": (4, 1), "inputs": (4, 1), "X": (4, 1), "W": (3, 4), "b": (3, 1)},
+    {"x": (4,), "input": (4,), "inputs": (4,), "X": (4,)},
+    {"x": (3, 5, 5), "image": (5, 5, 3), "input": (3, 5, 5), "inputs": (3, 5, 5)},
+]  # fmt: skip
+_DICTS = {"conv_param": "{'stride': 1, 'pad': 1}", "pool_param": "{'pool_height': 2, 'pool_width': 2, 'stride': 2}",
+          "bn_param": "{'mode': 'train'}", "ln_param": "{}", "gn_param": "{}", "stride": "1", "pad": "1", "eps": "1e-5",
+          "hparameters": "{'stride': 1, 'pad': 1, 'f': 2}"}  # fmt: skip
+
+
+def of_layer_functions(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
+    """Each pair of functions such as affine_forward and affine_backward, and the scenes in which it is tried."""
+    by_name = {node.name: node for node in program.functions}
+    for name, forward in by_name.items():
+        if not _FORWARD.search(name):
+            continue
+        rest = _FORWARD.sub("", name)
+        for other, backward in by_name.items():
+            if other != name and _BACKWARD.search(other) and _BACKWARD.sub("", other) == rest and rest:
+                yield f"{name} and {other}", _function_scenes(program, forward, backward)
+
+
+def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.FunctionDef) -> Iterator[Scene]:
+    arguments = [argument for argument, default in parameters_of(forward, False) if default is None]
+    takes = parameters_of(backward, False)
+    for shapes in SHAPES:
+        known, given = _given(arguments, shapes)
+        if known is None:
+            continue
+        out = results_of(forward)
+        first = ["out", "cache"] if len(out) == 2 else ["out"] if len(out) <= 1 else ["out", *out[1:]]
+        begun = f"{', '.join(first)} = {forward.name}({', '.join(known)})"
+        flowing = {argument: argument for argument in arguments} | {name: name for name in (*out, *first)} | {"cache": first[-1]}
+        upstream = takes[0][0] if takes else "dout"
+        text = call(backward, backward.name, flowing | {upstream: "dout"})
+        if not text:
+            continue
+        answers = results_of(backward)
+        answers = [f"d{arguments[0]}"] if answers in ([], ["_result"]) else answers
+        lines = f"{begun}\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    {', '.join(answers)} = {text}"
+        driver = f"for _gradproof_turn in range(2):\n    {lines}"
+        yield Scene(program, driver, given=given | {"_like": _like()}, gradients=True, data=("dout", "out", "cache"))
+
+
+def _given(
+    arguments: Sequence[str], shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[list[str] | None, dict[str, Callable[[np.random.Generator], Any]]]:
+    known: list[str] = []
+    given: dict[str, Callable[[np.random.Generator], Any]] = {}
+    for argument in arguments:
+        if argument in _DICTS:
+            known.append(_DICTS[argument])
+        elif argument in shapes:
+            known.append(argument)
+            given[argument] = floats(*shapes[argument])
+        else:
+            return None, {}
+    return (known, given) if given else (None, {})
+
+
+def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
+    """Each class with a forward pass of x and a backward pass of what comes from behind."""
+    for kind in program.classes:
+        methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
+        forward = next((m for m in methods if _INNER.search(m.name) and not _OUTER.search(m.name)), None)
+        backward = next((m for m in methods if _OUTER.search(m.name)), None)
+        if forward is None or backward is None:
+            continue
+        takes = [argument for argument, default in parameters_of(forward, True) if default is None]
+        if len(takes) != 1 or not parameters_of(backward, True):
+            continue
+        for gradients in (False, True):
+            name = f"{kind.name}.{backward.name}" + (", what it gives back" if gradients else "")
+            yield name, _class_scenes(program, kind, forward, backward, gradients)
+
+
+def _class_scenes(
+    program: Program, kind: ast.ClassDef, forward: ast.FunctionDef, backward: ast.FunctionDef, gradients: bool
+) -> Iterator[Scene]:
+    upstream = parameters_of(backward, True)[0][0]
+    text = call(backward, f"net.{backward.name}", {upstream: "dout"}, method=True)
+    if not text:
+        return
+    for made in constructions(kind, program.tree):
+        if re.search(r"\b[xy]\b", made) or explore(Scene(program, f"net = {made}"), seconds=2.0).trouble:
+            continue
+        for shape in dict.fromkeys(shapes.get("x", (4,)) for shapes in SHAPES):
+            lines = f"out = net.{forward.name}(x)\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    dx = {text}"
+            yield Scene(
+                program,
+                f"net = {made}\nfor _gradproof_turn in range(2):\n    {lines}",
+                given={"x": floats(*shape), "_like": _like()},
+                gradients=gradients,
+                data=("dout", "out") if gradients else ("x", "dout", "out"),
+            )
+
+
+def of_engines(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
+    """Classes of scalars that know their gradient: a value, operators, backward()."""
+    for kind in program.classes:
+        names = {node.name for node in kind.body if isinstance(node, ast.FunctionDef)}
+        if "__mul__" in names and "__add__" in names and names & {"backward", "backprop", "backward_pass"}:
+            yield kind.name, _engine_scenes(program, kind, names)
+
+
+def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Iterator[Scene]:
+    back = next(name for name in ("backward", "backprop", "backward_pass") if name in names)
+    unary = [f"t.{name}()" for name in ("tanh", "sigmoid", "exp", "relu", "log", "sin", "cos") if name in names]
+    more = ["t = t + s * 2"]
+    more += [f"t = {text} + s" for text in unary if "log" not in text]
+    more += ["t = t ** 2 + a" if "__pow__" in names else "t = t * t + a"]
+    more += ["t = t - b * s" if "__sub__" in names else "t = t + b * s"]
+    more += ["t = t / c" if "__truediv__" in names else "t = t * c"]
+    for value in ("data", "value", "val", "x", "item"):
+        lines = ["s = a * b + c", "t = s * s + a * s", *more, f"t.{back}()", f"_cost = t.{value}"]
+        made = "\n".join(f"{name} = {kind.name}(_{name})" for name in "abc")
+        driver = f"{made}\nfor _gradproof_turn in range(2):\n    " + "\n    ".join(lines)
+        given = {f"_{name}": (lambda rng: constants(rng.normal()).item()) for name in "abc"}
+        yield Scene(program, driver, given=given, gradients=True, data=("s", "t", "_a", "_b", "_c"))
+
+

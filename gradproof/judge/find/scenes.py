@@ -1,0 +1,381 @@
+"""The scenes of a program, the likeliest first: its own example, its classes, its functions, in every form of examples."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+
+from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of, results_of
+from gradproof.judge.find.explore import explore
+from gradproof.judge.find.forms import forms, pair_forms
+from gradproof.judge.find.namespace import Slot
+from gradproof.judge.find.observation import cost_calls, cost_methods, is_derivative
+from gradproof.judge.find.program import Program
+from gradproof.judge.find.roles import named_as_cost, role_of
+from gradproof.judge.find.scene import Scene, floats
+
+TURNS = "for _gradproof_turn in range(3):\n    "
+_NO_STEP = re.compile(
+    r"predict|query|test|eval|accura|score|plot|save|load|print|show|loss|cost|sigmoid|relu|softmax|tanh|activat|deriv|"
+    r"prime|init|forward|feed|one_?hot|^get|^set|reset|repr|str|summary|classify|mse|rmse|confus|valid|think|shuffle|"
+    r"split|normal|^error|encode|decode|gradient_check|numerical|sample",
+    re.IGNORECASE,
+)
+_RANK = (
+    r"train_?(?:step|on_?batch|batch|one|single|example)|^step$|update_?(?:mini_?)?batch|one_?step|training_?step",
+    r"train|fit|learn|optimi|sgd|gradient_?descent",
+    r"update|back|adjust",
+)
+FORWARD = re.compile(r"forward|feed|propagat|^run$|think|compute_output|^predict$|^output$|^call$|model_output", re.IGNORECASE)
+BACKWARD = re.compile(r"back|^grad|gradient|compute_grad|calc_grad|deltas?$", re.IGNORECASE)
+UPDATE = re.compile(r"update|^step$|apply|descent|optimi[sz]e|adjust|descend", re.IGNORECASE)
+INITIAL = re.compile(r"init|make|create|build|random|setup|new", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A scene and the expressions that may compute its cost."""
+
+    scene: Scene
+    calls: Sequence[str]
+
+
+def attempts(program: Program) -> Iterator[Attempt]:
+    """Everything that is tried, in order; the own example last, since it may be large."""
+    yield from _of_functions(program)
+    yield from _of_classes(program)
+    yield from _gradients_of_classes(program)
+    yield from _of_theta(program)
+
+
+def own_example(program: Program) -> Attempt:
+    return Attempt(Scene(program, whole=True, label="its own example"), cost_calls(program))
+
+
+# ---- classes ------------------------------------------------------------------------------------------------------
+
+
+def _of_classes(program: Program) -> Iterator[Attempt]:
+    classes = sorted(program.classes, key=lambda kind: -_training(kind))
+    for kind in classes:
+        if not _training(kind):
+            continue
+        for text in constructions(kind, program.tree):
+            needs_data = re.search(r"\b[xy]\b", text) is not None
+            first = Scene(program, f"net = {text}", given=next(forms(SIZES[0], 2)).given if needs_data else {})
+            made = explore(first, seconds=2.0)
+            if made.trouble or "net" not in (made.names or {}):
+                continue
+            found = False
+            for attempt in _of_object(program, kind, text, made.slots("net"), needs_data):
+                found = True
+                yield attempt
+            if found:
+                continue
+
+
+def _methods(kind: ast.ClassDef) -> list[ast.FunctionDef]:
+    return [node for node in kind.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("__")]
+
+
+def _training(kind: ast.ClassDef) -> int:
+    """How much a class looks like one that can be trained."""
+    names = [method.name for method in _methods(kind)]
+    return sum(any(re.search(rank, name, re.IGNORECASE) for rank in _RANK) for name in names)
+
+
+def _ranked(functions: Iterable[ast.FunctionDef]) -> list[ast.FunctionDef]:
+    def rank(node: ast.FunctionDef) -> int:
+        return next((k for k, words in enumerate(_RANK) if re.search(words, node.name, re.IGNORECASE)), len(_RANK))
+
+    chosen = [node for node in functions if not _NO_STEP.search(node.name) or rank(node) == 0]
+    return sorted((node for node in chosen if rank(node) < len(_RANK)), key=rank)
+
+
+def widths(slots: Sequence[Slot]) -> list[tuple[int, int]]:
+    """What widths of x and y the weight matrices suggest: with examples in rows, in columns, with a bias folded in."""
+    shapes = [slot.shape for slot in slots if len(slot.shape) == 2 and min(slot.shape) >= 1]
+    chains = []
+    for place, shape in enumerate(shapes):
+        for first, last in ((0, 1), (1, 0)):
+            chain = [shape]
+            for other in shapes[place + 1 :]:
+                if other[first] in (chain[-1][last], chain[-1][last] + 1) and min(other) >= 1:
+                    chain.append(other)
+            chains.append((len(chain), -place, (chain[0][first], chain[-1][last])))
+    found: dict[tuple[int, int], None] = {}
+    for _, _, ends in sorted(chains, reverse=True)[:4]:
+        found[ends] = None
+    for n_in, n_out in list(found):
+        found[n_in - 1, n_out] = None
+    return [ends for ends in found if min(ends) >= 1][:6] or [(SIZES[0], SIZES[2]), (SIZES[0], 1)]
+
+
+def _of_object(
+    program: Program, kind: ast.ClassDef, text: str, slots: Sequence[Slot], needs_data: bool
+) -> Iterator[Attempt]:
+    """The ways in which an object may take a step."""
+    ends = widths(slots) if not needs_data else [(SIZES[0], 2), (SIZES[0], 1)]
+    if re.search(rf"\b{SIZES[0]}\b", text):
+        ends = sorted(ends, key=lambda pair: pair[0] != SIZES[0])
+    for lines, pairs in _drivers(kind):
+        for n_in, n_out in ends:
+            for form in pair_forms(n_in, n_out) if pairs else forms(n_in, n_out):
+                of = "(pairs * 2)" if "len(pairs)" in lines else "pairs"  # so that n is not the mini-batch's length
+                known = {"pairs": of, "data": of} if pairs else {"x": "x", "y": "y"}
+                calls = [*cost_methods("net", kind, known), *cost_calls(program, inside=True)]
+                scene = Scene(program, f"net = {text}\n{TURNS}{lines}", given=form.given, label=form.name)
+                yield Attempt(scene, calls)
+
+
+def _drivers(kind: ast.ClassDef, these: Sequence[ast.FunctionDef] = ()) -> Iterator[tuple[str, bool]]:
+    """Lines that train an object once, and whether they take pairs; by these methods, whose results are bound."""
+    methods = _methods(kind)
+    for node in these or _ranked(methods):
+        for pairs in (True, False):
+            known = {"pairs": "pairs", "total": "2 * len(pairs)"} if pairs else {"x": "x", "y": "y"}
+            text = call(node, f"net.{node.name}", known, method=True, pairs=pairs)
+            if text and ("pairs" in text) == pairs and (pairs or re.search(r"\by\b", text)):
+                yield (f"{', '.join(results_of(node)) or '_result'} = {text}" if these else text), pairs
+    yield from _sequences(methods)
+
+
+def _sequences(methods: Sequence[ast.FunctionDef]) -> Iterator[tuple[str, bool]]:
+    """Forward, backward and update one after the other."""
+    forward = [m for m in methods if FORWARD.search(m.name) and not BACKWARD.search(m.name)]
+    backward = [m for m in methods if BACKWARD.search(m.name)]
+    update = [m for m in methods if UPDATE.search(m.name) and not BACKWARD.search(m.name)]
+    update = [m for m in update if not re.search("batch", m.name)]
+    for f in [*forward, None]:
+        for b in backward:
+            for u in [*update, None]:
+                known = {"x": "x", "y": "y"}
+                lines: list[str] = []
+                for node, kind in ((f, "result"), (b, "grads"), (u, "")):
+                    if node is None:
+                        continue
+                    text = call(node, f"net.{node.name}", known, method=True)
+                    if not text:
+                        break
+                    results = results_of(node)
+                    _remember(known, results, kind)
+                    lines.append(f"{', '.join(results)} = {text}" if results else text)
+                else:
+                    yield "\n    ".join(lines), False
+
+
+def _remember(known: dict[str, str], results: Sequence[str], kind: str) -> None:
+    """What a call gave, by its own names and by its kind."""
+    for name in results:
+        known[name] = name
+        known.setdefault(name.lower(), name)
+    if not results:
+        return
+    if kind == "result":
+        known["result"] = results[0] if len(results) <= 2 else results[-1]
+        known["cache"] = results[-1]
+    elif kind:
+        known[kind] = results[-1] if len(results) == 1 else f"({', '.join(results)})"
+
+
+def _gradients_of_classes(program: Program) -> Iterator[Attempt]:
+    """Methods that give gradients back, or keep them."""
+    for kind in program.classes:
+        methods = [m for m in _methods(kind) if re.search(r"loss|cost|grad|back", m.name, re.IGNORECASE)]
+        for text in constructions(kind, program.tree) if methods else ():
+            made = explore(Scene(program, f"net = {text}"), seconds=2.0)
+            if made.trouble or "net" not in (made.names or {}):
+                continue
+            for lines, pairs in _drivers(kind, methods):
+                for n_in, n_out in widths(made.slots("net")):
+                    for form in pair_forms(n_in, n_out) if pairs else forms(n_in, n_out):
+                        calls = [*cost_methods("net", kind, {"x": "x", "y": "y"}), *cost_calls(program, inside=True)]
+                        yield Attempt(
+                            Scene(program, f"net = {text}\n{TURNS}{lines}", given=form.given, label=form.name, gradients=True),
+                            calls,
+                        )
+
+
+# ---- functions ----------------------------------------------------------------------------------------------------
+
+
+def _of_functions(program: Program) -> Iterator[Attempt]:
+    ends = [*_made_alone(program), (SIZES[0], SIZES[2]), (SIZES[0], 1)]
+    calls = cost_calls(program, inside=True)
+    for node in _ranked(program.functions):
+        for pairs in (True, False):
+            known = {"pairs": "pairs"} if pairs else {"x": "x", "y": "y"}
+            text = call(node, node.name, known, pairs=pairs)
+            if not text or ("pairs" in text) != pairs or not (pairs or re.search(r"\by\b", text)):
+                continue
+            for n_in, n_out in ends:
+                for form in pair_forms(n_in, n_out) if pairs else forms(n_in, n_out):
+                    yield Attempt(Scene(program, f"{TURNS}{text}", given=form.given, label=form.name), calls)
+    yield from _flows(program, ends, calls)
+
+
+def _made_alone(program: Program) -> list[tuple[int, int]]:
+    """The widths of what functions without arguments make, such as init_params()."""
+    for node in program.functions:
+        if INITIAL.search(node.name) and all(default is not None for _, default in parameters_of(node, False)):
+            made = explore(Scene(program, f"made = {node.name}()"), seconds=2.0)
+            if not made.trouble and max((max(slot.shape, default=1) for slot in made.slots("made")), default=99) <= 40:
+                return widths(made.slots("made"))[:2]
+    return []
+
+
+def _flows(program: Program, ends: Sequence[tuple[int, int]], calls: Sequence[str]) -> Iterator[Attempt]:
+    """Functions one after the other, by the names that flow between them: init, forward, cost, backward, update."""
+    functions = program.functions
+    initial = [f for f in functions if INITIAL.search(f.name) and not FORWARD.search(f.name)]
+    forward = [f for f in functions if FORWARD.search(f.name) and not BACKWARD.search(f.name)]
+    backward = [f for f in functions if BACKWARD.search(f.name)]
+    update = [f for f in functions if UPDATE.search(f.name) and not BACKWARD.search(f.name)]
+    for i in initial:
+        for f in reversed(forward):
+            for b in reversed(backward):
+                for u in [*reversed(update), None]:
+                    for n_in, n_out in ends:
+                        text = _flow(functions, i, f, b, u, (n_in, SIZES[1], n_out))
+                        if text:
+                            for form in list(forms(n_in, n_out))[:8]:
+                                scene = Scene(program, text, given=form.given, label=form.name, gradients=u is None)
+                                yield Attempt(scene, calls)
+
+
+def _flow(
+    functions: Sequence[ast.FunctionDef],
+    initial: ast.FunctionDef,
+    forward: ast.FunctionDef,
+    backward: ast.FunctionDef,
+    update: ast.FunctionDef | None,
+    sizes: Sequence[int],
+) -> str:
+    known = {"x": "x", "y": "y"}
+    begun = _sized(initial, sizes)
+    if not begun:
+        return ""
+    results = results_of(initial)
+    results = ["parameters"] if results in (["_result"], []) else results
+    _remember(known, results, "params")
+    head = f"{', '.join(results)} = {begun}"
+    lines: list[str] = []
+    costs = [f for f in functions if named_as_cost(f.name) and not is_derivative(f.name)]
+    for node, kind in ((forward, "result"), *((c, "") for c in costs), (backward, "grads"), (update, "")):
+        if node is None:
+            continue
+        text = call(node, node.name, known)
+        if not text:
+            if node in costs:
+                continue
+            return ""
+        bound = results_of(node)
+        if node is update:
+            target = results if len(bound) == len(results) else bound
+            lines.append(f"{', '.join(target)} = {text}" if target else text)
+        else:
+            named = [f"_cost_{node.name}"] if node in costs else bound
+            if node not in costs:
+                _remember(known, bound, kind)
+            lines.append(f"{', '.join(named)} = {text}" if named else text)
+    return f"{head}\n{TURNS}" + "\n    ".join(lines)
+
+
+def _sized(node: ast.FunctionDef, sizes: Sequence[int]) -> str:
+    """A call that makes parameters of these sizes."""
+    told: list[str] = []
+    plain = iter(sizes)
+    for argument, default in parameters_of(node, False):
+        role = role_of(argument, constructor=True)
+        value = {"in": str(sizes[0]), "hidden": str(sizes[1]), "out": str(sizes[-1]), "seed": "0"}.get(role)
+        if role == "sizes":
+            value = f"[{', '.join(map(str, sizes))}]"
+        if default is not None and (value is None or not isinstance(default, ast.Constant)):
+            continue
+        if value is None:
+            value = str(next(plain, sizes[-1]))
+        told.append(f"{argument}={value}" if default is not None else value)
+    return f"{node.name}({', '.join(told)})"
+
+
+
+
+# ---- one vector of all parameters ---------------------------------------------------------------------------------
+
+_THETA = re.compile(r"theta\w*|nn_?params?|params?|w|weights?|flat\w*|vec\w*|p|z|thetas", re.IGNORECASE)
+
+
+def _of_theta(program: Program) -> Iterator[Attempt]:
+    """cost(theta, …) and gradient(theta, …), or one function that gives both."""
+    functions = [f for f in program.functions if parameters_of(f, False)]
+    for node in functions:
+        arguments = [argument for argument, _ in parameters_of(node, False)]
+        if not _THETA.fullmatch(arguments[0]) or not re.search(r"grad|cost|back|deriv|loss", node.name, re.IGNORECASE):
+            continue
+        for length, sizes, known in _thetas(program, node):
+            text = call(node, node.name, known)
+            if not text:
+                continue
+            calls = []
+            for other in functions:
+                if named_as_cost(other.name) and not is_derivative(other.name):
+                    cost = call(other, other.name, known)
+                    if cost.startswith(f"{other.name}(theta"):
+                        calls.append(cost)
+            result = "grad_theta" if not _gives_two(node) else "_cost, grad_theta"
+            for form in forms(sizes[0], sizes[-1]):
+                scene = Scene(
+                    program,
+                    f"{TURNS}{result} = {text}",
+                    given=dict(form.given) | {"theta": floats(length)},
+                    label=form.name,
+                    gradients=True,
+                )
+                yield Attempt(scene, calls)
+
+
+def _gives_two(node: ast.FunctionDef) -> bool:
+    return any(
+        isinstance(part, ast.Return) and isinstance(part.value, ast.Tuple) and len(part.value.elts) == 2
+        for part in ast.walk(node)
+    )
+
+
+def _thetas(program: Program, node: ast.FunctionDef) -> Iterator[tuple[int, Sequence[int], dict[str, str]]]:
+    """Lengths of theta: as the program makes it, or of widths that the function takes, with biases and without."""
+    known = {"x": "x", "y": "y", parameters_of(node, False)[0][0]: "theta"}
+    for other in program.functions:
+        if all(default is not None for _, default in parameters_of(other, False)):
+            made = explore(Scene(program, f"made = {other.name}()"), seconds=2.0)
+            slots = made.slots("made")
+            if not made.trouble and len(slots) == 1 and len(slots[0].shape) == 1:
+                for sizes in _constants(program):
+                    yield slots[0].shape[0], sizes, known
+    roles = {role_of(argument, constructor=True): argument for argument, _ in parameters_of(node, False)}
+    if {"in", "hidden", "out"} <= set(roles):
+        named = {roles[role]: str(size) for role, size in zip(("in", "hidden", "out"), SIZES, strict=True)}
+        a, b, c = SIZES
+        for length in ((a + 1) * b + (b + 1) * c, a * b + b * c, a * b + b + b * c + c):
+            yield length, SIZES, known | named
+
+
+def _constants(program: Program) -> Iterator[Sequence[int]]:
+    """Widths that stand at the top of the file, first and last."""
+    values = [
+        node.value.value
+        for statement in program.tree.body
+        for node in ast.walk(statement)
+        if isinstance(statement, ast.Assign) and isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        and type(node.value.value) is int
+    ]
+    values += [
+        part.value
+        for statement in program.tree.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple | ast.List)
+        for part in statement.value.elts
+        if isinstance(part, ast.Constant) and type(part.value) is int
+    ]
+    if len(values) >= 2:
+        yield values[0], values[-1]
+    yield SIZES[0], SIZES[2]
