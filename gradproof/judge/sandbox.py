@@ -23,7 +23,7 @@ class Sandbox:
     process has ended or closed its pipes, and how. It knows nothing of what is said.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: str | None = None) -> None:
         lifeline, self._lifeline = os.pipe()
         self._report, report = os.pipe()
         try:
@@ -33,6 +33,7 @@ class Sandbox:
                 stdout=subprocess.PIPE,
                 bufsize=0,
                 env=environment,
+                cwd=folder,
                 pass_fds=(lifeline, report),
                 start_new_session=True,
             )

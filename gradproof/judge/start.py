@@ -1,6 +1,6 @@
 """Starts the worker: what it imports for itself comes from no folder that somebody's code lies in.
 
-python -P start.py FILE|MODULE NAME MEMORY
+python -P start.py FILE|MODULE NAME MEMORY [STEP COST]: with STEP and COST, which may be empty, the whole program is judged.
 """
 
 import os
@@ -21,8 +21,14 @@ if __name__ == "__main__":
     taken = without({os.path.realpath(os.curdir), os.path.dirname(path)})
     if HOME not in sys.path:
         sys.path.append(HOME)
-    from gradproof.judge.worker import main
-
     leave = os._exit
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), taken)
+    given = sys.argv[1], sys.argv[2], int(sys.argv[3]), taken
+    if len(sys.argv) > 4:
+        from gradproof.judge import assessor
+
+        assessor.main(*given, *sys.argv[4:6])
+    else:
+        from gradproof.judge import worker
+
+        worker.main(*given)
     leave(0)  # threads that the code has left behind are not waited for

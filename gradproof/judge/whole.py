@@ -1,7 +1,7 @@
 """Judging a whole program: the step that it takes, held against its own cost, or the cost that it is the gradient of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.scene import Scene
+from gradproof.judge.find.watching import Step
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import DECAY, along, rate_of
@@ -21,6 +23,17 @@ from gradproof.judge.trial.symmetry import symmetric
 from gradproof.numerics.verdict import Verdict
 
 SECONDS = 20.0  # for one run
+DECLARED = {  # what --cost may say, and the names of the table that it means
+    "quadratic": ("quadratic",),
+    "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
+                      "softmax cross-entropy of logits"),
+    "softmax": ("cross-entropy", "softmax cross-entropy of logits"),
+    "binary": ("binary cross-entropy", "binary cross-entropy of logits"),
+    "hinge": ("hinge", "hinge of labels 0 and 1", "hinge between classes"),
+    "absolute": ("absolute error",),
+    "huber": ("Huber",),
+    "poisson": ("Poisson",),
+}  # fmt: skip
 
 
 @dataclass
@@ -36,11 +49,13 @@ class Outcome:
     trouble: str = ""
     symmetric: bool | None = None
     notes: list[str] = field(default_factory=list)
+    where: str = ""  # in what harder scene it is wrong
+    factors: list[tuple[int, float]] = field(default_factory=list)  # of so many examples
     piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
 
 
-def judge(explored: Explored, calls: Sequence[str], seed: int = 0) -> Outcome:
-    """The verdict on what a scene does."""
+def judge(explored: Explored, calls: Sequence[str], harder: Sequence[Scene] = (), seed: int = 0, cost: str = "") -> Outcome:
+    """The verdict on what a scene does; what is right there must be right in the harder scenes."""
     assert explored.step is not None
     example = [np.zeros(1)]
 
@@ -58,6 +73,8 @@ def judge(explored: Explored, calls: Sequence[str], seed: int = 0) -> Outcome:
         chosen = _choose(seen, seed)
     except (SubjectError, UndecidedError) as error:
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
+    if cost:
+        chosen = ("listed", "")
     kind, name = chosen
     costs: dict[Reading, set[NamedCost]] = {}
     rates: dict[Reading, Any] = {}
@@ -79,14 +96,78 @@ def judge(explored: Explored, calls: Sequence[str], seed: int = 0) -> Outcome:
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
     named = next((ranked(some) for some in costs.values() if some), [])
     outcome = Outcome(tried.verdict, explored, name, named, tried)
-    if kind == "listed" and tried.verdict is Verdict.VERIFIED and not named:
+    if cost and tried.verdict is Verdict.VERIFIED:
+        wanted = [one for one in named if one.name in DECLARED[cost]]
+        if wanted:
+            outcome.named = wanted
+        else:
+            outcome.verdict, outcome.other = Verdict.REFUTED, named
+            outcome.tried = replace(tried, arrays=[a._replace(state=f"not of the {cost} cost") for a in tried.arrays])
+    elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not named:
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = "it is the gradient of some cost, but of none that gradproof knows: say which with --cost"
     if tried.verdict is Verdict.REFUTED and kind != "listed":
         outcome.other = _others(seen, seed)
     if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn" and (piled := _piled(explored, calls, seed)):
         outcome.verdict, outcome.piled = Verdict.REFUTED, piled
+    if outcome.verdict is Verdict.VERIFIED:
+        _stress(outcome, chosen, calls, harder, seed)
     return outcome
+
+
+def _stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], harder: Sequence[Scene], seed: int) -> None:
+    """The same step in harder scenes, and in later turns where gradients are given back, which nothing may change."""
+    step = outcome.explored.step
+    assert step is not None
+    tries = [(scene, step, scene.label) for scene in harder]
+    if step.gradients and step.kind == "turn" and harder:
+        scene = outcome.explored.scene
+        tries += [(scene, step._replace(turn=turn), f"at the {_ordinal(turn + 1)} call") for turn in (1, 6)]
+    for scene, changed, words in tries:
+        reading = outcome.tried.reading if outcome.tried else Reading.EXACT
+        compared = _once(scene, changed, chosen, outcome, calls, seed, reading)
+        if compared:
+            outcome.verdict, outcome.where = Verdict.REFUTED, words
+            outcome.tried = Tried(Verdict.REFUTED, reading, compared, 1)
+            return
+
+
+def _once(
+    scene: Scene, step: Step, chosen: tuple[str, str], outcome: Outcome, calls: Sequence[str], seed: int, reading: Reading
+) -> list[Compared]:
+    """What is wrong in one run of this scene; [] where nothing is, or where that cannot be told."""
+    kind, name = chosen
+    for bits in (BITS, 8 * BITS):
+        with ExactRun(reading, bits, seed) as run:
+            try:
+                with guarded("the program", SECONDS):
+                    what = observe(scene, step, calls, seed)
+                if run.run.notes and any(note.kind != "clipped" for note in run.run.notes.values()):
+                    return []
+                if kind != "listed":
+                    found = getattr(what, kind).get(name)
+                    compared = against(what, found) if found is not None else []
+                else:
+                    compared = list(symmetric(what.moved, list(what.given.values()), seed))
+                    if all(array.state == "right" for array in compared):
+                        here = name_costs_of_steps(what.moved, list(what.given.values()))
+                        names = {cost.name for cost in outcome.named}
+                        same = [cost.factor for cost in here if cost.name == outcome.named[0].name]
+                        outcome.factors += [(scene.examples, factor) for factor in same]
+                        if not {cost.name for cost in here} & names and any(array.alive for array in compared):
+                            said = "of another cost than elsewhere"
+                            compared = [array._replace(state=said) for array in compared]
+            except (SubjectError, UndecidedError):
+                continue
+        states = {array.state for array in compared}
+        if "undecided" in states:
+            continue
+        return compared if states - {"right"} else []
+    return []
+
+
+def _ordinal(n: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(n, f"{n}th")
 
 
 def _piled(explored: Explored, calls: Sequence[str], seed: int) -> dict[str, str]:

@@ -33,8 +33,8 @@ def changed(before: Moment, after: Moment) -> list[str]:
 def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     """The parameters that were moved by one whole step in between; none where it was not one.
 
-    A parameter's new element depends on its old one, and its old elements have an effect beyond their own place: that
-    tells it from a velocity or a sum. All that was computed from parameters on the way must be no older than `start`,
+    A parameter's new element is its old one plus or minus something, which tells it from an activation or an error that
+    is carried on; and its old elements have an effect beyond their own place, which tells it from a velocity or a sum. All that was computed from parameters on the way must be no older than `start`,
     the index of the first number of the step: else this is a part of a step only, such as the update of one layer.
     """
     moved = changed(before, after)
@@ -46,7 +46,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     found = []
     for path in moved:
         old, new = before[path].numbers, after[path].numbers
-        own = all(reach.get(y.index, 0) & whole[path] for x, y in zip(old, new, strict=True) if x is not y)
+        own = all(_moves(x, y, reach) for x, y in zip(old, new, strict=True) if x is not y)
         if own and _crosses(path, before, after, moved, reach, bits):
             found.append(path)
     marks = 0
@@ -54,6 +54,27 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         marks |= whole[path]
     oldest = min((index for index, mark in first.items() if mark & marks), default=start)
     return found if found and oldest >= start else []
+
+
+_LINEAR = ("add", "subtract", "copy", "sum", "negative")
+
+
+def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
+    """Whether new is ± old, times what depends on nothing that moves, ± anything."""
+    waiting, seen = [new], set()
+    while waiting:
+        x = waiting.pop()
+        if x.index == old.index:
+            return True
+        if x.index in seen or x.rule is None or not reach.get(x.index):
+            continue
+        seen.add(x.index)
+        if x.rule.name in _LINEAR:
+            waiting.extend(operands_of(x))
+        elif x.rule.name in ("multiply", "divide"):
+            a, b = x.operands
+            waiting.extend([a] if not reach.get(b.index) else [b] if not reach.get(a.index) else [])
+    return False
 
 
 def feeding(before: Moment, results: Sequence[Number]) -> list[str]:

@@ -34,7 +34,7 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
     names: dict[str, Any] = {}
     trouble = ""
     with running(run):
-        watch = Watch(MODULE, names, gradients=scene.gradients, data=scene.data)
+        watch = Watch(MODULE, names, gradients=scene.gradients, data=scene.data, first_loop=scene.first_loop)
         try:
             with guarded("the program", seconds):
                 names.update(scene.names(seed))

@@ -31,6 +31,8 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
     own = {path: before[path] for path in parameters}
     found = _by_name(own, {path: after[path] for path in fresh})
     if len(found) < len(own):
+        found = _by_size(own, {path: after[path] for path in fresh}) or found
+    if len(found) < len(own):
         found |= _by_place({p: h for p, h in own.items() if p not in found}, {p: after[p] for p in fresh if p not in found.values()})
     return found if all(path in found for path in own) else {}
 
@@ -60,6 +62,17 @@ def _by_name(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[
             same = len(new.numbers) == len(held.numbers)
             if same and other != path and name in (stem(last(other)), last(other).lower(), stem(last(other)) + "s"):
                 found[path] = other
+    return found
+
+
+def _by_size(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[str, str]:
+    """Where all parameters have sizes of their own, and each one gradient that fits; else {}."""
+    found: dict[str, str] = {}
+    for path, held in parameters.items():
+        fits = [other for other, new in fresh.items() if len(new.numbers) == len(held.numbers)]
+        if len(fits) != 1 or fits[0] in found.values():
+            return {}
+        found[path] = fits[0]
     return found
 
 

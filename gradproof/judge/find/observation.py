@@ -34,6 +34,7 @@ class Observation:
     events: list[Event] = field(default_factory=list)
     costs: dict[str, Number] = field(default_factory=dict)  # by the words for it; what the program calls its cost
     scalars: dict[str, Number] = field(default_factory=dict)  # other single numbers that it computes
+    targets: Any = None  # the y of the scene, where it has one
     kept: Any = None  # the arrays that an optimizer may keep
     state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
 
@@ -68,6 +69,7 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
             seen.given[path] = slot.array
         _evaluate(calls, frame, seen, wanted)
         watch.events.clear()
+        seen.targets = frame.f_globals.get("y")
         held.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
 
     def end(slots: list[Slot], frame: FrameType) -> None:

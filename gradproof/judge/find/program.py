@@ -5,7 +5,7 @@ import json
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradproof.errors import DataError
@@ -24,6 +24,7 @@ class Program:
     tree: ast.Module
     cells: Sequence[tuple[int, int]] = ()  # of a notebook: the first line here, and the number of the cell
     notes: Sequence[str] = ()  # what was left out
+    only: str = ""  # the function or class that is asked about, if one is
 
     def place(self, line: int) -> str:
         """How to name a line: of the file, or of a notebook's cell."""
@@ -35,19 +36,23 @@ class Program:
         lines = self.text.splitlines()
         return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
+    def about(self, name: str) -> "Program":
+        """The same program, of which one function or class alone is looked at."""
+        return replace(self, only=name)
+
     @property
     def functions(self) -> list[ast.FunctionDef]:
-        return [node for node in self.tree.body if isinstance(node, ast.FunctionDef)]
+        found = [node for node in self.tree.body if isinstance(node, ast.FunctionDef)]
+        chosen = [node for node in found if node.name == self.only]
+        return chosen or ([] if any(kind.name == self.only for kind in self._classes) else found)
 
     @property
     def classes(self) -> list[ast.ClassDef]:
-        return [node for node in self.tree.body if isinstance(node, ast.ClassDef)]
+        return [kind for kind in self._classes if not self.only or kind.name == self.only]
 
     @property
-    def acts(self) -> bool:
-        """Whether anything runs but definitions and imports."""
-        kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
-        return any(not isinstance(node, kinds) and not is_docstring(node) for node in self.tree.body)
+    def _classes(self) -> list[ast.ClassDef]:
+        return [node for node in self.tree.body if isinstance(node, ast.ClassDef)]
 
 
 def read_program(path: str) -> Program:
@@ -110,7 +115,11 @@ def definitions(tree: ast.Module) -> list[ast.stmt]:
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             kept.append(node)
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.Try | ast.If) and not _is_main(node) and _is_quiet(node):
+        elif (
+            isinstance(node, ast.Assign | ast.AnnAssign | ast.Try | ast.If)
+            and not _is_main(node)
+            and _is_quiet(node, {kind.name for kind in tree.body if isinstance(kind, ast.ClassDef)})
+        ):
             kept.append(node)
     return [
         node if isinstance(node, ast.ImportFrom) and node.module == "__future__" else tried(node) for node in kept
@@ -138,12 +147,12 @@ _QUIET = {"array", "zeros", "ones", "eye", "arange", "linspace", "range", "len",
           "sin", "column_stack", "atleast_2d", "copy", "zeros_like", "ones_like", "sum", "mean", "max", "min"}  # fmt: skip
 
 
-def _is_quiet(node: ast.stmt) -> bool:
-    """Whether it calls nothing but what makes constants."""
+def _is_quiet(node: ast.stmt, classes: set[str]) -> bool:
+    """Whether it calls nothing but what makes constants, or objects of the program's own classes."""
     for part in ast.walk(node):
         if isinstance(part, ast.Call):
             name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, "id", "")
-            if name not in _QUIET:
+            if name not in _QUIET and name not in classes:
                 return False
         if isinstance(part, ast.For | ast.While | ast.With):
             return False

@@ -33,6 +33,8 @@ class Scene:
     given: Mapping[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)  # names, drawn anew
     label: str = ""
     gradients: bool = False  # it gives gradients back and moves nothing
+    examples: int = 0  # how many, where that is known
+    driven: bool = False  # steps count in the driver's lines alone
     data: tuple[str, ...] = ("x", "y", "pairs")  # names of what no gradient is asked for
 
     def code(self) -> Any:
@@ -52,6 +54,12 @@ class Scene:
             code = compile(ast.fix_missing_locations(tree), self.program.path, "exec", dont_inherit=True)
             _COMPILED[key] = code, instruments.loops
         return _COMPILED[key]
+
+    @property
+    def first_loop(self) -> int:
+        """The number of the first loop in which a step counts."""
+        loops = self.code()[1]
+        return next((k for k, line in enumerate(loops) if line >= DRIVEN), 0) if self.driven else 0
 
     def names(self, seed: int) -> dict[str, Any]:
         """The global names with which it begins."""

@@ -4,9 +4,13 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from gradproof.judge.find import book
 from gradproof.judge.find.explore import Explored, explore
+from gradproof.judge.find.forms import forms
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
+from gradproof.judge.find.observation import cost_calls
 from gradproof.judge.find.program import Program
+from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import Attempt, attempts, own_example
 
 QUICK = 1.5  # seconds: an own example that takes longer is tried last
@@ -19,6 +23,7 @@ class Subject(NamedTuple):
     name: str
     explored: Explored
     calls: Sequence[str]
+    harder: Sequence[Scene] = ()  # in which the same must hold
 
 
 class Search(NamedTuple):
@@ -28,18 +33,25 @@ class Search(NamedTuple):
     troubles: Sequence[str]
 
 
-def search(program: Program) -> Search:
-    """The subjects of a program."""
+def search(program: Program, name: str = "", step: str = "") -> Search:
+    """The subjects of a program; of one of its functions or classes alone, or by a line that is given, if it is."""
     troubles: list[str] = []
+    if step:
+        return _of_the_line(program, step, troubles)
+    if name:
+        program = program.about(name)
+    if found := list(_of_the_book(program, troubles, name)):
+        return Search(found, troubles)
     own: Subject | None = None
-    begun = time.monotonic()
-    example = own_example(program)
-    explored = explore(example.scene)
-    own = Subject("its own example", explored, example.calls) if explored.step else None
-    if own is not None and time.monotonic() - begun < QUICK:
-        return Search([own], [])
-    if explored.trouble:
-        troubles.append(f"its own example {explored.trouble}")
+    if not name:
+        begun = time.process_time()
+        example = own_example(program)
+        explored = explore(example.scene)
+        own = Subject("its own example", explored, example.calls) if explored.step else None
+        if own is not None and time.process_time() - begun < QUICK:
+            return Search([own], [])
+        if explored.trouble:
+            troubles.append(f"its own example {explored.trouble}")
     found = _first(attempts(program), troubles)
     if found is not None:
         return Search([found], troubles)
@@ -48,15 +60,43 @@ def search(program: Program) -> Search:
     return Search([subject for subject in _parts(program)], troubles)
 
 
+def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
+    """The step that a line of the caller's takes, in the program's words: after its own example, or its definitions."""
+    for gradients in (False, True):
+        for whole in (True, False):
+            for form in list(forms(3, 2))[: 8 if not whole else 1]:
+                driver = f"for _gradproof_turn in range(3):\n    {'_answer = ' * gradients}{step}"
+                given = {} if whole else form.given
+                scene = Scene(program, driver, whole=whole, given=given, gradients=gradients, driven=True)
+                explored = explore(scene, seconds=6.0)
+                if explored.step:
+                    return Search([Subject(step, explored, cost_calls(program))], troubles)
+                if explored.trouble:
+                    troubles.append(explored.trouble)
+    return Search([], troubles)
+
+
+def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Iterator[Subject]:
+    """backprop(weights, biases, x, y) as a function, in whatever order and clothes."""
+    for name, made in book.scenes(program, wanted):
+        for numbers in book.USUAL:
+            explored = explore(made(numbers), seconds=3.0)
+            if explored.step:
+                yield Subject(name, explored, (), [made(other) for other in book.harder(numbers)])
+                break
+            if explored.trouble:
+                troubles.append(explored.trouble)
+
+
 def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:
-    begun = time.monotonic()
+    begun = time.process_time()
     for attempt in tries:
         explored = explore(attempt.scene, seconds=3.0)
         if explored.step:
             return Subject(attempt.scene.driver, explored, attempt.calls)
         if explored.trouble and explored.trouble not in troubles:
             troubles.append(explored.trouble)
-        if time.monotonic() - begun > SECONDS:
+        if time.process_time() - begun > SECONDS:
             return None
     return None
 

@@ -69,6 +69,7 @@ class Watch:
     end: Callable[[list[Slot], FrameType], None] = lambda slots, frame: None
     gradients: bool = False  # whether gradients that are given back are what is looked for
     data: Sequence[str] = ()  # names of what none is asked for
+    first_loop: int = 0  # no step is looked for in the loops before
     found: Step | None = None
     events: list[Event] = field(default_factory=list)
     watching: bool = False
@@ -78,12 +79,15 @@ class Watch:
     # ---- asked by the program ---------------------------------------------------------------------------------
 
     def statement(self, line: int) -> None:
-        self._begin(sys._getframe(1), "statement", line)
+        if self.first_loop == 0:
+            self._begin(sys._getframe(1), "statement", line)
 
     def ended(self, line: int) -> None:
         self._end(sys._getframe(1), "statement", line)
 
     def turn(self, number: int) -> None:
+        if number < self.first_loop:
+            return
         frame = sys._getframe(1)
         self._end(frame, "turn", number)
         self._begin(frame, "turn", number)

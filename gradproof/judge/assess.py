@@ -1,0 +1,242 @@
+"""A program judged as it was written: what was found in it, what that is the gradient of, and what is not."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradproof.exact import dispatch
+from gradproof.exact.arrays import ExactArray
+from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.judge.find.gradients import last
+from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.program import Program, read_program
+from gradproof.judge.find.scene import DRIVEN
+from gradproof.judge.find.search import Search, Subject, search
+from gradproof.judge.trial.activations import activations, hidden_layers
+from gradproof.judge.trial.costs import name_costs_of_steps, outputs_and_labels
+from gradproof.judge.trial.points import READINGS
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.whole import SECONDS, Outcome, judge, ranked
+from gradproof.numerics.verdict import Verdict
+
+__all__ = ["assess", "dispatch"]
+ORDER = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.VERIFIED)
+_TURN = re.compile(r"^for _gradproof_turn in range\(\d+\):\n|^for x, y in _turns:\n", re.MULTILINE)
+
+
+@dataclass
+class Assessed:
+    """One subject and what was found of it."""
+
+    subject: Subject
+    outcome: Outcome
+    network: dict[str, Any] = field(default_factory=dict)
+
+
+def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[str, Any]:
+    """The verdict on a file as a document of plain values; DataError where it cannot be read."""
+    program = read_program(path)
+    found = search(program, name, step)
+    if not found.subjects:
+        return {"verdict": "none", "looked": _looked(program, found), "subjects": []}
+    judged = [Assessed(s, judge(s.explored, s.calls, s.harder, cost=cost)) for s in found.subjects]
+    for one in judged:
+        one.network = _network(one)
+    worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
+    return _document(program, worst, judged, found)
+
+
+def _looked(program: Program, found: Search) -> str:
+    """What was looked for and what was found, in a line."""
+    classes = ", ".join(kind.name for kind in program.classes)
+    functions = ", ".join(node.name for node in program.functions[:8])
+    there = [f"classes {classes}"] * bool(classes) + [f"functions {functions}"] * bool(functions)
+    said = f"no step was found that changes parameters or gives gradients back ({'; '.join(there) or 'no definitions'})"
+    own = next((t for t in found.troubles if t.startswith("its own example")), "")
+    tried = own or (found.troubles[-1] if found.troubles else "")
+    return said + (f"; {tried}" if tried else "")
+
+
+def _network(one: Assessed) -> dict[str, Any]:
+    """Activations and widths, as far as they can be told from one run."""
+    step = one.subject.explored.step
+    assert step is not None
+    with ExactRun(Reading.EXACT, BITS, 1) as run:
+        try:
+            with guarded("the program", SECONDS):
+                what = observe(one.subject.explored.scene, step, one.subject.calls, 1)
+        except (SubjectError, UndecidedError):
+            return {"activations": [], "sizes": []}
+        del run
+        named = ranked(name_costs_of_steps(what.moved, list(what.given.values())))
+        results = [x for move in what.moved.values() for x in move.ravel().tolist()]
+        parameters = {x.index for array in what.given.values() for x in array.flat}
+        hidden = [a for a in activations(hidden_layers(results, parameters), parameters) if a]
+        outputs = [activations([a.ravel().tolist()], parameters)[0] for a, _ in outputs_and_labels(results)]
+        output = next((a for a in outputs if a), "")
+        if not output and any(cost.name == "cross-entropy" for cost in (*named, *one.outcome.named)):
+            output = "softmax"
+        return {
+            "activations": [*hidden, *([output] if output else [])],
+            "sizes": _sizes(what),
+            "named": str(named[0]) if named else "",
+            "labels": _of_all_targets(what, results),
+        }
+
+
+def _of_all_targets(what: Observation, results: Sequence[Any]) -> bool:
+    """Whether the outputs are compared with the targets that were given, each and unchanged."""
+    if not isinstance(what.targets, ExactArray):
+        return False
+    wanted = Counter(float(x.value.mid()) for x in what.targets.flat)
+    return any(wanted == Counter(float(x.value.mid()) for x in y.flat) for _, y in outputs_and_labels(results))
+
+
+def _is_steady(factors: Sequence[tuple[int, float]]) -> bool:
+    """Whether the factor is the same for every number of examples, or one divided by it."""
+    return any(len({f"{factor * scale(m):.10g}" for m, factor in factors}) <= 1 for scale in (lambda m: 1, lambda m: m))
+
+
+def _sizes(what: Observation) -> list[int]:
+    """Widths, from the matrices among the parameters, where they form a chain."""
+    shapes = [array.shape for array in what.given.values() if array.ndim == 2 and min(array.shape) > 0]
+    for first, second in ((0, 1), (1, 0)):
+        chain: list[int] = []
+        for shape in shapes:
+            if 1 in shape and chain and shape[first] != chain[-1]:
+                continue
+            if not chain or shape[first] == chain[-1]:
+                chain += [shape[first], shape[second]] if not chain else [shape[second]]
+        if len(chain) > 2:
+            return chain
+    return []
+
+
+def shown(path: str) -> str:
+    """A parameter's name as its author would write it."""
+    for prefix in ("net.", "self.", "_answer"):
+        path = path.removeprefix(prefix)
+    return path
+
+
+def _cost_words(one: Assessed) -> str:
+    if one.outcome.named:
+        return str(one.outcome.named[0])
+    if one.network.get("named") and one.outcome.verdict is Verdict.VERIFIED:
+        return f"{one.network['named']}, its own"
+    name = one.outcome.cost
+    line = re.search(r" of line (\d+)$", name)
+    if line and int(line[1]) >= DRIVEN:
+        return "Σ out · dout" if "_cost" in name else name[: line.start()]
+    return name
+
+
+def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
+    """(what was judged, its form, its line) in words."""
+    scene, step = one.subject.explored.scene, one.subject.explored.step
+    assert step is not None
+    if scene.whole:
+        line = scene.code()[1][step.where] if step.kind == "turn" else step.where
+        return f"the step of its own example ({program.place(line)})", "own example", line
+    if "\n" not in one.subject.name:
+        return one.subject.name, "function" if not scene.driver.startswith("net") else "layer", _line_of(program, one.subject.name)
+    lines = _TURN.sub("", scene.driver).splitlines()
+    made = next((line for line in lines if line.startswith("net = ")), "")
+    calls = [re.sub(r"^.*? = ", "", line.strip()) for line in lines if line != made]
+    calls = [call for call in calls if not call.startswith("(out")]
+    kind = made.removeprefix("net = ").partition("(")[0]
+    words = " · ".join(dict.fromkeys(call.replace("net.", f"{kind}.", 1) if kind else call for call in calls))
+    return words, "class" if kind else "functions", _line_of(program, kind or calls[-1].partition("(")[0])
+
+
+def _line_of(program: Program, name: str) -> int:
+    first = name.partition(".")[0].partition(" ")[0]
+    for node in (*program.classes, *program.tree.body):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == first:
+            return node.lineno
+    return 1
+
+
+def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], found: Search) -> dict[str, Any]:
+    outcome = worst.outcome
+    words, form, line = _subject_words(program, worst)
+    tried = outcome.tried
+    arrays = tried.arrays if tried else ()
+    conventions = [a.convention for a in arrays if a.convention]
+    if tried and outcome.verdict is Verdict.VERIFIED and READINGS[tried.reading]:
+        conventions.append(READINGS[tried.reading])
+    notes = [f"{note.said} in {program.place(at)}" for note in (tried.notes if tried else ()) if (at := line_of(note.place))]
+    inexact = bool(tried and any(note.kind in ("cast", "rounded", "left") for note in tried.notes))
+    network = worst.network
+    sure = network.get("labels", False) and _is_steady(outcome.factors) and not inexact
+    return {
+        "verdict": str(outcome.verdict),
+        "sure": bool(sure and len(network["activations"]) >= max(1, len(network["sizes"]) - 1)),
+        "inexact": inexact,
+        "subject": {"name": words, "form": form, "line": line, "place": program.place(line)},
+        "subjects": [
+            {"name": _subject_words(program, one)[0], "verdict": str(one.outcome.verdict)} for one in judged
+        ],
+        "network": {name: network.get(name, []) for name in ("activations", "sizes")} | {"cost": _cost_words(worst)},
+        "gradients": bool(worst.subject.explored.step and worst.subject.explored.step.gradients),
+        "digits": tried.digits if tried and outcome.verdict is Verdict.VERIFIED else 0,
+        "points": tried.points if tried else 0,
+        "parameters": [{"name": shown(a.name), "state": a.state} for a in arrays],
+        "faults": _faults(program, worst),
+        "conventions": list(dict.fromkeys([*conventions, *notes])) if outcome.verdict is Verdict.VERIFIED else [],
+        "other": [str(cost) for cost in outcome.other],
+        "where": outcome.where,
+        "float": [],
+        "undecided": [text for text in (outcome.trouble, *(tried.why if tried else ())) if text],
+        "notes": list(program.notes),
+        "troubles": list(found.troubles[:3]),
+    }
+
+
+def _faults(program: Program, one: Assessed) -> list[dict[str, Any]]:
+    """One for each array that is not what it should be, in the order of the lines."""
+    outcome = one.outcome
+    if outcome.verdict is not Verdict.REFUTED or outcome.tried is None:
+        return []
+    faults = []
+    for path, other in outcome.piled.items():
+        said = f"its gradient piles up in {shown(other)}, which is not 0 when the second step begins"
+        faults.append(_fault(program, path, 0, said, ""))
+    for array in outcome.tried.arrays:
+        if array.state in ("right", "undecided"):
+            continue
+        line = line_of(array.place) or 0
+        numbers = ""
+        if array.element or array.got or array.expected:
+            where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
+            numbers = f"{shown(array.name)}{where} {_moved(one)} {array.got:.6g}, should {_verb(one)} {array.expected:.6g}"
+        faults.append(_fault(program, array.name, line, array.state, numbers))
+    return sorted(faults, key=lambda fault: fault["line"] or 10**9)
+
+
+def _moved(one: Assessed) -> str:
+    return "is moved by" if not (one.subject.explored.step and one.subject.explored.step.gradients) else "has −gradient"
+
+
+def _verb(one: Assessed) -> str:
+    return "be moved by" if not (one.subject.explored.step and one.subject.explored.step.gradients) else "have"
+
+
+def _fault(program: Program, path: str, line: int, what: str, numbers: str) -> dict[str, Any]:
+    line = line if 0 < line < DRIVEN else 0
+    return {
+        "line": line,
+        "place": program.place(line) if line else "",
+        "code": program.line(line) if line else "",
+        "file": program.path,
+        "what": what,
+        "should_be": f"∂C/∂{last(shown(path)) if not last(path).isdigit() else shown(path)}",
+        "numbers": numbers,
+        "names": [],
+        "parameter": shown(path),
+        "equation": "",
+        "layer": 0,
+    }

@@ -1,0 +1,59 @@
+"""A whole program judged in a process of its own, within limits; the document of what was found."""
+
+import os
+import sys
+import tempfile
+import time
+from types import TracebackType
+from typing import Any
+
+from gradproof.errors import DataError
+from gradproof.judge import frames
+from gradproof.judge.sandbox import Sandbox
+from gradproof.judge.submission import ENVIRONMENT, START
+
+TIMES = 12  # times as long as a call may the whole take
+
+
+class Assessment:
+    """Begins at once; `document` waits for it."""
+
+    def __init__(
+        self, path: str, name: str = "", seconds: float = 10.0, memory: int = 8 << 30, step: str = "", cost: str = ""
+    ) -> None:
+        self.path, self.seconds = path, TIMES * seconds
+        self._folder = tempfile.TemporaryDirectory(prefix="gradproof-")
+        command = [sys.executable, "-P", str(START), os.path.abspath(path), name, str(memory), step, cost]
+        self._sandbox = Sandbox(command, os.environ | ENVIRONMENT, self._folder.name)
+        self._end = time.monotonic() + self.seconds
+
+    def __enter__(self) -> "Assessment":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._sandbox.close()
+        self._folder.cleanup()
+
+    def document(self) -> dict[str, Any]:
+        """What was found; DataError where the program cannot be judged, and why."""
+        try:
+            size = frames.size(self._sandbox.read(frames.HEAD, self._end))
+            meta, _ = frames.unframed(self._sandbox.read(size, self._end))
+        except TimeoutError:
+            said = f"is not judged within {self.seconds:g} seconds: give it more by --seconds, or a smaller example"
+            raise DataError(f"{self.path} {said}") from None
+        except ChildProcessError as error:
+            raise DataError(f"{self.path} {error} in place of being judged") from None
+        except frames.FrameError:
+            raise DataError(f"{self.path} writes into the pipe of its judgement") from None
+        finally:
+            self.close()
+        if "trouble" in meta:
+            raise DataError(str(meta["trouble"][-1]))
+        document = meta.get("document")
+        if not isinstance(document, dict) or document.get("verdict") not in ("verified", "refuted", "undecided", "none"):
+            raise DataError(f"{self.path} writes into the pipe of its judgement")
+        return document
