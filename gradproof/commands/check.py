@@ -45,6 +45,14 @@ class Check(click.Command):
     "vector, float32, sum, no-half, downhill, mean-outputs.",
 )
 @click.option(
+    "--cost",
+    type=click.Choice(["quadratic", "cross-entropy", "softmax", "binary", "hinge", "absolute", "huber", "poisson"]),
+    help="The cost that is meant; whatever is the gradient of another one is wrong.",
+)
+@click.option(
+    "--step", metavar="PYTHON", help="The line that takes a training step, such as 'net.train(x, y)', in FILE's words."
+)
+@click.option(
     "--seconds",
     default=10.0,
     show_default=True,

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gradproof import files, interruption
 from gradproof import memory as address_space  # --memory is another
 from gradproof.errors import DataError, UsageError
+from gradproof.judge.telling import nothing, prefers_whole
 from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
+    from gradproof.judge.assessment import Assessment
     from gradproof.judge.report import Judgement
-    from gradproof.judge.submission import Kind
+    from gradproof.judge.submission import File, Kind
 
 EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow"}
@@ -34,40 +37,114 @@ def tell(
     junit: str | None,
     script: str | None,
     certificate: str | None,
+    cost: str | None,
+    step: str | None,
 ) -> int:
     """Print the judgement and write the files that were asked for; the exit code."""
-    from gradproof.commands.terminal import progress_bar
+    from gradproof.judge.assessment import Assessment
     from gradproof.judge.submission import File
 
     path, _, name = submission.partition(":")
-    _expect([Path(out) for out in (junit, script, certificate) if out], path)
+    outputs = [Path(out) for out in (junit, script, certificate) if out]
+    _expect(outputs, path)
     address_space.insist()
-    with File(path, name, seconds, int(memory * 2**30)) as code, progress_bar("networks", shown=not as_json) as bar:
+    again = _again(submission, networks, seed, convention, cost, step)
+    limit = int(memory * 2**30)
+    if path.endswith(".ipynb") or step or cost not in (None, "quadratic"):
+        if not os.path.isfile(path):
+            raise UsageError(f"there is no file {visible(path)}")
+        with Assessment(path, name, seconds, limit, step or "", cost or "") as whole:
+            return _tell_whole(whole.document(), submission, again, as_json, junit, outputs)
+    declared = convention is not None or cost is not None or grade or certificate is not None
+    with ExitStack() as open_now:
+        code = open_now.enter_context(File(path, name, seconds, limit))
+        found = None
+        if not declared and path.endswith(".py"):
+            found = _found(open_now.enter_context(Assessment(path, name, seconds, limit)))
+            if found and found["verdict"] in EXIT and not found["book"]:
+                return _tell_whole(found, submission, again, as_json, junit, outputs)
+        try:
+            kind = code.kind
+        except DataError:
+            if found and found["verdict"] in EXIT:
+                return _tell_whole(found, submission, again, as_json, junit, outputs)
+            if found:
+                error = DataError(nothing(found, path))
+            _tell_error(str(error), submission, as_json, junit)
+            raise error from None
+        judged = _judged(code, networks, seed, as_json, convention, certificate is not None)
+    if found and prefers_whole(found, judged):
+        return _tell_whole(found, submission, again, as_json, junit, outputs)
+    try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
+        _tell_verdict(judged, submission, seed, again, as_json, grade)
+    finally:
+        _write_files(judged, submission, kind, seed, grade, junit, script, certificate)
+    return EXIT[judged.verdict]
+
+
+def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str | None, certified: bool) -> Judgement:
+    """The judgement on a backprop of the notes' network, in float64."""
+    from gradproof.commands.terminal import progress_bar
+
+    with progress_bar("networks", shown=not as_json) as bar:
         with interruption.held():  # while the file is being loaded: JAX takes a second
             from gradproof.judge.diagnosis import judgement
         from gradproof.numerics import contracts
 
         _keep_compiled()
-        try:
-            kind = code.kind
-        except DataError as error:
-            _tell_error(str(error), submission, as_json, junit)
-            raise
         contracts.insist("float64")
         task = bar.add_task("judging", total=networks)
-        judged = judgement(
+        return judgement(
             code,
             networks,
             seed,
             lambda done, total: bar.update(task, completed=done, total=total, refresh=True),
             convention.split(",") if convention is not None else (),
-            certificate is not None,
+            certified,
         )
-    try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
-        _tell_verdict(judged, submission, networks, seed, as_json, convention, grade)
-    finally:
-        _write_files(judged, submission, kind, seed, grade, junit, script, certificate)
-    return EXIT[judged.verdict]
+
+
+def _found(whole: Assessment) -> dict[str, Any] | None:
+    """What was found of the whole program; None where it could not be judged so."""
+    try:
+        return whole.document()
+    except DataError:
+        return None
+
+
+def _again(
+    submission: str, networks: int, seed: int, convention: str | None, cost: str | None, step: str | None
+) -> str:
+    """The command that gives this judgement again."""
+    again = f"gradproof check {typed(submission)} --architectures {networks} --seed {seed}"
+    for option, value in (("--convention", convention), ("--cost", cost), ("--step", step)):
+        again += f" {option} {typed(value)}" if value else ""
+    return again
+
+
+def _tell_whole(
+    found: dict[str, Any], submission: str, again: str, as_json: bool, junit: str | None, outputs: list[Path]
+) -> int:
+    """Print the judgement on a whole program."""
+    from gradproof.judge import telling
+
+    if found["verdict"] not in EXIT:
+        error = nothing(found, submission)
+        _tell_error(error, submission, as_json, junit)
+        raise DataError(error)
+    lines = telling.lines(found, submission)
+    if as_json:
+        click.echo(json_of(telling.document(found, again)))
+    else:
+        click.echo(click.style(lines[0], fg=COLOURS[found["verdict"]], bold=True))
+        click.echo("\n".join([*lines[1:], *[f"again: {again}"] * (found["verdict"] == "refuted")]))
+    if junit:
+        files.give(Path(junit), telling.junit(found, submission))
+    for path in outputs:
+        if str(path) != junit:
+            said = "scripts and certificates are made for the notes' network alone"
+            click.echo(f"gradproof: {visible(str(path))} is not written: {said}", err=True)
+    return EXIT[found["verdict"]]
 
 
 def _expect(outputs: list[Path], code: str) -> None:
@@ -82,16 +159,9 @@ def _expect(outputs: list[Path], code: str) -> None:
         taken[place] = "is asked for twice"
 
 
-def _tell_verdict(
-    judged: Judgement, submission: str, networks: int, seed: int, as_json: bool, convention: str | None, grade: bool
-) -> None:
-    from rich.text import Text
-
-    from gradproof.commands.terminal import captured, fitted
+def _tell_verdict(judged: Judgement, submission: str, seed: int, again: str, as_json: bool, grade: bool) -> None:
     from gradproof.judge import documents, report
 
-    again = f"gradproof check {typed(submission)} --architectures {networks} --seed {seed}"
-    again += f" --convention {typed(convention)}" if convention else ""
     if as_json:
         click.echo(json_of(documents.document(judged, seed, again, grade)))
         return

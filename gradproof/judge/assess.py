@@ -2,24 +2,23 @@
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradproof.exact import dispatch
-from gradproof.exact.arrays import ExactArray
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program, read_program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.search import Search, Subject, search
+from gradproof.judge.loading import KINDS
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import name_costs_of_steps, outputs_and_labels
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
-from gradproof.judge.whole import SECONDS, Outcome, judge, ranked
+from gradproof.judge.whole import SECONDS, Outcome, judge, of_all_targets, ranked
 from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
@@ -41,12 +40,25 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     program = read_program(path)
     found = search(program, name, step)
     if not found.subjects:
-        return {"verdict": "none", "looked": _looked(program, found), "subjects": []}
+        return {"verdict": "none", "looked": _looked(program, found), "subjects": [], "book": _is_book(program, name)}
     judged = [Assessed(s, judge(s.explored, s.calls, s.harder, cost=cost)) for s in found.subjects]
     for one in judged:
         one.network = _network(one)
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
-    return _document(program, worst, judged, found)
+    return _document(program, worst, judged, found) | {"book": _is_book(program, name)}
+
+
+def _is_book(program: Program, name: str) -> bool:
+    """Whether there is a function backprop or a class Network, as the judge of the notes' network takes."""
+    names = {
+        node.name
+        for node in program.tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    names |= {
+        ast.unparse(target) for node in program.tree.body if isinstance(node, ast.Assign) for target in node.targets
+    }
+    return bool(name) or bool(names & set(KINDS))
 
 
 def _looked(program: Program, found: Search) -> str:
@@ -75,24 +87,17 @@ def _network(one: Assessed) -> dict[str, Any]:
         results = [x for move in what.moved.values() for x in move.ravel().tolist()]
         parameters = {x.index for array in what.given.values() for x in array.flat}
         hidden = [a for a in activations(hidden_layers(results, parameters), parameters) if a]
-        outputs = [activations([a.ravel().tolist()], parameters)[0] for a, _ in outputs_and_labels(results)]
-        output = next((a for a in outputs if a), "")
-        if not output and any(cost.name == "cross-entropy" for cost in (*named, *one.outcome.named)):
+        output = ""
+        if any(cost.name == "cross-entropy" for cost in (*named, *one.outcome.named)):
             output = "softmax"
+        else:
+            outputs = [activations([a.ravel().tolist()], parameters)[0] for a, _ in outputs_and_labels(results)]
+            output = next((a for a in outputs if a), "")
         return {
             "activations": [*hidden, *([output] if output else [])],
             "sizes": _sizes(what),
-            "named": str(named[0]) if named else "",
-            "labels": _of_all_targets(what, results),
+            "labels": of_all_targets(what),
         }
-
-
-def _of_all_targets(what: Observation, results: Sequence[Any]) -> bool:
-    """Whether the outputs are compared with the targets that were given, each and unchanged."""
-    if not isinstance(what.targets, ExactArray):
-        return False
-    wanted = Counter(float(x.value.mid()) for x in what.targets.flat)
-    return any(wanted == Counter(float(x.value.mid()) for x in y.flat) for _, y in outputs_and_labels(results))
 
 
 def _is_steady(factors: Sequence[tuple[int, float]]) -> bool:
@@ -123,11 +128,9 @@ def shown(path: str) -> str:
 
 
 def _cost_words(one: Assessed) -> str:
-    if one.outcome.named:
-        return str(one.outcome.named[0])
-    if one.network.get("named") and one.outcome.verdict is Verdict.VERIFIED:
-        return f"{one.network['named']}, its own"
     name = one.outcome.cost
+    if one.outcome.named:
+        return str(one.outcome.named[0]) + (", its own" if name else "")
     line = re.search(r" of line (\d+)$", name)
     if line and int(line[1]) >= DRIVEN:
         return "Σ out · dout" if "_cost" in name else name[: line.start()]
@@ -142,7 +145,11 @@ def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
         line = scene.code()[1][step.where] if step.kind == "turn" else step.where
         return f"the step of its own example ({program.place(line)})", "own example", line
     if "\n" not in one.subject.name:
-        return one.subject.name, "function" if not scene.driver.startswith("net") else "layer", _line_of(program, one.subject.name)
+        return (
+            one.subject.name,
+            "function" if not scene.driver.startswith("net") else "layer",
+            _line_of(program, one.subject.name),
+        )
     lines = _TURN.sub("", scene.driver).splitlines()
     made = next((line for line in lines if line.startswith("net = ")), "")
     calls = [re.sub(r"^.*? = ", "", line.strip()) for line in lines if line != made]
@@ -168,7 +175,9 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     conventions = [a.convention for a in arrays if a.convention]
     if tried and outcome.verdict is Verdict.VERIFIED and READINGS[tried.reading]:
         conventions.append(READINGS[tried.reading])
-    notes = [f"{note.said} in {program.place(at)}" for note in (tried.notes if tried else ()) if (at := line_of(note.place))]
+    notes = [
+        f"{note.said} in {program.place(at)}" for note in (tried.notes if tried else ()) if (at := line_of(note.place))
+    ]
     inexact = bool(tried and any(note.kind in ("cast", "rounded", "left") for note in tried.notes))
     network = worst.network
     sure = network.get("labels", False) and _is_steady(outcome.factors) and not inexact
@@ -177,9 +186,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "sure": bool(sure and len(network["activations"]) >= max(1, len(network["sizes"]) - 1)),
         "inexact": inexact,
         "subject": {"name": words, "form": form, "line": line, "place": program.place(line)},
-        "subjects": [
-            {"name": _subject_words(program, one)[0], "verdict": str(one.outcome.verdict)} for one in judged
-        ],
+        "subjects": [{"name": _subject_words(program, one)[0], "verdict": str(one.outcome.verdict)} for one in judged],
         "network": {name: network.get(name, []) for name in ("activations", "sizes")} | {"cost": _cost_words(worst)},
         "gradients": bool(worst.subject.explored.step and worst.subject.explored.step.gradients),
         "digits": tried.digits if tried and outcome.verdict is Verdict.VERIFIED else 0,
@@ -212,7 +219,9 @@ def _faults(program: Program, one: Assessed) -> list[dict[str, Any]]:
         numbers = ""
         if array.element or array.got or array.expected:
             where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
-            numbers = f"{shown(array.name)}{where} {_moved(one)} {array.got:.6g}, should {_verb(one)} {array.expected:.6g}"
+            numbers = (
+                f"{shown(array.name)}{where} {_moved(one)} {array.got:.6g}, should {_verb(one)} {array.expected:.6g}"
+            )
         faults.append(_fault(program, array.name, line, array.state, numbers))
     return sorted(faults, key=lambda fault: fault["line"] or 10**9)
 

@@ -12,6 +12,7 @@ from gradproof.judge import frames
 from gradproof.judge.sandbox import Sandbox
 from gradproof.judge.submission import ENVIRONMENT, START
 
+VERDICTS = ("verified", "refuted", "undecided", "none")
 TIMES = 12  # times as long as a call may the whole take
 
 
@@ -54,6 +55,11 @@ class Assessment:
         if "trouble" in meta:
             raise DataError(str(meta["trouble"][-1]))
         document = meta.get("document")
-        if not isinstance(document, dict) or document.get("verdict") not in ("verified", "refuted", "undecided", "none"):
+        if not isinstance(document, dict) or document.get("verdict") not in (
+            "verified",
+            "refuted",
+            "undecided",
+            "none",
+        ):
             raise DataError(f"{self.path} writes into the pipe of its judgement")
         return document

@@ -1,6 +1,7 @@
 """Starts the worker: what it imports for itself comes from no folder that somebody's code lies in.
 
-python -P start.py FILE|MODULE NAME MEMORY [STEP COST]: with STEP and COST, which may be empty, the whole program is judged.
+python -P start.py FILE|MODULE NAME MEMORY [STEP COST]
+With STEP and COST, which may be empty, the whole program is judged.
 """
 
 import os

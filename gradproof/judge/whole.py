@@ -1,5 +1,6 @@
-"""Judging a whole program: the step that it takes, held against its own cost, or the cost that it is the gradient of."""
+"""Judging a whole program: its step against the gradient of its own cost, or of the cost that fits."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate
@@ -15,7 +17,7 @@ from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.watching import Step
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, name_costs_of_steps
+from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, name_costs_of_steps, outputs_and_labels
 from gradproof.judge.trial.descent import DECAY, along, rate_of
 from gradproof.judge.trial.points import Tried, try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
@@ -51,10 +53,13 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     where: str = ""  # in what harder scene it is wrong
     factors: list[tuple[int, float]] = field(default_factory=list)  # of so many examples
+    labels: bool | None = None  # whether outputs are compared with the targets as they are given
     piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
 
 
-def judge(explored: Explored, calls: Sequence[str], harder: Sequence[Scene] = (), seed: int = 0, cost: str = "") -> Outcome:
+def judge(
+    explored: Explored, calls: Sequence[str], harder: Sequence[Scene] = (), seed: int = 0, cost: str = ""
+) -> Outcome:
     """The verdict on what a scene does; what is right there must be right in the harder scenes."""
     assert explored.step is not None
     example = [np.zeros(1)]
@@ -108,14 +113,22 @@ def judge(explored: Explored, calls: Sequence[str], harder: Sequence[Scene] = ()
         outcome.trouble = "it is the gradient of some cost, but of none that gradproof knows: say which with --cost"
     if tried.verdict is Verdict.REFUTED and kind != "listed":
         outcome.other = _others(seen, seed)
-    if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn" and (piled := _piled(explored, calls, seed)):
+    elif tried.verdict is Verdict.VERIFIED and kind != "listed":
+        outcome.named = _others(seen, seed)  # its own cost by its usual name
+    if (
+        outcome.verdict is Verdict.VERIFIED
+        and explored.step.kind == "turn"
+        and (piled := _piled(explored, calls, seed))
+    ):
         outcome.verdict, outcome.piled = Verdict.REFUTED, piled
     if outcome.verdict is Verdict.VERIFIED:
         _stress(outcome, chosen, calls, harder, seed)
     return outcome
 
 
-def _stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], harder: Sequence[Scene], seed: int) -> None:
+def _stress(
+    outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], harder: Sequence[Scene], seed: int
+) -> None:
     """The same step in harder scenes, and in later turns where gradients are given back, which nothing may change."""
     step = outcome.explored.step
     assert step is not None
@@ -133,10 +146,19 @@ def _stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], har
 
 
 def _once(
-    scene: Scene, step: Step, chosen: tuple[str, str], outcome: Outcome, calls: Sequence[str], seed: int, reading: Reading
+    scene: Scene,
+    step: Step,
+    chosen: tuple[str, str],
+    outcome: Outcome,
+    calls: Sequence[str],
+    seed: int,
+    reading: Reading,
 ) -> list[Compared]:
     """What is wrong in one run of this scene; [] where nothing is, or where that cannot be told."""
     kind, name = chosen
+    if outcome.labels is None:
+        with ExactRun(reading, BITS, seed):
+            outcome.labels = of_all_targets(observe(outcome.explored.scene, outcome.explored.step, calls, seed))  # type: ignore[arg-type]
     for bits in (BITS, 8 * BITS):
         with ExactRun(reading, bits, seed) as run:
             try:
@@ -154,7 +176,9 @@ def _once(
                         names = {cost.name for cost in outcome.named}
                         same = [cost.factor for cost in here if cost.name == outcome.named[0].name]
                         outcome.factors += [(scene.examples, factor) for factor in same]
-                        if not {cost.name for cost in here} & names and any(array.alive for array in compared):
+                        if outcome.labels and not of_all_targets(what):
+                            compared = [a._replace(state="of other targets than those given") for a in compared]
+                        elif not {cost.name for cost in here} & names and any(array.alive for array in compared):
                             said = "of another cost than elsewhere"
                             compared = [array._replace(state=said) for array in compared]
             except (SubjectError, UndecidedError):
@@ -164,6 +188,15 @@ def _once(
             continue
         return compared if states - {"right"} else []
     return []
+
+
+def of_all_targets(what: Observation) -> bool:
+    """Whether the outputs are compared with the targets that were given, each and unchanged."""
+    if not isinstance(what.targets, ExactArray):
+        return False
+    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    wanted = Counter(float(x.value.mid()) for x in what.targets.flat)
+    return any(wanted == Counter(float(x.value.mid()) for x in y.flat) for _, y in outputs_and_labels(results))
 
 
 def _ordinal(n: int) -> str:
@@ -281,10 +314,14 @@ def _regularised(what: Observation, cost: Number) -> bool:
             if x.rule.name == "dot":
                 if any(a is b and a.index in own for a, b in zip(*operands, strict=True)):
                     return True
-            elif operands[0].index in own and (len(operands) == 1 or operands[-1] is operands[0] or not operands[-1].varies):
-                if x.rule.name != "multiply" or operands[-1] is operands[0]:
-                    return True
+            elif operands[0].index in own and (len(operands) == 1 or operands[-1] is operands[0] or _is_power(x)):
+                return True
     return False
+
+
+def _is_power(x: Number) -> bool:
+    """xⁿ of a constant n."""
+    return x.rule is not None and x.rule.name == "power" and not x.operands[1].varies
 
 
 def _others(seen: Any, seed: int) -> list[NamedCost]:

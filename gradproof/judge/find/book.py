@@ -77,9 +77,10 @@ def _targets(program: Program, wanted: str) -> Iterator[tuple[str, Sequence[str]
         if (node.name == wanted or _NAMED.fullmatch(node.name)) and (order := _order(node, False)):
             yield node.name, order
     for kind in program.classes:
-        for node in kind.body:
-            if not isinstance(node, ast.FunctionDef):
+        for method in kind.body:
+            if not isinstance(method, ast.FunctionDef):
                 continue
+            node = method
             static = any(getattr(d, "id", "") in ("staticmethod", "classmethod") for d in node.decorator_list)
             if static and _NAMED.fullmatch(node.name) and (order := _order(node, True)):
                 yield f"{kind.name}.{node.name}", order

@@ -93,7 +93,7 @@ def results_of(node: ast.FunctionDef) -> list[str]:
 
 
 def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
-    """Expressions that make an object of a class: of small sizes by the roles of its arguments, then as its file does."""
+    """Expressions that make an object: of small sizes by the roles of its arguments, then as its own file does."""
     seen: set[str] = set()
     init = next((node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
     candidates: list[str] = []
@@ -123,10 +123,11 @@ def _by_roles(name: str, init: ast.FunctionDef, sizes: Sequence[int]) -> list[st
             hidden += 1
         sequence = isinstance(default, ast.List | ast.Tuple)
         if role == "sizes" or sequence:
-            if sequence and any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in default.elts):  # type: ignore[union-attr]
+            entries = default.elts if isinstance(default, ast.List | ast.Tuple) else []
+            if any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in entries):
                 value = None
             else:
-                count = max(1, len(default.elts) - 2) if sequence else 1  # type: ignore[union-attr]
+                count = max(1, len(entries) - 2)
                 inner = ", ".join(str(part) for part in (sizes[0], *[sizes[1] + k for k in range(count)], sizes[2]))
                 value = f"({inner})" if isinstance(default, ast.Tuple) else f"[{inner}]"
                 if role == "hidden":

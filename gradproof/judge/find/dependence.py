@@ -34,8 +34,9 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     """The parameters that were moved by one whole step in between; none where it was not one.
 
     A parameter's new element is its old one plus or minus something, which tells it from an activation or an error that
-    is carried on; and its old elements have an effect beyond their own place, which tells it from a velocity or a sum. All that was computed from parameters on the way must be no older than `start`,
-    the index of the first number of the step: else this is a part of a step only, such as the update of one layer.
+    is carried on; and its old elements have an effect beyond their own place, which tells it from a velocity or a sum.
+    All that was computed from parameters on the way must be no older than `start`, the index of the first number of
+    the step: else this is a part of a step only, such as the update of one layer.
     """
     moved = changed(before, after)
     if not moved:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-
 from gradproof.exact.run import Run, running
 from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.scene import MODULE, Scene
@@ -42,5 +41,3 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
         except SubjectError as error:
             trouble = str(error).removeprefix("the program ")
     return Explored(scene, watch.found, trouble, names)
-
-

@@ -15,7 +15,7 @@ class Form(NamedTuple):
 
     name: str
     draw: Callable[[np.random.Generator], Mapping[str, Any]]
-    count: int
+    examples: int
 
     @property
     def given(self) -> Mapping[str, Callable[[np.random.Generator], Any]]:

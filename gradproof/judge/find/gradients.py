@@ -33,7 +33,9 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
     if len(found) < len(own):
         found = _by_size(own, {path: after[path] for path in fresh}) or found
     if len(found) < len(own):
-        found |= _by_place({p: h for p, h in own.items() if p not in found}, {p: after[p] for p in fresh if p not in found.values()})
+        found |= _by_place(
+            {p: h for p, h in own.items() if p not in found}, {p: after[p] for p in fresh if p not in found.values()}
+        )
     return found if all(path in found for path in own) else {}
 
 

@@ -1,4 +1,4 @@
-"""Scenes of parts alone: layers as functions or objects, whose cost is Σ out · dout, and engines of automatic gradients."""
+"""Scenes of parts alone: layers as functions or objects, whose cost is Σ out · dout, and engines of gradients."""
 
 import ast
 import re
@@ -12,8 +12,9 @@ from gradproof.judge.find.explore import explore
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene, constants, floats
 
-_FORWARD, _BACKWARD = re.compile(r"_?(?:forward|fwd)_?", re.IGNORECASE), re.compile(
-    r"_?(?:backward|bwd|backprop|back_prop|gradient|grad)_?", re.IGNORECASE
+_FORWARD, _BACKWARD = (
+    re.compile(r"_?(?:forward|fwd)_?", re.IGNORECASE),
+    re.compile(r"_?(?:backward|bwd|backprop|back_prop|gradient|grad)_?", re.IGNORECASE),
 )
 _INNER = re.compile(r"forward|^call$|fprop|^fp$|feed", re.IGNORECASE)
 _OUTER = re.compile(r"backward|backprop|bprop|^back|^bp$|^gradient$", re.IGNORECASE)
@@ -71,7 +72,11 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
         out = results_of(forward)
         first = ["out", "cache"] if len(out) == 2 else ["out"] if len(out) <= 1 else ["out", *out[1:]]
         begun = f"{', '.join(first)} = {forward.name}({', '.join(known)})"
-        flowing = {argument: argument for argument in arguments} | {name: name for name in (*out, *first)} | {"cache": first[-1]}
+        flowing = (
+            {argument: argument for argument in arguments}
+            | {name: name for name in (*out, *first)}
+            | {"cache": first[-1]}
+        )
         upstream = takes[0][0] if takes else "dout"
         text = call(backward, backward.name, flowing | {upstream: "dout"})
         if not text:
@@ -126,7 +131,9 @@ def _class_scenes(
         if re.search(r"\b[xy]\b", made) or explore(Scene(program, f"net = {made}"), seconds=2.0).trouble:
             continue
         for shape in dict.fromkeys(shapes.get("x", (4,)) for shapes in SHAPES):
-            lines = f"out = net.{forward.name}(x)\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    dx = {text}"
+            lines = (
+                f"out = net.{forward.name}(x)\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    dx = {text}"
+            )
             yield Scene(
                 program,
                 f"net = {made}\nfor _gradproof_turn in range(2):\n    {lines}",
@@ -158,5 +165,3 @@ def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Ite
         driver = f"{made}\nfor _gradproof_turn in range(2):\n    " + "\n    ".join(lines)
         given = {f"_{name}": (lambda rng: constants(rng.normal()).item()) for name in "abc"}
         yield Scene(program, driver, given=given, gradients=True, data=("s", "t", "_a", "_b", "_c"))
-
-

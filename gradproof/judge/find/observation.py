@@ -55,7 +55,7 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
     seen = Observation()
     rng = np.random.default_rng([seed, 3])
     names: dict[str, Any] = {}
-    held: dict[str, ExactArray] = {}
+    state: dict[str, ExactArray] = {}
     wanted = [*step.parameters, *step.still]
 
     def begin(slots: list[Slot], frame: FrameType) -> None:
@@ -70,7 +70,7 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
         _evaluate(calls, frame, seen, wanted)
         watch.events.clear()
         seen.targets = frame.f_globals.get("y")
-        held.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
+        state.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
 
     def end(slots: list[Slot], frame: FrameType) -> None:
         by_path = {slot.path: slot for slot in slots}
@@ -78,16 +78,18 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
             now = by_path.get(step.gradients.get(path, path))
             if now is None or len(now.numbers) != seen.given[path].size:
                 raise InexactError(f"{path} is not there in every run, or of another shape after the step")
-            array = now.array.reshape(seen.given[path].shape)
+            array: Any = now.array.reshape(seen.given[path].shape)
             seen.after[path] = seen.given[path] - array if step.gradients else array
         if all(
-            a is b for path in step.parameters for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
+            a is b
+            for path in step.parameters
+            for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
         ):
             raise InexactError("no parameter is moved")
         rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
         seen.state = {
             path: (old, now.array)
-            for path, old in held.items()
+            for path, old in state.items()
             if (now := by_path.get(path)) is not None and now.shape == old.shape
         }
         seen.kept = types.SimpleNamespace(**rest)
@@ -143,7 +145,9 @@ def _collect(seen: Observation) -> None:
             continue
         stated = named_as_cost(event.name) and not is_derivative(event.name)
         where = seen.costs if stated else seen.scalars
-        name = f"{event.name}() of line {event.line}" if event.kind == "returned" else f"{event.name} of line {event.line}"
+        name = (
+            f"{event.name}() of line {event.line}" if event.kind == "returned" else f"{event.name} of line {event.line}"
+        )
         if not any(number is known for known in (*seen.costs.values(), *seen.scalars.values())):
             where.setdefault(name, number)
     moves = [x for array in seen.after.values() for x in array.ravel().tolist()]
@@ -151,9 +155,9 @@ def _collect(seen: Observation) -> None:
     for costs in (seen.costs, seen.scalars):
         for name, number in list(costs.items()):
             ancestors = {x.index for x in computed_from([number])}
-            if ancestors & late or not ancestors & indices:  # of the parameters after the step, or of none
-                del costs[name]
-            elif not _inputs([number], indices) <= inputs:  # of other examples than the step's
+            if (
+                ancestors & late or not ancestors & indices or not _inputs([number], indices) <= inputs
+            ):  # of the parameters after the step, or of none
                 del costs[name]
 
 

@@ -113,17 +113,13 @@ def definitions(tree: ast.Module) -> list[ast.stmt]:
     """What defines something and does nothing else: imports, functions, classes, constants; each on its own."""
     kept: list[ast.stmt] = []
     for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            kept.append(node)
-        elif (
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or (
             isinstance(node, ast.Assign | ast.AnnAssign | ast.Try | ast.If)
             and not _is_main(node)
             and _is_quiet(node, {kind.name for kind in tree.body if isinstance(kind, ast.ClassDef)})
         ):
             kept.append(node)
-    return [
-        node if isinstance(node, ast.ImportFrom) and node.module == "__future__" else tried(node) for node in kept
-    ]
+    return [node if isinstance(node, ast.ImportFrom) and node.module == "__future__" else tried(node) for node in kept]
 
 
 def tried(node: ast.stmt) -> ast.stmt:
@@ -144,7 +140,8 @@ _QUIET = {"array", "zeros", "ones", "eye", "arange", "linspace", "range", "len",
           "standard_normal", "random_sample", "reshape", "astype", "sqrt", "exp", "log", "vectorize", "namedtuple",
           "identity", "full", "asarray", "matrix", "mat", "transpose", "T", "partial", "finfo", "get_printoptions",
           "set_printoptions", "seterr", "repeat", "permutation", "choice", "concatenate", "vstack", "hstack", "cos",
-          "sin", "column_stack", "atleast_2d", "copy", "zeros_like", "ones_like", "sum", "mean", "max", "min"}  # fmt: skip
+          "sin", "column_stack", "atleast_2d", "copy", "zeros_like", "ones_like", "sum", "mean", "max",
+          "min"}  # fmt: skip
 
 
 def _is_quiet(node: ast.stmt, classes: set[str]) -> bool:

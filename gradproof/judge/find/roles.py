@@ -16,7 +16,8 @@ _WORDS = {
     "batch": r"batch_?size|mini_?batch_?size|bs|bsize|batchsize|size_?batch",
     "total": r"n|m|total|count|num_?examples|n_?samples|n_?train|train_?size|data_?size|dataset_?size|num_?samples",
     "seed": r"(random_?)?(seed|state|random_?state)",
-    "flag": r"verbose|print_?\w*|debug|plot\w*|shuffle|show\w*|report\w*|log\w*|monitor\w*|evaluate\w*|quiet|display\w*",
+    "flag": r"verbose|print_?\w*|debug|plot\w*|shuffle|show\w*|report\w*|log\w*|monitor\w*|evaluate\w*|quiet|"
+    r"display\w*",
     "in": r"n_?in|n_?x|nx|ni|n_?i|input_?(size|dim|nodes?|layer|n|neurons|units|shape|count|layer_size|features)s?|"
     r"in_?(size|dim|features|nodes)|n_?inputs?|num_?inputs?|n_?features|num_?features|inodes|inputnodes|inputs?|"
     r"d|d_?in|fan_?in|n0|n_0|features|in_?f|nin|dim|dims_?in|num_?in|size_?in|num_?input\w*|n_?input\w*|isize",
@@ -77,5 +78,7 @@ def named_as_cost(name: str) -> bool:
 def stem(name: str) -> str:
     """The parameter that a gradient's name speaks of: dW1, grad_W1, W1_grad, nabla_w → w1, w1, w1, w."""
     plain = name.lower().strip("_'\"] ")
-    plain = re.sub(r"^(?:d|d_|grad_?|gradient_?(?:of_)?|g_?|delta_?|nabla_?|del_?|dc_?d?|dl_?d?|dj_?d?)(?=[a-z])", "", plain)
+    plain = re.sub(
+        r"^(?:d|d_|grad_?|gradient_?(?:of_)?|g_?|delta_?|nabla_?|del_?|dc_?d?|dl_?d?|dj_?d?)(?=[a-z])", "", plain
+    )
     return re.sub(r"_?(?:grads?|gradients?|error|deltas?|derivative|update|step|prime)$", "", plain)

@@ -4,6 +4,7 @@ import ast
 import copy
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,10 +79,8 @@ class Scene:
         current().files.add(self.program.path)
         random.seed(0)
         code, _ = self.code()
-        try:
+        with suppress(Found):
             exec(code, names)
-        except Found:
-            pass
 
 
 _COMPILED: dict[Any, Any] = {}

@@ -1,10 +1,9 @@
-"""The scenes of a program, the likeliest first: its own example, its classes, its functions, in every form of examples."""
+"""The scenes of a program, the likeliest first: its own example, its functions, its classes, in every form of data."""
 
 import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
 
 from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of, results_of
 from gradproof.judge.find.explore import explore
@@ -27,7 +26,9 @@ _RANK = (
     r"train|fit|learn|optimi|sgd|gradient_?descent",
     r"update|back|adjust",
 )
-FORWARD = re.compile(r"forward|feed|propagat|^run$|think|compute_output|^predict$|^output$|^call$|model_output", re.IGNORECASE)
+FORWARD = re.compile(
+    r"forward|feed|propagat|^run$|think|compute_output|^predict$|^output$|^call$|model_output", re.IGNORECASE
+)
 BACKWARD = re.compile(r"back|^grad|gradient|compute_grad|calc_grad|deltas?$", re.IGNORECASE)
 UPDATE = re.compile(r"update|^step$|apply|descent|optimi[sz]e|adjust|descend", re.IGNORECASE)
 INITIAL = re.compile(r"init|make|create|build|random|setup|new", re.IGNORECASE)
@@ -192,7 +193,13 @@ def _gradients_of_classes(program: Program) -> Iterator[Attempt]:
                     for form in pair_forms(n_in, n_out) if pairs else forms(n_in, n_out):
                         calls = [*cost_methods("net", kind, {"x": "x", "y": "y"}), *cost_calls(program, inside=True)]
                         yield Attempt(
-                            Scene(program, f"net = {text}\n{TURNS}{lines}", given=form.given, label=form.name, gradients=True),
+                            Scene(
+                                program,
+                                f"net = {text}\n{TURNS}{lines}",
+                                given=form.given,
+                                label=form.name,
+                                gradients=True,
+                            ),
                             calls,
                         )
 
@@ -299,8 +306,6 @@ def _sized(node: ast.FunctionDef, sizes: Sequence[int]) -> str:
     return f"{node.name}({', '.join(told)})"
 
 
-
-
 # ---- one vector of all parameters ---------------------------------------------------------------------------------
 
 _THETA = re.compile(r"theta\w*|nn_?params?|params?|w|weights?|flat\w*|vec\w*|p|z|thetas", re.IGNORECASE)
@@ -366,7 +371,9 @@ def _constants(program: Program) -> Iterator[Sequence[int]]:
         node.value.value
         for statement in program.tree.body
         for node in ast.walk(statement)
-        if isinstance(statement, ast.Assign) and isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        if isinstance(statement, ast.Assign)
+        and isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
         and type(node.value.value) is int
     ]
     values += [

@@ -40,8 +40,8 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         return _of_the_line(program, step, troubles)
     if name:
         program = program.about(name)
-    if found := list(_of_the_book(program, troubles, name)):
-        return Search(found, troubles)
+    if book_forms := list(_of_the_book(program, troubles, name)):
+        return Search(book_forms, troubles)
     own: Subject | None = None
     if not name:
         begun = time.process_time()
@@ -57,7 +57,7 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         return Search([found], troubles)
     if own is not None:
         return Search([own], troubles)
-    return Search([subject for subject in _parts(program)], troubles)
+    return Search(list(_parts(program)), troubles)
 
 
 def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:

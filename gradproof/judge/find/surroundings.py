@@ -19,10 +19,14 @@ from gradproof.exact.run import current
 from gradproof.judge.loading import decoded, in_python_3
 
 FOREIGN = ("torch", "tensorflow", "keras", "jax", "cupy", "numba", "theano", "mxnet", "autograd")
-_SILENT = """matplotlib seaborn plotly IPython ipywidgets tqdm h5py pandas sklearn PIL cv2 requests urllib urllib2 wget
-pygame tkinter turtle time tensorboard wandb imageio skimage graphviz networkx mnist idx2numpy google kaggle openml
-mlxtend sympy colorama termcolor tabulate progressbar pylab gzip pickle cPickle tarfile zipfile shutil glob subprocess
-multiprocessing threading socket webbrowser signal argparse planar_utils testCases_v2 testCases dnn_utils_v2""".split()
+_SILENT = {
+    "matplotlib", "seaborn", "plotly", "IPython", "ipywidgets", "tqdm", "h5py", "pandas", "sklearn", "PIL",
+    "cv2", "requests", "urllib", "urllib2", "wget", "pygame", "tkinter", "turtle", "time", "tensorboard",
+    "wandb", "imageio", "skimage", "graphviz", "networkx", "mnist", "idx2numpy", "google", "kaggle", "openml",
+    "mlxtend", "sympy", "colorama", "termcolor", "tabulate", "progressbar", "pylab", "gzip", "pickle",
+    "cPickle", "tarfile", "zipfile", "shutil", "glob", "subprocess", "multiprocessing", "threading", "socket",
+    "webbrowser", "signal", "argparse", "planar_utils", "testCases_v2", "testCases", "dnn_utils_v2",
+}  # fmt: skip
 
 
 class Nothing:
@@ -142,9 +146,11 @@ def surroundings(path: str) -> dict[str, Any]:
             module.__file__ = key
             if file.is_file():
                 source, _ = in_python_3(decoded(file.read_bytes()), key)
-                vars(module).update({"__builtins__": around, HELPER: operators, "__file__": key, "__name__": "__main__"})
+                vars(module).update(
+                    {"__builtins__": around, HELPER: operators, "__file__": key, "__name__": "__main__"}
+                )
                 current().files.add(key)
-                code = compile(rewritten(_definitions_only(source, key), key), key, "exec", dont_inherit=True)
+                code = compile(rewritten(source, key), key, "exec", dont_inherit=True)
                 exec(code, vars(module))
         return modules[key]
 
@@ -163,10 +169,6 @@ def surroundings(path: str) -> dict[str, Any]:
         "display": Nothing("display"),
     }
     return around
-
-
-def _definitions_only(source: str, path: str) -> str:
-    return source
 
 
 def _opened(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
@@ -197,5 +199,3 @@ def _is_installed(name: str) -> bool:
 def _silent(name: str, whole: bool) -> types.ModuleType:
     module = _Silent(name if whole else name.partition(".")[0])
     return module
-
-

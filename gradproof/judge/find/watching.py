@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple
 
-
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.judge.find.dependence import Held, Moment, changed, feeding, stepped
@@ -183,5 +182,3 @@ def _next_index() -> int:
     from flint import arb
 
     return Number(arb(0)).index
-
-

@@ -1,4 +1,4 @@
-"""Which activation is it: the function that leads from a weighted sum to what enters the next one, named by its values."""
+"""Which activation it is: the function from a weighted sum to what enters the next one, named by its values."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -84,6 +84,8 @@ def hidden_layers(results: Iterable[Number], parameters: set[int]) -> list[list[
             continue
         left, right = x.operands if x.rule.name == "dot" else ((x.operands[0],), (x.operands[1],))
         for sides in ((left, right), (right, left)):
-            if all(w.index in parameters for w in sides[0]) and any(a.varies and a.index not in parameters for a in sides[1]):
+            if all(w.index in parameters for w in sides[0]) and any(
+                a.varies and a.index not in parameters for a in sides[1]
+            ):
                 groups.setdefault(x.place, {}).update({a.index: a for a in sides[1] if a.varies})
     return [list(group.values())[:64] for group in groups.values()]

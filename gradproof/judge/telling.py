@@ -1,0 +1,136 @@
+"""The judgement on a whole program in words, and as a document for programs."""
+
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+from gradproof.text import typed, visible
+
+NONE = "none"  # the verdict where nothing was found
+
+
+def lines(document: Mapping[str, Any], path: str) -> list[str]:
+    """The verdict first, then what is wrong and where, conventions, and what could not be told."""
+    return [visible(line) for line in _lines(document, path)]
+
+
+def _lines(d: Mapping[str, Any], path: str) -> list[str]:
+    subject, network = d["subject"], d["network"]
+    does = "gives" if d["gradients"] else "steps along"
+    cost = network["cost"]
+    said: list[str] = []
+    if d["verdict"] == "verified":
+        shape = _shape(network)
+        said.append(f"verified: {path} {does} the gradient of {_of(cost)}{shape}, to {d['digits']} digits")
+        said.append(f"  judged: {subject['name']}, at {d['points']} random points")
+    elif d["verdict"] == "refuted":
+        faults = d["faults"]
+        names = ", ".join(dict.fromkeys(fault["parameter"] for fault in faults)) or "it"
+        against = f" of {_of(cost)}" if cost else ""
+        said.append(f"refuted: {path}: {names} {_does_not(d, len(faults))} the gradient{against}")
+        said.append(f"  judged: {subject['name']}{' ' + d['where'] if d['where'] else ''}")
+        for fault in faults:
+            said.append("  " + _fault(fault))
+        right = [p["name"] for p in d["parameters"] if p["state"] == "right"]
+        if right:
+            said.append(f"  right: {', '.join(right)}")
+        if d["other"]:
+            said.append(f"  it is the gradient of another cost: {d['other'][0]}")
+    else:
+        said.append(f"undecided: {path}: {d['undecided'][0] if d['undecided'] else 'it cannot be told'}")
+        said.append(f"  judged: {subject['name']}")
+        said += [f"  {words}" for words in d["undecided"][1:]]
+    if len(d["subjects"]) > 1:
+        said += [f"  {one['name']}: {one['verdict']}" for one in d["subjects"]]
+    said += [f"  convention: {words}" for words in d["conventions"]]
+    said += [f"  in float64: {one['what']}" for one in d["float"]]
+    said += [f"  {words}" for words in d["notes"]]
+    if d["verdict"] == "undecided":
+        said.append(f"  say what is meant with --cost, or name the line that takes a step: {hint(path)}")
+    return said
+
+
+def _of(cost: str) -> str:
+    if not cost:
+        return "a cost that it does not compute"
+    return f"its own cost, {cost}" if " of line " in cost or "(" in cost.split(",")[0] else f"the {cost}"
+
+
+def _shape(network: Mapping[str, Any]) -> str:
+    parts = [", ".join(network["activations"]), "–".join(map(str, network["sizes"]))]
+    told = "; ".join(part for part in parts if part)
+    return f" ({told})" if told else ""
+
+
+def _does_not(d: Mapping[str, Any], count: int) -> str:
+    if d["gradients"]:
+        return "has not" if count == 1 else "have not"
+    return "does not follow" if count == 1 else "do not follow"
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    where = f"{fault['place']}: " if fault["place"] else ""
+    code = f"`{fault['code']}` – " if fault["code"] else ""
+    numbers = f" ({fault['numbers']})" if fault["numbers"] else ""
+    name = f"; {fault['names'][0]}" if fault["names"] else ""
+    return f"{where}{code}{fault['parameter']}: {fault['what']}{name}{numbers}"
+
+
+def hint(path: str) -> str:
+    """What to type where nothing could be found or told."""
+    return f"gradproof check {typed(path)} --step 'net.train(x, y)'"
+
+
+def nothing(document: Mapping[str, Any], path: str) -> str:
+    """The one line where nothing to judge was found."""
+    return f"{path}: {visible(document['looked'])}; name the line that takes a step: {hint(path)}"
+
+
+def document(d: Mapping[str, Any], again: str) -> dict[str, Any]:
+    """The document of --json."""
+    left = ("sure", "inexact", "book", "gradients", "troubles", "where", "points")
+    return {name: value for name, value in d.items() if name not in left} | {
+        "architectures": d["points"],
+        "where": d["where"],
+        "again": again,
+    }
+
+
+def junit(d: Mapping[str, Any], path: str) -> str:
+    """One test case for each array of parameters."""
+    parameters = d["parameters"] or [{"name": d["subject"]["name"], "state": d["verdict"]}]
+    wrong = {fault["parameter"]: fault for fault in d["faults"]}
+    suite = ElementTree.Element(
+        "testsuite", name=visible(f"gradproof {path}"), tests=str(len(parameters)), failures=str(len(wrong))
+    )
+    for parameter in parameters:
+        name = visible(parameter["name"])
+        case = ElementTree.SubElement(suite, "testcase", classname=visible(path), name=name)
+        if parameter["name"] in wrong:
+            failure = ElementTree.SubElement(case, "failure", message=f"{name} is wrong")
+            failure.text = visible(_fault(wrong[parameter["name"]]))
+        elif d["verdict"] == "undecided":
+            ElementTree.SubElement(case, "skipped", message="undecided")
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
+    """Whether the exact judgement is told in place of that of the notes' network in float64, which may be another's.
+
+    A proof that something is wrong counts. Right code is not called wrong by a judge of another network, cost or
+    convention; but what only floats show, such as what is kept between two calls, stays wrong.
+    """
+    verdict, sigmoid = d["verdict"], set(d["network"]["activations"]) <= {"sigmoid"} if d["verdict"] != "none" else True
+    match str(judged.verdict), verdict:
+        case _, "none":
+            return False
+        case "verified", "refuted":
+            return True
+        case "undecided", "verified" | "refuted":
+            return True
+        case "refuted", "verified":
+            kept = {trouble.kind for trouble in judged.troubles} & {"mutation", "dtype", "repeat", "state", "hangs"}
+            return not d["inexact"] and not kept and (d["sure"] or d["subject"]["form"] != "function")
+        case "refuted", "refuted":
+            return not sigmoid
+    return False
