@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,8 +137,7 @@ def _tell_whole(
     if as_json:
         click.echo(json_of(telling.document(found, again)))
     else:
-        click.echo(click.style(lines[0], fg=COLOURS[found["verdict"]], bold=True))
-        click.echo("\n".join([*lines[1:], *[f"again: {again}"] * (found["verdict"] == "refuted")]))
+        _print(found["verdict"], [*lines, *[f"again: {again}"] * (found["verdict"] == "refuted")])
     if junit:
         files.give(Path(junit), telling.junit(found, submission))
     for path in outputs:
@@ -165,9 +165,17 @@ def _tell_verdict(judged: Judgement, submission: str, seed: int, again: str, as_
     if as_json:
         click.echo(json_of(documents.document(judged, seed, again, grade)))
         return
-    verdict, *lines = report.lines(judged, submission, grade)
-    lines += ["", f"again: {again}"] * (judged.verdict == "refuted" and not grade)
-    texts = [Text(verdict, f"bold {COLOURS[judged.verdict]}"), *map(Text, lines)]
+    lines = report.lines(judged, submission, grade)
+    _print(judged.verdict, [*lines, *["", f"again: {again}"] * (judged.verdict == "refuted" and not grade)])
+
+
+def _print(verdict: str, lines: Sequence[str]) -> None:
+    """The lines, the first in the colour of the verdict, none wider than the terminal."""
+    from rich.text import Text
+
+    from gradproof.commands.terminal import captured, fitted
+
+    texts = [Text(lines[0], f"bold {COLOURS[verdict]}"), *map(Text, lines[1:])]
     click.echo(captured(fitted(texts)), nl=False, color=True)
 
 

@@ -129,7 +129,8 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
         case "undecided", "verified" | "refuted":
             return True
         case "refuted", "verified":
-            kept = {trouble.kind for trouble in judged.troubles} & {"mutation", "dtype", "repeat", "state", "hangs"}
+            kinds = {trouble.kind for trouble in judged.troubles} | {named.fault.equation for named in judged.faults}
+            kept = kinds & {"mutation", "dtype", "repeat", "state", "hangs"} or kinds <= {"update", "data"}
             return not d["inexact"] and not kept and (d["sure"] or d["subject"]["form"] != "function")
         case "refuted", "refuted":
             return not sigmoid

@@ -22,6 +22,7 @@ from gradproof.judge.trial.descent import DECAY, along, rate_of
 from gradproof.judge.trial.points import Tried, try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
 from gradproof.judge.trial.symmetry import symmetric
+from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
 SECONDS = 20.0  # for one run
@@ -67,7 +68,7 @@ def judge(
     def seen(run: ExactRun, drawn: Any) -> Observation:
         number = int(abs(float(np.asarray(drawn[0]).ravel()[0])) * 1e9) % (1 << 31)
         try:
-            with guarded("the program", SECONDS):
+            with guarded("the program", SECONDS, Clock.COMPUTING):
                 return observe(explored.scene, explored.step, calls, number)  # type: ignore[arg-type]
         except InexactError:
             raise
@@ -162,7 +163,7 @@ def _once(
     for bits in (BITS, 8 * BITS):
         with ExactRun(reading, bits, seed) as run:
             try:
-                with guarded("the program", SECONDS):
+                with guarded("the program", SECONDS, Clock.COMPUTING):
                     what = observe(scene, step, calls, seed)
                 if run.run.notes and any(note.kind != "clipped" for note in run.run.notes.values()):
                     return []
@@ -212,7 +213,7 @@ def _piled(explored: Explored, calls: Sequence[str], seed: int) -> dict[str, str
     step = explored.step._replace(turn=explored.step.turn + 1)  # type: ignore[union-attr]
     with ExactRun(Reading.EXACT, BITS, seed) as run:
         try:
-            with guarded("the program", SECONDS):
+            with guarded("the program", SECONDS, Clock.COMPUTING):
                 what = observe(explored.scene, step, calls, seed)
         except (SubjectError, UndecidedError):
             return {}
@@ -269,7 +270,10 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
     What fits does so at two points, at one rate, under one reading.
     """
     best: tuple[int, int, str] = (-1, -1, "")
+    none_at_all = False
     for reading in Reading:
+        if none_at_all:
+            break
         fits: list[dict[tuple[str, str], Any]] = []
         for point in (0, 1):
             with ExactRun(reading, BITS, seed) as run:
@@ -280,6 +284,9 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                         raise
                     return ("costs", best[2]) if best[2] else ("listed", "")
                 here: dict[tuple[str, str], Any] = {}
+                none_at_all = not (what.costs or what.scalars)
+                if none_at_all:
+                    break
                 for kind in ("costs", "scalars"):
                     for name, number in getattr(what, kind).items():
                         compared = against(what, number)
@@ -289,7 +296,7 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                         if kind == "costs":
                             best = max(best, (right, number.index, name))
                 fits.append(here)
-        for key, rate in reversed(fits[0].items()):  # the last computed has the others in it
+        for key, rate in reversed(fits[0].items()) if len(fits) > 1 else ():  # the last computed has the others in it
             if key in fits[1] and rate.overlaps(fits[1][key]) and (key[0] == "costs" or not best[2]):
                 return key
     return ("costs", best[2]) if best[2] else ("listed", "")

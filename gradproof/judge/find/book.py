@@ -44,6 +44,20 @@ USUAL = [
 ]
 
 
+DEEPER = Numbers((3, 4, 5, 2), 5)
+
+
+def means_batches(program: Program, name: str) -> bool:
+    """Whether a function looks at how many examples there are."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    return any(
+        isinstance(node, kinds)
+        and node.name == name.rpartition(".")[2]
+        and re.search(r"shape|mean\(", ast.unparse(node))
+        for node in ast.walk(program.tree)
+    )
+
+
 def harder(numbers: Numbers) -> Iterator[Numbers]:
     """The same network under harder conditions; of one example where the code takes one."""
     sizes, m = numbers.sizes, numbers.examples

@@ -8,6 +8,7 @@ from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.scene import MODULE, Scene
 from gradproof.judge.find.watching import Step, Watch
 from gradproof.judge.trial.running import SubjectError, guarded
+from gradproof.limits import Clock
 
 SECONDS = 6.0  # for one try
 BITS = 64  # that suffice to see what depends on what
@@ -35,7 +36,7 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
     with running(run):
         watch = Watch(MODULE, names, gradients=scene.gradients, data=scene.data, first_loop=scene.first_loop)
         try:
-            with guarded("the program", seconds):
+            with guarded("the program", seconds, Clock.COMPUTING):
                 names.update(scene.names(seed))
                 scene.play(names, watch)
         except SubjectError as error:

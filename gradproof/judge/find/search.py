@@ -83,7 +83,13 @@ def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Ite
             explored = explore(made(numbers), seconds=3.0)
             if explored.step:
                 yield Subject(name, explored, (), [made(other) for other in book.harder(numbers)])
+                if numbers == book.USUAL[0]:  # some slips show in deeper networks alone
+                    deeper = explore(made(book.DEEPER), seconds=3.0)
+                    if deeper.step:
+                        yield Subject(f"{name}, for three layers", deeper, ())
                 break
+            if not explored.trouble and book.means_batches(program, name):
+                break  # it runs, but what it gives back does not fit
             if explored.trouble:
                 troubles.append(explored.trouble)
 

@@ -89,6 +89,8 @@ def _fits(output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]])
         for y in _targets(output, labels):
             for name, formula, terms in _candidates(output, y):
                 truth = _derivatives(terms)
+                if truth and not _may_fit(moved, uphill, parameters, truth):
+                    continue
                 for sign, moves in ((1, moved), (-1, uphill)) if truth else ():
                     compared = along(moves, parameters, truth, None)
                     if all(array.state == "right" for array in compared) and any(array.alive for array in compared):
@@ -97,6 +99,20 @@ def _fits(output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]])
                         if (SAME.get(name), factor) not in fits:
                             fits.setdefault((name, factor), NamedCost(name, formula, factor, 1, decay))
     return list(fits.values())
+
+
+def _may_fit(
+    moved: dict[str, Any], uphill: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any], some: int = 24
+) -> bool:
+    """Whether a few elements of each array fit: that most costs do not is soon seen."""
+    if sum(parameter.size for parameter in parameters) <= some * len(parameters):
+        return True
+    few = [parameter.ravel()[:some] for parameter in parameters]
+    for moves in (moved, uphill):
+        compared = along({name: move.ravel()[:some] for name, move in moves.items()}, few, truth, None)
+        if all(array.state == "right" for array in compared):
+            return True
+    return False
 
 
 def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, ExactArray]]:

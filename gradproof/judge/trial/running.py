@@ -64,7 +64,7 @@ def _takes(function: Any, count: int) -> bool:
 
 
 @contextmanager
-def guarded(what: str, seconds: float = SECONDS) -> Iterator[None]:
+def guarded(what: str, seconds: float = SECONDS, clock: Clock = Clock.WALL) -> Iterator[None]:
     """What the subject raises becomes a SubjectError; its prints and warnings go nowhere, the random streams stay."""
     try:
         with (
@@ -74,7 +74,7 @@ def guarded(what: str, seconds: float = SECONDS) -> Iterator[None]:
             np.errstate(all="ignore"),
             redirect_stdout(io.StringIO()),
             redirect_stderr(io.StringIO()),
-            limited(seconds, Clock.WALL),
+            limited(seconds, clock),
         ):
             yield
     except UndecidedError:
