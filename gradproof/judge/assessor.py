@@ -6,6 +6,7 @@ read there is not found.
 
 import os
 import random
+import sys
 import warnings
 from collections.abc import Sequence
 
@@ -24,6 +25,7 @@ def main(path: str, name: str, memory: int, folders: Sequence[str], step: str, c
         os.dup2(nowhere, stream)
     del folders  # modules beside the program are read and run exactly, not imported
     worker.limit_memory(memory)
+    sys.argv = [path]  # for argparse: every option has its default
     random.seed(0)
     np.random.seed(0)
     try:

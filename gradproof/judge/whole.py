@@ -224,13 +224,16 @@ def _piled(explored: Explored, calls: Sequence[str], seed: int) -> dict[str, str
             for path, array in what.given.items():
                 slope = [truth.get(x.index, arb(0)) for x in array.ravel().tolist()]
                 for other, (old, new) in what.state.items():
-                    if old.size == array.size and _grows(old, new, slope) and _feeds(old, what.after[path]):
+                    alike = old.size > 1 or "grad" in other.lower()
+                    if old.size == array.size and alike and _grows(old, new, slope) and _feeds(old, what.after[path]):
                         found[path] = other
     return found
 
 
 def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
     """Whether new − old is a multiple of the slope, and old is not 0."""
+    if not all(isinstance(x, Number) for x in (*old.flat, *new.flat)):
+        return False
     if all(x.value.contains(0) for x in old.flat) or all(g.contains(0) for g in slope):
         return False
     grown = [b.value - a.value for a, b in zip(old.ravel().tolist(), new.ravel().tolist(), strict=True)]
@@ -271,6 +274,7 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
     """
     best: tuple[int, int, str] = (-1, -1, "")
     none_at_all = False
+    negative: set[str] = set()
     for reading in Reading:
         if none_at_all:
             break
@@ -289,11 +293,13 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                     break
                 for kind in ("costs", "scalars"):
                     for name, number in getattr(what, kind).items():
+                        if kind == "costs" and number.value < 0:
+                            negative.add(name)  # a signed error is no cost
                         compared = against(what, number)
                         right = sum(array.state == "right" for array in compared)
                         if right == len(compared) and any(array.alive for array in compared):
                             here[kind, name] = _rate(what, number)
-                        if kind == "costs":
+                        if kind == "costs" and name not in negative:
                             best = max(best, (right, number.index, name))
                 fits.append(here)
         for key, rate in reversed(fits[0].items()) if len(fits) > 1 else ():  # the last computed has the others in it

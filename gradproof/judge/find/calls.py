@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gradproof.judge.find.roles import role_of
 
-SIZES = (3, 4, 2)  # of the networks that are made; no two widths are equal, nor the number of examples
+SIZES = (4, 5, 3)  # of the networks that are made; no two widths are equal, nor the number of examples
 _NUMBERS = {"rate": "0.1", "momentum": "0.9", "decay": "0.1", "epochs": "3", "batch": "5", "total": "5", "seed": "0",
             "flag": "False"}  # fmt: skip
 _RESULT = re.compile(r"(?:out|output|outputs|o|a|a_?[l\d]|al|y_?hat|yh|pred\w*|prob\w*|p|h|hypothesis|guess|result|"
@@ -132,6 +132,9 @@ def _by_roles(name: str, init: ast.FunctionDef, sizes: Sequence[int]) -> list[st
                 value = f"({inner})" if isinstance(default, ast.Tuple) else f"[{inner}]"
                 if role == "hidden":
                     value = f"[{sizes[1]}]"
+        if role == "decay" and isinstance(default, ast.Constant) and default.value == 0:
+            told.append(f"{argument}=0.1")  # what is 0 hides what is wrong in it
+            continue
         if default is not None and not (
             role in ("in", "hidden", "out", "sizes") and isinstance(default, ast.Constant | ast.List | ast.Tuple)
         ):
@@ -150,10 +153,10 @@ def _by_position(name: str, init: ast.FunctionDef) -> list[str]:
     listed = f"[{', '.join(three)}]"
     by_count = {
         0: ["", listed],
-        1: [listed, "(3, 4, 2)", "4"],
-        2: ["x, y", f"{listed}, 0.1", "3, 2"],
+        1: [listed, f"({', '.join(three)})", three[1]],
+        2: ["x, y", f"{listed}, 0.1", f"{three[0]}, {three[2]}"],
         3: [", ".join(three), f"{listed}, 0.1, 1"],
-        4: [", ".join((*three, "0.1")), "3, 4, 5, 2"],
-        5: ["3, 4, 5, 2, 0.1", "3, 4, 2, 0.1, 1"],
+        4: [", ".join((*three, "0.1")), ", ".join((three[0], three[1], "7", three[2]))],
+        5: [", ".join((three[0], three[1], "7", three[2], "0.1")), ", ".join((*three, "0.1", "1"))],
     }
     return [f"{name}({arguments})" for arguments in by_count.get(len(needed), [])]

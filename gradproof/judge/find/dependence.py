@@ -1,5 +1,6 @@
 """Which arrays are parameters: those that a step changes and that it reads, element by element, in the graph."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -47,16 +48,26 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     found = []
     for path in moved:
         old, new = before[path].numbers, after[path].numbers
+        if _CARRIED.fullmatch(path):
+            continue
         own = all(_moves(x, y, reach) for x, y in zip(old, new, strict=True) if x is not y)
         if own and _crosses(path, before, after, moved, reach, bits):
             found.append(path)
     marks = 0
     for path in found:
         marks |= whole[path]
+    if any(_steps_twice(before[path], after[path], results, reach) for path in found):
+        return []
     oldest = min((index for index, mark in first.items() if mark & marks), default=start)
     return found if found and oldest >= start else []
 
 
+# Names of what is carried on from layer to layer, forwards or backwards, or summed up: no parameters
+_CARRIED = re.compile(
+    r"x\w?|h\w?|a\w?|z\w?|s|out\w*|hidden\w*|inp\w*|state\w*|grad\w*|delta\w*|d\w?|err\w*|dout|up\w*|y\w*|t|tot\w*|"
+    r"sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
+    re.IGNORECASE,
+)
 _LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
 
@@ -76,6 +87,25 @@ def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
             a, b = x.operands
             waiting.extend([a] if not reach.get(b.index) else [b] if not reach.get(a.index) else [])
     return False
+
+
+def _steps_twice(old: Held, new: Held, results: Sequence[Number], reach: Mapping[int, int]) -> bool:
+    """Whether a number between the old and the new one is multiplied by others, as in the forward pass of a next step."""
+    between: set[int] = set()
+    for x, y in zip(old.numbers, new.numbers, strict=True):
+        waiting = [y]
+        while waiting:
+            z = waiting.pop()
+            if z.index != x.index and z.rule is not None and z.rule.name in _LINEAR and _moves(x, z, reach):
+                if z is not y:
+                    between.add(z.index)
+                waiting.extend(operands_of(z))
+    if not between:
+        return False
+    return any(
+        z.rule is not None and z.rule.name == "dot" and any(w.index in between for w in operands_of(z))
+        for z in computed_from(results)
+    )
 
 
 def feeding(before: Moment, results: Sequence[Number]) -> list[str]:

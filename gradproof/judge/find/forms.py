@@ -7,7 +7,7 @@ import numpy as np
 
 from gradproof.judge.find.scene import constants
 
-EXAMPLES = 5  # no width of a layer is as large: what is taken for another raises
+EXAMPLES = 6  # no width of a layer is as large: what is taken for another raises
 
 
 class Form(NamedTuple):
@@ -35,7 +35,7 @@ class Form(NamedTuple):
 
 def forms(n_in: int, n_out: int) -> Iterator[Form]:
     """In the order in which they are tried: batches first, since more goes wrong in them."""
-    m, several = EXAMPLES, n_out > 1
+    m, several = EXAMPLES if n_out < EXAMPLES else n_out + 1, n_out > 1  # every class occurs
 
     def inputs(rng: np.random.Generator, *shape: int) -> Any:
         return constants(rng.normal(size=shape))

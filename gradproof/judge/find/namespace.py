@@ -1,7 +1,11 @@
 """What a program holds at a moment: every array and number that can be reached from its names, by path."""
 
+import ctypes
+import sys
 import types
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from types import CellType, FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,22 +50,36 @@ class Slot(NamedTuple):
                 plain[place] = x
         elif isinstance(self.value, list):
             self.value[:] = numbers
+        elif isinstance(self.holder, FrameType):
+            _write_local(self.holder, self.key, numbers[0])
+        elif isinstance(self.holder, CellType):
+            self.holder.cell_contents = numbers[0]
         elif isinstance(self.holder, dict | list):
             self.holder[self.key] = numbers[0]
         else:
             setattr(self.holder, self.key, numbers[0])
 
 
-def slots(names: Mapping[str, Any], module: str) -> Iterator[Slot]:
+def slots(names: Mapping[str, Any], module: str, frame: FrameType | None = None) -> Iterator[Slot]:
     """Every slot that can be reached from these names; an array with two paths has its first.
 
-    `module` is the name of the module whose objects are looked into.
+    `module` is the name of the module whose objects are looked into; numbers are written into `frame`.
     """
     seen: set[int] = set()
     left = [MOST]
     for name, value in list(names.items()):
         if not name.startswith("__") and not name.startswith("_gradproof"):
-            yield from _within(value, name, names, name, module, seen, 0, left)
+            yield from _within(value, name, frame or names, name, module, seen, 0, left)
+
+
+def _write_local(frame: FrameType, name: str, value: Any) -> None:
+    """Bind a name in a frame: a local one, which Python 3.13 does by itself, or one of the module."""
+    if name not in frame.f_locals or frame.f_locals is frame.f_globals:
+        frame.f_globals[name] = value
+        return
+    frame.f_locals[name] = value
+    if sys.version_info < (3, 13):
+        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
 
 
 def _within(
@@ -86,7 +104,10 @@ def _within(
         yield Slot(path, value, holder, key)
         return
     for inner, item, where in _parts(value, path, module):
-        yield from _within(item, inner, value, where, module, seen, depth + 1, left)
+        holder = value
+        if isinstance(value, types.FunctionType):
+            holder = (value.__closure__ or ())[value.__code__.co_freevars.index(where)]
+        yield from _within(item, inner, holder, where, module, seen, depth + 1, left)
 
 
 def _parts(value: Any, path: str, module: str) -> Iterator[tuple[str, Any, Any]]:
@@ -95,6 +116,11 @@ def _parts(value: Any, path: str, module: str) -> Iterator[tuple[str, Any, Any]]
         yield from ((f"{path}[{key!r}]", item, key) for key, item in list(value.items()))
     elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
         yield from ((f"{path}[{place}]", item, place) for place, item in enumerate(value))
+    elif isinstance(value, types.FunctionType):
+        if value.__module__ == module and value.__closure__:
+            for name, cell in zip(value.__code__.co_freevars, value.__closure__, strict=True):
+                with suppress(ValueError):  # an empty cell
+                    yield f"{path}.{name}", cell.cell_contents, name
     elif isinstance(value, types.MethodType):
         yield f"{path}.__self__", value.__self__, None
     elif isinstance(value, type):

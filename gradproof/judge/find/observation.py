@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.exact import operators
-from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError
@@ -56,7 +56,7 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
     rng = np.random.default_rng([seed, 3])
     names: dict[str, Any] = {}
     state: dict[str, ExactArray] = {}
-    wanted = [*step.parameters, *step.still]
+    wanted = list(step.parameters)
 
     def begin(slots: list[Slot], frame: FrameType) -> None:
         by_path = {slot.path: slot for slot in slots}
@@ -66,7 +66,7 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
             slot = by_path[path]
             numbers = variables(drawn(slot, rng))
             slot.write(numbers)
-            seen.given[path] = slot.array
+            seen.given[path] = array_of(numbers, slot.shape)
         _evaluate(calls, frame, seen, wanted)
         watch.events.clear()
         seen.targets = frame.f_globals.get("y")
@@ -190,7 +190,22 @@ def cost_calls(program: Program, inside: bool = False) -> list[str]:
 def is_derivative(name: str) -> bool:
     """Whether a function is named as a derivative, or as what trains."""
     plain = name.lower()
-    words = ("prime", "deriv", "grad", "delta", "backward", "back_prop", "backprop", "train", "fit", "plot", "update")
+    words = (
+        "prime",
+        "der",
+        "dcost",
+        "dloss",
+        "dmse",
+        "grad",
+        "delta",
+        "backward",
+        "back_prop",
+        "backprop",
+        "train",
+        "fit",
+        "plot",
+        "update",
+    )
     return any(word in plain for word in words) or plain.startswith(("d_", "append"))
 
 

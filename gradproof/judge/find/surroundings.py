@@ -25,7 +25,7 @@ _SILENT = {
     "wandb", "imageio", "skimage", "graphviz", "networkx", "mnist", "idx2numpy", "google", "kaggle", "openml",
     "mlxtend", "sympy", "colorama", "termcolor", "tabulate", "progressbar", "pylab", "gzip", "pickle",
     "cPickle", "tarfile", "zipfile", "shutil", "glob", "subprocess", "multiprocessing", "threading", "socket",
-    "webbrowser", "signal", "argparse", "planar_utils", "testCases_v2", "testCases", "dnn_utils_v2",
+    "webbrowser", "signal",  "planar_utils", "testCases_v2", "testCases", "dnn_utils_v2",
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ Exploring, every statement of the module and every turn of a loop is a candidate
 moved by one whole step is taken. Later runs draw the parameters anew where that step begins, and end where it ends.
 """
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,10 +110,10 @@ class Watch:
 
     def visible(self, frame: FrameType) -> list[Slot]:
         """What can be reached from the names of a frame; those of the module come first."""
-        names = dict(self.names)
-        if frame.f_locals is not self.names:
+        names = dict(self.names) | frame.f_globals
+        if frame.f_locals is not frame.f_globals:
             names.update(frame.f_locals)
-        return list(slots(names, self.module))
+        return list(slots(names, self.module, frame))
 
     def _begin(self, frame: FrameType, kind: str, where: int) -> None:
         key = frame, kind, where
@@ -176,6 +177,18 @@ def _still(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
         return []
     results = [x for path in moved for x in after[path].numbers]
     return feeding({path: before[path] for path in still}, results)
+
+
+def _kind(path: str) -> str:
+    """What a path has in common with its sisters: `biases[]` of biases[0], `net.b` of net.b1."""
+    return re.sub(r"\d+", "", path) if re.search(r"\d", path) else ""
+
+
+def _is_plain(held: Held) -> bool:
+    """Whether it is 0 everywhere, or the identity, as of a layer that only stands for the input."""
+    values = [float(x.value.mid()) for x in held.numbers]
+    n = held.shape[0] if len(held.shape) == 2 and held.shape[0] == held.shape[1] else 0
+    return not any(values) or (n > 0 and values == [float(i == j) for i in range(n) for j in range(n)])
 
 
 def _next_index() -> int:

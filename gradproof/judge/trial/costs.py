@@ -123,9 +123,13 @@ def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, 
             a, y = x.operands
             if a.varies != y.varies and (x.rule.name == "subtract" or y.varies):
                 groups.setdefault((x.place, x.rule.name), []).append((a, y) if a.varies else (y, a))
-    for pairs in groups.values():
-        outputs, labels = zip(*pairs, strict=True)
-        yield array_of(outputs, (len(pairs),)), array_of(labels, (len(pairs),))
+    told = list(groups.values())
+    if len(told) > 1:  # neurons that are written one by one
+        told.append([pair for (_, rule), pairs in groups.items() for pair in pairs if rule == "subtract"])
+    for pairs in told:
+        if pairs:
+            outputs, labels = zip(*pairs, strict=True)
+            yield array_of(outputs, (len(pairs),)), array_of(labels, (len(pairs),))
 
 
 def _at(y: Any) -> Any:
