@@ -293,7 +293,7 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                     break
                 for kind in ("costs", "scalars"):
                     for name, number in getattr(what, kind).items():
-                        if kind == "costs" and number.value < 0:
+                        if kind == "costs" and number.value < 0 and not name.startswith("_cost"):
                             negative.add(name)  # a signed error is no cost
                         compared = against(what, number)
                         right = sum(array.state == "right" for array in compared)

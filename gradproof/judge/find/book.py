@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradproof.judge.find.calls import parameters_of
+from gradproof.judge.find.numbers import constants
 from gradproof.judge.find.program import Program
-from gradproof.judge.find.scene import Scene, constants
+from gradproof.judge.find.scene import Scene
 
 _NAMED = re.compile(r"back_?prop\w*|gradients?|grads?|back_?propagat\w*|backward\w*|compute_grad\w*|bp", re.IGNORECASE)
 _ROLES = {

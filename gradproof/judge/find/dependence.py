@@ -90,7 +90,7 @@ def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
 
 
 def _steps_twice(old: Held, new: Held, results: Sequence[Number], reach: Mapping[int, int]) -> bool:
-    """Whether a number between the old and the new one is multiplied by others, as in the forward pass of a next step."""
+    """Whether a number between the old and the new one enters products, as in the forward pass of a second step."""
     between: set[int] = set()
     for x, y in zip(old.numbers, new.numbers, strict=True):
         waiting = [y]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.judge.find.scene import constants
+from gradproof.judge.find.numbers import constants
 
 EXAMPLES = 6  # no width of a layer is as large: what is taken for another raises
 

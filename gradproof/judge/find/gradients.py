@@ -8,6 +8,7 @@ from gradproof.judge.find.roles import named_as_parameter, stem
 
 _LAST = re.compile(r"\['?([^'\]]*)'?\]$|\.?([^.\[\]]+)$")
 DATA = ("x", "y", "pairs")
+_LEAF = ("data", "value", "val", "item")  # what a scalar of an engine holds
 
 
 def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[str, str]:
@@ -22,7 +23,9 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
     candidates = {
         path: held
         for path, held in before.items()
-        if root(path) not in data and (len(held.numbers) > 1 or named_as_parameter(path)) and path not in fresh
+        if root(path) not in data
+        and (len(held.numbers) > 1 or named_as_parameter(path) or last(path) in _LEAF)
+        and path not in fresh
     }
     results = [x for path in fresh for x in after[path].numbers]
     parameters = [path for path in feeding(candidates, results) if not _is_state(path)]

@@ -14,8 +14,8 @@ _PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.Un
 class Instruments(ast.NodeTransformer):
     """Adds the questions to a tree; `loops` tells the line of each loop by its number."""
 
-    def __init__(self) -> None:
-        self.loops: list[int] = []
+    def __init__(self, loops: list[int] | None = None) -> None:
+        self.loops: list[int] = [] if loops is None else loops
         self.functions: list[str] = []
 
     def of_module(self, tree: ast.Module) -> ast.Module:
@@ -37,6 +37,22 @@ class Instruments(ast.NodeTransformer):
         self.generic_visit(node)
         node.body.insert(0, _asking("turn", [ast.Constant(number)], node))
         return [node, _asking("left", [ast.Constant(number)], node)]
+
+    def _comprehension(self, node: ast.GeneratorExp | ast.ListComp) -> ast.AST:
+        """A comprehension that calls something is a loop."""
+        self.generic_visit(node)
+        if any(isinstance(part, ast.Call) for part in ast.walk(node.elt)) and not node.generators[0].is_async:
+            number = len(self.loops)
+            self.loops.append(node.lineno)
+            first = node.generators[0]
+            first.iter = _call("each", [ast.Constant(number), first.iter], first.iter)
+        return node
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        return self._comprehension(node)
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        return self._comprehension(node)
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         return self._loop(node)

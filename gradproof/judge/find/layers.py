@@ -9,8 +9,9 @@ import numpy as np
 
 from gradproof.judge.find.calls import call, constructions, parameters_of, results_of
 from gradproof.judge.find.explore import explore
+from gradproof.judge.find.numbers import constants, floats
 from gradproof.judge.find.program import Program
-from gradproof.judge.find.scene import Scene, constants, floats
+from gradproof.judge.find.scene import Scene
 
 _FORWARD, _BACKWARD = (
     re.compile(r"_?(?:forward|fwd)_?", re.IGNORECASE),

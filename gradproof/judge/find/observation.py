@@ -1,6 +1,7 @@
 """One step of a program, observed exactly: the parameters before and after, and the numbers that may be its cost."""
 
 import ast
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -156,7 +157,7 @@ def _collect(seen: Observation) -> None:
         for name, number in list(costs.items()):
             ancestors = {x.index for x in computed_from([number])}
             if (
-                ancestors & late or not ancestors & indices or not _inputs([number], indices) <= inputs
+                ancestors & late or not ancestors & indices or (inputs and not _inputs([number], indices) <= inputs)
             ):  # of the parameters after the step, or of none
                 del costs[name]
 
@@ -190,23 +191,8 @@ def cost_calls(program: Program, inside: bool = False) -> list[str]:
 def is_derivative(name: str) -> bool:
     """Whether a function is named as a derivative, or as what trains."""
     plain = name.lower()
-    words = (
-        "prime",
-        "der",
-        "dcost",
-        "dloss",
-        "dmse",
-        "grad",
-        "delta",
-        "backward",
-        "back_prop",
-        "backprop",
-        "train",
-        "fit",
-        "plot",
-        "update",
-    )
-    return any(word in plain for word in words) or plain.startswith(("d_", "append"))
+    words = "prime|der|dcost|dloss|dmse|grad|delta|backward|back_?prop|train|fit|plot|update"
+    return re.search(words, plain) is not None or plain.startswith(("d_", "append"))
 
 
 def cost_methods(owner: str, kind: ast.ClassDef, known: Mapping[str, str]) -> list[str]:

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 
 from gradproof.exact import operators
-from gradproof.exact.arrays import array_of
-from gradproof.exact.numbers import Number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import current
 from gradproof.judge.find.instruments import WATCH, Instruments
 from gradproof.judge.find.program import Program, definitions
-from gradproof.judge.find.surroundings import surroundings
+from gradproof.judge.find.surroundings import WATCHING, surroundings
 from gradproof.judge.find.watching import Found, Watch
 
 DRIVEN = 1_000_000  # lines of the driver are numbered from here on
@@ -56,6 +54,11 @@ class Scene:
             _COMPILED[key] = code, instruments.loops
         return _COMPILED[key]
 
+    def _prepared(self, tree: ast.Module, path: str) -> ast.Module:
+        """A module beside the program, in which steps are looked for as well."""
+        instruments = Instruments(self.code()[1])
+        return ast.fix_missing_locations(with_exact_numbers(instruments.of_module(tree)))
+
     @property
     def first_loop(self) -> int:
         """The number of the first loop in which a step counts."""
@@ -68,7 +71,7 @@ class Scene:
         return {
             "__name__": MODULE,
             "__file__": self.program.path,
-            "__builtins__": surroundings(self.program.path),
+            "__builtins__": surroundings(self.program.path, self._prepared),
             HELPER: operators,
             **{name: draw(rng) for name, draw in self.given.items()},
         }
@@ -76,23 +79,16 @@ class Scene:
     def play(self, names: dict[str, Any], watch: Watch) -> None:
         """Run it to its end, or to where the watch ends it; whatever the program raises is raised."""
         names[WATCH] = watch
+        WATCHING.append(watch)
         current().files.add(self.program.path)
         random.seed(0)
         code, _ = self.code()
-        with suppress(Found):
-            exec(code, names)
+        try:
+            with suppress(Found):
+                exec(code, names)
+                watch.finish()
+        finally:
+            WATCHING.pop()
 
 
 _COMPILED: dict[Any, Any] = {}
-
-
-def floats(*shape: int, scale: float = 1.0) -> Callable[[np.random.Generator], Any]:
-    """An exact array of normally distributed numbers."""
-    return lambda rng: constants(scale * rng.normal(size=shape))
-
-
-def constants(values: Any) -> Any:
-    from flint import arb
-
-    values = np.asarray(values, dtype=float)
-    return array_of([Number(arb(float(v))) for v in values.ravel()], values.shape)

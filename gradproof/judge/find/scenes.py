@@ -9,10 +9,11 @@ from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of
 from gradproof.judge.find.explore import explore
 from gradproof.judge.find.forms import forms, pair_forms
 from gradproof.judge.find.namespace import Slot
+from gradproof.judge.find.numbers import floats
 from gradproof.judge.find.observation import cost_calls, cost_methods, is_derivative
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost, role_of
-from gradproof.judge.find.scene import Scene, floats
+from gradproof.judge.find.scene import Scene
 
 TURNS = "for _gradproof_turn in range(3):\n    "
 _NO_STEP = re.compile(

@@ -3,6 +3,7 @@
 Modules that are not installed, or that draw, download or wait, are stood for by objects that do nothing.
 """
 
+import ast
 import builtins
 import functools
 import io
@@ -11,11 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gradproof.exact import operators
 from gradproof.exact.loading import exact_builtins
 from gradproof.exact.numbers import number
 from gradproof.exact.rewriting import HELPER, rewritten
 from gradproof.exact.run import current
+from gradproof.judge.find.instruments import WATCH
+from gradproof.judge.find.numbers import constants
 from gradproof.judge.loading import decoded, in_python_3
 
 FOREIGN = ("torch", "tensorflow", "keras", "jax", "cupy", "numba", "theano", "mxnet", "autograd")
@@ -84,7 +89,62 @@ def _moment() -> Any:
     return number(0)
 
 
+def _split(*arrays: Any, **options: Any) -> list[Any]:
+    """train_test_split: three quarters and the rest of each."""
+    parts = [(array[: -(len(array) // 4)], array[-(len(array) // 4) :]) for array in arrays]
+    return [part for both in parts for part in both]
+
+
+def _made(features: int, classes: int) -> Callable[..., Any]:
+    """Data as sklearn.datasets makes them: a few examples, and their labels."""
+
+    def make(*arguments: Any, **options: Any) -> Any:
+        rng = np.random.default_rng(3)
+        labels = np.tile(np.arange(classes), 12)[:12]
+        return constants(rng.normal(size=(12, options.get("n_features", features)))), labels
+
+    return make
+
+
+def _loaded_data(features: int, classes: int) -> Callable[..., Any]:
+    """The same as an object with data and target."""
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        data, target = _made(features, classes)()
+        found = types.SimpleNamespace(data=data, target=target, target_names=np.arange(classes), images=data)
+        return (data, target) if options.get("return_X_y") else found
+
+    return load
+
+
+class _Scaler:
+    """StandardScaler and its like: the numbers as they are."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None: ...
+
+    def fit(self, x: Any, *rest: Any) -> Any:
+        return self
+
+    def transform(self, x: Any) -> Any:
+        return x
+
+    def fit_transform(self, x: Any, *rest: Any) -> Any:
+        return x
+
+    inverse_transform = transform
+
+
 _OWN: dict[str, Any] = {
+    "sklearn.model_selection.train_test_split": _split,
+    "sklearn.cross_validation.train_test_split": _split,
+    **{f"sklearn.datasets.{name}": _made(2, 2) for name in ("make_moons", "make_circles", "make_blobs")},
+    "sklearn.datasets.make_classification": _made(20, 2),
+    "sklearn.datasets.make_regression": _made(3, 5),
+    "sklearn.datasets.load_iris": _loaded_data(4, 3),
+    "sklearn.datasets.load_digits": _loaded_data(64, 10),
+    "sklearn.datasets.load_breast_cancer": _loaded_data(30, 2),
+    "sklearn.datasets.load_wine": _loaded_data(13, 3),
+    **{f"sklearn.preprocessing.{name}": _Scaler for name in ("StandardScaler", "MinMaxScaler", "Normalizer")},
     "tqdm.tqdm": _first,
     "tqdm.trange": range,
     "tqdm.notebook.tqdm": _first,
@@ -97,8 +157,11 @@ _OWN: dict[str, Any] = {
 }
 
 
-def surroundings(path: str) -> dict[str, Any]:
-    """The builtins of a program that lies at this path."""
+WATCHING: list[Any] = []  # the watch of the program that runs
+
+
+def surroundings(path: str, prepare: Callable[[ast.Module, str], ast.Module] | None = None) -> dict[str, Any]:
+    """The builtins of a program that lies at this path; modules beside it are prepared as it is."""
     folder = Path(path).resolve().parent
     modules: dict[str, types.ModuleType] = {}
     exact = exact_builtins()
@@ -150,8 +213,9 @@ def surroundings(path: str) -> dict[str, Any]:
                     {"__builtins__": around, HELPER: operators, "__file__": key, "__name__": "__main__"}
                 )
                 current().files.add(key)
-                code = compile(rewritten(source, key), key, "exec", dont_inherit=True)
-                exec(code, vars(module))
+                tree = prepare(ast.parse(source), key) if prepare else rewritten(source, key)
+                vars(module)[WATCH] = WATCHING[-1] if WATCHING else Nothing()
+                exec(compile(tree, key, "exec", dont_inherit=True), vars(module))
         return modules[key]
 
     around = exact | {
@@ -172,10 +236,15 @@ def surroundings(path: str) -> dict[str, Any]:
 
 
 def _opened(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
-    """Reading is as ever; what would be written goes nowhere."""
+    """What would be written goes nowhere; a text that is not there is a short one."""
     if any(letter in mode for letter in "wax+"):
         return io.BytesIO() if "b" in mode else io.StringIO()
-    return builtins.open(file, mode, *rest, **options)
+    try:
+        return builtins.open(file, mode, *rest, **options)
+    except FileNotFoundError:
+        if "b" in mode or not str(file).endswith(".txt"):
+            raise
+        return io.StringIO("the quick brown fox jumps over the lazy dog\n" * 3)
 
 
 def _lies(folder: Path, name: str) -> bool:

@@ -6,7 +6,7 @@ moved by one whole step is taken. Later runs draw the parameters anew where that
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple
@@ -17,7 +17,9 @@ from gradproof.judge.find.dependence import Held, Moment, changed, feeding, step
 from gradproof.judge.find.gradients import paired
 from gradproof.judge.find.namespace import Slot, slots
 
+_SPAN = {"statement": "span"}  # a span begins with a statement
 MOST_EVENTS = 20_000
+_SPAN = {"statement": "span"}  # which begins with a statement
 
 
 class Found(BaseException):
@@ -75,8 +77,30 @@ class Watch:
     watching: bool = False
     intervals: dict[tuple[FrameType, str, int], Interval] = field(default_factory=dict)
     turns: dict[tuple[FrameType, str, int], int] = field(default_factory=dict)
+    spans: list[Interval] = field(default_factory=list)  # each from a statement of the module to the program's end
 
     # ---- asked by the program ---------------------------------------------------------------------------------
+
+    def each(self, number: int, iterable: Any) -> Iterator[Any]:
+        """The items of a comprehension, each of which is a turn."""
+        for item in iterable:
+            self._begin(sys._getframe(1), "turn", number)
+            yield item
+            self._end(sys._getframe(1), "turn", number)
+
+    def finish(self) -> None:
+        """The program has ended without a loop: the step may be all that follows one of its statements."""
+        if self.target is not None:
+            if self.target.kind == "span" and self.watching:
+                self.end(list(slots(self.names, self.module)), sys._getframe(0))
+            return
+        after = {slot.path: Held(slot.shape, slot.numbers) for slot in slots(self.names, self.module)}
+        best: Step | None = None
+        for interval in self.spans:
+            moved = stepped(interval.before, after, interval.start)
+            if moved and (best is None or len(moved) >= len(best.parameters)):
+                best = Step("span", interval.where, interval.turn, moved)
+        self.found = best
 
     def statement(self, line: int) -> None:
         if self.first_loop == 0:
@@ -121,14 +145,19 @@ class Watch:
         if self.target is None:
             now = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
             self.intervals[key] = Interval(frame, kind, where, turn, _next_index(), now)
-        elif self.target[:3] == (kind, where, turn) and not self.watching:
+            if kind == "statement" and len(self.spans) < 200:
+                self.spans.append(self.intervals[key])
+        elif (
+            self.target[:3] in ((kind, where, turn), ("span" * (kind == "statement"), where, turn))
+            and not self.watching
+        ):
             self.intervals[key] = Interval(frame, kind, where, turn, _next_index(), {})
             self.begin(self.visible(frame), frame)
             self.watching = True
 
     def _end(self, frame: FrameType, kind: str, where: int) -> None:
         interval = self.intervals.pop((frame, kind, where), None)
-        if interval is None:
+        if interval is None or (self.target is not None and self.target.kind == "span"):
             return
         if self.target is not None:
             self.watching = False
@@ -166,12 +195,13 @@ def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], 
 
 def _still(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
     """What is named as a parameter and has an effect on those that moved, but stays."""
-    from gradproof.judge.find.roles import named_as_parameter
 
+    others = set(changed(before, after))
+    kinds = {_kind(path) for path in moved} - {""}
     still = [
         path
-        for path in before
-        if path not in moved and named_as_parameter(path) and path in after and path not in changed(before, after)
+        for path, held in before.items()
+        if path not in others and path in after and _kind(path) in kinds and not _is_plain(held)
     ]
     if not still:
         return []

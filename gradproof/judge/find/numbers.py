@@ -1,0 +1,20 @@
+"""Exact numbers to begin with."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from gradproof.exact.arrays import array_of
+from gradproof.exact.numbers import Number
+
+
+def floats(*shape: int, scale: float = 1.0) -> Callable[[np.random.Generator], Any]:
+    """An exact array of normally distributed numbers."""
+    return lambda rng: constants(scale * rng.normal(size=shape))
+
+
+def constants(values: Any) -> Any:
+    values = np.asarray(values, dtype=float)
+    return array_of([Number(arb(float(v))) for v in values.ravel()], values.shape)
