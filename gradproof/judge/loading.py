@@ -7,6 +7,7 @@ import importlib.util
 import io
 import linecache
 import os
+import re
 import sys
 import tokenize
 import types
@@ -104,10 +105,13 @@ def in_python_3(source: str, path: str) -> tuple[str, bool]:
     try:
         with warnings.catch_warnings(action="ignore"):
             compile(source, path, "exec")
+    except TabError:  # a tab of Python 2 leads to the next multiple of 8
+        return in_python_3(source.expandtabs(8), path)[0], True
     except SyntaxError as error:
-        if "print" not in (error.msg or ""):
+        chevron = re.search(r"^\s*print\s*>>", source, re.MULTILINE)
+        if "print" not in (error.msg or "") and not chevron:
             raise
-        return with_print_functions(source), True
+        return with_print_functions(re.sub(r"(?m)^(\s*)print\s*>>\s*[\w.]+\s*,?", r"\1print ", source)), True
     return source, False
 
 

@@ -21,6 +21,8 @@ from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, name
 from gradproof.judge.trial.descent import DECAY, along, rate_of
 from gradproof.judge.trial.points import Tried, try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
+from gradproof.judge.trial.scaled import excused
+from gradproof.judge.trial.stepping import takes_several
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
@@ -91,10 +93,17 @@ def judge(
             found = getattr(what, kind).get(name)
             if found is None:
                 raise InexactError(f"{name} is not computed in every run")
-            return _steady(against(what, found), _rate(what, found), rates, run.run.reading)
-        here = name_costs_of_steps(what.moved, list(what.given.values()))
+            compared = _steady(against(what, found), _rate(what, found), rates, run.run.reading)
+            _refuse_several(what, compared)
+            return compared
+        given = list(what.given.values())
+        here = name_costs_of_steps(what.moved, given)
         costs[run.run.reading] = costs.get(run.run.reading, here) & here
-        return symmetric(what.moved, list(what.given.values()), seed)
+        compared = symmetric(what.moved, given, seed)
+        if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
+            _refuse_several(what, compared)
+            compared = excused(what.moved, given, compared, seed)
+        return compared
 
     try:
         tried = try_points(claim, example, seed, True)
@@ -245,6 +254,13 @@ def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
 def _feeds(old: Any, after: Any) -> bool:
     indices = {x.index for x in old.flat}
     return any(x.index in indices for x in computed_from(after.ravel().tolist()))
+
+
+def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:
+    """Several steps at once follow no gradient: nothing is said of them."""
+    wrong = any(array.state != "right" for array in compared)
+    if wrong and takes_several(list(what.given.values()), list(what.after.values())):
+        raise InexactError("several steps are taken at once")
 
 
 def ranked(costs: set[NamedCost]) -> list[NamedCost]:

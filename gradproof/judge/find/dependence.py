@@ -64,7 +64,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
 
 # Names of what is carried on from layer to layer, forwards or backwards, or summed up: no parameters
 _CARRIED = re.compile(
-    r"x\w?|h\w?|a\w?|z\w?|s|out\w*|hidden\w*|inp\w*|state\w*|grad\w*|delta\w*|d\w?|err\w*|dout|up\w*|y\w*|t|tot\w*|"
+    r"x\w?|g\w?|e\w?|h\w?|a\w?|z\w?|s|out\w*|hidden\w*|inp\w*|state\w*|grad\w*|delta\w*|d\w?|err\w*|dout|up\w*|y\w*|t|tot\w*|"
     r"sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
     re.IGNORECASE,
 )

@@ -117,6 +117,10 @@ def _evaluate(calls: Sequence[str], frame: FrameType, seen: Observation, wanted:
     for text in calls:
         tree = ast.Module([ast.parse(f"_gradproof_cost_ = {text}").body[0]], [])
         names = dict(frame.f_globals) | dict(frame.f_locals) | {HELPER: operators}
+        if text.startswith("self.") and "self" not in names:
+            method = text[5:].partition("(")[0]
+            owner = next((one for one in names.values() if hasattr(type(one), method)), None)
+            names |= {"self": owner} if owner is not None else {}
         with suppress(Exception):
             try:
                 exec(compile(with_exact_numbers(tree), "<cost>", "exec"), names)

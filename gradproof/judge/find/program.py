@@ -61,7 +61,8 @@ def read_program(path: str) -> Program:
     try:
         if path.endswith(".ipynb"):
             return _notebook(path, content)
-        text, _ = in_python_3(decoded(content), path)
+        lines = (_without_magic(line) if line.startswith("%") else line for line in decoded(content).splitlines())
+        text, _ = in_python_3("\n".join(lines) + "\n", path)
         return Program(path, text, parsed(text, path))
     except (SyntaxError, UnicodeDecodeError) as error:
         where = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""

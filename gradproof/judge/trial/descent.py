@@ -25,15 +25,38 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
     results = []
     for name, step, slope, value, array in zip(moved, steps, slopes, values, moved.values(), strict=True):
         found = _one(name, step, slope, value, eta, array)
-        if found.state == ADAPTIVE and _keeps(kept, slope):
+        if found.state != "right" and _is_adaptive(found, step, slope) and _keeps(kept, slope):
             found = found._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
         results.append(found)
+    results = _without_lonely(results, steps, slopes, eta)
     decayed = [r for r in results if r.state.startswith(DECAY)]
     matrices = {name for name, p in zip(moved, parameters, strict=True) if p.ndim > 1 and min(p.shape) > 1}
-    if decayed and {r.name for r in decayed} >= matrices:
+    if decayed and matrices and {r.name for r in decayed} >= matrices:
         said = f"{decayed[0].state}, which the cost does not have"
         results = [r._replace(state="right", digits=np.inf, convention=said) if r in decayed else r for r in results]
     return results
+
+
+def _is_adaptive(found: Compared, step: Balls, slope: Balls) -> bool:
+    """Whether each element goes down its slope at a rate of its own, as with AdaGrad; Adam's first step has one size."""
+    return found.state == ADAPTIVE or all(
+        g.contains(0) or s * g < 0 for s, g in zip(step.flat, slope.flat, strict=True)
+    )
+
+
+def _without_lonely(
+    results: Sequence[Compared], steps: Sequence[Balls], slopes: Sequence[Balls], eta: Any
+) -> list[Compared]:
+    """A single number follows any decay: it counts where larger arrays have the same."""
+    common = {r.state for r, step in zip(results, steps, strict=True) if step.size > 1}
+    told = []
+    for r, step, slope in zip(results, steps, slopes, strict=True):
+        if r.state.startswith(DECAY) and step.size == 1 and r.state not in common:
+            expected = np.frompyfunc(lambda g: -eta * g, 1, 1)(slope)
+            factor = common_factor(step, expected)
+            r = r._replace(state="wrong" if factor is None else f"moved {factor} times as far as the others")
+        told.append(r)
+    return told
 
 
 def rate_of(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> Any:
