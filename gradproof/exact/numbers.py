@@ -124,7 +124,11 @@ class Number:
         nearest = float(self.value.mid())
         if self.varies:
             current().note("rounded", "a number is rounded")
-        return round(nearest) if digits is None else number(round(nearest, digits))
+        if digits is None:
+            return round(nearest)
+        result = number(round(nearest, digits))
+        current().rounded.add(result.index)
+        return result
 
     def __format__(self, spec: str) -> str:
         return format(float(self.value.mid()), spec)

@@ -54,6 +54,7 @@ class Run:
         self.notes: dict[tuple[str, str, Place | None], Note] = {}
         self.outcomes: dict[Place | None, set[bool]] = {}
         self.literals: dict[Any, Any] = {}
+        self.rounded: set[int] = set()  # indices of what was rounded to digits
         self.files: set[str] = set()  # whose frames are the subject's
         self.python_random, self.numpy_random = random.Random(seed), np.random.RandomState(seed)
 

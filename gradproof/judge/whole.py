@@ -10,7 +10,7 @@ from flint import arb
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
-from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.exact.run import BITS, Reading, Run, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
@@ -18,7 +18,7 @@ from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.watching import Step
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, name_costs_of_steps, outputs_and_labels
-from gradproof.judge.trial.descent import DECAY, along, rate_of
+from gradproof.judge.trial.descent import DECAY, FIRST_OF_ADAM, along, rate_of
 from gradproof.judge.trial.points import Tried, try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
 from gradproof.judge.trial.scaled import excused
@@ -89,6 +89,7 @@ def judge(
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
+        _forget_what_is_shown(run.run, what)
         if kind != "listed":
             found = getattr(what, kind).get(name)
             if found is None:
@@ -263,6 +264,14 @@ def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:
         raise InexactError("several steps are taken at once")
 
 
+def _forget_what_is_shown(run: Run, what: Observation) -> None:
+    """A number that is rounded to be printed is no way out of exact arithmetic: nothing is computed from it."""
+    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    if run.rounded and not run.rounded & {x.index for x in computed_from(results)}:
+        for key in [key for key, note in run.notes.items() if note.kind == "rounded"]:
+            del run.notes[key]
+
+
 def ranked(costs: set[NamedCost]) -> list[NamedCost]:
     """The costs in the order of the table; Huber's is the quadratic one where no error is large."""
     order = [name for name, *_ in (*ELEMENTWISE, *BY_EXAMPLE)]
@@ -271,7 +280,7 @@ def ranked(costs: set[NamedCost]) -> list[NamedCost]:
 
 def _steady(compared: list[Compared], rate: Any, rates: dict[Reading, Any], reading: Reading) -> list[Compared]:
     """The rate must be the same at all points: a single output follows any cost, at a rate of its own."""
-    if not all(array.state == "right" for array in compared):
+    if not all(array.state == "right" and array.convention != FIRST_OF_ADAM for array in compared):
         return compared
     if reading in rates and not rates[reading].overlaps(rate):
         return [array._replace(state="wrong, by a factor that is another at each point") for array in compared]
