@@ -13,12 +13,13 @@ from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program, read_program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.search import Search, Subject, search
+from gradproof.judge.lines import Located, is_of_the_step, likeliest_cost, locate
 from gradproof.judge.loading import KINDS
 from gradproof.judge.trial.activations import activations, hidden_layers
-from gradproof.judge.trial.costs import name_costs_of_steps, outputs_and_labels
+from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
-from gradproof.judge.whole import SECONDS, Outcome, judge, of_all_targets, ranked
+from gradproof.judge.whole import SECONDS, Outcome, judge, of_all_targets
 from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
@@ -83,12 +84,11 @@ def _network(one: Assessed) -> dict[str, Any]:
         except (SubjectError, UndecidedError):
             return {"activations": [], "sizes": []}
         del run
-        named = ranked(name_costs_of_steps(what.moved, list(what.given.values())))
         results = [x for move in what.moved.values() for x in move.ravel().tolist()]
         parameters = {x.index for array in what.given.values() for x in array.flat}
         hidden = [a for a in activations(hidden_layers(results, parameters), parameters) if a]
         output = ""
-        if any(cost.name == "cross-entropy" for cost in (*named, *one.outcome.named)):
+        if any(cost.name == "cross-entropy" for cost in one.outcome.named[:1]):
             output = "softmax"
         else:
             outputs = [activations([a.ravel().tolist()], parameters)[0] for a, _ in outputs_and_labels(results)]
@@ -212,18 +212,41 @@ def _faults(program: Program, one: Assessed) -> list[dict[str, Any]]:
     for path, other in outcome.piled.items():
         said = f"its gradient piles up in {shown(other)}, which is not 0 when the second step begins"
         faults.append(_fault(program, path, 0, said, ""))
+    located = _located(one)
     for array in outcome.tried.arrays:
         if array.state in ("right", "undecided"):
             continue
-        line = line_of(array.place) or 0
+        place = located.get(array.name)
+        line = place.line if place else line_of(array.place) or 0
         numbers = ""
         if array.element or array.got or array.expected:
             where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
             numbers = (
                 f"{shown(array.name)}{where} {_moved(one)} {array.got:.6g}, should {_verb(one)} {array.expected:.6g}"
             )
-        faults.append(_fault(program, array.name, line, array.state, numbers))
+        state = (
+            f"{array.state}; everything before it is right: {place.before}" if place and place.before else array.state
+        )
+        faults.append(_fault(program, array.name, line, state, numbers))
     return sorted(faults, key=lambda fault: fault["line"] or 10**9)
+
+
+def _located(one: Assessed) -> dict[str, Located]:
+    """The line at which each wrong array goes wrong, in one run."""
+    outcome, step = one.outcome, one.subject.explored.step
+    assert step is not None
+    assert outcome.tried is not None
+    wrong = {a.name: a.state for a in outcome.tried.arrays if a.state not in ("right", "undecided", "not moved")}
+    with ExactRun(outcome.tried.reading, BITS, 2):
+        try:
+            with guarded("the program", SECONDS):
+                what = observe(one.subject.explored.scene, step, one.subject.calls, 2)
+            own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
+            cost = own if own is not None and is_of_the_step(what, own) else likeliest_cost(what)
+            wrong = {path: state for path, state in wrong.items() if path in what.given}
+            return locate(what, cost, wrong) if cost is not None and wrong else {}
+        except (SubjectError, UndecidedError):
+            return {}
 
 
 def _moved(one: Assessed) -> str:

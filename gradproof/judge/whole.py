@@ -124,6 +124,9 @@ def judge(
         outcome.trouble = "it is the gradient of some cost, but of none that gradproof knows: say which with --cost"
     if tried.verdict is Verdict.REFUTED and kind != "listed":
         outcome.other = _others(seen, seed)
+        made_up = name.startswith("net.") and not explored.scene.whole
+        if made_up and outcome.other and not outcome.other[0].decay:  # our call of its cost may not be what it means
+            return judge(explored, (), harder, seed, cost)
     elif tried.verdict is Verdict.VERIFIED and kind != "listed":
         outcome.named = _others(seen, seed)  # its own cost by its usual name
     if (

@@ -87,7 +87,7 @@ def _fits(output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]])
         moved = {str(place): -exact(gradient) for place, (_, gradient) in enumerate(gradients)}
         uphill = {name: -move for name, move in moved.items()}
         for y in _targets(output, labels):
-            for name, formula, terms in _candidates(output, y):
+            for name, formula, terms in candidates(output, y):
                 truth = _derivatives(terms)
                 if truth and not _may_fit(moved, uphill, parameters, truth):
                     continue
@@ -137,7 +137,8 @@ def _at(y: Any) -> Any:
     return np.array([not x.value.is_zero() for x in y.ravel().tolist()]).reshape(y.shape)
 
 
-def _candidates(a: ExactArray, y: ExactArray) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+def candidates(a: ExactArray, y: ExactArray) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """Each cost of the table, of these outputs and labels: its name, its formula, its terms."""
     for name, formula, elementwise in ELEMENTWISE:
         yield name, formula, lambda compute=elementwise: compute(a, y)  # type: ignore[misc]
     for axis in (axis for axis in range(a.ndim) if a.shape[axis] > 1):

@@ -38,7 +38,7 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
 
 
 def _is_adaptive(found: Compared, step: Balls, slope: Balls) -> bool:
-    """Whether each element goes down its slope at a rate of its own, as with AdaGrad, or by one length, as with Adam."""
+    """Whether each element goes down its slope at a rate of its own, as with AdaGrad or Adam."""
     return found.state == ADAPTIVE or all(
         g.contains(0) or s * g < 0 for s, g in zip(step.flat, slope.flat, strict=True)
     )

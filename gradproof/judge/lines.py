@@ -1,0 +1,178 @@
+"""Where it goes wrong: each array of the backward pass is labelled with the ∂C/∂v that it is.
+
+The first that is none, though it follows from such ones, is the fault.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flint import arb
+
+from gradproof.exact.arrays import ExactArray
+from gradproof.exact.numbers import Number
+from gradproof.exact.rules import Ball
+from gradproof.exact.run import UndecidedError
+from gradproof.exact.sweeps import computed_from, differentiate, operands_of
+from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.scene import DRIVEN
+from gradproof.judge.find.watching import Event
+from gradproof.judge.trial.costs import candidates, outputs_and_labels
+from gradproof.judge.trial.descent import along
+
+MOST = 400  # events of a step that are looked at
+
+
+class Located(NamedTuple):
+    """The event at which an array of parameters goes wrong, and what is right before it."""
+
+    line: int
+    name: str  # what is assigned there, or the function that returns
+    kind: str  # "assigned", "returned", …
+    before: str  # "dA1 is ∂C/∂A1", or ""
+
+
+def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[str, Located]:
+    """The fault of each wrong array, by its path; `wrong` has the state of each."""
+    truth = differentiate(cost)
+    nodes = [x for x in computed_from([cost]) if x.varies]
+    forward = {x.index for x in nodes}
+    events = [e for e in what.events if 0 < e.line < DRIVEN and len(e.numbers) > 0][:MOST]
+    targets = list(_targets(what, events, forward, nodes))
+    labels = [_label(event, targets, truth) if not _is_forward(event, forward) else "" for event in events]
+    reached = _reached(events, labels)
+    found: dict[str, Located] = {}
+    for path, state in wrong.items():
+        moves = what.moved[path].ravel().tolist()
+        above = {x.index for x in computed_from(moves)}
+        others = {x.index for p, array in what.after.items() if p != path for x in array.flat}
+        chain = [
+            k
+            for k, e in enumerate(events)
+            if not _is_forward(e, forward)
+            and any(x.index in above for x in e.numbers)
+            and not all(x.index in others for x in e.numbers)  # the step of another array
+        ]
+        if (place := _first_wrong(path, state, events, labels, reached, chain)) is not None:
+            event = events[place]
+            right = next((k for k in reversed(range(place)) if labels[k] and reached[place] >> k & 1), None)
+            before = f"{events[right].name} is {labels[right]}" if right is not None else ""
+            found[path] = Located(event.line, event.name, event.kind, before)
+    return found
+
+
+def _first_wrong(
+    path: str, state: str, events: Sequence[Event], labels: Sequence[str], reached: Sequence[int], chain: Sequence[int]
+) -> int | None:
+    """The first of the chain that is no derivative though it follows from one; of a wrong factor, the last that is."""
+    mine = [k for k in chain if labels[k] == f"∂C/∂{path}"]
+    if mine and state.startswith(("moved", "scaled", "with weight decay")):
+        return mine[0]
+    follows = [k for k in chain if not labels[k] and reached[k]]
+    if follows:
+        return follows[0]
+    none = [k for k in chain if not labels[k]]
+    return none[0] if none else (chain[-1] if chain else None)
+
+
+def _is_forward(event: Event, forward: set[int]) -> bool:
+    return all(x.index in forward or not x.varies for x in event.numbers)
+
+
+def _targets(
+    what: Observation, events: Sequence[Event], forward: set[int], nodes: Sequence[Number]
+) -> Iterator[tuple[str, Sequence[Number]]]:
+    """Everything that a derivative may be taken by: the parameters, and what the forward pass has named."""
+    for path, array in what.given.items():
+        yield path, array.ravel().tolist()
+    seen: set[int] = set()
+    for event in events:
+        if _is_forward(event, forward) and id(event.value) not in seen and any(x.varies for x in event.numbers):
+            seen.add(id(event.value))
+            yield event.name, event.numbers
+    unnamed: dict[Any, list[Number]] = {}
+    for x in nodes:  # what has no name was computed in one place
+        if x.rule is not None:
+            unnamed.setdefault(x.place, []).append(x)
+    for numbers in unnamed.values():
+        yield "what enters it", numbers
+
+
+def _label(event: Event, targets: Sequence[tuple[str, Sequence[Number]]], truth: Mapping[int, Ball]) -> str:
+    """∂C/∂v of which v this is a multiple, in the same order or transposed; "" of none."""
+    orders = [list(event.numbers)]
+    if len(event.shape) == 2 and min(event.shape) > 1:
+        rows, columns = event.shape
+        orders.append([event.numbers[i * columns + j] for j in range(columns) for i in range(rows)])
+    for name, numbers in targets:
+        if len(numbers) != len(event.numbers):
+            continue
+        slope = [truth.get(x.index, arb(0)) for x in numbers]
+        if any(_is_multiple([x.value for x in order], slope) for order in orders):
+            return f"∂C/∂{name}"
+    return ""
+
+
+def _is_multiple(values: Sequence[Ball], slope: Sequence[Ball]) -> bool:
+    telling = [k for k, g in enumerate(slope) if not g.contains(0)]
+    if not telling or all(v.is_zero() for v in values):
+        return False
+    k = max(telling, key=lambda i: float(abs(slope[i]).mid()))
+    factor = values[k] / slope[k]
+    return not factor.contains(0) and all(v.overlaps(factor * g) for v, g in zip(values, slope, strict=True))
+
+
+def _reached(events: Sequence[Event], labels: Sequence[str]) -> list[int]:
+    """For each event the earlier labelled ones that it was computed from, as bits."""
+    own: dict[int, int] = {}
+    for k, event in enumerate(events):
+        if labels[k]:
+            for x in event.numbers:
+                own[x.index] = own.get(x.index, 0) | 1 << k
+    marks: dict[int, int] = {}
+    for x in computed_from([x for event in events for x in event.numbers]):
+        mark = 0
+        for y in operands_of(x) if x.rule is not None else ():
+            mark |= marks.get(y.index, 0) | own.get(y.index, 0)
+        if mark:
+            marks[x.index] = mark
+    result = []
+    for k, event in enumerate(events):
+        mark = 0
+        for x in event.numbers:
+            mark |= marks.get(x.index, 0)
+        result.append(mark & ~(1 << k))
+    return result
+
+
+def is_of_the_step(what: Observation, cost: Number) -> bool:
+    """Whether a cost was computed from the very numbers of the step's forward pass, not of another one."""
+    forward = {x.index for x in computed_from([cost])}
+    given = {x.index for array in what.given.values() for x in array.flat}
+    moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    shared = {x.index for x in computed_from(moves)} & forward
+    return bool(shared - given)
+
+
+def likeliest_cost(what: Observation) -> Number | None:
+    """Of the usual costs the one whose gradient most arrays follow; None where none is followed by any."""
+    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    given = list(what.given.values())
+    best: tuple[int, Number] | None = None
+    for a, y in outputs_and_labels(results):
+        for cost in _costs(a, y):
+            compared = along(what.moved, given, differentiate(cost), None)
+            right = sum(array.state == "right" and array.alive for array in compared)
+            if right and (best is None or right > best[0]):
+                best = right, cost
+    return best[1] if best else None
+
+
+def _costs(a: ExactArray, y: ExactArray) -> Iterator[Number]:
+    terms: Callable[[], Any]
+    for _, _, terms in candidates(a, y):
+        try:
+            cost = terms().sum()
+        except (UndecidedError, ArithmeticError, ValueError):
+            continue
+        if cost.varies and cost.value.is_finite():
+            yield cost
