@@ -68,6 +68,7 @@ _CARRIED = re.compile(
     r"sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
     re.IGNORECASE,
 )
+_STATE = re.compile(r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|[vms]_\w+|[vms][wb]\w*)'?\]?$", re.IGNORECASE)
 _LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
 
@@ -138,9 +139,9 @@ def _reach(results: Sequence[Number], bits: Mapping[int, int]) -> tuple[dict[int
     """Which bits have an effect on each number; and the same for numbers that are computed, not sources."""
     reach: dict[int, int] = {}
     computed: dict[int, int] = {}
-    for x in computed_from(results):
+    for x in _since(results, bits):
         mark = bits.get(x.index, 0)
-        if not mark and x.rule is not None:  # beyond a source is the step before
+        if not mark and x.rule is not None:
             for y in operands_of(x):
                 mark |= reach.get(y.index, 0)
             if mark:
@@ -148,6 +149,19 @@ def _reach(results: Sequence[Number], bits: Mapping[int, int]) -> tuple[dict[int
         if mark:
             reach[x.index] = mark
     return reach, computed
+
+
+def _since(results: Sequence[Number], sources: Mapping[int, int]) -> list[Number]:
+    """What the results were computed from, in order; what the sources were computed from is the step before."""
+    found: dict[int, Number] = {}
+    waiting = list(results)
+    while waiting:
+        x = waiting.pop()
+        if x.index not in found:
+            found[x.index] = x
+            if x.index not in sources and x.rule is not None:
+                waiting.extend(y for y in operands_of(x) if y.index not in found)
+    return [found[index] for index in sorted(found)]
 
 
 def _crosses(
@@ -161,6 +175,8 @@ def _crosses(
     places = {bits[index]: place for index, place in marks.items()}
     for other in moved:
         same = before[other].shape == before[path].shape
+        if same and len(before[path].numbers) == 1:  # of single numbers a velocity is known by its name alone
+            same = other == path or _STATE.search(path) is not None
         for j, y in enumerate(after[other].numbers):
             found = reach.get(y.index, 0) & mine
             if not found:
