@@ -24,7 +24,7 @@ def backprop(weights, biases, x, y):
         activations.append(1 / (1 + np.exp(-zs[-1])))
     delta = [activations[-1] - y]
     for w, a in zip(weights[:0:-1], activations[-2:0:-1]):
-        delta.insert(0, (w.T @ delta[0]) * a * (1 - a))
+        delta.insert(0, (w.T @ delta[0]) * a)
     m = x.shape[1]
     return delta, [d.sum(1, keepdims=True) / m for d in delta], [d @ a.T / m for d, a in zip(delta, activations)]
 """

@@ -66,15 +66,15 @@ def tell(
                 return _tell_whole(found, submission, again, as_json, junit, outputs)
         try:
             kind = code.kind
-        except DataError:
+            judged = _judged(code, networks, seed, as_json, convention, certificate is not None)
+        except DataError as error:
             if found and found["verdict"] in EXIT:
                 return _tell_whole(found, submission, again, as_json, junit, outputs)
-            if found:
-                error = DataError(nothing(found, path))
-            _tell_error(str(error), submission, as_json, junit)
-            raise error from None
-        judged = _judged(code, networks, seed, as_json, convention, certificate is not None)
-    if found and prefers_whole(found, judged):
+            # What the code itself raises is told; that it has none of two forms is not all that was looked for.
+            said = nothing(found, path) if found and "there is neither" in str(error) else str(error)
+            _tell_error(said, submission, as_json, junit)
+            raise DataError(said) from None
+    if found and prefers_whole(found, judged) and not (script and judged.counterexample):
         return _tell_whole(found, submission, again, as_json, junit, outputs)
     try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
         _tell_verdict(judged, submission, seed, again, as_json, grade)

@@ -42,12 +42,21 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
         said += [f"  {words}" for words in d["undecided"][1:]]
     if len(d["subjects"]) > 1:
         said += [f"  {one['name']}: {one['verdict']}" for one in d["subjects"]]
+    if d["verdict"] == "verified" and _may_be_a_slip(d):
+        said.append("  for the quadratic cost σ′ is missing at the output (BP1): say which is meant with --cost")
     said += [f"  convention: {words}" for words in d["conventions"]]
     said += [f"  in float64: {one['what']}" for one in d["float"]]
     said += [f"  {words}" for words in d["notes"]]
     if d["verdict"] == "undecided":
         said.append(f"  say what is meant with --cost, or name the line that takes a step: {hint(path)}")
     return said
+
+
+def _may_be_a_slip(d: Mapping[str, Any]) -> bool:
+    """a − y behind a sigmoid, where the code does not compute its cost: the cross-entropy, or a forgotten σ′."""
+    network = d["network"]
+    output = network["activations"][-1:] == ["sigmoid"]
+    return output and "cross-entropy" in network["cost"] and "its own" not in network["cost"]
 
 
 def _of(cost: str) -> str:

@@ -96,7 +96,7 @@ def test_the_loop_that_propagates_the_error_is_named_though_it_returns_no_delta(
     [("nowhere.py", 2, "there is no file nowhere.py"), ("book.py:nothing", 3, "there is no 'nothing'"),
      ("absent.md", 2, "there is no file absent.md, and no module of that name; give FILE.py"),
      ("README", 2, "there is no file README, and no module of that name; give FILE.py, FILE.py:NAME or MODULE:NAME"),
-     ("wild.nowhere", 3, "wild.nowhere"), ("mine.ipynb", 2, "mine.ipynb is a notebook: save its code as a script"),
+     ("wild.nowhere", 3, "wild.nowhere"), ("mine.ipynb", 2, "there is no file mine.ipynb"),
      ("wild", 2, "wild is a folder"), ("wild/gophernet", 2, "there is no file wild/gophernet, and no module"),
      ("broken.py", 3, "SyntaxError: invalid syntax (broken.py, line 2)"), ("book.txt", 2, "is no Python file")],
 )  # fmt: skip
@@ -117,8 +117,10 @@ def test_what_cannot_be_found_is_one_line(subject, code, words, tmp_path):
     [("self.weights", "self.W", "Network has no attribute weights that backprop reads; rename yours (it has W)"),
      ("self, sizes):", "self, n, k):\n        sizes = [n, k]", "Network(n, k), should be by Network(sizes), a list")],
 )  # fmt: skip
-def test_a_class_that_is_not_the_books_is_told_in_one_line_what_is_expected(old, new, words, tmp_path):
-    result = check(written(tmp_path, RIGHT.replace(old, new)))
+def test_a_class_that_is_not_the_books_is_told_in_one_line_what_a_convention_needs(old, new, words, tmp_path):
+    path = written(tmp_path, RIGHT.replace(old, new))
+    assert check(path).returncode == 0  # judged as it is
+    result = check(path, "--convention", "ours")
     assert (result.returncode, result.stdout) == (3, "")
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -68,7 +68,9 @@ _CARRIED = re.compile(
     r"sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
     re.IGNORECASE,
 )
-_STATE = re.compile(r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|[vms]_\w+|[vms][wb]\w*)'?\]?$", re.IGNORECASE)
+_STATE = re.compile(
+    r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|[vms]_\w+|[vms][wb]\w*)'?\]?$", re.IGNORECASE
+)
 _LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
 

@@ -62,7 +62,8 @@ def named(pairs: Sequence[tuple[Ball, Ball]]) -> str:
         if all(function(z).overlaps(a) for z, a in pairs):
             return name
     slopes = {f"{float((a / z).mid()):.6g}" for z, a in pairs if z < 0}
-    if len(slopes) == 1 and all(a.overlaps(z) for z, a in pairs if z > 0):
+    told = len(slopes) == 1 and any(z > 0 for z, _ in pairs) and 0 < float(next(iter(slopes))) < 1
+    if told and all(a.overlaps(z) for z, a in pairs if z > 0):
         return f"leaky ReLU ({slopes.pop()})"
     return ""
 
