@@ -24,7 +24,7 @@ from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
 ORDER = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.VERIFIED)
-_TURN = re.compile(r"^for _gradproof_turn in range\(\d+\):\n|^for x, y in _turns:\n", re.MULTILINE)
+_TURN = re.compile(r"^for (?:_gradproof_turn in range\(\d+\)|x, y in _turns|pairs in _turns):\n", re.MULTILINE)
 
 
 @dataclass
@@ -42,11 +42,21 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     found = search(program, name, step)
     if not found.subjects:
         return {"verdict": "none", "looked": _looked(program, found), "subjects": [], "book": _is_book(program, name)}
-    judged = [Assessed(s, judge(s.explored, s.calls, s.harder, cost=cost)) for s in found.subjects]
+    judged = [_judged(subject, cost) for subject in found.subjects]
     for one in judged:
         one.network = _network(one)
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
     return _document(program, worst, judged, found) | {"book": _is_book(program, name)}
+
+
+def _judged(subject: Subject, cost: str) -> Assessed:
+    """The verdict on a subject; in another order of what it gives back, if it is right in that."""
+    outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
+    for other in subject.others if outcome.verdict is not Verdict.VERIFIED else ():
+        turned = judge(other, subject.calls, subject.harder, cost=cost)
+        if turned.verdict is Verdict.VERIFIED:
+            return Assessed(subject._replace(explored=other), turned)
+    return Assessed(subject, outcome)
 
 
 def _is_book(program: Program, name: str) -> bool:
@@ -100,14 +110,19 @@ def _network(one: Assessed) -> dict[str, Any]:
         }
 
 
-def _is_steady(factors: Sequence[tuple[int, float]]) -> bool:
-    """Whether the factor is the same for every number of examples, or one divided by it."""
-    return any(len({f"{factor * scale(m):.10g}" for m, factor in factors}) <= 1 for scale in (lambda m: 1, lambda m: m))
+def _is_steady(factors: Sequence[tuple[int, Sequence[float]]]) -> bool:
+    """Whether one factor fits for every number of examples, or one divided by it."""
+    for scale in (lambda m: 1, lambda m: m):
+        told = [{f"{factor * scale(m):.10g}" for factor in fits} for m, fits in factors]
+        if not told or set.intersection(*told):
+            return True
+    return False
 
 
 def _sizes(what: Observation) -> list[int]:
     """Widths, from the matrices among the parameters, where they form a chain."""
-    shapes = [array.shape for array in what.given.values() if array.ndim == 2 and min(array.shape) > 0]
+    weights = (array for path, array in what.given.items() if not re.search(r"(?i)bias|\bb\d*\b", last(path) + path))
+    shapes = [array.shape for array in weights if array.ndim == 2 and min(array.shape) > 0]
     for first, second in ((0, 1), (1, 0)):
         chain: list[int] = []
         for shape in shapes:

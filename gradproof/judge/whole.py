@@ -55,7 +55,8 @@ class Outcome:
     symmetric: bool | None = None
     notes: list[str] = field(default_factory=list)
     where: str = ""  # in what harder scene it is wrong
-    factors: list[tuple[int, float]] = field(default_factory=list)  # of so many examples
+    factors: list[tuple[int, list[float]]] = field(default_factory=list)  # that fit, of so many examples
+    answers: int = 0
     labels: bool | None = None  # whether outputs are compared with the targets as they are given
     piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
 
@@ -147,9 +148,11 @@ def _stress(
     step = outcome.explored.step
     assert step is not None
     tries = [(scene, step, scene.label) for scene in harder]
-    if step.gradients and step.kind == "turn" and harder:
+    if step.gradients and step.kind == "turn" and "_turns" in outcome.explored.scene.given:
         scene = outcome.explored.scene
-        tries += [(scene, step._replace(turn=turn), f"at the {_ordinal(turn + 1)} call") for turn in (1, 6)]
+        tries += [
+            (scene, step._replace(turn=turn), f"at the {_ordinal(turn + 1)} call") for turn in (1, 6 if harder else 1)
+        ]
     for scene, changed, words in tries:
         reading = outcome.tried.reading if outcome.tried else Reading.EXACT
         compared = _once(scene, changed, chosen, outcome, calls, seed, reading)
@@ -172,12 +175,16 @@ def _once(
     kind, name = chosen
     if outcome.labels is None:
         with ExactRun(reading, BITS, seed):
-            outcome.labels = of_all_targets(observe(outcome.explored.scene, outcome.explored.step, calls, seed))  # type: ignore[arg-type]
+            first = observe(outcome.explored.scene, outcome.explored.step, calls, seed)  # type: ignore[arg-type]
+            outcome.labels, outcome.answers = of_all_targets(first), first.answers
     for bits in (BITS, 8 * BITS):
         with ExactRun(reading, bits, seed) as run:
             try:
                 with guarded("the program", SECONDS, Clock.COMPUTING):
                     what = observe(scene, step, calls, seed)
+                if step.turn and what.answers != outcome.answers:
+                    said = f"{what.answers} arrays are given back, {outcome.answers} at first"
+                    return [Compared(path, said, 0, True) for path in step.parameters]
                 if run.run.notes and any(note.kind != "clipped" for note in run.run.notes.values()):
                     return []
                 if kind != "listed":
@@ -189,7 +196,7 @@ def _once(
                         here = name_costs_of_steps(what.moved, list(what.given.values()))
                         names = {cost.name for cost in outcome.named}
                         same = [cost.factor for cost in here if cost.name == outcome.named[0].name]
-                        outcome.factors += [(scene.examples, factor) for factor in same]
+                        outcome.factors.append((scene.examples, same))
                         if outcome.labels and not of_all_targets(what):
                             compared = [a._replace(state="of other targets than those given") for a in compared]
                         elif not {cost.name for cost in here} & names and any(array.alive for array in compared):

@@ -32,12 +32,15 @@ class Numbers(NamedTuple):
     y_scale: float = 1.0
     bits: bool = False  # targets are 0 or 1
     blank: bool = False  # an example is 0
+    rows: bool = False  # examples are rows, and weights lead from rows to columns
     words: str = ""  # what is unusual
 
 
 USUAL = [
     Numbers((3, 4, 2), 5),
+    Numbers((3, 4, 2), 5, rows=True),
     Numbers((3, 4, 2), 1),
+    Numbers((3, 4, 2), 1, rows=True),
     Numbers((3, 4, 5, 2), 5),
     Numbers((3, 2), 5),
     Numbers((1, 1, 1), 1),
@@ -45,18 +48,15 @@ USUAL = [
 ]
 
 
-DEEPER = Numbers((3, 4, 5, 2), 5)
+DEEPER = [Numbers((3, 4, 5, 2), 5), Numbers((3, 3, 3, 3), 5)]  # where widths differ, and where they do not
 
 
 def means_batches(program: Program, name: str) -> bool:
     """Whether a function looks at how many examples there are."""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef
-    return any(
-        isinstance(node, kinds)
-        and node.name == name.rpartition(".")[2]
-        and re.search(r"shape|mean\(", ast.unparse(node))
-        for node in ast.walk(program.tree)
-    )
+    named = (node for node in ast.walk(program.tree) if isinstance(node, kinds))
+    own = [ast.unparse(node) for node in named if node.name == name.rpartition(".")[2]]
+    return any(re.search(r"shape\[|mean\(|\b[xX]\w*\.shape|len\([xX]", source) for source in own)
 
 
 def harder(numbers: Numbers) -> Iterator[Numbers]:
@@ -131,12 +131,13 @@ def _scene(program: Program, call: str, numbers: Numbers) -> Scene:
                 y = np.asarray(rng.integers(0, 2, size=y.shape), dtype=float)
             if numbers.blank:
                 x[:, 0] = 0.0
+            x, y = (x.T, y.T) if numbers.rows else (x, y)
             drawn.append((constants(x), constants(y)))
         return drawn
 
     given = {
-        "weights": lambda rng: [constants(rng.normal(size=pair)) for pair in pairs],
-        "biases": lambda rng: [constants(rng.normal(size=(n, 1))) for n, _ in pairs],
+        "weights": lambda rng: [constants(rng.normal(size=pair[:: -1 if numbers.rows else 1])) for pair in pairs],
+        "biases": lambda rng: [constants(rng.normal(size=n if numbers.rows else (n, 1))) for n, _ in pairs],
         "_turns": turns,
         "_settled": lambda rng: settled,
     }

@@ -7,6 +7,7 @@ import numpy as np
 
 from gradproof.judge.find.numbers import constants
 
+TURNS = 3
 EXAMPLES = 6  # no width of a layer is as large: what is taken for another raises
 
 
@@ -30,7 +31,14 @@ class Form(NamedTuple):
 
             return take
 
-        return {name: one(name) for name in self.draw(np.random.default_rng(0))}
+        names = list(self.draw(np.random.default_rng(0)))
+
+        def turns(rng: np.random.Generator) -> Any:
+            """Other examples in each turn; the first are those of the names."""
+            drawn_here = [{name: one(name)(rng) for name in names}, *(self.draw(rng) for _ in range(TURNS - 1))]
+            return [tuple(draw.values()) if len(names) > 1 else draw[names[0]] for draw in drawn_here]
+
+        return {name: one(name) for name in names} | {"_turns": turns}
 
 
 def forms(n_in: int, n_out: int) -> Iterator[Form]:

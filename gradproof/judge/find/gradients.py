@@ -7,7 +7,7 @@ from gradproof.judge.find.dependence import Held, Moment, changed, feeding
 from gradproof.judge.find.roles import named_as_parameter, stem
 
 _LAST = re.compile(r"\['?([^'\]]*)'?\]$|\.?([^.\[\]]+)$")
-DATA = ("x", "y", "pairs")
+DATA = ("x", "y", "pairs", "_turns")
 _LEAF = ("data", "value", "val", "item")  # what a scalar of an engine holds
 
 
@@ -105,6 +105,9 @@ def _by_place(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict
             fits = [o for o, new in fresh.items() if new.shape == held.shape and o not in found.values()]
             if fits:
                 found[path] = fits[0]
+    alone = all(len(held.numbers) == 1 for held in (*parameters.values(), *fresh.values()))
+    if not found and alone and len(fresh) >= len(parameters):
+        return dict(zip(parameters, list(fresh)[-len(parameters) :], strict=True))
     return found
 
 

@@ -34,7 +34,7 @@ class Scene:
     gradients: bool = False  # it gives gradients back and moves nothing
     examples: int = 0  # how many, where that is known
     driven: bool = False  # steps count in the driver's lines alone
-    data: tuple[str, ...] = ("x", "y", "pairs")  # names of what no gradient is asked for
+    data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names of what no gradient is asked for
 
     def code(self) -> Any:
         """The instrumented code, and the lines of its loops."""

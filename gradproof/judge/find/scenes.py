@@ -15,7 +15,8 @@ from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost, role_of
 from gradproof.judge.find.scene import Scene
 
-TURNS = "for _gradproof_turn in range(3):\n    "
+TURNS = "for x, y in _turns:\n    "
+PAIRED = "for pairs in _turns:\n    "
 _NO_STEP = re.compile(
     r"predict|query|test|eval|accura|score|plot|save|load|print|show|loss|cost|sigmoid|relu|softmax|tanh|activat|deriv|"
     r"prime|init|forward|feed|one_?hot|^get|^set|reset|repr|str|summary|classify|mse|rmse|confus|valid|think|shuffle|"
@@ -127,7 +128,8 @@ def _of_object(
                 of = "(pairs * 2)" if "len(pairs)" in lines else "pairs"  # so that n is not the mini-batch's length
                 known = {"pairs": of, "data": of} if pairs else {"x": "x", "y": "y"}
                 calls = [*cost_methods("net", kind, known), *cost_calls(program, inside=True)]
-                scene = Scene(program, f"net = {text}\n{TURNS}{lines}", given=form.given, label=form.name)
+                driver = f"net = {text}\n{PAIRED if pairs else TURNS}{lines}"
+                scene = Scene(program, driver, given=form.given, label=form.name)
                 yield Attempt(scene, calls)
 
 
@@ -196,7 +198,7 @@ def _gradients_of_classes(program: Program) -> Iterator[Attempt]:
                         yield Attempt(
                             Scene(
                                 program,
-                                f"net = {text}\n{TURNS}{lines}",
+                                f"net = {text}\n{PAIRED if pairs else TURNS}{lines}",
                                 given=form.given,
                                 label=form.name,
                                 gradients=True,
@@ -219,7 +221,8 @@ def _of_functions(program: Program) -> Iterator[Attempt]:
                 continue
             for n_in, n_out in ends:
                 for form in pair_forms(n_in, n_out) if pairs else forms(n_in, n_out):
-                    yield Attempt(Scene(program, f"{TURNS}{text}", given=form.given, label=form.name), calls)
+                    driver = f"{PAIRED if pairs else TURNS}{text}"
+                    yield Attempt(Scene(program, driver, given=form.given, label=form.name), calls)
     yield from _flows(program, ends, calls)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from gradproof.judge.find import book
@@ -12,6 +13,7 @@ from gradproof.judge.find.observation import cost_calls
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import Attempt, attempts, own_example
+from gradproof.judge.find.watching import Step
 
 QUICK = 1.5  # seconds: an own example that takes longer is tried last
 SECONDS = 6.0  # for all that is tried
@@ -24,6 +26,7 @@ class Subject(NamedTuple):
     explored: Explored
     calls: Sequence[str]
     harder: Sequence[Scene] = ()  # in which the same must hold
+    others: Sequence[Explored] = ()  # in which the gradients belong to the parameters in another order
 
 
 class Search(NamedTuple):
@@ -82,16 +85,31 @@ def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Ite
         for numbers in book.USUAL:
             explored = explore(made(numbers), seconds=3.0)
             if explored.step:
-                yield Subject(name, explored, (), [made(other) for other in book.harder(numbers)])
-                if numbers == book.USUAL[0]:  # some slips show in deeper networks alone
-                    deeper = explore(made(book.DEEPER), seconds=3.0)
-                    if deeper.step:
+                others = [replace(explored, step=step) for step in _other_orders(explored, numbers)]
+                yield Subject(name, explored, (), [made(other) for other in book.harder(numbers)], others)
+                for deep in book.DEEPER:  # some slips show in deeper networks alone
+                    deeper = explore(made(deep._replace(rows=numbers.rows)), seconds=3.0)
+                    if deeper.step and len(numbers.sizes) == 3:
                         yield Subject(f"{name}, for three layers", deeper, ())
+                        break
                 break
             if not explored.trouble and book.means_batches(program, name):
                 break  # it runs, but what it gives back does not fit
             if explored.trouble:
                 troubles.append(explored.trouble)
+
+
+def _other_orders(explored: Explored, numbers: book.Numbers) -> Iterator[Step]:
+    """Where all are single numbers, no shape tells weights from biases: the answer in its order, and turned."""
+    step = explored.step
+    if step is None or set(numbers.sizes) != {1}:
+        return
+    found = [slot.path for slot in explored.slots("_answer")]
+    layers = len(numbers.sizes) - 1
+    paths = [f"{kind}[{place}]" for kind in ("weights", "biases") for place in range(layers)]
+    for order in (found[-2 * layers :], found[-layers:] + found[-2 * layers : -layers]):
+        if len(order) == len(paths):
+            yield step._replace(parameters=paths, gradients=dict(zip(paths, order, strict=True)))
 
 
 def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:

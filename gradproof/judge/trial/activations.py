@@ -53,6 +53,8 @@ def _is_sum(x: Number) -> bool:
         return False
     if x.rule.name in _LINEAR:
         return True
+    if x.rule.name == "add" and any(y.rule is not None and y.rule.name == "multiply" for y in x.operands):
+        return True  # w x + b of single numbers
     return x.rule.name in ("add", "copy") and any(y.rule is not None and _is_sum(y) for y in x.operands)
 
 
