@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +16,7 @@ import click
 from gradproof import files, interruption
 from gradproof import memory as address_space  # --memory is another
 from gradproof.errors import DataError, UsageError
-from gradproof.judge.telling import nothing, prefers_whole
+from gradproof.judge.telling import is_book, nothing, prefers_whole
 from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
@@ -51,19 +53,21 @@ def tell(
     address_space.insist()
     again = _again(submission, networks, seed, convention, cost, step)
     limit = int(memory * 2**30)
-    if path.endswith(".ipynb") or step or cost not in (None, "quadratic"):
-        if not os.path.isfile(path):
-            raise UsageError(f"there is no file {visible(path)}")
-        with Assessment(path, name, seconds, limit, step or "", cost or "") as whole:
-            return _tell_whole(whole.document(), submission, again, as_json, junit, outputs)
-    declared = convention is not None or cost is not None or grade or certificate is not None
+    if step is not None:
+        _require_python(step)
+    program = path.endswith((".py", ".ipynb"))
+    if program and not os.path.isfile(path):
+        raise UsageError(f"there is no file {visible(path)}")
+    declared = convention is not None or grade or certificate is not None
+    book = not program or (path.endswith(".py") and (bool(name) or is_book(path)))  # what float64 judges as well
     with ExitStack() as open_now:
+        whole = None
+        if program and not (declared or (book and cost == "quadratic" and not step)):
+            whole = open_now.enter_context(Assessment(path, name, seconds, limit, step or "", cost or ""))
+        if whole is not None and (not book or step or cost):
+            return _tell_whole(whole.document(), submission, again, as_json, junit, outputs)
         code = open_now.enter_context(File(path, name, seconds, limit))
-        found = None
-        if not declared and path.endswith(".py"):
-            found = _found(open_now.enter_context(Assessment(path, name, seconds, limit)))
-            if found and found["verdict"] in EXIT and not found["book"]:
-                return _tell_whole(found, submission, again, as_json, junit, outputs)
+        found = _found(whole) if whole is not None else None
         try:
             kind = code.kind
             judged = _judged(code, networks, seed, as_json, convention, certificate is not None)
@@ -113,6 +117,14 @@ def _found(whole: Assessment) -> dict[str, Any] | None:
         return None
 
 
+def _require_python(step: str) -> None:
+    """UsageError unless this is one line of Python."""
+    try:
+        ast.parse(step)
+    except SyntaxError as error:
+        raise UsageError(f"--step {typed(step)} is no Python: {error.msg}") from None
+
+
 def _again(
     submission: str, networks: int, seed: int, convention: str | None, cost: str | None, step: str | None
 ) -> str:
@@ -130,9 +142,10 @@ def _tell_whole(
     from gradproof.judge import telling
 
     if found["verdict"] not in EXIT:
-        error = nothing(found, submission)
+        error = nothing(found, submission.partition(":")[0])
         _tell_error(error, submission, as_json, junit)
         raise DataError(error)
+    again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # which decide nothing here
     lines = telling.lines(found, submission)
     if as_json:
         click.echo(json_of(telling.document(found, again)))

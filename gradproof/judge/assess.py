@@ -8,13 +8,14 @@ from typing import Any
 
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.judge.find.calls import not_made
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program, read_program
 from gradproof.judge.find.scene import DRIVEN
+from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, Subject, search
 from gradproof.judge.lines import Located, is_of_the_step, likeliest_cost, locate
-from gradproof.judge.loading import KINDS
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.points import READINGS
@@ -41,12 +42,12 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     program = read_program(path)
     found = search(program, name, step)
     if not found.subjects:
-        return {"verdict": "none", "looked": _looked(program, found), "subjects": [], "book": _is_book(program, name)}
+        return {"verdict": "none", "looked": _looked(program, found), "subjects": [], "step": example_step(program)}
     judged = [_judged(subject, cost) for subject in found.subjects]
     for one in judged:
         one.network = _network(one)
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
-    return _document(program, worst, judged, found) | {"book": _is_book(program, name)}
+    return _document(program, worst, judged, found) | {"step": example_step(program)}
 
 
 def _judged(subject: Subject, cost: str) -> Assessed:
@@ -59,25 +60,15 @@ def _judged(subject: Subject, cost: str) -> Assessed:
     return Assessed(subject, outcome)
 
 
-def _is_book(program: Program, name: str) -> bool:
-    """Whether there is a function backprop or a class Network, as the judge of the notes' network takes."""
-    names = {
-        node.name
-        for node in program.tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    }
-    names |= {
-        ast.unparse(target) for node in program.tree.body if isinstance(node, ast.Assign) for target in node.targets
-    }
-    return bool(name) or bool(names & set(KINDS))
-
-
 def _looked(program: Program, found: Search) -> str:
     """What was looked for and what was found, in a line."""
     classes = ", ".join(kind.name for kind in program.classes)
     functions = ", ".join(node.name for node in program.functions[:8])
     there = [f"classes {classes}"] * bool(classes) + [f"functions {functions}"] * bool(functions)
     said = f"no step was found that changes parameters or gives gradients back ({'; '.join(there) or 'no definitions'})"
+    for kind in program.classes:
+        if (needed := not_made(kind)) is not None:
+            said += f"; {kind.name}({', '.join(needed)}) takes arguments that could not be guessed"
     own = next((t for t in found.troubles if t.startswith("its own example")), "")
     tried = own or (found.troubles[-1] if found.troubles else "")
     return said + (f"; {tried}" if tried else "")
@@ -144,6 +135,8 @@ def shown(path: str) -> str:
 
 def _cost_words(one: Assessed) -> str:
     name = one.outcome.cost
+    if one.outcome.declared:
+        return one.outcome.declared + " cost"
     if one.outcome.named:
         return str(one.outcome.named[0]) + (", its own" if name else "")
     line = re.search(r" of line (\d+)$", name)
@@ -156,6 +149,8 @@ def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
     """(what was judged, its form, its line) in words."""
     scene, step = one.subject.explored.scene, one.subject.explored.step
     assert step is not None
+    if scene.driven:
+        return one.subject.name, "step", 1
     if scene.whole:
         line = scene.code()[1][step.where] if step.kind == "turn" else step.where
         return f"the step of its own example ({program.place(line)})", "own example", line
@@ -252,6 +247,8 @@ def _located(one: Assessed) -> dict[str, Located]:
     assert step is not None
     assert outcome.tried is not None
     wrong = {a.name: a.state for a in outcome.tried.arrays if a.state not in ("right", "undecided", "not moved")}
+    if outcome.declared:  # it is right, for another cost
+        return {}
     with ExactRun(outcome.tried.reading, BITS, 2):
         try:
             with guarded("the program", SECONDS):

@@ -53,7 +53,7 @@ class Assessment:
         finally:
             self.close()
         if "trouble" in meta:
-            raise DataError(str(meta["trouble"][-1]))
+            raise DataError(str(meta["trouble"][-1]).replace(os.path.abspath(self.path), self.path))
         document = meta.get("document")
         if not isinstance(document, dict) or document.get("verdict") not in (
             "verified",

@@ -55,7 +55,8 @@ def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[st
         if (place := _first_wrong(path, state, events, labels, reached, chain)) is not None:
             event = events[place]
             right = next((k for k in reversed(range(place)) if labels[k] and reached[place] >> k & 1), None)
-            before = f"{events[right].name} is {labels[right]}" if right is not None else ""
+            told = right is not None and not labels[right].endswith("∂")
+            before = f"{events[right].name} is {labels[right]}" if right is not None and told else ""
             found[path] = Located(event.line, event.name, event.kind, before)
     return found
 
@@ -94,7 +95,7 @@ def _targets(
         if x.rule is not None:
             unnamed.setdefault(x.place, []).append(x)
     for numbers in unnamed.values():
-        yield "what enters it", numbers
+        yield "", numbers
 
 
 def _label(event: Event, targets: Sequence[tuple[str, Sequence[Number]]], truth: Mapping[int, Ball]) -> str:

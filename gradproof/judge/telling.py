@@ -1,12 +1,14 @@
 """The judgement on a whole program in words, and as a document for programs."""
 
+import ast
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from gradproof.text import typed, visible
 
-NONE = "none"  # the verdict where nothing was found
+KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
 
 def lines(document: Mapping[str, Any], path: str) -> list[str]:
@@ -48,7 +50,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     said += [f"  in float64: {one['what']}" for one in d["float"]]
     said += [f"  {words}" for words in d["notes"]]
     if d["verdict"] == "undecided":
-        said.append(f"  say what is meant with --cost, or name the line that takes a step: {hint(path)}")
+        said.append(f"  say what is meant with --cost, or name the line that takes a step: {hint(path, d['step'])}")
     return said
 
 
@@ -85,19 +87,32 @@ def _fault(fault: Mapping[str, Any]) -> str:
     return f"{where}{code}{fault['parameter']}: {fault['what']}{name}{numbers}"
 
 
-def hint(path: str) -> str:
+def hint(path: str, step: str = "net.train(x, y)") -> str:
     """What to type where nothing could be found or told."""
-    return f"gradproof check {typed(path)} --step 'net.train(x, y)'"
+    return f"gradproof check {typed(path)} --step {typed(step)}"
+
+
+def is_book(path: str) -> bool:
+    """Whether a file has a function backprop or a class Network, as the judge of the notes' network takes."""
+    try:
+        tree = ast.parse(Path(path).read_bytes())
+    except (SyntaxError, ValueError):  # Python 2, or none
+        return True
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    names = {node.name for node in tree.body if isinstance(node, kinds)}
+    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
+    names |= {ast.unparse(target) for node in assigned for target in node.targets}
+    return bool(names & set(KINDS))
 
 
 def nothing(document: Mapping[str, Any], path: str) -> str:
     """The one line where nothing to judge was found."""
-    return f"{path}: {visible(document['looked'])}; name the line that takes a step: {hint(path)}"
+    return f"{path}: {visible(document['looked'])}; name the line that takes a step: {hint(path, document['step'])}"
 
 
 def document(d: Mapping[str, Any], again: str) -> dict[str, Any]:
     """The document of --json."""
-    left = ("sure", "inexact", "book", "gradients", "troubles", "where", "points")
+    left = ("sure", "inexact", "step", "gradients", "troubles", "where", "points")
     return {name: value for name, value in d.items() if name not in left} | {
         "architectures": d["points"],
         "where": d["where"],

@@ -54,6 +54,7 @@ class Outcome:
     trouble: str = ""
     symmetric: bool | None = None
     notes: list[str] = field(default_factory=list)
+    declared: str = ""  # the cost that was declared, where it follows another
     where: str = ""  # in what harder scene it is wrong
     factors: list[tuple[int, list[float]]] = field(default_factory=list)  # that fit, of so many examples
     answers: int = 0
@@ -118,7 +119,7 @@ def judge(
         if wanted:
             outcome.named = wanted
         else:
-            outcome.verdict, outcome.other = Verdict.REFUTED, named
+            outcome.verdict, outcome.other, outcome.declared, outcome.named = Verdict.REFUTED, named, cost, ()
             outcome.tried = replace(tried, arrays=[a._replace(state=f"not of the {cost} cost") for a in tried.arrays])
     elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not named:
         outcome.verdict = Verdict.UNDECIDED

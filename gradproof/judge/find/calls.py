@@ -112,6 +112,14 @@ def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
             yield text
 
 
+def not_made(kind: ast.ClassDef) -> list[str] | None:
+    """The arguments that a class needs, if what they mean could not be guessed; else None."""
+    init = next((node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
+    if init is None or _by_roles(kind.name, init, SIZES):
+        return None
+    return [argument for argument, default in parameters_of(init, True) if default is None]
+
+
 def _by_roles(name: str, init: ast.FunctionDef, sizes: Sequence[int]) -> list[str]:
     told: list[str] = []
     hidden = 0

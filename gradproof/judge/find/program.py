@@ -83,7 +83,8 @@ def _notebook(path: str, content: bytes) -> Program:
         numbers = {id(cell): place for place, cell in enumerate(document["cells"], start=1)}
         sources = ["".join(cell["source"]) for cell in cells]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is no notebook: {' '.join(str(error).split())[:100]}") from None
+        said = "it has no cells" if isinstance(error, KeyError | TypeError) else " ".join(str(error).split())[:100]
+        raise DataError(f"{path} is no notebook: {said}") from None
     lines: list[str] = []
     begun, notes = [], []
     for cell, source in zip(cells, sources, strict=True):

@@ -52,6 +52,16 @@ def attempts(program: Program) -> Iterator[Attempt]:
     yield from _of_theta(program)
 
 
+def example_step(program: Program) -> str:
+    """A line that may take a step, for whoever is asked to name one."""
+    for kind in sorted(program.classes, key=lambda kind: -_training(kind)):
+        made = next(constructions(kind, program.tree), "")
+        lines = next((lines for lines, _ in _drivers(kind)), "")
+        if made and lines and "\n" not in lines:
+            return lines.replace("net.", f"{made}.", 1)
+    return "net.train(x, y)"
+
+
 def own_example(program: Program) -> Attempt:
     return Attempt(Scene(program, whole=True, label="its own example"), cost_calls(program))
 

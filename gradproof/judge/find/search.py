@@ -1,11 +1,13 @@
 """Finding what to judge in a program: its own example or the first scene in which a step is taken."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from gradproof.judge.find import book
+from gradproof.judge.find.calls import SIZES
 from gradproof.judge.find.explore import Explored, explore
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
@@ -67,7 +69,7 @@ def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
     """The step that a line of the caller's takes, in the program's words: after its own example, or its definitions."""
     for gradients in (False, True):
         for whole in (True, False):
-            for form in list(forms(3, 2))[: 8 if not whole else 1]:
+            for form in [form for ends in _widths_in(step) for form in list(forms(*ends))[:8]][: 1 if whole else None]:
                 driver = f"for _gradproof_turn in range(3):\n    {'_answer = ' * gradients}{step}"
                 given = {} if whole else form.given
                 scene = Scene(program, driver, whole=whole, given=given, gradients=gradients, driven=True)
@@ -77,6 +79,12 @@ def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
                 if explored.trouble:
                     troubles.append(explored.trouble)
     return Search([], troubles)
+
+
+def _widths_in(step: str) -> list[tuple[int, int]]:
+    """Widths of x and y: the first and the last whole number of a line, else the usual ones."""
+    told = [int(n) for n in re.findall(r"(?<![\w.])\d+(?![\w.])", step)]
+    return [(told[0], told[-1]), (told[0], told[-2])] if len(told) > 1 else [SIZES[::2], (SIZES[0], 1)]
 
 
 def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Iterator[Subject]:
