@@ -138,7 +138,14 @@ def _cost_words(one: Assessed) -> str:
     if one.outcome.declared:
         return one.outcome.declared + " cost"
     if one.outcome.named:
-        return str(one.outcome.named[0]) + (", its own" if name else "")
+        cost = one.outcome.named[0]
+        step = one.subject.explored.step
+        words = (
+            str(cost)
+            if step and step.gradients
+            else f"{cost.name}, {cost.formula}{', ' * bool(cost.decay)}{cost.decay}"
+        )
+        return words + (", its own" if name else "")
     line = re.search(r" of line (\d+)$", name)
     if line and int(line[1]) >= DRIVEN:
         return "Σ out · dout" if "_cost" in name else name[: line.start()]

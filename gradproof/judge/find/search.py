@@ -1,5 +1,6 @@
 """Finding what to judge in a program: its own example or the first scene in which a step is taken."""
 
+import ast
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_f
 from gradproof.judge.find.observation import cost_calls
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.find.scenes import Attempt, attempts, own_example
+from gradproof.judge.find.scenes import TURNS, Attempt, attempts, own_example
 from gradproof.judge.find.watching import Step
 
 QUICK = 1.5  # seconds: an own example that takes longer is tried last
@@ -70,7 +71,9 @@ def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
     for gradients in (False, True):
         for whole in (True, False):
             for form in [form for ends in _widths_in(step) for form in list(forms(*ends))[:8]][: 1 if whole else None]:
-                driver = f"for _gradproof_turn in range(3):\n    {'_answer = ' * gradients}{step}"
+                head, last = _made_first(step)
+                turns = "for _gradproof_turn in range(3):\n    " if whole else TURNS
+                driver = f"{head}{turns}{'_answer = ' * gradients}{last}"
                 given = {} if whole else form.given
                 scene = Scene(program, driver, whole=whole, given=given, gradients=gradients, driven=True)
                 explored = explore(scene, seconds=6.0)
@@ -79,6 +82,17 @@ def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
                 if explored.trouble:
                     troubles.append(explored.trouble)
     return Search([], troubles)
+
+
+def _made_first(step: str) -> tuple[str, str]:
+    """What is done once and what is the step: of `net = Net(2); net.train(x, y)`, and of `Net(2).train(x, y)`."""
+    *head, last = ast.parse(step).body
+    before = "".join(f"{ast.unparse(statement)}\n" for statement in head)
+    call = last.value if isinstance(last, ast.Expr) else None
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
+        before += f"net = {ast.unparse(call.func.value)}\n"
+        call.func.value = ast.Name("net", ast.Load())
+    return before, ast.unparse(last)
 
 
 def _widths_in(step: str) -> list[tuple[int, int]]:
