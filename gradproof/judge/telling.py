@@ -29,7 +29,8 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
         faults = d["faults"]
         names = ", ".join(dict.fromkeys(fault["parameter"] for fault in faults)) or "it"
         against = f" of {_of(cost)}" if cost else ""
-        said.append(f"refuted: {path}: {names} {_does_not(d, len(faults))} the gradient{against}")
+        whose = f"{names} {_does_not(d, len(faults))} the gradient{against}"
+        said.append(f"refuted: {path}: {whose if faults else 'not all that it gives back is right'}")
         said.append(f"  judged: {subject['name']}{' ' + d['where'] if d['where'] else ''}")
         for fault in faults:
             said.append("  " + _fault(fault))

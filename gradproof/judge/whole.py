@@ -148,6 +148,9 @@ def _stress(
     """The same step in harder scenes, and in later turns where gradients are given back, which nothing may change."""
     step = outcome.explored.step
     assert step is not None
+    if step.gradients and (late := _changed_late(outcome, calls, seed)):
+        outcome.verdict, outcome.where = Verdict.REFUTED, late
+        return
     tries = [(scene, step, scene.label) for scene in harder]
     if step.gradients and step.kind == "turn" and "_turns" in outcome.explored.scene.given:
         scene = outcome.explored.scene
@@ -161,6 +164,25 @@ def _stress(
             outcome.verdict, outcome.where = Verdict.REFUTED, words
             outcome.tried = Tried(Verdict.REFUTED, reading, compared, 1)
             return
+
+
+def _changed_late(outcome: Outcome, calls: Sequence[str], seed: int) -> str:
+    """Where an array that is given back is changed in place after gradients were computed from it, in words."""
+    with ExactRun(Reading.EXACT, BITS, seed):
+        try:
+            what = observe(outcome.explored.scene, outcome.explored.step, calls, seed)  # type: ignore[arg-type]
+        except (SubjectError, UndecidedError):
+            return ""
+    used = {x.index for x in computed_from([x for move in what.moved.values() for x in move.ravel().tolist()])}
+    first: dict[int, Any] = {}
+    for event in what.events:
+        if event.kind != "assigned" or not any(event.value is one for one in what.given_back):
+            continue
+        before = first.setdefault(id(event.value), event)
+        now, then = ({x.index for x in one.numbers} for one in (event, before))
+        if now != then and then & used and not now & used:
+            return f"where {event.name} is changed in place in line {event.line}, though it is given back"
+    return ""
 
 
 def _once(

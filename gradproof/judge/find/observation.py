@@ -36,6 +36,7 @@ class Observation:
     costs: dict[str, Number] = field(default_factory=dict)  # by the words for it; what the program calls its cost
     scalars: dict[str, Number] = field(default_factory=dict)  # other single numbers that it computes
     answers: int = 0  # how many arrays are given back
+    given_back: list[Any] = field(default_factory=list)  # the arrays themselves
     targets: Any = None  # the y of the scene, where it has one
     kept: Any = None  # the arrays that an optimizer may keep
     state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
@@ -89,7 +90,8 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
         ):
             raise InexactError("no parameter is moved")
         rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
-        seen.answers = sum(slot.path.startswith("_answer") for slot in slots)
+        seen.given_back = [slot.value for slot in slots if slot.path.startswith("_answer")]
+        seen.answers = len(seen.given_back)
         seen.state = {
             path: (old, now.array)
             for path, old in state.items()

@@ -326,13 +326,13 @@ _THETA = re.compile(r"theta\w*|nn_?params?|params?|w|weights?|flat\w*|vec\w*|p|z
 
 
 def _of_theta(program: Program) -> Iterator[Attempt]:
-    """cost(theta, …) and gradient(theta, …), or one function that gives both."""
+    """cost(theta, …) and gradient(theta, …), or one function that gives both; of a vector or one matrix."""
     functions = [f for f in program.functions if parameters_of(f, False)]
     for node in functions:
         arguments = [argument for argument, _ in parameters_of(node, False)]
         if not _THETA.fullmatch(arguments[0]) or not re.search(r"grad|cost|back|deriv|loss", node.name, re.IGNORECASE):
             continue
-        for length, sizes, known in _thetas(program, node):
+        for shape, sizes, known in _thetas(program, node):
             text = call(node, node.name, known)
             if not text:
                 continue
@@ -347,7 +347,7 @@ def _of_theta(program: Program) -> Iterator[Attempt]:
                 scene = Scene(
                     program,
                     f"{TURNS}{result} = {text}",
-                    given=dict(form.given) | {"theta": floats(length)},
+                    given=dict(form.given) | {"theta": floats(*shape)},
                     label=form.name,
                     gradients=True,
                 )
@@ -361,8 +361,8 @@ def _gives_two(node: ast.FunctionDef) -> bool:
     )
 
 
-def _thetas(program: Program, node: ast.FunctionDef) -> Iterator[tuple[int, Sequence[int], dict[str, str]]]:
-    """Lengths of theta: as the program makes it, or of widths that the function takes, with biases and without."""
+def _thetas(program: Program, node: ast.FunctionDef) -> Iterator[tuple[Sequence[int], Sequence[int], dict[str, str]]]:
+    """Shapes of theta: as the program makes it, or of widths that the function takes, or of a single layer."""
     known = {"x": "x", "y": "y", parameters_of(node, False)[0][0]: "theta"}
     for other in program.functions:
         if all(default is not None for _, default in parameters_of(other, False)):
@@ -370,13 +370,25 @@ def _thetas(program: Program, node: ast.FunctionDef) -> Iterator[tuple[int, Sequ
             slots = made.slots("made")
             if not made.trouble and len(slots) == 1 and len(slots[0].shape) == 1:
                 for sizes in _constants(program):
-                    yield slots[0].shape[0], sizes, known
+                    yield slots[0].shape, sizes, known
     roles = {role_of(argument, constructor=True): argument for argument, _ in parameters_of(node, False)}
     if {"in", "hidden", "out"} <= set(roles):
         named = {roles[role]: str(size) for role, size in zip(("in", "hidden", "out"), SIZES, strict=True)}
         a, b, c = SIZES
         for length in ((a + 1) * b + (b + 1) * c, a * b + b * c, a * b + b + b * c + c):
-            yield length, SIZES, known | named
+            yield (length,), SIZES, known | named
+        return
+    a, c = SIZES[0], SIZES[2]
+    for shape, outputs in (
+        ((a, c), c),
+        ((c, a), c),
+        ((a,), 1),
+        ((a, 1), 1),
+        ((a + 1, c), c),
+        ((a + 1,), 1),
+        ((1, a), 1),
+    ):
+        yield shape, (a, outputs), known
 
 
 def _constants(program: Program) -> Iterator[Sequence[int]]:
