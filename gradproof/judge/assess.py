@@ -230,6 +230,8 @@ def _faults(program: Program, one: Assessed) -> list[dict[str, Any]]:
         said = f"its gradient piles up in {shown(other)}, which is not 0 when the second step begins"
         faults.append(_fault(program, path, 0, said, ""))
     located = _located(one)
+    step = one.subject.explored.step
+    gradients = step is not None and bool(step.gradients)
     for array in outcome.tried.arrays:
         if array.state in ("right", "undecided"):
             continue
@@ -238,12 +240,11 @@ def _faults(program: Program, one: Assessed) -> list[dict[str, Any]]:
         numbers = ""
         if array.element or array.got or array.expected:
             where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
-            numbers = (
-                f"{shown(array.name)}{where} {_moved(one)} {array.got:.6g}, should {_verb(one)} {array.expected:.6g}"
-            )
-        state = (
-            f"{array.state}; everything before it is right: {place.before}" if place and place.before else array.state
-        )
+            got, should = (-array.got, -array.expected) if gradients else (array.got, array.expected)
+            verbs = ("is", "should be") if gradients else ("is moved by", "should be moved by")
+            numbers = f"{shown(array.name)}{where} {verbs[0]} {got:.6g}, {verbs[1]} {should:.6g}"
+        before = f"; everything before it is right: {place.before}" if place and place.before else ""
+        state = f"{array.state}{before}"
         faults.append(_fault(program, array.name, line, state, numbers))
     return sorted(faults, key=lambda fault: fault["line"] or 10**9)
 
@@ -266,14 +267,6 @@ def _located(one: Assessed) -> dict[str, Located]:
             return locate(what, cost, wrong) if cost is not None and wrong else {}
         except (SubjectError, UndecidedError):
             return {}
-
-
-def _moved(one: Assessed) -> str:
-    return "is moved by" if not (one.subject.explored.step and one.subject.explored.step.gradients) else "has −gradient"
-
-
-def _verb(one: Assessed) -> str:
-    return "be moved by" if not (one.subject.explored.step and one.subject.explored.step.gradients) else "have"
 
 
 def _fault(program: Program, path: str, line: int, what: str, numbers: str) -> dict[str, Any]:

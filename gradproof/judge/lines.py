@@ -33,7 +33,7 @@ class Located(NamedTuple):
 
 def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[str, Located]:
     """The fault of each wrong array, by its path; `wrong` has the state of each."""
-    truth = differentiate(cost)
+    truth = differentiate(cost, constants=True)  # also by what ReLU has cut off
     nodes = [x for x in computed_from([cost]) if x.varies]
     forward = {x.index for x in nodes}
     events = [e for e in what.events if 0 < e.line < DRIVEN and len(e.numbers) > 0][:MOST]
@@ -76,7 +76,8 @@ def _first_wrong(
 
 
 def _is_forward(event: Event, forward: set[int]) -> bool:
-    return all(x.index in forward or not x.varies for x in event.numbers)
+    """Whether the cost depends on any of it, as on one entry of a softmax; or it is constant."""
+    return any(x.index in forward for x in event.numbers) or not any(x.varies for x in event.numbers)
 
 
 def _targets(

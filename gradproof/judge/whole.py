@@ -73,7 +73,11 @@ def judge(
         number = int(abs(float(np.asarray(drawn[0]).ravel()[0])) * 1e9) % (1 << 31)
         try:
             with guarded("the program", SECONDS, Clock.COMPUTING):
-                return observe(explored.scene, explored.step, calls, number)  # type: ignore[arg-type]
+                what = observe(explored.scene, explored.step, calls, number)  # type: ignore[arg-type]
+                moves = (x for move in what.moved.values() for x in move.flat)
+                if run.run.reading is not Reading.EXACT and all(x.value.is_zero() for x in moves):
+                    raise InexactError("nothing moves where a tiny learning rate is taken as 0")
+                return what
         except InexactError:
             raise
         except SubjectError as error:
