@@ -13,12 +13,15 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
 from gradproof.exact.run import UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
+from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.roles import stem
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.watching import Event
 from gradproof.judge.trial.costs import candidates, outputs_and_labels
 from gradproof.judge.trial.descent import along
 
+UNKNOWN = "?"  # a single number without a name that tells
 MOST = 400  # events of a step that are looked at
 
 
@@ -38,7 +41,10 @@ def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[st
     forward = {x.index for x in nodes}
     events = [e for e in what.events if 0 < e.line < DRIVEN and len(e.numbers) > 0][:MOST]
     targets = list(_targets(what, events, forward, nodes))
-    labels = [_label(event, targets, truth) if not _is_forward(event, forward) else "" for event in events]
+    told = [
+        ("", None) if _is_forward(event, forward) else _label(event, targets, truth, what.given) for event in events
+    ]
+    labels, factors = [label for label, _ in told], [factor for _, factor in told]
     reached = _reached(events, labels)
     found: dict[str, Located] = {}
     for path, state in wrong.items():
@@ -52,13 +58,40 @@ def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[st
             and any(x.index in above for x in e.numbers)
             and not all(x.index in others for x in e.numbers)  # the step of another array
         ]
-        if (place := _first_wrong(path, state, events, labels, reached, chain)) is not None:
+        place = _update_of(path, wrong, what, events, labels, factors)
+        if place is None:
+            place = _first_wrong(path, state, events, labels, reached, chain)
+        if place is not None:
             event = events[place]
             right = next((k for k in reversed(range(place)) if labels[k] and reached[place] >> k & 1), None)
-            told = right is not None and not labels[right].endswith("∂")
-            before = f"{events[right].name} is {labels[right]}" if right is not None and told else ""
+            named = right is not None and labels[right] not in ("∂C/∂", UNKNOWN)
+            before = f"{events[right].name} is {labels[right]}" if right is not None and named else ""
             found[path] = Located(event.line, event.name, event.kind, before)
     return found
+
+
+def _update_of(
+    path: str,
+    wrong: Mapping[str, str],
+    what: Observation,
+    events: Sequence[Event],
+    labels: Sequence[str],
+    factors: Sequence[Any],
+) -> int | None:
+    """The update itself, where the gradient has the same factor as those of the arrays that are moved rightly."""
+    if not wrong[path].startswith(("moved", "uphill", "with weight decay")):
+        return None
+    own = [factors[k] for k, label in enumerate(labels) if label == f"∂C/∂{path}" and factors[k] is not None]
+    others = [
+        factors[k]
+        for k, label in enumerate(labels)
+        if factors[k] is not None and (other := label.removeprefix("∂C/∂")) in what.given and other not in wrong
+    ]
+    if not own or not any(own[0].overlaps(other) for other in others):
+        return None
+    after = {x.index for x in what.after[path].flat}
+    steps = [k for k, event in enumerate(events) if all(x.index in after for x in event.numbers)]
+    return steps[0] if steps else None
 
 
 def _first_wrong(
@@ -99,8 +132,18 @@ def _targets(
         yield "", numbers
 
 
-def _label(event: Event, targets: Sequence[tuple[str, Sequence[Number]]], truth: Mapping[int, Ball]) -> str:
-    """∂C/∂v of which v this is a multiple, in the same order or transposed; "" of none."""
+def _label(
+    event: Event, targets: Sequence[tuple[str, Sequence[Number]]], truth: Mapping[int, Ball], given: Mapping[str, Any]
+) -> tuple[str, Ball | None]:
+    """∂C/∂v of which v this is a multiple, in the same order or transposed, and the factor; "" of none.
+
+    A single number is a multiple of any other: it is told by its name, or unknown.
+    """
+    if len(event.numbers) == 1:
+        mine = [path for path in given if last(path).lower() == stem(last(event.name))]
+        if not mine:
+            return UNKNOWN, None
+        return (f"∂C/∂{mine[0]}", None) if given[mine[0]].size == 1 else ("", None)
     orders = [list(event.numbers)]
     if len(event.shape) == 2 and min(event.shape) > 1:
         rows, columns = event.shape
@@ -109,25 +152,28 @@ def _label(event: Event, targets: Sequence[tuple[str, Sequence[Number]]], truth:
         if len(numbers) != len(event.numbers):
             continue
         slope = [truth.get(x.index, arb(0)) for x in numbers]
-        if any(_is_multiple([x.value for x in order], slope) for order in orders):
-            return f"∂C/∂{name}"
-    return ""
+        for order in orders:
+            if (factor := _multiple([x.value for x in order], slope)) is not None:
+                return f"∂C/∂{name}", factor
+    return "", None
 
 
-def _is_multiple(values: Sequence[Ball], slope: Sequence[Ball]) -> bool:
+def _multiple(values: Sequence[Ball], slope: Sequence[Ball]) -> Ball | None:
+    """By what number all of these are multiples of the slope."""
     telling = [k for k, g in enumerate(slope) if not g.contains(0)]
     if not telling or all(v.is_zero() for v in values):
-        return False
+        return None
     k = max(telling, key=lambda i: float(abs(slope[i]).mid()))
     factor = values[k] / slope[k]
-    return not factor.contains(0) and all(v.overlaps(factor * g) for v, g in zip(values, slope, strict=True))
+    alike = not factor.contains(0) and all(v.overlaps(factor * g) for v, g in zip(values, slope, strict=True))
+    return factor if alike else None
 
 
 def _reached(events: Sequence[Event], labels: Sequence[str]) -> list[int]:
     """For each event the earlier labelled ones that it was computed from, as bits."""
     own: dict[int, int] = {}
     for k, event in enumerate(events):
-        if labels[k]:
+        if labels[k] and labels[k] != UNKNOWN:
             for x in event.numbers:
                 own[x.index] = own.get(x.index, 0) | 1 << k
     marks: dict[int, int] = {}

@@ -78,7 +78,6 @@ def named_as_cost(name: str) -> bool:
 def stem(name: str) -> str:
     """The parameter that a gradient's name speaks of: dW1, grad_W1, W1_grad, nabla_w → w1, w1, w1, w."""
     plain = name.lower().strip("_'\"] ")
-    plain = re.sub(
-        r"^(?:d|d_|grad_?|gradient_?(?:of_)?|g_?|delta_?|nabla_?|del_?|dc_?d?|dl_?d?|dj_?d?)(?=[a-z])", "", plain
-    )
+    before = r"^(?:gradient_?(?:of_)?|grad_?|delta_?|nabla_?|del_|d[cjle]_?d|d_|g_|d|g)(?=[a-z])"
+    plain = re.sub(before, "", plain)
     return re.sub(r"_?(?:grads?|gradients?|error|deltas?|derivative|update|step|prime)$", "", plain)
