@@ -25,7 +25,8 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
     results = []
     for name, step, slope, value, array in zip(moved, steps, slopes, values, moved.values(), strict=True):
         found = _one(name, step, slope, value, eta, array)
-        if found.state != "right" and _is_adaptive(found, step, slope) and _keeps(kept, slope):
+        adaptive = found.state == ADAPTIVE and _keeps(kept, slope, squares_alone=False)
+        if adaptive or (found.state != "right" and _goes_down(step, slope) and _keeps(kept, slope, squares_alone=True)):
             found = found._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
         results.append(found)
     results = _without_lonely(results, steps, slopes, eta)
@@ -37,11 +38,9 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
     return results
 
 
-def _is_adaptive(found: Compared, step: Balls, slope: Balls) -> bool:
-    """Whether each element goes down its slope at a rate of its own, as with AdaGrad or Adam."""
-    return found.state == ADAPTIVE or all(
-        g.contains(0) or s * g < 0 for s, g in zip(step.flat, slope.flat, strict=True)
-    )
+def _goes_down(step: Balls, slope: Balls) -> bool:
+    """Whether each element goes down its slope, at a rate of its own, as with AdaGrad or Adam."""
+    return all(g.contains(0) or s * g < 0 for s, g in zip(step.flat, slope.flat, strict=True))
 
 
 def _without_lonely(
@@ -70,14 +69,17 @@ def _in_balls(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int,
     return [_balls(move) for move in moved.values()], slopes, [_balls(parameter) for parameter in parameters]
 
 
-def _keeps(owner: Any, slope: Balls) -> bool:
-    """Whether the object keeps a multiple of this gradient or of its square: m and v of Adam after one step."""
+def _keeps(owner: Any, slope: Balls, squares_alone: bool) -> bool:
+    """Whether the object keeps a multiple of this gradient or of its square: m and v of Adam after one step.
+
+    The gradient itself is kept by many that take plain steps; its square is not.
+    """
     arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
     squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
     for array in arrays:
         if isinstance(array, ExactArray) and array.shape == slope.shape:
             balls = _balls(array)
-            for target in (slope, squares):
+            for target in (squares,) if squares_alone else (slope, squares):
                 telling = [i for i in np.ndindex(slope.shape) if not target[i].contains(0)]
                 if telling:
                     ratio = balls[telling[0]] / target[telling[0]]
