@@ -16,7 +16,7 @@ import click
 from gradproof import files, interruption
 from gradproof import memory as address_space  # --memory is another
 from gradproof.errors import DataError, UsageError
-from gradproof.judge.telling import is_book, nothing, prefers_whole
+from gradproof.judge.telling import is_book, nothing, prefers_whole, takes_others
 from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def tell(
             said = nothing(found, path) if found and "there is neither" in str(error) else str(error)
             _tell_error(said, submission, as_json, junit)
             raise DataError(said) from None
+    if found and found["verdict"] not in EXIT and takes_others(judged):
+        return _tell_whole(found, submission, again, as_json, junit, outputs)
     if found and prefers_whole(found, judged) and not (script and judged.counterexample):
         return _tell_whole(found, submission, again, as_json, junit, outputs)
     try:  # A full disk does not lose the verdict, and a reader that has gone not the files.

@@ -139,6 +139,11 @@ def junit(d: Mapping[str, Any], path: str) -> str:
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
+def takes_others(judged: Any) -> bool:
+    """Whether the code only takes other arguments than backprop(weights, biases, x, y), which is no fault."""
+    return any(trouble.kind == "raises" and "positional argument" in trouble.said for trouble in judged.troubles)
+
+
 def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
     """Whether the exact judgement is told in place of that of the notes' network in float64, which may be another's.
 
@@ -149,6 +154,8 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
     match str(judged.verdict), verdict:
         case _, "none":
             return False
+        case "refuted", "undecided":
+            return takes_others(judged)
         case "verified", "refuted":
             return True
         case "undecided", "verified" | "refuted":

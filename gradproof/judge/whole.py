@@ -243,6 +243,8 @@ def of_all_targets(what: Observation) -> bool:
     if not isinstance(what.targets, ExactArray):
         return False
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    if not all(isinstance(x, Number) for x in what.targets.flat):  # labels that are classes
+        return False
     wanted = Counter(float(x.value.mid()) for x in what.targets.flat)
     return any(wanted == Counter(float(x.value.mid()) for x in y.flat) for _, y in outputs_and_labels(results))
 

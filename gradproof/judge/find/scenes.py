@@ -379,15 +379,10 @@ def _thetas(program: Program, node: ast.FunctionDef) -> Iterator[tuple[Sequence[
             yield (length,), SIZES, known | named
         return
     a, c = SIZES[0], SIZES[2]
-    for shape, outputs in (
-        ((a, c), c),
-        ((c, a), c),
-        ((a,), 1),
-        ((a, 1), 1),
-        ((a + 1, c), c),
-        ((a + 1,), 1),
-        ((1, a), 1),
-    ):
+    matrices: list[tuple[Sequence[int], int]] = [((a, c), c), ((c, a), c)]
+    vectors: list[tuple[Sequence[int], int]] = [((a,), 1), ((a, 1), 1), ((a + 1,), 1), ((1, a), 1)]
+    is_matrix = parameters_of(node, False)[0][0].lower().startswith("w")
+    for shape, outputs in matrices + vectors if is_matrix else vectors + matrices:
         yield shape, (a, outputs), known
 
 
