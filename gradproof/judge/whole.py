@@ -104,7 +104,8 @@ def judge(
             _refuse_several(what, compared)
             return compared
         given = list(what.given.values())
-        here = name_costs_of_steps(what.moved, given)
+        before = costs.get(run.run.reading)
+        here = name_costs_of_steps(what.moved, given, {one.name for one in before} if before else ())
         costs[run.run.reading] = costs.get(run.run.reading, here) & here
         compared = symmetric(what.moved, given, seed)
         if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
@@ -220,13 +221,13 @@ def _once(
                 else:
                     compared = list(symmetric(what.moved, list(what.given.values()), seed))
                     if all(array.state == "right" for array in compared):
-                        here = name_costs_of_steps(what.moved, list(what.given.values()))
-                        names = {cost.name for cost in outcome.named}
+                        known = {cost.name for cost in outcome.named}
+                        here = name_costs_of_steps(what.moved, list(what.given.values()), known)
                         same = [cost.factor for cost in here if cost.name == outcome.named[0].name]
                         outcome.factors.append((scene.examples, same))
                         if outcome.labels and not of_all_targets(what):
                             compared = [a._replace(state="of other targets than those given") for a in compared]
-                        elif not {cost.name for cost in here} & names and any(array.alive for array in compared):
+                        elif not {cost.name for cost in here} & known and any(array.alive for array in compared):
                             said = "of another cost than elsewhere"
                             compared = [array._replace(state=said) for array in compared]
             except (SubjectError, UndecidedError):

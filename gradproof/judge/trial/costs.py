@@ -1,6 +1,6 @@
 """Of which cost it is the gradient: the usual ones, tried on the outputs and labels of a run, and named."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -73,14 +73,18 @@ def name_costs(output: Any, labels: Any, gradients: Sequence[tuple[Any, Any]]) -
     return [fit._replace(factor=f, over=over) for fit in fits for f, over in _spelled(fit.factor, output.shape)]
 
 
-def name_costs_of_steps(moved: dict[str, Any], parameters: Sequence[Any]) -> set[NamedCost]:
+def name_costs_of_steps(
+    moved: dict[str, Any], parameters: Sequence[Any], among: Collection[str] = ()
+) -> set[NamedCost]:
     """The usual costs along whose gradient these moves are, of whatever outputs and labels the code compares."""
     gradients = [(parameter, -move) for parameter, move in zip(parameters, moved.values(), strict=True)]
     results = [x for move in moved.values() for x in numbers_of(move)]
-    return {fit for a, y in outputs_and_labels(results) for fit in _fits(a, y, gradients)}
+    return {fit for a, y in outputs_and_labels(results) for fit in _fits(a, y, gradients, among)}
 
 
-def _fits(output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]]) -> list[NamedCost]:
+def _fits(
+    output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]], among: Collection[str] = ()
+) -> list[NamedCost]:
     """Each cost of the table of whose gradient this is a multiple, the multiple as a float."""
     parameters, fits = [exact(parameter) for parameter, _ in gradients], dict[Any, NamedCost]()
     with running(Run(current().bits, current().reading)):  # what the table refuses is none of the subject's refusals
@@ -88,6 +92,8 @@ def _fits(output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]])
         uphill = {name: -move for name, move in moved.items()}
         for y in _targets(output, labels):
             for name, formula, terms in candidates(output, y):
+                if among and name not in among:
+                    continue
                 truth = _derivatives(terms)
                 if truth and not _may_fit(moved, uphill, parameters, truth):
                     continue
