@@ -1,0 +1,93 @@
+"""Whole programs in the forms that people use: what is right is verified, what is wrong refuted, as they are.
+
+What is to be found stands at the head of each file of programs/open, and in the folder's name in programs/odd; those of
+programs/threads are recreated from what people asked in public, and are wrong but for four.
+"""
+
+import json
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradproof.judge.assess import assess
+from tests.commands import ended_here
+from tests.thorough import THOROUGH
+
+PROGRAMS = Path(__file__).parent / "programs"
+OPEN = sorted((PROGRAMS / "open").iterdir())
+ODD = sorted((PROGRAMS / "odd").rglob("*.py"))
+THREADS = sorted((PROGRAMS / "threads").iterdir())
+RIGHT_THREADS = re.compile(r"(21|25|55|61)_")
+STRIDE, WIDE_STRIDE = 5, 10
+
+
+def expected(path: Path) -> str:
+    """The verdict that a file says of itself."""
+    if path in ODD:
+        right = path.parent.name == "right"
+    elif path in THREADS:
+        right = RIGHT_THREADS.match(path.name) is not None
+    else:
+        said = re.search(r"# EXPECT (right|wrong)\b", path.read_text("utf8").partition("\\n")[0])
+        assert said, path
+        right = said[1] == "right"
+    return "verified" if right else "refuted"
+
+
+def blocks(files: Sequence[Path], stride: int) -> list[int]:
+    return list(range(0, len(files), stride))
+
+
+def of_today(files: Sequence[Path], block: int, stride: int) -> Iterator[Path]:
+    """One file of a block, another each day; in the thorough profile all of them."""
+    some = files[block : block + stride]
+    yield from some if THOROUGH else [some[date.today().toordinal() % len(some)]]
+
+
+@pytest.mark.parametrize("block", blocks(OPEN, STRIDE))
+def test_a_program_in_any_form_is_judged_as_it_was_written(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # as the process in which it is judged
+    for path in of_today(OPEN, block, STRIDE):
+        monkeypatch.setattr(sys, "argv", [str(path)])
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+            found = assess(str(path))
+        assert found["verdict"] == expected(path), (path.name, found)
+        assert not list(tmp_path.iterdir()), path.name
+        assert found["subject"]["line"] > 0, found
+        assert all(fault["parameter"] for fault in found["faults"]), found
+        assert bool(found["faults"]) == (found["verdict"] == "refuted"), found
+
+
+def told(path: Path, place: Path) -> str:
+    ended = ended_here(["python", "-m", "gradproof", "check", str(path), "--json"], place)
+    verdict: str = json.loads(ended.stdout)["verdict"]
+    assert ended.returncode == {"verified": 0, "refuted": 1, "undecided": 5}.get(verdict, 3), ended
+    return verdict
+
+
+@pytest.mark.parametrize("block", blocks(ODD, 2 * WIDE_STRIDE))
+def test_the_notes_network_in_odd_clothes_is_judged_by_what_it_computes(block: int, tmp_path: Path) -> None:
+    for path in of_today(ODD, block, 2 * WIDE_STRIDE):
+        assert told(path, tmp_path) == expected(path), path.name
+
+
+@pytest.mark.parametrize("block", blocks(THREADS, WIDE_STRIDE))
+def test_what_people_asked_is_answered_as_their_threads_say(block: int, tmp_path: Path) -> None:
+    for path in of_today(THREADS, block, WIDE_STRIDE):
+        assert told(path, tmp_path) == expected(path), path.name
+
+
+def test_every_program_is_there_and_says_what_is_to_be_found() -> None:
+    verdicts = [expected(path) for path in (*OPEN, *ODD, *THREADS)]
+    assert len(OPEN) >= 65
+    assert len(ODD) >= 65
+    assert len(THREADS) >= 27
+    assert min(verdicts.count("verified"), verdicts.count("refuted")) >= 60
