@@ -1,11 +1,6 @@
-"""Whole programs in the forms that people use: what is right is verified, what is wrong refuted, as they are.
-
-What is to be found stands at the head of each file of programs/open, and in the folder's name in programs/odd; those of
-programs/threads are recreated from what people asked in public, and are wrong but for four.
-"""
+"""Whole programs in the forms that people use: what is right is verified, what is wrong refuted, as they are."""
 
 import json
-import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,27 +12,10 @@ import pytest
 
 from gradproof.judge.assess import assess
 from tests.commands import ended_here
+from tests.judge.corpus import ODD, OPEN, THREADS, expected
 from tests.thorough import THOROUGH
 
-PROGRAMS = Path(__file__).parent / "programs"
-OPEN = sorted((PROGRAMS / "open").iterdir())
-ODD = sorted((PROGRAMS / "odd").rglob("*.py"))
-THREADS = sorted((PROGRAMS / "threads").iterdir())
-RIGHT_THREADS = re.compile(r"(21|25|55|61)_")
 STRIDE, WIDE_STRIDE = 5, 10
-
-
-def expected(path: Path) -> str:
-    """The verdict that a file says of itself."""
-    if path in ODD:
-        right = path.parent.name == "right"
-    elif path in THREADS:
-        right = RIGHT_THREADS.match(path.name) is not None
-    else:
-        said = re.search(r"# EXPECT (right|wrong)\b", path.read_text("utf8").partition("\\n")[0])
-        assert said, path
-        right = said[1] == "right"
-    return "verified" if right else "refuted"
 
 
 def blocks(files: Sequence[Path], stride: int) -> list[int]:
