@@ -1,0 +1,258 @@
+"""`gradproof check` on whole programs: one line, an exit code, and nothing left behind, whatever the file does."""
+
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import ended_here
+from tests.processes import alive
+
+NET = """import numpy as np
+
+
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.w1 = np.random.randn(n_hidden, n_in)
+        self.b1 = np.zeros((n_hidden, 1))
+        self.w2 = np.random.randn(n_out, n_hidden)
+        self.b2 = np.zeros((n_out, 1))
+
+    def train(self, x, y, lr=0.1):
+        h = np.tanh(self.w1 @ x + self.b1)
+        a = self.w2 @ h + self.b2
+        d2 = a - y
+        d1 = (self.w2.T @ d2) * (1 - h * h)
+        self.w2 -= lr * d2 @ h.T
+        self.b2 -= lr * d2.sum(axis=1, keepdims=True)
+        self.w1 -= lr * d1 @ x.T
+        self.b1 -= lr * d1.sum(axis=1, keepdims=True)
+        return h
+"""
+MADE = "net = Net(4, 5, 3)\nx, y = np.random.randn(4, 6), np.random.rand(3, 6)\n"
+TRAINED = MADE + "net.train(x, y)\n"
+WRONG = NET.replace("(1 - h * h)", "(1 - h)")
+NOTHING = "import numpy as np\n\n\ndef double(a):\n    return 2 * a\n"
+HIDDEN = NET.replace("def train", "def f1")  # a name that says nothing
+FIRST = "        h ="  # of train
+
+
+def check(folder: Path, source: str, *options: str, name: str = "mine.py") -> Any:
+    (folder / name).write_text(source, "utf8")
+    return ended_here([sys.executable, "-m", "gradproof", "check", name, *options], folder)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, and one beside it for what is temporary."""
+    for name in ("here", "temporary"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "here"
+
+
+def left(place: Path) -> list[str]:
+    """What there is beside the file that was judged: files, temporary ones too, and processes."""
+    end = time.monotonic() + 5
+    while (running := alive(place.parent)) and time.monotonic() < end:
+        time.sleep(0.05)
+    files = [*place.iterdir(), *(place.parent / "temporary").iterdir()]
+    return [path.name for path in files if path.name not in ("mine.py", "mine.ipynb")] + [
+        f"pid {pid}" for pid in running
+    ]
+
+
+def test_right_code_is_verified_with_its_network_and_its_cost(place: Path) -> None:
+    ended = check(place, NET)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    first, judged = ended.stdout.splitlines()
+    assert re.fullmatch(
+        r"verified: mine.py steps along the gradient of the quadratic, 0.05 Σ\(a − y\)² \(tanh, linear; 4–5–3\), "
+        r"to \d\d digits",
+        first,
+    )
+    assert judged.startswith("  judged: Net.train(x, y), at ")
+    assert left(place) == []
+
+
+def test_wrong_code_is_refuted_at_its_line(place: Path) -> None:
+    ended = check(place, WRONG)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    lines = ended.stdout.splitlines()
+    assert lines[0] == "refuted: mine.py: w1, b1 do not follow the gradient"
+    assert sum("line 15: `d1 = (self.w2.T @ d2) * (1 - h)`" in line for line in lines) == 2
+    assert "  right: w2, b2" in lines
+    assert "again: gradproof check mine.py" in lines[-1]
+    assert left(place) == []
+
+
+def test_what_cannot_be_told_is_undecided(place: Path) -> None:
+    source = NET.replace("d2 = a - y", "d2 = (a - y) ** 5")  # the gradient of a cost without a name
+    ended = check(place, source)
+    assert (ended.returncode, ended.stderr) == (5, "")
+    assert ended.stdout.startswith(
+        "undecided: mine.py: it is the gradient of some cost, but of none that gradproof knows"
+    )
+    assert "--cost" in ended.stdout.splitlines()[-1]
+    assert "--step" in ended.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("source", [NOTHING, "", "x = 1\n"], ids=["a function", "empty", "a constant"])
+def test_where_nothing_is_found_one_line_says_what_would_tell_it(source: str, place: Path) -> None:
+    ended = check(place, source)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("gradproof: mine.py: no step was found that changes parameters or gives gradients back (")
+    assert line.endswith("name the line that takes a step: gradproof check mine.py --step 'net.train(x, y)'")
+
+
+def test_the_line_that_takes_a_step_may_be_named(place: Path) -> None:
+    source = HIDDEN + MADE
+    assert check(place, source).returncode == 3
+    ended = check(place, source, "--step", "net.f1(x, y)")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "steps along the gradient of the quadratic" in ended.stdout
+    assert "judged: net.f1(x, y)" in ended.stdout
+
+
+def test_a_step_that_is_no_python_is_a_line_that_names_the_option(place: Path) -> None:
+    ended = check(place, NET, "--step", "net.train(x")
+    assert ended.returncode in (2, 3)
+    assert "--step" in ended.stderr
+    assert "<unknown>" not in ended.stderr
+
+
+def test_a_class_may_be_named(place: Path) -> None:
+    (place / "mine.py").write_text(NET + WRONG.replace("class Net", "class Other"), "utf8")
+    for name, code in (("Net", 0), ("Other", 1)):
+        line = [sys.executable, "-m", "gradproof", "check", f"mine.py:{name}", "--json"]
+        ended = ended_here(line, place)
+        assert (ended.returncode, json.loads(ended.stdout)["subject"]["name"]) == (code, f"{name}.train(x, y)")
+
+
+@pytest.mark.parametrize("cost", ["cross-entropy", "softmax", "absolute"])
+def test_the_gradient_of_another_cost_than_the_declared_one_is_refuted(cost: str, place: Path) -> None:
+    ended = check(place, NET, "--cost", cost)
+    assert ended.returncode == 1
+    first, *rest = ended.stdout.splitlines()
+    assert first.startswith("refuted: mine.py: w2, b2, w1, b1 do not follow the gradient")
+    assert "of the quadratic" not in first  # which they do follow
+    assert any("it is the gradient of another cost: quadratic, 0.05 Σ(a − y)²" in line for line in rest)
+    assert f"--cost {cost}" in rest[-1]
+
+
+def test_the_declared_cost_is_verified(place: Path) -> None:
+    ended = check(place, NET, "--cost", "quadratic")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("verified: mine.py steps along the gradient of the quadratic")
+
+
+def notebook(*cells: str) -> str:
+    return json.dumps({"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]})
+
+
+def test_a_notebook_is_judged_without_its_magics_and_its_broken_cells(place: Path) -> None:
+    cells = "%matplotlib inline\n!pip install numpy\nfiles = !ls\nimport numpy as np\nnp.dot?\n"
+    timed = "%%time\nnet.train(x, y)\n"
+    wrong = notebook(cells, WRONG, "this is (no Python\n", MADE, timed, "print 'Python 2'\nnet.train(x, y)\n")
+    ended = check(place, wrong, name="mine.ipynb")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "judged: the step of its own example (cell 6, line 2)" in ended.stdout
+    assert "cell 2, line 15: `d1 = (self.w2.T @ d2) * (1 - h)`" in ended.stdout
+    assert "cell 3 is no Python" in ended.stdout
+    assert left(place) == []
+
+
+@pytest.mark.parametrize("text", ["{}", "no JSON", "[]", '{"cells": [1]}'])
+def test_what_is_no_notebook_is_one_line(text: str, place: Path) -> None:
+    ended = check(place, text, name="mine.ipynb")
+    assert (ended.returncode, ended.stdout) == (3, "")
+    (line,) = ended.stderr.splitlines()
+    assert "mine.ipynb is no notebook: " in line
+
+
+MARK = "open(__file__ + '.left', 'w').write('left')\nopen('left.txt', 'a').write('left')\nnp.save('left.npy', x)\n"
+RUNS = {
+    "exits": "import sys\n" + NET + "sys.exit(3)\n",
+    "asks": NET + "rate = float(input('rate? '))\n" + MADE + "net.train(x, y, rate)\n",
+    "plots": "import matplotlib.pyplot as plt\n"
+    + NET
+    + TRAINED
+    + "plt.plot([1])\nplt.savefig('plot.png')\nplt.show()\n",
+    "sleeps": "import time\n" + NET + "time.sleep(1000)\n" + TRAINED,
+    "trains for ever": NET + MADE + "while True:\n    net.train(x, y)\n",
+    "reads an absolute path": NET + "data = np.loadtxt('/nowhere/data.csv')\n" + TRAINED,
+    "writes": NET + TRAINED + MARK,
+    "starts a process": "import subprocess, sys\n"
+    + NET
+    + TRAINED
+    + "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', __file__])\n",
+}
+
+
+@pytest.mark.parametrize("what", RUNS)
+def test_what_else_a_program_does_changes_no_verdict_and_is_not_done(what: str, place: Path) -> None:
+    ended = check(place, RUNS[what])
+    assert (ended.returncode, ended.stderr) == (0, ""), ended
+    assert ended.stdout.startswith("verified: mine.py ")
+    assert left(place) == []
+
+
+REFUSED = {
+    "sys.exit in the step": ("import sys\n" + NET.replace(FIRST, "        sys.exit(3)\n" + FIRST), "sys.exit"),
+    "a GPU library": ("import torch\n" + NET.replace("np.tanh", "torch.tanh"), "torch"),
+    "nine arguments": (NET.replace("n_out):", "n_out, q, r, s, t, u, v):"), "Net"),
+    "no Python": ("def train(:\n", "line 1"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_judged_is_one_line_that_says_why(what: str, place: Path) -> None:
+    source, words = REFUSED[what]
+    ended = check(place, source)
+    assert (ended.returncode, ended.stdout) == (3, ""), ended
+    (line,) = ended.stderr.splitlines()
+    assert words in line
+    assert "Traceback" not in line
+    assert left(place) == []
+
+
+KEYS = {"verdict", "subject", "network", "digits", "parameters", "faults", "conventions", "float", "undecided"}
+OF_FAULTS = {"line", "file", "what", "should_be", "names", "parameter", "equation", "layer"}
+
+
+def test_json_has_what_programs_are_told(place: Path) -> None:
+    right = json.loads(check(place, NET, "--json").stdout)
+    wrong = json.loads(check(place, WRONG, "--json").stdout)
+    none = json.loads(check(place, NOTHING, "--json").stdout)
+    for found in (right, wrong):
+        assert found.keys() >= KEYS
+        assert found["subject"].keys() >= {"name", "form", "line"}
+        assert found["network"].keys() >= {"activations", "cost", "sizes"}
+        assert [parameter["name"] for parameter in found["parameters"]] == ["w1", "b1", "w2", "b2"]
+    assert right["network"] == {
+        "activations": ["tanh", "linear"],
+        "sizes": [4, 5, 3],
+        "cost": "quadratic, 0.05 Σ(a − y)²",
+    }
+    assert (right["verdict"], right["faults"], right["digits"] >= 50) == ("verified", [], True)
+    assert (wrong["verdict"], wrong["digits"]) == ("refuted", 0)
+    assert [fault["parameter"] for fault in wrong["faults"]] == ["w1", "b1"]
+    assert all(fault.keys() >= OF_FAULTS and fault["line"] == 15 for fault in wrong["faults"])
+    assert none["verdict"] is None
+    assert "--step" in none["error"]
+
+
+def test_junit_has_a_case_for_each_array(place: Path) -> None:
+    check(place, WRONG, "--junit", "mine.xml")
+    text = (place / "mine.xml").read_text("utf8")
+    assert text.count("<testcase ") == 4
+    assert text.count("<failure ") == 2
+    os.remove(place / "mine.xml")
+    assert left(place) == []
