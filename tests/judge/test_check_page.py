@@ -1,0 +1,65 @@
+"""docs/check.md says what is so: its tests are there, its output is real; docs/reach.md counts its own rows."""
+
+import json
+import re
+from pathlib import Path
+
+from gradproof.commands.check import command
+from tests.judge.corpus import ODD, OPEN, THREADS
+from tests.judge.test_whole_command import WRONG, check
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/check.md").read_text("utf8")
+REACH = (ROOT / "docs/reach.md").read_text("utf8")
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    named = set(re.findall(r"`(?:(tests/\w+/test_\w+\.py)::)?(test_\w+)`", PAGE))
+    assert len(named) > 20
+    for file, test in named:
+        source = (ROOT / (file or "tests/judge/test_whole_command.py")).read_text("utf8")
+        assert f"def {test}(" in source, (file, test)
+
+
+def test_the_output_on_the_page_is_that_of_the_command(tmp_path: Path) -> None:
+    shown = re.search(r"```text\n(refuted: .*?)```", PAGE, re.DOTALL)
+    assert shown
+    ended = check(tmp_path, WRONG)
+    assert ended.stdout.partition("again: ")[0] == shown[1]
+    readme = (ROOT / "README.md").read_text("utf8")
+    assert all(line in readme for line in shown[1].splitlines()[:3])
+
+
+def test_every_key_of_the_document_is_on_the_page(tmp_path: Path) -> None:
+    found = json.loads(check(tmp_path, WRONG, "--json").stdout)
+    table = PAGE.partition("| key |")[2].partition("\n\n")[0]
+    keys = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
+    assert found.keys() == keys
+    assert all(f"`{key}`" in table for part in (found["subject"], found["network"], found["faults"][0]) for key in part)
+
+
+def test_every_cost_that_may_be_declared_is_on_the_page() -> None:
+    (costs,) = (option.type.choices for option in command.params if option.name == "cost")
+    assert f"`--cost {'|'.join(costs)}`" in PAGE
+
+
+def test_the_counts_on_both_pages_are_those_of_what_is_there() -> None:
+    assert f"{len(OPEN) + len(ODD) + len(THREADS)} of them" in PAGE
+    rightly, falsely = (
+        part.count("\n| ") - 1 for part in REACH.partition("## Judged rightly")[2].split("## Judged falsely")
+    )
+    counts = [
+        int(number) for number in re.findall(r"^\| (?:judged|cannot|refused)[\w ]* \| (\d+)", REACH, re.MULTILINE)
+    ]
+    reasons = [int(number) for number in re.findall(r"^\| (\d+) \|", REACH, re.MULTILINE)]
+    all_of_them = re.search(r"^(\d+) files of", REACH, re.MULTILINE)
+    assert all_of_them
+    assert (rightly, falsely) == tuple(counts[:2])
+    assert sum(counts) == int(all_of_them[1])
+    assert sum(reasons) == counts[3]
+    for page in (PAGE, (ROOT / "README.md").read_text("utf8")):
+        said = re.sub(r"\s+", " ", page)
+        assert re.search(
+            rf"of {all_of_them[1]} public files (it judged )?{rightly} (were judged )?rightly", said, re.IGNORECASE
+        )
+        assert f"{falsely} falsely" in said

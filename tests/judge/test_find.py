@@ -1,0 +1,447 @@
+"""What is found in a program: parameters, places that hold numbers, roles of names, lines."""
+
+import ast
+import json
+import random
+import re
+import sys
+import types
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradproof.errors import DataError
+from gradproof.exact.arrays import ExactArray
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import Run, running
+from gradproof.judge.assess import assess
+from gradproof.judge.find.dependence import Held, stepped
+from gradproof.judge.find.instruments import WATCH, Instruments
+from gradproof.judge.find.namespace import slots, variables
+from gradproof.judge.find.numbers import constants
+from gradproof.judge.find.program import parsed, read_program
+from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_of, stem
+from gradproof.judge.loading import in_python_3
+
+PROGRAMS = sorted((Path(__file__).parents[1] / "exact/programs").glob("*.py"))
+MODULE = "mine"
+
+# ---- parameters -----------------------------------------------------------------------------------------------------
+
+STEP = """
+h = np.tanh(w @ point + b)
+miss = v @ h - goal
+back = (v.T @ miss) * (1 - h * h)
+{first}
+{second}
+{third}
+"""
+PLAIN = ("v = v - 0.1 * (miss @ h.T)", "b -= 0.1 * back.sum(axis=1, keepdims=True)", "w -= 0.1 * (back @ point.T)")
+CARRIED = {  # a line of the step, and what it begins with: none of it is a parameter
+    "a velocity": ("speed = 0.9 * speed - 0.1 * (back @ point.T)", "speed", (4, 3)),
+    "a sum of gradients": ("kept = kept + back @ point.T", "kept", (4, 3)),
+    "a sum of squares": ("squares = squares + (back @ point.T) ** 2", "squares", (4, 3)),
+    "a sum of losses": ("total = total + np.sum(miss * miss)", "total", ()),
+    "the activation of the step before": ("last = h", "last", (4, 5)),
+    "an activation through a loop": ("for _ in range(2): inner = np.tanh(v.T @ (v @ h)) + inner * 0", "inner", (4, 5)),
+    "a residual sum": ("stream = stream + v.T @ miss", "stream", (4, 5)),
+    "a running mean": ("mean = 0.9 * mean + 0.1 * h", "mean", (4, 5)),
+    "a count": ("count = count + 1", "count", ()),
+}
+
+
+def held(names: Mapping[str, Any]) -> dict[str, Held]:
+    return {slot.path: Held(slot.shape, slot.numbers) for slot in slots(names, MODULE)}
+
+
+def moved(source: str, shapes: Mapping[str, tuple[int, ...]], before: str = "") -> list[str]:
+    """Which names are told to be parameters that these lines move; in random order of their names."""
+    rng = np.random.default_rng(len(source))
+    with running(Run(64, seed=0, exploring=True)):
+        names: dict[str, Any] = {name: constants(rng.normal(size=shape)) for name, shape in shapes.items()}
+        names = {name: array.item() if array.shape == () else array for name, array in names.items()}
+        scope = names | {"np": np}
+        exec(before, scope)
+        now = held({name: scope[name] for name in names})
+        start = Number(constants(0.0).item().value).index
+        exec(source, scope)
+        return stepped(now, held({name: scope[name] for name in names}), start)
+
+
+SHAPES: dict[str, tuple[int, ...]] = {"w": (4, 3), "b": (4, 1), "v": (2, 4), "point": (3, 5), "goal": (2, 5)}
+
+
+@given(
+    st.permutations(sorted(SHAPES)),
+    st.permutations(PLAIN),
+    st.lists(st.sampled_from(sorted(CARRIED)), unique=True, max_size=4),
+)
+def test_a_parameter_is_told_from_what_is_carried_summed_and_kept(order, updates, kept) -> None:
+    first, second, third = updates
+    source = STEP.format(first=first, second=second, third=third)
+    shapes = {name: SHAPES[name] for name in order}
+    for what in kept:
+        line, name, shape = CARRIED[what]
+        shapes[name] = shape
+        source += line + "\n"
+    assert sorted(moved(source, shapes)) == ["b", "v", "w"], (kept, source)
+
+
+@pytest.mark.parametrize("rule", ["w += speed", "w = w + speed", "w -= -speed", "w[...] = w + speed"])
+def test_what_moves_a_parameter_by_its_velocity_is_none_itself(rule: str) -> None:
+    line, name, shape = CARRIED["a velocity"]
+    source = STEP.format(first=line, second=rule, third=PLAIN[0])
+    assert sorted(moved(source, SHAPES | {name: shape})) == ["v", "w"]
+
+
+@given(st.permutations(PLAIN))
+def test_the_update_of_one_layer_is_no_whole_step(updates) -> None:
+    """What one update moves is no step where what it follows from was computed before it began."""
+    before = STEP.format(first="", second="", third="")
+    assert moved(updates[0], SHAPES, before) == []
+    assert sorted(moved("\n".join(updates), SHAPES, before)) == []
+
+
+def test_what_no_other_number_follows_from_is_no_parameter() -> None:
+    assert moved("w = w * 0.5 + 1\n", SHAPES) == []
+    assert moved("w = np.tanh(w)\n", SHAPES) == []
+    assert moved("w = point[:, :4].T @ w.T @ w\n", {"w": (4, 4), "point": (4, 4)}) == []
+
+
+# ---- places that hold numbers ---------------------------------------------------------------------------------------
+
+LEAVES = st.sampled_from(["array", "matrix", "numbers", "number", "text", "int", "nothing"])
+NESTED = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["W1", "b 1", "it's", 3]), inner, max_size=3),
+        st.tuples(inner, inner),
+        st.dictionaries(st.sampled_from(["w", "_b", "layers"]), inner, max_size=3).map(lambda d: ("object", d)),
+    ),
+    max_leaves=8,
+)
+
+
+class Thing:
+    """An object of the program's own."""
+
+
+Thing.__module__ = MODULE
+
+
+def built(plan: Any) -> Any:
+    if plan == "array":
+        return constants(np.arange(3.0))
+    if plan == "matrix":
+        return constants(np.ones((2, 3)))
+    if plan == "numbers":
+        return variables([1.0, 2.0])
+    if plan == "number":
+        return variables([1.5])[0]
+    if isinstance(plan, str):
+        return {"text": "W", "int": 7, "nothing": None}[plan]
+    if isinstance(plan, tuple) and plan[:1] == ("object",) and isinstance(plan[1], dict):
+        thing = Thing()
+        for name, item in plan[1].items():
+            setattr(thing, name, built(item))
+        return thing
+    if isinstance(plan, dict):
+        return {key: built(item) for key, item in plan.items()}
+    return type(plan)(built(item) for item in plan)
+
+
+def numbers_of(value: Any) -> list[Number]:
+    return value.ravel().tolist() if isinstance(value, ExactArray) else value if isinstance(value, list) else [value]
+
+
+def count(plan: Any) -> int:
+    """How many places there are in what is built by this plan, but for numbers in a list of numbers alone."""
+    if isinstance(plan, str):
+        return int(plan in ("array", "matrix", "numbers", "number"))
+    if isinstance(plan, tuple) and plan[:1] == ("object",) and isinstance(plan[1], dict):
+        return count(plan[1])
+    if isinstance(plan, list) and plan and all(item == "number" for item in plan):
+        return 1
+    return sum(count(item) for item in (plan.values() if isinstance(plan, dict) else plan))
+
+
+@given(NESTED)
+def test_each_place_has_a_path_that_python_understands_and_can_be_written(plan: Any) -> None:
+    with running(Run(64)):
+        names = {"net": built(plan)}
+        found = list(slots(names, MODULE))
+        assert len(found) == count(plan)
+        assert len({slot.path for slot in found}) == len(found)
+        for slot in found:
+            assert all(x is y for x, y in zip(numbers_of(eval(slot.path, dict(names))), slot.numbers, strict=True))
+        for slot in found:
+            if isinstance(slot.holder, tuple):
+                continue  # a number in a tuple cannot be another
+            new = variables(range(len(slot.numbers)))
+            slot.write(new)
+            assert all(x is y for x, y in zip(numbers_of(eval(slot.path, dict(names))), new, strict=True)), slot.path
+
+
+def test_what_is_written_into_an_array_is_seen_through_every_view_of_it() -> None:
+    with running(Run(64)):
+        names: dict[str, Any] = {"flat": constants(np.zeros(6))}
+        names["square"] = names["flat"].reshape(2, 3)
+        first = next(iter(slots(names, MODULE)))
+        first.write(variables(range(6)))
+        assert names["square"][1, 2] is names["flat"][5]
+        assert [slot.path for slot in slots({"a": names["flat"], "b": names["flat"]}, MODULE)] == ["a"]
+
+
+def test_numbers_in_closures_and_in_the_local_names_of_a_function_are_written_back() -> None:
+    with running(Run(64)):
+        scope: dict[str, Any] = {"__name__": MODULE, "two": variables([1.0, 2.0]), "sys": sys, "slots": slots}
+        scope["new"] = variables([3.0, 4.0])
+        source = """
+def make(w):
+    def get(): return w
+    def both(): return get
+    return get
+
+get = make(two[0])
+
+def local():
+    bias = two[1]
+    frame = sys._getframe()
+    for slot in slots({"bias": bias}, "mine", frame):
+        slot.write([new[1]])
+    return bias
+"""
+        exec(source, scope)
+        (slot,) = slots({"get": scope["get"]}, MODULE)
+        assert slot.path == "get.w"
+        slot.write([scope["new"][0]])
+        assert scope["get"]() is scope["new"][0]
+        assert scope["local"]() is scope["new"][1]
+
+
+def test_what_refers_to_itself_or_is_not_the_programs_own_is_not_followed_for_ever() -> None:
+    with running(Run(64)):
+        ring: list[Any] = [constants(np.ones(2))]
+        ring.append(ring)
+        foreign = types.SimpleNamespace(w=constants(np.ones(2)))  # of another module
+        assert [slot.path for slot in slots({"ring": ring, "foreign": foreign}, MODULE)] == ["ring[0]"]
+
+
+# ---- questions in the program ---------------------------------------------------------------------------------------
+
+
+class Silence:
+    """A watch that looks at nothing."""
+
+    def statement(self, line: int) -> None: ...
+
+    ended = turn = left = statement
+
+    def assigned(self, name: str, line: int, value: Any) -> None: ...
+
+    def returned(self, name: str, line: int, value: Any) -> Any:
+        return value
+
+    appended = returned
+
+    def each(self, number: int, iterable: Any) -> Iterator[Any]:
+        yield from iterable
+
+
+def ran(tree: ast.Module, path: Path) -> tuple[str, list[Any]]:
+    """Every plain value that a program holds at its end, and what it raised."""
+    np.random.seed(0)
+    random.seed(0)
+    names: dict[str, Any] = {"__name__": "__main__", "__file__": str(path), WATCH: Silence(), "xrange": range}
+    names["print"] = lambda *said, **options: None
+    raised = ""
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        try:
+            exec(compile(tree, str(path), "exec", dont_inherit=True), names)
+        except (Exception, SystemExit) as error:
+            trace, lines = error.__traceback__, []
+            while trace is not None:
+                lines += [trace.tb_lineno] if trace.tb_frame.f_code.co_filename == str(path) else []
+                trace = trace.tb_next
+            raised = f"{error!r} {lines}"
+    plain = (int, float, str, np.ndarray, list, tuple, dict)
+    return raised, [
+        (name, re.sub(r" at 0x\w+", "", repr(value)))
+        for name, value in sorted(names.items())
+        if isinstance(value, plain) and not name.startswith("__")
+    ]
+
+
+@pytest.mark.parametrize("part", range(0, len(PROGRAMS), 12))
+def test_a_program_with_questions_in_it_keeps_its_lines_and_does_the_same(part: int) -> None:
+    for path in PROGRAMS[part : part + 12]:
+        source, _ = in_python_3(path.read_text("utf8"), str(path))
+        instruments = Instruments()
+        tree = instruments.of_module(parsed(source, str(path)))
+        assert ran(tree, path) == ran(parsed(source, str(path)), path), path.name
+        lines = set(range(1, source.count("\n") + 2))
+        assert {node.lineno for node in ast.walk(tree) if isinstance(node, ast.expr | ast.stmt)} <= lines, path.name
+        loops = [node.lineno for node in ast.walk(parsed(source, "")) if isinstance(node, ast.For | ast.While)]
+        assert set(loops) <= set(instruments.loops), path.name
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+CELLS = st.lists(
+    st.sampled_from(
+        ["w = 1\n", "%matplotlib inline\nw = 2\n", "!ls\n", "%%bash\nls |\n", "files = !ls\n", "np.dot?\n", "x = (\n",
+         "print 'two'\nw = 3\n", "def f():\n    %time w\n    return 1\n", "", "get_ipython().magic('a')\n"]
+    ),
+    min_size=1,
+    max_size=8,
+)  # fmt: skip
+
+
+@given(CELLS)
+def test_a_notebook_is_its_cells_and_each_line_knows_its_own(tmp_path_factory: Any, cells: list[str]) -> None:
+    path = tmp_path_factory.getbasetemp() / "mine.ipynb"
+    listed = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["# words"]}, *listed]}), "utf8")
+    program = read_program(str(path))
+    broken = [number for number, cell in enumerate(cells, start=2) if cell == "x = (\n"]
+    assert [int(re.findall(r"\d+", note)[0]) for note in program.notes] == broken
+    assert "%" not in program.text
+    for number, cell in enumerate(cells, start=2):
+        for k, line in enumerate(cell.splitlines(), start=1):
+            if line.startswith("w = "):
+                places = [program.place(j) for j in range(1, program.text.count("\n") + 1) if program.line(j) == line]
+                assert f"cell {number}, line {k}" in places
+
+
+def test_python_2_and_magics_in_a_script_are_read_in_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("%matplotlib inline\nimport sys\nprint 'a', 1\nprint >>sys.stderr, 'b'\nw = 3\n", "utf8")
+    program = read_program(str(path))
+    assert program.line(5) == "w = 3"
+    assert program.place(5) == "line 5"
+    assert program.line(99) == ""
+
+
+@pytest.mark.parametrize("content", [b"x = (\n", b"\xff\xfe\x00", b"def f(:\n"])
+def test_what_is_no_python_is_said_in_one_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"is no Python that can be read: ") as said:
+        read_program(str(path))
+    assert "\n" not in str(said.value)
+
+
+# ---- names ----------------------------------------------------------------------------------------------------------
+
+OF_CALLS = {
+    "x": "x X inputs X_train x_batch features image a_0 input_data training_inputs train_images",
+    "y": "y Y targets labels expected Y_train desired one_hot_Y y_true target_output t",
+    "pairs": "mini_batch training_data data patterns examples",
+    "rate": "lr eta alpha learning_rate learningRate step_size",
+    "epochs": "epochs num_epochs iterations n_iter max_iter num_iterations",
+    "decay": "lmbda lambd reg reg_lambda weight_decay",
+    "batch": "batch_size mini_batch_size",
+    "momentum": "momentum mu beta1",
+    "total": "n m n_samples",
+    "flag": "verbose print_cost plot show_progress",
+}
+OF_CONSTRUCTORS = {
+    "in": "n_in input_size input_nodes inputnodes n_x input_dim D_in num_inputs n_features",
+    "hidden": "n_hidden hidden_size hidden_nodes hiddennodes n_h hidden_dim h num_hidden",
+    "out": "n_out output_size output_nodes outputnodes n_y num_classes output_dim n_classes",
+    "sizes": "sizes layer_sizes layer_dims layers architecture layers_dims topology",
+    "rate": "lr learning_rate learningrate eta alpha",
+    "seed": "seed random_state random_seed",
+}
+
+
+def test_the_names_that_people_give_say_what_is_meant() -> None:
+    for words, constructor in ((OF_CALLS, False), (OF_CONSTRUCTORS, True)):
+        for role, names in words.items():
+            found = {name: role_of(name, constructor) for name in names.split()}
+            assert set(found.values()) == {role}, (role, found)
+    for name in ("frobnicate", "callback", "optimizer_name", "self"):
+        assert role_of(name) == ""
+
+
+def test_names_of_parameters_costs_and_gradients_are_told() -> None:
+    assert all(
+        map(named_as_parameter, ["W1", "net.b1", "params['W2']", "weights[0]", "net.weights_ih", "theta", "syn0"])
+    )
+    assert not any(map(named_as_parameter, ["net.lr", "cache['Z1']", "hidden", "errors", "total"]))
+    assert all(map(named_as_cost, ["loss", "compute_cost", "net.mse", "J_train", "cross_entropy", "total_loss", "bce"]))
+    assert not any(map(named_as_cost, ["accuracy", "jump", "closest", "W1"][:2]))
+    names = {
+        "dW1": "w1",
+        "grad_W1": "w1",
+        "W1_grad": "w1",
+        "nabla_w": "w",
+        "db2": "b2",
+        "delta_b": "b",
+        "d_weights": "weights",
+    }
+    assert {name: stem(name) for name in names} == names
+
+
+# ---- lines ----------------------------------------------------------------------------------------------------------
+
+RIGHT = """import numpy as np
+
+
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.w1 = np.random.randn(n_hidden, n_in)
+        self.b1 = np.zeros((n_hidden, 1))
+        self.w2 = np.random.randn(n_out, n_hidden)
+        self.b2 = np.zeros((n_out, 1))
+
+    def cost(self, x, y):
+        return 0.5 * np.sum((self.w2 @ np.tanh(self.w1 @ x + self.b1) + self.b2 - y) ** 2)
+
+    def train(self, x, y, lr=0.1):
+        z = self.w1 @ x + self.b1
+        h = np.tanh(z)
+        a = self.w2 @ h + self.b2
+        d2 = a - y
+        dw2 = d2 @ h.T
+        db2 = d2.sum(axis=1, keepdims=True)
+        dh = self.w2.T @ d2
+        d1 = dh * (1 - h * h)
+        dw1 = d1 @ x.T
+        db1 = d1.sum(axis=1, keepdims=True)
+        self.w2 -= lr * dw2
+        self.b2 -= lr * db2
+        self.w1 -= lr * dw1
+        self.b1 -= lr * db1
+"""
+SLIPS = {  # the line as it is and as it is planted, and which arrays it spoils
+    "(1 - h * h)": ("(1 - h)", {"w1", "b1"}),
+    "d1 = dh * ": ("d1 = d2.sum() * ", {"w1", "b1"}),
+    "dw2 = d2 @ h.T": ("dw2 = d2 @ z.T", {"w2"}),
+    "db2 = d2.sum(axis=1, keepdims=True)": ("db2 = d2.sum()", {"b2"}),
+    "dw1 = d1 @ x.T": ("dw1 = dh @ x.T", {"w1"}),
+    "db1 = d1.sum(axis=1, keepdims=True)": ("db1 = dh.sum(axis=1, keepdims=True)", {"b1"}),
+    "self.w1 -= lr * dw1": ("self.w1 -= 3 * lr * dw1", {"w1"}),
+    "self.b1 -= lr * db1": ("self.b1 += lr * db1", {"b1"}),
+    "self.w2 -= lr * dw2": ("self.w2 -= lr * dw2 + 0.1 * self.w2 ** 2", {"w2"}),
+}
+
+
+@pytest.mark.parametrize("old", SLIPS)
+def test_one_planted_slip_is_told_at_its_line_and_blames_what_it_spoils(old: str, tmp_path: Path) -> None:
+    new, spoiled = SLIPS[old]
+    assert RIGHT.count(old) == 1
+    path = tmp_path / "mine.py"
+    path.write_text(RIGHT.replace(old, new), "utf8")
+    line = RIGHT[: RIGHT.index(old)].count("\n") + 1
+    found = assess(str(path))
+    assert found["verdict"] == "refuted"
+    assert {fault["parameter"] for fault in found["faults"]} == spoiled
+    assert {fault["line"] for fault in found["faults"]} == {line}, found["faults"]
