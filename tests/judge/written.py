@@ -65,6 +65,14 @@ def slips(plan: Plan) -> Iterator[Slip]:
         yield Slip("slope of another layer", 1 + other)
 
 
+def spoiled(slip: Slip) -> set[str]:
+    """Which arrays of parameters it moves wrongly."""
+    if slip.kind in ("sign", "factor"):
+        return {f"{slip.array}{slip.layer}"}
+    last = slip.layer - (slip.kind in ("transposed", "too early"))
+    return {f"{array}{layer}" for layer in range(1, last + 1) for array in "Wb"}
+
+
 def written(plan: Plan, slip: Slip | None = None) -> str:
     """The source."""
     return "import numpy as np\n\n\n" + {
