@@ -153,6 +153,27 @@ def test_the_declared_cost_is_verified(place: Path) -> None:
     assert ended.stdout.startswith("verified: mine.py steps along the gradient of the quadratic")
 
 
+SIGMOID = NET.replace("a = self.w2 @ h + self.b2", "a = 1 / (1 + np.exp(-(self.w2 @ h + self.b2)))")
+
+
+def test_a_gradient_that_may_be_of_either_cost_is_told_as_both(place: Path) -> None:
+    ended = check(place, SIGMOID)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "steps along the gradient of the binary cross-entropy" in ended.stdout
+    assert "for the quadratic cost σ′ is missing at the output (BP1): say which is meant with --cost" in ended.stdout
+    for cost, code in (("binary", 0), ("cross-entropy", 0), ("quadratic", 1)):
+        assert check(place, SIGMOID, "--cost", cost).returncode == code, cost
+
+
+def test_the_line_that_would_tell_it_has_the_files_own_words(place: Path) -> None:
+    ended = check(place, NET, "--step", "net.train(x, y)")  # there is no net
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "name 'net' is not defined" in ended.stderr
+    hint = re.search(r"--step '([^']*)'$", ended.stderr.strip())
+    assert hint
+    assert check(place, NET, "--step", hint[1]).returncode == 0
+
+
 def notebook(*cells: str) -> str:
     return json.dumps({"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]})
 
@@ -207,7 +228,7 @@ def test_what_else_a_program_does_changes_no_verdict_and_is_not_done(what: str, 
 REFUSED = {
     "sys.exit in the step": ("import sys\n" + NET.replace(FIRST, "        sys.exit(3)\n" + FIRST), "sys.exit"),
     "a GPU library": ("import torch\n" + NET.replace("np.tanh", "torch.tanh"), "torch"),
-    "nine arguments": (NET.replace("n_out):", "n_out, q, r, s, t, u, v):"), "Net"),
+    "nine arguments": (NET.replace("n_out):", "n_out, q, r, s, t, u, v):"), "takes arguments that could"),
     "no Python": ("def train(:\n", "line 1"),
 }
 
