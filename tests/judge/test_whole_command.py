@@ -153,6 +153,21 @@ def test_the_declared_cost_is_verified(place: Path) -> None:
     assert ended.stdout.startswith("verified: mine.py steps along the gradient of the quadratic")
 
 
+DROPPED = NET.replace(
+    "        a =", "        mask = (np.random.rand(*h.shape) < 0.8) / 0.8\n        h = h * mask\n        a ="
+)
+DROPPED = DROPPED.replace("(1 - h * h)", "(mask - h * h / np.where(mask, mask, 1))")
+CLIPPED = NET.replace("lr * d1 @ x.T", "lr * np.clip(d1 @ x.T, -1, 1)")
+
+
+def test_a_clipped_gradient_is_undecided_and_dropout_is_judged_with_its_mask(place: Path) -> None:
+    ended = check(place, CLIPPED)
+    assert (ended.returncode, ended.stderr) == (5, "")
+    assert ended.stdout.startswith("undecided: mine.py: a value is clipped (line 18)")
+    assert check(place, DROPPED).returncode == 0
+    assert check(place, DROPPED.replace("(mask -", "(1 -")).returncode == 1
+
+
 SIGMOID = NET.replace("a = self.w2 @ h + self.b2", "a = 1 / (1 + np.exp(-(self.w2 @ h + self.b2)))")
 
 
