@@ -42,9 +42,9 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     moved = changed(before, after)
     if not moved:
         return []
-    bits, whole = _bits(before, moved)
+    bits, _ = _bits(before, moved)
     results = [x for path in moved for x in after[path].numbers]
-    reach, first = _reach(results, bits)
+    reach, _ = _reach(results, bits)
     found = []
     for path in moved:
         old, new = before[path].numbers, after[path].numbers
@@ -53,13 +53,12 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         own = all(_moves(x, y, reach) for x, y in zip(old, new, strict=True) if x is not y)
         if own and _crosses(path, before, after, moved, reach, bits):
             found.append(path)
-    marks = 0
-    for path in found:
-        marks |= whole[path]
-    if any(_steps_twice(before[path], after[path], results, reach) for path in found):
+    own_bits, _ = _bits(before, found)
+    moves = [x for path in found for x in after[path].numbers]
+    own_reach, computed = _reach(moves, own_bits)  # of the parameters alone: an activation is no beginning
+    if any(_steps_twice(before[path], after[path], moves, own_reach) for path in found):
         return []
-    oldest = min((index for index, mark in first.items() if mark & marks), default=start)
-    return found if found and oldest >= start else []
+    return found if found and min(computed, default=start) >= start else []
 
 
 # Names of what is carried on from layer to layer, forwards or backwards, or summed up: no parameters
