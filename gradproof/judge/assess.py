@@ -16,11 +16,12 @@ from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, Subject, search
 from gradproof.judge.lines import Located, is_of_the_step, likeliest_cost, locate
+from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
-from gradproof.judge.whole import SECONDS, Outcome, judge, of_all_targets
+from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]

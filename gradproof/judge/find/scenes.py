@@ -9,7 +9,6 @@ from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of
 from gradproof.judge.find.explore import explore
 from gradproof.judge.find.forms import forms, pair_forms
 from gradproof.judge.find.namespace import Slot
-from gradproof.judge.find.numbers import floats
 from gradproof.judge.find.observation import cost_calls, cost_methods, is_derivative
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost, role_of
@@ -49,7 +48,6 @@ def attempts(program: Program) -> Iterator[Attempt]:
     yield from _of_functions(program)
     yield from _of_classes(program)
     yield from _gradients_of_classes(program)
-    yield from _of_theta(program)
 
 
 def example_step(program: Program) -> str:
@@ -318,92 +316,3 @@ def _sized(node: ast.FunctionDef, sizes: Sequence[int]) -> str:
             value = str(next(plain, sizes[-1]))
         told.append(f"{argument}={value}" if default is not None else value)
     return f"{node.name}({', '.join(told)})"
-
-
-# ---- one vector of all parameters ---------------------------------------------------------------------------------
-
-_THETA = re.compile(r"theta\w*|nn_?params?|params?|w|weights?|flat\w*|vec\w*|p|z|thetas", re.IGNORECASE)
-
-
-def _of_theta(program: Program) -> Iterator[Attempt]:
-    """cost(theta, …) and gradient(theta, …), or one function that gives both; of a vector or one matrix."""
-    functions = [f for f in program.functions if parameters_of(f, False)]
-    for node in functions:
-        arguments = [argument for argument, _ in parameters_of(node, False)]
-        if not _THETA.fullmatch(arguments[0]) or not re.search(r"grad|cost|back|deriv|loss", node.name, re.IGNORECASE):
-            continue
-        for shape, sizes, known in _thetas(program, node):
-            text = call(node, node.name, known)
-            if not text:
-                continue
-            calls = []
-            for other in functions:
-                if named_as_cost(other.name) and not is_derivative(other.name):
-                    cost = call(other, other.name, known)
-                    if cost.startswith(f"{other.name}(theta"):
-                        calls.append(cost)
-            result = "grad_theta" if not _gives_two(node) else "_cost, grad_theta"
-            for form in forms(sizes[0], sizes[-1]):
-                scene = Scene(
-                    program,
-                    f"{TURNS}{result} = {text}",
-                    given=dict(form.given) | {"theta": floats(*shape)},
-                    label=form.name,
-                    gradients=True,
-                )
-                yield Attempt(scene, calls)
-
-
-def _gives_two(node: ast.FunctionDef) -> bool:
-    return any(
-        isinstance(part, ast.Return) and isinstance(part.value, ast.Tuple) and len(part.value.elts) == 2
-        for part in ast.walk(node)
-    )
-
-
-def _thetas(program: Program, node: ast.FunctionDef) -> Iterator[tuple[Sequence[int], Sequence[int], dict[str, str]]]:
-    """Shapes of theta: as the program makes it, or of widths that the function takes, or of a single layer."""
-    known = {"x": "x", "y": "y", parameters_of(node, False)[0][0]: "theta"}
-    for other in program.functions:
-        if all(default is not None for _, default in parameters_of(other, False)):
-            made = explore(Scene(program, f"made = {other.name}()"), seconds=2.0)
-            slots = made.slots("made")
-            if not made.trouble and len(slots) == 1 and len(slots[0].shape) == 1:
-                for sizes in _constants(program):
-                    yield slots[0].shape, sizes, known
-    roles = {role_of(argument, constructor=True): argument for argument, _ in parameters_of(node, False)}
-    if {"in", "hidden", "out"} <= set(roles):
-        named = {roles[role]: str(size) for role, size in zip(("in", "hidden", "out"), SIZES, strict=True)}
-        a, b, c = SIZES
-        for length in ((a + 1) * b + (b + 1) * c, a * b + b * c, a * b + b + b * c + c):
-            yield (length,), SIZES, known | named
-        return
-    a, c = SIZES[0], SIZES[2]
-    matrices: list[tuple[Sequence[int], int]] = [((a, c), c), ((c, a), c)]
-    vectors: list[tuple[Sequence[int], int]] = [((a,), 1), ((a, 1), 1), ((a + 1,), 1), ((1, a), 1)]
-    is_matrix = parameters_of(node, False)[0][0].lower().startswith("w")
-    for shape, outputs in matrices + vectors if is_matrix else vectors + matrices:
-        yield shape, (a, outputs), known
-
-
-def _constants(program: Program) -> Iterator[Sequence[int]]:
-    """Widths that stand at the top of the file, first and last."""
-    values = [
-        node.value.value
-        for statement in program.tree.body
-        for node in ast.walk(statement)
-        if isinstance(statement, ast.Assign)
-        and isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Constant)
-        and type(node.value.value) is int
-    ]
-    values += [
-        part.value
-        for statement in program.tree.body
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple | ast.List)
-        for part in statement.value.elts
-        if isinstance(part, ast.Constant) and type(part.value) is int
-    ]
-    if len(values) >= 2:
-        yield values[0], values[-1]
-    yield SIZES[0], SIZES[2]

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from gradproof.judge.find import book
@@ -16,6 +17,7 @@ from gradproof.judge.find.observation import cost_calls
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt, attempts, own_example
+from gradproof.judge.find.theta import of_theta
 from gradproof.judge.find.watching import Step
 
 QUICK = 1.5  # seconds: an own example that takes longer is tried last
@@ -58,7 +60,7 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
             return Search([own], [])
         if explored.trouble:
             troubles.append(f"its own example {explored.trouble}")
-    found = _first(attempts(program), troubles)
+    found = _first(chain(attempts(program), of_theta(program)), troubles)
     if found is not None:
         return Search([found], troubles)
     if own is not None:

@@ -1,0 +1,85 @@
+"""What was found of a scene, and a step held against a cost."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradproof.exact.arrays import ExactArray
+from gradproof.exact.numbers import Number
+from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.judge.find.explore import Explored
+from gradproof.judge.find.observation import Observation
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, outputs_and_labels
+from gradproof.judge.trial.descent import DECAY, along
+from gradproof.judge.trial.points import Tried
+from gradproof.numerics.verdict import Verdict
+
+SECONDS = 20.0  # for one run
+
+
+@dataclass
+class Outcome:
+    """What was found of one scene."""
+
+    verdict: Verdict
+    explored: Explored
+    cost: str = ""  # in words
+    named: Sequence[NamedCost] = ()
+    tried: Tried | None = None
+    other: Sequence[NamedCost] = ()  # which cost it is the gradient of, though it is not that of its own
+    trouble: str = ""
+    symmetric: bool | None = None
+    notes: list[str] = field(default_factory=list)
+    declared: str = ""  # the cost that was declared, where it follows another
+    where: str = ""  # in what harder scene it is wrong
+    factors: list[tuple[int, list[float]]] = field(default_factory=list)  # that fit, of so many examples
+    answers: int = 0
+    labels: bool | None = None  # whether outputs are compared with the targets as they are given
+    piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
+
+
+def ranked(costs: set[NamedCost]) -> list[NamedCost]:
+    """The costs in the order of the table; Huber's is the quadratic one where no error is large."""
+    order = [name for name, *_ in (*ELEMENTWISE, *BY_EXAMPLE)]
+    return sorted(costs, key=lambda cost: order.index(cost.name))
+
+
+def against(what: Observation, cost: Number) -> list[Compared]:
+    """The step against this cost; what decays besides a cost that has its own regularisation is wrong."""
+    compared = along(what.moved, list(what.given.values()), differentiate(cost), what.kept)
+    if any(DECAY in array.convention for array in compared) and _regularised(what, cost):
+        compared = [
+            array._replace(state="wrong", convention="") if DECAY in array.convention else array for array in compared
+        ]
+    return compared
+
+
+def _regularised(what: Observation, cost: Number) -> bool:
+    """Whether the cost has a square of a parameter in it."""
+    own = {x.index for array in what.given.values() for x in array.ravel().tolist()}
+    for x in computed_from([cost]):
+        if x.rule is not None and x.rule.name in ("multiply", "square", "power", "dot"):
+            operands = x.operands
+            if x.rule.name == "dot":
+                if any(a is b and a.index in own for a, b in zip(*operands, strict=True)):
+                    return True
+            elif operands[0].index in own and (len(operands) == 1 or operands[-1] is operands[0] or _is_power(x)):
+                return True
+    return False
+
+
+def _is_power(x: Number) -> bool:
+    """xⁿ of a constant n."""
+    return x.rule is not None and x.rule.name == "power" and not x.operands[1].varies
+
+
+def of_all_targets(what: Observation) -> bool:
+    """Whether the outputs are compared with the targets that were given, each and unchanged."""
+    if not isinstance(what.targets, ExactArray):
+        return False
+    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    if not all(isinstance(x, Number) for x in what.targets.flat):  # labels that are classes
+        return False
+    wanted = Counter(float(x.value.mid()) for x in what.targets.flat)
+    return any(wanted == Counter(float(x.value.mid()) for x in y.flat) for _, y in outputs_and_labels(results))

@@ -1,0 +1,159 @@
+"""What is right once, in harder scenes and at later calls: other widths, many examples, large numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flint import arb
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.judge.find.explore import Explored
+from gradproof.judge.find.observation import observe
+from gradproof.judge.find.scene import Scene
+from gradproof.judge.find.watching import Step
+from gradproof.judge.outcome import SECONDS, Outcome, against, of_all_targets
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.costs import name_costs_of_steps
+from gradproof.judge.trial.points import Tried
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.symmetry import symmetric
+from gradproof.limits import Clock
+from gradproof.numerics.verdict import Verdict
+
+
+def stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], harder: Sequence[Scene], seed: int) -> None:
+    """The same step in harder scenes, and in later turns where gradients are given back, which nothing may change."""
+    step = outcome.explored.step
+    assert step is not None
+    if step.gradients and (late := _changed_late(outcome, calls, seed)):
+        outcome.verdict, outcome.where = Verdict.REFUTED, late
+        return
+    tries = [(scene, step, scene.label) for scene in harder]
+    if step.gradients and step.kind == "turn" and "_turns" in outcome.explored.scene.given:
+        scene = outcome.explored.scene
+        tries += [
+            (scene, step._replace(turn=turn), f"at the {_ordinal(turn + 1)} call") for turn in (1, 6 if harder else 1)
+        ]
+    for scene, changed, words in tries:
+        reading = outcome.tried.reading if outcome.tried else Reading.EXACT
+        compared = _once(scene, changed, chosen, outcome, calls, seed, reading)
+        if compared:
+            outcome.verdict, outcome.where = Verdict.REFUTED, words
+            outcome.tried = Tried(Verdict.REFUTED, reading, compared, 1)
+            return
+
+
+def _changed_late(outcome: Outcome, calls: Sequence[str], seed: int) -> str:
+    """Where an array that is given back is changed in place after gradients were computed from it, in words."""
+    with ExactRun(Reading.EXACT, BITS, seed):
+        try:
+            what = observe(outcome.explored.scene, outcome.explored.step, calls, seed)  # type: ignore[arg-type]
+        except (SubjectError, UndecidedError):
+            return ""
+    used = {x.index for x in computed_from([x for move in what.moved.values() for x in move.ravel().tolist()])}
+    first: dict[int, Any] = {}
+    for event in what.events:
+        if event.kind != "assigned" or not any(event.value is one for one in what.given_back):
+            continue
+        before = first.setdefault(id(event.value), event)
+        now, then = ({x.index for x in one.numbers} for one in (event, before))
+        if now != then and then & used and not now & used:
+            return f"where {event.name} is changed in place in line {event.line}, though it is given back"
+    return ""
+
+
+def _once(
+    scene: Scene,
+    step: Step,
+    chosen: tuple[str, str],
+    outcome: Outcome,
+    calls: Sequence[str],
+    seed: int,
+    reading: Reading,
+) -> list[Compared]:
+    """What is wrong in one run of this scene; [] where nothing is, or where that cannot be told."""
+    kind, name = chosen
+    if outcome.labels is None:
+        with ExactRun(reading, BITS, seed):
+            first = observe(outcome.explored.scene, outcome.explored.step, calls, seed)  # type: ignore[arg-type]
+            outcome.labels, outcome.answers = of_all_targets(first), first.answers
+    for bits in (BITS, 8 * BITS):
+        with ExactRun(reading, bits, seed) as run:
+            try:
+                with guarded("the program", SECONDS, Clock.COMPUTING):
+                    what = observe(scene, step, calls, seed)
+                if step.turn and what.answers != outcome.answers:
+                    said = f"{what.answers} arrays are given back, {outcome.answers} at first"
+                    return [Compared(path, said, 0, True) for path in step.parameters]
+                if run.run.notes and any(note.kind != "clipped" for note in run.run.notes.values()):
+                    return []
+                if kind != "listed":
+                    found = getattr(what, kind).get(name)
+                    compared = against(what, found) if found is not None else []
+                else:
+                    compared = list(symmetric(what.moved, list(what.given.values()), seed))
+                    if all(array.state == "right" for array in compared):
+                        known = {cost.name for cost in outcome.named}
+                        here = name_costs_of_steps(what.moved, list(what.given.values()), known)
+                        same = [cost.factor for cost in here if cost.name == outcome.named[0].name]
+                        outcome.factors.append((scene.examples, same))
+                        if outcome.labels and not of_all_targets(what):
+                            compared = [a._replace(state="of other targets than those given") for a in compared]
+                        elif not {cost.name for cost in here} & known and any(array.alive for array in compared):
+                            said = "of another cost than elsewhere"
+                            compared = [array._replace(state=said) for array in compared]
+            except (SubjectError, UndecidedError):
+                continue
+        states = {array.state for array in compared}
+        if "undecided" in states:
+            continue
+        return compared if states - {"right"} else []
+    return []
+
+
+def _ordinal(n: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(n, f"{n}th")
+
+
+def piled(explored: Explored, calls: Sequence[str], seed: int) -> dict[str, str]:
+    """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began.
+
+    A velocity is multiplied by less than 1, the sum of squares of AdaGrad grows by g²: only what grows by a multiple of
+    the gradient itself is meant.
+    """
+    step = explored.step._replace(turn=explored.step.turn + 1)  # type: ignore[union-attr]
+    with ExactRun(Reading.EXACT, BITS, seed) as run:
+        try:
+            with guarded("the program", SECONDS, Clock.COMPUTING):
+                what = observe(explored.scene, step, calls, seed)
+        except (SubjectError, UndecidedError):
+            return {}
+        del run
+        found: dict[str, str] = {}
+        for number in (*what.costs.values(), *what.scalars.values()):
+            truth = differentiate(number)
+            for path, array in what.given.items():
+                slope = [truth.get(x.index, arb(0)) for x in array.ravel().tolist()]
+                for other, (old, new) in what.state.items():
+                    alike = old.size > 1 or "grad" in other.lower()
+                    if old.size == array.size and alike and _grows(old, new, slope) and _feeds(old, what.after[path]):
+                        found[path] = other
+    return found
+
+
+def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
+    """Whether new − old is a multiple of the slope, and old is not 0."""
+    if not all(isinstance(x, Number) for x in (*old.flat, *new.flat)):
+        return False
+    if all(x.value.contains(0) for x in old.flat) or all(g.contains(0) for g in slope):
+        return False
+    grown = [b.value - a.value for a, b in zip(old.ravel().tolist(), new.ravel().tolist(), strict=True)]
+    k = max(range(len(slope)), key=lambda i: float(abs(slope[i]).mid()))
+    factor = grown[k] / slope[k]
+    return not factor.contains(0) and all(d.overlaps(factor * g) for d, g in zip(grown, slope, strict=True))
+
+
+def _feeds(old: Any, after: Any) -> bool:
+    indices = {x.index for x in old.flat}
+    return any(x.index in indices for x in computed_from(after.ravel().tolist()))
