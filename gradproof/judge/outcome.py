@@ -1,6 +1,5 @@
 """What was found of a scene, and a step held against a cost."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -81,5 +80,6 @@ def of_all_targets(what: Observation) -> bool:
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
     if not all(isinstance(x, Number) for x in what.targets.flat):  # labels that are classes
         return False
-    wanted = Counter(float(x.value.mid()) for x in what.targets.flat)
-    return any(wanted == Counter(float(x.value.mid()) for x in y.flat) for _, y in outputs_and_labels(results))
+    orders = (what.targets, what.targets.T)  # row by row, or example by example
+    wanted = [[float(x.value.mid()) for x in order.ravel().tolist()] for order in orders]
+    return any([float(x.value.mid()) for x in y.flat] in wanted for _, y in outputs_and_labels(results))

@@ -107,6 +107,8 @@ def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Ite
     """backprop(weights, biases, x, y) as a function, in whatever order and clothes."""
     for name, made in book.scenes(program, wanted):
         for numbers in book.USUAL:
+            if set(numbers.sizes) == {1} and not all("convert" in said or "length-1" in said for said in troubles):
+                continue  # where all widths are 1, order and transposition are invisible
             explored = explore(made(numbers), seconds=3.0)
             if explored.step:
                 others = [replace(explored, step=step) for step in _other_orders(explored, numbers)]
@@ -117,7 +119,8 @@ def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Ite
                         yield Subject(f"{name}, for three layers", deeper, ())
                         break
                 break
-            if not explored.trouble and book.means_batches(program, name):
+            batch = numbers.rows or book.means_batches(program, name)
+            if not explored.trouble and numbers.examples > 1 and batch:
                 break  # it runs, but what it gives back does not fit
             if explored.trouble:
                 troubles.append(explored.trouble)
