@@ -245,7 +245,8 @@ def _faults(program: Program, one: Assessed) -> list[dict[str, Any]]:
             verbs = ("is", "should be") if gradients else ("is moved by", "should be moved by")
             numbers = f"{shown(array.name)}{where} {verbs[0]} {got:.6g}, {verbs[1]} {should:.6g}"
         before = f"; everything before it is right: {place.before}" if place and place.before else ""
-        state = f"{array.state}{before}"
+        missing = f"; {place.missing}" if place and place.missing else ""
+        state = f"{array.state}{before}{missing}"
         faults.append(_fault(program, array.name, line, state, numbers))
     return sorted(faults, key=lambda fault: fault["line"] or 10**9)
 

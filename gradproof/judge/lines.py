@@ -32,6 +32,7 @@ class Located(NamedTuple):
     name: str  # what is assigned there, or the function that returns
     kind: str  # "assigned", "returned", …
     before: str  # "dA1 is ∂C/∂A1", or ""
+    missing: str = ""  # what is missing behind it, where nothing else is wrong with it
 
 
 def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[str, Located]:
@@ -47,6 +48,7 @@ def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[st
     labels, factors = [label for label, _ in told], [factor for _, factor in told]
     reached = _reached(events, labels)
     found: dict[str, Located] = {}
+    ends: dict[int, list[str]] = {}  # the paths that go wrong in their own gradients, right behind one event
     for path, state in wrong.items():
         moves = what.moved[path].ravel().tolist()
         above = {x.index for x in computed_from(moves)}
@@ -67,6 +69,14 @@ def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[st
             named = right is not None and labels[right] not in ("∂C/∂", UNKNOWN)
             before = f"{events[right].name} is {labels[right]}" if right is not None and named else ""
             found[path] = Located(event.line, event.name, event.kind, before)
+            alone = named and not state.startswith(("moved", "scaled", "uphill", "with weight decay"))
+            if alone and right is not None and stem(last(event.name)) == last(path).lower():
+                ends.setdefault(right, []).append(path)
+    for right, paths in ends.items():
+        if len(paths) > 1:  # weights and biases of one layer: what is between is missing, the slope of its activation
+            said = f"it is {labels[right]}, and a slope is missing behind it"
+            event = events[right]
+            found |= {path: Located(event.line, event.name, event.kind, "", said) for path in paths}
     return found
 
 
