@@ -99,6 +99,7 @@ def _network(one: Assessed) -> dict[str, Any]:
             "activations": [*hidden, *([output] if output else [])],
             "sizes": _sizes(what),
             "labels": of_all_targets(what),
+            "without": [f"{shown(path)} is 0 here: what it adds is not tried" for path in what.without],
         }
 
 
@@ -211,7 +212,9 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "points": tried.points if tried else 0,
         "parameters": [{"name": shown(a.name), "state": a.state} for a in arrays],
         "faults": _faults(program, worst),
-        "conventions": list(dict.fromkeys([*conventions, *notes])) if outcome.verdict is Verdict.VERIFIED else [],
+        "conventions": list(dict.fromkeys([*conventions, *notes, *network.get("without", [])]))
+        if outcome.verdict is Verdict.VERIFIED
+        else [],
         "other": [str(cost) for cost in outcome.other],
         "where": outcome.where,
         "float": [],

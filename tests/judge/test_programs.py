@@ -68,3 +68,14 @@ def test_every_program_is_there_and_says_what_is_to_be_found() -> None:
     assert len(ODD) >= 65
     assert len(THREADS) >= 27
     assert min(verdicts.count("verified"), verdicts.count("refuted")) >= 60
+
+
+def test_a_regulariser_that_is_0_is_said_to_hide_what_it_adds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = next(path for path in OPEN if path.name.startswith("19_")).read_text("utf8")
+    assert "TwoLayerNet(reg=0.1)" in source
+    path = tmp_path / "mine.py"
+    path.write_text(source.replace("TwoLayerNet(reg=0.1)", "TwoLayerNet(reg=0.0)"), "utf8")
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        found = assess(str(path))
+    assert (found["verdict"], found["conventions"]) == ("verified", ["reg is 0 here: what it adds is not tried"])

@@ -18,9 +18,10 @@ from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.calls import call
+from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.program import Program
-from gradproof.judge.find.roles import named_as_cost
+from gradproof.judge.find.roles import named_as_cost, role_of
 from gradproof.judge.find.scene import MODULE, Scene
 from gradproof.judge.find.watching import Event, Step, Watch
 from gradproof.judge.trial.running import InexactError
@@ -35,6 +36,7 @@ class Observation:
     events: list[Event] = field(default_factory=list)
     costs: dict[str, Number] = field(default_factory=dict)  # by the words for it; what the program calls its cost
     scalars: dict[str, Number] = field(default_factory=dict)  # other single numbers that it computes
+    without: list[str] = field(default_factory=list)  # regularisers that are 0, whose gradients say nothing
     answers: int = 0  # how many arrays are given back
     given_back: list[Any] = field(default_factory=list)  # the arrays themselves
     targets: Any = None  # the y of the scene, where it has one
@@ -90,6 +92,11 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
         ):
             raise InexactError("no parameter is moved")
         rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
+        seen.without = [
+            slot.path
+            for slot in slots
+            if isinstance(slot.value, Number) and slot.value.value.is_zero() and role_of(last(slot.path)) == "decay"
+        ]
         seen.given_back = [slot.value for slot in slots if slot.path.startswith("_answer")]
         seen.answers = len(seen.given_back)
         seen.state = {
