@@ -2,7 +2,7 @@
 
     python benchmarks/exact.py [--json] [--seeds 4] [--every 1]
 
-The programs are those of tests/exact/programs. The networks are those of tests/exact/generated.py, 20 activations × 20
+The programs are those of tests/exact/calls.py, the networks those of tests/exact/generated.py, 20 activations × 20
 costs × conventions, each right one with so many seeds; a wrong one has one line of its gradient changed. `--every 10`
 takes each tenth of the networks. Exit code 1 where a target is missed: a right one is accused, fewer than 99.9 % of the
 wrong ones are refuted (those that compute the same function are counted apart), or a limit of time or memory is passed.

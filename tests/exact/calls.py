@@ -1,4 +1,4 @@
-"""How each program of tests/exact/programs is called: which arrays are parameters, which data, which cost."""
+"""How each program is called, of exact/programs or judge/programs/open: parameters, data, cost."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

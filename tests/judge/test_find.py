@@ -28,8 +28,9 @@ from gradproof.judge.find.numbers import constants
 from gradproof.judge.find.program import parsed, read_program
 from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_of, stem
 from gradproof.judge.loading import in_python_3
+from tests.exact.calling import FOLDERS
 
-PROGRAMS = sorted((Path(__file__).parents[1] / "exact/programs").glob("*.py"))
+PROGRAMS = sorted(path for folder in FOLDERS for path in folder.glob("*.py"))
 MODULE = "mine"
 
 # ---- parameters -----------------------------------------------------------------------------------------------------
