@@ -1,6 +1,6 @@
 """Derivatives over the graph of numbers: of one number by all (reverse), of all along one direction (forward)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from flint import arb
@@ -17,15 +17,19 @@ def operands_of(x: Number) -> tuple[Number, ...]:
     return x.operands
 
 
-def computed_from(results: Iterable[Number]) -> list[Number]:
-    """Everything that the results depend on, and the results, in the order in which it was computed."""
+def computed_from(results: Iterable[Number], sources: Container[int] = ()) -> list[Number]:
+    """Everything that the results depend on, and the results, in the order in which it was computed.
+
+    What the sources, given by their indices, were computed from is left out.
+    """
     found: dict[int, Number] = {}
     waiting = list(results)
     while waiting:
         x = waiting.pop()
         if x.index not in found:
             found[x.index] = x
-            waiting.extend(y for y in operands_of(x) if y.index not in found)
+            if x.index not in sources:
+                waiting.extend(y for y in operands_of(x) if y.index not in found)
     return [found[index] for index in sorted(found)]
 
 

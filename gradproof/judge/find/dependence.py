@@ -140,7 +140,7 @@ def _reach(results: Sequence[Number], bits: Mapping[int, int]) -> tuple[dict[int
     """Which bits have an effect on each number; and the same for numbers that are computed, not sources."""
     reach: dict[int, int] = {}
     computed: dict[int, int] = {}
-    for x in _since(results, bits):
+    for x in computed_from(results, bits):  # beyond a source is the step before
         mark = bits.get(x.index, 0)
         if not mark and x.rule is not None:
             for y in operands_of(x):
@@ -150,19 +150,6 @@ def _reach(results: Sequence[Number], bits: Mapping[int, int]) -> tuple[dict[int
         if mark:
             reach[x.index] = mark
     return reach, computed
-
-
-def _since(results: Sequence[Number], sources: Mapping[int, int]) -> list[Number]:
-    """What the results were computed from, in order; what the sources were computed from is the step before."""
-    found: dict[int, Number] = {}
-    waiting = list(results)
-    while waiting:
-        x = waiting.pop()
-        if x.index not in found:
-            found[x.index] = x
-            if x.index not in sources and x.rule is not None:
-                waiting.extend(y for y in operands_of(x) if y.index not in found)
-    return [found[index] for index in sorted(found)]
 
 
 def _crosses(
