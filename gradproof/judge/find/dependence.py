@@ -68,7 +68,8 @@ _CARRIED = re.compile(
     re.IGNORECASE,
 )
 _STATE = re.compile(
-    r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|[vms]_\w+|[vms][wb]\w*)(?=$|[.\['\]])", re.IGNORECASE
+    r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*)(?=$|[.\['\]])",
+    re.IGNORECASE,
 )
 _LINEAR = ("add", "subtract", "copy", "sum", "negative")
 

@@ -1,0 +1,115 @@
+"""Faults that only one check of the judge of whole programs sees: each program is refuted for its own reason."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradproof.judge.assess import assess
+from tests.judge.corpus import HERE
+
+ONE_OUTPUT = """
+import numpy as np
+class Net:
+    def __init__(self, n_in, n_hidden):
+        self.W = np.random.randn(n_hidden, n_in)
+        self.v = np.random.randn(n_hidden)
+    def train(self, x, y, lr=0.1):
+        h = np.tanh(self.W @ x)
+        o = 1 / (1 + np.exp(-self.v @ h))
+        loss = 0.5 * (o - y) ** 2
+        d = {delta}
+        W, v = np.outer(d * self.v * (1 - h ** 2), x), d * h
+        self.W -= lr * W
+        self.v -= lr * v
+        return loss
+net = Net(3, 4)
+for _ in range(5):
+    net.train(np.array([0.3, -0.8, 0.5]), 0.25)
+"""
+LOGISTIC = """
+import numpy as np
+def loss(w, b, X, y):
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+def fit(X, y, steps=20, alpha=0.1):
+    w, b = np.zeros(X.shape[1]), 0.0
+    for k in range(steps):
+        diff = 1 / (1 + np.exp(-(X @ w + b))) - y
+        w = w - alpha * X.T @ diff / len(y)
+        b = b - alpha * diff.{reduced}()
+    return w, b
+X = np.random.randn(9, 2)
+y = (X[:, 0] > 0.1) * 1.0
+w, b = fit(X, y)
+print(loss(w, b, X, y))
+"""
+KEPT = """
+import numpy as np
+class Net:
+    def __init__(self):
+        self.W1, self.W2 = np.random.randn(3, 4), np.random.randn(4, 2)
+    def train(self, X, Y):
+        H = np.tanh(X @ self.W1)
+        E = (H @ self.W2 - Y) / len(X)
+        self.loss = np.sum((H @ self.W2 - Y) ** 2) / (2 * len(X))
+        self.dW2 = H.T @ E
+        self.dW1 = {factor} * X.T @ (E @ self.W2.T * (1 - H ** 2))
+        self.W1 -= 0.1 * self.dW1
+        self.W2 -= 0.1 * self.dW2
+net = Net()
+X, Y = np.random.randn(6, 3), np.random.randn(6, 2)
+for _ in range(5):
+    net.train(X, Y)
+"""
+CASES = {
+    "a slope that one output and one example hide": (
+        ONE_OUTPUT,
+        {"delta": "(o - y) * o * (1 - o)"},
+        {"delta": "o - y"},
+    ),
+    "the sum where the mean is due, of a single number": (LOGISTIC, {"reduced": "mean"}, {"reduced": "sum"}),
+    "a factor on a gradient that is kept beside its array": (KEPT, {"factor": "1.0"}, {"factor": "0.7"}),
+}
+
+
+def judged(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    path = tmp_path / "mine.py"
+    path.write_text(source, "utf8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        return assess(str(path))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_slip_is_seen_and_its_right_twin_verified(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, right, wrong = CASES[name]
+    assert judged(source.format(**right), tmp_path, monkeypatch)["verdict"] == "verified"
+    assert judged(source.format(**wrong), tmp_path, monkeypatch)["verdict"] == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("open/c24_layers_accumulated_grads.py", "piles up"),
+        ("open/10_nielsen_ce_l2.py", "wrong"),
+        ("open/a11_network_cost_class.py", "decay"),
+        ("odd/wrong/w11_clip_500.py", ""),
+        ("odd/wrong/w31_chunks_of_16.py", ""),
+        ("odd/wrong/w09_alias_in_place.py", ""),
+        ("odd/wrong/w13_momentum.py", ""),
+        ("odd/wrong/w49_mutable_default.py", "given back"),
+        ("odd/wrong/w37_bias_of_all_layers_same_class.py", "not moved"),
+    ],
+)
+def test_what_only_harder_or_later_runs_show_is_refuted(
+    file: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = judged((HERE / "programs" / file).read_text("utf8"), tmp_path, monkeypatch)
+    assert found["verdict"] == "refuted", found
+    assert found["where"] or words
+    assert any(words in fault["what"] for fault in found["faults"]) or not words, found["faults"]
