@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradproof.judge.assess import assess
+from tests.commands import ended_here
 from tests.judge.corpus import HERE
 
 ONE_OUTPUT = """
@@ -65,7 +66,32 @@ X, Y = np.random.randn(6, 3), np.random.randn(6, 2)
 for _ in range(5):
     net.train(X, Y)
 """
+RESIDUAL = """
+import numpy as np
+class Block:
+    def __init__(self):
+        self.A = np.random.randn(3, 3)
+    def forward(self, x):
+        self.x, self.t = x, np.tanh(x @ self.A)
+        return x + self.t
+    def backward(self, g):
+        d = g * (1 - self.t ** 2)
+        self.dA = self.x.T @ d
+        return g + d @ self.A.T
+blocks = [Block(), Block()]
+def train(x, y):
+    for block in blocks:
+        x = block.forward(x)
+    g = x - y
+    for block in blocks[::-1]:
+        g = block.backward(g)
+    for block in blocks:
+        block.A -= {rate} * block.dA
+for _ in range(5):
+    train(np.random.randn(4, 3), np.random.randn(4, 3))
+"""
 CASES = {
+    "what is carried through the layers of a residual network": (RESIDUAL, {"rate": "0.1"}, {"rate": "block.t.mean()"}),
     "a slope that one output and one example hide": (
         ONE_OUTPUT,
         {"delta": "(o - y) * o * (1 - o)"},
@@ -89,7 +115,42 @@ def judged(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict
 def test_a_slip_is_seen_and_its_right_twin_verified(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, right, wrong = CASES[name]
     assert judged(source.format(**right), tmp_path, monkeypatch)["verdict"] == "verified"
-    assert judged(source.format(**wrong), tmp_path, monkeypatch)["verdict"] == "refuted"
+    found = judged(source.format(**wrong), tmp_path, monkeypatch)
+    assert found["verdict"] == "refuted"
+    assert not any("decay" in fault["what"] for fault in found["faults"]), found["faults"]  # one number follows any
+
+
+def test_a_cost_of_other_examples_than_the_steps_is_no_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (HERE / "programs/open/c04_fit_relu_softmax_batch.py").read_text("utf8")  # the loss is of all
+    assert judged(source, tmp_path, monkeypatch)["verdict"] == "verified"
+
+
+TWICE = """
+import math
+w, v = [0.3, -0.7], [0.5, 0.2]
+def step(x, y, rate=0.5):
+    h = [math.tanh(a * x) for a in w]
+    error = sum(a * b for a, b in zip(v, h)) - y
+    for k in range(2):
+        slope = error * v[k] * (1 - h[k] ** 2) * x
+        v[k] -= rate * error * h[k]
+        w[k] -= rate * slope
+def twice():
+    step(0.4, 0.1)
+    step(-0.9, 0.6)
+twice()
+"""
+
+
+def test_two_steps_at_once_are_not_called_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert judged(TWICE, tmp_path, monkeypatch)["verdict"] != "refuted"
+
+
+def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> None:
+    path = HERE / "programs/threads/21_gy910210_2_tanh_right.py"
+    ended = ended_here(["python", "-m", "gradproof", "check", str(path), "--architectures", "20"], tmp_path)
+    assert ended.returncode == 0, ended
+    assert "(tanh, tanh; " in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -98,6 +159,7 @@ def test_a_slip_is_seen_and_its_right_twin_verified(name: str, tmp_path: Path, m
         ("open/c24_layers_accumulated_grads.py", "piles up"),
         ("open/10_nielsen_ce_l2.py", "wrong"),
         ("open/a11_network_cost_class.py", "decay"),
+        ("open/c35_conv_layer_filters.py", "wrong"),
         ("odd/wrong/w11_clip_500.py", ""),
         ("odd/wrong/w31_chunks_of_16.py", ""),
         ("odd/wrong/w09_alias_in_place.py", ""),
