@@ -159,7 +159,7 @@ def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> N
         ("open/c24_layers_accumulated_grads.py", "piles up"),
         ("open/10_nielsen_ce_l2.py", "wrong"),
         ("open/a11_network_cost_class.py", "decay"),
-        ("open/c35_conv_layer_filters.py", "wrong"),
+        ("open/c35_conv_layer_filters.py", "uphill"),
         ("odd/wrong/w11_clip_500.py", ""),
         ("odd/wrong/w31_chunks_of_16.py", ""),
         ("odd/wrong/w09_alias_in_place.py", ""),
