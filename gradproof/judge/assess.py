@@ -4,10 +4,11 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.judge.annotation import annotate, forward_pass, shown
 from gradproof.judge.find.calls import not_made
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
@@ -15,7 +16,7 @@ from gradproof.judge.find.program import Program, read_program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, Subject, search
-from gradproof.judge.lines import Located, is_of_the_step, likeliest_cost, locate
+from gradproof.judge.lines import Located, is_of_the_step, label_events, likeliest_cost, locate
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
@@ -128,13 +129,6 @@ def _sizes(what: Observation) -> list[int]:
     return []
 
 
-def shown(path: str) -> str:
-    """A parameter's name as its author would write it."""
-    for prefix in ("net.", "self.", "_answer"):
-        path = path.removeprefix(prefix)
-    return path
-
-
 def _cost_words(one: Assessed) -> str:
     name = one.outcome.cost
     if one.outcome.declared:
@@ -188,6 +182,7 @@ def _line_of(program: Program, name: str) -> int:
 
 def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], found: Search) -> dict[str, Any]:
     outcome = worst.outcome
+    read = _read(worst)
     words, form, line = _subject_words(program, worst)
     tried = outcome.tried
     arrays = tried.arrays if tried else ()
@@ -211,7 +206,9 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "digits": tried.digits if tried and outcome.verdict is Verdict.VERIFIED else 0,
         "points": tried.points if tried else 0,
         "parameters": [{"name": shown(a.name), "state": a.state} for a in arrays],
-        "faults": _faults(program, worst),
+        "faults": _faults(program, worst, read.located),
+        "lines": [line | {"place": program.place(line["line"]), "file": program.path} for line in read.lines],
+        "layers": [box | {"place": program.place(box["line"])} for box in read.layers],
         "conventions": list(dict.fromkeys([*conventions, *notes, *network.get("without", [])]))
         if outcome.verdict is Verdict.VERIFIED
         else [],
@@ -224,7 +221,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     }
 
 
-def _faults(program: Program, one: Assessed) -> list[dict[str, Any]]:
+def _faults(program: Program, one: Assessed, located: dict[str, Located]) -> list[dict[str, Any]]:
     """One for each array that is not what it should be, in the order of the lines."""
     outcome = one.outcome
     if outcome.verdict is not Verdict.REFUTED or outcome.tried is None:
@@ -233,7 +230,6 @@ def _faults(program: Program, one: Assessed) -> list[dict[str, Any]]:
     for path, other in outcome.piled.items():
         said = f"its gradient piles up in {shown(other)}, which is not 0 when the second step begins"
         faults.append(_fault(program, path, 0, said, ""))
-    located = _located(one)
     step = one.subject.explored.step
     gradients = step is not None and bool(step.gradients)
     for array in outcome.tried.arrays:
@@ -254,24 +250,37 @@ def _faults(program: Program, one: Assessed) -> list[dict[str, Any]]:
     return sorted(faults, key=lambda fault: fault["line"] or 10**9)
 
 
-def _located(one: Assessed) -> dict[str, Located]:
-    """The line at which each wrong array goes wrong, in one run."""
+class Read(NamedTuple):
+    """What is told of a program's lines, by one run."""
+
+    located: dict[str, Located]  # where each wrong array goes wrong
+    lines: list[dict[str, Any]]
+    layers: list[dict[str, Any]]
+
+
+def _read(one: Assessed) -> Read:
+    """What its lines compute, of the cost that it was held against or that it follows."""
     outcome, step = one.outcome, one.subject.explored.step
     assert step is not None
-    assert outcome.tried is not None
-    wrong = {a.name: a.state for a in outcome.tried.arrays if a.state not in ("right", "undecided", "not moved")}
+    tried = outcome.tried
+    wrong = (
+        {a.name: a.state for a in tried.arrays if a.state not in ("right", "undecided", "not moved")} if tried else {}
+    )
     if outcome.declared:  # it is right, for another cost
-        return {}
-    with ExactRun(outcome.tried.reading, BITS, 2):
+        return Read({}, [], [])
+    with ExactRun(tried.reading if tried else Reading.EXACT, BITS, 2):
         try:
             with guarded("the program", SECONDS):
                 what = observe(one.subject.explored.scene, step, one.subject.calls, 2)
             own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
             cost = own if own is not None and is_of_the_step(what, own) else likeliest_cost(what)
-            wrong = {path: state for path, state in wrong.items() if path in what.given}
-            return locate(what, cost, wrong) if cost is not None and wrong else {}
+            if cost is None:
+                return Read({}, [], [])
+            labelled = label_events(what, cost)
+            located = locate(what, labelled, {path: state for path, state in wrong.items() if path in what.given})
+            return Read(located, annotate(what, labelled, located), forward_pass(what, labelled))
         except (SubjectError, UndecidedError):
-            return {}
+            return Read({}, [], [])
 
 
 def _fault(program: Program, path: str, line: int, what: str, numbers: str) -> dict[str, Any]:

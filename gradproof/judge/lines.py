@@ -35,8 +35,18 @@ class Located(NamedTuple):
     missing: str = ""  # what is missing behind it, where nothing else is wrong with it
 
 
-def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[str, Located]:
-    """The fault of each wrong array, by its path; `wrong` has the state of each."""
+class Labels(NamedTuple):
+    """What each event of a step is: ∂C/∂v of some v times a factor, or no derivative."""
+
+    events: Sequence[Event]
+    forward: set[int]  # indices of the numbers from which the cost is computed
+    labels: Sequence[str]  # "∂C/∂v"; "" of none, and of the forward pass
+    factors: Sequence[Ball | None]
+    reached: Sequence[int]  # the earlier labelled events from which each follows, as bits
+
+
+def label_events(what: Observation, cost: Number) -> Labels:
+    """The label of each event, by the derivatives of this cost."""
     truth = differentiate(cost, constants=True)  # also by what ReLU has cut off
     nodes = [x for x in computed_from([cost]) if x.varies]
     forward = {x.index for x in nodes}
@@ -46,7 +56,12 @@ def locate(what: Observation, cost: Number, wrong: Mapping[str, str]) -> dict[st
         ("", None) if _is_forward(event, forward) else _label(event, targets, truth, what.given) for event in events
     ]
     labels, factors = [label for label, _ in told], [factor for _, factor in told]
-    reached = _reached(events, labels)
+    return Labels(events, forward, labels, factors, _reached(events, labels))
+
+
+def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dict[str, Located]:
+    """The fault of each wrong array, by its path; `wrong` has the state of each."""
+    events, forward, labels, factors, reached = labelled
     found: dict[str, Located] = {}
     ends: dict[int, list[str]] = {}  # the paths that go wrong in their own gradients, right behind one event
     for path, state in wrong.items():
@@ -220,6 +235,8 @@ def likeliest_cost(what: Observation) -> Number | None:
         for cost in _costs(a, y):
             compared = along(what.moved, given, differentiate(cost), None)
             right = sum(array.state == "right" and array.alive for array in compared)
+            if right == len(compared):
+                return cost
             if right and (best is None or right > best[0]):
                 best = right, cost
     return best[1] if best else None

@@ -1,0 +1,104 @@
+"""What each line of a program computes, and the boxes of its forward pass: for those who read the program."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.watching import Event
+from gradproof.judge.lines import UNKNOWN, Labels, Located
+from gradproof.judge.trial.activations import activations
+
+MOST = 24  # boxes that are shown
+
+
+def shown(path: str) -> str:
+    """A parameter's name as its author would write it."""
+    for prefix in ("net.", "self.", "_answer"):
+        path = path.removeprefix(prefix)
+    return path
+
+
+def annotate(what: Observation, labelled: Labels, found: dict[str, Located]) -> list[dict[str, Any]]:
+    """Each line that has a label: `line`, `name`, `label`, `state`, in the order in which they run, each once.
+
+    The state is "right" of a derivative, "wrong" of the fault, "follows" of what was computed from it.
+    """
+    faults = {(place.line, place.name) for place in found.values()}
+    spoilt = _computed_from_faults(labelled, faults)
+    after = {path: {x.index for x in array.flat} for path, array in what.after.items()}
+    steps = [_stepped(event, after) for event in labelled.events]
+    end = max((k for k, path in enumerate(steps) if path), default=len(steps))  # what follows the step is no part of it
+    lines: dict[tuple[Any, ...], None] = {}
+    for k, (event, label, factor, moved) in enumerate(
+        zip(labelled.events, labelled.labels, labelled.factors, steps, strict=True)
+    ):
+        if k > end:
+            break
+        if (event.line, event.name) in faults:
+            lines[event.line, event.name, "", "wrong"] = None
+        elif any(x.index in spoilt for x in event.numbers):
+            lines[event.line, event.name, "", "follows"] = None
+        elif moved and moved not in found:
+            lines[event.line, event.name, f"{shown(moved)} after the step", "right"] = None
+        elif label and label != UNKNOWN:
+            sign = "−" if factor is not None and factor < 0 else ""
+            by = shown(label.removeprefix("∂C/∂"))
+            lines[event.line, event.name, f"{sign}∂C/∂{by}" if by else "a derivative of C", "right"] = None
+    return [dict(zip(("line", "name", "label", "state"), line, strict=True)) for line in lines]
+
+
+def _stepped(event: Event, after: Mapping[str, set[int]]) -> str:
+    """The path of the parameter that this is after the step, or ""."""
+    return next((path for path, numbers in after.items() if all(x.index in numbers for x in event.numbers)), "")
+
+
+def _computed_from_faults(labelled: Labels, faults: set[tuple[int, str]]) -> set[int]:
+    """Indices of what depends on the numbers of a fault."""
+    spoilt = {x.index for e in labelled.events if (e.line, e.name) in faults for x in e.numbers}
+    for x in computed_from([x for event in labelled.events for x in event.numbers]) if spoilt else ():
+        if x.rule is not None and any(y.index in spoilt for y in operands_of(x)):
+            spoilt.add(x.index)
+    return spoilt
+
+
+def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
+    """What the cost is computed from and has a name, layer by layer: `line`, `name`, `shape`, `activation` and the
+    `parameters` that enter there. What examples one after the other, or turns, have in common is shown once."""
+    given = {x.index: path for path, array in what.given.items() for x in array.flat}
+    depths = dict.fromkeys(given, 0)  # of all that has a name
+    boxes: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for event in _named(labelled, given):
+        new = [x for x in event.numbers if x.index not in depths]
+        if new:
+            nodes = computed_from([y for x in new if x.rule is not None for y in operands_of(x)], depths)
+            depth = 1 + max((depths.get(x.index, 0) for x in nodes), default=0)
+            entering = list(dict.fromkeys(given[x.index] for x in nodes if x.index in given))
+            boxes.setdefault((event.line, event.name, event.shape, depth), _box(event, entering, what, given))
+            depths.update(dict.fromkeys((x.index for x in new), depth))
+    return list(boxes.values())[:MOST]
+
+
+def _named(labelled: Labels, given: Container[int]) -> Iterator[Event]:
+    """The events of the forward pass, of several in a row with the same numbers the last that is an assignment."""
+
+    def numbers(event: Event) -> Sequence[int]:
+        return [x.index for x in event.numbers]
+
+    forward = {index for index in labelled.forward if index not in given}
+    mine = [e for e in labelled.events if any(x.index in forward for x in e.numbers)]
+    for _, alike in groupby(mine, numbers):
+        several = list(alike)
+        yield ([e for e in several if e.kind == "assigned"] or several)[-1]
+
+
+def _box(event: Event, entering: Sequence[str], what: Observation, given: Mapping[int, str]) -> dict[str, Any]:
+    (activation,) = activations([[x for x in event.numbers if x.varies][:64]], set(given)) if event.shape else ("",)
+    return {
+        "line": event.line,
+        "name": shown(event.name),
+        "shape": list(event.shape),
+        "activation": activation if entering or activation != "linear" else "",
+        "parameters": [{"name": shown(path), "shape": list(what.given[path].shape)} for path in entering],
+    }

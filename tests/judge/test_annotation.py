@@ -1,0 +1,86 @@
+"""What each line computes is told as it is: derivatives, the fault, what follows from it; layers with their shapes."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+
+from gradproof.judge.assess import assess
+from tests.judge.test_whole_command import NET, WRONG
+from tests.judge.test_written import PHASES, judged, plans, wrong
+from tests.judge.written import Plan, Slip, written
+from tests.thorough import THOROUGH
+
+FEW = settings(max_examples=settings().max_examples // 4 if THOROUGH else 3, phases=PHASES)
+
+
+@FEW
+@given(plans)
+def test_in_right_code_every_line_is_right_and_each_gradient_is_that_of_its_own_array(
+    tmp_path_factory: Any, plan: Plan
+) -> None:
+    found = judged(written(plan), tmp_path_factory.getbasetemp())
+    assert {line["state"] for line in found["lines"]} == {"right"}
+    own = [(line["name"], line["label"]) for line in found["lines"] if re.fullmatch(r"\W*d[Wb]\d\W*", line["name"])]
+    assert all(re.fullmatch(rf"−?∂C/∂\W*(\w+\W+)?{name.strip('self.')[1:]}\W*", label) for name, label in own), own
+
+
+@FEW
+@given(wrong())
+def test_the_lines_of_the_faults_are_wrong_and_no_other(tmp_path_factory: Any, case: tuple[Plan, Slip]) -> None:
+    found = judged(written(*case), tmp_path_factory.getbasetemp())
+    told = {line["line"] for line in found["lines"] if line["state"] == "wrong"}
+    assert told <= {fault["line"] for fault in found["faults"]}
+    assert told or not found["lines"]
+
+
+def read(source: str, folder: Path) -> dict[str, Any]:
+    path = folder / "mine.py"
+    path.write_text(source, "utf8")
+    return assess(str(path))
+
+
+def test_what_lines_compute_and_what_follows_from_a_fault_is_told(tmp_path: Path) -> None:
+    found = read(WRONG, tmp_path)
+    assert [(line["line"], line["name"], line["label"], line["state"]) for line in found["lines"]] == [
+        (14, "d2", "∂C/∂a", "right"),
+        (15, "d1", "", "wrong"),
+        (16, "self.w2", "w2 after the step", "right"),
+        (17, "self.b2", "b2 after the step", "right"),
+        (18, "self.w1", "", "follows"),
+        (19, "self.b1", "", "follows"),
+    ]
+
+
+def test_the_forward_pass_is_told_by_its_layers_and_their_shapes(tmp_path: Path) -> None:
+    hidden, output = read(NET, tmp_path)["layers"]
+    assert (hidden["name"], hidden["shape"], hidden["activation"], hidden["line"]) == ("h", [5, 6], "tanh", 12)
+    assert hidden["parameters"] == [{"name": "w1", "shape": [5, 4]}, {"name": "b1", "shape": [5, 1]}]
+    assert (output["name"], output["shape"], output["activation"]) == ("a", [3, 6], "linear")
+
+
+SUMMED = """import numpy as np
+
+
+class Net:
+    def __init__(self, sizes):
+        self.w1, self.w2 = np.random.randn(sizes[1], sizes[0]), np.random.randn(sizes[2], sizes[1])
+
+    def update_mini_batch(self, pairs, eta):
+        sum1, sum2 = np.zeros(self.w1.shape), np.zeros(self.w2.shape)
+        for x, y in pairs:
+            h = np.tanh(self.w1 @ x)
+            a = self.w2 @ h
+            d = a - y
+            sum2 = sum2 + d @ h.T
+            sum1 = sum1 + ((self.w2.T @ d) * (1 - h * h)) @ x.T
+        self.w1 = self.w1 - eta * sum1
+        self.w2 = self.w2 - eta * sum2
+"""
+
+
+def test_examples_one_after_the_other_are_one_layer(tmp_path: Path) -> None:
+    found = read(SUMMED, tmp_path)
+    assert found["verdict"] == "verified"
+    assert [box["name"] for box in found["layers"]] == ["h", "a"]
