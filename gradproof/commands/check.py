@@ -67,6 +67,9 @@ class Check(click.Command):
     help="GiB that the code may take; 0 is no limit.",
 )
 @click.option("--grade", is_flag=True, help="Points for each equation, and no answers.")
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False), help="Write the verdict as a page, one HTML file, as well."
+)
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write JUnit XML as well.")
 @click.option("--script", type=click.Path(dir_okay=False), help="Write the counterexample as a script as well.")
 @click.option("--certificate", type=click.Path(dir_okay=False), help="Write what proves it, as JSON.")

@@ -42,13 +42,14 @@ def tell(
     certificate: str | None,
     cost: str | None,
     step: str | None,
+    out: str | None,
 ) -> int:
     """Print the judgement and write the files that were asked for; the exit code."""
     from gradproof.judge.assessment import Assessment
     from gradproof.judge.submission import File
 
     path, _, name = submission.partition(":")
-    outputs = [Path(out) for out in (junit, script, certificate) if out]
+    outputs = [Path(file) for file in (junit, script, certificate, out) if file]
     _expect(outputs, path)
     address_space.insist()
     again = _again(submission, networks, seed, convention, cost, step)
@@ -65,7 +66,7 @@ def tell(
         if program and not (declared or (book and cost == "quadratic" and not step)):
             whole = open_now.enter_context(Assessment(path, name, seconds, limit, step or "", cost or ""))
         if whole is not None and (not book or step or cost):
-            return _tell_whole(whole.document(), submission, again, as_json, junit, outputs)
+            return _tell_whole(whole.document(), submission, again, as_json, junit, out, outputs)
         code = open_now.enter_context(File(path, name, seconds, limit))
         found = _found(whole) if whole is not None else None
         try:
@@ -73,19 +74,19 @@ def tell(
             judged = _judged(code, networks, seed, as_json, convention, certificate is not None)
         except DataError as error:
             if found and found["verdict"] in EXIT:
-                return _tell_whole(found, submission, again, as_json, junit, outputs)
+                return _tell_whole(found, submission, again, as_json, junit, out, outputs)
             # What the code itself raises is told; that it has none of two forms is not all that was looked for.
             said = nothing(found, path) if found and "there is neither" in str(error) else str(error)
             _tell_error(said, submission, as_json, junit)
             raise DataError(said) from None
     if found and found["verdict"] not in EXIT and takes_others(judged):
-        return _tell_whole(found, submission, again, as_json, junit, outputs)
+        return _tell_whole(found, submission, again, as_json, junit, out, outputs)
     if found and prefers_whole(found, judged) and not (script and judged.counterexample):
-        return _tell_whole(found, submission, again, as_json, junit, outputs)
+        return _tell_whole(found, submission, again, as_json, junit, out, outputs)
     try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
         _tell_verdict(judged, submission, seed, again, as_json, grade)
     finally:
-        _write_files(judged, submission, kind, seed, grade, junit, script, certificate)
+        _write_files(judged, submission, kind, seed, grade, junit, script, certificate, out, found, again)
     return EXIT[judged.verdict]
 
 
@@ -138,9 +139,15 @@ def _again(
 
 
 def _tell_whole(
-    found: dict[str, Any], submission: str, again: str, as_json: bool, junit: str | None, outputs: list[Path]
+    found: dict[str, Any],
+    submission: str,
+    again: str,
+    as_json: bool,
+    junit: str | None,
+    out: str | None,
+    outputs: list[Path],
 ) -> int:
-    """Print the judgement on a whole program."""
+    """Print the judgement on a whole program, and write it where that is asked for."""
     from gradproof.judge import telling
 
     if found["verdict"] not in EXIT:
@@ -155,8 +162,12 @@ def _tell_whole(
         _print(found["verdict"], [*lines, *[f"again: {again}"] * (found["verdict"] == "refuted")])
     if junit:
         files.give(Path(junit), telling.junit(found, submission))
+    if out:
+        from gradproof.pages import verdict
+
+        files.give(Path(out), verdict.of_file(found, submission.partition(":")[0], again))
     for path in outputs:
-        if str(path) != junit:
+        if str(path) not in (junit, out):
             said = "scripts and certificates are made for the notes' network alone"
             click.echo(f"gradproof: {visible(str(path))} is not written: {said}", err=True)
     return EXIT[found["verdict"]]
@@ -203,6 +214,9 @@ def _write_files(
     junit: str | None,
     script: str | None,
     certificate: str | None,
+    out: str | None,
+    found: dict[str, Any] | None,
+    again: str,
 ) -> None:
     """Write all that there is of what was asked for, then say of the rest why not."""
     from gradproof.judge import certificate as certificates
@@ -216,6 +230,17 @@ def _write_files(
         files.give(Path(script), documents.script(shown, source, kind))
     elif script:
         left_out[script] = "it would tell the answer" if grade else "there is no counterexample to show"
+    if out and not grade:
+        from gradproof.judge import report
+        from gradproof.pages import verdict
+
+        told = documents.document(judged, seed, again)
+        if found and found["verdict"] == judged.verdict:  # then its lines are told as well
+            told |= {name: found[name] for name in ("lines", "layers", "parameters", "faults")}
+        said = report.lines(judged, Path(submission).name)
+        files.give(Path(out), verdict.page(told, said, kind.source, again=again))
+    elif out:
+        left_out[out] = "it would tell the answer"
     if certificate and judged.verdict == "verified":
         document = certificates.document(judged.certified, submission, seed, judged.conventions, kind.sha256)
         files.give(Path(certificate), json.dumps(document, indent=1) + "\n")

@@ -1,0 +1,217 @@
+"""The page of a verdict: each line with what it computes, the fault marked, and nothing of the file but its text."""
+
+import json
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from gradproof.judge import telling
+from gradproof.judge.assess import assess
+from gradproof.pages import verdict
+from tests.browser import needs_chromium, opened, printed
+from tests.commands import ended_here
+from tests.judge.test_whole_command import MADE, NET, WRONG
+from tests.pages.hostile import PAYLOADS, let_in, texts
+
+CELLS = [
+    "%matplotlib inline\nimport numpy as np",
+    NET.partition("\n")[2],
+    MADE + "net.train(x, y)",
+]
+NOTEBOOK = {"cells": [{"cell_type": "code", "source": cell} for cell in CELLS]}
+OURS = ("verdict", "state", "form")  # words of ours, not of the file
+
+
+def found(folder: Path, source: str, name: str = "mine.py") -> tuple[dict[str, Any], str]:
+    path = folder / name
+    path.write_text(source, "utf8")
+    return assess(str(path)), str(path)
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+    return found(tmp_path_factory.mktemp("wrong"), WRONG)
+
+
+class _Text(HTMLParser):
+    """The text of each element <li> of the source, and its class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[str, str]] = []
+        self.inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = self.inside or (tag == "ol" and ("class", "source") in attrs)
+        if tag == "li" and self.inside:
+            self.lines.append((dict(attrs).get("class") or "", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = self.inside and tag != "ol"
+
+    def handle_data(self, data: str) -> None:
+        if self.inside and self.lines and data.strip():
+            self.lines[-1] = self.lines[-1][0], f"{self.lines[-1][1]} {data.strip()}".strip()
+
+
+def shown(html: str) -> list[tuple[str, str]]:
+    parser = _Text()
+    parser.feed(html)
+    return parser.lines
+
+
+def test_each_line_stands_beside_what_it_computes_and_the_fault_is_marked(wrong: tuple[dict[str, Any], str]) -> None:
+    document, path = wrong
+    lines = shown(verdict.of_file(document, path))
+    assert len(lines) == len(WRONG.splitlines())
+    assert lines[13] == ("right", "14 d2 = a - y ✓ d2 is ∂C/∂a")
+    kind, fault = lines[14]
+    assert kind == "wrong"
+    assert fault.startswith("15 d1 = (self.w2.T @ d2) * (1 - h) ✗ wrong: w1, b1: ")
+    assert lines[15] == ("right", "16 self.w2 -= lr * d2 @ h.T ✓ w2 after the step")
+    assert lines[17][0] == "follows"
+    assert lines[17][1].endswith("↳ computed from what is wrong in line 15")
+    assert [kind for kind, _ in lines if kind] == ["right", "wrong", "right", "right", "follows", "follows"]
+
+
+def test_the_words_of_the_terminal_the_layers_and_the_arrays_are_on_the_page(wrong: tuple[dict[str, Any], str]) -> None:
+    document, path = wrong
+    html = verdict.of_file(document, path, "gradproof check mine.py")
+    for line in telling.lines(document, "mine.py"):
+        assert line.strip().removeprefix("refuted: ").replace("&", "&amp;").replace("'", "&#39;") in html
+    assert "<b>h</b>" in html
+    assert "5 × 6<small>tanh</small>" in html
+    assert "of w1 5 × 4, b1 5 × 1" in html
+    assert '<code>w1</code></th><td class="note-wrong">' in html
+    assert "<code>gradproof check mine.py</code>" in html
+    assert str(Path(path).parent) not in html, "whom it is sent to need not know our folders"
+
+
+def test_a_notebook_is_shown_by_its_cells_as_it_was_written(tmp_path: Path) -> None:
+    document, path = found(tmp_path, json.dumps(NOTEBOOK), "mine.ipynb")
+    lines = shown(verdict.of_file(document, path))
+    assert [text for kind, text in lines if kind == "cell"] == ["cell 1", "cell 2", "cell 3"]
+    assert lines[1] == ("", "1 %matplotlib inline")
+    begin = lines.index(("cell", "cell 2"))
+    assert lines[begin + 13] == ("right", "13 d2 = a - y ✓ d2 is ∂C/∂a")
+
+
+def test_of_a_long_source_what_is_told_of_is_shown_and_how_much_more_there_is(tmp_path: Path) -> None:
+    document, path = found(tmp_path, "# a comment\n" * 30_000 + WRONG + f"# {'long ' * 90_000}\n" * 4)
+    html = verdict.of_file(document, path)
+    lines = shown(html)
+    assert ("gap", "30010 lines more") in lines
+    assert [kind for kind, _ in lines].count("wrong") == 1
+    assert len(html) < 30_000
+    document |= {"lines": [], "faults": [], "layers": []}
+    assert len(verdict.of_file(document, path)) < 30_000, "nor where nothing is told of any line"
+
+
+# ---- the command -----------------------------------------------------------------------------------------------
+
+
+def typed(folder: Path, source: str, *options: str) -> Any:
+    (folder / "mine.py").write_text(source, "utf8")
+    return ended_here([sys.executable, "-m", "gradproof", "check", "mine.py", *options], folder)
+
+
+def test_the_command_writes_the_page_beside_its_verdict(tmp_path: Path) -> None:
+    ended = typed(tmp_path, WRONG, "-o", "verdict.html")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    html = (tmp_path / "verdict.html").read_text("utf8")
+    assert "<b>refuted</b>: mine.py: w1, b1 do not follow the gradient" in html
+    assert "<code>gradproof check mine.py</code>" in html
+    assert "<script" not in html
+    assert typed(tmp_path, WRONG, "-o", "mine.py").returncode == 2, "the code is not written over"
+
+
+BOOK = """import numpy as np
+def backprop(weights, biases, x, y):
+    s = lambda z: 1 / (1 + np.exp(-z))
+    acts, zs = [x], []
+    for w, b in zip(weights, biases):
+        zs.append(w @ acts[-1] + b)
+        acts.append(s(zs[-1]))
+    delta = acts[-1] - y
+    deltas = [delta]
+    for w, z in zip(weights[:0:-1], zs[-2::-1]):
+        delta = (w.T @ delta) * s(z) * (1 - s(z))
+        deltas.insert(0, delta)
+    m = x.shape[1]
+    grad_b = [d.sum(axis=1, keepdims=True) / m for d in deltas]
+    return deltas, grad_b, [d @ a.T / m for d, a in zip(deltas, acts)]
+"""
+
+
+def test_of_the_notes_network_the_page_has_the_equations_and_the_smallest_network(tmp_path: Path) -> None:
+    ended = typed(tmp_path, BOOK, "-o", "verdict.html", "--convention", "ours", "--architectures", "20")
+    assert ended.returncode == 1
+    html = (tmp_path / "verdict.html").read_text("utf8")
+    assert "BP1 at layer" in html
+    assert "smallest network that shows it" in html
+    assert len(shown(html)) == len(BOOK.splitlines())
+    (tmp_path / "verdict.html").unlink()
+    graded = typed(tmp_path, BOOK, "-o", "verdict.html", "--grade", "--architectures", "20")
+    assert "it would tell the answer" in graded.stderr
+    assert not (tmp_path / "verdict.html").exists()
+
+
+# ---- whatever somebody writes ----------------------------------------------------------------------------------
+
+
+def poisoned(value: Any, text: str, key: str = "") -> Any:
+    """The document in which every text of the file is this one."""
+    if isinstance(value, dict):
+        return {name: poisoned(inner, text, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [poisoned(inner, text, key) for inner in value]
+    return text if isinstance(value, str) and key not in OURS else value
+
+
+def page_of(document: dict[str, Any], text: str) -> str:
+    told = poisoned(document, text)
+    return verdict.page(told, [f"refuted: {text}", f"  {text}"], f"{text}\n" * 20, {1: 1, 9: 2}, text)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts)
+def test_no_text_in_any_field_of_the_page_becomes_markup(wrong: tuple[dict[str, Any], str], text: str) -> None:
+    assert let_in(page_of(wrong[0], text), page_of(wrong[0], "word")) == []
+
+
+@needs_chromium
+def test_no_name_of_a_file_and_no_source_does_anything_in_a_browser(tmp_path: Path) -> None:
+    name = "<img src=x onerror=document.title=1>.py".replace("/", "")
+    comments = "".join(f"# {text!r}\n" for text in PAYLOADS) + "'''\n" + PAYLOADS[7] + "'''\n"
+    document, path = found(tmp_path, comments + WRONG + MADE, name)
+    file = tmp_path / "verdict.html"
+    file.write_text(verdict.of_file(document, path), "utf8")
+    with opened(file) as here:
+        assert name in here.page.title()
+        assert here.page.evaluate("window.let_in === undefined && document.images.length === 0")
+        assert (here.errors, here.requests) == ([], [])
+
+
+# ---- the browser -----------------------------------------------------------------------------------------------
+
+
+@needs_chromium
+def test_axe_finds_nothing_it_prints_on_three_pages_and_reads_on_a_telephone(
+    wrong: tuple[dict[str, Any], str], tmp_path: Path
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    file = tmp_path / "verdict.html"
+    file.write_text(verdict.of_file(*wrong), "utf8")
+    for scheme in ("light", "dark"):
+        with opened(file, color_scheme=scheme) as here:
+            assert [v["id"] for v in Axe().run(here.page).response["violations"]] == []
+            assert (here.errors, here.requests) == ([], [])
+    with opened(file, viewport={"width": 375, "height": 800}) as here:
+        assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
+        pages, spilled = printed(here.page)
+    assert (pages <= 3, spilled) == (True, [])
