@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from gradproof.judge.file_judgement import FileJudgement
     from gradproof.judge.report import Judgement
     from gradproof.judge.trial.assertions import assert_backward as assert_backward
     from gradproof.judge.trial.assertions import assert_gradient as assert_gradient
@@ -58,13 +59,20 @@ def digits(folder: str | os.PathLike[str] | None = None) -> "Mnist":
     return mnist.load(None if folder is None else Path(folder))
 
 
-def check(backprop: "Callable[..., Any]", *, networks: int = 200, seed: int = 0, convention: str = "") -> "Judgement":
+def check(
+    backprop: "Callable[..., Any] | str | os.PathLike[str]",
+    *,
+    networks: int = 200,
+    seed: int = 0,
+    convention: str = "",
+) -> "Judgement | FileJudgement":
     """Judge a backprop(weights, biases, x, y), or a class like the book's Network, on random networks and real digits.
 
-    Returns a Judgement, true if its `verdict` is "verified": `faults` (the root first), `conventions`,
-    `counterexample`; `print` it for all of it in words. With `convention`, words as of the command's `--convention`,
-    what deviates is a fault. The code runs in this process, which is afterwards as before: a submission that may hang
-    is for `gradproof check FILE.py`. UsageError for what cannot be judged.
+    A path, such as "mine.py" or "mine.ipynb", is judged as `gradproof check` does, in a process of its own: any
+    program as it was written. Returns a judgement, true if its `verdict` is "verified": `faults` (the root first);
+    `print` it for all of it in words; a notebook shows it with the lines. With `convention`, words as of the command's
+    `--convention`, what deviates is a fault. A function runs in this process, which is afterwards as before: what may
+    hang is for a path. UsageError for what cannot be judged, DataError where there is nothing to judge in a file.
     """
     import jax
 
@@ -75,7 +83,11 @@ def check(backprop: "Callable[..., Any]", *, networks: int = 200, seed: int = 0,
 
     with caller.undisturbed(x64):
         caller.insist(networks, seed)
-        declared = convention.split(",") if convention else ()
+        declared = convention.split(",") if convention else []
+        if isinstance(backprop, str | os.PathLike):
+            from gradproof.judge.file_judgement import judge_file
+
+            return judge_file(os.fspath(backprop), networks, seed, declared)
         return judgement(Function(backprop), networks, seed, declared=declared)
 
 

@@ -159,7 +159,7 @@ def test_a_network_in_use_loads_neither_the_other_nor_the_court(package: str) ->
 # no mathematics, and both check and train stand on them.
 FLOORS = (
     ("gradproof.text", "gradproof.interruption"),
-    ("gradproof.errors", "gradproof.manual", "gradproof.limits"),
+    ("gradproof.errors", "gradproof.fragment", "gradproof.manual", "gradproof.limits"),
     ("gradproof.files", "gradproof.memory"),
     ("handcrafted", "reference"),
     ("gradproof.exact",),

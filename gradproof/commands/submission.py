@@ -7,7 +7,6 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,9 @@ import click
 from gradproof import files, interruption
 from gradproof import memory as address_space  # --memory is another
 from gradproof.errors import DataError, UsageError
-from gradproof.judge.telling import is_book, nothing, prefers_whole, takes_others
 from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
-    from gradproof.judge.assessment import Assessment
     from gradproof.judge.report import Judgement
     from gradproof.judge.submission import File, Kind
 
@@ -45,44 +42,32 @@ def tell(
     out: str | None,
 ) -> int:
     """Print the judgement and write the files that were asked for; the exit code."""
-    from gradproof.judge.assessment import Assessment
-    from gradproof.judge.submission import File
+    from gradproof.judge.deciding import decide
 
     path, _, name = submission.partition(":")
     outputs = [Path(file) for file in (junit, script, certificate, out) if file]
     _expect(outputs, path)
     address_space.insist()
     again = _again(submission, networks, seed, convention, cost, step)
-    limit = int(memory * 2**30)
     if step is not None:
         _require_python(step)
-    program = path.endswith((".py", ".ipynb"))
-    if program and not os.path.isfile(path):
-        raise UsageError(f"there is no file {visible(path)}")
-    declared = convention is not None or grade or certificate is not None
-    book = not program or (path.endswith(".py") and (bool(name) or is_book(path)))  # what float64 judges as well
-    with ExitStack() as open_now:
-        whole = None
-        if program and not (declared or (book and cost == "quadratic" and not step)):
-            whole = open_now.enter_context(Assessment(path, name, seconds, limit, step or "", cost or ""))
-        if whole is not None and (not book or step or cost):
-            return _tell_whole(whole.document(), submission, again, as_json, junit, out, outputs)
-        code = open_now.enter_context(File(path, name, seconds, limit))
-        found = _found(whole) if whole is not None else None
-        try:
-            kind = code.kind
-            judged = _judged(code, networks, seed, as_json, convention, certificate is not None)
-        except DataError as error:
-            if found and found["verdict"] in EXIT:
-                return _tell_whole(found, submission, again, as_json, junit, out, outputs)
-            # What the code itself raises is told; that it has none of two forms is not all that was looked for.
-            said = nothing(found, path) if found and "there is neither" in str(error) else str(error)
-            _tell_error(said, submission, as_json, junit)
-            raise DataError(said) from None
-    if found and found["verdict"] not in EXIT and takes_others(judged):
-        return _tell_whole(found, submission, again, as_json, junit, out, outputs)
-    if found and prefers_whole(found, judged) and not (script and judged.counterexample):
-        return _tell_whole(found, submission, again, as_json, junit, out, outputs)
+    try:
+        decided = decide(
+            path,
+            name,
+            lambda code: _judged(code, networks, seed, as_json, convention, certificate is not None),
+            declared=convention is not None or grade or certificate is not None,
+            cost=cost or "",
+            step=step or "",
+            seconds=seconds,
+            memory=int(memory * 2**30),
+        )
+    except DataError as error:
+        _tell_error(str(error), submission, as_json, junit)
+        raise
+    found, judged, kind = decided.found, decided.judged, decided.kind
+    if judged is None or kind is None or (decided.whole and not (script and judged.counterexample)):
+        return _tell_whole(found or {}, submission, again, as_json, junit, out, outputs)
     try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
         _tell_verdict(judged, submission, seed, again, as_json, grade)
     finally:
@@ -110,14 +95,6 @@ def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str
             convention.split(",") if convention is not None else (),
             certified,
         )
-
-
-def _found(whole: Assessment) -> dict[str, Any] | None:
-    """What was found of the whole program; None where it could not be judged so."""
-    try:
-        return whole.document()
-    except DataError:
-        return None
 
 
 def _require_python(step: str) -> None:
@@ -150,10 +127,6 @@ def _tell_whole(
     """Print the judgement on a whole program, and write it where that is asked for."""
     from gradproof.judge import telling
 
-    if found["verdict"] not in EXIT:
-        error = nothing(found, submission.partition(":")[0])
-        _tell_error(error, submission, as_json, junit)
-        raise DataError(error)
     again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # which decide nothing here
     lines = telling.lines(found, submission)
     if as_json:

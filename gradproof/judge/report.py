@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradproof.fragment import fragment
 from gradproof.judge.certificate import Certified
 from gradproof.judge.counterexample import VALUES, Shown
 from gradproof.judge.mistakes import RIGHT, Mistake
@@ -57,6 +58,10 @@ class Judgement(NamedTuple):
         wrong += [repr(named)[:WIDE] for named in self.faults]
         more = [f"and {len(wrong) - FEW} more; print it for all"] if len(wrong) > FEW else []
         return "\n".join([verdict, *wrong[:FEW], *more])
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        return fragment(str(self.verdict), lines(self, "this backprop"))
 
     @property
     def points(self) -> dict[str, int]:

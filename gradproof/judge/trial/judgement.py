@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gradproof.exact.run import Note, line_of
+from gradproof.fragment import excerpts, fragment
 from gradproof.judge.trial.comparison import Compared
 from gradproof.numerics.verdict import Verdict
 
@@ -45,6 +46,14 @@ class Judgement:
             said if len(said) <= SHOWN else [*said[: SHOWN - 1], f"… {len(said) - SHOWN + 1} more lines: print it"]
         )
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: with the lines in which the wrong numbers are computed."""
+        wrong: dict[tuple[str, int], list[str]] = {}
+        for array in self.faults:
+            if array.place and (line := line_of(array.place)):
+                wrong.setdefault((array.place[0].co_filename, line), []).append(f"{array.name}: {_said(array, '')}")
+        return fragment(str(self.verdict), lines(self), excerpts(wrong))
+
 
 def lines(judgement: Judgement) -> list[str]:
     """The judgement in words, the verdict first."""
@@ -68,14 +77,14 @@ def lines(judgement: Judgement) -> list[str]:
     return result
 
 
-def _said(array: Compared) -> str:
+def _said(array: Compared, at: str = ", computed in line {}") -> str:
     if array.state in ("right", "undecided"):
         return array.state if array.alive or array.state == "undecided" else "right, and 0 at every point tried"
     if array.state.startswith("of shape"):
         return array.state
     where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
     line = line_of(array.place)
-    at = f", computed in line {line}" if line else ""
+    at = at.format(line) if line else ""
     if array.got == array.expected == 0:  # the state says all
         return array.state + at
     return f"{array.state}: {where or 'it'} is {array.got:.10g}, should be {array.expected:.10g}{at}"

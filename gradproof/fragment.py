@@ -1,0 +1,72 @@
+"""A verdict as a piece of HTML for notebooks: no script, light and dark, and whatever others wrote is text."""
+
+import linecache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from gradproof.text import visible
+
+AROUND = 2  # lines shown on both sides of one that is told of
+LONGEST = 400  # characters of a line
+LIGHT = "--ink: #1b1f24; --paper: #fff; --good: #116329; --bad: #a40e26; --middle: #7a4d00;"
+DARK = "--ink: #e6edf3; --paper: #0d1117; --good: #56d364; --bad: #ff8f87; --middle: #e3b341;"
+STYLE = """<style>
+.gradproof { LIGHT }
+@media (prefers-color-scheme: dark) { .gradproof { DARK } }
+[data-jp-theme-light=true] .gradproof, .vscode-light .gradproof { LIGHT }
+[data-jp-theme-light=false] .gradproof, .vscode-dark .gradproof { DARK }
+.gradproof { background: var(--paper); color: var(--ink); max-width: 60rem; padding: .5em .75em; line-height: 1.45; }
+.gradproof div { white-space: pre-wrap; overflow-wrap: anywhere; }
+.gradproof .verified { color: var(--good); } .gradproof .refuted { color: var(--bad); }
+.gradproof .undecided { color: var(--middle); }
+.gradproof ol { list-style: none; margin: .5em 0; padding: .3em 0; border: 1px solid #8884; }
+.gradproof li { display: grid; grid-template-columns: 2.5em minmax(0, 1.4fr) minmax(0, 1fr); column-gap: 1em; }
+.gradproof li { align-items: baseline; padding: 0 .6em 0 0; border-left: .25em solid transparent; }
+.gradproof li.wrong { border-color: var(--bad); } .gradproof li.wrong code { font-weight: bold; }
+.gradproof li span { text-align: right; opacity: .75; }
+.gradproof li code { white-space: pre-wrap; overflow-wrap: anywhere; background: none; color: inherit; padding: 0; }
+.gradproof em { grid-column: 3; font-style: normal; font-size: .9em; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  .gradproof li { grid-template-columns: 2em minmax(0, 1fr); column-gap: .6em; } .gradproof em { grid-column: 2; }
+}
+.gradproof li .wrong { color: var(--bad); } .gradproof li .right { color: var(--good); }
+.gradproof li .follows { color: var(--middle); }
+</style>"""
+STYLE = Markup(STYLE.replace("LIGHT", LIGHT).replace("DARK", DARK))
+
+
+class SourceLine(NamedTuple):
+    """A line of somebody's code, and what is said beside it: pairs of "right", "wrong" or "follows" and words."""
+
+    place: str
+    text: str
+    state: str = ""
+    notes: Sequence[tuple[str, str]] = ()
+
+
+def fragment(verdict: str, said: Sequence[str], source: Iterable[SourceLine] = ()) -> str:
+    """The verdict in its words, the lines of the source that it is about, and what else there is to say."""
+    first, *rest = map(visible, said)
+    lines = Markup("").join(map(_line, source))
+    told = Markup("<ol>{}</ol>").format(lines) if lines else ""
+    page = Markup('{}<div class="gradproof"><div><b class="{}">{}</b></div>{}<div>{}</div></div>')
+    return str(page.format(STYLE, verdict, first, told, "\n".join(rest)))
+
+
+def _line(line: SourceLine) -> Markup:
+    notes = Markup("").join(Markup('<em class="{}">{}</em>').format(state, visible(text)) for state, text in line.notes)
+    shown = visible(line.text, "\t")[:LONGEST]
+    return Markup('<li class="{}"><span>{}</span><code>{}</code>{}</li>').format(line.state, line.place, shown, notes)
+
+
+def excerpts(wrong: Mapping[tuple[str, int], Sequence[str]]) -> Iterator[SourceLine]:
+    """The lines of (file, line) in their sources, as far as Python still knows those, with what is said of each."""
+    for file in dict.fromkeys(file for file, _ in wrong):
+        source = linecache.getlines(file)
+        told = [line for name, line in wrong if name == file]
+        for number in sorted({line + off for line in told for off in range(-AROUND, AROUND + 1)}):
+            if 0 < number <= len(source):
+                notes = [("wrong", said) for said in wrong.get((file, number), ())]
+                yield SourceLine(str(number), source[number - 1].rstrip(), "wrong" if notes else "", notes)

@@ -1,0 +1,83 @@
+"""A file before both judges: that of whole programs and that of the notes' network; which of them is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradproof.errors import DataError, UsageError
+from gradproof.judge.assessment import Assessment
+from gradproof.judge.submission import File, Kind
+from gradproof.judge.telling import is_book, nothing, prefers_whole, takes_others
+from gradproof.text import visible
+
+if TYPE_CHECKING:  # JAX takes a second: the code is being loaded meanwhile
+    from gradproof.judge.report import Judgement
+
+
+class Decided(NamedTuple):
+    """What was found of a whole program, what was judged of a backprop, and which of the two is told."""
+
+    found: dict[str, Any] | None
+    judged: Judgement | None = None
+    kind: Kind | None = None
+    whole: bool = True  # the first
+
+
+def decide(
+    path: str,
+    name: str,
+    judge: Callable[[File], Judgement],
+    *,
+    declared: bool = False,
+    cost: str = "",
+    step: str = "",
+    seconds: float = 10.0,
+    memory: int = 8 << 30,
+) -> Decided:
+    """The verdict on a file; `judge` gives that on a backprop. DataError where there is none, and why.
+
+    With `declared`, what is required of a backprop is known, and nothing else is looked at.
+    """
+    program = path.endswith((".py", ".ipynb"))
+    if program and not os.path.isfile(path):
+        raise UsageError(f"there is no file {visible(path)}")
+    book = not program or (path.endswith(".py") and (bool(name) or is_book(path)))  # what float64 judges as well
+    with ExitStack() as open_now:
+        whole = None
+        if program and not (declared or (book and cost == "quadratic" and not step)):
+            whole = open_now.enter_context(Assessment(path, name, seconds, memory, step, cost))
+        if whole is not None and (not book or step or cost):
+            return _of_whole(whole.document(), path)
+        code = open_now.enter_context(File(path, name, seconds, memory))
+        found = _found(whole) if whole is not None else None
+        try:
+            kind = code.kind
+            judged = judge(code)
+        except DataError as error:
+            if found and found["verdict"] != "none":
+                return Decided(found)
+            # What the code itself raises is told; that it has none of two forms is not all that was looked for.
+            raise DataError(
+                nothing(found, path) if found and "there is neither" in str(error) else str(error)
+            ) from None
+    if found and found["verdict"] == "none" and takes_others(judged):
+        return _of_whole(found, path)
+    return Decided(found, judged, kind, bool(found) and prefers_whole(found or {}, judged))
+
+
+def _of_whole(found: dict[str, Any], path: str) -> Decided:
+    """What was found is told, if there is any."""
+    if found["verdict"] == "none":
+        raise DataError(nothing(found, path))
+    return Decided(found)
+
+
+def _found(whole: Assessment) -> dict[str, Any] | None:
+    """What was found of the whole program; None where it could not be judged so."""
+    try:
+        return whole.document()
+    except DataError:
+        return None

@@ -1,0 +1,73 @@
+"""What Python is told of a whole program: the verdict on a file, in words, as HTML, as a document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gradproof.fragment import SourceLine, fragment
+from gradproof.judge import telling
+from gradproof.judge.deciding import decide
+from gradproof.judge.diagnosis import judgement
+from gradproof.judge.find.program import read_program
+from gradproof.judge.margin import as_written, lines, shown
+from gradproof.judge.report import Judgement
+from gradproof.numerics.verdict import Verdict
+
+SHOWN = 10  # lines of a repr
+
+
+@dataclass(frozen=True, repr=False)
+class FileJudgement:
+    """The verdict on a file; true only if it is verified. `document` has what `gradproof check FILE --json` writes."""
+
+    path: str
+    document: Mapping[str, Any]
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict(self.document["verdict"])
+
+    @property
+    def faults(self) -> list[dict[str, Any]]:
+        """What is wrong, in the order of lines: each with its `line`, `place`, `code`, `what`, `parameter`."""
+        return list(self.document["faults"])
+
+    @property
+    def digits(self) -> int:
+        """To how many digits it agrees; 0 unless verified."""
+        return int(self.document["digits"])
+
+    def __bool__(self) -> bool:
+        return self.verdict is Verdict.VERIFIED
+
+    def __str__(self) -> str:
+        return "\n".join(telling.lines(self.document, self.path))
+
+    def __repr__(self) -> str:
+        said = telling.lines(self.document, self.path)
+        more = f"… {len(said) - SHOWN + 1} more lines: print it"
+        return "\n".join(said if len(said) <= SHOWN else [*said[: SHOWN - 1], more])
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: with the lines that are wrong, and what those around them compute."""
+        program = read_program(self.path)
+        source, cell = [], ""
+        for line in shown(lines(self.document, as_written(program), dict(program.cells)), whole=0, around=1):
+            if line.cell and line.cell != cell:
+                cell = line.cell
+                source.append(SourceLine("", cell))
+            notes = [(note.state, f"{note.mark} {note.text}") for note in line.notes]
+            source.append(SourceLine(str(line.shown or ""), line.text, line.state, notes))
+        return fragment(str(self.verdict), telling.lines(self.document, self.path), source)
+
+
+def judge_file(submission: str, networks: int, seed: int, declared: list[str]) -> FileJudgement | Judgement:
+    """As `gradproof check FILE[:NAME]`: what a whole program does, or a backprop of the notes' network."""
+    path, _, name = submission.partition(":")
+    decided = decide(
+        path, name, lambda code: judgement(code, networks, seed, declared=declared), declared=bool(declared)
+    )
+    if decided.whole:
+        return FileJudgement(path, decided.found or {})
+    assert decided.judged is not None
+    return decided.judged

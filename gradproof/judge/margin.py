@@ -1,0 +1,129 @@
+"""The margin of a program: what is said beside each of its lines."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gradproof.judge.find.program import Program
+
+MARKS = {"right": "✓", "wrong": "✗", "follows": "↳"}
+WHOLE = 80  # lines of a source that is shown to its end; of a longer one what is told of, and …
+AROUND = 3  # … so many lines on both sides
+LONGEST = 400  # characters of a line
+STEPPED = " after the step"  # ends the label of a parameter that has moved
+NAMED = 4  # results of one line that are named
+
+
+class Note(NamedTuple):
+    """What is said beside a line."""
+
+    state: str
+    mark: str
+    text: str
+
+
+class Line(NamedTuple):
+    """A line of the source; `number` is 0 where lines are left out, and `text` says how many."""
+
+    number: int
+    text: str
+    cell: str = ""  # of a notebook
+    shown: int = 0  # the number, in its cell
+    notes: Sequence[Note] = ()
+    state: str = ""
+
+
+def lines(document: Mapping[str, Any], source: str, cells: Mapping[int, int]) -> list[Line]:
+    """Every line with its notes."""
+    found, first = [], 1
+    notes = _notes(document)
+    for number, text in enumerate(re.split(r"\r\n?|\n", source.rstrip()), start=1):
+        first = number if number in cells else first
+        own = notes.get(number, [])
+        states = {note.state for note in own}
+        found.append(
+            Line(
+                number=number,
+                text=cut(text),
+                cell=f"cell {cells[first]}" if first in cells else "",
+                shown=number - first + 1,
+                notes=own,
+                state=next((state for state in ("wrong", "follows", "right") if state in states), ""),
+            )
+        )
+    return found
+
+
+def _notes(document: Mapping[str, Any]) -> dict[int, list[Note]]:
+    """What is said beside which line: of a fault what it is, of what follows where from, else what it computes."""
+    found: dict[int, dict[str, list[str]]] = {}
+    places = list(dict.fromkeys(f["place"] for f in document.get("faults", ()) if f.get("place")))
+    for line, what in dict.fromkeys((f.get("line"), _is(f)) for f in document.get("faults", ())):
+        if line:
+            names = [f["parameter"] for f in document["faults"] if f["line"] == line and _is(f) == what]
+            found.setdefault(line, {}).setdefault("wrong", []).append(f"wrong: {', '.join(names)}: {what}")
+    for line in document.get("lines", ()):
+        states = found.setdefault(line["line"], {})
+        if line["state"] == "follows":
+            states["follows"] = [
+                "computed from what is wrong" + "".join(f" in {one}" for one in places if len(places) == 1)
+            ]
+        elif line["state"] == "right":
+            moved = line["label"].endswith(STEPPED)
+            states.setdefault("right", []).append(line["label"] if moved else f"{line['name']} is {line['label']}")
+    return {
+        line: [Note(state, MARKS[state], text) for state in MARKS for text in _few(states.get(state, ()))]
+        for line, states in found.items()
+    }
+
+
+def _is(fault: Mapping[str, Any]) -> str:
+    """What a fault is, in words."""
+    return fault.get("what", "") + "".join(f"; {name}" for name in fault["names"][:1])
+
+
+def _few(texts: Sequence[str]) -> list[str]:
+    distinct = [text for text in dict.fromkeys(texts) if not text.endswith(STEPPED)]
+    moved = [text.removesuffix(STEPPED) for text in dict.fromkeys(texts) if text.endswith(STEPPED)]
+    distinct += [", ".join(moved) + STEPPED] if moved else []
+    more = len(distinct) - NAMED
+    return distinct if more <= 1 else [*distinct[:NAMED], f"and {more} more"]
+
+
+def shown(lines: Sequence[Line], whole: int = WHOLE, around: int = AROUND) -> Iterator[Line]:
+    """All lines of a short source; of a long one those around what is told, and how many are left out between."""
+    told = [line.number for line in lines if line.notes]
+    near = {number + off for number in told for off in range(-around, around + 1)} or set(range(1, whole))
+    left = 0
+    for line in lines:
+        if len(lines) <= whole or line.number in near:
+            if left:
+                yield _gap(left)
+            yield line
+            left = 0
+        else:
+            left += 1
+    if left:
+        yield _gap(left)
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _gap(left: int) -> Line:
+    return Line(0, f"{left} line{'s' * (left > 1)} more")
+
+
+def as_written(program: Program) -> str:
+    """The source, with the magics of a notebook as they stand there."""
+    lines = program.text.splitlines()
+    cells = json.loads(Path(program.path).read_bytes())["cells"] if program.cells else []
+    for (first, number), (end, _) in pairwise([*program.cells, (len(lines) + 1, 0)]):
+        own = "".join(cells[number - 1]["source"]).splitlines()
+        if len(own) == end - first:
+            lines[first - 1 : end - 1] = own
+    return "\n".join(lines)

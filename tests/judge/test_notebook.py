@@ -1,0 +1,157 @@
+"""What a notebook and a REPL show of a judgement: in a real kernel, in a real browser, and whatever somebody wrote."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gradproof
+from gradproof.errors import DataError, UsageError
+from gradproof.fragment import SourceLine, fragment
+from gradproof.judge.file_judgement import FileJudgement
+from tests.browser import needs_chromium, opened
+from tests.judge.test_whole_command import MADE, NET, NOTHING, TRAINED, WRONG
+from tests.pages.hostile import let_in, texts
+
+FUNCTIONS = """\
+import gradproof
+import numpy as np
+
+def cost(w, x):
+    return 0.5 * np.sum(np.tanh(w @ x) ** 2)
+
+def gradient(w, x):
+    a = np.tanh(w @ x)
+    return (a * (1 - a)) @ x.T
+
+def right(w, x):
+    a = np.tanh(w @ x)
+    return (a * (1 - a * a)) @ x.T
+"""
+CALLS = [
+    "gradproof.check_gradient(cost, gradient, np.ones((2, 3)), np.ones((3, 4)))",
+    "gradproof.check_gradient(cost, right, np.ones((2, 3)), np.ones((3, 4)))",
+    "gradproof.check('mine.py')",
+    "gradproof.check('mine.ipynb')",
+]
+
+
+def cell(source: str) -> dict[str, Any]:
+    return {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
+
+
+def notebook(*sources: str) -> str:
+    document = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell(source) for source in sources]}
+    return json.dumps(document)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """What a kernel answers to each of the calls, by the kind of it."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    folder = tmp_path_factory.mktemp("notebook")
+    (folder / "mine.py").write_text(WRONG, "utf8")
+    (folder / "mine.ipynb").write_text(notebook("import numpy as np", WRONG, TRAINED), "utf8")
+    mine = nbformat.reads(notebook(FUNCTIONS, *CALLS), 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        patch.setenv(
+            "PYTHONPATH",
+            os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        )
+        NotebookClient(
+            mine, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        ).execute()
+    return [dict(cell.outputs[-1].data) for cell in mine.cells[1:]]
+
+
+def test_a_notebook_shows_the_verdict_the_line_and_what_it_should_be(shown: list[dict[str, str]]) -> None:
+    wrong, right, program, cells = (one["text/html"] for one in shown)
+    assert '<b class="refuted">refuted: gradient is not the gradient of cost</b>' in wrong
+    assert '<li class="wrong"><span>9</span><code>    return (a * (1 - a)) @ x.T</code><em class="wrong">w: ' in wrong
+    assert "should be" in wrong
+    assert "numbers that show it" in wrong
+    assert '<b class="verified">verified: right is the gradient of cost, to ' in right
+    assert '<li class="wrong"><span>15</span><code>        d1 = (self.w2.T @ d2) * (1 - h)</code>' in program
+    assert "d2 is ∂C/∂a" in program
+    assert "<code>cell 2</code>" in cells
+    assert "cell 2, line 15: " in cells
+
+
+def test_in_a_repl_it_has_at_most_ten_lines_and_the_verdict_first(shown: list[dict[str, str]]) -> None:
+    for one in shown:
+        lines = one["text/plain"].splitlines()
+        assert len(lines) <= 10
+        assert lines[0].startswith(("verified: ", "refuted: "))
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_nothing_spills_on_a_telephone(
+    scheme: str, shown: list[dict[str, str]], tmp_path: Path
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    file = tmp_path / "page.html"
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    body = "".join(one["text/html"] for one in shown)
+    file.write_text(f"{head}<title>Notebook</title><main><h1>Notebook</h1>{body}</main>", "utf8")
+    with opened(file, color_scheme=scheme, viewport={"width": 375, "height": 800}) as here:
+        assert [v["id"] for v in Axe().run(here.page).response["violations"]] == []
+        assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
+        assert (here.errors, here.requests) == ([], [])
+
+
+@given(texts, st.sampled_from(["right", "wrong", "follows", ""]))
+def test_no_text_of_anybody_becomes_markup_in_a_notebook(text: str, state: str) -> None:
+    def of(words: str) -> str:
+        return fragment("refuted", [words, words], [SourceLine("1", words, state, [("wrong", words)])])
+
+    assert let_in(of(text), of("word")) == []
+    assert type(of(text)) is str, "else what is put behind it would be escaped"
+
+
+# ---- gradproof.check of a path ---------------------------------------------------------------------------------
+
+
+def test_a_path_is_judged_as_the_command_judges_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(WRONG, "utf8")
+    found = gradproof.check(tmp_path / "mine.py")
+    assert isinstance(found, FileJudgement)
+    assert (str(found.verdict), bool(found), found.digits) == ("refuted", False, 0)
+    assert [(fault["parameter"], fault["line"]) for fault in found.faults] == [("w1", 15), ("b1", 15)]
+    assert str(found).startswith(f"refuted: {tmp_path / 'mine.py'}: w1, b1 do not follow the gradient\n")
+    (tmp_path / "mine.ipynb").write_text(notebook("import numpy as np", NET, MADE + "net.train(x, y)"), "utf8")
+    right = gradproof.check(str(tmp_path / "mine.ipynb"))
+    assert right
+    assert right.digits >= 30
+
+
+def test_a_path_with_nothing_to_judge_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(NOTHING, "utf8")
+    with pytest.raises(DataError, match="no step was found"):
+        gradproof.check(tmp_path / "mine.py")
+    with pytest.raises(UsageError, match="there is no file"):
+        gradproof.check(tmp_path / "none.py")
+
+
+def test_a_judgement_on_the_notes_network_shows_as_html_too() -> None:
+    found = gradproof.check(lambda weights, biases, x, y: ([x], [x], [x]), networks=20)
+    html = found._repr_html_()
+    assert '<b class="refuted">refuted: this backprop is wrong</b>' in html
+    assert len(repr(found).splitlines()) <= 10
+
+
+def test_the_lines_of_code_that_has_no_source_are_left_out() -> None:
+    names: dict[str, Any] = {"np": np}
+    exec(compile(FUNCTIONS.replace("import gradproof", ""), "<nowhere>", "exec"), names)
+    found = gradproof.check_gradient(names["cost"], names["gradient"], np.ones((2, 3)), np.ones((3, 4)))
+    assert "<ol>" not in found._repr_html_()
