@@ -73,7 +73,7 @@ def _looked(program: Program, found: Search) -> str:
             said += f"; {kind.name}({', '.join(needed)}) takes arguments that could not be guessed"
     own = next((t for t in found.troubles if t.startswith("its own example")), "")
     tried = own or (found.troubles[-1] if found.troubles else "")
-    return said + (f"; {tried}" if tried else "")
+    return "; ".join([said, *[program.placed(tried)] * bool(tried), *program.notes])
 
 
 def _network(one: Assessed) -> dict[str, Any]:
@@ -201,7 +201,8 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "inexact": inexact,
         "subject": {"name": words, "form": form, "line": line, "place": program.place(line)},
         "subjects": [{"name": _subject_words(program, one)[0], "verdict": str(one.outcome.verdict)} for one in judged],
-        "network": {name: network.get(name, []) for name in ("activations", "sizes")} | {"cost": _cost_words(worst)},
+        "network": {name: network.get(name, []) for name in ("activations", "sizes")}
+        | {"cost": program.placed(_cost_words(worst))},
         "gradients": bool(worst.subject.explored.step and worst.subject.explored.step.gradients),
         "digits": tried.digits if tried and outcome.verdict is Verdict.VERIFIED else 0,
         "points": tried.points if tried else 0,
@@ -213,9 +214,9 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         if outcome.verdict is Verdict.VERIFIED
         else [],
         "other": [str(cost) for cost in outcome.other],
-        "where": outcome.where,
+        "where": program.placed(outcome.where),
         "float": [],
-        "undecided": [text for text in (outcome.trouble, *(tried.why if tried else ())) if text],
+        "undecided": [program.placed(text) for text in (outcome.trouble, *(tried.why if tried else ())) if text],
         "notes": list(program.notes),
         "troubles": list(found.troubles[:3]),
     }

@@ -65,7 +65,7 @@ def _may_be_a_slip(d: Mapping[str, Any]) -> bool:
 def _of(cost: str) -> str:
     if not cost:
         return "a cost that it does not compute"
-    return f"its own cost, {cost}" if " of line " in cost or "(" in cost.split(",")[0] else f"the {cost}"
+    return f"its own cost, {cost}" if " line " in cost or "(" in cost.split(",")[0] else f"the {cost}"
 
 
 def _shape(network: Mapping[str, Any]) -> str:

@@ -155,3 +155,32 @@ def test_the_lines_of_code_that_has_no_source_are_left_out() -> None:
     exec(compile(FUNCTIONS.replace("import gradproof", ""), "<nowhere>", "exec"), names)
     found = gradproof.check_gradient(names["cost"], names["gradient"], np.ones((2, 3)), np.ones((3, 4)))
     assert "<ol>" not in found._repr_html_()
+
+
+# ---- gradproof check of a notebook -----------------------------------------------------------------------------
+
+FOURTH = (
+    NET.partition("\n")[2]
+    .strip("\n")
+    .replace("d2 = a - y", "loss = np.sum((a - y) ** 4) / 4\n        d2 = (a - y) ** 3")
+)
+CLIPPED = FOURTH.replace("        self.w2 -=", "        d1 = np.clip(d1, -0.01, 0.01)\n        self.w2 -=")
+
+
+def told(folder: Path, *cells: str) -> str:
+    (folder / "mine.ipynb").write_text(notebook("import numpy as np", *cells), "utf8")
+    return str(gradproof.check(folder / "mine.ipynb"))
+
+
+def test_wherever_a_line_of_a_notebook_is_named_its_cell_is(tmp_path: Path) -> None:
+    assert "its own cost, loss of cell 2, line 11 (" in told(tmp_path, FOURTH, TRAINED)
+    assert "a value is clipped (cell 2, line 14): whether" in told(tmp_path, CLIPPED, TRAINED)
+    wrong = told(tmp_path, FOURTH.replace("(1 - h * h)", "(1 - h)"), TRAINED)
+    assert "of its own cost, loss of cell 2, line 11\n" in wrong
+    assert "cell 2, line 13: `d1 =" in wrong
+    assert "judged: the step of its own example (cell 3, line " in wrong
+
+
+def test_cells_that_were_skipped_are_named_where_nothing_is_left_to_judge(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cell 2 is no Python .*: skipped; name the line"):
+        told(tmp_path, "def f(:")

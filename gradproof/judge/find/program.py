@@ -31,6 +31,10 @@ class Program:
         begun = [(first, number) for first, number in self.cells if first <= line]
         return f"cell {begun[-1][1]}, line {line - begun[-1][0] + 1}" if begun else f"line {line}"
 
+    def placed(self, words: str) -> str:
+        """The words, with the cell of each line that they name."""
+        return re.sub(r"\bline (\d+)(?! column)", lambda found: self.place(int(found[1])), words)
+
     def line(self, number: int) -> str:
         """The source of a line."""
         lines = self.text.splitlines()
