@@ -26,7 +26,7 @@ class Check(click.Command):
 
 
 @click.command(cls=Check)
-@click.argument("submission", required=False, metavar="FILE.py[:NAME] | MODULE[:NAME]")
+@click.argument("submissions", nargs=-1, metavar="[FILE[:NAME] | MODULE[:NAME] | FOLDER]…")
 @click.option(
     "--architectures",
     default=200,
@@ -68,23 +68,47 @@ class Check(click.Command):
 )
 @click.option("--grade", is_flag=True, help="Points for each equation, and no answers.")
 @click.option(
-    "-o", "--out", type=click.Path(dir_okay=False), help="Write the verdict as a page, one HTML file, as well."
+    "-o", "--out", type=click.Path(), help="Write the verdict as a page as well; of several, a FOLDER of pages."
+)
+@click.option("--csv", type=click.Path(dir_okay=False), help="Write a line for each submission as well.")
+@click.option(
+    "--format",
+    "form",
+    default="text",
+    type=click.Choice(["text", "github"]),
+    help="github: faults as annotations of lines, for a workflow.",
 )
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write JUnit XML as well.")
 @click.option("--script", type=click.Path(dir_okay=False), help="Write the counterexample as a script as well.")
 @click.option("--certificate", type=click.Path(dir_okay=False), help="Write what proves it, as JSON.")
-def command(submission: str | None, architectures: int, seed: int, as_json: bool, **options: Any) -> int:
-    """Judge a backprop of yours: which equation and layer is wrong, and the smallest network that shows it.
+def command(
+    submissions: tuple[str, ...],
+    architectures: int,
+    seed: int,
+    as_json: bool,
+    csv: str | None,
+    form: str,
+    **options: Any,
+) -> int:
+    """Judge a backprop of yours: which line, equation or array is wrong, and the numbers that show it.
 
-    The function backprop(weights, biases, x, y) or the class Network(sizes) in FILE.py, or what FILE.py:NAME or
-    MODULE:NAME says. It runs in a process of its own, within limits of time and memory.
+    A program in FILE.py or FILE.ipynb as you wrote it, its class or function NAME, or a MODULE:NAME. Of several, or of
+    a FOLDER with all that is below it, each is judged by itself, as many at a time as there are cores; the exit code is
+    then that of the worst: 70, 4, 1, 2, 3, 5, 0. It runs in a process of its own, within limits of time and memory.
     """
-    if submission is None:
+    if not submissions:
         raise click.UsageError(
             "check judges code of yours, as in gradproof check mine.py; the theorem is gradproof prove"
         )
-    if submission.endswith(".safetensors"):
-        raise click.UsageError(f"a recorded step is judged again by gradproof prove {typed(submission)}")
+    for submission in submissions:
+        if submission.endswith(".safetensors"):
+            raise click.UsageError(f"a recorded step is judged again by gradproof prove {typed(submission)}")
+    from gradproof.commands import folders
+
+    if csv or form == "github" or folders.are_several(submissions):
+        from gradproof.commands import classroom
+
+        return classroom.tell(submissions, architectures, seed, as_json, csv=csv, form=form, **options)
     from gradproof.commands.submission import tell
 
-    return tell(submission, architectures, seed, as_json, **options)
+    return tell(submissions[0], architectures, seed, as_json, **options)

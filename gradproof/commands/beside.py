@@ -1,0 +1,88 @@
+"""A process beside this one, asked through a pipe: it does not outlive this one, and how it ended is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from gradproof.errors import MachineError
+
+CLEARING = 10.0  # seconds in which a process that is asked to end may clear away what it has made
+DYING = 600.0
+
+
+def begun(
+    serve: Callable[..., None], arguments: tuple[Any, ...], stack: ExitStack, clearing: float = 0.0
+) -> tuple[Connection, BaseProcess]:
+    """A process that does serve(pipe, *arguments) and ends with the stack, and this end of its pipe.
+
+    At the end it has so many seconds to clear away what it has made.
+
+    Whatever is long goes through the pipe: what start() itself hands over, it writes into a pipe whose other end it
+    holds as well, and where that is more than the pipe takes it would wait for ever for a process that is gone.
+    """
+    context = get_context("spawn")
+    mine, its = context.Pipe()
+    process = context.Process(target=serve, args=(its, *arguments), daemon=True)
+    stack.callback(mine.close)
+    with its:
+        try:
+            with _nothing_beside():
+                process.start()
+        except OSError as error:
+            raise MachineError(f"no process can be started: {error.strerror or error}") from None
+    stack.callback(end, process, clearing)
+    return mine, process
+
+
+@contextmanager
+def _nothing_beside() -> Iterator[None]:
+    """A process that is started in the meantime looks for no module in the current folder."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        os.environ |= {} if before is None else {"PYTHONSAFEPATH": before}
+
+
+def end(process: BaseProcess, clearing: float) -> None:
+    """Ask it to end, and kill it where it does not within these seconds."""
+    if clearing:
+        process.terminate()
+        process.join(clearing)
+    process.kill()
+    process.join(DYING)
+
+
+def how_lost(process: BaseProcess) -> str:
+    """How a process has ended that was to go on."""
+    process.join(DYING)
+    code = process.exitcode or 0
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return how + (", as the system does where memory runs out" if code == -signal.SIGKILL else "")
+
+
+def depend_on_the_parent() -> None:
+    """In such a process: Ctrl-C is for the one that waits for it to hear, and whose end is its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    while parent.is_alive():
+        parent.join(60)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(CLEARING)
+    os._exit(MachineError.exit_code)

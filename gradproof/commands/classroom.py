@@ -1,0 +1,142 @@
+"""gradproof check FOLDER: many submissions, each judged as gradproof check FILE judges it, side by side."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gradproof import files
+from gradproof.commands import folders, judges
+from gradproof.commands.terminal import INTERRUPTED, progress_bar
+from gradproof.errors import MachineError, UsageError
+from gradproof.judge import register
+from gradproof.judge.register import Row
+from gradproof.text import json_of, typed, visible
+
+COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow", register.UNJUDGED: "magenta"}
+
+
+def tell(
+    submissions: Sequence[str],
+    networks: int,
+    seed: int,
+    as_json: bool,
+    csv: str | None,
+    junit: str | None,
+    form: str,
+    out: str | None,
+    **options: Any,
+) -> int:
+    """Judge each, print the class as a table or in lines, and write the files that were asked for; the exit code."""
+    for option in ("script", "certificate"):
+        if options[option]:
+            raise UsageError(
+                f"--{option} is for one submission: gradproof check FILE --{option} {typed(options[option])}"
+            )
+    found = folders.gathered(submissions)
+    folder = _folder(out) if out else None
+    _expect([Path(file) for file in (csv, junit, folder and folder / folders.INDEX) if file], found)
+    pages = dict(zip(found, folders.page_names(found), strict=True)) if folder else {}
+    given = {"networks": networks, "seed": seed, "as_json": True} | options
+    rows: dict[int, Row] = {}
+    printed, interrupted = 0, False
+    lines = not as_json and (form == "github" or not sys.stdout.isatty())
+    with progress_bar("submissions", shown=not as_json) as bar:
+        task = bar.add_task("judging", total=len(found))
+        try:
+            for number, row in judges.judged(found, given, bool(junit), folder, pages):
+                rows[number] = row
+                bar.update(task, completed=len(rows), refresh=True)
+                while lines and printed in rows:  # in the order of the files
+                    _print_line(rows[printed], form)
+                    printed += 1
+        except KeyboardInterrupt:
+            interrupted = True
+    told = [rows[number] for number in sorted(rows)]
+    try:
+        if as_json:
+            click.echo(json_of(document(told)))
+        else:
+            for row in told[printed:] if lines else ():
+                _print_line(row, form)
+            _print(told, with_table=not lines)
+    finally:
+        for path, text in ((csv, register.as_csv), (junit, register.as_junit)):
+            if path:
+                files.give(Path(path), text(told))
+        if folder:
+            from gradproof.pages import classroom
+
+            files.give(folder / folders.INDEX, classroom.index(told, len(found)))
+    if interrupted:
+        click.echo(f"gradproof: interrupted: {len(told)} of {len(found)} are judged", err=True)
+        return INTERRUPTED
+    return register.worst([each.code for each in told])
+
+
+def _folder(out: str) -> Path:
+    """Where the pages go, made if need be."""
+    if out.endswith((".html", ".htm")):
+        raise UsageError(f"of several submissions -o is a folder of pages, not {out}")
+    folder = Path(out)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"cannot make the folder {folder}: {error.strerror}; choose another -o") from None
+    return folder
+
+
+def _expect(outputs: Sequence[Path], submissions: Sequence[str]) -> None:
+    """Before the work, that each can be written after it, none over another, and none over a submission."""
+    taken = dict.fromkeys(map(os.path.realpath, submissions), "is where a submission is")
+    for path in outputs:
+        files.expect(path)
+        place = os.path.realpath(path)
+        if place in taken and str(path.parent) not in files.STREAMS:
+            raise UsageError(f"{path} {taken[place]}; choose another")
+        taken[place] = "is asked for twice"
+
+
+def document(rows: Sequence[Row]) -> dict[str, Any]:
+    """What --json writes."""
+    verdicts = [row.verdict for row in rows]
+    return {
+        "verdict": next((v for v in ("refuted", register.UNJUDGED, "undecided") if v in verdicts), "verified"),
+        "mistakes": [{"name": name, "count": len(files), "files": files} for name, files in register.counted(rows)],
+        "submissions": [
+            {"file": row.file, "exit_code": row.code, "verdict": row.verdict, "said": row.said}
+            | {name: value for name, value in row.document.items() if name != "verdict"}
+            for row in rows
+        ],
+    }
+
+
+def _print_line(row: Row, form: str) -> None:
+    for line in register.annotations(row) if form == "github" else [str(row)]:
+        click.echo(line)
+
+
+def _print(rows: Sequence[Row], with_table: bool) -> None:
+    """The table, and what there is to say of all."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(color_system=None if os.environ.get("NO_COLOR") else "auto", highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("file", "verdict", "line", "first fault"):
+        table.add_column(name, overflow="fold", justify="right" if name == "line" else "left")
+    for row in rows:
+        verdict = Text(row.verdict + f", {row.points}" * bool(row.points), COLOURS[row.verdict])
+        table.add_row(Text(visible(row.file)), verdict, str(row.line or ""), Text(visible(row.said)))
+    with console.capture() as capture:
+        if with_table:
+            console.print(table)
+            console.print()
+        console.print(*map(Text, register.summary(rows)), sep="\n", soft_wrap=True)
+    click.echo(capture.get(), nl=False, color=True)

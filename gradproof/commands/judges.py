@@ -1,0 +1,113 @@
+"""Submissions judged side by side, each as gradproof check FILE judges it, in as many processes as there are cores."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, redirect_stderr, redirect_stdout, suppress
+from io import StringIO
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from gradproof import interruption
+from gradproof.commands import beside
+from gradproof.errors import CrashError, GradproofError, MachineError
+from gradproof.judge import register
+from gradproof.judge.register import Row
+from gradproof.text import typed
+
+SLOWEST = 100  # times --seconds that one may take, and …
+BESIDE = 600.0  # … seconds besides: each has its own limits, which are less
+
+
+class Asked(NamedTuple):
+    """What a process is judging."""
+
+    number: int
+    end: float  # when it must have told
+
+
+def judged(
+    paths: Sequence[str], given: Mapping[str, Any], with_junit: bool, folder: Path | None, pages: Mapping[str, str]
+) -> Iterator[tuple[int, Row]]:
+    """(which, its row) as they are told, in as many processes as there are cores."""
+    rest = iter(range(len(paths)))
+    slowest = SLOWEST * given["seconds"] + BESIDE
+    with ExitStack() as stack:
+        asked: dict[Connection, tuple[BaseProcess, Asked]] = {}
+
+        def ask(judge: tuple[Connection, BaseProcess] | None = None) -> None:
+            """Have this judge, or else a new one, take the next, if there is one left."""
+            if (number := next(rest, None)) is not None:
+                end, process = judge or beside.begun(_serve, (dict(given), with_junit, folder), stack, beside.CLEARING)
+                with suppress(OSError):  # it is gone: which is seen where it is heard
+                    end.send((number, paths[number], pages.get(paths[number], "")))
+                asked[end] = process, Asked(number, time.monotonic() + slowest)
+
+        for _ in os.sched_getaffinity(0):
+            ask()
+        while asked:
+            soonest = min(each.end for _, each in asked.values())
+            ready = wait(list(asked), max(0.0, soonest - time.monotonic()))
+            late = [end for end, (_, each) in asked.items() if each.end <= time.monotonic()]
+            for end in [end for end in asked if end in ready or end in late]:
+                process, each = asked.pop(end)
+                path = paths[each.number]
+                try:
+                    if end not in ready:
+                        raise TimeoutError
+                    yield end.recv()
+                    ask((end, process))
+                except (EOFError, OSError) as error:  # TimeoutError is one
+                    how = "tells nothing" if isinstance(error, TimeoutError) else beside.how_lost(process)
+                    beside.end(process, 0)
+                    yield each.number, register.row(path, MachineError.exit_code, {}, f"its judge {how}", "", "")
+                    ask()
+
+
+def _serve(asked: Connection, given: dict[str, Any], with_junit: bool, pages: Path | None) -> None:
+    """What such a process does: it judges one after the other, which spares each the start of JAX."""
+    beside.depend_on_the_parent()
+    interruption.listen()
+    with suppress(EOFError, OSError, KeyboardInterrupt):  # nobody asks any more
+        while True:
+            number, path, page = asked.recv()
+            with tempfile.TemporaryDirectory(prefix="gradproof-") as folder:
+                junit = Path(folder, "junit.xml") if with_junit else None
+                asked.send((number, _row(path, given, junit, pages / page if pages else None)))
+
+
+def _row(path: str, given: dict[str, Any], junit: Path | None, page: Path | None) -> Row:
+    """What gradproof check FILE --json does and says."""
+    from gradproof.commands import submission
+
+    error, written = "", StringIO()
+    with redirect_stdout(written), redirect_stderr(StringIO()):
+        try:
+            given |= {"junit": str(junit) if junit else None, "out": str(page) if page else None}
+            code = submission.tell(path, **given)
+        except (GradproofError, click.ClickException) as failed:
+            code, error = failed.exit_code, str(failed)
+        except (OSError, MemoryError) as failed:
+            code, error = MachineError.exit_code, f"the machine failed: {failed or type(failed).__name__}"
+        except Exception as failed:
+            fault = f"a fault of gradproof itself: {type(failed).__name__}: {failed}"
+            error = f"{fault}; gradproof check {typed(path)} keeps its traceback"
+            code = CrashError.exit_code
+    document = _read(written.getvalue())
+    xml = junit.read_text("utf8") if junit and junit.exists() else ""
+    return register.row(path, code, document, error, xml, page.name if page and document.get("verdict") else "")
+
+
+def _read(written: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(written))
+    except ValueError:  # nothing was written
+        return {}

@@ -1,0 +1,180 @@
+"""A class in rows: what is told of each submission, its mistakes counted, as text, CSV, JUnit XML and annotations."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from gradproof.text import visible
+
+WORST = (70, 4, 1, 2, 3, 5)  # exit codes; all others are better
+COLUMNS = ("file", "verdict", "line", "first fault", "mistakes", "points", "page", "exit code")
+UNJUDGED = "not judged"
+FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet would compute
+
+
+class Fault(NamedTuple):
+    line: int  # of the file, 0 where none is known
+    said: str
+    mistake: str  # its name, without what is this submission's own
+
+
+class Row(NamedTuple):
+    """What is told of one submission."""
+
+    file: str
+    code: int  # with which gradproof check FILE ends
+    verdict: str
+    said: str  # the first fault, or else what there is to say
+    faults: Sequence[Fault] = ()
+    points: str = ""
+    document: Mapping[str, Any] = {}  # of gradproof check FILE --json
+    junit: str = ""
+    page: str = ""
+
+    @property
+    def mistakes(self) -> list[str]:
+        """Each once."""
+        return list(dict.fromkeys(fault.mistake for fault in self.faults))
+
+    @property
+    def line(self) -> int:
+        return self.faults[0].line if self.faults else 0
+
+    def __str__(self) -> str:
+        """On one line, as compilers have it."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        points = f" ({self.points})" if self.points else ""
+        return visible(f"{place}: {self.verdict}{points}: {self.said}")
+
+
+def row(file: str, code: int, document: Mapping[str, Any], error: str, junit: str, page: str) -> Row:
+    """The row of a submission from what gradproof check FILE --json has written, or from its line on stderr."""
+    verdict = document.get("verdict")
+    if verdict is None:
+        said = (document.get("error") or error or "nothing was told of it").removeprefix(file).lstrip(": ")
+        return Row(file, code, UNJUDGED, said, document=document, junit=junit, page=page)
+    faults = [_fault(fault, "parameters" in document) for fault in document.get("faults", ())]
+    points = ""
+    if "faults" not in document:  # of --grade
+        points = f"{sum(document['points'].values())} of {len(document['points'])}"
+    said = faults[0].said if faults else _without_fault(document)
+    return Row(file, code, verdict, said, faults, points, document, junit, page)
+
+
+def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
+    """A fault in words; those of the notes' network have an equation, those of whole programs a parameter."""
+    names = fault["names"]
+    if not whole:
+        where = f"{fault['equation']} at layer {fault['layer']}" if fault["layer"] else fault["equation"]
+        name = " or ".join(names) or ("is wrong" if fault["layer"] else "")
+        mistake = f"{name} ({fault['equation']})" if names else f"{fault['equation']} {name}".strip()
+        return Fault(0, f"{where}: {fault.get('said') or name}", mistake)
+    cell = f"{fault['place']}: " if fault["place"].startswith("cell") else ""
+    code = f"`{fault['code']}` – " if fault["code"] else ""
+    what = fault["what"].partition(";")[0]
+    name = f"; {names[0]}" if names else ""
+    said = f"{cell}{code}{fault['parameter']}: {what}{name}"
+    return Fault(0 if cell else fault["line"], said, names[0] if names else what)
+
+
+def _without_fault(document: Mapping[str, Any]) -> str:
+    """What there is to say where no fault is told."""
+    if "points" in document and "faults" not in document:
+        return ", ".join(f"{name} {point}" for name, point in document["points"].items())
+    if document["verdict"] == "undecided":
+        undecided = document["undecided"]
+        if "parameters" in document:
+            return undecided[0] if undecided else "it cannot be told"
+        return f"too little can be told of {', '.join(undecided)}"
+    if "parameters" in document:
+        return f"the gradient of {document['network']['cost'] or 'a cost that it does not compute'}"
+    return f"autodiff's gradients on {document['architectures']} networks"
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code of a class."""
+    return next((code for code in WORST if code in codes), max(codes, default=0))
+
+
+def counted(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+    """Each mistake and the files that have it, the most frequent first."""
+    found: dict[str, list[str]] = {}
+    for each in rows:
+        for mistake in each.mistakes:
+            found.setdefault(mistake, []).append(each.file)
+    return sorted(found.items(), key=lambda pair: -len(pair[1]))
+
+
+def summary(rows: Sequence[Row]) -> list[str]:
+    """How many of which verdict, and the class's mistakes."""
+    verdicts = [each.verdict for each in rows]
+    order = ("refuted", "undecided", UNJUDGED, "verified")
+    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in order if verdict in verdicts]
+    lines = [f"{len(rows)} submission{'s' * (len(rows) != 1)}: {', '.join(counts)}"]
+    return lines + [f"{len(files)} of {len(rows)}: {visible(mistake)}" for mistake, files in counted(rows)]
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """A header and a line for each submission."""
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for each in rows:
+        mistakes = "; ".join(each.mistakes)
+        table.writerow(
+            map(
+                _cell,
+                (each.file, each.verdict, each.line or "", each.said, mistakes, each.points, each.page, each.code),
+            )
+        )
+    return written.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Somebody's text stays text in a spreadsheet."""
+    if not isinstance(value, str):
+        return value
+    return "'" * value.startswith(FORMULAS) + visible(value)
+
+
+def as_junit(rows: Sequence[Row]) -> str:
+    """The suite of each submission, one after the other."""
+    suites = ElementTree.Element("testsuites", name="gradproof")
+    for each in rows:
+        if each.junit:
+            suites.append(ElementTree.fromstring(each.junit))
+            continue
+        name = visible(each.file)
+        suite = ElementTree.SubElement(
+            suites, "testsuite", name=f"gradproof {name}", tests="1", failures="0", errors="1"
+        )
+        case = ElementTree.SubElement(suite, "testcase", classname=name, name="load")
+        ElementTree.SubElement(case, "error", message=visible(each.said))
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def annotations(each: Row) -> list[str]:
+    """What GitHub shows beside the lines of a file: an error for each fault, a warning where nothing could be told."""
+    if each.verdict == "verified":
+        return []
+    if each.verdict == "refuted":
+        found = [(fault.line, fault.said) for fault in each.faults] or [(0, each.said)]
+    else:
+        found = [(0, each.said)]
+    kind = "warning" if each.verdict == "undecided" else "error"
+    return [_annotation(kind, each.file, line, each.verdict, said) for line, said in found]
+
+
+def _annotation(kind: str, file: str, line: int, verdict: str, said: str) -> str:
+    place = f"file={_property(visible(file))}" + f",line={line}" * bool(line)
+    return f"::{kind} {place},title={_property('gradproof: ' + verdict)}::{_message(visible(said))}"
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,314 @@
+"""`gradproof check FOLDER`: each is judged as `check FILE` judges it, and what befalls one costs no other anything."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from multiprocessing import active_children
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradproof.commands import folders, judges
+from gradproof.judge import register
+from gradproof.judge.register import Row
+from gradproof.pages import classroom
+from tests.browser import needs_chromium, opened, printed
+from tests.commands import ended_here
+from tests.judge.test_whole_command import NET, NOTHING, WRONG
+from tests.pages.hostile import let_in, texts
+from tests.processes import alive, started
+
+ENDLESS = NET.replace("        h =", "        while True:\n            pass\n        h =")
+CLASS = {
+    "anna/net.py": NET,
+    "bert/net.py": WRONG,
+    "my [last] version (2).py": WRONG,
+    "nothing.py": NOTHING,
+    "broken.ipynb": '{"cells": 3',
+    "no text.py": "\ud800",  # a byte that is no UTF-8
+}
+OTHERS = {"readme.txt": "", "data/x.csv": "", ".hidden.py": NET, "__pycache__/net.py": NET, "env/lib/a.py": NET}
+
+
+def fill(folder: Path, sources: dict[str, str]) -> None:
+    for name, source in sources.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(source.encode("utf8", "replace" if name != "no text.py" else "surrogatepass"))
+
+
+def check(place: Path, *arguments: str) -> Any:
+    return ended_here([sys.executable, "-m", "gradproof", "check", *arguments], place)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A class judged once, with all that can be written of it."""
+    place = tmp_path_factory.mktemp("class")
+    fill(place / "all", CLASS | OTHERS | {"env/pyvenv.cfg": ""})
+    return place, check(place, "all", "--csv", "a.csv", "--junit", "a.xml", "-o", "pages")
+
+
+def test_each_of_a_folder_has_one_line_in_order_and_what_is_no_submission_is_left_out(
+    judged: tuple[Path, Any],
+) -> None:
+    _, ended = judged
+    assert ended.returncode == 1, "the worst of all"
+    *lines, total, mistake = ended.stdout.splitlines()
+    starts = (
+        "all/anna/net.py: verified: the gradient of ",
+        "all/bert/net.py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1: ",
+        "all/broken.ipynb: not judged: is no notebook: ",
+        "all/my [last] version (2).py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1: ",
+        "all/no text.py: not judged: ",
+        "all/nothing.py: not judged: no step was found",
+    )
+    assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 6
+    assert total == "6 submissions: 2 refuted, 3 not judged, 1 verified"
+    assert mistake.startswith("2 of 6: ")
+    assert (
+        ended.stderr
+        == ("gradproof: 3 files left out, neither .py nor .ipynb: all/data/x.csv, all/env/pyvenv.cfg, all/readme.txt\n")
+        or ended.stderr == "gradproof: 2 files left out, neither .py nor .ipynb: all/data/x.csv, all/readme.txt\n"
+    )
+
+
+def test_the_table_for_spreadsheets_has_what_the_lines_say(judged: tuple[Path, Any]) -> None:
+    place, ended = judged
+    rows = list(csv.DictReader(io.StringIO((place / "a.csv").read_text("utf8"))))
+    assert len(rows) == len(CLASS)
+    for row, line in zip(rows, ended.stdout.splitlines(), strict=False):
+        where = f"{row['file']}:{row['line']}" if row["line"] else row["file"]
+        assert line == f"{where}: {row['verdict']}: {row['first fault']}"
+
+
+def test_junit_has_a_suite_for_each_also_where_nothing_could_be_judged(judged: tuple[Path, Any]) -> None:
+    suites = list(ElementTree.parse(judged[0] / "a.xml").getroot())
+    assert [suite.get("name") for suite in suites] == [f"gradproof all/{name}" for name in sorted(CLASS)]
+    failures = {suite.get("name", ""): len(suite.findall("testcase/failure")) for suite in suites}
+    assert [name for name, count in failures.items() if count == 2] == [
+        "gradproof all/bert/net.py",
+        "gradproof all/my [last] version (2).py",
+    ]
+    assert sum(len(suite.findall("testcase/error")) for suite in suites) == 3
+
+
+def test_every_page_that_the_index_links_is_there_and_no_two_share_one(judged: tuple[Path, Any]) -> None:
+    pages = judged[0] / "pages"
+    there = {path.name for path in pages.iterdir()}
+    assert there == {
+        "index.html",
+        "all-anna-net.py.html",
+        "all-bert-net.py.html",
+        "all-my [last] version (2).py.html",
+    }
+    html = (pages / "index.html").read_text("utf8")
+    for name in there - {"index.html"}:
+        assert f'href="{quote(name)}"' in html
+    assert "2 of 6" in html
+
+
+def test_of_each_is_told_what_check_tells_of_it_alone(judged: tuple[Path, Any]) -> None:
+    """The same code path: the document, the exit code, and the error."""
+    place, _ = judged
+    several = ["all/bert/net.py", "all/nothing.py"]
+    together = json.loads(check(place, *several, "--json").stdout)
+    for path, told in zip(several, together["submissions"], strict=True):
+        alone = check(place, path, "--json")
+        document = json.loads(alone.stdout)
+        assert told["exit_code"] == alone.returncode
+        assert {name: told[name] for name in document if name != "verdict"} == {
+            name: value for name, value in document.items() if name != "verdict"
+        }
+        assert told["verdict"] == document["verdict"] or document["verdict"] is None
+    assert together["verdict"] == "refuted"
+    assert [each["count"] for each in together["mistakes"]] == [1]
+
+
+def test_annotations_name_the_line_of_each_fault(judged: tuple[Path, Any]) -> None:
+    ended = check(judged[0], "all/bert/net.py", "--format", "github")
+    assert ended.returncode == 1
+    first, second, *_ = ended.stdout.splitlines()
+    start = "::error file=all/bert/net.py,line=15,title=gradproof%3A refuted::`d1 = (self.w2.T @ d2) * (1 - h)` – "
+    assert first.startswith(start + "w1: ")
+    assert second.startswith(start + "b1: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (["empty"], "empty: there is no .py and no .ipynb to judge", 3),
+        (["no*.py"], "'no*.py': there is no .py and no .ipynb to judge", 3),
+        (["a.py", "b.py", "-o", "x.html"], "-o is a folder of pages, not x.html", 2),
+        (["a.py", "b.py", "-o", "a.py"], "cannot make the folder a.py", 4),
+        (["a.py", "b.py", "--script", "s.py"], "--script is for one submission", 2),
+        (["a.py", "b.py", "--csv", "b.py"], "b.py is where a submission is; choose another", 2),
+        (["a.py", "b.py", "--csv", "o", "--junit", "./o"], "o is asked for twice; choose another", 2),
+        (["a.py", "b.safetensors"], "judged again by gradproof prove b.safetensors", 2),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_before_the_work(
+    arguments: list[str], said: str, code: int, tmp_path: Path
+) -> None:
+    fill(tmp_path, {"a.py": NET, "b.py": NET})
+    (tmp_path / "empty").mkdir()
+    ended = check(tmp_path, *arguments)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (code, "", 1)
+    assert said in ended.stderr
+    assert (tmp_path / "a.py").read_text("utf8") == NET
+
+
+# ---- what befalls one ------------------------------------------------------------------------------------------
+
+GIVEN = {"networks": 20, "seed": 0, "as_json": True, "convention": None, "seconds": 30.0, "memory": 4.0}
+GIVEN |= dict.fromkeys(("grade", "script", "certificate", "cost", "step"))
+
+
+def test_a_judge_that_the_system_kills_costs_the_submission_it_was_at(tmp_path: Path) -> None:
+    fill(tmp_path, {"endless.py": ENDLESS, "a.py": NET, "b.py": WRONG})
+    paths = [str(tmp_path / name) for name in ("endless.py", "a.py", "b.py")]
+    found: dict[int, Row] = {}
+    for number, row in judges.judged(paths, GIVEN, False, None, {}):
+        found[number] = row
+        if len(found) == 2:  # the others are told: what is still at work is at the endless one
+            for process in active_children():
+                os.kill(process.pid or 0, signal.SIGKILL)
+    assert [found[n].verdict for n in range(3)] == ["not judged", "verified", "refuted"]
+    assert found[0].code == 4
+    assert found[0].said == "its judge was ended by SIGKILL, as the system does where memory runs out"
+    assert not active_children()
+
+
+def test_one_that_hangs_costs_its_own_limit_and_no_more(tmp_path: Path) -> None:
+    fill(tmp_path, {"endless.py": ENDLESS, "a.py": NET})
+    ended = check(tmp_path, "endless.py", "a.py", "--seconds", "0.4")
+    first, second, *_ = ended.stdout.splitlines()
+    assert first.startswith("endless.py: not judged: ")
+    assert second.startswith("a.py: verified: ")
+    assert ended.returncode == 3
+
+
+def test_interrupted_it_says_how_far_it_got_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "all", {"a.py": WRONG, "endless.py": ENDLESS})
+    (tmp_path / "temporary").mkdir()
+    line = [sys.executable, "-m", "gradproof", "check", str(tmp_path / "all"), "--seconds", "100", "--csv", "a.csv"]
+    environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(line, cwd=tmp_path, env=environment, text=True, **pipes) as process:
+        assert process.stdout
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert first.startswith(f"{tmp_path}/all/a.py:15: refuted: ")
+    assert process.returncode == 130
+    assert err == "gradproof: interrupted: 1 of 2 are judged\n"
+    assert out.startswith("1 submission: 1 refuted\n")
+    assert (tmp_path / "a.csv").read_text("utf8").count("\n") == 2
+    end = time.monotonic() + 20
+    while (running := alive(tmp_path / "all")) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert running == []
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+# ---- the tables, whatever is in them ---------------------------------------------------------------------------
+
+
+@st.composite
+def rows_of_anything(draw: st.DrawFn) -> Row:
+    """A row whose every text may be the same hostile one."""
+    text = draw(texts | st.sampled_from(["=1+1", "+1", "-1", "@A1"]))
+    mistakes = draw(st.lists(st.sampled_from(["a", "b", "c", text]), max_size=3))
+    return Row(
+        file=text,
+        code=draw(st.sampled_from([0, 1, 2, 3, 4, 5, 70])),
+        verdict=draw(st.sampled_from(["verified", "refuted", "undecided", register.UNJUDGED])),
+        said=text,
+        faults=[register.Fault(len(name) % 3, text, name) for name in mistakes],
+        page=text,
+    )
+
+
+_rows = rows_of_anything()
+
+
+@given(st.lists(_rows, max_size=6))
+def test_a_spreadsheet_has_a_line_for_each_and_computes_nothing(rows: list[Row]) -> None:
+    read = list(csv.reader(io.StringIO(register.as_csv(rows))))
+    assert [len(line) for line in read] == [len(register.COLUMNS)] * (1 + len(rows))
+    assert not any(cell.startswith(register.FORMULAS) for line in read for cell in line)
+
+
+@given(_rows)
+def test_an_annotation_is_one_line_whose_text_is_text(row: Row) -> None:
+    for line in [*register.annotations(row), str(row)]:
+        assert line.isprintable() or all(c.isprintable() or c.isspace() for c in line)
+        assert "\n" not in line
+    for line in register.annotations(row):
+        _, properties, _ = line.split("::", 2)
+        assert properties.count(",") == 2 if ",line=" in properties else properties.count(",") == 1
+
+
+@given(st.lists(_rows, max_size=8))
+def test_a_mistake_is_counted_once_for_each_submission_that_has_it(rows: list[Row]) -> None:
+    truth = Counter(mistake for row in rows for mistake in {fault.mistake for fault in row.faults})
+    assert {name: len(whose) for name, whose in register.counted(rows)} == truth
+    counts = [len(whose) for _, whose in register.counted(rows)]
+    assert counts == sorted(counts, reverse=True)
+
+
+@given(st.lists(_rows, max_size=6))
+def test_junit_can_be_read_whatever_is_said(rows: list[Row]) -> None:
+    assert len(list(ElementTree.fromstring(register.as_junit(rows)))) == len(rows)
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 70]), min_size=1))
+def test_the_exit_code_is_0_only_where_all_are_verified_and_1_where_one_is_refuted(codes: list[int]) -> None:
+    code = register.worst(codes)
+    assert code in codes
+    assert (code == 0) == (set(codes) == {0})
+    assert code == 1 or 1 not in codes or code in (4, 70), "what failed is no judgement on the class"
+
+
+@given(st.lists(st.just("index") | st.text("ab-/", min_size=1, max_size=6), unique=True, max_size=8))
+def test_no_two_pages_have_one_name_and_none_is_the_index(paths: list[str]) -> None:
+    names = folders.page_names(paths)
+    assert len(names) == len(set(names)) == len(paths)
+    assert "index.html" not in names
+    assert not any("/" in name for name in names)
+
+
+@given(st.lists(_rows, min_size=1, max_size=3), texts)
+def test_nothing_on_the_index_becomes_markup(rows: list[Row], text: str) -> None:
+    def page(said: str) -> str:
+        fault = register.Fault(1, said, said)
+        return classroom.index([Row(said, row.code, row.verdict, said, [fault], page="a.html") for row in rows], 9)
+
+    assert let_in(page(text), page("word")) == []
+
+
+@needs_chromium
+def test_axe_finds_nothing_in_the_index_and_it_reads_on_a_telephone(judged: tuple[Path, Any]) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    file = judged[0] / "pages" / "index.html"
+    for scheme in ("light", "dark"):
+        with opened(file, color_scheme=scheme) as here:
+            assert [v["id"] for v in Axe().run(here.page).response["violations"]] == []
+            assert (here.errors, here.requests) == ([], [])
+    with opened(file, viewport={"width": 375, "height": 800}) as here:
+        assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
+        pages, _ = printed(here.page)
+    assert pages == 1
