@@ -53,8 +53,8 @@ def tell(
                 rows[number] = row
                 bar.update(task, completed=len(rows), refresh=True)
                 while lines and printed in rows:  # in the order of the files
-                    _print_line(rows[printed], form)
-                    printed += 1
+                    printed += 1  # before: what is interrupted while it is printed is not printed twice
+                    _print_line(rows[printed - 1], form)
         except KeyboardInterrupt:
             interrupted = True
     told = [rows[number] for number in sorted(rows)]
