@@ -4,6 +4,9 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+from flint import arb
+
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.watching import Event
@@ -69,13 +72,18 @@ def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
     given = {x.index: path for path, array in what.given.items() for x in array.flat}
     depths = dict.fromkeys(given, 0)  # of all that has a name
     boxes: dict[tuple[Any, ...], dict[str, Any]] = {}
+    sums: list[Event] = []
     for event in _named(labelled, given):
         new = [x for x in event.numbers if x.index not in depths]
         if new:
             nodes = computed_from([y for x in new if x.rule is not None for y in operands_of(x)], depths)
             depth = 1 + max((depths.get(x.index, 0) for x in nodes), default=0)
             entering = list(dict.fromkeys(given[x.index] for x in nodes if x.index in given))
-            boxes.setdefault((event.line, event.name, event.shape, depth), _box(event, entering, what, given))
+            box = _box(event, entering, what, given)
+            if not box["activation"] and any(_is_softmax(event, other) for other in sums):
+                box["activation"] = "softmax"
+            sums += [event] * (box["activation"] == "linear")
+            boxes.setdefault((event.line, event.name, event.shape, depth), box)
             depths.update(dict.fromkeys((x.index for x in new), depth))
     return list(boxes.values())[:MOST]
 
@@ -91,6 +99,19 @@ def _named(labelled: Labels, given: Container[int]) -> Iterator[Event]:
     for _, alike in groupby(mine, numbers):
         several = list(alike)
         yield ([e for e in several if e.kind == "assigned"] or several)[-1]
+
+
+def _is_softmax(event: Event, of: Event) -> bool:
+    """Whether it is the softmax, row by row or column by column, of another array."""
+    if event.shape != of.shape or len(event.shape) not in (1, 2) or not all(x.value > 0 for x in event.numbers):
+        return False
+    a, z = (np.array([x.value for x in one.numbers], object).reshape(-1, one.shape[-1]) for one in (event, of))
+    off = np.array([x.log() - y for x, y in zip(a.flat, z.flat, strict=True)], object).reshape(a.shape)
+    return any(
+        all(sum(row).overlaps(arb(1)) and all(x.overlaps(same[0]) for x in same) for row, same in pairs)
+        for pairs in (list(zip(a, off, strict=True)), list(zip(a.T, off.T, strict=True)))
+        if len(pairs[0][0]) > 1
+    )
 
 
 def _box(event: Event, entering: Sequence[str], what: Observation, given: Mapping[int, str]) -> dict[str, Any]:

@@ -63,8 +63,11 @@ def _notes(document: Mapping[str, Any]) -> dict[int, list[Note]]:
     places = list(dict.fromkeys(f["place"] for f in document.get("faults", ()) if f.get("place")))
     for line, what in dict.fromkeys((f.get("line"), _is(f)) for f in document.get("faults", ())):
         if line:
-            names = [f["parameter"] for f in document["faults"] if f["line"] == line and _is(f) == what]
-            found.setdefault(line, {}).setdefault("wrong", []).append(f"wrong: {', '.join(names)}: {what}")
+            alike = [f for f in document["faults"] if f["line"] == line and _is(f) == what]
+            told = found.setdefault(line, {}).setdefault("wrong", [])
+            told.append(f"wrong: {', '.join(fault['parameter'] for fault in alike)}: {what}")
+            mended = dict.fromkeys(fault["should_be"] for fault in alike if fault.get("mended"))
+            told += [f"should be: {code}" for code in mended]
     for line in document.get("lines", ()):
         states = found.setdefault(line["line"], {})
         if line["state"] == "follows":

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from gradproof.judge.assess import assess
@@ -84,3 +85,12 @@ def test_examples_one_after_the_other_are_one_layer(tmp_path: Path) -> None:
     found = read(SUMMED, tmp_path)
     assert found["verdict"] == "verified"
     assert [box["name"] for box in found["layers"]] == ["h", "a"]
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_softmax_is_told_from_what_only_sums_to_one(tmp_path: Path, axis: int) -> None:
+    plan = Plan(["tanh"], "softmax", axis == 1, "class", True, False, False)
+    assert [box["activation"] for box in read(written(plan), tmp_path)["layers"] if box["shape"]][-1] == "softmax"
+    squares = written(plan).replace("np.exp(z2)", "(1 + z2 ** 2)")
+    assert "(1 + z2 ** 2)" in squares
+    assert "softmax" not in [box["activation"] for box in read(squares, tmp_path)["layers"]]

@@ -91,6 +91,15 @@ def test_the_words_of_the_terminal_the_layers_and_the_arrays_are_on_the_page(wro
     assert str(Path(path).parent) not in html, "whom it is sent to need not know our folders"
 
 
+def test_a_line_that_has_a_correction_has_it_beside_it(wrong: tuple[dict[str, Any], str]) -> None:
+    document, path = wrong
+    right = "d1 = (self.w2.T @ d2) * (1 - h * h)"
+    mended = [fault | {"mended": True, "should_be": right, "names": ["another slope"]} for fault in document["faults"]]
+    _, fault = shown(verdict.of_file(document | {"faults": mended}, path))[14]
+    assert fault.endswith(f"; another slope ✗ should be: {right}")
+    assert fault.count("should be") == 1
+
+
 def test_a_notebook_is_shown_by_its_cells_as_it_was_written(tmp_path: Path) -> None:
     document, path = found(tmp_path, json.dumps(NOTEBOOK), "mine.ipynb")
     lines = shown(verdict.of_file(document, path))
