@@ -34,15 +34,18 @@ def annotate(what: Observation, labelled: Labels, found: dict[str, Located]) -> 
     steps = [_stepped(event, after) for event in labelled.events]
     end = max((k for k, path in enumerate(steps) if path), default=len(steps))  # what follows the step is no part of it
     lines: dict[tuple[Any, ...], None] = {}
+    begun = False
     for k, (event, label, factor, moved) in enumerate(
         zip(labelled.events, labelled.labels, labelled.factors, steps, strict=True)
     ):
         if k > end:
             break
         if (event.line, event.name) in faults:
+            begun = True
             lines[event.line, event.name, "", "wrong"] = None
         elif any(x.index in spoilt for x in event.numbers):
-            lines[event.line, event.name, "", "follows"] = None
+            if begun:  # before it the same numbers may have another name
+                lines[event.line, event.name, "", "follows"] = None
         elif moved and moved not in found:
             lines[event.line, event.name, f"{shown(moved)} after the step", "right"] = None
         elif label and label != UNKNOWN:

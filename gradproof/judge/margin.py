@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gradproof.judge.find.program import Program
 
-MARKS = {"right": "✓", "wrong": "✗", "follows": "↳"}
+MARKS = {"wrong": "✗", "right": "✓", "follows": "↳"}
 WHOLE = 80  # lines of a source that is shown to its end; of a longer one what is told of, and …
 AROUND = 3  # … so many lines on both sides
 LONGEST = 400  # characters of a line

@@ -13,6 +13,7 @@ from tests.judge.test_written import PHASES, judged, plans, wrong
 from tests.judge.written import Plan, Slip, written
 from tests.thorough import THOROUGH
 
+PROGRAMS = Path(__file__).parent / "programs"
 FEW = settings(max_examples=settings().max_examples // 4 if THOROUGH else 3, phases=PHASES)
 
 
@@ -52,6 +53,12 @@ def test_what_lines_compute_and_what_follows_from_a_fault_is_told(tmp_path: Path
         (18, "self.w1", "", "follows"),
         (19, "self.b1", "", "follows"),
     ]
+
+
+def test_nothing_before_a_fault_follows_from_it() -> None:
+    states = [line["state"] for line in assess(str(PROGRAMS / "open/c27_modular_batchnorm.py"))["lines"]]
+    assert "wrong" in states
+    assert "follows" not in states[: states.index("wrong")]
 
 
 def test_the_forward_pass_is_told_by_its_layers_and_their_shapes(tmp_path: Path) -> None:
