@@ -95,11 +95,13 @@ def assert_backprop(
     backprop: "Callable[..., Any]", *, networks: int = 200, seed: int = 0, convention: str = ""
 ) -> None:
     """AssertionError with the whole judgement unless the backprop is verified."""
-    judged = check(backprop, networks=networks, seed=seed, convention=convention)
-    if judged.verdict != "verified":  # no assert statement: python -O would leave it out
-        name = getattr(backprop, "__name__", repr(backprop))
-        options = f"networks={networks}, seed={seed}" + f", convention={convention!r}" * bool(convention)
-        raise AssertionError(f"{judged}\nagain: gradproof.check({name}, {options})")
+    from gradproof.judge.trial.assertions import require
+
+    __tracebackhide__ = True
+    name = getattr(backprop, "__name__", repr(backprop))
+    options = {"networks": networks, "seed": seed} | ({"convention": convention} if convention else {})
+    again = "".join(f", {option}={value!r}" for option, value in options.items())
+    require(check, [backprop], options, f"\nagain: gradproof.check({name}{again})")
 
 
 _TRIALS = {

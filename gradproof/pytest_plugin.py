@@ -1,4 +1,6 @@
-"""For anyone's tests: the fixture `assert_backprop`, and `pytest --backprop FILE.py:FUNCTION` for a test of its own.
+"""For anyone's tests: the fixtures `assert_…`, `pytest --gradproof FILE` and `--backprop FILE.py:FUNCTION`.
+
+Each --gradproof and each --backprop is a test of its own.
 
 Loaded by pytest by itself once gradproof is installed (the entry point `pytest11`).
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +17,18 @@ from typing import Any
 import pytest
 
 import gradproof
-from gradproof.errors import UsageError
+from gradproof.errors import GradproofError, UsageError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gradproof")
+    group.addoption(
+        "--gradproof",
+        action="append",
+        default=[],
+        metavar="FILE[:NAME]",
+        help="judge this program as gradproof check does",
+    )
     group.addoption(
         "--backprop",
         action="append",
@@ -40,10 +50,55 @@ def assert_backprop() -> Callable[..., None]:
     return gradproof.assert_backprop
 
 
+@pytest.fixture
+def assert_gradient() -> Callable[..., None]:
+    """`assert_gradient(cost, gradient, …)` fails with the whole judgement unless it is cost's gradient."""
+    return gradproof.assert_gradient
+
+
+@pytest.fixture
+def assert_backward() -> Callable[..., None]:
+    """`assert_backward(forward, backward, …)` fails with the whole judgement unless both fit."""
+    return gradproof.assert_backward
+
+
+@pytest.fixture
+def assert_step() -> Callable[..., None]:
+    """`assert_step(step, parameters, …)` fails with the whole judgement unless it steps along a gradient."""
+    return gradproof.assert_step
+
+
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """One more test for each --backprop."""
+    """One more test for each --gradproof and each --backprop."""
+    for subject in session.config.getoption("--gradproof"):
+        items.append(Judged.from_parent(session, name="gradproof", nodeid=f"{subject}::gradproof", subject=subject))
     for subject in session.config.getoption("--backprop"):
         items.append(Backprop.from_parent(session, name=f"backprop[{subject}]", subject=subject))
+
+
+class Judged(pytest.Item):
+    """The judgement on a program as a test; where it fails, its first fault is told as FILE:LINE."""
+
+    def __init__(self, *, subject: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.subject = subject
+
+    def runtest(self) -> None:
+        judged = gradproof.check(os.path.relpath(self.config.invocation_params.dir / self.subject))
+        if not judged:
+            raise AssertionError(self._told(judged))
+
+    def _told(self, judged: Any) -> str:
+        faults = getattr(judged, "document", {}).get("faults", [])  # of a whole program
+        file = self.subject.partition(":")[0]
+        placed = [f"{file}:{f['line']}: {f['code']}" for f in faults if f["line"] and file.endswith(".py")]
+        return "\n".join([*placed[:1], str(judged)])
+
+    def reportinfo(self) -> tuple[str, None, str]:
+        return self.subject.partition(":")[0], None, self.name
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        return _without_ours(excinfo) or str(super().repr_failure(excinfo))
 
 
 class Backprop(pytest.Item):
@@ -85,5 +140,9 @@ class Backprop(pytest.Item):
         return found
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
-        told = excinfo.errisinstance((AssertionError, UsageError))
-        return str(excinfo.value) if told else str(super().repr_failure(excinfo))
+        return _without_ours(excinfo) or str(super().repr_failure(excinfo))
+
+
+def _without_ours(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """What was judged, or why nothing was, without the lines of ours that it came through."""
+    return str(excinfo.value) if excinfo.errisinstance((AssertionError, GradproofError)) else ""
