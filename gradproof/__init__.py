@@ -80,15 +80,16 @@ def check(
     from gradproof.judge import caller
     from gradproof.judge.diagnosis import judgement
     from gradproof.judge.submission import Function
+    from gradproof.progress import in_notebook
 
-    with caller.undisturbed(x64):
+    with caller.undisturbed(x64), in_notebook("networks") as progress:
         caller.insist(networks, seed)
         declared = convention.split(",") if convention else []
         if isinstance(backprop, str | os.PathLike):
             from gradproof.judge.file_judgement import judge_file
 
-            return judge_file(os.fspath(backprop), networks, seed, declared)
-        return judgement(Function(backprop), networks, seed, declared=declared)
+            return judge_file(os.fspath(backprop), networks, seed, declared, progress)
+        return judgement(Function(backprop), networks, seed, progress, declared)
 
 
 def assert_backprop(

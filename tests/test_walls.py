@@ -158,7 +158,7 @@ def test_a_network_in_use_loads_neither_the_other_nor_the_court(package: str) ->
 # From the ground up; a module stands on the floor of its longest prefix. The digits (train.mnist) lie low: they hold
 # no mathematics, and both check and train stand on them.
 FLOORS = (
-    ("gradproof.text", "gradproof.interruption"),
+    ("gradproof.text", "gradproof.interruption", "gradproof.progress"),
     ("gradproof.errors", "gradproof.fragment", "gradproof.manual", "gradproof.limits"),
     ("gradproof.files", "gradproof.memory"),
     ("handcrafted", "reference"),

@@ -1,6 +1,6 @@
 """What Python is told of a whole program: the verdict on a file, in words, as HTML, as a document."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from gradproof.judge.diagnosis import judgement
 from gradproof.judge.find.program import read_program
 from gradproof.judge.margin import as_written, lines, shown
 from gradproof.judge.report import Judgement
+from gradproof.judge.submission import File
 from gradproof.numerics.verdict import Verdict
 
 SHOWN = 10  # lines of a repr
@@ -61,12 +62,20 @@ class FileJudgement:
         return fragment(str(self.verdict), telling.lines(self.document, self.path), source)
 
 
-def judge_file(submission: str, networks: int, seed: int, declared: list[str]) -> FileJudgement | Judgement:
+def judge_file(
+    submission: str,
+    networks: int,
+    seed: int,
+    declared: Sequence[str],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> FileJudgement | Judgement:
     """As `gradproof check FILE[:NAME]`: what a whole program does, or a backprop of the notes' network."""
     path, _, name = submission.partition(":")
-    decided = decide(
-        path, name, lambda code: judgement(code, networks, seed, declared=declared), declared=bool(declared)
-    )
+
+    def judge(code: File) -> Judgement:
+        return judgement(code, networks, seed, progress, declared)
+
+    decided = decide(path, name, judge, declared=bool(declared))
     if decided.whole:
         return FileJudgement(path, decided.found or {})
     assert decided.judged is not None

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradproof
+from gradproof import progress
 from gradproof.errors import DataError, UsageError
 from gradproof.fragment import SourceLine, fragment
 from gradproof.judge.file_judgement import FileJudgement
@@ -41,6 +44,14 @@ CALLS = [
 ]
 
 
+WAITED = """from gradproof import progress
+progress.AFTER = progress.EVERY = 0.0
+with progress.in_notebook("networks") as tell:
+    tell(50, 200)
+    tell(100, 200)
+"""
+
+
 def cell(source: str) -> dict[str, Any]:
     return {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
 
@@ -59,7 +70,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     folder = tmp_path_factory.mktemp("notebook")
     (folder / "mine.py").write_text(WRONG, "utf8")
     (folder / "mine.ipynb").write_text(notebook("import numpy as np", WRONG, TRAINED), "utf8")
-    mine = nbformat.reads(notebook(FUNCTIONS, *CALLS), 4)
+    mine = nbformat.reads(notebook(FUNCTIONS, *CALLS, WAITED), 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
@@ -74,7 +85,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
 
 
 def test_a_notebook_shows_the_verdict_the_line_and_what_it_should_be(shown: list[dict[str, str]]) -> None:
-    wrong, right, program, cells = (one["text/html"] for one in shown)
+    wrong, right, program, cells = (one["text/html"] for one in shown[:-1])
     assert '<b class="refuted">refuted: gradient is not the gradient of cost</b>' in wrong
     assert '<li class="wrong"><span>9</span><code>    return (a * (1 - a)) @ x.T</code><em class="wrong">w: ' in wrong
     assert "should be" in wrong
@@ -87,10 +98,53 @@ def test_a_notebook_shows_the_verdict_the_line_and_what_it_should_be(shown: list
 
 
 def test_in_a_repl_it_has_at_most_ten_lines_and_the_verdict_first(shown: list[dict[str, str]]) -> None:
-    for one in shown:
+    for one in shown[:-1]:
         lines = one["text/plain"].splitlines()
         assert len(lines) <= 10
         assert lines[0].startswith(("verified: ", "refuted: "))
+
+
+class _Handle:
+    """Stands for what IPython displays, and remembers it."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def update(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_a_long_call_says_how_long_it_will_take_and_nothing_stays_of_that(
+    monkeypatch: pytest.MonkeyPatch, shown: list[dict[str, str]]
+) -> None:
+    handle, now = _Handle(), [100.0]
+
+    def display(line: str, display_id: bool) -> _Handle:
+        assert display_id
+        handle.update(line)
+        return handle
+
+    ipython = SimpleNamespace(
+        get_ipython=lambda: SimpleNamespace(kernel=True), display=SimpleNamespace(display=display, HTML=str)
+    )
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.in_notebook("networks") as tell:
+        for done, passed in ((20, 0.5), (40, 1.0), (41, 0.1), (160, 2.4)):
+            now[0] += passed
+            tell(done, 200)
+    assert handle.lines == ["40 of 200 networks, about 6 s left", "160 of 200 networks, about 1 s left", ""]
+    assert shown[-1]["text/html"] == "", "in a real kernel too"
+
+
+def test_a_short_call_and_one_outside_of_a_notebook_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    with progress.in_notebook("networks") as tell:
+        tell(1, 2)
+    refusing = SimpleNamespace(get_ipython=lambda: None)
+    monkeypatch.setitem(sys.modules, "IPython", refusing)
+    with progress.in_notebook("networks") as tell:
+        tell(1, 2)
 
 
 @needs_chromium

@@ -1,0 +1,39 @@
+"""How far a long call is, where somebody waits for it in a notebook: a line with the time left, gone at the end."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+AFTER, EVERY = 1.0, 0.5  # seconds: a call that is shorter shows nothing, and how often the line is renewed
+
+
+@contextmanager
+def in_notebook(unit: str) -> Iterator[Callable[[int, int], None]]:
+    """What is called with (done, total), as often as one likes; it does nothing but in a notebook."""
+    ipython = sys.modules.get("IPython")  # which runs the notebook, and else is not needed
+    shell = ipython.get_ipython() if ipython else None
+    if ipython is None or getattr(shell, "kernel", None) is None:
+        yield lambda done, total: None
+        return
+    display, html = ipython.display.display, ipython.display.HTML
+    begun = shown = time.monotonic()
+    handle = None
+
+    def tell(done: int, total: int) -> None:
+        nonlocal handle, shown
+        now = time.monotonic()
+        if now - begun < AFTER or now - shown < EVERY or not done:
+            return
+        left, shown = (now - begun) / done * (total - done), now
+        line = html(f"{done:,} of {total:,} {unit}, about {left:.0f} s left")
+        if handle is None:
+            handle = display(line, display_id=True)
+        else:
+            handle.update(line)
+
+    try:
+        yield tell
+    finally:
+        if handle is not None:
+            handle.update(html(""))
