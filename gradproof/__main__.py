@@ -1,4 +1,4 @@
-"""gradproof prove | check | train | study."""
+"""gradproof prove | check | explain | train | study."""
 
 import os
 import sys
@@ -24,6 +24,7 @@ from gradproof.errors import CrashError, GradproofError, MachineError
 VERBS = {
     "prove": "Prove that the handcrafted gradients equal autodiff's.",
     "check": "Judge a backprop of your own.",
+    "explain": "Explain a mistake or a convention by its name.",
     "train": "Train either network on handwritten digits.",
     "study": "Put every line of a derivation on trial.",
 }

@@ -49,7 +49,7 @@ def _networks(claim: Claim, fault: Fault, sigma: Sigma) -> Iterator[tuple[Layer,
     inputs, unread, exact = inputs_of(claim, ar, sigma), np.float64(ar.underflow), claim.mine.in_float64()
 
     def at(z: Near) -> Near:
-        return _slope(z, ar)
+        return slope(z, ar)
 
     for network in range(len(claim.stack.x)):
         problem = claim.stack.alone(network)
@@ -78,7 +78,7 @@ def _made(mine: Answer, fault: Fault) -> Array:
     return part[fault.layer - 1]
 
 
-def _slope(z: Near, ar: Arithmetic) -> Near:
+def slope(z: Near, ar: Arithmetic) -> Near:
     """σ′ of any number, with the radius of whichever form is further off."""
     slope = rounding.sigma_prime(z.value, z.radius, ar)
     e = np.exp(-np.abs(z.value))

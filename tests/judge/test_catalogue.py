@@ -1,0 +1,91 @@
+"""`gradproof explain`: whatever has a name is explained by its own name, and each example shows its mistake."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradproof.commands.check import command as check
+from gradproof.commands.explain import page
+from gradproof.judge import catalogue, families, mistakes
+from gradproof.judge.catalogue import CONVENTION, Entry
+from tests.commands import ended_here
+
+ROOT = Path(__file__).parents[2]
+ENTRIES = catalogue.entries()
+MISTAKES = [entry for entry in ENTRIES if entry.compute]
+
+
+def explain(place: Path, *words: str) -> Any:
+    return ended_here([sys.executable, "-m", "gradproof", "explain", *words], place)
+
+
+def test_the_page_is_what_the_command_writes(tmp_path: Path) -> None:
+    ended = explain(tmp_path, "-o", "mistakes.md")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    written = (tmp_path / "mistakes.md").read_text("utf8")
+    assert written == page() == (ROOT / "docs/mistakes.md").read_text("utf8")
+    assert all(f"| {entry.name} |" in written for entry in ENTRIES)
+
+
+def test_every_mistake_of_the_tables_is_in_the_catalogue() -> None:
+    assert len(MISTAKES) == len(mistakes.MISTAKES) + len(families.FAMILIES)
+
+
+@pytest.mark.parametrize("entry", MISTAKES, ids=lambda entry: f"{entry.place} {entry.formula}")
+def test_each_example_shows_its_mistake(entry: Entry) -> None:
+    """Some number of it is another one than autodiff's, by far more than rounding; or it has another shape."""
+    wrong, right = catalogue.wrong(entry), catalogue.right(entry.place)
+    assert wrong.value.shape != right.shape or (np.abs(wrong.value - right) > 1e6 * wrong.radius).any()
+
+
+@pytest.mark.parametrize("equation", mistakes.RIGHT)
+def test_what_the_notes_have_for_an_equation_is_what_it_should_be_in_the_example(equation: str) -> None:
+    formulas = {"BP1": mistakes.bp1, "BP2": mistakes.bp2, "BP3": mistakes.bp3, "BP4": mistakes.bp4}
+    formulas |= {"z": lambda p: p.w[p.l - 1] @ p.a[p.l - 1] + p.b[p.l - 1], "a": lambda p: p.a[p.l]}
+    own = catalogue.wrong(Entry(equation, "", "", compute=formulas[equation]))
+    assert (np.abs(own.value - catalogue.right(equation)) <= 2 * own.radius).all()
+
+
+@given(st.sampled_from(ENTRIES), st.data())
+def test_each_is_found_by_its_name_and_by_words_of_it_in_any_order(entry: Entry, data: st.DataObject) -> None:
+    assert all(found.name == entry.name for found in catalogue.asked(entry.name.split()))
+    words = data.draw(st.permutations(f"{entry.place} {entry.name}".upper().split()))
+    assert entry[:3] in [found[:3] for found in catalogue.asked([" ".join(words)])]
+
+
+def test_every_word_of_convention_is_explained() -> None:
+    (help_of_it,) = (option.help for option in check.params if option.name == "convention")
+    words = [entry.formula.removeprefix("--convention ") for entry in ENTRIES if entry.place == CONVENTION]
+    assert help_of_it.endswith(f"Of: {', '.join(words)}.")
+
+
+def test_a_name_is_explained_in_words_and_for_programs(tmp_path: Path) -> None:
+    ended = explain(tmp_path, "bp2", "σ′ is missing")
+    lines = ended.stdout.splitlines()
+    assert lines[:3] == [
+        "BP2: σ′ is missing",
+        "  yours is (wˡ⁺¹)ᵀδˡ⁺¹",
+        "  it should be δˡ = ((wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)",
+    ]
+    assert lines[3].startswith("  there δ¹ is [[")
+    assert lines[-1].startswith("  x = [[1, -1], [0.5, 2]], y = ")
+    (told,) = json.loads(explain(tmp_path, "BP2 σ′ is missing", "--json").stdout)
+    assert f"there δ¹ is {told['example']['is']}, and should be {told['example']['should_be']}" in lines[3]
+    assert len(explain(tmp_path).stdout.splitlines()) == len(ENTRIES)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["nothing", "such"], "is called nothing such"), (["sign", "-o", "x"], "leave out either NAME or --out")],
+)
+def test_what_is_not_there_is_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+    ended = explain(tmp_path, *words)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert said in ended.stderr
+    assert not list(tmp_path.iterdir())
