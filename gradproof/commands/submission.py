@@ -205,13 +205,14 @@ def _write_files(
         left_out[script] = "it would tell the answer" if grade else "there is no counterexample to show"
     if out and not grade:
         from gradproof.judge import report
+        from gradproof.judge.margin import Source
         from gradproof.pages import verdict
 
         told = documents.document(judged, seed, again)
         if found and found["verdict"] == judged.verdict:  # then its lines are told as well
             told |= {name: found[name] for name in ("lines", "layers", "parameters", "faults")}
         said = report.lines(judged, Path(submission).name)
-        files.give(Path(out), verdict.page(told, said, kind.source, again=again))
+        files.give(Path(out), verdict.page(told, said, [Source(submission, kind.source)], again))
     elif out:
         left_out[out] = "it would tell the answer"
     if certificate and judged.verdict == "verified":

@@ -24,7 +24,7 @@ def shown(path: str) -> str:
 
 
 def annotate(what: Observation, labelled: Labels, found: dict[str, Located]) -> list[dict[str, Any]]:
-    """Each line that has a label: `line`, `name`, `label`, `state`, in the order in which they run, each once.
+    """Each line that has a label: `file`, `line`, `name`, `label`, `state`, in the order in which they run, each once.
 
     The state is "right" of a derivative, "wrong" of the fault, "follows" of what was computed from it.
     """
@@ -42,17 +42,17 @@ def annotate(what: Observation, labelled: Labels, found: dict[str, Located]) -> 
             break
         if (event.line, event.name) in faults:
             begun = True
-            lines[event.line, event.name, "", "wrong"] = None
+            lines[event.file, event.line, event.name, "", "wrong"] = None
         elif any(x.index in spoilt for x in event.numbers):
             if begun:  # before it the same numbers may have another name
-                lines[event.line, event.name, "", "follows"] = None
+                lines[event.file, event.line, event.name, "", "follows"] = None
         elif moved and moved not in found:
-            lines[event.line, event.name, f"{shown(moved)} after the step", "right"] = None
+            lines[event.file, event.line, event.name, f"{shown(moved)} after the step", "right"] = None
         elif label and label != UNKNOWN:
             sign = "−" if factor is not None and factor < 0 else ""
             by = shown(label.removeprefix("∂C/∂"))
-            lines[event.line, event.name, f"{sign}∂C/∂{by}" if by else "a derivative of C", "right"] = None
-    return [dict(zip(("line", "name", "label", "state"), line, strict=True)) for line in lines]
+            lines[event.file, event.line, event.name, f"{sign}∂C/∂{by}" if by else "a derivative of C", "right"] = None
+    return [dict(zip(("file", "line", "name", "label", "state"), line, strict=True)) for line in lines]
 
 
 def _stepped(event: Event, after: Mapping[str, set[int]]) -> str:
@@ -70,8 +70,8 @@ def _computed_from_faults(labelled: Labels, faults: set[tuple[int, str]]) -> set
 
 
 def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
-    """What the cost is computed from and has a name, layer by layer: `line`, `name`, `shape`, `activation` and the
-    `parameters` that enter there. What examples one after the other, or turns, have in common is shown once."""
+    """What the cost is computed from and has a name, layer by layer: `file`, `line`, `name`, `shape`, `activation` and
+    the `parameters` that enter there. What examples one after the other, or turns, have in common is shown once."""
     given = {x.index: path for path, array in what.given.items() for x in array.flat}
     depths = dict.fromkeys(given, 0)  # of all that has a name
     boxes: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -120,6 +120,7 @@ def _is_softmax(event: Event, of: Event) -> bool:
 def _box(event: Event, entering: Sequence[str], what: Observation, given: Mapping[int, str]) -> dict[str, Any]:
     (activation,) = activations([[x for x in event.numbers if x.varies][:64]], set(given)) if event.shape else ("",)
     return {
+        "file": event.file,
         "line": event.line,
         "name": shown(event.name),
         "shape": list(event.shape),

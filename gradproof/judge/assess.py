@@ -208,8 +208,8 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "points": tried.points if tried else 0,
         "parameters": [{"name": shown(a.name), "state": a.state} for a in arrays],
         "faults": _faults(program, worst, read.located),
-        "lines": [line | {"place": program.place(line["line"]), "file": program.path} for line in read.lines],
-        "layers": [box | {"place": program.place(box["line"])} for box in read.layers],
+        "lines": [line | {"place": program.place(line["line"], line["file"])} for line in read.lines],
+        "layers": [box | {"place": program.place(box["line"], box["file"])} for box in read.layers],
         "conventions": list(dict.fromkeys([*conventions, *notes, *network.get("without", [])]))
         if outcome.verdict is Verdict.VERIFIED
         else [],

@@ -8,8 +8,7 @@ from gradproof.fragment import SourceLine, fragment
 from gradproof.judge import telling
 from gradproof.judge.deciding import decide
 from gradproof.judge.diagnosis import judgement
-from gradproof.judge.find.program import read_program
-from gradproof.judge.margin import as_written, lines, shown
+from gradproof.judge.margin import lines, shown, sources
 from gradproof.judge.report import Judgement
 from gradproof.judge.submission import File
 from gradproof.numerics.verdict import Verdict
@@ -51,15 +50,14 @@ class FileJudgement:
 
     def _repr_html_(self) -> str:
         """As a notebook shows it: with the lines that are wrong, and what those around them compute."""
-        program = read_program(self.path)
-        source, cell = [], ""
-        for line in shown(lines(self.document, as_written(program), dict(program.cells)), whole=0, around=1):
-            if line.cell and line.cell != cell:
-                cell = line.cell
-                source.append(SourceLine("", cell))
-            notes = [(note.state, f"{note.mark} {note.text}") for note in line.notes]
-            source.append(SourceLine(str(line.shown or ""), line.text, line.state, notes))
-        return fragment(str(self.verdict), telling.lines(self.document, self.path), source)
+        told, heading = [], ""
+        for source in sources(self.document, self.path):
+            for line in shown(lines(self.document, source), whole=0, around=1):
+                if line.number and heading != (heading := line.cell or source.name):
+                    told.append(SourceLine("", heading))
+                notes = [(note.state, f"{note.mark} {note.text}") for note in line.notes]
+                told.append(SourceLine(str(line.shown or ""), line.text, line.state, notes))
+        return fragment(str(self.verdict), telling.lines(self.document, self.path), told)
 
 
 def judge_file(

@@ -1,13 +1,14 @@
 """The margin of a program: what is said beside each of its lines."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gradproof.judge.find.program import Program
+from gradproof.judge.find.program import Program, read_program
 
 MARKS = {"wrong": "✗", "right": "✓", "follows": "↳"}
 WHOLE = 80  # lines of a source that is shown to its end; of a longer one what is told of, and …
@@ -36,11 +37,29 @@ class Line(NamedTuple):
     state: str = ""
 
 
-def lines(document: Mapping[str, Any], source: str, cells: Mapping[int, int]) -> list[Line]:
+class Source(NamedTuple):
+    """A file that is shown; `cells` has the numbers of a notebook's cells by their first lines."""
+
+    name: str
+    text: str
+    cells: Mapping[int, int] = {}
+    file: str = ""  # as the document names it; "" is all that it names
+
+
+def sources(document: Mapping[str, Any], path: str) -> list[Source]:
+    """The program as it was written, and the modules beside it that something is told of."""
+    program, own = read_program(path), os.path.abspath(path)
+    told = [*document.get("lines", ()), *document.get("faults", ())]
+    beside = [file for file in dict.fromkeys(line["file"] for line in told) if file != own and os.path.isfile(file)]
+    found = [Source(Path(path).name, _as_written(program), dict(program.cells), own)]
+    return found + [Source(Path(file).name, read_program(file).text, {}, file) for file in beside]
+
+
+def lines(document: Mapping[str, Any], source: Source) -> list[Line]:
     """Every line with its notes."""
-    found, first = [], 1
-    notes = _notes(document)
-    for number, text in enumerate(re.split(r"\r\n?|\n", source.rstrip()), start=1):
+    found, first, cells = [], 1, source.cells
+    notes = _notes(document, source.file)
+    for number, text in enumerate(re.split(r"\r\n?|\n", source.text.rstrip()), start=1):
         first = number if number in cells else first
         own = notes.get(number, [])
         states = {note.state for note in own}
@@ -57,18 +76,21 @@ def lines(document: Mapping[str, Any], source: str, cells: Mapping[int, int]) ->
     return found
 
 
-def _notes(document: Mapping[str, Any]) -> dict[int, list[Note]]:
+def _notes(document: Mapping[str, Any], file: str) -> dict[int, list[Note]]:
     """What is said beside which line: of a fault what it is, of what follows where from, else what it computes."""
     found: dict[int, dict[str, list[str]]] = {}
+    faults, computed = (
+        [one for one in document.get(name, ()) if not file or one.get("file") == file] for name in ("faults", "lines")
+    )
     places = list(dict.fromkeys(f["place"] for f in document.get("faults", ()) if f.get("place")))
-    for line, what in dict.fromkeys((f.get("line"), _is(f)) for f in document.get("faults", ())):
+    for line, what in dict.fromkeys((f.get("line"), _is(f)) for f in faults):
         if line:
-            alike = [f for f in document["faults"] if f["line"] == line and _is(f) == what]
+            alike = [f for f in faults if f["line"] == line and _is(f) == what]
             told = found.setdefault(line, {}).setdefault("wrong", [])
             told.append(f"wrong: {', '.join(fault['parameter'] for fault in alike)}: {what}")
             mended = dict.fromkeys(fault["should_be"] for fault in alike if fault.get("mended"))
             told += [f"should be: {code}" for code in mended]
-    for line in document.get("lines", ()):
+    for line in computed:
         states = found.setdefault(line["line"], {})
         if line["state"] == "follows":
             states["follows"] = [
@@ -121,7 +143,7 @@ def _gap(left: int) -> Line:
     return Line(0, f"{left} line{'s' * (left > 1)} more")
 
 
-def as_written(program: Program) -> str:
+def _as_written(program: Program) -> str:
     """The source, with the magics of a notebook as they stand there."""
     lines = program.text.splitlines()
     cells = json.loads(Path(program.path).read_bytes())["cells"] if program.cells else []

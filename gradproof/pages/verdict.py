@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gradproof.judge import telling
-from gradproof.judge.find.program import read_program
-from gradproof.judge.margin import as_written, cut, lines, shown
+from gradproof.judge.margin import Source, cut, lines, shown, sources
 from gradproof.pages.page import rendered
 
 CELL, CELLS = 7, 12  # of a layer's picture: how large, and at most how many in a row
@@ -14,25 +13,19 @@ CELL, CELLS = 7, 12  # of a layer's picture: how large, and at most how many in 
 
 def of_file(document: Mapping[str, Any], path: str, again: str = "") -> str:
     """The page of a judgement on a whole program, as `assess` makes it, HTML as text."""
-    program, name = read_program(path), Path(path).name  # whom it is sent to need not know our folders
-    return page(document, telling.lines(document, name), as_written(program), dict(program.cells), again)
+    said = telling.lines(document, Path(path).name)  # whom it is sent to need not know our folders
+    return page(document, said, sources(document, path), again)
 
 
-def page(
-    document: Mapping[str, Any],
-    said: Sequence[str],
-    source: str,
-    cells: Mapping[int, int] | None = None,
-    again: str = "",
-) -> str:
-    """The page of a verdict in these words; `cells` has the numbers of a notebook's cells by their first lines."""
+def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Source], again: str = "") -> str:
+    """The page of a verdict in these words, with these files."""
     numbers = {fault.get("parameter"): fault.get("numbers", "") for fault in document.get("faults", ())}
     return rendered(
         "verdict.html",
         verdict=document["verdict"],
         first=cut(said[0].removeprefix(f"{document['verdict']}: ")),
         said=[(cut(line.strip()), line.startswith(" ")) for line in said[1:]],
-        lines=list(shown(lines(document, source, cells or {}))),
+        files=[(file.name, list(shown(lines(document, file)))) for file in files],
         layers=[_layer(box) for box in document.get("layers", ())],
         arrays=[array | {"numbers": numbers.get(array["name"], "")} for array in document.get("parameters", ())],
         again=again,

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from gradproof.judge import telling
 from gradproof.judge.assess import assess
+from gradproof.judge.margin import Source
 from gradproof.pages import verdict
 from tests.browser import needs_chromium, opened, printed
 from tests.commands import ended_here
@@ -109,6 +110,44 @@ def test_a_notebook_is_shown_by_its_cells_as_it_was_written(tmp_path: Path) -> N
     assert lines[begin + 13] == ("right", "13 d2 = a - y ✓ d2 is ∂C/∂a")
 
 
+LAYERS = """import numpy as np
+
+
+def forward(w1, w2, x):
+    h = np.tanh(w1 @ x)
+    return h, w2 @ h
+
+
+def backward(w2, h, a, x, y):
+    d2 = a - y
+    d1 = (w2.T @ d2) * (1 - h)
+    return d1 @ x.T, d2 @ h.T
+"""
+USES_LAYERS = """import numpy as np
+from layers import forward, backward
+
+w1, w2 = np.random.randn(4, 3), np.random.randn(2, 4)
+x, y = np.random.randn(3, 6), np.random.rand(2, 6)
+for i in range(10):
+    h, a = forward(w1, w2, x)
+    g1, g2 = backward(w2, h, a, x, y)
+    w1 -= 0.1 * g1
+    w2 -= 0.1 * g2
+"""
+
+
+def test_what_a_module_beside_computes_stands_beside_its_own_lines(tmp_path: Path) -> None:
+    (tmp_path / "layers.py").write_text(LAYERS, "utf8")
+    document, path = found(tmp_path, USES_LAYERS)
+    html = verdict.of_file(document, path)
+    assert "<h2>layers.py, line by line</h2>" in html
+    lines = shown(html)
+    begin = len(USES_LAYERS.splitlines())
+    assert lines[begin + 9][1].startswith("10 d2 = a - y ✓ d2 is ∂C/∂")
+    assert lines[begin + 11][0] == "follows"
+    assert lines[begin - 1] == ("right", "10 w2 -= 0.1 * g2 ✓ w2 after the step")
+
+
 def test_of_a_long_source_what_is_told_of_is_shown_and_how_much_more_there_is(tmp_path: Path) -> None:
     document, path = found(tmp_path, "# a comment\n" * 30_000 + WRONG + f"# {'long ' * 90_000}\n" * 4)
     html = verdict.of_file(document, path)
@@ -183,7 +222,9 @@ def poisoned(value: Any, text: str, key: str = "") -> Any:
 
 def page_of(document: dict[str, Any], text: str) -> str:
     told = poisoned(document, text)
-    return verdict.page(told, [f"refuted: {text}", f"  {text}"], f"{text}\n" * 20, {1: 1, 9: 2}, text)
+    return verdict.page(
+        told, [f"refuted: {text}", f"  {text}"], [Source(text, f"{text}\n" * 20, {1: 1, 9: 2})] * 2, text
+    )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -26,8 +26,10 @@ class Program:
     notes: Sequence[str] = ()  # what was left out
     only: str = ""  # the function or class that is asked about, if one is
 
-    def place(self, line: int) -> str:
-        """How to name a line: of the file, or of a notebook's cell."""
+    def place(self, line: int, file: str = "") -> str:
+        """How to name a line: of the file, of a notebook's cell, or of a module beside it."""
+        if file and file != self.path:
+            return f"{Path(file).name}, line {line}"
         begun = [(first, number) for first, number in self.cells if first <= line]
         return f"cell {begun[-1][1]}, line {line - begun[-1][0] + 1}" if begun else f"line {line}"
 

@@ -46,6 +46,7 @@ class Event(NamedTuple):
     shape: tuple[int, ...]
     numbers: Sequence[Number]
     value: Any  # the array itself, to be told from others
+    file: str = ""  # the program's, or that of a module beside it
 
 
 @dataclass
@@ -175,8 +176,9 @@ class Watch:
     def _event(self, kind: str, name: str, line: int, value: Any) -> None:
         if not self.watching or len(self.events) > MOST_EVENTS:
             return
+        file = sys._getframe(2).f_code.co_filename
         for numbers, shape, one, label in _arrays(value, name):
-            self.events.append(Event(kind, label, line, shape, numbers, one))
+            self.events.append(Event(kind, label, line, shape, numbers, one, file))
 
 
 def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], Any, str]]:
