@@ -76,6 +76,15 @@ class ExactArray(np.ndarray):
     def round(self, decimals: int = 0, out: Any = None) -> Any:
         return each(lambda x: x.__round__(decimals), self)
 
+    def argmax(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
+        return wrap(super().argmax(axis, **options))
+
+    def argmin(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
+        return wrap(super().argmin(axis, **options))
+
+    def argsort(self, axis: Any = -1, *args: Any, **options: Any) -> Any:
+        return wrap(super().argsort(axis, *args))
+
     def fill(self, value: Any) -> None:
         self[...] = value
 
@@ -134,7 +143,7 @@ def wrap(result: Any) -> Any:
     """NumPy's result as ours: an ExactArray if it holds objects, a number if it has no axes."""
     if isinstance(result, np.ndarray) and result.dtype == object:
         return result.view(ExactArray) if result.ndim else result.item()
-    return result
+    return result.view(np.ndarray) if isinstance(result, ExactArray) else result  # places are plain numbers
 
 
 def unwrap(value: Any) -> Any:

@@ -7,6 +7,7 @@ makes exact numbers, everything else is the module's own. The modules themselves
 import math
 import random
 import types
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from flint import arb
 
 from gradproof.exact import functions, makers, special
 from gradproof.exact.arrays import exact
-from gradproof.exact.makers import exactly, filled
+from gradproof.exact.makers import exactly, filled, reading
 from gradproof.exact.matrix import Matrix
 from gradproof.exact.numbers import Number
 from gradproof.exact.randoms import NUMPY_RANDOM, PYTHON_RANDOM
+from gradproof.exact.run import current
 from gradproof.exact.scalars import Float, Float32, Float64
 from gradproof.exact.special import windows
 
@@ -59,6 +61,29 @@ _made: dict[str, Stand] = {}
 CONSTANTS = {"pi": arb.pi, "e": arb.const_e, "tau": lambda: 2 * arb.pi(), "euler_gamma": arb.const_euler}
 
 
+def _matrices(path: Any) -> Any:
+    """loadmat, or what stands for a file that is not there."""
+    import scipy.io
+
+    try:
+        return {
+            name: exact(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
+            for name, x in scipy.io.loadmat(path).items()
+        }
+    except OSError:
+        if current().outside is None:
+            raise
+        return current().outside.matrices()
+
+
+def _optimizer(name: str, *arguments: Any, **options: Any) -> Any:
+    """An optimizer of SciPy's: plain steps that the subject's run may look into, where there are some."""
+    import scipy.optimize
+
+    outside = current().outside
+    return (outside.optimizer(name) if outside else getattr(scipy.optimize, name))(*arguments, **options)
+
+
 # ---- the table --------------------------------------------------------------------------------------------------
 
 NUMPY: dict[str, Any] = makers.LIFTED | {
@@ -88,10 +113,12 @@ NUMPY: dict[str, Any] = makers.LIFTED | {
     "double": Float64,
     "float32": Float32,
     "float_": Float64,
-    "loadtxt": exactly(np.loadtxt),
-    "genfromtxt": exactly(np.genfromtxt),
-    "load": exactly(np.load),
+    "loadtxt": reading(np.loadtxt),
+    "genfromtxt": reading(np.genfromtxt),
+    "load": reading(np.load),
+    "fromfile": reading(np.fromfile),
     "frombuffer": exactly(np.frombuffer),
+    **dict.fromkeys(("save", "savez", "savez_compressed", "savetxt"), lambda *arguments, **options: None),
     "meshgrid": lambda *xs, **options: [exact(g) if g.dtype == object else g for g in np.meshgrid(*xs, **options)],
     "row_stack": np.vstack,
     "in1d": np.isin,
@@ -104,6 +131,11 @@ STANDS: dict[str, dict[str, Any]] = {
     "random": PYTHON_RANDOM,
     "scipy": {},
     "scipy.special": {"softmax": special.softmax, "log_softmax": special.log_softmax, "logsumexp": special.logsumexp},
+    "scipy.io": {"loadmat": lambda *arguments, **options: _matrices(*arguments)},
+    "scipy.optimize": {
+        name: partial(_optimizer, name)
+        for name in ("minimize", "fmin", "fmin_cg", "fmin_bfgs", "fmin_ncg", "fmin_tnc", "fmin_l_bfgs_b")
+    },
     "scipy.signal": {
         "correlate2d": windows(turned=False, late=True),
         "convolve2d": windows(turned=True),

@@ -118,6 +118,8 @@ class Number:
     __trunc__ = __int__
 
     def __index__(self) -> int:
+        if self.value.is_integer() and self.rule is None:  # as labels are that were read from a table
+            return int(self)
         raise TypeError("'float' object cannot be interpreted as an integer")
 
     def __round__(self, digits: int | None = None) -> Any:

@@ -17,6 +17,12 @@ def divide(a: Any, b: Any) -> Any:
     return a / divisor(b) if isinstance(a, np.ndarray | int | float | np.number) else a / b
 
 
+def divide_in_python_2(a: Any, b: Any) -> Any:
+    """a / b, where two whole numbers make a whole number."""
+    whole = int | np.integer
+    return a // b if isinstance(a, whole) and isinstance(b, whole) else divide(a, b)
+
+
 def divisor(b: Any) -> Any:
     """The right operand of a division, exact."""
     if isinstance(b, _PLAIN) and not isinstance(b, bool):

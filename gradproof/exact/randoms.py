@@ -30,9 +30,16 @@ class Generator:
 def _chosen(found: Any, x: Any, *rest: Any, **options: Any) -> Any:
     if isinstance(x, Number):
         x = int(x)
-    rest, options = tuple(lowered(r) for r in rest), {name: lowered(o) for name, o in options.items()}
+    rest, options = tuple(_settled(r) for r in rest), {name: _settled(o) for name, o in options.items()}
     result = found(x.view(np.ndarray) if isinstance(x, ExactArray) else x, *rest, **options)
     return result.view(ExactArray) if isinstance(result, np.ndarray) and result.dtype == object else lifted(result)
+
+
+def _settled(argument: Any) -> Any:
+    """Probabilities as floats: which element they choose is a decision, as a comparison is, and has no derivative."""
+    if isinstance(argument, ExactArray):
+        return np.array([float(x.value.mid()) for x in argument.ravel().tolist()]).reshape(argument.shape)
+    return lowered(argument)
 
 
 def _of_the_run(which: str) -> Callable[[str], Callable[..., Any]]:

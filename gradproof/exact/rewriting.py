@@ -12,12 +12,16 @@ class _Exactness(ast.NodeTransformer):
 
     operators = {ast.Div: "divide", ast.Pow: "power", ast.Mod: "remainder"}  # noqa: RUF012
 
+    def __init__(self, python_2: bool = False) -> None:
+        self.python_2 = python_2
+
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return _call("literal", [node], node) if type(node.value) is float else node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         name = self.operators.get(type(node.op))
+        name = "divide_in_python_2" if name == "divide" and self.python_2 else name
         return _call(name, [node.left, node.right], node) if name else node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
@@ -66,6 +70,6 @@ def rewritten(source: str, path: str) -> ast.Module:
         return with_exact_numbers(ast.parse(source, path))
 
 
-def with_exact_numbers(tree: ast.Module) -> ast.Module:
+def with_exact_numbers(tree: ast.Module, python_2: bool = False) -> ast.Module:
     """The same tree, changed."""
-    return _Exactness().visit(tree)
+    return _Exactness(python_2).visit(tree)

@@ -3,19 +3,21 @@
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.annotation import annotate, forward_pass, shown
 from gradproof.judge.find.calls import not_made
+from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program, read_program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
-from gradproof.judge.find.search import Search, Subject, search
+from gradproof.judge.find.search import Search, search
 from gradproof.judge.lines import Located, is_of_the_step, label_events, likeliest_cost, locate
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.trial.activations import activations, hidden_layers
@@ -26,6 +28,7 @@ from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
+SMALLER = 0.05  # times as large are examples and parameters where larger gradients were clipped
 ORDER = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.VERIFIED)
 _TURN = re.compile(r"^for (?:_gradproof_turn in range\(\d+\)|x, y in _turns|pairs in _turns):\n", re.MULTILINE)
 
@@ -45,21 +48,50 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     found = search(program, name, step)
     if not found.subjects:
         return {"verdict": "none", "looked": _looked(program, found), "subjects": [], "step": example_step(program)}
-    judged = [_judged(subject, cost) for subject in found.subjects]
+    judged = _settled([_judged(subject, cost) for subject in found.subjects], found, cost)
     for one in judged:
         one.network = _network(one)
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
     return _document(program, worst, judged, found) | {"step": example_step(program)}
 
 
+def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]:
+    """What was judged; where that tells nothing, what else was found and tells more. What is refuted by data that were
+    made up and verified in another way is undecided: the data may not be what it takes."""
+    first = judged[0].outcome
+    made_up = first.verdict is Verdict.REFUTED and judged[0].subject.explored.made_up
+    if len(judged) > 1 or not (made_up or first.verdict is Verdict.UNDECIDED):
+        return judged
+    for other in (_judged(subject, cost) for subject in found.others):
+        if not made_up and other.outcome.verdict is not Verdict.UNDECIDED:
+            return [other]
+        if made_up and other.outcome.verdict is Verdict.VERIFIED:
+            first.verdict = Verdict.UNDECIDED
+            first.trouble = "it is wrong with data that were made up, and right with other data: give it its own"
+    return judged
+
+
 def _judged(subject: Subject, cost: str) -> Assessed:
     """The verdict on a subject; in another order of what it gives back, if it is right in that."""
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
+    if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
+        clips = tuple(note.place for note in outcome.tried.notes if note.kind == "clipped")
+        outcome = _of_smaller(subject, clips, cost) or outcome
     for other in subject.others if outcome.verdict is not Verdict.VERIFIED else ():
         turned = judge(other, subject.calls, subject.harder, cost=cost)
         if turned.verdict is Verdict.VERIFIED:
             return Assessed(subject._replace(explored=other), turned)
     return Assessed(subject, outcome)
+
+
+def _of_smaller(subject: Subject, clips: tuple[Any, ...], cost: str) -> Outcome | None:
+    """The outcome for smaller examples and parameters, whose gradients no clip reaches, if that tells more."""
+    for labels in (False, True):
+        scene = replace(subject.explored.scene, scale=SMALLER, scales_labels=labels, clips=clips)
+        outcome = judge(replace(subject.explored, scene=scene), subject.calls, cost=cost)
+        if outcome.verdict is Verdict.VERIFIED or (outcome.verdict is Verdict.REFUTED and not labels):
+            return outcome
+    return None
 
 
 def _looked(program: Program, found: Search) -> str:
@@ -155,8 +187,9 @@ def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
     if scene.driven:
         return one.subject.name, "step", 1
     if scene.whole:
-        line = scene.code()[1][step.where] if step.kind == "turn" else step.where
-        return f"the step of its own example ({program.place(line)})", "own example", line
+        line, path = scene.code()[1][step.where] if step.kind == "turn" else (step.where, scene.program.path)
+        file = f"{Path(path).name}, " if path != program.path else ""
+        return f"the step of {one.subject.name} ({file}{scene.program.place(line)})", "own example", line
     if "\n" not in one.subject.name:
         return (
             one.subject.name,

@@ -7,9 +7,10 @@ from flint import arb
 
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError
-from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.exact.sweeps import computed_from, differentiate, operands_of
+from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.find.explore import Explored
-from gradproof.judge.find.observation import observe
+from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.watching import Step
 from gradproof.judge.outcome import SECONDS, Outcome, against, of_all_targets
@@ -42,6 +43,25 @@ def stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], hard
             outcome.verdict, outcome.where = Verdict.REFUTED, words
             outcome.tried = Tried(Verdict.REFUTED, reading, compared, 1)
             return
+
+
+def clips_gradients_alone(what: Observation, clips: set[int]) -> bool:
+    """Whether what goes through a clip are gradients: scaled, also by their own size, and added to parameters."""
+    follows = set(clips)
+    for x in computed_from([x for array in what.after.values() for x in array.ravel().tolist()]):
+        if x.rule is None or x.index in clips:
+            continue
+        operands = operands_of(x)
+        mine = [a for a in operands if a.index in follows]
+        if mine:
+            alone = all(not a.varies or a.index in follows for a in operands)
+            if not (x.rule.name in LINEAR or (x.rule.name in _OF_SIZE and alone)):
+                return False
+            follows.add(x.index)
+    return True
+
+
+_OF_SIZE = ("multiply", "divide", "sqrt", "square", "power", "absolute")
 
 
 def _changed_late(outcome: Outcome, calls: Sequence[str], seed: int) -> str:

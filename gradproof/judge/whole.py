@@ -13,7 +13,7 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.outcome import SECONDS, Outcome, against, ranked
-from gradproof.judge.stress import piled, stress
+from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import FIRST_OF_ADAM, rate_of
@@ -50,7 +50,10 @@ def judge(
         try:
             with guarded("the program", SECONDS, Clock.COMPUTING):
                 what = observe(explored.scene, explored.step, calls, number)  # type: ignore[arg-type]
-                moves = (x for move in what.moved.values() for x in move.flat)
+                moves = [x for move in what.moved.values() for x in move.flat]
+                clips = {index for index, place in run.run.clips.items() if place in explored.scene.clips}
+                if explored.scene.scale != 1 and not clips_gradients_alone(what, clips):
+                    raise InexactError("what is clipped is no gradient alone")
                 if run.run.reading is not Reading.EXACT and all(x.value.is_zero() for x in moves):
                     raise InexactError("nothing moves where a tiny learning rate is taken as 0")
                 return what

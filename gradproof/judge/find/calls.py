@@ -88,7 +88,7 @@ def results_of(node: ast.FunctionDef) -> list[str]:
             names = [value.id if isinstance(value, ast.Name) else "" for value in values]
             if len(names) > 1:
                 return [name or f"_result{place}" for place, name in enumerate(names)]
-            return [names[0] or "_result"]
+            return [names[0] or "_result"] if names else ["_result"]
     return []
 
 
@@ -100,8 +100,10 @@ def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
     if init is None:
         candidates.append(f"{kind.name}()")
     else:
-        for out in (SIZES[2], 1):
-            candidates += _by_roles(kind.name, init, (*SIZES[:2], out))
+        for listed in (False, True):
+            for out in (SIZES[2], 1):
+                candidates += _by_roles(kind, init, (*SIZES[:2], out), listed)
+        candidates += _by_roles(kind, init, SIZES, needed=True)
         candidates += _by_position(kind.name, init)
     for node in ast.walk(program):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == kind.name:
@@ -115,20 +117,42 @@ def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
 def not_made(kind: ast.ClassDef) -> list[str] | None:
     """The arguments that a class needs, if what they mean could not be guessed; else None."""
     init = next((node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
-    if init is None or _by_roles(kind.name, init, SIZES):
+    if init is None or _by_roles(kind, init, SIZES) or _by_roles(kind, init, SIZES, True):
         return None
     return [argument for argument, default in parameters_of(init, True) if default is None]
 
 
-def _by_roles(name: str, init: ast.FunctionDef, sizes: Sequence[int]) -> list[str]:
-    told: list[str] = []
+_PLURAL = re.compile(r"sizes|layers|dims|units|neurons|nodes|hiddens", re.IGNORECASE)
+_ACTIVATION = re.compile(r"activ|nonlin|transfer|squash", re.IGNORECASE)
+_KNOWN = ("sigmoid", "tanh", "relu", "logistic", "sigm", "leaky_relu", "linear", "identity")
+
+
+def _named_activation(kind: ast.ClassDef) -> str:
+    """The first name of an activation that the class compares something with, or has as a key; or ""."""
+    texts = {node.value.lower(): node.value for node in ast.walk(kind) if isinstance(node, ast.Constant)
+             and isinstance(node.value, str)}  # fmt: skip
+    return next((texts[name] for name in _KNOWN if name in texts), "")
+
+
+def _by_roles(
+    kind: ast.ClassDef, init: ast.FunctionDef, sizes: Sequence[int], listed: bool = False, needed: bool = False
+) -> list[str]:
+    """The call that makes one, by what its arguments are named; `listed` where those named in the plural are lists,
+    `needed` with no others than it needs."""
+    name, told = kind.name, list[str]()
     hidden = 0
     for argument, default in parameters_of(init, True):
+        if needed and default is not None:
+            continue
         role = role_of(argument, constructor=True)
         value = {"x": "x", "y": "y", "in": str(sizes[0]), "out": str(sizes[2])}.get(role) or _NUMBERS.get(role)
         if role == "hidden":
             value = str(sizes[1] + hidden)
             hidden += 1
+            if default is None and _PLURAL.search(argument):
+                value = f"[{sizes[1]}, {sizes[1]}]" if listed else "2" if "layers" in argument.lower() else value
+        if default is None and _ACTIVATION.search(argument) and (known := _named_activation(kind)):
+            value = f"[{known!r}] * {len(sizes) - 1}" if listed or argument.lower().endswith("s") else repr(known)
         sequence = isinstance(default, ast.List | ast.Tuple)
         if role == "sizes" or sequence:
             entries = default.elts if isinstance(default, ast.List | ast.Tuple) else []

@@ -48,17 +48,31 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     found = []
     for path in moved:
         old, new = before[path].numbers, after[path].numbers
-        if _CARRIED.fullmatch(path):
+        if _CARRIED.fullmatch(path) or _GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
             continue
         own = all(_moves(x, y, reach) for x, y in zip(old, new, strict=True) if x is not y)
         if own and _crosses(path, before, after, moved, reach, bits):
             found.append(path)
+    found = _without_views(found, after)
     own_bits, _ = _bits(before, found)
     moves = [x for path in found for x in after[path].numbers]
     own_reach, computed = _reach(moves, own_bits)  # of the parameters alone: an activation is no beginning
     if any(_steps_twice(before[path], after[path], moves, own_reach) for path in found):
         return []
     return found if found and min(computed, default=start) >= start else []
+
+
+def _without_views(found: Sequence[str], after: Moment) -> list[str]:
+    """Of an array and its views, such as theta and the matrices in it, the views where they are all of it; else it."""
+    own = {path: {x.index for x in after[path].numbers} for path in found}
+    kept = list(found)
+    for path, numbers in own.items():
+        views = [other for other in kept if other != path and own[other] < numbers]
+        if views and set().union(*(own[other] for other in views)) == numbers:
+            kept.remove(path)
+        else:
+            kept = [other for other in kept if other not in views]
+    return kept
 
 
 # Names of what is carried on from layer to layer, forwards or backwards, or summed up: no parameters
@@ -71,7 +85,9 @@ _STATE = re.compile(
     r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*)(?=$|[.\['\]])",
     re.IGNORECASE,
 )
-_LINEAR = ("add", "subtract", "copy", "sum", "negative")
+_GRADIENT = re.compile(r"\.(?:_*g|_*grads?|_*gradients?|_*deltas?)$")  # that an engine or a layer adds up
+_RATE = re.compile(r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay)(?:'\])?$")  # one that decays
+LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
 
 def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
@@ -84,7 +100,7 @@ def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
         if x.index in seen or x.rule is None or not reach.get(x.index):
             continue
         seen.add(x.index)
-        if x.rule.name in _LINEAR:
+        if x.rule.name in LINEAR:
             waiting.extend(operands_of(x))
         elif x.rule.name in ("multiply", "divide"):
             a, b = x.operands
@@ -99,7 +115,7 @@ def _steps_twice(old: Held, new: Held, results: Sequence[Number], reach: Mapping
         waiting = [y]
         while waiting:
             z = waiting.pop()
-            if z.index != x.index and z.rule is not None and z.rule.name in _LINEAR and _moves(x, z, reach):
+            if z.index != x.index and z.rule is not None and z.rule.name in LINEAR and _moves(x, z, reach):
                 if z is not y:
                     between.add(z.index)
                 waiting.extend(operands_of(z))

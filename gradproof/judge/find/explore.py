@@ -1,5 +1,6 @@
 """Exploring a scene: does a step happen, and what does it move?"""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from gradproof.judge.trial.running import SubjectError, guarded
 from gradproof.limits import Clock
 
 SECONDS = 6.0  # for one try
+SLOW = 0.4
 BITS = 64  # that suffice to see what depends on what
 
 
@@ -22,6 +24,13 @@ class Explored:
     step: Step | None
     trouble: str = ""  # what it raised
     names: dict[str, Any] | None = None
+    made_up: bool = False  # whether data that are not there were made up
+    seconds: float = 0.0  # that it took
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it takes too long to be run again and again."""
+        return self.seconds > SLOW
 
     def slots(self, name: str) -> list[Slot]:
         """What can be reached from one of its names."""
@@ -32,7 +41,7 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
     """One run in which all numbers vary."""
     run = Run(BITS, seed=seed, exploring=True)
     names: dict[str, Any] = {}
-    trouble = ""
+    trouble, begun = "", time.process_time()
     with running(run):
         watch = Watch(MODULE, names, gradients=scene.gradients, data=scene.data, first_loop=scene.first_loop)
         try:
@@ -41,4 +50,4 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
                 scene.play(names, watch)
         except SubjectError as error:
             trouble = str(error).removeprefix("the program ")
-    return Explored(scene, watch.found, trouble, names)
+    return Explored(scene, watch.found, trouble, names, run.made_up, time.process_time() - begun)

@@ -6,16 +6,25 @@ or returned is shown to it.
 
 import ast
 from collections.abc import Sequence
+from typing import NamedTuple
 
 WATCH = "_gradproof_watch_"  # under which the program finds the watch
 _PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Slice, ast.Tuple)
 
 
-class Instruments(ast.NodeTransformer):
-    """Adds the questions to a tree; `loops` tells the line of each loop by its number."""
+class Loop(NamedTuple):
+    """Where a loop stands."""
 
-    def __init__(self, loops: list[int] | None = None) -> None:
-        self.loops: list[int] = [] if loops is None else loops
+    line: int
+    path: str
+
+
+class Instruments(ast.NodeTransformer):
+    """Adds the questions to the tree of a file; `loops` tells where each loop stands by its number."""
+
+    def __init__(self, path: str, loops: list[Loop] | None = None) -> None:
+        self.path = path
+        self.loops: list[Loop] = [] if loops is None else loops
         self.functions: list[str] = []
 
     def of_module(self, tree: ast.Module) -> ast.Module:
@@ -33,7 +42,7 @@ class Instruments(ast.NodeTransformer):
 
     def _loop(self, node: ast.For | ast.While) -> list[ast.stmt]:
         number = len(self.loops)
-        self.loops.append(node.lineno)
+        self.loops.append(Loop(node.lineno, self.path))
         self.generic_visit(node)
         node.body.insert(0, _asking("turn", [ast.Constant(number)], node))
         return [node, _asking("left", [ast.Constant(number)], node)]
@@ -43,7 +52,7 @@ class Instruments(ast.NodeTransformer):
         self.generic_visit(node)
         if any(isinstance(part, ast.Call) for part in ast.walk(node.elt)) and not node.generators[0].is_async:
             number = len(self.loops)
-            self.loops.append(node.lineno)
+            self.loops.append(Loop(node.lineno, self.path))
             first = node.generators[0]
             first.iter = _call("each", [ast.Constant(number), first.iter], first.iter)
         return node

@@ -30,6 +30,11 @@ def _like(seed: int = 5) -> Callable[[np.random.Generator], Callable[[Any], Any]
     return draw
 
 
+def first_of(result: Any) -> Any:
+    """The output, which comes first where a state is given back as well."""
+    return result[0] if isinstance(result, tuple) else result
+
+
 # Names of arguments and shapes that fit together; the first of which all are found.
 SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (5, 3), "w": (3, 4), "b": (4,), "gamma": (3,), "beta": (3,), "a": (5, 3), "z": (5, 3), "s": (5, 3),
@@ -43,6 +48,7 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (2, 3, 3), "prev_h": (2, 4), "h0": (2, 4), "Wx": (3, 16), "Wh": (4, 16), "b": (16,), "prev_c": (2, 4)},
     {"x": (5, 5), "image": (5, 5), "input": (5, 5), "inputs": (5, 5), "X": (5, 5)},
     {"x": (4, 1), "input": (4, 1), "inputs": (4, 1), "X": (4, 1), "W": (3, 4), "b": (3, 1)},
+    {"x": (3, 4, 1), "input": (3, 4, 1), "inputs": (3, 4, 1)},
     {"x": (4,), "input": (4,), "inputs": (4,), "X": (4,)},
     {"x": (3, 5, 5), "image": (5, 5, 3), "input": (3, 5, 5), "inputs": (3, 5, 5)},
 ]  # fmt: skip
@@ -132,13 +138,12 @@ def _class_scenes(
         if re.search(r"\b[xy]\b", made) or explore(Scene(program, f"net = {made}"), seconds=2.0).trouble:
             continue
         for shape in dict.fromkeys(shapes.get("x", (4,)) for shapes in SHAPES):
-            lines = (
-                f"out = net.{forward.name}(x)\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    dx = {text}"
-            )
+            made_out = f"out = _first(net.{forward.name}(x))"
+            lines = f"{made_out}\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    dx = {text}"
             yield Scene(
                 program,
                 f"net = {made}\nfor _gradproof_turn in range(2):\n    {lines}",
-                given={"x": floats(*shape), "_like": _like()},
+                given={"x": floats(*shape), "_like": _like(), "_first": lambda rng: first_of},
                 gradients=gradients,
                 data=("dout", "out") if gradients else ("x", "dout", "out"),
             )

@@ -69,7 +69,7 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
             if path not in by_path:
                 raise InexactError(f"{path} is not there in every run")
             slot = by_path[path]
-            numbers = variables(drawn(slot, rng))
+            numbers = variables(scene.scale * drawn(slot, rng))
             slot.write(numbers)
             seen.given[path] = array_of(numbers, slot.shape)
         _evaluate(calls, frame, seen, wanted)

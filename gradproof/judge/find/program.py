@@ -1,16 +1,19 @@
 """A file as somebody wrote it: a script, a module or a notebook, in Python 3 or 2; its definitions, or all of it."""
 
 import ast
+import copy
 import json
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradproof.errors import DataError
+from gradproof.judge.find.data import Widths, shrunk, smaller, widths_of
 from gradproof.judge.loading import decoded, in_python_3
 
+LARGEST, MOST_USERS = 300_000, 3  # of files that import another: bytes that are read, and how many are tried
 _MAGIC = re.compile(r"^(\s*)(?:[%!?]|get_ipython\(\)).*$|^(\s*)\w[\w.]*\?+\s*$")
 _IPYTHON = re.compile(r"^(\s*)([\w, .\[\]]+=\s*)[%!].*$")
 
@@ -25,6 +28,10 @@ class Program:
     cells: Sequence[tuple[int, int]] = ()  # of a notebook: the first line here, and the number of the cell
     notes: Sequence[str] = ()  # what was left out
     only: str = ""  # the function or class that is asked about, if one is
+    widths: Widths = field(default_factory=Widths)  # of data that are not there
+    small: bool = False  # whether its own widths are made small
+    python_2: bool = False
+    tolerant: bool = False  # what raises at its top is skipped, as a plot that needs more than is there
 
     def place(self, line: int, file: str = "") -> str:
         """How to name a line: of the file, of a notebook's cell, or of a module beside it."""
@@ -45,6 +52,24 @@ class Program:
     def about(self, name: str) -> "Program":
         """The same program, of which one function or class alone is looked at."""
         return replace(self, only=name)
+
+    def made_small(self) -> "Program":
+        """The same program with smaller whole numbers, for widths, examples and turns."""
+        return replace(self, tree=with_small_numbers(self.tree), widths=shrunk(self.widths), small=True)
+
+    def made_tolerant(self) -> "Program":
+        """The same program, in which what raises is skipped: statements of the module and of its functions."""
+        tree = copy.deepcopy(self.tree)
+        mains = [node for node in tree.body if is_main(node)]
+        for holder in (tree, *mains, *(node for node in tree.body if isinstance(node, ast.FunctionDef))):
+            alone = isinstance(holder, ast.FunctionDef)  # of a function only what it does not go on with
+            holder.body = [  # type: ignore[attr-defined]
+                node
+                if is_docstring(node) or node in mains or (alone and not isinstance(node, ast.Expr)) or _is_future(node)
+                else tried(node)
+                for node in holder.body  # type: ignore[attr-defined]
+            ]
+        return replace(self, tree=tree, tolerant=True)
 
     @property
     def functions(self) -> list[ast.FunctionDef]:
@@ -68,12 +93,30 @@ def read_program(path: str) -> Program:
         if path.endswith(".ipynb"):
             return _notebook(path, content)
         lines = (_without_magic(line) if line.startswith("%") else line for line in decoded(content).splitlines())
-        text, _ = in_python_3("\n".join(lines) + "\n", path)
-        return Program(path, text, parsed(text, path))
+        text, old = in_python_3("\n".join(lines) + "\n", path)
+        return Program(path, text, parsed(text, path), widths=widths_of(text), python_2=divides_whole(text, old))
     except (SyntaxError, UnicodeDecodeError) as error:
         where = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
         said = error.msg if isinstance(error, SyntaxError) else "it is no text"
         raise DataError(f"{path} is no Python that can be read: {said}{where}") from error
+
+
+_TRAINING = re.compile(r"main|train|run|example|demo|xor|fit|test", re.IGNORECASE)
+
+
+def users(path: str) -> list[str]:
+    """Files beside this one, or one folder up, that import it; those first that are named as what trains."""
+    file = Path(path).resolve()
+    imports = re.compile(rf"(?m)^[ \t\"]*(?:import|from)\b.*\b{re.escape(file.stem)}\b".encode())
+    found = []
+    for folder in dict.fromkeys((file.parent, file.parent.parent if _is_package(file.parent) else file.parent)):
+        others = [other for other in folder.iterdir() if other.suffix in (".py", ".ipynb") and other != file]
+        found += [o for o in others if o.is_file() and o.stat().st_size < LARGEST and imports.search(o.read_bytes())]
+    return [str(o) for o in sorted(found, key=lambda o: (not _TRAINING.search(o.stem), o.suffix, o.name))[:MOST_USERS]]
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / "__init__.py").is_file() or any(folder.parent.glob("*.py"))
 
 
 def parsed(text: str, path: str) -> ast.Module:
@@ -92,11 +135,12 @@ def _notebook(path: str, content: bytes) -> Program:
         said = "it has no cells" if isinstance(error, KeyError | TypeError) else " ".join(str(error).split())[:100]
         raise DataError(f"{path} is no notebook: {said}") from None
     lines: list[str] = []
-    begun, notes = [], []
+    begun, notes, python_2 = [], [], False
     for cell, source in zip(cells, sources, strict=True):
         kept = [] if source.lstrip().startswith("%%") else [_without_magic(line) for line in source.splitlines()]
         try:
-            text, _ = in_python_3("\n".join(kept) + "\n", path)
+            text, old = in_python_3("\n".join(kept) + "\n", path)
+            python_2 |= old
             parsed(text, path)
         except SyntaxError as error:
             notes.append(f"cell {numbers[id(cell)]} is no Python ({error.msg}): skipped")
@@ -104,13 +148,31 @@ def _notebook(path: str, content: bytes) -> Program:
         begun.append((len(lines) + 1, numbers[id(cell)]))
         lines += text.splitlines()
     text = "\n".join(lines) + "\n"
-    return Program(path, text, parsed(text, path), begun, notes)
+    return Program(
+        path, text, parsed(text, path), begun, notes, widths=widths_of(text), python_2=divides_whole(text, python_2)
+    )
+
+
+def divides_whole(text: str, python_2: bool) -> bool:
+    """Whether / of two whole numbers gives a whole number."""
+    return python_2 and not re.search(r"from __future__ import.*division", text)
 
 
 def _without_magic(line: str) -> str:
     if found := _IPYTHON.match(line):
         return f"{found[1]}{found[2]}None"
     return re.sub(r"\S.*", "pass", line) if _MAGIC.match(line) else line
+
+
+def with_small_numbers(tree: ast.Module) -> ast.Module:
+    """A copy in which 784 is 9, and so on; sums and products of them stay what they were to each other."""
+    tree = copy.deepcopy(tree)
+    found = [(node, node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    whole = sorted({value for _, value in found if type(value) is int})
+    for node, value in found:
+        if type(value) is int:
+            node.value = smaller(value, whole)
+    return tree
 
 
 def is_docstring(node: ast.stmt) -> bool:
@@ -123,11 +185,15 @@ def definitions(tree: ast.Module) -> list[ast.stmt]:
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or (
             isinstance(node, ast.Assign | ast.AnnAssign | ast.Try | ast.If)
-            and not _is_main(node)
+            and not is_main(node)
             and _is_quiet(node, {kind.name for kind in tree.body if isinstance(kind, ast.ClassDef)})
         ):
             kept.append(node)
-    return [node if isinstance(node, ast.ImportFrom) and node.module == "__future__" else tried(node) for node in kept]
+    return [node if _is_future(node) else tried(node) for node in kept]
+
+
+def _is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
 def tried(node: ast.stmt) -> ast.stmt:
@@ -138,7 +204,7 @@ def tried(node: ast.stmt) -> ast.stmt:
     return ast.fix_missing_locations(ast.copy_location(ast.Try([node], [handler], [], []), node))
 
 
-def _is_main(node: ast.stmt) -> bool:
+def is_main(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and "__name__" in ast.dump(node.test)
 
 

@@ -17,7 +17,7 @@ _WORDS = {
     "total": r"n|m|total|count|num_?examples|n_?samples|n_?train|train_?size|data_?size|dataset_?size|num_?samples",
     "seed": r"(random_?)?(seed|state|random_?state)",
     "flag": r"verbose|print_?\w*|debug|plot\w*|shuffle|show\w*|report\w*|log\w*|monitor\w*|evaluate\w*|quiet|"
-    r"display\w*",
+    r"display\w*|(?:is_?|use_?)?(?:regression|classification)|is_\w+|use_\w+",
     "in": r"n_?in|n_?x|nx|ni|n_?i|input_?(size|dim|nodes?|layer|n|neurons|units|shape|count|layer_size|features)s?|"
     r"in_?(size|dim|features|nodes)|n_?inputs?|num_?inputs?|n_?features|num_?features|inodes|inputnodes|inputs?|"
     r"d|d_?in|fan_?in|n0|n_0|features|in_?f|nin|dim|dims_?in|num_?in|size_?in|num_?input\w*|n_?input\w*|isize",
@@ -26,13 +26,15 @@ _WORDS = {
     r"k|d_?out|fan_?out|n2|n_2|labels|num_?labels|nout|num_?out|size_?out|num_?output\w*|n_?output\w*|osize|c",
     "hidden": r"n_?hid(den)?|n_?h\d?|nh|hidden\w*|h|h\d|d_?h|num_?hidden\w*|hid\w*|hnodes|hiddennodes|n1|n_1|n_?mid|"
     r"mid\w*|width|n_?neurons|neurons_?\w*|size_?hid\w*|units?|hsize|nhid\w*|num_?h\w*|n_?hidden\w*",
-    "x": r"x|xs|x_?(train|batch|data|in|input|b|i|mb|set|values|sample|tr)s?|inputs?|input_?(data|array|vector|list|"
+    "x": r"x|xs|x_?(train|batch|data|in|input|b|i|mb|set|values|sample|tr|val|valid|validation|dev|test)s?|"
+    r"inputs?|input_?(data|array|vector|list|"
     r"values|batch|layer)|inputs_?list|features|batch|images?|img|row|sample|pixels|points|a|a_?0|activation|vector|"
-    r"signal|training_?inputs|train_?x|train_?inputs|feature_?\w*|observation\w*|training_?set_?inputs|col|u|data_?in|"
+    r"signal|entradas?|training_?inputs|train_?x|train_?inputs|feature_?\w*|observation\w*|training_?set_?inputs|col|u|data_?in|"
     r"x_?in|trainx|in_?data|train_?images|input_?values|inp",
-    "y": r"y|ys|y_?(train|batch|data|true|real|b|i|mb|hot|one_?hot|target|set|values|oh|enc|tr|actual|label)s?|"
+    "y": r"y|ys|y_?(train|batch|data|true|real|b|i|mb|hot|one_?hot|target|set|values|oh|enc|tr|actual|label|val|valid|"
+    r"validation|dev|test)s?|"
     r"targets?|targets_?list|labels?|t|ts|expected\w*|desired\w*|goal\w*|wanted|answers?|actual|truth|true|correct|gt|"
-    r"outputs|train_?y|training_?outputs|target_?\w*|ground_?truth|train_?labels|trainy|want\w*|expect\w*|"
+    r"outputs|train_?y|training_?outputs|target_?\w*|ground_?truth|sa[il]da\w*|esperad\w*|train_?labels|trainy|want\w*|expect\w*|"
     r"training_?set_?outputs|labels_?\w*|one_?hot\w*|d",
 }
 ROLES = {role: re.compile(f"(?:{words})$") for role, words in _WORDS.items()}

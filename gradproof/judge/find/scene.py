@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from gradproof.exact import operators
+from gradproof.exact.arrays import ExactArray
+from gradproof.exact.numbers import Number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import current
+from gradproof.judge.find.data import WIDTHS
 from gradproof.judge.find.instruments import WATCH, Instruments
-from gradproof.judge.find.program import Program, definitions
+from gradproof.judge.find.program import Program, definitions, is_main, with_small_numbers
 from gradproof.judge.find.surroundings import WATCHING, surroundings
 from gradproof.judge.find.watching import Found, Watch
 
@@ -34,11 +37,14 @@ class Scene:
     gradients: bool = False  # it gives gradients back and moves nothing
     examples: int = 0  # how many, where that is known
     driven: bool = False  # steps count in the driver's lines alone
+    scale: float = 1.0  # of the examples that are drawn, and of parameters
+    scales_labels: bool = False  # one-hot ones, too
+    clips: tuple[Any, ...] = ()  # places of clips that larger ones would reach
     data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names of what no gradient is asked for
 
     def code(self) -> Any:
         """The instrumented code, and the lines of its loops."""
-        key = self.program.path, self.program.text, self.driver, self.whole
+        key = self.program.path, self.program.text, self.program.small, self.program.tolerant, self.driver, self.whole
         if key not in _COMPILED:
             tree = copy.deepcopy(self.program.tree)
             body = tree.body if self.whole else definitions(tree)
@@ -48,22 +54,36 @@ class Scene:
                     node.lineno += DRIVEN
                     node.end_lineno = (node.end_lineno or node.lineno) + DRIVEN  # type: ignore[attr-defined]
             tree.body = [*body, *driver.body]
-            instruments = Instruments()
-            tree = with_exact_numbers(instruments.of_module(tree))
+            instruments = Instruments(self.program.path)
+            tree = with_exact_numbers(instruments.of_module(tree), self.program.python_2)
             code = compile(ast.fix_missing_locations(tree), self.program.path, "exec", dont_inherit=True)
             _COMPILED[key] = code, instruments.loops
         return _COMPILED[key]
 
-    def _prepared(self, tree: ast.Module, path: str) -> ast.Module:
-        """A module beside the program, in which steps are looked for as well."""
-        instruments = Instruments(self.code()[1])
-        return ast.fix_missing_locations(with_exact_numbers(instruments.of_module(tree)))
+    def _prepared(self, tree: ast.Module, path: str) -> Any:
+        """The code of a module beside the program, in which steps are looked for as well: but for what it does when it
+        is run by itself. Its loops have the same numbers in every run."""
+        key = (
+            self.program.path,
+            self.program.text,
+            self.program.small,
+            self.program.tolerant,
+            self.driver,
+            self.whole,
+            path,
+        )
+        if key not in _COMPILED:
+            tree = with_small_numbers(tree) if self.program.small else tree
+            tree.body = [node for node in tree.body if not is_main(node)]
+            tree = with_exact_numbers(Instruments(path, self.code()[1]).of_module(tree), self.program.python_2)
+            _COMPILED[key] = compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
+        return _COMPILED[key]
 
     @property
     def first_loop(self) -> int:
         """The number of the first loop in which a step counts."""
         loops = self.code()[1]
-        return next((k for k, line in enumerate(loops) if line >= DRIVEN), 0) if self.driven else 0
+        return next((k for k, loop in enumerate(loops) if loop.line >= DRIVEN), 0) if self.driven else 0
 
     def names(self, seed: int) -> dict[str, Any]:
         """The global names with which it begins."""
@@ -73,13 +93,15 @@ class Scene:
             "__file__": self.program.path,
             "__builtins__": surroundings(self.program.path, self._prepared),
             HELPER: operators,
-            **{name: draw(rng) for name, draw in self.given.items()},
+            **{name: scaled(draw(rng), self.scale, self.scales_labels) for name, draw in self.given.items()},
         }
 
     def play(self, names: dict[str, Any], watch: Watch) -> None:
         """Run it to its end, or to where the watch ends it; whatever the program raises is raised."""
         names[WATCH] = watch
         WATCHING.append(watch)
+        WIDTHS.append(self.program.widths)
+        current().outside = names["__builtins__"]["_gradproof_outside"]
         current().files.add(self.program.path)
         random.seed(0)
         code, _ = self.code()
@@ -89,6 +111,21 @@ class Scene:
                 watch.finish()
         finally:
             WATCHING.pop()
+            WIDTHS.pop()
+
+
+def scaled(value: Any, scale: float, labels: bool) -> Any:
+    """Exact arrays and numbers, in lists and tuples, times a factor; functions and numbers of classes as they are."""
+    if scale == 1 or not isinstance(value, list | tuple | ExactArray | Number):
+        return value
+    if isinstance(value, ExactArray | Number):
+        return value if not labels and is_hot(value) else value * scale
+    return type(value)(scaled(x, scale, labels) for x in value)
+
+
+def is_hot(value: Any) -> bool:
+    """Whether an array is of whole numbers, as one-hot labels are: half of one means nothing."""
+    return isinstance(value, ExactArray) and all(x.value.is_integer() for x in value.flat)
 
 
 _COMPILED: dict[Any, Any] = {}

@@ -24,13 +24,14 @@ _NO_STEP = re.compile(
 )
 _RANK = (
     r"train_?(?:step|on_?batch|batch|one|single|example)|^step$|update_?(?:mini_?)?batch|one_?step|training_?step",
-    r"train|fit|learn|optimi|sgd|gradient_?descent",
+    r"train|fit|learn|optimi|sgd|gradient_?descent|treina|entren|entrain|trainier",
     r"update|back|adjust",
 )
 FORWARD = re.compile(
     r"forward|feed|propagat|^run$|think|compute_output|^predict$|^output$|^call$|model_output", re.IGNORECASE
 )
 BACKWARD = re.compile(r"back|^grad|gradient|compute_grad|calc_grad|deltas?$", re.IGNORECASE)
+CHECKING = re.compile(r"approx|numeric|check|finite|estimat|compar", re.IGNORECASE)  # of gradients, by differences
 UPDATE = re.compile(r"update|^step$|apply|descent|optimi[sz]e|adjust|descend", re.IGNORECASE)
 INITIAL = re.compile(r"init|make|create|build|random|setup|new", re.IGNORECASE)
 
@@ -87,7 +88,8 @@ def _of_classes(program: Program) -> Iterator[Attempt]:
 
 
 def _methods(kind: ast.ClassDef) -> list[ast.FunctionDef]:
-    return [node for node in kind.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("__")]
+    methods = [node for node in kind.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("__")]
+    return [node for node in methods if not CHECKING.search(node.name)]
 
 
 def _training(kind: ast.ClassDef) -> int:
@@ -194,7 +196,7 @@ def _remember(known: dict[str, str], results: Sequence[str], kind: str) -> None:
 def _gradients_of_classes(program: Program) -> Iterator[Attempt]:
     """Methods that give gradients back, or keep them."""
     for kind in program.classes:
-        methods = [m for m in _methods(kind) if re.search(r"loss|cost|grad|back", m.name, re.IGNORECASE)]
+        methods = [m for m in _methods(kind) if re.search(r"loss|cost|grad|back|propagate", m.name, re.IGNORECASE)]
         for text in constructions(kind, program.tree) if methods else ():
             made = explore(Scene(program, f"net = {text}"), seconds=2.0)
             if made.trouble or "net" not in (made.names or {}):
@@ -246,7 +248,7 @@ def _made_alone(program: Program) -> list[tuple[int, int]]:
 
 def _flows(program: Program, ends: Sequence[tuple[int, int]], calls: Sequence[str]) -> Iterator[Attempt]:
     """Functions one after the other, by the names that flow between them: init, forward, cost, backward, update."""
-    functions = program.functions
+    functions = [f for f in program.functions if not CHECKING.search(f.name)]
     initial = [f for f in functions if INITIAL.search(f.name) and not FORWARD.search(f.name)]
     forward = [f for f in functions if FORWARD.search(f.name) and not BACKWARD.search(f.name)]
     backward = [f for f in functions if BACKWARD.search(f.name)]

@@ -10,28 +10,18 @@ from typing import NamedTuple
 
 from gradproof.judge.find import book
 from gradproof.judge.find.calls import SIZES
+from gradproof.judge.find.examples import LARGE, Subject, run_whole, used
 from gradproof.judge.find.explore import Explored, explore
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
 from gradproof.judge.find.observation import cost_calls
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.find.scenes import TURNS, Attempt, attempts, own_example
+from gradproof.judge.find.scenes import TURNS, Attempt, attempts
 from gradproof.judge.find.theta import of_theta
 from gradproof.judge.find.watching import Step
 
-QUICK = 1.5  # seconds: an own example that takes longer is tried last
 SECONDS = 6.0  # for all that is tried
-
-
-class Subject(NamedTuple):
-    """What is judged: a name, how it was made to take a step, and expressions of its cost."""
-
-    name: str
-    explored: Explored
-    calls: Sequence[str]
-    harder: Sequence[Scene] = ()  # in which the same must hold
-    others: Sequence[Explored] = ()  # in which the gradients belong to the parameters in another order
 
 
 class Search(NamedTuple):
@@ -39,6 +29,7 @@ class Search(NamedTuple):
 
     subjects: Sequence[Subject]
     troubles: Sequence[str]
+    others: Iterator[Subject] = iter(())  # which may tell what the first do not
 
 
 def search(program: Program, name: str = "", step: str = "") -> Search:
@@ -52,20 +43,29 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         return Search(book_forms, troubles)
     own: Subject | None = None
     if not name:
-        begun = time.process_time()
-        example = own_example(program)
-        explored = explore(example.scene)
-        own = Subject("its own example", explored, example.calls) if explored.step else None
-        if own is not None and time.process_time() - begun < QUICK:
-            return Search([own], [])
-        if explored.trouble:
-            troubles.append(f"its own example {explored.trouble}")
-    found = _first(chain(attempts(program), of_theta(program)), troubles)
+        own, slow = run_whole("its own example", program, troubles)
+        if own is not None and not slow:
+            return Search([own], [], _tried(program, []))
+    found = next(_tried(program, troubles), None)
     if found is not None:
-        return Search([found], troubles)
+        return Search([found], troubles, iter([own] if own else ()))
     if own is not None:
         return Search([own], troubles)
-    return Search(list(_parts(program)), troubles)
+    if parts := list(_parts(program)):
+        return Search(parts, troubles)
+    user = used(program, troubles) if not name else None
+    return Search([user] if user else [], troubles)
+
+
+def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
+    """What its functions and classes do when they are called as their names tell."""
+    if program.widths.features > LARGE:
+        program = program.made_small()
+    found = _first(chain(attempts(program), of_theta(program)), troubles)
+    if found is not None and found.explored.is_slow and not program.small:
+        found = _first(attempts(program.made_small()), []) or found
+    if found is not None:
+        yield found
 
 
 def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:

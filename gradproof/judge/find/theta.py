@@ -15,6 +15,8 @@ from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt
 
 _THETA = re.compile(r"theta\w*|nn_?params?|params?|w|weights?|flat\w*|vec\w*|p|z|thetas", re.IGNORECASE)
+_GRADIENT = re.compile(r"grad|cost|back|deriv|loss", re.IGNORECASE)
+_ACTIVATION = re.compile(r"sigm|tanh|relu|softmax|activ|logistic_?(?:prime|grad|deriv)|linear|elu", re.IGNORECASE)
 
 
 def of_theta(program: Program) -> Iterator[Attempt]:
@@ -22,7 +24,7 @@ def of_theta(program: Program) -> Iterator[Attempt]:
     functions = [f for f in program.functions if parameters_of(f, False)]
     for node in functions:
         arguments = [argument for argument, _ in parameters_of(node, False)]
-        if not _THETA.fullmatch(arguments[0]) or not re.search(r"grad|cost|back|deriv|loss", node.name, re.IGNORECASE):
+        if not _THETA.fullmatch(arguments[0]) or not _GRADIENT.search(node.name) or _ACTIVATION.search(node.name):
             continue
         for shape, sizes, known in _thetas(program, node):
             text = call(node, node.name, known)

@@ -19,6 +19,7 @@ from gradproof.judge.find.namespace import Slot, slots
 
 _SPAN = {"statement": "span"}  # a span begins with a statement
 MOST_EVENTS = 20_000
+MOST_TURNS = 150  # of a loop that are looked at: one that takes a step takes it sooner
 _SPAN = {"statement": "span"}  # which begins with a statement
 
 
@@ -78,6 +79,7 @@ class Watch:
     watching: bool = False
     intervals: dict[tuple[FrameType, str, int], Interval] = field(default_factory=dict)
     turns: dict[tuple[FrameType, str, int], int] = field(default_factory=dict)
+    looked: dict[int, int] = field(default_factory=dict)  # how many turns of each loop were looked at, exploring
     spans: list[Interval] = field(default_factory=list)  # each from a statement of the module to the program's end
 
     # ---- asked by the program ---------------------------------------------------------------------------------
@@ -144,6 +146,9 @@ class Watch:
         key = frame, kind, where
         turn = self.turns[key] = self.turns.get(key, -1) + 1
         if self.target is None:
+            self.looked[where] = self.looked.get(where, 0) + (kind == "turn")
+            if self.looked[where] > MOST_TURNS:
+                return
             now = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
             self.intervals[key] = Interval(frame, kind, where, turn, _next_index(), now)
             if kind == "statement" and len(self.spans) < 200:

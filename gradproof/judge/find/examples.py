@@ -1,0 +1,73 @@
+"""A program's own example, or one beside it that uses it: run as it is, with smaller widths, or with data that fit."""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from gradproof.errors import DataError
+from gradproof.judge.find.data import corrected
+from gradproof.judge.find.explore import Explored, explore
+from gradproof.judge.find.program import Program, read_program, users
+from gradproof.judge.find.scene import Scene
+from gradproof.judge.find.scenes import own_example
+
+QUICK, SECONDS = 1.5, 6.0  # for the first try, and for the others
+LARGE = 100  # features: more are made fewer
+MOST = 6  # tries
+LATE = "does not return"
+
+
+class Subject(NamedTuple):
+    """What is judged: a name, how it was made to take a step, and expressions of its cost."""
+
+    name: str
+    explored: Explored
+    calls: Sequence[str]
+    harder: Sequence[Scene] = ()  # in which the same must hold
+    others: Sequence[Explored] = ()  # in which the gradients belong to the parameters in another order
+
+
+def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject | None, bool]:
+    """The step that a program takes when it is run as it is, and whether that takes long; of smaller widths where they
+    are large or the time is up, with other data where those that are made up do not fit, without what raises."""
+    small = program.made_small()
+    queue = [(program, QUICK), (small, SECONDS), (program, SECONDS)]
+    if ast.dump(small.tree) == ast.dump(program.tree):
+        queue = [(program, SECONDS)]
+    if program.widths.features > LARGE:
+        queue = [(small, SECONDS)]
+    for _ in range(MOST):
+        variant, seconds = queue.pop(0)
+        example = own_example(variant)
+        explored = explore(example.scene, seconds)
+        trouble = explored.trouble
+        if explored.step:
+            if explored.is_slow and not variant.small:
+                smaller = own_example(variant.made_small())
+                quick = explore(smaller.scene, explored.seconds)
+                example, explored = (smaller, quick) if quick.step else (example, explored)
+            return Subject(name, explored, example.calls), not queue and not variant.small
+        if trouble and not variant.tolerant and f"{name} {trouble}" not in troubles and LATE not in trouble:
+            troubles.append(f"{name} {trouble}")
+        if fitting := corrected(variant.widths, trouble):
+            queue.insert(0, (replace(variant, widths=fitting), seconds))
+        elif trouble and LATE not in trouble and not variant.tolerant:
+            queue.insert(0, (variant.made_tolerant(), seconds))
+        elif LATE not in trouble or not queue:
+            troubles += [f"{name} {trouble}"] * (LATE in trouble)
+            break
+    return None, False
+
+
+def used(program: Program, troubles: list[str]) -> Subject | None:
+    """The step of a program beside it that imports it, which tells how what it defines is made and trained."""
+    for path in users(program.path):
+        try:
+            found, _ = run_whole(f"{Path(path).name}, which uses it,", read_program(path), troubles)
+        except DataError:
+            continue
+        if found is not None:
+            return found
+    return None
