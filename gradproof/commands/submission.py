@@ -138,12 +138,17 @@ def _tell_whole(
     if out:
         from gradproof.pages import verdict
 
-        files.give(Path(out), verdict.of_file(found, submission.partition(":")[0], again))
+        files.give(Path(out), verdict.of_file(found, submission.partition(":")[0], _of_name(again, submission)))
     for path in outputs:
         if str(path) not in (junit, out):
             said = "scripts and certificates are made for the notes' network alone"
             click.echo(f"gradproof: {visible(str(path))} is not written: {said}", err=True)
     return EXIT[found["verdict"]]
+
+
+def _of_name(again: str, submission: str) -> str:
+    """The command for somebody who has the file alone, and need not know our folders."""
+    return again.replace(typed(submission), typed(Path(submission).name), 1)
 
 
 def _expect(outputs: list[Path], code: str) -> None:
@@ -212,7 +217,7 @@ def _write_files(
         if found and found["verdict"] == judged.verdict:  # then its lines are told as well
             told |= {name: found[name] for name in ("lines", "layers", "parameters", "faults")}
         said = report.lines(judged, Path(submission).name)
-        files.give(Path(out), verdict.page(told, said, [Source(submission, kind.source)], again))
+        files.give(Path(out), verdict.page(told, said, [Source(submission, kind.source)], _of_name(again, submission)))
     elif out:
         left_out[out] = "it would tell the answer"
     if certificate and judged.verdict == "verified":

@@ -28,6 +28,7 @@ def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Sourc
         files=[(file.name, list(shown(lines(document, file)))) for file in files],
         layers=[_layer(box) for box in document.get("layers", ())],
         arrays=[array | {"numbers": numbers.get(array["name"], "")} for array in document.get("parameters", ())],
+        floats="discriminating" in document,  # as of the notes' network
         again=again,
     )
 

@@ -177,6 +177,18 @@ def test_the_command_writes_the_page_beside_its_verdict(tmp_path: Path) -> None:
     assert typed(tmp_path, WRONG, "-o", "mine.py").returncode == 2, "the code is not written over"
 
 
+def test_the_page_says_nothing_of_the_folders_where_the_file_lies(tmp_path: Path) -> None:
+    (tmp_path / "my secrets").mkdir()
+    (tmp_path / "my secrets" / "mine.py").write_text(NET, "utf8")
+    for name in ("my secrets/mine.py", str(tmp_path / "my secrets" / "mine.py")):
+        line = [sys.executable, "-m", "gradproof", "check", name, "-o", "verdict.html"]
+        assert ended_here(line, tmp_path).returncode == 0
+        html = (tmp_path / "verdict.html").read_text("utf8")
+        assert "secrets" not in html
+        assert "<code>gradproof check mine.py</code>" in html
+        assert "no tolerance, no difference quotient." in html
+
+
 BOOK = """import numpy as np
 def backprop(weights, biases, x, y):
     s = lambda z: 1 / (1 + np.exp(-z))
@@ -201,6 +213,7 @@ def test_of_the_notes_network_the_page_has_the_equations_and_the_smallest_networ
     html = (tmp_path / "verdict.html").read_text("utf8")
     assert "BP1 at layer" in html
     assert "smallest network that shows it" in html
+    assert "within a bound derived for it." in html
     assert len(shown(html)) == len(BOOK.splitlines())
     (tmp_path / "verdict.html").unlink()
     graded = typed(tmp_path, BOOK, "-o", "verdict.html", "--grade", "--architectures", "20")
