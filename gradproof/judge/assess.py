@@ -218,7 +218,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     read = _read(worst)
     words, form, line = _subject_words(program, worst)
     tried = outcome.tried
-    arrays = tried.arrays if tried else ()
+    arrays, unsure = tried.arrays if tried else (), outcome.verdict is Verdict.UNDECIDED
     conventions = [a.convention for a in arrays if a.convention]
     if tried and outcome.verdict is Verdict.VERIFIED and READINGS[tried.reading]:
         conventions.append(READINGS[tried.reading])
@@ -239,9 +239,15 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "gradients": bool(worst.subject.explored.step and worst.subject.explored.step.gradients),
         "digits": tried.digits if tried and outcome.verdict is Verdict.VERIFIED else 0,
         "points": tried.points if tried else 0,
-        "parameters": [{"name": shown(a.name), "state": a.state} for a in arrays],
+        "parameters": [
+            {"name": shown(a.name), "state": "undecided" if unsure and a.state != "right" else a.state} for a in arrays
+        ],
         "faults": _faults(program, worst, read.located),
-        "lines": [line | {"place": program.place(line["line"], line["file"])} for line in read.lines],
+        "lines": [
+            line | {"place": program.place(line["line"], line["file"])}
+            for line in read.lines
+            if line["state"] == "right" or not unsure
+        ],
         "layers": [box | {"place": program.place(box["line"], box["file"])} for box in read.layers],
         "conventions": list(dict.fromkeys([*conventions, *notes, *network.get("without", [])]))
         if outcome.verdict is Verdict.VERIFIED

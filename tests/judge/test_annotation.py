@@ -61,6 +61,17 @@ def test_nothing_before_a_fault_follows_from_it() -> None:
     assert "follows" not in states[: states.index("wrong")]
 
 
+def test_nothing_is_called_wrong_where_the_verdict_is_undecided(tmp_path: Path) -> None:
+    found = read(
+        NET.replace("        self.w2 -=", "        d1 = np.clip(d1, -0.01, 0.01)\n        self.w2 -="), tmp_path
+    )
+    assert found["verdict"] == "undecided"
+    assert {line["state"] for line in found["lines"]} == {"right"}
+    assert {one["name"]: one["state"] for one in found["parameters"]} == {
+        "w1": "undecided", "b1": "undecided", "w2": "right", "b2": "right"
+    }  # fmt: skip
+
+
 def test_the_forward_pass_is_told_by_its_layers_and_their_shapes(tmp_path: Path) -> None:
     hidden, output = read(NET, tmp_path)["layers"]
     assert (hidden["name"], hidden["shape"], hidden["activation"], hidden["line"]) == ("h", [5, 6], "tanh", 12)
