@@ -1,4 +1,4 @@
-"""gradproof prove | check | explain | train | study."""
+"""gradproof prove | check | explain | train | read | study."""
 
 import os
 import sys
@@ -26,6 +26,7 @@ VERBS = {
     "check": "Judge a backprop of your own.",
     "explain": "Explain a mistake or a convention by its name.",
     "train": "Train either network on handwritten digits.",
+    "read": "Read pictures of your own digits with a trained network.",
     "study": "Put every line of a derivation on trial.",
 }
 INTERRUPTED = 130  # as shells report a process ended by Ctrl-C

@@ -1,0 +1,76 @@
+"""gradproof read: what a trained network reads in somebody's own pictures, and what it saw there."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gradproof.text import json_of, visible
+
+SHADES = " ░▒▓█"
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@click.option("--run", help="The folder of a training or its weights.  [default: the latest of runs/]")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
+def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
+    """Read pictures of digits with a trained network, and show what it saw.
+
+    A picture of one digit, of any size, in any two colours, upright: it is cut out and put in the middle of as many
+    pixels as the network reads. The exit code is 3 where one of them cannot be read.
+    """
+    import numpy as np
+
+    from gradproof import backends
+    from gradproof.errors import DataError
+    from gradproof.train import mnist, pictures, saved
+
+    network, backend = saved.load(run if run else _latest()), backends.load("handcrafted")
+    numbers = network.weights[0].shape[1]
+    side = math.isqrt(numbers)
+    if side**2 != numbers:
+        raise DataError(f"this network reads {numbers} numbers, which are no square picture; give another --run")
+    told, failed = [], False
+    for image in images:
+        try:
+            seen = pictures.pixels(image, side)
+        except DataError as error:
+            failed = True
+            click.echo(f"gradproof: {error}", err=True)
+            continue
+        x = mnist.pixels(seen.reshape(1, -1), network.weights[0].dtype).T
+        values = np.asarray(backend.feedforward(network.weights, network.biases, x)[1][-1])[:, 0]
+        first, second = np.argsort(-values, kind="stable")[:2].tolist()
+        told.append({"file": image, "digit": first, "outputs": values.tolist()})
+        if not as_json:
+            click.echo(f"{visible(image)}: {first} ({values[first]:.2f}), else {second} ({values[second]:.2f})")
+            click.echo("\n".join(shown(seen)))
+    if as_json:
+        click.echo(json_of(told))
+    return DataError.exit_code if failed else 0
+
+
+def shown(seen: Any) -> Iterator[str]:
+    """The pixels as characters, each of two rows: as high as it is wide on a terminal."""
+    for row in range(0, len(seen), 2):
+        pairs = seen[row : row + 2].astype(int).max(axis=0)
+        yield "".join(SHADES[value * (len(SHADES) - 1) // 255] for value in pairs).rstrip()
+
+
+def _latest() -> Path:
+    """The weights of the latest run."""
+    from gradproof.errors import UsageError
+    from gradproof.train.saved import WEIGHTS
+
+    runs = [Path("runs", name) for name in (os.listdir("runs") if os.path.isdir("runs") else []) if name.isdigit()]
+    trained = sorted((run for run in runs if (run / WEIGHTS).is_file()), key=lambda run: int(run.name))
+    if not trained:
+        example = "gradproof train --backend handcrafted --epochs 3"
+        raise UsageError(f"there is no trained network in runs: train one by {example}, or name one by --run")
+    return trained[-1]
