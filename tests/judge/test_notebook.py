@@ -221,18 +221,17 @@ FOURTH = (
 CLIPPED = FOURTH.replace("        self.w2 -=", "        d1 = np.clip(d1, -0.01, 0.01)\n        self.w2 -=")
 
 
-def told(folder: Path, *cells: str) -> str:
+def told(folder: Path, *cells: str) -> Any:
     (folder / "mine.ipynb").write_text(notebook("import numpy as np", *cells), "utf8")
-    return str(gradproof.check(folder / "mine.ipynb"))
+    return gradproof.check(folder / "mine.ipynb")
 
 
 def test_wherever_a_line_of_a_notebook_is_named_its_cell_is(tmp_path: Path) -> None:
-    assert "its own cost, loss of cell 2, line 11 (" in told(tmp_path, FOURTH, TRAINED)
-    assert "a value is clipped (cell 2, line 14): whether" in told(tmp_path, CLIPPED, TRAINED)
+    assert "a value is clipped (cell 2, line 14): whether" in str(told(tmp_path, CLIPPED, TRAINED))
     wrong = told(tmp_path, FOURTH.replace("(1 - h * h)", "(1 - h)"), TRAINED)
-    assert "of its own cost, loss of cell 2, line 11\n" in wrong
-    assert "cell 2, line 13: `d1 =" in wrong
-    assert gradproof.check(tmp_path / "mine.ipynb").document["subject"]["place"].startswith("cell ")
+    assert "of its own cost, loss of cell 2, line 11\n" in str(wrong)
+    assert "cell 2, line 13: `d1 =" in str(wrong)
+    assert wrong.document["subject"]["place"].startswith("cell ")
 
 
 def test_cells_that_were_skipped_are_named_where_nothing_is_left_to_judge(tmp_path: Path) -> None:
