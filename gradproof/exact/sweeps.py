@@ -23,13 +23,22 @@ def computed_from(results: Iterable[Number], sources: Container[int] = ()) -> li
     What the sources, given by their indices, were computed from is left out.
     """
     found: dict[int, Number] = {}
+    sides = set[int]()  # rows and columns of products: many numbers share each, and once is enough
     waiting = list(results)
     while waiting:
         x = waiting.pop()
-        if x.index not in found:
-            found[x.index] = x
-            if x.index not in sources:
-                waiting.extend(y for y in operands_of(x) if y.index not in found)
+        if x.index in found:
+            continue
+        found[x.index] = x
+        if x.index in sources:
+            continue
+        if x.rule is not DOT:
+            waiting += [y for y in x.operands if y.index not in found]
+            continue
+        for side in x.operands:
+            if id(side) not in sides:
+                sides.add(id(side))
+                waiting += side
     return [found[index] for index in sorted(found)]
 
 
@@ -60,8 +69,13 @@ def differentiate(result: Number, constants: bool = False) -> dict[int, Ball]:
 
 def push_forward(results: Iterable[Number], direction: Mapping[int, Any]) -> dict[int, Ball]:
     """The derivative of every number along a direction, given by the indices of the variables (forward mode)."""
+    return push_through(computed_from(results), direction)
+
+
+def push_through(numbers: Iterable[Number], direction: Mapping[int, Any]) -> dict[int, Ball]:
+    """`push_forward` for who has several directions: `numbers` is what the results were computed from, in order."""
     tangents: dict[int, Ball] = {index: arb(step) for index, step in direction.items()}
-    for x in computed_from(results):
+    for x in numbers:
         if x.rule is None or x.index in tangents:
             continue
         operands = operands_of(x)

@@ -6,7 +6,7 @@ import numpy as np
 from flint import arb
 
 from gradproof.exact.arrays import ExactArray
-from gradproof.exact.sweeps import push_forward
+from gradproof.exact.sweeps import computed_from, push_through
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared
 
@@ -17,10 +17,10 @@ def symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
     blocks = [leaf for _, leaf in leaves(given, "") if isinstance(leaf, ExactArray)]
     moves = list(moved.values())
     directions = [[[float(v) for v in rng.normal(size=b.size)] for b in blocks] for _ in range(2)]
-    numbers = [x for move in moves for x in numbers_of(move)]
+    numbers = computed_from([x for move in moves for x in numbers_of(move)])
     pushed = [
         [
-            push_forward(numbers, {x.index: d for x, d in zip(numbers_of(b), direction, strict=True)})
+            push_through(numbers, {x.index: d for x, d in zip(numbers_of(b), direction, strict=True)})
             for b, direction in zip(blocks, chosen, strict=True)
         ]
         for chosen in directions
