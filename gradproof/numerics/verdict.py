@@ -66,7 +66,7 @@ def compare(
         return refuted_at_once(
             equation, layer, len(expected), f"has shape {got.shape[1:]}, should be {expected.shape[1:]}"
         )
-    live, bound = np.broadcast_to(live, expected.shape), np.broadcast_to(bound, expected.shape)
+    live, bound = _as_wide_as(expected, live), _as_wide_as(expected, bound)
     known = np.isfinite(bound) & np.isfinite(expected)
     with np.errstate(all="ignore"):
         ratio = np.where(live & known, np.abs(got.astype(np.float64, copy=False) - expected) / bound, 0)
@@ -75,22 +75,22 @@ def compare(
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
         worst = int(ratio.argmax())
     where = tuple(int(i) for i in np.unravel_index(worst, ratio.shape))
+    none = np.zeros(len(expected), int)
 
     def each(condition: Array) -> Array:
-        """How often it holds in each network: mostly never, which is quickly seen."""
-        seen = condition & live
-        return seen.sum(axis=(1, 2)) if seen.any() else np.zeros(len(seen), int)
+        """How often it holds in each network."""
+        return (condition & live).sum(axis=(1, 2))
 
-    elements = each(live)
+    elements, sharp = each(live), (bound < SHARP * np.abs(expected)) & known
     return Finding(
         equation,
         layer,
         elements,
-        elements if telling is True else each(np.broadcast_to(telling, live.shape)),
-        each((bound < SHARP * np.abs(expected)) & telling & known),
-        each(~known),
-        each((expected == 0) & telling),
-        each(ratio > 1),
+        elements if telling is True else each(_as_wide_as(expected, np.asarray(telling))),
+        each(sharp & telling),
+        none if known.all() else each(~known),
+        none if expected.all() else each((expected == 0) & telling),
+        each(ratio > 1) if ratio[where] > 1 else none,
         float(ratio[where]),
         where[0],
         where[1:],
@@ -98,6 +98,11 @@ def compare(
         float(expected[where]),
         float(bound[where]),
     )
+
+
+def _as_wide_as(expected: Array, array: Array) -> Array:
+    """The array as one of its shape; most are, and then nothing is made."""
+    return array if array.shape == expected.shape else np.broadcast_to(array, expected.shape)
 
 
 def refuted_at_once(equation: str, layer: int, networks: int, trouble: str) -> Finding:
