@@ -64,7 +64,7 @@ def tell(
         else:
             for row in told[printed:] if lines else ():
                 _print_line(row, form)
-            _print(told, with_table=not lines)
+            print_all(told, with_table=not lines)
     finally:
         for path, text in ((csv, register.as_csv), (junit, register.as_junit)):
             if path:
@@ -121,7 +121,7 @@ def _print_line(row: Row, form: str) -> None:
         click.echo(line)
 
 
-def _print(rows: Sequence[Row], with_table: bool) -> None:
+def print_all(rows: Sequence[Row], with_table: bool) -> None:
     """The table, and what there is to say of all."""
     from rich.console import Console
     from rich.table import Table

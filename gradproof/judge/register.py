@@ -11,6 +11,7 @@ from gradproof.text import visible
 WORST = (70, 4, 1, 2, 3, 5)  # exit codes; all others are better
 COLUMNS = ("file", "verdict", "line", "first fault", "mistakes", "points", "page", "exit code")
 UNJUDGED = "not judged"
+NAMELESS = "wrong, without a name"
 FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet would compute
 
 
@@ -76,7 +77,8 @@ def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
     what = fault["what"].partition(";")[0]
     name = f"; {names[0]}" if names else ""
     said = f"{cell}{code}{fault['parameter']}: {what}{name}"
-    return Fault(0 if cell else fault["line"], said, names[0] if names else what)
+    mistake = names[0] if names else what if what != "wrong" else NAMELESS
+    return Fault(0 if cell else fault["line"], said, mistake)
 
 
 def _without_fault(document: Mapping[str, Any]) -> str:

@@ -4,11 +4,13 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import redirect_stdout
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from gradproof.commands import folders, judges
+from gradproof.commands.classroom import print_all as told_on_a_terminal
 from gradproof.judge import register
 from gradproof.judge.register import Row
 from gradproof.pages import classroom
@@ -269,6 +273,24 @@ def test_a_mistake_is_counted_once_for_each_submission_that_has_it(rows: list[Ro
     assert counts == sorted(counts, reverse=True)
 
 
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@given(st.lists(_rows, min_size=1, max_size=4))
+def test_the_table_on_a_terminal_is_no_wider_than_it_and_what_is_written_into_it_is_text(rows: list[Row]) -> None:
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(Screen()) as screen:
+        patch.setenv("COLUMNS", "60")
+        told_on_a_terminal(rows, with_table=True)
+    table, _, total = re.sub(r"\x1b\[[\d;]*m", "", screen.getvalue()).partition("\n\n")
+    assert [line for line in table.splitlines() if cell_len(line) > 60] == []
+    assert not {c for c in table + total if not (c.isprintable() or c.isspace())}
+    assert total.startswith(f"{len(rows)} submission")
+    for row in rows:
+        assert table.count(row.verdict) >= 1
+
+
 @given(st.lists(_rows, max_size=6))
 def test_junit_can_be_read_whatever_is_said(rows: list[Row]) -> None:
     assert len(list(ElementTree.fromstring(register.as_junit(rows)))) == len(rows)
@@ -299,6 +321,13 @@ def test_nothing_on_the_index_becomes_markup(rows: list[Row], text: str) -> None
     assert let_in(page(text), page("word")) == []
 
 
+LINES_OF_VERDICTS = """[...document.querySelectorAll("section:last-of-type tbody td:nth-child(2)")].map(cell => {
+    const words = document.createRange();
+    words.selectNodeContents(cell);
+    return words.getClientRects().length;
+})"""
+
+
 @needs_chromium
 def test_axe_finds_nothing_in_the_index_and_it_reads_on_a_telephone(judged: tuple[Path, Any]) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -310,5 +339,6 @@ def test_axe_finds_nothing_in_the_index_and_it_reads_on_a_telephone(judged: tupl
             assert (here.errors, here.requests) == ([], [])
     with opened(file, viewport={"width": 375, "height": 800}) as here:
         assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
+        assert here.page.evaluate(LINES_OF_VERDICTS) == [1] * len(CLASS)
         pages, _ = printed(here.page)
     assert pages == 1
