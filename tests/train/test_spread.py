@@ -19,6 +19,7 @@ from gradproof.commands.apart import explained
 from gradproof.train import mnist
 from gradproof.train.saved import load, run_hash
 from tests.commands import ended_here
+from tests.thorough import THOROUGH
 from tests.train.small import idx, put_digits
 
 COMPILED = ("JAX_COMPILATION_CACHE_", "JAX_PERSISTENT_CACHE_")  # what is compiled once serves all of these processes
@@ -28,6 +29,9 @@ ENVIRONMENT |= {"PYTHONPATH": str(Path(gradproof.__file__).parents[1])}
 TRAIN = [sys.executable, "-m", "gradproof", "train"]
 HEARTBEAT = 5
 SHORT = ["--epochs", "2", "--batch", "10", "--no-page", "--json"]
+# The judge is compiled for each size of mini-batch and number of devices: here for one that no number of them divides,
+# in the thorough profile for ten examples and the last five.
+PROVEN = [*SHORT, "--batch", "10" if THOROUGH else "7", "--verify"]
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +117,11 @@ def test_of_two_processes_the_first_writes_and_speaks_and_the_hash_is_the_same(
 
 def test_every_step_over_devices_and_processes_is_proven(digits: Path, tmp_path: Path) -> None:
     """The sum over devices is in another order, and within the bound of a sum in any order."""
-    line = begin(digits, *SHORT, "--verify", "--out", str(tmp_path / "4"), "--devices", "4")
+    line = begin(digits, *PROVEN, "--out", str(tmp_path / "4"), "--devices", "4")
     on_four = alone(line)
     assert on_four["verified_steps"] == on_four["steps"]
     assert 0 < float(str(on_four["worst_ratio"])) <= 1
-    first, second = ended(started(begin(digits, *SHORT, "--verify", "--out", str(tmp_path / "2")), 2))
+    first, second = ended(started(begin(digits, *PROVEN, "--out", str(tmp_path / "2")), 2))
     assert second == (0, "", "")
     of_two = json.loads(first[1])
     assert (first[0], of_two["verified_steps"]) == (0, of_two["steps"])
@@ -137,7 +141,7 @@ main()
 
 
 def test_a_wrong_step_over_devices_is_named(digits: Path, tmp_path: Path) -> None:
-    line = begin(digits, *SHORT, "--verify", "--out", str(tmp_path / "run"), "--devices", "4")
+    line = begin(digits, *PROVEN, "--out", str(tmp_path / "run"), "--devices", "4")
     line[1:3] = ["-c", WRONG]
     done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
@@ -163,7 +167,7 @@ def test_the_sum_that_jax_has_made_already_made_again_is_refuted_in_the_first_st
     digits: Path, tmp_path: Path
 ) -> None:
     """Replicated parameters and a psum besides: two devices, twice the gradient, and it would learn all the same."""
-    line = begin(digits, *SHORT, "--verify", "--out", str(tmp_path / "run"), "--devices", "2")
+    line = begin(digits, *PROVEN, "--out", str(tmp_path / "run"), "--devices", "2")
     line[1:3] = ["-c", TRAP]
     done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
