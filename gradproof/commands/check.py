@@ -67,6 +67,7 @@ class Check(click.Command):
     help="GiB that the code may take; 0 is no limit.",
 )
 @click.option("--grade", is_flag=True, help="Points for each equation, and no answers.")
+@click.option("--rubric", metavar="FILE", help="How many, as a table [points] in TOML: BP1 = 3. It implies --grade.")
 @click.option(
     "-o", "--out", type=click.Path(), help="Write the verdict as a page as well; of several, a FOLDER of pages."
 )
@@ -88,6 +89,8 @@ def command(
     as_json: bool,
     csv: str | None,
     form: str,
+    grade: bool,
+    rubric: str | None,
     **options: Any,
 ) -> int:
     """Judge a backprop of yours: which line, equation or array is wrong, and the numbers that show it.
@@ -105,6 +108,11 @@ def command(
             raise click.UsageError(f"a recorded step is judged again by gradproof prove {typed(submission)}")
     from gradproof.commands import folders
 
+    options["worth"] = None
+    if grade or rubric:
+        from gradproof.judge.rubric import A_POINT, load
+
+        options["worth"] = load(rubric) if rubric else A_POINT
     if csv or form == "github" or folders.are_several(submissions):
         from gradproof.commands import classroom
 

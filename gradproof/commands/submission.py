@@ -18,7 +18,7 @@ from gradproof.errors import DataError, UsageError
 from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
-    from gradproof.judge.report import Judgement
+    from gradproof.judge.report import Judgement, Worth
     from gradproof.judge.submission import File, Kind
 
 EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
@@ -33,7 +33,7 @@ def tell(
     convention: str | None,
     seconds: float,
     memory: float,
-    grade: bool,
+    worth: Worth | None,
     junit: str | None,
     script: str | None,
     certificate: str | None,
@@ -56,7 +56,7 @@ def tell(
             path,
             name,
             lambda code: _judged(code, networks, seed, as_json, convention, certificate is not None),
-            declared=convention is not None or grade or certificate is not None,
+            declared=convention is not None or worth is not None or certificate is not None,
             cost=cost or "",
             step=step or "",
             seconds=seconds,
@@ -69,9 +69,9 @@ def tell(
     if judged is None or kind is None or (decided.whole and not (script and judged.counterexample)):
         return _tell_whole(found or {}, submission, again, as_json, junit, out, outputs)
     try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
-        _tell_verdict(judged, submission, seed, again, as_json, grade)
+        _tell_verdict(judged, submission, seed, again, as_json, worth)
     finally:
-        _write_files(judged, submission, kind, seed, grade, junit, script, certificate, out, found, again)
+        _write_files(judged, submission, kind, seed, worth is not None, junit, script, certificate, out, found, again)
     return EXIT[judged.verdict]
 
 
@@ -163,14 +163,16 @@ def _expect(outputs: list[Path], code: str) -> None:
         taken[place] = "is asked for twice"
 
 
-def _tell_verdict(judged: Judgement, submission: str, seed: int, again: str, as_json: bool, grade: bool) -> None:
+def _tell_verdict(
+    judged: Judgement, submission: str, seed: int, again: str, as_json: bool, worth: Worth | None
+) -> None:
     from gradproof.judge import documents, report
 
     if as_json:
-        click.echo(json_of(documents.document(judged, seed, again, grade)))
+        click.echo(json_of(documents.document(judged, seed, again, worth)))
         return
-    lines = report.lines(judged, submission, grade)
-    _print(judged.verdict, [*lines, *["", f"again: {again}"] * (judged.verdict == "refuted" and not grade)])
+    lines = report.lines(judged, submission, worth)
+    _print(judged.verdict, [*lines, *["", f"again: {again}"] * (judged.verdict == "refuted" and worth is None)])
 
 
 def _print(verdict: str, lines: Sequence[str]) -> None:

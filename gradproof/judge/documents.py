@@ -8,7 +8,7 @@ import numpy as np
 
 from gradproof.judge.counterexample import Shown
 from gradproof.judge.loading import in_python_3
-from gradproof.judge.report import Judgement, in_words, told
+from gradproof.judge.report import Judgement, Worth, in_words, told
 from gradproof.judge.submission import Kind
 from gradproof.proof.summary import record
 from gradproof.text import visible
@@ -50,7 +50,7 @@ def _loading(path: str, kind: Kind) -> str:
     return f'import sys\n{found}{begun}exec("""{source}\n""", code)\n{name} = code["{name}"]\n'
 
 
-def document(judgement: Judgement, seed: int, again: str, graded: bool = False) -> dict[str, Any]:
+def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = None) -> dict[str, Any]:
     """The --json document; the same seed gives the same bytes. `again` is the command that gives it."""
     result = judgement.summary
     points = judgement.points
@@ -65,8 +65,8 @@ def document(judgement: Judgement, seed: int, again: str, graded: bool = False) 
         "besides": judgement.besides,
         "undecided": sorted(judgement.untold),
     }
-    if graded:
-        return shared
+    if worth is not None:
+        return shared | {"points": judgement.worth(worth), "of": dict(worth)}
     shown = judgement.counterexample
     problem = shown and shown.problem
     return shared | {

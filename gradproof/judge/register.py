@@ -59,7 +59,7 @@ def row(file: str, code: int, document: Mapping[str, Any], error: str, junit: st
     faults = [_fault(fault, "parameters" in document) for fault in document.get("faults", ())]
     points = ""
     if "faults" not in document:  # of --grade
-        points = f"{sum(document['points'].values())} of {len(document['points'])}"
+        points = f"{sum(document['points'].values()):g} of {sum(document['of'].values()):g}"
     said = faults[0].said if faults else _without_fault(document)
     return Row(file, code, verdict, said, faults, points, document, junit, page)
 
@@ -84,7 +84,7 @@ def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
 def _without_fault(document: Mapping[str, Any]) -> str:
     """What there is to say where no fault is told."""
     if "points" in document and "faults" not in document:
-        return ", ".join(f"{name} {point}" for name, point in document["points"].items())
+        return ", ".join(f"{name} {point:g}" for name, point in document["points"].items())
     if document["verdict"] == "undecided":
         undecided = document["undecided"]
         if "parameters" in document:

@@ -1,6 +1,6 @@
 """The judgement, and how it is told in words."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from gradproof.numerics.verdict import Verdict
 from gradproof.proof.summary import Fault, Summary
 from gradproof.text import visible
 
+Worth = Mapping[str, float]  # how many points an equation gives that is right
 FEW, WIDE = 8, 200  # lines of a repr, and characters of each
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -70,6 +71,10 @@ class Judgement(NamedTuple):
         unusable = any(trouble.kind not in AFTER for trouble in self.troubles)
         return {name: int(name not in lost and not unusable) for name in EQUATIONS}
 
+    def worth(self, worth: Worth) -> dict[str, float]:
+        """The points where an equation is worth as many as that."""
+        return {name: point * worth[name] for name, point in self.points.items()}
+
     @property
     def besides(self) -> list[str]:
         """What is wrong besides the four equations, and gives no points: z, a, update, data, shape, …"""
@@ -77,15 +82,15 @@ class Judgement(NamedTuple):
         return [kind for kind in dict.fromkeys(kinds) if kind not in EQUATIONS]
 
 
-def lines(judgement: Judgement, subject: str, graded: bool = False) -> list[str]:
-    """The judgement, the root fault first; with `graded` only which equations are right, and no answer.
+def lines(judgement: Judgement, subject: str, worth: Worth | None = None) -> list[str]:
+    """The judgement, the root fault first; with what each equation is worth only its points, and no answer.
 
     What somebody's code says, as in an exception, is text in it: no escape of a terminal, no line of its own.
     """
-    return [visible(line) for line in _lines(judgement, subject, graded)]
+    return [visible(line) for line in _lines(judgement, subject, worth)]
 
 
-def _lines(judgement: Judgement, subject: str, graded: bool) -> list[str]:
+def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]:
     counts = f"{judgement.networks + judgement.larger} networks, {judgement.networks} of them random"
     counts += f", and on {judgement.digits} real digits" * bool(judgement.digits)
     said = {
@@ -99,12 +104,12 @@ def _lines(judgement: Judgement, subject: str, graded: bool) -> list[str]:
         result.append(f"{judgement.summary.elements:,} elements; {share:g} % have a bound below 1/1000 of themselves")
         result.append(f"on {SAID}")
     result += [f"convention: {words}" for words in judgement.conventions]
-    if graded:
-        points, besides = judgement.points, ", ".join(judgement.besides)
-        total = f"{sum(points.values())} of {len(points)}"
+    if worth is not None:
+        points, besides = judgement.worth(worth), ", ".join(judgement.besides)
+        total = f"{sum(points.values()):g} of {sum(worth.values()):g}"
         total += f"; besides, wrong without points: {besides}" * bool(besides)
         undecided = {name: " (undecided)" * (name in judgement.untold) for name in points}
-        return [*result, *(f"{name}: {points[name]} of 1{undecided[name]}" for name in points), total]
+        return [*result, *(f"{name}: {points[name]:g} of {worth[name]:g}{undecided[name]}" for name in points), total]
     for trouble in judgement.troubles:
         where = f" (on {trouble.networks} networks)" if trouble.networks > 1 else ""
         result += ["", f"{trouble.kind}: {trouble.said}{where}"]

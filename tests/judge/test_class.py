@@ -175,7 +175,7 @@ def test_what_cannot_be_done_is_one_line_before_the_work(
 # ---- what befalls one ------------------------------------------------------------------------------------------
 
 GIVEN = {"networks": 20, "seed": 0, "as_json": True, "convention": None, "seconds": 30.0, "memory": 4.0}
-GIVEN |= dict.fromkeys(("grade", "script", "certificate", "cost", "step"))
+GIVEN |= dict.fromkeys(("worth", "script", "certificate", "cost", "step"))
 
 
 def test_a_judge_that_the_system_kills_costs_the_submission_it_was_at(tmp_path: Path) -> None:

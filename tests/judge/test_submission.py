@@ -225,6 +225,38 @@ def test_a_grade_gives_points_and_no_answer(tmp_path):
         assert not [leak for leak in LEAKS if leak in text.replace(str(path), "")], text
 
 
+def test_a_rubric_says_what_each_equation_is_worth_and_what_is_none_is_one_line(tmp_path):
+    path = written(tmp_path, RIGHT.replace(" * sigmoid_prime(zs[-1])", ""))
+    rubric = tmp_path / "rubric.toml"
+    rubric.write_text("[points]\nBP1 = 4\nBP2 = 2.5\nBP4 = 1\n")
+    plain, document = (check(path, "--rubric", rubric, "--architectures", 20, *more) for more in ((), ("--json",)))
+    assert plain.stdout.splitlines()[-5:] == [
+        "BP1: 0 of 4",
+        "BP2: 2.5 of 2.5",
+        "BP3: 0 of 0",
+        "BP4: 1 of 1",
+        "3.5 of 7.5",
+    ]
+    told = json.loads(document.stdout)
+    assert told["points"] == {"BP1": 0, "BP2": 2.5, "BP3": 0, "BP4": 1}
+    assert told["of"] == {"BP1": 4, "BP2": 2.5, "BP3": 0, "BP4": 1}
+    for text, said in [
+        ("[points]\nBP5 = 1", "BP5 is no equation"),
+        ("[points]\nBP1 = -1", "BP1 is worth -1, which is no number of points"),
+        ("[points]\nBP1 = true", "BP1 is worth True"),
+        ("[points]\nBP1 = nan", "BP1 is worth nan"),
+        ("points = 3", "a table [points], or none"),
+        ("[points", "Expected"),
+        ("", "a table [points], or none"),
+    ]:
+        rubric.write_text(text)
+        ended = check(path, "--rubric", rubric)
+        assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (3, "", 1)
+        assert said in ended.stderr
+        assert ended.stderr.endswith("a rubric is TOML, [points] with BP1 = 1, BP2 = 1, BP3 = 1, BP4 = 1\n")
+    assert check(path, "--rubric", tmp_path / "none.toml").returncode == 3
+
+
 def test_pytest_judges_what_it_is_given(tmp_path):
     written(tmp_path, IN_PYTHON_3, "right.py")
     written(tmp_path, IN_PYTHON_3.replace("output_activations - y", "output_activations"), "wrong.py")
