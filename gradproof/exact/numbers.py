@@ -303,3 +303,8 @@ def smallest(x: Any, y: Any) -> Number:
 
 
 _CONSTANT_AT_TIMES = {"multiply": multiply, "subtract": subtract}  # though an operand varies
+
+
+def count_numbers() -> int:
+    """How many numbers have been made so far: a measure of work that no other process changes."""
+    return Number(arb(0)).index

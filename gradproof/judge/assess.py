@@ -5,11 +5,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
-from gradproof.judge.annotation import annotate, forward_pass, shown
+from gradproof.judge.annotation import shown
+from gradproof.judge.faults import faults, read_lines
 from gradproof.judge.find.calls import not_made
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.gradients import last
@@ -18,7 +19,6 @@ from gradproof.judge.find.program import Program, read_program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
-from gradproof.judge.lines import Located, is_of_the_step, label_events, likeliest_cost, locate
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
@@ -215,7 +215,7 @@ def _line_of(program: Program, name: str) -> int:
 
 def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], found: Search) -> dict[str, Any]:
     outcome = worst.outcome
-    read = _read(worst)
+    read = read_lines(worst.subject, outcome)
     words, form, line = _subject_words(program, worst)
     tried = outcome.tried
     arrays, unsure = tried.arrays if tried else (), outcome.verdict is Verdict.UNDECIDED
@@ -242,7 +242,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "parameters": [
             {"name": shown(a.name), "state": "undecided" if unsure and a.state != "right" else a.state} for a in arrays
         ],
-        "faults": _faults(program, worst, read.located),
+        "faults": faults(program, worst.subject, outcome, read),
         "lines": [
             line | {"place": program.place(line["line"], line["file"])}
             for line in read.lines
@@ -258,83 +258,4 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "undecided": [program.placed(text) for text in (outcome.trouble, *(tried.why if tried else ())) if text],
         "notes": list(program.notes),
         "troubles": list(found.troubles[:3]),
-    }
-
-
-def _faults(program: Program, one: Assessed, located: dict[str, Located]) -> list[dict[str, Any]]:
-    """One for each array that is not what it should be, in the order of the lines."""
-    outcome = one.outcome
-    if outcome.verdict is not Verdict.REFUTED or outcome.tried is None:
-        return []
-    faults = []
-    for path, other in outcome.piled.items():
-        said = f"its gradient piles up in {shown(other)}, which is not 0 when the second step begins"
-        faults.append(_fault(program, path, 0, said, ""))
-    step = one.subject.explored.step
-    gradients = step is not None and bool(step.gradients)
-    for array in outcome.tried.arrays:
-        if array.state in ("right", "undecided"):
-            continue
-        place = located.get(array.name)
-        line = place.line if place else line_of(array.place) or 0
-        numbers = ""
-        if array.element or array.got or array.expected:
-            where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
-            got, should = (-array.got, -array.expected) if gradients else (array.got, array.expected)
-            verbs = ("is", "should be") if gradients else ("is moved by", "should be moved by")
-            numbers = f"{shown(array.name)}{where} {verbs[0]} {got:.6g}, {verbs[1]} {should:.6g}"
-        before = f"; everything before it is right: {place.before}" if place and place.before else ""
-        missing = f"; {place.missing}" if place and place.missing else ""
-        state = f"{array.state}{before}{missing}"
-        faults.append(_fault(program, array.name, line, state, numbers))
-    return sorted(faults, key=lambda fault: fault["line"] or 10**9)
-
-
-class Read(NamedTuple):
-    """What is told of a program's lines, by one run."""
-
-    located: dict[str, Located]  # where each wrong array goes wrong
-    lines: list[dict[str, Any]]
-    layers: list[dict[str, Any]]
-
-
-def _read(one: Assessed) -> Read:
-    """What its lines compute, of the cost that it was held against or that it follows."""
-    outcome, step = one.outcome, one.subject.explored.step
-    assert step is not None
-    tried = outcome.tried
-    wrong = (
-        {a.name: a.state for a in tried.arrays if a.state not in ("right", "undecided", "not moved")} if tried else {}
-    )
-    if outcome.declared:  # it is right, for another cost
-        return Read({}, [], [])
-    with ExactRun(tried.reading if tried else Reading.EXACT, BITS, 2):
-        try:
-            with guarded("the program", SECONDS):
-                what = observe(one.subject.explored.scene, step, one.subject.calls, 2)
-            own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
-            cost = own if own is not None and is_of_the_step(what, own) else likeliest_cost(what)
-            if cost is None:
-                return Read({}, [], [])
-            labelled = label_events(what, cost)
-            located = locate(what, labelled, {path: state for path, state in wrong.items() if path in what.given})
-            return Read(located, annotate(what, labelled, located), forward_pass(what, labelled))
-        except (SubjectError, UndecidedError):
-            return Read({}, [], [])
-
-
-def _fault(program: Program, path: str, line: int, what: str, numbers: str) -> dict[str, Any]:
-    line = line if 0 < line < DRIVEN else 0
-    return {
-        "line": line,
-        "place": program.place(line) if line else "",
-        "code": program.line(line) if line else "",
-        "file": program.path,
-        "what": what,
-        "should_be": f"∂C/∂{last(shown(path)) if not last(path).isdigit() else shown(path)}",
-        "numbers": numbers,
-        "names": [],
-        "parameter": shown(path),
-        "equation": "",
-        "layer": 0,
     }

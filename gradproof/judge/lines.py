@@ -3,7 +3,7 @@
 The first that is none, though it follows from such ones, is the fault.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flint import arb
@@ -93,6 +93,15 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
             event = events[right]
             found |= {path: Located(event.line, event.name, event.kind, "", said) for path in paths}
     return found
+
+
+def derivatives(what: Observation, cost: Number) -> Iterator[list[float]]:
+    """∂C/∂v of everything that the program has named, about."""
+    truth = differentiate(cost, constants=True)
+    nodes = [x for x in computed_from([cost]) if x.varies]
+    events = [e for e in what.events if 0 < e.line < DRIVEN and len(e.numbers) > 0][:MOST]
+    for _, numbers in _targets(what, events, {x.index for x in nodes}, nodes):
+        yield [float(truth[x.index].mid()) if x.index in truth else 0.0 for x in numbers]
 
 
 def _update_of(
@@ -226,28 +235,38 @@ def is_of_the_step(what: Observation, cost: Number) -> bool:
     return bool(shared - given)
 
 
-def likeliest_cost(what: Observation) -> Number | None:
-    """Of the usual costs the one whose gradient most arrays follow; None where none is followed by any."""
+def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str, Number] | None:
+    """Of the usual costs the one whose gradient most arrays follow, and its name; None where none is followed by any.
+
+    Of several the one of the last outputs, and of labels that are not all one number: 1 − a in a slope looks like a
+    difference of outputs and labels, too.
+    """
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
     given = list(what.given.values())
-    best: tuple[int, Number] | None = None
+    best: tuple[tuple[int, bool, bool, int], str, Number] | None = None
+    outputs: list[set[int]] = []
     for a, y in outputs_and_labels(results):
-        for cost in _costs(a, y):
+        own = {x.index for x in a.flat}
+        joined = any(other < own for other in outputs)  # groups that were tried each
+        outputs.append(own)
+        labels = {float(x.value.mid()) for x in y.flat}
+        rank = not joined, labels != {1.0} and (len(labels) > 1 or y.size == 1), max(own)
+        for name, cost in _costs(a, y, among):
             compared = along(what.moved, given, differentiate(cost), None)
             right = sum(array.state == "right" and array.alive for array in compared)
-            if right == len(compared):
-                return cost
-            if right and (best is None or right > best[0]):
-                best = right, cost
-    return best[1] if best else None
+            if right and (best is None or (right, *rank) > best[0]):
+                best = (right, *rank), name, cost
+    return best[1:] if best else None
 
 
-def _costs(a: ExactArray, y: ExactArray) -> Iterator[Number]:
+def _costs(a: ExactArray, y: ExactArray, among: Collection[str]) -> Iterator[tuple[str, Number]]:
     terms: Callable[[], Any]
-    for _, _, terms in candidates(a, y):
+    for name, _, terms in candidates(a, y):
+        if among and name not in among:
+            continue
         try:
             cost = terms().sum()
         except (UndecidedError, ArithmeticError, ValueError):
             continue
         if cost.varies and cost.value.is_finite():
-            yield cost
+            yield name, cost

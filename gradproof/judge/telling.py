@@ -1,7 +1,7 @@
 """The judgement on a whole program in words, and as a document for programs."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -32,8 +32,10 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
         whose = f"{names} {_does_not(d, len(faults))} the gradient{against}"
         said.append(f"refuted: {path}: {whose if faults else 'not all that it gives back is right'}")
         said.append(f"  judged: {subject['name']}{' ' + d['where'] if d['where'] else ''}")
-        for fault in faults:
+        for fault in together(faults):
             said.append("  " + _fault(fault))
+            if fault["mended"]:
+                said.append(f"    should be: `{fault['should_be']}` – {fault['names'][0]}")
         right = [p["name"] for p in d["parameters"] if p["state"] == "right"]
         if right:
             said.append(f"  right: {', '.join(right)}")
@@ -80,12 +82,23 @@ def _does_not(d: Mapping[str, Any], count: int) -> str:
     return "does not follow" if count == 1 else "do not follow"
 
 
+def together(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Faults that one correction mends are one, of several arrays."""
+    found: dict[Any, dict[str, Any]] = {}
+    for place, fault in enumerate(faults):
+        key = (fault["line"], fault["should_be"]) if fault["mended"] else place
+        if key in found:
+            found[key]["parameter"] += f", {fault['parameter']}"
+        else:
+            found[key] = dict(fault)
+    return list(found.values())
+
+
 def _fault(fault: Mapping[str, Any]) -> str:
     where = f"{fault['place']}: " if fault["place"] else ""
     code = f"`{fault['code']}` – " if fault["code"] else ""
     numbers = f" ({fault['numbers']})" if fault["numbers"] else ""
-    name = f"; {fault['names'][0]}" if fault["names"] else ""
-    return f"{where}{code}{fault['parameter']}: {fault['what']}{name}{numbers}"
+    return f"{where}{code}{fault['parameter']}: {fault['what']}{numbers}"
 
 
 def hint(path: str, step: str = "net.train(x, y)") -> str:

@@ -86,7 +86,8 @@ def test_wrong_code_is_refuted_at_its_line(place: Path) -> None:
     assert (ended.returncode, ended.stderr) == (1, "")
     lines = ended.stdout.splitlines()
     assert lines[0] == "refuted: mine.py: w1, b1 do not follow the gradient"
-    assert sum("line 15: `d1 = (self.w2.T @ d2) * (1 - h)`" in line for line in lines) == 2
+    assert any(line.startswith("  line 15: `d1 = (self.w2.T @ d2) * (1 - h)` – w1, b1: ") for line in lines)
+    assert "    should be: `d1 = self.w2.T @ d2 * (1 - h ** 2)` – the slope is not that of the activation" in lines
     assert "  right: w2, b2" in lines
     assert "again: gradproof check mine.py" in lines[-1]
     assert left(place) == []

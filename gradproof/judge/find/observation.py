@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import FrameType
 from typing import Any
 
@@ -34,14 +35,27 @@ class Observation:
     given: dict[str, ExactArray] = field(default_factory=dict)  # parameters before, drawn anew: variables
     after: dict[str, ExactArray] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    costs: dict[str, Number] = field(default_factory=dict)  # by the words for it; what the program calls its cost
-    scalars: dict[str, Number] = field(default_factory=dict)  # other single numbers that it computes
+    called: dict[str, Number] = field(default_factory=dict)  # what the program calls its cost, by the call
     without: list[str] = field(default_factory=list)  # regularisers that are 0, whose gradients say nothing
     answers: int = 0  # how many arrays are given back
     given_back: list[Any] = field(default_factory=list)  # the arrays themselves
     targets: Any = None  # the y of the scene, where it has one
     kept: Any = None  # the arrays that an optimizer may keep
     state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
+
+    @cached_property
+    def _collected(self) -> tuple[dict[str, Number], dict[str, Number]]:
+        return _collect(self)
+
+    @property
+    def costs(self) -> dict[str, Number]:
+        """What is named as a cost, by the words for it."""
+        return self._collected[0]
+
+    @property
+    def scalars(self) -> dict[str, Number]:
+        """The other single numbers that it computes."""
+        return self._collected[1]
 
     @property
     def moved(self) -> dict[str, Any]:
@@ -52,10 +66,13 @@ class Observation:
 Drawn = Callable[[Slot, np.random.Generator], np.ndarray[Any, Any]]
 
 
-def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: bool = True) -> Observation:
+def observe(
+    scene: Scene, step: Step, calls: Sequence[str], seed: int, ask: Callable[[FrameType], None] = lambda frame: None
+) -> Observation:
     """Run the scene up to the end of its step, with parameters drawn anew; InexactError where it goes another way.
 
-    `calls` are expressions that compute the program's cost: each is tried where the step begins.
+    `calls` are expressions that compute the program's cost: each is tried where the step begins. `ask` is called with
+    the frame wherever the program asks its watch.
     """
     seen = Observation()
     rng = np.random.default_rng([seed, 3])
@@ -106,13 +123,12 @@ def observe(scene: Scene, step: Step, calls: Sequence[str], seed: int, bias: boo
         }
         seen.kept = types.SimpleNamespace(**rest)
 
-    watch = Watch(MODULE, names, step, begin, end)
+    watch = Watch(MODULE, names, step, begin, end, ask)
     names.update(scene.names(seed))
     scene.play(names, watch)
     if not seen.after:
         raise InexactError("the program does not take its step in every run")
     seen.events = watch.events
-    _collect(seen)
     return seen
 
 
@@ -138,7 +154,7 @@ def _evaluate(calls: Sequence[str], frame: FrameType, seen: Observation, wanted:
             except UndecidedError:
                 continue
             for number in _scalar(names["_gradproof_cost_"]):
-                seen.costs.setdefault(text, number)
+                seen.called.setdefault(text, number)
 
 
 def _scalar(value: Any) -> list[Number]:
@@ -149,8 +165,9 @@ def _scalar(value: Any) -> list[Number]:
     return [value] if isinstance(value, Number) and value.varies else []
 
 
-def _collect(seen: Observation) -> None:
-    """The single numbers among what was assigned, returned and appended; those that are named as a cost apart."""
+def _collect(seen: Observation) -> tuple[dict[str, Number], dict[str, Number]]:
+    """The single numbers among what was assigned, returned and appended: those that are named as a cost, and others."""
+    stated, others = dict(seen.called), dict[str, Number]()
     indices = {x.index for array in seen.given.values() for x in array.ravel().tolist()}
     late = {x.index for array in seen.after.values() for x in array.ravel().tolist()} - indices
     for event in seen.events:
@@ -159,22 +176,24 @@ def _collect(seen: Observation) -> None:
         number = event.numbers[0]
         if not number.varies or number.index in late or number.index in indices:
             continue
-        stated = named_as_cost(event.name) and not is_derivative(event.name)
-        where = seen.costs if stated else seen.scalars
-        name = (
-            f"{event.name}() of line {event.line}" if event.kind == "returned" else f"{event.name} of line {event.line}"
-        )
-        if not any(number is known for known in (*seen.costs.values(), *seen.scalars.values())):
-            where.setdefault(name, number)
+        where = stated if named_as_cost(event.name) and not is_derivative(event.name) else others
+        if not any(number is known for known in (*stated.values(), *others.values())):
+            where.setdefault(words_for(event), number)
     moves = [x for array in seen.after.values() for x in array.ravel().tolist()]
     inputs = _inputs(moves, indices)
-    for costs in (seen.costs, seen.scalars):
+    for costs in (stated, others):
         for name, number in list(costs.items()):
             ancestors = {x.index for x in computed_from([number])}
             if (
                 ancestors & late or not ancestors & indices or (inputs and not _inputs([number], indices) <= inputs)
             ):  # of the parameters after the step, or of none
                 del costs[name]
+    return stated, others
+
+
+def words_for(event: Event) -> str:
+    """What to call a single number that the program computes."""
+    return f"{event.name}{'()' * (event.kind == 'returned')} of line {event.line}"
 
 
 def _inputs(results: Sequence[Number], parameters: set[int]) -> set[float]:

@@ -42,9 +42,13 @@ class Scene:
     clips: tuple[Any, ...] = ()  # places of clips that larger ones would reach
     data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names of what no gradient is asked for
 
+    @property
+    def _key(self) -> Any:
+        return self.program.path, self.program.text, self.program.small, self.program.tolerant, self.driver, self.whole
+
     def code(self) -> Any:
         """The instrumented code, and the lines of its loops."""
-        key = self.program.path, self.program.text, self.program.small, self.program.tolerant, self.driver, self.whole
+        key = self._key
         if key not in _COMPILED:
             tree = copy.deepcopy(self.program.tree)
             body = tree.body if self.whole else definitions(tree)
@@ -129,3 +133,8 @@ def is_hot(value: Any) -> bool:
 
 
 _COMPILED: dict[Any, Any] = {}
+
+
+def forget(scene: Scene) -> None:
+    """Free the code of a scene that is not run again."""
+    _COMPILED.pop(scene._key, None)

@@ -12,15 +12,13 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from gradproof.exact.arrays import ExactArray
-from gradproof.exact.numbers import Number
+from gradproof.exact.numbers import Number, count_numbers
 from gradproof.judge.find.dependence import Held, Moment, changed, feeding, stepped
 from gradproof.judge.find.gradients import paired
 from gradproof.judge.find.namespace import Slot, slots
 
-_SPAN = {"statement": "span"}  # a span begins with a statement
 MOST_EVENTS = 20_000
 MOST_TURNS = 150  # of a loop that are looked at: one that takes a step takes it sooner
-_SPAN = {"statement": "span"}  # which begins with a statement
 
 
 class Found(BaseException):
@@ -71,6 +69,7 @@ class Watch:
     target: Step | None = None  # None while exploring
     begin: Callable[[list[Slot], FrameType], None] = lambda slots, frame: None
     end: Callable[[list[Slot], FrameType], None] = lambda slots, frame: None
+    ask: Callable[[FrameType], None] = lambda frame: None  # what is asked in the step, where `asked` stands
     gradients: bool = False  # whether gradients that are given back are what is looked for
     data: Sequence[str] = ()  # names of what none is asked for
     first_loop: int = 0  # no step is looked for in the loops before
@@ -133,6 +132,13 @@ class Watch:
         self._event("appended", name, line, value)
         return value
 
+    def asked(self) -> None:
+        """What is computed to answer is none of the program's events."""
+        if self.watching:
+            self.watching = False
+            self.ask(sys._getframe(1))
+            self.watching = True
+
     # ---- intervals --------------------------------------------------------------------------------------------
 
     def visible(self, frame: FrameType) -> list[Slot]:
@@ -150,14 +156,14 @@ class Watch:
             if self.looked[where] > MOST_TURNS:
                 return
             now = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
-            self.intervals[key] = Interval(frame, kind, where, turn, _next_index(), now)
+            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), now)
             if kind == "statement" and len(self.spans) < 200:
                 self.spans.append(self.intervals[key])
         elif (
             self.target[:3] in ((kind, where, turn), ("span" * (kind == "statement"), where, turn))
             and not self.watching
         ):
-            self.intervals[key] = Interval(frame, kind, where, turn, _next_index(), {})
+            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), {})
             self.begin(self.visible(frame), frame)
             self.watching = True
 
@@ -226,9 +232,3 @@ def _is_plain(held: Held) -> bool:
     values = [float(x.value.mid()) for x in held.numbers]
     n = held.shape[0] if len(held.shape) == 2 and held.shape[0] == held.shape[1] else 0
     return not any(values) or (n > 0 and values == [float(i == j) for i in range(n) for j in range(n)])
-
-
-def _next_index() -> int:
-    from flint import arb
-
-    return Number(arb(0)).index

@@ -1,0 +1,112 @@
+"""The faults of a program: the line of each, what is right before it, what it should be, and a name for it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.judge.annotation import annotate, forward_pass, shown
+from gradproof.judge.find.examples import Subject
+from gradproof.judge.find.gradients import last
+from gradproof.judge.find.observation import observe
+from gradproof.judge.find.program import Program
+from gradproof.judge.find.scene import DRIVEN
+from gradproof.judge.lines import Located, is_of_the_step, label_events, likeliest_cost, locate
+from gradproof.judge.outcome import SECONDS, Outcome
+from gradproof.judge.repair import Repair, Trial, find_repairs
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.numerics.verdict import Verdict
+
+
+class Read(NamedTuple):
+    """What is told of a program's lines, by one run."""
+
+    located: dict[str, Located]  # where each wrong array goes wrong
+    lines: list[dict[str, Any]]
+    layers: list[dict[str, Any]]
+    repairs: Sequence[Repair] = ()
+
+
+def read_lines(subject: Subject, outcome: Outcome) -> Read:
+    """What its lines compute, of the cost that it was held against or that it follows; and how they are mended."""
+    step, tried = subject.explored.step, outcome.tried
+    assert step is not None
+    bad = {a.name: a.state for a in tried.arrays if a.state not in ("right", "undecided")} if tried else {}
+    if outcome.declared:  # it is right, for another cost
+        return Read({}, [], [])
+    reading = tried.reading if tried else Reading.EXACT
+    with ExactRun(reading, BITS, 2):
+        try:
+            with guarded("the program", SECONDS):
+                what = observe(subject.explored.scene, step, subject.calls, 2)
+            own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
+            likely = None if own is not None and is_of_the_step(what, own) else likeliest_cost(what)
+            cost, read = likely[1] if likely else own, Read({}, [], [])
+            if cost is not None:
+                labelled = label_events(what, cost)
+                moved = {path: state for path, state in bad.items() if path in what.given and state != "not moved"}
+                located = locate(what, labelled, moved)
+                read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled))
+        except (SubjectError, UndecidedError):
+            return Read({}, [], [])
+    if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
+        return read
+    name, words = (likely[0], "") if likely else ("", outcome.cost if cost is not None else "")
+    trial = Trial(subject.explored.scene, step, subject.calls, words, name, reading)
+    first = list(dict.fromkeys(place.line for place in read.located.values()))
+    return read._replace(repairs=find_repairs(trial, list(bad), first))
+
+
+def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> list[dict[str, Any]]:
+    """One for each array that is not what it should be, in the order of the lines."""
+    if outcome.verdict is not Verdict.REFUTED or outcome.tried is None:
+        return []
+    found = []
+    for path, other in outcome.piled.items():
+        said = f"its gradient piles up in {shown(other)}, which is not 0 when the second step begins"
+        found.append(_fault(program, path, 0, said, ""))
+    gradients = subject.explored.step is not None and bool(subject.explored.step.gradients)
+    mended = {path: repair for repair in read.repairs for path in repair.mends}
+    for array in outcome.tried.arrays:
+        if array.state in ("right", "undecided"):
+            continue
+        numbers = _numbers(array, gradients)
+        if array.name in mended:
+            repair = mended[array.name]
+            fault = _fault(program, array.name, repair.line, array.state, numbers)
+            found.append(fault | {"should_be": repair.new, "names": [repair.name], "mended": True})
+            continue
+        place = read.located.get(array.name)
+        line = place.line if place else line_of(array.place) or 0
+        before = f"; everything before it is right: {place.before}" if place and place.before else ""
+        missing = f"; {place.missing}" if place and place.missing else ""
+        found.append(_fault(program, array.name, line, f"{array.state}{before}{missing}", numbers))
+    return sorted(found, key=lambda fault: fault["line"] or 10**9)
+
+
+def _numbers(array: Compared, gradients: bool) -> str:
+    """The element that shows it best, and what it should be."""
+    if not (array.element or array.got or array.expected):
+        return ""
+    where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
+    got, should = (-array.got, -array.expected) if gradients else (array.got, array.expected)
+    verbs = ("is", "should be") if gradients else ("is moved by", "should be moved by")
+    return f"{shown(array.name)}{where} {verbs[0]} {got:.6g}, {verbs[1]} {should:.6g}"
+
+
+def _fault(program: Program, path: str, line: int, what: str, numbers: str) -> dict[str, Any]:
+    line = line if 0 < line < DRIVEN else 0
+    return {
+        "line": line,
+        "place": program.place(line) if line else "",
+        "code": program.line(line) if line else "",
+        "file": program.path,
+        "what": what,
+        "should_be": f"∂C/∂{last(shown(path)) if not last(path).isdigit() else shown(path)}",
+        "numbers": numbers,
+        "names": [],
+        "parameter": shown(path),
+        "equation": "",
+        "layer": 0,
+        "mended": False,
+    }

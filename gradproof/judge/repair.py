@@ -1,0 +1,314 @@
+"""The line that is wrong, by mending it: the one small edit of a statement with which the whole program is right.
+
+The edits of the lines that the wrong arrays follow from are run exactly. What makes right what was wrong, changes
+nothing that was right, and leaves the cost what it was, is the correction – at a second point as well.
+"""
+
+import ast
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from types import FrameType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradproof.exact.numbers import Number, count_numbers
+from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.edits import Edit, applied, edits, enclosing, is_elementary, moves, name_of, places_of, words_of
+from gradproof.judge.estimates import Estimates, Places, floats, is_multiple
+from gradproof.judge.find.instruments import WATCH
+from gradproof.judge.find.observation import Observation, observe, words_for
+from gradproof.judge.find.scene import DRIVEN, Scene, forget
+from gradproof.judge.find.watching import Step
+from gradproof.judge.lines import derivatives, likeliest_cost
+from gradproof.judge.outcome import against
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+
+RUNS, NUMBERS = 600, 2_000_000  # of all edits together: about five seconds
+SECONDS = 20.0  # after which nothing more is tried, however slow the machine is
+MOST = 3  # faults that are looked for, one after the other
+MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
+TURNS = 3  # of a statement in a loop that are looked at
+SEEDS = 2, 3
+_EDITED = itertools.count()
+
+
+class Repair(NamedTuple):
+    """A statement, and what makes it right."""
+
+    line: int
+    name: str  # of the slip
+    new: str
+    mends: Sequence[str]  # paths of the arrays that are right with it
+
+
+class Trial(NamedTuple):
+    """How a program is run: its scene and step, and what it is held against."""
+
+    scene: Scene
+    step: Step
+    calls: Sequence[str]
+    cost: str  # its own, by its words, or ""
+    name: str  # of the table, where it computes none
+    reading: Reading
+
+
+class Suspects(NamedTuple):
+    """Lines, the likeliest first."""
+
+    groups: Sequence[Sequence[int]]  # of what all wrong arrays follow from, then the rest; in each, those located first
+    late: frozenset[int]  # on which something is computed from an array that has been moved already
+
+
+class Seen(NamedTuple):
+    """What one run shows."""
+
+    right: frozenset[str]
+    wrong: frozenset[str]
+    cost: Any
+
+
+def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> list[Repair]:
+    """The corrections, one for each fault, in the order in which they were found; `first` are the likeliest lines."""
+    most = count_numbers() + NUMBERS
+    runs, end = 0, time.monotonic() + SECONDS
+    trial = trial._replace(calls=[call for call in trial.calls if call == trial.cost])
+    before = [seen for seed in SEEDS if (seen := _seen(trial, seed)) is not None]
+    suspects = _suspects(trial, wrong, first)
+    found, partial = list[Repair](), list[Edit]()
+    with ExitStack() as lasting:
+        while len(before) == len(SEEDS) and before[0].wrong and len(found) < MOST:
+            places = places_of(trial.scene.program.tree)
+            best: tuple[Edit, list[Seen]] | None = None
+            known = [edit for edit in partial if edit.old in places]  # what has mended another part may do so now
+            for edit in itertools.chain(known, _edits(trial, suspects, places, {repair.line for repair in found})):
+                if best is not None and (edit is None or not best[1][0].wrong):
+                    break
+                if edit is None:
+                    continue
+                runs += 1
+                if runs > RUNS or count_numbers() > most or time.monotonic() > end:
+                    break
+                with applied(edit, places):
+                    now = _improved(trial, before)
+                if now is not None:
+                    partial.append(edit)
+                    if best is None or len(now[0].wrong) < len(best[1][0].wrong):
+                        best = edit, now
+            if best is None:
+                break
+            edit, now = best
+            lasting.enter_context(applied(edit, places))
+            mended = sorted(before[0].wrong - now[0].wrong)
+            found.append(Repair(edit.statement.lineno, name_of(edit), edit.correction(), mended))
+            before = now
+    return found
+
+
+def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
+    """What is seen at both points, if more is right than before, nothing less, and the cost is the same."""
+    result = []
+    for seed, old in zip(SEEDS, before, strict=True):
+        now = _seen(trial, seed)
+        if now is None or not (old.right <= now.right and now.wrong < old.wrong):
+            return None
+        if old.cost is not None and not now.cost.overlaps(old.cost):
+            return None
+        result.append(now)
+    return result
+
+
+def _seen(trial: Trial, seed: int) -> Seen | None:
+    """One run; None where it raises, or moves nothing."""
+    scene = _fresh(trial.scene)
+    try:
+        with ExactRun(trial.reading, BITS, seed):
+            with guarded("the program", 2.0):
+                what = observe(scene, trial.step, trial.calls, seed)
+            return _judged(trial, what)
+    except (SubjectError, UndecidedError):
+        return None
+    finally:
+        forget(scene)
+
+
+def _fresh(scene: Scene) -> Scene:
+    """The scene, to be compiled anew since its tree has changed."""
+    return replace(scene, program=replace(scene.program, text=f"{scene.program.text}# {next(_EDITED)}"))
+
+
+def _judged(trial: Trial, what: Observation) -> Seen | None:
+    cost = _cost_of(trial, what)
+    if cost is None:
+        return None if trial.cost else Seen(frozenset(), frozenset(what.given), None)
+    right = frozenset(array.name for array in against(what, cost) if array.state == "right")
+    return Seen(right, frozenset(what.given) - right, cost.value if trial.cost else None)
+
+
+def _cost_of(trial: Trial, what: Observation) -> Number | None:
+    if trial.cost:
+        stated = (e.numbers[0] for e in what.events if len(e.numbers) == 1 and words_for(e) == trial.cost)
+        return what.called.get(trial.cost) or next(stated, None)
+    likely = likeliest_cost(what, (trial.name,) if trial.name else ())
+    return likely[1] if likely else None
+
+
+def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspects:
+    try:
+        with ExactRun(trial.reading, BITS, SEEDS[0]):
+            with guarded("the program", 5.0):
+                what = observe(trial.scene, trial.step, trial.calls, SEEDS[0])
+            cost = _cost_of(trial, what)
+            forward = {x.index for x in computed_from([cost])} if cost is not None else set()
+            lines = {path: _lines(what.moved[path].ravel().tolist(), forward) for path in what.given}
+            nodes = computed_from(x for path in wrong if path in what.moved for x in what.moved[path].ravel().tolist())
+            known = {x.index for x in nodes} - forward
+            shared = {line_of(x.place) for x in nodes if x.index in forward}
+            above = {path: _above(what, path, forward) for path in wrong if path in what.moved}
+            called = [e.line for e in what.events if any(x.index in known and x.varies for x in e.numbers)]
+            moved = {x.index for array in what.after.values() for x in array.flat}
+            moved -= {x.index for array in what.given.values() for x in array.flat}
+            late = {line_of(x.place) for x in nodes if moved & {y.index for y in operands_of(x)}}
+    except (SubjectError, UndecidedError, KeyError):
+        return Suspects([], frozenset())
+    bad = [line for path in wrong for line in lines.get(path, ())]
+    good = {line for path in lines if path not in wrong for line in lines[path]}
+    bad, called = ([x for x in some if x not in shared] for some in (bad, called))  # the forward pass is as it is
+    alone = [line for line in bad if line not in good]
+    slopes = [x for x in called + bad if _is_in_a_slope(trial.scene.program.tree, x)]
+    groups = [list(first), alone, called + bad, slopes, [e.line for e in what.events]]
+    common = set.intersection(*(above[path] for path in wrong if path in above)) if above else set()
+    groups = [[line for line in dict.fromkeys(group) if 0 < line < DRIVEN] for group in groups]
+    groups = [[x for x in group if x in common] for group in groups] + [
+        [x for x in group if x not in common] for group in groups
+    ]
+    return Suspects(groups, frozenset(line for line in late if line))
+
+
+def _above(what: Observation, path: str, forward: set[int]) -> set[int]:
+    """The lines, the forward pass aside, that the move of an array follows from."""
+    nodes = [x for x in computed_from(what.moved[path].ravel().tolist()) if x.index not in forward and x.varies]
+    indices = {x.index for x in nodes}
+    lines = {line for x in nodes if (line := line_of(x.place))}
+    return lines | {e.line for e in what.events if any(x.index in indices for x in e.numbers)}
+
+
+def _is_in_a_slope(tree: ast.Module, line: int) -> bool:
+    """Whether a line is of a function of one argument, such as the derivative of an activation, of all layers."""
+    functions = [node for node in enclosing(tree, line) if isinstance(node, ast.FunctionDef)]
+    return bool(functions) and any(is_elementary(functions[-1], owned) for owned in (False, True))
+
+
+def _lines(moves: Sequence[Number], forward: set[int]) -> list[int]:
+    """Where these numbers were computed, the forward pass aside; in the order of the program."""
+    nodes = [x for x in computed_from(moves) if x.rule is not None and x.index not in forward and x.varies]
+    return list(dict.fromkeys(line for x in nodes if (line := line_of(x.place))))
+
+
+def _edits(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -> Iterator[Edit | None]:
+    """The edits of the statements on these lines: first those that make a derivative of a statement's value.
+
+    None stands where what mends a part of the faults is taken, before less likely edits are tried.
+    """
+    tree = trial.scene.program.tree
+    rest: dict[int, list[Edit]] = {}
+    tried: set[int] = set()
+    for group, lines in enumerate(suspects.groups):
+        for line in lines:
+            around = enclosing(tree, line)
+            if not around or id(around[-1]) in tried or around[-1].lineno in mended:
+                continue
+            *outer, statement = around
+            tried.add(id(statement))
+            functions = [node for node in outer if isinstance(node, ast.FunctionDef)]
+            kinds = [node for node in outer if isinstance(node, ast.ClassDef)]
+            words = words_of(functions[-1] if functions else tree, kinds[-1] if kinds else None, tree)
+            own = edits(statement, words, factors=group % 5 < 4)
+            in_slope = _is_in_a_slope(tree, line)
+            early = own[:MOST_OF_A_SLOPE] if in_slope else _promising(trial, statement, own, places)
+            turned = list(moves(outer[-1] if outer else tree, statement))
+            if line in suspects.late:
+                early += turned
+            yield from early
+            known = set(map(id, early))
+            for edit in (*own, *turned):
+                if id(edit) not in known:
+                    rest.setdefault(group + edit.tier, []).append(edit)
+    yield None
+    for tier in sorted(rest):
+        for _, several in itertools.groupby(rest[tier], key=lambda edit: id(edit.statement)):
+            yield from several
+            yield None
+
+
+def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: Places) -> list[Edit]:
+    """The edits with which the value of the statement is about a derivative of the cost, or a step along one."""
+    value = getattr(statement, "value", None)
+    if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) or value is None:
+        return []
+    inside = set(map(id, ast.walk(value)))
+    tried = [edit for edit in own if id(edit.old) in inside]
+    turns: list[list[Any]] = []
+
+    def ask(frame: FrameType) -> None:
+        if len(turns) < TURNS:
+            estimates = Estimates(frame)
+            found = [estimates.plain(value)]
+            for edit in tried:
+                with applied(edit, places):
+                    found.append(estimates.of(edit, statement.value, places))  # type: ignore[arg-type]
+            turns.append(found)
+
+    question = ast.copy_location(ast.parse(f"{WATCH}.asked()").body[0], statement)
+    asking = Edit("", statement, ast.If(ast.Constant(True), [question, statement], []), statement)
+    try:
+        with applied(asking, places), ExactRun(trial.reading, BITS, SEEDS[0]):
+            scene = _fresh(trial.scene)
+            scene.code()
+        with ExactRun(trial.reading, BITS, SEEDS[0]):
+            with guarded("the program", SECONDS), np.errstate(all="ignore"):
+                what = observe(scene, trial.step, trial.calls, SEEDS[0], ask)
+            cost = _cost_of(trial, what)
+            if cost is None:
+                return []
+            known = Known(what, cost)
+    except (SubjectError, UndecidedError):
+        return []
+    finally:
+        forget(scene)
+
+    def passes(value: Any, before: Any) -> bool:
+        """Of several values, those that the edit has changed."""
+        if not isinstance(value, list):
+            return known.has(value)
+        pairs = zip(value, before, strict=True) if isinstance(before, list) and len(before) == len(value) else ()
+        arrays = [(v, b) for v, b in pairs if isinstance(v, np.ndarray) and isinstance(b, np.ndarray)]
+        changed = [v for v, b in arrays if not np.array_equal(v, b)]
+        return bool(changed) and all(map(known.has, changed))
+
+    befores = [turn.pop(0) for turn in turns]
+    return [edit for edit, *values in zip(tried, *turns, strict=True) if values and all(map(passes, values, befores))]
+
+
+class Known:
+    """The derivatives of a cost, and the parameters, by their sizes: about what a statement may be meant to give."""
+
+    def __init__(self, what: Observation, cost: Number) -> None:
+        self.slopes: dict[int, list[Any]] = {}
+        for slope in derivatives(what, cost):
+            if any(slope):
+                self.slopes.setdefault(len(slope), []).append(np.array(slope))
+        self.given: dict[int, list[Any]] = {}
+        for array in what.given.values():
+            self.given.setdefault(array.size, []).append(floats(array).ravel())
+
+    def has(self, value: Any) -> bool:
+        """Whether an array is a multiple of a derivative, or a parameter that has been moved by one."""
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not np.isfinite(value).all():
+            return False
+        steps = [value, *(value.ravel() - array for array in self.given.get(value.size, ()))]
+        return any(is_multiple(step, slope) for step in steps for slope in self.slopes.get(value.size, ()))

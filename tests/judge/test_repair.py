@@ -1,0 +1,117 @@
+"""The line and its correction: a slip in a backward pass is found where it is, and what is told instead is right."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradproof.judge.assess import assess
+
+NETWORK = """
+import numpy as np
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+def sigmoid_prime(z):
+    return sigmoid(z) * (1 - sigmoid(z))
+
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.W1, self.b1 = np.random.randn(n_in, n_hidden), np.zeros((1, n_hidden))
+        self.W2, self.b2 = np.random.randn(n_hidden, n_out), np.zeros((1, n_out))
+
+    def train(self, X, Y, lr=0.1):
+        m = X.shape[0]
+        Z1 = X @ self.W1 + self.b1
+        A1 = np.tanh(Z1)
+        Z2 = A1 @ self.W2 + self.b2
+        A2 = sigmoid(Z2)
+        loss = np.sum((A2 - Y) ** 2) / (2 * m)
+        dZ2 = (A2 - Y) * sigmoid_prime(Z2)
+        dW2 = A1.T @ dZ2 / m
+        db2 = np.sum(dZ2, axis=0, keepdims=True) / m
+        dA1 = dZ2 @ self.W2.T
+        dZ1 = dA1 * (1 - A1 ** 2)
+        dW1 = X.T @ dZ1 / m
+        db1 = np.sum(dZ1, axis=0, keepdims=True) / m
+        self.W2 -= lr * dW2
+        self.b2 -= lr * db2
+        self.W1 -= lr * dW1
+        self.b1 -= lr * db1
+        return loss
+"""
+SLIPS = [
+    ("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = A2 - Y", "the slope of the activation is missing"),
+    ("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = (Y - A2) * sigmoid_prime(Z2)", "the sign is wrong"),
+    ("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = (A2 - Y) * sigmoid_prime(A2)",
+     "the function is applied to the wrong array"),
+    ("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = (A2 - Y) * sigmoid(Z2)", "another function is meant"),
+    ("dW2 = A1.T @ dZ2 / m", "dW2 = A1.T @ dZ2", "the division by the number of examples is missing"),
+    ("dW2 = A1.T @ dZ2 / m", "dW2 = Z1.T @ dZ2 / m", "another array is meant"),
+    ("db2 = np.sum(dZ2, axis=0, keepdims=True) / m", "db2 = np.sum(dZ2) / m", "the sum goes over the wrong axis"),
+    ("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * A1 * (1 - A1)", "the slope is not that of the activation"),
+    ("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1", "the slope of the activation is missing"),
+    ("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * (1 - Z1 ** 2)", "another array is meant"),
+    ("dW1 = X.T @ dZ1 / m", "dW1 = X.T @ dA1 / m", "another array is meant"),
+    ("self.b1 -= lr * db1", "self.b1 += lr * db1", "the sign is wrong"),
+    ("self.W1 -= lr * dW1", "self.W1 -= 2 * lr * dW1", "a number is wrong"),
+]  # fmt: skip
+
+
+def judged(source: str, place: Path) -> dict[str, Any]:
+    path = place / "mine.py"
+    path.write_text(source, "utf8")
+    return assess(str(path))
+
+
+@pytest.mark.parametrize(("right", "wrong", "name"), SLIPS)
+def test_a_slip_is_found_at_its_line_and_its_correction_is_verified(
+    right: str, wrong: str, name: str, tmp_path: Path
+) -> None:
+    source = NETWORK.replace(right, wrong)
+    line = source.splitlines().index(next(text for text in source.splitlines() if wrong in text)) + 1
+    found = judged(source, tmp_path)
+    assert found["verdict"] == "refuted"
+    assert {fault["line"] for fault in found["faults"]} == {line}, found["faults"]
+    assert {fault["names"][0] for fault in found["faults"]} <= {name, "there is a factor too many"}, found["faults"]
+    (correction,) = {fault["should_be"] for fault in found["faults"]}
+    indent = source.splitlines()[line - 1].partition(wrong)[0]
+    mended = "\n".join(
+        indent + correction if number == line else text for number, text in enumerate(source.splitlines(), start=1)
+    )
+    assert judged(mended, tmp_path)["verdict"] == "verified", correction
+
+
+def test_the_program_without_a_slip_is_verified(tmp_path: Path) -> None:
+    assert judged(NETWORK, tmp_path)["verdict"] == "verified"
+
+
+def test_a_slip_in_the_slope_of_two_layers_is_found_there(tmp_path: Path) -> None:
+    twice = NETWORK.replace("np.tanh(Z1)", "sigmoid(Z1)").replace("(1 - A1 ** 2)", "sigmoid_prime(Z1)")
+    found = judged(twice.replace("return sigmoid(z) * (1 - sigmoid(z))", "return sigmoid(z)"), tmp_path)
+    assert {fault["line"] for fault in found["faults"]} == {8}
+    assert {fault["should_be"] for fault in found["faults"]} == {"return sigmoid(z) * (1 - sigmoid(z))"}
+
+
+def test_two_slips_are_two_lines_each_with_its_correction(tmp_path: Path) -> None:
+    source = NETWORK.replace("dW2 = A1.T @ dZ2 / m", "dW2 = Z1.T @ dZ2 / m").replace("(1 - A1 ** 2)", "(1 - A1)")
+    found = judged(source, tmp_path)
+    lines = source.splitlines()
+    wrong = {k for k, text in enumerate(lines, start=1) if "Z1.T @ dZ2" in text or "(1 - A1)" in text}
+    assert {fault["line"] for fault in found["faults"]} == wrong
+    assert {fault["should_be"] for fault in found["faults"]} == {"dW2 = A1.T @ dZ2 / m", "dZ1 = dA1 * (1 - A1 ** 2)"}
+
+
+def test_an_array_that_is_moved_too_soon_is_told_with_where_it_belongs(tmp_path: Path) -> None:
+    update, error = "        self.W2 -= lr * dW2\n", "        dA1 = dZ2 @ self.W2.T\n"
+    found = judged(NETWORK.replace(update, "").replace(error, update + error), tmp_path)
+    assert {fault["code"] for fault in found["faults"]} == {"dA1 = dZ2 @ self.W2.T"}
+    assert {fault["should_be"] for fault in found["faults"]} == {"self.W2 -= lr * dW2, after line 26"}
+
+
+def test_what_no_small_edit_mends_has_its_line_and_no_correction(tmp_path: Path) -> None:
+    found = judged(NETWORK.replace("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * np.cos(A1) + np.sin(dA1)"), tmp_path)
+    assert found["verdict"] == "refuted"
+    assert not any(fault["mended"] or fault["names"] for fault in found["faults"])
+    assert {fault["code"] for fault in found["faults"]} == {"dZ1 = dA1 * np.cos(A1) + np.sin(dA1)"}
