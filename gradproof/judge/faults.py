@@ -71,16 +71,16 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         if array.state in ("right", "undecided"):
             continue
         numbers = _numbers(array, gradients)
-        if array.name in mended:
-            repair = mended[array.name]
-            fault = _fault(program, array.name, repair.line, array.state, numbers)
-            found.append(fault | {"should_be": repair.new, "names": [repair.name], "mended": True})
-            continue
-        place = read.located.get(array.name)
-        line = place.line if place else line_of(array.place) or 0
+        place, repair = read.located.get(array.name), mended.get(array.name)
+        if repair is not None and place is not None and place.line != repair.line:
+            place = None
+        line = repair.line if repair else place.line if place else line_of(array.place) or 0
         before = f"; everything before it is right: {place.before}" if place and place.before else ""
         missing = f"; {place.missing}" if place and place.missing else ""
-        found.append(_fault(program, array.name, line, f"{array.state}{before}{missing}", numbers))
+        fault = _fault(program, array.name, line, f"{array.state}{before}{missing}", numbers)
+        if repair is not None:
+            fault |= {"should_be": repair.new, "names": [repair.name], "mended": True}
+        found.append(fault)
     return sorted(found, key=lambda fault: fault["line"] or 10**9)
 
 

@@ -29,7 +29,7 @@ from gradproof.judge.outcome import against
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 
 RUNS, NUMBERS = 600, 2_000_000  # of all edits together: about five seconds
-SECONDS = 20.0  # after which nothing more is tried, however slow the machine is
+SECONDS = 60.0  # after which nothing more is tried, however slow the machine is
 MOST = 3  # faults that are looked for, one after the other
 MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
 TURNS = 3  # of a statement in a loop that are looked at
