@@ -230,7 +230,7 @@ def test_a_rubric_says_what_each_equation_is_worth_and_what_is_none_is_one_line(
     path = written(tmp_path, RIGHT.replace(" * sigmoid_prime(zs[-1])", ""))
     rubric = tmp_path / "rubric.toml"
     rubric.write_text("[points]\nBP1 = 4\nBP2 = 2.5\nBP4 = 1\n")
-    plain, document = (check(path, "--rubric", rubric, "--architectures", 20, *more) for more in ((), ("--json",)))
+    plain, document = (check(path, "--rubric", str(rubric), *more) for more in ((), ("--json",)))
     assert plain.stdout.splitlines()[-5:] == [
         "BP1: 0 of 4",
         "BP2: 2.5 of 2.5",
@@ -251,11 +251,11 @@ def test_a_rubric_says_what_each_equation_is_worth_and_what_is_none_is_one_line(
         ("", "a table [points], or none"),
     ]:
         rubric.write_text(text)
-        ended = check(path, "--rubric", rubric)
+        ended = check(path, "--rubric", str(rubric))
         assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (3, "", 1)
         assert said in ended.stderr
         assert ended.stderr.endswith("a rubric is TOML, [points] with BP1 = 1, BP2 = 1, BP3 = 1, BP4 = 1\n")
-    assert check(path, "--rubric", tmp_path / "none.toml").returncode == 3
+    assert check(path, "--rubric", str(tmp_path / "none.toml")).returncode == 3
 
 
 def test_pytest_judges_what_it_is_given(tmp_path):
