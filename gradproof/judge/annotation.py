@@ -28,7 +28,7 @@ def annotate(what: Observation, labelled: Labels, found: dict[str, Located]) -> 
 
     The state is "right" of a derivative, "wrong" of the fault, "follows" of what was computed from it.
     """
-    faults = {(place.line, place.name) for place in found.values()}
+    faults = {(place.file, place.line, place.name) for place in found.values()}
     spoilt = _computed_from_faults(labelled, faults)
     after = {path: {x.index for x in array.flat} for path, array in what.after.items()}
     steps = [_stepped(event, after) for event in labelled.events]
@@ -40,7 +40,7 @@ def annotate(what: Observation, labelled: Labels, found: dict[str, Located]) -> 
     ):
         if k > end:
             break
-        if (event.line, event.name) in faults:
+        if (event.file, event.line, event.name) in faults:
             begun = True
             lines[event.file, event.line, event.name, "", "wrong"] = None
         elif any(x.index in spoilt for x in event.numbers):
@@ -60,9 +60,9 @@ def _stepped(event: Event, after: Mapping[str, set[int]]) -> str:
     return next((path for path, numbers in after.items() if all(x.index in numbers for x in event.numbers)), "")
 
 
-def _computed_from_faults(labelled: Labels, faults: set[tuple[int, str]]) -> set[int]:
+def _computed_from_faults(labelled: Labels, faults: set[tuple[str, int, str]]) -> set[int]:
     """Indices of what depends on the numbers of a fault."""
-    spoilt = {x.index for e in labelled.events if (e.line, e.name) in faults for x in e.numbers}
+    spoilt = {x.index for e in labelled.events if (e.file, e.line, e.name) in faults for x in e.numbers}
     for x in computed_from([x for event in labelled.events for x in event.numbers]) if spoilt else ():
         if x.rule is not None and any(y.index in spoilt for y in operands_of(x)):
             spoilt.add(x.index)

@@ -77,7 +77,8 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         line = repair.line if repair else place.line if place else line_of(array.place) or 0
         before = f"; everything before it is right: {place.before}" if place and place.before else ""
         missing = f"; {place.missing}" if place and place.missing else ""
-        fault = _fault(program, array.name, line, f"{array.state}{before}{missing}", numbers)
+        file = place.file if place and not repair else ""  # repairs are of the program itself
+        fault = _fault(program, array.name, line, f"{array.state}{before}{missing}", numbers, file)
         if repair is not None:
             fault |= {"should_be": repair.new, "names": [repair.name], "mended": True}
         found.append(fault)
@@ -94,13 +95,13 @@ def _numbers(array: Compared, gradients: bool) -> str:
     return f"{shown(array.name)}{where} {verbs[0]} {got:.6g}, {verbs[1]} {should:.6g}"
 
 
-def _fault(program: Program, path: str, line: int, what: str, numbers: str) -> dict[str, Any]:
+def _fault(program: Program, path: str, line: int, what: str, numbers: str, file: str = "") -> dict[str, Any]:
     line = line if 0 < line < DRIVEN else 0
     return {
         "line": line,
-        "place": program.place(line) if line else "",
-        "code": program.line(line) if line else "",
-        "file": program.path,
+        "place": program.place(line, file) if line else "",
+        "code": program.line(line, file) if line else "",
+        "file": file or program.path,
         "what": what,
         "should_be": f"∂C/∂{last(shown(path)) if not last(path).isdigit() else shown(path)}",
         "numbers": numbers,

@@ -33,6 +33,7 @@ class Located(NamedTuple):
     kind: str  # "assigned", "returned", …
     before: str  # "dA1 is ∂C/∂A1", or ""
     missing: str = ""  # what is missing behind it, where nothing else is wrong with it
+    file: str = ""  # the program's, or that of a module beside it
 
 
 class Labels(NamedTuple):
@@ -83,7 +84,7 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
             right = next((k for k in reversed(range(place)) if labels[k] and reached[place] >> k & 1), None)
             named = right is not None and labels[right] not in ("∂C/∂", UNKNOWN)
             before = f"{events[right].name} is {labels[right]}" if right is not None and named else ""
-            found[path] = Located(event.line, event.name, event.kind, before)
+            found[path] = Located(event.line, event.name, event.kind, before, file=event.file)
             alone = named and not state.startswith(("moved", "scaled", "uphill", "with weight decay"))
             if alone and right is not None and stem(last(event.name)) == last(path).lower():
                 ends.setdefault(right, []).append(path)
@@ -91,7 +92,7 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
         if len(paths) > 1:  # weights and biases of one layer: what is between is missing, the slope of its activation
             said = f"it is {labels[right]}, and a slope is missing behind it"
             event = events[right]
-            found |= {path: Located(event.line, event.name, event.kind, "", said) for path in paths}
+            found |= {path: Located(event.line, event.name, event.kind, "", said, event.file) for path in paths}
     return found
 
 

@@ -144,7 +144,11 @@ def test_what_a_module_beside_computes_stands_beside_its_own_lines(tmp_path: Pat
     lines = shown(html)
     begin = len(USES_LAYERS.splitlines())
     assert lines[begin + 9][1].startswith("10 d2 = a - y ✓ d2 is ∂C/∂")
+    assert lines[begin + 10][0] == "wrong"
     assert lines[begin + 11][0] == "follows"
+    assert [kind for kind, _ in lines].count("wrong") == 1
+    places = {(fault["place"], fault["code"], fault["file"]) for fault in document["faults"]}
+    assert places == {("layers.py, line 11", "d1 = (w2.T @ d2) * (1 - h)", str(tmp_path / "layers.py"))}
     assert lines[begin - 1] == ("right", "10 w2 -= 0.1 * g2 ✓ w2 after the step")
 
 

@@ -3,6 +3,7 @@
 import ast
 import copy
 import json
+import linecache
 import re
 import warnings
 from collections.abc import Sequence
@@ -44,9 +45,9 @@ class Program:
         """The words, with the cell of each line that they name."""
         return re.sub(r"\bline (\d+)(?! column)", lambda found: self.place(int(found[1])), words)
 
-    def line(self, number: int) -> str:
-        """The source of a line."""
-        lines = self.text.splitlines()
+    def line(self, number: int, file: str = "") -> str:
+        """The source of a line, of the file or of a module beside it."""
+        lines = self.text.splitlines() if file in ("", self.path) else linecache.getlines(file)
         return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
     def about(self, name: str) -> "Program":
