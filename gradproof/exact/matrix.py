@@ -23,7 +23,7 @@ class Matrix(ExactArray):
         return self.dot(Matrix(other) if np.ndim(other) else other)
 
     def __rmul__(self, other: Any) -> Any:
-        return multiply_matrices(other, self, dot=True).view(Matrix)
+        return multiply_matrices(exact(other).view(ExactArray), self.view(ExactArray), dot=True).view(Matrix)
 
     def __array_ufunc__(self, *arguments: Any, **options: Any) -> Any:
         result = super().__array_ufunc__(*arguments, **options)

@@ -36,6 +36,8 @@ class Stand(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name in CONSTANTS and self.__name__ in ("numpy", "math"):
             return Number(CONSTANTS[name]())  # at the precision of this run
+        if name in FORMER and self.__name__ == "numpy":
+            return FORMER[name]
         found = getattr(self._module, name)
         return (
             stand_for(found)
@@ -57,6 +59,7 @@ def stand_for(module: types.ModuleType) -> types.ModuleType:
     return _made[name]
 
 
+FORMER = {"int": int, "float": Float, "bool": bool, "object": object, "str": str}  # names that NumPy had
 _made: dict[str, Stand] = {}
 CONSTANTS = {"pi": arb.pi, "e": arb.const_e, "tau": lambda: 2 * arb.pi(), "euler_gamma": arb.const_euler}
 
@@ -119,6 +122,7 @@ NUMPY: dict[str, Any] = makers.LIFTED | {
     "fromfile": reading(np.fromfile),
     "frombuffer": exactly(np.frombuffer),
     **dict.fromkeys(("save", "savez", "savez_compressed", "savetxt"), lambda *arguments, **options: None),
+    "nditer": lambda x, flags=(), **options: np.nditer(x, [*flags, "refs_ok"], [["readwrite"]]),
     "meshgrid": lambda *xs, **options: [exact(g) if g.dtype == object else g for g in np.meshgrid(*xs, **options)],
     "row_stack": np.vstack,
     "in1d": np.isin,

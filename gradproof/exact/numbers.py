@@ -117,6 +117,9 @@ class Number:
 
     __trunc__ = __int__
 
+    def __deepcopy__(self, memo: Any) -> "Number":
+        return self  # it never changes
+
     def __index__(self) -> int:
         if self.value.is_integer() and self.rule is None:  # as labels are that were read from a table
             return int(self)
@@ -268,8 +271,17 @@ def _order(x: Number, y: Number) -> int:
             return 0
         raise current().refuse(f"a tie at {float(a):g}, whose two sides have different derivatives")
     if a.is_nan() or b.is_nan():
+        if _of_infinity(x) or _of_infinity(y):  # as NumPy has it: NaN is less than nothing
+            return 1
         raise current().refuse("a comparison with NaN")
     raise current().refuse(f"two numbers near {float(a.mid()):.6g} that {current().bits} bits do not tell apart")
+
+
+def _of_infinity(x: Number, deep: int = 4) -> bool:
+    """Whether it was computed from an infinity that the program wrote, such as a best loss to begin with."""
+    if x.rule is None or deep == 0:
+        return bool(not x.varies and not x.value.is_finite() and not x.value.is_nan())
+    return any(_of_infinity(y, deep - 1) for y in x.operands if isinstance(y, Number))
 
 
 def _noted(outcome: bool, x: Number, y: Number) -> bool:
@@ -285,6 +297,8 @@ def floor(x: Any) -> Number:
     whole = x.value.floor().unique_fmpz()
     if current().exploring:
         whole = x.value.mid().floor().unique_fmpz()
+    if whole is None and not x.varies:  # a share or a count: what Python's float would give
+        whole = arb(float(x.value.mid())).floor().unique_fmpz()
     if whole is None:
         raise current().refuse(f"the floor of a number near {float(x.value.mid()):.6g}")
     if x.varies and x.value.is_exact() and x.value.is_integer() and not current().exploring:

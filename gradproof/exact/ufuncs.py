@@ -1,7 +1,7 @@
 """NumPy's ufuncs and their reductions on exact arrays: the rules, and what is not smooth."""
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,7 @@ _FOLDS: dict[str, Callable[[Any], Any]] = {
     "minimum": _extreme(is_less),
     "fmax": _extreme(lambda x, best: is_less(best, x)),
     "fmin": _extreme(is_less),
+    "logaddexp": lambda xs: reduce(lambda x, y: apply("logaddexp", x, y), xs),
     "logical_and": lambda xs: all(_truth(x) for x in xs),
     "logical_or": lambda xs: any(_truth(x) for x in xs),
 }

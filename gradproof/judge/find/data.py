@@ -27,18 +27,19 @@ class Widths(NamedTuple):
 WIDTHS: list[Widths] = [Widths()]  # of the program that runs
 
 
-SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 255: 255, 256: 256, 127: 127}
+SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 255: 255}
 
 
-def smaller(number: int, others: Sequence[int]) -> int:
-    """What is put for a whole number of a program, one of these, where its widths are made small."""
+def smaller(number: int, others: Sequence[int], classes: int = 5) -> int:
+    """What is put for a whole number of a program, one of these, where its widths are made small; no fewer than there
+    are classes."""
     if number in SMALL and (number != 20 or 400 in others):
         return SMALL[number]
     if number <= 20:
         return number
     if number >= 1000:
         return 24 if number > 20_000 else 12
-    return 5 + sorted(n for n in others if 20 < n < 1000 and n not in SMALL).index(number) % 4
+    return max(5, classes) + sorted(n for n in others if 20 < n < 1000 and n not in SMALL).index(number) % 4
 
 
 def shrunk(w: Widths) -> Widths:
@@ -59,7 +60,8 @@ def widths_of(text: str) -> Widths:
 
 def corrected(w: Widths, trouble: str) -> Widths | None:
     """Widths that fit better where NumPy has said what does not fit: features, else classes."""
-    told = re.search(r"(\d+) != (\d+)", trouble) or re.search(r"shapes \(\d+,(\d+)\) \(\d+,(\d+)\)", trouble)
+    told = re.search(r"(\d+) != (\d+)", trouble) or re.search(r"shapes \(\d+,(\d+)\) \(\d+,(?!\1\))(\d+)\)", trouble)
+    told = told or re.search(r"shapes \((\d+),\d+\) \((\d+),\d+\)", trouble)
     told = told or re.search(r"size (\d+) is different from (\d+)", trouble)
     for mine, wanted in ((int(told[1]), int(told[2])), (int(told[2]), int(told[1]))) if told else ():
         for more in (0,) if "broadcast" in trouble else (0, 1, -1, -2, -3, 2):
@@ -247,7 +249,27 @@ SETS: dict[str, Any] = {
     "cPickle.load": lambda *arguments, **options: of_sets(),
     "gzip.open": lambda path, mode="rb", *rest: text(str(path), "ubyte" not in str(path)),
 }
+
+
+def digits(*arguments: Any, flatten: bool = True, one_hot_label: bool = False, **options: Any) -> Any:
+    """load_mnist: examples in rows, or as images of one channel; labels, or one-hot ones."""
+    (x, y), (u, v) = images()
+    pairs = [(a.reshape(len(a), -1) if flatten else a[:, None], one_hot(b, 10) if one_hot_label else b)
+             for a, b in ((x, y), (u, v))]  # fmt: skip
+    return tuple(pairs)
+
+
+def pairs(*arguments: Any, **options: Any) -> Any:
+    """load_data_wrapper, the book's: columns, each with its one-hot label, or with its label."""
+    columns = [row.reshape(-1, 1) for row in inputs()]
+    hot = [row.reshape(-1, 1) for row in one_hot(labels(), WIDTHS[-1].classes)]
+    told = list(zip(columns, labels().tolist(), strict=True))
+    return list(zip(columns, hot, strict=True)), told, told
+
+
 LATE: tuple[tuple[str, Callable[..., Any]], ...] = (  # by the end of a name, in whatever library
+    (".load_mnist", digits),
+    (".load_data_wrapper", pairs),
     (".load_data", lambda *arguments, **options: images()),
     (".to_categorical", one_hot),
 )

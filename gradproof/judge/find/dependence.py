@@ -78,10 +78,11 @@ def _without_views(found: Sequence[str], after: Moment) -> list[str]:
 # Names of what is carried on from layer to layer, forwards or backwards, or summed up: no parameters
 _CARRIED = re.compile(
     r"x\w?|g\w?|e\w?|h\w?|a\w?|z\w?|s|out\w*|hidden\w*|inp\w*|state\w*|grad\w*|delta\w*|d\w?|err\w*|dout|up\w*|y\w*|t|tot\w*|"
-    r"sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
+    r"hi(?:_\w+)?|lo(?:w_?\w*)?|high\w*|mid\w*|left\w*|right\w*|sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
     re.IGNORECASE,
 )
 _STATE = re.compile(
+    r"(?:velo\w*|momentum|_mom)(?=$|[.\['\]])|"
     r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*)(?=$|[.\['\]])",
     re.IGNORECASE,
 )

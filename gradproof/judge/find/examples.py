@@ -1,6 +1,7 @@
 """A program's own example, or one beside it that uses it: run as it is, with smaller widths, or with data that fit."""
 
 import ast
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,9 @@ from gradproof.judge.find.program import Program, read_program, users
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import own_example
 
-QUICK, SECONDS = 1.5, 6.0  # for the first try, and for the others
+QUICK, SECONDS, ALL = 1.5, 6.0, 8.0  # for the first try, for another, and for when none is begun any more
 LARGE = 100  # features: more are made fewer
-MOST = 6  # tries
+MOST = 8  # tries
 LATE = "does not return"
 
 
@@ -38,8 +39,11 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
         queue = [(program, SECONDS)]
     if program.widths.features > LARGE:
         queue = [(small, SECONDS)]
+    end = time.process_time() + ALL
     for _ in range(MOST):
         variant, seconds = queue.pop(0)
+        if time.process_time() > end:
+            break
         example = own_example(variant)
         explored = explore(example.scene, seconds)
         trouble = explored.trouble
@@ -55,7 +59,7 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
             queue.insert(0, (replace(variant, widths=fitting), seconds))
         elif trouble and LATE not in trouble and not variant.tolerant:
             queue.insert(0, (variant.made_tolerant(), seconds))
-        elif LATE not in trouble or not queue:
+        elif not queue or not (trouble or variant.tolerant):
             troubles += [f"{name} {trouble}"] * (LATE in trouble)
             break
     return None, False
@@ -63,11 +67,18 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
 
 def used(program: Program, troubles: list[str]) -> Subject | None:
     """The step of a program beside it that imports it, which tells how what it defines is made and trained."""
-    for path in users(program.path):
+    end = time.process_time() + ALL
+    waiting, seen = users(program.path), {program.path}
+    while waiting and time.process_time() < end:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
         try:
             found, _ = run_whole(f"{Path(path).name}, which uses it,", read_program(path), troubles)
         except DataError:
             continue
         if found is not None:
             return found
+        waiting += users(path)  # what uses what uses it
     return None

@@ -56,7 +56,9 @@ class Program:
 
     def made_small(self) -> "Program":
         """The same program with smaller whole numbers, for widths, examples and turns."""
-        return replace(self, tree=with_small_numbers(self.tree), widths=shrunk(self.widths), small=True)
+        return replace(
+            self, tree=with_small_numbers(self.tree, self.widths.classes), widths=shrunk(self.widths), small=True
+        )
 
     def made_tolerant(self) -> "Program":
         """The same program, in which what raises is skipped: statements of the module and of its functions."""
@@ -165,14 +167,14 @@ def _without_magic(line: str) -> str:
     return re.sub(r"\S.*", "pass", line) if _MAGIC.match(line) else line
 
 
-def with_small_numbers(tree: ast.Module) -> ast.Module:
+def with_small_numbers(tree: ast.Module, classes: int) -> ast.Module:
     """A copy in which 784 is 9, and so on; sums and products of them stay what they were to each other."""
     tree = copy.deepcopy(tree)
     found = [(node, node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     whole = sorted({value for _, value in found if type(value) is int})
     for node, value in found:
         if type(value) is int:
-            node.value = smaller(value, whole)
+            node.value = smaller(value, whole, classes)
     return tree
 
 

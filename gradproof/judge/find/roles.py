@@ -50,7 +50,7 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 _COST = re.compile(
-    r"loss|cost|objective|(?:^|_)(?:nll|mse|sse|rss|bce|cce|j|criterion|risk)(?:$|_|\d)|cross_?entropy|squared_?error|"
+    r"loss|cost|objective|(?:^|_)(?:nll|mse|mae|sse|sae|rss|bce|cce|j|criterion|risk)(?:$|_|\d)|cross_?entropy|squared_?error|"
     r"half_sse",
     re.IGNORECASE,
 )

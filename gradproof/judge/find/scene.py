@@ -77,7 +77,7 @@ class Scene:
             path,
         )
         if key not in _COMPILED:
-            tree = with_small_numbers(tree) if self.program.small else tree
+            tree = with_small_numbers(tree, self.program.widths.classes) if self.program.small else tree
             tree.body = [node for node in tree.body if not is_main(node)]
             tree = with_exact_numbers(Instruments(path, self.code()[1]).of_module(tree), self.program.python_2)
             _COMPILED[key] = compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
@@ -97,8 +97,14 @@ class Scene:
             "__file__": self.program.path,
             "__builtins__": surroundings(self.program.path, self._prepared),
             HELPER: operators,
-            **{name: scaled(draw(rng), self.scale, self.scales_labels) for name, draw in self.given.items()},
+            **{name: self._scaled(name, draw(rng)) for name, draw in self.given.items()},
         }
+
+    def _scaled(self, name: str, value: Any) -> Any:
+        """What is given, by the scale; of `_like` what it makes."""
+        if name == "_like":
+            return lambda array: scaled(value(array), self.scale, labels=False)
+        return scaled(value, self.scale, self.scales_labels)
 
     def play(self, names: dict[str, Any], watch: Watch) -> None:
         """Run it to its end, or to where the watch ends it; whatever the program raises is raised."""

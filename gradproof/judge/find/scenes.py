@@ -71,7 +71,7 @@ def own_example(program: Program) -> Attempt:
 def _of_classes(program: Program) -> Iterator[Attempt]:
     classes = sorted(program.classes, key=lambda kind: -_training(kind))
     for kind in classes:
-        if not _training(kind):
+        if not _training(kind) and not any(getattr(node, "name", "") == "__call__" for node in kind.body):
             continue
         for text in constructions(kind, program.tree):
             needs_data = re.search(r"\b[xy]\b", text) is not None
@@ -153,6 +153,11 @@ def _drivers(kind: ast.ClassDef, these: Sequence[ast.FunctionDef] = ()) -> Itera
             if text and ("pairs" in text) == pairs and (pairs or re.search(r"\by\b", text)):
                 yield (f"{', '.join(results_of(node)) or '_result'} = {text}" if these else text), pairs
     yield from _sequences(methods)
+    for part in kind.body if not these else ():
+        if isinstance(part, ast.FunctionDef) and part.name == "__call__":
+            text = call(part, "net", {"x": "x", "y": "y"}, method=True)
+            if re.search(r"\by\b", text):
+                yield text, False
 
 
 def _sequences(methods: Sequence[ast.FunctionDef]) -> Iterator[tuple[str, bool]]:

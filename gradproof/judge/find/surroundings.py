@@ -89,6 +89,7 @@ def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[s
         return getattr(_loaded(Path(__file__).with_name("optimizers.py"), "scipy.optimize"), name)
 
     around = exact | {
+        "np": imported("numpy"),  # which a file that was cut out of a notebook forgets to import
         "_gradproof_outside": types.SimpleNamespace(missing=data.missing, matrices=data.matrices, optimizer=optimizer),
         "__import__": imported,
         "input": _answered,

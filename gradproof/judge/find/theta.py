@@ -19,12 +19,16 @@ _GRADIENT = re.compile(r"grad|cost|back|deriv|loss", re.IGNORECASE)
 _ACTIVATION = re.compile(r"sigm|tanh|relu|softmax|activ|logistic_?(?:prime|grad|deriv)|linear|elu", re.IGNORECASE)
 
 
+def _is_activation(name: str) -> bool:
+    return _ACTIVATION.search(name) is not None and re.search(r"loss|cost", name, re.IGNORECASE) is None
+
+
 def of_theta(program: Program) -> Iterator[Attempt]:
     """cost(theta, …) and gradient(theta, …), or one function that gives both; of a vector or one matrix."""
     functions = [f for f in program.functions if parameters_of(f, False)]
     for node in functions:
         arguments = [argument for argument, _ in parameters_of(node, False)]
-        if not _THETA.fullmatch(arguments[0]) or not _GRADIENT.search(node.name) or _ACTIVATION.search(node.name):
+        if not _THETA.fullmatch(arguments[0]) or not _GRADIENT.search(node.name) or _is_activation(node.name):
             continue
         for shape, sizes, known in _thetas(program, node):
             text = call(node, node.name, known)
