@@ -56,7 +56,10 @@ def test_each_reduction_is_numpys(name: str, axis: Any, keepdims: bool) -> None:
     with running(Run()):
         ours = ufunc.reduce(exact(x), axis=axis, keepdims=keepdims)
         theirs = ufunc.reduce(x, axis=axis, keepdims=keepdims)
-        assert np.array_equal(floats(ours), theirs)
+        if name == "logaddexp":  # which rounds in float64
+            assert np.abs(floats(ours) - theirs).max() < 1e-14
+        else:
+            assert np.array_equal(floats(ours), theirs)
         assert np.shape(ours) == np.shape(theirs)
 
 

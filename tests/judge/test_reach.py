@@ -86,7 +86,8 @@ def test_a_module_alone_is_judged_by_what_uses_it_beside_or_above_it(tmp_path: P
         "parts/dense.py": DENSE.format(reduced=WRONG),
         "parts/__init__.py": "",
         "lib/loop.py": "import numpy as np" + LOOP,
-        "notes.py": "dense = 'no import'\n",
+        "parts/notes.py": "dense = 'no import'\n",
+        "above.py": "from elsewhere import dense\n",
         "parts/train.py": "from lib.loop import run\n" + MAIN.format(dense="dense", loop="lib.loop"),
     }
     written(tmp_path, files)

@@ -78,7 +78,7 @@ def used(program: Program, troubles: list[str]) -> Subject | None:
             found, _ = run_whole(f"{Path(path).name}, which uses it,", read_program(path), troubles)
         except DataError:
             continue
-        if found is not None:
+        if found is not None and str(Path(program.path).resolve()) in found.explored.files:
             return found
         waiting += users(path)  # what uses what uses it
     return None

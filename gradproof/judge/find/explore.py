@@ -26,6 +26,7 @@ class Explored:
     names: dict[str, Any] | None = None
     made_up: bool = False  # whether data that are not there were made up
     seconds: float = 0.0  # that it took
+    files: frozenset[str] = frozenset()  # that were run
 
     @property
     def is_slow(self) -> bool:
@@ -50,4 +51,4 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
                 scene.play(names, watch)
         except SubjectError as error:
             trouble = str(error).removeprefix("the program ")
-    return Explored(scene, watch.found, trouble, names, run.made_up, time.process_time() - begun)
+    return Explored(scene, watch.found, trouble, names, run.made_up, time.process_time() - begun, frozenset(run.files))

@@ -110,16 +110,13 @@ _TRAINING = re.compile(r"main|train|run|example|demo|xor|fit|test", re.IGNORECAS
 def users(path: str) -> list[str]:
     """Files beside this one, or one folder up, that import it; those first that are named as what trains."""
     file = Path(path).resolve()
-    imports = re.compile(rf"(?m)^[ \t\"]*(?:import|from)\b.*\b{re.escape(file.stem)}\b".encode())
+    stem, package = re.escape(file.stem), re.escape(file.parent.name)
     found = []
-    for folder in dict.fromkeys((file.parent, file.parent.parent if _is_package(file.parent) else file.parent)):
+    for folder, name in ((file.parent, stem), (file.parent.parent, rf"{package}(?:\.| import\b.*\b){stem}")):
+        imports = re.compile(rf"(?m)^[ \t\"]*(?:import|from)\b.*\b{name}\b".encode())
         others = [other for other in folder.iterdir() if other.suffix in (".py", ".ipynb") and other != file]
         found += [o for o in others if o.is_file() and o.stat().st_size < LARGEST and imports.search(o.read_bytes())]
     return [str(o) for o in sorted(found, key=lambda o: (not _TRAINING.search(o.stem), o.suffix, o.name))[:MOST_USERS]]
-
-
-def _is_package(folder: Path) -> bool:
-    return (folder / "__init__.py").is_file() or any(folder.parent.glob("*.py"))
 
 
 def parsed(text: str, path: str) -> ast.Module:
