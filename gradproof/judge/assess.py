@@ -13,6 +13,7 @@ from gradproof.judge.annotation import shown
 from gradproof.judge.faults import faults, read_lines
 from gradproof.judge.find.calls import not_made
 from gradproof.judge.find.examples import Subject
+from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program, read_program
@@ -76,12 +77,20 @@ def _judged(subject: Subject, cost: str) -> Assessed:
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
         clips = tuple(note.place for note in outcome.tried.notes if note.kind == "clipped")
-        outcome = _of_smaller(subject, clips, cost) or outcome
+        if smaller := _of_smaller(subject, clips, cost):
+            lines = sorted({line for place in clips if (line := line_of(place))})
+            smaller.clips, outcome = lines, smaller
     for other in subject.others if outcome.verdict is not Verdict.VERIFIED else ():
         turned = judge(other, subject.calls, subject.harder, cost=cost)
         if turned.verdict is Verdict.VERIFIED:
             return Assessed(subject._replace(explored=other), turned)
     return Assessed(subject, outcome)
+
+
+def _changed(explored: Explored) -> list[str]:
+    """What is not as the program has it."""
+    said = ["data that are not there are made up"] * explored.made_up
+    return said + ["large whole numbers, such as widths, are made small"] * explored.scene.program.small
 
 
 def _of_smaller(subject: Subject, clips: tuple[Any, ...], cost: str) -> Outcome | None:
@@ -225,6 +234,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     notes = [
         f"{note.said} in {program.place(at)}" for note in (tried.notes if tried else ()) if (at := line_of(note.place))
     ]
+    clipped = [f"{program.place(line)} clips larger gradients: judged where it does not" for line in outcome.clips]
     inexact = bool(tried and any(note.kind in ("cast", "rounded", "left") for note in tried.notes))
     network = worst.network
     sure = network.get("labels", False) and _is_steady(outcome.factors) and not inexact
@@ -249,13 +259,13 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
             if line["state"] == "right" or not unsure
         ],
         "layers": [box | {"place": program.place(box["line"], box["file"])} for box in read.layers],
-        "conventions": list(dict.fromkeys([*conventions, *notes, *network.get("without", [])]))
+        "conventions": list(dict.fromkeys([*conventions, *clipped, *notes, *network.get("without", [])]))
         if outcome.verdict is Verdict.VERIFIED
         else [],
         "other": [str(cost) for cost in outcome.other],
         "where": program.placed(outcome.where),
         "float": [],
         "undecided": [program.placed(text) for text in (outcome.trouble, *(tried.why if tried else ())) if text],
-        "notes": list(program.notes),
+        "notes": [*program.notes, *_changed(worst.subject.explored)],
         "troubles": list(found.troubles[:3]),
     }

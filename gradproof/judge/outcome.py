@@ -30,6 +30,7 @@ class Outcome:
     trouble: str = ""
     symmetric: bool | None = None
     notes: list[str] = field(default_factory=list)
+    clips: Sequence[int] = ()  # lines of clips that smaller examples did not reach
     declared: str = ""  # the cost that was declared, where it follows another
     where: str = ""  # in what harder scene it is wrong
     factors: list[tuple[int, list[float]]] = field(default_factory=list)  # that fit, of so many examples

@@ -161,8 +161,15 @@ DROPPED = DROPPED.replace("(1 - h * h)", "(mask - h * h / np.where(mask, mask, 1
 CLIPPED = NET.replace("lr * d1 @ x.T", "lr * np.clip(d1 @ x.T, -1, 1)")
 
 
-def test_a_clipped_gradient_is_undecided_and_dropout_is_judged_with_its_mask(place: Path) -> None:
+CLIPPED_ERROR = NET.replace("lr * d1 @ x.T", "lr * np.clip(d1, -0.1, 0.1) @ x.T")
+
+
+def test_a_clipped_gradient_is_judged_where_it_is_small_and_dropout_with_its_mask(place: Path) -> None:
     ended = check(place, CLIPPED)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "line 18 clips larger gradients: judged where it does not" in ended.stdout
+    assert check(place, CLIPPED.replace("(1 - h * h)", "(1 - h)")).returncode == 1
+    ended = check(place, CLIPPED_ERROR)  # of what is clipped on the way, another gradient is made
     assert (ended.returncode, ended.stderr) == (5, "")
     assert ended.stdout.startswith("undecided: mine.py: a value is clipped (line 18)")
     assert check(place, DROPPED).returncode == 0

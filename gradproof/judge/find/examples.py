@@ -52,7 +52,7 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
                 smaller = own_example(variant.made_small())
                 quick = explore(smaller.scene, explored.seconds)
                 example, explored = (smaller, quick) if quick.step else (example, explored)
-            return Subject(name, explored, example.calls), not queue and not variant.small
+            return Subject(name, explored, example.calls), explored.seconds > QUICK and not variant.small
         if trouble and not variant.tolerant and f"{name} {trouble}" not in troubles and LATE not in trouble:
             troubles.append(f"{name} {trouble}")
         if fitting := corrected(variant.widths, trouble):
