@@ -154,9 +154,12 @@ def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:
 
 def _parts(program: Program) -> Iterator[Subject]:
     """Layers and engines, each alone."""
+    end = time.process_time() + SECONDS
     for several in (of_engines, of_layer_functions, of_layer_classes):
         for name, scenes in several(program):
             for scene in scenes:
+                if time.process_time() > end:
+                    return
                 explored = explore(scene, seconds=3.0)
                 if explored.step:
                     yield Subject(name, explored, ())
