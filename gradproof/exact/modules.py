@@ -6,6 +6,7 @@ makes exact numbers, everything else is the module's own. The modules themselves
 
 import math
 import random
+import sys
 import types
 from functools import partial
 from typing import Any
@@ -66,12 +67,10 @@ CONSTANTS = {"pi": arb.pi, "e": arb.const_e, "tau": lambda: 2 * arb.pi(), "euler
 
 def _matrices(path: Any) -> Any:
     """loadmat, or what stands for a file that is not there."""
-    import scipy.io
-
     try:
         return {
             name: exact(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
-            for name, x in scipy.io.loadmat(path).items()
+            for name, x in sys.modules["scipy.io"].loadmat(path).items()
         }
     except OSError:
         if current().outside is None:
@@ -81,10 +80,8 @@ def _matrices(path: Any) -> Any:
 
 def _optimizer(name: str, *arguments: Any, **options: Any) -> Any:
     """An optimizer of SciPy's: plain steps that the subject's run may look into, where there are some."""
-    import scipy.optimize
-
     outside = current().outside
-    return (outside.optimizer(name) if outside else getattr(scipy.optimize, name))(*arguments, **options)
+    return (outside.optimizer(name) if outside else getattr(sys.modules["scipy.optimize"], name))(*arguments, **options)
 
 
 # ---- the table --------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> li
             for edit in itertools.chain(known, _edits(trial, suspects, places, {repair.line for repair in found})):
                 if best is not None and (edit is None or not best[1][0].wrong):
                     break
-                if edit is None:
+                if edit is None or edit.old not in places:  # of another file, or the module itself
                     continue
                 runs += 1
                 if runs > RUNS or count_numbers() > most or time.monotonic() > end:
