@@ -101,6 +101,12 @@ def test_what_moves_a_parameter_by_its_velocity_is_none_itself(rule: str) -> Non
     assert sorted(moved(source, SHAPES | {name: shape})) == ["v", "w"]
 
 
+def test_a_copy_of_the_parameters_is_none_itself() -> None:
+    source = STEP.format(first=PLAIN[0], second=PLAIN[1], third=PLAIN[2])
+    for copied, shapes in (("best", {"best": (4, 3)} | SHAPES), ("other", SHAPES | {"other": (4, 3)})):
+        assert sorted(moved(source + f"{copied} = w.copy()\n", shapes, f"{copied} = w.copy()\n")) == ["b", "v", "w"]
+
+
 @given(st.permutations(PLAIN))
 def test_the_update_of_one_layer_is_no_whole_step(updates) -> None:
     """What one update moves is no step where what it follows from was computed before it began."""

@@ -62,11 +62,18 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     return found if found and min(computed, default=start) >= start else []
 
 
+_COPY = re.compile(r"(?i)^(?:self\.)?_*(?:best|keep|kept|copy|copies|saved?|old|prev|last|least|snapshot|backup)")
+
+
 def _without_views(found: Sequence[str], after: Moment) -> list[str]:
     """Of an array and its views, such as theta and the matrices in it, the views where they are all of it; else it."""
     own = {path: {x.index for x in after[path].numbers} for path in found}
     kept = list(found)
     for path, numbers in own.items():
+        twins = [other for other in kept if other != path and own[other] == numbers]
+        if twins and path in kept and (_COPY.search(path) or kept.index(twins[0]) < kept.index(path)):
+            kept.remove(path)  # a copy of the best so far, say
+            continue
         views = [other for other in kept if other != path and own[other] < numbers]
         if views and set().union(*(own[other] for other in views)) == numbers:
             kept.remove(path)
