@@ -260,6 +260,13 @@ def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str,
     return best[1:] if best else None
 
 
+def outputs_of(what: Observation) -> list[Number]:
+    """What is compared with labels that are not all one number."""
+    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    pairs = [(a, {float(x.value.mid()) for x in y.flat}) for a, y in outputs_and_labels(results)]
+    return [x for a, labels in pairs if len(labels) > 1 or (a.size == 1 and labels != {1.0}) for x in a.flat]
+
+
 def _costs(a: ExactArray, y: ExactArray, among: Collection[str]) -> Iterator[tuple[str, Number]]:
     terms: Callable[[], Any]
     for name, _, terms in candidates(a, y):

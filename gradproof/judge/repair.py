@@ -24,7 +24,7 @@ from gradproof.judge.find.instruments import WATCH
 from gradproof.judge.find.observation import Observation, observe, words_for
 from gradproof.judge.find.scene import DRIVEN, Scene, forget
 from gradproof.judge.find.watching import Step
-from gradproof.judge.lines import derivatives, likeliest_cost
+from gradproof.judge.lines import derivatives, likeliest_cost, outputs_of
 from gradproof.judge.outcome import against
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 
@@ -163,11 +163,11 @@ def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspe
             with guarded("the program", 5.0):
                 what = observe(trial.scene, trial.step, trial.calls, SEEDS[0])
             cost = _cost_of(trial, what)
-            forward = {x.index for x in computed_from([cost])} if cost is not None else set()
+            forward = {x.index for x in computed_from([cost] if cost is not None else outputs_of(what))}
             lines = {path: _lines(what.moved[path].ravel().tolist(), forward) for path in what.given}
             nodes = computed_from(x for path in wrong if path in what.moved for x in what.moved[path].ravel().tolist())
             known = {x.index for x in nodes} - forward
-            shared = {line_of(x.place) for x in nodes if x.index in forward}
+            shared = {line_of(x.place) for x in nodes if x.index in forward and x.varies}
             above = {path: _above(what, path, forward) for path in wrong if path in what.moved}
             called = [e.line for e in what.events if any(x.index in known and x.varies for x in e.numbers)]
             moved = {x.index for array in what.after.values() for x in array.flat}
@@ -179,8 +179,10 @@ def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspe
     good = {line for path in lines if path not in wrong for line in lines[path]}
     bad, called = ([x for x in some if x not in shared] for some in (bad, called))  # the forward pass is as it is
     alone = [line for line in bad if line not in good]
+    others = [e.line for e in what.events if e.line not in shared]
     slopes = [x for x in called + bad if _is_in_a_slope(trial.scene.program.tree, x)]
-    groups = [list(first), alone, called + bad, slopes, [e.line for e in what.events]]
+    first = [line for line in first if line not in shared]
+    groups = [first, alone, called + bad, slopes, others]
     common = set.intersection(*(above[path] for path in wrong if path in above)) if above else set()
     groups = [[line for line in dict.fromkeys(group) if 0 < line < DRIVEN] for group in groups]
     groups = [[x for x in group if x in common] for group in groups] + [
@@ -308,6 +310,7 @@ class Known:
 
     def has(self, value: Any) -> bool:
         """Whether an array is a multiple of a derivative, or a parameter that has been moved by one."""
+        value = np.asarray(value) if isinstance(value, float) else value
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not np.isfinite(value).all():
             return False
         steps = [value, *(value.ravel() - array for array in self.given.get(value.size, ()))]

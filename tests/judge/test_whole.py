@@ -102,6 +102,22 @@ CASES = {
 }
 
 
+NOT_TRANSPOSED = """
+import numpy as np
+def backprop(weights, biases, x, y):
+    activations = [x]
+    for w, b in zip(weights, biases):
+        activations.append(1 / (1 + np.exp(-(w @ activations[-1] + b))))
+    delta = activations[-1] - y
+    deltas = [delta]
+    for w, a in zip(weights[:0:-1], activations[-2:0:-1]):
+        delta = (w @ delta) * a * (1 - a)
+        deltas.insert(0, delta)
+    m = x.shape[1]
+    return deltas, [d.mean(1, keepdims=True) for d in deltas], [d @ a.T / m for d, a in zip(deltas, activations)]
+"""
+
+
 def judged(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     path = tmp_path / "mine.py"
     path.write_text(source, "utf8")
@@ -175,3 +191,11 @@ def test_what_only_harder_or_later_runs_show_is_refuted(
     assert found["verdict"] == "refuted", found
     assert found["where"] or words
     assert any(words in fault["what"] for fault in found["faults"]) or not words, found["faults"]
+
+
+def test_a_matrix_that_is_not_transposed_is_refuted_though_unequal_widths_raise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = judged(NOT_TRANSPOSED, tmp_path, monkeypatch)
+    assert found["verdict"] == "refuted", found
+    assert {fault["should_be"] for fault in found["faults"]} == {"delta = w.T @ delta * a * (1 - a)"}

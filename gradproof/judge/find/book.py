@@ -42,6 +42,7 @@ USUAL = [
     Numbers((3, 4, 2), 1),
     Numbers((3, 4, 2), 1, rows=True),
     Numbers((3, 4, 5, 2), 5),
+    Numbers((3, 3, 3), 5),  # what is not transposed runs where all widths are one
     Numbers((3, 2), 5),
     Numbers((1, 1, 1), 1),
     Numbers((784, 30, 10), 2),
