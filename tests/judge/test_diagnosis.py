@@ -232,7 +232,7 @@ def test_check_and_assert_backprop_take_a_convention_as_the_command_does():
 
 @pytest.mark.parametrize(
     ("subject", "words"),
-    [(3, "int is no function and no class"), ("x", "str is no function"),
+    [(3, "int is no function and no class"), ("x", "there is no file x"),
      (type("Empty", (), {}), "Empty is a class without a method backprop"),
      (type("Net", (), {"backprop": None})(), "give the class Net")],
 )  # fmt: skip
