@@ -212,7 +212,7 @@ def _write_files(
         left_out[script] = "it would tell the answer" if grade else "there is no counterexample to show"
     if out and not grade:
         from gradproof.judge import report
-        from gradproof.judge.margin import Source
+        from gradproof.judge.lines.margin import Source
         from gradproof.pages import verdict
 
         told = documents.document(judged, seed, again)

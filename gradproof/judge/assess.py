@@ -9,8 +9,6 @@ from typing import Any
 
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
-from gradproof.judge.annotation import shown
-from gradproof.judge.faults import faults, read_lines
 from gradproof.judge.find.calls import not_made
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.explore import Explored
@@ -20,6 +18,8 @@ from gradproof.judge.find.program import Program, read_program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
+from gradproof.judge.lines.annotation import shown
+from gradproof.judge.lines.faults import faults, read_lines
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels

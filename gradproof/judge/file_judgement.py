@@ -8,7 +8,7 @@ from gradproof.fragment import SourceLine, fragment
 from gradproof.judge import telling
 from gradproof.judge.deciding import decide
 from gradproof.judge.diagnosis import judgement
-from gradproof.judge.margin import lines, shown, sources
+from gradproof.judge.lines.margin import lines, shown, sources
 from gradproof.judge.report import Judgement
 from gradproof.judge.submission import File
 from gradproof.numerics.verdict import Verdict

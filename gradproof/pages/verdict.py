@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gradproof.judge import telling
-from gradproof.judge.margin import Source, cut, lines, shown, sources
+from gradproof.judge.lines.margin import Source, cut, lines, shown, sources
 from gradproof.pages.page import rendered
 
 CELL, CELLS = 7, 12  # of a layer's picture: how large, and at most how many in a row

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from gradproof.judge import telling
 from gradproof.judge.assess import assess
-from gradproof.judge.margin import Source
+from gradproof.judge.lines.margin import Source
 from gradproof.pages import verdict
 from tests.browser import needs_chromium, opened, printed
 from tests.commands import ended_here

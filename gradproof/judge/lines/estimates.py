@@ -6,7 +6,7 @@ Only what an edit changes is computed anew. Nothing is decided here: what passes
 import ast
 import operator
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from fractions import Fraction
 from types import FrameType
@@ -18,7 +18,7 @@ from gradproof.exact import operators
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
-from gradproof.judge.edits import Edit, Place
+from gradproof.judge.lines.edits import Edit, Place
 
 Places = dict[ast.AST, Place]
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
@@ -149,3 +149,24 @@ def is_multiple(value: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> boo
         if np.abs(flat - factor * slope).max() <= CLOSE * np.abs(flat).max():
             return True
     return False
+
+
+class Known:
+    """The derivatives of a cost, and the parameters, by their sizes: about what a statement may be meant to give."""
+
+    def __init__(self, derivatives: Iterable[list[float]], given: Iterable[Any]) -> None:
+        self.slopes: dict[int, list[Any]] = {}
+        for slope in derivatives:
+            if any(slope):
+                self.slopes.setdefault(len(slope), []).append(np.array(slope))
+        self.given: dict[int, list[Any]] = {}
+        for array in given:
+            self.given.setdefault(array.size, []).append(floats(array).ravel())
+
+    def has(self, value: Any) -> bool:
+        """Whether an array is a multiple of a derivative, or a parameter that has been moved by one."""
+        value = np.asarray(value) if isinstance(value, float) else value
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not np.isfinite(value).all():
+            return False
+        steps = [value, *(value.ravel() - array for array in self.given.get(value.size, ()))]
+        return any(is_multiple(step, slope) for step in steps for slope in self.slopes.get(value.size, ()))

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
-from gradproof.judge.annotation import annotate, forward_pass, shown
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
-from gradproof.judge.lines import Located, is_of_the_step, label_events, likeliest_cost, locate
+from gradproof.judge.lines.annotation import annotate, forward_pass, shown
+from gradproof.judge.lines.labels import Located, is_of_the_step, label_events, likeliest_cost, locate
+from gradproof.judge.lines.repair import Repair, Trial, find_repairs
 from gradproof.judge.outcome import SECONDS, Outcome
-from gradproof.judge.repair import Repair, Trial, find_repairs
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.numerics.verdict import Verdict

@@ -16,15 +16,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradproof.exact.numbers import Number, count_numbers
-from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
-from gradproof.exact.sweeps import computed_from, operands_of
-from gradproof.judge.edits import Edit, applied, edits, enclosing, is_elementary, moves, name_of, places_of, words_of
-from gradproof.judge.estimates import Estimates, Places, floats, is_multiple
+from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.instruments import WATCH
 from gradproof.judge.find.observation import Observation, observe, words_for
-from gradproof.judge.find.scene import DRIVEN, Scene, forget
+from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.find.watching import Step
-from gradproof.judge.lines import derivatives, likeliest_cost, outputs_of
+from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, moves, name_of, places_of
+from gradproof.judge.lines.estimates import Estimates, Known, Places
+from gradproof.judge.lines.labels import derivatives, likeliest_cost, outputs_of
+from gradproof.judge.lines.suspects import Suspects, is_in_a_slope, suspected
+from gradproof.judge.lines.words import words_of
 from gradproof.judge.outcome import against
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 
@@ -55,13 +57,6 @@ class Trial(NamedTuple):
     cost: str  # its own, by its words, or ""
     name: str  # of the table, where it computes none
     reading: Reading
-
-
-class Suspects(NamedTuple):
-    """Lines, the likeliest first."""
-
-    groups: Sequence[Sequence[int]]  # of what all wrong arrays follow from, then the rest; in each, those located first
-    late: frozenset[int]  # on which something is computed from an array that has been moved already
 
 
 class Seen(NamedTuple):
@@ -141,6 +136,18 @@ def _fresh(scene: Scene) -> Scene:
     return replace(scene, program=replace(scene.program, text=f"{scene.program.text}# {next(_EDITED)}"))
 
 
+def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspects:
+    try:
+        with ExactRun(trial.reading, BITS, SEEDS[0]):
+            with guarded("the program", 5.0):
+                what = observe(trial.scene, trial.step, trial.calls, SEEDS[0])
+            cost = _cost_of(trial, what)
+            forward = computed_from([cost] if cost is not None else outputs_of(what))
+            return suspected(trial.scene.program.tree, what, {x.index for x in forward}, wrong, first)
+    except (SubjectError, UndecidedError, KeyError):
+        return Suspects([], frozenset())
+
+
 def _judged(trial: Trial, what: Observation) -> Seen | None:
     cost = _cost_of(trial, what)
     if cost is None:
@@ -155,60 +162,6 @@ def _cost_of(trial: Trial, what: Observation) -> Number | None:
         return what.called.get(trial.cost) or next(stated, None)
     likely = likeliest_cost(what, (trial.name,) if trial.name else ())
     return likely[1] if likely else None
-
-
-def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspects:
-    try:
-        with ExactRun(trial.reading, BITS, SEEDS[0]):
-            with guarded("the program", 5.0):
-                what = observe(trial.scene, trial.step, trial.calls, SEEDS[0])
-            cost = _cost_of(trial, what)
-            forward = {x.index for x in computed_from([cost] if cost is not None else outputs_of(what))}
-            lines = {path: _lines(what.moved[path].ravel().tolist(), forward) for path in what.given}
-            nodes = computed_from(x for path in wrong if path in what.moved for x in what.moved[path].ravel().tolist())
-            known = {x.index for x in nodes} - forward
-            shared = {line_of(x.place) for x in nodes if x.index in forward and x.varies}
-            above = {path: _above(what, path, forward) for path in wrong if path in what.moved}
-            called = [e.line for e in what.events if any(x.index in known and x.varies for x in e.numbers)]
-            moved = {x.index for array in what.after.values() for x in array.flat}
-            moved -= {x.index for array in what.given.values() for x in array.flat}
-            late = {line_of(x.place) for x in nodes if moved & {y.index for y in operands_of(x)}}
-    except (SubjectError, UndecidedError, KeyError):
-        return Suspects([], frozenset())
-    bad = [line for path in wrong for line in lines.get(path, ())]
-    good = {line for path in lines if path not in wrong for line in lines[path]}
-    bad, called = ([x for x in some if x not in shared] for some in (bad, called))  # the forward pass is as it is
-    alone = [line for line in bad if line not in good]
-    others = [e.line for e in what.events if e.line not in shared]
-    slopes = [x for x in called + bad if _is_in_a_slope(trial.scene.program.tree, x)]
-    first = [line for line in first if line not in shared]
-    groups = [first, alone, called + bad, slopes, others]
-    common = set.intersection(*(above[path] for path in wrong if path in above)) if above else set()
-    groups = [[line for line in dict.fromkeys(group) if 0 < line < DRIVEN] for group in groups]
-    groups = [[x for x in group if x in common] for group in groups] + [
-        [x for x in group if x not in common] for group in groups
-    ]
-    return Suspects(groups, frozenset(line for line in late if line))
-
-
-def _above(what: Observation, path: str, forward: set[int]) -> set[int]:
-    """The lines, the forward pass aside, that the move of an array follows from."""
-    nodes = [x for x in computed_from(what.moved[path].ravel().tolist()) if x.index not in forward and x.varies]
-    indices = {x.index for x in nodes}
-    lines = {line for x in nodes if (line := line_of(x.place))}
-    return lines | {e.line for e in what.events if any(x.index in indices for x in e.numbers)}
-
-
-def _is_in_a_slope(tree: ast.Module, line: int) -> bool:
-    """Whether a line is of a function of one argument, such as the derivative of an activation, of all layers."""
-    functions = [node for node in enclosing(tree, line) if isinstance(node, ast.FunctionDef)]
-    return bool(functions) and any(is_elementary(functions[-1], owned) for owned in (False, True))
-
-
-def _lines(moves: Sequence[Number], forward: set[int]) -> list[int]:
-    """Where these numbers were computed, the forward pass aside; in the order of the program."""
-    nodes = [x for x in computed_from(moves) if x.rule is not None and x.index not in forward and x.varies]
-    return list(dict.fromkeys(line for x in nodes if (line := line_of(x.place))))
 
 
 def _edits(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -> Iterator[Edit | None]:
@@ -230,7 +183,7 @@ def _edits(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -
             kinds = [node for node in outer if isinstance(node, ast.ClassDef)]
             words = words_of(functions[-1] if functions else tree, kinds[-1] if kinds else None, tree)
             own = edits(statement, words, factors=group % 5 < 4)
-            in_slope = _is_in_a_slope(tree, line)
+            in_slope = is_in_a_slope(tree, line)
             early = own[:MOST_OF_A_SLOPE] if in_slope else _promising(trial, statement, own, places)
             turned = list(moves(outer[-1] if outer else tree, statement))
             if line in suspects.late:
@@ -277,7 +230,7 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
             cost = _cost_of(trial, what)
             if cost is None:
                 return []
-            known = Known(what, cost)
+            known = Known(derivatives(what, cost), what.given.values())
     except (SubjectError, UndecidedError):
         return []
     finally:
@@ -294,24 +247,3 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
 
     befores = [turn.pop(0) for turn in turns]
     return [edit for edit, *values in zip(tried, *turns, strict=True) if values and all(map(passes, values, befores))]
-
-
-class Known:
-    """The derivatives of a cost, and the parameters, by their sizes: about what a statement may be meant to give."""
-
-    def __init__(self, what: Observation, cost: Number) -> None:
-        self.slopes: dict[int, list[Any]] = {}
-        for slope in derivatives(what, cost):
-            if any(slope):
-                self.slopes.setdefault(len(slope), []).append(np.array(slope))
-        self.given: dict[int, list[Any]] = {}
-        for array in what.given.values():
-            self.given.setdefault(array.size, []).append(floats(array).ravel())
-
-    def has(self, value: Any) -> bool:
-        """Whether an array is a multiple of a derivative, or a parameter that has been moved by one."""
-        value = np.asarray(value) if isinstance(value, float) else value
-        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not np.isfinite(value).all():
-            return False
-        steps = [value, *(value.ravel() - array for array in self.given.get(value.size, ()))]
-        return any(is_multiple(step, slope) for step in steps for slope in self.slopes.get(value.size, ()))

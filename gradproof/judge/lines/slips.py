@@ -1,19 +1,15 @@
-"""Small edits of a statement: what a person may have written in place of what was meant, undone.
-
-Each is made in the syntax tree, runs, and is undone again; what stands where it was says what kind of slip it mends.
-"""
+"""The slips of a hand: what may stand in a statement in place of what was meant, the likeliest first."""
 
 import ast
 import copy
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from difflib import SequenceMatcher
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from gradproof.judge.lines.words import Words, is_leaf
 
 MOST_NAMES = 12  # that are tried in the place of one
-_CONSTANT_KEY = (ast.Constant, ast.Name, ast.UnaryOp, ast.USub, ast.Load, ast.BinOp, ast.Add, ast.Sub)
-_COUNT = re.compile(r"(?:m|n|N|M|batch_?size|num_?(?:examples|samples)|n_?samples|bs)$")
 _OPPOSITE: dict[type[ast.AST], Sequence[type[ast.AST]]] = {
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult), ast.Div: (ast.Mult,),
     ast.MatMult: (ast.Mult,), ast.Gt: (ast.Lt, ast.GtE), ast.Lt: (ast.Gt, ast.LtE), ast.GtE: (ast.LtE, ast.Gt),
@@ -22,124 +18,34 @@ _OPPOSITE: dict[type[ast.AST], Sequence[type[ast.AST]]] = {
 }  # fmt: skip
 
 
-class Edit(NamedTuple):
-    """One node of the tree for another."""
-
-    kind: str  # of the slip that it mends
-    old: ast.AST
-    new: ast.AST
-    statement: ast.stmt  # in which it is
-    tier: int = 0  # how unlikely it is
-    said: str = ""  # in place of the new statement
-
-    def correction(self) -> str:
-        """The statement as it should be; the edit must be in the tree."""
-        return self.said or written(self.new if self.old is self.statement else self.statement)
-
-
-def written(statement: ast.AST) -> str:
-    if isinstance(statement, ast.For | ast.While | ast.If):
-        return ast.unparse(statement).splitlines()[0]
-    return " ".join(ast.unparse(statement).split())
-
-
-class Place(NamedTuple):
-    """Where a node hangs."""
-
-    parent: ast.AST
-    field: str
-    number: int | None
-
-
-class Words(NamedTuple):
-    """What a function of the program may name, where a statement stands."""
-
-    arrays: Sequence[str]  # names, attributes, entries
-    functions: Sequence[str]  # of one argument, as they are called
-    counts: Sequence[str]  # of examples
-
-
-def places_of(tree: ast.AST) -> dict[ast.AST, Place]:
-    found: dict[ast.AST, Place] = {}
-    for parent in ast.walk(tree):
-        for field, value in ast.iter_fields(parent):
-            if isinstance(value, ast.AST):
-                found[value] = Place(parent, field, None)
-            elif isinstance(value, list):
-                found |= {item: Place(parent, field, k) for k, item in enumerate(value) if isinstance(item, ast.AST)}
-    return found
-
-
-@contextmanager
-def applied(edit: Edit, places: dict[ast.AST, Place]) -> Iterator[None]:
-    """The tree with the edit in it, as long as this lasts."""
-    place = places[edit.old]
-    for part in ast.walk(edit.new):
-        if isinstance(part, ast.expr | ast.stmt) and not hasattr(part, "lineno"):
-            ast.copy_location(part, edit.old)
-    holder = getattr(place.parent, place.field)
-    try:
-        if place.number is None:
-            setattr(place.parent, place.field, edit.new)
-        else:
-            holder[place.number] = edit.new
-        yield
-    finally:
-        if place.number is None:
-            setattr(place.parent, place.field, edit.old)
-        else:
-            holder[place.number] = edit.old
-
-
-def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Words:
-    """The arrays, the functions and the numbers of examples that a function can name."""
-    arrays: dict[str, None] = {}
-    counts: dict[str, None] = {}
-    for root in (function, kind) if kind is not None else (function,):
-        called = {id(node.func) for node in ast.walk(root) if isinstance(node, ast.Call)}
-        for node in ast.walk(root):
-            text = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ""
-            if not text or id(node) in called or (root is kind and not text.startswith("self.")):
-                continue
-            if _is_leaf(node) and not text.startswith(("np.", "numpy.")):
-                arrays[text] = None
-            if re.search(r"\.shape\[-?\d\]$", text) or _COUNT.match(text.removeprefix("self.")):
-                counts[text] = None
-    names = {
-        alias.asname or alias.name for node in ast.walk(module) if isinstance(node, ast.Import) for alias in node.names
-    }
-    defined = [node for node in module.body if isinstance(node, ast.FunctionDef)]
-    functions = {node.name: None for node in defined if is_elementary(node, owned=False)}
-    names |= {node.name for node in defined} | {"self", "range", "len", "zip", "enumerate", "print", "sum"}
-    if isinstance(kind, ast.ClassDef):
-        methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
-        functions |= {f"self.{node.name}": None for node in methods if is_elementary(node, owned=True)}
-    own = getattr(function, "name", "")  # which would call itself without end
-    others = [text for text in functions if text.removeprefix("self.") != own]
-    return Words([text for text in arrays if text not in names], others, list(counts))
-
-
-def is_elementary(node: ast.FunctionDef, owned: bool) -> bool:
-    """Whether it is short, takes one argument, and keeps nothing, as an activation or its slope does."""
-    needed = 1 + (owned and not any(ast.unparse(d) == "staticmethod" for d in node.decorator_list))
-    keeps = any(
-        isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store) for part in ast.walk(node)
-    )
-    takes = len(node.args.args) - len(node.args.defaults) <= needed <= len(node.args.args)
-    return takes and not keeps and len(node.body) <= 6
-
-
-def _is_leaf(node: ast.AST) -> bool:
-    """A name, self.name, name[key] or a chain of them."""
-    if isinstance(node, ast.Name):
-        return True
-    if isinstance(node, ast.Attribute):
-        return node.attr not in ("T", "shape", "size", "dot", "sum") and _is_leaf(node.value)
-    return (
-        isinstance(node, ast.Subscript)
-        and all(isinstance(part, _CONSTANT_KEY) for part in ast.walk(node.slice))
-        and _is_leaf(node.value)
-    )
+NAMES = {
+    "sign": "the sign is wrong",
+    "extra factor": "there is a factor too many",
+    "extra term": "there is a term too many",
+    "operator": "the operator is another",
+    "order": "the operands are in the wrong order",
+    "transpose": "a matrix is transposed that should not be, or is not though it should be",
+    "mask": "the mask is turned round",
+    "constant": "a number is wrong",
+    "index": "the index is off by one",
+    "axis": "the sum goes over the wrong axis",
+    "mean": "a mean stands for a sum, or a sum for a mean",
+    "extra sum": "there is a sum too many",
+    "extra call": "there is a function too many",
+    "missing call": "a function is missing",
+    "function": "another function is meant",
+    "operand": "another array is meant",
+    "operand of a mask": "the mask is that of another array",
+    "operand of a function": "the function is applied to the wrong array",
+    "division": "the division by the number of examples is missing",
+    "multiple": "it is divided by the number of examples once too often",
+    "slope": "the slope of the activation is missing",
+    "wrong slope": "the slope is not that of the activation",
+    "factor": "a factor is missing",
+    "accumulates": "it is added to what is there, and should replace it",
+    "overwrites": "it replaces what is there, and should be added to it",
+    "order of statements": "the statements are in the wrong order",
+}
 
 
 class Slip(NamedTuple):
@@ -151,39 +57,7 @@ class Slip(NamedTuple):
     new: ast.AST
 
 
-def edits(statement: ast.stmt, words: Words, factors: bool = True) -> list[Edit]:
-    """The edits of one statement, the likeliest first; those of factors that may be missing, if they are asked for."""
-    found: dict[tuple[int, str], Edit] = {}
-    for tier, kind, old, new in sorted(_slips(statement, words, factors), key=lambda slip: slip.tier):
-        found.setdefault((id(old), ast.dump(new)), Edit(kind, old, new, statement, tier))
-    return list(found.values())
-
-
-def moves(body: ast.AST, statement: ast.stmt) -> Iterator[Edit]:
-    """What stands before the statement behind it, and the statement earlier or later among its neighbours."""
-    field = next((f for f in ("body", "orelse") if any(part is statement for part in getattr(body, f, ()))), "")
-    if not field:
-        return
-    parts = getattr(body, field)
-    here = next(k for k, part in enumerate(parts) if part is statement)
-    for there in reversed(range(max(0, here - 8), here)):
-        yield _moved(body, field, there, here, statement)
-    for there in sorted(range(max(0, here - 8), min(len(parts), here + 9)), key=lambda k: abs(k - here)):
-        if there != here:
-            yield _moved(body, field, here, there, statement)
-
-
-def _moved(body: ast.AST, field: str, here: int, there: int, about: ast.stmt) -> Edit:
-    parts = getattr(body, field)
-    rest = [*parts[:here], *parts[here + 1 :]]
-    rest.insert(there, parts[here])
-    new = copy.copy(body)
-    setattr(new, field, rest)
-    where = f"{'before' if there < here else 'after'} line {parts[there].lineno}"
-    return Edit("order of statements", body, new, about, 0, f"{written(parts[here])}, {where}")
-
-
-def _slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
+def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     if isinstance(statement, ast.AugAssign):
         for op in _OPPOSITE.get(type(statement.op), ())[:1]:
             yield Slip(0, "sign", statement.op, op())
@@ -198,7 +72,7 @@ def _slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     parts = [node for part in _parts(statement) for node in ast.walk(part) if isinstance(node, ast.expr)]
     called = {id(node.func) for node in parts if isinstance(node, ast.Call)}
     above = {id(child): part for part in parts for child in ast.iter_child_nodes(part)}
-    inner = {id(node.value) for node in parts if isinstance(node, ast.Attribute | ast.Subscript) and _is_leaf(node)}
+    inner = {id(node.value) for node in parts if isinstance(node, ast.Attribute | ast.Subscript) and is_leaf(node)}
     for node in parts:
         yield from _of_structure(node)
         if id(node) not in called:
@@ -208,7 +82,7 @@ def _slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     value = next(iter(_parts(statement)), None)
     for node in parts if factors else ():
         loaded = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
-        array = isinstance(node, ast.BinOp | ast.Call) or (_is_leaf(node) and id(node) not in inner)
+        array = isinstance(node, ast.BinOp | ast.Call) or (is_leaf(node) and id(node) not in inner)
         if id(node) not in called and loaded and array:
             yield from _of_factors(node, words, node is value)
 
@@ -284,7 +158,7 @@ def _turned(node: ast.expr) -> ast.expr:
 
 def _transposed(*nodes: ast.expr) -> Iterator[Slip]:
     for node in nodes:
-        if _is_leaf(node) or isinstance(node, ast.BinOp | ast.Call):
+        if is_leaf(node) or isinstance(node, ast.BinOp | ast.Call):
             yield Slip(0, "transpose", node, _t(node))
 
 
@@ -343,7 +217,7 @@ def _of_sum(node: ast.Call, name: str) -> Iterator[Slip]:
 
 def _of_names(node: ast.expr, words: Words, above: ast.AST | None) -> Iterator[Slip]:
     """Another array in the place of this."""
-    if not _is_leaf(node) or not isinstance(getattr(node, "ctx", None), ast.Load):
+    if not is_leaf(node) or not isinstance(getattr(node, "ctx", None), ast.Load):
         return
     text = ast.unparse(node)
     if text not in words.arrays:
@@ -410,47 +284,3 @@ def _expression(text: str) -> ast.expr:
             if hasattr(part, name):
                 delattr(part, name)
     return made
-
-
-NAMES = {
-    "sign": "the sign is wrong",
-    "extra factor": "there is a factor too many",
-    "extra term": "there is a term too many",
-    "operator": "the operator is another",
-    "order": "the operands are in the wrong order",
-    "transpose": "a matrix is transposed that should not be, or is not though it should be",
-    "mask": "the mask is turned round",
-    "constant": "a number is wrong",
-    "index": "the index is off by one",
-    "axis": "the sum goes over the wrong axis",
-    "mean": "a mean stands for a sum, or a sum for a mean",
-    "extra sum": "there is a sum too many",
-    "extra call": "there is a function too many",
-    "missing call": "a function is missing",
-    "function": "another function is meant",
-    "operand": "another array is meant",
-    "operand of a mask": "the mask is that of another array",
-    "operand of a function": "the function is applied to the wrong array",
-    "division": "the division by the number of examples is missing",
-    "multiple": "it is divided by the number of examples once too often",
-    "slope": "the slope of the activation is missing",
-    "wrong slope": "the slope is not that of the activation",
-    "factor": "a factor is missing",
-    "accumulates": "it is added to what is there, and should replace it",
-    "overwrites": "it replaces what is there, and should be added to it",
-    "order of statements": "the statements are in the wrong order",
-}
-
-
-def name_of(edit: Edit) -> str:
-    """The slip that an edit mends."""
-    return NAMES[edit.kind]
-
-
-def enclosing(tree: ast.AST, line: int) -> list[Any]:
-    """The nodes of statements around a line, the outermost first."""
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
-            found.append(node)
-    return sorted(found, key=lambda node: (node.lineno, -(node.end_lineno or 0)))

@@ -10,7 +10,7 @@ from flint import arb
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.watching import Event
-from gradproof.judge.lines import UNKNOWN, Labels, Located
+from gradproof.judge.lines.labels import UNKNOWN, Labels, Located
 from gradproof.judge.trial.activations import activations
 
 MOST = 24  # boxes that are shown

@@ -1,0 +1,120 @@
+"""Small edits of a statement: what a person may have written in place of what was meant, undone.
+
+Each is made in the syntax tree, runs, and is undone again; what stands where it was says what kind of slip it mends.
+"""
+
+import ast
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from gradproof.judge.lines.slips import NAMES, slips
+from gradproof.judge.lines.words import Words
+
+
+class Edit(NamedTuple):
+    """One node of the tree for another."""
+
+    kind: str  # of the slip that it mends
+    old: ast.AST
+    new: ast.AST
+    statement: ast.stmt  # in which it is
+    tier: int = 0  # how unlikely it is
+    said: str = ""  # in place of the new statement
+
+    def correction(self) -> str:
+        """The statement as it should be; the edit must be in the tree."""
+        return self.said or written(self.new if self.old is self.statement else self.statement)
+
+
+def written(statement: ast.AST) -> str:
+    if isinstance(statement, ast.For | ast.While | ast.If):
+        return ast.unparse(statement).splitlines()[0]
+    return " ".join(ast.unparse(statement).split())
+
+
+class Place(NamedTuple):
+    """Where a node hangs."""
+
+    parent: ast.AST
+    field: str
+    number: int | None
+
+
+def places_of(tree: ast.AST) -> dict[ast.AST, Place]:
+    found: dict[ast.AST, Place] = {}
+    for parent in ast.walk(tree):
+        for field, value in ast.iter_fields(parent):
+            if isinstance(value, ast.AST):
+                found[value] = Place(parent, field, None)
+            elif isinstance(value, list):
+                found |= {item: Place(parent, field, k) for k, item in enumerate(value) if isinstance(item, ast.AST)}
+    return found
+
+
+@contextmanager
+def applied(edit: Edit, places: dict[ast.AST, Place]) -> Iterator[None]:
+    """The tree with the edit in it, as long as this lasts."""
+    place = places[edit.old]
+    for part in ast.walk(edit.new):
+        if isinstance(part, ast.expr | ast.stmt) and not hasattr(part, "lineno"):
+            ast.copy_location(part, edit.old)
+    holder = getattr(place.parent, place.field)
+    try:
+        if place.number is None:
+            setattr(place.parent, place.field, edit.new)
+        else:
+            holder[place.number] = edit.new
+        yield
+    finally:
+        if place.number is None:
+            setattr(place.parent, place.field, edit.old)
+        else:
+            holder[place.number] = edit.old
+
+
+def edits(statement: ast.stmt, words: Words, factors: bool = True) -> list[Edit]:
+    """The edits of one statement, the likeliest first; those of factors that may be missing, if they are asked for."""
+    found: dict[tuple[int, str], Edit] = {}
+    for tier, kind, old, new in sorted(slips(statement, words, factors), key=lambda slip: slip.tier):
+        found.setdefault((id(old), ast.dump(new)), Edit(kind, old, new, statement, tier))
+    return list(found.values())
+
+
+def moves(body: ast.AST, statement: ast.stmt) -> Iterator[Edit]:
+    """What stands before the statement behind it, and the statement earlier or later among its neighbours."""
+    field = next((f for f in ("body", "orelse") if any(part is statement for part in getattr(body, f, ()))), "")
+    if not field:
+        return
+    parts = getattr(body, field)
+    here = next(k for k, part in enumerate(parts) if part is statement)
+    for there in reversed(range(max(0, here - 8), here)):
+        yield _moved(body, field, there, here, statement)
+    for there in sorted(range(max(0, here - 8), min(len(parts), here + 9)), key=lambda k: abs(k - here)):
+        if there != here:
+            yield _moved(body, field, here, there, statement)
+
+
+def _moved(body: ast.AST, field: str, here: int, there: int, about: ast.stmt) -> Edit:
+    parts = getattr(body, field)
+    rest = [*parts[:here], *parts[here + 1 :]]
+    rest.insert(there, parts[here])
+    new = copy.copy(body)
+    setattr(new, field, rest)
+    where = f"{'before' if there < here else 'after'} line {parts[there].lineno}"
+    return Edit("order of statements", body, new, about, 0, f"{written(parts[here])}, {where}")
+
+
+def name_of(edit: Edit) -> str:
+    """The slip that an edit mends."""
+    return NAMES[edit.kind]
+
+
+def enclosing(tree: ast.AST, line: int) -> list[Any]:
+    """The nodes of statements around a line, the outermost first."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            found.append(node)
+    return sorted(found, key=lambda node: (node.lineno, -(node.end_lineno or 0)))

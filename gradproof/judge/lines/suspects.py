@@ -1,0 +1,69 @@
+"""The lines that may be wrong: what the wrong arrays follow from, the forward pass aside, the likeliest first."""
+
+import ast
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import line_of
+from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.scene import DRIVEN
+from gradproof.judge.lines.edits import enclosing
+from gradproof.judge.lines.words import is_elementary
+
+
+class Suspects(NamedTuple):
+    """Lines, the likeliest first."""
+
+    groups: Sequence[Sequence[int]]  # of what all wrong arrays follow from, then the rest; in each, those located first
+    late: frozenset[int]  # on which something is computed from an array that has been moved already
+
+
+def suspected(
+    tree: ast.Module, what: Observation, forward: set[int], wrong: Sequence[str], first: Sequence[int]
+) -> Suspects:
+    """The suspects; `forward` has the numbers of the forward pass, `first` the lines that labels tell."""
+    lines = {path: _lines(what.moved[path].ravel().tolist(), forward) for path in what.given}
+    nodes = computed_from(x for path in wrong if path in what.moved for x in what.moved[path].ravel().tolist())
+    known = {x.index for x in nodes} - forward
+    shared = {line_of(x.place) for x in nodes if x.index in forward and x.varies}
+    above = {path: _above(what, path, forward) for path in wrong if path in what.moved}
+    called = [e.line for e in what.events if any(x.index in known and x.varies for x in e.numbers)]
+    moved = {x.index for array in what.after.values() for x in array.flat}
+    moved -= {x.index for array in what.given.values() for x in array.flat}
+    late = {line_of(x.place) for x in nodes if moved & {y.index for y in operands_of(x)}}
+    bad = [line for path in wrong for line in lines.get(path, ())]
+    good = {line for path in lines if path not in wrong for line in lines[path]}
+    bad, called = ([x for x in some if x not in shared] for some in (bad, called))  # the forward pass is as it is
+    alone = [line for line in bad if line not in good]
+    others = [e.line for e in what.events if e.line not in shared]
+    slopes = [x for x in called + bad if is_in_a_slope(tree, x)]
+    first = [line for line in first if line not in shared]
+    groups = [first, alone, called + bad, slopes, others]
+    common = set.intersection(*(above[path] for path in wrong if path in above)) if above else set()
+    groups = [[line for line in dict.fromkeys(group) if 0 < line < DRIVEN] for group in groups]
+    groups = [[x for x in group if x in common] for group in groups] + [
+        [x for x in group if x not in common] for group in groups
+    ]
+    return Suspects(groups, frozenset(line for line in late if line))
+
+
+def _above(what: Observation, path: str, forward: set[int]) -> set[int]:
+    """The lines, the forward pass aside, that the move of an array follows from."""
+    nodes = [x for x in computed_from(what.moved[path].ravel().tolist()) if x.index not in forward and x.varies]
+    indices = {x.index for x in nodes}
+    lines = {line for x in nodes if (line := line_of(x.place))}
+    return lines | {e.line for e in what.events if any(x.index in indices for x in e.numbers)}
+
+
+def is_in_a_slope(tree: ast.Module, line: int) -> bool:
+    """Whether a line is of a function of one argument, such as the derivative of an activation, of all layers."""
+    functions = [node for node in enclosing(tree, line) if isinstance(node, ast.FunctionDef)]
+    return bool(functions) and any(is_elementary(functions[-1], owned) for owned in (False, True))
+
+
+def _lines(moves: Sequence[Number], forward: set[int]) -> list[int]:
+    """Where these numbers were computed, the forward pass aside; in the order of the program."""
+    nodes = [x for x in computed_from(moves) if x.rule is not None and x.index not in forward and x.varies]
+    return list(dict.fromkeys(line for x in nodes if (line := line_of(x.place))))

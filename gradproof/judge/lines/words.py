@@ -1,0 +1,68 @@
+"""What a function of the program can name, where one of its statements stands."""
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_CONSTANT_KEY = (ast.Constant, ast.Name, ast.UnaryOp, ast.USub, ast.Load, ast.BinOp, ast.Add, ast.Sub)
+_COUNT = re.compile(r"(?:m|n|N|M|batch_?size|num_?(?:examples|samples)|n_?samples|bs)$")
+
+
+class Words(NamedTuple):
+    """What a function of the program may name, where a statement stands."""
+
+    arrays: Sequence[str]  # names, attributes, entries
+    functions: Sequence[str]  # of one argument, as they are called
+    counts: Sequence[str]  # of examples
+
+
+def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Words:
+    """The arrays, the functions and the numbers of examples that a function can name."""
+    arrays: dict[str, None] = {}
+    counts: dict[str, None] = {}
+    for root in (function, kind) if kind is not None else (function,):
+        called = {id(node.func) for node in ast.walk(root) if isinstance(node, ast.Call)}
+        for node in ast.walk(root):
+            text = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ""
+            if not text or id(node) in called or (root is kind and not text.startswith("self.")):
+                continue
+            if is_leaf(node) and not text.startswith(("np.", "numpy.")):
+                arrays[text] = None
+            if re.search(r"\.shape\[-?\d\]$", text) or _COUNT.match(text.removeprefix("self.")):
+                counts[text] = None
+    names = {
+        alias.asname or alias.name for node in ast.walk(module) if isinstance(node, ast.Import) for alias in node.names
+    }
+    defined = [node for node in module.body if isinstance(node, ast.FunctionDef)]
+    functions = {node.name: None for node in defined if is_elementary(node, owned=False)}
+    names |= {node.name for node in defined} | {"self", "range", "len", "zip", "enumerate", "print", "sum"}
+    if isinstance(kind, ast.ClassDef):
+        methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
+        functions |= {f"self.{node.name}": None for node in methods if is_elementary(node, owned=True)}
+    own = getattr(function, "name", "")  # which would call itself without end
+    others = [text for text in functions if text.removeprefix("self.") != own]
+    return Words([text for text in arrays if text not in names], others, list(counts))
+
+
+def is_elementary(node: ast.FunctionDef, owned: bool) -> bool:
+    """Whether it is short, takes one argument, and keeps nothing, as an activation or its slope does."""
+    needed = 1 + (owned and not any(ast.unparse(d) == "staticmethod" for d in node.decorator_list))
+    keeps = any(
+        isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store) for part in ast.walk(node)
+    )
+    takes = len(node.args.args) - len(node.args.defaults) <= needed <= len(node.args.args)
+    return takes and not keeps and len(node.body) <= 6
+
+
+def is_leaf(node: ast.AST) -> bool:
+    """A name, self.name, name[key] or a chain of them."""
+    if isinstance(node, ast.Name):
+        return True
+    if isinstance(node, ast.Attribute):
+        return node.attr not in ("T", "shape", "size", "dot", "sum") and is_leaf(node.value)
+    return (
+        isinstance(node, ast.Subscript)
+        and all(isinstance(part, _CONSTANT_KEY) for part in ast.walk(node.slice))
+        and is_leaf(node.value)
+    )
