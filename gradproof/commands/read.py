@@ -16,7 +16,7 @@ SHADES = " ░▒▓█"
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@click.argument("images", nargs=-1, metavar="IMAGE…")
 @click.option("--run", help="The folder of a training or its weights.  [default: the latest of runs/]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
@@ -28,9 +28,11 @@ def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
     import numpy as np
 
     from gradproof import backends
-    from gradproof.errors import DataError
+    from gradproof.errors import DataError, UsageError
     from gradproof.train import mnist, pictures, saved
 
+    if not images:
+        raise UsageError("name at least one picture: gradproof read IMAGE…")
     network, backend = saved.load(run if run else _latest()), backends.load("handcrafted")
     numbers = network.weights[0].shape[1]
     side = math.isqrt(numbers)

@@ -8,6 +8,10 @@ wrong but for these.
 import re
 from pathlib import Path
 
+import pytest
+
+from gradproof.judge.lines import faults
+
 HERE = Path(__file__).parent
 OPEN = sorted((HERE / "programs/open").iterdir())
 ODD = sorted((HERE / "programs/odd").rglob("*.py"))
@@ -30,3 +34,8 @@ def is_right(path: Path) -> bool:
 def expected(path: Path) -> str:
     """The verdict that is due."""
     return "verified" if is_right(path) else "refuted"
+
+
+def without_repairs(patch: pytest.MonkeyPatch) -> None:
+    """Verdicts alone: no correction is looked for, which takes longer than they do."""
+    patch.setattr(faults, "find_repairs", lambda *given: [])

@@ -11,7 +11,7 @@ import pytest
 
 from gradproof.judge.assess import assess
 from tests.commands import ended_here
-from tests.judge.corpus import ODD, OPEN, THREADS, expected
+from tests.judge.corpus import ODD, OPEN, THREADS, expected, without_repairs
 from tests.thorough import THOROUGH
 
 STRIDE, WIDE_STRIDE = 5, 10
@@ -32,6 +32,8 @@ def test_a_program_in_any_form_is_judged_as_it_was_written(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # as the process in which it is judged
+    if block % (2 * STRIDE) and not THOROUGH:
+        without_repairs(monkeypatch)
     for path in some_of(OPEN, block, STRIDE):
         monkeypatch.setattr(sys, "argv", [str(path)])
         with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):

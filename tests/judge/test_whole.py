@@ -10,7 +10,7 @@ import pytest
 
 from gradproof.judge.assess import assess
 from tests.commands import ended_here
-from tests.judge.corpus import HERE
+from tests.judge.corpus import HERE, without_repairs
 
 ONE_OUTPUT = """
 import numpy as np
@@ -187,6 +187,7 @@ def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> N
 def test_what_only_harder_or_later_runs_show_is_refuted(
     file: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    without_repairs(monkeypatch)
     found = judged((HERE / "programs" / file).read_text("utf8"), tmp_path, monkeypatch)
     assert found["verdict"] == "refuted", found
     assert found["where"] or words

@@ -12,6 +12,7 @@ from hypothesis import Phase, given, note, settings
 from hypothesis import strategies as st
 
 from gradproof.judge.assess import assess
+from tests.judge.corpus import without_repairs
 from tests.judge.written import ACTIVATIONS, FORMS, OUTPUTS, Plan, Slip, slips, spoiled, written
 from tests.thorough import THOROUGH
 
@@ -43,6 +44,7 @@ def judged(source: str, folder: Path) -> dict[str, Any]:
     with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "argv", [str(path)])
+        without_repairs(patch)
         return assess(str(path))
 
 

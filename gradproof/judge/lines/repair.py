@@ -29,9 +29,11 @@ from gradproof.judge.lines.suspects import Suspects, is_in_a_slope, suspected
 from gradproof.judge.lines.words import words_of
 from gradproof.judge.outcome import against
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.limits import Clock
 
 RUNS, NUMBERS = 600, 2_000_000  # of all edits together: about five seconds
 SECONDS = 60.0  # after which nothing more is tried, however slow the machine is
+LONGEST = 10.0  # seconds that one run may compute
 MOST = 3  # faults that are looked for, one after the other
 MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
 TURNS = 3  # of a statement in a loop that are looked at
@@ -122,7 +124,7 @@ def _seen(trial: Trial, seed: int) -> Seen | None:
     scene = _fresh(trial.scene)
     try:
         with ExactRun(trial.reading, BITS, seed):
-            with guarded("the program", 2.0):
+            with guarded("the program", LONGEST, Clock.COMPUTING):
                 what = observe(scene, trial.step, trial.calls, seed)
             return _judged(trial, what)
     except (SubjectError, UndecidedError):
@@ -139,7 +141,7 @@ def _fresh(scene: Scene) -> Scene:
 def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspects:
     try:
         with ExactRun(trial.reading, BITS, SEEDS[0]):
-            with guarded("the program", 5.0):
+            with guarded("the program", LONGEST, Clock.COMPUTING):
                 what = observe(trial.scene, trial.step, trial.calls, SEEDS[0])
             cost = _cost_of(trial, what)
             forward = computed_from([cost] if cost is not None else outputs_of(what))
@@ -225,7 +227,7 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
             scene = _fresh(trial.scene)
             scene.code()
         with ExactRun(trial.reading, BITS, SEEDS[0]):
-            with guarded("the program", SECONDS), np.errstate(all="ignore"):
+            with guarded("the program", LONGEST, Clock.COMPUTING), np.errstate(all="ignore"):
                 what = observe(scene, trial.step, trial.calls, SEEDS[0], ask)
             cost = _cost_of(trial, what)
             if cost is None:
