@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flint import arb
 
 from gradproof.judge.assess import assess
+from gradproof.judge.lines import repair
 
 NETWORK = """
 import numpy as np
@@ -115,3 +117,26 @@ def test_what_no_small_edit_mends_has_its_line_and_no_correction(tmp_path: Path)
     assert found["verdict"] == "refuted"
     assert not any(fault["mended"] or fault["names"] for fault in found["faults"])
     assert {fault["code"] for fault in found["faults"]} == {"dZ1 = dA1 * np.cos(A1) + np.sin(dA1)"}
+
+
+@pytest.mark.parametrize(
+    ("second", "accepted"),
+    [
+        (("ab", "", "1"), True),
+        (("b", "a", "1"), False),  # it mends at the first point alone
+        (("a", "b", "1"), False),  # what was right is wrong
+        (("ab", "", "2"), False),  # the cost is another
+        (None, False),  # it raises
+    ],
+)
+def test_an_edit_is_a_correction_if_it_mends_at_both_points_and_spoils_nothing(
+    second: tuple[str, str, str] | None, accepted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(right: str, wrong: str, cost: str) -> repair.Seen:
+        return repair.Seen(frozenset(right), frozenset(wrong), arb(cost))
+
+    points = [seen("ab", "", "1"), None if second is None else seen(*second)]
+    monkeypatch.setattr(repair, "_seen", lambda trial, seed: points[repair.SEEDS.index(seed)])
+    before = [seen("b", "a", "1")] * 2
+    trial: Any = None
+    assert (repair._improved(trial, before) is not None) == accepted

@@ -107,11 +107,11 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> li
 
 
 def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
-    """What is seen at both points, if more is right than before, nothing less, and the cost is the same."""
+    """What is seen at both points, if a part of what was wrong is right, nothing else wrong, and the cost the same."""
     result = []
     for seed, old in zip(SEEDS, before, strict=True):
         now = _seen(trial, seed)
-        if now is None or not (old.right <= now.right and now.wrong < old.wrong):
+        if now is None or not now.wrong < old.wrong:
             return None
         if old.cost is not None and not now.cost.overlaps(old.cost):
             return None
