@@ -37,9 +37,9 @@ __version__ = "0.1.0"
 
 
 def load(path: str | os.PathLike[str]) -> "Saved":
-    """A trained network from the folder of a run or its weights.safetensors; its `classify(images)` reads digits.
+    """Load a trained network from a run's folder or a .safetensors file; `classify(images)` then reads digits.
 
-    DataError if the file holds no sound network.
+    DataError if the file does not hold a sound network.
     """
     from gradproof.train import saved  # not before it is needed: importing gradproof stays quick
 
@@ -47,10 +47,10 @@ def load(path: str | os.PathLike[str]) -> "Saved":
 
 
 def digits(folder: str | os.PathLike[str] | None = None) -> "Mnist":
-    """The handwritten digits that gradproof trains on: `train` (50,000), `validation` and `test` (10,000 each).
+    """Load the handwritten digits: `train` (50,000), `validation` and `test` (10,000 each).
 
-    Each has `images` (n, 784) and `labels` (n,), both uint8; 0 is white, 255 black. With a folder, those of its four
-    IDX files of MNIST's names, .gz or not. DataError if there are none, or they are damaged.
+    Each has `images` (n, 784) and `labels` (n,), both uint8; 0 is white, 255 black. With a folder, they come from its
+    four IDX files with MNIST's names, .gz or not. DataError if the files are missing or damaged.
     """
     from pathlib import Path
 
@@ -66,14 +66,18 @@ def check(
     seed: int = 0,
     convention: str = "",
 ) -> "Judgement | FileJudgement":
-    """Judge a backprop(weights, biases, x, y), or a class like the book's Network, on random networks and real digits.
+    """Judge a program, a function backprop(weights, biases, x, y), or a class like the book's Network.
 
-    A path, such as "mine.py" or "mine.ipynb", is judged as `gradproof check` does, in a process of its own: any
-    program as it was written. Returns a judgement, true if its `verdict` is "verified": `faults` (the root first);
-    `print` it for all of it in words; a notebook shows it with the lines. With `convention`, words as of the command's
-    `--convention`, what deviates is a fault. A function runs in this process, which is afterwards as before: what may
-    hang is for a path. UsageError for what cannot be judged, DataError where there is nothing to judge in a file.
+    A path such as "mine.py" or "mine.ipynb" is judged as `gradproof check` judges it, in a process of its own. A
+    function or a class is judged on random networks and real digits in this process, which is left as it was; code that
+    may hang should be given as a path. `convention` takes the words of the command's `--convention`: whatever deviates
+    from them is a fault.
+
+    The judgement is true in a condition only if it is verified. `faults` lists what is wrong, the root cause first;
+    `print` shows everything, and a notebook shows it with the lines. UsageError for an argument that cannot be judged,
+    DataError for a file in which there is nothing to judge.
     """
+
     import jax
 
     x64 = bool(jax.config.values["jax_enable_x64"])  # before the witness switches it on
@@ -95,7 +99,7 @@ def check(
 def assert_backprop(
     backprop: "Callable[..., Any]", *, networks: int = 200, seed: int = 0, convention: str = ""
 ) -> None:
-    """AssertionError with the whole judgement unless the backprop is verified."""
+    """Raise AssertionError with the whole judgement unless `check` verifies the backprop."""
     from gradproof.judge.trial.assertions import require
 
     __tracebackhide__ = True
@@ -116,7 +120,7 @@ _TRIALS = {
 
 
 def __getattr__(name: str) -> "Any":
-    """The functions of gradproof.judge.trial, imported when one is asked for."""
+    """Import a function of gradproof.judge.trial when it is first used."""
     if name in _TRIALS:
         return getattr(import_module(f"gradproof.judge.trial.{_TRIALS[name]}"), name)
     raise AttributeError(f"module 'gradproof' has no attribute {name!r}")

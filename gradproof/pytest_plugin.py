@@ -27,20 +27,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="FILE[:NAME]",
-        help="judge this program as gradproof check does",
+        help="judge this program as gradproof check does; may be repeated",
     )
     group.addoption(
         "--backprop",
         action="append",
         default=[],
         metavar="FILE.py:NAME | MODULE:NAME",
-        help="judge this backprop by gradproof",
+        help="judge this backprop; may be repeated",
     )
     group.addoption(
         "--backprop-convention",
         default="",
         metavar="WORD,…",
-        help="as of gradproof check --convention",
+        help="the conventions it must keep, as in gradproof check --convention",
     )
 
 

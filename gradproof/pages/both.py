@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradproof.pages.chart import chart
-from gradproof.pages.page import rendered
+from gradproof.pages.page import rendered, typed_options
 from gradproof.pages.run import learning
 from gradproof.text import typed
 from gradproof.train.both import Pair
@@ -33,6 +33,7 @@ def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
         curves=curves,
         charts=learning(curves, len(pair.runs[0].digits.validation.labels)) if all(curves.values()) else [],
         data=typed(pair.runs[0].at.data or ""),
+        options=typed_options({k: v for k, v in pair.runs[0].settings._asdict().items() if k != "backend"}),
         apart=chart("log₁₀ of the distance of their weights, ‖p − p′‖/‖p‖", "", lines) if len(apart) > 1 else None,
         some=result["distances"][:: max(1, -(-len(result["distances"]) // 24))],
     )

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
@@ -10,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from gradproof.problem import Array
-from gradproof.text import visible
+from gradproof.text import typed, visible
 
 
 def _as_text(value: Any) -> Any:
@@ -37,6 +38,17 @@ def rendered(template: str, script: str = "", **values: Any) -> str:
     code = script and _LOADER.get_source(_ENVIRONMENT, script)[0]
     allowed = f"sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}" if code else ""
     return _ENVIRONMENT.get_template(template).render(code=Markup(code), allowed=allowed, **values)
+
+
+def typed_options(settings: Mapping[str, Any]) -> str:
+    """The options of `gradproof train` that give these settings: an option has the name of its setting."""
+    words = []
+    for name, value in settings.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not False:
+            words.append(f"--{name} {typed(','.join(map(str, value)) if isinstance(value, tuple) else value)}")
+    return " ".join(words)
 
 
 def picture(pixels: Array) -> Markup:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from gradproof import files
 from gradproof.numerics.verdict import Finding
 from gradproof.pages.chart import Chart, chart
-from gradproof.pages.page import diverging, picture, rendered
+from gradproof.pages.page import diverging, picture, rendered, typed_options
 from gradproof.problem import Array
 from gradproof.text import typed
 from gradproof.train import review
@@ -57,6 +57,7 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
         images=f"{len(run.digits.train.labels)} to train, {len(run.digits.validation.labels)} to validate",
         validated=len(run.digits.validation.labels),
         data=typed(run.at.data or ""),
+        options=typed_options(run.settings._asdict()),
         seconds=run.state.seconds + sum(epoch.seconds for epoch in run.state.history),
         curves={name: _thinned(epochs) for name, epochs in curves.items()},
         charts=learning(curves, len(run.digits.validation.labels)) if run.state.history else [],

@@ -41,6 +41,8 @@ class DataSet(NamedTuple):
 
 
 class Mnist(NamedTuple):
+    """The three sets of handwritten digits."""
+
     train: DataSet
     validation: DataSet
     test: DataSet

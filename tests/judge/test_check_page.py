@@ -1,4 +1,4 @@
-"""docs/check.md says what is so: its tests are there, its output is real; docs/reach.md counts its own rows."""
+"""docs/check.md says what is so: its tests are there; docs/reach.md counts its own rows."""
 
 import json
 import re
@@ -19,15 +19,6 @@ def test_every_test_that_the_page_names_is_there() -> None:
     for file, test in named:
         source = (ROOT / (file or "tests/judge/test_whole_command.py")).read_text("utf8")
         assert f"def {test}(" in source, (file, test)
-
-
-def test_the_output_on_the_page_is_that_of_the_command(tmp_path: Path) -> None:
-    shown = re.search(r"```text\n(refuted: .*?)```", PAGE, re.DOTALL)
-    assert shown
-    ended = check(tmp_path, WRONG)
-    assert ended.stdout.partition("again: ")[0] == shown[1]
-    readme = (ROOT / "README.md").read_text("utf8")
-    assert all(line in readme for line in shown[1].splitlines()[:3])
 
 
 def test_every_key_of_the_document_is_on_the_page(tmp_path: Path) -> None:

@@ -4,17 +4,22 @@ import base64
 import io
 import json
 import re
+import shlex
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import handcrafted
+from gradproof.commands.train import command
 from gradproof.pages import chart, page
 from gradproof.pages import run as run_page
+from gradproof.pages.page import typed_options
 from gradproof.train import loop, mnist, review, run
 from gradproof.train.loop import Epoch, Settings
 from gradproof.train.mnist import DataSet, Mnist
@@ -255,3 +260,20 @@ def test_a_single_epoch_is_drawn_between_round_numbers_that_fit_beside_it(unit: 
     assert len(drawn.up) >= 3
     if value >= 1e-3:
         assert max(len(tick.text) for tick in drawn.up) <= 6  # what there is room for
+
+
+@given(
+    st.builds(
+        Settings,
+        st.sampled_from(["handcrafted", "reference"]),
+        st.lists(st.integers(1, 999), min_size=2).map(tuple),
+        *(st.integers(1, 10**6),) * 2,
+        st.floats(1e-300, 1e300),
+        st.integers(0, 10**9),
+        *(st.sampled_from(names) for names in (["normal", "scaled"], ["float32", "float64"])),
+        st.booleans(),
+    )
+)
+def test_the_command_on_the_page_gives_the_same_settings_again(settings: Settings) -> None:
+    context = command.make_context("train", shlex.split(typed_options(settings._asdict())))
+    assert Settings(**{name: context.params[name] for name in Settings._fields}) == settings

@@ -13,19 +13,19 @@ from gradproof.judge.trial.step import check_step
 
 
 def assert_gradient(*arguments: Any, **options: Any) -> None:
-    """AssertionError with the judgement unless `check_gradient` of the same arguments is verified."""
+    """Raise AssertionError with the judgement unless `check_gradient` with the same arguments verifies."""
     __tracebackhide__ = True
     require(check_gradient, arguments, options)
 
 
 def assert_backward(*arguments: Any, **options: Any) -> None:
-    """AssertionError with the judgement unless `check_backward` of the same arguments is verified."""
+    """Raise AssertionError with the judgement unless `check_backward` with the same arguments verifies."""
     __tracebackhide__ = True
     require(check_backward, arguments, options)
 
 
 def assert_step(*arguments: Any, **options: Any) -> None:
-    """AssertionError with the judgement unless `check_step` of the same arguments is verified."""
+    """Raise AssertionError with the judgement unless `check_step` with the same arguments verifies."""
     __tracebackhide__ = True
     require(check_step, arguments, options)
 

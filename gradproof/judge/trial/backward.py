@@ -30,9 +30,9 @@ def check_backward(
 ) -> Judgement:
     """Are the arrays of `backward(dout, cache)` the derivatives of Σ dout ⊙ out, where out, cache = forward(*inputs)?
 
-    For layer functions and for the methods of layer objects; `forward` may return out alone, and `backward` then takes
-    dout alone. The arrays of a layer object that `forward` uses are held against the gradients that `backward` leaves
-    beside them (dW, grad_W, grads['W'], …). dout is random, so a factor that is missing before it shows. Otherwise as
+    For layer functions and for the methods of layer objects; if `forward` returns only out, `backward` takes only
+    dout. The arrays of a layer object that `forward` uses are compared with the gradients that `backward` stores
+    beside them (dW, grad_W, grads['W'], …). dout is random, so a missing factor shows. Otherwise like
     `check_gradient`.
     """
     require_callable(forward, "forward", len(inputs))

@@ -37,10 +37,10 @@ def check_gradient(
     """Is `gradient(*arguments)` the gradient of `cost(*arguments)`, exactly, without an epsilon or a tolerance?
 
     `cost` returns a number; `gradient` one array for each of the first arguments, of the same shapes, in any nesting
-    of lists, tuples and dicts. The arguments are examples: their shapes and kinds matter, their numbers are drawn
-    anew (`draw=False` keeps them); integer arrays, such as labels, stay. The functions are run unchanged on balls
-    that enclose the real numbers, and the cost is differentiated on what it computed. UsageError for what cannot be
-    tried at all.
+    of lists, tuples and dicts. The arguments are examples: only their shapes and kinds matter, and their numbers are
+    replaced by random ones (`draw=False` keeps them); integer arrays, such as labels, stay. The functions run unchanged
+    on balls that enclose the real numbers, and the derivative comes from what the cost computed. UsageError if the
+    arguments cannot be used at all.
     """
     require_callable(cost, "cost", len(arguments))
     require_callable(gradient, "gradient", len(arguments))

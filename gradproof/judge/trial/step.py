@@ -37,11 +37,11 @@ def check_step(
     """Does `step` move the parameters along −∂C/∂θ, by one factor for all of them?
 
     `parameters` holds example arrays in any nesting, or is the object whose arrays they are (then `step` and `cost`
-    are its methods). `step(parameters, *data)`, or `step(*parameters, *data)` where it takes so many, changes them in
+    are its methods). `step(parameters, *data)`, or `step(*parameters, *data)` if it takes that many, changes them in
     place or returns new ones; `cost` is called in the same way. Plain descent, weight decay, momentum (over three
-    steps) and Adam's first step are told apart. Without `cost` the question is whether the step follows the gradient
-    of any cost: its derivatives must be symmetric (Schwarz), up to the scales of Adam and its like or of a clipped
-    norm; and of which, if it is one of the usual ones. Otherwise as `check_gradient`.
+    steps) and Adam's first step are distinguished. Without `cost`, the step must follow the gradient of some cost: its
+    derivatives must be symmetric (Schwarz), up to the scaling of Adam and the like or of a clipped norm; the cost
+    is named if it is one of the usual ones. Otherwise like `check_gradient`.
     """
     spread = len(parameters) if isinstance(parameters, list | tuple) else 1
     for function, what in ((step, "step"), *([(cost, "cost")] if cost is not None else [])):
