@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_walls import PACKAGES, imports, sources
+from tests.thorough import THOROUGH
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -39,14 +40,24 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     assert imported() - ANOTHERS == declared
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
-    place = tmp_path_factory.mktemp("wheel")
+def built(place: Path) -> Path:
+    """The wheel of this checkout."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=60)
     (file,) = place.glob("*.whl")
-    with zipfile.ZipFile(file) as content:
+    return file
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(built(tmp_path_factory.mktemp("wheel"))) as content:
         yield content
+
+
+@pytest.mark.skipif(not THOROUGH, reason="builds the wheel again")
+def test_a_wheel_that_is_built_twice_is_the_same_to_the_byte(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    assert wheel.filename
+    assert built(tmp_path).read_bytes() == Path(wheel.filename).read_bytes()
 
 
 def metadata(wheel: zipfile.ZipFile) -> email.message.Message:
