@@ -23,11 +23,11 @@ from gradproof.errors import CrashError, GradproofError, MachineError
 
 VERBS = {
     "prove": "Prove that the handcrafted gradients equal autodiff's.",
-    "check": "Judge a backprop of your own.",
+    "check": "Judge your own program: is its gradient right?",
     "explain": "Explain a mistake or a convention by its name.",
     "train": "Train either network on handwritten digits.",
     "read": "Read pictures of your own digits with a trained network.",
-    "study": "Put every line of a derivation on trial.",
+    "study": "Test every line of a derivation.",
 }
 INTERRUPTED = 130  # as shells report a process ended by Ctrl-C
 

@@ -1,4 +1,4 @@
-"""No file of gradproof is written through a link, and nothing that is no file is waited for.
+"""No file of gradproof is written through a link, and nothing that is not a file is waited for.
 
 Each kind of file that is written, and each that is read, with whatever somebody may have put in its place.
 """

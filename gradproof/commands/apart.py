@@ -23,11 +23,11 @@ FIRST_LOST = "Failed to send RPC to coordination service"
 
 
 def apart() -> int | Callable[[str], None]:
-    """In the parent the exit code of a child process, when it has ended; in the child, which goes on, how it tells the
-    parent that the processes have come together, by "", and then what to type to go on with the run.
+    """Fork. In the parent: the exit code of the child, when it has ended. In the child: a function that tells the
+    parent something, first "" when all processes have joined, then the command that continues the run.
 
-    The child's sys.stdout and sys.stderr are as before. What C++ writes to the same files goes to the parent. Until the
-    processes have come together Ctrl-C ends the child at once: it waits in C++, where it cannot hear. click.Abort then.
+    The child's sys.stdout and sys.stderr are as before; what C++ writes to the same files goes to the parent. Until the
+    processes have joined, Ctrl-C ends the child at once, since it waits in C++ and cannot hear: click.Abort.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -72,7 +72,7 @@ def _tell(telling: int, line: str) -> None:
 
 
 def _waiting(told: int) -> bytes:
-    """What the child has told and nobody has read yet."""
+    """What the child has told the parent since the last time."""
     try:
         return os.read(told, KEPT)
     except BlockingIOError:

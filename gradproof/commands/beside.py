@@ -1,4 +1,4 @@
-"""A process beside this one, asked through a pipe: it does not outlive this one, and how it ended is told."""
+"""A process beside this one, asked through a pipe: it does not outlive this one, and how it ended is reported."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ DYING = 600.0
 def begun(
     serve: Callable[..., None], arguments: tuple[Any, ...], stack: ExitStack, clearing: float = 0.0
 ) -> tuple[Connection, BaseProcess]:
-    """A process that does serve(pipe, *arguments) and ends with the stack, and this end of its pipe.
+    """Start a process that runs serve(pipe, *arguments) and ends with the stack; this end of its pipe, and the process.
 
-    At the end it has so many seconds to clear away what it has made.
+    At the end it has `clearing` seconds to remove what it has made.
 
-    Whatever is long goes through the pipe: what start() itself hands over, it writes into a pipe whose other end it
-    holds as well, and where that is more than the pipe takes it would wait for ever for a process that is gone.
+    Large arguments go through the pipe, not through start(): that writes into a pipe of which it holds the other end
+    as well, and with more than the pipe takes it would wait for ever for a process that is gone.
     """
     context = get_context("spawn")
     mine, its = context.Pipe()
@@ -45,7 +45,7 @@ def begun(
 
 @contextmanager
 def _nothing_beside() -> Iterator[None]:
-    """A process that is started in the meantime looks for no module in the current folder."""
+    """Keep a process that is started meanwhile from importing modules of the current folder."""
     before = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
@@ -56,7 +56,7 @@ def _nothing_beside() -> Iterator[None]:
 
 
 def end(process: BaseProcess, clearing: float) -> None:
-    """Ask it to end, and kill it where it does not within these seconds."""
+    """Ask it to end, and kill it if it has not after these seconds."""
     if clearing:
         process.terminate()
         process.join(clearing)
@@ -65,7 +65,7 @@ def end(process: BaseProcess, clearing: float) -> None:
 
 
 def how_lost(process: BaseProcess) -> str:
-    """How a process has ended that was to go on."""
+    """How a process ended that should have gone on."""
     process.join(DYING)
     code = process.exitcode or 0
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -73,7 +73,7 @@ def how_lost(process: BaseProcess) -> str:
 
 
 def depend_on_the_parent() -> None:
-    """In such a process: Ctrl-C is for the one that waits for it to hear, and whose end is its own."""
+    """In such a process: leave Ctrl-C to the parent, and end when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 

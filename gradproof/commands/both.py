@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], as_json: bool, page: bool) -> int:
-    """Train both, tell every epoch of both, and keep results, pages and both runs; the exit code."""
+    """Train both, print every epoch of both, and save results, pages and both runs; the exit code."""
     from gradproof.train.divergence import DivergenceError
 
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
@@ -49,7 +49,7 @@ def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], 
 
 
 def _train(pair: Pair, say: Callable[[str], None], asked: Callable[[], bool], as_json: bool) -> None:
-    """All the epochs that both still have before them, told as they end. click.Abort where that was asked for."""
+    """Train the remaining epochs of both, and print each as it ends. click.Abort if the run was interrupted."""
     from gradproof.train import loop
     from gradproof.train import run as run_room
     from gradproof.train.divergence import DivergenceError

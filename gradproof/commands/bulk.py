@@ -1,9 +1,8 @@
-"""gradproof prove --log FOLDER: the proof in parts, by as many processes as there are, each with a log of its own.
+"""gradproof prove --log FOLDER: the proof in parts, by several processes, each with a log of its own.
 
 The folder holds one file for each process, check-I-of-P.jsonl: a line that says what is proven, then a line for each
-stack judged. What is in any of them is judged; a process goes on with what is missing of its share, and whoever finds
-nothing missing tells the verdict; the others tell what is refuted by then. The processes need not see each other, only
-the folder.
+stack judged. A process continues with what is missing of its share. Whoever finds nothing missing prints the verdict;
+the others print how much is refuted so far. The processes need not see each other, only the folder.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ LONGEST = 2**20  # bytes of a line; none has a hundredth of it
 class Log:
     """The logs of all processes in a folder, of which this process writes one.
 
-    Each line ends with its `sha256`, over what is proven and the rest of the line: one that was changed, or was moved
-    here from another run, is named and never counted.
+    Each line ends with its `sha256`, over what is proven and the rest of the line. A line that was changed, or copied
+    from another run, is reported and never counted.
     """
 
     def __init__(self, place: Path, process: int, processes: int, claim: dict[str, Any]) -> None:
@@ -43,7 +42,7 @@ class Log:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """No other process writes this log meanwhile, nor one that shares the work out among another number."""
+        """Lock the log: no other process may write it meanwhile, nor one with another number of --processes."""
         try:
             self.place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -91,24 +90,24 @@ class Log:
         try:
             said = json.loads(line)
         except (ValueError, RecursionError):
-            raise DataError(f"{file}, line 1: no line of a log of gradproof prove; delete the file") from None
+            raise DataError(f"{file}, line 1: not a line of a log of gradproof prove; delete the file") from None
         if said != self.claim:
             raise UsageError(f"{file} is about {_named(said)}, not {_named(self.claim)}; choose another --log")
 
     def _read(self, line: bytes) -> Part:
-        """What a line says. DataError if it does not say what was written there."""
+        """The content of a line. DataError if it is not what was written there."""
         body, _, rest = line.rpartition(MARK.encode())
         body += b"}"
         if rest != f'{self._checksum(body)}"}}'.encode():
-            raise DataError("was changed: its checksum does not fit its content")
+            raise DataError("was changed: its checksum does not match its content")
         try:
             return read(json.loads(body), self.claim["architectures"], self.claim["seed"])
         except (ValueError, RecursionError, AttributeError):
-            raise DataError("no line of a log of gradproof prove") from None
+            raise DataError("not a line of a log of gradproof prove") from None
 
 
 def judge(place: Path, process: int, processes: int, architectures: int, seed: int, dtype: str, quiet: bool) -> Log:
-    """This process's share of the stacks, or what is missing of it, judged; the log then has every part there is."""
+    """Judge what is missing of this process's share of the stacks; the log then has every part there is."""
     import handcrafted
     from gradproof.commands.terminal import progress_bar
 
@@ -131,7 +130,7 @@ def judge(place: Path, process: int, processes: int, architectures: int, seed: i
 
 
 def tell_so_far(total: Total, place: Path, architectures: int, as_json: bool) -> int:
-    """What is known while others are still at work, in stacks; the exit code, 1 as soon as one of them is refuted."""
+    """Print what is known while others are still at work; the exit code, 1 as soon as a stack is refuted."""
     judged, wrong = total.sums["stacks"], total.sums["refuted"]
     if as_json:
         verdict = "refuted" if wrong else None
@@ -141,13 +140,13 @@ def tell_so_far(total: Total, place: Path, architectures: int, as_json: bool) ->
     click.echo(f"this share is judged; in {place}: {total.sums['drawn']:,} of {architectures:,} networks")
     if wrong:
         click.echo(f"refuted already: {wrong} of {judged} stacks of networks")
-    click.echo("the process that judges the last of them tells the verdict; so does this command, typed again then")
+    click.echo("the process that judges the last of them prints the verdict; so does this command, typed again then")
     return int(bool(wrong))
 
 
 @contextmanager
 def _opened(file: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
-    """A log, open; one line if it is no file or cannot be opened."""
+    """Open a log. An error of one line if it is not a file or cannot be opened."""
     with ExitStack() as stack:
         try:
             handle = stack.enter_context(files.opened(file, flags))
@@ -159,7 +158,7 @@ def _opened(file: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
 
 
 def _lines(file: Path) -> Iterator[bytes]:
-    """The whole lines of a log: one may be on its way to the disk."""
+    """The complete lines of a log: the last one may still be on its way to the disk."""
     with _opened(file) as handle, open(handle, "rb", closefd=False) as log:
         while (line := log.readline(LONGEST)).endswith(b"\n"):
             yield line[:-1]

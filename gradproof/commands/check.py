@@ -1,4 +1,4 @@
-"""gradproof check FILE.py: is somebody's own backprop right?"""
+"""gradproof check FILE.py: is somebody's own gradient right?"""
 
 from __future__ import annotations
 
@@ -32,56 +32,63 @@ class Check(click.Command):
     default=200,
     show_default=True,
     type=click.IntRange(1, 10_000_000),
-    help="On how many random networks it is judged, rounded up to twenties: five regimes in each of four depths.",
+    help="Number of random networks, rounded up to a multiple of 20: five regimes in each of four depths.",
 )
 @click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Decides every network and digit."
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the random networks and digits."
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 @click.option(
     "--convention",
     metavar="WORD,…",
-    help="These conventions are required, and ours in the rest. Of: ours, rows, transposed, flat, row-biases, single, "
-    "vector, float32, sum, no-half, downhill, mean-outputs.",
+    help="Conventions that are required; where none is named, those of the notes. Of: ours, rows, transposed, flat, "
+    "row-biases, single, vector, float32, sum, no-half, downhill, mean-outputs.",
 )
 @click.option(
     "--cost",
     type=click.Choice(["quadratic", "cross-entropy", "softmax", "binary", "hinge", "absolute", "huber", "poisson"]),
-    help="The cost that is meant; whatever is the gradient of another one is wrong.",
+    help="The cost that is meant; the gradient of any other is wrong.",
 )
-@click.option(
-    "--step", metavar="PYTHON", help="The line that takes a training step, such as 'net.train(x, y)', in FILE's words."
-)
+@click.option("--step", metavar="PYTHON", help="The line that takes a training step, such as 'net.train(x, y)'.")
 @click.option(
     "--seconds",
     default=10.0,
     show_default=True,
     type=click.FloatRange(0.01, 1e6),
-    help="How long a call may take; loading six, all calls sixty times as long.",
+    help="Time limit of one call; loading may take six times as long, all calls together sixty times.",
 )
 @click.option(
     "--memory",
     default=8.0,
     show_default=True,
     type=click.FloatRange(0, 1e6),
-    help="GiB that the code may take; 0 is no limit.",
+    help="Memory limit of the code in GiB; 0 is no limit.",
 )
-@click.option("--grade", is_flag=True, help="Points for each equation, and no answers.")
-@click.option("--rubric", metavar="FILE", help="How many, as a table [points] in TOML: BP1 = 3. It implies --grade.")
+@click.option("--grade", is_flag=True, help="Print points for each equation, and no answers.")
 @click.option(
-    "-o", "--out", type=click.Path(), help="Write the verdict as a page as well; of several, a FOLDER of pages."
+    "--rubric",
+    metavar="FILE",
+    help="How many points each is worth: TOML with a table [points], such as BP1 = 3. Implies --grade.",
 )
-@click.option("--csv", type=click.Path(dir_okay=False), help="Write a line for each submission as well.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(),
+    help="Also write the verdict as an HTML page; for several files, a FOLDER of pages.",
+)
+@click.option("--csv", type=click.Path(dir_okay=False), help="Also write a CSV file with a line for each submission.")
 @click.option(
     "--format",
     "form",
     default="text",
     type=click.Choice(["text", "github"]),
-    help="github: faults as annotations of lines, for a workflow.",
+    help="github: print faults as annotations of lines, for a workflow.",
 )
-@click.option("--junit", type=click.Path(dir_okay=False), help="Write JUnit XML as well.")
-@click.option("--script", type=click.Path(dir_okay=False), help="Write the counterexample as a script as well.")
-@click.option("--certificate", type=click.Path(dir_okay=False), help="Write what proves it, as JSON.")
+@click.option("--junit", type=click.Path(dir_okay=False), help="Also write JUnit XML.")
+@click.option("--script", type=click.Path(dir_okay=False), help="Also write the counterexample as a script.")
+@click.option(
+    "--certificate", type=click.Path(dir_okay=False), help="Write a certificate of what was verified, as JSON."
+)
 def command(
     submissions: tuple[str, ...],
     architectures: int,
@@ -93,16 +100,15 @@ def command(
     rubric: str | None,
     **options: Any,
 ) -> int:
-    """Judge a backprop of yours: which line, equation or array is wrong, and the numbers that show it.
+    """Judge your own program: is its gradient right, and if not, which line is wrong?
 
-    A program in FILE.py or FILE.ipynb as you wrote it, its class or function NAME, or a MODULE:NAME. Of several, or of
-    a FOLDER with all that is below it, each is judged by itself, as many at a time as there are cores; the exit code is
-    then that of the worst: 70, 4, 1, 2, 3, 5, 0. It runs in a process of its own, within limits of time and memory.
+    FILE.py or FILE.ipynb is judged as you wrote it; FILE:NAME or MODULE:NAME names one class or function. Several
+    files, or a FOLDER and everything below it, are judged one by one, as many at a time as there are cores; the exit
+    code is then the worst of all, in the order 70, 4, 1, 2, 3, 5, 0. The code runs in a process of its own, within
+    limits of time and memory.
     """
     if not submissions:
-        raise click.UsageError(
-            "check judges code of yours, as in gradproof check mine.py; the theorem is gradproof prove"
-        )
+        raise click.UsageError("name the code to judge, as in gradproof check mine.py; the theorem is gradproof prove")
     for submission in submissions:
         if submission.endswith(".safetensors"):
             raise click.UsageError(f"a recorded step is judged again by gradproof prove {typed(submission)}")

@@ -80,7 +80,7 @@ def tell(
 
 
 def _folder(out: str) -> Path:
-    """Where the pages go, made if need be."""
+    """The folder of the pages, created if necessary."""
     if out.endswith((".html", ".htm")):
         raise UsageError(f"of several submissions -o is a folder of pages, not {out}")
     folder = Path(out)
@@ -92,7 +92,7 @@ def _folder(out: str) -> Path:
 
 
 def _expect(outputs: Sequence[Path], submissions: Sequence[str]) -> None:
-    """Before the work, that each can be written after it, none over another, and none over a submission."""
+    """Check before the work that each output can be written, none over another and none over a submission."""
     taken = dict.fromkeys(map(os.path.realpath, submissions), "is where a submission is")
     for path in outputs:
         files.expect(path)
@@ -122,7 +122,7 @@ def _print_line(row: Row, form: str) -> None:
 
 
 def print_all(rows: Sequence[Row], with_table: bool) -> None:
-    """The table, and what there is to say of all."""
+    """Print the table, and the summary of the class."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""The lines of a ledger tried by two processes, neither of which can be waited for in vain or outlives this one."""
+"""The lines of a ledger, tested by two processes; neither can make this one wait for ever or outlive it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 COUNT = 2
 PATIENCE = 600.0  # seconds without a line settled: the limit of a line, a tenth of it, is of computing
-REPAIR = "start the study again, or ask for one line alone, such as gradproof study N21"
+REPAIR = "start the study again, or ask for one line, such as gradproof study N21"
 
 
 def tried(ledger: Ledger, seed: int) -> Iterator[Tried]:
-    """Every line tried, in order: no line needs another. MachineError if a process is lost or says nothing any more."""
+    """Every line tested, in order: no line needs another. MachineError if a process is lost or stops answering."""
     found: dict[int, Any] = {}
     rest = iter(range(len(ledger.lines)))
     with ExitStack() as stack:

@@ -23,14 +23,14 @@ SUPERSCRIPTS = {1: "¹", 2: "²"}
 def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:
     """Explain a mistake or a convention: its formula, the right one, and what it makes of one small network.
 
-    NAME is its name, or some words of it such as BP2 missing; without, all are listed.
+    NAME is its name, or some words of it such as BP2 missing; without NAME, all are listed.
     """
     from gradproof import files
     from gradproof.errors import UsageError
     from gradproof.judge import catalogue
 
     if out and words:
-        raise UsageError("the page holds the whole catalogue: leave out either NAME or --out")
+        raise UsageError("the page holds the whole catalogue: leave out NAME or --out")
     if out:
         files.expect(out)
         files.give(out, page())
@@ -61,7 +61,7 @@ def explained(entries: Sequence[Entry]) -> Iterator[str]:
         yield f"  yours is {entry.formula}"
         yield f"  it should be {entry.right}"
         value, got, expected = shown(entry)
-        yield f"  there {value} is {got}, and should be {expected}"
+        yield f"  in the example {value} is {got}, and should be {expected}"
         if entry.seen:
             yield f"  seen in {entry.seen}"
     if any(entry.compute for entry in entries):
@@ -105,10 +105,10 @@ def page() -> str:
         "# The catalogue of mistakes and conventions",
         "",
         "Written by `gradproof explain -o docs/mistakes.md`; `gradproof explain NAME` explains one. A mistake is",
-        "named only where its formula gives what was returned on every network that was tried, within the rounding of",
-        f"that formula; {catalogue.NUMBER} stands for a number that only the author knows, and that is found.",
+        "named only if its formula gives what was returned on every network tried, within the rounding of",
+        f"that formula; {catalogue.NUMBER} stands for any number, which the judge finds.",
         "",
-        "Each is run on one network, where autodiff gives what it should be:",
+        "Each is shown on one network; autodiff gives what it should be:",
         "",
         "```text",
         *network(),
@@ -117,7 +117,7 @@ def page() -> str:
     for place in dict.fromkeys(entry.place for entry in entries):
         own = [entry for entry in entries if entry.place == place]
         if place == catalogue.CONVENTION:
-            lines += ["", "## Conventions", "", "No fault, and said; `--convention WORD,…` requires them.", ""]
+            lines += ["", "## Conventions", "", "Not a fault, but reported; `--convention WORD,…` requires them.", ""]
             lines += _table(("in words", "declared by"), [(e.name, f"`{e.formula}`") for e in own])
             continue
         value, _, expected = shown(own[0])

@@ -28,7 +28,7 @@ def are_several(submissions: Sequence[str]) -> bool:
 
 
 def gathered(submissions: Sequence[str]) -> list[str]:
-    """Every file that is named or lies in a folder, and whatever else is named, once; what is left out is said."""
+    """Every file that is named or lies in a folder, once; files that are skipped are reported."""
     found: dict[str, None] = {}
     others: dict[str, None] = {}
     for given in submissions:
@@ -40,10 +40,10 @@ def gathered(submissions: Sequence[str]) -> list[str]:
                 (found if file.endswith(SUFFIXES) else others)[os.path.normpath(file)] = None
     if others:
         some = ", ".join(map(visible, list(others)[:NAMED])) + ", …" * (len(others) > NAMED)
-        said = f"{len(others)} file{'s' * (len(others) != 1)} left out, neither .py nor .ipynb: {some}"
+        said = f"{len(others)} file{'s' * (len(others) != 1)} skipped, neither .py nor .ipynb: {some}"
         click.echo(f"gradproof: {said}", err=True)
     if not found:
-        raise DataError(f"{' '.join(map(typed, submissions))}: there is no .py and no .ipynb to judge")
+        raise DataError(f"{' '.join(map(typed, submissions))}: there is no .py or .ipynb file to judge")
     return list(found)
 
 

@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 def judged(
     paths: Sequence[str], given: Mapping[str, Any], with_junit: bool, folder: Path | None, pages: Mapping[str, str]
 ) -> Iterator[tuple[int, Row]]:
-    """(which, its row) as they are told, in as many processes as there are cores."""
+    """(number, row) of each as it is judged, in as many processes as there are cores."""
     rest = iter(range(len(paths)))
     slowest = SLOWEST * given["seconds"] + BESIDE
     with ExitStack() as stack:
@@ -66,7 +66,7 @@ def judged(
                     yield end.recv()
                     ask((end, process))
                 except (EOFError, OSError) as error:  # TimeoutError is one
-                    how = "tells nothing" if isinstance(error, TimeoutError) else beside.how_lost(process)
+                    how = "does not answer" if isinstance(error, TimeoutError) else beside.how_lost(process)
                     beside.end(process, 0)
                     yield each.number, register.row(path, MachineError.exit_code, {}, f"its judge {how}", "", "")
                     ask()
@@ -85,7 +85,7 @@ def _serve(asked: Connection, given: dict[str, Any], with_junit: bool, pages: Pa
 
 
 def _row(path: str, given: dict[str, Any], junit: Path | None, page: Path | None) -> Row:
-    """What gradproof check FILE --json does and says."""
+    """What `gradproof check FILE --json` does and prints."""
     from gradproof.commands import submission
 
     error, written = "", StringIO()

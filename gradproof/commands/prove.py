@@ -46,7 +46,7 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
     help="How many random networks to judge.",
 )
 @click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Decides every network and digit."
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the random networks and digits."
 )
 @click.option(
     "--dtype",
@@ -57,12 +57,25 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 )
 @click.option("--network", type=click.IntRange(min=0), help="Judge only this one of the random networks.")
 @click.option(
-    "--log", type=click.Path(file_okay=False), metavar="FOLDER", help="Keep what is judged, and go on with it."
+    "--log",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="Keep what is judged in this folder, and continue from it.",
 )
 @click.option(
-    "--processes", default=1, show_default=True, type=click.IntRange(min=1), help="Of so many, with one --log …"
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of processes that share one --log.",
 )
-@click.option("--process", default=0, show_default=True, type=click.IntRange(min=0), help="… this one, counted from 0.")
+@click.option(
+    "--process",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Number of this process, counted from 0.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 @click.pass_context
 def command(
@@ -80,9 +93,9 @@ def command(
 ) -> int:
     """Prove that the handcrafted gradients equal autodiff's.
 
-    Each equation alone, and δ, ∂C/∂b and ∂C/∂w end to end, on random architectures and on 1000 real digits. Every
-    difference is held against a bound derived for that one element; no tolerance is chosen. With STEP.safetensors: a
-    step that `gradproof train --verify` refuted, judged again.
+    Each equation by itself, and δ, ∂C/∂b and ∂C/∂w end to end, on random architectures and on 1000 real digits. Every
+    difference is compared with a bound derived for that element; no tolerance is chosen. STEP.safetensors is a step
+    that `gradproof train --verify` refuted; it is judged again.
     """
     _refuse_ignored(context, step)
     if step is not None:
@@ -137,9 +150,9 @@ def command(
 
 
 def _refuse_ignored(context: click.Context, step: str | None) -> None:
-    """What would be ignored is refused."""
+    """Refuse options that would be ignored."""
     if step is not None and not step.endswith(".safetensors"):
-        raise click.UsageError(f"{visible(step)} is no recorded step; your own code is for gradproof check FILE.py")
+        raise click.UsageError(f"{visible(step)} is not a recorded step; your own code is for gradproof check FILE.py")
     for name in context.params:
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
@@ -151,7 +164,7 @@ def _refuse_ignored(context: click.Context, step: str | None) -> None:
 
 
 def _judged(architectures: int, seed: int, dtype: str, quiet: bool) -> tuple[Total, list[Judged]]:
-    """Everything judged and counted, and a sample of it; with a progress bar where someone is looking."""
+    """Judge and count everything, and keep a sample; with a progress bar on a terminal."""
     import handcrafted
     from gradproof.commands.terminal import progress_bar
     from gradproof.proof import bulk, theorem
@@ -205,7 +218,7 @@ def _plain(value: Any) -> Any:
 
 
 def _print(result: Summary, far: Distances | None, problem: Problem | None, again: str) -> None:
-    """The table and the verdict, within 100 columns, or the terminal's if it has fewer: then without the formulas."""
+    """Print the table and the verdict within 100 columns; on a narrower terminal without the formulas."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -248,7 +261,7 @@ def _told(far: Distances) -> list[str]:
     for name, distance in (("handcrafted", far.handcrafted), ("autodiff", far.autodiff)):
         lines.append(f"  {name:11}  {distance.median:.3g}, {distance.p99:.3g}, {distance.worst:.3g}")
     if far.off_together:
-        lines.append(f"  on {far.off_together:,} elements both agree and both are off by rounding, more than 100 ulps")
+        lines.append(f"  on {far.off_together:,} elements both agree, and both are more than 100 ulps off by rounding")
     if far.outside:
         lines.append(f"  {far.outside:,} answers are proven to be outside their radius")
     return lines

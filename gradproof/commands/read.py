@@ -17,13 +17,13 @@ SHADES = " ░▒▓█"
 
 @click.command()
 @click.argument("images", nargs=-1, metavar="IMAGE…")
-@click.option("--run", help="The folder of a training or its weights.  [default: the latest of runs/]")
+@click.option("--run", help="A run's folder, or a .safetensors file with weights.  [default: the latest of runs/]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
     """Read pictures of digits with a trained network, and show what it saw.
 
-    A picture of one digit, of any size, in any two colours, upright: it is cut out and put in the middle of as many
-    pixels as the network reads. The exit code is 3 where one of them cannot be read.
+    A picture shows one upright digit, of any size, in any two colours. The digit is cut out, scaled and centred as the
+    network expects it. The exit code is 3 if a picture cannot be read.
     """
     import numpy as np
 
@@ -37,7 +37,7 @@ def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
     numbers = network.weights[0].shape[1]
     side = math.isqrt(numbers)
     if side**2 != numbers:
-        raise DataError(f"this network reads {numbers} numbers, which are no square picture; give another --run")
+        raise DataError(f"this network reads {numbers} numbers, which do not make a square picture; give another --run")
     told, failed = [], False
     for image in images:
         try:
@@ -59,7 +59,7 @@ def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
 
 
 def shown(seen: Any) -> Iterator[str]:
-    """The pixels as characters, each of two rows: as high as it is wide on a terminal."""
+    """The pixels as characters, two rows in one: a character is twice as high as it is wide."""
     for row in range(0, len(seen), 2):
         pairs = seen[row : row + 2].astype(int).max(axis=0)
         yield "".join(SHADES[value * (len(SHADES) - 1) // 255] for value in pairs).rstrip()

@@ -1,4 +1,4 @@
-"""gradproof train with one network: seen while it lasts, and kept however it ends."""
+"""gradproof train with one network: watched while it runs, and saved however it ends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tell(
     as_json: bool,
     page: bool,
 ) -> int:
-    """Train, say so, and keep whatever was reached; the exit code. Of several processes the first alone speaks."""
+    """Train, report, and save whatever was reached; the exit code. Of several processes only the first prints."""
     from gradproof.train import run as run_room
     from gradproof.train.divergence import DivergenceError
     from gradproof.train.spread import LostError
@@ -75,7 +75,7 @@ def tell(
 
 
 def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spread: Spread | None) -> None:
-    """All the epochs that the run still has before it, told as they end. click.Abort between two of its states."""
+    """Train the remaining epochs, and print each as it ends. click.Abort if the run was interrupted."""
     from gradproof.train import loop
 
     view = View(run, loop.an_epoch(run.settings, run.digits.train))
@@ -103,7 +103,7 @@ def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spre
 
 
 def _recorded(error: StepError, run: Run) -> StepError:
-    """The same error, and where the step was kept."""
+    """The same error, with the file that holds the step."""
     from gradproof.train import recorded
 
     if not run.writes:
@@ -167,7 +167,7 @@ def summary(run: Run, result: Mapping[str, Any]) -> str:
 
 
 def in_python(run: Run) -> str:
-    """A line that has the network read the test images, wherever it is typed."""
+    """A line of Python that reads the test images, from any folder."""
     place, data = os.path.abspath(run.place), run.at.data or ""
     images = f"gradproof.digits({data!r}).test.images" if data else "gradproof.digits().test.images"
     return f"import gradproof; gradproof.load({place!r}).classify({images}, backend={run.settings.backend!r})"

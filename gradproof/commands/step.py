@@ -12,7 +12,7 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 
 
 def tell(path: str, as_json: bool) -> int:
-    """Print what is found in each equation and layer of a recorded step; the exit code."""
+    """Print the verdict on each equation and layer of a recorded step; the exit code."""
     from gradproof.numerics.verdict import Verdict, root
     from gradproof.train import proof, recorded
 

@@ -1,4 +1,4 @@
-"""gradproof study: every line of a derivation on trial; the walk through one small network; the page of both."""
+"""gradproof study: every line of a derivation tested; the walk through one small network; the page of both."""
 
 from __future__ import annotations
 
@@ -38,28 +38,30 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("line", required=False)
-@click.option("--notes", type=FILE, help=f"Somebody else's ledger, as {manual.named('ledger.md')} has it.")
+@click.option(
+    "--notes", type=FILE, help=f"Your own derivation, a TOML file as described in {manual.named('ledger.md')}."
+)
 @click.option("-o", "--out", type=FILE, help="Write the page, one HTML file that opens offline.")
 @click.option("--walk", "walked", is_flag=True, help="Walk one small network through BP1 … BP4 instead.")
-@click.option("--seed", default=0, show_default=True, help="Of the random networks.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random networks.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 def command(line: str | None, notes: Path | None, out: Path | None, walked: bool, seed: int, as_json: bool) -> int:
-    """Put every line of the notes on trial, or one LINE such as N21 with all its numbers.
+    """Test every line of the notes, or one LINE such as N21 with all its numbers.
 
-    Four witnesses are heard: sympy, autodiff on random networks within derived bounds, ball arithmetic, and the
-    handcrafted function that stands for the line with all its mutants. What is wrong is shown beside its correction and
-    the smallest network that proves it.
+    Four witnesses test it: sympy, autodiff on random networks within derived bounds, ball arithmetic, and the
+    handcrafted function that implements the line, with all its mutants. A wrong line is printed with its correction and
+    the smallest network that proves it wrong.
     """
     from gradproof.errors import UsageError
 
     if walked:
         if line or notes or out:
-            raise UsageError("--walk stands alone: gradproof study --walk [--json]")
+            raise UsageError("--walk takes no LINE and no other option but --json")
         return _walk(as_json)
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, not {seed}")
     if out and line:
-        raise UsageError("the page holds every line: leave out either LINE or --out")
+        raise UsageError("the page holds every line: leave out LINE or --out")
     from gradproof import files
     from gradproof.study import reader
     from gradproof.study.trial import Court
@@ -158,7 +160,7 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
 
 
 def _corrections(t: Tried) -> list[Any]:
-    """What is right in the place of the facts that are not so, where the ledger knows it."""
+    """The corrections of the facts that are wrong, where the ledger has one."""
     return [f.fact.correction for f in t.facts if not f.holds and not f.trouble]
 
 
@@ -218,7 +220,7 @@ def _code(code: CodeTried) -> dict[str, Any]:
 
 
 def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | None) -> list[Text]:
-    """Every line with its verdict, and what is to be said of all of them."""
+    """Every line with its verdict, then a summary."""
     from gradproof.study.summary import conventions, mutants, together
 
     texts = [Text(""), Text(book.title, "bold"), Text("")]
@@ -243,7 +245,7 @@ def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | Non
             texts += _wrapped(f"{said}:", "")
             texts += [line for name, ids in held.items() for line in _wrapped(f"{name}: {', '.join(ids) or 'none'}")]
     gates = [c.gate for t in tried for c in t.claims if c.gate]
-    said = f"{sum(g.rejected for g in gates):,} wrong neighbours rejected"
+    said = f"{sum(g.rejected for g in gates):,} wrong variants rejected"
     made = mutants(tried)
     if made.tried:
         said += f", {made.killed} of {made.tried} mutants of the code killed"
@@ -252,14 +254,14 @@ def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | Non
 
 
 def _onward(book: Ledger, notes: Path | None) -> str:
-    """What can be asked next of the same ledger."""
+    """The commands to type next for the same ledger."""
     line = "N21" if notes is None else book.lines[0].id
     own = "" if notes is None else f" --notes {typed(notes)}"
     return f"one line with its numbers: gradproof study {line}{own} · the page: gradproof study{own} -o study.html"
 
 
 def in_short(t: Tried) -> str:
-    """What is wrong, or which convention, on one line."""
+    """What is wrong, or under which convention it holds, on one line."""
     slips = [c for c in t.claims if c.sentence.value in ("wrong", "holds under a convention")]
     slips.sort(key=lambda c: c.sentence.value != t.sentence.value)  # those that make the verdict come first
     said = t.line.why.partition(".")[0]
@@ -291,7 +293,7 @@ def explained(t: Tried) -> list[Text]:
     for code in t.code:
         texts += _code_text(code)
     if t.line.tests:
-        texts.append(Text(f"  guarded by {', '.join(t.line.tests)}", "dim"))
+        texts.append(Text(f"  tested by {', '.join(t.line.tests)}", "dim"))
     return texts
 
 
@@ -328,7 +330,7 @@ def _claim_text(c: ClaimTried) -> list[Text]:
     if c.smallest:
         texts += _smallest_text(c)
     if c.gate:
-        said = f"of {c.gate.tried} neighbours {c.gate.rejected} are wrong and rejected"
+        said = f"of {c.gate.tried} variants {c.gate.rejected} are wrong and rejected"
         if nothing := c.gate.meaningless:
             said += f", {nothing} mean{'s' if nothing == 1 else ''} nothing"
         if same := len(c.gate.same):
@@ -373,7 +375,7 @@ def _code_text(c: CodeTried) -> list[Text]:
 
 
 def numbers(only: Line, notes: Path | None) -> list[Text]:
-    """The equations of the walk that stand for this line of the notes, with their numbers."""
+    """The equations of the walk that implement this line of the notes, with their numbers."""
     if notes is not None:
         return []
     from gradproof.commands.walk import paragraph

@@ -98,11 +98,11 @@ def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str
 
 
 def _require_python(step: str) -> None:
-    """UsageError unless this is one line of Python."""
+    """Raise UsageError unless this is one line of Python."""
     try:
         ast.parse(step)
     except SyntaxError as error:
-        raise UsageError(f"--step {typed(step)} is no Python: {error.msg}") from None
+        raise UsageError(f"--step {typed(step)} is not Python: {error.msg}") from None
 
 
 def _again(
@@ -124,7 +124,7 @@ def _tell_whole(
     out: str | None,
     outputs: list[Path],
 ) -> int:
-    """Print the judgement on a whole program, and write it where that is asked for."""
+    """Print the judgement on a whole program, and write the files that were asked for."""
     from gradproof.judge import telling
 
     again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # which decide nothing here
@@ -141,18 +141,18 @@ def _tell_whole(
         files.give(Path(out), verdict.of_file(found, submission.partition(":")[0], _of_name(again, submission)))
     for path in outputs:
         if str(path) not in (junit, out):
-            said = "scripts and certificates are made for the notes' network alone"
+            said = "scripts and certificates are made for the notes' network only"
             click.echo(f"gradproof: {visible(str(path))} is not written: {said}", err=True)
     return EXIT[found["verdict"]]
 
 
 def _of_name(again: str, submission: str) -> str:
-    """The command for somebody who has the file alone, and need not know our folders."""
+    """The command for somebody who has only the file, and need not know its folder here."""
     return again.replace(typed(submission), typed(Path(submission).name), 1)
 
 
 def _expect(outputs: list[Path], code: str) -> None:
-    """Before the work, that each can be written after it, none over another, and none over the code."""
+    """Check before the work that each output can be written, none over another and none over the code."""
     module = code.replace(".", os.sep) + ".py"
     taken = dict.fromkeys(map(os.path.realpath, (code, module)), "is where the code is")
     for path in outputs:
@@ -198,7 +198,7 @@ def _write_files(
     found: dict[str, Any] | None,
     again: str,
 ) -> None:
-    """Write all that there is of what was asked for, then say of the rest why not."""
+    """Write the files that can be written, then say why the others cannot."""
     from gradproof.judge import certificate as certificates
     from gradproof.judge import documents
 
@@ -209,7 +209,7 @@ def _write_files(
         source = submission.partition(":")[0]
         files.give(Path(script), documents.script(shown, source, kind))
     elif script:
-        left_out[script] = "it would tell the answer" if grade else "there is no counterexample to show"
+        left_out[script] = "it would give the answer away" if grade else "there is no counterexample to show"
     if out and not grade:
         from gradproof.judge import report
         from gradproof.judge.lines.margin import Source
@@ -221,7 +221,7 @@ def _write_files(
         said = report.lines(judged, Path(submission).name)
         files.give(Path(out), verdict.page(told, said, [Source(submission, kind.source)], _of_name(again, submission)))
     elif out:
-        left_out[out] = "it would tell the answer"
+        left_out[out] = "it would give the answer away"
     if certificate and judged.verdict == "verified":
         document = certificates.document(judged.certified, submission, seed, judged.conventions, kind.sha256)
         files.give(Path(certificate), json.dumps(document, indent=1) + "\n")
@@ -232,7 +232,7 @@ def _write_files(
 
 
 def _tell_error(said: str, submission: str, as_json: bool, junit: str | None) -> None:
-    """For programs, what a line on stderr says: that there is no verdict, and why."""
+    """The JSON document where there is no verdict: the error, which stderr has as a line."""
     from gradproof.judge import documents
 
     try:
@@ -244,7 +244,7 @@ def _tell_error(said: str, submission: str, as_json: bool, junit: str | None) ->
 
 
 def _keep_compiled() -> None:
-    """What XLA has compiled once serves the next verdict: a second in place of five."""
+    """Cache what XLA compiles: the next verdict takes one second instead of five."""
     import jax
 
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")

@@ -1,4 +1,4 @@
-"""Someone at the terminal: what they see of a long run, and how they end it."""
+"""A long run at a terminal: what is seen of it, and how it is ended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def progress_bar(unit: str, shown: bool = True) -> Progress:
 
 
 def captured(texts: Sequence[Text]) -> str:
-    """Lines in the colours that stdout can show; whatever else somebody wrote into them stands there as text."""
+    """Lines in the colours that stdout can show; escape sequences in them are printed as text."""
     from rich.console import Console
 
     texts = [_tame(text) for text in texts]
@@ -57,7 +57,7 @@ def captured(texts: Sequence[Text]) -> str:
 
 
 def fitted(texts: Sequence[Text]) -> list[Text]:
-    """The lines in as many as the width of the terminal makes of them, broken at blanks; elsewhere as they are."""
+    """The lines wrapped at blanks to the width of the terminal; unchanged where there is none."""
     if not sys.stdout.isatty():
         return list(texts)
     from rich.console import Console
@@ -69,7 +69,7 @@ def fitted(texts: Sequence[Text]) -> list[Text]:
 
 
 def _broken(text: Text, width: int) -> list[Text]:
-    """What goes on stands two further in, and a command goes on as a shell reads it."""
+    """Indent continued lines by two; a command is continued as a shell reads it."""
     from rich.console import Console
     from rich.text import Text
 
@@ -92,7 +92,7 @@ def _broken(text: Text, width: int) -> list[Text]:
 
 
 def _tame(text: Text) -> Text:
-    """One line: each character of it that would do something is shown as its escape, in its own colour."""
+    """One line in which each control character is printed as its escape, in a colour of its own."""
     if visible(text.plain) == text.plain:
         return text
     from rich.text import Text
@@ -104,8 +104,8 @@ def _tame(text: Text) -> Text:
 
 @contextmanager
 def asked_to_end() -> Iterator[Callable[[], bool]]:
-    """Tells whether Ctrl-C was pressed or SIGTERM or SIGHUP came, instead of what they do elsewhere; a second one does
-    that. A SIGHUP that is ignored, as by nohup, still is."""
+    """Catch Ctrl-C, SIGTERM and SIGHUP, and tell whether one came; a second one has its usual effect. A SIGHUP that is
+    ignored, as under nohup, stays ignored."""
     asked = False
 
     def note(number: int, _frame: object) -> None:
@@ -123,17 +123,17 @@ def asked_to_end() -> Iterator[Callable[[], bool]]:
 
 
 def interrupted(again: str, page: bool) -> None:
-    """Say on stderr what to type to go on; on a terminal also why the prompt does not come back at once."""
+    """Print on stderr the command that continues; on a terminal also why the prompt does not return at once."""
     click.echo(f"gradproof: interrupted; go on with: {visible(again)}", err=True)
     if page and sys.stderr.isatty():
-        click.echo("drawing the page; Ctrl-C again leaves it out", err=True)
+        click.echo("drawing the page; press Ctrl-C again to skip it", err=True)
 
 
 @contextmanager
 def going_on(again: Callable[[], str]) -> Iterator[None]:
-    """What the machine fails at – a full disk, under the run or under what is said of it – is told with what to type.
+    """Turn a failure of the machine, such as a full disk, into an error with the command that continues.
 
-    A reader of the output that has gone is none of that.
+    A closed pipe at the output is no such failure.
     """
     try:
         yield
@@ -145,7 +145,7 @@ def going_on(again: Callable[[], str]) -> Iterator[None]:
 
 
 def drawn(draw: Callable[[], Path]) -> Path | None:
-    """The page drawn at the end. Whatever prevents it, the run is kept already, and this says why there is no page."""
+    """Draw the page at the end. If that fails, say why: the run itself is saved already."""
     try:
         return draw()
     except KeyboardInterrupt:

@@ -33,7 +33,7 @@ FOR_REFERENCE = "--devices and --coordinator are for --backend reference, which 
 
 
 def named(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
-    """A path that is not empty: an unset variable in a script must not mean the folder one stands in."""
+    """Refuse an empty path: an unset variable in a script must not mean the current folder."""
     if path == "":
         raise click.BadParameter("is empty; name a folder, or . for the one you are in")
     return None if path is None else Path(path)
@@ -43,7 +43,7 @@ FOLDER: dict[str, Any] = {"type": click.Path(), "callback": named}
 
 
 def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
-    """784,30,10 → (784, 30, 10)."""
+    """Read 784,30,10 as (784, 30, 10)."""
     try:
         return tuple(int(number) for number in text.split(","))
     except ValueError:
@@ -51,50 +51,52 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
 
 
 def a_number(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    """Not NaN, which no moment ever reaches."""
+    """Refuse NaN, which no time ever reaches."""
     if value != value:
         raise click.BadParameter("is not a number; give seconds, such as 10")
     return value
 
 
 def an_address(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    """HOST:PORT or auto."""
+    """Accept HOST:PORT or auto."""
     host, _, port = (text or "").rpartition(":")
     if text in (None, "auto") or (host and port.isdecimal() and 0 < int(port) < 2**16):
         return text
-    raise click.BadParameter(f"{text!r} is no HOST:PORT; say where process 0 is, such as 10.0.0.1:8476, or auto")
+    raise click.BadParameter(f"{text!r} is not HOST:PORT; say where process 0 is, such as 10.0.0.1:8476, or auto")
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--backend", type=click.Choice(NAMES), help="Which of the two; needed but for --resume and --both.")
+@click.option(
+    "--backend", type=click.Choice(NAMES), help="Which network to train; required except with --resume or --both."
+)
 @click.option("--sizes", default="784,30,10", callback=numbers, metavar="N,N,N", help="Neurons in each layer.")
-@click.option("--epochs", default=30, help="How often to go through all training images.")
+@click.option("--epochs", default=30, help="Passes through all training images.")
 @click.option("--batch", default=10, help="Images in a mini-batch.")
 @click.option("--eta", default=3.0, help="Learning rate.")
-@click.option("--seed", default=0, help="Decides the starting weights and every shuffle.")
+@click.option("--seed", default=0, help="Seed of the starting weights and of every shuffle.")
 @click.option("--init", default="normal", type=click.Choice(["normal", "scaled"]), help="scaled: N(0, 1/n_in).")
 @click.option("--dtype", default="float32", type=click.Choice(["float32", "float64"]), help="Precision.")
 @click.option(
     "--data", **FOLDER, help="Folder with four IDX files of MNIST's names, .gz or not.  [default: those shipped]"
 )
 @click.option("--out", **FOLDER, help="Folder for weights and results.  [default: the next runs/N]")
-@click.option("--resume", **FOLDER, metavar="RUN", help="Go on with the run in this folder; --epochs may be more.")
+@click.option("--resume", **FOLDER, metavar="RUN", help="Continue the run in this folder; --epochs may be larger.")
 @click.option(
     "--checkpoint",
     default=10.0,
     type=click.FloatRange(min=0),
     callback=a_number,
     metavar="SECONDS",
-    help="How often to keep all that --resume needs.",
+    help="How often to save what --resume needs.",
 )
-@click.option("--both", is_flag=True, help="Train both networks on one schedule and see how their weights part.")
+@click.option("--both", is_flag=True, help="Train both networks on one schedule and compare their weights.")
 @click.option(
-    "--verify", is_flag=True, help="Judge every step, equation by equation, where it is taken; --resume goes on so."
+    "--verify", is_flag=True, help="Judge every step as it is taken, equation by equation; --resume keeps doing so."
 )
 @click.option(
     "--devices",
     type=click.IntRange(min=1),
-    help="Spread each mini-batch over so many, of each process (reference).",
+    help="Spread each mini-batch over this many devices of each process (reference).",
 )
 @click.option("--reproducible", is_flag=True, help="The same weights, to the last bit, on any number of devices.")
 @click.option(
@@ -103,10 +105,10 @@ def an_address(_context: click.Context, _option: click.Parameter, text: str | No
     metavar="HOST:PORT",
     help="Where process 0 is; auto asks the cluster's launcher.",
 )
-@click.option("--processes", type=click.IntRange(min=1), help="Of so many, started one a host …")
-@click.option("--process", type=click.IntRange(min=0), help="… this one, counted from 0.")
+@click.option("--processes", type=click.IntRange(min=1), help="Number of processes, one per host.")
+@click.option("--process", type=click.IntRange(min=0), help="Number of this process, counted from 0.")
 @click.option(
-    "--heartbeat", default=30, type=click.IntRange(min=1), help="Seconds after which a silent process is lost."
+    "--heartbeat", default=30, type=click.IntRange(min=1), help="Seconds after which a silent process counts as lost."
 )
 @click.option("--page/--no-page", default=True, help="Draw the run in one HTML page when it ends.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
@@ -131,12 +133,12 @@ def command(
 ) -> int:
     """Train either network on handwritten digits by mini-batch gradient descent.
 
-    Whatever ends it early, --resume goes on to the same weights, to the last bit. Ctrl-C, SIGTERM and SIGHUP end it
-    after the mini-batch it is at, or after those of the next quarter of a second where they are quick, with a
-    checkpoint and the command to go on; then the page is drawn, unless they come again.
+    Whatever ends a run early, --resume continues it to the same weights, to the last bit. After Ctrl-C, SIGTERM or
+    SIGHUP it finishes the current mini-batch, or those of the next quarter of a second, saves a checkpoint, prints the
+    command that continues it, and draws the page; a second signal skips the page.
 
-    On several hosts, type the same on each, with --coordinator, --processes and its own --process. Process 0 writes the
-    folder; for --resume all of them must be able to read it.
+    On several hosts, type the same command on each, with --coordinator, --processes and its own --process. Process 0
+    writes the folder; for --resume all of them must be able to read it.
     """
     again = partial(_again, context)
     if both or (resume is not None and coordinator is None and _is_both(resume)):
@@ -184,7 +186,7 @@ def command(
 
 @contextmanager
 def _others_alive(heartbeat: int) -> Iterator[None]:
-    """Where another process is lost, wait: meanwhile JAX ends this one, and says which one is lost."""
+    """Wait if another process is lost: JAX then ends this one and names the lost one."""
     from gradproof.train.spread import LostError
 
     try:
@@ -195,10 +197,11 @@ def _others_alive(heartbeat: int) -> Iterator[None]:
 
 
 def _ready_to_prove(backend: str) -> None:
-    """Ask of the machine what serves a process that descends and judges at once (benchmarks/verify.py has the times).
+    """Set up the process so that it can train and judge at the same time (benchmarks/verify.py has the times).
 
-    XLA that only judges is one thread, with a processor to itself; two share each small product, and wait for each
-    other. glibc keeps the memory of large arrays, which else goes back to the kernel and comes again, zeroed.
+    XLA, which only judges, gets one thread with a processor to itself; two threads would split each small product and
+    wait for each other. glibc keeps the memory of large arrays instead of returning it to the kernel and getting it
+    back zeroed.
     """
     if backend == "handcrafted":
         os.environ.setdefault("PJRT_NPROC", "1")
@@ -209,7 +212,7 @@ def _ready_to_prove(backend: str) -> None:
 
 
 def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:
-    """Where to descend, if not simply where the backend does."""
+    """The devices to train on; None for the backend's own."""
     from gradproof.train import saved, spread
 
     if devices is None and not joined and not run.settings.reproducible:
@@ -234,7 +237,7 @@ def _opened(
     writes: bool,
     verify: bool,
 ) -> AbstractContextManager[Run]:
-    """A new run, or the one to be resumed."""
+    """Open a new run, or the one to be resumed."""
     from gradproof.train import run
     from gradproof.train.loop import Settings
 
@@ -256,7 +259,7 @@ def _opened_both(
     seconds: float,
     chosen: Mapping[str, Any],
 ) -> AbstractContextManager[Pair]:
-    """Both networks' new runs, or those to be resumed."""
+    """Open new runs of both networks, or those to be resumed."""
     from gradproof.train import both
     from gradproof.train.loop import Settings
 
@@ -272,7 +275,7 @@ def _is_both(resume: Path) -> bool:
 
 
 def _changes(context: click.Context, out: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are typed beside --resume."""
+    """The settings that were typed along with --resume."""
     if out is not None:
         raise UsageError("--resume goes on in the folder of its run; leave out --out")
     return {key: value for key, value in chosen.items() if _given(context, key)}
@@ -283,7 +286,7 @@ def _given(context: click.Context, name: str) -> bool:
 
 
 def _again(context: click.Context, place: Path) -> str:
-    """What to type to go on, wherever: the run's folder holds the settings, how they are carried out is typed again."""
+    """The command that continues a run from any folder: the run holds its settings, the other options are repeated."""
     words = ["gradproof", "train", "--resume", os.path.abspath(place)]
     for option in context.command.params:
         if option.name in HOW and _given(context, option.name):

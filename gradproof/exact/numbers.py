@@ -22,7 +22,7 @@ Operands = tuple["Number", ...]
 
 
 def _foreign(other: Any) -> bool:
-    """Whether the operator is another type's business: an array's, or not arithmetic."""
+    """Whether another operator is meant type's business: an array's, or not arithmetic."""
     return isinstance(other, np.ndarray | complex) or not isinstance(
         other, Number | int | float | np.number | np.bool_ | Fraction | arb
     )

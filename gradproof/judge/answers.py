@@ -69,7 +69,7 @@ def _parts(lists: Lists, layout: Layout, problem: Problem) -> Got:
         ("∂C/∂w", grad_w, [w.shape for w in problem.weights]),
     ):
         if len(arrays) != len(shapes):
-            said = f"returns {len(arrays)} arrays for {name}, should be {len(shapes)}: one a layer"
+            said = f"returns {len(arrays)} arrays for {name}, should be {len(shapes)}: one per layer"
             raise SubmissionError("shape", said)
         for layer, (array, shape) in enumerate(zip(arrays, shapes, strict=True), start=name != "a"):
             _fits(f"{name} at layer {layer}", array, shape, problem, layer)

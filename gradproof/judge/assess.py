@@ -68,7 +68,7 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
             return [other]
         if made_up and other.outcome.verdict is Verdict.VERIFIED:
             first.verdict = Verdict.UNDECIDED
-            first.trouble = "it is wrong with data that were made up, and right with other data: give it its own"
+            first.trouble = "it is wrong with the data that were made up and right with others: give it its own data"
     return judged
 
 
@@ -89,8 +89,10 @@ def _judged(subject: Subject, cost: str) -> Assessed:
 
 def _changed(explored: Explored) -> list[str]:
     """What is not as the program has it."""
-    said = ["data that are not there are made up"] * explored.made_up
-    return said + ["large whole numbers, such as widths, are made small"] * explored.scene.program.small
+    said = ["missing data were made up"] * explored.made_up
+    return (
+        said + ["large whole numbers, such as layer widths, were replaced by small ones"] * explored.scene.program.small
+    )
 
 
 def _of_smaller(subject: Subject, clips: tuple[Any, ...], cost: str) -> Outcome | None:
@@ -108,7 +110,7 @@ def _looked(program: Program, found: Search) -> str:
     classes = ", ".join(kind.name for kind in program.classes)
     functions = ", ".join(node.name for node in program.functions[:8])
     there = [f"classes {classes}"] * bool(classes) + [f"functions {functions}"] * bool(functions)
-    said = f"no step was found that changes parameters or gives gradients back ({'; '.join(there) or 'no definitions'})"
+    said = f"found no step that changes parameters or returns gradients ({'; '.join(there) or 'no definitions'})"
     for kind in program.classes:
         if (needed := not_made(kind)) is not None:
             said += f"; {kind.name}({', '.join(needed)}) takes arguments that could not be guessed"
@@ -141,7 +143,7 @@ def _network(one: Assessed) -> dict[str, Any]:
             "activations": [*hidden, *([output] if output else [])],
             "sizes": _sizes(what),
             "labels": of_all_targets(what),
-            "without": [f"{shown(path)} is 0 here: what it adds is not tried" for path in what.without],
+            "without": [f"{shown(path)} is 0 here, so what it adds was not tried" for path in what.without],
         }
 
 
@@ -234,7 +236,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     notes = [
         f"{note.said} in {program.place(at)}" for note in (tried.notes if tried else ()) if (at := line_of(note.place))
     ]
-    clipped = [f"{program.place(line)} clips larger gradients: judged where it does not" for line in outcome.clips]
+    clipped = [f"{program.place(line)} clips large gradients: judged where it does not" for line in outcome.clips]
     inexact = bool(tried and any(note.kind in ("cast", "rounded", "left") for note in tried.notes))
     network = worst.network
     sure = network.get("labels", False) and _is_steady(outcome.factors) and not inexact

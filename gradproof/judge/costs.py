@@ -45,11 +45,11 @@ class Cost(NamedTuple):
         n = abs(self.factor)
         if without_delta and n == 1 and self.outputs and self.summed:
             cost = "the cost is divided by the number of outputs, and gradients are sums"
-            return [f"these cannot be told apart without δ: {cost}; m is taken as that number, as by len(y)"]
+            return [f"these cannot be distinguished without δ: {cost}; m is taken as that number, as by len(y)"]
         if not without_delta or n.denominator != 1 or n == 1:
             return []
         psum = f"of a psum over {n} devices of gradients that jax.grad has summed over them already"
-        return [f"these cannot be told apart without δ: the factor {n} is of the cost; it is {psum}"]
+        return [f"these cannot be distinguished without δ: the factor {n} is of the cost; it is {psum}"]
 
     def undone(self, claim: Claim) -> Claim:
         """The claim as it would be of our cost."""

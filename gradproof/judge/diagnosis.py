@@ -25,7 +25,7 @@ from gradproof.proof.summary import summary
 
 BOOK = "σ′ is taken as a(1 − a), which cancels where σ saturates: correct, judged by its own bound"
 TANH = "σ loses digits in its left tail, as ½(1 + tanh(z/2)) does: correct, judged by its own bound"
-TWICE = "gradients are made of another δ than the one returned, as by autodiff: correct, judged from the problem on"
+TWICE = "the gradients come from another δ than the one returned, as with autodiff: correct, judged end to end"
 FORMS = {Sigma.SHARP: [], Sigma.BOOK: [BOOK], Sigma.TANH: [TANH]}
 
 
@@ -155,6 +155,6 @@ def _slips(light: Light) -> list[Trouble]:
         ]
     if len(fitting) > 1:
         said = "; ".join(slip.said for slip in fitting)
-        return [Trouble(fitting[0].kind, f"these cannot be told apart here: {said}", networks)]
+        return [Trouble(fitting[0].kind, f"these cannot be distinguished here: {said}", networks)]
     right = {"z": f"; it should be {RIGHT['z']}", "data": ""}
     return [Trouble(slip.kind, slip.said + right[slip.kind], networks, slip.said) for slip in fitting]

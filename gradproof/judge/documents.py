@@ -124,7 +124,7 @@ def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
     for name in names:
         case = ElementTree.SubElement(suite, "testcase", classname=visible(subject), name=name)
         if name in skipped:
-            ElementTree.SubElement(case, "skipped", message="undecided: too little can be told")
+            ElementTree.SubElement(case, "skipped", message="undecided: too little can be decided")
         elif name in failed:
             own = [named for named in judgement.faults if named.fault.equation == name]
             lines = [line for named in own for line in told(named)]

@@ -29,7 +29,7 @@ class Layout(NamedTuple):
         """What differs from this project's conventions, in words."""
         words = []
         if self.examples != "batch":
-            words.append("one example a call" + (", as a vector" if self.examples == "vector" else ""))
+            words.append("one example per call" + (", as a vector" if self.examples == "vector" else ""))
         if self.rows and self.examples != "vector":
             words.append("examples are rows")
         if self.transposed:
@@ -39,7 +39,7 @@ class Layout(NamedTuple):
         if self.dtype != "float64":
             words.append("computed in float32, judged by its bounds")
         if self.depth:
-            words.append(f"only networks of {self.depth} layer{'s' * (self.depth > 1)} are taken")
+            words.append(f"only networks of {self.depth} layer{'s' * (self.depth > 1)} are accepted")
         return words
 
     def given(self, problem: Problem) -> Problem:
@@ -104,7 +104,7 @@ DECLARED: dict[str, dict[str, Any]] = {
 
 
 def declared(words: Sequence[str], is_class: bool) -> Layout:
-    """The layout that these words declare, ours in all they do not name; a class is asked for one example a call."""
+    """The layout that these words declare, ours in all they do not name; a class is asked for one example per call."""
     layout = Layout(examples="single" if is_class else "batch")
     for word in words:
         layout = layout._replace(**DECLARED.get(word, {}))

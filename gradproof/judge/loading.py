@@ -78,7 +78,7 @@ def unfit(subject: Any) -> str:
     if hasattr(subject, "backprop") and not callable(subject):
         name = type(subject).__name__
         return f"is an instance of {name}: give the class {name}, of which networks of many sizes can be made"
-    return "" if callable(subject) else "is no function and no class"
+    return "" if callable(subject) else "is neither a function nor a class"
 
 
 def _file(code: Code) -> types.ModuleType:

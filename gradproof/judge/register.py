@@ -54,7 +54,7 @@ def row(file: str, code: int, document: Mapping[str, Any], error: str, junit: st
     """The row of a submission from what gradproof check FILE --json has written, or from its line on stderr."""
     verdict = document.get("verdict")
     if verdict is None:
-        said = (document.get("error") or error or "nothing was told of it").removeprefix(file).lstrip(": ")
+        said = (document.get("error") or error or "it gave no verdict").removeprefix(file).lstrip(": ")
         return Row(file, code, UNJUDGED, said, document=document, junit=junit, page=page)
     faults = [_fault(fault, "parameters" in document) for fault in document.get("faults", ())]
     points = ""
@@ -88,8 +88,8 @@ def _without_fault(document: Mapping[str, Any]) -> str:
     if document["verdict"] == "undecided":
         undecided = document["undecided"]
         if "parameters" in document:
-            return undecided[0] if undecided else "it cannot be told"
-        return f"too little can be told of {', '.join(undecided)}"
+            return undecided[0] if undecided else "it cannot be decided"
+        return f"too little can be decided about {', '.join(undecided)}"
     if "parameters" in document:
         return f"the gradient of {document['network']['cost'] or 'a cost that it does not compute'}"
     return f"autodiff's gradients on {document['architectures']} networks"

@@ -94,20 +94,20 @@ def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]
     counts = f"{judgement.networks + judgement.larger} networks, {judgement.networks} of them random"
     counts += f", and on {judgement.digits} real digits" * bool(judgement.digits)
     said = {
-        "verified": f"verified: {subject} = autodiff on {counts}",
+        "verified": f"verified: {subject} agrees with autodiff on {counts}",
         "refuted": f"refuted: {subject} is wrong",
-        "undecided": f"undecided: nothing is wrong with {subject} on {counts}, but too much cannot be told",
+        "undecided": f"undecided: nothing is wrong with {subject} on {counts}, but too little could be decided",
     }
     result = [said[judgement.verdict]]
     if judgement.summary and judgement.verdict == "verified":
         share = np.floor(1e4 * judgement.summary.discriminating) / 100
-        result.append(f"{judgement.summary.elements:,} elements; {share:g} % have a bound below 1/1000 of themselves")
+        result.append(f"{judgement.summary.elements:,} elements; {share:g} % have a bound below 1/1000 of their value")
         result.append(f"on {SAID}")
     result += [f"convention: {words}" for words in judgement.conventions]
     if worth is not None:
         points, besides = judgement.worth(worth), ", ".join(judgement.besides)
         total = f"{sum(points.values()):g} of {sum(worth.values()):g}"
-        total += f"; besides, wrong without points: {besides}" * bool(besides)
+        total += f"; also wrong, without points: {besides}" * bool(besides)
         undecided = {name: " (undecided)" * (name in judgement.untold) for name in points}
         return [*result, *(f"{name}: {points[name]:g} of {worth[name]:g}{undecided[name]}" for name in points), total]
     for trouble in judgement.troubles:
@@ -167,7 +167,7 @@ def _explanation(named: Named) -> list[str]:
         seen = f" (seen in {mistake.seen})" if mistake.seen else ""
         return [f"  yours equals {mistake.formula} everywhere: {mistake.name}{seen}", *right]
     if names:
-        return [f"  these cannot be told apart here: {'; '.join(m.name for m in names)}", *right]
+        return [f"  these cannot be distinguished here: {'; '.join(m.name for m in names)}", *right]
     return right
 
 

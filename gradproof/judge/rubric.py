@@ -28,8 +28,8 @@ def _worth(document: Mapping[str, Any]) -> dict[str, float]:
     if list(document) != ["points"] or not isinstance(points, dict):
         raise DataError("has more than a table [points], or none")
     if strange := [name for name in points if name not in EQUATIONS]:
-        raise DataError(f"{strange[0]} is no equation")
+        raise DataError(f"{strange[0]} is not an equation")
     for name, worth in points.items():
         if type(worth) not in (int, float) or not 0 <= worth < math.inf:
-            raise DataError(f"{name} is worth {worth}, which is no number of points")
+            raise DataError(f"{name} is worth {worth}, which is not a number of points")
     return {name: points.get(name, 0) for name in EQUATIONS}

@@ -79,7 +79,7 @@ def _changed_late(outcome: Outcome, calls: Sequence[str], seed: int) -> str:
         before = first.setdefault(id(event.value), event)
         now, then = ({x.index for x in one.numbers} for one in (event, before))
         if now != then and then & used and not now & used:
-            return f"where {event.name} is changed in place in line {event.line}, though it is given back"
+            return f"where {event.name} is changed in place in line {event.line}, though it is returned"
     return ""
 
 
@@ -104,7 +104,7 @@ def _once(
                 with guarded("the program", SECONDS, Clock.COMPUTING):
                     what = observe(scene, step, calls, seed)
                 if step.turn and what.answers != outcome.answers:
-                    said = f"{what.answers} arrays are given back, {outcome.answers} at first"
+                    said = f"{what.answers} arrays are returned, {outcome.answers} at first"
                     return [Compared(path, said, 0, True) for path in step.parameters]
                 if run.run.notes and any(note.kind != "clipped" for note in run.run.notes.values()):
                     return []

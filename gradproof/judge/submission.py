@@ -196,7 +196,7 @@ def _lists(request: str, lists: Lists) -> Lists:
         places = zip(lists[2], lists[3], strict=True)
         if each % 1 == 0 and all(x.dtype.kind == "i" and x.ndim == 1 and x.shape == y.shape for x, y in places):
             return lists
-    raise frames.FrameError("is no answer to what was asked")
+    raise frames.FrameError("is not an answer to the question")
 
 
 def _no_code(path: str) -> str:
@@ -209,7 +209,7 @@ def _no_code(path: str) -> str:
     if file.is_dir() and (os.sep in path or not (file / "__init__.py").is_file()):
         return f"{path} is a folder"
     if file.is_file():
-        return f"{path} is no Python file"
+        return f"{path} is not a Python file"
     return "" if _is_module(path) else f"there is no file {path}, and no module of that name"
 
 

@@ -30,7 +30,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
         names = ", ".join(dict.fromkeys(fault["parameter"] for fault in faults)) or "it"
         against = f" of {_of(cost)}" if cost else ""
         whose = f"{names} {_does_not(d, len(faults))} the gradient{against}"
-        said.append(f"refuted: {path}: {whose if faults else 'not all that it gives back is right'}")
+        said.append(f"refuted: {path}: {whose if faults else 'not everything it returns is right'}")
         said.append(f"  judged: {subject['name']}{' ' + d['where'] if d['where'] else ''}")
         for fault in together(faults):
             said.append("  " + _fault(fault))
@@ -42,13 +42,13 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
         if d["other"]:
             said.append(f"  it is the gradient of another cost: {d['other'][0]}")
     else:
-        said.append(f"undecided: {path}: {d['undecided'][0] if d['undecided'] else 'it cannot be told'}")
+        said.append(f"undecided: {path}: {d['undecided'][0] if d['undecided'] else 'it cannot be decided'}")
         said.append(f"  judged: {subject['name']}")
         said += [f"  {words}" for words in d["undecided"][1:]]
     if len(d["subjects"]) > 1:
         said += [f"  {one['name']}: {one['verdict']}" for one in d["subjects"]]
     if d["verdict"] == "verified" and _may_be_a_slip(d):
-        said.append("  for the quadratic cost σ′ is missing at the output (BP1): say which is meant with --cost")
+        said.append("  for the quadratic cost σ′ is missing at the output (BP1): say which one is meant with --cost")
     said += [f"  convention: {words}" for words in d["conventions"]]
     said += [f"  in float64: {one['what']}" for one in d["float"]]
     said += [f"  {words}" for words in d["notes"]]

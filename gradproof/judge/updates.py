@@ -149,4 +149,4 @@ def _said(kind: str, steps: Sequence[Step], summed: bool) -> str:
     what = f"update_mini_batch does not move {kind} by −η ∂C/∂{kind}"
     if len(names) == 1:
         return f"{what}: {names[0]}; {should}"
-    return f"{what}; {should}" + (f" (these cannot be told apart: {'; '.join(names)})" if names else "")
+    return f"{what}; {should}" + (f" (these cannot be distinguished: {'; '.join(names)})" if names else "")

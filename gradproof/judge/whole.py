@@ -107,7 +107,9 @@ def judge(
             outcome.tried = replace(tried, arrays=[a._replace(state=f"not of the {cost} cost") for a in tried.arrays])
     elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not named:
         outcome.verdict = Verdict.UNDECIDED
-        outcome.trouble = "it is the gradient of some cost, but of none that gradproof knows: say which with --cost"
+        outcome.trouble = (
+            "it is the gradient of some cost, but of none that gradproof knows: say which one is meant with --cost"
+        )
     if tried.verdict is Verdict.REFUTED and kind != "listed":
         outcome.other = _others(seen, seed)
         made_up = name.startswith("net.") and not explored.scene.whole
@@ -145,7 +147,7 @@ def _steady(compared: list[Compared], rate: Any, rates: dict[Reading, Any], read
     if not all(array.state == "right" and array.convention != FIRST_OF_ADAM for array in compared):
         return compared
     if reading in rates and not rates[reading].overlaps(rate):
-        return [array._replace(state="wrong, by a factor that is another at each point") for array in compared]
+        return [array._replace(state="wrong, by a factor that differs from point to point") for array in compared]
     rates.setdefault(reading, rate)
     return compared
 

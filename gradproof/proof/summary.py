@@ -112,16 +112,16 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
     if result.digits:
         counts += f" and {result.digits:,} real digits"
     share = math.floor(1e4 * result.discriminating) / 100
-    sharp = f"{result.elements:,} elements; {share:g} % of BP1 to BP4 have a bound below 1/1000 of themselves"
+    sharp = f"{result.elements:,} elements; {share:g} % of BP1 to BP4 have a bound below 1/1000 of their value"
     if result.vanished:
         sharp += f"; {result.vanished:,} are exactly 0, of these nothing can be told"
     if not result.faults:
         if result.verdict == "refuted":
             return [f"refuted: some answers on {counts} are proven to be outside their radius", sharp]
         if result.verdict == "verified":
-            return [f"verified: handcrafted = autodiff on {counts}", sharp]
+            return [f"verified: handcrafted agrees with autodiff on {counts}", sharp]
         return [
-            f"undecided: nothing is wrong on {counts}, but too much cannot be told",
+            f"undecided: nothing is wrong on {counts}, but too little could be decided",
             f"{sharp}",
             f"{result.undecided:,} have no finite bound; try --dtype float64 or more --architectures",
         ]

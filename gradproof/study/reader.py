@@ -30,7 +30,7 @@ def load(path: Path | None = None) -> Ledger:
     file = NOTES if path is None else path
     try:
         if not file.is_file():
-            said = "is no file" if file.exists() else "there is no such file"
+            said = "is not a file" if file.exists() else "there is no such file"
             raise DataError(f"{file}: {said}; {manual.named('ledger.md')} says how a ledger is written")
         if file.stat().st_size > LARGEST:
             raise DataError(f"{file}: larger than {LARGEST} bytes, no ledger")

@@ -137,7 +137,7 @@ def read(file: Path) -> Checkpoint:
         signed = metadata.get("sha256", "")
         unsigned = content.replace(signed.encode(), ZEROS.encode(), 1)
         if hashlib.sha256(unsigned).hexdigest() != signed:
-            raise DataError("is damaged: its checksum does not fit its content")
+            raise DataError("is damaged: its checksum does not match its content")
         return _checkpoint(metadata, deserialised(content))
     except OSError as error:
         reason = error.strerror or str(error)

@@ -71,7 +71,7 @@ def _metadata(content: bytes) -> Mapping[str, str]:
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     text = header.get("__metadata__", {}) if isinstance(header, dict) else {}
     if not isinstance(text, dict) or text.get("format") != FORMAT:
-        raise DataError("is no recorded step")
+        raise DataError("is not a recorded step")
     return text
 
 

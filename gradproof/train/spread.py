@@ -153,7 +153,7 @@ def devices_of_this_process(devices: int | None) -> None:
 def joined(coordinator: str, processes: int | None, process: int | None, heartbeat: int) -> Iterator[None]:
     """This process as one of several; "auto" has JAX ask the cluster's launcher who they are.
 
-    UsageError if it cannot be told who they are, MachineError if they do not come together.
+    UsageError if it cannot be decided who they are, MachineError if they do not come together.
     """
     import jax
 

@@ -426,5 +426,5 @@ RIGHT_ONES = {
     "a⁰ not shown": (lambda *p: (*shown()(*p)[:4], shown()(*p)[4][1:]), ""),
     "no δ": (lambda w, b, x, y: backprop()(w, b, x, y)[1:], ""),
     "z and a shown": (shown(), ""),
-    "one example a call": (_one_at_a_time, "one example"),
+    "one example per call": (_one_at_a_time, "one example"),
 }

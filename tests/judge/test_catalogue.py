@@ -73,16 +73,16 @@ def test_a_name_is_explained_in_words_and_for_programs(tmp_path: Path) -> None:
         "  yours is (wˡ⁺¹)ᵀδˡ⁺¹",
         "  it should be δˡ = ((wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)",
     ]
-    assert lines[3].startswith("  there δ¹ is [[")
+    assert lines[3].startswith("  in the example δ¹ is [[")
     assert lines[-1].startswith("  x = [[1, -1], [0.5, 2]], y = ")
     (told,) = json.loads(explain(tmp_path, "BP2 σ′ is missing", "--json").stdout)
-    assert f"there δ¹ is {told['example']['is']}, and should be {told['example']['should_be']}" in lines[3]
+    assert f"in the example δ¹ is {told['example']['is']}, and should be {told['example']['should_be']}" in lines[3]
     assert len(explain(tmp_path).stdout.splitlines()) == len(ENTRIES)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["nothing", "such"], "is called nothing such"), (["sign", "-o", "x"], "leave out either NAME or --out")],
+    [(["nothing", "such"], "is called nothing such"), (["sign", "-o", "x"], "leave out NAME or --out")],
 )
 def test_what_is_not_there_is_one_line(words: list[str], said: str, tmp_path: Path) -> None:
     ended = explain(tmp_path, *words)

@@ -72,7 +72,7 @@ def test_each_of_a_folder_has_one_line_in_order_and_what_is_no_submission_is_lef
     starts = (
         "all/anna/net.py: verified: the gradient of ",
         "all/bert/net.py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1: ",
-        "all/broken.ipynb: not judged: is no notebook: ",
+        "all/broken.ipynb: not judged: is not a notebook: ",
         "all/my [last] version (2).py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1: ",
         "all/no text.py: not judged: ",
         "all/nothing.py: not judged: no step was found",
@@ -82,8 +82,8 @@ def test_each_of_a_folder_has_one_line_in_order_and_what_is_no_submission_is_lef
     assert mistake.startswith("2 of 6: ")
     assert (
         ended.stderr
-        == ("gradproof: 3 files left out, neither .py nor .ipynb: all/data/x.csv, all/env/pyvenv.cfg, all/readme.txt\n")
-        or ended.stderr == "gradproof: 2 files left out, neither .py nor .ipynb: all/data/x.csv, all/readme.txt\n"
+        == ("gradproof: 3 files skipped, neither .py nor .ipynb: all/data/x.csv, all/env/pyvenv.cfg, all/readme.txt\n")
+        or ended.stderr == "gradproof: 2 files skipped, neither .py nor .ipynb: all/data/x.csv, all/readme.txt\n"
     )
 
 
@@ -151,8 +151,8 @@ def test_annotations_name_the_line_of_each_fault(judged: tuple[Path, Any]) -> No
 @pytest.mark.parametrize(
     ("arguments", "said", "code"),
     [
-        (["empty"], "empty: there is no .py and no .ipynb to judge", 3),
-        (["no*.py"], "'no*.py': there is no .py and no .ipynb to judge", 3),
+        (["empty"], "empty: there is no .py or .ipynb file to judge", 3),
+        (["no*.py"], "'no*.py': there is no .py or .ipynb file to judge", 3),
         (["a.py", "b.py", "-o", "x.html"], "-o is a folder of pages, not x.html", 2),
         (["a.py", "b.py", "-o", "a.py"], "cannot make the folder a.py", 4),
         (["a.py", "b.py", "--script", "s.py"], "--script is for one submission", 2),

@@ -89,7 +89,7 @@ DECLARED = {  # what is declared: the backprop that keeps to it
     "ours": "ours", "sum": "sum", "no-half": "no ½", "no-half,sum": "no ½, sum", "downhill": "y − a",
     "rows,row-biases": "rows",
     "rows,transposed,flat": "rows, (n_in, n_out), (n,)", "flat": "biases (n,)", "transposed": "weights (n_in, n_out)",
-    "single": "one example a call", "vector,flat": "vectors", "float32": "float32",
+    "single": "one example per call", "vector,flat": "vectors", "float32": "float32",
     "no-half,mean-outputs": "mean of the outputs",
 }  # fmt: skip
 
@@ -232,7 +232,7 @@ def test_check_and_assert_backprop_take_a_convention_as_the_command_does():
 
 @pytest.mark.parametrize(
     ("subject", "words"),
-    [(3, "int is no function and no class"), ("x", "there is no file x"),
+    [(3, "int is neither a function nor a class"), ("x", "there is no file x"),
      (type("Empty", (), {}), "Empty is a class without a method backprop"),
      (type("Net", (), {"backprop": None})(), "give the class Net")],
 )  # fmt: skip

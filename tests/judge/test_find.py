@@ -340,7 +340,7 @@ def test_python_2_and_magics_in_a_script_are_read_in_their_lines(tmp_path: Path)
 def test_what_is_no_python_is_said_in_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"is no Python that can be read: ") as said:
+    with pytest.raises(DataError, match=r"is not Python that can be read: ") as said:
         read_program(str(path))
     assert "\n" not in str(said.value)
 

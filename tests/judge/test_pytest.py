@@ -82,7 +82,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("test_backward", "    assert_backward(forward,", "refuted: backward is not "),
         ("test_step", "    assert_step(step,", "refuted: step is not "),
         ("test_backprop", "    assert_backprop(lambda", "refuted: this backprop is wrong"),
-        ("test_of_nothing", "    gradproof.assert_backprop(3)", "UsageError: int is no function and no class"),
+        ("test_of_nothing", "    gradproof.assert_backprop(3)", "UsageError: int is neither a function nor a class"),
     ],
 )
 def test_a_failure_shows_the_line_of_the_test_and_the_judgement_and_none_of_our_lines(

@@ -76,7 +76,7 @@ def test_a_slip_is_found_at_its_line_and_its_correction_is_verified(
     found = judged(source, tmp_path)
     assert found["verdict"] == "refuted"
     assert {fault["line"] for fault in found["faults"]} == {line}, found["faults"]
-    assert {fault["names"][0] for fault in found["faults"]} <= {name, "there is a factor too many"}, found["faults"]
+    assert {fault["names"][0] for fault in found["faults"]} <= {name, "there is one factor too many"}, found["faults"]
     (correction,) = {fault["should_be"] for fault in found["faults"]}
     indent = source.splitlines()[line - 1].partition(wrong)[0]
     mended = "\n".join(

@@ -49,7 +49,7 @@ def test_a_class_pasted_unchanged_is_verified():
     result = check(HERE / "book.py", run=ended)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("verified: ")
-    assert "one example a call" in result.stdout
+    assert "one example per call" in result.stdout
 
 
 def test_python_2_is_judged_as_it_was_written(tmp_path):
@@ -97,9 +97,9 @@ def test_the_loop_that_propagates_the_error_is_named_though_it_returns_no_delta(
      ("absent.md", 2, "there is no file absent.md, and no module of that name; give FILE.py"),
      ("README", 2, "there is no file README, and no module of that name; give FILE.py, FILE.py:NAME or MODULE:NAME"),
      ("wild.nowhere", 3, "wild.nowhere"), ("mine.ipynb", 2, "there is no file mine.ipynb"),
-     ("wild", 3, "wild: there is no .py and no .ipynb to judge"),
+     ("wild", 3, "wild: there is no .py or .ipynb file to judge"),
      ("wild/gophernet", 2, "there is no file wild/gophernet, and no module"),
-     ("broken.py", 3, "SyntaxError: invalid syntax (broken.py, line 2)"), ("book.txt", 2, "is no Python file")],
+     ("broken.py", 3, "SyntaxError: invalid syntax (broken.py, line 2)"), ("book.txt", 2, "is not a Python file")],
 )  # fmt: skip
 def test_what_cannot_be_found_is_one_line(subject, code, words, tmp_path):
     for name in ("book.py", "book.txt"):
@@ -242,8 +242,8 @@ def test_a_rubric_says_what_each_equation_is_worth_and_what_is_none_is_one_line(
     assert told["points"] == {"BP1": 0, "BP2": 2.5, "BP3": 0, "BP4": 1}
     assert told["of"] == {"BP1": 4, "BP2": 2.5, "BP3": 0, "BP4": 1}
     for text, said in [
-        ("[points]\nBP5 = 1", "BP5 is no equation"),
-        ("[points]\nBP1 = -1", "BP1 is worth -1, which is no number of points"),
+        ("[points]\nBP5 = 1", "BP5 is not an equation"),
+        ("[points]\nBP1 = -1", "BP1 is worth -1, which is not a number of points"),
         ("[points]\nBP1 = true", "BP1 is worth True"),
         ("[points]\nBP1 = nan", "BP1 is worth nan"),
         ("points = 3", "a table [points], or none"),

@@ -109,7 +109,7 @@ def test_where_nothing_is_found_one_line_says_what_would_tell_it(source: str, pl
     ended = check(place, source)
     assert (ended.returncode, ended.stdout) == (3, "")
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("gradproof: mine.py: no step was found that changes parameters or gives gradients back (")
+    assert line.startswith("gradproof: mine.py: found no step that changes parameters or returns gradients (")
     assert line.endswith("name the line that takes a step: gradproof check mine.py --step 'net.train(x, y)'")
 
 
@@ -167,7 +167,7 @@ CLIPPED_ERROR = NET.replace("lr * d1 @ x.T", "lr * np.clip(d1, -0.1, 0.1) @ x.T"
 def test_a_clipped_gradient_is_judged_where_it_is_small_and_dropout_with_its_mask(place: Path) -> None:
     ended = check(place, CLIPPED)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert "line 18 clips larger gradients: judged where it does not" in ended.stdout
+    assert "line 18 clips large gradients: judged where it does not" in ended.stdout
     assert check(place, CLIPPED.replace("(1 - h * h)", "(1 - h)")).returncode == 1
     ended = check(place, CLIPPED_ERROR)  # of what is clipped on the way, another gradient is made
     assert (ended.returncode, ended.stderr) == (5, "")
@@ -183,7 +183,9 @@ def test_a_gradient_that_may_be_of_either_cost_is_told_as_both(place: Path) -> N
     ended = check(place, SIGMOID)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "steps along the gradient of the binary cross-entropy" in ended.stdout
-    assert "for the quadratic cost σ′ is missing at the output (BP1): say which is meant with --cost" in ended.stdout
+    assert (
+        "for the quadratic cost σ′ is missing at the output (BP1): say which one is meant with --cost" in ended.stdout
+    )
     for cost, code in (("binary", 0), ("cross-entropy", 0), ("quadratic", 1)):
         assert check(place, SIGMOID, "--cost", cost).returncode == code, cost
 
@@ -218,7 +220,7 @@ def test_what_is_no_notebook_is_one_line(text: str, place: Path) -> None:
     ended = check(place, text, name="mine.ipynb")
     assert (ended.returncode, ended.stdout) == (3, "")
     (line,) = ended.stderr.splitlines()
-    assert "mine.ipynb is no notebook: " in line
+    assert "mine.ipynb is not a notebook: " in line
 
 
 MARK = "open(__file__ + '.left', 'w').write('left')\nopen('left.txt', 'a').write('left')\nnp.save('left.npy', x)\n"

@@ -98,7 +98,7 @@ def test_a_line_of_another_run_is_not_counted(log, whole, tmp_path):
     moved = other.own.read_bytes().splitlines(keepends=True)[3]
     lines, _ = whole
     assert read(log, tmp_path, [*lines[:3], moved])[1].endswith(
-        "line 4: was changed: its checksum does not fit its content; delete that line and its stack is judged again"
+        "line 4: was changed: its checksum does not match its content; delete that line and its stack is judged again"
     )
 
 

@@ -142,7 +142,7 @@ def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", [Path(__file__).parent, Path("/dev/zero")])
 def test_what_is_there_and_no_file_is_called_that(file: Path) -> None:
-    with pytest.raises(DataError, match=r": is no file; \S*docs/ledger\.md says how a ledger is written$"):
+    with pytest.raises(DataError, match=r": is not a file; \S*docs/ledger\.md says how a ledger is written$"):
         reader.load(file)
 
 

@@ -343,7 +343,7 @@ def test_the_anchor_is_in_the_file_that_the_line_names(court: Court) -> None:
 def test_the_list_says_what_became_of_every_mutant(court: Court) -> None:
     found = [court.line(line(court, name)) for name in ("N4", "N1")]
     *_, said, _ = (text.plain for text in command.listed(court.ledger, found, None, None))
-    assert said.endswith(" wrong neighbours rejected, 15 of 17 mutants of the code killed, 2 the same function")
+    assert said.endswith(" wrong variants rejected, 15 of 17 mutants of the code killed, 2 the same function")
 
 
 # ---- facts -----------------------------------------------------------------------------------------------------

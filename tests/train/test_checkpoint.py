@@ -264,7 +264,7 @@ def test_the_next_checkpoint_takes_the_place_of_the_damaged_one(digits: Path, tm
     newest.write_bytes(newest.read_bytes()[:-1])
     with run.continued(tmp_path / "run", None, {}, 0) as second:
         assert len(second.notes) == 1
-        assert second.notes[0].endswith("its checksum does not fit its content; the checkpoint before it is used")
+        assert second.notes[0].endswith("its checksum does not match its content; the checkpoint before it is used")
         second.keep()
         assert checkpoint.load(tmp_path / "run")[1] == []
         assert train(second) == expected

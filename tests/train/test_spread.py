@@ -338,8 +338,8 @@ def test_a_cluster_launcher_says_who_is_who(digits: Path, expected: object, tmp_
         (["--reproducible", "--backend", "handcrafted"], "--reproducible is for --backend reference"),
         (["--coordinator", "auto"], "no launcher (SLURM, Open MPI, …) is here to ask; say --coordinator HOST:PORT"),
         (["--coordinator", "127.0.0.1:1", "--processes", "2", "--process", "2"], "--process must be below 2"),
-        (["--coordinator", "localhost"], "'localhost' is no HOST:PORT; say where process 0 is, such as"),
-        (["--coordinator", "127.0.0.1:abc"], "'127.0.0.1:abc' is no HOST:PORT; say where process 0 is, such as"),
+        (["--coordinator", "localhost"], "'localhost' is not HOST:PORT; say where process 0 is, such as"),
+        (["--coordinator", "127.0.0.1:abc"], "'127.0.0.1:abc' is not HOST:PORT; say where process 0 is, such as"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

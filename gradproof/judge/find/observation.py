@@ -37,7 +37,7 @@ class Observation:
     events: list[Event] = field(default_factory=list)
     called: dict[str, Number] = field(default_factory=dict)  # what the program calls its cost, by the call
     without: list[str] = field(default_factory=list)  # regularisers that are 0, whose gradients say nothing
-    answers: int = 0  # how many arrays are given back
+    answers: int = 0  # how many arrays are returned
     given_back: list[Any] = field(default_factory=list)  # the arrays themselves
     targets: Any = None  # the y of the scene, where it has one
     kept: Any = None  # the arrays that an optimizer may keep

@@ -100,8 +100,8 @@ def read_program(path: str) -> Program:
         return Program(path, text, parsed(text, path), widths=widths_of(text), python_2=divides_whole(text, old))
     except (SyntaxError, UnicodeDecodeError) as error:
         where = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
-        said = error.msg if isinstance(error, SyntaxError) else "it is no text"
-        raise DataError(f"{path} is no Python that can be read: {said}{where}") from error
+        said = error.msg if isinstance(error, SyntaxError) else "it is not text"
+        raise DataError(f"{path} is not Python that can be read: {said}{where}") from error
 
 
 _TRAINING = re.compile(r"main|train|run|example|demo|xor|fit|test", re.IGNORECASE)
@@ -133,7 +133,7 @@ def _notebook(path: str, content: bytes) -> Program:
         sources = ["".join(cell["source"]) for cell in cells]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         said = "it has no cells" if isinstance(error, KeyError | TypeError) else " ".join(str(error).split())[:100]
-        raise DataError(f"{path} is no notebook: {said}") from None
+        raise DataError(f"{path} is not a notebook: {said}") from None
     lines: list[str] = []
     begun, notes, python_2 = [], [], False
     for cell, source in zip(cells, sources, strict=True):
@@ -143,7 +143,7 @@ def _notebook(path: str, content: bytes) -> Program:
             python_2 |= old
             parsed(text, path)
         except SyntaxError as error:
-            notes.append(f"cell {numbers[id(cell)]} is no Python ({error.msg}): skipped")
+            notes.append(f"cell {numbers[id(cell)]} is not Python ({error.msg}): skipped")
             continue
         begun.append((len(lines) + 1, numbers[id(cell)]))
         lines += text.splitlines()

@@ -90,7 +90,7 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
                 ends.setdefault(right, []).append(path)
     for right, paths in ends.items():
         if len(paths) > 1:  # weights and biases of one layer: what is between is missing, the slope of its activation
-            said = f"it is {labels[right]}, and a slope is missing behind it"
+            said = f"it is {labels[right]}, and a slope is missing after it"
             event = events[right]
             found |= {path: Located(event.line, event.name, event.kind, "", said, event.file) for path in paths}
     return found
