@@ -1,4 +1,4 @@
-"""The judgement, and how it is told in words."""
+"""The judgement on a backprop, and its words."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -33,6 +33,8 @@ class Named(NamedTuple):
 
 
 class Judgement(NamedTuple):
+    """The judgement on a backprop of the notes' network, equation by equation; true only if it is verified."""
+
     verdict: Verdict
     conventions: list[str]
     faults: list[Named]  # the root first
@@ -46,14 +48,14 @@ class Judgement(NamedTuple):
     untold: Collection[str] = ()  # equations of which too little can be told
 
     def __bool__(self) -> bool:
-        """Whether it is verified: `assert gradproof.check(backprop)` means what it says."""
+        """True only if verified, so that `assert gradproof.check(backprop)` means what it says."""
         return self.verdict is Verdict.VERIFIED
 
     def __str__(self) -> str:
         return "\n".join(lines(self, "this backprop"))
 
     def __repr__(self) -> str:
-        """The verdict and the first of what is wrong, each on a line; `print` tells all."""
+        """The verdict and the first faults, one per line; `print` shows everything."""
         verdict, *_ = lines(self, "this backprop")
         wrong = [visible(f"{trouble.kind}: {trouble.said}")[:WIDE] for trouble in self.troubles]
         wrong += [repr(named)[:WIDE] for named in self.faults]
@@ -61,31 +63,31 @@ class Judgement(NamedTuple):
         return "\n".join([verdict, *wrong[:FEW], *more])
 
     def _repr_html_(self) -> str:
-        """As a notebook shows it."""
+        """HTML for a notebook."""
         return fragment(str(self.verdict), lines(self, "this backprop"))
 
     @property
     def points(self) -> dict[str, int]:
-        """Of BP1 … BP4, 1 for each that was judged and is right."""
+        """1 for each of BP1 … BP4 that was judged and is right, else 0."""
         lost = {named.fault.equation for named in self.faults} | set(self.untold)
         unusable = any(trouble.kind not in AFTER for trouble in self.troubles)
         return {name: int(name not in lost and not unusable) for name in EQUATIONS}
 
     def worth(self, worth: Worth) -> dict[str, float]:
-        """The points where an equation is worth as many as that."""
+        """The points, with each equation worth this many."""
         return {name: point * worth[name] for name, point in self.points.items()}
 
     @property
     def besides(self) -> list[str]:
-        """What is wrong besides the four equations, and gives no points: z, a, update, data, shape, …"""
+        """What else is wrong and gives no points: z, a, update, data, shape, …"""
         kinds = [trouble.kind for trouble in self.troubles] + [named.fault.equation for named in self.faults]
         return [kind for kind in dict.fromkeys(kinds) if kind not in EQUATIONS]
 
 
 def lines(judgement: Judgement, subject: str, worth: Worth | None = None) -> list[str]:
-    """The judgement, the root fault first; with what each equation is worth only its points, and no answer.
+    """The judgement, the root fault first; with `worth`, only the points of each equation and no answers.
 
-    What somebody's code says, as in an exception, is text in it: no escape of a terminal, no line of its own.
+    Text from the code that is judged, as in an exception, cannot break a line or control a terminal.
     """
     return [visible(line) for line in _lines(judgement, subject, worth)]
 
@@ -121,7 +123,7 @@ def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]
 
 
 def _alike(faults: list[Named]) -> list[list[Named]]:
-    """Faults of one equation with one explanation together, in the order of their first."""
+    """Group the faults of one equation with one explanation, in the order of the first of each."""
     groups: dict[Any, list[Named]] = {}
     for named in faults:
         groups.setdefault((named.fault.equation, tuple(m.name for m in named.names)), []).append(named)
@@ -151,7 +153,7 @@ def _told(group: list[Named], root: bool) -> list[str]:
 
 
 def _only_underflow(fault: Fault) -> bool:
-    """Whether the bound is of underflow alone: it adds nothing to the number, or is 0's and below λ/u."""
+    """Whether the bound comes from underflow only: it adds nothing to the number, or is below λ/u where that is 0."""
     worst, ar = fault.worst, rounding.arithmetic(fault.judged.stack.x.dtype)
     if worst.expected == 0:
         return worst.bound < ar.underflow / ar.u
@@ -159,7 +161,7 @@ def _only_underflow(fault: Fault) -> bool:
 
 
 def _explanation(named: Named) -> list[str]:
-    """The mistake, if one formula explains all; the class, if several do; the right line."""
+    """The mistake, if one formula explains everything; all of them, if several do; and the right formula."""
     fault, names = named.fault, named.names
     right = [f"  it should be {RIGHT[fault.equation]}"] if fault.equation in RIGHT else []
     if len(names) == 1:
@@ -172,7 +174,7 @@ def _explanation(named: Named) -> list[str]:
 
 
 def _by_hand(shown: Shown) -> list[str]:
-    """The network and the wrong value, all in the conventions of the code that is judged."""
+    """The smallest network and its wrong value, in the conventions of the code that is judged."""
     given, m = shown.given, shown.problem.x.shape[1]
     result = [f"smallest network that shows it: {shown.problem.sizes}, {m} example" + "s" * (m > 1)]
     for layer, (w, b) in enumerate(zip(given.weights, given.biases, strict=True), start=1):
@@ -182,7 +184,7 @@ def _by_hand(shown: Shown) -> list[str]:
 
 
 def in_words(shown: Shown) -> str:
-    """The wrong value of the smallest network and the right one, with as many digits as tell them apart."""
+    """The wrong value of the smallest network and the right one, with enough digits to differ."""
     name = shown.value + str(shown.layer).translate(SUPERSCRIPTS) + shown.note
     pairs = [(float(a), float(b)) for a, b in zip(shown.got[shown.wrong], shown.expected[shown.wrong], strict=True)]
     digits = next((n for n in range(6, 17) if all(f"{a:.{n}g}" != f"{b:.{n}g}" for a, b in pairs)), 17)
@@ -190,7 +192,7 @@ def in_words(shown: Shown) -> str:
 
 
 def _numbers(array: Any, digits: int = 6) -> str:
-    """So many digits of each, as NumPy would be given them."""
+    """The array as text for NumPy, each number with this many digits."""
 
     def short(value: Any) -> Any:
         return [short(each) for each in value] if isinstance(value, list) else float(f"{value:.{digits}g}")
@@ -199,5 +201,5 @@ def _numbers(array: Any, digits: int = 6) -> str:
 
 
 def told(named: Named) -> list[str]:
-    """One fault alone, with all that is known of it."""
+    """One fault, with everything that is known of it."""
     return _told([named], root=True)

@@ -12,7 +12,7 @@ KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' net
 
 
 def lines(document: Mapping[str, Any], path: str) -> list[str]:
-    """The verdict first, then what is wrong and where, conventions, and what could not be told."""
+    """The verdict first, then what is wrong and where, conventions, and what could not be decided."""
     return [visible(line) for line in _lines(document, path)]
 
 
@@ -83,7 +83,7 @@ def _does_not(d: Mapping[str, Any], count: int) -> str:
 
 
 def together(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Faults that one correction mends are one, of several arrays."""
+    """Merge faults of several arrays that one correction mends."""
     found: dict[Any, dict[str, Any]] = {}
     for place, fault in enumerate(faults):
         key = (fault["line"], fault["should_be"]) if fault["mended"] else place
@@ -102,7 +102,7 @@ def _fault(fault: Mapping[str, Any]) -> str:
 
 
 def hint(path: str, step: str = "net.train(x, y)") -> str:
-    """What to type where nothing could be found or told."""
+    """The command to type where nothing was found or decided."""
     return f"gradproof check {typed(path)} --step {typed(step)}"
 
 
@@ -120,7 +120,7 @@ def is_book(path: str) -> bool:
 
 
 def nothing(document: Mapping[str, Any], path: str) -> str:
-    """The one line where nothing to judge was found."""
+    """The error where nothing to judge was found."""
     return f"{path}: {visible(document['looked'])}; name the line that takes a step: {hint(path, document['step'])}"
 
 
@@ -153,12 +153,12 @@ def junit(d: Mapping[str, Any], path: str) -> str:
 
 
 def takes_others(judged: Any) -> bool:
-    """Whether the code only takes other arguments than backprop(weights, biases, x, y), which is no fault."""
+    """Whether the code only takes other arguments than backprop(weights, biases, x, y), which is not a fault."""
     return any(trouble.kind == "raises" and "positional argument" in trouble.said for trouble in judged.troubles)
 
 
 def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
-    """Whether the exact judgement is told in place of that of the notes' network in float64, which may be another's.
+    """Whether the exact judgement replaces that of the notes' network in float64, which may be of another network.
 
     A proof that something is wrong counts. Right code is not called wrong by a judge of another network, cost or
     convention; but what only floats show, such as what is kept between two calls, stays wrong.

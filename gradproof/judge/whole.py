@@ -41,7 +41,7 @@ DECLARED = {  # what --cost may say, and the names of the table that it means
 def judge(
     explored: Explored, calls: Sequence[str], harder: Sequence[Scene] = (), seed: int = 0, cost: str = ""
 ) -> Outcome:
-    """The verdict on what a scene does; what is right there must be right in the harder scenes."""
+    """The verdict on what a scene does; what is right there must be right in the harder scenes too."""
     assert explored.step is not None
     example = [np.zeros(1)]
 
@@ -128,14 +128,14 @@ def judge(
 
 
 def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:
-    """Several steps at once follow no gradient: nothing is said of them."""
+    """Raise InexactError for several steps at once: together they follow no gradient."""
     wrong = any(array.state != "right" for array in compared)
     if wrong and takes_several(list(what.given.values()), list(what.after.values())):
         raise InexactError("several steps are taken at once")
 
 
 def _forget_what_is_shown(run: Run, what: Observation) -> None:
-    """A number that is rounded to be printed is no way out of exact arithmetic: nothing is computed from it."""
+    """Forget the roundings of numbers that were only printed: nothing is computed from them."""
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
     if run.rounded and not run.rounded & {x.index for x in computed_from(results)}:
         for key in [key for key, note in run.notes.items() if note.kind == "rounded"]:
@@ -157,7 +157,7 @@ def _rate(what: Observation, cost: Number) -> Any:
 
 
 def _choose(seen: Any, seed: int) -> tuple[str, str]:
-    """What the step is held against: its own cost, whichever fits; else a number that it computes, if that fits.
+    """What the step is compared with: its own cost, whichever fits; else a number that it computes, if that fits.
 
     What fits does so at two points, at one rate, under one reading.
     """

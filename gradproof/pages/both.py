@@ -58,11 +58,11 @@ def compared(curves: Mapping[str, Sequence[Epoch]]) -> tuple[str, str]:
     if off <= chance:
         return (
             "As good as each other, within chance",
-            f"{said}a difference of {off:,}; chance alone makes up to {root}.",
+            f"{said}a difference of {off:,}; chance would explain up to {root}.",
         )
     return (
         f"{better.capitalize()} reads more",
-        f"{said}a difference of {off:,}; chance alone makes no more than {root}.",
+        f"{said}a difference of {off:,}; chance would explain no more than {root}.",
     )
 
 

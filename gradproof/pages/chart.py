@@ -59,8 +59,8 @@ def chart(title: str, unit: str, lines: Mapping[str, Points]) -> Chart:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """About TICKS round numbers, the first at or below `low`, the last at or above `high`; with room around one value,
-    or such as could be told apart by long numbers only."""
+    """About TICKS round numbers, the first at or below `low`, the last at or above `high`; with room around a single
+    value, or around values that differ only in distant digits."""
     value = max(abs(low), abs(high))
     if high - low <= value / 1000:
         room = value / 100 or 1.0

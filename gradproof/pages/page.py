@@ -15,7 +15,7 @@ from gradproof.text import typed, visible
 
 
 def _as_text(value: Any) -> Any:
-    """What a template shows: markup of ours, or text in which nothing hides. Called before it is escaped."""
+    """What a template prints: our own markup, or text with its control characters visible. Called before escaping."""
     return value if hasattr(value, "__html__") else visible(str(value), "\n\t")
 
 
@@ -31,9 +31,9 @@ _ENVIRONMENT = jinja2.Environment(
 
 
 def rendered(template: str, script: str = "", **values: Any) -> str:
-    """The page that a template of gradproof/pages/templates makes of the values, HTML as text.
+    """Fill a template of gradproof/pages/templates: the page, HTML as text.
 
-    The browser runs the script of that name, and nothing else: the page names its hash.
+    The browser runs the script of that name and nothing else: the page contains its hash.
     """
     code = script and _LOADER.get_source(_ENVIRONMENT, script)[0]
     allowed = f"sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}" if code else ""

@@ -1,4 +1,4 @@
-"""The page of the study: the lines and their verdicts, a network one can look inside, real digits."""
+"""The page of the study: the lines and their verdicts, a small network from the inside, real digits."""
 
 import json
 import re
@@ -272,5 +272,5 @@ def _compared(name: str, found: digits.Compared, shape: tuple[int, int]) -> dict
 
 
 def _grey(activations: Array) -> Array:
-    """0 white, 1 black."""
+    """A picture in which 0 is white and 1 is black."""
     return np.asarray(np.rint(255 * (1 - activations)), np.uint8)

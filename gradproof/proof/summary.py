@@ -114,7 +114,7 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
     share = math.floor(1e4 * result.discriminating) / 100
     sharp = f"{result.elements:,} elements; {share:g} % of BP1 to BP4 have a bound below 1/1000 of their value"
     if result.vanished:
-        sharp += f"; {result.vanished:,} are exactly 0, of these nothing can be told"
+        sharp += f"; {result.vanished:,} are exactly 0, about which nothing can be decided"
     if not result.faults:
         if result.verdict == "refuted":
             return [f"refuted: some answers on {counts} are proven to be outside their radius", sharp]

@@ -54,7 +54,7 @@ def passed(court: Court, tree: Node, claim: Claim) -> Gate:
     if survivors and tree.op == "==":  # what is weaker than an inequality may be true as well
         trouble = trouble or f"it does not reject {survivors[0]}"
     if rejected < NEIGHBOURS:
-        trouble = trouble or f"it rejects {rejected} wrong neighbours, fewer than {NEIGHBOURS}"
+        trouble = trouble or f"it rejects {rejected} wrong variants, fewer than {NEIGHBOURS}"
     return Gate(len(tried), rejected, meaningless, tuple(same), tuple(survivors), trouble)
 
 

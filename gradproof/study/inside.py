@@ -1,4 +1,4 @@
-"""A network one can look inside: every number of 2–3–2 with the numbers that it was made of, and what slips do to it.
+"""Inside a small network: every number of 2–3–2 with the numbers that it was made of, and what slips do to it.
 
 Both backends compute each number, and its bound says how far apart rounding may carry the two. A slip is the
 handcrafted backprop with one equation replaced: it is run, and judged as anyone's is.

@@ -121,7 +121,7 @@ class _Reader:
             raise self.error("rule", f"is {rule!r}, should be one of {', '.join(RULES)}")
         claims = [self.claim(t, f"claim {i}") for i, t in self.tables(table, "claim")]
         if table.get("code") and not claims:
-            raise self.error("code 1", "stands for no claim; say in a [[line.claim]] what the line claims")
+            raise self.error("code 1", "implements no claim; say in a [[line.claim]] what the line claims")
         code = [self.code(t, f"code {i}") for i, t in self.tables(table, "code")]
         facts = [self.fact(t, f"fact {i}") for i, t in self.tables(table, "fact")]
         if not (claims or code or facts):
@@ -172,7 +172,7 @@ class _Reader:
         function = self.get(table, "function", TEXT, field=field)
         if function.partition(".")[0] not in ("handcrafted", "reference") or function.count(".") < 2:
             raise self.error(
-                f"{field}, function", "should be in handcrafted or reference; `gradproof check` is for yours"
+                f"{field}, function", "should be in handcrafted or reference; for your own code use `gradproof check`"
             )
         self.callable(function, len(self.get(table, "arguments", TEXTS, field=field)), field)
         arguments = [

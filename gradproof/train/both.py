@@ -160,7 +160,7 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
             kept = [{START}]
         if not (common := set.intersection(*kept)):
             each = " or ".join(_resuming(place / name) for name in NAMES)
-            raise DataError(f"{place}: its networks have kept no common step; go on with one alone: {each}")
+            raise DataError(f"{place}: its networks have kept no common step; continue one by itself: {each}")
         at = max(common)
         runs = [stack.enter_context(run.continued(place / name, data, changes, seconds, position=at)) for name in NAMES]
         yield Pair(place, runs, _points(place, runs[0].state.steps))

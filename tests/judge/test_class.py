@@ -75,7 +75,7 @@ def test_each_of_a_folder_has_one_line_in_order_and_what_is_no_submission_is_lef
         "all/broken.ipynb: not judged: is not a notebook: ",
         "all/my [last] version (2).py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1: ",
         "all/no text.py: not judged: ",
-        "all/nothing.py: not judged: no step was found",
+        "all/nothing.py: not judged: found no step",
     )
     assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 6
     assert total == "6 submissions: 2 refuted, 3 not judged, 1 verified"

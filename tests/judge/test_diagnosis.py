@@ -400,14 +400,14 @@ def test_without_delta_a_psum_and_a_factor_of_the_cost_cannot_be_told_apart_and_
         return [[factor * g for g in part] for part in backprop()(weights, biases, x, y)[1:]]
 
     judged = gradproof.check(psum, networks=NETWORKS)
-    (said,) = [words for words in judged.conventions if "cannot be told apart" in words]
+    (said,) = [words for words in judged.conventions if "cannot be distinguished" in words]
     assert f"the factor {factor} is of the cost" in said
     assert f"a psum over {factor} devices" in said
     declared = gradproof.check(psum, networks=NETWORKS, convention="no-half")
     assert declared.verdict == ("verified" if factor == 2 else "refuted")
-    assert not [words for words in declared.conventions if "told apart" in words]
+    assert not [words for words in declared.conventions if "be distinguished" in words]
     with_delta = gradproof.check(RIGHT_ONES["no ½"][0], networks=NETWORKS)
-    assert not [words for words in with_delta.conventions if "told apart" in words]
+    assert not [words for words in with_delta.conventions if "be distinguished" in words]
 
 
 def test_without_delta_an_m_that_counts_the_outputs_and_a_mean_over_them_cannot_be_told_apart_and_both_are_said():

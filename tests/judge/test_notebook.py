@@ -191,7 +191,7 @@ def test_a_path_is_judged_as_the_command_judges_it(tmp_path: Path) -> None:
 
 def test_a_path_with_nothing_to_judge_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(NOTHING, "utf8")
-    with pytest.raises(DataError, match="no step was found"):
+    with pytest.raises(DataError, match="found no step"):
         gradproof.check(tmp_path / "mine.py")
     with pytest.raises(UsageError, match="there is no file"):
         gradproof.check(tmp_path / "none.py")
@@ -235,5 +235,5 @@ def test_wherever_a_line_of_a_notebook_is_named_its_cell_is(tmp_path: Path) -> N
 
 
 def test_cells_that_were_skipped_are_named_where_nothing_is_left_to_judge(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"cell 2 is no Python .*: skipped; name the line"):
+    with pytest.raises(DataError, match=r"cell 2 is not Python .*: skipped; name the line"):
         told(tmp_path, "def f(:")

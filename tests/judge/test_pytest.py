@@ -102,6 +102,6 @@ def test_a_program_that_is_wrong_fails_with_its_judgement_at_its_own_line(said: 
         "\nwrong.py:15: d1 = (self.w2.T @ d2) * (1 - h)\nrefuted: wrong.py: w1, b1 do not follow the gradient\n" in said
     )
     assert "\nFAILED wrong.py:Net::gradproof - wrong.py:15: " in said
-    assert "\nnothing.py: no step was found" in said
+    assert "\nnothing.py: found no step" in said
     assert "\nthere is no file none.py\n" in said
     assert "Traceback" not in said

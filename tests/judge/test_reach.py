@@ -100,10 +100,10 @@ def test_a_module_alone_is_judged_by_what_uses_it_beside_or_above_it(tmp_path: P
 
 
 def test_what_is_made_up_or_made_small_is_said() -> None:
-    for name, said in (("d01", ["made up"]), ("d02", ["made up", "made small"]), ("01", [])):
+    for name, said in (("d01", ["made up"]), ("d02", ["made up", "by small ones"]), ("01", [])):
         path = next(path for path in OPEN if path.name.startswith(f"{name}_"))
         notes = judged(path)["notes"]
-        assert [words for words in ("made up", "made small") if any(words in note for note in notes)] == said, name
+        assert [words for words in ("made up", "by small ones") if any(words in note for note in notes)] == said, name
 
 
 def test_what_numpy_says_does_not_fit_tells_how_wide_the_data_are() -> None:

@@ -58,8 +58,8 @@ def nesterov(number: int, place: Any, moves: Any, kept: list[Any] = []) -> Any: 
     ("step", "said"),
     [
         (momentum(0.0), Memory()),
-        (momentum(0.5), Memory(convention="momentum 0.5, told from three steps")),
-        (momentum(0.875), Memory(convention="momentum 0.875, told from three steps")),
+        (momentum(0.5), Memory(convention="momentum 0.5, seen over three steps")),
+        (momentum(0.875), Memory(convention="momentum 0.875, seen over three steps")),
         (momentum(-0.5), Memory("its momentum points backwards: 0.5 times the step before is taken off")),
         (momentum(1.0), Memory(ALL)),
         (momentum(1.5), Memory(ALL)),
@@ -79,7 +79,7 @@ def test_steps_of_one_size_remember_nothing() -> None:
 
 def test_each_array_is_told_by_itself() -> None:
     wrong, right = told(momentum(-0.25, second=0.5))
-    assert right.convention == "momentum 0.5, told from three steps"
+    assert right.convention == "momentum 0.5, seen over three steps"
     assert wrong.fault == "its momentum points backwards: 0.25 times the step before is taken off"
 
 
@@ -88,7 +88,7 @@ def test_nesterovs_momentum_is_told() -> None:
         return [1.5 * g for g in descent(parts)]
 
     said = told(nesterov, fresh=fresh)
-    assert [memory.convention for memory in said] == ["Nesterov's momentum 0.5, told from three steps"] * 2
+    assert [memory.convention for memory in said] == ["Nesterov's momentum 0.5, seen over three steps"] * 2
 
 
 def test_momentum_that_looks_ahead_is_found_among_the_numbers_of_the_code() -> None:
@@ -101,7 +101,7 @@ def test_momentum_that_looks_ahead_is_found_among_the_numbers_of_the_code() -> N
         return [0.5 * u + g for u, g in zip(before, looked, strict=True)]
 
     found = told(ahead, [0.25, 0.5, 0.75], curved)
-    assert [memory.convention for memory in found] == ["Nesterov's momentum 0.5, told from two steps"] * 2
+    assert [memory.convention for memory in found] == ["Nesterov's momentum 0.5, seen over two steps"] * 2
     assert told(ahead, [0.25], curved) == [Memory()] * 2
 
 
@@ -109,5 +109,5 @@ def test_momentum_is_told_beside_a_rate_that_changes() -> None:
     def step(number: int, place: Any, moves: Any) -> Any:
         return momentum(0.5, of=2.0 if number else 1.0)(number, place, moves)
 
-    assert [memory.convention for memory in told(step)] == ["momentum 0.5, told from three steps"] * 2
+    assert [memory.convention for memory in told(step)] == ["momentum 0.5, seen over three steps"] * 2
     assert told(lambda number, place, moves: [g * (1 + number) for g in descent(place)]) == [Memory()] * 2

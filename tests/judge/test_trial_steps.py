@@ -103,10 +103,10 @@ def test_what_is_wrong_is_wrong_however_it_is_scaled(each: str) -> None:
     [
         ("descent", V, ""),
         ("slower and slower", V, ""),
-        ("momentum", V, "momentum 0.9, told from three steps"),
-        ("momentum, other sign", V, "momentum 0.9, told from three steps"),
-        ("damped momentum", V, "momentum 0.75, told from three steps"),
-        ("Nesterov", V, "Nesterov's momentum 0.9, told from three steps"),
+        ("momentum", V, "momentum 0.9, seen over three steps"),
+        ("momentum, other sign", V, "momentum 0.9, seen over three steps"),
+        ("damped momentum", V, "momentum 0.75, seen over three steps"),
+        ("Nesterov", V, "Nesterov's momentum 0.9, seen over three steps"),
         ("wrong sign", R, "its momentum points backwards: 0.9 times the step before is taken off"),
         ("sums", R, "the gradients of the calls before are still in its step"),
         ("wrong sign of b", R, "θ['b']: its momentum points backwards"),
@@ -127,7 +127,7 @@ def test_momentum_that_looks_ahead_is_told(cost: bool) -> None:
     ahead = "(lambda p, X, Y: gradients({k: p[k] + 0.9 * self.v[k] for k in p}, X, Y))"
     judged = step_of("momentum", ahead, cost=cost)
     assert judged, judged
-    assert "Nesterov's momentum 0.9, told from two steps" in str(judged)
+    assert "Nesterov's momentum 0.9, seen over two steps" in str(judged)
 
 
 @pytest.mark.parametrize("cost", [True, False], ids=["with a cost", "without"])

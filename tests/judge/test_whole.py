@@ -180,7 +180,7 @@ def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> N
         ("odd/wrong/w31_chunks_of_16.py", ""),
         ("odd/wrong/w09_alias_in_place.py", ""),
         ("odd/wrong/w13_momentum.py", ""),
-        ("odd/wrong/w49_mutable_default.py", "given back"),
+        ("odd/wrong/w49_mutable_default.py", "are returned"),
         ("odd/wrong/w37_bias_of_all_layers_same_class.py", "not moved"),
     ],
 )

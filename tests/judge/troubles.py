@@ -80,7 +80,7 @@ TROUBLES = {  # what it does: (the submission, the kind of fault, words that mus
     "remembers": (Remembers(), "mutation", "remembers"),
     "None": (returning(lambda *a, **k: None), "shape", "returns NoneType"),
     "four values": (returning(lambda d, b, w, **k: (d, b, w, w)), "shape", "returns 4 values"),
-    "too few layers": (returning(lambda d, b, w, **k: (d, b[1:], w)), "shape", "one a layer"),
+    "too few layers": (returning(lambda d, b, w, **k: (d, b[1:], w)), "shape", "one per layer"),
     "strings": (returning(lambda d, b, w, **k: (d, b, [g.astype(str) for g in w])), "dtype", "<U"),
     "integers": (returning(lambda d, b, w, **k: (d, b, [g.astype(int) for g in w])), "dtype", "int64"),
     "float16": (returning(lambda d, b, w, **k: (d, b, [g.astype("f2") for g in w])), "dtype", "float16"),

@@ -28,7 +28,7 @@ def test_two_curves_that_end_far_apart_are_not_called_equal() -> None:
     title, sentence = said(980, 1588)
     assert title == "Reference reads more"
     assert "handcrafted reads 980 of 10,000 test images and reference 1,588, a difference of 608" in sentence
-    assert "chance alone makes no more than √(w + w′) = 132.0 (one" in sentence
+    assert "chance would explain no more than √(w + w′) = 132.0 (one" in sentence
 
 
 @given(st.integers(1, 10_000), st.data())

@@ -39,7 +39,7 @@ def test_the_page_is_one_small_file_that_asks_for_nothing(html: str) -> None:
 def test_the_lead_says_whose_mutants_were_tried_and_what_became_of_them(html: str) -> None:
     """Of reference/ there are none."""
     lead = " ".join(html[html.index('<p class="lead">') :].partition("</p>")[0].split())
-    assert "<b>the handcrafted function</b> that stands for the line, with all its mutants" in lead
+    assert "<b>the handcrafted function</b> that implements the line, with all its mutants" in lead
     (counts,) = re.findall(r"of the code (\d+) of (\d+) mutants were killed, (\d+) are the same", lead)
     killed, tried, same = map(int, counts)
     assert (killed + same, same) == (tried, 2)

@@ -76,7 +76,7 @@ def test_a_good_ledger_is_read() -> None:
         (
             '[[line.claim]]\nclaim = "d(σ(u), u) == σ(u) * (1 - σ(u))"',
             '[[line.code]]\nfunction = "handcrafted.equations.sigma"\narguments = []\ngives = "u"\nanchor = "exp"',
-            "line A1, code 1: stands for no claim; say in a [[line.claim]] what the line claims",
+            "line A1, code 1: implements no claim; say in a [[line.claim]] what the line claims",
         ),
         (*_code("handcrafted.nowhere.bp1", 2), "line A1, code 1, function: there is no module handcrafted.nowhere"),
         (*_code("handcrafted.equations.nothing", 2), "line A1, code 1, function: handcrafted.equations has no nothing"),

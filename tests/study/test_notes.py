@@ -258,7 +258,7 @@ def test_a_ledger_that_nobody_can_compute_ends_with_one_line(tmp_path: Path, cla
     [
         (["N99"], 2, "there is no line N99; there are N1 … N32"),
         (["--notes", "nowhere.toml"], 3, f"nowhere.toml: there is no such file; {ROOT}/docs/ledger.md"),
-        (["--walk", "N1"], 2, "--walk stands alone"),
+        (["--walk", "N1"], 2, "--walk takes no LINE"),
         (["N1", "-o", "x.html"], 2, "leave out LINE or --out"),
         (["--seed", "-1"], 2, "--seed must be at least 0"),
     ],

@@ -219,7 +219,7 @@ def test_both_that_are_killed_go_on_from_the_last_steps_that_both_have_kept(digi
         if checkpoint.read(tmp_path / "c" / NAMES[0] / file).position == common:
             (tmp_path / "c" / NAMES[0] / file).write_bytes(b"")
     done = resumed(tmp_path / "c")
-    assert_refused(done, 3, f"go on with one alone: gradproof train --resume {tmp_path / 'c/handcrafted'} or ")
+    assert_refused(done, 3, f"continue one by itself: gradproof train --resume {tmp_path / 'c/handcrafted'} or ")
     one = json.loads(resumed(tmp_path / "c/handcrafted", "--no-page").stdout)
     assert one["run_hash"] == expected["runs"]["handcrafted"]["run_hash"]
 

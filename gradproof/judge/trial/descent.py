@@ -12,7 +12,7 @@ from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared, common_factor
 
 Balls = Any  # an object array of arb
-ADAPTIVE = "moved by the sign of its gradient alone, as Adam's first step is"
+ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
 FIRST_OF_ADAM = "adaptive steps, as Adam's or RMSprop's, of which the first is judged"
 DECAY = "with weight decay"
 

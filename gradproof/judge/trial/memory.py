@@ -1,4 +1,4 @@
-"""Whether a step remembers those before it: momentum, Nesterov's, and their sign, told from three steps.
+"""Whether a step remembers those before it: momentum, Nesterov's, and their sign, seen over three steps.
 
 u₂ = a u₁ + b f(θ₁), where f(θ) is what an optimizer that has taken no step before does at θ: a = 0 for plain descent,
 μ for momentum. This asks for no cost, only for a first step that is right.
@@ -114,7 +114,7 @@ def _looking_ahead(after_one: Any, first: Any, second: Any, fresh: Any, shares: 
     for mu in shares:
         ahead = fresh([x + mu * u for x, u in zip(after_one, first, strict=True)])
         if all(_overlap(u, mu * v + f) for u, v, f in zip(second, first, ahead, strict=True)):
-            return Memory(convention=f"Nesterov's momentum {_written(mu)}, told from two steps")
+            return Memory(convention=f"Nesterov's momentum {_written(mu)}, seen over two steps")
     return Memory()
 
 
@@ -128,10 +128,10 @@ def _told(first: Balls, second: Balls, third: Balls, at_one: Balls, at_two: Ball
     if not share < 1:
         return Memory(ALL)
     if _multiple(third - rate * at_two, second) is not None:
-        return Memory(convention=f"momentum {_written(share)}, told from three steps")
+        return Memory(convention=f"momentum {_written(share)}, seen over three steps")
     mu = (share + (share * share + 4 * share).sqrt()) / 2  # a = μ²/(1 + μ)
     if _overlap(third - rate * at_two, share * (mu * first + at_one)):
-        return Memory(convention=f"Nesterov's momentum {_written(mu)}, told from three steps")
+        return Memory(convention=f"Nesterov's momentum {_written(mu)}, seen over three steps")
     return Memory(convention=f"{_written(share)} of the step before is in the next")
 
 

@@ -98,7 +98,7 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool) 
     if any(array.state == "undecided" for array in best):
         why.append("a value is not finite, or saturated beyond every precision tried: try smaller arguments")
     if vague := [array.name for array in best if array.alive and array.digits < TELLING]:
-        why.append(f"{', '.join(vague)}: the enclosures are too wide to tell")
+        why.append(f"{', '.join(vague)}: the enclosures are too wide to decide")
     if dead := [array.name for array in best if not array.alive]:
         why.append(f"the cost does not depend on {', '.join(dead)} at any point tried")
     undecided = any(array.state == "undecided" for array in best) or bool(vague) or len(dead) == len(best)
@@ -148,4 +148,4 @@ def _said(note: Note) -> str:
     if note.kind == "unread":
         return f"{note.said}, and an error beside them is no proof: judge it where its source is"
     line = line_of(note.place)
-    return f"{note.said}" + (f" (line {line})" if line else "") + ": whether that is meant cannot be told"
+    return f"{note.said}" + (f" (line {line})" if line else "") + ": whether that is intended cannot be known"

@@ -140,7 +140,7 @@ class ExactRun:
                 raise
             if leaks := [note for note in self.run.notes.values() if note.kind in ("left", "undecided")]:
                 raise InexactError(f"{error}; but {leaks[0].said}") from error
-            raise InexactError(f"{error}, so there is nothing to hold it against") from error
+            raise InexactError(f"{error}, so there is nothing to compare it with") from error
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function gives for exact arguments."""

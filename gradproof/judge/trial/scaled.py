@@ -49,7 +49,7 @@ def excused(moved: dict[str, Any], given: Any, compared: Sequence[Compared], see
     if whole and (digits := scaled_by_one_factor(flat, variables, seed)) >= TELLING:
         return [a._replace(state="right", digits=digits, alive=True, convention=BY_ONE_FACTOR) for a in compared]
     if by_part:
-        raise InexactError("every array is moved by one length, as where it is clipped by itself: give the cost")
+        raise InexactError("every array is moved by one length, as if clipped by itself: give the cost")
     starts = np.cumsum([0, *map(len, parts)]).tolist()
     rng = np.random.default_rng([seed, 10])
     pivots = [start + int(rng.integers(len(part))) for start, part in zip(starts, parts, strict=False)]

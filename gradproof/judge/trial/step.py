@@ -76,7 +76,7 @@ def check_step(
                 raise InexactError(f"{named(step)} takes several steps in one call: let it take one")
             compared = excused(moved, given, compared, seed) if cost is None else compared
         elif cost is None and run.run.reading is Reading.WITHOUT_EPSILON and not any(a.alive for a in compared):
-            raise InexactError("without its epsilon it moves by signs alone")
+            raise InexactError("without its epsilon it moves by signs only")
         elif run.run.reading not in memories:
             memories.add(run.run.reading)
             compared = with_memory(run, stepping, given, rest, moved, compared)
