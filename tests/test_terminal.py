@@ -70,6 +70,7 @@ def test_no_line_is_wider_than_the_terminal(verb: str, tmp_path: Path, monkeypat
     ended = ended_here(["python", "-m", "gradproof", *line], tmp_path)
     assert ended.returncode == (verb == "check"), ended.stderr
     lines = COLOURS.sub("", ended.stdout).splitlines()
-    assert {"prove": "verified: handcrafted agrees with autodiff", "check": "refuted: mine.py is wrong"}[verb] in "\n".join(lines)
+    verdict = {"prove": "verified: handcrafted agrees with autodiff", "check": "refuted: mine.py is wrong"}[verb]
+    assert verdict in "\n".join(lines)
     assert [line for line in lines if Text(line).cell_len > 60] == []
     assert not any("…" in line for line in lines)

@@ -149,7 +149,7 @@ def _told(group: list[Named], root: bool) -> list[str]:
     is_now = f"  {VALUES[fault.equation]}{layer}{element} is {worst.got:.17g}"
     if _only_underflow(fault):
         return [*result, is_now, f"  it must be exactly {worst.expected:.17g}: nothing is rounded there"]
-    return [*result, f"{is_now}, off by {worst.ratio:.3g} bounds", f"  allowed is {low:.17g} to {high:.17g}"]
+    return [*result, f"{is_now}, off by {worst.ratio:.3g} times the bound", f"  allowed is {low:.17g} to {high:.17g}"]
 
 
 def _only_underflow(fault: Fault) -> bool:

@@ -581,7 +581,9 @@ def test_an_undecided_proof_says_why_and_what_it_says_to_try_is_verified(digits:
     deep = ["--sizes", "12,30,30,30,30,30,30,10", "--init", "scaled", "--epochs", "1", "--verify"]
     done = ended_here(typed(digits, *deep, "--out", "a", backend="reference"), tmp_path)
     assert done.returncode == 5
-    found = re.search(r"^undecided: ((\d+) of 11 steps look like steps not taken.* float32, .*; try (.*))$", done.stdout, re.M)
+    found = re.search(
+        r"^undecided: ((\d+) of 11 steps look like steps not taken.* float32, .*; try (.*))$", done.stdout, re.M
+    )
     assert found, done.stdout
     result = json.loads((tmp_path / "a/run.json").read_text())
     assert (result["undecided"], result["verified_steps"]) == (found[1], 11 - int(found[2]))
