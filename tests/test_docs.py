@@ -26,7 +26,7 @@ from tests.thorough import THOROUGH
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-NAMED = re.compile(r"`((?:tests|docs|benchmarks|gradproof|handcrafted|reference)/[\w./]*\w)(?:::\w+)?`")
+NAMED = re.compile(r"`((?:tests|docs|benchmarks|gradproof|handcrafted|reference)/[\w./]*\w)`")
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf8"), re.MULTILINE))
 
 
@@ -81,6 +81,21 @@ def wrong_links(text: str, page: Path) -> Iterator[str]:
     for name in NAMED.findall(text):
         if "NAME" not in name and not (ROOT / name).exists():
             yield f"{name} is not there"
+
+
+def wrong_tests(text: str) -> Iterator[str]:
+    """Tests that are not there; of a name that ends in … none that begins so."""
+    for file, name in re.findall(r"`(?:([\w/]*test_\w+\.py)::)?(test_\w+…?)`", text):
+        places = [source for path, source in files_of_tests().items() if path.endswith(f"/{file}" if file else "")]
+        begins = f"def {name.rstrip('…')}" + "(" * (not name.endswith("…"))
+        if not any(begins in source for source in places):
+            yield f"{file}::{name} is not there"
+
+
+@cache
+def files_of_tests() -> dict[str, str]:
+    """The tests by their paths."""
+    return {f"/{path.relative_to(ROOT)}": path.read_text("utf8") for path in (ROOT / "tests").rglob("test_*.py")}
 
 
 def wrong_functions(text: str) -> Iterator[str]:
@@ -169,6 +184,14 @@ def wrong_output(example: Example, place: Path) -> Iterator[str]:
         yield f"{example.command} prints\n{printed}"
 
 
+def wrong(text: str, page: Path) -> Iterator[str]:
+    """Whatever a page names that is not there."""
+    yield from wrong_links(text, page)
+    yield from wrong_tests(text)
+    yield from wrong_functions(text)
+    yield from wrong_commands(text)
+
+
 MAIN, OF_MAIN = '\n\nif __name__ == "__main__":', "  large whole numbers"  # what takes long, and what is said of it
 SHOWN = [example for page in (PAGES if THOROUGH else PAGES[:1]) for example in examples(page.read_text("utf8"))]
 
@@ -176,7 +199,7 @@ SHOWN = [example for page in (PAGES if THOROUGH else PAGES[:1]) for example in e
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_commands_and_functions_of_a_page_are_there(page: Path) -> None:
     text = page.read_text("utf8")
-    assert [*wrong_links(text, page), *wrong_functions(text), *wrong_commands(text)] == []
+    assert list(wrong(text, page)) == []
 
 
 @pytest.mark.parametrize("example", dict.fromkeys(SHOWN), ids=str)  # a page that repeats one shows the same
@@ -207,6 +230,9 @@ LIES = {
     "a link": "[there](docs/nowhere.md)",
     "a file": "`tests/test_nothing.py`",
     "a test's file": "`tests/nothing/test_nothing.py::test_it`",
+    "a test": "`test_that_is_nowhere`",
+    "the beginning of a test": "`test_that_is_nowhere_…`",
+    "a test in another file": "`tests/test_docs.py::test_z_a_and_cost_agree`",
     "a function": "`gradproof.judge_all(f)`",
     "Python": "```python\nimport = 1\n```",
     "a verb": "`gradproof proof`",
@@ -224,7 +250,7 @@ LIES = {
 @pytest.mark.parametrize("lie", LIES.values(), ids=list(LIES))
 def test_a_lie_on_a_page_is_noticed(lie: str) -> None:
     page = PAGES[0]
-    assert len([*wrong_links(lie, page), *wrong_functions(lie), *wrong_commands(lie)]) == 1
+    assert len(list(wrong(lie, page))) == 1
 
 
 def test_an_output_that_is_not_printed_is_noticed(tmp_path: Path) -> None:

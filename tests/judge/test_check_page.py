@@ -1,4 +1,4 @@
-"""docs/check.md says what is so: its tests are there; docs/reach.md counts its own rows."""
+"""docs/check.md has every key and every cost; it and docs/reach.md count what is there."""
 
 import json
 import re
@@ -11,14 +11,6 @@ from tests.judge.test_whole_command import WRONG, check
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/check.md").read_text("utf8")
 REACH = (ROOT / "docs/reach.md").read_text("utf8")
-
-
-def test_every_test_that_the_page_names_is_there() -> None:
-    named = set(re.findall(r"`(?:(tests/\w+/test_\w+\.py)::)?(test_\w+)`", PAGE))
-    assert len(named) > 20
-    for file, test in named:
-        source = (ROOT / (file or "tests/judge/test_whole_command.py")).read_text("utf8")
-        assert f"def {test}(" in source, (file, test)
 
 
 def test_every_key_of_the_document_is_on_the_page(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,18 @@ def test_every_claim_rejects_at_least_five_neighbours_and_every_one_that_is_wron
             assert n["rejected"] >= 5, line["id"]
             if "<=" not in claim["claim"]:
                 assert n["rejected"] + n["meaningless"] + n["same"] == n["tried"], line["id"]
+
+
+def test_the_pages_count_what_is_found(document: dict[str, Any]) -> None:
+    counts = Counter(line["verdict"] for line in document["lines"])
+    rejected = sum(claim["neighbours"]["rejected"] for line in document["lines"] for claim in line["claims"])
+    for name in ("README.md", "docs/study.md"):
+        page = " ".join((ROOT / name).read_text("utf-8").split())
+        assert f"{counts['holds']} hold, {counts['holds under a convention']} hold under a convention" in page
+        assert (
+            f"{counts['wrong']} are wrong, and {counts['not a mathematical claim']} are no mathematical claim" in page
+        )
+    assert f"{rejected} wrong variants" in page
 
 
 def test_the_handcrafted_equations_stand_for_their_lines(document: dict[str, Any]) -> None:
