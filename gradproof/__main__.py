@@ -66,7 +66,7 @@ def gradproof_command() -> None:
     """A network derived by hand, proven against autodiff.
 
     Exit codes: 0 verified or done, 1 refuted, or a training that diverged, 2 wrong usage, 3 bad data or a bad file,
-    4 the machine failed, 5 undecided, 70 a fault of gradproof itself, 130 interrupted by
+    4 the machine failed, 5 undecided, 70 a bug in gradproof, 130 interrupted by
     Ctrl-C, SIGTERM or SIGHUP.
     """
 
@@ -98,7 +98,7 @@ def main() -> None:
         interruption.say_no_more()
         code = _complain("gradproof: interrupted", INTERRUPTED)
     except Exception as error:
-        crash = CrashError(f"a fault of gradproof itself: {type(error).__name__}: {error}; {_kept(error)}")
+        crash = CrashError(f"a bug in gradproof: {type(error).__name__}: {error}; {_kept(error)}")
         code = _complain(f"gradproof: {crash}", crash.exit_code)
     sys.exit(code or 0)
 

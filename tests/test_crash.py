@@ -52,7 +52,7 @@ def test_a_crash_ends_with_70_and_says_what_to_report(verb, place, tmp_path, mon
             PLACES[place](patch, verb, raises(error))
             code, err = ended(patch, capfd, verb)
         kept = re.fullmatch(
-            rf"gradproof: a fault of gradproof itself: {type(error).__name__}: [^\n]*; "
+            rf"gradproof: a bug in gradproof: {type(error).__name__}: [^\n]*; "
             r"please report it with (\S+), where its traceback is\n",
             err,
         )
@@ -102,4 +102,4 @@ def test_the_exit_code_is_right_though_nobody_can_be_told(verb):
 
 def test_help_says_what_70_means(capfd):
     gradproof_command.main(["--help"], standalone_mode=False)
-    assert "70 a fault of gradproof itself" in " ".join(capfd.readouterr().out.split())
+    assert "70 a bug in gradproof" in " ".join(capfd.readouterr().out.split())

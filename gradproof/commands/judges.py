@@ -98,7 +98,7 @@ def _row(path: str, given: dict[str, Any], junit: Path | None, page: Path | None
         except (OSError, MemoryError) as failed:
             code, error = MachineError.exit_code, f"the machine failed: {failed or type(failed).__name__}"
         except Exception as failed:
-            fault = f"a fault of gradproof itself: {type(failed).__name__}: {failed}"
+            fault = f"a bug in gradproof: {type(failed).__name__}: {failed}"
             error = f"{fault}; gradproof check {typed(path)} keeps its traceback"
             code = CrashError.exit_code
     document = _read(written.getvalue())

@@ -274,7 +274,7 @@ def _order(x: Number, y: Number) -> int:
         if _of_infinity(x) or _of_infinity(y):  # as NumPy has it: NaN is less than nothing
             return 1
         raise current().refuse("a comparison with NaN")
-    raise current().refuse(f"two numbers near {float(a.mid()):.6g} that {current().bits} bits do not tell apart")
+    raise current().refuse(f"two numbers near {float(a.mid()):.6g} that {current().bits} bits cannot distinguish")
 
 
 def _of_infinity(x: Number, deep: int = 4) -> bool:

@@ -44,10 +44,10 @@ class Assessment:
             size = frames.size(self._sandbox.read(frames.HEAD, self._end))
             meta, _ = frames.unframed(self._sandbox.read(size, self._end))
         except TimeoutError:
-            said = f"is not judged within {self.seconds:g} seconds: give it more by --seconds, or a smaller example"
+            said = f"is not judged within {self.seconds:g} seconds: allow more with --seconds, or use a smaller example"
             raise DataError(f"{self.path} {said}") from None
         except ChildProcessError as error:
-            raise DataError(f"{self.path} {error} in place of being judged") from None
+            raise DataError(f"{self.path} {error} instead of being judged") from None
         except frames.FrameError:
             raise DataError(f"{self.path} writes into the pipe of its judgement") from None
         finally:

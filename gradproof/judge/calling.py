@@ -116,7 +116,7 @@ def lists(returned: Any, problem: Lists) -> Lists:
     try:
         result = [[_asarray(item) for item in part] for part in parts]
     except ValueError as error:
-        raise SubmissionError("shape", f"returns what is no array ({error}); {EXPECTED}") from None
+        raise SubmissionError("shape", f"returns something that is not an array ({error}); {EXPECTED}") from None
     for part in result:
         for array in part:
             if array.dtype.kind not in "fiub":

@@ -49,7 +49,7 @@ def _conventions() -> Iterator[tuple[str, str]]:
     """Each word of --convention and what it says."""
     for word in (*layouts.DECLARED, *costs.DECLARED):
         told = [*layouts.declared([word], is_class=False).said(), *costs.declared([word]).said()]
-        yield word, "; ".join(told) or "the conventions of the notes, in all that no other word names"
+        yield word, "; ".join(told) or "the conventions of the notes, in everything that no other word names"
 
 
 def asked(words: Sequence[str]) -> list[Entry]:

@@ -62,7 +62,7 @@ def unframed(rest: bytes) -> tuple[dict[str, Any], Arrays]:
     for entry in entries:
         name, dtype, shape = entry if isinstance(entry, list) and len(entry) == 3 else (None, None, None)
         if not (isinstance(name, str) and isinstance(dtype, str) and _is_number(dtype) and _is_shape(shape)):
-            raise FrameError("has an array that is none")
+            raise FrameError("has something that is not an array")
         kind, count = _dtype(dtype), math.prod(shape)
         if count > len(body) or start + count * kind.itemsize > len(body):
             raise FrameError("has fewer numbers than it says")

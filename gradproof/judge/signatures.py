@@ -44,7 +44,7 @@ def not_judged(subject: Any) -> str:
     if not has_update(subject):
         return f"{_as_written(subject, 'update_mini_batch')} is not {UPDATE}: the descent is not judged"
     if hasattr(subject, "SGD") and not has_sgd(subject):
-        return f"{_as_written(subject, 'SGD')} is not {SGD}: it is not judged, update_mini_batch alone is"
+        return f"{_as_written(subject, 'SGD')} is not {SGD}: it is not judged, only update_mini_batch is"
     return ""
 
 

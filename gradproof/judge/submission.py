@@ -79,7 +79,7 @@ class Function:
                 raise UsageError(str(error)) from error
             raise
         except SystemExit:
-            raise SubmissionError("exits", "calls sys.exit in place of returning") from None
+            raise SubmissionError("exits", "calls sys.exit instead of returning") from None
         except Exception as error:
             raise SubmissionError("raises", words(error)) from error
 
@@ -135,10 +135,8 @@ class File:
             self.left -= time.monotonic() - start
         if self.left < 0:
             self.close()
-            said = (
-                f"takes more than {ALL * self.seconds:g} seconds for all networks; fewer --architectures, or --seconds"
-            )
-            raise SubmissionError("hangs", said)
+            said = f"takes more than {ALL * self.seconds:g} seconds for all networks"
+            raise SubmissionError("hangs", f"{said}; try fewer --architectures or more --seconds")
         return self._sound(lambda: _lists(request, frames.unpacked(answer.get("lengths"), got)))
 
     def _heard(self, end: float, seconds: float, request: bytes = b"") -> tuple[dict[str, Any], frames.Arrays]:
@@ -155,7 +153,7 @@ class File:
             raise SubmissionError("hangs", f"does not return within {seconds:g} seconds") from None
         except ChildProcessError as error:
             self.close()
-            raise SubmissionError("exits", f"{error} in place of returning") from None
+            raise SubmissionError("exits", f"{error} instead of returning") from None
         meta, arrays = self._sound(lambda: frames.unframed(body))
         if "trouble" in meta:
             kind, said = self._sound(lambda: _trouble(meta["trouble"]))

@@ -99,4 +99,4 @@ def _said(f: Finding) -> str:
         return f.trouble
     row, column = f.element
     interval = f"{f.expected:.9g} ± {f.bound:.2g}"
-    return f"is {f.got:.9g} in row {row}, column {column}, should be {interval}; off by {f.ratio:.3g} bounds"
+    return f"is {f.got:.9g} in row {row}, column {column}, should be {interval}; off by {f.ratio:.3g} times the bound"

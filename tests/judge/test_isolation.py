@@ -44,7 +44,7 @@ REFUTED = {  # what happens: (module level, body, kind of trouble, words)
     "exits": ("", "sys.exit(0)", "exits", "SystemExit"),
     "exits at once": ("", "os._exit(3)", "exits", "exit code 3"),
     "kills itself": ("", "os.kill(os.getpid(), 9)", "exits", "killed by signal 9"),
-    "closes every file": ("", "os.closerange(0, 99); return 1", "exits", "in place of returning"),
+    "closes every file": ("", "os.closerange(0, 99); return 1", "exits", "instead of returning"),
     "hangs": ("", NAP, "hangs", "does not return within 1 seconds"),
     "hangs in C": ("", "np.linalg.svd(np.ones((4000, 4000)))", "hangs", "does not return within 1 seconds"),
     "waits for input": ("", "return input('?')", "raises", "EOFError"),

@@ -107,7 +107,7 @@ def test_what_is_wrong_is_wrong_however_it_is_scaled(each: str) -> None:
         ("momentum, other sign", V, "momentum 0.9, seen over three steps"),
         ("damped momentum", V, "momentum 0.75, seen over three steps"),
         ("Nesterov", V, "Nesterov's momentum 0.9, seen over three steps"),
-        ("wrong sign", R, "its momentum points backwards: 0.9 times the step before is taken off"),
+        ("wrong sign", R, "its momentum points backwards: 0.9 times the step before is subtracted"),
         ("sums", R, "the gradients of the calls before are still in its step"),
         ("wrong sign of b", R, "θ['b']: its momentum points backwards"),
     ],

@@ -123,7 +123,7 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
         if len(takes) != 1 or not parameters_of(backward, True):
             continue
         for gradients in (False, True):
-            name = f"{kind.name}.{backward.name}" + (", what it gives back" if gradients else "")
+            name = f"{kind.name}.{backward.name}" + (", what it returns" if gradients else "")
             yield name, _class_scenes(program, kind, forward, backward, gradients)
 
 

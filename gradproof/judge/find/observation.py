@@ -84,7 +84,7 @@ def observe(
         by_path = {slot.path: slot for slot in slots}
         for path in wanted:
             if path not in by_path:
-                raise InexactError(f"{path} is not there in every run")
+                raise InexactError(f"{path} does not exist in every run")
             slot = by_path[path]
             numbers = variables(scene.scale * drawn(slot, rng))
             slot.write(numbers)
@@ -99,7 +99,7 @@ def observe(
         for path in wanted:
             now = by_path.get(step.gradients.get(path, path))
             if now is None or len(now.numbers) != seen.given[path].size:
-                raise InexactError(f"{path} is not there in every run, or of another shape after the step")
+                raise InexactError(f"{path} does not exist in every run, or has another shape after the step")
             array: Any = now.array.reshape(seen.given[path].shape)
             seen.after[path] = seen.given[path] - array if step.gradients else array
         if all(

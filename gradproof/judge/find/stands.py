@@ -58,7 +58,7 @@ class Nothing:
         return 0
 
     def __array__(self, *arguments: Any, **options: Any) -> Any:  # NumPy would look for its elements without end
-        raise TypeError(f"{self._name} stands for what is not there, and is no array")
+        raise TypeError(f"{self._name} replaces something that is missing, and is not an array")
 
 
 class Silent(types.ModuleType):

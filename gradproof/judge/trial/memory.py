@@ -124,7 +124,7 @@ def _told(first: Balls, second: Balls, third: Balls, at_one: Balls, at_two: Ball
     if share is None or share.contains(0) or first.size == 1:  # of one number any number is a multiple
         return Memory()
     if share < 0:
-        return Memory(f"its momentum points backwards: {_written(-share)} times the step before is taken off")
+        return Memory(f"its momentum points backwards: {_written(-share)} times the step before is subtracted")
     if not share < 1:
         return Memory(ALL)
     if _multiple(third - rate * at_two, second) is not None:

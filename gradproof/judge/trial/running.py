@@ -82,7 +82,7 @@ def guarded(what: str, seconds: float = SECONDS, clock: Clock = Clock.WALL) -> I
     except LateError:
         raise InexactError(f"{what} does not return within {seconds:g} seconds: try smaller arrays") from None
     except SystemExit:
-        raise SubjectError(f"{what} calls sys.exit in place of returning") from None
+        raise SubjectError(f"{what} calls sys.exit instead of returning") from None
     except NoSourceError as error:
         raise InexactError(f"{error}, which is needed to run {what} exactly") from None
     except RecursionError as error:
