@@ -1,6 +1,6 @@
 """In which light somebody's answers look best: what cost they are of, how σ was computed, whether δ was twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,8 +50,30 @@ def chosen(claims: list[Claim], declared: Cost | None) -> Light:
     light = _in_the_best_light(claims, declared)
     if not light.wrong or all(claim.two_calls for claim in claims):
         return light
-    other = _in_the_best_light([claim._replace(two_calls=True) for claim in claims], declared)
+    twice = [claim._replace(two_calls=True) for claim in claims]
+    if not any(_is_right(twice, cost) for cost in _tried(twice, declared)):
+        return light
+    other = _in_the_best_light(twice, declared)
     return light if other.wrong else other._replace(twice=True)
+
+
+def _is_right(claims: list[Claim], cost: Cost) -> bool:
+    """Whether nothing is wrong under this cost for a σ of which most is allowed; the first that is wrong ends it."""
+    return not any(any_wrong([judged(cost.undone(claim), Sigma.TANH)]) for claim in claims)
+
+
+def _tried(claims: list[Claim], declared: Cost | None) -> Iterator[Cost]:
+    """Every cost in whose light `_in_the_best_light` may find them right."""
+    if declared is not None:
+        yield declared
+        return
+    for summed in (False, True):
+        ours = Cost(summed=summed)
+        yield from (ours, ours._replace(factor=-ours.factor), *costs.likely(claims, ours))
+    averaged = Cost(averaged=True)
+    yield from (averaged, *costs.likely(claims, averaged))
+
+
 
 
 def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
