@@ -1,11 +1,13 @@
-"""How many examples Hypothesis draws. Every run draws new ones, also where a CI is detected."""
+"""How many examples Hypothesis draws, and how many cases of a costly test run. Every run draws new ones, also in a CI."""
 
 import os
 import signal
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -41,6 +43,40 @@ fresh = settings(
 settings.register_profile("quick", fresh, max_examples=50)
 settings.register_profile("thorough", fresh, max_examples=2000)
 settings.load_profile("quick")  # --hypothesis-profile is read after this and wins
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sample-seed", help="of tests marked sample(n), draw the cases that this number draws")
+    parser.addoption("--every-case", action="store_true", help="of tests marked sample(n), run every case")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sample(n): in the quick profile n of its cases are drawn, others in every run")
+    if config.option.sample_seed is None:  # the processes of xdist have this environment, and draw the same
+        config.option.sample_seed = os.environ.setdefault("SAMPLE_SEED", str(int.from_bytes(os.urandom(4))))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of each test marked `sample(n)`, n of the cases that were asked for; a case asked for by its name runs."""
+    if config.option.every_case or settings().max_examples > 100:
+        return
+    cases = defaultdict[tuple[str, int], list[pytest.Item]](list)
+    for item in items:
+        if mark := item.get_closest_marker("sample"):
+            cases[item.nodeid.partition("[")[0], mark.args[0]].append(item)
+    left_out = set[pytest.Item]()
+    for (name, count), own in cases.items():
+        drawn = Random(f"{config.option.sample_seed} {name} {count}").sample(own, min(count, len(own)))
+        left_out |= set(own) - set(drawn)
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if terminalreporter.stats.get("failed"):
+        terminalreporter.write_line(f"the same cases again: --sample-seed {config.option.sample_seed}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,51 @@
+"""Of a costly test each run draws some cases: others in every run, the same in all its processes, all where asked."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+CONFTEST = Path(__file__).with_name("conftest.py").read_text("utf8")
+CASES = """
+import pytest
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("case", range(40))
+def test_costly(case):
+    assert case != 50
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("case", range(2))
+def test_other(case):
+    pass
+def test_cheap():
+    pass
+"""
+RUNS = {
+    "one": ["--sample-seed", "1"],
+    "in two processes": ["--sample-seed", "1", "-p", "xdist", "-n", "2"],
+    "another": ["--sample-seed", "2"],
+    "without a seed": ["-p", "xdist", "-n", "2"],  # whose processes must agree on one
+    "every": ["--every-case"],
+    "thorough": ["--hypothesis-profile=thorough"],
+    "by name": ["test_cases.py::test_costly[7]", "test_cases.py::test_costly[31]"],
+}
+
+
+def test_n_cases_are_drawn_and_every_case_where_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST, "utf8")
+    (tmp_path / "test_cases.py").write_text(CASES, "utf8")
+    line = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"]
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    environment.pop("SAMPLE_SEED", None)
+    running = {
+        name: subprocess.Popen([*line, *options], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+        for name, options in RUNS.items()
+    }
+    told = {name: process.communicate(timeout=120)[0] for name, process in running.items()}
+    assert [process.returncode for process in running.values()] == [0] * len(RUNS), told
+    cases = {name: sorted(set(re.findall(r"::(test_\w+(?:\[\d+\])?)", said))) for name, said in told.items()}
+    for name in ("one", "in two processes", "another", "without a seed"):
+        assert [test.partition("[")[0] for test in cases[name]] == ["test_cheap", *["test_costly"] * 3, "test_other"]
+    assert cases["one"] == cases["in two processes"] != cases["another"]
+    assert len(cases["every"]) == len(cases["thorough"]) == 1 + 2 + 40
+    assert cases["by name"] == ["test_costly[31]", "test_costly[7]"]
