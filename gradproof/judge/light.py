@@ -74,8 +74,6 @@ def _tried(claims: list[Claim], declared: Cost | None) -> Iterator[Cost]:
     yield from (averaged, *costs.likely(claims, averaged))
 
 
-
-
 def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
     """The cost that is declared, or ours – or another, where faults are none under it.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gradproof.judge.lines import faults
+from tests.thorough import THOROUGH
 
 HERE = Path(__file__).parent
 OPEN = sorted((HERE / "programs/open").iterdir())
@@ -37,5 +38,6 @@ def expected(path: Path) -> str:
 
 
 def without_repairs(patch: pytest.MonkeyPatch) -> None:
-    """Verdicts alone: no correction is looked for, which takes longer than they do."""
-    patch.setattr(faults, "find_repairs", lambda *given: [])
+    """Verdicts alone: in the quick profile no correction is looked for, which takes longer than they do."""
+    if not THOROUGH:
+        patch.setattr(faults, "find_repairs", lambda *given: [])

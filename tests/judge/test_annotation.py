@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from gradproof.judge.assess import assess
+from tests.judge.corpus import without_repairs
 from tests.judge.test_whole_command import NET, WRONG
 from tests.judge.test_written import PHASES, judged, plans, wrong
 from tests.judge.written import Plan, Slip, written
@@ -55,7 +56,8 @@ def test_what_lines_compute_and_what_follows_from_a_fault_is_told(tmp_path: Path
     ]
 
 
-def test_nothing_before_a_fault_follows_from_it() -> None:
+def test_nothing_before_a_fault_follows_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_repairs(monkeypatch)
     states = [line["state"] for line in assess(str(PROGRAMS / "open/c27_modular_batchnorm.py"))["lines"]]
     assert "wrong" in states
     assert "follows" not in states[: states.index("wrong")]
@@ -106,7 +108,10 @@ def test_examples_one_after_the_other_are_one_layer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_a_softmax_is_told_from_what_only_sums_to_one(tmp_path: Path, axis: int) -> None:
+def test_a_softmax_is_told_from_what_only_sums_to_one(
+    tmp_path: Path, axis: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_repairs(monkeypatch)
     plan = Plan(["tanh"], "softmax", axis == 1, "class", True, False, False)
     assert [box["activation"] for box in read(written(plan), tmp_path)["layers"] if box["shape"]][-1] == "softmax"
     squares = written(plan).replace("np.exp(z2)", "(1 + z2 ** 2)")

@@ -29,6 +29,7 @@ from gradproof.judge.find.program import parsed, read_program
 from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_of, stem
 from gradproof.judge.loading import in_python_3
 from tests.exact.calling import FOLDERS
+from tests.judge.corpus import without_repairs
 
 PROGRAMS = sorted(path for folder in FOLDERS for path in folder.glob("*.py"))
 MODULE = "mine"
@@ -442,7 +443,10 @@ SLIPS = {  # the line as it is and as it is planted, and which arrays it spoils
 
 
 @pytest.mark.parametrize("old", SLIPS)
-def test_one_planted_slip_is_told_at_its_line_and_blames_what_it_spoils(old: str, tmp_path: Path) -> None:
+def test_one_planted_slip_is_told_at_its_line_and_blames_what_it_spoils(
+    old: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_repairs(monkeypatch)
     new, spoiled = SLIPS[old]
     assert RIGHT.count(old) == 1
     path = tmp_path / "mine.py"

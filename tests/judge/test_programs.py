@@ -3,8 +3,8 @@
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,56 +12,56 @@ import pytest
 from gradproof.judge.assess import assess
 from tests.commands import ended_here
 from tests.judge.corpus import ODD, OPEN, THREADS, expected, without_repairs
-from tests.thorough import THOROUGH
 
-STRIDE, WIDE_STRIDE = 5, 10
-
-
-def blocks(files: Sequence[Path], stride: int) -> list[int]:
-    return list(range(0, len(files), stride))
+NAMED: dict[str, Any] = {"ids": lambda path: path.name}
 
 
-def some_of(files: Sequence[Path], block: int, stride: int) -> Iterator[Path]:
-    """One file of a block, each time another place in it; in the thorough profile all of them."""
-    some = files[block : block + stride]
-    yield from some if THOROUGH else [some[block // stride % len(some)]]
+def judged(path: Path, place: Path, patch: pytest.MonkeyPatch) -> None:
+    """What is found in a program, in a folder in which it leaves nothing, as in the process in which it is judged."""
+    patch.chdir(place)
+    patch.setattr(sys, "argv", [str(path)])
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        found = assess(str(path))
+    assert found["verdict"] == expected(path), found
+    assert not list(place.iterdir())
+    assert found["subject"]["line"] > 0, found
+    assert all(fault["parameter"] for fault in found["faults"]), found
+    assert bool(found["faults"]) == (found["verdict"] == "refuted"), found
 
 
-@pytest.mark.parametrize("block", blocks(OPEN, STRIDE))
+@pytest.mark.sample(8)
+@pytest.mark.parametrize("path", OPEN, **NAMED)
 def test_a_program_in_any_form_is_judged_as_it_was_written(
-    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # as the process in which it is judged
-    if block % (2 * STRIDE) and not THOROUGH:
-        without_repairs(monkeypatch)
-    for path in some_of(OPEN, block, STRIDE):
-        monkeypatch.setattr(sys, "argv", [str(path)])
-        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-            found = assess(str(path))
-        assert found["verdict"] == expected(path), (path.name, found)
-        assert not list(tmp_path.iterdir()), path.name
-        assert found["subject"]["line"] > 0, found
-        assert all(fault["parameter"] for fault in found["faults"]), found
-        assert bool(found["faults"]) == (found["verdict"] == "refuted"), found
+    without_repairs(monkeypatch)
+    judged(path, tmp_path, monkeypatch)
 
 
-def told(path: Path, place: Path) -> str:
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("path", OPEN, **NAMED)
+def test_looking_for_corrections_changes_no_verdict(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(path, tmp_path, monkeypatch)
+
+
+def tell(path: Path, place: Path) -> None:
     ended = ended_here(["python", "-m", "gradproof", "check", str(path), "--json"], place)
-    verdict: str = json.loads(ended.stdout)["verdict"]
-    assert ended.returncode == {"verified": 0, "refuted": 1, "undecided": 5}.get(verdict, 3), ended
-    return verdict
+    assert json.loads(ended.stdout)["verdict"] == expected(path)
+    assert ended.returncode == {"verified": 0, "refuted": 1}[expected(path)], ended
 
 
-@pytest.mark.parametrize("block", blocks(ODD, 2 * WIDE_STRIDE))
-def test_the_notes_network_in_odd_clothes_is_judged_by_what_it_computes(block: int, tmp_path: Path) -> None:
-    for path in some_of(ODD, block, 2 * WIDE_STRIDE):
-        assert told(path, tmp_path) == expected(path), path.name
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("path", ODD, **NAMED)
+def test_the_notes_network_in_odd_clothes_is_judged_by_what_it_computes(path: Path, tmp_path: Path) -> None:
+    tell(path, tmp_path)
 
 
-@pytest.mark.parametrize("block", blocks(THREADS, WIDE_STRIDE))
-def test_what_people_asked_is_answered_as_their_threads_say(block: int, tmp_path: Path) -> None:
-    for path in some_of(THREADS, block, WIDE_STRIDE):
-        assert told(path, tmp_path) == expected(path), path.name
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("path", THREADS, **NAMED)
+def test_what_people_asked_is_answered_as_their_threads_say(path: Path, tmp_path: Path) -> None:
+    tell(path, tmp_path)
 
 
 def test_every_program_is_there_and_says_what_is_to_be_found() -> None:

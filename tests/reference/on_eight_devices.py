@@ -25,7 +25,7 @@ from tests.thorough import THOROUGH, some
 
 DEVICES = st.sampled_from([1, 2, 3, 4, 5, 8])
 WAYS = st.sampled_from([mesh.summed, mesh.in_order])
-FEW = settings(max_examples=max(4, settings().max_examples // 20), deadline=None)
+FEW = settings(max_examples=settings().max_examples // 20, deadline=None)
 # Each shape is compiled anew, which is most of the time of these tests: the quick profile draws the numbers alone.
 SHAPES = some([([3, 2], 1), ([4, 1, 3], 7)], [])  # one example and seven, on up to eight devices
 
@@ -90,6 +90,7 @@ def test_in_order_the_gradient_is_the_same_to_the_last_bit_on_any_number_of_devi
         jax.tree.map(np.testing.assert_array_equal, spread(problem, devices, mesh.in_order)[1:], alone)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("way", [mesh.summed, mesh.in_order])
 @pytest.mark.parametrize("devices", [1, 3, 8])
 def test_a_step_on_a_mesh_is_a_step_and_all_devices_hold_the_same(way: mesh.Gradient, devices: int) -> None:
@@ -184,6 +185,7 @@ def test_the_judge_refutes_the_trap_and_names_it() -> None:
     assert all("a psum over 4 devices" in str(named.names) for named in judged.faults if named.names)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("devices", [2, 4, 8])
 def test_the_trap_is_n_times_the_gradient(devices: int) -> None:
     _, grad_b, grad_w = handcrafted.gradients(*uneven())

@@ -8,6 +8,8 @@ import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gradproof.judge.find.program import copied
+
 WATCH = "_gradproof_watch_"  # under which the program finds the watch
 _PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Slice, ast.Tuple)
 
@@ -123,7 +125,9 @@ class Instruments(ast.NodeTransformer):
 
 
 def _loaded(target: ast.expr) -> ast.expr:
-    return ast.parse(ast.unparse(target), mode="eval").body
+    new = copied(target)
+    new.ctx = ast.Load()  # type: ignore[attr-defined]
+    return new
 
 
 def _call(name: str, arguments: list[ast.expr], at: ast.AST) -> ast.Call:
@@ -132,8 +136,4 @@ def _call(name: str, arguments: list[ast.expr], at: ast.AST) -> ast.Call:
 
 
 def _asking(name: str, arguments: list[ast.expr], at: ast.stmt) -> ast.stmt:
-    statement = ast.copy_location(ast.Expr(_call(name, arguments, at)), at)
-    for part in ast.walk(statement):
-        part.lineno = part.end_lineno = at.lineno  # type: ignore[attr-defined]
-        part.col_offset = part.end_col_offset = 0  # type: ignore[attr-defined]
-    return statement
+    return ast.copy_location(ast.Expr(_call(name, arguments, at)), at)

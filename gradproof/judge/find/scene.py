@@ -1,7 +1,6 @@
 """A scene: how a program is made to take a step, and one run of it."""
 
 import ast
-import copy
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,7 +16,7 @@ from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import current
 from gradproof.judge.find.data import WIDTHS
 from gradproof.judge.find.instruments import WATCH, Instruments
-from gradproof.judge.find.program import Program, definitions, is_main, with_small_numbers
+from gradproof.judge.find.program import Program, copied, definitions, is_main, with_small_numbers
 from gradproof.judge.find.surroundings import WATCHING, surroundings
 from gradproof.judge.find.watching import Found, Watch
 
@@ -50,7 +49,7 @@ class Scene:
         """The instrumented code, and the lines of its loops."""
         key = self._key
         if key not in _COMPILED:
-            tree = copy.deepcopy(self.program.tree)
+            tree = copied(self.program.tree)
             body = tree.body if self.whole else definitions(tree)
             driver = ast.parse(self.driver)
             for node in ast.walk(driver):
@@ -60,7 +59,7 @@ class Scene:
             tree.body = [*body, *driver.body]
             instruments = Instruments(self.program.path)
             tree = with_exact_numbers(instruments.of_module(tree), self.program.python_2)
-            code = compile(ast.fix_missing_locations(tree), self.program.path, "exec", dont_inherit=True)
+            code = compile(tree, self.program.path, "exec", dont_inherit=True)
             _COMPILED[key] = code, instruments.loops
         return _COMPILED[key]
 
@@ -80,7 +79,7 @@ class Scene:
             tree = with_small_numbers(tree, self.program.widths.classes) if self.program.small else tree
             tree.body = [node for node in tree.body if not is_main(node)]
             tree = with_exact_numbers(Instruments(path, self.code()[1]).of_module(tree), self.program.python_2)
-            _COMPILED[key] = compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
+            _COMPILED[key] = compile(tree, path, "exec", dont_inherit=True)
         return _COMPILED[key]
 
     @property
