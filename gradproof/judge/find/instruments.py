@@ -126,7 +126,9 @@ class Instruments(ast.NodeTransformer):
 
 def _loaded(target: ast.expr) -> ast.expr:
     new = copied(target)
-    new.ctx = ast.Load()  # type: ignore[attr-defined]
+    for part in ast.walk(new):
+        if isinstance(part, ast.Name | ast.Attribute | ast.Subscript | ast.Tuple):  # whatever _PURE may be stored to
+            part.ctx = ast.Load()
     return new
 
 
