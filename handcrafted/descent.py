@@ -52,5 +52,5 @@ def walk(
 def descend(
     weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float, again: Again = partial
 ) -> Parameters:
-    """Where that walk ends."""
+    """The parameters (weights, biases) at the end of that walk: after one step for each row of `batches`."""
     return list(walk(weights, biases, images, targets, batches, eta, again))[-1]

@@ -90,6 +90,10 @@ def test_the_metadata_name_both_licences_and_link_to_nothing_that_is_not_there(w
     assert [link for link in links if "://" not in link] == []
 
 
+def test_the_citation_is_of_this_version() -> None:
+    assert f"version: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text("utf8")
+
+
 STUB = """#!/bin/sh
 echo "$@" >> calls
 case "$1" in
