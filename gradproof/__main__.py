@@ -110,7 +110,7 @@ def _complain(line: str, code: int) -> int:
 
 
 def _kept(error: Exception) -> str:
-    """Where there is what somebody who repairs the fault needs."""
+    """Keep the traceback in a file; the words that say where."""
     about = f"gradproof {gradproof.__version__}, Python {sys.version}, {sys.platform}\n{sys.argv}\n\n"
     try:
         path = files.put_aside("gradproof-crash-", about + "".join(format_exception(error)))

@@ -1,4 +1,4 @@
-"""What a backend is, and the two there are. Each is imported when it is asked for: JAX takes a second to load."""
+"""What a backend is, and the two backends. Each is imported when it is first used: JAX takes a second to load."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def put(name: str, array: Any) -> Any:
 
 
 def answer(backend: Backend, problem: Problem) -> Answer:
-    """All that a backend makes of a problem, as its answer to a stack of one."""
+    """Everything that a backend computes of a problem, as the answer to a stack of one."""
 
     import numpy as np  # not before it is needed: the command line asks for NAMES alone
 

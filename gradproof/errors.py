@@ -1,4 +1,4 @@
-"""What can go wrong outside the mathematics: four errors, each with its exit code and one line to say."""
+"""What can go wrong outside the mathematics: four errors, each with an exit code and a message of one line."""
 
 from gradproof.text import visible
 

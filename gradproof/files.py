@@ -1,7 +1,7 @@
-"""Files: the one place in gradproof that writes any, and that opens any whose place somebody else may have taken.
+"""Files: the only module of gradproof that writes files, and that opens files which somebody may have replaced.
 
-Nothing is waited for and nothing is written through a link: a folder, a pipe, a socket or a device that stands where a
-file should is refused at once.
+It waits for nothing and writes nothing through a link: a folder, a pipe, a socket or a device in the place of a file is
+refused at once.
 """
 
 import errno
@@ -25,7 +25,7 @@ STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")  # whose links are the system's o
 
 @contextmanager
 def opened(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> Iterator[int]:
-    """The handle of a file, while it lasts. DataError if there is something else, OSError if it cannot be opened."""
+    """Open a file for a while. DataError if it is something else, OSError if it cannot be opened."""
     try:
         handle = os.open(path, flags | os.O_NONBLOCK, 0o666)  # opening a pipe would wait for ever
     except OSError as error:
@@ -43,7 +43,7 @@ def opened(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> Iterator[i
 
 
 def read(path: str | os.PathLike[str], most: int) -> bytes:
-    """All of a file. DataError if it is none or larger than that, OSError if it cannot be read."""
+    """Read a whole file. DataError if it is something else or too large, OSError if it cannot be read."""
     with opened(path) as handle:
         if os.fstat(handle).st_size > most:
             raise DataError("is larger than any that gradproof writes there")
@@ -54,7 +54,7 @@ def read(path: str | os.PathLike[str], most: int) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Put a file there in one move: whatever fails, no half of it stays, and what was there before does.
+    """Write a file in one move: if anything fails, no half of it is left and the old file stays.
 
     When this returns, the file is on the disk under its name. MachineError if that cannot be done.
     """
@@ -65,9 +65,9 @@ def write(path: Path, content: bytes) -> None:
 
 
 def give(path: Path, text: str) -> None:
-    """Write what somebody asked for where they asked for it: a file in one move, or into a pipe that is being read.
+    """Write an output where somebody asked for it: a file in one move, or into a pipe that is being read.
 
-    /dev/stdout and its like are theirs to give, whatever they lead to. MachineError if that cannot be done.
+    /dev/stdout and the like are allowed, whatever they lead to. MachineError if that cannot be done.
     """
     content = text.encode(errors="replace")  # it may name a file whose name is not UTF-8
     try:
@@ -89,7 +89,7 @@ def give(path: Path, text: str) -> None:
 
 
 def expect(path: Path) -> None:
-    """Before the work, that `give` will be able to put a file there after it. MachineError if it will not."""
+    """Check before the work that `give` can write there after it. MachineError if it cannot."""
     try:
         with suppress(FileNotFoundError):
             mode = os.lstat(path).st_mode
@@ -118,7 +118,7 @@ def put_aside(prefix: str, text: str) -> str:
 
 
 def append(path: Path, line: bytes) -> None:
-    """Put a line at the end of a file, all of it or nothing. MachineError if that cannot be done."""
+    """Append a line to a file, all of it or nothing. MachineError if that cannot be done."""
     try:
         with opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW) as handle:
             end = os.fstat(handle).st_size
@@ -132,7 +132,7 @@ def append(path: Path, line: bytes) -> None:
 
 
 def mend(path: Path) -> None:
-    """Cut off the half of a line at the end of a file, where a process was killed while it wrote it."""
+    """Cut off an incomplete last line, left by a process that was killed while it wrote."""
     with suppress(OSError, DataError), opened(path, os.O_RDWR | os.O_NOFOLLOW) as handle:
         end = os.fstat(handle).st_size
         while end:
@@ -144,7 +144,7 @@ def mend(path: Path) -> None:
 
 
 def _move_in(path: Path, content: bytes) -> None:
-    """Write under another name, which nobody else has opened, and give the file its own when all of it is there."""
+    """Write under a temporary name that nobody else has opened, and rename the file when it is complete."""
     if os.path.lexists(path) and stat.S_IFMT(os.lstat(path).st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
         raise DataError(NO_FILE)
     name = os.fsencode(path.name)[: 255 - len(UNFINISHED)]
@@ -169,14 +169,14 @@ def _move_in(path: Path, content: bytes) -> None:
 
 
 def _write(handle: int, content: bytes) -> None:
-    """All of it: the system may take less at a time."""
+    """Write all bytes: the system may take fewer at a time."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(handle, rest) :]
 
 
 def _sync(folder: Path) -> None:
-    """Have the names in a folder written to the disk."""
+    """Flush the names in a folder to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

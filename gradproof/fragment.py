@@ -1,4 +1,4 @@
-"""A verdict as a piece of HTML for notebooks: no script, light and dark, and whatever others wrote is text."""
+"""A verdict as a piece of HTML for notebooks: no script, light and dark mode, and foreign text escaped."""
 
 import linecache
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ class SourceLine(NamedTuple):
 
 
 def fragment(verdict: str, said: Sequence[str], source: Iterable[SourceLine] = ()) -> str:
-    """The verdict in its words, the lines of the source that it is about, and what else there is to say."""
+    """The HTML of a verdict: its words, and the lines of the source that it is about."""
     first, *rest = map(visible, said)
     lines = Markup("").join(map(_line, source))
     told = Markup("<ol>{}</ol>").format(lines) if lines else ""
@@ -62,7 +62,7 @@ def _line(line: SourceLine) -> Markup:
 
 
 def excerpts(wrong: Mapping[tuple[str, int], Sequence[str]]) -> Iterator[SourceLine]:
-    """The lines of (file, line) in their sources, as far as Python still knows those, with what is said of each."""
+    """The source lines at (file, line), as far as Python still has the sources, each with its notes."""
     for file in dict.fromkeys(file for file, _ in wrong):
         source = linecache.getlines(file)
         told = [line for name, line in wrong if name == file]

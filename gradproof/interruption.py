@@ -1,4 +1,4 @@
-"""What ends a verb from outside: SIGTERM and SIGHUP are as Ctrl-C, and none of them is lost."""
+"""Signals that end a verb: SIGTERM and SIGHUP act like Ctrl-C, and none of them is lost."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ _held: list[int] | None = None  # what came while it had to wait
 
 
 def listen() -> None:
-    """From now on SIGTERM and SIGHUP raise KeyboardInterrupt too, once; what is ignored, as by nohup, stays so."""
+    """From now on SIGTERM and SIGHUP raise KeyboardInterrupt too, once; an ignored signal (nohup) stays ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _raise)
@@ -39,7 +39,7 @@ def _raise(number: int, _frame: object) -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """What would end the verb waits: where C++ is loaded that calls Python, an exception aborts the process."""
+    """Hold signals back: while C++ that calls Python is loaded, an exception would abort the process."""
     global _held
     _held = []
     try:
@@ -51,7 +51,7 @@ def held() -> Iterator[None]:
 
 
 def say_no_more() -> None:
-    """What is still to be written to stdout goes nowhere: a reader that has fallen asleep would be waited for."""
+    """Discard what is still to be written to stdout: a reader that no longer reads would block the exit."""
     with suppress(OSError, ValueError):  # ValueError: there is no file under it
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -12,19 +12,19 @@ AGAIN = 1.0  # seconds after which what was not stopped is stopped again
 
 
 class Clock(Enum):
-    """Which seconds count: those that this process computes, or those of the clock on the wall."""
+    """Which seconds count: CPU time of this process, or wall-clock time."""
 
     COMPUTING = auto()
     WALL = auto()
 
 
 class LateError(BaseException):
-    """The time is up. No Exception: what a witness swallows must not swallow this."""
+    """The time is up. Not an Exception, so that code which catches every Exception does not catch this."""
 
 
 @contextmanager
 def limited(seconds: float, clock: Clock = Clock.COMPUTING) -> Iterator[None]:
-    """LateError after so many seconds: by a signal, or outside the main thread, where none comes, by another thread."""
+    """Raise LateError after so many seconds: by a signal, or, outside the main thread, by another thread."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         with _watched(seconds):
             yield
@@ -48,7 +48,7 @@ def limited(seconds: float, clock: Clock = Clock.COMPUTING) -> Iterator[None]:
 
 @contextmanager
 def _watched(seconds: float) -> Iterator[None]:
-    """LateError by another thread, between two instructions of Python: what waits in C is stopped when it returns."""
+    """Raise LateError from another thread, between two instructions of Python; code in C is stopped when it returns."""
     thread, over, deciding = ctypes.c_ulong(threading.get_ident()), threading.Event(), threading.Lock()
 
     def stop(error: type[BaseException] | None) -> None:

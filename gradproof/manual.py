@@ -1,10 +1,10 @@
-"""What help and messages refer the reader to."""
+"""The documents that help and messages refer to."""
 
 from pathlib import Path
 
 
 def named(name: str) -> Path:
-    """Where a file of docs/ lies: a wheel has it inside the package, a checkout beside the package."""
+    """The path of a file of docs/: inside the package in a wheel, beside the package in a clone."""
     package = Path(__file__).parent
     inside = package / "docs" / name
     return inside if inside.exists() else package.parent / "docs" / name

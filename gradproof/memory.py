@@ -1,4 +1,4 @@
-"""Whether JAX can start in the address space that there is: where it cannot, XLA aborts without a word."""
+"""Whether JAX can start in the available address space: where it cannot, XLA aborts without a message."""
 
 import resource
 import subprocess
@@ -11,7 +11,7 @@ SECONDS = 120
 
 
 def insist() -> None:
-    """MachineError where an `ulimit -v` is too small for JAX; it is tried, in a process of its own, only under one."""
+    """Raise MachineError if `ulimit -v` is too small for JAX; if there is such a limit, a process of its own tries."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         return

@@ -47,7 +47,7 @@ def starting_parameters(
 
 
 class Answer(NamedTuple):
-    """All that a network computes of a stack: lists with one array (N, rows, columns) a layer; C is (N,)."""
+    """All that a network computes of a stack: lists with one array (N, rows, columns) per layer; C is (N,)."""
 
     zs: list[Array]
     activations: list[Array]  # a⁰ … a^L
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
         return Answer(zs, activations, cost, exact(self.delta), exact(self.grad_b), exact(self.grad_w))
 
     def alone(self, network: int, sizes: Sequence[int]) -> "Answer":
-        """What belongs to one of the networks, [n_0, …, n_L] wide, without padding."""
+        """The part of one network, of sizes [n_0, …, n_L], without padding."""
         zs, delta, grad_b = (
             [array[network, :n] for n, array in zip(sizes[1:], part, strict=True)]
             for part in (self.zs, self.delta, self.grad_b)

@@ -1,4 +1,4 @@
-"""How far a long call is, where somebody waits for it in a notebook: a line with the time left, gone at the end."""
+"""Progress of a long call in a notebook: a line with the time left, which disappears at the end."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ AFTER, EVERY = 1.0, 0.5  # seconds: a call that is shorter shows nothing, and ho
 
 @contextmanager
 def in_notebook(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """What is called with (done, total), as often as one likes; it does nothing but in a notebook."""
+    """A function to call with (done, total) at any time; outside a notebook it does nothing."""
     ipython = sys.modules.get("IPython")  # which runs the notebook, and else is not needed
     shell = ipython.get_ipython() if ipython else None
     if ipython is None or getattr(shell, "kernel", None) is None:

@@ -1,8 +1,6 @@
-"""For anyone's tests: the fixtures `assert_…`, `pytest --gradproof FILE` and `--backprop FILE.py:FUNCTION`.
+"""The pytest plugin: the fixtures `assert_…`, `pytest --gradproof FILE` and `--backprop FILE.py:FUNCTION`.
 
-Each --gradproof and each --backprop is a test of its own.
-
-Loaded by pytest by itself once gradproof is installed (the entry point `pytest11`).
+Each --gradproof and each --backprop is one test. pytest loads the plugin by itself (the entry point `pytest11`).
 """
 
 from __future__ import annotations
@@ -77,7 +75,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 
 class Judged(pytest.Item):
-    """The judgement on a program as a test; where it fails, its first fault is told as FILE:LINE."""
+    """The judgement on a program as a test; a failure begins with its first fault as FILE:LINE."""
 
     def __init__(self, *, subject: str, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -113,7 +111,7 @@ class Backprop(pytest.Item):
         gradproof.assert_backprop(self._loaded(), convention=convention)
 
     def _loaded(self) -> Callable[..., Any]:
-        """What is named, also where the pytest script leaves the folder it was started in out of sys.path."""
+        """The backprop that is named, also if the pytest script leaves the current folder out of sys.path."""
         module, _, name = self.subject.partition(":")
         if module.endswith(".py"):
             return self._in_file(module, name or "backprop")
@@ -144,5 +142,5 @@ class Backprop(pytest.Item):
 
 
 def _without_ours(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    """What was judged, or why nothing was, without the lines of ours that it came through."""
+    """The judgement, or why there is none, without a traceback through gradproof."""
     return str(excinfo.value) if excinfo.errisinstance((AssertionError, GradproofError)) else ""

@@ -12,7 +12,7 @@ TRIALS = 2  # other numbers on which the recording must do what the function doe
 
 
 def repeated(function: Callable[..., object], *arguments: Any) -> Callable[[], object]:
-    """What calls function(*arguments) as often as wanted, for the sake of the arrays that it changes in place.
+    """A callable that repeats function(*arguments), for the arrays that the function changes in place.
 
     The function is run once, on arrays that note every ufunc called on them with its operands and its result. To call
     these ufuncs again, in their order, into the same results, ends at the same bits, if ufuncs are all that the
@@ -72,7 +72,7 @@ def _alike(function: Callable[..., object], arguments: Any, repeat: Callable[[],
 
 
 def _watched(arguments: tuple[Any, ...], calls: list[Callable[[], object]]) -> Any:
-    """The arguments, their arrays seen through a class that adds to `calls`."""
+    """The arguments, with arrays of a class that records each ufunc call in `calls`."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
         raise TypeError("a single number or a copy cannot be repeated")

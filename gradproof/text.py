@@ -1,4 +1,4 @@
-"""Text of other people – a title, a file's name, what an exception says – is data wherever it is shown."""
+"""Foreign text – a title, a file name, the message of an exception – made safe to print."""
 
 import json
 import math
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def visible(text: str, kept: str = "") -> str:
-    """The text with every character that is neither printable nor a blank as its escape, but for those of `kept`.
+    """The text with each character that is not printable replaced by its escape, except those in `kept`.
 
-    Escapes of terminals, newlines, what turns the direction of writing and what is no Unicode then stand there as text.
+    So terminal escapes, newlines, changes of the writing direction and invalid Unicode are printed as text.
     """
     return text if text.isprintable() else "".join(c if _shows(c) or c in kept else ascii(c)[1:-1] for c in text)
 
@@ -20,7 +20,7 @@ def _shows(character: str) -> bool:
 
 
 def typed(name: object) -> str:
-    """A name as a shell takes it, on one line: quoted where need be, with escapes in $'…' where it has such."""
+    """A name as a shell takes it, on one line: quoted if necessary, with control characters as escapes in $'…'."""
     text = str(name)
     if text.isprintable():
         return shlex.quote(text)
@@ -38,9 +38,9 @@ def _escaped(character: str) -> str:
 
 
 def json_of(document: Any) -> str:
-    """JSON for a terminal as well: printable but for its own newlines, so that nobody's text is more than text.
+    """JSON that is safe to print: every character but its own newlines is printable.
 
-    A number that is not finite becomes null: JSON has none such.
+    A number that is not finite becomes null, since JSON has none.
     """
     written = json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False)
     return "".join(c if _shows(c) or c == "\n" else json.dumps(c)[1:-1] for c in written)

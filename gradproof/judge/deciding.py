@@ -1,4 +1,4 @@
-"""A file before both judges: that of whole programs and that of the notes' network; which of them is told."""
+"""A file before both judges, that of whole programs and that of the notes' network; which verdict counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # JAX takes a second: the code is being loaded meanwhile
 
 
 class Decided(NamedTuple):
-    """What was found of a whole program, what was judged of a backprop, and which of the two is told."""
+    """The verdict on a whole program, that on a backprop, and which of the two counts."""
 
     found: dict[str, Any] | None
     judged: Judgement | None = None
@@ -69,14 +69,14 @@ def decide(
 
 
 def _of_whole(found: dict[str, Any], path: str) -> Decided:
-    """What was found is told, if there is any."""
+    """The verdict of the judge of whole programs, if it has one."""
     if found["verdict"] == "none":
         raise DataError(nothing(found, path))
     return Decided(found)
 
 
 def _found(whole: Assessment) -> dict[str, Any] | None:
-    """What was found of the whole program; None where it could not be judged so."""
+    """The document on the whole program; None if it could not be judged that way."""
     try:
         return whole.document()
     except DataError:

@@ -1,4 +1,4 @@
-"""What Python is told of a whole program: the verdict on a file, in words, as HTML, as a document."""
+"""The verdict on a file in Python: in words, as HTML for a notebook, as a document."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class FileJudgement:
         return "\n".join(said if len(said) <= SHOWN else [*said[: SHOWN - 1], more])
 
     def _repr_html_(self) -> str:
-        """As a notebook shows it: with the lines that are wrong, and what those around them compute."""
+        """HTML for a notebook, with the lines that are wrong and what those around them compute."""
         told, heading = [], ""
         for source in sources(self.document, self.path):
             for line in shown(lines(self.document, source), whole=0, around=1):
@@ -67,7 +67,7 @@ def judge_file(
     declared: Sequence[str],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FileJudgement | Judgement:
-    """As `gradproof check FILE[:NAME]`: what a whole program does, or a backprop of the notes' network."""
+    """Judge a file as `gradproof check FILE[:NAME]` does: a whole program, or a backprop of the notes' network."""
     path, _, name = submission.partition(":")
 
     def judge(code: File) -> Judgement:
