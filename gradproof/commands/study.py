@@ -84,7 +84,7 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
     if as_json:
         click.echo(json_of(document(court, tried)))
     elif only:
-        click.echo(captured(explained(tried[0]) + numbers(only, notes)), color=True)
+        click.echo(captured([*explained(tried[0]), stated(notes or reader.NOTES, only), *numbers(only, notes)]), color=True)
     else:
         click.echo(captured(listed(book, tried, out, notes)), color=True)
     return _status(t.verdict for t in tried)
@@ -101,7 +101,7 @@ def _tried(court: Court, only: Line | None, quiet: bool) -> list[Tried]:
 
     count = 1 if only else len(court.ledger.lines)
     with progress_bar("lines", shown=not quiet) as bar:
-        task = bar.add_task("on trial", total=count)
+        task = bar.add_task("testing", total=count)
         tried = []
         trials = court.trials(only) if count < MANY else courts.tried(court.ledger, court.seed)
         for each in trials:
@@ -295,6 +295,12 @@ def explained(t: Tried) -> list[Text]:
     if t.line.tests:
         texts.append(Text(f"  tested by {', '.join(t.line.tests)}", "dim"))
     return texts
+
+
+def stated(file: Path, line: Line) -> Text:
+    """Where the ledger says what the line claims."""
+    near = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    return Text(f'  its claims are in {near}, under id = "{line.id}"', "dim")
 
 
 def _wrapped(text: str, indent: str = "  ", style: str = "") -> list[Text]:
