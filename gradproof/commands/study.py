@@ -84,7 +84,8 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
     if as_json:
         click.echo(json_of(document(court, tried)))
     elif only:
-        click.echo(captured([*explained(tried[0]), stated(notes or reader.NOTES, only), *numbers(only, notes)]), color=True)
+        texts = [*explained(tried[0]), stated(notes or reader.NOTES, only), *numbers(only, notes)]
+        click.echo(captured(texts), color=True)
     else:
         click.echo(captured(listed(book, tried, out, notes)), color=True)
     return _status(t.verdict for t in tried)
