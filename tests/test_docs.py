@@ -207,6 +207,14 @@ def test_an_example_gives_the_output_it_shows(example: Example, tmp_path: Path) 
     assert list(wrong_output(example, tmp_path)) == []
 
 
+@pytest.mark.parametrize("verb", ["prove", "check", "train", "study"])
+def test_every_option_of_a_verb_is_on_its_page(verb: str) -> None:
+    page = (ROOT / f"docs/{verb}.md").read_text("utf8")
+    for option in verb_of(verb).params:
+        names = [name for name in (*option.opts, *option.secondary_opts) if name.startswith("-")]
+        assert not names or any(re.search(rf"{name}\b", page) for name in names), names
+
+
 def test_the_functions_page_is_what_its_command_writes() -> None:
     assert api.page() == (ROOT / "docs/api.md").read_text("utf8")
 
