@@ -28,7 +28,7 @@ def typed(name: object) -> str:
 
 
 def _escaped(character: str) -> str:
-    """As bash has it between $' and '; a byte that is no UTF-8 as itself."""
+    """As bash has it between $' and '; a byte that is not UTF-8 as itself."""
     if character in "\\'":
         return "\\" + character
     if character.isprintable():

@@ -21,7 +21,7 @@ PICTURES = 30  # that the images a second are counted over
 
 
 class View:
-    """A few lines on stderr, drawn anew as the run goes on; none where stderr is no terminal. They leave nothing."""
+    """A few lines on stderr, redrawn during the run and removed at its end; none if stderr is not a terminal."""
 
     def __init__(self, run: Run, an_epoch: int) -> None:
         from rich.console import Console

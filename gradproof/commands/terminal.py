@@ -26,7 +26,7 @@ WORDS = re.compile(r"(?:\$'(?:\\.|[^'\\])*'|'[^']*'|\S)+")  # of a command: a qu
 
 
 def progress_bar(unit: str, shown: bool = True) -> Progress:
-    """A bar with the time left, on stderr; none where stderr is no terminal. It leaves nothing behind."""
+    """A bar with the time left, on stderr; none if stderr is not a terminal. It leaves nothing behind."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

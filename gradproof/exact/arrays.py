@@ -1,4 +1,4 @@
-"""Arrays of exact numbers: NumPy does all structure, and only arithmetic is ours.
+"""Arrays of exact numbers: NumPy does all structure, and only the arithmetic is gradproof's.
 
 An ExactArray is an ndarray of objects, so views, slices, fancy indices, masks, broadcasting and in-place steps are
 NumPy's own. Ufuncs go to gradproof.exact.ufuncs, other functions to gradproof.exact.functions.
@@ -140,7 +140,7 @@ def each(function: Callable[..., Any], *arrays: Any) -> Any:
 
 
 def wrap(result: Any) -> Any:
-    """NumPy's result as ours: an ExactArray if it holds objects, a number if it has no axes."""
+    """NumPy's result in exact form: an ExactArray if it holds objects, a number if it has no axes."""
     if isinstance(result, np.ndarray) and result.dtype == object:
         return result.view(ExactArray) if result.ndim else result.item()
     return result.view(np.ndarray) if isinstance(result, ExactArray) else result  # places are plain numbers

@@ -41,7 +41,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
 
 
 def array(data: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0, **options: Any) -> Any:
-    """Exact if there is a float or a number of ours in it; ints, bools and texts stay what they are."""
+    """Exact if there is a float or an exact number in it; ints, bools and texts stay what they are."""
     if isinstance(data, ExactArray | Number) or holds_numbers(data):
         result = exact(_listed(data))
         if dtype is not None and np.dtype(dtype).kind in "iubf":

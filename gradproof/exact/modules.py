@@ -1,4 +1,4 @@
-"""What the subject gets when it imports numpy, math, random or scipy: the same modules, with numbers of ours.
+"""What the subject gets when it imports numpy, math, random or scipy: the same modules, with exact numbers.
 
 A `Stand` answers for a module: what makes floats (`zeros`, `array`, `random.randn`, `math.exp`) is replaced by what
 makes exact numbers, everything else is the module's own. The modules themselves are never touched.

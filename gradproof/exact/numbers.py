@@ -45,7 +45,7 @@ def _comparison(decide: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]
 
 
 class Number:
-    """A real number, enclosed: `value` is its ball; `varies` tells whether it depends on a variable near here."""
+    """A real number, enclosed: `value` is its ball; `varies` says whether it depends on a variable near here."""
 
     __slots__ = ("__weakref__", "index", "operands", "place", "rule", "value", "varies")
 

@@ -45,7 +45,7 @@ def remainder(a: Any, b: Any) -> Any:
 
 
 def _as_floats(value: Any) -> Any:
-    """Numbers of ours as floats for a text, which is no way out of exact arithmetic."""
+    """Exact numbers as floats for a text, which is no way out of exact arithmetic."""
     if isinstance(value, tuple):
         return tuple(_as_floats(item) for item in value)
     if isinstance(value, dict):

@@ -1,1 +1,1 @@
-"""Anyone's backprop: loaded in a process of its own, held against autodiff equation by equation, its mistake named."""
+"""Anyone's backprop: loaded in a process of its own, compared with autodiff equation by equation, its mistake named."""

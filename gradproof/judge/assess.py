@@ -57,8 +57,8 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
 
 
 def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]:
-    """What was judged; where that tells nothing, what else was found and tells more. What is refuted by data that were
-    made up and verified in another way is undecided: the data may not be what it takes."""
+    """The verdict on what was judged, or, where that is undecided, on what else was found. What is refuted by made-up
+    data and verified in another way is undecided: the data may not be what it takes."""
     first = judged[0].outcome
     made_up = first.verdict is Verdict.REFUTED and judged[0].subject.explored.made_up
     if len(judged) > 1 or not (made_up or first.verdict is Verdict.UNDECIDED):
@@ -73,7 +73,7 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
 
 
 def _judged(subject: Subject, cost: str) -> Assessed:
-    """The verdict on a subject; in another order of what it gives back, if it is right in that."""
+    """The verdict on a subject; in another order of what it returns, if it is right in that."""
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
         clips = tuple(note.place for note in outcome.tried.notes if note.kind == "clipped")
@@ -96,7 +96,7 @@ def _changed(explored: Explored) -> list[str]:
 
 
 def _of_smaller(subject: Subject, clips: tuple[Any, ...], cost: str) -> Outcome | None:
-    """The outcome for smaller examples and parameters, whose gradients no clip reaches, if that tells more."""
+    """The outcome for smaller examples and parameters, whose gradients no clip reaches, if that decides more."""
     for labels in (False, True):
         scene = replace(subject.explored.scene, scale=SMALLER, scales_labels=labels, clips=clips)
         outcome = judge(replace(subject.explored, scene=scene), subject.calls, cost=cost)
@@ -120,7 +120,7 @@ def _looked(program: Program, found: Search) -> str:
 
 
 def _network(one: Assessed) -> dict[str, Any]:
-    """Activations and widths, as far as they can be told from one run."""
+    """Activations and widths, as far as one run shows them."""
     step = one.subject.explored.step
     assert step is not None
     with ExactRun(Reading.EXACT, BITS, 1) as run:

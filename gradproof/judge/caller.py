@@ -17,7 +17,7 @@ MOST = 10_000_000
 
 
 def insist(networks: object, seed: object) -> None:
-    """UsageError for numbers that are none of what they should be."""
+    """Raise UsageError for numbers out of range."""
     for name, value, least, most in (("networks", networks, 1, MOST), ("seed", seed, 0, None)):
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]

@@ -185,7 +185,7 @@ def expected_of(claim: Claim) -> Answer:
 
 
 def judged(claim: Claim, sigma: Sigma, compare: Callable[..., Finding] = compare) -> Judged:
-    """Each equation alone; z and a too where they were shown."""
+    """Each equation by itself; z and a too where they were shown."""
     ar, exact = rounding.arithmetic(claim.stack.x.dtype), claim.stack.astype(np.float64)
     parts = exact, claim.mine, claim.mine.in_float64(), ar
     expected = expected_of(claim)

@@ -15,7 +15,7 @@ from gradproof.text import visible
 
 
 def script(shown: Shown, path: str, kind: Kind) -> str:
-    """A few lines that show the fault with NumPy and the code alone, in the code's own conventions."""
+    """A few lines that show the fault with nothing but NumPy and the code, in the code's own conventions."""
     name, is_class = kind.name, kind.is_class
     dtype = "" if shown.given.x.dtype == np.float64 else f", np.{shown.given.x.dtype}"
 

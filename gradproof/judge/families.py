@@ -77,7 +77,7 @@ def named(equation: str, tried: Sequence[tuple[Layer, Array]]) -> list[Mistake]:
 
 
 def _number(family: Family, tried: Sequence[tuple[Layer, Array]]) -> str | None:
-    """The t of every element of every network, in few digits; None if there is none, or if one network alone tells."""
+    """The t of every element of every network, in few digits; None without one, or if only one network has a say."""
     low, high, telling = -np.inf, np.inf, 0
     for layer, got in tried:
         try:

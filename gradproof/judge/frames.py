@@ -25,7 +25,7 @@ Arrays = dict[str, Any]
 
 
 class FrameError(Exception):
-    """These bytes are no frame."""
+    """These bytes are not a frame."""
 
 
 def framed(meta: dict[str, Any], arrays: Arrays) -> bytes:
@@ -45,7 +45,7 @@ def size(head: bytes) -> int:
 
 
 def unframed(rest: bytes) -> tuple[dict[str, Any], Arrays]:
-    """(meta, arrays) of the bytes after the head, whatever they are: FrameError where they are no frame."""
+    """(meta, arrays) of the bytes after the head, whatever they are: FrameError where they are not a frame."""
     (length,) = _unpack("<Q", rest[:8])
     text, body = rest[8 : 8 + length], rest[8 + length :]
     try:

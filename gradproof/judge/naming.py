@@ -19,7 +19,7 @@ from gradproof.proof.theorem import Judged
 def names_of(fault: Fault, claims: Sequence[Claim], found: Sequence[Judged], sigma: Sigma) -> list[Mistake]:
     """The mistakes whose formula gives what was returned on every network with this layer, also where that is right.
 
-    A slip that is made for some networks alone has no formula, and no name.
+    A slip that is made only for some networks has no formula and no name.
     """
     showing: list[Claim] = []
     hidden: list[Claim] = []

@@ -23,7 +23,7 @@ def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -
     """Networks of every depth, or of the one that is asked for, and regime; widths any, equal, distinct and thin.
 
     Of those of equal widths half are as wide as they have examples: a bias added along the wrong axis runs only there.
-    The first two of three or more of a stack differ in their parameters alone: what was kept for an x is then wrong.
+    The first two of three or more of a stack differ only in their parameters: a result cached for an x is then wrong.
     """
     depths = [only] * DEEPEST if only else range(1, DEEPEST + 1)
     kinds, share = list(product(depths, architectures.REGIMES)), drawn(networks) // KINDS
@@ -49,8 +49,8 @@ def drawn(networks: int) -> int:
 
 
 def larger(seed: int, alone: bool = False, only: int = 0) -> Iterator[tuple[str, Stack]]:
-    """A network with far targets, one on bits with an empty example and one given twice, a wider one, and real digits
-    on one that reads them, as one mini-batch each – or, with `alone`, an example at a time."""
+    """A network with far targets, one on bits with an empty example and a repeated one, a wider one, and real digits
+    on one that reads them, as one mini-batch each – or, with `alone`, one example at a time."""
     rng = np.random.default_rng([seed, DEEPEST + 1])
     sizes = [WIDEST] * ((only or 3) + 1)
     inputs, targets = (rng.standard_normal((WIDEST, MOST_EXAMPLES)) for _ in range(2))

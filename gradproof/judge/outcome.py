@@ -1,4 +1,4 @@
-"""What was found of a scene, and a step held against a cost."""
+"""What was found in a scene, and a step compared with a cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A class in rows: what is told of each submission, its mistakes counted, as text, CSV, JUnit XML and annotations."""
+"""A class in rows: the verdict on each submission, its mistakes counted, as text, CSV, JUnit XML and annotations."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ class Fault(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What is told of one submission."""
+    """The verdict on one submission."""
 
     file: str
     code: int  # with which gradproof check FILE ends
@@ -82,7 +82,7 @@ def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
 
 
 def _without_fault(document: Mapping[str, Any]) -> str:
-    """What there is to say where no fault is told."""
+    """The words where there is no fault to report."""
     if "points" in document and "faults" not in document:
         return ", ".join(f"{name} {point:g}" for name, point in document["points"].items())
     if document["verdict"] == "undecided":
@@ -158,7 +158,7 @@ def as_junit(rows: Sequence[Row]) -> str:
 
 
 def annotations(each: Row) -> list[str]:
-    """What GitHub shows beside the lines of a file: an error for each fault, a warning where nothing could be told."""
+    """The annotations for GitHub: an error for each fault, a warning where nothing could be decided."""
     if each.verdict == "verified":
         return []
     if each.verdict == "refuted":

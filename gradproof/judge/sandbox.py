@@ -20,7 +20,7 @@ class Sandbox:
     """A command in a process of its own, under a supervisor.
 
     What is written and read takes until a moment of `time.monotonic()`: else TimeoutError. ChildProcessError where the
-    process has ended or closed its pipes, and how. It knows nothing of what is said.
+    process has ended or closed its pipes, and how. It does not interpret what is said.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: str | None = None) -> None:

@@ -92,7 +92,7 @@ def _once(
     seed: int,
     reading: Reading,
 ) -> list[Compared]:
-    """What is wrong in one run of this scene; [] where nothing is, or where that cannot be told."""
+    """What is wrong in one run of this scene; [] where nothing is, or where that cannot be decided."""
     kind, name = chosen
     if outcome.labels is None:
         with ExactRun(reading, BITS, seed):

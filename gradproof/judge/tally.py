@@ -33,5 +33,5 @@ class Tally:
         return summed(self.total, [], self.worst)
 
     def untold(self) -> set[str]:
-        """The equations of which too little can be told."""
+        """The equations of which too little can be decided."""
         return points.untold(self.told)

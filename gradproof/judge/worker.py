@@ -59,7 +59,7 @@ def explained(error: BaseException, path: str) -> str:
 
 
 def limit_memory(most: int) -> None:
-    """At most so many bytes of address space, or what there was already if that is less; 0 is no new limit."""
+    """Limit the address space to this many bytes, or to the present limit if that is less; 0 sets none."""
     limits = [limit for limit in resource.getrlimit(resource.RLIMIT_AS) if limit != resource.RLIM_INFINITY]
     if most:
         least = min([most, *limits])

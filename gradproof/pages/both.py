@@ -40,7 +40,7 @@ def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
 
 
 def compared(curves: Mapping[str, Sequence[Epoch]]) -> tuple[str, str]:
-    """Which network reads more of the test images at the end, as a title, and in a sentence what chance alone would do.
+    """Which network reads more of the test images at the end, as a title, and in a sentence what chance would explain.
 
     Of the images on which the two disagree one of them is wrong, so there are at most w + w′ of them, where w and w′
     are misread. If each fell to either network by the toss of a coin, the difference of the counts would have the

@@ -1,4 +1,4 @@
-"""Curves as SVG that takes its colours from the page: light, dark and printed alike."""
+"""Curves as SVG that takes its colours from the page: in light mode, in dark mode and in print."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from gradproof.pages.page import rendered
 
 
 def index(rows: Sequence[Row], count: int) -> str:
-    """The page of the rows, of so many submissions, HTML as text; the pages they name lie beside it."""
+    """The page of the rows, for `count` submissions, HTML as text; the pages they name lie beside it."""
     links = {row.file: quote(os.fsencode(row.page)) for row in rows if row.page}
     mistakes = [
         (name, len(whose), [(file, links.get(file, "")) for file in whose]) for name, whose in register.counted(rows)

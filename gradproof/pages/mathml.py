@@ -34,7 +34,7 @@ LONGEST = 10_000  # characters of an equation
 
 
 def mathml(latex: str, display: bool = False) -> Markup:
-    """An equation; where it is no LaTeX that is understood, its text."""
+    """An equation as MathML; its text where the LaTeX is not understood."""
     try:
         if len(latex) > LONGEST:
             raise ValueError

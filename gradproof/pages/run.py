@@ -80,7 +80,7 @@ def write(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
 
 
 def learning(curves: Mapping[str, Sequence[Epoch]], validated: int) -> list[Chart]:
-    """Validation images, of so many, and test images read correctly, and the cost, over the epochs."""
+    """Validation and test images read correctly, and the cost, over the epochs."""
     thinned = {name: _thinned(epochs) for name, epochs in curves.items()}
     shares: dict[str, list[tuple[float, float]]] = {}
     for name, epochs in thinned.items():
@@ -92,7 +92,7 @@ def learning(curves: Mapping[str, Sequence[Epoch]], validated: int) -> list[Char
 
 
 def _thinned(epochs: Sequence[Epoch]) -> Sequence[Epoch]:
-    """The epochs or, where there are very many, one in so many and the last."""
+    """The epochs or, where there are very many, a regular sample and the last."""
     step = -(-len(epochs) // EPOCHS)
     return [*epochs[:-1:step], epochs[-1]] if step > 1 else epochs
 
@@ -114,7 +114,7 @@ def _strongest(values: Array, most: int) -> list[int]:
 
 
 def _left_out(depth: int) -> range:
-    """The layers of so many that are not drawn."""
+    """The layers that are not drawn, where there are many."""
     return range(2, depth - LAYERS + 2)
 
 

@@ -1,4 +1,4 @@
-"""Each equation alone: the claim's answer beside autodiff of that one stage at the claim's own inputs.
+"""Each equation by itself: the claim's answer beside autodiff of that one stage at the claim's own inputs.
 
 A fault in one equation thus shows in that equation and nowhere else, however far it spreads in the results, and the
 bound is that of one stage, however deep the network.

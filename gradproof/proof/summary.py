@@ -80,7 +80,7 @@ def summary(run: Sequence[Judged]) -> Summary:
 
 
 def decided(refuted: bool, sharp_networks: float, undecided: int) -> Verdict:
-    """What is said of a run: nothing is verified of which too little could have been refuted."""
+    """The verdict on a run: nothing is verified if too little of it could have been refuted."""
     if refuted:
         return Verdict.REFUTED
     return Verdict.VERIFIED if sharp_networks >= GUARD and not undecided else Verdict.UNDECIDED
@@ -182,7 +182,7 @@ def _row(equation: str, findings: Sequence[tuple[Judged, Finding]]) -> Row:
 
 
 def discriminated(judged: Judged) -> Any:
-    """For each network whether in every equation alone at least half of the elements discriminate, (N,)."""
+    """For each network whether in every single equation at least half of the elements discriminate, (N,)."""
     enough = np.ones(len(judged.stack.x), bool)
     # 784 products a neuron leave z and a of float32 digits little to tell; BP1 to BP4 stay as sharp as anywhere.
     names = ALONE[2:] if judged.source == "digits" else ALONE

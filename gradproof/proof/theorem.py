@@ -1,4 +1,4 @@
-"""The theorem in bulk: on every network of a stack each equation alone, and δ, ∂C/∂b, ∂C/∂w end to end."""
+"""The theorem in bulk: on every network of a stack each equation by itself, and δ, ∂C/∂b, ∂C/∂w end to end."""
 
 import os
 from collections import deque
@@ -68,7 +68,7 @@ def _costs(backend: Backend, stack: Stack) -> Array:
 
 
 def judge(stack: Stack, mine: Answer) -> list[Finding]:
-    """Every finding about one stack: each equation alone first, so that a fault's root comes before its effects.
+    """Every finding about one stack: each equation by itself first, so that a fault's root comes before its effects.
 
     The witness and the radii work in float64 on the problem's own numbers, whatever its dtype.
     """

@@ -19,7 +19,7 @@ MUST = {"sign", "factor 2", "the inequality turned round"}  # of the whole side:
 
 
 class Court(Protocol):
-    """What the gate asks of a trial: who can speak of a statement, and on which networks."""
+    """What the gate asks of a trial: which witnesses can judge a statement, and on which networks."""
 
     ledger: Ledger
     seed: int

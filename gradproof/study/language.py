@@ -25,7 +25,7 @@ SAME = {"⊙": "*", "·": "*", "−": "-"}
 
 
 class ClaimError(ValueError):
-    """The text is no claim; the column is where, counted from 1."""
+    """The text is not a claim; the column says where, counted from 1."""
 
     def __init__(self, message: str, column: int) -> None:
         super().__init__(message)

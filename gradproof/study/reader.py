@@ -189,7 +189,7 @@ class _Reader:
         return Code(function, tuple(arguments), gives, anchor, tuple(result), self.layers(table, field))
 
     def callable(self, function: str, count: int, field: str) -> None:
-        """There is such a function, and it takes so many arguments."""
+        """Check that there is such a function, and that it takes this many arguments."""
         module, _, name = function.rpartition(".")
         try:
             home = import_module(module)

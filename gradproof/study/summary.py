@@ -42,7 +42,7 @@ class Mutants(NamedTuple):
 
 
 def mutants(tried: list[Tried]) -> Mutants:
-    """How many changes of the code are noticed, or are none."""
+    """How many changes of the code are noticed, and how many change nothing."""
     runs = {(c.code.function, c.code.result): c.run for t in tried for c in t.code if c.run}.values()
     return Mutants(sum(r.killed for r in runs), sum(len(r.same) for r in runs), sum(r.tried for r in runs))
 

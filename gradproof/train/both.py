@@ -36,7 +36,7 @@ EVERY = 25  # mini-batches between two looks at the distance, or one where that 
 
 
 class Point(NamedTuple):
-    """How far apart the two are after so many steps: ‖p − p′‖/‖p‖ over all weights and biases."""
+    """How far apart the two are after a number of steps: ‖p − p′‖/‖p‖ over all weights and biases."""
 
     steps: int
     distance: float

@@ -159,7 +159,7 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 
 def _texts(found: object) -> dict[str, str]:
-    """What must be a dict of strings; DataError if it is none."""
+    """Check that this is a dict of strings; DataError if not."""
     if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
         raise DataError("is not a checkpoint of gradproof (its metadata is not text)")
     return found

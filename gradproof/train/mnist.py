@@ -64,7 +64,7 @@ def load(folder: Path | None = None) -> Mnist:
 
 @cache
 def shipped_test() -> DataSet:
-    """The shipped test set alone: a fraction of the reading. It is kept, for whoever judges more than once."""
+    """Only the shipped test set, which is read much faster than all. It is kept, for whoever judges more than once."""
     images, labels = _examples(SHIPPED, "t10k", shipped=True)
     images.flags.writeable = labels.flags.writeable = False
     return DataSet(images.reshape(len(images), -1), labels, images.shape[1])

@@ -17,7 +17,7 @@ class Pace:
         self.steps: list[float] = []  # what a step took in the last two chunks
 
     def took(self, steps: int, seconds: float) -> None:
-        """Note how long a chunk of so many mini-batches took."""
+        """Note how long a chunk of mini-batches took."""
         if steps not in self.compiled:
             self.compiled.add(steps)
             return

@@ -1,7 +1,7 @@
-"""Every step of a training on trial: at the parameters where it was taken, both networks, equation by equation.
+"""Every step of a training judged: at the parameters where it was taken, both networks, equation by equation.
 
 Trajectories cannot be compared, since rounding alone drives them apart; steps can. Of each step are judged z, a, C and
-BP1 … BP4 alone, as `gradproof prove` judges them, and w′ = w − η ∂C/∂w itself: what the training really did.
+BP1 … BP4 by themselves, as `gradproof prove` judges them, and w′ = w − η ∂C/∂w itself: what the training really did.
 
 Each step is first judged in the precision of the training: a⁰ must be x, and all else is judged in one compiled
 program, where |got − expected|/bound is itself rounded, by γ_N relatively for N = Σ_l (2n_l + 60) + m sums and
@@ -156,7 +156,7 @@ def _claim(stack: Stack, first: int) -> Answer:
 
 
 def _worst(backend: str, stack: Stack, mine: Answer, after: Parameters, eta: float) -> Array:
-    """The worst |got − expected|/bound of each step, (k,); NaN where that cannot be told."""
+    """The worst |got − expected|/bound of each step, (k,); NaN where that cannot be decided."""
     a, *activations = mine.activations
     if type(a) is not np.ndarray or a.shape != stack.x.shape:
         raise ValueError(f"a⁰ is {type(a).__name__} {np.shape(a)}, should be ndarray {stack.x.shape}")
@@ -226,11 +226,11 @@ def _compared(
     eta: float,
     ar: Arithmetic,
 ) -> Iterator[Found]:
-    """What `compare` finds: z, a and BP1 … BP4 alone, C from the claim's own a^L, and the update.
+    """What `compare` finds: z, a and BP1 … BP4 by themselves, C from the claim's own a^L, and the update.
 
     |fl(ηĝ) − ηg| ≤ ηE_g + 2uηM_g + λ with M_g = |g| + 2E_g ≥ |ĝ|, η itself being rounded; the subtraction adds
-    u(|w| + ηM_g(1 + 2u)) + λ, and an entry below λ may be read as 0. Both sides do so. E_g is that of BP3 and BP4 alone
-    where the network by hand took the step; autodiff took it from its own δ and a, so there E_g is that end to end.
+    u(|w| + ηM_g(1 + 2u)) + λ, and an entry below λ may be read as 0. Both sides do so. E_g is that of BP3 and BP4 by
+    themselves where the network by hand took the step; autodiff took it from its own δ and a: there it is end to end.
     Where no gradient of a layer exceeds 2E_g, a step not taken would pass as well: the bound is ∞, nothing is proven.
     It is ∞ as well where the result may overflow, or ηδ on the way to it.
     """
@@ -267,7 +267,7 @@ def _compared(
 
 
 def _quickly(equation: str, layer: int, got: Any, expected: Any, bound: Any, *_: object) -> Any:
-    """The worst ratio of each network of the stack; NaN where that cannot be told."""
+    """The worst ratio of each network of the stack; NaN where that cannot be decided."""
     if (equation, layer) == ("a", 0):  # _worst has compared it
         return jnp.zeros(len(expected), expected.dtype)
     if got.shape != expected.shape or got.dtype != expected.dtype:

@@ -31,7 +31,7 @@ class Read(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """One digit, and δ and ∂C/∂w for it alone in both networks, in float64."""
+    """One digit, and δ and ∂C/∂w of it in both networks, in float64."""
 
     digit: int
     image: int  # its number in the set

@@ -21,7 +21,7 @@ FILES = (*checkpoint.FILES, saved.WEIGHTS, saved.BEST, saved.RESULTS, LOG, PAGE)
 
 
 class Run:
-    """What a training is about and how far it is; `reached` keeps it on the disk every so many seconds."""
+    """What a training is about and how far it is; `reached` saves it at intervals."""
 
     def __init__(
         self,
@@ -165,10 +165,10 @@ def continued(
     verify: bool = False,
     position: Position | None = None,
 ) -> Iterator[Run]:
-    """The run in a folder, where its newest sound checkpoint left it; its notes are what there is to say about that.
+    """The run in a folder, where its newest sound checkpoint left it; its notes say what was unusual about that.
 
-    A run whose steps are judged goes on so; `verify` has it begin with that. `position` is where to go on, if not where
-    the newest checkpoint is. `changes` are the settings asked for; only the number of epochs may be another. UsageError
+    A run whose steps are judged continues to be judged; `verify` starts that. `position` is where to continue, if not
+    at the newest checkpoint. `changes` are the settings asked for; only the number of epochs may be another. UsageError
     for any other change, DataError if there is no sound checkpoint or the digits are not those of the run.
     """
     with folder.reopened(place) if writes else nullcontext():
@@ -204,7 +204,7 @@ def continued(
 
 
 def _told(log: Path) -> set[int]:
-    """The epochs that a log has lines of; lines that are none of ours are passed over."""
+    """The epochs that a log has lines of; other lines are skipped."""
     told = set()
     with suppress(OSError, DataError):
         for line in files.read(log, files.LARGEST).splitlines():

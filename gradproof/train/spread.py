@@ -1,8 +1,8 @@
-"""Descent spread over the devices of one process or of many, on JAX's own mesh, in the place of a backend's own.
+"""Descent spread over the devices of one process or of many, on JAX's own mesh, instead of by the backend itself.
 
 All processes run the same training: each draws the same shuffles, reads its own copy of the digits, gives its devices
 their share of every mini-batch, and holds the same parameters. Only sums of gradients travel. One of them, the first,
-writes and speaks.
+writes and prints.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def together() -> Iterator[None]:
 
 
 def _gathered(array: Array) -> Array:
-    """The arrays of all processes, one a row."""
+    """The arrays of all processes, one per row."""
     import jax
     from jax.experimental import multihost_utils
 
@@ -134,14 +134,14 @@ def _gathered(array: Array) -> Array:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and speaks."""
+    """Whether this process is the one that writes and prints."""
     import jax
 
     return jax.process_index() == 0
 
 
 def devices_of_this_process(devices: int | None) -> None:
-    """Have JAX take the processor for so many devices; called before JAX computes anything, it is in time."""
+    """Make JAX treat the processor as this many devices. Call it before JAX computes anything."""
     import jax
 
     if devices is not None:

@@ -22,7 +22,7 @@ class Proven(NamedTuple):
         return Proven(steps, verified, self.elements + more.elements, worst, narrow)
 
     def doubts(self, steps: int, backend: str, dtype: str, init: str) -> str:
-        """Why of so many steps not all are verified, and what to do; "" if all are."""
+        """Why not all of these steps are verified, and what to do; "" if all are."""
         wider = "" if dtype == "float64" else "--dtype float64"
         tighter = "--backend handcrafted, whose bounds are tighter" if backend == "reference" else ""
         start = "--init scaled" if init == "normal" else ""

@@ -1,4 +1,4 @@
-"""Gradients that are given back or kept, and the parameters that they belong to: by name, by place, by shape."""
+"""Gradients that are returned or stored, and the parameters that they belong to: by name, by place, by shape."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Scenes of parts alone: layers as functions or objects, whose cost is Σ out · dout, and engines of gradients."""
+"""Scenes of single parts: layers as functions or objects, whose cost is Σ out · dout, and engines of gradients."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ def _like(seed: int = 5) -> Callable[[np.random.Generator], Callable[[Any], Any]
 
 
 def first_of(result: Any) -> Any:
-    """The output, which comes first where a state is given back as well."""
+    """The output, which comes first where a state is returned as well."""
     return result[0] if isinstance(result, tuple) else result
 
 

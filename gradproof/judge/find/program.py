@@ -52,7 +52,7 @@ class Program:
         return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
     def about(self, name: str) -> "Program":
-        """The same program, of which one function or class alone is looked at."""
+        """The same program, restricted to one function or class."""
         return replace(self, only=name)
 
     def made_small(self) -> "Program":
@@ -91,7 +91,7 @@ class Program:
 
 
 def read_program(path: str) -> Program:
-    """The program in a file; DataError where there is none."""
+    """Read the program in a file; DataError if there is none."""
     content = Path(path).read_bytes()
     try:
         if path.endswith(".ipynb"):
@@ -126,7 +126,7 @@ def parsed(text: str, path: str) -> ast.Module:
 
 
 def _notebook(path: str, content: bytes) -> Program:
-    """The code cells of a notebook, one after the other; magics and what is no Python are left out."""
+    """The code cells of a notebook, in order, without magics and without cells that are not Python."""
     try:
         document = json.loads(content)
         cells = [cell for cell in document["cells"] if cell.get("cell_type") == "code"]

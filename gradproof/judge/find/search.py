@@ -33,7 +33,7 @@ class Search(NamedTuple):
 
 
 def search(program: Program, name: str = "", step: str = "") -> Search:
-    """The subjects of a program; of one of its functions or classes alone, or by a line that is given, if it is."""
+    """The subjects of a program; of one of its functions or classes only, or of the line that is given."""
     troubles: list[str] = []
     if step:
         return _of_the_line(program, step, troubles)
@@ -127,7 +127,7 @@ def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Ite
 
 
 def _other_orders(explored: Explored, numbers: book.Numbers) -> Iterator[Step]:
-    """Where all are single numbers, no shape tells weights from biases: the answer in its order, and turned."""
+    """Where all are single numbers, no shape distinguishes weights from biases: the answer in its order, and turned."""
     step = explored.step
     if step is None or set(numbers.sizes) != {1}:
         return
@@ -153,7 +153,7 @@ def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:
 
 
 def _parts(program: Program) -> Iterator[Subject]:
-    """Layers and engines, each alone."""
+    """Layers and engines, each by itself."""
     end = time.process_time() + SECONDS
     for several in (of_engines, of_layer_functions, of_layer_classes):
         for name, scenes in several(program):

@@ -1,4 +1,4 @@
-"""One array that should be a derivative, held against the derivative: right, or what else it is."""
+"""One array that should be a derivative, compared with the derivative: right, or what else it is."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction

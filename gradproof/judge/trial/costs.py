@@ -59,7 +59,7 @@ class NamedCost(NamedTuple):
 
 
 def name_costs(output: Any, labels: Any, gradients: Sequence[tuple[Any, Any]]) -> list[NamedCost]:
-    """The usual costs of these outputs and labels whose exact gradient this is, up to a factor that is told.
+    """The usual costs of these outputs and labels whose exact gradient this is, up to a factor, which is given.
 
     `output`: exact numbers, as the forward pass of this run made them: activations or logits, examples in rows or
     columns. `labels`: numbers of the same size, or whole numbers that are classes. `gradients`: (parameter, what is

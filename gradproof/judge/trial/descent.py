@@ -1,4 +1,4 @@
-"""Each array's move against −∂C/∂θ: plain descent, weight decay, Adam's first step told apart."""
+"""Each array's move against −∂C/∂θ: plain descent, weight decay, Adam's first step distinguished."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -92,8 +92,8 @@ def _said(what: str, line: int | None, there: str, scale: float, name: str) -> s
 def _lost(answer: Answer, arguments: Any, given: Any, seed: int, floats: bool) -> list[tuple[str, int | None, str]]:
     """(what, line, where) of each step after which no digit of an element of the answer is left, the mildest of a line.
 
-    The element is far off in float64, and by no more than the analysis of the steps explains: nothing is said of code
-    that is otherwise different there, as by random numbers.
+    The element is far off in float64, and by no more than the analysis of the steps explains: code that is otherwise
+    different there is not reported, as by random numbers.
     """
     roots: dict[int | None, Number] = {}
     with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, 4 * BITS, seed) as run:

@@ -1,4 +1,4 @@
-"""What is said of a gradient, a backward pass or a step: one record, and its words."""
+"""The judgement on a gradient, a backward pass or a step, and its words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -130,7 +130,7 @@ class ExactRun:
 
     @contextmanager
     def given(self, unless: bool = False) -> Iterator[None]:
-        """What the subject is held against: where it cannot be had, nothing is said of the subject."""
+        """What the subject is compared with: where that cannot be computed, there is no verdict on the subject."""
         try:
             yield
         except InexactError:

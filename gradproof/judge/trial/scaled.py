@@ -2,7 +2,7 @@
 
 A step u = h(∇C) that moves each element by an increasing function of its own slope has J_u = diag(h′) J, so diag(d) J_u
 is symmetric with d = 1/h′ (Kolmogorov). A step u = s(θ) ∇C satisfies Frobenius' condition u ∧ du = 0; so does some
-other code, and only a step whose length ‖u‖ is constant is said to be a clipped gradient.
+other code, and only a step whose length ‖u‖ is constant is called a clipped gradient.
 """
 
 import itertools

@@ -25,7 +25,7 @@ NET = "network"  # their axis
 
 
 class _Jax:
-    """JAX's own numbers: what it differentiates. A derivative of a derivative is no trouble to it."""
+    """JAX's own numbers: what it differentiates. It can differentiate derivatives too."""
 
     def number(self, value: Any) -> Any:
         return np.asarray(float(value))

@@ -113,7 +113,7 @@ def _expanded(formula: Any) -> Any:
 
 
 def _terms(formula: Any, known: dict[Any, int]) -> int:
-    """At most so many terms has the formula when it is expanded; counted to TERMS + 1."""
+    """An upper bound for the number of terms of the expanded formula; counted up to TERMS + 1."""
     if formula not in known:
         inside = [_terms(part, known) for part in formula.args]
         if formula.is_Add:
