@@ -4,7 +4,8 @@
 
 The command has stdin, stdout and stderr as they are here; how it ended is written to the descriptor REPORT, as
 `subprocess` counts. A process that dies of any signal lets go of the lifeline. On Linux what the command started is
-this process's own once its parent has gone, in whatever session or environment; elsewhere its process group ends with it. Standard library only, so that it starts within milliseconds and nothing can get in its way.
+this process's own once its parent has gone, in whatever session or environment; elsewhere its process group ends with
+it. Standard library only, so that it starts within milliseconds and nothing can get in its way.
 """
 
 import ctypes
