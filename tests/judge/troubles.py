@@ -91,7 +91,7 @@ TROUBLES = {  # what it does: (the submission, the kind of fault, words that mus
         "the other axis",
     ),
     "a view of x": (returning(lambda d, b, w, x, **k: (d, b, [x[:1, :1], *w[1:]])), "mutation", "a view of one of its"),
-    "ragged": (returning(lambda d, b, w, **k: (d, b, [[[1.0], [1.0, 2.0]] for g in w])), "shape", "no array"),
+    "ragged": (returning(lambda d, b, w, **k: (d, b, [[[1.0], [1.0, 2.0]] for g in w])), "shape", "not an array"),
     "without end": (returning(lambda d, b, w, **k: (d, b, (w[0].copy() for _ in count()))), "shape", "1000 arrays"),
     "not averaged": (returning(lambda d, b, w, **k: (d, d, w)), "shape", "not averaged over the mini-batch"),
     "element by element": (

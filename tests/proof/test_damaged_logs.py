@@ -59,7 +59,7 @@ def test_one_changed_digit_is_named_with_its_line(log, whole, place, data):
     other = data.draw(st.sampled_from([d for d in b"0123456789" if d != lines[number][i]]))
     changed = lines[number][:i] + bytes([other]) + lines[number][i + 1 :]
     found, said = read(log, place, [*lines[:number], changed, *lines[number + 1 :]])
-    assert said.startswith(f"{place / log.own.name}, line {number + 1}: was changed: its checksum does not fit"), said
+    assert said.startswith(f"{place / log.own.name}, line {number + 1}: was changed: its checksum does not match"), said
     assert len(found) == number - 1
     assert all(part == parts[part.unit] for part in found)
 
