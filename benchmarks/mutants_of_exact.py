@@ -234,7 +234,7 @@ def outcome(mutant: Mutant | None, tests: list[str]) -> int:
         if mutant:
             sys.meta_path.insert(0, _Changed(mutant))
         options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile=mutants"]
-        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis is imported already
+        options += ["--every-case", "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis is imported already
         os._exit(int(pytest.main([*options, *tests])))
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)

@@ -306,7 +306,8 @@ def fails(changed: Mutant | None, *what: str) -> bool:
             path = Path(folder, "gradproof", changed.file)
             path.write_text(changed.made(path.read_text("utf8")), "utf8")
         plain = "disable_test_id_escaping_and_forfeit_all_rights_to_community_support=True"  # tests by names with σ
-        line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-o", plain, *what]
+        line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--every-case", "-o", plain]
+        line += what
         environment = os.environ | {"PYTHONPATH": folder, "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".jax_cache")}
         done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONGEST)
     if done.returncode not in (0, 1):

@@ -61,6 +61,7 @@ def test_a_command_that_is_broken_is_the_same_to_a_shell(tmp_path: Path) -> None
         assert os.fsdecode(said) == f"{name}|--architectures|200|--seed|0|--convention|sum,no-half|"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("verb", ["prove", "check"])
 def test_no_line_is_wider_than_the_terminal(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.py").write_text(SLIP)

@@ -34,6 +34,7 @@ def trapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("start", [["-m", "gradproof"], ["-P", "-m", "gradproof"]], ids=["-m", "-P -m"])
 def test_a_file_named_as_a_module_changes_nothing(start: list[str], trapped: Path) -> None:
     line = [sys.executable, *start, "study", "--notes", "mine.toml", "--json"]

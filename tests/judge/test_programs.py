@@ -29,7 +29,7 @@ def judged(path: Path, place: Path, patch: pytest.MonkeyPatch) -> None:
     assert bool(found["faults"]) == (found["verdict"] == "refuted"), found
 
 
-@pytest.mark.sample(8)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("path", OPEN, **NAMED)
 def test_a_program_in_any_form_is_judged_as_it_was_written(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,10 +24,8 @@ MOMENTS = {  # when: (what the code does as it is loaded, and when it is called)
     "judging": ("pass", "daemon(); open(f'{HERE}/now', 'w'); time.sleep(NAP)"),
     "writing": ("pass", "if not os.path.exists(f'{HERE}/now'): open(f'{HERE}/now', 'w'); daemon()"),
 }
-QUICK = [("loading", signal.SIGTERM), ("judging", signal.SIGKILL), ("judging", signal.SIGHUP),
-         ("judging", signal.SIGQUIT), ("writing", signal.SIGINT)]  # fmt: skip
 EVERY = [(moment, number) for moment in MOMENTS for number in (*IN_ONE_LINE, *AT_ONCE)]
-CASES = EVERY * 7 if settings().max_examples > 100 else QUICK
+CASES = EVERY * 7 if settings().max_examples > 100 else EVERY
 
 
 def full() -> tuple[int, int]:
@@ -43,6 +41,7 @@ def full() -> tuple[int, int]:
     return reader, writer
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("moment", "number"), CASES)
 def test_whatever_ends_it_nothing_is_left(moment, number, tmp_path):
     loaded, called = MOMENTS[moment]

@@ -76,6 +76,7 @@ CHANGED = {
 }  # fmt: skip
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("name", CHANGED)
 def test_one_changed_line_of_the_book_is_named(name, tmp_path):
     line, became, words = CHANGED[name]

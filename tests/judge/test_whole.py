@@ -169,6 +169,7 @@ def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> N
     assert "(tanh, tanh; " in ended.stdout
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("file", "words"),
     [

@@ -150,6 +150,7 @@ NETWORKS: list[tuple[tuple[int, ...], tuple[int, int], int]] = [
 ]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("sizes", "shape", "classes"), NETWORKS)
 def test_any_network_and_any_images_make_a_page_of_two_megabytes_at_most(
     sizes: tuple[int, ...], shape: tuple[int, int], classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

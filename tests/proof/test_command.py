@@ -98,6 +98,7 @@ def test_same_seed_same_bytes():
     )
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("slip", ["σ for σ′", "weight gradient summed, not averaged"])
 def test_a_refuted_run_names_the_equation_and_how_to_see_it_again(slip, monkeypatch):
     function, replacement, equation = PLANTED[slip]

@@ -49,6 +49,7 @@ def study(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
+@pytest.mark.sample(1)
 @LINUX
 @pytest.mark.parametrize("late", [0.0, 1.0], ids=["as it starts", "a second later"])
 def test_a_process_that_the_system_kills_is_noticed_in_one_line(study: subprocess.Popen[str], late: float) -> None:

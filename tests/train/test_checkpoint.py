@@ -39,6 +39,7 @@ def uninterrupted(place: Path, digits: Path, settings: Settings = SMALL) -> str:
         return train(whole)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("backend", "dtype"), [(name, "float32") for name in backends.NAMES] + [("reference", "float64")]
 )
@@ -131,6 +132,7 @@ def test_the_newer_of_two_sound_checkpoints_is_used(two: Path) -> None:
     assert (back.generation, faults) == (7, [])
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("bit", range(8))
 def test_a_flip_of_any_bit_is_noticed_and_the_older_checkpoint_used(bit: int, two: Path) -> None:
     content = (two / FILES[1]).read_bytes()

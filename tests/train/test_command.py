@@ -538,6 +538,7 @@ except SystemExit:
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells its threads only on Linux")
 @pytest.mark.parametrize("backend", NAMES)
 def test_xla_that_only_judges_is_one_thread(backend: str, digits: Path, tmp_path: Path) -> None:
@@ -604,6 +605,7 @@ def test_a_run_that_is_proven_goes_on_being_proven(digits: Path, tmp_path: Path)
     assert re.search(r"steps verified<b>22</b>of 22, worst 0\.\d+ of its bound", (tmp_path / "a/run.html").read_text())
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("backend", NAMES)
 def test_one_epoch_on_real_digits_reads_85_of_100(backend: str, tmp_path: Path) -> None:
     line = [sys.executable, "-m", "gradproof", "train", "--backend", backend, "--epochs", "1", "--json"]

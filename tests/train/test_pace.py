@@ -90,6 +90,7 @@ def few() -> Mnist:
 GROUPED = [("handcrafted", "float32", (784, 30, 10)), ("reference", "float64", (784, 30, 10))]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("backend", "dtype", "sizes"),
     some(GROUPED, product(backends.NAMES, ["float32", "float64"], [(784, 30, 10), (784, 100, 10)])),

@@ -61,6 +61,7 @@ RIGHT = [("handcrafted", "float64", 1), ("handcrafted", "float64", 2), ("handcra
 RIGHT += [("reference", "float64", 0), ("reference", "float32", 2)]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("backend", "dtype", "shape"), some(RIGHT, product(backends.NAMES, ["float32", "float64"], range(len(SHAPES))))
 )
@@ -74,6 +75,7 @@ def test_every_right_step_is_verified(
     assert 0 < proven.worst <= 1
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("backend", "dtype"),
     some([("handcrafted", "float32"), ("reference", "float64")], product(backends.NAMES, ["float32", "float64"])),
@@ -349,6 +351,7 @@ def test_what_is_judged_quickly_and_exactly_agrees() -> None:
 NETWORKS = [((784, 30, 10), 10), ((784, 512, 256, 10), 10), ((784, 100, 10), 10)]
 
 
+@pytest.mark.sample(1)
 @NAMES
 @pytest.mark.parametrize("network", some(NETWORKS[:2], NETWORKS), ids=str)
 def test_a_step_not_taken_or_taken_uphill_is_never_verified(backend: str, network: tuple[Any, int]) -> None:
@@ -375,6 +378,7 @@ def test_a_step_not_taken_or_taken_uphill_is_never_verified(backend: str, networ
             assert verified(wrong) == 0
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("dtype", "other"), [("float64", "float32"), ("float32", "float64")])
 def test_a_claim_in_another_precision_is_refuted_and_does_not_choose_its_bounds(
     dtype: str, other: str, monkeypatch: pytest.MonkeyPatch
@@ -439,6 +443,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, backend: str, number: int, wrong: C
     pieces_through(monkeypatch, backend, other)
 
 
+@pytest.mark.sample(4)
 @NAMES
 @pytest.mark.parametrize("number", [1, 20, 21, 22, 42])  # the first and last of an epoch, the mini-batch of three
 def test_a_wrong_step_of_a_training_is_named(backend: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -457,6 +462,7 @@ MANY = DIGITS._replace(
 )
 
 
+@pytest.mark.sample(1)
 @NAMES
 def test_a_chunk_in_pieces_leads_where_the_plain_one_does(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHUNK", 1250)  # a proven run begins with a fifth of it
@@ -467,6 +473,7 @@ def test_a_chunk_in_pieces_leads_where_the_plain_one_does(backend: str, monkeypa
     assert all(np.array_equal(p, q) for p, q in ends)
 
 
+@pytest.mark.sample(4)
 @NAMES
 @pytest.mark.parametrize("number", [99, 100, 101, 200, 201, 250])
 def test_a_wrong_step_is_named_wherever_pieces_meet(backend: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:

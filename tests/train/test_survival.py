@@ -129,6 +129,7 @@ def fast() -> Iterator[Path]:
         yield Path(place)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whichever_file_operation_fails_no_checkpoint_is_lost_and_the_run_goes_on_to_the_same_hash(
     fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
@@ -172,6 +173,7 @@ def assert_resumed_run_survives(fault: str, digits: Path, tmp_path: Path, monkey
     assert ended[4] > sum(ended.values()) / 3 or fault == "a short write"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("fault", some(["ENOSPC", "half a write"], FAULTS))
 def test_whichever_file_operation_fails_in_a_resumed_run_it_goes_on_to_the_same_hash(
     fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
