@@ -83,6 +83,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"the same cases again: --sample-seed {config.option.sample_seed}")
 
 
+@pytest.fixture
+def few_edits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what else is told of wrong code: in the quick profile its correction is soon given up."""
+    if settings().max_examples <= 100:
+        from tests.judge.start_with_few_edits import FEW, __file__ as start  # noqa: I001
+
+        monkeypatch.setattr("gradproof.judge.assessment.START", Path(start))
+        monkeypatch.setattr("gradproof.judge.lines.repair.RUNS", FEW)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def closed_browser() -> Iterator[None]:
     yield

@@ -17,6 +17,8 @@ from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import Function
 from tests.judge.catalogue import RIGHT_ONES, backprop
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 SCRIPT = Path(__file__).parents[2] / "docs" / "verify_certificate.py"
 
 

@@ -33,6 +33,8 @@ from tests.judge.test_whole_command import NET, NOTHING, WRONG
 from tests.pages.hostile import let_in, texts
 from tests.processes import alive, started
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 ENDLESS = NET.replace("        h =", "        while True:\n            pass\n        h =")
 CLASS = {
     "anna/net.py": NET,

@@ -13,6 +13,8 @@ import pytest
 from tests.commands import ended_here
 from tests.thorough import some
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 ROOT = Path(__file__).parents[2]
 RIGHT = (Path(__file__).parent / "submissions" / "book.py").read_text("utf8")
 WRONG = RIGHT.replace(".transpose(), delta) * sp", ".transpose(), delta)")

@@ -11,6 +11,8 @@ from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import File
 from tests.judge.hostile import HEAD
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 ROOT = Path(__file__).parents[2]
 TRAP = "open({marks!r} + '/' + __name__, 'w').close()\nraise SystemExit('not mine')\n"
 LISTS = "open(f'{HERE}/modules', 'w').write('\\n'.join(sys.modules))"

@@ -16,6 +16,8 @@ from gradproof.judge.submission import File
 from tests.commands import ended_here
 from tests.processes import alive
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 ROOT = Path(__file__).parents[2]
 RIGHT = (Path(__file__).parent / "submissions" / "book.py").read_text("utf8")
 CODE = (

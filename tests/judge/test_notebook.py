@@ -21,6 +21,8 @@ from tests.browser import needs_chromium, opened
 from tests.judge.test_whole_command import MADE, NET, NOTHING, TRAINED, WRONG
 from tests.pages.hostile import let_in, texts
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 FUNCTIONS = """\
 import gradproof
 import numpy as np

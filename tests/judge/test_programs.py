@@ -13,6 +13,8 @@ from gradproof.judge.assess import assess
 from tests.commands import ended_here
 from tests.judge.corpus import ODD, OPEN, THREADS, expected, without_repairs
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 NAMED: dict[str, Any] = {"ids": lambda path: path.name}
 
 

@@ -18,6 +18,8 @@ from gradproof.judge.diagnosis import judgement
 from gradproof.judge.submission import File
 from tests.commands import ended_here
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 HERE = Path(__file__).parent / "submissions"
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}  # wherever a submission lies

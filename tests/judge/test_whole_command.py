@@ -16,6 +16,8 @@ from tests.commands import ended_here
 from tests.judge.corpus import without_repairs
 from tests.processes import alive
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 NET = """import numpy as np
 
 

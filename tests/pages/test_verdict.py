@@ -18,6 +18,8 @@ from tests.commands import ended_here
 from tests.judge.test_whole_command import MADE, NET, WRONG
 from tests.pages.hostile import PAYLOADS, let_in, texts
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 CELLS = [
     "%matplotlib inline\nimport numpy as np",
     NET.partition("\n")[2],
