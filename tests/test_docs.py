@@ -1,6 +1,7 @@
 """The pages say what is so: links lead somewhere, commands and functions exist, examples give the output they show."""
 
 import ast
+import html
 import re
 import runpy
 import shlex
@@ -217,6 +218,13 @@ def test_every_option_of_a_verb_is_on_its_page(verb: str) -> None:
 
 def test_the_functions_page_is_what_its_command_writes() -> None:
     assert api.page() == (ROOT / "docs/api.md").read_text("utf8")
+
+
+def test_the_picture_shows_what_readme_prints() -> None:
+    drawn = html.unescape((ROOT / "docs/trains_anyway.svg").read_text("utf8")).replace("\N{NO-BREAK SPACE}", " ")
+    (example,) = (e for e in examples(PAGES[0].read_text("utf8")) if picture.EXAMPLE in e.command)
+    for line in (f"$ {example.command}", *example.output.splitlines()):
+        assert all(f">{piece}</text>" in drawn for piece in picture.wrapped(line)), line
 
 
 @pytest.mark.skipif(not THOROUGH, reason="trains two networks")
