@@ -5,7 +5,8 @@
 In each right program of tests/judge/programs, statements of the backward pass and of the update are changed, one at a
 time: an operator, a sign, an operand, a transposition, an axis, an index, a comparison, a number, a statement left out
 or moved. A change that the program survives – verified, undecided – is not counted. `--two` plants two at once, in two
-statements. "named" counts faults whose line is told with a correction; a correction that is run is right by itself.
+statements. Where a statement is left out, what stands right before or behind it counts as its line: nothing else
+stands there. "named" counts faults whose line is told with a correction; a correction that is run is right by itself.
 """
 
 import argparse
@@ -139,9 +140,10 @@ def planted(source: str, rng: random.Random, several: int) -> Iterator[tuple[str
 
 
 def told(document: dict[str, Any]) -> list[int]:
-    """The lines of the faults, those that are mended first."""
+    """The lines of the faults, those that are mended first; then those that may be meant as well."""
     faults_told = sorted(document["faults"], key=lambda fault: not fault["mended"])
-    return list(dict.fromkeys(fault["line"] for fault in faults_told if fault["line"]))
+    lines = [fault["line"] for fault in faults_told] + [line for fault in faults_told for line in fault["others"]]
+    return list(dict.fromkeys(line for line in lines if line))
 
 
 def main() -> None:
@@ -183,6 +185,8 @@ def _rows(path: Path, tries: Iterator[tuple[str, list[int], str]], folder: Path,
         if document["verdict"] != "refuted":
             continue
         found = told(document)
+        if "left out" in kind:
+            found = _without_gaps(found, text.splitlines(), lines)
         row = {
             "file": path.name, "kind": kind, "lines": lines, "told": found,
             "first": all(line in found[: len(lines)] for line in lines),
@@ -196,6 +200,19 @@ def _rows(path: Path, tries: Iterator[tuple[str, list[int], str]], folder: Path,
             code = [text.splitlines()[line - 1].strip() for line in lines]
             print(f"{mark} {row['seconds']:5.1f} s  {path.name}: {kind}, {lines} {code} told {found}", flush=True)
     return rows
+
+
+def _without_gaps(found: list[int], source: list[str], lines: list[int]) -> list[int]:
+    """Of what is left out, the lines of its neighbours are its own."""
+    own: dict[int, int] = {}
+    for line in lines:
+        if source[line - 1].strip() == "pass":
+            for way in (-1, 1):
+                there = line + way
+                while 1 <= there <= len(source) and source[there - 1].strip() in ("", "pass"):
+                    there += way
+                own.setdefault(there, line)
+    return list(dict.fromkeys(own.get(line, line) for line in found))
 
 
 def _summary(rows: list[Any], as_json: bool) -> None:

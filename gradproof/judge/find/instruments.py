@@ -116,10 +116,13 @@ class Instruments(ast.NodeTransformer):
         return node
 
     def _shown(self, targets: Sequence[ast.expr], node: ast.stmt) -> list[ast.stmt]:
+        """The values assigned; of an array of which some elements are, the array as well."""
         flat = [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
+        parts = [part.value for part in flat if isinstance(part, ast.Subscript)]
         return [
-            _asking("assigned", [ast.Constant(ast.unparse(target)), ast.Constant(node.lineno), _loaded(target)], node)
-            for target in flat
+            _asking(kind, [ast.Constant(ast.unparse(target)), ast.Constant(node.lineno), _loaded(target)], node)
+            for kind, several in (("assigned", flat), ("changed", parts))
+            for target in several
             if all(isinstance(part, (*_PURE, ast.expr_context, ast.operator, ast.unaryop)) for part in ast.walk(target))
         ]
 

@@ -124,6 +124,13 @@ class Watch:
     def assigned(self, name: str, line: int, value: Any) -> None:
         self._event("assigned", name, line, value)
 
+    def changed(self, name: str, line: int, value: Any) -> None:
+        """An array, some of whose elements have been assigned; not each time that it is one alone."""
+        if isinstance(value, ExactArray) and value.size > 1 and self.watching:
+            before = next((event for event in reversed(self.events) if event.kind == "assigned"), None)
+            if before is None or before.line != line or before.shape:
+                self._event("assigned", name, line, value)
+
     def returned(self, name: str, line: int, value: Any) -> Any:
         self._event("returned", name, line, value)
         return value

@@ -1,16 +1,18 @@
 """The faults of a program: the line of each, what is right before it, what it should be, and a name for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.gradients import last
-from gradproof.judge.find.observation import observe
+from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
-from gradproof.judge.lines.labels import Located, is_of_the_step, label_events, likeliest_cost, locate
+from gradproof.judge.lines.causes import Cause, find_causes, place
+from gradproof.judge.lines.labels import Located, is_of_the_step, label_events, likeliest_cost, locate, only_cost, usual_costs
 from gradproof.judge.lines.repair import Repair, Trial, find_repairs
 from gradproof.judge.outcome import SECONDS, Outcome
 from gradproof.judge.trial.comparison import Compared
@@ -35,26 +37,45 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
     if outcome.declared:  # it is right, for another cost
         return Read({}, [], [])
     reading = tried.reading if tried else Reading.EXACT
+    wrong = {path: state for path, state in bad.items() if state != "not moved"}
     with ExactRun(reading, BITS, 2):
         try:
             with guarded("the program", SECONDS):
                 what = observe(subject.explored.scene, step, subject.calls, 2)
             own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
             likely = None if own is not None and is_of_the_step(what, own) else likeliest_cost(what)
-            cost, read = likely[1] if likely else own, Read({}, [], [])
+            name, cost = likely or ("", own or only_cost(what))
+            if cost is None:
+                name, cost = _assumed(what, wrong)
+            read, causes = Read({}, [], []), list[Cause]()
             if cost is not None:
                 labelled = label_events(what, cost)
-                moved = {path: state for path, state in bad.items() if path in what.given and state != "not moved"}
+                moved = {path: state for path, state in wrong.items() if path in what.given}
+                causes = find_causes(what, cost, labelled, moved)
                 located = locate(what, labelled, moved)
+                located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
                 read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled))
         except (SubjectError, UndecidedError):
             return Read({}, [], [])
     if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
         return read
-    name, words = (likely[0], "") if likely else ("", outcome.cost if cost is not None else "")
+    words = "" if name or cost is None else outcome.cost
     trial = Trial(subject.explored.scene, step, subject.calls, words, name, reading)
-    first = list(dict.fromkeys(place.line for place in read.located.values()))
-    return read._replace(repairs=find_repairs(trial, list(bad), first))
+    first = [line for cause in causes for line in (cause.line, *cause.others) if cause.file == trial.scene.program.path]
+    first += [place.line for place in read.located.values()]
+    repairs = find_repairs(trial, list(bad), list(dict.fromkeys(first)))
+    mended = {path for repair in repairs for path in repair.mends}
+    explained = {path for cause in causes for path in cause.mends}
+    return read._replace(repairs=repairs if mended >= explained else [])
+
+
+def _assumed(what: Observation, wrong: Mapping[str, str]) -> tuple[str, Number | None]:
+    """The usual cost under which one line explains all that is wrong, where there is none that the program follows."""
+    for name, cost in usual_costs(what):
+        causes = find_causes(what, cost, label_events(what, cost), wrong)
+        if len(causes) == 1 and causes[0].mends == set(wrong):
+            return name, cost
+    return "", None
 
 
 def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> list[dict[str, Any]]:
@@ -81,6 +102,8 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         fault = _fault(program, array.name, line, f"{array.state}{before}{missing}", numbers, file)
         if repair is not None:
             fault |= {"should_be": repair.new, "names": [repair.name], "mended": True}
+        elif place is not None and line == place.line:
+            fault["others"] = list(place.others)
         found.append(fault)
     return sorted(found, key=lambda fault: fault["line"] or 10**9)
 
@@ -110,4 +133,5 @@ def _fault(program: Program, path: str, line: int, what: str, numbers: str, file
         "equation": "",
         "layer": 0,
         "mended": False,
+        "others": [],
     }

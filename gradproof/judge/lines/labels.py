@@ -22,6 +22,7 @@ from gradproof.judge.trial.costs import candidates, outputs_and_labels
 from gradproof.judge.trial.descent import along
 
 UNKNOWN = "?"  # a single number without a name that tells
+USUAL = ("quadratic", "binary cross-entropy", "cross-entropy", "softmax cross-entropy of logits")
 MOST = 400  # events of a step that are looked at
 
 
@@ -34,6 +35,7 @@ class Located(NamedTuple):
     before: str  # "dA1 is ∂C/∂A1", or ""
     missing: str = ""  # what is missing behind it, where nothing else is wrong with it
     file: str = ""  # the program's, or that of a module beside it
+    others: Sequence[int] = ()  # lines that may be meant as well, the likeliest first
 
 
 class Labels(NamedTuple):
@@ -79,12 +81,14 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
         place = _update_of(path, wrong, what, events, labels, factors)
         if place is None:
             place = _first_wrong(path, state, events, labels, reached, chain)
+        behind = [events[k].line for k in chain if place is not None and k > place and not labels[k]]
         if place is not None:
             event = events[place]
             right = next((k for k in reversed(range(place)) if labels[k] and reached[place] >> k & 1), None)
             named = right is not None and labels[right] not in ("∂C/∂", UNKNOWN)
             before = f"{events[right].name} is {labels[right]}" if right is not None and named else ""
-            found[path] = Located(event.line, event.name, event.kind, before, file=event.file)
+            others = [line for line in dict.fromkeys(behind) if line != event.line][:2]
+            found[path] = Located(event.line, event.name, event.kind, before, file=event.file, others=others)
             alone = named and not state.startswith(("moved", "scaled", "uphill", "with weight decay"))
             if alone and right is not None and stem(last(event.name)) == last(path).lower():
                 ends.setdefault(right, []).append(path)
@@ -229,11 +233,28 @@ def _reached(events: Sequence[Event], labels: Sequence[str]) -> list[int]:
 
 def is_of_the_step(what: Observation, cost: Number) -> bool:
     """Whether a cost was computed from the very numbers of the step's forward pass, not of another one."""
-    forward = {x.index for x in computed_from([cost])}
+    forward = {x.index for x in computed_from([cost]) if x.varies}
     given = {x.index for array in what.given.values() for x in array.flat}
     moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
     shared = {x.index for x in computed_from(moves)} & forward
     return bool(shared - given)
+
+
+def only_cost(what: Observation) -> Number | None:
+    """The single number that all parameters enter, and that the step's forward pass gives, if there is but one."""
+    found = [x for x in {**what.scalars, **what.costs}.values() if is_of_the_step(what, x)]
+    own = [{x.index for x in array.flat} for array in what.given.values()]
+    all_enter = [x for x in found if all({y.index for y in computed_from([x])} & array for array in own)]
+    return all_enter[0] if len(all_enter) == 1 else None
+
+
+def usual_costs(what: Observation) -> Iterator[tuple[str, Number]]:
+    """The costs of what is compared with labels last, the most usual first."""
+    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    pairs = [(a, y) for a, y in outputs_and_labels(results) if {float(x.value.mid()) for x in y.flat} != {1.0}]
+    for a, y in sorted(pairs, key=lambda pair: -max(x.index for x in pair[0].flat)):
+        for name in USUAL:
+            yield from _costs(a, y, (name,))
 
 
 def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str, Number] | None:
