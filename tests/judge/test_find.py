@@ -254,6 +254,8 @@ class Silence:
 
     def assigned(self, name: str, line: int, value: Any) -> None: ...
 
+    changed = assigned
+
     def returned(self, name: str, line: int, value: Any) -> Any:
         return value
 

@@ -12,7 +12,15 @@ from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
 from gradproof.judge.lines.causes import Cause, find_causes, place
-from gradproof.judge.lines.labels import Located, is_of_the_step, label_events, likeliest_cost, locate, only_cost, usual_costs
+from gradproof.judge.lines.labels import (
+    Located,
+    is_of_the_step,
+    label_events,
+    likeliest_cost,
+    locate,
+    only_cost,
+    usual_costs,
+)
 from gradproof.judge.lines.repair import Repair, Trial, find_repairs
 from gradproof.judge.outcome import SECONDS, Outcome
 from gradproof.judge.trial.comparison import Compared

@@ -87,8 +87,8 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
             right = next((k for k in reversed(range(place)) if labels[k] and reached[place] >> k & 1), None)
             named = right is not None and labels[right] not in ("∂C/∂", UNKNOWN)
             before = f"{events[right].name} is {labels[right]}" if right is not None and named else ""
-            others = [line for line in dict.fromkeys(behind) if line != event.line][:2]
-            found[path] = Located(event.line, event.name, event.kind, before, file=event.file, others=others)
+            more = [line for line in dict.fromkeys(behind) if line != event.line][:2]
+            found[path] = Located(event.line, event.name, event.kind, before, file=event.file, others=more)
             alone = named and not state.startswith(("moved", "scaled", "uphill", "with weight decay"))
             if alone and right is not None and stem(last(event.name)) == last(path).lower():
                 ends.setdefault(right, []).append(path)

@@ -31,7 +31,7 @@ from gradproof.judge.outcome import against
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
-RUNS, NUMBERS = 300, 1_000_000  # of all edits together: about three seconds
+RUNS, NUMBERS = 300, 1_000_000  # of the edits for one fault: about three seconds
 SECONDS = 60.0  # after which nothing more is tried, however slow the machine is
 LONGEST = 10.0  # seconds that one run may compute
 MOST = 3  # faults that are looked for, one after the other
@@ -71,8 +71,7 @@ class Seen(NamedTuple):
 
 def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> list[Repair]:
     """The corrections, one for each fault, in the order in which they were found; `first` are the likeliest lines."""
-    most = count_numbers() + NUMBERS
-    runs, end = 0, time.monotonic() + SECONDS
+    end = time.monotonic() + SECONDS
     trial = trial._replace(calls=[call for call in trial.calls if call == trial.cost])
     before = [seen for seed in SEEDS if (seen := _seen(trial, seed)) is not None]
     suspects = _suspects(trial, wrong, first)
@@ -81,6 +80,7 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> li
         while len(before) == len(SEEDS) and before[0].wrong and len(found) < MOST:
             places = places_of(trial.scene.program.tree)
             best: tuple[Edit, list[Seen]] | None = None
+            runs, most = 0, count_numbers() + NUMBERS
             known = [edit for edit in partial if edit.old in places]  # what has mended another part may do so now
             for edit in itertools.chain(known, _edits(trial, suspects, places, {repair.line for repair in found})):
                 if best is not None and (edit is None or not best[1][0].wrong):

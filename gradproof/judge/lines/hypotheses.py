@@ -1,0 +1,334 @@
+"""What the lines of a backward pass may be meant to give: derivatives by what the forward pass computes, and slopes."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from flint import arb
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.rules import Ball
+from gradproof.exact.run import line_of
+from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.gradients import last
+from gradproof.judge.find.roles import stem
+from gradproof.judge.find.watching import Event
+from gradproof.judge.lines.labels import UNKNOWN, Labels
+from gradproof.judge.lines.replay import Guess, Replay
+
+MOST_OF_A_SLOPE = 64  # elements of an activation whose slope is looked for
+MOST_VALUES = 400  # arrays of one line that are looked at
+
+
+class Target(NamedTuple):
+    """What a value of the backward pass may be meant to be: a derivative by what one line of the forward pass gives."""
+
+    place: Any  # in the program
+    name: str
+    shape: tuple[int, ...]
+    numbers: Sequence[Number]  # by which the derivative is taken
+    slope: Sequence[Ball]
+    is_local: bool = False  # the slope of an activation, and no derivative of the cost
+
+
+class Line(NamedTuple):
+    """What one line gave, each time it ran."""
+
+    file: str
+    number: int
+    events: Sequence[int]  # their places among those that are labelled
+
+
+class Hypotheses:
+    """What the lines of the backward pass may be meant to give."""
+
+    def __init__(self, replay: Replay, labelled: Labels) -> None:
+        self.replay, self.what, self.labelled = replay, replay.what, labelled
+        self.above = {path: {x.index for x in computed_from(move.flat)} for path, move in replay.moved.items()}
+        self.parameters = {x.index for array in self.what.given.values() for x in array.flat}
+        self.consumers: dict[int, list[tuple[Number, Any]]] = {}
+        for x in replay.forward:
+            if x.rule is not None:
+                operands = operands_of(x)
+                partials = x.rule.partials(x.value, *[y.value for y in operands])
+                for y, partial in zip(operands, partials, strict=True):
+                    if y.index in self.parameters:
+                        self.consumers.setdefault(y.index, []).append((x, partial))
+        whole = {tuple(x.index for x in array.flat) for array in self.what.given.values()}
+        self.forward: list[Event] = []
+        seen: set[tuple[int, ...]] = set()
+        places: dict[tuple[str, int], list[int]] = {}
+        for k, event in enumerate(labelled.events):
+            indices = tuple(x.index for x in event.numbers)
+            if any(index in replay.known for index in indices):
+                if indices not in seen and indices not in whole:
+                    self.forward.append(event)
+                    seen.add(indices)
+            elif any(index in above for above in self.above.values() for index in indices):
+                places.setdefault((event.file, event.line), []).append(k)
+        self.forward += self._unnamed({x.index for event in self.forward for x in event.numbers})
+        self.lines = [Line(file, number, events) for (file, number), events in places.items()]
+        truth = replay.truth
+        self.targets = [
+            Target(_place(e), f"∂C/∂{e.name}", e.shape, e.numbers, [truth.get(x.index, arb(0)) for x in e.numbers])
+            for e in self.forward
+        ]
+        self.targets += self._before_cuts()
+        self.targets += self._local_slopes()
+        self.normal = [
+            factor
+            for label, factor in zip(labelled.labels, labelled.factors, strict=True)
+            if factor is not None and label.removeprefix("∂C/∂") in replay.right
+        ]
+        self._ancestors: dict[int, set[int]] = {}
+
+    def _unnamed(self, named: Collection[int]) -> list[Event]:
+        """What the forward pass computes in one place, at one time, and gives no name."""
+        runs: list[list[Number]] = []
+        for x in self.replay.forward:
+            if x.rule is not None and runs and runs[-1][0].place == x.place:
+                runs[-1].append(x)
+            elif x.rule is not None:
+                runs.append([x])
+        return [
+            Event("", "", line_of(run[0].place) or 0, (len(run),), run, None)
+            for run in runs
+            if not all(x.index in named for x in run)
+        ]
+
+    def feeds(self, line: Line, path: str) -> bool:
+        above = self.above[path]
+        return any(x.index in above for k in line.events for x in self.labelled.events[k].numbers)
+
+    def misshapen(self, path: str) -> int | None:
+        """The first event that follows from derivatives, feeds this array alone, and has another size, such as a sum
+        over the wrong axis: no values in its place can be right."""
+        for k in sorted(k for line in self.lines for k in line.events):
+            event, size = self.labelled.events[k], self.what.given[path].size
+            alone = [p for p in self.what.given if self._feeds(k, p)] == [path]
+            if alone and len(event.numbers) != size and self.labelled.reached[k] and not self._is_settled(k):
+                return k
+        return None
+
+    def first_doubtful(self, line: int) -> int:
+        """Which event of a line is the first that is not a derivative yet."""
+        own = [k for one in self.lines if one.number == line for k in one.events]
+        return next((k for k in own if not self._is_settled(k)), own[0])
+
+    def of_line(self, line: Line, fed: Collection[str]) -> Iterator[Guess]:
+        """What its values may be meant to be, each time: those of one name, or several gradients together."""
+        events = [k for k in line.events if any(self._feeds(k, path) for path in fed)][:MOST_VALUES]
+        names: dict[str, list[int]] = {}
+        for k in events:
+            names.setdefault(self.labelled.events[k].name, []).append(k)
+        for group in names.values():
+            yield from self._of_name(group, fed)
+        if len(names) > 1:
+            parts = [part for k in events if (part := self._of_parameter(k, fed)) is not None]
+            if (guess := self._joined(parts)) is not None:
+                yield guess._replace(rank=max(2, guess.rank))
+
+    def _of_name(self, events: Sequence[int], fed: Collection[str]) -> Iterator[Guess]:
+        if (guess := self._joined([self._of_parameter(k, fed) for k in events])) is not None:
+            yield guess
+        families: dict[Any, list[Target]] = {}
+        for target in self.targets:
+            families.setdefault((target.place, target.name), []).append(target)
+        for family in families.values():
+            for backwards in (True, False) if len(events) > 1 else (True,):
+                for skip in (0, 1) if len(events) > 1 else range(len(family)):
+                    if (guess := self._joined(list(self._of_family(events, family, backwards, skip)))) is not None:
+                        yield guess
+
+    def _feeds(self, k: int, path: str) -> bool:
+        return any(x.index in self.above[path] for x in self.labelled.events[k].numbers)
+
+    def _joined(self, parts: Sequence[Guess | None]) -> Guess | None:
+        """One guess of all values of a line; None where one has none."""
+        slope: dict[int, Ball] = {}
+        base: dict[int, Ball] = {}
+        for part in parts:
+            if part is None:
+                return None
+            slope |= part.slope
+            base |= part.base
+        rank = max((part.rank for part in parts if part), default=0)
+        return Guess(slope, parts[0].should, base, rank) if parts and parts[0] and slope else None
+
+    def _of_parameter(self, k: int, fed: Collection[str]) -> Guess | None:
+        """∂C/∂θ of what it feeds, by the examples that it was computed from; or θ and a step along that."""
+        event = self.labelled.events[k]
+        paths = [path for path in self.what.given if self._feeds(k, path)]
+        paths = [path for path in paths if self.what.given[path].size == len(event.numbers)]
+        paths.sort(key=lambda path: (path not in fed, stem(last(event.name)) != last(path).lower()))
+        if not paths:
+            return None
+        parameter = self.what.given[paths[0]]
+        ancestors = self._forward_of(k)
+        slope = [
+            sum(
+                (self.replay.truth[c.index] * p for c, p in self.consumers.get(x.index, ()) if c.index in ancestors),
+                arb(0),
+            )
+            for x in parameter.flat
+        ]
+        after = {x.index for x in self.what.after[paths[0]].flat}
+        is_step = all(x.index in after for x in event.numbers)
+        if is_step:
+            slope = [self.replay.truth.get(x.index, arb(0)) for x in parameter.flat]
+        base = [x.value if is_step else arb(0) for x in parameter.flat]
+        return self._guess(k, slope, parameter.shape, f"∂C/∂{paths[0]}", base)
+
+    def _of_family(
+        self, events: Sequence[int], family: Sequence[Target], backwards: bool, skip: int
+    ) -> Iterator[Guess | None]:
+        """The derivatives by the values of one line of the forward pass, each in its turn."""
+        used: set[int] = set()
+        for number, k in enumerate(events):
+            size = len(self.labelled.events[k].numbers)
+            ancestors = self._forward_of(k)
+            fits = [
+                j
+                for j, target in enumerate(family)
+                if j not in used and len(target.numbers) == size and any(x.index in ancestors for x in target.numbers)
+            ]
+            fits = fits[::-1] if backwards else fits
+            if len(events) > 1 and len(fits) > 1:
+                direct = self._direct(k)
+                fits.sort(key=lambda j: not any(x.index in direct for x in family[j].numbers))
+            at = skip if len(events) == 1 or number == 0 else 0
+            if len(fits) <= at:
+                yield None
+                return
+            used |= set(fits[: at + 1])
+            target = family[fits[at]]
+            guess = self._guess(k, target.slope, target.shape, target.name)
+            if guess and target.is_local:  # of another argument, it is that which may be wrong
+                numbers = self.labelled.events[k].numbers
+                argument = {x.index for x in computed_from(numbers, self.replay.known)} & self.replay.known
+                if argument != {x.index for x in target.numbers}:
+                    guess = guess._replace(rank=max(2, guess.rank))
+            yield guess
+
+    def _direct(self, k: int) -> set[int]:
+        """Indices of the numbers of the forward pass that nothing with a name lies between."""
+        numbers = self.labelled.events[k].numbers
+        own = {x.index for x in numbers}
+        named = {x.index for e in self.labelled.events[:k] for x in e.numbers} - own
+        return {x.index for x in computed_from(numbers, named | self.replay.known)} & self.replay.known
+
+    def _before_cuts(self) -> Iterator[Target]:
+        """∂C/∂z of what goes into a ReLU and has no name: where it is cut off, it is no part of the graph."""
+        for event in self.forward:
+            slope = []
+            for x in event.numbers:
+                varying = [y for y in operands_of(x) if y.varies] if x.rule is not None else []
+                if len(varying) > 1:
+                    break
+                truth = self.replay.truth.get(x.index, arb(0))
+                slope.append(truth * _derivative(x, [*varying, x], varying[0].index) if varying else arb(0))
+            if len(slope) == len(event.numbers) and any(not x.varies for x in event.numbers):
+                yield Target(_place(event), f"∂C/∂ of what {event.name} cuts off", event.shape, event.numbers, slope)
+
+    def _local_slopes(self) -> Iterator[Target]:
+        """dq/dp of what the forward pass computes from another array of its, element by element."""
+        named: dict[int, tuple[int, int]] = {}
+        for j, event in enumerate(self.forward):
+            for place, x in enumerate(event.numbers):
+                named.setdefault(x.index, (j, place))
+        below: dict[int, tuple[int, list[Ball]]] = {}  # of an array the one that it is computed from, and the slope
+        for j, q in enumerate(self.forward):
+            slope: list[Ball] = []
+            sources: set[int] = set()
+            for place, x in enumerate(q.numbers[:MOST_OF_A_SLOPE]):
+                nodes = computed_from([x], named.keys() - {x.index})
+                reached = {named[y.index] for y in nodes if y.index in named and y is not x}
+                source, at = next(iter(reached), (-1, -1))
+                if len(reached) != 1 or at != place:
+                    break
+                sources.add(source)
+                slope.append(_derivative(x, nodes, self.forward[source].numbers[place].index))
+            if len(sources) == 1 and len(slope) == len(q.numbers) == len(self.forward[min(sources)].numbers):
+                below[j] = min(sources), slope
+        for j, (source, slope) in below.items():
+            while True:
+                q, p = self.forward[j], self.forward[source]
+                yield Target(_place(q), f"the slope of {q.name or 'the activation'}", q.shape, p.numbers, slope, True)
+                if source not in below:
+                    break
+                source, more = below[source]
+                slope = [a * b for a, b in zip(slope, more, strict=True)]
+
+    def _guess(
+        self, k: int, slope: Sequence[Ball], shape: tuple[int, ...], should: str, base: Sequence[Ball] = ()
+    ) -> Guess | None:
+        """None of zeros, and of what is right already but for another name."""
+        event = self.labelled.events[k]
+        order = np.arange(len(slope)).reshape(shape)
+        if event.shape != shape and event.shape == shape[::-1]:
+            order = order.T
+        ordered = [slope[int(i)] for i in order.flat]
+        if all(g.is_zero() for g in ordered):
+            return None
+        if not any(x.varies for x in event.numbers):  # zeros to begin with
+            return None
+        rank = int(self._is_settled(k))
+        values = [x.value for x in event.numbers]
+        if not base and all(v.overlaps(g) for v, g in zip(values, ordered, strict=True)):
+            rank = 3
+        elif _alike(values, ordered):
+            rank = 3 * int(self._is_normal(self.labelled.factors[k]))
+        indices = [x.index for x in event.numbers]
+        if len(set(indices)) < len(indices):
+            return None
+        return Guess(
+            dict(zip(indices, ordered, strict=True)),
+            should,
+            dict(zip(indices, [base[int(i)] for i in order.flat], strict=True)) if base else {},
+            rank,
+        )
+
+    def _is_normal(self, factor: Ball | None) -> bool:
+        """Whether a derivative has the factor of those that are moved rightly, or the right sign where none is."""
+        alike = any(factor.overlaps(other) for other in self.normal) if factor is not None else False
+        return alike or (factor is not None and not self.normal and bool(factor > 0))
+
+    def _is_settled(self, k: int) -> bool:
+        """Whether it is a derivative, and the first with that value."""
+        if self.labelled.labels[k] in ("", UNKNOWN):
+            return False
+        numbers = [x.index for x in self.labelled.events[k].numbers]
+        return not any([x.index for x in e.numbers] == numbers for e in self.labelled.events[:k])
+
+    def _forward_of(self, k: int) -> set[int]:
+        """Indices of the numbers of the forward pass that it was computed from."""
+        if k not in self._ancestors:
+            self._ancestors[k] = {
+                x.index for x in computed_from(self.labelled.events[k].numbers) if x.index in self.replay.known
+            }
+        return self._ancestors[k]
+
+
+def _alike(values: Sequence[Ball], slope: Sequence[Ball]) -> bool:
+    """Whether one is a multiple of the other."""
+    k = max(range(len(slope)), key=lambda i: float(abs(slope[i]).mid()))
+    return not slope[k].contains(0) and all(
+        v.overlaps(values[k] / slope[k] * g) for v, g in zip(values, slope, strict=True)
+    )
+
+
+def _place(event: Event) -> Any:
+    """Where an array of the forward pass is computed; each time that it is, it is the same."""
+    return (event.file, event.line) if event.name else event.numbers[0].place
+
+
+def _derivative(result: Number, nodes: Sequence[Number], source: int) -> Ball:
+    """∂result/∂source through these numbers."""
+    adjoints = {result.index: arb(1)}
+    for x in reversed(nodes):
+        if x.rule is None or x.index == source or x.index not in adjoints:
+            continue
+        operands = operands_of(x)
+        for y, partial in zip(operands, x.rule.partials(x.value, *[o.value for o in operands]), strict=True):
+            adjoints[y.index] = adjoints.get(y.index, arb(0)) + adjoints[x.index] * partial
+    return adjoints.get(source, arb(0))

@@ -1,0 +1,112 @@
+"""The step computed again from its graph of numbers, with other values in the place of some of them."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from flint import arb
+
+from gradproof.exact.arrays import array_of
+from gradproof.exact.numbers import DOT, Number
+from gradproof.exact.rules import Ball
+from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.judge.find.observation import Observation
+from gradproof.judge.trial.descent import along, rate_of
+
+Values = Mapping[int, Ball]  # by the indices of numbers
+
+
+class Guess(NamedTuple):
+    """What the values of a line should be, but for a common factor: `base` + factor · `slope`."""
+
+    slope: Values
+    should: str
+    base: Values
+    rank: int = 0  # how unlikely it is
+
+
+class Replay:
+    """The moves of a step as a function of what some of its numbers are."""
+
+    def __init__(self, what: Observation, cost: Number, wrong: Mapping[str, str]) -> None:
+        self.what, self.truth = what, differentiate(cost, constants=True)
+        self.forward = [x for x in computed_from([cost]) if x.varies]
+        self.known = {x.index for x in self.forward}
+        self.moved = what.moved
+        nodes = computed_from(x for move in self.moved.values() for x in move.flat)
+        self.backward = [x for x in nodes if x.rule is not None and x.index not in self.known]
+        self.given = list(what.given.values())
+        self.rate = rate_of(self.moved, self.given, self.truth)
+        self.signs = (1,) if any(state.startswith("uphill") for state in wrong.values()) else (1, -1)
+        judged = along(self.moved, self.given, self.truth, what.kept)
+        by_convention = {array.name for array in judged if array.state == "right"}
+        own = {path: [x.value for x in move.flat] for path, move in self.moved.items()}
+        self.right = by_convention | {path for path in own if self._follows(path, own[path])}
+        if not any(ball != 0 for path in self.right for ball in own[path]):
+            self.right = set()
+
+    def _follows(self, path: str, move: Sequence[Ball]) -> bool:
+        """Whether an array goes down its gradient at the rate of the others."""
+        slopes = (self.truth.get(x.index, arb(0)) for x in self.what.given[path].flat)
+        allowed = self.rate > 0 or (self.rate < 0 and -1 in self.signs)
+        return allowed and all(v.overlaps(-self.rate * g) for v, g in zip(move, slopes, strict=True))
+
+    def moves(self, put: Values) -> dict[str, list[Ball]]:
+        """θ′ − θ where these numbers have these values."""
+        values = dict(put)
+        sides: dict[int, list[Ball] | None] = {}
+
+        def side(numbers: Sequence[Number]) -> list[Ball] | None:
+            if id(numbers) not in sides:
+                touched = any(x.index in values for x in numbers)
+                sides[id(numbers)] = [values.get(x.index, x.value) for x in numbers] if touched else None
+            return sides[id(numbers)]
+
+        for x in self.backward if put else ():
+            if x.index in values:
+                continue
+            if x.rule is DOT:
+                left, right = map(side, x.operands)
+                if left is None and right is None:
+                    continue
+                own = left or [y.value for y in x.operands[0]], right or [y.value for y in x.operands[1]]
+                values[x.index] = sum((a * b for a, b in zip(*own, strict=True)), arb(0))
+            elif any(y.index in values for y in x.operands):
+                values[x.index] = x.rule.value(*[values.get(y.index, y.value) for y in x.operands])  # type: ignore[union-attr]
+        return {path: [values.get(x.index, x.value) for x in move.flat] for path, move in self.moved.items()}
+
+    def right_with(self, put: Values) -> set[str]:
+        """The arrays that go down their gradients, each at the rate of those that do so by themselves."""
+        moves = self.moves(put)
+        if not self.right:
+            made = {path: array_of([Number(v) for v in moves[path]], self.moved[path].shape) for path in moves}
+            return {a.name for a in along(made, self.given, self.truth, self.what.kept) if a.state == "right"}
+        return {
+            path
+            for path, move in moves.items()
+            if (path in self.right and all(v is x.value for v, x in zip(move, self.moved[path].flat, strict=True)))
+            or self._follows(path, move)
+        }
+
+    def fitted(self, guess: Guess, wrong: Collection[str], put: Values) -> Iterator[Values]:
+        """The values, with the factor for which what is wrong goes down its gradient as fast as the rest."""
+        if not self.right:
+            yield from (_at(guess, factor) for factor in (1, -1))
+            return
+        zero, one = self.moves({**put, **_at(guess, 0)}), self.moves({**put, **_at(guess, 1)})
+        for path in wrong:
+            slopes = [self.truth.get(x.index, arb(0)) for x in self.what.given[path].flat]
+            effects = [
+                (b - a, -self.rate * g - a)
+                for a, b, g in zip(zero[path], one[path], slopes, strict=True)
+                if not (b - a).contains(0)
+            ]
+            if effects:
+                effect, wanted = max(effects, key=lambda pair: float(abs(pair[0]).mid()))
+                factor = wanted / effect
+                if factor.is_finite() and not factor.contains(0):
+                    yield _at(guess, factor)
+                return
+
+
+def _at(guess: Guess, factor: Ball | int) -> Values:
+    return {i: guess.base.get(i, arb(0)) + factor * g for i, g in guess.slope.items()}

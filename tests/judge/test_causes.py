@@ -1,0 +1,130 @@
+"""The line at which it goes wrong, though no small edit mends it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradproof.judge.assess import assess
+from tests.judge.corpus import without_repairs
+from tests.judge.test_repair import NETWORK
+
+NONSENSE = {  # a statement, and what stands in its place: no derivative of anything
+    "dZ2 = (A2 - Y) * sigmoid_prime(Z2)": "dZ2 = np.cos(A2 - Y)",
+    "dW2 = A1.T @ dZ2 / m": "dW2 = np.exp(A1.T @ dZ2 / m)",
+    "db2 = np.sum(dZ2, axis=0, keepdims=True) / m": "db2 = np.sum(dZ2 ** 2, axis=0, keepdims=True) / m",
+    "dA1 = dZ2 @ self.W2.T": "dA1 = dZ2 @ np.sin(self.W2.T)",
+    "dZ1 = dA1 * (1 - A1 ** 2)": "dZ1 = np.exp(dA1) * (1 - A1 ** 2)",
+    "dW1 = X.T @ dZ1 / m": "dW1 = X.T @ dZ1 ** 3 / m",
+    "db1 = np.sum(dZ1, axis=0, keepdims=True) / m": "db1 = np.sum(np.exp(dZ1), axis=0, keepdims=True) / m",
+    "self.W2 -= lr * dW2": "self.W2 -= lr * np.tanh(dW2)",
+    "self.b1 -= lr * db1": "self.b1 -= lr * db1 ** 2",
+}
+LOOPS = """
+import numpy as np
+
+def f(z):
+    return 1 / (1 + np.exp(-z))
+
+def slope(z):
+    return f(z) * (1 - f(z))
+
+class Net:
+    def __init__(self, sizes):
+        self.weights = [np.random.randn(n, k) for k, n in zip(sizes, sizes[1:])]
+        self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
+
+    def update(self, batch, eta):
+        sum_b = [np.zeros(b.shape) for b in self.biases]
+        sum_w = [np.zeros(w.shape) for w in self.weights]
+        for x, y in batch:
+            grad_b, grad_w = self.backprop(x, y)
+            sum_b = [s + g for s, g in zip(sum_b, grad_b)]
+            sum_w = [s + g for s, g in zip(sum_w, grad_w)]
+        self.weights = [w - eta / len(batch) * s for w, s in zip(self.weights, sum_w)]
+        self.biases = [b - eta / len(batch) * s for b, s in zip(self.biases, sum_b)]
+
+    def backprop(self, x, y):
+        grad_b, grad_w = [None] * len(self.biases), [None] * len(self.weights)
+        a, activations, zs = x, [x], []
+        for w, b in zip(self.weights, self.biases):
+            z = w @ a + b
+            a = f(z)
+            zs.append(z)
+            activations.append(a)
+        delta = (a - y) * slope(zs[-1])
+        grad_b[-1] = delta
+        grad_w[-1] = delta @ activations[-2].T
+        for l in range(2, len(self.weights) + 1):
+            delta = self.weights[-l + 1].T @ delta * slope(zs[-l])
+            grad_b[-l] = delta
+            grad_w[-l] = delta @ activations[-l - 1].T
+        return grad_b, grad_w
+
+net = Net([3, 4, 4, 2])
+net.update([(np.random.randn(3, 1), np.random.rand(2, 1)) for _ in range(3)], 0.5)
+"""
+IN_LOOPS = {
+    "delta = self.weights[-l + 1].T @ delta * slope(zs[-l])": "delta = np.sin(self.weights[-l + 1].T @ delta)",
+    "grad_w[-l] = delta @ activations[-l - 1].T": "grad_w[-l] = np.exp(delta @ activations[-l - 1].T)",
+    "grad_b[-l] = delta": "grad_b[-l] = delta ** 3",
+    "sum_w = [s + g for s, g in zip(sum_w, grad_w)]": "sum_w = [s + g ** 3 for s, g in zip(sum_w, grad_w)]",
+}
+
+
+def told(source: str, folder: Path) -> dict[str, Any]:
+    path = folder / "mine.py"
+    path.write_text(source, "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "refuted"
+    return found
+
+
+def line_of(text: str, source: str) -> int:
+    return source[: source.index(text)].count("\n") + 1
+
+
+@pytest.fixture(autouse=True)
+def _without(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_repairs(monkeypatch)
+
+
+@pytest.mark.parametrize("right", NONSENSE)
+def test_what_no_edit_mends_is_told_at_its_line(right: str, tmp_path: Path) -> None:
+    assert NETWORK.count(right) == 1
+    found = told(NETWORK.replace(right, NONSENSE[right]), tmp_path)
+    assert {fault["line"] for fault in found["faults"]} == {line_of(right, NETWORK)}
+
+
+@pytest.mark.parametrize("right", IN_LOOPS)
+def test_so_is_what_runs_for_each_layer_and_each_example(right: str, tmp_path: Path) -> None:
+    assert LOOPS.count(right) == 1
+    found = told(LOOPS.replace(right, IN_LOOPS[right]), tmp_path)
+    assert {fault["line"] for fault in found["faults"]} == {line_of(right, LOOPS)}
+
+
+def test_the_slope_of_an_activation_is_told_where_it_is_computed(tmp_path: Path) -> None:
+    old = "return f(z) * (1 - f(z))"
+    source = LOOPS.replace(old, "return np.exp(-z * z)").replace("delta = (a - y) * slope(zs[-1])", "delta = a - y")
+    found = told(source, tmp_path)
+    assert {fault["line"] for fault in found["faults"]} == {line_of(old, LOOPS)}
+
+
+def test_two_lines_that_no_edit_mends_are_both_told(tmp_path: Path) -> None:
+    several = ("dW2 = A1.T @ dZ2 / m", "dZ1 = dA1 * (1 - A1 ** 2)")
+    source = NETWORK
+    for right in several:
+        source = source.replace(right, NONSENSE[right])
+    found = told(source, tmp_path)
+    assert {fault["line"] for fault in found["faults"]} == {line_of(right, NETWORK) for right in several}
+
+
+def test_what_a_line_spoils_further_on_is_told_as_what_may_be_meant_as_well_and_never_what_stands_before(
+    tmp_path: Path,
+) -> None:
+    right = "dZ1 = dA1 * (1 - A1 ** 2)"
+    found = told(NETWORK.replace(right, NONSENSE[right]), tmp_path)
+    here = line_of(right, NETWORK)
+    for fault in found["faults"]:
+        assert len(fault["others"]) <= 2
+        assert all(line > here for line in fault["others"])
