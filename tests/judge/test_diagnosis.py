@@ -23,6 +23,7 @@ from tests.thorough import THOROUGH
 NETWORKS = 20  # one of each depth and regime
 
 
+@pytest.mark.sample(30)
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_is_found_in_its_equation_and_named_or_not_named(name):
     rules, equation, word = WRONG[name]

@@ -71,6 +71,7 @@ REFUTED = {  # what happens: (module level, body, kind of trouble, words)
 KINDS = {"nonsense": ("shape", "dtype"), "patches builtins": ("exits", "raises")}
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("name", REFUTED)
 def test_an_accident_is_refuted_in_one_line(name, tmp_path):
     before, body, kind, words = REFUTED[name]

@@ -113,6 +113,7 @@ def test_an_array_that_is_moved_too_soon_is_told_with_where_it_belongs(tmp_path:
     assert {fault["should_be"] for fault in found["faults"]} == {"self.W2 -= lr * dW2, after line 26"}
 
 
+@pytest.mark.usefixtures("few_edits")
 def test_what_no_small_edit_mends_has_its_line_and_no_correction(tmp_path: Path) -> None:
     found = judged(NETWORK.replace("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * np.cos(A1) + np.sin(dA1)"), tmp_path)
     assert found["verdict"] == "refuted"

@@ -27,6 +27,7 @@ def test_a_float32_class_has_its_update_judged_too():
     assert "climbs" in climbing.troubles[0].said
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_slip_of_the_descent_is_named(name):
     source, kind, words = changed(name)

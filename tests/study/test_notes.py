@@ -18,6 +18,7 @@ from gradproof.study.summary import together
 from handcrafted import equations
 from tests.browser import needs_chromium, opened
 from tests.commands import ended_here
+from tests.once import once
 from tests.processes import started
 from tests.study.plain import plain
 
@@ -54,14 +55,17 @@ def study_here(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("notes") / "study.html"
+    def tried(folder: Path) -> None:
+        done = study("--json", "-o", str(folder / "study.html"))
+        assert (done.returncode, done.stderr) == (0, "")
+        (folder / "study.json").write_text(done.stdout, "utf8")
+
+    return once(tmp_path_factory, "notes", tried) / "study.html"
 
 
 @pytest.fixture(scope="module")
 def document(page: Path) -> dict[str, Any]:
-    done = study("--json", "-o", str(page))
-    assert (done.returncode, done.stderr) == (0, "")
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(page.with_name("study.json").read_text("utf8"))
     return found
 
 
