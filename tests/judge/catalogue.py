@@ -367,7 +367,7 @@ def _einsum(weights, biases, x, y):
     )
 
 
-def _twice(factor, summed=False):
+def _twice(factor, summed=False, averaged=False):
     """δ of the batch, and gradients accumulated example by example, of δs that are rounded otherwise."""
 
     def submission(weights, biases, x, y):
@@ -375,7 +375,7 @@ def _twice(factor, summed=False):
         alone = [backprop()(weights, biases, x[:, [i]], y[:, [i]]) for i in range(m)]
         by = factor * (1 if summed else 1 / m)
         grads = ([by * sum(layer) for layer in zip(*(one[part] for one in alone), strict=True)] for part in (1, 2))
-        return [factor * v for v in d], *grads
+        return [factor * v / (m if averaged else 1) for v in d], *grads
 
     return submission
 
@@ -416,6 +416,8 @@ RIGHT_ONES = {
     "δ twice, sum": (_twice(1.0, summed=True), "sum"),
     "δ twice, y − a": (_twice(-1.0), "downhill"),
     "δ twice, no ½": (_twice(2.0), "without the ½"),
+    "δ twice, 1/m in δ": (_twice(1.0, averaged=True), "1/m is in it"),
+    "δ twice, 1/m in δ, no ½": (_twice(2.0, averaged=True), "1/m is in it"),
     "no δ, y − a, sum": (lambda *p: _scaled(-1.0, summed=True)(*p)[1:], "of the sum"),
     "no δ, no ½, sum": (lambda *p: _scaled(2.0, summed=True)(*p)[1:], "of the sum"),
     "a(1 − a), z and a shown": (shown(**BOOK), "a(1 − a)"),
