@@ -67,8 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     cases = defaultdict[tuple[str, int], list[pytest.Item]](list)
     for item in items:
-        if mark := item.get_closest_marker("sample"):
-            cases[item.nodeid.partition("[")[0], mark.args[0]].append(item)
+        if marks := list(item.iter_markers("sample")):  # a case may have one of its own
+            cases[item.nodeid.partition("[")[0], min(mark.args[0] for mark in marks)].append(item)
     left_out = set[pytest.Item]()
     for (name, count), own in cases.items():
         drawn = Random(f"{config.option.sample_seed} {name} {count}").sample(own, min(count, len(own)))

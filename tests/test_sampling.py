@@ -17,6 +17,10 @@ def test_costly(case):
 @pytest.mark.parametrize("case", range(2))
 def test_other(case):
     pass
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("case", [5, pytest.param(6, marks=pytest.mark.sample(0))])
+def test_with_one_too_costly(case):
+    pass
 def test_cheap():
     pass
 """
@@ -45,7 +49,13 @@ def test_n_cases_are_drawn_and_every_case_where_it_is_asked_for(tmp_path: Path) 
     assert [process.returncode for process in running.values()] == [0] * len(RUNS), told
     cases = {name: sorted(set(re.findall(r"::(test_\w+(?:\[\d+\])?)", said))) for name, said in told.items()}
     for name in ("one", "in two processes", "another", "without a seed"):
-        assert [test.partition("[")[0] for test in cases[name]] == ["test_cheap", *["test_costly"] * 3, "test_other"]
+        assert [test.partition("[")[0] for test in cases[name]] == [
+            "test_cheap",
+            *["test_costly"] * 3,
+            "test_other",
+            "test_with_one_too_costly",
+        ]
+        assert "test_with_one_too_costly[5]" in cases[name]
     assert cases["one"] == cases["in two processes"] != cases["another"]
-    assert len(cases["every"]) == len(cases["thorough"]) == 1 + 2 + 40
+    assert len(cases["every"]) == len(cases["thorough"]) == 1 + 2 + 2 + 40
     assert cases["by name"] == ["test_costly[31]", "test_costly[7]"]

@@ -367,7 +367,7 @@ def _einsum(weights, biases, x, y):
     )
 
 
-def _twice(factor, summed=False, averaged=False):
+def twice(factor, summed=False, averaged=False):
     """δ of the batch, and gradients accumulated example by example, of δs that are rounded otherwise."""
 
     def submission(weights, biases, x, y):
@@ -412,12 +412,10 @@ RIGHT_ONES = {
     "cost three times ours": (_scaled(3.0), "3·½‖y − a‖²"),
     "mean of the outputs": (_mean_of_outputs(2.0), "divided by the number of outputs"),
     "½ and mean of the outputs": (_mean_of_outputs(1.0), "divided by the number of outputs"),
-    "δ twice": (_twice(1.0), "another δ"),
-    "δ twice, sum": (_twice(1.0, summed=True), "sum"),
-    "δ twice, y − a": (_twice(-1.0), "downhill"),
-    "δ twice, no ½": (_twice(2.0), "without the ½"),
-    "δ twice, 1/m in δ": (_twice(1.0, averaged=True), "1/m is in it"),
-    "δ twice, 1/m in δ, no ½": (_twice(2.0, averaged=True), "1/m is in it"),
+    "δ twice": (twice(1.0), "another δ"),
+    "δ twice, sum": (twice(1.0, summed=True), "sum"),
+    "δ twice, y − a": (twice(-1.0), "downhill"),
+    "δ twice, no ½": (twice(2.0), "without the ½"),
     "no δ, y − a, sum": (lambda *p: _scaled(-1.0, summed=True)(*p)[1:], "of the sum"),
     "no δ, no ½, sum": (lambda *p: _scaled(2.0, summed=True)(*p)[1:], "of the sum"),
     "a(1 − a), z and a shown": (shown(**BOOK), "a(1 − a)"),

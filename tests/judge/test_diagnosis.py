@@ -16,7 +16,7 @@ from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem, stack_of
 from gradproof.proof import witness
 from gradproof.proof.architectures import WIDEST
-from tests.judge.catalogue import BOOK, FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop, shown, sigma, slope
+from tests.judge.catalogue import BOOK, FORWARD, RIGHT_ONES, UNSEEN, WRONG, backprop, shown, sigma, slope, twice
 from tests.judge.troubles import TROUBLES, into_integers, overflows, returning
 from tests.thorough import THOROUGH
 
@@ -74,6 +74,14 @@ def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
     assert any("another δ" in convention for convention in judged.conventions) == name.startswith("δ twice")
     if word == "":
         assert not judged.conventions
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_delta_that_is_computed_twice_and_has_the_mean_in_it_is_recognised(factor):
+    judged = gradproof.check(twice(factor, averaged=True), networks=NETWORKS)
+    assert judged.verdict == "verified", str(judged)
+    for words in ("1/m is in it", "another δ"):
+        assert any(words in convention for convention in judged.conventions)
 
 
 @pytest.mark.parametrize(
