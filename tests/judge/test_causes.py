@@ -89,6 +89,7 @@ def _without(monkeypatch: pytest.MonkeyPatch) -> None:
     without_repairs(monkeypatch)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("right", NONSENSE)
 def test_what_no_edit_mends_is_told_at_its_line(right: str, tmp_path: Path) -> None:
     assert NETWORK.count(right) == 1
@@ -96,6 +97,7 @@ def test_what_no_edit_mends_is_told_at_its_line(right: str, tmp_path: Path) -> N
     assert {fault["line"] for fault in found["faults"]} == {line_of(right, NETWORK)}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("right", IN_LOOPS)
 def test_so_is_what_runs_for_each_layer_and_each_example(right: str, tmp_path: Path) -> None:
     assert LOOPS.count(right) == 1

@@ -126,6 +126,7 @@ def test_with_a_of_one_minus_a_and_z_and_a_shown_only_what_is_wrong_is_accused(r
     assert {named.fault.equation for named in judged.faults} == {equation}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("size", [1.0, 5.0])
 @pytest.mark.parametrize("delta", [True, False], ids=["δ returned", "no δ"])
 def test_gradients_that_are_clipped_are_refuted(size, delta):

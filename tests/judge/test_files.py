@@ -36,6 +36,7 @@ def beside(folder):
     (folder / "sigma.py").write_text(f"import numpy as np\n{loop}", "utf8")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("subject", "cwd"), [("theirs/mine.py", "."), ("mine", "theirs"), ("theirs/old.py", ".")])
 def test_the_script_runs_though_it_lies_elsewhere(subject, cwd, tmp_path):
     beside(tmp_path / "theirs")
@@ -57,6 +58,7 @@ ASKED = {  # what is judged: the files that are asked for, and those that are wr
 UNREAD = some([("wrong", ()), ("right", ("--json",)), ("def", ("--json",))], product(ASKED, [(), ("--json",)]))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("judged", "form"), UNREAD)
 def test_the_files_are_written_though_nobody_reads_what_is_said(judged, form, tmp_path):
     """In a process of its own, as what is told last is told while it ends."""

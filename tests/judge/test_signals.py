@@ -41,7 +41,7 @@ def full() -> tuple[int, int]:
     return reader, writer
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("moment", "number"), CASES)
 def test_whatever_ends_it_nothing_is_left(moment, number, tmp_path):
     loaded, called = MOMENTS[moment]

@@ -228,6 +228,7 @@ OF_THE_SUM = {  # the step of the weights: the words
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("step", OF_THE_SUM)
 def test_with_the_sum_declared_slips_of_the_update_are_named_too(step):
     found = judged(book(*ALONG_THE_SUM, ("[w - eta * nw for", step)), declared=["sum"])

@@ -127,6 +127,7 @@ def judged(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict
         return assess(str(path))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", CASES)
 def test_a_slip_is_seen_and_its_right_twin_verified(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, right, wrong = CASES[name]
@@ -169,7 +170,7 @@ def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> N
     assert "(tanh, tanh; " in ended.stdout
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("file", "words"),
     [

@@ -150,7 +150,7 @@ NETWORKS: list[tuple[tuple[int, ...], tuple[int, int], int]] = [
 ]
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("sizes", "shape", "classes"), NETWORKS)
 def test_any_network_and_any_images_make_a_page_of_two_megabytes_at_most(
     sizes: tuple[int, ...], shape: tuple[int, int], classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -164,6 +164,7 @@ def test_any_network_and_any_images_make_a_page_of_two_megabytes_at_most(
     assert path.stat().st_size <= LARGEST
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("layers", "said"), [(5, None), (6, "Of 6 layers, 2 is left out."), (9, "Of 9 layers, 2 to 5 are left out.")]
 )

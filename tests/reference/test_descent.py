@@ -106,6 +106,7 @@ def test_each_step_of_an_epoch_agrees_also_the_last_on_a_smaller_mini_batch() ->
         weights, biases = moved
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("descent", [by_hand, reference.descent], ids=lambda descent: descent.__name__)
 @pytest.mark.parametrize("repetitions", [1, 9])  # four steps, and so many that those by hand are recorded
 def test_the_trajectory_is_what_descend_passes_through(descent: ModuleType, repetitions: int) -> None:

@@ -300,6 +300,7 @@ def live(answer: Any, p: Problem, number: int) -> list[Any]:
     ]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("depth", [1, 3, 6])
 def test_a_padded_network_agrees_with_its_exact_shape(depth: int) -> None:
     answer = padded.answer(*stack(networks(depth), WIDTH))

@@ -114,6 +114,7 @@ def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_both_with_what_they_have_and_they_go_on_as_if_there_had_been_none(
     digits: Path,  # noqa: F811

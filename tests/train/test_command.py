@@ -282,6 +282,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly_and_the_weights_are_kept(digi
     assert assert_kept(tmp_path / "runs/1")["steps"] > 0
 
 
+@pytest.mark.sample(1)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["lines", "json"])
 def test_where_the_output_finds_no_room_the_run_is_kept_and_says_how_to_go_on(

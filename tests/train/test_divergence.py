@@ -55,7 +55,7 @@ DIVERGING = [
 ]
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("sizes", "init", "eta", "layers"), DIVERGING)
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_a_saturated_network_is_told_with_its_layers_after_the_first_epoch(

@@ -259,6 +259,7 @@ def test_reading_in_pieces_gives_what_reading_at_once_gives(backend: str, monkey
     assert measured() == (correct, pytest.approx(cost, rel=1e-12))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("verify", [False, True])
 def test_descent_and_reading_have_one_blas_thread_so_that_a_seed_means_one_run_on_any_machine(
     verify: bool, monkeypatch: pytest.MonkeyPatch

@@ -221,6 +221,7 @@ def assert_both_survive(fault: str, failing: str, step: int, digits: Path, tmp_p
     assert failed > n / step / 3 or fault == "a short write"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("failing", "fault"), some([("handcrafted", "ENOSPC"), ("reference", "half a write")], product(NAMES, FAULTS))
 )
