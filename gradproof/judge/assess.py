@@ -19,6 +19,7 @@ from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
 from gradproof.judge.lines.annotation import shown
+from gradproof.judge.lines.digits import float_findings
 from gradproof.judge.lines.faults import faults, read_lines
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.trial.activations import activations, hidden_layers
@@ -266,7 +267,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         else [],
         "other": [str(cost) for cost in outcome.other],
         "where": program.placed(outcome.where),
-        "float": [],
+        "float": float_findings(program, worst.subject),
         "undecided": [program.placed(text) for text in (outcome.trouble, *(tried.why if tried else ())) if text],
         "notes": [*program.notes, *_changed(worst.subject.explored)],
         "troubles": list(found.troubles[:3]),

@@ -95,18 +95,24 @@ def _lost(answer: Answer, arguments: Any, given: Any, seed: int, floats: bool) -
     The element is far off in float64, and by no more than the analysis of the steps explains: code that is otherwise
     different there is not reported, as by random numbers.
     """
-    roots: dict[int | None, Number] = {}
+    roots: list[Number] = []
     with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, 4 * BITS, seed) as run:
         exactly = answer(run, exact_variables(arguments, floats))
         pairs = list(_pairs(given, exactly))
-        radii = rounding_radii([number for _, number in pairs])
-        for got, number in pairs:
-            true = float(number.value.mid())
-            if abs(true) > NORMAL and abs(true) <= 2 * abs(got - true) <= 4 * radii[number.index]:
-                root = _root(number, radii)
-                roots.setdefault(line := line_of(root.place), root)
-                roots[line] = max(roots[line], root, key=_size)
-    return [(_words(root), line, _where(root)) for line, root in roots.items()]
+        roots = lost_in(pairs, rounding_radii([number for _, number in pairs]))
+    return [(words_of(root), line_of(root.place), where_of(root)) for root in roots]
+
+
+def lost_in(pairs: Sequence[tuple[float, Number]], radii: dict[int, float]) -> list[Number]:
+    """Of each line the mildest step after which no digit is left of one of these, in float64 and exactly."""
+    roots: dict[int | None, Number] = {}
+    for got, number in pairs:
+        true = float(number.value.mid())
+        if abs(true) > NORMAL and abs(true) <= 2 * abs(got - true) <= 4 * radii[number.index]:
+            root = _root(number, radii)
+            roots.setdefault(line := line_of(root.place), root)
+            roots[line] = max(roots[line], root, key=_size)
+    return list(roots.values())
 
 
 def _pairs(given: Any, exactly: Any) -> Iterator[tuple[float, Number]]:
@@ -131,13 +137,13 @@ def _size(x: Number) -> float:
     return abs(float(x.value.mid()))
 
 
-def _words(x: Number) -> str:
+def words_of(x: Number) -> str:
     name = x.rule.name if x.rule else "a constant"
     difference = name in ("add", "subtract", "sum", "dot")
     return f"no digit is left of {'a difference of nearly equal numbers' if difference else name}"
 
 
-def _where(x: Number) -> str:
+def where_of(x: Number) -> str:
     """By the nearest function before that step, such as exp, and what it was taken of there."""
     for y in reversed(computed_from([x])):
         if y.rule is not None and y.rule.name not in ARITHMETIC:

@@ -1,0 +1,110 @@
+"""The same steps in float64: where a program overflows or is left without a digit, computed beside the exact numbers.
+
+Nothing is run again in float64: each step of the exact run is computed once more from the float64 values of its
+operands, as the program would. What a program computes and does not use is no trouble.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from importlib import import_module
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.numbers import Number, count_numbers
+from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.examples import Subject
+from gradproof.judge.find.observation import observe
+from gradproof.judge.find.program import Program
+from gradproof.judge.find.scene import DRIVEN
+from gradproof.judge.trial.floats import REMEDIES, lost_in, where_of, words_of
+from gradproof.judge.trial.rounding import rounding_radii
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.limits import Clock
+
+SCALES = 1, 30, 1000  # times the parameters and the examples that are drawn: where σ and softmax overflow
+SEED, SECONDS = 5, 10.0
+MOST = 100_000  # numbers that are computed again: of larger programs the first scales are tried alone, or none
+SURE = 1e-3  # relative radius of a ball above which the true value is not known well enough to compare with
+
+
+def float_findings(program: Program, subject: Subject) -> list[dict[str, Any]]:
+    """One for each line that fails in float64, by the mildest numbers: `line`, `place`, `what`."""
+    step, found = subject.explored.step, dict[tuple[str, int | None], dict[str, Any]]()
+    start = count_numbers()
+    for scale in SCALES if step is not None else ():
+        if count_numbers() - start > MOST:
+            break
+        scene = replace(subject.explored.scene, scale=float(scale))
+        with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, 4 * BITS, SEED):
+            with guarded("the program", SECONDS, Clock.COMPUTING):
+                what = observe(scene, step, (), SEED)  # type: ignore[arg-type]
+            used = {x.index for x in computed_from([x for array in what.after.values() for x in array.flat])}
+            results = [x for event in what.events for x in event.numbers if x.index in used]
+            for said, line, where in find_losses(results):
+                if line is not None and 0 < line < DRIVEN:
+                    place = program.place(line)
+                    remedy = next((words for key, words in REMEDIES.items() if key in said), "")
+                    words = f"{said} in {place}{where}{'; ' * bool(remedy)}{remedy}"
+                    found.setdefault((said, line), {"line": line, "place": place, "what": words})
+    return list(found.values())
+
+
+def in_float64(numbers: Sequence[Number]) -> dict[int, float]:
+    """Each number, in the order in which they were computed, as float64 would have it."""
+    values: dict[int, float] = {}
+    with np.errstate(all="ignore"):
+        for x in numbers:
+            if x.rule is None:
+                values[x.index] = float(x.value.mid())
+            else:
+                operands = [np.float64(values[y.index]) for y in operands_of(x)]
+                values[x.index] = float(_function(x.rule.name)(*operands))
+    return values
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """The rule as NumPy has it, or SciPy, which a program that uses its functions has imported."""
+    found: Callable[..., Any] | None = _OWN.get(name) or getattr(np, name, None)
+    return found or getattr(import_module("scipy.special"), name)
+
+
+_OWN: Mapping[str, Callable[..., Any]] = {
+    "copy": lambda x: x,
+    "sum": lambda *xs: sum(xs),
+    "dot": lambda *xs: sum(x * y for x, y in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :], strict=True)),
+}
+
+
+def find_losses(results: Sequence[Number]) -> Iterator[tuple[str, int | None, str]]:
+    """(what, line, where) of each step that gives no number, or after which no digit of a result is left."""
+    numbers = computed_from(results)
+    if len(numbers) > MOST:
+        return
+    values = in_float64(numbers)
+    broken = False
+    for x in numbers:
+        operands = [values[y.index] for y in operands_of(x)] if x.rule is not None else []
+        if x.rule is not None and not isfinite(values[x.index]) and all(map(isfinite, operands)):
+            broken = True
+            yield _trouble(x.rule.name, values[x.index], operands), line_of(x.place), _taken_of(x.rule.name, operands)
+    if broken:
+        return
+    radii = rounding_radii(results)
+    known = [(values[x.index], x) for x in results if x.value.rad() <= SURE * abs(x.value.mid())]
+    for root in lost_in(known, radii):
+        yield words_of(root), line_of(root.place), where_of(root)
+
+
+def _trouble(name: str, value: float, operands: Sequence[float]) -> str:
+    by_zero = (name == "divide" and operands[1] == 0 and operands[0] != 0) or (name == "log" and operands[0] == 0)
+    if by_zero:
+        return f"divide by zero in {name}"
+    return f"{'invalid value' if value != value else 'overflow'} in {name}"
+
+
+def _taken_of(name: str, operands: Sequence[float]) -> str:
+    return f", where {name} is taken of {operands[0]:.4g}" if len(operands) == 1 else ""

@@ -1,0 +1,112 @@
+"""Where whole programs fail in float64, with the line; what does not fail there is not blamed."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import arb
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradproof.exact.arrays import exact
+from gradproof.exact.numbers import Number, apply, variable
+from gradproof.exact.run import BITS, Reading
+from gradproof.exact.sweeps import computed_from
+from gradproof.judge.assess import assess
+from gradproof.judge.lines.digits import find_losses, in_float64
+from gradproof.judge.trial.running import ExactRun
+
+PROGRAM = """
+import numpy as np
+
+def f(z):
+    return {f}
+
+def slope(z):
+    return {slope}
+
+class Net:
+    def __init__(self, n, k):
+        self.W, self.b = np.random.randn(n, k), np.zeros(k)
+
+    def train(self, X, Y, lr=0.1):
+        Z = X @ self.W + self.b
+        A = f(Z)
+        loss = {loss}
+        dZ = {error}
+        self.W -= lr * X.T @ dZ
+        self.b -= lr * dZ.sum(0)
+        return loss
+"""
+QUADRATIC = {"loss": "np.sum((A - Y) ** 2) / 2", "error": "(A - Y) * slope(Z)"}
+SOFTMAX = {"loss": "-np.sum(Y * np.log(A))", "error": "A - Y", "slope": "None"}
+STABLE = "np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))))"
+SHIFTED = "np.exp(z - z.max(1, keepdims=True))"
+CASES = {
+    "σ that overflows": (
+        QUADRATIC | {"f": "1 / (1 + np.exp(-z))", "slope": "np.exp(-z) / (1 + np.exp(-z)) ** 2"},
+        ["overflow in exp in line 5", "overflow in exp in line 8"],
+    ),
+    "σ that does not": (
+        QUADRATIC | {"f": STABLE, "slope": "np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))) ** 2"}, []
+    ),
+    "1 − a": (
+        QUADRATIC | {"f": STABLE, "slope": "f(z) * (1 - f(z))"},
+        ["no digit is left of a difference of nearly equal numbers in line 8"],
+    ),
+    "tanh": (QUADRATIC | {"f": "np.tanh(z)", "slope": "1 / np.cosh(z) ** 2"}, ["overflow in cosh in line 8"]),
+    "softmax as it is defined": (
+        SOFTMAX | {"f": "np.exp(z) / np.exp(z).sum(1, keepdims=True)"}, ["overflow in exp in line 5"]
+    ),
+    "softmax without the maximum": (
+        SOFTMAX | {"f": f"{SHIFTED} / {SHIFTED}.sum(1, keepdims=True)"}, []
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_fails_in_float64_is_told_at_its_line_and_is_no_refutation(case: str, tmp_path: Path) -> None:
+    parts, expected = CASES[case]
+    path = tmp_path / "mine.py"
+    path.write_text(PROGRAM.format(**parts), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "verified", found["undecided"]
+    said = [one["what"] for one in found["float"] if one["line"] < 17 or expected]
+    for words in expected:
+        assert any(words in text for text in said), said
+    if not expected:
+        assert not said
+    for one in found["float"]:
+        assert one["place"] == f"line {one['line']}"
+
+
+FUNCTIONS = ("exp", "tanh", "log1p", "square", "sinh", "negative", "sqrt", "reciprocal")
+
+
+@given(
+    st.lists(st.floats(0.01, 900), min_size=2, max_size=4),
+    st.lists(st.sampled_from(FUNCTIONS), min_size=1, max_size=4),
+)
+def test_each_step_is_what_numpy_computes(drawn: list[float], names: list[str]) -> None:
+    with ExactRun(Reading.EXACT, BITS, 0):
+        x: Any = exact(np.array([variable(v) for v in drawn], object))
+        value = np.array(drawn)
+        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+            for name in names:
+                x, value = getattr(np, name)(x), getattr(np, name)(value)
+                if not all(n.value.is_finite() for n in x):
+                    return
+        got = in_float64(computed_from(list(x)))
+        assert np.array_equal([got[n.index] for n in x], value, equal_nan=True)
+
+
+@given(st.floats(1.0, 1000.0))
+def test_a_step_overflows_where_numpy_does(z: float) -> None:
+    with ExactRun(Reading.EXACT, BITS, 0):
+        x: Number = apply("exp", variable(z))
+        found = [what for what, _, _ in find_losses([x])]
+        with np.errstate(over="ignore"):
+            assert (found == ["overflow in exp"]) == bool(np.isinf(np.exp(z)))
+        assert x.value.overlaps(arb(z).exp())
