@@ -45,6 +45,10 @@ def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:
     return 0
 
 
+SLIPS = """Named where the statement, with the slip undone, makes everything right that was wrong, exactly and at two
+random points, and leaves the cost what it was."""
+
+
 def listed(entries: Sequence[Entry]) -> Iterator[str]:
     """One line for each."""
     for entry in entries:
@@ -53,8 +57,14 @@ def listed(entries: Sequence[Entry]) -> Iterator[str]:
 
 def explained(entries: Sequence[Entry]) -> Iterator[str]:
     """Each with its example, and the network of all examples at the end."""
+    from gradproof.judge import catalogue
+
     for entry in entries:
         yield f"{entry.place}: {entry.name}"
+        if entry.place == catalogue.LINE:
+            yield f"  as in `{entry.formula}`"
+            yield f"  where `{entry.right}` is meant"
+            continue
         if entry.compute is None:
             yield f"  no fault; to require it: {entry.formula}"
             continue
@@ -119,6 +129,12 @@ def page() -> str:
         if place == catalogue.CONVENTION:
             lines += ["", "## Conventions", "", "Not a fault, but reported; `--convention WORD,…` requires them.", ""]
             lines += _table(("in words", "declared by"), [(e.name, f"`{e.formula}`") for e in own])
+            continue
+        if place == catalogue.LINE:
+            lines += ["", "## One statement, in any network", "", SLIPS, ""]
+            lines += _table(
+                ("in words", "as in", "meant is"), [(e.name, f"`{e.formula}`", f"`{e.right}`") for e in own]
+            )
             continue
         value, _, expected = shown(own[0])
         lines += [

@@ -8,6 +8,7 @@ import numpy as np
 import reference
 from gradproof.judge import costs, layouts
 from gradproof.judge.families import FAMILIES
+from gradproof.judge.lines.slips import EXAMPLES, NAMES
 from gradproof.judge.mistakes import MISTAKES, RIGHT, Layer
 from gradproof.judge.naming import slope
 from gradproof.numerics import rounding
@@ -16,6 +17,7 @@ from gradproof.problem import Problem
 
 NUMBER = "0.1"  # that stands for one which only the author of a slip knows
 CONVENTION = "convention"
+LINE = "line"
 SHOWN = {"z": "zˡ", "a": "aˡ", "BP1": "δˡ", "BP2": "δˡ", "BP3": "∂C/∂bˡ", "BP4": "∂C/∂wˡ"}
 DIGITS = 3
 
@@ -23,9 +25,9 @@ DIGITS = 3
 class Entry(NamedTuple):
     """One line of the catalogue."""
 
-    place: str  # the equation, or CONVENTION
+    place: str  # the equation, CONVENTION, or LINE: a slip of one statement of any network
     name: str
-    formula: str  # of a convention the word that declares it
+    formula: str  # of a convention the word that declares it, of a line an example as it was written
     right: str = ""  # how it is repaired
     seen: str = ""
     compute: Callable[[Layer], Near] | None = None
@@ -38,6 +40,7 @@ def entries() -> list[Entry]:
         name, formula = (text.replace("{t}", NUMBER) for text in (family.name, family.formula))
         found.append(Entry(family.equation, name, formula, RIGHT[family.equation], family.seen, _of_family(family)))
     found = [entry for equation in SHOWN for entry in found if entry.place == equation]
+    found += [Entry(LINE, name, *EXAMPLES[kind]) for kind, name in NAMES.items()]
     return found + [Entry(CONVENTION, said, f"--convention {word}") for word, said in _conventions()]
 
 

@@ -52,7 +52,8 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     if d["verdict"] == "verified" and _may_be_a_slip(d):
         said.append("  for the quadratic cost σ′ is missing at the output (BP1): say which one is meant with --cost")
     said += [f"  convention: {words}" for words in d["conventions"]]
-    said += [f"  in float64: {one['what']}" for one in d["float"]]
+    if d["verdict"] == "verified":  # what is wrong is to be mended first
+        said += [f"  in float64: {one['what']}" for one in d["float"]]
     said += [f"  {words}" for words in d["notes"]]
     if d["verdict"] == "undecided":
         said.append(f"  say what is meant with --cost, or name the line that takes a step: {hint(path, d['step'])}")

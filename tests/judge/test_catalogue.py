@@ -1,5 +1,6 @@
 """`gradproof explain`: whatever has a name is explained by its own name, and each example shows its mistake."""
 
+import ast
 import json
 import sys
 from pathlib import Path
@@ -13,7 +14,10 @@ from hypothesis import strategies as st
 from gradproof.commands.check import command as check
 from gradproof.commands.explain import page
 from gradproof.judge import catalogue, families, mistakes
-from gradproof.judge.catalogue import CONVENTION, Entry
+from gradproof.judge.catalogue import CONVENTION, LINE, Entry
+from gradproof.judge.lines.edits import applied, edits, places_of
+from gradproof.judge.lines.slips import EXAMPLES, NAMES
+from gradproof.judge.lines.words import Words
 from tests.commands import ended_here
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +61,23 @@ def test_each_is_found_by_its_name_and_by_words_of_it_in_any_order(entry: Entry,
     assert all(found.name == entry.name for found in catalogue.asked(entry.name.split()))
     words = data.draw(st.permutations(f"{entry.place} {entry.name}".upper().split()))
     assert entry[:3] in [found[:3] for found in catalogue.asked([" ".join(words)])]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EXAMPLES if kind != "order of statements"])
+def test_the_example_of_a_slip_is_mended_by_the_edit_of_its_name(kind: str) -> None:
+    written, meant = EXAMPLES[kind]
+    tree = ast.parse(written)
+    names = ["X", "Y", "Z1", "A1", "Z2", "A2", "W1", "W2", "dZ1", "dZ2", "dA1", "dA2"]
+    places, found = places_of(tree), []
+    for edit in edits(tree.body[0], Words(names, ["f", "slope"], ["m"])):
+        with applied(edit, places):
+            found += [edit.kind] if edit.correction() == meant else []
+    assert found[0] == kind  # the likeliest; as a slope of another activation it may be read as well
+
+
+def test_every_slip_of_a_statement_is_in_the_catalogue_once() -> None:
+    assert set(EXAMPLES) == set(NAMES)
+    assert [entry.name for entry in ENTRIES if entry.place == LINE] == list(NAMES.values())
 
 
 def test_every_word_of_convention_is_explained() -> None:

@@ -51,23 +51,19 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
             with guarded("the program", SECONDS):
                 what = observe(subject.explored.scene, step, subject.calls, 2)
             own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
-            likely = None if own is not None and is_of_the_step(what, own) else likeliest_cost(what)
-            name, cost = likely or ("", own or only_cost(what))
+            moved = {path: state for path, state in wrong.items() if path in what.given}
+            name, cost, causes = _explained(what, own, moved)
             if cost is None:
-                name, cost = _assumed(what, wrong)
-            read, causes = Read({}, [], []), list[Cause]()
-            if cost is not None:
-                labelled = label_events(what, cost)
-                moved = {path: state for path, state in wrong.items() if path in what.given}
-                causes = find_causes(what, cost, labelled, moved)
-                located = locate(what, labelled, moved)
-                located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
-                read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled))
+                return Read({}, [], [])
+            labelled = label_events(what, cost)
+            located = locate(what, labelled, moved)
+            located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
+            read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled))
         except (SubjectError, UndecidedError):
             return Read({}, [], [])
     if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
         return read
-    words = "" if name or cost is None else outcome.cost
+    words = "" if name else outcome.cost
     trial = Trial(subject.explored.scene, step, subject.calls, words, name, reading)
     first = [line for cause in causes for line in (cause.line, *cause.others) if cause.file == trial.scene.program.path]
     first += [place.line for place in read.located.values()]
@@ -77,13 +73,25 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
     return read._replace(repairs=repairs if mended >= explained else [])
 
 
-def _assumed(what: Observation, wrong: Mapping[str, str]) -> tuple[str, Number | None]:
-    """The usual cost under which one line explains all that is wrong, where there is none that the program follows."""
-    for name, cost in usual_costs(what):
-        causes = find_causes(what, cost, label_events(what, cost), wrong)
-        if len(causes) == 1 and causes[0].mends == set(wrong):
-            return name, cost
-    return "", None
+def _explained(
+    what: Observation, own: Number | None, wrong: Mapping[str, str]
+) -> tuple[str, Number | None, list[Cause]]:
+    """The cost, its name if it is not the program's own, and what explains the arrays that do not follow it.
+
+    Where the program computes none, it is the one that most arrays follow; but if under a usual cost one line explains
+    everything, then that one.
+    """
+    if own is not None and is_of_the_step(what, own):
+        return "", own, find_causes(what, own, label_events(what, own), wrong)
+    name, cost = likeliest_cost(what) or ("", own or only_cost(what))
+    causes = find_causes(what, cost, label_events(what, cost), wrong) if cost is not None else []
+    if cost is not None and len(causes) == 1 and causes[0].mends >= wrong.keys():
+        return name, cost, causes
+    for other, usual in usual_costs(what):
+        explaining = find_causes(what, usual, label_events(what, usual), {**dict.fromkeys(what.given, ""), **wrong})
+        if len(explaining) == 1 and explaining[0].mends >= wrong.keys():
+            return other, usual, explaining
+    return name, cost, causes
 
 
 def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> list[dict[str, Any]]:

@@ -47,6 +47,35 @@ NAMES = {
     "order of statements": "the statements are in the wrong order",
 }
 
+EXAMPLES = {  # as it was written, and as it was meant
+    "sign": ("dZ2 = A2 + Y", "dZ2 = A2 - Y"),
+    "extra factor": ("dZ2 = (A2 - Y) * dA2", "dZ2 = A2 - Y"),
+    "extra term": ("dW1 = X.T @ dZ1 + W1", "dW1 = X.T @ dZ1"),
+    "operator": ("dZ1 = dA1 / slope(Z1)", "dZ1 = dA1 * slope(Z1)"),
+    "order": ("dW1 = dZ1 @ X.T", "dW1 = X.T @ dZ1"),
+    "transpose": ("dA1 = dZ2 @ W2", "dA1 = dZ2 @ W2.T"),
+    "mask": ("dZ1 = dA1 * (Z1 < 0)", "dZ1 = dA1 * (Z1 > 0)"),
+    "constant": ("dZ1 = dA1 * (2 - A1 ** 2)", "dZ1 = dA1 * (1 - A1 ** 2)"),
+    "index": ("dA1 = dZ2 @ weights[l]", "dA1 = dZ2 @ weights[l + 1]"),
+    "axis": ("db1 = dZ1.sum(axis=1)", "db1 = dZ1.sum(axis=0)"),
+    "mean": ("db1 = dZ1.mean(axis=0)", "db1 = dZ1.sum(axis=0)"),
+    "extra sum": ("dZ2 = np.sum(A2 - Y)", "dZ2 = A2 - Y"),
+    "extra call": ("dZ1 = dA1 * slope(f(Z1))", "dZ1 = dA1 * slope(Z1)"),
+    "missing call": ("dZ1 = dA1 * Z1", "dZ1 = dA1 * slope(Z1)"),
+    "function": ("dZ1 = dA1 * f(Z1)", "dZ1 = dA1 * slope(Z1)"),
+    "operand": ("dW2 = Z1.T @ dZ2", "dW2 = A1.T @ dZ2"),
+    "operand of a mask": ("dZ1 = dA1 * (X > 0)", "dZ1 = dA1 * (Z1 > 0)"),
+    "operand of a function": ("dZ1 = dA1 * slope(A1)", "dZ1 = dA1 * slope(Z1)"),
+    "division": ("dW1 = X.T @ dZ1", "dW1 = X.T @ dZ1 / m"),
+    "multiple": ("dW1 = X.T @ dZ1", "dW1 = X.T @ dZ1 * m"),
+    "slope": ("dZ1 = dA1", "dZ1 = dA1 * slope(Z1)"),
+    "wrong slope": ("dZ1 = dA1 * A1 * (1 - A1)", "dZ1 = dA1 * (1 - A1 ** 2)"),
+    "factor": ("dZ1 = dA1", "dZ1 = dA1 * A1"),
+    "accumulates": ("dW1 += X.T @ dZ1", "dW1 = X.T @ dZ1"),
+    "overwrites": ("dW1 = X.T @ dZ1", "dW1 += X.T @ dZ1"),
+    "order of statements": ("W2 -= lr * dW2, before line 5", "W2 -= lr * dW2, after line 5"),
+}
+
 
 class Slip(NamedTuple):
     """A node for another, before it is known where."""
