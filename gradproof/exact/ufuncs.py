@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from flint import arb
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from gradproof.exact import numbers
 from gradproof.exact.arrays import put, unwrap, wrap
@@ -151,7 +152,7 @@ def _reduce(name: str, array: Any, axis: Any = 0, dtype: Any = None, keepdims: b
     fold, plain = _FOLDS[name], unwrap(array)
     plain = np.asarray(plain)
     every = axis is None or not plain.ndim  # NumPy lets a number have an axis 0
-    axes = tuple(range(plain.ndim)) if every else tuple(int(a) % plain.ndim for a in np.atleast_1d(axis))
+    axes = tuple(range(plain.ndim)) if every else normalize_axis_tuple(axis, plain.ndim)
     kept = [a for a in range(plain.ndim) if a not in axes]
     rows = plain.transpose(*kept, *axes).reshape(*[plain.shape[a] for a in kept], -1)
     where, initial = options.get("where", True), options.get("initial", np._NoValue)

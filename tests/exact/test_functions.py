@@ -107,3 +107,22 @@ def test_each_choice_of_where_and_each_copy_is_a_number_of_its_own() -> None:
         for other in (np.where([True, False], a, a), np.sort(a), np.nan_to_num(a), np.clip(a, None, None)):
             other[0] = 5
             assert [float(x.value.mid()) for x in a.tolist()] == [1.0, 2.0]
+
+
+REFUSED = (
+    "x.sum(axis=2)", "x.sum(axis=-3, keepdims=True)", "np.mean(x, axis=3)", "np.max(x, axis=3)", "x.var(axis=2)",
+    "x.argmax(axis=2)", "np.cumsum(x, axis=2)", "np.sum(x, axis=(0, 0))", "np.linalg.norm(x, axis=2)", "x @ x",
+    "np.concatenate([x, x], axis=2)", "np.prod(x, axis=2)", "np.stack([x, x], axis=4)", "np.repeat(x, 2, axis=2)",
+    "np.median(x, axis=2)", "np.average(x, axis=2)", "x.reshape(5, 2)", "np.einsum('ij,jk->ik', x, x)", "x[:, 5]",
+    "x + np.ones((2, 2))", "np.hstack([x, x[0]])", "np.maximum(x, np.ones(2))", "np.add.reduce(x, axis=2)",
+    "np.clip(x, np.ones(2), 3)", "np.any(x, axis=2)", "np.roll(x, 1, axis=3)", "np.transpose(x, (0, 2))",
+    "x.std(axis=(0, 2))",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_numpy_refuses_is_refused_as_well(text: str) -> None:
+    """Else code that raises would be judged by what it does not compute."""
+    for x in (np.arange(6.0).reshape(2, 3), exact(np.arange(6.0).reshape(2, 3))):
+        with pytest.raises((ValueError, IndexError, TypeError)):
+            eval(text, {"np": np, "x": x})

@@ -75,13 +75,16 @@ def left(place: Path) -> list[str]:
 def test_right_code_is_verified_with_its_network_and_its_cost(place: Path) -> None:
     ended = check(place, NET)
     assert (ended.returncode, ended.stderr) == (0, "")
-    first, judged = ended.stdout.splitlines()
+    first, judged, *digits = ended.stdout.splitlines()
     assert re.fullmatch(
         r"verified: mine.py steps along the gradient of the quadratic, \S*Σ\(a − y\)² \(tanh, linear; 4–5–3\), "
         r"to \d\d digits",
         first,
     )
     assert judged.startswith("  judged: Net.train(x, y), at ")
+    assert [re.sub("where tanh is taken of .*", "", line) for line in digits] == [
+        "  in float64: no digit is left of a difference of nearly equal numbers in line 15, "
+    ]
     assert left(place) == []
 
 

@@ -89,20 +89,22 @@ def _keeps(owner: Any, slope: Balls, squares_alone: bool) -> bool:
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
-    """η, by which the most elements follow their gradient; of each array the element of the largest slope proposes."""
+    """η, by which the most arrays follow their gradient, and of as many the most elements; of each array the element of
+    the largest slope proposes."""
     pairs = [
         [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
         for step, slope in zip(steps, slopes, strict=True)
     ]
     largest = [max(one, key=lambda pair: float(abs(pair[1]).mid())) for one in pairs if one]
     proposed = [-s / g for s, g in largest]
-    followed = [sum(len(one) for one in pairs if all(s.overlaps(-eta * g) for s, g in one)) for eta in proposed]
-    if max(followed, default=0) <= 1:  # a single element follows any rate
+    followed = [[len(one) for one in pairs if one and all(s.overlaps(-eta * g) for s, g in one)] for eta in proposed]
+    ranked = [(len([n for n in sizes if n > 1]), sum(sizes)) for sizes in followed]  # a single element follows any rate
+    if max((elements for _, elements in ranked), default=0) <= 1:
         proposed = [
             eta for array in zip(steps, slopes, values, strict=True) for eta in _decayed_factor(*array)
         ] or proposed
         return proposed[0] if proposed else arb(0)
-    return proposed[followed.index(max(followed))]
+    return proposed[ranked.index(max(ranked))]
 
 
 def _decayed_factor(step: Balls, slope: Balls, value: Balls) -> Sequence[Any]:
