@@ -117,9 +117,10 @@ def judge(
             return judge(explored, (), harder, seed, cost)
     elif tried.verdict is Verdict.VERIFIED and kind != "listed":
         outcome.named = _others(seen, seed)  # its own cost by its usual name
-    if outcome.verdict is Verdict.VERIFIED and explored.step.still and not explored.step.gradients:
-        still = [Compared(path, "not moved", 0, True) for path in explored.step.still]
-        outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *still])
+    amiss = dict.fromkeys(explored.step.still, "not moved") | dict(explored.step.reshaped)
+    if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
+        more = [Compared(path, state, 0, True) for path, state in amiss.items()]
+        outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])
     if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn" and (found := piled(explored, calls, seed)):
         outcome.verdict, outcome.piled = Verdict.REFUTED, found
     if outcome.verdict is Verdict.VERIFIED:

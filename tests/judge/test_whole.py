@@ -202,3 +202,70 @@ def test_a_matrix_that_is_not_transposed_is_refuted_though_unequal_widths_raise(
     found = judged(NOT_TRANSPOSED, tmp_path, monkeypatch)
     assert found["verdict"] == "refuted", found
     assert {fault["should_be"] for fault in found["faults"]} == {"delta = w.T @ delta * a * (1 - a)"}
+
+
+SHAPES = {
+    "rows": """
+import numpy as np
+
+class Net:
+    def __init__(self, n, h, k):
+        self.W1, self.b1 = np.random.randn(n, h), np.zeros((1, h))
+        self.W2, self.b2 = np.random.randn(h, k), np.zeros((1, k))
+
+    def train(self, X, Y, lr=0.1):
+        A1 = np.tanh(X @ self.W1 + self.b1)
+        A2 = A1 @ self.W2 + self.b2
+        loss = np.sum((A2 - Y) ** 2) / 2
+        d2 = A2 - Y
+        d1 = d2 @ self.W2.T * (1 - A1 ** 2)
+        dW1, dW2 = X.T @ d1, A1.T @ d2
+        db1 = d1.sum(axis=0, keepdims=True)
+        db2 = d2.sum(axis=0, keepdims=True)
+        self.W1, self.W2 = self.W1 - lr * dW1, self.W2 - lr * dW2
+        self.b1, self.b2 = self.b1 - lr * db1, self.b2 - lr * db2
+        return loss
+""",
+    "columns": """
+import numpy as np
+
+def train(X, y, turns=3):
+    W1, b1 = np.random.randn(4, 3), np.zeros((4, 1))
+    W2, b2 = np.random.randn(2, 4), np.zeros((2, 1))
+    m = X.shape[1]
+    for turn in range(turns):
+        A1 = np.tanh(W1 @ X + b1)
+        A2 = 1 / (1 + np.exp(-(W2 @ A1 + b2)))
+        dZ2 = A2 - y
+        dZ1 = W2.T @ dZ2 * (1 - A1 ** 2)
+        db1 = np.sum(dZ1, axis=1, keepdims=True) / m
+        db2 = np.sum(dZ2, axis=1, keepdims=True) / m
+        W1 = W1 - dZ1 @ X.T / m
+        W2 = W2 - dZ2 @ A1.T / m
+        b1 = b1 - db1
+        b2 = b2 - db2
+    return W1, b1, W2, b2
+
+train(np.random.randn(3, 6), np.random.randint(0, 2, (2, 6)))
+""",
+}
+
+
+@pytest.mark.parametrize("form", SHAPES)
+@pytest.mark.parametrize("bias", ["b1", "b2"])
+def test_a_bias_that_the_step_leaves_in_another_shape_is_refuted_at_its_line(
+    form: str, bias: str, tmp_path: Path
+) -> None:
+    """NumPy repeats it, and the next step runs on: nothing raises."""
+    right = next(line for line in SHAPES[form].splitlines() if line.strip().startswith(f"d{bias} = "))
+    old, new = ("axis=0", "axis=1") if form == "rows" else ("axis=1", "axis=0")
+    path = tmp_path / "mine.py"
+    path.write_text(SHAPES[form], "utf8")
+    assert assess(str(path))["verdict"] == "verified"
+    path.write_text(SHAPES[form].replace(right, right.replace(old, new)), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "refuted"
+    (fault,) = found["faults"]
+    assert fault["parameter"] == bias
+    assert "after the step, not" in fault["what"]
+    assert fault["line"] == SHAPES[form].splitlines().index(right) + 1

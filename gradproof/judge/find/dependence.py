@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from, operands_of
 
@@ -60,6 +62,43 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     if any(_steps_twice(before[path], after[path], moves, own_reach) for path in found):
         return []
     return found if found and min(computed, default=start) >= start else []
+
+
+def reshaped(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
+    """The parameters that the step leaves in another shape, as b − η db where db has a row too many.
+
+    Each new element is an old one plus something, NumPy having repeated the old ones. A single number that becomes an
+    array is none: it is how some begin.
+    """
+    grown = [
+        path
+        for path, old in before.items()
+        if (new := after.get(path)) is not None
+        and new.shape != old.shape
+        and len(old.numbers) > 1
+        and not (_CARRIED.fullmatch(path) or _GRADIENT.search(path))
+        and _repeated(old, new.shape) is not None
+    ]
+    if not grown:
+        return []
+    bits, _ = _bits(before, [*moved, *grown])
+    reach, _ = _reach([x for path in (*moved, *grown) for x in after[path].numbers], bits)
+    found = {}
+    for path in grown:
+        old = _repeated(before[path], after[path].shape)
+        if old is not None and all(_moves(x, y, reach) for x, y in zip(old, after[path].numbers, strict=True)):
+            found[path] = before[path]
+    return feeding(found, [x for path in moved for x in after[path].numbers]) if found else []
+
+
+def _repeated(held: Held, shape: tuple[int, ...]) -> list[Number] | None:
+    """Its numbers as NumPy repeats them to fill a shape; None where it does not."""
+    array = np.empty(len(held.numbers), object)
+    array[:] = held.numbers
+    try:
+        return list(np.broadcast_to(array.reshape(held.shape), shape).flat)
+    except ValueError:
+        return None
 
 
 _COPY = re.compile(r"(?i)^(?:self\.)?_*(?:best|keep|kept|copy|copies|saved?|old|prev|last|least|snapshot|backup)")

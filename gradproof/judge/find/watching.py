@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number, count_numbers
-from gradproof.judge.find.dependence import Held, Moment, changed, feeding, stepped
+from gradproof.judge.find.dependence import Held, Moment, changed, feeding, reshaped, stepped
 from gradproof.judge.find.gradients import paired
 from gradproof.judge.find.namespace import Slot, slots
 
@@ -34,6 +34,7 @@ class Step(NamedTuple):
     parameters: Sequence[str]  # paths
     still: Sequence[str] = ()  # paths of what is named as a parameter and has an effect, but does not move
     gradients: Mapping[str, str] = {}  # where nothing moves: the path of the gradient of each parameter
+    reshaped: Mapping[str, str] = {}  # paths of parameters that have another shape after it, and what is said of that
 
 
 class Event(NamedTuple):
@@ -101,7 +102,8 @@ class Watch:
         for interval in self.spans:
             moved = stepped(interval.before, after, interval.start)
             if moved and (best is None or len(moved) >= len(best.parameters)):
-                best = Step("span", interval.where, interval.turn, moved)
+                others = _said(interval.before, after, reshaped(interval.before, after, moved))
+                best = Step("span", interval.where, interval.turn, moved, reshaped=others)
         self.found = best
 
     def statement(self, line: int) -> None:
@@ -185,7 +187,9 @@ class Watch:
         after = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
         moved = stepped(interval.before, after, interval.start)
         if moved and not self.gradients:
-            self.found = Step(kind, where, interval.turn, moved, _still(interval.before, after, moved))
+            others = _said(interval.before, after, reshaped(interval.before, after, moved))
+            still = _still(interval.before, after, moved)
+            self.found = Step(kind, where, interval.turn, moved, still, reshaped=others)
             raise Found
         if self.gradients and frame.f_locals is self.names and (pairs := paired(interval.before, after, self.data)):
             self.found = Step(kind, where, interval.turn, list(pairs), (), pairs)
@@ -227,6 +231,10 @@ def _still(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
         return []
     results = [x for path in moved for x in after[path].numbers]
     return feeding({path: before[path] for path in still}, results)
+
+
+def _said(before: Moment, after: Moment, paths: Sequence[str]) -> dict[str, str]:
+    return {path: f"of shape {after[path].shape} after the step, not {before[path].shape}" for path in paths}
 
 
 def _kind(path: str) -> str:

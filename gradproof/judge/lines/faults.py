@@ -11,7 +11,7 @@ from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
-from gradproof.judge.lines.causes import Cause, find_causes, place
+from gradproof.judge.lines.causes import Cause, find_causes, place, place_of_shape
 from gradproof.judge.lines.labels import (
     Located,
     is_of_the_step,
@@ -58,6 +58,8 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
             labelled = label_events(what, cost)
             located = locate(what, labelled, moved)
             located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
+            shapes = {path: place_of_shape(what, labelled, path) for path in step.reshaped}
+            located |= {path: found for path, found in shapes.items() if found is not None}
             read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled))
         except (SubjectError, UndecidedError):
             return Read({}, [], [])
@@ -67,7 +69,7 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
     trial = Trial(subject.explored.scene, step, subject.calls, words, name, reading)
     first = [line for cause in causes for line in (cause.line, *cause.others) if cause.file == trial.scene.program.path]
     first += [place.line for place in read.located.values()]
-    repairs = find_repairs(trial, list(bad), list(dict.fromkeys(first)))
+    repairs = find_repairs(trial, list(moved), list(dict.fromkeys(first)))
     mended = {path for repair in repairs for path in repair.mends}
     explained = {path for cause in causes for path in cause.mends}
     return read._replace(repairs=repairs if mended >= explained else [])
