@@ -269,3 +269,58 @@ def test_a_bias_that_the_step_leaves_in_another_shape_is_refuted_at_its_line(
     assert fault["parameter"] == bias
     assert "after the step, not" in fault["what"]
     assert fault["line"] == SHAPES[form].splitlines().index(right) + 1
+
+
+OVER_TIME = """
+import numpy as np
+
+w = np.array([0.7, -0.3])
+for epoch in range(10):
+    x = np.random.randn(3)
+    out = []
+    loss = 0.0
+    for t in range(3):
+        out.append(np.tanh(w[0] * x[t] + w[1]))
+        loss {adds} 0.5 * (out[t] - 1) ** 2
+    dw = np.zeros(2)
+    for t in range(3):
+        d = (out[t] - 1) * (1 - out[t] ** 2)
+        dw += d * np.array([x[t], {bias}])
+    w -= 0.1 * dw
+"""
+
+
+@pytest.mark.parametrize("adds", ["+=", "= loss +"])
+def test_a_cost_that_adds_up_is_its_last_sum(adds: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(OVER_TIME.format(adds=adds, bias=1.0), "utf8")
+    assert assess(str(path))["verdict"] == "verified"
+    path.write_text(OVER_TIME.format(adds=adds, bias=2.0), "utf8")
+    assert assess(str(path))["verdict"] == "refuted"
+
+
+REGULARISED = """
+import numpy as np
+
+X = np.array([[1.0, 2.0], [1.0, -1.0], [1.0, 0.5]])
+y = np.array([1.0, 0.0, 2.0])
+w = np.array([0.1, 0.2])
+for i in range(100):
+    err = X @ w - y
+    {cost}
+    w -= 0.1 * ({gradient})
+"""
+COSTS = {
+    "in one": "loss = np.mean(err ** 2) + 0.5 * np.sum(w ** 2)",
+    "added": "loss = np.mean(err ** 2); loss += 0.5 * np.sum(w ** 2)",
+    "of two": "data_loss = np.mean(err ** 2); reg_loss = 0.5 * np.sum(w ** 2); loss = data_loss + reg_loss",
+}
+
+
+@pytest.mark.parametrize("form", COSTS)
+def test_a_step_that_forgets_a_term_of_its_cost_is_refuted(form: str, tmp_path: Path) -> None:
+    """Though it is the gradient of the rest, to which the program gives a name as well."""
+    path = tmp_path / "mine.py"
+    for gradient, verdict in (("2 * X.T @ err / len(y) + w", "verified"), ("2 * X.T @ err / len(y)", "refuted")):
+        path.write_text(REGULARISED.format(cost=COSTS[form], gradient=gradient), "utf8")
+        assert assess(str(path))["verdict"] == verdict

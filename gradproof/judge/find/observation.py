@@ -17,7 +17,7 @@ from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError
-from gradproof.exact.sweeps import computed_from
+from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.calls import call
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
@@ -178,7 +178,9 @@ def _collect(seen: Observation) -> tuple[dict[str, Number], dict[str, Number]]:
             continue
         where = stated if named_as_cost(event.name) and not is_derivative(event.name) else others
         if not any(number is known for known in (*stated.values(), *others.values())):
-            where.setdefault(words_for(event), number)
+            before = where.setdefault(words_for(event), number)
+            if before is not number and _adds_up(before, number):  # over time steps, say: its last value counts
+                where[words_for(event)] = number
     moves = [x for array in seen.after.values() for x in array.ravel().tolist()]
     inputs = _inputs(moves, indices)
     for costs in (stated, others):
@@ -188,7 +190,31 @@ def _collect(seen: Observation) -> tuple[dict[str, Number], dict[str, Number]]:
                 ancestors & late or not ancestors & indices or (inputs and not _inputs([number], indices) <= inputs)
             ):  # of the parameters after the step, or of none
                 del costs[name]
+    parts = _parts([*stated.values()], indices)
+    for costs in (stated, others):
+        for name in [name for name, number in costs.items() if number.index in parts]:
+            del costs[name]
     return stated, others
+
+
+def _parts(costs: Sequence[Number], indices: set[int]) -> set[int]:
+    """Indices of what one of these costs has a further term of the parameters added to, such as a regulariser."""
+    found: set[int] = set()
+    for cost in costs:
+        waiting = [cost]
+        while waiting:
+            x = waiting.pop()
+            if x.rule is not None and x.rule.name == "add":
+                for part, other in (x.operands, x.operands[::-1]):
+                    if any(y.index in indices for y in computed_from([other])):
+                        found.add(part.index)
+                        waiting.append(part)
+    return found
+
+
+def _adds_up(before: Number, number: Number) -> bool:
+    """Whether a number is another one plus something."""
+    return number.rule is not None and number.rule.name == "add" and any(x is before for x in operands_of(number))
 
 
 def words_for(event: Event) -> str:
