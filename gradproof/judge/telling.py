@@ -86,10 +86,10 @@ def _does_not(d: Mapping[str, Any], count: int) -> str:
 
 
 def together(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Merge faults of several arrays that one correction mends."""
+    """Merge faults of several arrays that one correction mends, or that one line explains."""
     found: dict[Any, dict[str, Any]] = {}
     for place, fault in enumerate(faults):
-        key = (fault["line"], fault["should_be"]) if fault["mended"] else place
+        key: Any = (fault["line"], fault["should_be" if fault["mended"] else "what"]) if fault["line"] else place
         if key in found:
             found[key]["parameter"] += f", {fault['parameter']}"
         else:

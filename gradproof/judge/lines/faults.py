@@ -69,9 +69,10 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
     trial = Trial(subject.explored.scene, step, subject.calls, words, name, reading)
     first = [line for cause in causes for line in (cause.line, *cause.others) if cause.file == trial.scene.program.path]
     first += [place.line for place in read.located.values()]
-    repairs = find_repairs(trial, list(moved), list(dict.fromkeys(first)))
-    mended = {path for repair in repairs for path in repair.mends}
     explained = {path for cause in causes for path in cause.mends}
+    one = len(causes) == 1 and explained >= moved.keys()
+    repairs = find_repairs(trial, list(moved), list(dict.fromkeys(first)), one)
+    mended = {path for repair in repairs for path in repair.mends}
     return read._replace(repairs=repairs if mended >= explained else [])
 
 

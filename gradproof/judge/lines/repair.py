@@ -32,6 +32,7 @@ from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
 RUNS, NUMBERS = 300, 1_000_000  # of the edits for one fault: about three seconds
+FEW = 100  # runs where a line is known that explains everything
 SECONDS = 60.0  # after which nothing more is tried, however slow the machine is
 LONGEST = 10.0  # seconds that one run may compute
 MOST = 3  # faults that are looked for, one after the other
@@ -69,7 +70,7 @@ class Seen(NamedTuple):
     cost: Any
 
 
-def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> list[Repair]:
+def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_explained: bool) -> list[Repair]:
     """The corrections, one for each fault, in the order in which they were found; `first` are the likeliest lines."""
     end = time.monotonic() + SECONDS
     trial = trial._replace(calls=[call for call in trial.calls if call == trial.cost])
@@ -88,7 +89,7 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> li
                 if edit is None or edit.old not in places:  # of another file, or the module itself
                     continue
                 runs += 1
-                if runs > RUNS or count_numbers() > most or time.monotonic() > end:
+                if runs > (FEW if is_explained else RUNS) or count_numbers() > most or time.monotonic() > end:
                     break
                 with applied(edit, places):
                     now = _improved(trial, before)
