@@ -142,7 +142,9 @@ def planted(source: str, rng: random.Random, several: int) -> Iterator[tuple[str
 def told(document: dict[str, Any]) -> list[int]:
     """The lines of the faults, those that are mended first; then those that may be meant as well."""
     faults_told = sorted(document["faults"], key=lambda fault: not fault["mended"])
-    lines = [fault["line"] for fault in faults_told] + [line for fault in faults_told for line in fault["others"]]
+    lines = [fault["line"] for fault in faults_told] + [
+        other["line"] for fault in faults_told for other in fault["others"]
+    ]
     return list(dict.fromkeys(line for line in lines if line))
 
 

@@ -37,7 +37,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
             if fault["mended"]:
                 said.append(f"    should be: `{fault['should_be']}` – {fault['names'][0]}")
             elif fault["others"]:
-                said.append(f"    or it is line {' or '.join(map(str, fault['others']))} that is wrong")
+                said.append(f"    or it is {' or '.join(other['place'] for other in fault['others'])} that is wrong")
         right = [p["name"] for p in d["parameters"] if p["state"] == "right"]
         if right:
             said.append(f"  right: {', '.join(right)}")

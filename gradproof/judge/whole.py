@@ -189,7 +189,7 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                         right = sum(array.state == "right" for array in compared)
                         if right == len(compared) and any(array.alive for array in compared):
                             here[kind, name] = _rate(what, number)
-                        if kind == "costs" and name not in negative:
+                        if kind == "costs" and name not in negative and name not in what.doubtful:
                             best = max(best, (right, number.index, name))
                 fits.append(here)
         for key, rate in reversed(fits[0].items()) if len(fits) > 1 else ():  # the last computed has the others in it

@@ -129,4 +129,5 @@ def test_what_a_line_spoils_further_on_is_told_as_what_may_be_meant_as_well_and_
     here = line_of(right, NETWORK)
     for fault in found["faults"]:
         assert len(fault["others"]) <= 2
-        assert all(line > here for line in fault["others"])
+        assert all(other["line"] > here for other in fault["others"])
+        assert all(other["place"] == f"line {other['line']}" for other in fault["others"])

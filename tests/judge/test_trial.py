@@ -4,9 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import arb
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gradproof
 from gradproof.errors import UsageError
+from gradproof.judge.trial.comparison import common_factor
 from tests.exact.generated import loaded
 
 Z = np.zeros
@@ -323,3 +327,10 @@ def test_a_step_beside_a_derivative_that_is_not_finite_is_undecided() -> None:
     judged = gradproof.check_step(lambda w: w - 5, Z(3), cost=norm, draw=False)
     assert judged.verdict == "undecided", judged
     assert "not finite" in str(judged)
+
+
+@given(st.floats(1e200, 1e308), st.floats(1e-300, 1e-200))
+def test_a_ratio_beyond_all_floats_is_no_factor(large: float, small: float) -> None:
+    got, expected = (np.array([arb(v)], object) for v in (large, small))
+    assert common_factor(got, expected) is None
+    assert common_factor(expected, got) is None

@@ -324,3 +324,69 @@ def test_a_step_that_forgets_a_term_of_its_cost_is_refuted(form: str, tmp_path: 
     for gradient, verdict in (("2 * X.T @ err / len(y) + w", "verified"), ("2 * X.T @ err / len(y)", "refuted")):
         path.write_text(REGULARISED.format(cost=COSTS[form], gradient=gradient), "utf8")
         assert assess(str(path))["verdict"] == verdict
+
+
+HINGE = """
+import numpy as np
+
+X = np.array([[1.0, 2.0], [1.0, -1.0], [1.0, 0.5]])
+y = np.array([1.0, -1.0, 1.0])
+w = np.array([0.1, 0.2])
+for i in range(100):
+    margin = np.maximum(0, 1 - y * (X @ w))
+    loss = np.mean(margin) + 0.1 * np.sum(w ** 2)
+    w -= 0.1 * (-X.T @ (y * (margin > 0)) / len(y) + 2 * 0.1 * w)
+"""
+HOW_BAD = """
+import numpy as np
+
+def how_bad(r):
+    return np.mean(np.abs(r) ** 3)
+
+X = np.array([[1.0, 2.0], [1.0, -1.0], [1.0, 0.5]])
+y = np.array([5.0, 0.0, -7.0])
+w = np.array([0.1, 0.2])
+for i in range(100):
+    r = X @ w - y
+    loss = how_bad(r)
+    w -= 0.1 * X.T @ ({slope}) / len(y)
+"""
+FACTORS = """
+ratings = [(0, 0, 5), (0, 1, 3), (1, 0, 4), (1, 1, 1)]
+P = [[0.3, 0.5], [0.1, 0.8]]
+Q = [[0.6, 0.2], [0.9, 0.4]]
+
+def predict(u, i):
+    return sum(P[u][k] * Q[i][k] for k in range(2))
+
+def step(alpha):
+    gP = [[0.0] * 2 for _ in P]
+    gQ = [[0.0] * 2 for _ in Q]
+    for u, i, r in ratings:
+        e = r - predict(u, i)
+        for k in range(2):
+            gP[u][k] += e * Q[i][k]
+            gQ[i][k] += e * P[u][k]
+    for u in range(2):
+        for k in range(2):
+            P[u][k] += alpha * gP[u][k]
+            Q[u][k] += alpha * gQ[u][k]
+
+for epoch in range(20):
+    step(0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [(HINGE, "verified"), (HOW_BAD.format(slope="3 * r * np.abs(r)"), "verified"),
+     (HOW_BAD.format(slope="r"), "refuted"), (FACTORS, "verified")],
+    ids=["a hinge with weight decay", "a cost by its function's name", "its slope forgotten", "lists of gradients"],
+)  # fmt: skip
+def test_the_cost_is_what_the_program_calls_so_wherever_it_is_computed(
+    source: str, verdict: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(source, "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == verdict, (found["undecided"], found["faults"])

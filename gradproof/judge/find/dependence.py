@@ -50,7 +50,8 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     found = []
     for path in moved:
         old, new = before[path].numbers, after[path].numbers
-        if _CARRIED.fullmatch(path) or _GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
+        carried = _CARRIED.fullmatch(path) or _GRADIENTS.fullmatch(path) or _GRADIENT.search(path)
+        if carried or (len(new) == 1 and _RATE.search(path)):
             continue
         own = all(_moves(x, y, reach) for x, y in zip(old, new, strict=True) if x is not y)
         if own and _crosses(path, before, after, moved, reach, bits):
@@ -127,6 +128,7 @@ _CARRIED = re.compile(
     r"hi(?:_\w+)?|lo(?:w_?\w*)?|high\w*|mid\w*|left\w*|right\w*|sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
     re.IGNORECASE,
 )
+_GRADIENTS = re.compile(r"(?i)(?:g\w{0,2}|grad\w*|d\w{1,2}|delta\w*|err\w*)(?:\[\d+\])+")  # in lists
 _STATE = re.compile(
     r"(?:velo\w*|momentum|_mom)(?=$|[.\['\]])|"
     r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*)(?=$|[.\['\]])",

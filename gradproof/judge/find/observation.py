@@ -44,7 +44,7 @@ class Observation:
     state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
 
     @cached_property
-    def _collected(self) -> tuple[dict[str, Number], dict[str, Number]]:
+    def _collected(self) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
         return _collect(self)
 
     @property
@@ -56,6 +56,11 @@ class Observation:
     def scalars(self) -> dict[str, Number]:
         """The other single numbers that it computes."""
         return self._collected[1]
+
+    @property
+    def doubtful(self) -> set[str]:
+        """Which of the costs have other constants in their products than the step, as those of other examples have."""
+        return self._collected[2]
 
     @property
     def moved(self) -> dict[str, Any]:
@@ -165,7 +170,7 @@ def _scalar(value: Any) -> list[Number]:
     return [value] if isinstance(value, Number) and value.varies else []
 
 
-def _collect(seen: Observation) -> tuple[dict[str, Number], dict[str, Number]]:
+def _collect(seen: Observation) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
     """The single numbers among what was assigned, returned and appended: those that are named as a cost, and others."""
     stated, others = dict(seen.called), dict[str, Number]()
     indices = {x.index for array in seen.given.values() for x in array.ravel().tolist()}
@@ -177,24 +182,27 @@ def _collect(seen: Observation) -> tuple[dict[str, Number], dict[str, Number]]:
         if not number.varies or number.index in late or number.index in indices:
             continue
         where = stated if named_as_cost(event.name) and not is_derivative(event.name) else others
+        if where is stated:  # what a function without such a name returns is a cost by this one
+            others = {name: known for name, known in others.items() if known is not number}
         if not any(number is known for known in (*stated.values(), *others.values())):
             before = where.setdefault(words_for(event), number)
             if before is not number and _adds_up(before, number):  # over time steps, say: its last value counts
                 where[words_for(event)] = number
     moves = [x for array in seen.after.values() for x in array.ravel().tolist()]
-    inputs = _inputs(moves, indices)
+    inputs, doubtful = _inputs(moves, indices), set[str]()
     for costs in (stated, others):
         for name, number in list(costs.items()):
             ancestors = {x.index for x in computed_from([number])}
-            if (
-                ancestors & late or not ancestors & indices or (inputs and not _inputs([number], indices) <= inputs)
-            ):  # of the parameters after the step, or of none
-                del costs[name]
+            elsewhere = bool(inputs) and not _inputs([number], indices) <= inputs
+            if ancestors & late or not ancestors & indices or (elsewhere and costs is others):
+                del costs[name]  # of the parameters after the step, or of none
+            elif elsewhere:
+                doubtful.add(name)
     parts = _parts([*stated.values()], indices)
     for costs in (stated, others):
         for name in [name for name, number in costs.items() if number.index in parts]:
             del costs[name]
-    return stated, others
+    return stated, others, doubtful
 
 
 def _parts(costs: Sequence[Number], indices: set[int]) -> set[int]:

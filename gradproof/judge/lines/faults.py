@@ -122,7 +122,7 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         if repair is not None:
             fault |= {"should_be": repair.new, "names": [repair.name], "mended": True}
         elif place is not None and line == place.line:
-            fault["others"] = list(place.others)
+            fault["others"] = [{"line": other, "place": program.place(other, file)} for other in place.others]
         found.append(fault)
     return sorted(found, key=lambda fault: fault["line"] or 10**9)
 

@@ -19,7 +19,7 @@ from gradproof.exact.numbers import Number, count_numbers
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.instruments import WATCH
-from gradproof.judge.find.observation import Observation, observe, words_for
+from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, moves, name_of, places_of
@@ -161,8 +161,7 @@ def _judged(trial: Trial, what: Observation) -> Seen | None:
 
 def _cost_of(trial: Trial, what: Observation) -> Number | None:
     if trial.cost:
-        stated = (e.numbers[0] for e in what.events if len(e.numbers) == 1 and words_for(e) == trial.cost)
-        return what.called.get(trial.cost) or next(stated, None)
+        return what.costs.get(trial.cost) or what.scalars.get(trial.cost)
     likely = likeliest_cost(what, (trial.name,) if trial.name else ())
     return likely[1] if likely else None
 

@@ -78,8 +78,11 @@ def common_factor(got: Any, expected: Any) -> Fraction | None:
     if not telling:
         return None
     a, b = max(telling, key=lambda pair: float(abs(pair[1]).mid()))
-    factor = Fraction(float((a / b).mid())).limit_denominator(LARGEST)
-    if factor == 0 or abs(factor.numerator) > LARGEST:
+    ratio = float((a / b).mid())
+    if not abs(ratio) <= LARGEST:  # or it is infinite, or no number
+        return None
+    factor = Fraction(ratio).limit_denominator(LARGEST)
+    if factor == 0:
         return None
     exactly = arb(factor.numerator) / factor.denominator
     return factor if all(x.overlaps(exactly * y) for x, y in zip(got.flat, expected.flat, strict=True)) else None
