@@ -48,6 +48,8 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "heaviside": lambda x, at_zero: number(at_zero) if is_equal(x, 0) else number(int(is_less(0, x))),
     "positive": number,
     "conjugate": number,
+    "real": number,  # a ufunc from NumPy 2.5 on
+    "imag": lambda x: number(0),
     "floor": numbers.floor,
     "ceil": lambda x: -numbers.floor(-number(x)),
     "trunc": lambda x: number(int(number(x))),
@@ -139,7 +141,7 @@ def _holds_arrays(x: Any) -> bool:
 @cache
 def _loop(name: str) -> tuple[Callable[..., Any], int, int]:
     if function := _TRUTHS.get(name) or _ELEMENTWISE.get(name):
-        inputs = {"clip": 3}.get(name) or getattr(np, name, None)
+        inputs = {"clip": 3, "real": 1, "imag": 1}.get(name) or getattr(np, name, None)
         return function, inputs if isinstance(inputs, int) else (inputs.nin if inputs else 1), 1
     operands = RULES[name].partials.__code__.co_argcount - 1
     return lambda *xs: apply(name, *xs), operands, 1

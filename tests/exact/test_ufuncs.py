@@ -36,7 +36,7 @@ def whole(rng: np.random.Generator, *shape: int) -> Any:
 def test_each_elementwise_function_is_numpys(name: str, x: float, y: float, z: float) -> None:
     """Of constants, so that ties and jumps are decided too."""
     ufunc = getattr(np, name)
-    arity = getattr(ufunc, "nin", 3)
+    arity = getattr(ufunc, "nin", 3 if name == "clip" else 1)  # np.real is a function that calls one
     arguments = [x, *sorted((y, z))] if name == "clip" else [x, y][:arity]
     assume(arguments[-1] != 0 or name not in ("floor_divide", "remainder", "fmod"))
     with running(Run()):
