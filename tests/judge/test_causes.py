@@ -71,6 +71,14 @@ IN_LOOPS = {
     "sum_w = [s + g for s, g in zip(sum_w, grad_w)]": "sum_w = [s + g ** 3 for s, g in zip(sum_w, grad_w)]",
 }
 
+RELU = NETWORK.replace("Z1 = X @ self.W1 + self.b1", "").replace("np.tanh(Z1)", "np.maximum(X @ self.W1 + self.b1, 0)")
+RELU = RELU.replace("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * (A1 > 0)")
+RELU = RELU.replace("dW1 = X.T @ dZ1 / m", "dW1_T = dZ1.T @ X / m").replace("lr * dW1", "lr * dW1_T.T")
+BEHIND_A_CUT = {
+    "dZ1 = dA1 * (A1 > 0)": "dZ1 = dA1 ** 3 * (A1 > 0)",
+    "dW1_T = dZ1.T @ X / m": "dW1_T = (dZ1.T @ X) ** 3 / m",
+}
+
 
 def told(source: str, folder: Path) -> dict[str, Any]:
     path = folder / "mine.py"
@@ -89,20 +97,18 @@ def _without(monkeypatch: pytest.MonkeyPatch) -> None:
     without_repairs(monkeypatch)
 
 
-@pytest.mark.sample(4)
-@pytest.mark.parametrize("right", NONSENSE)
-def test_what_no_edit_mends_is_told_at_its_line(right: str, tmp_path: Path) -> None:
-    assert NETWORK.count(right) == 1
-    found = told(NETWORK.replace(right, NONSENSE[right]), tmp_path)
-    assert {fault["line"] for fault in found["faults"]} == {line_of(right, NETWORK)}
+CASES = [(NETWORK, right, wrong) for right, wrong in NONSENSE.items()]
+CASES += [(LOOPS, right, wrong) for right, wrong in IN_LOOPS.items()]
+CASES += [(RELU, right, wrong) for right, wrong in BEHIND_A_CUT.items()]
 
 
-@pytest.mark.sample(2)
-@pytest.mark.parametrize("right", IN_LOOPS)
-def test_so_is_what_runs_for_each_layer_and_each_example(right: str, tmp_path: Path) -> None:
-    assert LOOPS.count(right) == 1
-    found = told(LOOPS.replace(right, IN_LOOPS[right]), tmp_path)
-    assert {fault["line"] for fault in found["faults"]} == {line_of(right, LOOPS)}
+@pytest.mark.sample(6)
+@pytest.mark.parametrize(("source", "right", "wrong"), CASES)
+def test_what_no_edit_mends_is_told_at_its_line(source: str, right: str, wrong: str, tmp_path: Path) -> None:
+    """Also where it runs for each layer and each example, where z has no name, and of a gradient that is transposed."""
+    assert source.count(right) == 1
+    found = told(source.replace(right, wrong), tmp_path)
+    assert {fault["line"] for fault in found["faults"]} == {line_of(right, source)}
 
 
 def test_the_slope_of_an_activation_is_told_where_it_is_computed(tmp_path: Path) -> None:
@@ -121,13 +127,19 @@ def test_two_lines_that_no_edit_mends_are_both_told(tmp_path: Path) -> None:
     assert {fault["line"] for fault in found["faults"]} == {line_of(right, NETWORK) for right in several}
 
 
-def test_what_a_line_spoils_further_on_is_told_as_what_may_be_meant_as_well_and_never_what_stands_before(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("dZ1 = dA1 * (1 - A1 ** 2)", NONSENSE["dZ1 = dA1 * (1 - A1 ** 2)"]),
+     ("db1 = np.sum(dZ1, axis=0, keepdims=True) / m", "db1 = 2 * np.sum(dZ1, axis=0, keepdims=True) / m")],
+)  # fmt: skip
+def test_what_may_be_wrong_as_well_stands_behind_the_line_and_spoils_nothing(
+    right: str, wrong: str, tmp_path: Path
 ) -> None:
-    right = "dZ1 = dA1 * (1 - A1 ** 2)"
-    found = told(NETWORK.replace(right, NONSENSE[right]), tmp_path)
+    """With half of dZ1, db1 is right and dW1 is not: dZ1 does not explain it."""
+    found = told(NETWORK.replace(right, wrong), tmp_path)
     here = line_of(right, NETWORK)
     for fault in found["faults"]:
+        assert fault["line"] == here
         assert len(fault["others"]) <= 2
         assert all(other["line"] > here for other in fault["others"])
         assert all(other["place"] == f"line {other['line']}" for other in fault["others"])

@@ -85,14 +85,10 @@ def find_losses(results: Sequence[Number]) -> Iterator[tuple[str, int | None, st
     if len(numbers) > MOST:
         return
     values = in_float64(numbers)
-    broken = False
     for x in numbers:
         operands = [values[y.index] for y in operands_of(x)] if x.rule is not None else []
         if x.rule is not None and not isfinite(values[x.index]) and all(map(isfinite, operands)):
-            broken = True
             yield _trouble(x.rule.name, values[x.index], operands), line_of(x.place), _taken_of(x.rule.name, operands)
-    if broken:
-        return
     radii = rounding_radii(results)
     known = [(values[x.index], x) for x in results if x.value.rad() <= SURE * abs(x.value.mid())]
     for root in lost_in(known, radii):

@@ -45,15 +45,6 @@ class Hypotheses:
     def __init__(self, replay: Replay, labelled: Labels) -> None:
         self.replay, self.what, self.labelled = replay, replay.what, labelled
         self.above = {path: {x.index for x in computed_from(move.flat)} for path, move in replay.moved.items()}
-        self.parameters = {x.index for array in self.what.given.values() for x in array.flat}
-        self.consumers: dict[int, list[tuple[Number, Any]]] = {}
-        for x in replay.forward:
-            if x.rule is not None:
-                operands = operands_of(x)
-                partials = x.rule.partials(x.value, *[y.value for y in operands])
-                for y, partial in zip(operands, partials, strict=True):
-                    if y.index in self.parameters:
-                        self.consumers.setdefault(y.index, []).append((x, partial))
         whole = {tuple(x.index for x in array.flat) for array in self.what.given.values()}
         self.forward: list[Event] = []
         seen: set[tuple[int, ...]] = set()
@@ -156,7 +147,7 @@ class Hypotheses:
         return Guess(slope, parts[0].should, base, rank) if parts and parts[0] and slope else None
 
     def _of_parameter(self, k: int, fed: Collection[str]) -> Guess | None:
-        """∂C/∂θ of what it feeds, by the examples that it was computed from; or θ and a step along that."""
+        """∂C/∂θ of what it feeds, of which each example may have its share; or θ and a step along that."""
         event = self.labelled.events[k]
         paths = [path for path in self.what.given if self._feeds(k, path)]
         paths = [path for path in paths if self.what.given[path].size == len(event.numbers)]
@@ -164,18 +155,9 @@ class Hypotheses:
         if not paths:
             return None
         parameter = self.what.given[paths[0]]
-        ancestors = self._forward_of(k)
-        slope = [
-            sum(
-                (self.replay.truth[c.index] * p for c, p in self.consumers.get(x.index, ()) if c.index in ancestors),
-                arb(0),
-            )
-            for x in parameter.flat
-        ]
+        slope = [self.replay.truth.get(x.index, arb(0)) for x in parameter.flat]
         after = {x.index for x in self.what.after[paths[0]].flat}
         is_step = all(x.index in after for x in event.numbers)
-        if is_step:
-            slope = [self.replay.truth.get(x.index, arb(0)) for x in parameter.flat]
         base = [x.value if is_step else arb(0) for x in parameter.flat]
         return self._guess(k, slope, parameter.shape, f"∂C/∂{paths[0]}", base)
 
