@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gradproof.judge.assess import assess
-from tests.judge.corpus import without_repairs
+from tests.judge.corpus import HERE, without_repairs
 from tests.judge.test_repair import NETWORK
 
 NONSENSE = {  # a statement, and what stands in its place: no derivative of anything
@@ -20,57 +20,21 @@ NONSENSE = {  # a statement, and what stands in its place: no derivative of anyt
     "self.W2 -= lr * dW2": "self.W2 -= lr * np.tanh(dW2)",
     "self.b1 -= lr * db1": "self.b1 -= lr * db1 ** 2",
 }
-LOOPS = """
-import numpy as np
-
-def f(z):
-    return 1 / (1 + np.exp(-z))
-
-def slope(z):
-    return f(z) * (1 - f(z))
-
-class Net:
-    def __init__(self, sizes):
-        self.weights = [np.random.randn(n, k) for k, n in zip(sizes, sizes[1:])]
-        self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
-
-    def update(self, batch, eta):
-        sum_b = [np.zeros(b.shape) for b in self.biases]
-        sum_w = [np.zeros(w.shape) for w in self.weights]
-        for x, y in batch:
-            grad_b, grad_w = self.backprop(x, y)
-            sum_b = [s + g for s, g in zip(sum_b, grad_b)]
-            sum_w = [s + g for s, g in zip(sum_w, grad_w)]
-        self.weights = [w - eta / len(batch) * s for w, s in zip(self.weights, sum_w)]
-        self.biases = [b - eta / len(batch) * s for b, s in zip(self.biases, sum_b)]
-
-    def backprop(self, x, y):
-        grad_b, grad_w = [None] * len(self.biases), [None] * len(self.weights)
-        a, activations, zs = x, [x], []
-        for w, b in zip(self.weights, self.biases):
-            z = w @ a + b
-            a = f(z)
-            zs.append(z)
-            activations.append(a)
-        delta = (a - y) * slope(zs[-1])
-        grad_b[-1] = delta
-        grad_w[-1] = delta @ activations[-2].T
-        for l in range(2, len(self.weights) + 1):
-            delta = self.weights[-l + 1].T @ delta * slope(zs[-l])
-            grad_b[-l] = delta
-            grad_w[-l] = delta @ activations[-l - 1].T
-        return grad_b, grad_w
-
-net = Net([3, 4, 4, 2])
-net.update([(np.random.randn(3, 1), np.random.rand(2, 1)) for _ in range(3)], 0.5)
+BOOK = (
+    (HERE / "submissions/book.py").read_text("utf8")
+    + """
+net = Network([3, 4, 4, 2])
+net.update_mini_batch([(np.random.randn(3, 1), np.random.rand(2, 1)) for _ in range(3)], 0.5)
 """
-IN_LOOPS = {
-    "delta = self.weights[-l + 1].T @ delta * slope(zs[-l])": "delta = np.sin(self.weights[-l + 1].T @ delta)",
-    "grad_w[-l] = delta @ activations[-l - 1].T": "grad_w[-l] = np.exp(delta @ activations[-l - 1].T)",
-    "grad_b[-l] = delta": "grad_b[-l] = delta ** 3",
-    "sum_w = [s + g for s, g in zip(sum_w, grad_w)]": "sum_w = [s + g ** 3 for s, g in zip(sum_w, grad_w)]",
-}
-
+)
+IN_LOOPS = {  # run for each layer and each example
+    "delta = np.dot(self.weights[-l + 1].transpose(), delta) * sp":
+        "delta = np.sin(np.dot(self.weights[-l + 1].transpose(), delta))",
+    "nabla_w[-l] = np.dot(delta, activations[-l - 1].transpose())":
+        "nabla_w[-l] = np.exp(np.dot(delta, activations[-l - 1].transpose()))",
+    "nabla_b[-l] = delta": "nabla_b[-l] = delta ** 3",
+    "[nw + dnw for nw, dnw in": "[nw + dnw ** 3 for nw, dnw in",
+}  # fmt: skip
 RELU = NETWORK.replace("Z1 = X @ self.W1 + self.b1", "").replace("np.tanh(Z1)", "np.maximum(X @ self.W1 + self.b1, 0)")
 RELU = RELU.replace("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * (A1 > 0)")
 RELU = RELU.replace("dW1 = X.T @ dZ1 / m", "dW1_T = dZ1.T @ X / m").replace("lr * dW1", "lr * dW1_T.T")
@@ -98,7 +62,7 @@ def _without(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 CASES = [(NETWORK, right, wrong) for right, wrong in NONSENSE.items()]
-CASES += [(LOOPS, right, wrong) for right, wrong in IN_LOOPS.items()]
+CASES += [(BOOK, right, wrong) for right, wrong in IN_LOOPS.items()]
 CASES += [(RELU, right, wrong) for right, wrong in BEHIND_A_CUT.items()]
 
 
@@ -112,10 +76,10 @@ def test_what_no_edit_mends_is_told_at_its_line(source: str, right: str, wrong: 
 
 
 def test_the_slope_of_an_activation_is_told_where_it_is_computed(tmp_path: Path) -> None:
-    old = "return f(z) * (1 - f(z))"
-    source = LOOPS.replace(old, "return np.exp(-z * z)").replace("delta = (a - y) * slope(zs[-1])", "delta = a - y")
+    old = "return sigmoid(z) * (1 - sigmoid(z))"
+    source = BOOK.replace(old, "return np.exp(-z * z)").replace(" * sigmoid_prime(zs[-1])", "")
     found = told(source, tmp_path)
-    assert {fault["line"] for fault in found["faults"]} == {line_of(old, LOOPS)}
+    assert {fault["line"] for fault in found["faults"]} == {line_of(old, BOOK)}
 
 
 def test_two_lines_that_no_edit_mends_are_both_told(tmp_path: Path) -> None:
