@@ -107,3 +107,17 @@ def test_what_may_be_wrong_as_well_stands_behind_the_line_and_spoils_nothing(
         assert len(fault["others"]) <= 2
         assert all(other["line"] > here for other in fault["others"])
         assert all(other["place"] == f"line {other['line']}" for other in fault["others"])
+
+
+def test_the_line_that_fills_an_array_row_by_row_follows_from_no_other(
+    tmp_path: Path,
+) -> None:
+    right = "dW1 = X.T @ dZ1 / m"
+    filled = (
+        "dW1 = np.zeros_like(self.W1)\n        for k in range(len(dW1)):\n            dW1[k] = X[:, k] @ dZ1 ** 3 / m"
+    )
+    source = NETWORK.replace(right, filled)
+    found = told(source, tmp_path)
+    (fault,) = found["faults"]
+    assert fault["line"] == line_of("dW1[k] = ", source)
+    assert [line["state"] for line in found["lines"] if line["line"] == fault["line"]] == ["wrong"]

@@ -29,6 +29,7 @@ def annotate(what: Observation, labelled: Labels, found: dict[str, Located]) -> 
     The state is "right" of a derivative, "wrong" of the fault, "follows" of what was computed from it.
     """
     faults = {(place.file, place.line, place.name) for place in found.values()}
+    places = {(place.file, place.line) for place in found.values()}
     spoilt = _computed_from_faults(labelled, faults)
     after = {path: {x.index for x in array.flat} for path, array in what.after.items()}
     steps = [_stepped(event, after) for event in labelled.events]
@@ -44,7 +45,7 @@ def annotate(what: Observation, labelled: Labels, found: dict[str, Located]) -> 
             begun = True
             lines[event.file, event.line, event.name, "", "wrong"] = None
         elif any(x.index in spoilt for x in event.numbers):
-            if begun:  # before it the same numbers may have another name
+            if begun and (event.file, event.line) not in places:  # before it the same numbers may have another name
                 lines[event.file, event.line, event.name, "", "follows"] = None
         elif moved and moved not in found:
             lines[event.file, event.line, event.name, f"{shown(moved)} after the step", "right"] = None

@@ -120,7 +120,8 @@ class Hypotheses:
                 yield guess._replace(rank=max(2, guess.rank))
 
     def _of_name(self, events: Sequence[int], fed: Collection[str]) -> Iterator[Guess]:
-        if (guess := self._joined([self._of_parameter(k, fed) for k in events])) is not None:
+        parts = [self._of_parameter(k, fed) for k in events]
+        if (guess := self._joined(parts) or self._joined(parts[-1:])) is not None:  # what is filled bit by bit, at last
             yield guess
         families: dict[Any, list[Target]] = {}
         for target in self.targets:
@@ -144,7 +145,7 @@ class Hypotheses:
             slope |= part.slope
             base |= part.base
         rank = max((part.rank for part in parts if part), default=0)
-        return Guess(slope, parts[0].should, base, rank) if parts and parts[0] and slope else None
+        return Guess(slope, parts[0].name, parts[0].should, base, rank) if parts and parts[0] and slope else None
 
     def _of_parameter(self, k: int, fed: Collection[str]) -> Guess | None:
         """∂C/∂θ of what it feeds, of which each example may have its share; or θ and a step along that."""
@@ -265,6 +266,7 @@ class Hypotheses:
             return None
         return Guess(
             dict(zip(indices, ordered, strict=True)),
+            event.name,
             should,
             dict(zip(indices, [base[int(i)] for i in order.flat], strict=True)) if base else {},
             rank,

@@ -19,6 +19,7 @@ class Guess(NamedTuple):
     """What the values of a line should be, but for a common factor: `base` + factor · `slope`."""
 
     slope: Values
+    name: str  # of the first of these values
     should: str
     base: Values
     rank: int = 0  # how unlikely it is
