@@ -102,6 +102,13 @@ def test_what_moves_a_parameter_by_its_velocity_is_none_itself(rule: str) -> Non
     assert sorted(moved(source, SHAPES | {name: shape})) == ["v", "w"]
 
 
+def test_a_single_number_with_the_name_of_a_velocity_is_a_parameter_where_it_acts_on_its_own_step() -> None:
+    line = "err = m * point + c - goal\nm = m - 0.1 * np.mean(err * point)\nc = c - 0.1 * np.mean(err)\n"
+    assert sorted(moved(line, {"m": (), "c": (), "point": (5,), "goal": (5,)})) == ["c", "m"]
+    line = "m = 0.9 * m + np.mean(v * point - goal)\nv = v - 0.1 * m\n"
+    assert sorted(moved(line, {"m": (), "v": (), "point": (5,), "goal": (5,)})) == ["v"]
+
+
 def test_a_copy_of_the_parameters_is_none_itself() -> None:
     source = STEP.format(first=PLAIN[0], second=PLAIN[1], third=PLAIN[2])
     for copied, shapes in (("best", {"best": (4, 3)} | SHAPES), ("other", SHAPES | {"other": (4, 3)})):

@@ -97,6 +97,38 @@ def test_what_is_wrong_is_wrong_however_it_is_scaled(each: str) -> None:
     assert "no cost" in str(judged)
 
 
+def test_adam_hides_no_factor_of_one_gradient() -> None:
+    twice = EACH["Adam"].replace("g[k]", "((2 if k == 'b' else 1) * g[k])")
+    names = loaded(HEAD.replace("EACH", twice).replace("GRADIENTS", "gradients").replace("BEFORE", "pass"))
+    example = {"W": np.zeros((3, 4)), "b": np.zeros(4), "V": np.zeros((4, 2))}
+    data = np.zeros((5, 3)), np.zeros((5, 2))
+    judged = gradproof.check_step(names.Optimizer().step, example, *data, cost=names.cost)
+    assert judged.verdict is R, judged
+    assert "θ['b']: of 2 times its gradient, which adaptive steps hide" in str(judged)
+
+
+LINE = """
+class Line:
+    def step(self, p, X, Y):
+        a = p["m"] * X + p["c"] - Y
+        self.loss = np.mean(a * a, keepdims=True)
+        self.dm, self.dc = 2 * np.mean(a * X, keepdims=True), FACTOR * np.mean(a, keepdims=True)
+        p["m"] -= 0.1 * self.dm
+        p["c"] -= 0.1 * self.dc
+
+def cost(p, X, Y):
+    return np.mean((p["m"] * X + p["c"] - Y) ** 2)
+"""
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", V), ("1", R)])
+def test_a_single_number_is_no_multiple_of_its_gradient_that_counts(factor: str, verdict: Verdict) -> None:
+    names = loaded("import numpy as np\n" + LINE.replace("FACTOR", factor))
+    example = {"m": np.zeros(1), "c": np.zeros(1)}
+    judged = gradproof.check_step(names.Line().step, example, np.zeros(5), np.zeros(5), cost=names.cost)
+    assert judged.verdict is verdict, judged
+
+
 @pytest.mark.parametrize("cost", [True, False], ids=["with a cost", "without"])
 @pytest.mark.parametrize(
     ("each", "verdict", "said"),

@@ -157,6 +157,20 @@ def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
     return False
 
 
+def _is_moved(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
+    """Whether new is old plus what old has an effect on, as the m of y = m x + c; a velocity shrinks, a sum only grows."""
+    waiting, kept, felt = [new], False, False
+    while waiting:
+        x = waiting.pop()
+        if x.index == old.index:
+            kept = True
+        elif x.rule is not None and x.rule.name in LINEAR:
+            waiting.extend(operands_of(x))
+        else:
+            felt = felt or bool(reach.get(x.index, 0) & reach.get(old.index, 0))
+    return kept and felt
+
+
 def _steps_twice(old: Held, new: Held, results: Sequence[Number], reach: Mapping[int, int]) -> bool:
     """Whether a number between the old and the new one enters products, as in the forward pass of a second step."""
     between: set[int] = set()
@@ -227,10 +241,12 @@ def _crosses(
     for index in marks:
         mine |= bits[index]
     places = {bits[index]: place for index, place in marks.items()}
+    alone = len(before[path].numbers) == 1
+    carried = alone and _STATE.search(path) and not _is_moved(before[path].numbers[0], after[path].numbers[0], reach)
     for other in moved:
         same = before[other].shape == before[path].shape
-        if same and len(before[path].numbers) == 1:  # of single numbers a velocity is known by its name alone
-            same = other == path or _STATE.search(path) is not None
+        if same and alone:  # of single numbers a velocity is known by its name
+            same = other == path or bool(carried)
         for j, y in enumerate(after[other].numbers):
             found = reach.get(y.index, 0) & mine
             if not found:

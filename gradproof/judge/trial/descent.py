@@ -1,6 +1,7 @@
 """Each array's move against −∂C/∂θ: plain descent, weight decay, Adam's first step distinguished."""
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from flint import arb
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.judge.trial.arguments import leaves, numbers_of
-from gradproof.judge.trial.comparison import Compared, common_factor
+from gradproof.judge.trial.comparison import LARGEST, Compared, common_factor
 
 Balls = Any  # an object array of arb
 ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
@@ -24,12 +25,8 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
     eta = _factor(steps, slopes, values)
     results = []
     for name, step, slope, value, array in zip(moved, steps, slopes, values, moved.values(), strict=True):
-        found = _one(name, step, slope, value, eta, array)
-        adaptive = found.state == ADAPTIVE and _keeps(kept, slope, squares_alone=False)
-        if adaptive or (found.state != "right" and _goes_down(step, slope) and _keeps(kept, slope, squares_alone=True)):
-            found = found._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
-        results.append(found)
-    results = _without_lonely(results, steps, slopes, eta)
+        results.append(_one(name, step, slope, value, eta, array))
+    results = _without_lonely(_adaptive(results, steps, slopes, kept), steps, slopes, eta)
     decayed = [r for r in results if r.state.startswith(DECAY)]
     matrices = {name for name, p in zip(moved, parameters, strict=True) if p.ndim > 1 and min(p.shape) > 1}
     if decayed and matrices and {r.name for r in decayed} >= matrices:
@@ -69,23 +66,64 @@ def _in_balls(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int,
     return [_balls(move) for move in moved.values()], slopes, [_balls(parameter) for parameter in parameters]
 
 
-def _keeps(owner: Any, slope: Balls, squares_alone: bool) -> bool:
-    """Whether the object keeps a multiple of this gradient or of its square: m and v of Adam after one step.
+def _adaptive(
+    results: Sequence[Compared], steps: Sequence[Balls], slopes: Sequence[Balls], kept: Any
+) -> Sequence[Compared]:
+    """Adam and its like keep a multiple of each gradient, or of its square: the same for all, else one gradient is not
+    what the others are, which hides in a step of its sign. Of a single number anything is a multiple."""
+    if not any(
+        found.state == ADAPTIVE or (found.state != "right" and _goes_down(step, slope))
+        for found, step, slope in zip(results, steps, slopes, strict=True)
+    ):
+        return results
+    shares = {  # of all: two elements of one length follow a plain rate as well
+        k: _shares(kept, slope, squares_alone=found.state != ADAPTIVE)
+        for k, (found, step, slope) in enumerate(zip(results, steps, slopes, strict=True))
+        if found.state in (ADAPTIVE, "right") or _goes_down(step, slope)
+    }
+    groups = [
+        (squared, share, [k for k, own in shares.items() if any(s == squared and r.overlaps(share) for s, r in own)])
+        for squared, share in (one for own in shares.values() for one in own)
+    ]
+    size = {k: sum(not g.contains(0) for g in slopes[k].flat) for k in shares}
+    squared, share, group = max(groups, key=lambda one: (sum(size[k] for k in one[2]), one[0]), default=(False, 0, []))
+    lengths = [abs(step) for k in group for step in steps[k].flat]
+    if max((size[k] for k in group), default=0) < 2 and (
+        len(group) < 2 or not (squared or all(one.overlaps(lengths[0]) for one in lengths))
+    ):
+        return results
+    told = list(results)
+    for k, own in shares.items():
+        if k in group and results[k].state != "right":
+            told[k] = results[k]._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
+        elif k not in group and (ratios := [r / share for s, r in own if s == squared]):
+            factor = _factor_of(ratios[0].sqrt() if squared else ratios[0])
+            told[k] = results[k]._replace(state=f"of {factor} times its gradient, which adaptive steps hide")
+    return told
+
+
+def _factor_of(ratio: Any) -> str:
+    plain = Fraction(float(ratio.mid())).limit_denominator(LARGEST)
+    return str(plain) if ratio.overlaps(arb(plain.numerator) / plain.denominator) else f"{float(ratio.mid()):.4g}"
+
+
+def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:
+    """By what multiple of this gradient (False) or of its square (True) it keeps any array: m and v after one step.
 
     The gradient itself is kept by many that take plain steps; its square is not.
     """
     arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
     squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
+    found = []
     for array in arrays:
-        if isinstance(array, ExactArray) and array.shape == slope.shape:
+        if isinstance(array, ExactArray) and (array.shape or (1,)) == slope.shape:
             balls = _balls(array)
-            for target in (squares,) if squares_alone else (slope, squares):
+            for squared, target in ((True, squares),) if squares_alone else ((False, slope), (True, squares)):
                 telling = [i for i in np.ndindex(slope.shape) if not target[i].contains(0)]
-                if telling:
-                    ratio = balls[telling[0]] / target[telling[0]]
-                    if ratio > 0 and all(balls[i].overlaps(ratio * target[i]) for i in np.ndindex(slope.shape)):
-                        return True
-    return False
+                ratio = balls[telling[0]] / target[telling[0]] if telling else arb(0)
+                if ratio > 0 and all(balls[i].overlaps(ratio * target[i]) for i in np.ndindex(slope.shape)):
+                    found.append((squared, ratio))
+    return found
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
