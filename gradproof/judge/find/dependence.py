@@ -158,7 +158,7 @@ def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
 
 
 def _is_moved(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
-    """Whether new is old plus what old has an effect on, as the m of y = m x + c; a velocity shrinks, a sum only grows."""
+    """Whether new is old plus what old has an effect on, as the m of y = m x + c: a velocity shrinks, a sum grows."""
     waiting, kept, felt = [new], False, False
     while waiting:
         x = waiting.pop()
