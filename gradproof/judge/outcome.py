@@ -1,20 +1,24 @@
 """What was found in a scene, and a step compared with a cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
-from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.exact.sweeps import computed_from, differentiate, operands_of
+from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, outputs_and_labels
 from gradproof.judge.trial.descent import DECAY, along
 from gradproof.judge.trial.points import Tried
+from gradproof.judge.trial.running import InexactError
 from gradproof.numerics.verdict import Verdict
 
 SECONDS = 20.0  # for one run
+HELD = "its targets, which it computes with the same parameters, are held fixed, as in Q-learning"
 
 
 @dataclass
@@ -55,23 +59,78 @@ def against(what: Observation, cost: Number) -> list[Compared]:
     return compared
 
 
+def holding(what: Observation, compare: Callable[[], Sequence[Compared]]) -> Sequence[Compared]:
+    """What is compared; where that is wrong, with the program's computed targets held fixed, if that is right."""
+    trouble: InexactError | None = None
+    compared: Sequence[Compared] = ()
+    try:
+        compared = compare()
+    except InexactError as error:
+        trouble = error
+    if what.aims and (trouble or any(array.state != "right" for array in compared)):
+        with what.held(), suppress(InexactError):
+            held = compare()
+            if all(array.state == "right" for array in held) and any(array.alive for array in held):
+                return [array._replace(convention=array.convention or HELD) for array in held]
+    if trouble:
+        raise trouble
+    return compared
+
+
 def _regularised(what: Observation, cost: Number) -> bool:
     """Whether the cost has a square of a parameter in it."""
+    return bool(_squared(computed_from([cost]), what))
+
+
+def _squared(numbers: Iterable[Number], what: Observation) -> set[int]:
+    """The indices of the parameters that these numbers are squares of."""
     own = {x.index for array in what.given.values() for x in array.ravel().tolist()}
-    for x in computed_from([cost]):
+    found = set()
+    for x in numbers:
         if x.rule is not None and x.rule.name in ("multiply", "square", "power", "dot"):
             operands = x.operands
             if x.rule.name == "dot":
-                if any(a is b and a.index in own for a, b in zip(*operands, strict=True)):
-                    return True
-            elif operands[0].index in own and (len(operands) == 1 or operands[-1] is operands[0] or _is_power(x)):
-                return True
-    return False
+                found |= {a.index for a, b in zip(*operands, strict=True) if a is b}
+            elif len(operands) == 1 or operands[-1] is operands[0] or _is_power(x):
+                found.add(operands[0].index)
+    return found & own
 
 
 def _is_power(x: Number) -> bool:
     """xⁿ of a constant n."""
     return x.rule is not None and x.rule.name == "power" and not x.operands[1].varies
+
+
+def as_regularised(what: Observation, compared: Sequence[Compared], found: set[NamedCost]) -> list[Compared]:
+    """What follows one of these costs, if it decays what the program's own cost does, be that of other examples."""
+    for name in sorted(what.doubtful & set(what.costs)):
+        if squares := _squared(_terms(what.costs[name]), what):
+            told = []
+            decayed = next((cost.decayed for cost in ranked(found)), ()) or [False] * len(compared)
+            for array, given, decays in zip(compared, what.given.values(), decayed, strict=True):
+                its = any(x.index in squares for x in given.flat)
+                said = (
+                    "without the weight decay that its own cost has"
+                    if its
+                    else "with weight decay, unlike its own cost"
+                )
+                told.append(array if its == decays else array._replace(state=said))
+            return told
+    return list(compared)
+
+
+def _terms(cost: Number) -> list[Number]:
+    """What a cost is a sum of, through sums and products with constants other than 0."""
+    found, waiting = {cost.index: cost}, [cost]
+    while waiting:
+        x = waiting.pop()
+        if x.rule is not None and x.rule.name in (*LINEAR, "multiply", "divide"):
+            more = [y for y in operands_of(x) if y.varies and y.index not in found]
+            scale = [y for y in operands_of(x) if not y.varies and x.rule.name == "multiply"]
+            if x.rule.name in LINEAR or (len(more) == 1 and not any(y.value.contains(0) for y in scale)):
+                found.update({y.index: y for y in more})
+                waiting += more
+    return list(found.values())
 
 
 def of_all_targets(what: Observation) -> bool:

@@ -12,7 +12,7 @@ from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.outcome import SECONDS, Outcome, against, ranked
+from gradproof.judge.outcome import SECONDS, Outcome, against, as_regularised, holding, ranked
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
@@ -75,6 +75,9 @@ def judge(
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
         _forget_what_is_shown(run.run, what)
+        return holding(what, lambda: compared_with(run, what))
+
+    def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
         if kind != "listed":
             found = getattr(what, kind).get(name)
             if found is None:
@@ -83,14 +86,16 @@ def judge(
             _refuse_several(what, compared)
             return compared
         given = list(what.given.values())
+        compared = symmetric(what.moved, given, seed)
+        if any(array.state != "right" for array in compared):
+            if explored.step.gradients:  # type: ignore[union-attr]
+                return compared
+            _refuse_several(what, compared)
+            return excused(what.moved, given, compared, seed)
         before = costs.get(run.run.reading)
         here = name_costs_of_steps(what.moved, given, {one.name for one in before} if before else ())
         costs[run.run.reading] = costs.get(run.run.reading, here) & here
-        compared = symmetric(what.moved, given, seed)
-        if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
-            _refuse_several(what, compared)
-            compared = excused(what.moved, given, compared, seed)
-        return compared
+        return as_regularised(what, compared, here) if here else compared
 
     try:
         tried = try_points(claim, example, seed, True)

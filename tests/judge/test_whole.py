@@ -313,6 +313,7 @@ for i in range(100):
 COSTS = {
     "in one": "loss = np.mean(err ** 2) + 0.5 * np.sum(w ** 2)",
     "added": "loss = np.mean(err ** 2); loss += 0.5 * np.sum(w ** 2)",
+    "divided first": "loss = np.sum(err ** 2)\n    loss /= len(y)\n    loss += 0.5 * np.sum(w ** 2)",
     "of two": "data_loss = np.mean(err ** 2); reg_loss = 0.5 * np.sum(w ** 2); loss = data_loss + reg_loss",
 }
 
@@ -390,3 +391,80 @@ def test_the_cost_is_what_the_program_calls_so_wherever_it_is_computed(
     path.write_text(source, "utf8")
     found = assess(str(path))
     assert found["verdict"] == verdict, (found["undecided"], found["faults"])
+
+
+OF_OTHERS = """
+import numpy as np
+
+def cost(W, b, X, Y):
+    return np.mean((X @ W + b - Y) ** 2) + 0.5 * np.sum(W ** 2)
+
+X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
+W, b = np.random.randn(3, 2), np.random.randn(2)
+for i in range(20):
+    d = (X[3:] @ W + b - Y[3:]) / 6
+    W -= 0.1 * (X[3:].T @ d + {of_w})
+    b -= 0.1 * (d.sum(axis=0) + {of_b})
+    print(cost(W, b, X[:3], Y[:3]))
+"""
+
+
+@pytest.mark.parametrize(("of_w", "of_b", "said"), [("W", "0", ""), ("W", "b", "unlike"), ("0", "0", "without")])
+def test_what_decays_is_what_the_cost_of_other_examples_says(
+    of_w: str, of_b: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_repairs(monkeypatch)
+    path = tmp_path / "mine.py"
+    path.write_text(OF_OTHERS.format(of_w=of_w, of_b=of_b), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == ("refuted" if said else "verified"), found
+    assert all(said in fault["what"] for fault in found["faults"])
+
+
+TAKING_TURNS = """
+import numpy as np
+
+u, v = np.random.randn(3), np.random.randn(3)
+X = np.random.randn(5, 3)
+for i in range(20):
+    r = X @ u + (X @ v) ** 2
+    u -= 0.1 * X.T @ r
+    s = np.tanh(X @ v + X @ u) - 1
+    v -= 0.1 * X.T @ (s * (1 - (s + 1) ** 2))
+"""
+AIMING = """
+import numpy as np
+
+w1, w2 = np.random.randn(4, 5), np.random.randn(5, 2)
+S, R, T = np.random.randn(6, 4), np.random.randn(6, 1), np.random.randn(6, 4)
+for i in range(20):
+    targets = R + 0.9 * np.max(np.tanh(T @ w1) @ w2, axis=1, keepdims=True)
+    h = np.tanh(S @ w1)
+    d = h @ w2 - targets
+    {loss}
+    e = {back} * (1 - h * h)
+    w2 -= 0.1 * h.T @ d
+    w1 -= 0.1 * S.T @ e
+"""
+
+
+def test_two_nets_that_take_turns_are_not_called_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(TAKING_TURNS, "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "undecided"
+    assert found["undecided"] == ["several steps are taken at once"]
+
+
+@pytest.mark.parametrize("loss", ["loss = 0.5 * np.sum(d ** 2)", ""], ids=["with its cost", "without"])
+def test_targets_that_the_network_computes_itself_are_held_fixed(
+    loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_repairs(monkeypatch)
+    path = tmp_path / "mine.py"
+    path.write_text(AIMING.format(loss=loss, back="d @ w2.T"), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "verified", found
+    assert any("held fixed" in words for words in found["conventions"])
+    path.write_text(AIMING.format(loss=loss, back="d @ (2 * w2.T)"), "utf8")
+    assert assess(str(path))["verdict"] == "refuted"

@@ -3,8 +3,8 @@
 import ast
 import re
 import types
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import FrameType
@@ -67,7 +67,25 @@ class Observation:
         """θ′ − θ."""
         return {path: exact(self.after[path]) - array for path, array in self.given.items()}
 
+    @cached_property
+    def aims(self) -> list[Number]:
+        """What is named as a target and computed from the parameters themselves, as r + γ max Q′ is."""
+        named = [event for event in self.events if _AIM.search(event.name)]
+        others = {id(x) for event in self.events if event.shape and event not in named for x in event.numbers}
+        return list({x.index: x for event in named for x in event.numbers if x.varies and id(x) not in others}.values())
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """With its targets as if they were constants."""
+        before = [(x.rule, x.operands) for x in self.aims]
+        for x in self.aims:
+            x.rule, x.operands, x.varies = None, (), False
+        yield
+        for x, (rule, operands) in zip(self.aims, before, strict=True):
+            x.rule, x.operands, x.varies = rule, operands, True
+
+
+_AIM = re.compile(r"target|(?:^|_)td(?:_|$)|advantage|returns?$|bootstrap", re.IGNORECASE)
 Drawn = Callable[[Slot, np.random.Generator], np.ndarray[Any, Any]]
 
 
@@ -206,17 +224,22 @@ def _collect(seen: Observation) -> tuple[dict[str, Number], dict[str, Number], s
 
 
 def _parts(costs: Sequence[Number], indices: set[int]) -> set[int]:
-    """Indices of what one of these costs has a further term of the parameters added to, such as a regulariser."""
+    """Indices of what one of these costs has a further term of the parameters added to, such as a regulariser; before
+    or after it was divided by the number of examples."""
     found: set[int] = set()
-    for cost in costs:
-        waiting = [cost]
-        while waiting:
-            x = waiting.pop()
-            if x.rule is not None and x.rule.name == "add":
-                for part, other in (x.operands, x.operands[::-1]):
-                    if any(y.index in indices for y in computed_from([other])):
-                        found.add(part.index)
-                        waiting.append(part)
+    waiting = [(cost, False) for cost in costs]
+    while waiting:
+        x, part = waiting.pop()
+        if part and x.index in found:
+            continue
+        if part:
+            found.add(x.index)
+        if x.rule is not None and x.rule.name == "add":
+            for y, other in (x.operands, x.operands[::-1]):
+                if any(z.index in indices for z in computed_from([other])):
+                    waiting.append((y, True))
+        elif x.rule is not None and x.rule.name in ("multiply", "divide"):
+            waiting += [(y, part) for y, other in (x.operands, x.operands[::-1]) if y.varies and not other.varies]
     return found
 
 

@@ -50,6 +50,7 @@ class NamedCost(NamedTuple):
     factor: float  # of a step, its rate is in it
     over: int
     decay: str = ""  # "with weight decay 0.01", where the gradient has one besides
+    decayed: tuple[bool, ...] = ()  # which of the parameters it has one of
 
     def __str__(self) -> str:
         times = PLAIN.get(abs(self.factor), f"{abs(self.factor):.6g} ")
@@ -103,7 +104,8 @@ def _fits(
                         factor = float(f"{sign * float(rate_of(moves, parameters, truth).mid()):.12g}")
                         decay = next((array.convention.partition(",")[0] for array in compared if array.convention), "")
                         if (SAME.get(name), factor) not in fits:
-                            fits.setdefault((name, factor), NamedCost(name, formula, factor, 1, decay))
+                            decayed = tuple(bool(array.convention) for array in compared) if decay else ()
+                            fits.setdefault((name, factor), NamedCost(name, formula, factor, 1, decay, decayed))
     return list(fits.values())
 
 

@@ -1,7 +1,7 @@
 """How somebody's training step is called, and what it moves."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,18 +74,31 @@ def moves(given: Any, after: Any, what: str) -> dict[str, Any]:
 
 
 def takes_several(given: Any, after: Any) -> bool:
-    """Whether a parameter has a value between the two with which the code computes on, as in a loop of steps."""
+    """Whether a parameter has a value between the two with which the code computes on, as in a loop of steps; or one
+    array follows from another as that is after its own step and no longer from what it was, as where two nets take
+    turns."""
     finals = [x for leaf in arrays_in([after]) for x in numbers_of(leaf)]
     uses: dict[int, int] = {}
     for x in computed_from(finals):
         for y in operands_of(x) if x.rule is not COPY else ():
             y = _genuine(y)
             uses[y.index] = uses.get(y.index, 0) + 1
-    return any(
+    if any(
         uses.get(value.index, 0) > 1
         for start, final in zip(all_numbers(given), finals, strict=False)
         for value in _between(start, final)
-    )
+    ):
+        return True
+    pairs = list(zip(arrays_in(given), arrays_in([after]), strict=False))
+    return any(_comes_later(new, [pair for pair in pairs if pair[1] is not new]) for _, new in pairs)
+
+
+def _comes_later(new: ExactArray, others: Sequence[tuple[ExactArray, ExactArray]]) -> bool:
+    """Whether `new` follows from where other arrays have moved to, and not from where those were."""
+    moved = [{x.index for x in numbers_of(b)} - {x.index for x in numbers_of(a)} for a, b in others]
+    origins = {x.index for x in computed_from(numbers_of(new), set[int]().union(*moved))}
+    hit = [{x.index for x in numbers_of(a)} for (a, _), ends in zip(others, moved, strict=True) if origins & ends]
+    return bool(hit) and origins.isdisjoint(set[int]().union(*hit))
 
 
 def _between(start: Number, final: Number) -> Iterator[Number]:
