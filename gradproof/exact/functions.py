@@ -42,6 +42,8 @@ def _unboxed(arguments: Any) -> Any:
 def _ours(result: Any) -> Any:
     if isinstance(result, tuple | list):
         return type(result)(_ours(part) for part in result) if type(result) in (tuple, list) else result
+    if isinstance(result, np.ndarray) and result.dtype == object and not all(type(x) is Number for x in result.flat):
+        result = each(number, result.view(np.ndarray))  # what np.pad puts around
     return wrap(result)
 
 

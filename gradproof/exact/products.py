@@ -48,11 +48,15 @@ def _multiply_two(rows: Array, columns: Array) -> Array:
         else [ZERO] * (n * m)
     )
     moving_left, moving_right = ([any(x.varies for x in part) for part in parts] for parts in (lefts, rights))
+    nothing_left, nothing_right = (  # as of an example that ReLU has cut off: constant, whatever it is multiplied by
+        [not moves and all(x.value == 0 for x in part) for moves, part in zip(moving, parts, strict=True)]
+        for moving, parts in ((moving_left, lefts), (moving_right, rights))
+    )
     result = np.empty((n, m), object)
     for i in range(n):
         for j in range(m):
             value = product[i * m + j]
-            if moving_left[i] or moving_right[j]:
+            if (moving_left[i] or moving_right[j]) and not (nothing_left[i] or nothing_right[j]):
                 result[i, j] = Number(value, DOT, (lefts[i], rights[j]), True)
             else:
                 result[i, j] = Number(value)

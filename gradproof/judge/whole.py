@@ -12,6 +12,7 @@ from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
+from gradproof.judge.find.stated import costs_defined, takes_the_same
 from gradproof.judge.outcome import SECONDS, Outcome, against, as_regularised, holding, ranked
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
@@ -111,6 +112,11 @@ def judge(
             outcome.verdict, outcome.other, outcome.declared, outcome.named = Verdict.REFUTED, named, cost, ()
             outcome.tried = replace(tried, arrays=[a._replace(state=f"not of the {cost} cost") for a in tried.arrays])
     elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not named:
+        defined = costs_defined(explored.scene.program)
+        if defined and not set(defined) <= set(calls):  # its own cost, which it does not compute in this step
+            own = judge(explored, [*calls, *defined], harder, seed)
+            if own.cost and own.tried and any(a.state == "right" and a.alive for a in own.tried.arrays):
+                return own
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = (
             "it is the gradient of some cost, but of none that gradproof knows: say which one is meant with --cost"
@@ -118,6 +124,7 @@ def judge(
     if tried.verdict is Verdict.REFUTED and kind != "listed":
         outcome.other = _others(seen, seed)
         made_up = name.startswith("net.") and not explored.scene.whole
+        made_up = made_up and not takes_the_same(explored.scene.program, name, explored.scene.driver)
         if made_up and outcome.other and not outcome.other[0].decay:  # our call of its cost may not be what it means
             return judge(explored, (), harder, seed, cost)
     elif tried.verdict is Verdict.VERIFIED and kind != "listed":

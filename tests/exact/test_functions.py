@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof.exact.arrays import ExactArray, exact
-from gradproof.exact.numbers import Number
+from gradproof.exact.arrays import ExactArray, array_of, exact
+from gradproof.exact.numbers import Number, variable
 from gradproof.exact.run import Run, UndecidedError, running
 
 EXPRESSIONS = """
@@ -126,3 +126,22 @@ def test_what_numpy_refuses_is_refused_as_well(text: str) -> None:
     for x in (np.arange(6.0).reshape(2, 3), exact(np.arange(6.0).reshape(2, 3))):
         with pytest.raises((ValueError, IndexError, TypeError)):
             eval(text, {"np": np, "x": x})
+
+
+@pytest.mark.parametrize(
+    "made", ["np.pad(x, 1)", "np.insert(x, 1, 7)", "np.append(x, 2.5)", "np.select([x > 0], [x], 4)"]
+)
+def test_what_numpy_puts_between_exact_numbers_is_exact_as_well(made: str) -> None:
+    with running(Run(64)):
+        result = eval(made, {"np": np, "x": exact([[1.5, -2.0]])})
+        assert all(isinstance(one, Number) for one in result.flat)
+
+
+def test_a_product_with_nothing_is_constant() -> None:
+    """An example that ReLU has cut off has the same scores, 0, whatever the weights: their maximum is no tie."""
+    with running(Run(64)):
+        weights = array_of([variable(float(k)) for k in range(6)], (2, 3))
+        scores = exact([[0.0, 0.0], [1.0, 0.0]]) @ weights
+        assert not any(x.varies for x in scores[0])
+        assert all(x.varies for x in scores[1])
+        assert [float(x.value.mid()) for x in scores.max(axis=1)] == [0, 2]

@@ -109,6 +109,12 @@ def test_a_single_number_with_the_name_of_a_velocity_is_a_parameter_where_it_act
     assert sorted(moved(line, {"m": (), "v": (), "point": (5,), "goal": (5,)})) == ["v"]
 
 
+def test_a_gradient_that_is_carried_back_through_time_is_no_parameter() -> None:
+    line = "dc = goal + dc_next\ndh_next = w.T @ dc + 0 * dh_next\ndc_next = dc * gate\n"
+    shapes = {"goal": (4, 1), "dc_next": (4, 1), "dh_next": (4, 1), "w": (4, 4), "gate": (4, 1)}
+    assert moved(line, shapes) == []
+
+
 def test_a_copy_of_the_parameters_is_none_itself() -> None:
     source = STEP.format(first=PLAIN[0], second=PLAIN[1], third=PLAIN[2])
     for copied, shapes in (("best", {"best": (4, 3)} | SHAPES), ("other", SHAPES | {"other": (4, 3)})):

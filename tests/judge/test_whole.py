@@ -468,3 +468,113 @@ def test_targets_that_the_network_computes_itself_are_held_fixed(
     assert any("held fixed" in words for words in found["conventions"])
     path.write_text(AIMING.format(loss=loss, back="d @ (2 * w2.T)"), "utf8")
     assert assess(str(path))["verdict"] == "refuted"
+
+
+CELL = """
+import numpy as np
+
+class Cell:
+    def __init__(self, n_in, n_hidden):
+        self.W, self.U = np.random.randn(n_in, n_hidden), np.random.randn(n_hidden, n_hidden)
+
+    def forward(self, x, h_prev):
+        self.x, self.h_prev = x, h_prev
+        self.h = np.tanh(x @ self.W + h_prev @ self.U)
+        return self.h
+
+    def backward(self, dh):
+        da = dh * (1 - self.h {slope})
+        self.dW, self.dU = self.x.T @ da, self.h_prev.T @ da
+        return da @ self.W.T, da @ self.U.T
+"""
+ATTENTION = """
+import numpy as np
+
+def attention_forward(q, k, v):
+    e = np.exp(q @ k.T)
+    p = e / e.sum(axis=1, keepdims=True)
+    return p @ v, (q, k, v, p)
+
+def attention_backward(dout, cache):
+    q, k, v, p = cache
+    dp = dout @ v.T
+    ds = p * (dp - (dp * p).sum(axis={axis}, keepdims=True))
+    return ds @ k, ds.T @ q, p.T @ dout
+"""
+LAYERS = {
+    "a cell with a state": (CELL, {"slope": "** 2"}, {"slope": ""}),
+    "attention": (ATTENTION, {"axis": "1"}, {"axis": "0"}),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_of_several_inputs_is_judged_by_itself(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_repairs(monkeypatch)
+    source, right, wrong = LAYERS[name]
+    assert judged(source.format(**right), tmp_path, monkeypatch)["verdict"] == "verified"
+    assert judged(source.format(**wrong), tmp_path, monkeypatch)["verdict"] == "refuted"
+
+
+POLICY = """
+import numpy as np
+
+class Policy:
+    def __init__(self, n_state, n_hidden, n_action):
+        self.W1, self.W2 = np.random.randn(n_state, n_hidden), np.random.randn(n_hidden, n_action)
+
+    def forward(self, s):
+        h = s @ self.W1
+        h[h < 0] = 0
+        logits = h @ self.W2
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return p / p.sum(axis=1, keepdims=True), h
+
+    def objective(self, states, actions, returns):
+        p, _ = self.forward(states)
+        return -np.sum(returns * np.log(p[np.arange(len(actions)), actions]))
+
+    def update(self, states, actions, returns):
+        p, h = self.forward(states)
+        p[np.arange(len(actions)), actions] -= 1
+        d = {d}
+        dh = d @ self.W2.T
+        dh[h <= 0] = 0
+        self.W1 -= 0.1 * states.T @ dh
+        self.W2 -= 0.1 * h.T @ d
+"""
+POINTS = """
+import random
+
+def loss(x, y, w, alpha):
+    r = sum(a * b for a, b in zip(x, w)) - y
+    return abs(r) ** 3 + 0.5 * alpha * sum(b * b for b in w)
+
+def fit(xs, ys, alpha=0.1, rate=0.01):
+    w = [random.random() for _ in xs[0]]
+    for epoch in range(5):
+        for x, y in zip(xs, ys):
+            r = sum(a * b for a, b in zip(x, w)) - y
+            w = [b - rate * (3 * r * abs(r) * a + alpha * b) for a, b in zip(x, w)]
+    return w
+
+fit([[1.0, 0.3, -0.2], [0.7, 2.0, -1.0]], [0.5, -2.0])
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [
+        (POLICY.format(d="p * returns[:, None]"), "verified"),
+        (POLICY.format(d="p"), "refuted"),
+        (POINTS, "verified"),
+    ],
+    ids=["a policy gradient", "without its returns", "a cost that is never called"],
+)
+def test_a_cost_that_is_defined_alone_is_tried(
+    source: str, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_repairs(monkeypatch)
+    found = judged(source, tmp_path, monkeypatch)
+    assert found["verdict"] == verdict, found

@@ -9,7 +9,7 @@ from gradproof.judge.find.roles import role_of
 
 SIZES = (4, 5, 3)  # of the networks that are made; no two widths are equal, nor the number of examples
 _NUMBERS = {"rate": "0.1", "momentum": "0.9", "decay": "0.1", "epochs": "3", "batch": "5", "total": "5", "seed": "0",
-            "flag": "False"}  # fmt: skip
+            "flag": "False", "gain": "np.linspace(0.4, 1.9, len(y))"}  # fmt: skip
 _RESULT = re.compile(r"(?:out|output|outputs|o|a|a_?[l\d]|al|y_?hat|yh|pred\w*|prob\w*|p|h|hypothesis|guess|result|"
                      r"final\w*|estimate|activations?|y_?pred|yp|scores?|logits)$", re.IGNORECASE)  # fmt: skip
 _CACHE = re.compile(r"(?:caches?|memory|store|stored|history|intermediates?|context|ctx|tape)$", re.IGNORECASE)
@@ -46,6 +46,8 @@ def call(node: ast.FunctionDef, name: str, known: Mapping[str, str], method: boo
     arguments = parameters_of(node, method)
     roles = [role_of(argument) for argument, _ in arguments]
     told: list[str] = []
+    if roles.count("x") == 2 and not {"y", "pairs"} & set(roles):  # of states s and actions a, say
+        roles[len(roles) - 1 - roles[::-1].index("x")] = "y"
     lonely = "y" not in roles and "pairs" not in roles  # a batch without labels holds them
     for (argument, default), role in zip(arguments, roles, strict=True):
         if role == "pairs" and not pairs:

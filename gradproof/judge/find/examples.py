@@ -59,7 +59,7 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
             queue.insert(0, (replace(variant, widths=fitting), seconds))
         elif trouble and LATE not in trouble and not variant.tolerant:
             queue.insert(0, (variant.made_tolerant(), seconds))
-        elif not queue or not (trouble or variant.tolerant):
+        elif not queue or not (trouble or variant.tolerant or variant is small):  # with fewer it may not take a step
             troubles += [f"{name} {trouble}"] * (LATE in trouble)
             break
     return None, False

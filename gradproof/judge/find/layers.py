@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.judge.find.calls import call, constructions, parameters_of, results_of
+from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of, results_of
 from gradproof.judge.find.explore import explore
 from gradproof.judge.find.numbers import constants, floats
 from gradproof.judge.find.program import Program
@@ -40,7 +40,9 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (5, 3), "w": (3, 4), "b": (4,), "gamma": (3,), "beta": (3,), "a": (5, 3), "z": (5, 3), "s": (5, 3),
      "inputs": (5, 3), "input": (5, 3), "data": (5, 3), "weights": (3, 4), "bias": (4,), "biases": (4,),
      "A_prev": (3, 5), "W": (4, 3), "A": (3, 5), "Z": (3, 5), "X": (5, 3), "prev_h": (5, 4), "prev_c": (5, 4),
-     "Wx": (3, 4), "Wh": (4, 4), "Wq": (3, 4), "Wk": (3, 4), "Wv": (3, 6), "Wo": (6, 2)},
+     "Wx": (3, 4), "Wh": (4, 4), "Wq": (3, 4), "Wk": (3, 4), "Wv": (3, 6), "Wo": (6, 2),
+     "q": (5, 3), "k": (4, 3), "v": (4, 6), "Q": (5, 3), "K": (4, 3), "V": (4, 6), "h_prev": (5, 4), "c_prev": (5, 4)},
+    {"x": (2, SIZES[0])},
     {"x": (2, 3, 5, 5), "w": (2, 3, 3, 3), "b": (2,), "gamma": (3,), "beta": (3,), "X": (2, 3, 5, 5), "W": (2, 3, 3, 3),
      "image": (5, 5), "input": (5, 5), "inputs": (5, 5)},
     {"x": (5, 3), "W": (3, 4), "b": (4,), "X": (5, 3), "A_prev": (5, 3), "A": (5, 3), "w": (4, 3)},
@@ -51,6 +53,10 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (3, 4, 1), "input": (3, 4, 1), "inputs": (3, 4, 1)},
     {"x": (4,), "input": (4,), "inputs": (4,), "X": (4,)},
     {"x": (3, 5, 5), "image": (5, 5, 3), "input": (3, 5, 5), "inputs": (3, 5, 5)},
+]  # fmt: skip
+# Of what a class takes beside x, such as the state of a recurrent cell or keys: of x, and of the others
+STATES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+    ((2, SIZES[0]), (2, SIZES[1])), ((SIZES[0], 1), (SIZES[1], 1)), ((SIZES[0],), (SIZES[1],)), ((3, SIZES[0]),) * 2,
 ]  # fmt: skip
 _DICTS = {"conv_param": "{'stride': 1, 'pad': 1}", "pool_param": "{'pool_height': 2, 'pool_width': 2, 'stride': 2}",
           "bn_param": "{'mode': 'train'}", "ln_param": "{}", "gn_param": "{}", "stride": "1", "pad": "1", "eps": "1e-5",
@@ -88,11 +94,18 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
         text = call(backward, backward.name, flowing | {upstream: "dout"})
         if not text:
             continue
-        answers = results_of(backward)
-        answers = [f"d{arguments[0]}"] if answers in ([], ["_result"]) else answers
+        answers = _derivatives(results_of(backward), arguments)
         lines = f"{begun}\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    {', '.join(answers)} = {text}"
         driver = f"for _gradproof_turn in range(2):\n    {lines}"
         yield Scene(program, driver, given=given | {"_like": _like()}, gradients=True, data=("dout", "out", "cache"))
+
+
+def _derivatives(answers: Sequence[str], takes: Sequence[str]) -> list[str]:
+    """Names for what a backward pass gives: its own, or those of what the forward pass takes, in that order."""
+    if len(answers) <= 1 and answers in ([], ["_result"]):
+        return [f"d{takes[0]}"]
+    unnamed = len(answers) == len(takes) and all(answer.startswith("_result") for answer in answers)
+    return [f"d{name}" for name in takes] if unnamed else list(answers)
 
 
 def _given(
@@ -120,7 +133,7 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
         if forward is None or backward is None:
             continue
         takes = [argument for argument, default in parameters_of(forward, True) if default is None]
-        if len(takes) != 1 or not parameters_of(backward, True):
+        if len(takes) not in (1, 2, 3) or not parameters_of(backward, True):
             continue
         for gradients in (False, True):
             name = f"{kind.name}.{backward.name}" + (", what it returns" if gradients else "")
@@ -131,21 +144,27 @@ def _class_scenes(
     program: Program, kind: ast.ClassDef, forward: ast.FunctionDef, backward: ast.FunctionDef, gradients: bool
 ) -> Iterator[Scene]:
     upstream = parameters_of(backward, True)[0][0]
-    text = call(backward, f"net.{backward.name}", {upstream: "dout"}, method=True)
+    takes = [argument for argument, default in parameters_of(forward, True) if default is None]
+    text = call(backward, f"net.{backward.name}", {upstream: "dout", "cache": "answer[-1]"}, method=True)
     if not text:
         return
+    answers = _derivatives(results_of(backward), takes)
+    shapes = dict.fromkeys(shapes.get("x", (4,)) for shapes in SHAPES)
+    given = [{takes[0]: floats(*shape)} for shape in shapes] if len(takes) == 1 else []
+    for first, others in STATES if len(takes) > 1 else ():
+        given.append({takes[0]: floats(*first)} | {name: floats(*others) for name in takes[1:]})
     for made in constructions(kind, program.tree):
         if re.search(r"\b[xy]\b", made) or explore(Scene(program, f"net = {made}"), seconds=2.0).trouble:
             continue
-        for shape in dict.fromkeys(shapes.get("x", (4,)) for shapes in SHAPES):
-            made_out = f"out = _first(net.{forward.name}(x))"
-            lines = f"{made_out}\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    dx = {text}"
+        for known in given:
+            lines = f"answer = net.{forward.name}({', '.join(takes)})\n    out = _first(answer)\n    dout = _like(out)"
+            lines += f"\n    _cost = (out * dout).sum()\n    {', '.join(answers)} = {text}"
             yield Scene(
                 program,
                 f"net = {made}\nfor _gradproof_turn in range(2):\n    {lines}",
-                given={"x": floats(*shape), "_like": _like(), "_first": lambda rng: first_of},
+                given=known | {"_like": _like(), "_first": lambda rng: first_of},
                 gradients=gradients,
-                data=("dout", "out") if gradients else ("x", "dout", "out"),
+                data=("dout", "out", "answer") if gradients else (*takes, "dout", "out", "answer"),
             )
 
 

@@ -14,10 +14,10 @@ from gradproof.judge.find.examples import LARGE, Subject, run_whole, used
 from gradproof.judge.find.explore import Explored, explore
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
-from gradproof.judge.find.observation import cost_calls
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt, attempts
+from gradproof.judge.find.stated import cost_calls
 from gradproof.judge.find.theta import of_theta
 from gradproof.judge.find.watching import Step
 

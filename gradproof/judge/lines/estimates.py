@@ -142,7 +142,7 @@ def is_multiple(value: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> boo
     for order in (value, value.T) if value.ndim == 2 and min(value.shape) > 1 else (value,):
         flat = order.ravel()
         factor = flat @ slope / norm
-        if not factor:
+        if not factor or not np.isfinite(factor):
             continue
         if flat.size == 1:
             return abs(factor - float(Fraction(factor).limit_denominator(64))) <= CLOSE * abs(factor)

@@ -1,0 +1,148 @@
+"""The costs of a program: what it calls so, computes on the way, or only defines."""
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.calls import call, parameters_of
+from gradproof.judge.find.program import Program
+from gradproof.judge.find.roles import named_as_cost
+from gradproof.judge.find.watching import Event
+
+if TYPE_CHECKING:
+    from gradproof.judge.find.observation import Observation
+
+
+def collect(seen: "Observation") -> tuple[dict[str, Number], dict[str, Number], set[str]]:
+    """The single numbers among what was assigned, returned and appended: those that are named as a cost, and others."""
+    stated, others = dict(seen.called), dict[str, Number]()
+    indices = {x.index for array in seen.given.values() for x in array.ravel().tolist()}
+    late = {x.index for array in seen.after.values() for x in array.ravel().tolist()} - indices
+    for event in seen.events:
+        if len(event.numbers) != 1 or event.shape not in ((), (1,), (1, 1)):
+            continue
+        number = event.numbers[0]
+        if not number.varies or number.index in late or number.index in indices:
+            continue
+        where = stated if named_as_cost(event.name) and not is_derivative(event.name) else others
+        if where is stated:  # what a function without such a name returns is a cost by this one
+            others = {name: known for name, known in others.items() if known is not number}
+        if not any(number is known for known in (*stated.values(), *others.values())):
+            before = where.setdefault(words_for(event), number)
+            if before is not number and _adds_up(before, number):  # over time steps, say: its last value counts
+                where[words_for(event)] = number
+    moves = [x for array in seen.after.values() for x in array.ravel().tolist()]
+    arrays = [{x.index for x in array.flat} for array in seen.given.values() if array.size > 1]
+    inputs, doubtful = _inputs(moves, indices, arrays), set[str]()
+    for costs in (stated, others):
+        for name, number in list(costs.items()):
+            ancestors = {x.index for x in computed_from([number])}
+            elsewhere = bool(inputs) and not _inputs([number], indices, arrays) <= inputs
+            if ancestors & late or not ancestors & indices or (elsewhere and costs is others):
+                del costs[name]  # of the parameters after the step, or of none
+            elif elsewhere:
+                doubtful.add(name)
+    parts = _parts([*stated.values()], indices)
+    for costs in (stated, others):
+        for name in [name for name, number in costs.items() if number.index in parts]:
+            del costs[name]
+    return stated, others, doubtful
+
+
+def _parts(costs: Sequence[Number], indices: set[int]) -> set[int]:
+    """Indices of what one of these costs has a further term of the parameters added to, such as a regulariser; before
+    or after it was divided by the number of examples."""
+    found: set[int] = set()
+    waiting = [(cost, False) for cost in costs]
+    while waiting:
+        x, part = waiting.pop()
+        if part and x.index in found:
+            continue
+        if part:
+            found.add(x.index)
+        if x.rule is not None and x.rule.name == "add":
+            for y, other in (x.operands, x.operands[::-1]):
+                if any(z.index in indices for z in computed_from([other])):
+                    waiting.append((y, True))
+        elif x.rule is not None and x.rule.name in ("multiply", "divide"):
+            waiting += [(y, part) for y, other in (x.operands, x.operands[::-1]) if y.varies and not other.varies]
+    return found
+
+
+def _adds_up(before: Number, number: Number) -> bool:
+    """Whether a number is another one plus something."""
+    return number.rule is not None and number.rule.name == "add" and any(x is before for x in operands_of(number))
+
+
+def words_for(event: Event) -> str:
+    """What to call a single number that the program computes."""
+    return f"{event.name}{'()' * (event.kind == 'returned')} of line {event.line}"
+
+
+def _inputs(results: Sequence[Number], parameters: set[int], arrays: Sequence[set[int]]) -> set[float]:
+    """The constants that meet a parameter in a product: the examples. One by which all of an array is multiplied is its
+    weight decay."""
+    found: set[float] = set()
+    met: dict[int, tuple[float, set[int]]] = {}
+    for x in computed_from(results):
+        if x.rule is not None and x.rule.name in ("dot", "multiply"):
+            left, right = x.operands if x.rule.name == "dot" else ((x.operands[0],), (x.operands[1],))
+            for a, b in zip(left, right, strict=True):
+                w, c = (a, b) if a.index in parameters else (b, a)
+                if w.index in parameters and not c.varies and x.rule.name == "dot":
+                    found.add(float(c.value.mid()))
+                elif w.index in parameters and not c.varies:
+                    met.setdefault(c.index, (float(c.value.mid()), set()))[1].add(w.index)
+    return found | {value for value, those in met.values() if not any(array <= those for array in arrays)}
+
+
+def cost_calls(program: Program, inside: bool = False) -> list[str]:
+    """The expressions by which the program itself computes what is named as a cost; `inside` functions alone."""
+    found: dict[str, None] = {}
+    nodes = [node for node in program.tree.body if not inside or isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    for node in (part for statement in nodes for part in ast.walk(statement)):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if named_as_cost(name) and not is_derivative(name):
+                found[ast.unparse(node)] = None
+    return list(found)
+
+
+def costs_defined(program: Program) -> list[str]:
+    """Calls of what the program defines as a cost though it may never call it, by the names of its own arguments."""
+    found = []
+    for owner, body in (("", program.tree.body), *(("self.", kind.body) for kind in program.classes)):
+        for node in body:
+            if isinstance(node, ast.FunctionDef) and _COSTLY.search(node.name) and not is_derivative(node.name):
+                takes = [name for name, default in parameters_of(node, bool(owner)) if default is None]
+                found.append(f"{owner}{node.name}({', '.join(takes)})")
+    return found
+
+
+def takes_the_same(program: Program, cost: str, driver: str) -> bool:
+    """Whether a method that is called for its cost takes what the one that takes the step does, by the same names."""
+    methods = {node.name: parameters_of(node, True) for kind in program.classes for node in kind.body
+               if isinstance(node, ast.FunctionDef)}  # fmt: skip
+    called = [re.search(r"net\.(\w+)\(", text) for text in (cost, driver.rpartition("\n")[2])]
+    taken = [[name for name, _ in methods.get(found[1], [])] if found else [] for found in called]
+    return bool(taken[0]) and taken[0] == taken[1]
+
+
+_COSTLY = re.compile(r"loss|cost|objective|hinge|error|energy|nll|mse|(?:^|_)j(?:$|_)", re.IGNORECASE)
+
+
+def is_derivative(name: str) -> bool:
+    """Whether a function is named as a derivative, or as what trains."""
+    plain = name.lower()
+    words = "prime|der|dcost|dloss|dmse|grad|delta|backward|back_?prop|train|fit|plot|update"
+    return re.search(words, plain) is not None or plain.startswith(("d_", "append"))
+
+
+def cost_methods(owner: str, kind: ast.ClassDef, known: Mapping[str, str]) -> list[str]:
+    """Calls of an object's methods that are named as a cost, with arguments by their roles."""
+    methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
+    chosen = [node for node in methods if named_as_cost(node.name) and not is_derivative(node.name)]
+    return [text for node in chosen if (text := call(node, f"{owner}.{node.name}", known, True, "pairs" in known))]
