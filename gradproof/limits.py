@@ -62,8 +62,9 @@ def _watched(seconds: float) -> Iterator[None]:
                     stop(LateError)
             wait = AGAIN
 
-    threading.Thread(target=watch, daemon=True).start()
+    watcher = threading.Thread(target=watch, daemon=True)
     try:
+        watcher.start()  # the time may be up before this has returned
         yield
     finally:
         try:

@@ -4,6 +4,8 @@ import operator
 import os
 import random
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -197,6 +199,31 @@ def test_what_ends_in_time_is_not_stopped_afterwards() -> None:
         return sum(1 for _ in range(100_000))
 
     assert in_threads(often) == [100_000]
+
+
+def test_a_limit_that_is_up_before_it_is_watched_is_watched_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whatever the thread does afterwards is stopped, again and again."""
+    start = threading.Thread.start
+
+    def slow(thread: threading.Thread) -> None:
+        start(thread)
+        end = time.monotonic() + 10
+        while thread.name.endswith("(watch)") and time.monotonic() < end:
+            pass
+
+    def watching() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name.endswith("(watch)")}
+
+    def left() -> set[threading.Thread]:
+        before, end = watching(), time.monotonic() + 10
+        with suppress(LateError), limited(1e-4):
+            pass
+        while (left := watching() - before) and time.monotonic() < end:
+            time.sleep(0.01)
+        return left
+
+    monkeypatch.setattr(threading.Thread, "start", slow)
+    assert in_threads(left) == [set()]
 
 
 def test_threads_that_judge_at_once_do_not_disturb_each_other() -> None:
