@@ -26,6 +26,12 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("PYTHONWARNINGS", "ignore:Error reading persistent compilation cache entry")
 
 
+# What XLA compiles with as little effort as it can, it compiles in a sixth of the time; see pytest_configure.
+LITTLE_EFFORT = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
+
 # Whole trees of JAX are alive here: to look through them for garbage at every turn took a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
 
@@ -54,10 +60,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-case", action="store_true", help="of tests marked sample(n), run every case")
 
 
+@pytest.hookimpl(trylast=True)  # the profile of Hypothesis is known
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sample(n): in the quick profile n of its cases are drawn, others in every run")
     if config.option.sample_seed is None:  # the processes of xdist have this environment, and draw the same
         config.option.sample_seed = os.environ.setdefault("SAMPLE_SEED", str(int.from_bytes(os.urandom(4))))
+    # In the quick profile one process of several, another in each run, has XLA compile as it does for everybody, and
+    # so has a process that is alone; the others, and what they start, compile in less time.
+    worker, count = (os.environ.get(f"PYTEST_XDIST_WORKER{more}", "") for more in ("", "_COUNT"))
+    draw = Random(f"{config.option.sample_seed} XLA").randrange(int(count or 1))
+    if settings().max_examples <= 100 and worker and worker != f"gw{draw}":
+        os.environ.setdefault("XLA_FLAGS", LITTLE_EFFORT)
 
 
 @pytest.hookimpl(trylast=True)

@@ -22,12 +22,10 @@ from tests.commands import ended_here
 from tests.thorough import THOROUGH
 from tests.train.small import idx, put_digits
 
-COMPILED = ("JAX_COMPILATION_CACHE_", "JAX_PERSISTENT_CACHE_")  # what is compiled once serves all of these processes
+COMPILED = ("JAX_COMPILATION_CACHE_", "JAX_PERSISTENT_CACHE_", "XLA_FLAGS")  # what is compiled once serves all these
 OTHERS = ("JAX_", "XLA_", "SLURM", "OMPI")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k.startswith(COMPILED) or not k.startswith(OTHERS)}
 ENVIRONMENT |= {"PYTHONPATH": str(Path(gradproof.__file__).parents[1])}
-if not THOROUGH:  # where processes meet, and not what XLA makes of the numbers, is tried here: it compiles in less time
-    ENVIRONMENT |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 TRAIN = [sys.executable, "-m", "gradproof", "train"]
 HEARTBEAT = 5
 SHORT = ["--epochs", "2", "--batch", "10", "--no-page", "--json"]

@@ -35,6 +35,19 @@ class Replay:
         self.moved = what.moved
         nodes = computed_from(x for move in self.moved.values() for x in move.flat)
         self.backward = [x for x in nodes if x.rule is not None and x.index not in self.known]
+        self._users: dict[int, list[Number]] = {}  # by the index of an operand
+        self._sides: dict[int, list[int]] = {}  # rows and columns of products that a number is in, by their ids …
+        self._products: dict[int, list[Number]] = {}  # … and the products of each
+        for x in self.backward:
+            for operand in x.operands:
+                if x.rule is not DOT:
+                    self._users.setdefault(operand.index, []).append(x)
+                    continue
+                if id(operand) not in self._products:
+                    for y in operand:
+                        self._sides.setdefault(y.index, []).append(id(operand))
+                self._products.setdefault(id(operand), []).append(x)
+        self._last = set[int](), list[Number]()
         self.given = list(what.given.values())
         self.rate = rate_of(self.moved, self.given, self.truth)
         self.signs = (1,) if any(state.startswith("uphill") for state in wrong.values()) else (1, -1)
@@ -54,26 +67,37 @@ class Replay:
     def moves(self, put: Values) -> dict[str, list[Ball]]:
         """θ′ − θ where these numbers have these values."""
         values = dict(put)
-        sides: dict[int, list[Ball] | None] = {}
+        sides: dict[int, list[Ball]] = {}
 
-        def side(numbers: Sequence[Number]) -> list[Ball] | None:
+        def side(numbers: Sequence[Number]) -> list[Ball]:
             if id(numbers) not in sides:
-                touched = any(x.index in values for x in numbers)
-                sides[id(numbers)] = [values.get(x.index, x.value) for x in numbers] if touched else None
+                sides[id(numbers)] = [values.get(x.index, x.value) for x in numbers]
             return sides[id(numbers)]
 
-        for x in self.backward if put else ():
-            if x.index in values:
-                continue
+        for x in self._following(put):
             if x.rule is DOT:
-                left, right = map(side, x.operands)
-                if left is None and right is None:
-                    continue
-                own = left or [y.value for y in x.operands[0]], right or [y.value for y in x.operands[1]]
-                values[x.index] = sum((a * b for a, b in zip(*own, strict=True)), arb(0))
-            elif any(y.index in values for y in x.operands):
+                values[x.index] = sum((a * b for a, b in zip(*map(side, x.operands), strict=True)), arb(0))
+            else:
                 values[x.index] = x.rule.value(*[values.get(y.index, y.value) for y in x.operands])  # type: ignore[union-attr]
         return {path: [values.get(x.index, x.value) for x in move.flat] for path, move in self.moved.items()}
+
+    def _following(self, put: Values) -> list[Number]:
+        """What these numbers change, in the order in which it was computed; a line's are put there many times."""
+        if put.keys() != self._last[0]:
+            found: dict[int, Number] = {}
+            sides, waiting = set[int](), list(put)
+            while waiting:
+                index = waiting.pop()
+                users = [*self._users.get(index, ())]
+                for one in self._sides.get(index, ()):
+                    if one not in sides:
+                        sides.add(one)
+                        users += self._products[one]
+                users = [x for x in users if x.index not in found and x.index not in put]
+                found.update((x.index, x) for x in users)
+                waiting += [x.index for x in users]
+            self._last = set(put), [found[index] for index in sorted(found)]
+        return self._last[1]
 
     def right_with(self, put: Values) -> set[str]:
         """The arrays that go down their gradients, each at the rate of those that do so by themselves."""
