@@ -66,7 +66,7 @@ CASES += [(BOOK, right, wrong) for right, wrong in IN_LOOPS.items()]
 CASES += [(RELU, right, wrong) for right, wrong in BEHIND_A_CUT.items()]
 
 
-@pytest.mark.sample(6)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("source", "right", "wrong"), CASES)
 def test_what_no_edit_mends_is_told_at_its_line(source: str, right: str, wrong: str, tmp_path: Path) -> None:
     """Also where it runs for each layer and each example, where z has no name, and of a gradient that is transposed."""

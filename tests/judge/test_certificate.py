@@ -39,6 +39,7 @@ def document():
     return made(backprop())
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ["ours", "y − a, sum", "σ by tanh", "one example per call", "float32"])
 def test_the_certificate_of_a_correct_backprop_holds(name, tmp_path):
     result = verified(tmp_path, made(RIGHT_ONES[name][0]))

@@ -23,7 +23,7 @@ from tests.thorough import THOROUGH
 NETWORKS = 20  # one of each depth and regime
 
 
-@pytest.mark.sample(30)
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_is_found_in_its_equation_and_named_or_not_named(name):
     rules, equation, word = WRONG[name]
@@ -52,6 +52,7 @@ def test_a_slip_of_the_forward_pass_is_found_where_z_and_a_are_shown(name):
     assert judged.faults[0].fault.equation == equation
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", UNSEEN)
 def test_a_slip_before_the_first_equation_is_named_though_z_and_a_are_not_shown(name):
     submission, kind, words = UNSEEN[name]
@@ -64,6 +65,7 @@ def test_a_slip_before_the_first_equation_is_named_though_z_and_a_are_not_shown(
     assert judged.counterexample or name == "weights in float32"  # round numbers have no more digits
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("name", RIGHT_ONES)
 def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
     submission, word = RIGHT_ONES[name]
@@ -84,6 +86,7 @@ def test_a_delta_that_is_computed_twice_and_has_the_mean_in_it_is_recognised(fac
         assert any(words in convention for convention in judged.conventions)
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "name",
     ["sum", "no ½", "y − a", "y − a, sum", "1/m in δ", "cost three times ours", "mean of the outputs", "float32",
@@ -103,6 +106,7 @@ DECLARED = {  # what is declared: the backprop that keeps to it
 }  # fmt: skip
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("words", DECLARED)
 def test_what_keeps_to_the_declared_convention_is_verified_and_what_does_not_is_refuted(words):
     submission, _ = RIGHT_ONES[DECLARED[words]]

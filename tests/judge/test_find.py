@@ -458,6 +458,7 @@ SLIPS = {  # the line as it is and as it is planted, and which arrays it spoils
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("old", SLIPS)
 def test_one_planted_slip_is_told_at_its_line_and_blames_what_it_spoils(
     old: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -37,6 +37,7 @@ def imported(tmp_path_factory) -> set[str]:
     return names - {"__main__", "mine", "submission", "this", "antigravity"} - set(sys.builtin_module_names)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("beside", [True, False])
 @pytest.mark.parametrize("called", ["pass", "1 / 0"])
 def test_a_file_named_as_a_module_changes_nothing(beside, called, imported, tmp_path, monkeypatch):

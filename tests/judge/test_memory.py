@@ -79,6 +79,7 @@ def test_a_form_of_sigma_that_shows_in_a_later_stack_is_recognised_not_accused()
     assert not judged.summary.undecided
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", ["hidden factor ½", "bias sign", "weight gradient off by 1e-12"])
 def test_what_is_wrong_in_a_later_stack_alone_is_refuted_and_ends_it(name):
     rules, equation, _ = WRONG[name]

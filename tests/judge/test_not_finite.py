@@ -24,6 +24,7 @@ def spoilt(part, last, value, when, forms):
     return submission
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", ["δ of some networks", "δ", "∂C/∂b", "∂C/∂w", "z", "a", "without δ"])
 def test_nan_where_a_number_should_be_is_refuted_in_its_equation(name):
     always = lambda x: True  # noqa: E731

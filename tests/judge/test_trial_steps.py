@@ -88,6 +88,7 @@ def test_without_a_cost_a_scaled_gradient_is_told(each: str, verdict: Verdict, s
     assert said in str(judged)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "each", ["descent", "Adam", "RMSprop", "RMSprop, ε inside", "Adagrad", "by their norm", "by cubes", "momentum"]
 )
@@ -129,6 +130,7 @@ def test_a_single_number_is_no_multiple_of_its_gradient_that_counts(factor: str,
     assert judged.verdict is verdict, judged
 
 
+@pytest.mark.sample(7)
 @pytest.mark.parametrize("cost", [True, False], ids=["with a cost", "without"])
 @pytest.mark.parametrize(
     ("each", "verdict", "said"),

@@ -180,6 +180,7 @@ def test_a_clipped_gradient_is_judged_where_it_is_small(place: Path) -> None:
     assert ended.stdout.startswith("undecided: mine.py: a value is clipped (line 18)")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("source", "verdict"),
     [(CLIPPED.replace("(1 - h * h)", "(1 - h)"), "refuted"), (DROPPED, "verified"),
@@ -260,6 +261,7 @@ RUNS = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("what", RUNS)
 def test_what_else_a_program_does_changes_no_verdict_and_is_not_done(what: str, place: Path) -> None:
     ended = check(place, RUNS[what])

@@ -51,6 +51,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / run.PAGE
 
 
+@pytest.mark.sample(2)
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1100, 360])

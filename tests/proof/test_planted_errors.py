@@ -12,6 +12,7 @@ from handcrafted import equations
 from tests.proof.planted import PLANTED
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("slip", PLANTED)
 def test_planted_error_is_refuted_and_its_equation_is_named_first(slip, monkeypatch):
     function, replacement, equation = PLANTED[slip]

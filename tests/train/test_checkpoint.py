@@ -132,7 +132,7 @@ def test_the_newer_of_two_sound_checkpoints_is_used(two: Path) -> None:
     assert (back.generation, faults) == (7, [])
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("bit", range(8))
 def test_a_flip_of_any_bit_is_noticed_and_the_older_checkpoint_used(bit: int, two: Path) -> None:
     content = (two / FILES[1]).read_bytes()

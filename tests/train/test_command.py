@@ -231,6 +231,7 @@ def test_a_folder_that_cannot_be_written_to_is_noticed_before_training(
     assert os.listdir(tmp_path) == ["file"]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("backend", "json_too"), [("handcrafted", False), ("reference", False), ("handcrafted", True)])
 def test_ctrl_c_keeps_the_weights_reached(backend: str, json_too: bool, digits: Path, tmp_path: Path) -> None:
     line = typed(digits, "--epochs", "1000000", *(["--json"] if json_too else []), backend=backend)
@@ -422,6 +423,7 @@ def interrupted(line: list[str], place: Path, number: int = signal.SIGINT) -> tu
     return running.returncode, heard + out, err
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_so_on_its_page(number: int, digits: Path, tmp_path: Path) -> None:
     line = typed(digits, "--epochs", "1000000", "--page", "--out", "a")
