@@ -2,7 +2,8 @@
 
 A number is immutable. What Python's operators and NumPy's loops make of numbers are new ones that hold their operands,
 so the numbers of a run form a graph over which gradproof.exact.sweeps differentiates. A number that cannot change
-with the variables, such as a literal or what ReLU cuts off, is constant and holds no operands.
+with the variables, such as a literal or what ReLU cuts off, is constant and holds no operands, unless the run keeps
+those of constants.
 """
 
 from collections.abc import Callable
@@ -121,7 +122,9 @@ class Number:
         return self  # it never changes
 
     def __index__(self) -> int:
-        if self.value.is_integer() and self.rule is None:  # as labels are that were read from a table
+        if self.value.is_integer() and (
+            self.rule is None or not self.varies
+        ):  # as labels are that were read from a table
             return int(self)
         raise TypeError("'float' object cannot be interpreted as an integer")
 
@@ -208,14 +211,19 @@ def derive(rule: Rule, value: Ball, operands: Operands) -> Number:
     """A number that was computed by a rule from these operands; constant if they are."""
     if any(x.varies for x in operands):
         return Number(value, rule, operands, True)
-    return Number(value)
+    return constant(value, rule, operands)
+
+
+def constant(value: Ball, rule: Rule, operands: Any) -> Number:
+    """A number that cannot vary; with what it was computed from, if the run keeps that."""
+    return Number(value, rule, operands) if current().keeps_constants else Number(value)
 
 
 def multiply(x: Any, y: Any) -> Number:
     """x y, which is constant if one of the two is the constant 0, as behind a mask."""
     x, y = number(x), number(y)
     if (not x.varies and x.value == 0) or (not y.varies and y.value == 0):
-        return Number(x.value * y.value)
+        return constant(x.value * y.value, RULES["multiply"], (x, y))
     return derive(RULES["multiply"], x.value * y.value, (x, y))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from flint import arb_mat
 
 from gradproof.exact.arrays import Array, exact, wrap
-from gradproof.exact.numbers import DOT, Number, number
+from gradproof.exact.numbers import DOT, Number, constant, number
 from gradproof.exact.rules import ZERO
 
 
@@ -59,5 +59,5 @@ def _multiply_two(rows: Array, columns: Array) -> Array:
             if (moving_left[i] or moving_right[j]) and not (nothing_left[i] or nothing_right[j]):
                 result[i, j] = Number(value, DOT, (lefts[i], rights[j]), True)
             else:
-                result[i, j] = Number(value)
+                result[i, j] = constant(value, DOT, (lefts[i], rights[j]))
     return result

@@ -51,6 +51,7 @@ class Run:
     ) -> None:
         self.bits, self.reading = bits, reading
         self.exploring = exploring  # what depends on what is asked, not how: all numbers vary, and ties are decided
+        self.keeps_constants = False  # whether the graph has what cannot vary, too, such as what a mask has zeroed
         self.notes: dict[tuple[str, str, Place | None], Note] = {}
         self.outcomes: dict[Place | None, set[bool]] = {}
         self.literals: dict[Any, Any] = {}

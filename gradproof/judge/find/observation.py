@@ -16,7 +16,7 @@ from gradproof.exact import operators
 from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
-from gradproof.exact.run import UndecidedError
+from gradproof.exact.run import UndecidedError, current
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.roles import role_of
@@ -88,12 +88,17 @@ Drawn = Callable[[Slot, np.random.Generator], np.ndarray[Any, Any]]
 
 
 def observe(
-    scene: Scene, step: Step, calls: Sequence[str], seed: int, ask: Callable[[FrameType], None] = lambda frame: None
+    scene: Scene,
+    step: Step,
+    calls: Sequence[str],
+    seed: int,
+    ask: Callable[[FrameType], None] = lambda frame: None,
+    constants: bool = False,
 ) -> Observation:
     """Run the scene up to the end of its step, with parameters drawn anew; InexactError where it goes another way.
 
     `calls` are expressions that compute the program's cost: each is tried where the step begins. `ask` is called with
-    the frame wherever the program asks its watch.
+    the frame wherever the program asks its watch. The graph of its numbers has `constants` too, if that is asked for.
     """
     seen = Observation()
     rng = np.random.default_rng([seed, 3])
@@ -112,6 +117,7 @@ def observe(
             seen.given[path] = array_of(numbers, slot.shape)
         _evaluate(calls, frame, seen, wanted)
         watch.events.clear()
+        current().keeps_constants = constants
         seen.targets = frame.f_globals.get("y")
         state.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
 

@@ -49,7 +49,7 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
     with ExactRun(reading, BITS, 2):
         try:
             with guarded("the program", SECONDS):
-                what = observe(subject.explored.scene, step, subject.calls, 2)
+                what = observe(subject.explored.scene, step, subject.calls, 2, constants=True)
             own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
             moved = {path: state for path, state in wrong.items() if path in what.given}
             name, cost, causes = _explained(what, own, moved)

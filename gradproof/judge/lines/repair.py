@@ -26,7 +26,7 @@ from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, moves, 
 from gradproof.judge.lines.estimates import Estimates, Known, Places
 from gradproof.judge.lines.labels import derivatives, likeliest_cost, outputs_of
 from gradproof.judge.lines.suspects import Suspects, is_in_a_slope, suspected
-from gradproof.judge.lines.words import words_of
+from gradproof.judge.lines.words import Words, words_of
 from gradproof.judge.outcome import against
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
@@ -37,8 +37,9 @@ SECONDS = 60.0  # after which nothing more is tried, however slow the machine is
 LONGEST = 10.0  # seconds that one run may compute
 MOST = 3  # faults that are looked for, one after the other
 MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
+MOST_OF_A_TARGET = 12  # edits of the indices of what a statement is given to
 TURNS = 3  # of a statement in a loop that are looked at
-SEEDS = 2, 3
+SEEDS = range(2, 10)  # of which the first two are taken at which something is wrong
 _EDITED = itertools.count()
 
 
@@ -60,6 +61,7 @@ class Trial(NamedTuple):
     cost: str  # its own, by its words, or ""
     name: str  # of the table, where it computes none
     reading: Reading
+    seeds: Sequence[int] = SEEDS
 
 
 class Seen(NamedTuple):
@@ -74,11 +76,15 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
     """The corrections, one for each fault, in the order in which they were found; `first` are the likeliest lines."""
     end = time.monotonic() + SECONDS
     trial = trial._replace(calls=[call for call in trial.calls if call == trial.cost])
-    before = [seen for seed in SEEDS if (seen := _seen(trial, seed)) is not None]
+    seen = ((seed, at) for seed in SEEDS if (at := _seen(trial, seed)) is not None and at.wrong)
+    points = list(itertools.islice(seen, 2))
+    if len(points) < 2:
+        return []
+    trial, before = trial._replace(seeds=[seed for seed, _ in points]), [at for _, at in points]
     suspects = _suspects(trial, wrong, first)
     found, partial = list[Repair](), list[Edit]()
     with ExitStack() as lasting:
-        while len(before) == len(SEEDS) and before[0].wrong and len(found) < MOST:
+        while before[0].wrong and len(found) < MOST:
             places = places_of(trial.scene.program.tree)
             best: tuple[Edit, list[Seen]] | None = None
             runs, most = 0, count_numbers() + NUMBERS
@@ -110,7 +116,7 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
 def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
     """What is seen at both points, if a part of what was wrong is right, nothing else wrong, and the cost the same."""
     result = []
-    for seed, old in zip(SEEDS, before, strict=True):
+    for seed, old in zip(trial.seeds, before, strict=True):
         now = _seen(trial, seed)
         if now is None or not now.wrong < old.wrong:
             return None
@@ -141,9 +147,9 @@ def _fresh(scene: Scene) -> Scene:
 
 def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspects:
     try:
-        with ExactRun(trial.reading, BITS, SEEDS[0]):
+        with ExactRun(trial.reading, BITS, trial.seeds[0]):
             with guarded("the program", LONGEST, Clock.COMPUTING):
-                what = observe(trial.scene, trial.step, trial.calls, SEEDS[0])
+                what = observe(trial.scene, trial.step, trial.calls, trial.seeds[0], constants=True)
             cost = _cost_of(trial, what)
             forward = computed_from([cost] if cost is not None else outputs_of(what))
             return suspected(trial.scene.program.tree, what, {x.index for x in forward}, wrong, first)
@@ -174,6 +180,10 @@ def _edits(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -
     tree = trial.scene.program.tree
     rest: dict[int, list[Edit]] = {}
     tried: set[int] = set()
+    for line in dict.fromkeys(itertools.chain(*suspects.groups)):
+        if line not in mended and (around := enclosing(tree, line)) and (unused := _words(tree, around).unused):
+            own = [edit for edit in edits(around[-1], _words(tree, around)) if _uses(edit, unused)]
+            yield from _promising(trial, around[-1], own, places)
     for group, lines in enumerate(suspects.groups):
         for line in lines:
             around = enclosing(tree, line)
@@ -181,13 +191,11 @@ def _edits(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -
                 continue
             *outer, statement = around
             tried.add(id(statement))
-            functions = [node for node in outer if isinstance(node, ast.FunctionDef)]
-            kinds = [node for node in outer if isinstance(node, ast.ClassDef)]
-            words = words_of(functions[-1] if functions else tree, kinds[-1] if kinds else None, tree)
-            own = edits(statement, words, factors=group % 5 < 4)
+            own = edits(statement, _words(tree, around), factors=group % 5 < 4)
             in_slope = is_in_a_slope(tree, line)
             whole = in_slope or (group == 0 and line == suspects.groups[0][0] and _is_compound(statement))
             early = own[:MOST_OF_A_SLOPE] if whole else _promising(trial, statement, own, places)
+            early += _of_the_target(statement, own) if not whole else []
             turned = list(moves(outer[-1] if outer else tree, statement))
             if line in suspects.late:
                 early += turned
@@ -201,6 +209,26 @@ def _edits(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -
         for _, several in itertools.groupby(rest[tier], key=lambda edit: id(edit.statement)):
             yield from several
             yield None
+
+
+def _words(tree: ast.Module, around: Sequence[ast.AST]) -> Words:
+    """What the innermost function around a statement can name."""
+    functions = [node for node in around if isinstance(node, ast.FunctionDef)]
+    kinds = [node for node in around if isinstance(node, ast.ClassDef)]
+    return words_of(functions[-1] if functions else tree, kinds[-1] if kinds else None, tree)
+
+
+def _uses(edit: Edit, names: Sequence[str]) -> bool:
+    """Whether an edit puts one of these names where it was not."""
+    old, new = ([n.id for n in ast.walk(part) if isinstance(n, ast.Name)] for part in (edit.old, edit.new))
+    return any(new.count(name) > old.count(name) for name in names)
+
+
+def _of_the_target(statement: ast.stmt, own: Sequence[Edit]) -> list[Edit]:
+    """The likeliest edits of which elements a statement gives a value to."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", statement)]
+    inside = {id(part) for target in targets for part in ast.walk(target) if isinstance(target, ast.Subscript)}
+    return [edit for edit in own if id(edit.old) in inside and edit.tier == 0][:MOST_OF_A_TARGET]
 
 
 def _is_compound(statement: ast.stmt) -> bool:
@@ -230,12 +258,12 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
     question = ast.copy_location(ast.parse(f"{WATCH}.asked()").body[0], statement)
     asking = Edit("", statement, ast.If(ast.Constant(True), [question, statement], []), statement)
     try:
-        with applied(asking, places), ExactRun(trial.reading, BITS, SEEDS[0]):
+        with applied(asking, places), ExactRun(trial.reading, BITS, trial.seeds[0]):
             scene = _fresh(trial.scene)
             scene.code()
-        with ExactRun(trial.reading, BITS, SEEDS[0]):
+        with ExactRun(trial.reading, BITS, trial.seeds[0]):
             with guarded("the program", LONGEST, Clock.COMPUTING), np.errstate(all="ignore"):
-                what = observe(scene, trial.step, trial.calls, SEEDS[0], ask)
+                what = observe(scene, trial.step, trial.calls, trial.seeds[0], ask)
             cost = _cost_of(trial, what)
             if cost is None:
                 return []
@@ -252,7 +280,7 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
         pairs = zip(value, before, strict=True) if isinstance(before, list) and len(before) == len(value) else ()
         arrays = [(v, b) for v, b in pairs if isinstance(v, np.ndarray) and isinstance(b, np.ndarray)]
         changed = [v for v, b in arrays if not np.array_equal(v, b)]
-        return bool(changed) and all(map(known.has, changed))
+        return any(map(known.has, changed))  # not ∂C/∂x of the data
 
-    befores = [turn.pop(0) for turn in turns]
-    return [edit for edit, *values in zip(tried, *turns, strict=True) if values and all(map(passes, values, befores))]
+    befores = [turn.pop(0) for turn in turns]  # one turn is enough: the next may follow from what is wrong in this
+    return [edit for edit, *values in zip(tried, *turns, strict=True) if any(map(passes, values, befores))]

@@ -12,8 +12,8 @@ from gradproof.judge.lines.words import Words, is_leaf
 MOST_NAMES = 12  # that are tried in the place of one
 _OPPOSITE: dict[type[ast.AST], Sequence[type[ast.AST]]] = {
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult), ast.Div: (ast.Mult,),
-    ast.MatMult: (ast.Mult,), ast.Gt: (ast.Lt, ast.GtE), ast.Lt: (ast.Gt, ast.LtE), ast.GtE: (ast.LtE, ast.Gt),
-    ast.LtE: (ast.GtE, ast.Lt),
+    ast.MatMult: (ast.Mult,), ast.Gt: (ast.LtE, ast.Lt, ast.GtE), ast.Lt: (ast.GtE, ast.Gt, ast.LtE),
+    ast.GtE: (ast.Lt, ast.LtE, ast.Gt), ast.LtE: (ast.Gt, ast.GtE, ast.Lt),
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
 }  # fmt: skip
 
@@ -112,6 +112,7 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     for node in parts if factors else ():
         loaded = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
         array = isinstance(node, ast.BinOp | ast.Call) or (is_leaf(node) and id(node) not in inner)
+        array = array or (node is value and isinstance(node, ast.Compare))
         if id(node) not in called and loaded and array:
             yield from _of_factors(node, words, node is value)
 
@@ -260,6 +261,7 @@ def _of_names(node: ast.expr, words: Words, above: ast.AST | None) -> Iterator[S
         index = ast.unparse(node.slice)
         bases = [t for t in words.arrays if "[" not in t and t != ast.unparse(node.value)]
         others += [f"{base}[{index}]" for base in bases[:MOST_NAMES]]
+    others = [*words.unused, *others]
     for place, other in enumerate(dict.fromkeys(others[: 2 * MOST_NAMES])):
         kind = "operand of a mask" if isinstance(above, ast.Compare) else "operand"
         if isinstance(above, ast.Call) and ast.unparse(above.func) in words.functions:
@@ -297,6 +299,9 @@ def _of_factors(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
                 yield Slip(2, "wrong slope", node, _expression(slope))
         if whole:
             yield Slip(2, "factor", node, ast.BinOp(node, ast.Mult(), _expression(text)))
+            for other in words.unused:
+                for difference in (f"{text} - {other}", f"{other} - {text}") if other != text else ():
+                    yield Slip(1, "factor", node, ast.BinOp(node, ast.Mult(), _expression(difference)))
 
 
 def _factors_of(node: ast.expr) -> list[ast.expr]:

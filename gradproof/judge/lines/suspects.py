@@ -1,7 +1,7 @@
 """The lines that may be wrong: what the wrong arrays follow from, the forward pass aside, the likeliest first."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 from gradproof.exact.numbers import Number
@@ -26,10 +26,10 @@ def suspected(
     """The suspects; `forward` has the numbers of the forward pass, `first` the lines that labels tell."""
     lines = {path: _lines(what.moved[path].ravel().tolist(), forward) for path in what.given}
     nodes = computed_from(x for path in wrong if path in what.moved for x in what.moved[path].ravel().tolist())
-    known = {x.index for x in nodes} - forward
+    known = {x.index for x in nodes if x.varies or x.rule is not None} - forward
     shared = {line_of(x.place) for x in nodes if x.index in forward and x.varies}
     above = {path: _above(what, path, forward) for path in wrong if path in what.moved}
-    called = [e.line for e in what.events if any(x.index in known and x.varies for x in e.numbers)]
+    called = [e.line for e in what.events if any(x.index in known for x in e.numbers)]
     moved = {x.index for array in what.after.values() for x in array.flat}
     moved -= {x.index for array in what.given.values() for x in array.flat}
     late = {line_of(x.place) for x in nodes if moved & {y.index for y in operands_of(x)}}
@@ -46,12 +46,44 @@ def suspected(
     groups = [[x for x in group if x in common] for group in groups] + [
         [x for x in group if x not in common] for group in groups
     ]
+    groups = [list(_with_called(tree, group, shared)) for group in groups]
+    groups.append([line for line in _reachable(tree, [x for group in groups for x in group]) if line not in shared])
     return Suspects(groups, frozenset(line for line in late if line))
+
+
+def _with_called(tree: ast.Module, lines: Sequence[int], shared: Container[int | None]) -> Iterator[int]:
+    """Each line, and those of the slopes that are called there: what they return may have been computed before."""
+    for line in lines:
+        yield line
+        for function in _called(tree, enclosing(tree, line)[-1:]):
+            if is_elementary(function):
+                yield from (part.lineno for part in function.body if part.lineno not in shared)
+
+
+def _reachable(tree: ast.Module, lines: Sequence[int]) -> Iterator[int]:
+    """The lines of the functions that are called on these, and on theirs, and so on."""
+    waiting, seen = [part for line in lines for part in enclosing(tree, line)[-1:]], set[ast.AST]()
+    while waiting:
+        for function in _called(tree, [waiting.pop(0)]):
+            if function not in seen:
+                seen.add(function)
+                waiting += function.body
+                yield from (part.lineno for part in ast.walk(function) if isinstance(part, ast.stmt))
+
+
+def _called(tree: ast.Module, statements: Sequence[ast.stmt]) -> list[ast.FunctionDef]:
+    """The program's functions and methods that are called in these, by name."""
+    own = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    calls = [node.func for part in statements for node in ast.walk(part) if isinstance(node, ast.Call)]
+    names = dict.fromkeys(getattr(call, "attr", getattr(call, "id", "")) for call in calls)
+    return [own[name] for name in names if name in own]
 
 
 def _above(what: Observation, path: str, forward: set[int]) -> set[int]:
     """The lines, the forward pass aside, that the move of an array follows from."""
-    nodes = [x for x in computed_from(what.moved[path].ravel().tolist()) if x.index not in forward and x.varies]
+    nodes = [
+        x for x in computed_from(what.moved[path].ravel().tolist()) if x.index not in forward and (x.varies or x.rule)
+    ]
     indices = {x.index for x in nodes}
     lines = {line for x in nodes if (line := line_of(x.place))}
     return lines | {e.line for e in what.events if any(x.index in indices for x in e.numbers)}
@@ -60,10 +92,10 @@ def _above(what: Observation, path: str, forward: set[int]) -> set[int]:
 def is_in_a_slope(tree: ast.Module, line: int) -> bool:
     """Whether a line is of a function of one argument, such as the derivative of an activation, of all layers."""
     functions = [node for node in enclosing(tree, line) if isinstance(node, ast.FunctionDef)]
-    return bool(functions) and any(is_elementary(functions[-1], owned) for owned in (False, True))
+    return bool(functions) and is_elementary(functions[-1])
 
 
 def _lines(moves: Sequence[Number], forward: set[int]) -> list[int]:
     """Where these numbers were computed, the forward pass aside; in the order of the program."""
-    nodes = [x for x in computed_from(moves) if x.rule is not None and x.index not in forward and x.varies]
+    nodes = [x for x in computed_from(moves) if x.rule is not None and x.index not in forward]
     return list(dict.fromkeys(line for x in nodes if (line := line_of(x.place))))

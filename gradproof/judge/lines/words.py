@@ -15,11 +15,13 @@ class Words(NamedTuple):
     arrays: Sequence[str]  # names, attributes, entries
     functions: Sequence[str]  # of one argument, as they are called
     counts: Sequence[str]  # of examples
+    unused: Sequence[str]  # names that are given a value, or are arguments, and that nothing uses
 
 
 def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Words:
     """The arrays, the functions and the numbers of examples that a function can name."""
-    arrays: dict[str, None] = {}
+    unused = _unused(function)
+    arrays: dict[str, None] = dict.fromkeys(unused)
     counts: dict[str, None] = {}
     for root in (function, kind) if kind is not None else (function,):
         called = {id(node.func) for node in ast.walk(root) if isinstance(node, ast.Call)}
@@ -35,19 +37,30 @@ def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Wor
         alias.asname or alias.name for node in ast.walk(module) if isinstance(node, ast.Import) for alias in node.names
     }
     defined = [node for node in module.body if isinstance(node, ast.FunctionDef)]
-    functions = {node.name: None for node in defined if is_elementary(node, owned=False)}
+    functions = {node.name: None for node in defined if is_elementary(node)}
     names |= {node.name for node in defined} | {"self", "range", "len", "zip", "enumerate", "print", "sum"}
     if isinstance(kind, ast.ClassDef):
         methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
-        functions |= {f"self.{node.name}": None for node in methods if is_elementary(node, owned=True)}
+        functions |= {f"self.{node.name}": None for node in methods if is_elementary(node)}
     own = getattr(function, "name", "")  # which would call itself without end
     others = [text for text in functions if text.removeprefix("self.") != own]
-    return Words([text for text in arrays if text not in names], others, list(counts))
+    return Words([text for text in arrays if text not in names], others, list(counts), unused)
 
 
-def is_elementary(node: ast.FunctionDef, owned: bool) -> bool:
-    """Whether it is short, takes one argument, and keeps nothing, as an activation or its slope does."""
-    needed = 1 + (owned and not any(ast.unparse(d) == "staticmethod" for d in node.decorator_list))
+def _unused(function: ast.AST) -> list[str]:
+    """The names of a function that it never loads, nor a function in it."""
+    if not isinstance(function, ast.FunctionDef):
+        return []
+    names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+    given = [a.arg for a in function.args.args] + [n.id for n in names if isinstance(n.ctx, ast.Store)]
+    filled = {id(n.value) for n in ast.walk(function) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)}
+    loaded = {n.id for n in names if isinstance(n.ctx, ast.Load) and id(n) not in filled} | {"self", "cls", "_"}
+    return [name for name in dict.fromkeys(given) if name not in loaded]
+
+
+def is_elementary(node: ast.FunctionDef) -> bool:
+    """Whether it is short, takes one argument besides self, and keeps nothing, as an activation or its slope does."""
+    needed = 1 + any(argument.arg in ("self", "cls") for argument in node.args.args[:1])
     keeps = any(
         isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store) for part in ast.walk(node)
     )
