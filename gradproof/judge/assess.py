@@ -227,7 +227,7 @@ def _line_of(program: Program, name: str) -> int:
 
 def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], found: Search) -> dict[str, Any]:
     outcome = worst.outcome
-    read = read_lines(worst.subject, outcome)
+    read = read_lines(program, worst.subject, outcome)
     words, form, line = _subject_words(program, worst)
     tried = outcome.tried
     arrays, unsure = tried.arrays if tried else (), outcome.verdict is Verdict.UNDECIDED

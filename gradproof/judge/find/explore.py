@@ -1,6 +1,7 @@
 """Exploring a scene: does a step happen, and what does it move?"""
 
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ class Explored:
     made_up: bool = False  # whether data that are not there were made up
     seconds: float = 0.0  # that it took
     files: frozenset[str] = frozenset()  # that were run
+    raised: int = 0  # the line of the program at which it raised
 
     @property
     def is_slow(self) -> bool:
@@ -42,7 +44,7 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
     """One run in which all numbers vary."""
     run = Run(BITS, seed=seed, exploring=True)
     names: dict[str, Any] = {}
-    trouble, begun = "", time.process_time()
+    trouble, raised, begun = "", 0, time.process_time()
     with running(run):
         watch = Watch(MODULE, names, gradients=scene.gradients, data=scene.data, first_loop=scene.first_loop)
         try:
@@ -50,5 +52,12 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
                 names.update(scene.names(seed))
                 scene.play(names, watch)
         except SubjectError as error:
-            trouble = str(error).removeprefix("the program ")
-    return Explored(scene, watch.found, trouble, names, run.made_up, time.process_time() - begun, frozenset(run.files))
+            trouble, raised = str(error).removeprefix("the program "), _line(error, scene.program.path)
+    seconds = time.process_time() - begun
+    return Explored(scene, watch.found, trouble, names, run.made_up, seconds, frozenset(run.files), raised)
+
+
+def _line(error: SubjectError, path: str) -> int:
+    """The innermost line of a file at which something was raised; 0 of none."""
+    frames = traceback.extract_tb(error.__cause__.__traceback__) if error.__cause__ else []
+    return next((frame.lineno or 0 for frame in reversed(frames) if frame.filename == path), 0)

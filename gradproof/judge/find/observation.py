@@ -32,6 +32,7 @@ class Observation:
 
     given: dict[str, ExactArray] = field(default_factory=dict)  # parameters before, drawn anew: variables
     after: dict[str, ExactArray] = field(default_factory=dict)
+    reshaped: dict[str, ExactArray] = field(default_factory=dict)  # what the step leaves in another shape
     events: list[Event] = field(default_factory=list)
     called: dict[str, Number] = field(default_factory=dict)  # what the program calls its cost, by the call
     without: list[str] = field(default_factory=list)  # regularisers that are 0, whose gradients say nothing
@@ -135,6 +136,7 @@ def observe(
             for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
         ):
             raise InexactError("no parameter is moved")
+        seen.reshaped = {path: by_path[path].array for path in step.reshaped if path in by_path}
         rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
         seen.without = [
             slot.path

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
 from gradproof.exact.sweeps import computed_from
-from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.hypotheses import Hypotheses
@@ -84,16 +83,15 @@ def place(cause: Cause, labelled: Labels) -> Located:
 def place_of_shape(what: Observation, labelled: Labels, path: str) -> Located | None:
     """Where a parameter's step, which has another shape than the parameter, gets it: the first that it alone follows
     from, and that follows from derivatives."""
-    after = [e for e in labelled.events if e.kind == "assigned" and last(e.name).lower() == last(path).lower()]
-    if not after:
+    if path not in what.reshaped:
         return None
-    above = {x.index for x in computed_from(after[-1].numbers)}
+    above = {x.index for x in computed_from(what.reshaped[path].flat)}
     others = {x.index for x in computed_from(x for move in what.moved.values() for x in move.flat)}
     for event, label, reached in zip(labelled.events, labelled.labels, labelled.reached, strict=True):
         own = [x for x in event.numbers if x.index in above]
         if reached and not label and own and not any(x.index in others for x in own):
             return Located(event.line, event.name, event.kind, "", file=event.file)
-    return Located(after[-1].line, after[-1].name, after[-1].kind, "", file=after[-1].file)
+    return None
 
 
 def _shown(should: str) -> str:

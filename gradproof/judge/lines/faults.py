@@ -21,6 +21,7 @@ from gradproof.judge.lines.labels import (
     only_cost,
     usual_costs,
 )
+from gradproof.judge.lines.raising import mend_example, raised_by
 from gradproof.judge.lines.repair import Repair, Trial, find_repairs
 from gradproof.judge.outcome import SECONDS, Outcome
 from gradproof.judge.trial.comparison import Compared
@@ -35,9 +36,10 @@ class Read(NamedTuple):
     lines: list[dict[str, Any]]
     layers: list[dict[str, Any]]
     repairs: Sequence[Repair] = ()
+    raised: str = ""  # what the example raises, and where, where something else was judged in its place
 
 
-def read_lines(subject: Subject, outcome: Outcome) -> Read:
+def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
     """What its lines compute, of the cost that it was held against or that it follows; and how they are mended."""
     step, tried = subject.explored.step, outcome.tried
     assert step is not None
@@ -45,6 +47,9 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
     if outcome.declared:  # it is right, for another cost
         return Read({}, [], [])
     reading = tried.reading if tried else Reading.EXACT
+    raised = raised_by(program, subject.explored) if bad and outcome.verdict is Verdict.REFUTED else None
+    if raised is not None and (repair := mend_example(program, raised, len({*step.parameters, *bad}))) is not None:
+        return Read({}, [], [], [repair._replace(mends=list(bad))], raised.said)
     wrong = {path: state for path, state in bad.items() if state != "not moved"}
     with ExactRun(reading, BITS, 2):
         try:
@@ -52,7 +57,7 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
                 what = observe(subject.explored.scene, step, subject.calls, 2, constants=True)
             own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
             moved = {path: state for path, state in wrong.items() if path in what.given}
-            name, cost, causes = _explained(what, own, moved)
+            name, cost, causes = _explained(what, own, moved, [one.name for one in outcome.named])
             if cost is None:
                 return Read({}, [], [])
             labelled = label_events(what, cost)
@@ -60,6 +65,9 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
             located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
             shapes = {path: place_of_shape(what, labelled, path) for path in step.reshaped}
             located |= {path: found for path, found in shapes.items() if found is not None}
+            if raised is not None and raised.line in {event.line for event in labelled.events}:
+                here = Located(raised.line, "", "raises", "", f"the example {raised.said}")
+                located = dict.fromkeys(bad, here) | located
             read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled))
         except (SubjectError, UndecidedError):
             return Read({}, [], [])
@@ -71,24 +79,24 @@ def read_lines(subject: Subject, outcome: Outcome) -> Read:
     first += [place.line for place in read.located.values()]
     explained = {path for cause in causes for path in cause.mends}
     one = len(causes) == 1 and explained >= moved.keys()
-    repairs = find_repairs(trial, list(moved), list(dict.fromkeys(first)), one)
+    repairs = find_repairs(trial, [*moved, *step.reshaped], list(dict.fromkeys(first)), one)
     mended = {path for repair in repairs for path in repair.mends}
     return read._replace(repairs=repairs if mended >= explained else [])
 
 
 def _explained(
-    what: Observation, own: Number | None, wrong: Mapping[str, str]
+    what: Observation, own: Number | None, wrong: Mapping[str, str], known: Sequence[str]
 ) -> tuple[str, Number | None, list[Cause]]:
     """The cost, its name if it is not the program's own, and what explains the arrays that do not follow it.
 
     Where the program computes none, it is the one that most arrays follow; but if under a usual cost one line explains
-    everything, then that one.
+    everything, then that one. `known` are the names of those that the rest follows.
     """
     if own is not None and is_of_the_step(what, own):
         return "", own, find_causes(what, own, label_events(what, own), wrong)
-    name, cost = likeliest_cost(what) or ("", own or only_cost(what))
+    name, cost = likeliest_cost(what, known) or ("", own or only_cost(what))
     causes = find_causes(what, cost, label_events(what, cost), wrong) if cost is not None else []
-    if cost is not None and len(causes) == 1 and causes[0].mends >= wrong.keys():
+    if not wrong or (cost is not None and len(causes) == 1 and causes[0].mends >= wrong.keys()):
         return name, cost, causes
     for other, usual in usual_costs(what):
         explaining = find_causes(what, usual, label_events(what, usual), {**dict.fromkeys(what.given, ""), **wrong})
@@ -117,8 +125,9 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         line = repair.line if repair else place.line if place else line_of(array.place) or 0
         before = f"; everything before it is right: {place.before}" if place and place.before else ""
         missing = f"; {place.missing}" if place and place.missing else ""
+        state = array.state if not read.raised else f"its own example {read.raised}"
         file = place.file if place and not repair else ""  # repairs are of the program itself
-        fault = _fault(program, array.name, line, f"{array.state}{before}{missing}", numbers, file)
+        fault = _fault(program, array.name, line, f"{state}{before}{missing}", numbers, file)
         if repair is not None:
             fault |= {"should_be": repair.new, "names": [repair.name], "mended": True}
         elif place is not None and line == place.line:

@@ -117,7 +117,7 @@ def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
     """What is seen at both points, if a part of what was wrong is right, nothing else wrong, and the cost the same."""
     result = []
     for seed, old in zip(trial.seeds, before, strict=True):
-        now = _seen(trial, seed)
+        now = _seen(_in_all_shapes(trial), seed)
         if now is None or not now.wrong < old.wrong:
             return None
         if old.cost is not None and not now.cost.overlaps(old.cost):
@@ -140,6 +140,12 @@ def _seen(trial: Trial, seed: int) -> Seen | None:
         forget(scene)
 
 
+def _in_all_shapes(trial: Trial) -> Trial:
+    """The trial in which what was left in another shape is a parameter like the others."""
+    step = trial.step
+    return trial._replace(step=step._replace(parameters=[*step.parameters, *step.reshaped], reshaped={}))
+
+
 def _fresh(scene: Scene) -> Scene:
     """The scene, to be compiled anew since its tree has changed."""
     return replace(scene, program=replace(scene.program, text=f"{scene.program.text}# {next(_EDITED)}"))
@@ -160,9 +166,9 @@ def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspe
 def _judged(trial: Trial, what: Observation) -> Seen | None:
     cost = _cost_of(trial, what)
     if cost is None:
-        return None if trial.cost else Seen(frozenset(), frozenset(what.given), None)
+        return None if trial.cost else Seen(frozenset(), frozenset((*what.given, *trial.step.reshaped)), None)
     right = frozenset(array.name for array in against(what, cost) if array.state == "right")
-    return Seen(right, frozenset(what.given) - right, cost.value if trial.cost else None)
+    return Seen(right, frozenset((*what.given, *trial.step.reshaped)) - right, cost.value if trial.cost else None)
 
 
 def _cost_of(trial: Trial, what: Observation) -> Number | None:
@@ -181,8 +187,8 @@ def _edits(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -
     rest: dict[int, list[Edit]] = {}
     tried: set[int] = set()
     for line in dict.fromkeys(itertools.chain(*suspects.groups)):
-        if line not in mended and (around := enclosing(tree, line)) and (unused := _words(tree, around).unused):
-            own = [edit for edit in edits(around[-1], _words(tree, around)) if _uses(edit, unused)]
+        if line not in mended and (around := enclosing(tree, line)) and (unused := words_at(tree, around).unused):
+            own = [edit for edit in edits(around[-1], words_at(tree, around)) if _uses(edit, unused)]
             yield from _promising(trial, around[-1], own, places)
     for group, lines in enumerate(suspects.groups):
         for line in lines:
@@ -191,7 +197,7 @@ def _edits(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -
                 continue
             *outer, statement = around
             tried.add(id(statement))
-            own = edits(statement, _words(tree, around), factors=group % 5 < 4)
+            own = edits(statement, words_at(tree, around), factors=group % 5 < 4)
             in_slope = is_in_a_slope(tree, line)
             whole = in_slope or (group == 0 and line == suspects.groups[0][0] and _is_compound(statement))
             early = own[:MOST_OF_A_SLOPE] if whole else _promising(trial, statement, own, places)
@@ -211,7 +217,7 @@ def _edits(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -
             yield None
 
 
-def _words(tree: ast.Module, around: Sequence[ast.AST]) -> Words:
+def words_at(tree: ast.Module, around: Sequence[ast.AST]) -> Words:
     """What the innermost function around a statement can name."""
     functions = [node for node in around if isinstance(node, ast.FunctionDef)]
     kinds = [node for node in around if isinstance(node, ast.ClassDef)]

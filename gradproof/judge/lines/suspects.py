@@ -24,11 +24,12 @@ def suspected(
     tree: ast.Module, what: Observation, forward: set[int], wrong: Sequence[str], first: Sequence[int]
 ) -> Suspects:
     """The suspects; `forward` has the numbers of the forward pass, `first` the lines that labels tell."""
-    lines = {path: _lines(what.moved[path].ravel().tolist(), forward) for path in what.given}
-    nodes = computed_from(x for path in wrong if path in what.moved for x in what.moved[path].ravel().tolist())
+    ends = {path: array.ravel().tolist() for path, array in (what.moved | what.reshaped).items()}
+    lines = {path: _lines(ends[path], forward) for path in ends}
+    nodes = computed_from(x for path in wrong if path in ends for x in ends[path])
     known = {x.index for x in nodes if x.varies or x.rule is not None} - forward
     shared = {line_of(x.place) for x in nodes if x.index in forward and x.varies}
-    above = {path: _above(what, path, forward) for path in wrong if path in what.moved}
+    above = {path: _above(what, ends[path], forward) for path in wrong if path in ends}
     called = [e.line for e in what.events if any(x.index in known for x in e.numbers)]
     moved = {x.index for array in what.after.values() for x in array.flat}
     moved -= {x.index for array in what.given.values() for x in array.flat}
@@ -79,11 +80,9 @@ def _called(tree: ast.Module, statements: Sequence[ast.stmt]) -> list[ast.Functi
     return [own[name] for name in names if name in own]
 
 
-def _above(what: Observation, path: str, forward: set[int]) -> set[int]:
+def _above(what: Observation, moves: Sequence[Number], forward: set[int]) -> set[int]:
     """The lines, the forward pass aside, that the move of an array follows from."""
-    nodes = [
-        x for x in computed_from(what.moved[path].ravel().tolist()) if x.index not in forward and (x.varies or x.rule)
-    ]
+    nodes = [x for x in computed_from(moves) if x.index not in forward and (x.varies or x.rule is not None)]
     indices = {x.index for x in nodes}
     lines = {line for x in nodes if (line := line_of(x.place))}
     return lines | {e.line for e in what.events if any(x.index in indices for x in e.numbers)}

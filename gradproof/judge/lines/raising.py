@@ -1,0 +1,139 @@
+"""Where a program raises when it is run as it is, and the edit with which it does not, and is right."""
+
+import ast
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.judge.find.explore import Explored, explore
+from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.program import Program
+from gradproof.judge.find.scene import forget
+from gradproof.judge.find.scenes import INITIAL, Attempt, own_example
+from gradproof.judge.lines.edits import applied, edits, enclosing, name_of, places_of
+from gradproof.judge.lines.labels import likeliest_cost
+from gradproof.judge.lines.repair import LONGEST, Repair, words_at
+from gradproof.judge.outcome import against
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.limits import Clock
+
+SECONDS = 1.5  # for one run of the example
+MOST, LONG = 300, 15.0  # runs of edited examples, and seconds for all of them
+STATEMENTS = 24  # that are edited
+SEEDS = 2, 3
+
+
+class Raised(NamedTuple):
+    """What the program's own example raises."""
+
+    line: int
+    said: str
+
+
+def raised_by(program: Program, judged: Explored) -> Raised | None:
+    """What the example raises as it is, if something else was judged in its place."""
+    if judged.scene.whole and judged.scene.program.tree is program.tree:
+        return None
+    explored = explore(own_example(program).scene, SECONDS)
+    if explored.step is not None or not explored.raised:
+        return None
+    return Raised(explored.raised, explored.trouble)
+
+
+def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | None:
+    """The first edit with which the example takes a right step of at least so many arrays of parameters."""
+    end, runs = time.monotonic() + LONG, itertools.count()
+    places = places_of(program.tree)
+    for statement in itertools.islice(_feeding(program.tree, raised.line), STATEMENTS):
+        words = words_at(program.tree, enclosing(program.tree, statement.lineno))
+        for edit in edits(statement, words, factors=False):
+            if edit.tier or edit.old not in places:
+                continue
+            if next(runs) == MOST or time.monotonic() > end:
+                return None
+            with applied(edit, places):
+                attempt = own_example(replace(program, text=f"{program.text}# {next(_EDITED)}"))
+                if _is_right(attempt, parameters):
+                    return Repair(statement.lineno, name_of(edit), edit.correction(), ())
+    return None
+
+
+_EDITED = itertools.count()
+
+
+def _is_right(attempt: Attempt, parameters: int) -> bool:
+    """Whether an example takes a step, and goes down the gradient of a cost at two points."""
+    try:
+        explored = explore(attempt.scene, SECONDS)
+        step = explored.step
+        if step is None or step.still or step.reshaped or len(step.parameters) < parameters:
+            return False
+        for seed in SEEDS:
+            with ExactRun(Reading.EXACT, BITS, seed), guarded("the program", LONGEST, Clock.COMPUTING):
+                if not _goes_down(observe(attempt.scene, step, attempt.calls, seed)):
+                    return False
+        return True
+    except (SubjectError, UndecidedError):
+        return False
+    finally:
+        forget(attempt.scene)
+
+
+def _goes_down(what: Observation) -> bool:
+    """Whether all arrays follow the gradient of a cost that the program computes, or of a usual one."""
+    likely = likeliest_cost(what)
+    costs = [*what.costs.values(), *([likely[1]] if likely and not what.costs else [])]
+    return any(all(array.state == "right" for array in against(what, cost)) for cost in costs)
+
+
+def _feeding(tree: ast.Module, line: int) -> Iterator[ast.stmt]:
+    """The statement on a line, and those that give the names in it their values, the nearest first; none of those that
+    run before any step."""
+    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    given: dict[str, list[ast.stmt]] = {}
+    for statement in _in_steps(tree):
+        for name in _targets(statement):
+            given.setdefault(name, []).append(statement)
+    waiting, seen = [*enclosing(tree, line)[-1:]], set[ast.stmt]()
+    while waiting:
+        statement = waiting.pop(0)
+        if statement in seen:
+            continue
+        seen.add(statement)
+        yield statement
+        read = statement.iter if isinstance(statement, ast.For) else statement
+        names = list(dict.fromkeys(_name(part) for part in ast.walk(read)))
+        called = [functions[name] for name in names if name in functions]
+        waiting += [part for function in called for part in ast.walk(function) if isinstance(part, ast.Return)]
+        waiting += [part for name in names for part in reversed(given.get(name, []))]
+
+
+def _in_steps(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements of functions and loops, but for those that set up an object or parameters."""
+    for part in ast.walk(tree):
+        if isinstance(part, ast.FunctionDef) and INITIAL.search(part.name):
+            continue
+        if isinstance(part, ast.FunctionDef | ast.For | ast.While):
+            yield from (node for node in ast.walk(part) if isinstance(node, ast.Assign | ast.AugAssign | ast.For))
+
+
+def _targets(statement: ast.stmt) -> list[str]:
+    """The names, attributes and arrays that a statement gives a value to."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    waiting, found = list(targets), list[str]()
+    while waiting:
+        target = waiting.pop()
+        if isinstance(target, ast.Tuple | ast.List):
+            waiting += target.elts
+        elif isinstance(target, ast.Subscript):
+            waiting.append(target.value)
+        elif target is not None and (name := _name(target)):
+            found.append(name)
+    return found
+
+
+def _name(node: ast.AST) -> str:
+    return str(getattr(node, "id", getattr(node, "attr", "")))
