@@ -21,6 +21,7 @@ from gradproof.judge.find.search import Search, search
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.digits import float_findings
 from gradproof.judge.lines.faults import faults, read_lines
+from gradproof.judge.lines.raising import mend_example, raised_by
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
@@ -49,7 +50,8 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     program = read_program(path)
     found = search(program, name, step)
     if not found.subjects:
-        return {"verdict": "none", "looked": _looked(program, found), "subjects": [], "step": example_step(program)}
+        looked = _looked(program, found) + _mended(program)
+        return {"verdict": "none", "looked": looked, "subjects": [], "step": example_step(program)}
     judged = _settled([_judged(subject, cost) for subject in found.subjects], found, cost)
     for one in judged:
         one.network = _network(one)
@@ -118,6 +120,16 @@ def _looked(program: Program, found: Search) -> str:
     own = next((t for t in found.troubles if t.startswith("its own example")), "")
     tried = own or (found.troubles[-1] if found.troubles else "")
     return "; ".join([said, *[program.placed(tried)] * bool(tried), *program.notes])
+
+
+def _mended(program: Program) -> str:
+    """Where its own example raises, and with what statement it is right, if that is known."""
+    if (raised := raised_by(program)) is None:
+        return ""
+    repair = mend_example(program, raised, 1)
+    if repair is None:
+        return f" in {program.place(raised.line)}"
+    return f" in {program.place(raised.line)}; with `{repair.new}` in {program.place(repair.line)} it is right"
 
 
 def _network(one: Assessed) -> dict[str, Any]:

@@ -109,9 +109,7 @@ def test_what_may_be_wrong_as_well_stands_behind_the_line_and_spoils_nothing(
         assert all(other["place"] == f"line {other['line']}" for other in fault["others"])
 
 
-def test_the_line_that_fills_an_array_row_by_row_follows_from_no_other(
-    tmp_path: Path,
-) -> None:
+def test_the_line_that_fills_an_array_row_by_row_follows_from_no_other(tmp_path: Path) -> None:
     right = "dW1 = X.T @ dZ1 / m"
     filled = (
         "dW1 = np.zeros_like(self.W1)\n        for k in range(len(dW1)):\n            dW1[k] = X[:, k] @ dZ1 ** 3 / m"

@@ -22,10 +22,10 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import Run, running
 from gradproof.judge.assess import assess
 from gradproof.judge.find.dependence import Held, stepped
-from gradproof.judge.find.instruments import WATCH, Instruments
+from gradproof.judge.find.instruments import Instruments
 from gradproof.judge.find.namespace import slots, variables
 from gradproof.judge.find.numbers import constants
-from gradproof.judge.find.program import parsed, read_program
+from gradproof.judge.find.program import WATCH, parsed, read_program
 from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_of, stem
 from gradproof.judge.loading import in_python_3
 from tests.exact.calling import FOLDERS

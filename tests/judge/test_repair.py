@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from flint import arb
 
+from gradproof.exact.run import Reading
 from gradproof.judge.assess import assess
+from gradproof.judge.find.watching import Step
 from gradproof.judge.lines import repair
 
 NETWORK = """
@@ -140,5 +142,6 @@ def test_an_edit_is_a_correction_if_it_mends_at_both_points_and_spoils_nothing(
     points = [seen("ab", "", "1"), None if second is None else seen(*second)]
     monkeypatch.setattr(repair, "_seen", lambda trial, seed: points[repair.SEEDS.index(seed)])
     before = [seen("b", "a", "1")] * 2
-    trial: Any = None
+    scene: Any = None
+    trial = repair.Trial(scene, Step("statement", 1, 0, []), (), "", "", Reading.EXACT, repair.SEEDS[:2])
     assert (repair._improved(trial, before) is not None) == accepted

@@ -8,9 +8,8 @@ import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gradproof.judge.find.program import copied
+from gradproof.judge.find.program import WATCH, copied
 
-WATCH = "_gradproof_watch_"  # under which the program finds the watch
 _PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Slice, ast.Tuple)
 
 

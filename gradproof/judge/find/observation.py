@@ -32,7 +32,7 @@ class Observation:
 
     given: dict[str, ExactArray] = field(default_factory=dict)  # parameters before, drawn anew: variables
     after: dict[str, ExactArray] = field(default_factory=dict)
-    reshaped: dict[str, ExactArray] = field(default_factory=dict)  # what the step leaves in another shape
+    reshaped: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what has another shape after it
     events: list[Event] = field(default_factory=list)
     called: dict[str, Number] = field(default_factory=dict)  # what the program calls its cost, by the call
     without: list[str] = field(default_factory=list)  # regularisers that are 0, whose gradients say nothing
@@ -105,17 +105,18 @@ def observe(
     rng = np.random.default_rng([seed, 3])
     names: dict[str, Any] = {}
     state: dict[str, ExactArray] = {}
+    before: dict[str, ExactArray] = {}  # of what the step leaves in another shape
     wanted = list(step.parameters)
 
     def begin(slots: list[Slot], frame: FrameType) -> None:
         by_path = {slot.path: slot for slot in slots}
-        for path in wanted:
+        for path in (*wanted, *step.reshaped):
             if path not in by_path:
                 raise InexactError(f"{path} does not exist in every run")
             slot = by_path[path]
             numbers = variables(scene.scale * drawn(slot, rng))
             slot.write(numbers)
-            seen.given[path] = array_of(numbers, slot.shape)
+            (seen.given if path in wanted else before)[path] = array_of(numbers, slot.shape)
         _evaluate(calls, frame, seen, wanted)
         watch.events.clear()
         current().keeps_constants = constants
@@ -136,7 +137,7 @@ def observe(
             for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
         ):
             raise InexactError("no parameter is moved")
-        seen.reshaped = {path: by_path[path].array for path in step.reshaped if path in by_path}
+        seen.reshaped = {path: (old, by_path[path].array) for path, old in before.items() if path in by_path}
         rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
         seen.without = [
             slot.path

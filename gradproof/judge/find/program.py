@@ -18,6 +18,7 @@ Tree = TypeVar("Tree", bound=ast.AST)
 LARGEST, MOST_USERS = 300_000, 3  # of files that import another: bytes that are read, and how many are tried
 _MAGIC = re.compile(r"^(\s*)(?:[%!?]|get_ipython\(\)).*$|^(\s*)\w[\w.]*\?+\s*$")
 _IPYTHON = re.compile(r"^(\s*)([\w, .\[\]]+=\s*)[%!].*$")
+WATCH = "_gradproof_watch_"  # under which the program finds the watch
 
 
 @dataclass(frozen=True)
@@ -198,10 +199,10 @@ def _is_future(node: ast.stmt) -> bool:
 
 
 def tried(node: ast.stmt) -> ast.stmt:
-    """The statement, which may fail."""
+    """The statement, which may fail; the watch is told."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return node
-    handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])
+    handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.parse(f"{WATCH}.failed()").body[0]])
     return ast.fix_missing_locations(ast.copy_location(ast.Try([node], [handler], [], []), node))
 
 

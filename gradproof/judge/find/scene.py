@@ -15,8 +15,8 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import current
 from gradproof.judge.find.data import WIDTHS
-from gradproof.judge.find.instruments import WATCH, Instruments
-from gradproof.judge.find.program import Program, copied, definitions, is_main, with_small_numbers
+from gradproof.judge.find.instruments import Instruments
+from gradproof.judge.find.program import WATCH, Program, copied, definitions, is_main, with_small_numbers
 from gradproof.judge.find.surroundings import WATCHING, surroundings
 from gradproof.judge.find.watching import Found, Watch
 

@@ -15,7 +15,7 @@ from gradproof.exact.loading import exact_builtins
 from gradproof.exact.rewriting import HELPER
 from gradproof.exact.run import current
 from gradproof.judge.find import data
-from gradproof.judge.find.instruments import WATCH
+from gradproof.judge.find.program import WATCH
 from gradproof.judge.find.stands import FOREIGN, SILENT, Nothing, silent
 from gradproof.judge.loading import decoded, in_python_3
 

@@ -59,6 +59,7 @@ class Interval:
     turn: int
     start: int  # the index of the first number made in it
     before: dict[str, Held]
+    failures: int = 0  # that there were before
 
 
 @dataclass
@@ -80,6 +81,7 @@ class Watch:
     intervals: dict[tuple[FrameType, str, int], Interval] = field(default_factory=dict)
     turns: dict[tuple[FrameType, str, int], int] = field(default_factory=dict)
     looked: dict[int, int] = field(default_factory=dict)  # how many turns of each loop were looked at, exploring
+    failures: int = 0  # statements that raised and were left
     spans: list[Interval] = field(default_factory=list)  # each from a statement of the module to the program's end
 
     # ---- asked by the program ---------------------------------------------------------------------------------
@@ -141,6 +143,9 @@ class Watch:
         self._event("appended", name, line, value)
         return value
 
+    def failed(self) -> None:
+        self.failures += 1
+
     def asked(self) -> None:
         """What is computed to answer is none of the program's events."""
         if self.watching:
@@ -165,7 +170,7 @@ class Watch:
             if self.looked[where] > MOST_TURNS:
                 return
             now = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
-            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), now)
+            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), now, self.failures)
             if kind == "statement" and len(self.spans) < 200:
                 self.spans.append(self.intervals[key])
         elif (
@@ -188,7 +193,7 @@ class Watch:
         moved = stepped(interval.before, after, interval.start)
         if moved and not self.gradients:
             others = _said(interval.before, after, reshaped(interval.before, after, moved))
-            still = _still(interval.before, after, moved)
+            still = _still(interval.before, after, moved, self.failures > interval.failures)
             self.found = Step(kind, where, interval.turn, moved, still, reshaped=others)
             raise Found
         if self.gradients and frame.f_locals is self.names and (pairs := paired(interval.before, after, self.data)):
@@ -217,15 +222,16 @@ def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], 
     return []
 
 
-def _still(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
-    """What is named as a parameter and has an effect on those that moved, but stays."""
+def _still(before: Moment, after: Moment, moved: Sequence[str], broken: bool) -> list[str]:
+    """What is named as a parameter and has an effect on those that moved, but stays: zeros only if something raised,
+    which may have been their step."""
 
     others = set(changed(before, after))
     kinds = {_kind(path) for path in moved} - {""}
     still = [
         path
         for path, held in before.items()
-        if path not in others and path in after and _kind(path) in kinds and not _is_plain(held)
+        if path not in others and path in after and _kind(path) in kinds and (broken or not _is_plain(held))
     ]
     if not still:
         return []

@@ -85,7 +85,7 @@ def place_of_shape(what: Observation, labelled: Labels, path: str) -> Located | 
     from, and that follows from derivatives."""
     if path not in what.reshaped:
         return None
-    above = {x.index for x in computed_from(what.reshaped[path].flat)}
+    above = {x.index for x in computed_from(what.reshaped[path][1].flat)}
     others = {x.index for x in computed_from(x for move in what.moved.values() for x in move.flat)}
     for event, label, reached in zip(labelled.events, labelled.labels, labelled.reached, strict=True):
         own = [x for x in event.numbers if x.index in above]

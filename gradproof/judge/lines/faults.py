@@ -59,7 +59,8 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
             moved = {path: state for path, state in wrong.items() if path in what.given}
             name, cost, causes = _explained(what, own, moved, [one.name for one in outcome.named])
             if cost is None:
-                return Read({}, [], [])
+                usual = list(dict.fromkeys(other for other, _ in usual_costs(what)))
+                return Read({}, [], [], _mended_for_one_of(usual, subject, reading, list(moved)))
             labelled = label_events(what, cost)
             located = locate(what, labelled, moved)
             located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
@@ -82,6 +83,19 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
     repairs = find_repairs(trial, [*moved, *step.reshaped], list(dict.fromkeys(first)), one)
     mended = {path for repair in repairs for path in repair.mends}
     return read._replace(repairs=repairs if mended >= explained else [])
+
+
+def _mended_for_one_of(
+    costs: Sequence[str], subject: Subject, reading: Reading, wrong: Sequence[str]
+) -> Sequence[Repair]:
+    """Where no array follows any usual cost: the one edit with which all follow one of these."""
+    for name in costs if wrong else ():
+        assert subject.explored.step is not None
+        trial = Trial(subject.explored.scene, subject.explored.step, (), "", name, reading)
+        repairs = find_repairs(trial, wrong, [], True)
+        if len(repairs) == 1 and set(repairs[0].mends) >= set(wrong):
+            return repairs
+    return []
 
 
 def _explained(

@@ -158,6 +158,8 @@ def _targets(
     """Everything that a derivative may be taken by: the parameters, and what the forward pass has named."""
     for path, array in what.given.items():
         yield path, array.ravel().tolist()
+    for path, (before, _) in what.reshaped.items():
+        yield path, before.ravel().tolist()
     seen: set[int] = set()
     for event in events:
         if _is_forward(event, forward) and id(event.value) not in seen and any(x.varies for x in event.numbers):

@@ -33,9 +33,9 @@ class Raised(NamedTuple):
     said: str
 
 
-def raised_by(program: Program, judged: Explored) -> Raised | None:
-    """What the example raises as it is, if something else was judged in its place."""
-    if judged.scene.whole and judged.scene.program.tree is program.tree:
+def raised_by(program: Program, judged: Explored | None = None) -> Raised | None:
+    """What the example raises as it is, if something else was judged in its place, or nothing."""
+    if judged is not None and judged.scene.whole and judged.scene.program.tree is program.tree:
         return None
     explored = explore(own_example(program).scene, SECONDS)
     if explored.step is not None or not explored.raised:

@@ -18,8 +18,8 @@ import numpy as np
 from gradproof.exact.numbers import Number, count_numbers
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import computed_from
-from gradproof.judge.find.instruments import WATCH
 from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.program import WATCH
 from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, moves, name_of, places_of
@@ -273,7 +273,8 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
             cost = _cost_of(trial, what)
             if cost is None:
                 return []
-            known = Known(derivatives(what, cost), what.given.values())
+            before = [before for before, _ in what.reshaped.values()]
+            known = Known(derivatives(what, cost), [*what.given.values(), *before])
     except (SubjectError, UndecidedError):
         return []
     finally:

@@ -112,7 +112,7 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     for node in parts if factors else ():
         loaded = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
         array = isinstance(node, ast.BinOp | ast.Call) or (is_leaf(node) and id(node) not in inner)
-        array = array or (node is value and isinstance(node, ast.Compare))
+        array = array or (node is value and isinstance(node, ast.Compare | ast.Constant))
         if id(node) not in called and loaded and array:
             yield from _of_factors(node, words, node is value)
 
@@ -232,13 +232,13 @@ def _of_sum(node: ast.Call, name: str) -> Iterator[Slip]:
         other = "mean" if name == "sum" else "sum"
         yield Slip(0, "mean", node.func, ast.Attribute(node.func.value, other, ast.Load()))
     rest = [k for k in node.keywords if k.arg not in ("axis", "keepdims")]
-    kept = [ast.keyword("keepdims", ast.Constant(True))]
+    kept, keeps = [ast.keyword("keepdims", ast.Constant(True))], any(k.arg == "keepdims" for k in node.keywords)
     given = len(node.args) - isinstance(node.func, ast.Attribute) * (not _is_module(getattr(node.func, "value", node)))
     if given < 2:
         for axis in (0, 1):
             chosen = [*rest, ast.keyword("axis", ast.Constant(axis))]
-            yield Slip(0, "axis", node, ast.Call(node.func, node.args, chosen))
-            yield Slip(0, "axis", node, ast.Call(node.func, node.args, chosen + kept))
+            for keywords in (chosen + kept, chosen) if keeps else (chosen, chosen + kept):
+                yield Slip(0, "axis", node, ast.Call(node.func, node.args, keywords))
     if node.keywords:
         yield Slip(1, "axis", node, ast.Call(node.func, node.args, rest))
     if node.args:

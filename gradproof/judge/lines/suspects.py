@@ -24,7 +24,8 @@ def suspected(
     tree: ast.Module, what: Observation, forward: set[int], wrong: Sequence[str], first: Sequence[int]
 ) -> Suspects:
     """The suspects; `forward` has the numbers of the forward pass, `first` the lines that labels tell."""
-    ends = {path: array.ravel().tolist() for path, array in (what.moved | what.reshaped).items()}
+    ends = {path: move.ravel().tolist() for path, move in what.moved.items()}
+    ends |= {path: after.ravel().tolist() for path, (_, after) in what.reshaped.items()}
     lines = {path: _lines(ends[path], forward) for path in ends}
     nodes = computed_from(x for path in wrong if path in ends for x in ends[path])
     known = {x.index for x in nodes if x.varies or x.rule is not None} - forward
@@ -62,14 +63,15 @@ def _with_called(tree: ast.Module, lines: Sequence[int], shared: Container[int |
 
 
 def _reachable(tree: ast.Module, lines: Sequence[int]) -> Iterator[int]:
-    """The lines of the functions that are called on these, and on theirs, and so on."""
-    waiting, seen = [part for line in lines for part in enclosing(tree, line)[-1:]], set[ast.AST]()
+    """The lines of the functions in which these stand, of those that are called there, and so on."""
+    around = [node for line in lines for node in enclosing(tree, line) if isinstance(node, ast.FunctionDef)]
+    waiting, seen = list(dict.fromkeys(around)), set[ast.AST]()
     while waiting:
-        for function in _called(tree, [waiting.pop(0)]):
-            if function not in seen:
-                seen.add(function)
-                waiting += function.body
-                yield from (part.lineno for part in ast.walk(function) if isinstance(part, ast.stmt))
+        function = waiting.pop(0)
+        if function not in seen:
+            seen.add(function)
+            waiting += _called(tree, function.body)
+            yield from (part.lineno for part in ast.walk(function) if isinstance(part, ast.stmt))
 
 
 def _called(tree: ast.Module, statements: Sequence[ast.stmt]) -> list[ast.FunctionDef]:

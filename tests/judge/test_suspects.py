@@ -1,0 +1,57 @@
+"""Lines from which nothing follows can be wrong, too: what they left out is told with its correction."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.judge.test_causes import told
+from tests.judge.test_repair import NETWORK
+
+EXAMPLE = "\nnet = Net(3, 4, 2)\nnet.train(np.random.randn(6, 3), np.random.rand(6, 2))\n"
+RELU = (
+    NETWORK.replace("A1 = np.tanh(Z1)", "A1 = np.maximum(Z1, 0)")
+    .replace("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = behind(dA1, A1)")
+    .replace("class Net:", "def behind(slope, kept):\n    return slope * (kept > 0)\n\n\nclass Net:")
+)
+FILLED = RELU.replace("return slope * (kept > 0)", "slope[kept <= 0] = 0.0\n    return slope")
+OF_OUTPUTS = (
+    NETWORK.replace("A1 = np.tanh(Z1)", "A1 = sigmoid(Z1)")
+    .replace("return sigmoid(z) * (1 - sigmoid(z))", "return z * (1 - z)")
+    .replace("sigmoid_prime(Z2)", "sigmoid_prime(A2)")
+    .replace("dA1 * (1 - A1 ** 2)", "dA1 * sigmoid_prime(A1)")
+)
+ONE_OUTPUT = NETWORK.replace("(A2 - Y) * sigmoid_prime(Z2)", "slope(A2, Y) * sigmoid_prime(Z2)").replace(
+    "class Net:", "def slope(a, y):\n    return 1.0 * (a - y)\n\n\nclass Net:"
+)
+SLIPS = [
+    (OF_OUTPUTS + EXAMPLE, "return z * (1 - z)", "return z"),  # what is returned was computed by the forward pass
+    (RELU + EXAMPLE, "return slope * (kept > 0)", "return kept > 0"),  # no number at all
+    (FILLED + EXAMPLE, "slope[kept <= 0] = 0.0", "slope[kept > 0] = 0.0"),
+    (ONE_OUTPUT + EXAMPLE.replace("2)\nnet", "1)\nnet").replace("6, 2", "6, 1"), "return 1.0 * (a - y)", "return 1.0"),
+]
+
+
+@pytest.mark.parametrize(("source", "right", "wrong"), SLIPS)
+def test_what_a_function_left_out_is_told_in_the_function(source: str, right: str, wrong: str, tmp_path: Path) -> None:
+    assert source.count(right) == 1
+    found = told(source.replace(right, wrong), tmp_path)
+    assert {fault["code"] for fault in found["faults"]} == {wrong}
+    assert all(fault["mended"] for fault in found["faults"])
+
+
+def test_the_array_that_nothing_uses_is_the_one_that_was_meant(tmp_path: Path) -> None:
+    """dW1 and db1 are right, too, if dA1 is multiplied by the slope instead: but then dZ1 would have no use."""
+    source = NETWORK.replace("dW1 = X.T @ dZ1", "dW1 = X.T @ dA1").replace("np.sum(dZ1, axis=0", "np.sum(dA1, axis=0")
+    source = source.replace("dW1 = X.T @ dA1 / m\n", "dH = dA1\n        dW1 = X.T @ dH / m\n").replace(
+        "np.sum(dA1, axis=0", "np.sum(dH, axis=0"
+    )
+    found = told(source + EXAMPLE, tmp_path)
+    assert {fault["should_be"] for fault in found["faults"]} == {"dH = dZ1"}
+
+
+def test_where_nothing_goes_down_no_number_is_said_to_be_what_it_should_be(tmp_path: Path) -> None:
+    """How fast it should go down is then not known."""
+    source = NETWORK.replace("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = np.exp(A2 - Y)")
+    assert {fault["numbers"] for fault in told(source + EXAMPLE, tmp_path)["faults"]} == {""}
+    of_one = told(NETWORK.replace("dW1 = X.T @ dZ1 / m", "dW1 = X.T @ dZ1 ** 3 / m") + EXAMPLE, tmp_path)
+    assert "should be moved by" in of_one["faults"][0]["numbers"]
