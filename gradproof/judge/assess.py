@@ -243,6 +243,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     words, form, line = _subject_words(program, worst)
     tried = outcome.tried
     arrays, unsure = tried.arrays if tried else (), outcome.verdict is Verdict.UNDECIDED
+    arrays = [a._replace(state="right") if a.name in read.follows else a for a in arrays]
     conventions = [a.convention for a in arrays if a.convention]
     if tried and outcome.verdict is Verdict.VERIFIED and READINGS[tried.reading]:
         conventions.append(READINGS[tried.reading])
@@ -260,7 +261,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "subject": {"name": words, "form": form, "line": line, "place": program.place(line)},
         "subjects": [{"name": _subject_words(program, one)[0], "verdict": str(one.outcome.verdict)} for one in judged],
         "network": {name: network.get(name, []) for name in ("activations", "sizes")}
-        | {"cost": program.placed(_cost_words(worst))},
+        | {"cost": program.placed(_cost_words(worst)) or (f"{read.cost}, as the others do" if read.cost else "")},
         "gradients": bool(worst.subject.explored.step and worst.subject.explored.step.gradients),
         "digits": tried.digits if tried and outcome.verdict is Verdict.VERIFIED else 0,
         "points": tried.points if tried else 0,

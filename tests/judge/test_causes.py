@@ -119,3 +119,14 @@ def test_the_line_that_fills_an_array_row_by_row_follows_from_no_other(tmp_path:
     (fault,) = found["faults"]
     assert fault["line"] == line_of("dW1[k] = ", source)
     assert [line["state"] for line in found["lines"] if line["line"] == fault["line"]] == ["wrong"]
+
+
+def test_without_a_cost_in_sight_the_one_array_that_does_not_follow_the_cost_of_the_others_is_told(
+    tmp_path: Path,
+) -> None:
+    """Each is the gradient of some cost, and no two of them with dW2: but three follow a usual one."""
+    source = NETWORK.replace("        loss = np.sum((A2 - Y) ** 2) / (2 * m)\n", "").replace("return loss", "return A2")
+    found = told(source.replace("dW2 = A1.T @ dZ2 / m", "dW2 = A1.T @ dZ2"), tmp_path)
+    assert [(fault["parameter"], fault["code"]) for fault in found["faults"]] == [("W2", "dW2 = A1.T @ dZ2")]
+    assert {p["name"] for p in found["parameters"] if p["state"] == "right"} == {"W1", "b1", "b2"}
+    assert found["network"]["cost"] == "quadratic, as the others do"

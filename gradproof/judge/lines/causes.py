@@ -4,7 +4,7 @@ The step is computed again from its graph of numbers, with other values in the p
 line that so makes right what was wrong, and nothing wrong, is the cause; what stands before it is not to blame.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gradproof.exact.numbers import Number
@@ -31,8 +31,19 @@ class Cause(NamedTuple):
     others: tuple[int, ...] = ()  # lines that explain as much, the likeliest first
 
 
-def find_causes(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[str, str]) -> list[Cause]:
+class Explanation(NamedTuple):
     """The lines that explain what is wrong, one for each fault; none where no line does."""
+
+    causes: Sequence[Cause]
+    right: Collection[str]  # paths of the arrays that follow the cost, though they may not follow that of others
+
+    def is_whole(self, wrong: Collection[str]) -> bool:
+        """Whether one line explains everything."""
+        return len(self.causes) == 1 and {*self.causes[0].mends, *self.right} >= set(wrong)
+
+
+def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[str, str]) -> Explanation:
+    """What explains the arrays that do not follow this cost; `wrong` has the state of each."""
     replay = Replay(what, cost, wrong)
     hypotheses = Hypotheses(replay, labelled)
     found, put, left = list[Cause](), dict[int, Ball](), set(wrong) - replay.right
@@ -66,7 +77,7 @@ def find_causes(what: Observation, cost: Number, labelled: Labels, wrong: Mappin
         found.append(cause._replace(others=same))
         put |= values
         left -= cause.mends
-    return found
+    return Explanation(found, replay.right)
 
 
 def place(cause: Cause, labelled: Labels) -> Located:

@@ -1,6 +1,6 @@
 """The faults of a program: the line of each, what is right before it, what it should be, and a name for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gradproof.exact.numbers import Number
@@ -11,7 +11,7 @@ from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
-from gradproof.judge.lines.causes import Cause, find_causes, place, place_of_shape
+from gradproof.judge.lines.causes import Explanation, explain, place, place_of_shape
 from gradproof.judge.lines.labels import (
     Located,
     is_of_the_step,
@@ -26,6 +26,7 @@ from gradproof.judge.lines.repair import Repair, Trial, find_repairs
 from gradproof.judge.outcome import SECONDS, Outcome
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.symmetry import OF_ANOTHER
 from gradproof.numerics.verdict import Verdict
 
 
@@ -37,6 +38,8 @@ class Read(NamedTuple):
     layers: list[dict[str, Any]]
     repairs: Sequence[Repair] = ()
     raised: str = ""  # what the example raises, and where, where something else was judged in its place
+    follows: Collection[str] = ()  # paths of arrays that follow a cost that the others do not, and
+    cost: str = ""  # its name
 
 
 def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
@@ -57,7 +60,9 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
                 what = observe(subject.explored.scene, step, subject.calls, 2, constants=True)
             own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
             moved = {path: state for path, state in wrong.items() if path in what.given}
-            name, cost, causes = _explained(what, own, moved, [one.name for one in outcome.named])
+            name, cost, (causes, follows) = _explained(what, own, moved, [one.name for one in outcome.named])
+            follows = [p for p in follows if name and moved.get(p, "").startswith(OF_ANOTHER)]
+            moved = {path: state for path, state in moved.items() if path not in follows}
             if cost is None:
                 usual = list(dict.fromkeys(other for other, _ in usual_costs(what)))
                 return Read({}, [], [], _mended_for_one_of(usual, subject, reading, list(moved)))
@@ -69,7 +74,8 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
             if raised is not None and raised.line in {event.line for event in labelled.events}:
                 here = Located(raised.line, "", "raises", "", f"the example {raised.said}")
                 located = dict.fromkeys(bad, here) | located
-            read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled))
+            lines, layers = annotate(what, labelled, located), forward_pass(what, labelled)
+            read = Read(located, lines, layers, follows=follows, cost=name if follows else "")
         except (SubjectError, UndecidedError):
             return Read({}, [], [])
     if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
@@ -100,23 +106,23 @@ def _mended_for_one_of(
 
 def _explained(
     what: Observation, own: Number | None, wrong: Mapping[str, str], known: Sequence[str]
-) -> tuple[str, Number | None, list[Cause]]:
+) -> tuple[str, Number | None, Explanation]:
     """The cost, its name if it is not the program's own, and what explains the arrays that do not follow it.
 
     Where the program computes none, it is the one that most arrays follow; but if under a usual cost one line explains
     everything, then that one. `known` are the names of those that the rest follows.
     """
     if own is not None and is_of_the_step(what, own):
-        return "", own, find_causes(what, own, label_events(what, own), wrong)
+        return "", own, explain(what, own, label_events(what, own), wrong)
     name, cost = likeliest_cost(what, known) or ("", own or only_cost(what))
-    causes = find_causes(what, cost, label_events(what, cost), wrong) if cost is not None else []
-    if not wrong or (cost is not None and len(causes) == 1 and causes[0].mends >= wrong.keys()):
-        return name, cost, causes
+    found = explain(what, cost, label_events(what, cost), wrong) if cost is not None else Explanation([], [])
+    if not wrong or found.is_whole(wrong):
+        return name, cost, found
     for other, usual in usual_costs(what):
-        explaining = find_causes(what, usual, label_events(what, usual), {**dict.fromkeys(what.given, ""), **wrong})
-        if len(explaining) == 1 and explaining[0].mends >= wrong.keys():
-            return other, usual, explaining
-    return name, cost, causes
+        other_way = explain(what, usual, label_events(what, usual), {**dict.fromkeys(what.given, ""), **wrong})
+        if other_way.is_whole(wrong):
+            return other, usual, other_way
+    return name, cost, found
 
 
 def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> list[dict[str, Any]]:
@@ -130,7 +136,7 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
     gradients = subject.explored.step is not None and bool(subject.explored.step.gradients)
     mended = {path: repair for repair in read.repairs for path in repair.mends}
     for array in outcome.tried.arrays:
-        if array.state in ("right", "undecided"):
+        if array.state in ("right", "undecided") or array.name in read.follows:
             continue
         numbers = _numbers(array, gradients)
         place, repair = read.located.get(array.name), mended.get(array.name)

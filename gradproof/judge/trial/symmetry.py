@@ -10,6 +10,8 @@ from gradproof.exact.sweeps import computed_from, push_through
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared
 
+OF_ANOTHER = "of another cost"  # an array beside which others break the symmetry
+
 
 def symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
     """Schwarz: u·(∂g_A/∂θ_B)v = v·(∂g_B/∂θ_A)u for random directions u, v, within a block and between two."""
@@ -50,7 +52,7 @@ def symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
         if name in broken:
             results.append(Compared(name, "the gradient of no cost", 0, True, place=place))
         elif broken:
-            results.append(Compared(name, f"of another cost than {', '.join(broken)}", 0, True, place=place))
+            results.append(Compared(name, f"{OF_ANOTHER} than {', '.join(broken)}", 0, True, place=place))
         else:
             results.append(Compared(name, "right", digits, alive))
     return results
