@@ -38,8 +38,8 @@ class Read(NamedTuple):
     layers: list[dict[str, Any]]
     repairs: Sequence[Repair] = ()
     raised: str = ""  # what the example raises, and where, where something else was judged in its place
-    follows: Collection[str] = ()  # paths of arrays that follow a cost that the others do not, and
-    cost: str = ""  # its name
+    follows: Collection[str] = ()  # paths of arrays that are only wrong beside those that are
+    cost: str = ""  # the name of that which those follow that are right
 
 
 def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
@@ -75,7 +75,9 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
                 here = Located(raised.line, "", "raises", "", f"the example {raised.said}")
                 located = dict.fromkeys(bad, here) | located
             lines, layers = annotate(what, labelled, located), forward_pass(what, labelled)
-            read = Read(located, lines, layers, follows=follows, cost=name if follows else "")
+            read = Read(
+                located, lines, layers, follows=follows, cost=name if len(bad) - len(follows) < len(what.given) else ""
+            )
         except (SubjectError, UndecidedError):
             return Read({}, [], [])
     if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
