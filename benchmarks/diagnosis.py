@@ -24,7 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import gradproof
-from gradproof.judge import networks
+from gradproof.judge.float64 import networks
 from tests.judge.catalogue import RIGHT_ONES, WRONG, backprop, places
 from tests.judge.rows import ROWS, cases
 

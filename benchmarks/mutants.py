@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import sympy
 
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import Function
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import Function
 from gradproof.study.mutants import EQUIVALENT, Mutant, made, mutants
 
 ROOT = Path(__file__).parents[1]

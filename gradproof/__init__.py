@@ -81,9 +81,9 @@ def check(
     import jax
 
     x64 = bool(jax.config.values["jax_enable_x64"])  # before the witness switches it on
-    from gradproof.judge import caller
-    from gradproof.judge.diagnosis import judgement
-    from gradproof.judge.submission import Function
+    from gradproof.judge.float64.diagnosis import judgement
+    from gradproof.judge.isolation import caller
+    from gradproof.judge.isolation.submission import Function
     from gradproof.progress import in_notebook
 
     with caller.undisturbed(x64), in_notebook("networks") as progress:

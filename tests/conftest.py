@@ -102,7 +102,7 @@ def few_edits(monkeypatch: pytest.MonkeyPatch) -> None:
     if settings().max_examples <= 100:
         from tests.judge.start_with_few_edits import FEW, __file__ as start  # noqa: I001
 
-        monkeypatch.setattr("gradproof.judge.assessment.START", Path(start))
+        monkeypatch.setattr("gradproof.judge.isolation.assessment.START", Path(start))
         monkeypatch.setattr("gradproof.judge.lines.repair.RUNS", FEW)
 
 

@@ -18,8 +18,8 @@ from gradproof.errors import DataError, UsageError
 from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
+    from gradproof.judge.isolation.submission import File, Kind
     from gradproof.judge.report import Judgement, Worth
-    from gradproof.judge.submission import File, Kind
 
 EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow"}
@@ -81,7 +81,7 @@ def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str
 
     with progress_bar("networks", shown=not as_json) as bar:
         with interruption.held():  # while the file is being loaded: JAX takes a second
-            from gradproof.judge.diagnosis import judgement
+            from gradproof.judge.float64.diagnosis import judgement
         from gradproof.numerics import contracts
 
         _keep_compiled()
@@ -199,8 +199,8 @@ def _write_files(
     again: str,
 ) -> None:
     """Write the files that can be written, then say why the others cannot."""
-    from gradproof.judge import certificate as certificates
     from gradproof.judge import documents
+    from gradproof.judge.float64 import certificate as certificates
 
     shown, left_out = judged.counterexample, {}
     if junit:

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import reference
-from gradproof.judge import costs, layouts
-from gradproof.judge.families import FAMILIES
+from gradproof.judge.float64 import costs, layouts
+from gradproof.judge.float64.families import FAMILIES
+from gradproof.judge.float64.mistakes import MISTAKES, RIGHT, Layer
+from gradproof.judge.float64.naming import slope
 from gradproof.judge.lines.slips import EXAMPLES, NAMES
-from gradproof.judge.mistakes import MISTAKES, RIGHT, Layer
-from gradproof.judge.naming import slope
 from gradproof.numerics import rounding
 from gradproof.numerics.near import Near
 from gradproof.problem import Problem

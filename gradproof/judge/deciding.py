@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradproof.errors import DataError, UsageError
-from gradproof.judge.assessment import Assessment
-from gradproof.judge.submission import File, Kind
+from gradproof.judge.isolation.assessment import Assessment
+from gradproof.judge.isolation.submission import File, Kind
 from gradproof.judge.telling import is_book, nothing, prefers_whole, takes_others
 from gradproof.text import visible
 

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from gradproof.judge.counterexample import Shown
+from gradproof.judge.float64.counterexample import Shown
+from gradproof.judge.isolation.submission import Kind
 from gradproof.judge.loading import in_python_3
 from gradproof.judge.report import Judgement, Worth, in_words, told
-from gradproof.judge.submission import Kind
 from gradproof.proof.summary import record
 from gradproof.text import visible
 

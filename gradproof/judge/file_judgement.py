@@ -7,10 +7,10 @@ from typing import Any
 from gradproof.fragment import SourceLine, fragment
 from gradproof.judge import telling
 from gradproof.judge.deciding import decide
-from gradproof.judge.diagnosis import judgement
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import File
 from gradproof.judge.lines.margin import lines, shown, sources
 from gradproof.judge.report import Judgement
-from gradproof.judge.submission import File
 from gradproof.numerics.verdict import Verdict
 
 SHOWN = 10  # lines of a repr

@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gradproof.judge import signatures
+from gradproof.judge.isolation import signatures
 from gradproof.judge.troubles import SubmissionError
 
 KINDS = ("backprop", "gradients", "Network")  # what is looked for where no name is given

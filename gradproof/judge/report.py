@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradproof.fragment import fragment
-from gradproof.judge.certificate import Certified
-from gradproof.judge.counterexample import VALUES, Shown
-from gradproof.judge.mistakes import RIGHT, Mistake
-from gradproof.judge.networks import SAID
-from gradproof.judge.points import EQUATIONS
+from gradproof.judge.float64.certificate import Certified
+from gradproof.judge.float64.counterexample import VALUES, Shown
+from gradproof.judge.float64.mistakes import RIGHT, Mistake
+from gradproof.judge.float64.networks import SAID
+from gradproof.judge.float64.points import EQUATIONS
 from gradproof.judge.troubles import AFTER, Trouble
 from gradproof.numerics import rounding
 from gradproof.numerics.verdict import Verdict

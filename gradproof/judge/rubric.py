@@ -7,7 +7,7 @@ from typing import Any
 
 from gradproof import files
 from gradproof.errors import DataError
-from gradproof.judge.points import EQUATIONS
+from gradproof.judge.float64.points import EQUATIONS
 
 A_POINT = dict.fromkeys(EQUATIONS, 1)
 LARGEST = 2**20  # bytes of a file

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import Function
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import Function
 
 RIGHT = (Path(__file__).parent / "submissions" / "book.py").read_text("utf8").replace("xrange", "range")
 STEP = "[w - (eta / len(mini_batch)) * nw for"

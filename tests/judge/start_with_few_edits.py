@@ -1,4 +1,4 @@
-"""As gradproof/judge/start.py, in a process in which a correction is looked for among few edits."""
+"""As gradproof/judge/isolation/start.py, in a process in which a correction is looked for among few edits."""
 
 import runpy
 import sys
@@ -12,4 +12,4 @@ if __name__ == "__main__":
     from gradproof.judge.lines import repair
 
     repair.RUNS = FEW
-    runpy.run_path(str(ROOT / "gradproof/judge/start.py"), run_name="__main__")
+    runpy.run_path(str(ROOT / "gradproof/judge/isolation/start.py"), run_name="__main__")

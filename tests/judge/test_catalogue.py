@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from gradproof.commands.check import command as check
 from gradproof.commands.explain import page
-from gradproof.judge import catalogue, families, mistakes
+from gradproof.judge import catalogue
 from gradproof.judge.catalogue import CONVENTION, LINE, Entry
+from gradproof.judge.float64 import families, mistakes
 from gradproof.judge.lines.edits import applied, edits, places_of
 from gradproof.judge.lines.slips import EXAMPLES, NAMES
 from gradproof.judge.lines.words import Words

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gradproof.judge import certificate
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import Function
+from gradproof.judge.float64 import certificate
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import Function
 from tests.judge.catalogue import RIGHT_ONES, backprop
 
 pytestmark = pytest.mark.usefixtures("few_edits")

@@ -5,11 +5,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gradproof.judge.claims import Sigma, of_another, radii_of
-from gradproof.judge.costs import Cost
-from gradproof.judge.layouts import Layout
-from gradproof.judge.questions import Questions
-from gradproof.judge.submission import Function
+from gradproof.judge.float64.claims import Sigma, of_another, radii_of
+from gradproof.judge.float64.costs import Cost
+from gradproof.judge.float64.layouts import Layout
+from gradproof.judge.float64.questions import Questions
+from gradproof.judge.isolation.submission import Function
 from gradproof.numerics import rounding
 from tests.judge.catalogue import RIGHT_ONES, backprop
 

@@ -9,9 +9,9 @@ import pytest
 import gradproof
 import reference
 from gradproof.errors import UsageError
-from gradproof.judge.diagnosis import judgement
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import Function
 from gradproof.judge.report import in_words
-from gradproof.judge.submission import Function
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem, stack_of
 from gradproof.proof import witness

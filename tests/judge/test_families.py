@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gradproof.judge.families import Family, _number
-from gradproof.judge.mistakes import Layer
+from gradproof.judge.float64.families import Family, _number
+from gradproof.judge.float64.mistakes import Layer
 from gradproof.numerics import rounding
 from gradproof.numerics.near import Near
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradproof.errors import DataError
-from gradproof.judge import frames
-from gradproof.judge.submission import File, Kind
+from gradproof.judge.isolation import frames
+from gradproof.judge.isolation.submission import File, Kind
 from gradproof.judge.troubles import KINDS, SubmissionError
 from gradproof.problem import Problem
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import settings
 
 from gradproof.errors import DataError
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import LOADING, File
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import LOADING, File
 from tests.judge.hostile import MISCHIEF, NAMED, WHEN_LOADED, program
 from tests.processes import alive
 

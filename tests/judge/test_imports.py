@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import File
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import File
 from tests.judge.hostile import HEAD
 
 pytestmark = pytest.mark.usefixtures("few_edits")

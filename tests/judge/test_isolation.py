@@ -11,8 +11,8 @@ import pytest
 
 import gradproof
 from gradproof.errors import DataError
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import File
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import File
 from tests.commands import ended_here
 from tests.processes import alive
 
@@ -151,7 +151,7 @@ def test_nan_is_a_wrong_value_in_its_place(tmp_path):
 
 
 def test_slow_code_ends_when_all_calls_have_had_their_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("gradproof.judge.submission.ALL", 3)
+    monkeypatch.setattr("gradproof.judge.isolation.submission.ALL", 3)
     with File(str(written(tmp_path, "", CORRECT + "time.sleep(0.15); return d, b, w")), seconds=2.0) as code:
         found = judgement(code, 200)  # which would take half a minute
     assert [(trouble.kind, "for all networks" in trouble.said) for trouble in found.troubles] == [("hangs", True)]

@@ -9,14 +9,14 @@ import weakref
 import pytest
 
 import gradproof
-from gradproof.judge import networks, questions
-from gradproof.judge.claims import Sigma
-from gradproof.judge.diagnosis import FORMS
-from gradproof.judge.layouts import Layout
-from gradproof.judge.light import chosen
-from gradproof.judge.networks import KINDS
-from gradproof.judge.submission import Function
-from gradproof.judge.tally import Tally
+from gradproof.judge.float64 import networks, questions
+from gradproof.judge.float64.claims import Sigma
+from gradproof.judge.float64.diagnosis import FORMS
+from gradproof.judge.float64.layouts import Layout
+from gradproof.judge.float64.light import chosen
+from gradproof.judge.float64.networks import KINDS
+from gradproof.judge.float64.tally import Tally
+from gradproof.judge.isolation.submission import Function
 from gradproof.proof.summary import summary
 from tests.judge.catalogue import RIGHT_ONES, WRONG, backprop
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradproof.judge.networks import larger, stacks
+from gradproof.judge.float64.networks import larger, stacks
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import Function
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import Function
 from handcrafted import equations
 from tests.judge import descents
 from tests.judge.catalogue import BOOK, RIGHT, WRONG, backprop, shown

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from gradproof.commands.check import command
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import File
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import File
 from tests.commands import ended_here
 
 pytestmark = pytest.mark.usefixtures("few_edits")

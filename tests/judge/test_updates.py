@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gradproof.errors import UsageError
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import Function
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import Function
 from tests.judge.descents import APART, BIAS, CHANGED, RIGHT, SHUFFLE, STEP, changed, judged
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gradproof.judge.diagnosis import judgement
-from gradproof.judge.submission import File
+from gradproof.judge.float64.diagnosis import judgement
+from gradproof.judge.isolation.submission import File
 
 WILD = Path(__file__).parent / "submissions" / "wild"
 UPDATED = "the weights are updated before δ is propagated (η = "

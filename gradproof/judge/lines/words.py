@@ -15,7 +15,7 @@ class Words(NamedTuple):
     arrays: Sequence[str]  # names, attributes, entries
     functions: Sequence[str]  # of one argument, as they are called
     counts: Sequence[str]  # of examples
-    unused: Sequence[str]  # names that are given a value, or are arguments, and that nothing uses
+    unused: Sequence[str] = ()  # names that are given a value, or are arguments, and that nothing uses
 
 
 def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Words:

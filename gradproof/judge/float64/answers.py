@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradproof.judge import layouts
-from gradproof.judge.calling import Lists
-from gradproof.judge.layouts import Layout
-from gradproof.judge.submission import Submission
+from gradproof.judge.float64 import layouts
+from gradproof.judge.float64.layouts import Layout
+from gradproof.judge.isolation.calling import Lists
+from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.troubles import SubmissionError
 from gradproof.problem import Array, Problem
 

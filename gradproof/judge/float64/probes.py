@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from gradproof.judge.answers import answer
-from gradproof.judge.claims import Sigma, claim_of, judged
-from gradproof.judge.layouts import Layout
-from gradproof.judge.submission import Submission
+from gradproof.judge.float64.answers import answer
+from gradproof.judge.float64.claims import Sigma, claim_of, judged
+from gradproof.judge.float64.layouts import Layout
+from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem

@@ -7,18 +7,18 @@ from typing import NamedTuple
 import numpy as np
 
 from gradproof.errors import UsageError
-from gradproof.judge import certificate, costs, layouts, other_problems, probes, updates
-from gradproof.judge.claims import Claim, Sigma, judged, of_another
-from gradproof.judge.costs import Cost
-from gradproof.judge.counterexample import smallest
-from gradproof.judge.light import Light, any_wrong, chosen, light_of
-from gradproof.judge.mistakes import RIGHT
-from gradproof.judge.naming import names_of
-from gradproof.judge.networks import drawn
-from gradproof.judge.questions import Questions, believed
+from gradproof.judge.float64 import certificate, costs, layouts, other_problems, probes, updates
+from gradproof.judge.float64.claims import Claim, Sigma, judged, of_another
+from gradproof.judge.float64.costs import Cost
+from gradproof.judge.float64.counterexample import smallest
+from gradproof.judge.float64.light import Light, any_wrong, chosen, light_of
+from gradproof.judge.float64.mistakes import RIGHT
+from gradproof.judge.float64.naming import names_of
+from gradproof.judge.float64.networks import drawn
+from gradproof.judge.float64.questions import Questions, believed
+from gradproof.judge.float64.tally import Tally
+from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.report import Judgement, Named
-from gradproof.judge.submission import Submission
-from gradproof.judge.tally import Tally
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics.verdict import Verdict
 from gradproof.proof.summary import summary

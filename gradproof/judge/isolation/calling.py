@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.judge.signatures import has_sgd
+from gradproof.judge.isolation.signatures import has_sgd
 from gradproof.judge.troubles import SubmissionError
 
 # As they are now: the code may put something else in NumPy's place.

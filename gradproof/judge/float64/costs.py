@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradproof.judge.claims import Claim
+from gradproof.judge.float64.claims import Claim
 from gradproof.numerics import rounding
 from gradproof.problem import Array
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import ctx
 
-from gradproof.judge.claims import Claim, Sigma, radii_of
+from gradproof.judge.float64.claims import Claim, Sigma, radii_of
 from gradproof.numerics import rounding, truth
 from gradproof.problem import Answer, Problem
 

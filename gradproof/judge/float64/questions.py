@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradproof.judge import networks
-from gradproof.judge.answers import answer
-from gradproof.judge.claims import Claim, claim_of
-from gradproof.judge.layouts import Layout
-from gradproof.judge.submission import Submission
+from gradproof.judge.float64 import networks
+from gradproof.judge.float64.answers import answer
+from gradproof.judge.float64.claims import Claim, claim_of
+from gradproof.judge.float64.layouts import Layout
+from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.problem import Stack
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradproof.judge import mistakes as m
-from gradproof.judge.mistakes import Layer, Mistake
+from gradproof.judge.float64 import mistakes as m
+from gradproof.judge.float64.mistakes import Layer, Mistake
 from gradproof.numerics.near import Near
 from gradproof.problem import Array
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.judge import families
-from gradproof.judge.claims import Claim, Sigma, inputs_of
-from gradproof.judge.mistakes import MISTAKES, Layer, Mistake
+from gradproof.judge.float64 import families
+from gradproof.judge.float64.claims import Claim, Sigma, inputs_of
+from gradproof.judge.float64.mistakes import MISTAKES, Layer, Mistake
 from gradproof.numerics import rounding
 from gradproof.numerics.near import Near
 from gradproof.numerics.rounding import Arithmetic

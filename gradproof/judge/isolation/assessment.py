@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Any
 
 from gradproof.errors import DataError
-from gradproof.judge import frames
-from gradproof.judge.sandbox import Sandbox
-from gradproof.judge.submission import ENVIRONMENT, START
+from gradproof.judge.isolation import frames
+from gradproof.judge.isolation.sandbox import Sandbox
+from gradproof.judge.isolation.submission import ENVIRONMENT, START
 
 VERDICTS = ("verified", "refuted", "undecided", "none")
 TIMES = 12  # times as long as a call may the whole take

@@ -16,14 +16,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from gradproof.judge import frames, loading, signatures
-from gradproof.judge.calling import called
+from gradproof.judge import loading
+from gradproof.judge.isolation import frames, signatures
+from gradproof.judge.isolation.calling import called
 from gradproof.judge.troubles import SubmissionError, words
 
 # As they are now: the code may put something else in their place.
 _seed, _np_seed, _getpid, _exit = random.seed, np.random.seed, os.getpid, os._exit
 ME = os.getpid()
-JUDGE = os.path.dirname(__file__)
+JUDGE = os.path.dirname(os.path.dirname(__file__))
 
 
 def read(stream: BinaryIO) -> tuple[Any, frames.Arrays] | None:

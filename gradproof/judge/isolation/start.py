@@ -7,7 +7,7 @@ With STEP and COST, which may be empty, the whole program is judged.
 import os
 import sys
 
-HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # where gradproof is
+HOME = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3))  # where gradproof is
 
 
 def without(folders: set[str]) -> list[str]:
@@ -25,11 +25,11 @@ if __name__ == "__main__":
     leave = os._exit
     given = sys.argv[1], sys.argv[2], int(sys.argv[3]), taken
     if len(sys.argv) > 4:
-        from gradproof.judge import assessor
+        from gradproof.judge.isolation import assessor
 
         assessor.main(*given, *sys.argv[4:6])
     else:
-        from gradproof.judge import worker
+        from gradproof.judge.isolation import worker
 
         worker.main(*given)
     leave(0)  # threads that the code has left behind are not waited for

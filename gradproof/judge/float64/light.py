@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradproof.judge import costs
-from gradproof.judge.claims import Claim, Sigma, expected_of, judged
-from gradproof.judge.costs import Cost
-from gradproof.judge.naming import names_of
+from gradproof.judge.float64 import costs
+from gradproof.judge.float64.claims import Claim, Sigma, expected_of, judged
+from gradproof.judge.float64.costs import Cost
+from gradproof.judge.float64.naming import names_of
 from gradproof.numerics.verdict import Verdict
 from gradproof.proof.summary import summary
 from gradproof.proof.theorem import Judged

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradproof.errors import DataError
-from gradproof.judge import worker
 from gradproof.judge.assess import assess
+from gradproof.judge.isolation import worker
 
 
 def main(path: str, name: str, memory: int, folders: Sequence[str], step: str, cost: str) -> None:

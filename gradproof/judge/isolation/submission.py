@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from gradproof.errors import DataError, UsageError
-from gradproof.judge import frames, signatures
-from gradproof.judge.calling import Lists, called
+from gradproof.judge.isolation import frames, signatures
+from gradproof.judge.isolation.calling import Lists, called
+from gradproof.judge.isolation.sandbox import Sandbox
 from gradproof.judge.loading import unfit
-from gradproof.judge.sandbox import Sandbox
 from gradproof.judge.troubles import KINDS, SubmissionError, words
 from gradproof.problem import Problem
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.judge.answers import answer
-from gradproof.judge.claims import Claim, Sigma, claim_of, judged
-from gradproof.judge.costs import Cost
-from gradproof.judge.layouts import Layout
-from gradproof.judge.submission import Submission
+from gradproof.judge.float64.answers import answer
+from gradproof.judge.float64.claims import Claim, Sigma, claim_of, judged
+from gradproof.judge.float64.costs import Cost
+from gradproof.judge.float64.layouts import Layout
+from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.troubles import SubmissionError
 from gradproof.numerics.verdict import Finding, Verdict, compare
 from gradproof.problem import Array, Problem

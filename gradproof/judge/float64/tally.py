@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from gradproof.judge import points
+from gradproof.judge.float64 import points
 from gradproof.numerics.verdict import Finding
 from gradproof.proof.part import part
 from gradproof.proof.summary import Summary

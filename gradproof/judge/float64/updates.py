@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradproof.judge.costs import Cost
-from gradproof.judge.layouts import Layout
-from gradproof.judge.networks import stacks
-from gradproof.judge.steps import (
+from gradproof.judge.float64.costs import Cost
+from gradproof.judge.float64.layouts import Layout
+from gradproof.judge.float64.networks import stacks
+from gradproof.judge.float64.steps import (
     ETA,
     EXAMPLES,
     OF_THE_MEAN,
@@ -25,7 +25,7 @@ from gradproof.judge.steps import (
     Step,
     right,
 )
-from gradproof.judge.submission import Submission
+from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.judge.answers import Got
+from gradproof.judge.float64.answers import Got
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import radii
 from gradproof.numerics.rounding import Arithmetic
