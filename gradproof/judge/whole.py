@@ -200,12 +200,15 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                         compared = against(what, number)
                         right = sum(array.state == "right" for array in compared)
                         if right == len(compared) and any(array.alive for array in compared):
-                            here[kind, name] = _rate(what, number)
+                            adaptive = any(array.convention == FIRST_OF_ADAM for array in compared)
+                            here[kind, name] = None if adaptive else _rate(what, number)
                         if kind == "costs" and name not in negative and name not in what.doubtful:
                             best = max(best, (right, number.index, name))
                 fits.append(here)
         for key, rate in reversed(fits[0].items()) if len(fits) > 1 else ():  # the last computed has the others in it
-            if key in fits[1] and rate.overlaps(fits[1][key]) and (key[0] == "costs" or not best[2]):
+            rates = rate, fits[1].get(key)
+            same = None not in rates and rates[0].overlaps(rates[1])
+            if key in fits[1] and (same or rates == (None, None)) and (key[0] == "costs" or not best[2]):
                 return key
     return ("costs", best[2]) if best[2] else ("listed", "")
 

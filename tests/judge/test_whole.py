@@ -578,3 +578,76 @@ def test_a_cost_that_is_defined_alone_is_tried(
     without_repairs(monkeypatch)
     found = judged(source, tmp_path, monkeypatch)
     assert found["verdict"] == verdict, found
+
+
+ADAPTIVE = """
+import numpy as np
+
+class Square:
+    def __call__(self, a, y):
+        self.d = a - y
+        return np.mean(self.d ** 2)
+
+measure, W, m, v = Square(), np.random.randn(3, 2), np.zeros((3, 2)), np.zeros((3, 2))
+X, Y = np.random.randn(5, 3), np.random.randn(5, 2)
+for t in range(1, 9):
+    value = measure(np.tanh(X @ W), Y)
+    g = X.T @ (measure.d * (1 - np.tanh(X @ W){slope}))
+    m = 0.9 * m + 0.1 * g
+    v = 0.99 * v + 0.01 * g ** 2
+    W -= 0.01 * m / (1 - 0.9 ** t) / (np.sqrt(v / (1 - 0.99 ** t)) + 1e-8)
+"""
+ENGINE = """
+class Node:
+    def __init__(self, v, parents=()):
+        self.v, self.d, self.parents = v, 0.0, parents
+    def __add__(self, o):
+        return Node(self.v + o.v, ((self, 1.0), (o, 1.0)))
+    def __mul__(self, o):
+        return Node(self.v * o.v, ((self, o.v), (o, self.v)))
+    def cube(self):
+        return Node(self.v ** 3, ((self, {slope}),))
+
+def push(node, d):
+    node.d += d
+    for parent, local in node.parents:
+        push(parent, d * local)
+
+a, b = Node(0.3), Node(-0.7)
+for x, y in [(0.5, 1.0), (-0.4, 0.2)]:
+    a.d = b.d = 0.0
+    e = (a * Node(x) + b).cube() + Node(-y)
+    loss = e * e
+    push(loss, 1.0)
+    for w in (a, b):
+        w.v -= 0.1 * w.d
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "wrong", "verdict"),
+    [(ADAPTIVE, " ** 2", "", "undecided"), (ENGINE, "3 * self.v ** 2", "self.v", "refuted")],
+    ids=["what a functor gives, of steps as Adam's", "what a node of an engine holds"],
+)
+def test_a_cost_without_a_name_of_its_own_is_found(
+    source: str, right: str, wrong: str, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_repairs(monkeypatch)
+    assert judged(source.format(slope=right), tmp_path, monkeypatch)["verdict"] == "verified"
+    assert judged(source.format(slope=wrong), tmp_path, monkeypatch)["verdict"] == verdict
+
+
+WORDS = """
+import numpy as np
+
+rows = [line.split() for line in open("testSet.txt")]
+X = np.array([[1.0, float(r[0]), float(r[1])] for r in rows])
+y = np.array([int(r[2]) for r in rows])
+w = np.ones(3)
+for k in range(20):
+    w = w + 0.1 * X.T @ (y - 1 / (1 + np.exp(-X @ w)))
+"""
+
+
+def test_labels_are_made_up_in_the_column_where_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert judged(WORDS, tmp_path, monkeypatch)["verdict"] == "verified"

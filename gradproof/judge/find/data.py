@@ -69,6 +69,8 @@ def corrected(w: Widths, trouble: str) -> Widths | None:
                 return w._replace(features=wanted - more)
         if mine == w.classes and 0 < wanted < 5000:
             return w._replace(classes=wanted, examples=max(w.examples, wanted))
+    if "invalid literal for int()" in trouble and w.features > 1:  # the label comes sooner
+        return w._replace(features=w.features - 1)
     return None
 
 

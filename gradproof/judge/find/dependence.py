@@ -134,7 +134,9 @@ _STATE = re.compile(
     r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*)(?=$|[.\['\]])",
     re.IGNORECASE,
 )
-_GRADIENT = re.compile(r"\.(?:_*g|_*grads?|_*gradients?|_*deltas?)$")  # that an engine or a layer adds up
+_GRADIENT = re.compile(
+    r"\.(?:_*(?:g|d|dv|grads?|gradients?|deltas?|deriv\w*|adj(?:oint)?))$"
+)  # that an engine or a layer adds up
 _RATE = re.compile(r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay)(?:'\])?$")  # one that decays
 LINEAR = ("add", "subtract", "copy", "sum", "negative")
 

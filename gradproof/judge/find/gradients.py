@@ -8,7 +8,7 @@ from gradproof.judge.find.roles import named_as_parameter, stem
 
 _LAST = re.compile(r"\['?([^'\]]*)'?\]$|\.?([^.\[\]]+)$")
 DATA = ("x", "y", "pairs", "_turns")
-_LEAF = ("data", "value", "val", "item")  # what a scalar of an engine holds
+LEAVES = ("data", "value", "val", "item", "v")  # what a scalar of an engine holds
 
 
 def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[str, str]:
@@ -24,7 +24,7 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
         path: held
         for path, held in before.items()
         if root(path) not in data
-        and (len(held.numbers) > 1 or named_as_parameter(path) or last(path) in _LEAF)
+        and (len(held.numbers) > 1 or named_as_parameter(path) or last(path) in LEAVES)
         and path not in fresh
     }
     results = [x for path in fresh for x in after[path].numbers]

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of, results_of
 from gradproof.judge.find.explore import explore
+from gradproof.judge.find.gradients import LEAVES
 from gradproof.judge.find.numbers import constants, floats
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
@@ -185,7 +186,7 @@ def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Ite
     more += ["t = t - b * s" if "__sub__" in names else "t = t + b * s"]
     more += ["t = t / c" if "__truediv__" in names else "t = t * c"]
     # One turn: that gradients pile up over several is meant
-    for value in ("data", "value", "val", "x", "item"):
+    for value in (*LEAVES, "x"):
         lines = ["s = a * b + c", "t = s * s + a * s", *more, f"t.{back}()", f"_cost = t.{value}"]
         made = "\n".join(f"{name} = {kind.name}(_{name})" for name in "abc")
         driver = f"{made}\nfor _gradproof_turn in range(1):\n    " + "\n    ".join(lines)

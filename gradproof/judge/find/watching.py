@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number, count_numbers
 from gradproof.judge.find.dependence import Held, Moment, changed, feeding, reshaped, stepped
-from gradproof.judge.find.gradients import paired
+from gradproof.judge.find.gradients import LEAVES, paired
 from gradproof.judge.find.namespace import Slot, slots
+from gradproof.judge.find.roles import named_as_cost
 
 MOST_EVENTS = 20_000
 MOST_TURNS = 150  # of a loop that are looked at: one that takes a step takes it sooner
@@ -219,6 +220,9 @@ def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], 
         return [found for key, item in value.items() for found in _arrays(item, f"{name}[{key!r}]")]
     if isinstance(value, list | tuple) and len(value) <= 64:
         return [found for place, item in enumerate(value) for found in _arrays(item, f"{name}[{place}]")]
+    if named_as_cost(name):  # a scalar of an engine
+        held = [getattr(value, leaf, None) for leaf in LEAVES]
+        return [found for item in held if isinstance(item, Number) for found in _arrays(item, name)]
     return []
 
 
