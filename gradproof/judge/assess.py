@@ -83,6 +83,7 @@ def _judged(subject: Subject, cost: str) -> Assessed:
         if smaller := _of_smaller(subject, clips, cost):
             lines = sorted({line for place in clips if (line := line_of(place))})
             smaller.clips, outcome = lines, smaller
+            subject = subject._replace(explored=smaller.explored)
     for other in subject.others if outcome.verdict is not Verdict.VERIFIED else ():
         turned = judge(other, subject.calls, subject.harder, cost=cost)
         if turned.verdict is Verdict.VERIFIED:

@@ -177,3 +177,11 @@ def test_the_optimizers_of_the_programs_need_no_cost(kind: str) -> None:
     example = {"W1": np.zeros((3, 4)), "b1": np.zeros(4), "W2": np.zeros((4, 2)), "b2": np.zeros(2)}
     judged = gradproof.check_step(getattr(steps, kind)().step, example, np.zeros((4, 3)), np.zeros((4, 2)))
     assert judged, judged
+
+
+def test_arrays_that_stay_do_not_make_those_wrong_that_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    """W and b, the more elements, are moved by 0 times their gradients; V goes down."""
+    monkeypatch.setitem(EACH, "V alone", "p[k] = p[k] - 0.1 * g[k] * (k == 'V')")
+    found = step_of("V alone", cost=True)
+    states = {array.name: array.state for array in found.arrays}
+    assert states == {"θ['W']": "not moved", "θ['b']": "not moved", "θ['V']": "right"}

@@ -137,7 +137,10 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
     ]
     largest = [max(one, key=lambda pair: float(abs(pair[1]).mid())) for one in pairs if one]
     proposed = [-s / g for s, g in largest]
-    followed = [[len(one) for one in pairs if one and all(s.overlaps(-eta * g) for s, g in one)] for eta in proposed]
+    followed = [  # at a rate of 0 nothing follows anything
+        [len(one) for one in pairs if eta != 0 and one and all(s.overlaps(-eta * g) for s, g in one)]
+        for eta in proposed
+    ]
     ranked = [(len([n for n in sizes if n > 1]), sum(sizes)) for sizes in followed]  # a single element follows any rate
     if max((elements for _, elements in ranked), default=0) <= 1:
         proposed = [
