@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
-from gradproof.exact.sweeps import computed_from, differentiate, operands_of
-from gradproof.judge.find.dependence import LINEAR
+from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.trial.comparison import Compared
@@ -15,6 +14,7 @@ from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, outp
 from gradproof.judge.trial.descent import DECAY, along
 from gradproof.judge.trial.points import Tried
 from gradproof.judge.trial.running import InexactError
+from gradproof.judge.trial.stepping import terms
 from gradproof.numerics.verdict import Verdict
 
 SECONDS = 20.0  # for one run
@@ -104,7 +104,7 @@ def _is_power(x: Number) -> bool:
 def as_regularised(what: Observation, compared: Sequence[Compared], found: set[NamedCost]) -> list[Compared]:
     """What follows one of these costs, if it decays what the program's own cost does, be that of other examples."""
     for name in sorted(what.doubtful & set(what.costs)):
-        if squares := _squared(_terms(what.costs[name]), what):
+        if squares := _squared(terms([what.costs[name]]), what):
             told = []
             decayed = next((cost.decayed for cost in ranked(found)), ()) or [False] * len(compared)
             for array, given, decays in zip(compared, what.given.values(), decayed, strict=True):
@@ -117,20 +117,6 @@ def as_regularised(what: Observation, compared: Sequence[Compared], found: set[N
                 told.append(array if its == decays else array._replace(state=said))
             return told
     return list(compared)
-
-
-def _terms(cost: Number) -> list[Number]:
-    """What a cost is a sum of, through sums and products with constants other than 0."""
-    found, waiting = {cost.index: cost}, [cost]
-    while waiting:
-        x = waiting.pop()
-        if x.rule is not None and x.rule.name in (*LINEAR, "multiply", "divide"):
-            more = [y for y in operands_of(x) if y.varies and y.index not in found]
-            scale = [y for y in operands_of(x) if not y.varies and x.rule.name == "multiply"]
-            if x.rule.name in LINEAR or (len(more) == 1 and not any(y.value.contains(0) for y in scale)):
-                found.update({y.index: y for y in more})
-                waiting += more
-    return list(found.values())
 
 
 def of_all_targets(what: Observation) -> bool:

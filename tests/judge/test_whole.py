@@ -651,3 +651,48 @@ for k in range(20):
 
 def test_labels_are_made_up_in_the_column_where_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert judged(WORDS, tmp_path, monkeypatch)["verdict"] == "verified"
+
+
+BY_SIGNS = """
+import numpy as np
+
+class Net:
+    def __init__(self):
+        self.W1, self.b1 = np.random.randn(3, 4), np.zeros(4)
+        self.W2, self.b2 = np.random.randn(4, 2), np.zeros(2)
+    def forward(self, X):
+        self.H = np.tanh(X @ self.W1 + self.b1)
+        return self.H @ self.W2 + self.b2
+    def loss(self, X, Y):
+        return np.abs(self.forward(X) - Y).sum()
+    def backward(self, X, Y):
+        d = np.sign(self.forward(X) - Y)
+        {first}
+        {second}
+        self.b2 -= 0.1 * d.{reduced}(axis=0)
+        self.W1 -= 0.1 * X.T @ e
+        self.b1 -= 0.1 * e.sum(axis=0)
+
+net, X, Y = Net(), np.random.randn(5, 3), np.random.randn(5, 2)
+for k in range(9):
+    net.backward(X, Y)
+    print(net.loss(X, Y))
+"""
+
+
+BACK, MOVE = "e = d @ self.W2.T * (1 - self.H ** 2)", "self.W2 -= 0.1 * self.H.T @ d"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reduced", "verdict"),
+    [(BACK, MOVE, "sum", "verified"), (BACK, MOVE, "mean", "refuted"), (MOVE, BACK, "sum", "refuted")],
+    ids=["right", "a mean for a sum in the last bias", "propagated through what has moved"],
+)
+def test_what_the_sign_of_an_error_gives_is_judged_in_every_array(
+    first: str, second: str, reduced: str, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing depends on the last bias but the cost."""
+    without_repairs(monkeypatch)
+    found = judged(BY_SIGNS.format(first=first, second=second, reduced=reduced), tmp_path, monkeypatch)
+    assert found["verdict"] == verdict, found
+    assert len(found["parameters"]) == 4

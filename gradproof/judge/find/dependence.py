@@ -47,7 +47,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     bits, _ = _bits(before, moved)
     results = [x for path in moved for x in after[path].numbers]
     reach, _ = _reach(results, bits)
-    found = []
+    found, alike = list[str](), list[str]()
     for path in moved:
         old, new = before[path].numbers, after[path].numbers
         carried = _CARRIED.fullmatch(path) or _GRADIENTS.fullmatch(path) or _GRADIENT.search(path)
@@ -56,6 +56,12 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         own = all(_moves(x, y, reach) for x, y in zip(old, new, strict=True) if x is not y)
         if own and _crosses(path, before, after, moved, reach, bits):
             found.append(path)
+        elif own:
+            alike.append(path)
+    kinds = {family(path) for path in found} - {
+        ""
+    }  # a bias of which only the sign of the error comes back acts on nothing
+    found = [path for path in moved if path in found or (path in alike and family(path) in kinds)]
     found = _without_views(found, after)
     own_bits, _ = _bits(before, found)
     moves = [x for path in found for x in after[path].numbers]
@@ -63,6 +69,11 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     if any(_steps_twice(before[path], after[path], moves, own_reach) for path in found):
         return []
     return found if found and min(computed, default=start) >= start else []
+
+
+def family(path: str) -> str:
+    """What a path has in common with its sisters: `biases[]` of biases[0], `net.b` of net.b1."""
+    return re.sub(r"\d+", "", path) if re.search(r"\d", path) else ""
 
 
 def reshaped(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:

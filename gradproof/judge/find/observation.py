@@ -174,6 +174,7 @@ def _evaluate(calls: Sequence[str], frame: FrameType, seen: Observation, wanted:
     for text in calls:
         tree = ast.Module([ast.parse(f"_gradproof_cost_ = {text}").body[0]], [])
         names = dict(frame.f_globals) | dict(frame.f_locals) | {HELPER: operators}
+        names = {name.swapcase(): value for name, value in names.items() if len(name) == 1} | names  # x of X
         if text.startswith("self.") and "self" not in names:
             method = text[5:].partition("(")[0]
             owner = next((one for one in names.values() if hasattr(type(one), method)), None)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gradproof.exact.numbers import Number
+from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.calls import call, parameters_of
 from gradproof.judge.find.program import Program
@@ -37,10 +37,11 @@ def collect(seen: "Observation") -> tuple[dict[str, Number], dict[str, Number], 
     moves = [x for array in seen.after.values() for x in array.ravel().tolist()]
     arrays = [{x.index for x in array.flat} for array in seen.given.values() if array.size > 1]
     inputs, doubtful = _inputs(moves, indices, arrays), set[str]()
+    used = _constants(moves) if inputs else set()  # also where only the sign of an error comes back
     for costs in (stated, others):
         for name, number in list(costs.items()):
             ancestors = {x.index for x in computed_from([number])}
-            elsewhere = bool(inputs) and not _inputs([number], indices, arrays) <= inputs
+            elsewhere = bool(inputs) and not _inputs([number], indices, arrays) <= inputs | used
             if ancestors & late or not ancestors & indices or (elsewhere and costs is others):
                 del costs[name]  # of the parameters after the step, or of none
             elif elsewhere:
@@ -97,6 +98,13 @@ def _inputs(results: Sequence[Number], parameters: set[int], arrays: Sequence[se
                 elif w.index in parameters and not c.varies:
                     met.setdefault(c.index, (float(c.value.mid()), set()))[1].add(w.index)
     return found | {value for value, those in met.values() if not any(array <= those for array in arrays)}
+
+
+def _constants(results: Sequence[Number]) -> set[float]:
+    """The constants that meet anything in a product."""
+    products = [x for x in computed_from(results) if x.rule is not None and x.rule.name in ("dot", "multiply")]
+    sides = {id(side): side for x in products for side in (x.operands if x.rule is DOT else (x.operands,))}
+    return {float(x.value.mid()) for side in sides.values() for x in side if not x.varies}
 
 
 def cost_calls(program: Program, inside: bool = False) -> list[str]:

@@ -4,7 +4,6 @@ Exploring, every statement of the module and every turn of a loop is a candidate
 moved by one whole step is taken. Later runs draw the parameters anew where that step begins, and end where it ends.
 """
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number, count_numbers
-from gradproof.judge.find.dependence import Held, Moment, changed, feeding, reshaped, stepped
+from gradproof.judge.find.dependence import Held, Moment, changed, family, feeding, reshaped, stepped
 from gradproof.judge.find.gradients import LEAVES, paired
 from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.roles import named_as_cost
@@ -231,11 +230,11 @@ def _still(before: Moment, after: Moment, moved: Sequence[str], broken: bool) ->
     which may have been their step."""
 
     others = set(changed(before, after))
-    kinds = {_kind(path) for path in moved} - {""}
+    kinds = {family(path) for path in moved} - {""}
     still = [
         path
         for path, held in before.items()
-        if path not in others and path in after and _kind(path) in kinds and (broken or not _is_plain(held))
+        if path not in others and path in after and family(path) in kinds and (broken or not _is_plain(held))
     ]
     if not still:
         return []
@@ -245,11 +244,6 @@ def _still(before: Moment, after: Moment, moved: Sequence[str], broken: bool) ->
 
 def _said(before: Moment, after: Moment, paths: Sequence[str]) -> dict[str, str]:
     return {path: f"of shape {after[path].shape} after the step, not {before[path].shape}" for path in paths}
-
-
-def _kind(path: str) -> str:
-    """What a path has in common with its sisters: `biases[]` of biases[0], `net.b` of net.b1."""
-    return re.sub(r"\d+", "", path) if re.search(r"\d", path) else ""
 
 
 def _is_plain(held: Held) -> bool:

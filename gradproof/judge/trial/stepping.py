@@ -9,6 +9,7 @@ import numpy as np
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import COPY, Number
 from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.trial.arguments import copied, leaves, numbers_of
 from gradproof.judge.trial.owner import put
 from gradproof.judge.trial.running import SubjectError, named
@@ -90,15 +91,41 @@ def takes_several(given: Any, after: Any) -> bool:
     ):
         return True
     pairs = list(zip(arrays_in(given), arrays_in([after]), strict=False))
-    return any(_comes_later(new, [pair for pair in pairs if pair[1] is not new]) for _, new in pairs)
+    return any(_comes_later(old, new, [pair for pair in pairs if pair[1] is not new]) for old, new in pairs)
 
 
-def _comes_later(new: ExactArray, others: Sequence[tuple[ExactArray, ExactArray]]) -> bool:
-    """Whether `new` follows from where other arrays have moved to, and not from where those were."""
+def _comes_later(old: ExactArray, new: ExactArray, others: Sequence[tuple[ExactArray, ExactArray]]) -> bool:
+    """Whether `new` follows from where other arrays have moved to, not from where those were, and by a forward pass of
+    its own: one that is only propagated through what has moved is none."""
     moved = [{x.index for x in numbers_of(b)} - {x.index for x in numbers_of(a)} for a, b in others]
-    origins = {x.index for x in computed_from(numbers_of(new), set[int]().union(*moved))}
-    hit = [{x.index for x in numbers_of(a)} for (a, _), ends in zip(others, moved, strict=True) if origins & ends]
-    return bool(hit) and origins.isdisjoint(set[int]().union(*hit))
+    numbers = computed_from(numbers_of(new), set[int]().union(*moved))
+    origins = {x.index for x in numbers}
+    hit = [
+        (ends, {x.index for x in numbers_of(a)}) for (a, _), ends in zip(others, moved, strict=True) if origins & ends
+    ]
+    if not hit or not origins.isdisjoint(set[int]().union(*(starts for _, starts in hit))):
+        return False
+    latest, own = max(index for ends, _ in hit for index in ends), {x.index for x in numbers_of(old)}
+    decays = {x.index for x in terms(numbers_of(new))}
+    return any(
+        x.index > latest and x.index not in decays and any(y.index in own for y in operands_of(x))
+        for x in numbers
+        if x.rule is not None and x.rule.name in ("dot", "multiply")
+    )
+
+
+def terms(results: Sequence[Number]) -> list[Number]:
+    """What these are sums of, through sums and products with constants other than 0."""
+    found, waiting = {x.index: x for x in results}, list(results)
+    while waiting:
+        x = waiting.pop()
+        if x.rule is not None and x.rule.name in (*LINEAR, "multiply", "divide"):
+            more = [y for y in operands_of(x) if y.varies and y.index not in found]
+            scale = [y for y in operands_of(x) if not y.varies and x.rule.name == "multiply"]
+            if x.rule.name in LINEAR or (len(more) == 1 and not any(y.value.contains(0) for y in scale)):
+                found.update({y.index: y for y in more})
+                waiting += more
+    return list(found.values())
 
 
 def _between(start: Number, final: Number) -> Iterator[Number]:
