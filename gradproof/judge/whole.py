@@ -44,13 +44,14 @@ def judge(
 ) -> Outcome:
     """The verdict on what a scene does; what is right there must be right in the harder scenes too."""
     assert explored.step is not None
-    example = [np.zeros(1)]
+    example, sizes = [np.zeros(1)], dict[str, int]()
 
     def seen(run: ExactRun, drawn: Any) -> Observation:
         number = int(abs(float(np.asarray(drawn[0]).ravel()[0])) * 1e9) % (1 << 31)
         try:
             with guarded("the program", SECONDS, Clock.COMPUTING):
                 what = observe(explored.scene, explored.step, calls, number)  # type: ignore[arg-type]
+                sizes.update({path: array.size for path, array in what.given.items()})
                 moves = [x for move in what.moved.values() for x in move.flat]
                 clips = {index for index, place in run.run.clips.items() if place in explored.scene.clips}
                 if explored.scene.scale != 1 and not clips_gradients_alone(what, clips):
@@ -115,7 +116,10 @@ def judge(
         defined = costs_defined(explored.scene.program)
         if defined and not set(defined) <= set(calls):  # its own cost, which it does not compute in this step
             own = judge(explored, [*calls, *defined], harder, seed)
-            if own.cost and own.tried and any(a.state == "right" and a.alive for a in own.tried.arrays):
+            right = (
+                [a.name for a in own.tried.arrays if a.state == "right" and a.alive] if own.cost and own.tried else []
+            )
+            if sum(sizes[path] for path in right) > 1:  # a single number follows any
                 return own
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = (

@@ -563,14 +563,35 @@ fit([[1.0, 0.3, -0.2], [0.7, 2.0, -1.0]], [0.5, -2.0])
 """
 
 
+SINGLE = """
+w, b = 0.3, -0.2
+points = [(0.5, 1.0), (-1.5, 0.4)]
+
+def error(points, w, b):
+    return sum((w * x + b - y) ** 2 for x, y in points)
+
+for k in range(9):
+    residuals = [(w * x + b - y, x) for x, y in points]
+    dw = sum(3 * r * abs(r) * x for r, x in residuals)
+    db = sum(3 * r * abs(r) for r, x in residuals)
+    w, b = w - 0.1 * dw, b - 0.1 * db
+"""
+
+
 @pytest.mark.parametrize(
     ("source", "verdict"),
     [
+        (SINGLE, "undecided"),
         (POLICY.format(d="p * returns[:, None]"), "verified"),
         (POLICY.format(d="p"), "refuted"),
         (POINTS, "verified"),
     ],
-    ids=["a policy gradient", "without its returns", "a cost that is never called"],
+    ids=[
+        "of which a single number follows any",
+        "a policy gradient",
+        "without its returns",
+        "a cost that is never called",
+    ],
 )
 def test_a_cost_that_is_defined_alone_is_tried(
     source: str, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
