@@ -130,6 +130,7 @@ def _of_object(
 ) -> Iterator[Attempt]:
     """The ways in which an object may take a step."""
     ends = widths(slots) if not needs_data else [(SIZES[0], 2), (SIZES[0], 1)]
+    named = cost_calls(program, inside=True)
     if re.search(rf"\b{SIZES[0]}\b", text):
         ends = sorted(ends, key=lambda pair: pair[0] != SIZES[0])
     for lines, pairs in _drivers(kind):
@@ -137,7 +138,7 @@ def _of_object(
             for form in pair_forms(n_in, n_out) if pairs else forms(n_in, n_out):
                 of = "(pairs * 2)" if "len(pairs)" in lines else "pairs"  # so that n is not the mini-batch's length
                 known = {"pairs": of, "data": of} if pairs else {"x": "x", "y": "y"}
-                calls = [*cost_methods("net", kind, known), *cost_calls(program, inside=True)]
+                calls = [*cost_methods("net", kind, known), *named]
                 driver = f"net = {text}\n{PAIRED if pairs else TURNS}{lines}"
                 scene = Scene(program, driver, given=form.given, label=form.name)
                 yield Attempt(scene, calls)
@@ -200,6 +201,7 @@ def _remember(known: dict[str, str], results: Sequence[str], kind: str) -> None:
 
 def _gradients_of_classes(program: Program) -> Iterator[Attempt]:
     """Methods that give gradients back, or keep them."""
+    named = cost_calls(program, inside=True)
     for kind in program.classes:
         methods = [m for m in _methods(kind) if re.search(r"loss|cost|grad|back|propagate", m.name, re.IGNORECASE)]
         for text in constructions(kind, program.tree) if methods else ():
@@ -209,7 +211,7 @@ def _gradients_of_classes(program: Program) -> Iterator[Attempt]:
             for lines, pairs in _drivers(kind, methods):
                 for n_in, n_out in widths(made.slots("net")):
                     for form in pair_forms(n_in, n_out) if pairs else forms(n_in, n_out):
-                        calls = [*cost_methods("net", kind, {"x": "x", "y": "y"}), *cost_calls(program, inside=True)]
+                        calls = [*cost_methods("net", kind, {"x": "x", "y": "y"}), *named]
                         yield Attempt(
                             Scene(
                                 program,
