@@ -38,6 +38,8 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
                 said.append(f"    should be: `{fault['should_be']}` – {fault['names'][0]}")
             elif fault["others"]:
                 said.append(f"    or it is {' or '.join(other['place'] for other in fault['others'])} that is wrong")
+            if fault["quotient"]:
+                said.append(f"    its own cost says: {fault['quotient']}")
         right = [p["name"] for p in d["parameters"] if p["state"] == "right"]
         if right:
             said.append(f"  right: {', '.join(right)}")

@@ -111,3 +111,16 @@ def test_what_is_not_there_is_one_line(words: list[str], said: str, tmp_path: Pa
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert said in ended.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_an_edit_changes_its_own_statement_and_no_other() -> None:
+    """Python's tree has each operator once, however often it is written."""
+    tree = ast.parse("a = b + c * (d > 0)\na += b - 1\ne = f + g * (h > 0) - 1\ne += f")
+    places, source = places_of(tree), ast.unparse(tree).splitlines()
+    for number, statement in enumerate(tree.body):
+        for edit in edits(statement, Words(["b", "c", "f"], ["slope"], ["m"])):
+            with applied(edit, places):
+                now = ast.unparse(tree).splitlines()
+            assert [k for k in range(4) if now[k] != source[k]] in ([], [number]), edit.kind
+    kinds = [edit.kind for edit in edits(tree.body[0], Words([], [], []))]
+    assert {"sign", "mask", "operator"} <= set(kinds)

@@ -114,7 +114,10 @@ def observe(
             if path not in by_path:
                 raise InexactError(f"{path} does not exist in every run")
             slot = by_path[path]
-            numbers = variables(scene.scale * drawn(slot, rng))
+            values = scene.scale * drawn(slot, rng)
+            if scene.nudge is not None and scene.nudge.path == path:
+                values.reshape(slot.shape or 1)[scene.nudge.element] += scene.nudge.by
+            numbers = variables(values)
             slot.write(numbers)
             (seen.given if path in wanted else before)[path] = array_of(numbers, slot.shape)
         _evaluate(calls, frame, seen, wanted)

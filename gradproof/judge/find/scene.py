@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,14 @@ DRIVEN = 1_000_000  # lines of the driver are numbered from here on
 MODULE = "__main__"  # as which the program runs
 
 
+class Nudge(NamedTuple):
+    """One element of a parameter, and what is added to it before the step."""
+
+    path: str
+    element: tuple[int, ...]
+    by: float
+
+
 @dataclass(frozen=True)
 class Scene:
     """The program's definitions, or all of it, and lines in its own words that follow."""
@@ -39,6 +47,7 @@ class Scene:
     scale: float = 1.0  # of the examples that are drawn, and of parameters
     scales_labels: bool = False  # one-hot ones, too
     clips: tuple[Any, ...] = ()  # places of clips that larger ones would reach
+    nudge: Nudge | None = None
     data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names of what no gradient is asked for
 
     @property

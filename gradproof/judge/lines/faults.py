@@ -21,6 +21,7 @@ from gradproof.judge.lines.labels import (
     only_cost,
     usual_costs,
 )
+from gradproof.judge.lines.quotients import difference_quotient
 from gradproof.judge.lines.raising import mend_example, raised_by
 from gradproof.judge.lines.repair import Repair, Trial, find_repairs
 from gradproof.judge.outcome import SECONDS, Outcome
@@ -140,7 +141,7 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
     for array in outcome.tried.arrays:
         if array.state in ("right", "undecided") or array.name in read.follows:
             continue
-        numbers = _numbers(array, gradients)
+        numbers = _numbers(array, gradients) if not read.raised else ""
         place, repair = read.located.get(array.name), mended.get(array.name)
         if repair is not None and place is not None and place.line != repair.line:
             place = None
@@ -155,7 +156,21 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         elif place is not None and line == place.line:
             fault["others"] = [{"line": other, "place": program.place(other, file)} for other in place.others]
         found.append(fault)
-    return sorted(found, key=lambda fault: fault["line"] or 10**9)
+    found.sort(key=lambda fault: fault["line"] or 10**9)
+    _add_quotient(found, subject, outcome, gradients)
+    return found
+
+
+def _add_quotient(found: Sequence[dict[str, Any]], subject: Subject, outcome: Outcome, gradients: bool) -> None:
+    """To the first fault that has numbers: what the program's own cost says, at one point."""
+    for fault in found:
+        if not fault["numbers"] or not outcome.cost:
+            continue
+        path = next(a.name for a in outcome.tried.arrays if shown(a.name) == fault["parameter"])  # type: ignore[union-attr]
+        if (quotient := difference_quotient(subject, outcome, path)) is not None:
+            fault["numbers"] = _numbers(quotient.array, gradients)
+            fault["quotient"] = quotient.told(gradients)
+        return
 
 
 def _numbers(array: Compared, gradients: bool) -> str:
@@ -182,6 +197,7 @@ def _fault(program: Program, path: str, line: int, what: str, numbers: str, file
         "parameter": shown(path),
         "equation": "",
         "layer": 0,
+        "quotient": "",
         "mended": False,
         "others": [],
     }

@@ -5,12 +5,12 @@ import copy
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gradproof.judge.lines.words import Words, is_leaf
 
 MOST_NAMES = 12  # that are tried in the place of one
-_OPPOSITE: dict[type[ast.AST], Sequence[type[ast.AST]]] = {
+_OPPOSITE: dict[type[ast.AST], Sequence[type[Any]]] = {
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult), ast.Div: (ast.Mult,),
     ast.MatMult: (ast.Mult,), ast.Gt: (ast.LtE, ast.Lt, ast.GtE), ast.Lt: (ast.GtE, ast.Gt, ast.LtE),
     ast.GtE: (ast.Lt, ast.LtE, ast.Gt), ast.LtE: (ast.Gt, ast.GtE, ast.Lt),
@@ -89,7 +89,8 @@ class Slip(NamedTuple):
 def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     if isinstance(statement, ast.AugAssign):
         for op in _OPPOSITE.get(type(statement.op), ())[:1]:
-            yield Slip(0, "sign", statement.op, op())
+            other = ast.AugAssign(copy.deepcopy(statement.target), op(), statement.value)
+            yield Slip(0, "sign", statement, other)
         plain = ast.Assign([copy.deepcopy(statement.target)], copy.deepcopy(statement.value))
         if isinstance(statement.op, ast.Add):
             yield Slip(1, "accumulates", statement, plain)
@@ -141,7 +142,7 @@ def _of_structure(node: ast.expr) -> Iterator[Slip]:
         yield Slip(0, "transpose", node, node.value)
     elif isinstance(node, ast.Compare):
         for tier, op in enumerate(_OPPOSITE.get(type(node.ops[0]), ())):
-            yield Slip(tier, "mask", node.ops[0], op())
+            yield Slip(tier, "mask", node, ast.Compare(node.left, [op(), *node.ops[1:]], node.comparators))
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         for number in _numbers_near(node.value):
             yield Slip(0, "constant", node, ast.Constant(number))
@@ -159,7 +160,8 @@ def _of_operator(node: ast.BinOp) -> Iterator[Slip]:
     if not isinstance(node.op, ast.Div):
         yield Slip(0, "extra factor" if product else "extra term", node, node.right)
     for op in _OPPOSITE.get(type(node.op), ()):
-        yield Slip(0, "sign" if op in (ast.Add, ast.Sub) else "operator", node.op, op())
+        other = ast.BinOp(node.left, op(), node.right)  # an operator itself is one node for the whole tree
+        yield Slip(0, "sign" if op in (ast.Add, ast.Sub) else "operator", node, other)
     if isinstance(node.op, ast.Sub | ast.MatMult | ast.Div):
         kind = "sign" if isinstance(node.op, ast.Sub) else "order"
         yield Slip(0, kind, node, ast.BinOp(node.right, node.op, node.left))

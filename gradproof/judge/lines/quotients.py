@@ -1,0 +1,64 @@
+"""What the program's own cost says of one number, without any derivative: how it changes with a parameter."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from gradproof.exact.rules import Ball
+from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.judge.find.examples import Subject
+from gradproof.judge.find.observation import observe
+from gradproof.judge.find.scene import Nudge
+from gradproof.judge.lines.annotation import shown
+from gradproof.judge.outcome import SECONDS, Outcome, against
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+
+H = 2.0**-20  # by which an element is changed: the quotient is then right to about twelve digits
+SEEDS = 2, 3, 4
+
+
+class Quotient(NamedTuple):
+    """(C(w + h) − C(w − h)) / 2h of an element w."""
+
+    array: Compared  # the element, how it is moved, and how it should be
+    value: float
+
+    def told(self, gradients: bool) -> str:
+        """In words: the quotient, and what it is a multiple of where the parameters move."""
+        where = f"[{', '.join(map(str, self.array.element))}]" if self.array.element else ""
+        name = f"{shown(self.array.name)}{where}"
+        said = f"(C({name} + h) − C({name} − h)) / 2h is {self.value:.6g} for h = 2⁻²⁰"
+        rate = self.array.expected / self.value if self.value else 0.0
+        return said if gradients else f"{said}, and what is right is moved by {rate:.6g} times that"
+
+
+def difference_quotient(subject: Subject, outcome: Outcome, path: str) -> Quotient | None:
+    """Of the element that shows best that this array is wrong.
+
+    None without a cost of the program's own, and where no array shows how far it should be moved.
+    """
+    for seed in SEEDS if not subject.explored.is_slow else ():
+        try:
+            compared, _ = _compared(subject, outcome, seed)
+            array = next(array for array in compared if array.name == path)
+            if array.state == "right" or not array.expected:
+                continue
+            (_, above), (_, below) = (_compared(subject, outcome, seed, Nudge(path, array.element, h)) for h in (H, -H))
+            return Quotient(array, float(((above - below) / (2 * H)).mid()))
+        except (SubjectError, UndecidedError, LookupError):
+            continue
+    return None
+
+
+def _compared(
+    subject: Subject, outcome: Outcome, seed: int, nudge: Nudge | None = None
+) -> tuple[Sequence[Compared], Ball]:
+    """Each array, and the cost, where one element of a parameter is changed; LookupError without a cost."""
+    step = subject.explored.step
+    assert step is not None
+    reading = outcome.tried.reading if outcome.tried else Reading.EXACT
+    with ExactRun(reading, BITS, seed), guarded("the program", SECONDS):
+        what = observe(replace(subject.explored.scene, nudge=nudge), step, subject.calls, seed)
+        cost = (what.costs | what.scalars)[outcome.cost]
+        return ([] if nudge else against(what, cost)), cost.value
