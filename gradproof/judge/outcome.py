@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
-from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.trial.comparison import Compared
@@ -117,6 +117,19 @@ def as_regularised(what: Observation, compared: Sequence[Compared], found: set[N
                 told.append(array if its == decays else array._replace(state=said))
             return told
     return list(compared)
+
+
+def also_moved(what: Observation, cost: Number) -> list[str]:
+    """What the step adds to and the cost depends on, though it is no parameter that was recognised."""
+    ancestors = {x.index for x in computed_from([cost])}
+    found = []
+    for path, (before, after) in what.state.items():
+        pairs = [(a, b) for a, b in zip(before.flat, after.flat, strict=True) if isinstance(a, Number) and a is not b]
+        if any(a.index in ancestors for a, _ in pairs) and all(
+            any(a is y for x in terms([b]) for y in operands_of(x)) for a, b in pairs
+        ):
+            found.append(path)
+    return found
 
 
 def of_all_targets(what: Observation) -> bool:

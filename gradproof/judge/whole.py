@@ -13,7 +13,7 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated import costs_defined, takes_the_same
-from gradproof.judge.outcome import SECONDS, Outcome, against, as_regularised, holding, ranked
+from gradproof.judge.outcome import SECONDS, Outcome, against, also_moved, as_regularised, holding, ranked
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
@@ -73,6 +73,7 @@ def judge(
     kind, name = chosen
     costs: dict[Reading, set[NamedCost]] = {}
     rates: dict[Reading, Any] = {}
+    unseen: dict[str, None] = {}
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
@@ -84,6 +85,7 @@ def judge(
             found = getattr(what, kind).get(name)
             if found is None:
                 raise InexactError(f"{name} is not computed in every run")
+            unseen.update(dict.fromkeys(also_moved(what, found)))
             compared = _steady(against(what, found), _rate(what, found), rates, run.run.reading)
             _refuse_several(what, compared)
             return compared
@@ -133,6 +135,13 @@ def judge(
             return judge(explored, (), harder, seed, cost)
     elif tried.verdict is Verdict.VERIFIED and kind != "listed":
         outcome.named = _others(seen, seed)  # its own cost by its usual name
+    if outcome.verdict is Verdict.VERIFIED and unseen:
+        step = explored.step._replace(parameters=[*explored.step.parameters, *unseen])
+        with_them = judge(replace(explored, step=step), calls, harder, seed, cost)
+        if with_them.verdict is Verdict.VERIFIED:
+            return with_them
+        outcome.verdict = Verdict.UNDECIDED
+        outcome.trouble = f"{', '.join(unseen)} moves as well, and is not recognised as a parameter"
     amiss = dict.fromkeys(explored.step.still, "not moved") | dict(explored.step.reshaped)
     if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
         more = [Compared(path, state, 0, True) for path, state in amiss.items()]

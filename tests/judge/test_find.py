@@ -109,6 +109,12 @@ def test_a_single_number_with_the_name_of_a_velocity_is_a_parameter_where_it_act
     assert sorted(moved(line, {"m": (), "v": (), "point": (5,), "goal": (5,)})) == ["v"]
 
 
+def test_a_single_number_with_the_name_of_an_activation_is_a_parameter_where_others_are_moved_by_it() -> None:
+    shapes: dict[str, tuple[int, ...]] = {"a": (), "b": (), "t": (), "point": (5,), "goal": (5,)}
+    line = "miss = a * point + b - goal\na = a - 0.1 / t * np.mean(miss * point)\nb = b - 0.1 * np.mean(miss) / t\n"
+    assert sorted(moved(line + "t = t + 1\n", shapes)) == ["a", "b"]
+
+
 def test_a_gradient_that_is_carried_back_through_time_is_no_parameter() -> None:
     line = "dc = goal + dc_next\ndh_next = w.T @ dc + 0 * dh_next\ndc_next = dc * gate\n"
     shapes = {"goal": (4, 1), "dc_next": (4, 1), "dh_next": (4, 1), "w": (4, 4), "gate": (4, 1)}

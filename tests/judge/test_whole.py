@@ -717,3 +717,27 @@ def test_what_the_sign_of_an_error_gives_is_judged_in_every_array(
     found = judged(BY_SIGNS.format(first=first, second=second, reduced=reduced), tmp_path, monkeypatch)
     assert found["verdict"] == verdict, found
     assert len(found["parameters"]) == 4
+
+
+HIDDEN = """
+import numpy as np
+
+X, y = np.random.randn(8, 3), np.random.randn(8, 2)
+w, a = np.random.randn(3, 2), np.zeros(2)
+for i in range(20):
+    e = X @ w + a - y
+    loss = np.mean(e ** 2)
+    w -= 0.1 * X.T @ e / 8
+    a -= {rate} * e.mean(axis=0)
+"""
+
+
+def test_what_moves_with_the_parameters_and_is_not_judged_leaves_it_undecided(tmp_path: Path) -> None:
+    """An array named as an activation might be one that is carried from layer to layer."""
+    path = tmp_path / "mine.py"
+    path.write_text(HIDDEN.format(rate=0.1), "utf8")
+    assert assess(str(path))["verdict"] == "verified"
+    path.write_text(HIDDEN.format(rate=0.3), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "undecided"
+    assert found["undecided"] == ["a moves as well, and is not recognised as a parameter"]

@@ -47,20 +47,28 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     bits, _ = _bits(before, moved)
     results = [x for path in moved for x in after[path].numbers]
     reach, _ = _reach(results, bits)
-    found, alike = list[str](), list[str]()
+    found, alike, carried = list[str](), list[str](), list[str]()
     for path in moved:
         old, new = before[path].numbers, after[path].numbers
-        carried = _CARRIED.fullmatch(path) or _GRADIENTS.fullmatch(path) or _GRADIENT.search(path)
-        if carried or (len(new) == 1 and _RATE.search(path)):
+        if _GRADIENTS.fullmatch(path) or _GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
+            continue
+        if _CARRIED.fullmatch(path):
+            carried += [path] if len(new) == 1 and _moves(old[0], new[0], reach) else []
             continue
         own = all(_moves(x, y, reach) for x, y in zip(old, new, strict=True) if x is not y)
         if own and _crosses(path, before, after, moved, reach, bits):
             found.append(path)
         elif own:
             alike.append(path)
-    kinds = {family(path) for path in found} - {
-        ""
-    }  # a bias of which only the sign of the error comes back acts on nothing
+    own_bits, _ = _bits(before, found)
+    found += [  # the a of y = a x + b; not the t of a rate that decays, which depends on no parameter
+        path
+        for path in carried
+        if _crosses(path, before, after, found, reach, bits)
+        and any(reach.get(after[path].numbers[0].index, 0) & bits[index] for index in own_bits)
+    ]
+    kinds = {family(path) for path in found} - {""}
+    # A bias acts on nothing where only the sign of an error comes back
     found = [path for path in moved if path in found or (path in alike and family(path) in kinds)]
     found = _without_views(found, after)
     own_bits, _ = _bits(before, found)
