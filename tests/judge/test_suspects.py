@@ -1,9 +1,11 @@
 """Lines from which nothing follows can be wrong, too: what they left out is told with its correction."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
+from gradproof.judge.lines.words import words_of
 from tests.judge.test_causes import told
 from tests.judge.test_repair import NETWORK
 
@@ -55,3 +57,14 @@ def test_where_nothing_goes_down_no_number_is_said_to_be_what_it_should_be(tmp_p
     assert {fault["numbers"] for fault in told(source + EXAMPLE, tmp_path)["faults"]} == {""}
     of_one = told(NETWORK.replace("dW1 = X.T @ dZ1 / m", "dW1 = X.T @ dZ1 ** 3 / m") + EXAMPLE, tmp_path)
     assert "should be moved by" in of_one["faults"][0]["numbers"]
+
+
+def test_what_counts_the_turns_of_a_loop_is_no_array() -> None:
+    """A slope of i * (1 - i) makes a whole layer stand still, and what stands still is not wrong."""
+    source = (
+        "def train(W, X, unused):\n    for i in range(9):\n        for k, w in enumerate(W):\n            d = w * X"
+    )
+    words = words_of(ast.parse(source).body[0], None, ast.parse(source))
+    assert {"W", "X", "w", "d"} <= set(words.arrays)
+    assert not {"i", "k"} & {*words.arrays, *words.unused}
+    assert set(words.unused) == {"unused", "d"}

@@ -42,9 +42,23 @@ def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Wor
     if isinstance(kind, ast.ClassDef):
         methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
         functions |= {f"self.{node.name}": None for node in methods if is_elementary(node)}
+    names |= _counters(function)
     own = getattr(function, "name", "")  # which would call itself without end
     others = [text for text in functions if text.removeprefix("self.") != own]
-    return Words([text for text in arrays if text not in names], others, list(counts), unused)
+    told, never = ([text for text in some if text not in names] for some in (arrays, unused))
+    return Words(told, others, list(counts), never)
+
+
+def _counters(function: ast.AST) -> set[str]:
+    """The names that count the turns of a loop: whole numbers, and no arrays."""
+    found = set[str]()
+    for node in ast.walk(function):
+        if isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Call):
+            called = [n.id for n in ast.walk(node.iter) if isinstance(n, ast.Name)]
+            first = node.target.elts[0] if isinstance(node.target, ast.Tuple) else node.target
+            if isinstance(first, ast.Name) and {"range", "xrange", "enumerate"} & set(called):
+                found.add(first.id)
+    return found
 
 
 def _unused(function: ast.AST) -> list[str]:
