@@ -145,3 +145,15 @@ def test_an_edit_is_a_correction_if_it_mends_at_both_points_and_spoils_nothing(
     scene: Any = None
     trial = repair.Trial(scene, Step("statement", 1, 0, []), (), "", "", Reading.EXACT, repair.SEEDS[:2])
     assert (repair._improved(trial, before) is not None) == accepted
+
+
+@pytest.mark.parametrize(("name", "accepted"), [("", False), ("quadratic", True)])
+def test_of_a_cost_that_is_not_known_an_edit_must_mend_everything(
+    name: str, accepted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some arrays always follow one cost or another."""
+    scene: Any = None
+    trial = repair.Trial(scene, Step("statement", 1, 0, []), (), "", name, Reading.EXACT, repair.SEEDS[:2])
+    monkeypatch.setattr(repair, "_seen", lambda *_: repair.Seen(frozenset("ab"), frozenset("c"), None))
+    before = [repair.Seen(frozenset("b"), frozenset("ac"), None)] * 2
+    assert (repair._improved(trial, before) is not None) == accepted

@@ -61,9 +61,7 @@ def test_where_nothing_goes_down_no_number_is_said_to_be_what_it_should_be(tmp_p
 
 def test_what_counts_the_turns_of_a_loop_is_no_array() -> None:
     """A slope of i * (1 - i) makes a whole layer stand still, and what stands still is not wrong."""
-    source = (
-        "def train(W, X, unused):\n    for i in range(9):\n        for k, w in enumerate(W):\n            d = w * X"
-    )
+    source = "def f(W, X, unused):\n    for i in range(9):\n        for k, w in enumerate(W):\n            d = w * X"
     words = words_of(ast.parse(source).body[0], None, ast.parse(source))
     assert {"W", "X", "w", "d"} <= set(words.arrays)
     assert not {"i", "k"} & {*words.arrays, *words.unused}

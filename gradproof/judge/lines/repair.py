@@ -122,6 +122,8 @@ def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
             return None
         if old.cost is not None and not now.cost.overlaps(old.cost):
             return None
+        if now.wrong and not (trial.cost or trial.name):  # of an unknown cost, some arrays follow one by chance
+            return None
         result.append(now)
     return result
 
