@@ -56,6 +56,39 @@ def test_what_lines_compute_and_what_follows_from_a_fault_is_told(tmp_path: Path
     ]
 
 
+CROSSED = """import numpy as np
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.w1 = np.random.randn(n_hidden, n_in)
+        self.w2 = np.random.randn(n_out, n_hidden)
+
+    def train(self, x, y, lr=0.1):
+        h = sigmoid(self.w1 @ x)
+        a = sigmoid(self.w2 @ h)
+        d2 = a - y
+        d1 = (self.w2.T @ d2) * h * (1 - h)
+        self.w2 -= lr * d2 @ h.T
+        self.w1 -= lr * d1 @ x.T
+        return h
+"""
+
+
+def test_right_code_is_read_under_the_cost_that_it_follows_and_no_other(tmp_path: Path) -> None:
+    """Under the quadratic cost d2 would be ∂C/∂a, and one line would explain why nothing follows."""
+    found = read(CROSSED, tmp_path)
+    assert "cross-entropy" in found["network"]["cost"]
+    assert [(line["name"], line["label"], line["state"]) for line in found["lines"][:2]] == [
+        ("d2", "a derivative of C", "right"),
+        ("d1", "a derivative of C", "right"),
+    ]
+
+
 def test_nothing_before_a_fault_follows_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     without_repairs(monkeypatch)
     states = [line["state"] for line in assess(str(PROGRAMS / "open/c27_modular_batchnorm.py"))["lines"]]
