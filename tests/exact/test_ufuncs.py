@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.signal
 import scipy.special
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -117,6 +116,8 @@ def test_einsum_is_numpys_for_any_subscripts(drawn: tuple[str, list[int]], seed:
 @settings(max_examples=2 * EXAMPLES)
 @given(st.sampled_from(MODES), st.lists(st.integers(1, 4), min_size=4, max_size=4), st.integers(0, 99))
 def test_windows_are_scipys(mode: str, sizes: list[int], seed: int) -> None:
+    import scipy.signal  # half a second, which those who test something else do without
+
     rng = np.random.default_rng(seed)
     large, small = sizes[:2], sizes[2:]
     if mode == "valid":
