@@ -27,6 +27,7 @@ $(MARK): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --only-binary :all: --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q handcrafted reference gradproof  # as pip does with a wheel: a sandbox keeps no bytecode
 	@touch $(MARK)
 
 lint: setup           ## style and types

@@ -308,7 +308,7 @@ def ran(tree: ast.Module, path: Path) -> tuple[str, list[Any]]:
     ]
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("part", range(0, len(PROGRAMS), 12))
 def test_a_program_with_questions_in_it_keeps_its_lines_and_does_the_same(part: int) -> None:
     for path in PROGRAMS[part : part + 12]:
