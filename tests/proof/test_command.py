@@ -12,12 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 from gradproof.commands.prove import command
+from gradproof.proof import theorem
 from handcrafted import equations
 from tests.commands import ended_here
 from tests.processes import started
 from tests.proof.planted import PLANTED
 
 pytestmark = pytest.mark.usefixtures("few_digits")
+DIGITS = theorem.DIGITS
 SMALL = ["--architectures", "60"]
 
 
@@ -36,8 +38,10 @@ def run_here(*arguments):
 
 
 @pytest.fixture(scope="module")
-def document():
-    result = run("prove", *SMALL, "--json")
+def document(few_digits):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(theorem, "DIGITS", DIGITS)  # as many as there are for everybody, on two networks
+        result = run_here("prove", *SMALL, "--json")
     assert (result.returncode, result.stderr) == (0, "")
     return json.loads(result.stdout)
 
