@@ -22,6 +22,7 @@ from gradproof.exact.run import current
 from gradproof.exact.ufuncs import clip_one
 
 NONE = np._NoValue
+PLAIN = (int, float, np.number)
 
 
 def call_function(function: Any, types: Any, arguments: Any, options: Any) -> Any:
@@ -42,8 +43,8 @@ def _unboxed(arguments: Any) -> Any:
 def _ours(result: Any) -> Any:
     if isinstance(result, tuple | list):
         return type(result)(_ours(part) for part in result) if type(result) in (tuple, list) else result
-    if isinstance(result, np.ndarray) and result.dtype == object and not all(type(x) is Number for x in result.flat):
-        result = each(number, result.view(np.ndarray))  # what np.pad puts around
+    if isinstance(result, np.ndarray) and result.dtype == object and any(isinstance(x, PLAIN) for x in result.flat):
+        result = each(lambda x: number(x) if isinstance(x, PLAIN) else x, result.view(np.ndarray))  # of np.pad, say
     return wrap(result)
 
 

@@ -145,3 +145,10 @@ def test_a_product_with_nothing_is_constant() -> None:
         assert not any(x.varies for x in scores[0])
         assert all(x.varies for x in scores[1])
         assert [float(x.value.mid()) for x in scores.max(axis=1)] == [0, 2]
+
+
+def test_arrays_in_an_array_of_objects_stay_what_they_are() -> None:
+    with running(Run(64)):
+        boxed = np.empty(2, object)
+        boxed[:] = [exact([1.0, 2.0]), exact([[3.0]])]
+        assert [x.shape for x in np.flip(boxed.view(ExactArray))] == [(1, 1), (2,)]
