@@ -65,12 +65,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sample(n): in the quick profile n of its cases are drawn, others in every run")
     if config.option.sample_seed is None:  # the processes of xdist have this environment, and draw the same
         config.option.sample_seed = os.environ.setdefault("SAMPLE_SEED", str(int.from_bytes(os.urandom(4))))
-    # In the quick profile one process of several, another in each run, has XLA compile as it does for everybody, and
-    # so has a process that is alone; the others, and what they start, compile in less time.
+    # In the quick profile one process of several has XLA compile as it does for everybody, and so has one that is
+    # alone; the others, and what they start, compile in less time.
     worker, count = (os.environ.get(f"PYTEST_XDIST_WORKER{more}", "") for more in ("", "_COUNT"))
-    draw = Random(f"{config.option.sample_seed} XLA").randrange(int(count or 1))
-    if settings().max_examples <= 100 and worker and worker != f"gw{draw}":
+    if worker and settings().max_examples <= 100 and worker != _as_for_everybody(config, int(count)):
         os.environ.setdefault("XLA_FLAGS", LITTLE_EFFORT)
+
+
+def _as_for_everybody(config: pytest.Config, count: int) -> str:
+    """The process whose XLA makes the effort that it makes for everybody: another in each run."""
+    return f"gw{Random(f'{config.option.sample_seed} XLA').randrange(count)}"
 
 
 @pytest.hookimpl(trylast=True)
@@ -94,6 +98,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if terminalreporter.stats.get("failed"):
         terminalreporter.write_line(f"the same cases again: --sample-seed {config.option.sample_seed}")
+        if (count := getattr(config.option, "numprocesses", None)) and settings().max_examples <= 100:
+            own = _as_for_everybody(config, count)
+            terminalreporter.write_line(f"compiled as for everybody in {own}, else with XLA_FLAGS='{LITTLE_EFFORT}'")
 
 
 @pytest.fixture

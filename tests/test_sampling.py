@@ -8,7 +8,9 @@ from pathlib import Path
 
 CONFTEST = Path(__file__).with_name("conftest.py").read_text("utf8")
 CASES = """
-import pytest
+import os, pathlib, pytest
+told = f"{os.environ['RUN']}, {os.environ.get('PYTEST_XDIST_WORKER', '')}"
+pathlib.Path(told).write_text(os.environ.get("XLA_FLAGS", ""), "utf8")
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("case", range(40))
 def test_costly(case):
@@ -40,9 +42,12 @@ def test_n_cases_are_drawn_and_every_case_where_it_is_asked_for(tmp_path: Path) 
     (tmp_path / "test_cases.py").write_text(CASES, "utf8")
     line = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"]
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-    environment.pop("SAMPLE_SEED", None)
+    for name in ("SAMPLE_SEED", "XLA_FLAGS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
+        environment.pop(name, None)
     running = {
-        name: subprocess.Popen([*line, *options], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+        name: subprocess.Popen(
+            [*line, *options], cwd=tmp_path, env=environment | {"RUN": name}, stdout=subprocess.PIPE, text=True
+        )
         for name, options in RUNS.items()
     }
     told = {name: process.communicate(timeout=120)[0] for name, process in running.items()}
@@ -58,4 +63,9 @@ def test_n_cases_are_drawn_and_every_case_where_it_is_asked_for(tmp_path: Path) 
         assert "test_with_one_too_costly[5]" in cases[name]
     assert cases["one"] == cases["in two processes"] != cases["another"]
     assert len(cases["every"]) == len(cases["thorough"]) == 1 + 2 + 2 + 40
+    effort = {run: sorted(path.read_text("utf8") for path in tmp_path.glob(f"{run}, gw*")) for run in RUNS}
+    for name in ("in two processes", "without a seed"):
+        compiles, little = effort[name]
+        assert (compiles, "--xla_backend_optimization_level=0" in little) == ("", True)
+    assert (tmp_path / "one, ").read_text("utf8") == (tmp_path / "thorough, ").read_text("utf8") == ""
     assert cases["by name"] == ["test_costly[31]", "test_costly[7]"]
