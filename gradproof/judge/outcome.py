@@ -9,6 +9,7 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.roles import named_as_parameter, stem
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, outputs_and_labels
 from gradproof.judge.trial.descent import DECAY, along
@@ -130,6 +131,21 @@ def also_moved(what: Observation, cost: Number) -> list[str]:
         ):
             found.append(path)
     return found
+
+
+def forgotten(what: Observation) -> list[str]:
+    """Variables that stay though their gradient is computed, by its name, and nothing that moves follows from it."""
+    used = {x.index for x in computed_from([x for array in what.after.values() for x in array.flat])}
+    idle = {
+        stem(event.name)
+        for event in what.events
+        if event.kind == "assigned" and event.name.isidentifier() and stem(event.name) != event.name.lower()
+        if any(x.varies for x in event.numbers) and used.isdisjoint(x.index for x in event.numbers)
+    }
+    stays = [
+        path for path, (old, new) in what.state.items() if all(a is b for a, b in zip(old.flat, new.flat, strict=True))
+    ]
+    return [path for path in stays if path.isidentifier() and path.lower() in idle and named_as_parameter(path)]
 
 
 def of_all_targets(what: Observation) -> bool:

@@ -13,7 +13,7 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated import costs_defined, takes_the_same
-from gradproof.judge.outcome import SECONDS, Outcome, against, also_moved, as_regularised, holding, ranked
+from gradproof.judge.outcome import SECONDS, Outcome, against, also_moved, as_regularised, forgotten, holding, ranked
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
@@ -73,11 +73,12 @@ def judge(
     kind, name = chosen
     costs: dict[Reading, set[NamedCost]] = {}
     rates: dict[Reading, Any] = {}
-    unseen: dict[str, None] = {}
+    unseen, idle = dict[str, None](), dict[str, str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
         _forget_what_is_shown(run.run, what)
+        idle.update(dict.fromkeys(forgotten(what), "not moved, though its gradient is computed"))
         return holding(what, lambda: compared_with(run, what))
 
     def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
@@ -142,7 +143,7 @@ def judge(
             return with_them
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"{', '.join(unseen)} moves as well, and is not recognised as a parameter"
-    amiss = dict.fromkeys(explored.step.still, "not moved") | dict(explored.step.reshaped)
+    amiss = dict.fromkeys(explored.step.still, "not moved") | dict(explored.step.reshaped) | idle
     if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
         more = [Compared(path, state, 0, True) for path, state in amiss.items()]
         outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])

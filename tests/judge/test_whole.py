@@ -741,3 +741,30 @@ def test_what_moves_with_the_parameters_and_is_not_judged_leaves_it_undecided(tm
     found = assess(str(path))
     assert found["verdict"] == "undecided"
     assert found["undecided"] == ["a moves as well, and is not recognised as a parameter"]
+
+
+FORGOTTEN = """
+import numpy as np
+
+X, y = np.random.randn(8, 3), np.random.randn(8)
+w, b = np.random.randn(3), 0.0
+for i in range(100):
+    err = X @ w + b - y
+    loss = np.mean(err ** 2)
+    dw = 2 * X.T @ err / len(y)
+    db = 2 * np.mean(err)
+    dx = np.outer(err, w)
+    w -= 0.1 * dw
+    {last}
+"""
+
+
+@pytest.mark.parametrize(("last", "verdict"), [("b -= 0.1 * db", "verified"), ("print(db)", "refuted")])
+def test_a_parameter_whose_gradient_is_computed_and_forgotten_is_refuted(
+    last: str, verdict: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(FORGOTTEN.format(last=last), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == verdict
+    assert all("not moved" in fault["what"] for fault in found["faults"])
