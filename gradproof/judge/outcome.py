@@ -122,8 +122,8 @@ def as_regularised(what: Observation, compared: Sequence[Compared], found: set[N
 
 def also_moved(what: Observation, cost: Number) -> list[str]:
     """What the step adds to and the cost depends on, though it is no parameter that was recognised."""
-    ancestors = {x.index for x in computed_from([cost])}
-    found = []
+    summed = {y.index for x in terms([cost]) for y in operands_of(x)}  # what a loss of many steps is added to
+    ancestors, found = {x.index for x in computed_from([cost])} - summed, list[str]()
     for path, (before, after) in what.state.items():
         pairs = [(a, b) for a, b in zip(before.flat, after.flat, strict=True) if isinstance(a, Number) and a is not b]
         if any(a.index in ancestors for a, _ in pairs) and all(
