@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
+from gradproof.exact.run import current
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation
@@ -122,8 +123,10 @@ def as_regularised(what: Observation, compared: Sequence[Compared], found: set[N
 
 def also_moved(what: Observation, cost: Number) -> list[str]:
     """What the step adds to and the cost depends on, though it is no parameter that was recognised."""
-    summed = {y.index for x in terms([cost]) for y in operands_of(x)}  # what a loss of many steps is added to
-    ancestors, found = {x.index for x in computed_from([cost])} - summed, list[str]()
+    known = {y.index for x in terms([cost]) for y in operands_of(x)}  # what a loss of many steps is added to
+    known |= {x.index for array in what.given.values() for x in array.flat}  # of which another path may be a view
+    known |= {x.index for x in current().literals.values()}  # one number for all that are written as 0.0
+    ancestors, found = {x.index for x in computed_from([cost])} - known, list[str]()
     for path, (before, after) in what.state.items():
         pairs = [(a, b) for a, b in zip(before.flat, after.flat, strict=True) if isinstance(a, Number) and a is not b]
         if any(a.index in ancestors for a, _ in pairs) and all(
