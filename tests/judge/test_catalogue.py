@@ -70,7 +70,7 @@ def test_the_example_of_a_slip_is_mended_by_the_edit_of_its_name(kind: str) -> N
     tree = ast.parse(written)
     names = ["X", "Y", "Z1", "A1", "Z2", "A2", "W1", "W2", "dZ1", "dZ2", "dA1", "dA2"]
     places, found = places_of(tree), []
-    for edit in edits(tree.body[0], Words(names, ["f", "slope"], ["m"])):
+    for edit in edits(tree.body[0], Words(names, ["f", "slope"], ["m"], ["l"])):
         with applied(edit, places):
             found += [edit.kind] if edit.correction() == meant else []
     assert found[0] == kind  # the likeliest; as a slope of another activation it may be read as well

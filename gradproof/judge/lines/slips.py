@@ -28,6 +28,7 @@ NAMES = {
     "mask": "the mask is inverted",
     "constant": "a number is wrong",
     "index": "the index is off by one",
+    "counter": "another index is meant",
     "axis": "the sum goes over the wrong axis",
     "mean": "a mean in place of a sum, or a sum in place of a mean",
     "extra sum": "there is one sum too many",
@@ -57,6 +58,7 @@ EXAMPLES = {  # as it was written, and as it was meant
     "mask": ("dZ1 = dA1 * (Z1 < 0)", "dZ1 = dA1 * (Z1 > 0)"),
     "constant": ("dZ1 = dA1 * (2 - A1 ** 2)", "dZ1 = dA1 * (1 - A1 ** 2)"),
     "index": ("dA1 = dZ2 @ weights[l]", "dA1 = dZ2 @ weights[l + 1]"),
+    "counter": ("dA1 = dZ2 @ weights[L]", "dA1 = dZ2 @ weights[l]"),
     "axis": ("db1 = dZ1.sum(axis=1)", "db1 = dZ1.sum(axis=0)"),
     "mean": ("db1 = dZ1.mean(axis=0)", "db1 = dZ1.sum(axis=0)"),
     "extra sum": ("dZ2 = np.sum(A2 - Y)", "dZ2 = A2 - Y"),
@@ -109,6 +111,8 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
             yield from _of_names(node, words, above.get(id(node)))
         elif isinstance(node, ast.Name | ast.Attribute):
             yield from _of_functions(node, words)
+    slices = [node.slice for node in parts if isinstance(node, ast.Subscript)] + list(_parts(statement))[1:]
+    yield from _of_counters(slices, words)
     value = next(iter(_parts(statement)), None)
     for node in parts if factors else ():
         loaded = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
@@ -128,8 +132,18 @@ def _parts(statement: ast.stmt) -> Iterator[ast.expr]:
         yield statement.test
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
     for target in targets:
-        if isinstance(target, ast.Subscript):
-            yield target.slice
+        for one in target.elts if isinstance(target, ast.Tuple) else [target]:
+            if isinstance(one, ast.Subscript):
+                yield one.slice
+
+
+def _of_counters(slices: Sequence[ast.expr], words: Words) -> Iterator[Slip]:
+    """The counter of a loop in an index, in the place of another number."""
+    inside = {id(node): node for part in slices for node in ast.walk(part) if isinstance(node, ast.Name)}
+    for node in inside.values():
+        for other in words.counters:
+            if other != node.id:
+                yield Slip(0, "counter", node, ast.Name(other, ast.Load()))
 
 
 def _of_structure(node: ast.expr) -> Iterator[Slip]:

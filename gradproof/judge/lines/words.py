@@ -15,6 +15,7 @@ class Words(NamedTuple):
     arrays: Sequence[str]  # names, attributes, entries
     functions: Sequence[str]  # of one argument, as they are called
     counts: Sequence[str]  # of examples
+    counters: Sequence[str] = ()  # names of whole numbers that count the turns of loops
     unused: Sequence[str] = ()  # names that are given a value, or are arguments, and that nothing uses
 
 
@@ -42,11 +43,12 @@ def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Wor
     if isinstance(kind, ast.ClassDef):
         methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
         functions |= {f"self.{node.name}": None for node in methods if is_elementary(node)}
-    names |= _counters(function)
+    counters = _counters(function)
+    names |= counters
     own = getattr(function, "name", "")  # which would call itself without end
     others = [text for text in functions if text.removeprefix("self.") != own]
     told, never = ([text for text in some if text not in names] for some in (arrays, unused))
-    return Words(told, others, list(counts), never)
+    return Words(told, others, list(counts), sorted(counters), never)
 
 
 def _counters(function: ast.AST) -> set[str]:
