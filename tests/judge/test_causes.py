@@ -130,3 +130,11 @@ def test_without_a_cost_in_sight_the_one_array_that_does_not_follow_the_cost_of_
     assert [(fault["parameter"], fault["code"]) for fault in found["faults"]] == [("W2", "dW2 = A1.T @ dZ2")]
     assert {p["name"] for p in found["parameters"] if p["state"] == "right"} == {"W1", "b1", "b2"}
     assert found["network"]["cost"] == "quadratic, as the others do"
+
+
+def test_a_gradient_is_told_where_it_is_computed_though_a_regulariser_is_added_later(tmp_path: Path) -> None:
+    source = NETWORK.replace("/ (2 * m)", "/ (2 * m) + 0.1 * np.sum(self.W1 ** 2)")
+    source = source.replace("dW1 = X.T @ dZ1 / m", "dW1 = X.T @ dZ1 ** 3 / m\n        dW1 += 0.2 * self.W1")
+    (fault,) = told(source, tmp_path)["faults"]
+    assert fault["code"] == "dW1 = X.T @ dZ1 ** 3 / m"
+    assert fault["what"].endswith("dW1 should be ∂C/∂W1, but for what is added later")

@@ -4,7 +4,7 @@ The step is computed again from its graph of numbers, with other values in the p
 line that so makes right what was wrong, and nothing wrong, is the cause; what stands before it is not to blame.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gradproof.exact.numbers import Number
@@ -12,9 +12,9 @@ from gradproof.exact.rules import Ball
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.lines.annotation import shown
-from gradproof.judge.lines.hypotheses import Hypotheses
+from gradproof.judge.lines.hypotheses import Hypotheses, Line
 from gradproof.judge.lines.labels import UNKNOWN, Labels, Located
-from gradproof.judge.lines.replay import Replay, Values
+from gradproof.judge.lines.replay import Guess, Replay, Values
 
 MOST = 3  # lines that are looked for, one after the other
 
@@ -52,19 +52,16 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
         for line in hypotheses.lines:
             fed = {path for path in left if hypotheses.feeds(line, path)}
             best: tuple[tuple[int, int], Cause, Values] | None = None
-            for guess in hypotheses.of_line(line, fed) if fed else ():
+            for guess, fitted in _candidates(replay, hypotheses, line, fed, put) if fed else ():
                 if best is not None and (-len(fed), guess.rank) >= best[0]:
                     continue
-                for values in replay.fitted(guess, sorted(fed), put):
+                for values in fitted:
                     right = replay.right_with({**put, **values})
                     mended, spoilt = frozenset(left & right), set(what.given) - left - right
                     order = -len(mended), guess.rank
                     if mended and not spoilt and (best is None or order < best[0]):
-                        best = (
-                            order,
-                            Cause(line.file, line.number, guess.name, guess.should, mended, bool(guess.base)),
-                            values,
-                        )
+                        cause = Cause(line.file, line.number, guess.name, guess.should, mended, bool(guess.base))
+                        best = order, cause, values
             told += [best] if best is not None else []
         if not told:
             break
@@ -78,6 +75,16 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
         put |= values
         left -= cause.mends
     return Explanation(found, replay.right)
+
+
+def _candidates(
+    replay: Replay, hypotheses: Hypotheses, line: Line, fed: Collection[str], put: Values
+) -> Iterator[tuple[Guess, Iterable[Values]]]:
+    """What a line may be meant to give, and the values that may be."""
+    for guess in hypotheses.of_line(line, fed):
+        yield guess, replay.fitted(guess, sorted(fed), put)
+    for guess, values in hypotheses.solved(line, fed, put):
+        yield guess, [values]
 
 
 def place(cause: Cause, labelled: Labels) -> Located:

@@ -14,7 +14,7 @@ from gradproof.judge.find.gradients import last
 from gradproof.judge.find.roles import stem
 from gradproof.judge.find.watching import Event
 from gradproof.judge.lines.labels import UNKNOWN, Labels
-from gradproof.judge.lines.replay import Guess, Replay
+from gradproof.judge.lines.replay import Guess, Replay, Values
 
 MOST_OF_A_SLOPE = 64  # elements of an activation whose slope is looked for
 MOST_VALUES = 400  # arrays of one line that are looked at
@@ -105,6 +105,27 @@ class Hypotheses:
         """Which event of a line is the first that is not a derivative yet."""
         own = [k for one in self.lines if one.number == line for k in one.events]
         return next((k for k in own if not self._is_settled(k)), own[0])
+
+    def solved(self, line: Line, fed: Collection[str], put: Values) -> Iterator[tuple[Guess, Values]]:
+        """A gradient to which something is added later, such as that of a regulariser: what it must be for all to be
+        right."""
+        for k in line.events:
+            paths = [path for path in self.what.given if self._feeds(k, path)]
+            event = self.labelled.events[k]
+            if (
+                len(paths) != 1
+                or paths[0] not in fed
+                or self._is_settled(k)
+                or not any(x.varies for x in event.numbers)
+            ):
+                continue
+            shape = self.what.given[paths[0]].shape
+            after = {x.index for x in self.what.after[paths[0]].flat}
+            if event.shape in (shape, shape[::-1]) and not all(x.index in after for x in event.numbers):
+                order = np.arange(len(event.numbers)).reshape(shape)
+                places = (order if event.shape == shape else order.T).ravel().tolist()
+                if (values := self.replay.solved(event.numbers, paths[0], places, put)) is not None:
+                    yield Guess({}, event.name, f"∂C/∂{paths[0]}, but for what is added later", {}), values
 
     def of_line(self, line: Line, fed: Collection[str]) -> Iterator[Guess]:
         """What its values may be meant to be, each time: those of one name, or several gradients together."""

@@ -112,6 +112,22 @@ class Replay:
             or self._follows(path, move)
         }
 
+    def solved(self, numbers: Sequence[Number], path: str, places: Sequence[int], put: Values) -> Values | None:
+        """The values of these numbers with which an array goes down its gradient as fast as the rest, if each acts on
+        one element of it alone, that at its place; None where the rate is not known."""
+        if not self.right:
+            return None
+        own = {x.index: put.get(x.index, x.value) for x in numbers}
+        now, more = self.moves({**put, **own})[path], self.moves({**put, **{i: v + 1 for i, v in own.items()}})[path]
+        parameter, values = self.what.given[path].ravel().tolist(), dict[int, Ball]()
+        for x, place in zip(numbers, places, strict=True):
+            effect = more[place] - now[place]
+            wanted = -self.rate * self.truth.get(parameter[place].index, arb(0)) - now[place]
+            if effect.contains(0):
+                return None
+            values[x.index] = own[x.index] + wanted / effect
+        return values
+
     def fitted(self, guess: Guess, wrong: Collection[str], put: Values) -> Iterator[Values]:
         """The values, with the factor for which what is wrong goes down its gradient as fast as the rest."""
         if not self.right:
