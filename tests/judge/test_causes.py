@@ -138,3 +138,12 @@ def test_a_gradient_is_told_where_it_is_computed_though_a_regulariser_is_added_l
     (fault,) = told(source, tmp_path)["faults"]
     assert fault["code"] == "dW1 = X.T @ dZ1 ** 3 / m"
     assert fault["what"].endswith("dW1 should be ∂C/∂W1, but for what is added later")
+
+
+def test_of_a_vector_of_all_parameters_the_part_that_is_wrong_is_told(tmp_path: Path) -> None:
+    source = (HERE / "programs/open/c28_theta_vector_cost.py").read_text("utf8")
+    right = "Theta2_grad = d3.T @ a2 / m"
+    assert source.count(right) == 1
+    (fault,) = told(source.replace(right, "Theta2_grad = np.exp(d3.T @ a2 / m)"), tmp_path)["faults"]
+    assert (fault["line"], fault["parameter"]) == (line_of(right, source), "theta")
+    assert fault["what"].endswith("Theta2_grad should be ∂C/∂Theta2, but for what is added later")

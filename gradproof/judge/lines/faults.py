@@ -11,7 +11,7 @@ from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
-from gradproof.judge.lines.causes import Explanation, explain, place, place_of_shape
+from gradproof.judge.lines.causes import Cause, Explanation, explain, place, place_of_shape
 from gradproof.judge.lines.labels import (
     Located,
     is_of_the_step,
@@ -22,8 +22,9 @@ from gradproof.judge.lines.labels import (
     usual_costs,
 )
 from gradproof.judge.lines.quotients import difference_quotient
-from gradproof.judge.lines.raising import mend_example, raised_by
+from gradproof.judge.lines.raising import Raised, mend_example, raised_by
 from gradproof.judge.lines.repair import Repair, Trial, find_repairs
+from gradproof.judge.lines.segments import in_segments, of_vectors
 from gradproof.judge.outcome import SECONDS, Outcome
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
@@ -41,6 +42,7 @@ class Read(NamedTuple):
     raised: str = ""  # what the example raises, and where, where something else was judged in its place
     follows: Collection[str] = ()  # paths of arrays that are only wrong beside those that are
     cost: str = ""  # the name of that which those follow that are right
+    costs: Sequence[str] = ()  # the names of those that may be meant, where none is followed
 
 
 def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
@@ -50,48 +52,59 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
     bad = {a.name: a.state for a in tried.arrays if a.state not in ("right", "undecided")} if tried else {}
     if outcome.declared:  # it is right, for another cost
         return Read({}, [], [])
-    reading = tried.reading if tried else Reading.EXACT
     raised = raised_by(program, subject.explored) if bad and outcome.verdict is Verdict.REFUTED else None
     if raised is not None and (repair := mend_example(program, raised, len({*step.parameters, *bad}))) is not None:
         return Read({}, [], [], [repair._replace(mends=list(bad))], raised.said)
-    wrong = {path: state for path, state in bad.items() if state != "not moved"}
-    with ExactRun(reading, BITS, 2):
-        try:
+    reading = tried.reading if tried else Reading.EXACT
+    try:
+        with ExactRun(reading, BITS, 2):
             with guarded("the program", SECONDS):
                 what = observe(subject.explored.scene, step, subject.calls, 2, constants=True)
-            own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
-            moved = {path: state for path, state in wrong.items() if path in what.given}
-            name, cost, (causes, follows) = _explained(what, own, moved, [one.name for one in outcome.named])
-            follows = [p for p in follows if name and moved.get(p, "").startswith(OF_ANOTHER)]
-            moved = {path: state for path, state in moved.items() if path not in follows}
-            if cost is None:
-                usual = list(dict.fromkeys(other for other, _ in usual_costs(what)))
-                return Read({}, [], [], _mended_for_one_of(usual, subject, reading, list(moved)))
-            labelled = label_events(what, cost)
-            located = locate(what, labelled, moved)
-            located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
-            shapes = {path: place_of_shape(what, labelled, path) for path in step.reshaped}
-            located |= {path: found for path, found in shapes.items() if found is not None}
-            if raised is not None and raised.line in {event.line for event in labelled.events}:
-                here = Located(raised.line, "", "raises", "", f"the example {raised.said}")
-                located = dict.fromkeys(bad, here) | located
-            lines, layers = annotate(what, labelled, located), forward_pass(what, labelled)
-            read = Read(
-                located, lines, layers, follows=follows, cost=name if len(bad) - len(follows) < len(what.given) else ""
-            )
-        except (SubjectError, UndecidedError):
-            return Read({}, [], [])
+            read, name, causes = _read(what, outcome, bad, raised)
+    except (SubjectError, UndecidedError):
+        return Read({}, [], [])
     if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
         return read
-    words = "" if name else outcome.cost
-    trial = Trial(subject.explored.scene, step, subject.calls, words, name, reading)
+    wrong = [path for path, state in bad.items() if state != "not moved" and path not in read.follows]
+    if name is None:
+        return read._replace(repairs=_mended_for_one_of(read.costs, subject, reading, wrong))
+    trial = Trial(subject.explored.scene, step, subject.calls, "" if name else outcome.cost, name, reading)
     first = [line for cause in causes for line in (cause.line, *cause.others) if cause.file == trial.scene.program.path]
     first += [place.line for place in read.located.values()]
     explained = {path for cause in causes for path in cause.mends}
-    one = len(causes) == 1 and explained >= moved.keys()
-    repairs = find_repairs(trial, [*moved, *step.reshaped], list(dict.fromkeys(first)), one)
+    repairs = find_repairs(trial, wrong, list(dict.fromkeys(first)), len(causes) == 1 and explained >= {*wrong})
     mended = {path for repair in repairs for path in repair.mends}
     return read._replace(repairs=repairs if mended >= explained else [])
+
+
+def _read(
+    what: Observation, outcome: Outcome, bad: Mapping[str, str], raised: Raised | None
+) -> tuple[Read, str | None, Sequence[Cause]]:
+    """What the lines of one step compute, the name of the cost that shows it, or "" of its own and None of none, and
+    the causes of what is wrong."""
+    own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
+    reshaped = what.reshaped
+    what, vectors = in_segments(what)
+    wrong = {part: bad[whole] for part, whole in vectors.items() if whole in bad} | dict(bad)
+    moved = {path: state for path, state in wrong.items() if path in what.given and state != "not moved"}
+    name, cost, (causes, right) = _explained(what, own, moved, [one.name for one in outcome.named])
+    if cost is None:
+        return Read({}, [], [], costs=list(dict.fromkeys(other for other, _ in usual_costs(what)))), None, []
+    follows = [path for path in right if name and moved.get(path, "").startswith(OF_ANOTHER)]
+    moved = {
+        path: state for path, state in moved.items() if path not in follows and not (path in vectors and path in right)
+    }
+    labelled = label_events(what, cost)
+    located = locate(what, labelled, moved)
+    located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
+    located |= {path: found for path in reshaped if (found := place_of_shape(what, labelled, path)) is not None}
+    located = of_vectors(located, vectors)
+    if raised is not None and raised.line in {event.line for event in labelled.events}:
+        located = dict.fromkeys(bad, Located(raised.line, "", "raises", "", f"the example {raised.said}")) | located
+    causes = [cause._replace(mends=frozenset(vectors.get(path, path) for path in cause.mends)) for cause in causes]
+    shared = name if len(bad) - len(follows) < len(what.given) else ""
+    read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled), follows=follows, cost=shared)
+    return read, name, causes
 
 
 def _mended_for_one_of(
