@@ -224,8 +224,8 @@ def notebook(*cells: str) -> str:
 
 def test_a_notebook_is_judged_without_its_magics_and_its_broken_cells(place: Path) -> None:
     cells = "%matplotlib inline\n!pip install numpy\nfiles = !ls\nimport numpy as np\nnp.dot?\n"
-    timed = "%%time\nnet.train(x, y)\n"
-    wrong = notebook(cells, WRONG, "this is (no Python\n", MADE, timed, "print 'Python 2'\nnet.train(x, y)\n")
+    timed, shell = "%%time\nnet.train(x, y)\n", "%%bash\nls\n"
+    wrong = notebook(cells, WRONG, "this is (no Python\n", MADE, shell, timed, "print 'Python 2'\nnet.train(x, y)\n")
     ended = check(place, wrong, name="mine.ipynb")
     assert (ended.returncode, ended.stderr) == (1, "")
     assert "judged: the step of its own example (cell 6, line 2)" in ended.stdout

@@ -139,7 +139,8 @@ def _notebook(path: str, content: bytes) -> Program:
     lines: list[str] = []
     begun, notes, python_2 = [], [], False
     for cell, source in zip(cells, sources, strict=True):
-        kept = [] if source.lstrip().startswith("%%") else [_without_magic(line) for line in source.splitlines()]
+        other = source.lstrip().startswith("%%") and not _TIMED.match(source.lstrip())  # %%bash, %%html
+        kept = [] if other else [_without_magic(line) for line in source.splitlines()]
         try:
             text, old = in_python_3("\n".join(kept) + "\n", path)
             python_2 |= old
@@ -153,6 +154,9 @@ def _notebook(path: str, content: bytes) -> Program:
     return Program(
         path, text, parsed(text, path), begun, notes, widths=widths_of(text), python_2=divides_whole(text, python_2)
     )
+
+
+_TIMED = re.compile(r"%%(?:time|timeit|capture|prun|memit)\b")  # what follows is run by IPython as well
 
 
 def divides_whole(text: str, python_2: bool) -> bool:
