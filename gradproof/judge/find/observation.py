@@ -36,6 +36,7 @@ class Observation:
     events: list[Event] = field(default_factory=list)
     called: dict[str, Number] = field(default_factory=dict)  # what the program calls its cost, by the call
     without: list[str] = field(default_factory=list)  # regularisers that are 0, whose gradients say nothing
+    gradients: bool = False  # whether it gives gradients back, of either sign, and moves nothing
     answers: int = 0  # how many arrays are returned
     given_back: list[Any] = field(default_factory=list)  # the arrays themselves
     targets: Any = None  # the y of the scene, where it has one
@@ -101,7 +102,7 @@ def observe(
     `calls` are expressions that compute the program's cost: each is tried where the step begins. `ask` is called with
     the frame wherever the program asks its watch. The graph of its numbers has `constants` too, if that is asked for.
     """
-    seen = Observation()
+    seen = Observation(gradients=bool(step.gradients))
     rng = np.random.default_rng([seed, 3])
     names: dict[str, Any] = {}
     state: dict[str, ExactArray] = {}

@@ -6,7 +6,7 @@ Only what an edit changes is computed anew. Nothing is decided here: what passes
 import ast
 import operator
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from types import FrameType
@@ -131,6 +131,15 @@ def floats(value: Any) -> Any:
     if isinstance(value, ExactArray):
         return np.array([float(x.value.mid()) for x in value.ravel().tolist()]).reshape(value.shape)
     return [floats(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def arrays_in(value: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """The arrays in nested lists."""
+    if isinstance(value, list):
+        for item in value:
+            yield from arrays_in(item)
+    elif isinstance(value, np.ndarray):
+        yield value
 
 
 def is_multiple(value: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> bool:

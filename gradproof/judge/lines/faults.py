@@ -111,7 +111,7 @@ def _mended_for_one_of(
     costs: Sequence[str], subject: Subject, reading: Reading, wrong: Sequence[str]
 ) -> Sequence[Repair]:
     """Where no array follows any usual cost: the one edit with which all follow one of these."""
-    for name in costs if wrong else ():
+    for name in (costs or [""]) if wrong else ():
         assert subject.explored.step is not None
         trial = Trial(subject.explored.scene, subject.explored.step, (), "", name, reading)
         repairs = find_repairs(trial, wrong, [], True)

@@ -263,7 +263,7 @@ def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str,
     """Of the usual costs the one whose gradient most arrays follow, and its name; None where none is followed by any.
 
     Of several the one of the last outputs, and of labels that are not all one number: 1 − a in a slope looks like a
-    difference of outputs and labels, too.
+    difference of outputs and labels, too. Of gradients that are given back the negative cost may be meant.
     """
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
     given = list(what.given.values())
@@ -276,10 +276,11 @@ def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str,
         labels = {float(x.value.mid()) for x in y.flat}
         rank = not joined, labels != {1.0} and (len(labels) > 1 or y.size == 1), max(own)
         for name, cost in _costs(a, y, among):
-            compared = along(what.moved, given, differentiate(cost), None)
-            right = sum(array.state == "right" and array.alive for array in compared)
-            if right and (best is None or (right, *rank) > best[0]):
-                best = (right, *rank), name, cost
+            for signed in (cost, -cost) if what.gradients else (cost,):
+                compared = along(what.moved, given, differentiate(signed), None)
+                right = sum(array.state == "right" and array.alive for array in compared)
+                if right and (best is None or (right, *rank) > best[0]):
+                    best = (right, *rank), name, signed
     return best[1:] if best else None
 
 

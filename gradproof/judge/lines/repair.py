@@ -23,7 +23,7 @@ from gradproof.judge.find.program import WATCH
 from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, moves, name_of, places_of
-from gradproof.judge.lines.estimates import Estimates, Known, Places
+from gradproof.judge.lines.estimates import Estimates, Known, Places, arrays_in
 from gradproof.judge.lines.labels import derivatives, likeliest_cost, outputs_of
 from gradproof.judge.lines.suspects import Suspects, is_in_a_slope, suspected
 from gradproof.judge.lines.words import Words, words_of
@@ -38,6 +38,7 @@ LONGEST = 10.0  # seconds that one run may compute
 MOST = 3  # faults that are looked for, one after the other
 MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
 MOST_OF_A_TARGET = 12  # edits of the indices of what a statement is given to
+MOST_UNKNOWN = 30  # edits of a statement where no cost is known
 TURNS = 3  # of a statement in a loop that are looked at
 SEEDS = range(2, 10)  # of which the first two are taken at which something is wrong
 _EDITED = itertools.count()
@@ -273,8 +274,8 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
             with guarded("the program", LONGEST, Clock.COMPUTING), np.errstate(all="ignore"):
                 what = observe(scene, trial.step, trial.calls, trial.seeds[0], ask)
             cost = _cost_of(trial, what)
-            if cost is None:
-                return []
+            if cost is None:  # nothing tells what a derivative is
+                return tried[:MOST_UNKNOWN]
             before = [before for before, _ in what.reshaped.values()]
             known = Known(derivatives(what, cost), [*what.given.values(), *before])
     except (SubjectError, UndecidedError):
@@ -286,9 +287,8 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
         """Of several values, those that the edit has changed."""
         if not isinstance(value, list):
             return known.has(value)
-        pairs = zip(value, before, strict=True) if isinstance(before, list) and len(before) == len(value) else ()
-        arrays = [(v, b) for v, b in pairs if isinstance(v, np.ndarray) and isinstance(b, np.ndarray)]
-        changed = [v for v, b in arrays if not np.array_equal(v, b)]
+        then = list(arrays_in(before))
+        changed = [v for v in arrays_in(value) if not any(np.array_equal(v, b) for b in then)]
         return any(map(known.has, changed))  # not ∂C/∂x of the data
 
     befores = [turn.pop(0) for turn in turns]  # one turn is enough: the next may follow from what is wrong in this
