@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from gradproof.judge.lines.words import words_of
-from tests.judge.test_causes import told
+from tests.judge.corpus import HERE
+from tests.judge.test_causes import BOOK, told
 from tests.judge.test_repair import NETWORK
 
 EXAMPLE = "\nnet = Net(3, 4, 2)\nnet.train(np.random.randn(6, 3), np.random.rand(6, 2))\n"
@@ -39,6 +40,23 @@ def test_what_a_function_left_out_is_told_in_the_function(source: str, right: st
     found = told(source.replace(right, wrong), tmp_path)
     assert {fault["code"] for fault in found["faults"]} == {wrong}
     assert all(fault["mended"] for fault in found["faults"])
+
+
+@pytest.mark.usefixtures("few_edits")
+def test_of_a_gradient_that_is_summed_over_examples_the_share_of_one_is_known(tmp_path: Path) -> None:
+    right = "nabla_w[-1] = np.dot(delta, activations[-2].transpose())"
+    found = told(
+        BOOK.replace(right, "nabla_w[-1] = np.dot(nabla_b[-1] * zs[-1], activations[-2].transpose())"), tmp_path
+    )
+    assert {fault["should_be"] for fault in found["faults"]} == {right.replace("delta", "nabla_b[-1]")}
+
+
+def test_of_the_negative_of_a_gradient_the_slope_that_is_missing_is_told(tmp_path: Path) -> None:
+    """y − a, and no cost in sight: the sign is the program's own."""
+    source = (HERE / "programs/threads/55_dsE64317_siraj_right.py").read_text("utf8")
+    right = "L1_Delta = L1_Error * Sigmoid(L1, Deriv=True)"
+    found = told(source.replace(right, "L1_Delta = Sigmoid(L1, Deriv=True)"), tmp_path)
+    assert {fault["should_be"] for fault in found["faults"]} == {"L1_Delta = Sigmoid(L1, Deriv=True) * L1_Error"}
 
 
 def test_the_array_that_nothing_uses_is_the_one_that_was_meant(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from gradproof.judge.trial.descent import along
 
 UNKNOWN = "?"  # a single number without a name that tells
 USUAL = ("quadratic", "binary cross-entropy", "cross-entropy", "softmax cross-entropy of logits")
+MOST_USES = 12  # of a parameter, that are told apart
 MOST = 400  # events of a step that are looked at
 
 
@@ -107,6 +108,23 @@ def derivatives(what: Observation, cost: Number) -> Iterator[list[float]]:
     events = [e for e in what.events if 0 < e.line < DRIVEN and len(e.numbers) > 0][:MOST]
     for _, numbers in _targets(what, events, {x.index for x in nodes}, nodes):
         yield [float(truth[x.index].mid()) if x.index in truth else 0.0 for x in numbers]
+
+
+def shares(what: Observation, cost: Number) -> Iterator[list[float]]:
+    """∂C/∂θ by each use of a parameter, about: that of one example, where each example is run by itself."""
+    truth = differentiate(cost)
+    uses: dict[int, list[Ball]] = {x.index: [] for array in what.given.values() for x in array.flat}
+    for x in computed_from([cost]):
+        operands = operands_of(x) if x.rule is not None and x.index in truth else ()
+        if any(y.index in uses for y in operands):
+            partials = x.rule.partials(x.value, *[y.value for y in operands])  # type: ignore[union-attr]
+            for y, partial in zip(operands, partials, strict=True):
+                if y.index in uses:
+                    uses[y.index].append(truth[x.index] * partial)
+    for array in what.given.values():
+        each = [uses[x.index] for x in array.flat]
+        if each and 1 < len(each[0]) <= MOST_USES and all(len(one) == len(each[0]) for one in each):
+            yield from ([float(share.mid()) for share in use] for use in zip(*each, strict=True))
 
 
 def _update_of(

@@ -24,7 +24,7 @@ from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, moves, name_of, places_of
 from gradproof.judge.lines.estimates import Estimates, Known, Places, arrays_in
-from gradproof.judge.lines.labels import derivatives, likeliest_cost, outputs_of
+from gradproof.judge.lines.labels import derivatives, likeliest_cost, outputs_of, shares
 from gradproof.judge.lines.suspects import Suspects, is_in_a_slope, suspected
 from gradproof.judge.lines.words import Words, words_of
 from gradproof.judge.outcome import against
@@ -277,7 +277,7 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
             if cost is None:  # nothing tells what a derivative is
                 return tried[:MOST_UNKNOWN]
             before = [before for before, _ in what.reshaped.values()]
-            known = Known(derivatives(what, cost), [*what.given.values(), *before])
+            known = Known(itertools.chain(derivatives(what, cost), shares(what, cost)), [*what.given.values(), *before])
     except (SubjectError, UndecidedError):
         return []
     finally:
