@@ -356,19 +356,23 @@ FACTORS = """
 ratings = [(0, 0, 5), (0, 1, 3), (1, 0, 4), (1, 1, 1)]
 P = [[0.3, 0.5], [0.1, 0.8]]
 Q = [[0.6, 0.2], [0.9, 0.4]]
+bu = [0.1, -0.2]
 
 def predict(u, i):
-    return sum(P[u][k] * Q[i][k] for k in range(2))
+    return bu[u] + sum(P[u][k] * Q[i][k] for k in range(2))
 
 def step(alpha):
     gP = [[0.0] * 2 for _ in P]
     gQ = [[0.0] * 2 for _ in Q]
+    gbu = [0.0] * 2
     for u, i, r in ratings:
         e = r - predict(u, i)
+        gbu[u] += e
         for k in range(2):
             gP[u][k] += e * Q[i][k]
             gQ[i][k] += e * P[u][k]
     for u in range(2):
+        bu[u] += alpha * gbu[u]
         for k in range(2):
             P[u][k] += alpha * gP[u][k]
             Q[u][k] += alpha * gQ[u][k]

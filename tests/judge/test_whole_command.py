@@ -92,7 +92,7 @@ def test_wrong_code_is_refuted_at_its_line(place: Path) -> None:
     ended = check(place, WRONG)
     assert (ended.returncode, ended.stderr) == (1, "")
     lines = ended.stdout.splitlines()
-    assert lines[0] == "refuted: mine.py: w1, b1 do not follow the gradient"
+    assert lines[0] == "refuted: mine.py: w1, b1 do not follow the gradient of the quadratic, as the others do"
     assert any(line.startswith("  line 15: `d1 = (self.w2.T @ d2) * (1 - h)` – w1, b1: ") for line in lines)
     assert "    should be: `d1 = self.w2.T @ d2 * (1 - h ** 2)` – the slope is not that of the activation" in lines
     assert "  right: w2, b2" in lines
