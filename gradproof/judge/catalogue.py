@@ -10,7 +10,7 @@ from gradproof.judge.float64 import costs, layouts
 from gradproof.judge.float64.families import FAMILIES
 from gradproof.judge.float64.mistakes import MISTAKES, RIGHT, Layer
 from gradproof.judge.float64.naming import slope
-from gradproof.judge.lines.slips import EXAMPLES, NAMES
+from gradproof.judge.lines.names import EXAMPLES, NAMES
 from gradproof.numerics import rounding
 from gradproof.numerics.near import Near
 from gradproof.problem import Problem

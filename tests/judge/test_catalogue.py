@@ -17,7 +17,7 @@ from gradproof.judge import catalogue
 from gradproof.judge.catalogue import CONVENTION, LINE, Entry
 from gradproof.judge.float64 import families, mistakes
 from gradproof.judge.lines.edits import applied, edits, places_of
-from gradproof.judge.lines.slips import EXAMPLES, NAMES
+from gradproof.judge.lines.names import EXAMPLES, NAMES
 from gradproof.judge.lines.words import Words
 from tests.commands import ended_here
 

@@ -10,6 +10,7 @@ from gradproof.exact.run import Reading
 from gradproof.judge.assess import assess
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines import repair
+from gradproof.judge.lines.trials import SEEDS, Seen, Trial
 
 NETWORK = """
 import numpy as np
@@ -136,14 +137,14 @@ def test_what_no_small_edit_mends_has_its_line_and_no_correction(tmp_path: Path)
 def test_an_edit_is_a_correction_if_it_mends_at_both_points_and_spoils_nothing(
     second: tuple[str, str, str] | None, accepted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def seen(right: str, wrong: str, cost: str) -> repair.Seen:
-        return repair.Seen(frozenset(right), frozenset(wrong), arb(cost))
+    def seen(right: str, wrong: str, cost: str) -> Seen:
+        return Seen(frozenset(right), frozenset(wrong), arb(cost))
 
     points = [seen("ab", "", "1"), None if second is None else seen(*second)]
-    monkeypatch.setattr(repair, "_seen", lambda trial, seed: points[repair.SEEDS.index(seed)])
+    monkeypatch.setattr(repair, "seen_in", lambda trial, seed: points[SEEDS.index(seed)])
     before = [seen("b", "a", "1")] * 2
     scene: Any = None
-    trial = repair.Trial(scene, Step("statement", 1, 0, []), (), "", "", Reading.EXACT, repair.SEEDS[:2])
+    trial = Trial(scene, Step("statement", 1, 0, []), (), "", "", Reading.EXACT, SEEDS[:2])
     assert (repair._improved(trial, before) is not None) == accepted
 
 
@@ -153,7 +154,7 @@ def test_of_a_cost_that_is_not_known_an_edit_must_mend_everything(
 ) -> None:
     """Some arrays always follow one cost or another."""
     scene: Any = None
-    trial = repair.Trial(scene, Step("statement", 1, 0, []), (), "", name, Reading.EXACT, repair.SEEDS[:2])
-    monkeypatch.setattr(repair, "_seen", lambda *_: repair.Seen(frozenset("ab"), frozenset("c"), None))
-    before = [repair.Seen(frozenset("b"), frozenset("ac"), None)] * 2
+    trial = Trial(scene, Step("statement", 1, 0, []), (), "", name, Reading.EXACT, SEEDS[:2])
+    monkeypatch.setattr(repair, "seen_in", lambda *_: Seen(frozenset("ab"), frozenset("c"), None))
+    before = [Seen(frozenset("b"), frozenset("ac"), None)] * 2
     assert (repair._improved(trial, before) is not None) == accepted

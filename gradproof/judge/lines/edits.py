@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from gradproof.judge.lines.slips import NAMES, slips
+from gradproof.judge.lines.names import NAMES
+from gradproof.judge.lines.slips import slips
 from gradproof.judge.lines.words import Words
 
 

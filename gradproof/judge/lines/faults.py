@@ -12,19 +12,13 @@ from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
 from gradproof.judge.lines.causes import Cause, Explanation, explain, place, place_of_shape
-from gradproof.judge.lines.labels import (
-    Located,
-    is_of_the_step,
-    label_events,
-    likeliest_cost,
-    locate,
-    only_cost,
-    usual_costs,
-)
+from gradproof.judge.lines.costs import is_of_the_step, likeliest_cost, only_cost, usual_costs
+from gradproof.judge.lines.labels import Located, label_events, locate
 from gradproof.judge.lines.quotients import difference_quotient
 from gradproof.judge.lines.raising import Raised, mend_example, raised_by
-from gradproof.judge.lines.repair import Repair, Trial, find_repairs
+from gradproof.judge.lines.repair import Repair, find_repairs
 from gradproof.judge.lines.segments import in_segments, of_vectors
+from gradproof.judge.lines.trials import Trial
 from gradproof.judge.outcome import SECONDS, Outcome
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded

@@ -6,29 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import arb
 
-from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
-from gradproof.exact.run import line_of
-from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.roles import stem
 from gradproof.judge.find.watching import Event
 from gradproof.judge.lines.labels import UNKNOWN, Labels
 from gradproof.judge.lines.replay import Guess, Replay, Values
+from gradproof.judge.lines.targets import Target, targets, unnamed
 
-MOST_OF_A_SLOPE = 64  # elements of an activation whose slope is looked for
 MOST_VALUES = 400  # arrays of one line that are looked at
-
-
-class Target(NamedTuple):
-    """What a value of the backward pass may be meant to be: a derivative by what one line of the forward pass gives."""
-
-    place: Any  # in the program
-    name: str
-    shape: tuple[int, ...]
-    numbers: Sequence[Number]  # by which the derivative is taken
-    slope: Sequence[Ball]
-    is_local: bool = False  # the slope of an activation, and no derivative of the cost
 
 
 class Line(NamedTuple):
@@ -57,35 +44,15 @@ class Hypotheses:
                     seen.add(indices)
             elif any(index in above for above in self.above.values() for index in indices):
                 places.setdefault((event.file, event.line), []).append(k)
-        self.forward += self._unnamed({x.index for event in self.forward for x in event.numbers})
+        self.forward += unnamed(replay.forward, {x.index for event in self.forward for x in event.numbers})
         self.lines = [Line(file, number, events) for (file, number), events in places.items()]
-        truth = replay.truth
-        self.targets = [
-            Target(_place(e), f"∂C/∂{e.name}", e.shape, e.numbers, [truth.get(x.index, arb(0)) for x in e.numbers])
-            for e in self.forward
-        ]
-        self.targets += self._before_cuts()
-        self.targets += self._local_slopes()
+        self.targets = list(targets(self.forward, replay.truth))
         self.normal = [
             factor
             for label, factor in zip(labelled.labels, labelled.factors, strict=True)
             if factor is not None and label.removeprefix("∂C/∂") in replay.right
         ]
         self._ancestors: dict[int, set[int]] = {}
-
-    def _unnamed(self, named: Collection[int]) -> list[Event]:
-        """What the forward pass computes in one place, at one time, and gives no name."""
-        runs: list[list[Number]] = []
-        for x in self.replay.forward:
-            if x.rule is not None and runs and runs[-1][0].place == x.place:
-                runs[-1].append(x)
-            elif x.rule is not None:
-                runs.append([x])
-        return [
-            Event("", "", line_of(run[0].place) or 0, (len(run),), run, None)
-            for run in runs
-            if not all(x.index in named for x in run)
-        ]
 
     def feeds(self, line: Line, path: str) -> bool:
         above = self.above[path]
@@ -221,48 +188,6 @@ class Hypotheses:
         named = {x.index for e in self.labelled.events[:k] for x in e.numbers} - own
         return {x.index for x in computed_from(numbers, named | self.replay.known)} & self.replay.known
 
-    def _before_cuts(self) -> Iterator[Target]:
-        """∂C/∂z of what goes into a ReLU and has no name: where it is cut off, it is no part of the graph."""
-        for event in self.forward:
-            slope = []
-            for x in event.numbers:
-                varying = [y for y in operands_of(x) if y.varies] if x.rule is not None else []
-                if len(varying) > 1:
-                    break
-                truth = self.replay.truth.get(x.index, arb(0))
-                slope.append(truth * _derivative(x, [*varying, x], varying[0].index) if varying else arb(0))
-            if len(slope) == len(event.numbers) and any(not x.varies for x in event.numbers):
-                yield Target(_place(event), f"∂C/∂ of what {event.name} cuts off", event.shape, event.numbers, slope)
-
-    def _local_slopes(self) -> Iterator[Target]:
-        """dq/dp of what the forward pass computes from another array of its, element by element."""
-        named: dict[int, tuple[int, int]] = {}
-        for j, event in enumerate(self.forward):
-            for place, x in enumerate(event.numbers):
-                named.setdefault(x.index, (j, place))
-        below: dict[int, tuple[int, list[Ball]]] = {}  # of an array the one that it is computed from, and the slope
-        for j, q in enumerate(self.forward):
-            slope: list[Ball] = []
-            sources: set[int] = set()
-            for place, x in enumerate(q.numbers[:MOST_OF_A_SLOPE]):
-                nodes = computed_from([x], named.keys() - {x.index})
-                reached = {named[y.index] for y in nodes if y.index in named and y is not x}
-                source, at = next(iter(reached), (-1, -1))
-                if len(reached) != 1 or at != place:
-                    break
-                sources.add(source)
-                slope.append(_derivative(x, nodes, self.forward[source].numbers[place].index))
-            if len(sources) == 1 and len(slope) == len(q.numbers) == len(self.forward[min(sources)].numbers):
-                below[j] = min(sources), slope
-        for j, (source, slope) in below.items():
-            while True:
-                q, p = self.forward[j], self.forward[source]
-                yield Target(_place(q), f"the slope of {q.name or 'the activation'}", q.shape, p.numbers, slope, True)
-                if source not in below:
-                    break
-                source, more = below[source]
-                slope = [a * b for a, b in zip(slope, more, strict=True)]
-
     def _guess(
         self, k: int, slope: Sequence[Ball], shape: tuple[int, ...], should: str, base: Sequence[Ball] = ()
     ) -> Guess | None:
@@ -320,20 +245,3 @@ def _alike(values: Sequence[Ball], slope: Sequence[Ball]) -> bool:
     return not slope[k].contains(0) and all(
         v.overlaps(values[k] / slope[k] * g) for v, g in zip(values, slope, strict=True)
     )
-
-
-def _place(event: Event) -> Any:
-    """Where an array of the forward pass is computed; each time that it is, it is the same."""
-    return (event.file, event.line) if event.name else event.numbers[0].place
-
-
-def _derivative(result: Number, nodes: Sequence[Number], source: int) -> Ball:
-    """∂result/∂source through these numbers."""
-    adjoints = {result.index: arb(1)}
-    for x in reversed(nodes):
-        if x.rule is None or x.index == source or x.index not in adjoints:
-            continue
-        operands = operands_of(x)
-        for y, partial in zip(operands, x.rule.partials(x.value, *[o.value for o in operands]), strict=True):
-            adjoints[y.index] = adjoints.get(y.index, arb(0)) + adjoints[x.index] * partial
-    return adjoints.get(source, arb(0))

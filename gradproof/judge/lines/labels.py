@@ -3,26 +3,21 @@
 The first that is none, though it follows from such ones, is the fault.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flint import arb
 
-from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
-from gradproof.exact.run import UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.roles import stem
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.watching import Event
-from gradproof.judge.trial.costs import candidates, outputs_and_labels
-from gradproof.judge.trial.descent import along
 
 UNKNOWN = "?"  # a single number without a name that tells
-USUAL = ("quadratic", "binary cross-entropy", "cross-entropy", "softmax cross-entropy of logits")
 MOST_USES = 12  # of a parameter, that are told apart
 MOST = 400  # events of a step that are looked at
 
@@ -249,74 +244,3 @@ def _reached(events: Sequence[Event], labels: Sequence[str]) -> list[int]:
             mark |= marks.get(x.index, 0)
         result.append(mark & ~(1 << k))
     return result
-
-
-def is_of_the_step(what: Observation, cost: Number) -> bool:
-    """Whether a cost was computed from the very numbers of the step's forward pass, not of another one."""
-    forward = {x.index for x in computed_from([cost]) if x.varies}
-    given = {x.index for array in what.given.values() for x in array.flat}
-    moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
-    shared = {x.index for x in computed_from(moves)} & forward
-    return bool(shared - given)
-
-
-def only_cost(what: Observation) -> Number | None:
-    """The single number that all parameters enter, and that the step's forward pass gives, if there is but one."""
-    found = [x for x in {**what.scalars, **what.costs}.values() if is_of_the_step(what, x)]
-    own = [{x.index for x in array.flat} for array in what.given.values()]
-    all_enter = [x for x in found if all({y.index for y in computed_from([x])} & array for array in own)]
-    return all_enter[0] if len(all_enter) == 1 else None
-
-
-def usual_costs(what: Observation) -> Iterator[tuple[str, Number]]:
-    """The costs of what is compared with labels last, the most usual first."""
-    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
-    pairs = [(a, y) for a, y in outputs_and_labels(results) if {float(x.value.mid()) for x in y.flat} != {1.0}]
-    for a, y in sorted(pairs, key=lambda pair: -max(x.index for x in pair[0].flat)):
-        for name in USUAL:
-            yield from _costs(a, y, (name,))
-
-
-def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str, Number] | None:
-    """Of the usual costs the one whose gradient most arrays follow, and its name; None where none is followed by any.
-
-    Of several the one of the last outputs, and of labels that are not all one number: 1 − a in a slope looks like a
-    difference of outputs and labels, too. Of gradients that are given back the negative cost may be meant.
-    """
-    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
-    given = list(what.given.values())
-    best: tuple[tuple[int, bool, bool, int], str, Number] | None = None
-    outputs: list[set[int]] = []
-    for a, y in outputs_and_labels(results):
-        own = {x.index for x in a.flat}
-        joined = any(other < own for other in outputs)  # groups that were tried each
-        outputs.append(own)
-        labels = {float(x.value.mid()) for x in y.flat}
-        rank = not joined, labels != {1.0} and (len(labels) > 1 or y.size == 1), max(own)
-        for name, cost in _costs(a, y, among):
-            for signed in (cost, -cost) if what.gradients else (cost,):
-                compared = along(what.moved, given, differentiate(signed), None)
-                right = sum(array.state == "right" and array.alive for array in compared)
-                if right and (best is None or (right, *rank) > best[0]):
-                    best = (right, *rank), name, signed
-    return best[1:] if best else None
-
-
-def outputs_of(what: Observation) -> list[Number]:
-    """What is compared with labels that are not all one number."""
-    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
-    pairs = [(a, {float(x.value.mid()) for x in y.flat}) for a, y in outputs_and_labels(results)]
-    return [x for a, labels in pairs if len(labels) > 1 or (a.size == 1 and labels != {1.0}) for x in a.flat]
-
-
-def _costs(a: ExactArray, y: ExactArray, among: Collection[str]) -> Iterator[tuple[str, Number]]:
-    terms: Callable[[], Any]
-    for name, _, terms in candidates(a, y):
-        if among and name not in among:
-            continue
-        try:
-            cost = terms().sum()
-        except (UndecidedError, ArithmeticError, ValueError):
-            continue
-        if cost.varies and cost.value.is_finite():
-            yield name, cost

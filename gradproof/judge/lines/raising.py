@@ -14,9 +14,11 @@ from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import forget
 from gradproof.judge.find.scenes import INITIAL, Attempt, own_example
+from gradproof.judge.lines.costs import likeliest_cost
 from gradproof.judge.lines.edits import applied, edits, enclosing, name_of, places_of
-from gradproof.judge.lines.labels import likeliest_cost
-from gradproof.judge.lines.repair import LONGEST, Repair, words_at
+from gradproof.judge.lines.proposals import words_at
+from gradproof.judge.lines.repair import Repair
+from gradproof.judge.lines.trials import LONGEST
 from gradproof.judge.outcome import against
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock

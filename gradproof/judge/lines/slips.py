@@ -18,67 +18,6 @@ _OPPOSITE: dict[type[ast.AST], Sequence[type[Any]]] = {
 }  # fmt: skip
 
 
-NAMES = {
-    "sign": "the sign is wrong",
-    "extra factor": "there is one factor too many",
-    "extra term": "there is one term too many",
-    "operator": "another operator is meant",
-    "order": "the operands are in the wrong order",
-    "transpose": "a matrix is transposed and should not be, or the other way round",
-    "mask": "the mask is inverted",
-    "constant": "a number is wrong",
-    "index": "the index is off by one",
-    "counter": "another index is meant",
-    "axis": "the sum goes over the wrong axis",
-    "mean": "a mean in place of a sum, or a sum in place of a mean",
-    "extra sum": "there is one sum too many",
-    "extra call": "there is one function too many",
-    "missing call": "a function is missing",
-    "function": "another function is meant",
-    "operand": "another array is meant",
-    "operand of a mask": "the mask is that of another array",
-    "operand of a function": "the function is applied to the wrong array",
-    "division": "the division by the number of examples is missing",
-    "multiple": "it is divided by the number of examples once too often",
-    "slope": "the slope of the activation is missing",
-    "wrong slope": "the slope is not that of the activation",
-    "factor": "a factor is missing",
-    "accumulates": "it is added to what is there, and should replace it",
-    "overwrites": "it replaces what is there, and should be added to it",
-    "order of statements": "the statements are in the wrong order",
-}
-
-EXAMPLES = {  # as it was written, and as it was meant
-    "sign": ("dZ2 = A2 + Y", "dZ2 = A2 - Y"),
-    "extra factor": ("dZ2 = (A2 - Y) * dA2", "dZ2 = A2 - Y"),
-    "extra term": ("dW1 = X.T @ dZ1 + W1", "dW1 = X.T @ dZ1"),
-    "operator": ("dZ1 = dA1 / slope(Z1)", "dZ1 = dA1 * slope(Z1)"),
-    "order": ("dW1 = dZ1 @ X.T", "dW1 = X.T @ dZ1"),
-    "transpose": ("dA1 = dZ2 @ W2", "dA1 = dZ2 @ W2.T"),
-    "mask": ("dZ1 = dA1 * (Z1 < 0)", "dZ1 = dA1 * (Z1 > 0)"),
-    "constant": ("dZ1 = dA1 * (2 - A1 ** 2)", "dZ1 = dA1 * (1 - A1 ** 2)"),
-    "index": ("dA1 = dZ2 @ weights[l]", "dA1 = dZ2 @ weights[l + 1]"),
-    "counter": ("dA1 = dZ2 @ weights[L]", "dA1 = dZ2 @ weights[l]"),
-    "axis": ("db1 = dZ1.sum(axis=1)", "db1 = dZ1.sum(axis=0)"),
-    "mean": ("db1 = dZ1.mean(axis=0)", "db1 = dZ1.sum(axis=0)"),
-    "extra sum": ("dZ2 = np.sum(A2 - Y)", "dZ2 = A2 - Y"),
-    "extra call": ("dZ1 = dA1 * slope(f(Z1))", "dZ1 = dA1 * slope(Z1)"),
-    "missing call": ("dZ1 = dA1 * Z1", "dZ1 = dA1 * slope(Z1)"),
-    "function": ("dZ1 = dA1 * f(Z1)", "dZ1 = dA1 * slope(Z1)"),
-    "operand": ("dW2 = Z1.T @ dZ2", "dW2 = A1.T @ dZ2"),
-    "operand of a mask": ("dZ1 = dA1 * (X > 0)", "dZ1 = dA1 * (Z1 > 0)"),
-    "operand of a function": ("dZ1 = dA1 * slope(A1)", "dZ1 = dA1 * slope(Z1)"),
-    "division": ("dW1 = X.T @ dZ1", "dW1 = X.T @ dZ1 / m"),
-    "multiple": ("dW1 = X.T @ dZ1", "dW1 = X.T @ dZ1 * m"),
-    "slope": ("dZ1 = dA1", "dZ1 = dA1 * slope(Z1)"),
-    "wrong slope": ("dZ1 = dA1 * A1 * (1 - A1)", "dZ1 = dA1 * (1 - A1 ** 2)"),
-    "factor": ("dZ1 = dA1", "dZ1 = dA1 * A1"),
-    "accumulates": ("dW1 += X.T @ dZ1", "dW1 = X.T @ dZ1"),
-    "overwrites": ("dW1 = X.T @ dZ1", "dW1 += X.T @ dZ1"),
-    "order of statements": ("W2 -= lr * dW2, before line 5", "W2 -= lr * dW2, after line 5"),
-}
-
-
 class Slip(NamedTuple):
     """A node for another, before it is known where."""
 

@@ -1,0 +1,141 @@
+"""The edits of the suspects that are tried, the likeliest first."""
+
+import ast
+import itertools
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.run import BITS, UndecidedError
+from gradproof.judge.find.observation import observe
+from gradproof.judge.find.program import WATCH
+from gradproof.judge.find.scene import forget
+from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, moves
+from gradproof.judge.lines.estimates import Estimates, Known, Places, arrays_in
+from gradproof.judge.lines.labels import derivatives, shares
+from gradproof.judge.lines.suspects import Suspects, is_in_a_slope
+from gradproof.judge.lines.trials import LONGEST, Trial, cost_of, fresh
+from gradproof.judge.lines.words import Words, words_of
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.limits import Clock
+
+MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
+MOST_OF_A_TARGET = 12  # edits of the indices of what a statement is given to
+MOST_UNKNOWN = 30  # edits of a statement where no cost is known
+TURNS = 3  # of a statement in a loop that are looked at
+
+
+def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -> Iterator[Edit | None]:
+    """The edits of the statements on these lines: first those that make a derivative of a statement's value.
+
+    None stands where what mends a part of the faults is taken, before less likely edits are tried.
+    """
+    tree = trial.scene.program.tree
+    rest: dict[int, list[Edit]] = {}
+    tried: set[int] = set()
+    for line in dict.fromkeys(itertools.chain(*suspects.groups)):
+        if line not in mended and (around := enclosing(tree, line)) and (unused := words_at(tree, around).unused):
+            own = [edit for edit in edits(around[-1], words_at(tree, around)) if _uses(edit, unused)]
+            yield from _promising(trial, around[-1], own, places)
+    for group, lines in enumerate(suspects.groups):
+        for line in lines:
+            around = enclosing(tree, line)
+            if not around or id(around[-1]) in tried or around[-1].lineno in mended:
+                continue
+            *outer, statement = around
+            tried.add(id(statement))
+            own = edits(statement, words_at(tree, around), factors=group % 5 < 4)
+            in_slope = is_in_a_slope(tree, line)
+            whole = in_slope or (group == 0 and line == suspects.groups[0][0] and _is_compound(statement))
+            early = own[:MOST_OF_A_SLOPE] if whole else _promising(trial, statement, own, places)
+            early += _of_the_target(statement, own) if not whole else []
+            turned = list(moves(outer[-1] if outer else tree, statement))
+            if line in suspects.late:
+                early += turned
+            yield from early
+            known = set(map(id, early))
+            for edit in (*own, *turned):
+                if id(edit) not in known:
+                    rest.setdefault(group + edit.tier, []).append(edit)
+    yield None
+    for tier in sorted(rest):
+        for _, several in itertools.groupby(rest[tier], key=lambda edit: id(edit.statement)):
+            yield from several
+            yield None
+
+
+def words_at(tree: ast.Module, around: Sequence[ast.AST]) -> Words:
+    """What the innermost function around a statement can name."""
+    functions = [node for node in around if isinstance(node, ast.FunctionDef)]
+    kinds = [node for node in around if isinstance(node, ast.ClassDef)]
+    return words_of(functions[-1] if functions else tree, kinds[-1] if kinds else None, tree)
+
+
+def _uses(edit: Edit, names: Sequence[str]) -> bool:
+    """Whether an edit puts one of these names where it was not."""
+    old, new = ([n.id for n in ast.walk(part) if isinstance(n, ast.Name)] for part in (edit.old, edit.new))
+    return any(new.count(name) > old.count(name) for name in names)
+
+
+def _of_the_target(statement: ast.stmt, own: Sequence[Edit]) -> list[Edit]:
+    """The likeliest edits of which elements a statement gives a value to."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", statement)]
+    inside = {id(part) for target in targets for part in ast.walk(target) if isinstance(target, ast.Subscript)}
+    return [edit for edit in own if id(edit.old) in inside and edit.tier == 0][:MOST_OF_A_TARGET]
+
+
+def _is_compound(statement: ast.stmt) -> bool:
+    """Whether it gives several arrays at once, so that its value is no derivative."""
+    compound = ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.Dict, ast.Tuple, ast.List
+    return any(isinstance(part, compound) for part in ast.walk(statement))
+
+
+def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: Places) -> list[Edit]:
+    """The edits with which the value of the statement is about a derivative of the cost, or a step along one."""
+    value = getattr(statement, "value", None)
+    if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) or value is None:
+        return []
+    inside = set(map(id, ast.walk(value)))
+    tried = [edit for edit in own if id(edit.old) in inside]
+    turns: list[list[Any]] = []
+
+    def ask(frame: FrameType) -> None:
+        if len(turns) < TURNS:
+            estimates = Estimates(frame)
+            found = [estimates.plain(value)]
+            for edit in tried:
+                with applied(edit, places):
+                    found.append(estimates.of(edit, statement.value, places))  # type: ignore[arg-type]
+            turns.append(found)
+
+    question = ast.copy_location(ast.parse(f"{WATCH}.asked()").body[0], statement)
+    asking = Edit("", statement, ast.If(ast.Constant(True), [question, statement], []), statement)
+    try:
+        with applied(asking, places), ExactRun(trial.reading, BITS, trial.seeds[0]):
+            scene = fresh(trial.scene)
+            scene.code()
+        with ExactRun(trial.reading, BITS, trial.seeds[0]):
+            with guarded("the program", LONGEST, Clock.COMPUTING), np.errstate(all="ignore"):
+                what = observe(scene, trial.step, trial.calls, trial.seeds[0], ask)
+            cost = cost_of(trial, what)
+            if cost is None:  # nothing tells what a derivative is
+                return tried[:MOST_UNKNOWN]
+            before = [before for before, _ in what.reshaped.values()]
+            known = Known(itertools.chain(derivatives(what, cost), shares(what, cost)), [*what.given.values(), *before])
+    except (SubjectError, UndecidedError):
+        return []
+    finally:
+        forget(scene)
+
+    def passes(value: Any, before: Any) -> bool:
+        """Of several values, those that the edit has changed."""
+        if not isinstance(value, list):
+            return known.has(value)
+        then = list(arrays_in(before))
+        changed = [v for v in arrays_in(value) if not any(np.array_equal(v, b) for b in then)]
+        return any(map(known.has, changed))  # not ∂C/∂x of the data
+
+    befores = [turn.pop(0) for turn in turns]  # one turn is enough: the next may follow from what is wrong in this
+    return [edit for edit, *values in zip(tried, *turns, strict=True) if any(map(passes, values, befores))]

@@ -1,0 +1,110 @@
+"""What a value of the backward pass may be meant to be: ∂C/∂v of what the forward pass computes, or a slope of it."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flint import arb
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.rules import Ball
+from gradproof.exact.run import line_of
+from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.watching import Event
+
+MOST_OF_A_SLOPE = 64  # elements of an activation whose slope is looked for
+
+
+class Target(NamedTuple):
+    """What a value of the backward pass may be meant to be: a derivative by what one line of the forward pass gives."""
+
+    place: Any  # in the program
+    name: str
+    shape: tuple[int, ...]
+    numbers: Sequence[Number]  # by which the derivative is taken
+    slope: Sequence[Ball]
+    is_local: bool = False  # the slope of an activation, and no derivative of the cost
+
+
+def targets(forward: Sequence[Event], truth: Mapping[int, Ball]) -> Iterator[Target]:
+    """The derivatives by all that the forward pass gives, and its slopes; `truth` has ∂C/∂x by the index of x."""
+    for e in forward:
+        slope = [truth.get(x.index, arb(0)) for x in e.numbers]
+        yield Target(_place(e), f"∂C/∂{e.name}", e.shape, e.numbers, slope)
+    yield from _before_cuts(forward, truth)
+    yield from _local_slopes(forward)
+
+
+def unnamed(numbers: Sequence[Number], named: Collection[int]) -> list[Event]:
+    """What the forward pass computes in one place, at one time, and gives no name."""
+    runs: list[list[Number]] = []
+    for x in numbers:
+        if x.rule is not None and runs and runs[-1][0].place == x.place:
+            runs[-1].append(x)
+        elif x.rule is not None:
+            runs.append([x])
+    return [
+        Event("", "", line_of(run[0].place) or 0, (len(run),), run, None)
+        for run in runs
+        if not all(x.index in named for x in run)
+    ]
+
+
+def _before_cuts(forward: Sequence[Event], truth: Mapping[int, Ball]) -> Iterator[Target]:
+    """∂C/∂z of what goes into a ReLU and has no name: where it is cut off, it is no part of the graph."""
+    for event in forward:
+        slope = []
+        for x in event.numbers:
+            varying = [y for y in operands_of(x) if y.varies] if x.rule is not None else []
+            if len(varying) > 1:
+                break
+            own = truth.get(x.index, arb(0))
+            slope.append(own * _derivative(x, [*varying, x], varying[0].index) if varying else arb(0))
+        if len(slope) == len(event.numbers) and any(not x.varies for x in event.numbers):
+            yield Target(_place(event), f"∂C/∂ of what {event.name} cuts off", event.shape, event.numbers, slope)
+
+
+def _local_slopes(forward: Sequence[Event]) -> Iterator[Target]:
+    """dq/dp of what the forward pass computes from another array of its, element by element."""
+    named: dict[int, tuple[int, int]] = {}
+    for j, event in enumerate(forward):
+        for place, x in enumerate(event.numbers):
+            named.setdefault(x.index, (j, place))
+    below: dict[int, tuple[int, list[Ball]]] = {}  # of an array the one that it is computed from, and the slope
+    for j, q in enumerate(forward):
+        slope: list[Ball] = []
+        sources: set[int] = set()
+        for place, x in enumerate(q.numbers[:MOST_OF_A_SLOPE]):
+            nodes = computed_from([x], named.keys() - {x.index})
+            reached = {named[y.index] for y in nodes if y.index in named and y is not x}
+            source, at = next(iter(reached), (-1, -1))
+            if len(reached) != 1 or at != place:
+                break
+            sources.add(source)
+            slope.append(_derivative(x, nodes, forward[source].numbers[place].index))
+        if len(sources) == 1 and len(slope) == len(q.numbers) == len(forward[min(sources)].numbers):
+            below[j] = min(sources), slope
+    for j, (source, slope) in below.items():
+        while True:
+            q, p = forward[j], forward[source]
+            yield Target(_place(q), f"the slope of {q.name or 'the activation'}", q.shape, p.numbers, slope, True)
+            if source not in below:
+                break
+            source, more = below[source]
+            slope = [a * b for a, b in zip(slope, more, strict=True)]
+
+
+def _place(event: Event) -> Any:
+    """Where an array of the forward pass is computed; each time that it is, it is the same."""
+    return (event.file, event.line) if event.name else event.numbers[0].place
+
+
+def _derivative(result: Number, nodes: Sequence[Number], source: int) -> Ball:
+    """∂result/∂source through these numbers."""
+    adjoints = {result.index: arb(1)}
+    for x in reversed(nodes):
+        if x.rule is None or x.index == source or x.index not in adjoints:
+            continue
+        operands = operands_of(x)
+        for y, partial in zip(operands, x.rule.partials(x.value, *[o.value for o in operands]), strict=True):
+            adjoints[y.index] = adjoints.get(y.index, arb(0)) + adjoints[x.index] * partial
+    return adjoints.get(source, arb(0))

@@ -1,0 +1,80 @@
+"""One run of a program whose statements may have been edited: what it shows of each array."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.scene import Scene, forget
+from gradproof.judge.find.watching import Step
+from gradproof.judge.lines.costs import likeliest_cost
+from gradproof.judge.outcome import against
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.limits import Clock
+
+LONGEST = 10.0  # seconds that one run may compute
+SEEDS = range(2, 10)  # of which the first two are taken at which something is wrong
+_EDITED = itertools.count()
+
+
+class Trial(NamedTuple):
+    """How a program is run: its scene and step, and what it is held against."""
+
+    scene: Scene
+    step: Step
+    calls: Sequence[str]
+    cost: str  # its own, by its words, or ""
+    name: str  # of the table, where it computes none
+    reading: Reading
+    seeds: Sequence[int] = SEEDS
+
+
+class Seen(NamedTuple):
+    """What one run shows."""
+
+    right: frozenset[str]
+    wrong: frozenset[str]
+    cost: Any
+
+
+def seen_in(trial: Trial, seed: int) -> Seen | None:
+    """One run; None where it raises, or moves nothing."""
+    scene = fresh(trial.scene)
+    try:
+        with ExactRun(trial.reading, BITS, seed):
+            with guarded("the program", LONGEST, Clock.COMPUTING):
+                what = observe(scene, trial.step, trial.calls, seed)
+            return _judged(trial, what)
+    except (SubjectError, UndecidedError):
+        return None
+    finally:
+        forget(scene)
+
+
+def in_all_shapes(trial: Trial) -> Trial:
+    """The trial in which what was left in another shape is a parameter like the others."""
+    step = trial.step
+    return trial._replace(step=step._replace(parameters=[*step.parameters, *step.reshaped], reshaped={}))
+
+
+def fresh(scene: Scene) -> Scene:
+    """The scene, to be compiled anew since its tree has changed."""
+    return replace(scene, program=replace(scene.program, text=f"{scene.program.text}# {next(_EDITED)}"))
+
+
+def _judged(trial: Trial, what: Observation) -> Seen | None:
+    cost = cost_of(trial, what)
+    if cost is None:
+        return None if trial.cost else Seen(frozenset(), frozenset((*what.given, *trial.step.reshaped)), None)
+    right = frozenset(array.name for array in against(what, cost) if array.state == "right")
+    return Seen(right, frozenset((*what.given, *trial.step.reshaped)) - right, cost.value if trial.cost else None)
+
+
+def cost_of(trial: Trial, what: Observation) -> Number | None:
+    if trial.cost:
+        return what.costs.get(trial.cost) or what.scalars.get(trial.cost)
+    likely = likeliest_cost(what, (trial.name,) if trial.name else ())
+    return likely[1] if likely else None
