@@ -45,7 +45,7 @@ class Observation:
 
     @cached_property
     def _collected(self) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
-        return collect(self)
+        return collect(self.given, self.after, self.events, self.called)
 
     @property
     def costs(self) -> dict[str, Number]:

@@ -3,8 +3,8 @@
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.calls import call, parameters_of
@@ -12,16 +12,18 @@ from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.watching import Event
 
-if TYPE_CHECKING:
-    from gradproof.judge.find.observation import Observation
 
-
-def collect(seen: "Observation") -> tuple[dict[str, Number], dict[str, Number], set[str]]:
+def collect(
+    given: Mapping[str, ExactArray],
+    after: Mapping[str, ExactArray],
+    events: Sequence[Event],
+    called: Mapping[str, Number],
+) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
     """The single numbers among what was assigned, returned and appended: those that are named as a cost, and others."""
-    stated, others = dict(seen.called), dict[str, Number]()
-    indices = {x.index for array in seen.given.values() for x in array.ravel().tolist()}
-    late = {x.index for array in seen.after.values() for x in array.ravel().tolist()} - indices
-    for event in seen.events:
+    stated, others = dict(called), dict[str, Number]()
+    indices = {x.index for array in given.values() for x in array.ravel().tolist()}
+    late = {x.index for array in after.values() for x in array.ravel().tolist()} - indices
+    for event in events:
         if len(event.numbers) != 1 or event.shape not in ((), (1,), (1, 1)):
             continue
         number = event.numbers[0]
@@ -34,8 +36,8 @@ def collect(seen: "Observation") -> tuple[dict[str, Number], dict[str, Number], 
             before = where.setdefault(words_for(event), number)
             if before is not number and _adds_up(before, number):  # over time steps, say: its last value counts
                 where[words_for(event)] = number
-    moves = [x for array in seen.after.values() for x in array.ravel().tolist()]
-    arrays = [{x.index for x in array.flat} for array in seen.given.values() if array.size > 1]
+    moves = [x for array in after.values() for x in array.ravel().tolist()]
+    arrays = [{x.index for x in array.flat} for array in given.values() if array.size > 1]
     inputs, doubtful = _inputs(moves, indices, arrays), set[str]()
     used = _constants(moves) if inputs else set()  # also where only the sign of an error comes back
     for costs in (stated, others):
