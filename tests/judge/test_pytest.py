@@ -100,8 +100,9 @@ def test_a_failure_shows_the_line_of_the_test_and_the_judgement_and_none_of_our_
 
 def test_a_program_that_is_wrong_fails_with_its_judgement_at_its_own_line(said: str) -> None:
     assert (
-        "\nwrong.py:15: d1 = (self.w2.T @ d2) * (1 - h)\nrefuted: wrong.py: w1, b1 do not follow the gradient\n" in said
-    )
+        "\nwrong.py:15: d1 = (self.w2.T @ d2) * (1 - h)\n"
+        "refuted: wrong.py: w1, b1 do not follow the gradient of the quadratic, as the others do\n"
+    ) in said
     assert "\nFAILED wrong.py:Net::gradproof - wrong.py:15: " in said
     assert "\nnothing.py: found no step" in said
     assert "\nthere is no file none.py\n" in said
