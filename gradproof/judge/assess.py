@@ -83,12 +83,12 @@ def _judged(subject: Subject, cost: str) -> Assessed:
         if smaller := _of_smaller(subject, clips, cost):
             lines = sorted({line for place in clips if (line := line_of(place))})
             smaller.clips, outcome = lines, smaller
-            subject = subject._replace(explored=smaller.explored)
     for other in subject.others if outcome.verdict is not Verdict.VERIFIED else ():
         turned = judge(other, subject.calls, subject.harder, cost=cost)
         if turned.verdict is Verdict.VERIFIED:
-            return Assessed(subject._replace(explored=other), turned)
-    return Assessed(subject, outcome)
+            outcome = turned
+            break
+    return Assessed(subject._replace(explored=outcome.explored, calls=outcome.calls or subject.calls), outcome)
 
 
 def _changed(explored: Explored) -> list[str]:

@@ -42,6 +42,7 @@ class Outcome:
     factors: list[tuple[int, list[float]]] = field(default_factory=list)  # that fit, of so many examples
     answers: int = 0
     labels: bool | None = None  # whether outputs are compared with the targets as they are given
+    calls: Sequence[str] = ()  # the expressions of its cost that were asked
     piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
 
 

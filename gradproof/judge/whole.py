@@ -107,7 +107,7 @@ def judge(
     except SubjectError as error:
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
     named = next((ranked(some) for some in costs.values() if some), [])
-    outcome = Outcome(tried.verdict, explored, name, named, tried)
+    outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls)
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]
         if wanted:

@@ -158,3 +158,13 @@ def test_of_a_cost_that_is_not_known_an_edit_must_mend_everything(
     monkeypatch.setattr(repair, "seen_in", lambda *_: Seen(frozenset("ab"), frozenset("c"), None))
     before = [Seen(frozenset("b"), frozenset("ac"), None)] * 2
     assert (repair._improved(trial, before) is not None) == accepted
+
+
+def test_of_an_array_on_which_the_cost_does_not_depend_here_nothing_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is right not to move it then, whatever the line should be."""
+    scene: Any = None
+    trial = Trial(scene, Step("statement", 1, 0, []), (), "cost", "", Reading.EXACT, SEEDS[:2])
+    before = [Seen(frozenset("b"), frozenset("a"), None)] * 2
+    for flat, accepted in ((frozenset("a"), False), (frozenset("b"), True)):
+        monkeypatch.setattr(repair, "seen_in", lambda *_, flat=flat: Seen(frozenset("ab"), frozenset(), None, flat))
+        assert (repair._improved(trial, before) is not None) == accepted

@@ -41,7 +41,7 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
     """The corrections, one for each fault, in the order in which they were found; `first` are the likeliest lines."""
     end = time.monotonic() + SECONDS
     trial = trial._replace(calls=[call for call in trial.calls if call == trial.cost])
-    seen = ((seed, at) for seed in SEEDS if (at := seen_in(trial, seed)) is not None and at.wrong)
+    seen = ((seed, at) for seed in SEEDS if (at := seen_in(trial, seed)) is not None and at.wrong - at.flat)
     points = list(itertools.islice(seen, 2))
     if len(points) < 2:
         return []
@@ -83,7 +83,7 @@ def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
     result = []
     for seed, old in zip(trial.seeds, before, strict=True):
         now = seen_in(in_all_shapes(trial), seed)
-        if now is None or not now.wrong < old.wrong:
+        if now is None or not now.wrong < old.wrong or not old.wrong - now.wrong - now.flat:
             return None
         if old.cost is not None and not now.cost.overlaps(old.cost):
             return None

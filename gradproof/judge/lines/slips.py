@@ -216,7 +216,8 @@ def _of_names(node: ast.expr, words: Words, above: ast.AST | None) -> Iterator[S
         index = ast.unparse(node.slice)
         bases = [t for t in words.arrays if "[" not in t and t != ast.unparse(node.value)]
         others += [f"{base}[{index}]" for base in bases[:MOST_NAMES]]
-    others = [*words.unused, *others]
+    nothing = _opposite_side(node, above)  # x − x and x / x are never meant
+    others = [other for other in (*words.unused, *others) if other != nothing]
     for place, other in enumerate(dict.fromkeys(others[: 2 * MOST_NAMES])):
         kind = "operand of a mask" if isinstance(above, ast.Compare) else "operand"
         if isinstance(above, ast.Call) and ast.unparse(above.func) in words.functions:
@@ -224,6 +225,13 @@ def _of_names(node: ast.expr, words: Words, above: ast.AST | None) -> Iterator[S
         yield Slip(0 if place < 4 else 1, kind, node, _expression(other))
     for function in words.functions:
         yield Slip(1, "missing call", node, _expression(f"{function}({text})"))
+
+
+def _opposite_side(node: ast.expr, above: ast.AST | None) -> str:
+    """What a difference or a quotient has on its other side, as it is written."""
+    if not isinstance(above, ast.BinOp) or not isinstance(above.op, ast.Sub | ast.Div):
+        return ""
+    return ast.unparse(above.right if above.left is node else above.left)
 
 
 def _of_functions(node: ast.expr, words: Words) -> Iterator[Slip]:

@@ -38,6 +38,7 @@ class Seen(NamedTuple):
     right: frozenset[str]
     wrong: frozenset[str]
     cost: Any
+    flat: frozenset[str] = frozenset()  # on which the cost does not depend here: to stay is right by chance
 
 
 def seen_in(trial: Trial, seed: int) -> Seen | None:
@@ -69,8 +70,10 @@ def _judged(trial: Trial, what: Observation) -> Seen | None:
     cost = cost_of(trial, what)
     if cost is None:
         return None if trial.cost else Seen(frozenset(), frozenset((*what.given, *trial.step.reshaped)), None)
-    right = frozenset(array.name for array in against(what, cost) if array.state == "right")
-    return Seen(right, frozenset((*what.given, *trial.step.reshaped)) - right, cost.value if trial.cost else None)
+    compared = against(what, cost)
+    right = frozenset(array.name for array in compared if array.state == "right")
+    flat = frozenset(array.name for array in compared if not array.alive)
+    return Seen(right, frozenset((*what.given, *trial.step.reshaped)) - right, cost.value if trial.cost else None, flat)
 
 
 def cost_of(trial: Trial, what: Observation) -> Number | None:
