@@ -23,7 +23,7 @@ from gradproof.limits import Clock
 
 MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
 MOST_OF_A_TARGET = 12  # edits of the indices of what a statement is given to
-MOST_UNKNOWN = 30  # edits of a statement where no cost is known
+MOST_UNKNOWN = 8  # edits of a statement where no cost is known
 TURNS = 3  # of a statement in a loop that are looked at
 
 
@@ -38,6 +38,7 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
     for line in dict.fromkeys(itertools.chain(*suspects.groups)):
         if line not in mended and (around := enclosing(tree, line)) and (unused := words_at(tree, around).unused):
             own = [edit for edit in edits(around[-1], words_at(tree, around)) if _uses(edit, unused)]
+            own.sort(key=lambda edit: edit.kind not in ("operand", "factor"))
             yield from _promising(trial, around[-1], own, places)
     for group, lines in enumerate(suspects.groups):
         for line in lines:

@@ -91,7 +91,7 @@ def _is_right(attempt: Attempt, parameters: int) -> bool:
 def _goes_down(what: Observation) -> bool:
     """Whether all arrays follow the gradient of a cost that the program computes, or of a usual one."""
     likely = likeliest_cost(what)
-    costs = [*what.costs.values(), *([likely[1]] if likely and not what.costs else [])]
+    costs = [*what.costs.values(), *([likely[1]] if likely else [])]
     return any(all(array.state == "right" for array in against(what, cost)) for cost in costs)
 
 

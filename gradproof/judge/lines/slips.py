@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from gradproof.judge.lines.words import Words, is_leaf
 
+_RATE = re.compile(r"(?i)(?:^|\.|_)(?:lr|eta|alpha|rate|learning_?rate|step_?size)$")
 MOST_NAMES = 12  # that are tried in the place of one
 _OPPOSITE: dict[type[ast.AST], Sequence[type[Any]]] = {
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult), ast.Div: (ast.Mult,),
@@ -252,6 +253,9 @@ def _of_factors(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
         yield Slip(1, "slope", node, ast.BinOp(node, ast.Mult(), own))
         for number in (2, 0.5):
             yield Slip(1, "constant", node, ast.BinOp(node, ast.Mult(), ast.Constant(number)))
+    for text in words.arrays if not whole else ():
+        if _RATE.search(text):
+            yield Slip(1, "factor", node, ast.BinOp(node, ast.Mult(), _expression(text)))
     for text in words.arrays:
         slopes = [f"{text} * (1 - {text})", f"1 - {text} ** 2", f"{text} > 0"]
         for slope in [*slopes, *(f"{function}({text})" for function in words.functions)]:
