@@ -147,3 +147,19 @@ def test_of_a_vector_of_all_parameters_the_part_that_is_wrong_is_told(tmp_path: 
     (fault,) = told(source.replace(right, "Theta2_grad = np.exp(d3.T @ a2 / m)"), tmp_path)["faults"]
     assert (fault["line"], fault["parameter"]) == (line_of(right, source), "theta")
     assert fault["what"].endswith("Theta2_grad should be ∂C/∂Theta2, but for what is added later")
+
+
+def test_the_line_is_told_where_the_cost_runs_a_forward_pass_of_its_own(tmp_path: Path) -> None:
+    """No usual cost, so that nothing but this one tells what the derivatives are."""
+    cost = """
+    def cost(self, X, Y):
+        A1 = np.tanh(X @ self.W1 + self.b1)
+        return np.sum((sigmoid(A1 @ self.W2 + self.b2) - Y) ** 4) / len(X)
+
+    def train("""
+    source = NETWORK.replace("\n    def train(", cost).replace("np.sum((A2 - Y) ** 2) / (2 * m)", "self.cost(X, Y)")
+    source = source.replace("dZ2 = (A2 - Y) *", "dZ2 = 4 * (A2 - Y) ** 3 *")
+    right = "dZ1 = dA1 * (1 - A1 ** 2)"
+    found = told(source.replace(right, NONSENSE[right]), tmp_path)
+    assert {fault["line"] for fault in found["faults"]} == {line_of(right, source)}
+    assert {fault["parameter"] for fault in found["faults"]} == {"W1", "b1"}

@@ -1,10 +1,10 @@
 """The cost that a step may follow: its own, or one of the usual ones where the program computes none."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from gradproof.exact.arrays import ExactArray
-from gradproof.exact.numbers import Number
+from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.run import UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.observation import Observation
@@ -83,3 +83,38 @@ def _costs(a: ExactArray, y: ExactArray, among: Collection[str]) -> Iterator[tup
             continue
         if cost.varies and cost.value.is_finite():
             yield name, cost
+
+
+def over_the_step(what: Observation, cost: Number) -> Number:
+    """The same cost of the numbers of the step's own forward pass, where another pass was run to compute it.
+
+    Two numbers are one if they are computed alike from the same parameters and equal constants.
+    """
+    kinds: dict[Any, int] = {}  # what numbers that are computed alike have in common, and a number for that
+    of: dict[int, int] = {}  # by the index of a number
+    first: dict[int, Number] = {}
+    moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    for x in computed_from(moves):
+        kind = of[x.index] = kinds.setdefault(_alike(x, of), len(kinds))
+        first.setdefault(kind, x)
+    made: dict[int, Number] = {}
+    for x in computed_from([cost]):
+        kind = of[x.index] = kinds.setdefault(_alike(x, of), len(kinds))
+        if (known := first.get(kind)) is not None or x.rule is None:
+            made[x.index] = known or x
+        else:
+            made[x.index] = Number(x.value, x.rule, _each(x, lambda y: made[y.index]), x.varies)
+    return made[cost.index]
+
+
+def _alike(x: Number, of: Mapping[int, int]) -> Any:
+    if x.rule is None:
+        return x.index if x.varies else ("constant", str(x.value.mid()), str(x.value.rad()))
+    return x.rule.name, _each(x, lambda y: of[y.index])
+
+
+def _each(x: Number, function: Callable[[Number], Any]) -> Any:
+    """The operands of a number, each replaced: a row and a column, of a product."""
+    if x.rule is DOT:
+        return tuple(tuple(function(y) for y in side) for side in x.operands)
+    return tuple(function(y) for y in x.operands)

@@ -12,7 +12,7 @@ from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
 from gradproof.judge.lines.causes import Cause, Explanation, explain, place, place_of_shape
-from gradproof.judge.lines.costs import is_of_the_step, likeliest_cost, only_cost, usual_costs
+from gradproof.judge.lines.costs import is_of_the_step, likeliest_cost, only_cost, over_the_step, usual_costs
 from gradproof.judge.lines.labels import Located, label_events, locate
 from gradproof.judge.lines.quotients import difference_quotient
 from gradproof.judge.lines.raising import Raised, mend_example, raised_by
@@ -134,6 +134,8 @@ def _explained(
     Where the program computes none, it is the one that most arrays follow; but if under a usual cost one line explains
     everything, then that one. `known` are the names of those that the rest follows.
     """
+    if own is not None and not is_of_the_step(what, own):
+        own = over_the_step(what, own)
     if own is not None and is_of_the_step(what, own):
         return "", own, explain(what, own, label_events(what, own), wrong)
     name, cost = likeliest_cost(what, known) or ("", own or only_cost(what))

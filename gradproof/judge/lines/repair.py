@@ -14,7 +14,7 @@ from gradproof.exact.numbers import count_numbers
 from gradproof.exact.run import BITS, UndecidedError
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.observation import observe
-from gradproof.judge.lines.costs import outputs_of
+from gradproof.judge.lines.costs import outputs_of, over_the_step
 from gradproof.judge.lines.edits import Edit, applied, name_of, places_of
 from gradproof.judge.lines.proposals import proposals
 from gradproof.judge.lines.suspects import Suspects, suspected
@@ -99,7 +99,7 @@ def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspe
             with guarded("the program", LONGEST, Clock.COMPUTING):
                 what = observe(trial.scene, trial.step, trial.calls, trial.seeds[0], constants=True)
             cost = cost_of(trial, what)
-            forward = computed_from([cost] if cost is not None else outputs_of(what))
+            forward = computed_from([over_the_step(what, cost)] if cost is not None else outputs_of(what))
             return suspected(trial.scene.program.tree, what, {x.index for x in forward}, wrong, first)
     except (SubjectError, UndecidedError, KeyError):
         return Suspects([], frozenset())
