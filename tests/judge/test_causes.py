@@ -163,3 +163,20 @@ def test_the_line_is_told_where_the_cost_runs_a_forward_pass_of_its_own(tmp_path
     found = told(source.replace(right, NONSENSE[right]), tmp_path)
     assert {fault["line"] for fault in found["faults"]} == {line_of(right, source)}
     assert {fault["parameter"] for fault in found["faults"]} == {"W1", "b1"}
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_a_line_is_not_of_the_forward_pass_because_a_part_of_it_is_computed_there_as_well(
+    separate: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A2 - Y stands in the cost and in the first line of the backward pass, which is wrong and can be mended."""
+    monkeypatch.undo()
+    source = NETWORK
+    if separate:
+        cost = "\n    def cost(self, X, Y):\n        A1 = np.tanh(X @ self.W1 + self.b1)\n"
+        cost += "        return np.sum((sigmoid(A1 @ self.W2 + self.b2) - Y) ** 2) / (2 * len(X))\n\n    def train("
+        source = source.replace("\n    def train(", cost).replace("np.sum((A2 - Y) ** 2) / (2 * m)", "self.cost(X, Y)")
+    right = "dZ2 = (A2 - Y) * sigmoid_prime(Z2)"
+    found = told(source.replace(right, "dZ2 = (A2 - Y) * (1 - A2 ** 2)"), tmp_path)
+    assert {fault["line"] for fault in found["faults"]} == {line_of(right, source)}
+    assert all(fault["mended"] for fault in found["faults"])

@@ -88,15 +88,20 @@ def _costs(a: ExactArray, y: ExactArray, among: Collection[str]) -> Iterator[tup
 def over_the_step(what: Observation, cost: Number) -> Number:
     """The same cost of the numbers of the step's own forward pass, where another pass was run to compute it.
 
-    Two numbers are one if they are computed alike from the same parameters and equal constants.
+    Two numbers are one if they are computed alike from the same parameters and equal constants, and the step gives them
+    a name: a − y in the midst of a line of the backward pass is none of the forward pass.
     """
+    if is_of_the_step(what, cost):
+        return cost
+    named = {x.index for event in what.events for x in event.numbers}
     kinds: dict[Any, int] = {}  # what numbers that are computed alike have in common, and a number for that
     of: dict[int, int] = {}  # by the index of a number
     first: dict[int, Number] = {}
     moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
     for x in computed_from(moves):
         kind = of[x.index] = kinds.setdefault(_alike(x, of), len(kinds))
-        first.setdefault(kind, x)
+        if x.index in named:
+            first.setdefault(kind, x)
     made: dict[int, Number] = {}
     for x in computed_from([cost]):
         kind = of[x.index] = kinds.setdefault(_alike(x, of), len(kinds))

@@ -134,8 +134,7 @@ def _explained(
     Where the program computes none, it is the one that most arrays follow; but if under a usual cost one line explains
     everything, then that one. `known` are the names of those that the rest follows.
     """
-    if own is not None and not is_of_the_step(what, own):
-        own = over_the_step(what, own)
+    own = over_the_step(what, own) if own is not None else None
     if own is not None and is_of_the_step(what, own):
         return "", own, explain(what, own, label_events(what, own), wrong)
     name, cost = likeliest_cost(what, known) or ("", own or only_cost(what))
