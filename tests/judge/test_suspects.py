@@ -84,3 +84,19 @@ def test_what_counts_the_turns_of_a_loop_is_no_array() -> None:
     assert {"W", "X", "w", "d"} <= set(words.arrays)
     assert not {"i", "k"} & {*words.arrays, *words.unused}
     assert set(words.unused) == {"unused", "d"}
+
+
+def test_a_value_that_is_given_to_the_wrong_array_is_told_at_its_line(tmp_path: Path) -> None:
+    """It is overwritten by the next statement, so that nothing follows from it."""
+    wrong = BOOK.replace("            nabla_b[-l] = delta\n", "            nabla_w[-l] = delta\n")
+    found = told(wrong, tmp_path)
+    assert {(fault["code"], fault["should_be"]) for fault in found["faults"]} == {
+        ("nabla_w[-l] = delta", "nabla_b[-l] = delta")
+    }
+
+
+def test_a_name_that_is_not_there_is_told_at_its_line(tmp_path: Path) -> None:
+    source = NETWORK.replace("        dW1 = X.T @ dZ1 / m\n", "")
+    found = told(source + EXAMPLE, tmp_path)
+    assert {fault["code"] for fault in found["faults"]} == {"self.W1 -= lr * dW1"}
+    assert all("NameError: name 'dW1' is not defined" in fault["what"] for fault in found["faults"])

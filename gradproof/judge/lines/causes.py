@@ -60,7 +60,8 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
                     mended, spoilt = frozenset(left & right), set(what.given) - left - right
                     order = -len(mended), guess.rank
                     if mended and not spoilt and (best is None or order < best[0]):
-                        cause = Cause(line.file, line.number, guess.name, guess.should, mended, bool(guess.base))
+                        moves = any(not value.is_zero() for value in guess.base.values())
+                        cause = Cause(line.file, line.number, guess.name, guess.should, mended, moves)
                         best = order, cause, values
             told += [best] if best is not None else []
         if not told:

@@ -71,7 +71,8 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
     first = [line for cause in causes for line in (cause.line, *cause.others) if cause.file == trial.scene.program.path]
     first += [place.line for place in read.located.values()]
     explained = {path for cause in causes for path in cause.mends}
-    repairs = find_repairs(trial, wrong, list(dict.fromkeys(first)), len(causes) == 1 and explained >= {*wrong})
+    known = len(causes) == 1 and explained >= {*wrong} and not causes[0].is_step  # which explains whatever is before it
+    repairs = find_repairs(trial, wrong, list(dict.fromkeys(first)), known)
     mended = {path for repair in repairs for path in repair.mends}
     return read._replace(repairs=repairs if mended >= explained else [])
 
@@ -105,7 +106,7 @@ def _read(
     located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
     located |= {path: found for path in reshaped if (found := place_of_shape(what, labelled, path)) is not None}
     located = of_vectors(located, vectors)
-    if raised is not None and raised.line in {event.line for event in labelled.events}:
+    if raised is not None and (raised.is_a_name or raised.line in {event.line for event in labelled.events}):
         located = dict.fromkeys(bad, Located(raised.line, "", "raises", "", f"the example {raised.said}")) | located
     causes = [cause._replace(mends=frozenset(vectors.get(path, path) for path in cause.mends)) for cause in causes]
     shared = name if len(bad) - len(follows) < len(what.given) else ""

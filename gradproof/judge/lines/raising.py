@@ -36,6 +36,11 @@ class Raised(NamedTuple):
     line: int
     said: str
 
+    @property
+    def is_a_name(self) -> bool:
+        """Whether a name is missing: that is the program's own fault, wherever it is."""
+        return "NameError" in self.said or "UnboundLocalError" in self.said
+
 
 def raised_by(program: Program, judged: Explored | None = None) -> Raised | None:
     """What the example raises as it is, if something else was judged in its place, or nothing."""

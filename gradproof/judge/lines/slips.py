@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gradproof.judge.lines.words import Words, is_leaf
 
 _RATE = re.compile(r"(?i)(?:^|\.|_)(?:lr|eta|alpha|rate|learning_?rate|step_?size)$")
+MOST_TARGETS = 3  # that are tried in the place of what a value is given to
 MOST_NAMES = 12  # that are tried in the place of one
 _OPPOSITE: dict[type[ast.AST], Sequence[type[Any]]] = {
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult), ast.Div: (ast.Mult,),
@@ -41,6 +42,7 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     ):
         added = ast.AugAssign(copy.deepcopy(target), ast.Add(), copy.deepcopy(statement.value))
         yield Slip(2, "overwrites", statement, added)
+        yield from _of_the_target(target, words)
     parts = [node for part in _parts(statement) for node in ast.walk(part) if isinstance(node, ast.expr)]
     called = {id(node.func) for node in parts if isinstance(node, ast.Call)}
     above = {id(child): part for part in parts for child in ast.iter_child_nodes(part)}
@@ -60,6 +62,17 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
         array = array or (node is value and isinstance(node, ast.Compare | ast.Constant))
         if id(node) not in called and loaded and array:
             yield from _of_factors(node, words, node is value)
+
+
+def _of_the_target(target: ast.expr, words: Words) -> Iterator[Slip]:
+    """Another array that is given the value: those that are named most alike."""
+    base = target.value if isinstance(target, ast.Subscript) else target
+    text, index = ast.unparse(base), f"[{ast.unparse(target.slice)}]" if isinstance(target, ast.Subscript) else ""
+    plain = [other for other in words.arrays if other != text and "[" not in other]
+    for other in sorted(plain, key=lambda other: -SequenceMatcher(None, other, text).ratio())[:MOST_TARGETS]:
+        (made,) = ast.parse(f"{other}{index} = 0").body
+        new = made.targets[0] if isinstance(made, ast.Assign) else target
+        yield Slip(0 if index else 1, "target", target, _unplaced(new))
 
 
 def _parts(statement: ast.stmt) -> Iterator[ast.expr]:
@@ -279,7 +292,11 @@ def _factors_of(node: ast.expr) -> list[ast.expr]:
 
 
 def _expression(text: str) -> ast.expr:
-    made = ast.parse(text, mode="eval").body
+    return _unplaced(ast.parse(text, mode="eval").body)
+
+
+def _unplaced(made: ast.expr) -> ast.expr:
+    """The expression without the lines of the text that it was made from."""
     for part in ast.walk(made):
         for name in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
             if hasattr(part, name):
