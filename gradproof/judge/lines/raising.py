@@ -26,7 +26,7 @@ from gradproof.limits import Clock
 SECONDS = 1.5  # for one run of the example
 _OF_SHAPES = re.compile(r"shape|broadcast|align|dimension|axis|IndexError")  # what a slip of one operand raises
 MOST, LONG = 300, 8.0  # runs of edited examples, and seconds for all of them
-STATEMENTS = 24  # that are edited
+STATEMENTS = 40  # that are edited
 SEEDS = 2, 3
 
 
@@ -58,7 +58,10 @@ def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | 
         return None
     end, runs = time.monotonic() + LONG, itertools.count()
     places = places_of(program.tree)
-    for statement in itertools.islice(_feeding(program.tree, raised.line), STATEMENTS):
+    first, *others = itertools.islice(_feeding(program.tree, raised.line), STATEMENTS)
+    if "broadcast" in raised.said:  # most often a sum over the wrong axis
+        others.sort(key=lambda statement: "axis=" not in ast.unparse(statement))
+    for statement in (first, *others):
         words = words_at(program.tree, enclosing(program.tree, statement.lineno))
         for edit in edits(statement, words, factors=False):
             if edit.tier or edit.old not in places:
