@@ -73,7 +73,7 @@ def judge(
     kind, name = chosen
     costs: dict[Reading, set[NamedCost]] = {}
     rates: dict[Reading, Any] = {}
-    unseen, idle = dict[str, None](), dict[str, str]()
+    unseen, idle = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
@@ -137,7 +137,7 @@ def judge(
     elif tried.verdict is Verdict.VERIFIED and kind != "listed":
         outcome.named = _others(seen, seed)  # its own cost by its usual name
     if outcome.verdict is Verdict.VERIFIED and unseen:
-        step = explored.step._replace(parameters=[*explored.step.parameters, *unseen])
+        step = explored.step._replace(parameters=[*explored.step.parameters, *unseen], doubtful=())
         with_them = judge(replace(explored, step=step), calls, harder, seed, cost)
         if with_them.verdict is Verdict.VERIFIED:
             return with_them

@@ -180,3 +180,10 @@ def test_a_line_is_not_of_the_forward_pass_because_a_part_of_it_is_computed_ther
     found = told(source.replace(right, "dZ2 = (A2 - Y) * (1 - A2 ** 2)"), tmp_path)
     assert {fault["line"] for fault in found["faults"]} == {line_of(right, source)}
     assert all(fault["mended"] for fault in found["faults"])
+
+
+def test_what_never_moves_is_told_where_the_others_do(tmp_path: Path) -> None:
+    found = told(NETWORK.replace("        self.W1 -= lr * dW1\n", ""), tmp_path)
+    (fault,) = found["faults"]
+    assert (fault["parameter"], fault["code"]) == ("W1", "self.b1 -= lr * db1")
+    assert fault["what"] == "not moved; self.b1 is moved here"

@@ -772,3 +772,56 @@ def test_a_parameter_whose_gradient_is_computed_and_forgotten_is_refuted(
     found = assess(str(path))
     assert found["verdict"] == verdict
     assert all("not moved" in fault["what"] for fault in found["faults"])
+
+
+CARRIED = """
+import numpy as np
+rng = np.random.RandomState(0)
+X = rng.randn(6, 3)
+t = np.sin(X[:, :2])
+A = rng.randn(3, 5) * 0.5
+B = rng.randn(5, 2) * 0.5
+for epoch in range(50):
+    h = np.tanh(X @ A)
+    y = h @ B
+    loss = 0.5 * np.sum((y - t) ** 2) / 20
+    dy = (y - t) / 20
+    dB = h.T @ dy
+    dA = X.T @ (dy @ B.T * (1 - h ** 2))
+    A -= 0.1 * dA
+    B -= 0.1 * dB
+"""
+HINGE = """
+import numpy as np
+np.random.seed(21)
+X = np.vstack([np.random.randn(6, 2) + [1.5, 1.0], np.random.randn(6, 2) - [1.0, 1.5]])
+y = np.array([1.0] * 6 + [-1.0] * 6)
+
+def fit(X, y, C=5.0, lr=0.05, epochs=120):
+    w, b = np.random.randn(X.shape[1]) * 0.1, np.zeros(1)
+    for _ in range(epochs):
+        gw, gb, total = w.copy(), 0.0, 0.0
+        for xi, yi in zip(X, y):
+            total += max(0.0, 1 - yi * (np.dot(w, xi) + b[0]))
+            if yi * (np.dot(w, xi) + b[0]) < 1:
+                gw -= C * yi * xi / len(X)
+                gb -= C * yi / len(X)
+        loss = 0.5 * np.dot(w, w) + C * total / len(X)
+        w, b = w - lr * gw, b - lr * gb
+    return w, b
+
+fit(X, y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [(CARRIED, "dy @ B.T * (1 - h ** 2)", "dy @ B.T"), (HINGE, "gb -= C * yi / len(X)", "gb += C * yi / len(X)")],
+)
+def test_what_moves_under_the_name_of_something_else_is_judged_or_nothing_is_verified(
+    source: str, right: str, wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A is what many call an activation; the b of a hinge has no effect on any other array."""
+    assert judged(source, tmp_path, monkeypatch)["verdict"] == "verified"
+    assert source.count(right) == 1
+    assert judged(source.replace(right, wrong), tmp_path, monkeypatch)["verdict"] in ("undecided", "refuted")

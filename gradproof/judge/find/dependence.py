@@ -8,6 +8,7 @@ import numpy as np
 
 from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.roles import named_as_parameter
 
 MARKED = 48  # elements of an array that are followed each by itself
 
@@ -82,6 +83,24 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
 def family(path: str) -> str:
     """What a path has in common with its sisters: `biases[]` of biases[0], `net.b` of net.b1."""
     return re.sub(r"\d+", "", path) if re.search(r"\d", path) else ""
+
+
+def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
+    """What moves as a parameter does, but for its name, which is that of an activation or an error; and what has a
+    parameter's name and no effect on what moves, as the b of a hinge."""
+    moved = [path for path in changed(before, after) if not (_GRADIENTS.fullmatch(path) or _GRADIENT.search(path))]
+    bits, _ = _bits(before, moved)
+    reach, _ = _reach([x for path in moved for x in after[path].numbers], bits)
+    told = []
+    for path in moved:
+        pairs = list(zip(before[path].numbers, after[path].numbers, strict=True))
+        if path in found or not all(_moves(x, y, reach) for x, y in pairs if x is not y):
+            continue
+        crosses = _crosses(path, before, after, moved, reach, bits)
+        alone = named_as_parameter(path) and not crosses and not _STATE.search(path)
+        if alone or (_CARRIED.fullmatch(path) and len(pairs) > 1 and crosses):
+            told.append(path)
+    return told
 
 
 def reshaped(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number, count_numbers
-from gradproof.judge.find.dependence import Held, Moment, changed, family, feeding, reshaped, stepped
+from gradproof.judge.find.dependence import Held, Moment, changed, doubtful, family, feeding, reshaped, stepped
 from gradproof.judge.find.gradients import LEAVES, paired
 from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.roles import named_as_cost
@@ -34,6 +34,7 @@ class Step(NamedTuple):
     parameters: Sequence[str]  # paths
     still: Sequence[str] = ()  # paths of what is named as a parameter and has an effect, but does not move
     gradients: Mapping[str, str] = {}  # where nothing moves: the path of the gradient of each parameter
+    doubtful: Sequence[str] = ()  # paths of what moves as well, and may be a parameter
     reshaped: Mapping[str, str] = {}  # paths of parameters that have another shape after it, and what is said of that
 
 
@@ -194,7 +195,8 @@ class Watch:
         if moved and not self.gradients:
             others = _said(interval.before, after, reshaped(interval.before, after, moved))
             still = _still(interval.before, after, moved, self.failures > interval.failures)
-            self.found = Step(kind, where, interval.turn, moved, still, reshaped=others)
+            more = doubtful(interval.before, after, moved)
+            self.found = Step(kind, where, interval.turn, moved, still, doubtful=more, reshaped=others)
             raise Found
         if self.gradients and frame.f_locals is self.names and (pairs := paired(interval.before, after, self.data)):
             self.found = Step(kind, where, interval.turn, list(pairs), (), pairs)

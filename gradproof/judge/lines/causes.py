@@ -27,6 +27,7 @@ class Cause(NamedTuple):
     name: str  # what is assigned there
     should: str  # the name of what it should be the derivative of
     mends: frozenset[str]  # paths of the arrays that are then right
+    is_own: bool  # whether it is the gradient of what it mends, or the step
     is_step: bool  # whether it moves the parameters themselves
     others: tuple[int, ...] = ()  # lines that explain as much, the likeliest first
 
@@ -61,14 +62,15 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
                     order = -len(mended), guess.rank
                     if mended and not spoilt and (best is None or order < best[0]):
                         moves = any(not value.is_zero() for value in guess.base.values())
-                        cause = Cause(line.file, line.number, guess.name, guess.should, mended, moves)
+                        own = bool(guess.base)
+                        cause = Cause(line.file, line.number, guess.name, guess.should, mended, own, moves)
                         best = order, cause, values
             told += [best] if best is not None else []
         if not told:
             break
         told.sort(key=lambda one: (one[0], hypotheses.first_doubtful(one[1].line)))
         order, cause, values = told[0]
-        if cause.is_step and len(cause.mends) == 1 and (k := hypotheses.misshapen(*cause.mends)) is not None:
+        if cause.is_own and len(cause.mends) == 1 and (k := hypotheses.misshapen(*cause.mends)) is not None:
             event = labelled.events[k]
             cause = cause._replace(file=event.file, line=event.line, name=event.name)
         same = tuple(other.line for (count, _), other, _ in told[1:] if count == order[0])

@@ -89,7 +89,7 @@ def over_the_step(what: Observation, cost: Number) -> Number:
     """The same cost of the numbers of the step's own forward pass, where another pass was run to compute it.
 
     Two numbers are one if they are computed alike from the same parameters and equal constants, and the step gives them
-    a name: a − y in the midst of a line of the backward pass is none of the forward pass.
+    a name: a − y, or what stands in the midst of a line of the backward pass, is none of the forward pass.
     """
     if is_of_the_step(what, cost):
         return cost
@@ -100,7 +100,7 @@ def over_the_step(what: Observation, cost: Number) -> Number:
     moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
     for x in computed_from(moves):
         kind = of[x.index] = kinds.setdefault(_alike(x, of), len(kinds))
-        if x.index in named:
+        if x.index in named and not _is_an_error(x):
             first.setdefault(kind, x)
     made: dict[int, Number] = {}
     for x in computed_from([cost]):
@@ -110,6 +110,11 @@ def over_the_step(what: Observation, cost: Number) -> Number:
         else:
             made[x.index] = Number(x.value, x.rule, _each(x, lambda y: made[y.index]), x.varies)
     return made[cost.index]
+
+
+def _is_an_error(x: Number) -> bool:
+    """Whether it is the difference to a label."""
+    return x.rule is not None and x.rule.name == "subtract" and not all(y.varies for y in x.operands)
 
 
 def _alike(x: Number, of: Mapping[int, int]) -> Any:

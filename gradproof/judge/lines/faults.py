@@ -13,7 +13,7 @@ from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
 from gradproof.judge.lines.causes import Cause, Explanation, explain, place, place_of_shape
 from gradproof.judge.lines.costs import is_of_the_step, likeliest_cost, only_cost, over_the_step, usual_costs
-from gradproof.judge.lines.labels import Located, label_events, locate
+from gradproof.judge.lines.labels import Located, beside, label_events, locate
 from gradproof.judge.lines.quotients import difference_quotient
 from gradproof.judge.lines.raising import Raised, mend_example, raised_by
 from gradproof.judge.lines.repair import Repair, find_repairs
@@ -108,6 +108,9 @@ def _read(
     located = of_vectors(located, vectors)
     if raised is not None and (raised.is_a_name or raised.line in {event.line for event in labelled.events}):
         located = dict.fromkeys(bad, Located(raised.line, "", "raises", "", f"the example {raised.said}")) | located
+    still = [path for path, state in bad.items() if state == "not moved" and path not in located]
+    if still and not what.gradients and (place_of_others := beside(what, labelled)) is not None:
+        located |= dict.fromkeys(still, place_of_others)
     causes = [cause._replace(mends=frozenset(vectors.get(path, path) for path in cause.mends)) for cause in causes]
     shared = name if len(bad) - len(follows) < len(what.given) else ""
     read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled), follows=follows, cost=shared)

@@ -96,6 +96,16 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
     return found
 
 
+def beside(what: Observation, labelled: Labels) -> Located | None:
+    """Where the last of the parameters moves: an array that never does should move there, too."""
+    after = {x.index for array in what.after.values() for x in array.flat}
+    before = {x.index for array in what.given.values() for x in array.flat}
+    for event in reversed(labelled.events):
+        if all(x.index in after and x.index not in before for x in event.numbers):
+            return Located(event.line, event.name, event.kind, "", f"{event.name} is moved here", event.file)
+    return None
+
+
 def derivatives(what: Observation, cost: Number) -> Iterator[list[float]]:
     """∂C/∂v of everything that the program has named, about."""
     truth = differentiate(cost, constants=True)
