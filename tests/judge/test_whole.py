@@ -825,3 +825,14 @@ def test_what_moves_under_the_name_of_something_else_is_judged_or_nothing_is_ver
     assert judged(source, tmp_path, monkeypatch)["verdict"] == "verified"
     assert source.count(right) == 1
     assert judged(source.replace(right, wrong), tmp_path, monkeypatch)["verdict"] in ("undecided", "refuted")
+
+
+def test_a_linear_machine_with_a_hinge_is_judged_by_its_own_example(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the sign of a margin depends on w and b: neither acts on anything but itself."""
+    found = judged(HINGE, tmp_path, monkeypatch)
+    assert (found["verdict"], found["subject"]["form"]) == ("verified", "own example")
+    assert {one["name"] for one in found["parameters"]} == {"w", "b"}
+    wrong = judged(HINGE.replace("gb -= C * yi / len(X)", "gb += C * yi / len(X)"), tmp_path, monkeypatch)
+    assert {fault["parameter"] for fault in wrong["faults"]} == {"b"}

@@ -61,6 +61,9 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
             found.append(path)
         elif own:
             alike.append(path)
+    if not found:  # of a linear machine with a hinge only the sign of a margin depends on its weights and its bias
+        named = [path for path in alike if named_as_parameter(path) and not _STATE.search(path)]
+        found = named if len(named) > 1 and any(len(before[path].numbers) > 1 for path in named) else []
     own_bits, _ = _bits(before, found)
     found += [  # the a of y = a x + b; not the t of a rate that decays, which depends on no parameter
         path
