@@ -8,7 +8,6 @@ import numpy as np
 
 from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from, operands_of
-from gradproof.judge.find.roles import named_as_parameter
 
 MARKED = 48  # elements of an array that are followed each by itself
 
@@ -62,7 +61,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         elif own:
             alike.append(path)
     if not found:  # of a linear machine with a hinge only the sign of a margin depends on its weights and its bias
-        named = [path for path in alike if named_as_parameter(path) and not _STATE.search(path)]
+        named = [path for path in alike if _PLAIN.fullmatch(path)]
         found = named if len(named) > 1 and any(len(before[path].numbers) > 1 for path in named) else []
     own_bits, _ = _bits(before, found)
     found += [  # the a of y = a x + b; not the t of a rate that decays, which depends on no parameter
@@ -89,8 +88,7 @@ def family(path: str) -> str:
 
 
 def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
-    """What moves as a parameter does, but for its name, which is that of an activation or an error; and what has a
-    parameter's name and no effect on what moves, as the b of a hinge."""
+    """What moves as a parameter does, but for its name, which is that of an activation or an error."""
     moved = [path for path in changed(before, after) if not (_GRADIENTS.fullmatch(path) or _GRADIENT.search(path))]
     bits, _ = _bits(before, moved)
     reach, _ = _reach([x for path in moved for x in after[path].numbers], bits)
@@ -99,9 +97,7 @@ def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
         pairs = list(zip(before[path].numbers, after[path].numbers, strict=True))
         if path in found or not all(_moves(x, y, reach) for x, y in pairs if x is not y):
             continue
-        crosses = _crosses(path, before, after, moved, reach, bits)
-        alone = named_as_parameter(path) and not crosses and not _STATE.search(path)
-        if alone or (_CARRIED.fullmatch(path) and len(pairs) > 1 and crosses):
+        if _CARRIED.fullmatch(path) and len(pairs) > 1 and _crosses(path, before, after, moved, reach, bits):
             told.append(path)
     return told
 
@@ -179,6 +175,7 @@ _GRADIENT = re.compile(
     r"\.(?:_*(?:g|d|dv|grads?|gradients?|deltas?|deriv\w*|adj(?:oint)?))$"
 )  # that an engine or a layer adds up
 _RATE = re.compile(r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay)(?:'\])?$")  # one that decays
+_PLAIN = re.compile(r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|theta|coef\w*|intercept\w*)\d?_?")  # and no sum of such
 LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
 
