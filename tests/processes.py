@@ -22,6 +22,23 @@ def started(line: Sequence[Any], **options: Any) -> Iterator["subprocess.Popen[A
                 pipe.close()
 
 
+def slowed(function: str, seconds: float, then: str = "") -> str:
+    """A program that is gradproof, one of whose functions, such as handcrafted.descend, takes longer."""
+    module = function.rpartition(".")[0]
+    return f"""
+import time
+import {module}
+from gradproof.__main__ import main
+quick = {function}
+def slowly(*arguments):
+    time.sleep({seconds})
+    return quick(*arguments)
+{function} = slowly
+{then}
+main()
+"""
+
+
 def alive(path: Path) -> list[int]:
     """The processes whose command line has this path in it, as that of a worker has, and of what it has forked."""
     found = []

@@ -52,6 +52,9 @@ class Run:
         self.bits, self.reading = bits, reading
         self.exploring = exploring  # what depends on what is asked, not how: all numbers vary, and ties are decided
         self.keeps_constants = False  # whether the graph has what cannot vary, too, such as what a mask has zeroed
+        self.bent = (
+            0.0  # by up to what part of itself each longer literal is changed, which nothing right is to depend on
+        )
         self.notes: dict[tuple[str, str, Place | None], Note] = {}
         self.outcomes: dict[Place | None, set[bool]] = {}
         self.literals: dict[Any, Any] = {}
@@ -90,7 +93,12 @@ class Run:
         if self.reading is Reading.WITHOUT_EPSILON and abs(number) <= TINY:
             return arb(0)
         if self.reading is Reading.EXACT or _is_short(number):
-            return arb(number) if decimal is None else arb(decimal)
+            value = arb(number) if decimal is None else arb(decimal)
+            return (
+                value
+                if _is_short(number) or not self.bent
+                else value * (1 + self.bent * random.Random(number).random())
+            )
         digits, _, exponent = repr(number).partition("e")
         written = len(digits.replace(".", "").strip("-0"))
         decimals = len(digits.partition(".")[2]) - int(exponent or 0)

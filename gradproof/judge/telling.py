@@ -87,6 +87,10 @@ def _does_not(d: Mapping[str, Any], count: int) -> str:
     return "does not follow" if count == 1 else "do not follow"
 
 
+def _is_placed(d: Mapping[str, Any]) -> bool:
+    return bool(d["faults"]) and all(fault["line"] for fault in d["faults"])
+
+
 def together(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Merge faults of several arrays that one correction mends, or that one line explains."""
     found: dict[Any, dict[str, Any]] = {}
@@ -172,8 +176,8 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
     match str(judged.verdict), verdict:
         case _, "none":
             return False
-        case "refuted", "undecided":
-            return takes_others(judged)
+        case "refuted", "undecided":  # what raises on all problems of its own may only take others
+            return takes_others(judged) or (not judged.faults and {one.kind for one in judged.troubles} == {"raises"})
         case "verified", "refuted":
             return True
         case "undecided", "verified" | "refuted":
@@ -182,6 +186,6 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
             kinds = {trouble.kind for trouble in judged.troubles} | {named.fault.equation for named in judged.faults}
             kept = kinds & {"mutation", "dtype", "repeat", "state", "hangs"} or kinds <= {"update", "data"}
             return not d["inexact"] and not kept and (d["sure"] or d["subject"]["form"] != "function")
-        case "refuted", "refuted":
-            return not sigmoid
+        case "refuted", "refuted":  # of what does not fit its problems float64 has little to say
+            return not sigmoid or bool({one.kind for one in judged.troubles} & {"raises", "shape"} and _is_placed(d))
     return False

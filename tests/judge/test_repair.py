@@ -168,3 +168,16 @@ def test_of_an_array_on_which_the_cost_does_not_depend_here_nothing_is_mended(mo
     for flat, accepted in ((frozenset("a"), False), (frozenset("b"), True)):
         monkeypatch.setattr(repair, "seen_in", lambda *_, flat=flat: Seen(frozenset("ab"), frozenset(), None, flat))
         assert (repair._improved(trial, before) is not None) == accepted
+
+
+def test_no_correction_is_right_by_the_values_of_two_constants_alone(tmp_path: Path) -> None:
+    """Of 0.9 and 0.1 the one minus 1 is minus the other: `momentum * db1 - db1` moves as far, in the first step."""
+    source = NETWORK.replace(
+        "np.random.randn(n_hidden, n_out), np.zeros((1, n_out))",
+        "np.random.randn(n_hidden, n_out), np.zeros((1, n_out))\n        self.v = 0 * self.b1",
+    )
+    source = source.replace("lr=0.1):", "lr=0.1, momentum=0.9):")
+    source = source.replace("self.b1 -= lr * db1", "self.v = momentum * self.v - db1\n        self.b1 += self.v")
+    (fault,) = judged(source, tmp_path)["faults"]
+    assert fault["code"] == "self.v = momentum * self.v - db1"
+    assert not fault["mended"] or fault["should_be"] == "self.v = momentum * self.v - db1 * lr"

@@ -3,12 +3,14 @@
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradproof.judge.assess import assess
+from gradproof.judge.telling import prefers_whole
 from tests.commands import ended_here
 from tests.judge.corpus import HERE, without_repairs
 
@@ -836,3 +838,44 @@ def test_a_linear_machine_with_a_hinge_is_judged_by_its_own_example(
     assert {one["name"] for one in found["parameters"]} == {"w", "b"}
     wrong = judged(HINGE.replace("gb -= C * yi / len(X)", "gb += C * yi / len(X)"), tmp_path, monkeypatch)
     assert {fault["parameter"] for fault in wrong["faults"]} == {"b"}
+
+
+ONE_EXAMPLE = """
+import numpy as np
+
+def sigmoid(z):
+    return 1.0 / (1.0 + np.exp(-z))
+
+def sigmoid_prime(z):
+    return sigmoid(z) * (1 - sigmoid(z))
+
+def backprop(weights, biases, x, y):
+    zs, acts = [], [x]
+    for W, b in zip(weights, biases):
+        zs.append(W.dot(acts[-1]) + b)
+        acts.append(sigmoid(zs[-1]))
+    gW, gb = [None] * len(weights), [None] * len(biases)
+    delta = (acts[-1] - y) * sigmoid_prime(zs[-1])
+    gW[-1], gb[-1] = np.outer(delta, acts[-2]), delta
+    for k in range(2, len(weights) + 1):
+        delta = weights[-k + 1].T.dot(delta) * sigmoid_prime(zs[-k])
+        gW[-k], gb[-k] = np.outer(delta, acts[-k - 1]), delta
+    return gW, gb
+"""
+
+
+def test_where_the_problems_of_the_notes_do_not_fit_the_line_is_told_and_not_what_they_raise(tmp_path: Path) -> None:
+    """Vectors without a second axis: what is wrong is one slope, and neither a shape nor an error."""
+    (tmp_path / "mine.py").write_text(ONE_EXAMPLE.replace("sigmoid_prime(zs[-k])", "sigmoid_prime(acts[-k])"), "utf8")
+    ended = ended_here(["python", "-m", "gradproof", "check", "mine.py", "--architectures", "20"], tmp_path)
+    assert ended.returncode == 1
+    assert "should be: `delta = weights[-k + 1].T.dot(delta) * sigmoid_prime(zs[-k])`" in ended.stdout
+    assert "raises" not in ended.stdout
+
+
+def test_what_only_raises_on_the_problems_of_the_notes_stays_undecided() -> None:
+    document = {"verdict": "undecided", "network": {"activations": []}, "faults": []}
+    raises, shape = (SimpleNamespace(kind=kind, said="") for kind in ("raises", "shape"))
+    for troubles, faults, prefers in (([raises], [], True), ([raises, shape], [], False), ([raises], ["BP1"], False)):
+        float64 = SimpleNamespace(verdict="refuted", troubles=troubles, faults=faults)
+        assert prefers_whole(document, float64) == prefers

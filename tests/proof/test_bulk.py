@@ -21,6 +21,7 @@ from gradproof.proof.part import part as part_of
 from gradproof.proof.summary import summary
 from gradproof.proof.total import Total
 from tests.commands import ended_here
+from tests.processes import slowed
 from tests.proof.planted import PLANTED
 from tests.thorough import THOROUGH, some
 
@@ -172,18 +173,13 @@ def test_a_log_does_not_speak_for_other_code(tmp_path):
     assert "refuted already: " in planted.stdout
 
 
-SHALLOW = """
-import time
-from gradproof.__main__ import main
+SHALLOW = slowed(
+    "gradproof.proof.theorem.judge",
+    0.2,
+    """
 from gradproof.proof import architectures, theorem
-judge = theorem.judge
-def slowly(*arguments):
-    time.sleep(0.2)
-    return judge(*arguments)
-theorem.judge = slowly
-architectures.DEEPEST, theorem.DIGIT_NETWORKS = 1, theorem.DIGIT_NETWORKS[:1]
-main()
-"""
+architectures.DEEPEST, theorem.DIGIT_NETWORKS = 1, theorem.DIGIT_NETWORKS[:1]""",
+)
 
 
 def test_killed_and_interrupted_nothing_is_lost_and_nothing_judged_twice(tmp_path):

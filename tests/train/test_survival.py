@@ -27,7 +27,7 @@ from gradproof.backends import NAMES
 from gradproof.errors import DataError, MachineError
 from gradproof.train import both, checkpoint, folder, loop
 from gradproof.train.saved import load, run_hash
-from tests.processes import started
+from tests.processes import slowed, started
 from tests.thorough import THOROUGH, some
 from tests.train.failing import FAULTS, FailingOs
 from tests.train.small import SIZES, put_digits
@@ -374,7 +374,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_the_command_to_go_on(
     place = tmp_path / "it's one"
     line = [sys.executable, "-m", *begin(digits, place, *epochs)]
     # Slowed down, so that the signal finds it at work.
-    line[1:3] = ["-c", SLOWLY]
+    line[1:3] = ["-c", slowed("handcrafted.descend", 0.05)]
     with started(line, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         while not running.stdout.readline().startswith("epoch  2"):
@@ -417,16 +417,3 @@ def test_a_signal_while_a_run_begins_ends_it_with_the_command_to_go_on(
     code, _, err = typed_here(["gradproof", "train", *line, *ALWAYS])
     assert code == 130
     assert err.startswith(f"gradproof: interrupted; go on with: gradproof train --resume {tmp_path / 'run'} ")
-
-
-SLOWLY = """
-import sys, time
-import handcrafted
-from gradproof.__main__ import main
-descend = handcrafted.descend
-def slowly(*arguments):
-    time.sleep(0.05)
-    return descend(*arguments)
-handcrafted.descend = slowly
-main()
-"""

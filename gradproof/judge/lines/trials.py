@@ -15,6 +15,7 @@ from gradproof.judge.outcome import against
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
+BENT = 0.125  # at every other point literals are others: 0.9 − 1 is −0.1 by chance
 LONGEST = 10.0  # seconds that one run may compute
 SEEDS = range(2, 10)  # of which the first two are taken at which something is wrong
 _EDITED = itertools.count()
@@ -45,7 +46,8 @@ def seen_in(trial: Trial, seed: int) -> Seen | None:
     """One run; None where it raises, or moves nothing."""
     scene = fresh(trial.scene)
     try:
-        with ExactRun(trial.reading, BITS, seed):
+        with ExactRun(trial.reading, BITS, seed) as run:
+            run.run.bent = BENT * (seed % 2)
             with guarded("the program", LONGEST, Clock.COMPUTING):
                 what = observe(scene, trial.step, trial.calls, seed)
             return _judged(trial, what)
