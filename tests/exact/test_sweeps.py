@@ -235,3 +235,18 @@ def test_a_direction_may_begin_at_any_number_between() -> None:
         assert x.index not in tangents
         both = push_forward([result], {middle.index: 1, x.index: 1})
         assert float(both[result.index]) == 6  # by the product rule, with a middle of its own direction
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_what_a_mask_has_zeroed_has_operands_only_if_the_run_keeps_those_of_constants(keeps: bool) -> None:
+    """It cannot vary either way; kept, it can be computed again with other values in the place of what is before it."""
+    with running(Run()) as run:
+        run.keeps_constants = keeps
+        x, zero = variable(2.0), number(0)
+        masked = x * zero
+        (summed,) = exact([masked, zero]) @ exact([[number(3)], [number(5)]])
+        for result, operands in ((masked, {x.index, zero.index}), (summed, {masked.index})):
+            assert not result.varies
+            assert result.value == 0
+            found = {y.index for y in computed_from([result])} - {result.index}
+            assert operands <= found if keeps else not found

@@ -124,3 +124,14 @@ def test_an_edit_changes_its_own_statement_and_no_other() -> None:
             assert [k for k in range(4) if now[k] != source[k]] in ([], [number]), edit.kind
     kinds = [edit.kind for edit in edits(tree.body[0], Words([], [], []))]
     assert {"sign", "mask", "operator"} <= set(kinds)
+
+
+def test_nothing_is_taken_from_itself() -> None:
+    """p − p makes everything stand still, which is no correction."""
+    tree = ast.parse("e = (r - p) / m")
+    places, said = places_of(tree), []
+    for edit in edits(tree.body[0], Words(["r", "p", "m"], [], [])):
+        with applied(edit, places):
+            said.append(edit.correction())
+    assert "e = (m - p) / m" in said
+    assert not {"e = (p - p) / m", "e = (r - r) / m"} & set(said)

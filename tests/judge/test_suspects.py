@@ -100,3 +100,20 @@ def test_a_name_that_is_not_there_is_told_at_its_line(tmp_path: Path) -> None:
     found = told(source + EXAMPLE, tmp_path)
     assert {fault["code"] for fault in found["faults"]} == {"self.W1 -= lr * dW1"}
     assert all("NameError: name 'dW1' is not defined" in fault["what"] for fault in found["faults"])
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "meant"),
+    [  # the next turn of a loop follows from this one; lists of arrays; no label is left, so that no cost is known
+        ("open/15_l_layer_caches.py", "= linear_backward(dZ,", "= linear_backward(dA,", "linear_backward(dZ,"),
+        ("open/c10_sizes_quadratic_dw_db.py", "return dw, db", "return delta, db", "return (dw, db)"),
+        ("threads/21_gy910210_2_tanh_right.py", "np.square(output)) * top_diff", "np.square(output))", ") * top_diff"),
+    ],
+)
+def test_an_edit_is_likely_if_one_of_the_values_that_it_changes_is_a_derivative_in_one_turn(
+    file: str, right: str, wrong: str, meant: str, tmp_path: Path
+) -> None:
+    source = (HERE / "programs" / file).read_text("utf8")
+    assert source.count(right) == 1
+    found = told(source.replace(right, wrong), tmp_path)
+    assert all(fault["mended"] and meant in fault["should_be"] for fault in found["faults"])
