@@ -30,3 +30,34 @@ def test_of_a_gradient_that_is_returned_the_quotient_is_what_it_should_be(tmp_pa
     wrong = source.replace("return dout * (cache > 0)", "return dout * (cache < 0)")
     fault = told(wrong, tmp_path)["faults"][0]
     assert fault["quotient"].split(" is ")[1].split(" for ")[0] == fault["numbers"].split("should be ")[1]
+
+
+MACHINE = """
+import numpy as np
+np.random.seed(3)
+
+class Machine:
+    def hinge(self, X, y):
+        margin = 1 - y * (X @ self.w + self.b)
+        return 0.01 * np.dot(self.w, self.w) + np.mean(np.maximum(0, margin))
+
+    def fit(self, X, y):
+        self.w, self.b = np.random.randn(X.shape[1]) * 0.01, 0.0
+        for _ in range(100):
+            active = y * (X @ self.w + self.b) < 1
+            dw = 0.02 * self.w - (active * y) @ X / len(X)
+            db = np.mean(active * y)
+            self.w = self.w - 0.01 * dw
+            self.b = self.b - 0.01 * db
+
+X = np.vstack([np.random.randn(6, 2) + 2, np.random.randn(6, 2) - 2])
+Machine().fit(X, np.array([1.0] * 6 + [-1.0] * 6))
+"""
+
+
+def test_a_cost_that_is_only_defined_says_it_too(tmp_path: Path) -> None:
+    """The step is held against it, though nothing calls it; at points at which as many margins are small on either
+    side, b is right by chance."""
+    (fault,) = told(MACHINE, tmp_path)["faults"]
+    assert fault["code"] in ("db = np.mean(active * y)", "self.b = self.b - 0.01 * db")
+    assert fault["quotient"].startswith("(C(")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gradproof.judge.assess import assess
+from tests.judge.corpus import HERE
 from tests.judge.test_causes import told
 from tests.judge.test_repair import NETWORK
 from tests.judge.test_suspects import EXAMPLE
@@ -67,3 +68,10 @@ def test_a_parameter_that_is_left_in_another_shape_is_mended_like_any_other(tmp_
     source = source.replace("        dW1 = X", f"        {wrong}\n        dW1 = X")
     found = told(source + EXAMPLE.replace("2)\nnet", "1)\nnet").replace("6, 2", "6, 1"), tmp_path)
     assert {(fault["code"], fault["should_be"]) for fault in found["faults"]} == {(wrong, "dW2 = A1.T @ dZ2 / m")}
+
+
+def test_of_what_cannot_be_broadcast_the_sum_over_the_wrong_axis_is_found_in_another_function(tmp_path: Path) -> None:
+    source = (HERE / "programs/open/19_affine_functions.py").read_text("utf8")
+    assert source.count("db = dout.sum(axis=0)") == 1
+    found = told(source.replace("db = dout.sum(axis=0)", "db = dout.sum(axis=1)"), tmp_path)
+    assert {fault["should_be"] for fault in found["faults"]} == {"db = dout.sum(axis=0)"}
