@@ -60,7 +60,7 @@ class Answer(NamedTuple):
         """The same numbers in float64: exact, nothing is rounded."""
 
         def exact(part: list[Array]) -> list[Array]:
-            return [array.astype(np.float64) for array in part]
+            return [array.astype(np.float64, copy=False) for array in part]
 
         zs, activations, cost = exact(self.zs), exact(self.activations), self.cost.astype(np.float64)
         return Answer(zs, activations, cost, exact(self.delta), exact(self.grad_b), exact(self.grad_w))
@@ -96,8 +96,8 @@ class Stack(NamedTuple):
 
     def astype(self, dtype: DTypeLike) -> "Stack":
         """The same problems in another precision."""
-        weights, biases = ([v.astype(dtype) for v in part] for part in self[:2])
-        return Stack(weights, biases, self.x.astype(dtype), self.y.astype(dtype), self.sizes)
+        weights, biases = ([v.astype(dtype, copy=False) for v in part] for part in self[:2])
+        return Stack(weights, biases, self.x.astype(dtype, copy=False), self.y.astype(dtype, copy=False), self.sizes)
 
     def live(self, layer: int) -> Array:
         """Which rows of layer l are neurons and not padding, (N, width_l, 1)."""
@@ -112,6 +112,10 @@ class Stack(NamedTuple):
     def inputs_at_work(self, layer: int) -> Array:
         """Which columns of w^l are fed anything but 0, (N or 1, 1, width): all, but for white pixels in layer 1."""
         return (self.x != 0).any(axis=-1)[:, None, :] if layer == 1 else np.ones((1, 1, 1), bool)
+
+    def filled(self, delta: Sequence[Array]) -> list[Array]:
+        """δ with 1 for the 0 of silent neurons: bounds made of that would be below λ, where processors are slow."""
+        return [d + ~self.live(layer) for layer, d in enumerate(delta, start=1)]
 
     def alone(self, network: int) -> Problem:
         """One of the problems in its exact shape."""

@@ -64,5 +64,4 @@ def _widened(tree: Any, factor: float) -> Any:
         return Answer(*(_widened(part, factor) for part in tree))
     if isinstance(tree, list):
         return [_widened(part, factor) for part in tree]
-    xp = rounding.namespace(tree)
-    return xp.where(xp.isnan(tree), xp.inf, tree * factor)
+    return rounding.where(~rounding.namespace(tree).isnan(tree), tree * factor, np.inf)

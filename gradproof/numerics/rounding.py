@@ -59,29 +59,30 @@ def gamma(n: Any, ar: Arithmetic) -> Any:
 def preactivation(w: Array, b: Array, a_prev: Array, e_a: Radius, n: Any, ar: Arithmetic) -> Array:
     """E_z = (1+g)[|w|(E_a + g M_a) + g|b| + λ(2n + 3 + Σ M_a)], g = γ_{n+1}, of z = w a + b."""
     g, e_at = gamma(n + 1, ar), _turned(e_a)
-    m_at = abs(a_prev.mT) + 2 * e_at  # M_aᵀ: a mini-batch lies in rows, and XLA would copy it to transpose it
-    lost = ar.underflow * (2 * n + 3 + m_at.sum(axis=-1, keepdims=True).mT)
-    return _finite((1 + g) * (abs(w) @ (e_at + g * m_at).mT + g * abs(b) + lost), g, ar)
+    at = abs(a_prev.mT)  # transposed: a mini-batch lies in rows, and XLA would copy it to turn it
+    m_at = at + 2 * e_at
+    lost = ar.underflow * (2 * n + 3 + _summed(m_at, -1).mT)
+    relative = (1 + 2 * g) * e_at + g * at
+    return _finite((1 + g) * (abs(w) @ relative.mT + (g * abs(b) + lost)), g, ar)
 
 
 def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic) -> Array:
     """E_a of a = σ(z): what E_z becomes since |(log σ′)′| ≤ 1, exp's error, and two roundings, fewer when saturated."""
     xp, (slope, slope_2) = namespace(z), _slopes(z, e_z)
-    carried = xp.where(e_z < 1, xp.minimum(slope * xp.expm1(xp.minimum(e_z, 1)), e_z / 4), 1.0)
+    carried = where(e_z < 1, xp.minimum(_grown(slope, xp.minimum(e_z, 1)), e_z / 4), 1.0)
     rounded = 2 * ar.u * xp.minimum(1, a + 2 * carried + 4 * ar.u * a)
     # Right of 0, 1/(1+e) is nearer to 1 than e is large: where e < u, all that rounding can lose is e itself.
-    nearly_one = 3.2 * xp.exp(xp.minimum(0, 2 * e_z - abs(z)))
-    rounded = xp.where(z - 2 * e_z >= 0, xp.minimum(rounded, nearly_one), rounded)
+    rounded = xp.minimum(rounded, 3.2 * xp.exp(xp.minimum(0, 2 * e_z - z)))
     e_exp = ar.exp * ar.u
-    radius = carried + (e_exp * slope_2 + rounded) * (1 + 2 * e_exp) + 2 * ar.underflow
-    return xp.where(xp.isfinite(e_z), xp.minimum(1 + 4 * ar.u, radius), np.inf)  # a z that overflowed may be NaN
+    radius = (e_exp * slope_2 + rounded) * (1 + 2 * e_exp) + (carried + 2 * ar.underflow)
+    return where(xp.isfinite(e_z), xp.minimum(1 + 4 * ar.u, radius), np.inf)  # a z that overflowed may be NaN
 
 
 def sigma_prime(z: Array, e_z: Radius, ar: Arithmetic) -> Slope:
     """E_s = s⁺(e^{E_z} − 1) + (c + k_σ)u s⁺⁺ + 3λ of a σ′ right in both tails, relatively, such as N4."""
     xp, (slope, slope_2) = namespace(z), _slopes(z, e_z)
-    carried = xp.minimum(0.25, slope * xp.expm1(xp.minimum(e_z, 700)))
-    return Slope(slope, carried + (ar.exp + SIGMA_PRIME) * ar.u * slope_2 + 3 * ar.underflow)
+    carried = xp.minimum(0.25, _grown(slope, xp.minimum(e_z, 700)))
+    return Slope(slope, (ar.exp + SIGMA_PRIME) * ar.u * slope_2 + (carried + 3 * ar.underflow))
 
 
 def book_sigma_prime(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic) -> Slope:
@@ -100,7 +101,7 @@ def output_delta(a: Array, y: Array, e_a: Radius, slope: Slope, ar: Arithmetic) 
 def hidden_delta(w_next: Array, delta_next: Array, e_delta: Radius, slope: Slope, n: Any, ar: Arithmetic) -> Array:
     """E of δ^l = v ⊙ σ′(z^l), v = wᵀδ with E_v = (1+g)[|w|ᵀ(E_δ + γ_n M_δ) + mλ(2n + 2) + λ Σ M_δ], g = γ_n."""
     g, m_delta, m = gamma(n, ar), abs(delta_next) + 2 * e_delta, delta_next.shape[-1]
-    lost = ar.underflow * (m * (2 * n + 2) + m_delta.sum(axis=-2, keepdims=True))
+    lost = ar.underflow * (m * (2 * n + 2) + _summed(m_delta, -2))
     e_v = _finite((1 + g) * (abs(w_next).mT @ (e_delta + g * m_delta) + lost), g, ar)
     return _times(w_next.mT @ delta_next, e_v, slope, 2, ar)
 
@@ -108,22 +109,23 @@ def hidden_delta(w_next: Array, delta_next: Array, e_delta: Radius, slope: Slope
 def bias_gradient(delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
     """E of (1/m) Σ_x δ: (1/m) Σ(E_δ + γ M_δ) + mλ(2m + 2) with γ of m − 1 sums and the division by m."""
     m, m_delta = delta.shape[-1], abs(delta) + 2 * e_delta
-    terms = (e_delta + gamma(m - 1 + _dividing(m), ar) * m_delta).sum(axis=-1, keepdims=True)
-    terms = namespace(delta).where(m_delta.sum(axis=-1, keepdims=True) < ar.largest, terms, np.inf)
+    terms = _summed(e_delta + gamma(m - 1 + _dividing(m), ar) * m_delta, -1)
+    terms = where(_summed(m_delta, -1) < ar.largest, terms, np.inf)
     return terms / m + m * ar.underflow * (2 * m + 2)
 
 
 def weight_gradient(a_prev: Array, e_a: Radius, delta: Array, e_delta: Radius, ar: Arithmetic) -> Array:
     """E of (1/m) δ aᵀ: (1/m)[(E_δ + γ M_δ) M_aᵀ + M_δ E_aᵀ] + mλ(2m + 2) + λ Σ M_a, γ of m terms and the division."""
-    m, m_delta, e_at = delta.shape[-1], abs(delta) + 2 * e_delta, _turned(e_a)
-    g, m_at = gamma(m + _dividing(m), ar), abs(a_prev.mT) + 2 * e_at
-    if np.ndim(e_a) == 0:  # one number for all: every column of M_δ E_aᵀ is the same
-        from_a = m_delta.sum(axis=-1, keepdims=True) * e_a
+    m, m_delta, at = delta.shape[-1], abs(delta) + 2 * e_delta, abs(a_prev.mT)
+    g = gamma(m + _dividing(m), ar)
+    relative = (e_delta + g * m_delta) / m
+    if np.ndim(e_a) == 0:  # one number for all, λ: what it adds to a row is one number too, and with a 1 not below λ
+        terms = relative @ at + e_a * (1 + _summed(2 * relative + m_delta / m, -1))
     else:
-        from_a = m_delta @ namespace(m_at).broadcast_to(e_at, m_at.shape)
-    terms = (e_delta + g * m_delta) @ m_at + from_a
-    lost = m * ar.underflow * (2 * m + 2) + ar.underflow * m_at.sum(axis=-2, keepdims=True)
-    return _finite(terms, g, ar) / m + lost
+        e_at = namespace(at).broadcast_to(_turned(e_a), at.shape)
+        at = at + 2 * e_at
+        terms = relative @ at + (m_delta / m) @ e_at
+    return _finite(terms, g / m, ar) + ar.underflow * (m * (2 * m + 2) + _summed(at, -2))
 
 
 def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
@@ -133,6 +135,13 @@ def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
     m_e = abs(error) + 2 * e_e
     total = (2 * m_e * e_e + gamma(count + 4, ar) * m_e**2).sum(axis=(-2, -1))
     return _finite(total, gamma(count + 4, ar), ar) / (2 * m) + ar.underflow * (2 * count + 2)
+
+
+def _summed(array: Array, axis: int) -> Array:
+    """Σ over one of the last two axes, which is kept: what NumPy adds up itself where they are short is slow."""
+    if namespace(array) is not np:
+        return array.sum(axis=axis, keepdims=True)
+    return np.expand_dims(np.einsum("...ij->...i" if axis == -1 else "...ij->...j", array), axis)
 
 
 def _turned(radius: Radius) -> Radius:
@@ -153,8 +162,8 @@ def _error(error: Array, e_a: Radius, ar: Arithmetic) -> Array:
 def _times(v: Array, e_v: Radius, slope: Slope, k: int, ar: Arithmetic) -> Array:
     """E of v ⊙ σ′(z) with k roundings: M_v E_s + s⁺ E_v + γ_k M_v (s⁺ + E_s) + mλ(3 + M_v)."""
     m_v, m = abs(v) + 2 * e_v, v.shape[-1]
-    rounded = gamma(k, ar) * m_v * (slope.most + slope.radius)
-    return m_v * slope.radius + slope.most * e_v + rounded + m * ar.underflow * (3 + m_v)
+    rounded = gamma(k, ar) * (slope.most + slope.radius)
+    return m_v * (slope.radius + rounded) + slope.most * e_v + m * ar.underflow * (3 + m_v)
 
 
 def _slopes(z: Array, e_z: Radius) -> tuple[Array, Array]:
@@ -168,8 +177,19 @@ def _slopes(z: Array, e_z: Radius) -> tuple[Array, Array]:
 
 def _finite(radius: Array, g: Any, ar: Arithmetic) -> Array:
     """The radius, or ∞ where the sum it belongs to may have overflowed on the way."""
-    xp, sound = namespace(radius), radius < ar.largest * g
-    return radius if xp is np and sound.all() else xp.where(sound, radius, np.inf)
+    return where(radius < ar.largest * g, radius, np.inf)
+
+
+def where(sound: Any, radius: Any, other: float) -> Any:
+    """The radius where it is sound, which it mostly is everywhere, and the other elsewhere."""
+    xp = namespace(radius)
+    return radius if xp is np and np.all(sound) else xp.where(sound, radius, other)
+
+
+def _grown(slope: Array, e_z: Radius) -> Any:
+    """s⁺(e^{E_z} − 1); where one E_z, λ, stands for all, with ¼ for s⁺: a product below λ takes ten times as long."""
+    growth = namespace(slope).expm1(e_z)
+    return slope * growth if np.ndim(e_z) else growth / 4
 
 
 def namespace(array: Any) -> Any:

@@ -1,5 +1,6 @@
 """From two answers and a derived bound to a verdict."""
 
+import math
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -66,43 +67,49 @@ def compare(
         return refuted_at_once(
             equation, layer, len(expected), f"has shape {got.shape[1:]}, should be {expected.shape[1:]}"
         )
-    live, bound = _as_wide_as(expected, live), _as_wide_as(expected, bound)
-    known = np.isfinite(bound) & np.isfinite(expected)
-    with np.errstate(all="ignore"):
-        ratio = np.where(live & known, np.abs(got.astype(np.float64, copy=False) - expected) / bound, 0)
-    worst = int(ratio.argmax())
-    if np.isnan(ratio.flat[worst]):  # NaN is the largest, and stands where `got` is not a number
-        ratio = np.where(np.isnan(ratio), np.inf, ratio)
-        worst = int(ratio.argmax())
-    where = tuple(int(i) for i in np.unravel_index(worst, ratio.shape))
-    none = np.zeros(len(expected), int)
+    count, size, whole = len(expected), math.prod(expected.shape[1:]), live.all()
+    places = range(expected.size) if whole else np.flatnonzero(np.broadcast_to(live, expected.shape))
+    ends = np.arange(count + 1) * size
+    elements = np.diff(ends if whole else np.searchsorted(places, ends))
+
+    def chosen(array: Array | bool) -> Array:
+        """The live elements, one after another: padding, most of a matrix, costs no more."""
+        flat = np.broadcast_to(array, expected.shape).reshape(-1)
+        return flat if whole else flat.take(places)
 
     def each(condition: Array) -> Array:
         """How often it holds in each network."""
-        return (condition & live).sum(axis=(1, 2))
+        others = np.flatnonzero(~condition)
+        return elements - np.bincount((others if whole else places[others]) // size, minlength=count)
 
-    elements, sharp = each(live), (bound < SHARP * np.abs(expected)) & known
+    mine, theirs, most, telling_ = chosen(got), chosen(expected), chosen(bound), telling is True or chosen(telling)
+    none, known = np.zeros(count, int), np.isfinite(most) & np.isfinite(theirs)
+    with np.errstate(all="ignore"):
+        ratio = np.abs(mine.astype(np.float64, copy=False) - theirs) / most
+    if not known.all():
+        ratio = np.where(known, ratio, 0)
+    if np.isnan(worst := ratio.max(initial=0)):  # which stands where `got` is not a number
+        ratio = np.where(np.isnan(ratio), np.inf, ratio)
+        worst = np.inf
+    place = places[ratio.argmax()] if len(ratio) else 0
+    where = tuple(int(i) for i in np.unravel_index(place, expected.shape))
+    sharp = (most < SHARP * np.abs(theirs)) & known
     return Finding(
         equation,
         layer,
         elements,
-        elements if telling is True else each(_as_wide_as(expected, np.asarray(telling))),
-        each(sharp & telling),
+        elements if telling_ is True else each(telling_),
+        each(sharp & telling_),
         none if known.all() else each(~known),
-        none if expected.all() else each((expected == 0) & telling),
-        each(ratio > 1) if ratio[where] > 1 else none,
-        float(ratio[where]),
+        none if theirs.all() else each((theirs == 0) & telling_),
+        each(ratio > 1) if worst > 1 else none,
+        float(worst),
         where[0],
         where[1:],
         float(got[where]),
         float(expected[where]),
-        float(bound[where]),
+        float(np.broadcast_to(bound, expected.shape)[where]),
     )
-
-
-def _as_wide_as(expected: Array, array: Array) -> Array:
-    """The array as one of its shape; most are, and then nothing is made."""
-    return array if array.shape == expected.shape else np.broadcast_to(array, expected.shape)
 
 
 def refuted_at_once(equation: str, layer: int, networks: int, trouble: str) -> Finding:

@@ -45,7 +45,8 @@ def alone(stack: Stack, mine: Answer, ar: Arithmetic, inputs: Inputs | None = No
     The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic. Both
     sides round, so the bound is twice the radius; `unread` is λ, the radius of an input that may be read as 0.
     """
-    return compared(compare, stack, mine, mine.in_float64(), ar, inputs)
+    own = mine.in_float64()
+    return compared(compare, stack, mine, own._replace(delta=stack.filled(own.delta)), ar, inputs)
 
 
 def compared(

@@ -86,7 +86,7 @@ def judge(stack: Stack, mine: Answer) -> list[Finding]:
         return [
             *other_dtypes(stack, mine),
             *equations.alone(exact, mine, ar),
-            *end_to_end(exact, mine, theirs, radii(exact, theirs, ar)),
+            *end_to_end(exact, mine, theirs, radii(exact, theirs._replace(delta=exact.filled(theirs.delta)), ar)),
         ]
 
 
