@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -63,6 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)  # the profile of Hypothesis is known
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sample(n): in the quick profile n of its cases are drawn, others in every run")
+    config.addinivalue_line("markers", "turns(n): in the quick profile n of its file's tests marked so are drawn")
     if config.option.sample_seed is None:  # the processes of xdist have this environment, and draw the same
         config.option.sample_seed = os.environ.setdefault("SAMPLE_SEED", str(int.from_bytes(os.urandom(4))))
     # In the quick profile one process of several has XLA compile as it does for everybody, and so has one that is
@@ -79,20 +81,31 @@ def _as_for_everybody(config: pytest.Config, count: int) -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of each test marked `sample(n)`, n of the cases that were asked for; a case asked for by its name runs."""
+    """Of each test marked `sample(n)`, n of the cases that were asked for, and n of the tests of a file marked
+    `turns(n)`, others in every run; what is asked for by its name runs."""
     if config.option.every_case or settings().max_examples > 100:
         return
-    cases = defaultdict[tuple[str, int], list[pytest.Item]](list)
+    cases, tests = defaultdict[str, list[pytest.Item]](list), defaultdict[str, dict[str, None]](dict)
     for item in items:
+        name = item.nodeid.partition("[")[0]
         if marks := list(item.iter_markers("sample")):  # a case may have one of its own
-            cases[item.nodeid.partition("[")[0], min(mark.args[0] for mark in marks)].append(item)
-    left_out = set[pytest.Item]()
-    for (name, count), own in cases.items():
-        drawn = Random(f"{config.option.sample_seed} {name} {count}").sample(own, min(count, len(own)))
-        left_out |= set(own) - set(drawn)
+            count = min(mark.args[0] for mark in marks)
+            cases[f"{name} {count}"].append(item)
+        if mark := item.get_closest_marker("turns"):
+            tests[f"{name.partition('::')[0]} {mark.args[0]}"][name] = None
+    drawn = [item for group, own in cases.items() for item in _drawn(config, group, own)]
+    left_out = {item for own in cases.values() for item in own}.difference(drawn)
+    waiting = {name for group, own in tests.items() for name in set(own).difference(_drawn(config, group, list(own)))}
+    left_out |= {item for item in items if item.nodeid.partition("[")[0] in waiting}
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
+
+
+def _drawn(config: pytest.Config, group: str, own: list[Any]) -> list[Any]:
+    """So many of them as the group's last word says."""
+    count = int(group.rpartition(" ")[2])
+    return Random(f"{config.option.sample_seed} {group}").sample(own, min(count, len(own)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -101,6 +114,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if (count := getattr(config.option, "numprocesses", None)) and settings().max_examples <= 100:
             own = _as_for_everybody(config, count)
             terminalreporter.write_line(f"compiled as for everybody in {own}, else with XLA_FLAGS='{LITTLE_EFFORT}'")
+
+
+def pytest_unconfigure() -> None:
+    """What was dropped without being closed is looked for once; pytest would do it five times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -25,6 +25,16 @@ def test_with_one_too_costly(case):
     pass
 def test_cheap():
     pass
+@pytest.mark.turns(2)
+def test_turn_1():
+    pass
+@pytest.mark.turns(2)
+@pytest.mark.parametrize("case", range(2))
+def test_turn_2(case):
+    pass
+@pytest.mark.turns(2)
+def test_turn_3():
+    pass
 """
 RUNS = {
     "one": ["--sample-seed", "1"],
@@ -33,7 +43,7 @@ RUNS = {
     "without a seed": ["-p", "xdist", "-n", "2"],  # whose processes must agree on one
     "every": ["--every-case"],
     "thorough": ["--hypothesis-profile=thorough"],
-    "by name": ["test_cases.py::test_costly[7]", "test_cases.py::test_costly[31]"],
+    "by name": ["test_cases.py::test_costly[7]", "test_cases.py::test_costly[31]", "test_cases.py::test_turn_3"],
 }
 
 
@@ -54,18 +64,17 @@ def test_n_cases_are_drawn_and_every_case_where_it_is_asked_for(tmp_path: Path) 
     assert [process.returncode for process in running.values()] == [0] * len(RUNS), told
     cases = {name: sorted(set(re.findall(r"::(test_\w+(?:\[\d+\])?)", said))) for name, said in told.items()}
     for name in ("one", "in two processes", "another", "without a seed"):
-        assert [test.partition("[")[0] for test in cases[name]] == [
-            "test_cheap",
-            *["test_costly"] * 3,
-            "test_other",
-            "test_with_one_too_costly",
-        ]
+        tests = [test.partition("[")[0] for test in cases[name]]
+        others = [test for test in tests if not test.startswith("test_turn_")]
+        assert others == ["test_cheap", *["test_costly"] * 3, "test_other", "test_with_one_too_costly"]
+        assert len(set(tests)) - len(set(others)) == 2
+        assert tests.count("test_turn_2") in (0, 2)  # all that were drawn of its cases
         assert "test_with_one_too_costly[5]" in cases[name]
     assert cases["one"] == cases["in two processes"] != cases["another"]
-    assert len(cases["every"]) == len(cases["thorough"]) == 1 + 2 + 2 + 40
+    assert len(cases["every"]) == len(cases["thorough"]) == 1 + 2 + 2 + 40 + 4
     effort = {run: sorted(path.read_text("utf8") for path in tmp_path.glob(f"{run}, gw*")) for run in RUNS}
     for name in ("in two processes", "without a seed"):
         compiles, little = effort[name]
         assert (compiles, "--xla_backend_optimization_level=0" in little) == ("", True)
     assert (tmp_path / "one, ").read_text("utf8") == (tmp_path / "thorough, ").read_text("utf8") == ""
-    assert cases["by name"] == ["test_costly[31]", "test_costly[7]"]
+    assert cases["by name"] == ["test_costly[31]", "test_costly[7]", "test_turn_3"]

@@ -44,11 +44,10 @@ def _outputs() -> Measured:
 
 def _colours() -> Measured:
     """The paper: the corners, which no digit reaches. The ink: the darkest that there is."""
-    images = mnist.pixels(_digits().train.images, np.float64)
+    images = _digits().train.images
     corners = images[:, [0, 27, 28 * 27, 28 * 28 - 1]]
-    return Measured(
-        [float(corners.max()), float(images.max())], "the corners, which are paper, and the most ink there is"
-    )
+    found = mnist.pixels(np.array([corners.max(), images.max()]), np.float64)
+    return Measured(found.tolist(), "the corners, which are paper, and the most ink there is")
 
 
 def _batches(which: str) -> Measured:

@@ -18,6 +18,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 FEW = settings(max_examples=settings().max_examples // 4 if THOROUGH else 3, phases=PHASES)
 
 
+@pytest.mark.turns(1)
 @FEW
 @given(plans)
 def test_in_right_code_every_line_is_right_and_each_gradient_is_that_of_its_own_array(
@@ -29,6 +30,7 @@ def test_in_right_code_every_line_is_right_and_each_gradient_is_that_of_its_own_
     assert all(re.fullmatch(rf"−?∂C/∂\W*(\w+\W+)?{name.strip('self.')[1:]}\W*", label) for name, label in own), own
 
 
+@pytest.mark.turns(1)
 @FEW
 @given(wrong())
 def test_the_lines_of_the_faults_are_wrong_and_no_other(tmp_path_factory: Any, case: tuple[Plan, Slip]) -> None:
@@ -140,6 +142,7 @@ def test_examples_one_after_the_other_are_one_layer(tmp_path: Path) -> None:
     assert [box["name"] for box in found["layers"]] == ["h", "a"]
 
 
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_softmax_is_told_from_what_only_sums_to_one(
     tmp_path: Path, axis: int, monkeypatch: pytest.MonkeyPatch

@@ -47,6 +47,7 @@ def test_the_certificate_of_a_correct_backprop_holds(name, tmp_path):
     assert result.stdout.startswith("holds: ")
 
 
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("part", ["delta", "grad_b", "grad_w"])
 @pytest.mark.parametrize("kind", ["claims", "enclosures", "bounds"])
 def test_a_forged_number_is_noticed(part, kind, document, tmp_path):
@@ -141,6 +142,7 @@ def test_a_network_without_layers_is_refused(document, tmp_path):
     refused(verified(tmp_path, forged))
 
 
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("kind", ["claims", "enclosures", "bounds", "weights", "biases", "x", "y"])
 @pytest.mark.parametrize("where", ["layer", "row", "number"])
 def test_what_is_too_many_is_refused(kind, where, document, tmp_path):
@@ -181,6 +183,7 @@ def test_the_certificate_says_of_what_and_with_what_and_when(document, tmp_path)
     assert (other.returncode, "is not the code that was judged" in other.stdout) == (1, True)
 
 
+@pytest.mark.turns(1)
 def test_the_command_writes_the_sha256_of_the_file_it_judged(tmp_path):
     path, written = tmp_path / "mine.py", tmp_path / "c.json"
     path.write_bytes((Path(__file__).parent / "submissions" / "book.py").read_bytes())

@@ -86,6 +86,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     return [dict(cell.outputs[-1].data) for cell in mine.cells[1:]]
 
 
+@pytest.mark.turns(1)
 def test_a_notebook_shows_the_verdict_the_line_and_what_it_should_be(shown: list[dict[str, str]]) -> None:
     wrong, right, program, cells = (one["text/html"] for one in shown[:-1])
     assert '<b class="refuted">refuted: gradient is not the gradient of cost</b>' in wrong
@@ -178,6 +179,7 @@ def test_no_text_of_anybody_becomes_markup_in_a_notebook(text: str, state: str) 
 # ---- gradproof.check of a path ---------------------------------------------------------------------------------
 
 
+@pytest.mark.turns(1)
 def test_a_path_is_judged_as_the_command_judges_it(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(WRONG, "utf8")
     found = gradproof.check(tmp_path / "mine.py")
@@ -229,6 +231,7 @@ def told(folder: Path, *cells: str) -> Any:
     return gradproof.check(folder / "mine.ipynb")
 
 
+@pytest.mark.turns(1)
 def test_wherever_a_line_of_a_notebook_is_named_its_cell_is(tmp_path: Path) -> None:
     assert "a value is clipped (cell 2, line 14): whether" in str(told(tmp_path, CLIPPED, TRAINED))
     wrong = told(tmp_path, FOURTH.replace("(1 - h * h)", "(1 - h)"), TRAINED)

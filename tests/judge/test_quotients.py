@@ -11,6 +11,7 @@ from tests.judge.test_repair import NETWORK
 from tests.judge.test_suspects import EXAMPLE
 
 
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("wrong", ["dW1 = X.T @ dZ1", "dW1 = X.T @ dA1 / m"])
 def test_the_quotient_of_the_programs_own_cost_says_what_the_derivative_says(wrong: str, tmp_path: Path) -> None:
     (fault,) = told(NETWORK.replace("dW1 = X.T @ dZ1 / m", wrong) + EXAMPLE, tmp_path)["faults"]
@@ -25,6 +26,7 @@ def test_the_quotient_of_the_programs_own_cost_says_what_the_derivative_says(wro
     assert float(moved) != pytest.approx(float(right), rel=1e-3)
 
 
+@pytest.mark.turns(1)
 def test_of_a_gradient_that_is_returned_the_quotient_is_what_it_should_be(tmp_path: Path) -> None:
     source = (HERE / "programs/open/c26_modular_affine_relu_loss.py").read_text("utf8")
     wrong = source.replace("return dout * (cache > 0)", "return dout * (cache < 0)")

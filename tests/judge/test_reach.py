@@ -69,6 +69,7 @@ def judged(path: Path) -> dict[str, Any]:
         return assess(str(path))
 
 
+@pytest.mark.turns(1)
 @pytest.mark.parametrize(("reduced", "verdict"), [(RIGHT, "verified"), (WRONG, "refuted")])
 def test_a_step_in_a_loop_of_a_module_beside_a_program_is_the_same_in_every_run(
     reduced: str, verdict: str, tmp_path: Path
@@ -82,6 +83,7 @@ def test_a_step_in_a_loop_of_a_module_beside_a_program_is_the_same_in_every_run(
     assert "loop.py, line 3" in found["subject"]["name"]
 
 
+@pytest.mark.turns(1)
 def test_a_module_alone_is_judged_by_what_uses_it_beside_or_above_it(tmp_path: Path) -> None:
     files = {
         "parts/dense.py": DENSE.format(reduced=WRONG),
@@ -99,6 +101,7 @@ def test_a_module_alone_is_judged_by_what_uses_it_beside_or_above_it(tmp_path: P
     assert {fault["parameter"] for fault in found["faults"]} == {"layers[0].b", "layers[1].b"}, found
 
 
+@pytest.mark.turns(1)
 def test_what_is_made_up_or_made_small_is_said() -> None:
     for name, said in (("d01", ["made up"]), ("d02", ["made up", "by small ones"]), ("01", [])):
         path = next(path for path in OPEN if path.name.startswith(f"{name}_"))

@@ -41,6 +41,7 @@ def full() -> tuple[int, int]:
     return reader, writer
 
 
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("moment", "number"), CASES)
 def test_whatever_ends_it_nothing_is_left(moment, number, tmp_path):
@@ -71,6 +72,7 @@ def test_whatever_ends_it_nothing_is_left(moment, number, tmp_path):
         assert (code, said) == (-number, "")
 
 
+@pytest.mark.turns(1)
 def test_what_is_ignored_stays_ignored(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(HEAD.format(here=str(tmp_path), code="pass", called="pass", loaded="time.sleep(2)"), "utf8")

@@ -19,7 +19,7 @@ def test_a_stack_that_was_counted_is_forgotten(monkeypatch):
 
     monkeypatch.setattr(theorem, "everything", watched)
     monkeypatch.setattr(architectures, "GROUP", 2)
-    total, kept = prove._judged(400, 0, "float64", quiet=True)
-    assert total.sums["stacks"] == len(stacks) == 204
-    assert len(kept) == len(bulk.sampled(400, 30)) == 34
+    total, kept = prove._judged(200, 0, "float64", quiet=True)
+    assert total.sums["stacks"] == len(stacks) == 104
+    assert len(kept) == len(bulk.sampled(200, 30)) == 34
     assert most <= len(kept) + theorem.WORKERS + 2

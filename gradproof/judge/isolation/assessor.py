@@ -4,6 +4,7 @@ Started by `start`, as the worker is. Its folder is an empty one: what the progr
 read there is not found.
 """
 
+import gc
 import os
 import random
 import sys
@@ -25,6 +26,7 @@ def main(path: str, name: str, memory: int, folders: Sequence[str], step: str, c
         os.dup2(nowhere, stream)
     del folders  # modules beside the program are read and run exactly, not imported
     worker.limit_memory(memory)
+    gc.set_threshold(100_000, 50, 100)  # exact numbers hold few cycles: to look for them took a tenth of the time
     sys.argv = [path]  # for argparse: every option has its default
     random.seed(0)
     np.random.seed(0)
