@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -112,15 +113,17 @@ def command(
     import handcrafted
 
     memory.insist()
+    gc.set_threshold(100_000)  # what JAX notes down while it compiles, and exact numbers, are hardly ever garbage
     with interruption.held():
         from gradproof.numerics import contracts
+    from gradproof import backends
     from gradproof.numerics.verdict import Verdict
     from gradproof.proof import bulk, theorem
     from gradproof.proof.distance import distances
-    from gradproof.proof.smallest import smallest
     from gradproof.proof.summary import summary
     from gradproof.proof.total import Total
 
+    backends.keep_compiled()
     contracts.insist(*sorted({"float64", dtype}))  # the witness works in float64
     if network is not None:
         run = list(theorem.one_architecture(handcrafted, architectures, seed, network, dtype))
@@ -140,7 +143,7 @@ def command(
     if far is not None and far.outside:
         result = result._replace(verdict=Verdict.REFUTED)
     root = result.faults[0] if result.faults else None
-    problem = smallest(handcrafted, root.worst.equation, seed) if root else None
+    problem = _smallest(root.worst.equation, seed) if root else None
     again = f"gradproof prove --architectures {architectures} --seed {seed} --dtype {dtype}"
     if as_json:
         click.echo(json.dumps(document(result, far, problem, seed, dtype), indent=1, ensure_ascii=False))
@@ -161,6 +164,14 @@ def _refuse_ignored(context: click.Context, step: str | None) -> None:
             raise click.UsageError(f"{option} is not for a recorded step, which is judged as it is")
         if name in ("processes", "process") and not context.params["log"]:
             raise click.UsageError(f"{option} needs --log FOLDER, one that all of them write to")
+
+
+def _smallest(equation: str, seed: int) -> Problem | None:
+    """The smallest network that shows it; Hypothesis takes a tenth of a second to load."""
+    import handcrafted
+    from gradproof.proof.smallest import smallest
+
+    return smallest(handcrafted, equation, seed)
 
 
 def _judged(architectures: int, seed: int, dtype: str, quiet: bool) -> tuple[Total, list[Judged]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradproof import files, interruption
+from gradproof import backends, files, interruption
 from gradproof import memory as address_space  # --memory is another
 from gradproof.errors import DataError, UsageError
 from gradproof.text import json_of, typed, visible
@@ -84,7 +84,7 @@ def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str
             from gradproof.judge.float64.diagnosis import judgement
         from gradproof.numerics import contracts
 
-        _keep_compiled()
+        backends.keep_compiled()
         contracts.insist("float64")
         task = bar.add_task("judging", total=networks)
         return judgement(
@@ -241,14 +241,3 @@ def _tell_error(said: str, submission: str, as_json: bool, junit: str | None) ->
     finally:
         if junit:
             files.give(Path(junit), documents.junit_error(said, submission))
-
-
-def _keep_compiled() -> None:
-    """Cache what XLA compiles: the next verdict takes one second instead of five."""
-    import jax
-
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if not jax.config.values["jax_compilation_cache_dir"]:
-        jax.config.update("jax_compilation_cache_dir", os.path.join(home, "gradproof"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

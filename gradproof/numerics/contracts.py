@@ -14,6 +14,7 @@ from flint import arb, ctx
 
 import reference  # noqa: F401  (switches float64 on)
 from gradproof import manual
+from gradproof.backends import quickly
 from gradproof.errors import MachineError
 from gradproof.numerics.rounding import ARITHMETIC, gamma
 from gradproof.problem import Array
@@ -30,14 +31,17 @@ class Library(NamedTuple):
     add: Callable[[Array, Array], Array]
 
 
-def _of_jax(function: Callable[..., Any]) -> Callable[..., Array]:
-    compiled = jax.jit(function)
-    return lambda *arrays: np.asarray(compiled(*arrays))
+def _of_jax(compiled: Callable[[Any], Any]) -> list[Callable[..., Array]]:
+    def arrays(function: Callable[..., Any]) -> Callable[..., Array]:
+        return lambda *arrays: np.asarray(function(*arrays))
+
+    return [arrays(compiled(jax.jit(f))) for f in (jnp.exp, jnp.matmul, jnp.multiply, jnp.divide, jnp.add)]
 
 
 LIBRARIES = (
     Library("NumPy", np.exp, np.matmul, np.multiply, np.divide, np.add),
-    Library("XLA", _of_jax(jnp.exp), _of_jax(jnp.matmul), _of_jax(jnp.multiply), _of_jax(jnp.divide), _of_jax(jnp.add)),
+    Library("XLA", *_of_jax(lambda function: function)),
+    Library("XLA, compiled quickly", *_of_jax(quickly)),
 )
 
 

@@ -79,8 +79,9 @@ def compare(
 
     def each(condition: Array) -> Array:
         """How often it holds in each network."""
-        others = np.flatnonzero(~condition)
-        return elements - np.bincount((others if whole else places[others]) // size, minlength=count)
+        if whole:
+            return np.count_nonzero(condition.reshape(count, size), axis=1)
+        return elements - np.bincount(places[np.flatnonzero(~condition)] // size, minlength=count)
 
     mine, theirs, most, telling_ = chosen(got), chosen(expected), chosen(bound), telling is True or chosen(telling)
     none, known = np.zeros(count, int), np.isfinite(most) & np.isfinite(theirs)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from gradproof.backends import Backend
@@ -78,14 +79,16 @@ def _elements(
 ) -> Iterator[tuple[float, float, float, int, int]]:
     """(ulps by hand, ulps by autodiff, ulps between them, outside, undecided) of each element of these networks.
 
-    Asked about the whole stack, in the shape that has been judged, so that nothing is compiled again.
+    The witness is asked about the whole stack, in the shape that has been judged: nothing is compiled again.
     """
     stack, dtype = judged.stack, judged.stack.x.dtype
-    exact = stack.astype(np.float64)
+    answer, exact = witness.answer(stack), stack.astype(np.float64)
+    centre = answer if dtype == np.float64 else witness.answer(exact)
+    stack, exact, answer, centre = jax.tree.map(lambda array: array[list(networks)], (stack, exact, answer, centre))
     with np.errstate(all="ignore"):
-        whole = theorem.claim(backend, stack), witness.answer(stack)
-        radius = radii(exact, witness.answer(exact), rounding.arithmetic(dtype))
-    for network in networks:
+        radius = radii(exact, centre, rounding.arithmetic(dtype))
+    whole = theorem.claim(backend, stack), answer
+    for network in range(len(networks)):
         problem = stack.alone(network)
         own = radius.alone(network, problem.sizes)
         true = truth.settled(problem, own, _weights(problem, seed) if judged.source == "digits" else None)

@@ -39,14 +39,17 @@ def shown(depth: int, ar: Arithmetic, dtype: DTypeLike = np.float64) -> Inputs:
     return Inputs([unread] * depth, [unread] * (depth + 1), [unread] * depth)
 
 
-def alone(stack: Stack, mine: Answer, ar: Arithmetic, inputs: Inputs | None = None) -> Iterator[Finding]:
+def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
     """A finding for z, a, BP1 … BP4 in each layer, in the order in which the algorithm computes them.
 
     The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic. Both
     sides round, so the bound is twice the radius; `unread` is λ, the radius of an input that may be read as 0.
     """
     own = mine.in_float64()
-    return compared(compare, stack, mine, own._replace(delta=stack.filled(own.delta)), ar, inputs)
+    own = own._replace(delta=stack.filled(own.delta))
+    # A stage of narrow layers is compiled once for all depths. Of the few stacks with wide ones each comes as a whole.
+    expected = witness.every_stage(stack, own) if stack.x.shape[1] > witness.NARROW else None
+    return compared(compare, stack, mine, own, ar, expected=expected)
 
 
 def compared(
