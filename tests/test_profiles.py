@@ -45,6 +45,7 @@ def told(folder: Path, conftest: str, *arguments: str) -> list[list[str]]:
     return [output.partition("TOLD")[2].split()[:5] for output in outputs]
 
 
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("profile", "examples"), [(None, "50"), ("thorough", "2000")])
 def test_in_a_ci_each_run_draws_its_own_examples(tmp_path: Path, profile: str | None, examples: str) -> None:
@@ -54,6 +55,7 @@ def test_in_a_ci_each_run_draws_its_own_examples(tmp_path: Path, profile: str | 
     assert first[4] != second[4]
 
 
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "conftest",

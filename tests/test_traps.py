@@ -34,6 +34,7 @@ def trapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("start", [["-m", "gradproof"], ["-P", "-m", "gradproof"]], ids=["-m", "-P -m"])
 def test_a_file_named_as_a_module_changes_nothing(start: list[str], trapped: Path) -> None:
@@ -44,6 +45,7 @@ def test_a_file_named_as_a_module_changes_nothing(start: list[str], trapped: Pat
     assert all(said in out for said in TOLD)
 
 
+@pytest.mark.turns(1)
 def test_a_module_of_ones_own_is_found_there(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def backprop(weights, biases, x, y): 1 / 0\n")
     line = [sys.executable, "-m", "gradproof", "check", "mine"]

@@ -324,7 +324,7 @@ def test_what_is_planted_in_the_source_is_found(copy: Path, what: str) -> None:
     assert breaches_in_the_source(copy, package)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("what", IN_USE)
 def test_what_is_planted_and_runs_is_found(copy: Path, what: str) -> None:
     *planted, found = IN_USE[what]

@@ -20,6 +20,7 @@ from tests.exact.generated import Network, is_the_same, loaded, networks, wrong
 PROGRAMS = programs()
 
 
+@pytest.mark.sample(40)
 @pytest.mark.parametrize("program", PROGRAMS, ids=[program.name for program in PROGRAMS])
 def test_a_program_is_judged_as_it_is(program: Program) -> None:
     judged = program.judge()

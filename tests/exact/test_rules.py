@@ -131,6 +131,7 @@ def known(name: str, *modules: Any) -> Any:
     return next(getattr(module, name) for module in modules if hasattr(module, name))
 
 
+@pytest.mark.sample(20)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_derivative_is_jaxs(name: str) -> None:
     """JAX's formula has fewer than 2⁵ operations, each right to 2³u and, this far from every pole, none amplified by

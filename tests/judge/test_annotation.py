@@ -30,7 +30,6 @@ def test_in_right_code_every_line_is_right_and_each_gradient_is_that_of_its_own_
     assert all(re.fullmatch(rf"−?∂C/∂\W*(\w+\W+)?{name.strip('self.')[1:]}\W*", label) for name, label in own), own
 
 
-@pytest.mark.turns(1)
 @FEW
 @given(wrong())
 def test_the_lines_of_the_faults_are_wrong_and_no_other(tmp_path_factory: Any, case: tuple[Plan, Slip]) -> None:

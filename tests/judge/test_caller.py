@@ -23,7 +23,7 @@ def judged():
     return gradproof.check(backprop(), networks=20), gradproof.check(WRONG, networks=20)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_judgement_is_true_if_it_is_verified(judged):
     assert [bool(each) for each in judged] == [True, False]
     assert [str(each.verdict) for each in judged] == ["verified", "refuted"]
@@ -78,7 +78,6 @@ def meddling(weights, biases, x, y):
     return backprop()(weights, biases, x, y)
 
 
-@pytest.mark.turns(2)
 @pytest.mark.parametrize("x64", [False, True])
 @pytest.mark.parametrize("submission", [backprop(), WRONG, meddling, lambda *_: 1 / 0])
 def test_nothing_is_changed(submission, x64):
@@ -93,7 +92,7 @@ def test_nothing_is_changed(submission, x64):
     assert after == before
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_nor_is_it_where_gradproof_has_not_been_imported_before():
     source = (
         "import jax, numpy as np, gradproof\n"

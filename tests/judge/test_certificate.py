@@ -39,6 +39,7 @@ def document():
     return made(backprop())
 
 
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ["ours", "y − a, sum", "σ by tanh", "one example per call", "float32"])
 def test_the_certificate_of_a_correct_backprop_holds(name, tmp_path):
@@ -47,7 +48,7 @@ def test_the_certificate_of_a_correct_backprop_holds(name, tmp_path):
     assert result.stdout.startswith("holds: ")
 
 
-@pytest.mark.turns(1)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("part", ["delta", "grad_b", "grad_w"])
 @pytest.mark.parametrize("kind", ["claims", "enclosures", "bounds"])
 def test_a_forged_number_is_noticed(part, kind, document, tmp_path):
@@ -142,7 +143,7 @@ def test_a_network_without_layers_is_refused(document, tmp_path):
     refused(verified(tmp_path, forged))
 
 
-@pytest.mark.turns(1)
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("kind", ["claims", "enclosures", "bounds", "weights", "biases", "x", "y"])
 @pytest.mark.parametrize("where", ["layer", "row", "number"])
 def test_what_is_too_many_is_refused(kind, where, document, tmp_path):

@@ -65,7 +65,6 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     return place, check(place, "all", "--csv", "a.csv", "--junit", "a.xml", "-o", "pages")
 
 
-@pytest.mark.turns(2)
 def test_each_of_a_folder_has_one_line_in_order_and_what_is_no_submission_is_left_out(
     judged: tuple[Path, Any],
 ) -> None:
@@ -125,7 +124,7 @@ def test_every_page_that_the_index_links_is_there_and_no_two_share_one(judged: t
     assert "2 of 6" in html
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_of_each_is_told_what_check_tells_of_it_alone(judged: tuple[Path, Any]) -> None:
     """The same code path: the document, the exit code, and the error."""
     place, _ = judged
@@ -143,7 +142,7 @@ def test_of_each_is_told_what_check_tells_of_it_alone(judged: tuple[Path, Any]) 
     assert [each["count"] for each in together["mistakes"]] == [1]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_annotations_name_the_line_of_each_fault(judged: tuple[Path, Any]) -> None:
     ended = check(judged[0], "all/bert/net.py", "--format", "github")
     assert ended.returncode == 1
@@ -183,7 +182,7 @@ GIVEN = {"networks": 20, "seed": 0, "as_json": True, "convention": None, "second
 GIVEN |= dict.fromkeys(("worth", "script", "certificate", "cost", "step"))
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_judge_that_the_system_kills_costs_the_submission_it_was_at(tmp_path: Path) -> None:
     fill(tmp_path, {"endless.py": ENDLESS, "a.py": NET, "b.py": WRONG})
     paths = [str(tmp_path / name) for name in ("endless.py", "a.py", "b.py")]
@@ -199,7 +198,7 @@ def test_a_judge_that_the_system_kills_costs_the_submission_it_was_at(tmp_path: 
     assert not active_children()
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_one_that_hangs_costs_its_own_limit_and_no_more(tmp_path: Path) -> None:
     fill(tmp_path, {"endless.py": ENDLESS, "a.py": NET})
     ended = check(tmp_path, "endless.py", "a.py", "--seconds", "0.4")
@@ -209,7 +208,7 @@ def test_one_that_hangs_costs_its_own_limit_and_no_more(tmp_path: Path) -> None:
     assert ended.returncode == 3
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_interrupted_it_says_how_far_it_got_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,7 @@ def beside(folder):
     (folder / "sigma.py").write_text(f"import numpy as np\n{loop}", "utf8")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("subject", "cwd"), [("theirs/mine.py", "."), ("mine", "theirs"), ("theirs/old.py", ".")])
 def test_the_script_runs_though_it_lies_elsewhere(subject, cwd, tmp_path):
@@ -59,7 +59,7 @@ ASKED = {  # what is judged: the files that are asked for, and those that are wr
 UNREAD = some([("wrong", ()), ("right", ("--json",)), ("def", ("--json",))], product(ASKED, [(), ("--json",)]))
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("judged", "form"), UNREAD)
 def test_the_files_are_written_though_nobody_reads_what_is_said(judged, form, tmp_path):
@@ -90,7 +90,7 @@ def test_code_that_cannot_be_loaded_is_an_error_for_programs_too(tmp_path):
     assert [error.get("message") for error in suite.iter("error")] == [said]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_code_that_deletes_itself_is_refuted_all_the_same_and_the_script_runs_in_any_folder(tmp_path):
     away = WRONG.replace("import random\n", "import os, random\nif os.path.exists('gone'): os.remove(__file__)\n")
     (tmp_path / "mine.py").write_text(away.replace("xrange", "range"), "utf8")

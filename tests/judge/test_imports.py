@@ -37,7 +37,6 @@ def imported(tmp_path_factory) -> set[str]:
     return names - {"__main__", "mine", "submission", "this", "antigravity"} - set(sys.builtin_module_names)
 
 
-@pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("beside", [True, False])
 @pytest.mark.parametrize("called", ["pass", "1 / 0"])
@@ -66,7 +65,7 @@ def test_a_file_named_as_a_module_changes_nothing(beside, called, imported, tmp_
     assert os.listdir(marks) == []
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_module_of_their_own_is_found_beside_the_file_and_in_the_current_folder(tmp_path, monkeypatch):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "helping.py").write_text("import numpy as np\n", "utf8")
@@ -89,7 +88,7 @@ def test_nor_does_it_where_pythonpath_names_the_folder(tmp_path, monkeypatch):
         assert judgement(code, 20).verdict == "verified"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_command_is_as_safe(tmp_path):
     for name in ("random", "json", "types", "numpy", "jax", "click", "handcrafted"):
         (tmp_path / f"{name}.py").write_text(TRAP.format(marks=str(tmp_path)), "utf8")

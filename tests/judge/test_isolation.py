@@ -71,8 +71,7 @@ REFUTED = {  # what happens: (module level, body, kind of trouble, words)
 KINDS = {"nonsense": ("shape", "dtype"), "patches builtins": ("exits", "raises")}
 
 
-@pytest.mark.turns(4)
-@pytest.mark.sample(5)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", REFUTED)
 def test_an_accident_is_refuted_in_one_line(name, tmp_path):
     before, body, kind, words = REFUTED[name]
@@ -99,7 +98,7 @@ UNLOADABLE = {  # what happens: (module level, words)
 }
 
 
-@pytest.mark.turns(4)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", UNLOADABLE)
 def test_what_cannot_be_loaded_is_one_line(name, tmp_path):
     before, words = UNLOADABLE[name]
@@ -134,15 +133,14 @@ VERIFIED = {  # what else it does: (module level, what is returned or done befor
 }  # fmt: skip
 
 
-@pytest.mark.turns(4)
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", VERIFIED)
 def test_what_does_no_harm_is_judged_by_its_gradients(name, tmp_path):
     before, end = VERIFIED[name]
     assert judged(written(tmp_path, before, CORRECT + end), seconds=10).verdict == "verified"
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(2)
 def test_jax_arrays_are_arrays(tmp_path):
     before = "import jax; jax.config.update('jax_enable_x64', True); import jax.numpy as jnp"
     end = "return tuple([jnp.asarray(v) for v in part] for part in (d, b, w))"
@@ -161,7 +159,6 @@ def test_slow_code_ends_when_all_calls_have_had_their_time(tmp_path, monkeypatch
     assert [(trouble.kind, "for all networks" in trouble.said) for trouble in found.troubles] == [("hangs", True)]
 
 
-@pytest.mark.turns(4)
 def test_nothing_is_left_behind(tmp_path):
     path = written(tmp_path, "", f"os.fork() or {NAP}")
     with File(str(path), seconds=0.5) as code:
@@ -200,7 +197,7 @@ def test_the_limit_of_memory_is_the_one_that_is_given(tmp_path):
     assert "MemoryError" in beyond.said
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(2)
 def test_ctrl_c_ends_it_in_one_line(tmp_path):
     path = written(tmp_path, "", f"open({str(tmp_path / 'now')!r}, 'w'); {NAP}")
     line = [sys.executable, "-m", "gradproof", "check", str(path), "--seconds", "500"]
@@ -214,7 +211,6 @@ def test_ctrl_c_ends_it_in_one_line(tmp_path):
     assert (process.returncode, out, err) == (130, "", "gradproof: interrupted\n")
 
 
-@pytest.mark.turns(4)
 @pytest.mark.parametrize(
     ("before", "body", "code", "words"),
     [("", "os._exit(3)", 1, "exit code 3"), ("def", "pass", 3, "SyntaxError"), (NAP, "pass", 3, "does not return")],
@@ -233,13 +229,13 @@ def test_a_check_in_this_process_survives_sys_exit():
     assert [trouble.kind for trouble in found.troubles] == ["exits"]
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(2)
 def test_code_for_exactly_four_layers_is_judged(tmp_path):
     path = written(tmp_path, "", "w1, w2, w3, w4 = weights\n    " + CORRECT + "return d, b, w")
     assert judged(path, seconds=10).verdict == "verified"
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(2)
 def test_a_slip_on_some_mini_batches_alone_is_placed_and_has_no_name(tmp_path):
     path = written(tmp_path, "", CORRECT + "b = [v * m for v in b] if m == 5 else b; return d, b, w")
     with File(str(path), seconds=10) as code:
@@ -248,7 +244,7 @@ def test_a_slip_on_some_mini_batches_alone_is_placed_and_has_no_name(tmp_path):
     assert all(named.names == [] for named in found.faults)
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(2)
 def test_the_verdict_is_told_though_the_disk_is_full_when_a_file_is_written(tmp_path):
     path = written(tmp_path, "", CORRECT + "return d, b, [2 * v for v in w]")
     line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", "--junit", "/dev/full"]
@@ -258,7 +254,7 @@ def test_the_verdict_is_told_though_the_disk_is_full_when_a_file_is_written(tmp_
     assert result.stderr.startswith("gradproof: cannot write to /dev/full: No space left on device")
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(2)
 def test_a_script_asks_for_the_name_that_was_looked_up(tmp_path):
     path, script = tmp_path / "mine.py", tmp_path / "shown.py"
     other = f"import numpy as np\ndef other(weights, biases, x, y):\n    {CORRECT}return d, b, [2 * v for v in w]\n"
@@ -268,7 +264,7 @@ def test_a_script_asks_for_the_name_that_was_looked_up(tmp_path):
     assert subprocess.run([sys.executable, "-I", str(script)], capture_output=True, timeout=60).returncode == 0
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(2)
 def test_too_little_address_space_for_jax_is_one_line_and_less_than_the_default_is_enough(tmp_path):
     path = written(tmp_path, "", CORRECT + "return d, b, w")
     line = f'ulimit -v {{}}; exec "{sys.executable}" -m gradproof check "{path}" --architectures 20'

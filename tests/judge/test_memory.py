@@ -43,7 +43,6 @@ def _number(problem):
     return hashlib.sha256(problem[0][0].tobytes()).digest()
 
 
-@pytest.mark.turns(3)
 @pytest.mark.parametrize("count", [4 * KINDS, 8 * KINDS])
 def test_a_stack_that_was_counted_is_forgotten(monkeypatch, count):
     """Those that are read together are kept, and besides them the worst, and the one at work."""
@@ -62,7 +61,7 @@ def test_a_stack_that_was_counted_is_forgotten(monkeypatch, count):
     assert most <= KINDS + 4 + 3
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("name", ["a(1 − a)", "float32", "sum", "δ twice"])
 def test_what_is_counted_stack_by_stack_is_the_summary_of_all_at_once(name):
     layout = Layout(dtype="float32" if name == "float32" else "float64")
@@ -73,7 +72,7 @@ def test_what_is_counted_stack_by_stack_is_the_summary_of_all_at_once(name):
     assert (counted.faults, counted.worst[1]) == (at_once.faults, at_once.worst[1])
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 def test_a_form_of_sigma_that_shows_in_a_later_stack_is_recognised_not_accused():
     judged = gradproof.check(rarely(RIGHT_ONES["a(1 − a)"][0]), networks=ASKED)
     assert judged.verdict == "verified", str(judged)
@@ -82,7 +81,7 @@ def test_a_form_of_sigma_that_shows_in_a_later_stack_is_recognised_not_accused()
     assert not judged.summary.undecided
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("name", ["hidden factor ½", "bias sign", "weight gradient off by 1e-12"])
 def test_what_is_wrong_in_a_later_stack_alone_is_refuted_and_ends_it(name):
@@ -102,7 +101,7 @@ def test_what_raises_in_a_later_stack_alone_is_refuted():
     assert (judged.verdict, trouble.kind, trouble.networks) == ("refuted", "raises", 1)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 def test_of_a_mean_and_a_sum_no_light_explains_all():
     judged = gradproof.check(rarely(RIGHT_ONES["sum"][0]), networks=ASKED)
     assert judged.verdict == "refuted"

@@ -24,7 +24,7 @@ def spoilt(part, last, value, when, forms):
     return submission
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("name", ["δ of some networks", "δ", "∂C/∂b", "∂C/∂w", "z", "a", "without δ"])
 def test_nan_where_a_number_should_be_is_refuted_in_its_equation(name):
@@ -39,7 +39,6 @@ def test_nan_where_a_number_should_be_is_refuted_in_its_equation(name):
     assert wrong[0] in (*PARTS[part], "BP1")
 
 
-@pytest.mark.turns(2)
 @settings(max_examples=max(3, settings().max_examples // 20))
 @given(st.sampled_from([0, 1, 2, 3, 4]), st.booleans(), st.sampled_from([np.nan, np.inf, -np.inf]), st.floats(0, 3))
 def test_what_is_not_finite_is_never_called_right(part, last, value, most):
@@ -50,7 +49,7 @@ def test_what_is_not_finite_is_never_called_right(part, last, value, most):
     assert not any(met) or found.faults or found.troubles
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("order", [">f8", "<f8"])
 def test_the_order_of_bytes_is_no_other_number(order):
     def other(change):

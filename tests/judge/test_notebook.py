@@ -86,7 +86,6 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     return [dict(cell.outputs[-1].data) for cell in mine.cells[1:]]
 
 
-@pytest.mark.turns(1)
 def test_a_notebook_shows_the_verdict_the_line_and_what_it_should_be(shown: list[dict[str, str]]) -> None:
     wrong, right, program, cells = (one["text/html"] for one in shown[:-1])
     assert '<b class="refuted">refuted: gradient is not the gradient of cost</b>' in wrong

@@ -32,7 +32,7 @@ for epoch in range(5):
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_what_cannot_be_judged_since_it_raises_is_told_with_its_line_and_what_mends_it(tmp_path: Path) -> None:
     right, path = "dA1 = dZ2 @ self.W2.T", tmp_path / "mine.py"
     path.write_text(NETWORK.replace(right, "dA1 = dZ2 @ self.W2") + EXAMPLE, "utf8")
@@ -43,7 +43,7 @@ def test_what_cannot_be_judged_since_it_raises_is_told_with_its_line_and_what_me
     )
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_step_that_raises_before_all_biases_are_moved_is_not_verified(tmp_path: Path) -> None:
     """b1 is 0, as many arrays are that have no step of their own."""
     right = "db1 = np.sum(dZ1, axis=0, keepdims=True) / m"
@@ -51,14 +51,14 @@ def test_a_step_that_raises_before_all_biases_are_moved_is_not_verified(tmp_path
     assert {(fault["parameter"], fault["should_be"]) for fault in found["faults"]} == {("b1", right)}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_what_no_edit_mends_is_told_with_the_line_that_raises(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(NETWORK.replace("dA1 = dZ2 @ self.W2.T", "dA1 = np.sin(dZ2) @ self.W2") + EXAMPLE, "utf8")
     assert assess(str(path))["looked"].endswith("not aligned: 2 != 4 in line 25")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_where_a_part_of_the_step_runs_the_fault_is_the_line_that_makes_the_rest_raise(tmp_path: Path) -> None:
     right = '"b1": d_hidden.sum(axis=0)'
     found = told(IN_A_LOOP.replace(right, '"b1": d_hidden.sum(axis=1)'), tmp_path)
@@ -76,7 +76,7 @@ def test_a_parameter_that_is_left_in_another_shape_is_mended_like_any_other(tmp_
     assert {(fault["code"], fault["should_be"]) for fault in found["faults"]} == {(wrong, "dW2 = A1.T @ dZ2 / m")}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_of_what_cannot_be_broadcast_the_sum_over_the_wrong_axis_is_found_in_another_function(tmp_path: Path) -> None:
     source = (HERE / "programs/open/19_affine_functions.py").read_text("utf8")
     assert source.count("db = dout.sum(axis=0)") == 1

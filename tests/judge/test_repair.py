@@ -70,7 +70,6 @@ def judged(source: str, place: Path) -> dict[str, Any]:
     return assess(str(path))
 
 
-@pytest.mark.turns(2)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(("right", "wrong", "name"), SLIPS)
 def test_a_slip_is_found_at_its_line_and_its_correction_is_verified(
@@ -94,7 +93,7 @@ def test_the_program_without_a_slip_is_verified(tmp_path: Path) -> None:
     assert judged(NETWORK, tmp_path)["verdict"] == "verified"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_slip_in_the_slope_of_two_layers_is_found_there(tmp_path: Path) -> None:
     twice = NETWORK.replace("np.tanh(Z1)", "sigmoid(Z1)").replace("(1 - A1 ** 2)", "sigmoid_prime(Z1)")
     found = judged(twice.replace("return sigmoid(z) * (1 - sigmoid(z))", "return sigmoid(z)"), tmp_path)
@@ -102,7 +101,7 @@ def test_a_slip_in_the_slope_of_two_layers_is_found_there(tmp_path: Path) -> Non
     assert {fault["should_be"] for fault in found["faults"]} == {"return sigmoid(z) * (1 - sigmoid(z))"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_two_slips_are_two_lines_each_with_its_correction(tmp_path: Path) -> None:
     source = NETWORK.replace("dW2 = A1.T @ dZ2 / m", "dW2 = Z1.T @ dZ2 / m").replace("(1 - A1 ** 2)", "(1 - A1)")
     found = judged(source, tmp_path)
@@ -112,7 +111,7 @@ def test_two_slips_are_two_lines_each_with_its_correction(tmp_path: Path) -> Non
     assert {fault["should_be"] for fault in found["faults"]} == {"dW2 = A1.T @ dZ2 / m", "dZ1 = dA1 * (1 - A1 ** 2)"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_an_array_that_is_moved_too_soon_is_told_with_where_it_belongs(tmp_path: Path) -> None:
     update, error = "        self.W2 -= lr * dW2\n", "        dA1 = dZ2 @ self.W2.T\n"
     found = judged(NETWORK.replace(update, "").replace(error, update + error), tmp_path)
@@ -120,7 +119,7 @@ def test_an_array_that_is_moved_too_soon_is_told_with_where_it_belongs(tmp_path:
     assert {fault["should_be"] for fault in found["faults"]} == {"self.W2 -= lr * dW2, after line 26"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.usefixtures("few_edits")
 def test_what_no_small_edit_mends_has_its_line_and_no_correction(tmp_path: Path) -> None:
     found = judged(NETWORK.replace("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * np.cos(A1) + np.sin(dA1)"), tmp_path)
@@ -175,7 +174,7 @@ def test_of_an_array_on_which_the_cost_does_not_depend_here_nothing_is_mended(mo
         assert (repair._improved(trial, before) is not None) == accepted
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_no_correction_is_right_by_the_values_of_two_constants_alone(tmp_path: Path) -> None:
     """Of 0.9 and 0.1 the one minus 1 is minus the other: `momentum * db1 - db1` moves as far, in the first step."""
     source = NETWORK.replace(

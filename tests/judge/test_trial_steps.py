@@ -130,7 +130,7 @@ def test_a_single_number_is_no_multiple_of_its_gradient_that_counts(factor: str,
     assert judged.verdict is verdict, judged
 
 
-@pytest.mark.sample(7)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("cost", [True, False], ids=["with a cost", "without"])
 @pytest.mark.parametrize(
     ("each", "verdict", "said"),

@@ -45,7 +45,7 @@ EXPECTED = {
 }  # fmt: skip
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_diagnosis_is_the_threads_own(name):
     expected, conventions = EXPECTED[name]

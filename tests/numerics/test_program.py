@@ -27,7 +27,7 @@ def rebuilt(arrays: Any, depth: int) -> tuple[Any, ...]:
     return list(arrays[:depth]), list(arrays[depth : 2 * depth]), arrays[-2], arrays[-1]
 
 
-@settings(max_examples=8)  # each compiles a network of its own
+@settings(max_examples=5)  # each compiles a network of its own
 @given(problems(architectures(1, 3), ("scaled", "normal", "tiny")))
 def test_the_radii_hold_the_gradients_that_jax_and_the_derivation_by_hand_compute(problem: Problem) -> None:
     depth = len(problem.weights)

@@ -118,7 +118,6 @@ def test_it_prints_on_white(drawn: Path) -> None:
         assert shown.page.evaluate(colour.format(".confusion", "breakInside")) == "avoid", "a matrix on two pages"
 
 
-@pytest.mark.turns(1)
 def test_it_is_one_file_that_asks_for_nothing(drawn: Path) -> None:
     text = drawn.read_text()
     assert len(text.encode()) <= LARGEST
@@ -152,7 +151,6 @@ NETWORKS: list[tuple[tuple[int, ...], tuple[int, int], int]] = [
 ]
 
 
-@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("sizes", "shape", "classes"), NETWORKS)
 def test_any_network_and_any_images_make_a_page_of_two_megabytes_at_most(

@@ -30,7 +30,6 @@ def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.turns(1)
 def test_the_page_is_one_small_file_that_asks_for_nothing(html: str) -> None:
     assert len(html.encode()) < LARGEST
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", html)
@@ -248,7 +247,6 @@ def test_a_backprop_that_does_not_run_has_no_numbers_from_there_on() -> None:
     assert len(after) == 3 + 3 + 6 + 9
 
 
-@pytest.mark.turns(1)
 def test_between_layers_of_one_width_the_same_slip_runs_and_is_refuted() -> None:
     rng = np.random.default_rng(0)
     weights, biases = [rng.normal(size=(2, 2)) for _ in "12"], [rng.normal(size=(2, 1)) for _ in "12"]

@@ -47,7 +47,6 @@ def both(parts):
     return told(bulk.merged(handcrafted, Total(parts), COUNT, SEED, "float64")), told(whole)
 
 
-@pytest.mark.turns(3)
 def test_three_processes_come_to_what_one_comes_to(tmp_path):
     assert {part.unit % 3 for part in judge(tmp_path, 2, 3)} == {2}
     assert {part.unit % 3 for part in judge(tmp_path, 0, 3)} == {0, 2}
@@ -56,7 +55,7 @@ def test_three_processes_come_to_what_one_comes_to(tmp_path):
     assert whole.architectures == COUNT
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("error", some(list(PLANTED)[::15], PLANTED))
 def test_a_planted_error_is_the_same_fault_in_parts(error, tmp_path, monkeypatch):
     name, wrong, _ = PLANTED[error]
@@ -98,7 +97,7 @@ def test_a_log_is_replayed_line_by_line(tmp_path):
         assert json.loads(json.dumps(part_of(part.unit, again)._asdict())) == json.loads(json.dumps(part._asdict()))
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 def test_the_first_network_of_a_line_is_judged_again_by_its_number(tmp_path, capsys):
     """`first` is what --network takes."""
     judge(tmp_path)
@@ -150,7 +149,7 @@ main()
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 def test_a_log_does_not_speak_for_other_code(tmp_path):
     """A copy of the claim with a planted factor 2 is refuted by itself, and refused the log of the right one."""
     root, other = Path(handcrafted.__file__).parents[1], tmp_path / "other"
@@ -186,7 +185,7 @@ architectures.DEEPEST, theorem.DIGIT_NETWORKS = 1, theorem.DIGIT_NETWORKS[:1]"""
 )
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 def test_killed_and_interrupted_nothing_is_lost_and_nothing_judged_twice(tmp_path):
     """Two real processes, one killed by SIGKILL and one by Ctrl-C, and both started again."""
     # What is lost or judged twice is tried here, and not what XLA makes of networks of every depth.

@@ -87,7 +87,6 @@ def assert_same(got: Parameters, expected: Parameters) -> None:
         assert (one == other).all()
 
 
-@pytest.mark.turns(3)
 @settings(max_examples=settings().max_examples // 8)  # each shape is compiled anew
 @given(problems(architectures(most=4)), st.floats(0.01, 10))
 def test_one_step_of_both_networks_agrees_within_its_bound(problem: Problem, eta: float) -> None:
@@ -95,7 +94,7 @@ def test_one_step_of_both_networks_agrees_within_its_bound(problem: Problem, eta
     assert off(by_hand, by_autodiff, step_radius(problem, eta)) <= 1
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 def test_each_step_of_an_epoch_agrees_also_the_last_on_a_smaller_mini_batch() -> None:
     """From the same parameters each time: trajectories may part, steps may not."""
     (weights, biases), images, targets, batches = start()
@@ -108,7 +107,7 @@ def test_each_step_of_an_epoch_agrees_also_the_last_on_a_smaller_mini_batch() ->
         weights, biases = moved
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("descent", [by_hand, reference.descent], ids=lambda descent: descent.__name__)
 @pytest.mark.parametrize("repetitions", [1, 9])  # four steps, and so many that those by hand are recorded
@@ -123,7 +122,7 @@ def test_the_trajectory_is_what_descend_passes_through(descent: ModuleType, repe
         assert_same(jax.tree.map(lambda layer, k=k: layer[k], path), reached)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @settings(max_examples=10)
 @given(
     m=st.sampled_from(some([1, 3], [1, 2, 3])),
@@ -161,7 +160,6 @@ def test_descending_k_rows_is_k_steps(backend: ModuleType) -> None:
     assert_same(epoch(backend), steps(backend)[-1])
 
 
-@pytest.mark.turns(3)
 @BACKENDS
 def test_a_step_is_against_the_gradient_times_eta(backend: ModuleType) -> None:
     """By its own gradients, and η and m are what the call says: also for the last, smaller mini-batch."""
@@ -217,7 +215,7 @@ def test_descent_changes_none_of_its_inputs(backend: ModuleType) -> None:
         assert (np.asarray(leaf) == copy).all()
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("eta", [ETA, 1, np.float32(ETA), np.float64(ETA)], ids=type)
 def test_descent_of_float32_stays_in_float32(eta: float) -> None:
     (weights, biases), images, targets, (rows, _) = start("float32")

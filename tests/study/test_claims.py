@@ -11,6 +11,7 @@ from gradproof.study import limits, reader
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Sentence
 from tests.study.claims import claims
+from tests.thorough import THOROUGH
 
 LEDGER = """
 title = "One claim"
@@ -51,7 +52,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @settings(
-    max_examples=settings().max_examples * 8 // 5,  # 3,200 in the thorough profile
+    max_examples=3200 if THOROUGH else 40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(claims)

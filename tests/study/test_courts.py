@@ -49,7 +49,7 @@ def study(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @LINUX
 @pytest.mark.parametrize("late", [0.0, 1.0], ids=["as it starts", "a second later"])
@@ -65,7 +65,7 @@ def test_a_process_that_the_system_kills_is_noticed_in_one_line(study: subproces
     assert not any(Path(f"/proc/{pid}").exists() for pid in mine)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @LINUX
 def test_no_process_outlives_a_study_that_is_killed(study: subprocess.Popen[str]) -> None:
     until(lambda: len(children(study.pid)) == courts.COUNT)
@@ -92,7 +92,6 @@ def test_a_process_that_says_nothing_any_more_is_not_waited_for_without_end(monk
     until(lambda: not active_children())
 
 
-@pytest.mark.turns(2)
 def test_two_processes_say_what_one_says_in_its_order_up_to_an_error() -> None:
     from gradproof.study.trial import Court
 

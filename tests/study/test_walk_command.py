@@ -65,7 +65,6 @@ def assert_shown(line: walk.Line, text: str) -> None:
     assert f"Δ {line.difference:.2g} " in rows[0]
 
 
-@pytest.mark.turns(2)
 def test_every_line_is_shown_with_both_numbers(plain: str) -> None:
     lines = walk.walk(walk.example())
     for line in lines:
@@ -89,7 +88,7 @@ def test_a_pipe_gets_no_escape_codes(plain: str) -> None:
     assert ESCAPE not in plain
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_terminal_gets_the_same_text_in_colour(plain: str) -> None:
     coloured = typed("--walk", FORCE_COLOR="1")
     assert ESCAPE in coloured
@@ -97,12 +96,12 @@ def test_a_terminal_gets_the_same_text_in_colour(plain: str) -> None:
     assert [line.rstrip() for line in stripped.splitlines()] == plain.splitlines()
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_no_color_takes_every_escape_code_away(plain: str) -> None:
     assert typed("--walk", FORCE_COLOR="1", NO_COLOR="1") == plain
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_json_is_one_document_with_the_numbers_of_the_walk(document: Any) -> None:
     assert list(document) == ["sizes", "lines"]
     assert document["sizes"] == [2, 3, 2]

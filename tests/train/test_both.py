@@ -56,7 +56,6 @@ def test_the_distance_is_relative_and_over_all_parameters() -> None:
     assert both.point(here, there) == Point(7, math.hypot(1, 1) / 6)
 
 
-@pytest.mark.turns(2)
 def test_both_are_what_they_are_alone(digits: Path, tmp_path: Path) -> None:  # noqa: F811
     ended = run(digits, tmp_path / "both", "--both", "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -115,7 +114,7 @@ def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_both_with_what_they_have_and_they_go_on_as_if_there_had_been_none(
@@ -152,7 +151,7 @@ main()
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("files", range(5))
 def test_both_that_are_killed_while_they_begin_are_begun_again(files: int, digits: Path, tmp_path: Path) -> None:  # noqa: F811
     """SIGKILL before one of the first files is written: what is to be done, a checkpoint of each, the distances, …"""
@@ -203,7 +202,7 @@ def test_both_that_cannot_be_begun_leave_nothing_behind(digits: Path, tmp_path: 
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_both_that_are_killed_go_on_from_the_last_steps_that_both_have_kept(digits: Path, tmp_path: Path) -> None:  # noqa: F811
     """SIGKILL, and one of them has a checkpoint more; without the other's older one each can go on alone."""
     line = both_of(digits, tmp_path / "a", "--epochs", "60", "--checkpoint", "0", "--no-page")

@@ -38,6 +38,7 @@ HEALTHY = [
 ]
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize(("sizes", "init", "eta"), HEALTHY)
 def test_a_healthy_run_is_not_stopped_however_slow_or_saturated_its_start(
     sizes: tuple[int, ...], init: str, eta: float, few: Mnist

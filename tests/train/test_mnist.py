@@ -96,6 +96,7 @@ def test_first_shipped_labels_are_mnists(shipped: mnist.Mnist) -> None:
     assert shipped.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", FILES)
 def test_changed_shipped_file_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for file in FILES:
@@ -341,6 +342,7 @@ BOMBS: dict[str, tuple[str, bytes, int, str]] = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_memory_stays_bounded_on_a_bomb(bomb: str, folder: Path) -> None:
     name, head, zeros, reason = BOMBS[bomb]
