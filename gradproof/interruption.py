@@ -37,6 +37,13 @@ def _raise(number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def listen_no_more() -> None:
+    """From now on they end the process without a word: nothing is left to be told."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is _raise:
+            signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def held() -> Iterator[None]:
     """Hold signals back: while C++ that calls Python is loaded, an exception would abort the process."""

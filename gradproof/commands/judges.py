@@ -82,6 +82,7 @@ def _serve(asked: Connection, given: dict[str, Any], with_junit: bool, pages: Pa
             with tempfile.TemporaryDirectory(prefix="gradproof-") as folder:
                 junit = Path(folder, "junit.xml") if with_junit else None
                 asked.send((number, _row(path, given, junit, pages / page if pages else None)))
+    interruption.listen_no_more()  # Python waits for the threads of JAX before it ends
 
 
 def _row(path: str, given: dict[str, Any], junit: Path | None, page: Path | None) -> Row:

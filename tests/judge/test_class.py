@@ -349,3 +349,29 @@ def test_axe_finds_nothing_in_the_index_and_it_reads_on_a_telephone(judged: tupl
         assert here.page.evaluate(LINES_OF_VERDICTS) == [1] * len(CLASS)
         pages, _ = printed(here.page)
     assert pages == 1
+
+
+ENDING = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
+from gradproof.commands import beside, judges
+beside.depend_on_the_parent = lambda: None
+threads = ThreadPoolExecutor()
+threads.submit(time.sleep, 30)
+asked, nobody = Pipe()
+nobody.close()
+judges._serve(asked, {}, False, None)
+print("ends", flush=True)
+"""
+
+
+def test_a_judge_that_is_told_to_end_while_it_ends_says_nothing():
+    """Python waits for its threads first, and is told so where there are many or the machine is busy."""
+    line = [sys.executable, "-c", ENDING]
+    with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "ends\n"
+        time.sleep(0.1)
+        running.terminate()
+        assert running.communicate(timeout=60) == ("", "")
+        assert running.returncode == -signal.SIGTERM
