@@ -207,7 +207,6 @@ ROWS = (  # number, what is right, what is written; "" is left out
     ("22 of W", "{dW2} = {A1}.T @ dZ2 / m", "{dW2} = {A1}.T @ dZ2"),
     ("23", "{db2} = np.sum(dZ2, axis=0, keepdims=True) / m", "{db2} = np.sum(dZ2, axis=1, keepdims=True) / m"),
     ("27", "{dW2} = {A1}.T @ dZ2 / m", "{dW2} = {A1}.T @ dZ2 / 32"),
-    ("32", "{A1} = act({Z1})", "{A1} = {Z1} = act({Z1})"),
     ("49 of W", "{W1} -= lr * {dW1}", ""),
     ("49", "{W1} -= lr * {dW1}\n{b1} -= lr * {db1}", "\n"),
     ("49 of the last", "{W3} -= lr * {dW3}\n{b3} -= lr * {db3}", "\n"),

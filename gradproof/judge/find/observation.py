@@ -121,9 +121,11 @@ def observe(
             numbers = variables(values)
             slot.write(numbers)
             (seen.given if path in wanted else before)[path] = array_of(numbers, slot.shape)
+        current().keeps_constants = (
+            constants  # where the cost runs a forward pass of its own, it has the step's numbers
+        )
         _evaluate(calls, frame, seen, wanted)
         watch.events.clear()
-        current().keeps_constants = constants
         seen.targets = frame.f_globals.get("y")
         state.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
 

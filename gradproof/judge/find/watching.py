@@ -194,7 +194,7 @@ class Watch:
         moved = stepped(interval.before, after, interval.start)
         if moved and not self.gradients:
             others = _said(interval.before, after, reshaped(interval.before, after, moved))
-            still = _still(interval.before, after, moved, self.failures > interval.failures)
+            still = _still(interval.before, after, [*moved, *others], self.failures > interval.failures)
             more = doubtful(interval.before, after, moved)
             self.found = Step(kind, where, interval.turn, moved, still, doubtful=more, reshaped=others)
             raise Found
@@ -228,16 +228,16 @@ def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], 
 
 
 def _still(before: Moment, after: Moment, moved: Sequence[str], broken: bool) -> list[str]:
-    """What is named as a parameter and has an effect on those that moved, but stays: zeros only if something raised,
-    which may have been their step."""
+    """What is named as a parameter and has an effect on those that moved, but stays.
 
-    others = set(changed(before, after))
+    The bias of a layer that only stands for the input, beside the identity, may stay 0, unless something raised: that
+    may have been its step.
+    """
+    others = {*changed(before, after), *moved}
     kinds = {family(path) for path in moved} - {""}
-    still = [
-        path
-        for path, held in before.items()
-        if path not in others and path in after and family(path) in kinds and (broken or not _is_plain(held))
-    ]
+    still = [path for path in before if path not in others and path in after and family(path) in kinds]
+    if not broken and any(_is_identity(before[path]) for path in still):
+        still = [path for path in still if not (_is_identity(before[path]) or _is_zero(before[path]))]
     if not still:
         return []
     results = [x for path in moved for x in after[path].numbers]
@@ -248,8 +248,10 @@ def _said(before: Moment, after: Moment, paths: Sequence[str]) -> dict[str, str]
     return {path: f"of shape {after[path].shape} after the step, not {before[path].shape}" for path in paths}
 
 
-def _is_plain(held: Held) -> bool:
-    """Whether it is 0 everywhere, or the identity, as of a layer that only stands for the input."""
-    values = [float(x.value.mid()) for x in held.numbers]
+def _is_zero(held: Held) -> bool:
+    return not any(x.value.mid() for x in held.numbers)
+
+
+def _is_identity(held: Held) -> bool:
     n = held.shape[0] if len(held.shape) == 2 and held.shape[0] == held.shape[1] else 0
-    return not any(values) or (n > 0 and values == [float(i == j) for i in range(n) for j in range(n)])
+    return n > 0 and [float(x.value.mid()) for x in held.numbers] == [float(i == j) for i in range(n) for j in range(n)]

@@ -89,24 +89,27 @@ def over_the_step(what: Observation, cost: Number) -> Number:
     """The same cost of the numbers of the step's own forward pass, where another pass was run to compute it.
 
     Two numbers are one if they are computed alike from the same parameters and equal constants, and the step gives them
-    a name: a − y, or what stands in the midst of a line of the backward pass, is none of the forward pass.
+    a name: a − y, or what stands in the midst of a line of the backward pass, is none of the forward pass. Several that
+    are computed alike, as of equal examples, are taken one by one.
     """
     if is_of_the_step(what, cost):
         return cost
     named = {x.index for event in what.events for x in event.numbers}
     kinds: dict[Any, int] = {}  # what numbers that are computed alike have in common, and a number for that
     of: dict[int, int] = {}  # by the index of a number
-    first: dict[int, Number] = {}
+    twins: dict[int, list[Number]] = {}  # of the step, by what they have in common
     moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
     for x in computed_from(moves):
         kind = of[x.index] = kinds.setdefault(_alike(x, of), len(kinds))
         if x.index in named and not _is_an_error(x):
-            first.setdefault(kind, x)
+            twins.setdefault(kind, []).append(x)
     made: dict[int, Number] = {}
     for x in computed_from([cost]):
         kind = of[x.index] = kinds.setdefault(_alike(x, of), len(kinds))
-        if (known := first.get(kind)) is not None or x.rule is None:
-            made[x.index] = known or x
+        if known := twins.get(kind):
+            made[x.index] = known.pop(0) if len(known) > 1 else known[0]
+        elif x.rule is None:
+            made[x.index] = x
         else:
             made[x.index] = Number(x.value, x.rule, _each(x, lambda y: made[y.index]), x.varies)
     return made[cost.index]

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from gradproof.judge.lines.counterparts import counterparts, missing
 from gradproof.judge.lines.names import NAMES
-from gradproof.judge.lines.slips import slips
+from gradproof.judge.lines.slips import slips, unplaced
 from gradproof.judge.lines.words import Words
 
 
@@ -79,8 +80,44 @@ def edits(statement: ast.stmt, words: Words, factors: bool = True) -> list[Edit]
     """The edits of one statement, the likeliest first; those of factors that may be missing, if they are asked for."""
     found: dict[tuple[int, str], Edit] = {}
     for tier, kind, old, new in sorted(slips(statement, words, factors), key=lambda slip: slip.tier):
-        found.setdefault((id(old), ast.dump(new)), Edit(kind, old, new, statement, tier))
+        if ast.dump(old) != ast.dump(new):
+            found.setdefault((id(old), ast.dump(new)), Edit(kind, old, new, statement, tier))
     return list(found.values())
+
+
+def as_elsewhere(statement: ast.stmt, root: ast.AST) -> list[Edit]:
+    """The value that the statement has in other layers, in its own names."""
+    value, found = getattr(statement, "value", None), dict[str, Edit]()
+    for new in counterparts(statement, root) if isinstance(value, ast.expr) else ():
+        if isinstance(value, ast.expr) and ast.dump(new) != ast.dump(value):
+            found.setdefault(ast.dump(new), Edit("counterpart", value, unplaced(new), statement))
+    return list(found.values())
+
+
+def as_missing(statement: ast.stmt, root: ast.AST, module: ast.Module) -> list[Edit]:
+    """The statement of another layer, behind this one or before it, where that layer has none."""
+    found = []
+    for new, behind in missing(statement, root, module):
+        unplaced(new)
+        for after in (behind, not behind):
+            both = ast.If(ast.Constant(True), [statement, new] if after else [new, statement], [])
+            said = f"{written(new)}, {'after' if after else 'before'} line {statement.lineno}"
+            found.append(Edit("missing statement", statement, both, statement, 0, said))
+    return found
+
+
+def as_slip(edit: Edit, words: Words, places: dict[ast.AST, Place]) -> Edit:
+    """Of a counterpart the slip of the hand that it undoes, if it is one."""
+    if edit.kind != "counterpart":
+        return edit
+    with applied(edit, places):
+        meant = written(edit.statement)
+    for slip in edits(edit.statement, words):
+        if slip.old in places:
+            with applied(slip, places):
+                if written(slip.new if slip.old is slip.statement else slip.statement) == meant:
+                    return slip
+    return edit
 
 
 def moves(body: ast.AST, statement: ast.stmt) -> Iterator[Edit]:
@@ -91,20 +128,20 @@ def moves(body: ast.AST, statement: ast.stmt) -> Iterator[Edit]:
     parts = getattr(body, field)
     here = next(k for k, part in enumerate(parts) if part is statement)
     for there in reversed(range(max(0, here - 8), here)):
-        yield _moved(body, field, there, here, statement)
+        yield _moved(body, field, there, here)
     for there in sorted(range(max(0, here - 8), min(len(parts), here + 9)), key=lambda k: abs(k - here)):
         if there != here:
-            yield _moved(body, field, here, there, statement)
+            yield _moved(body, field, here, there)
 
 
-def _moved(body: ast.AST, field: str, here: int, there: int, about: ast.stmt) -> Edit:
+def _moved(body: ast.AST, field: str, here: int, there: int) -> Edit:
     parts = getattr(body, field)
     rest = [*parts[:here], *parts[here + 1 :]]
     rest.insert(there, parts[here])
     new = copy.copy(body)
     setattr(new, field, rest)
     where = f"{'before' if there < here else 'after'} line {parts[there].lineno}"
-    return Edit("order of statements", body, new, about, 0, f"{written(parts[here])}, {where}")
+    return Edit("order of statements", body, new, parts[here], 0, f"{written(parts[here])}, {where}")
 
 
 def name_of(edit: Edit) -> str:

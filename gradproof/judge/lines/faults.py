@@ -64,7 +64,7 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
         return Read({}, [], [])
     if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
         return read
-    wrong = [path for path, state in bad.items() if state != "not moved" and path not in read.follows]
+    wrong = [path for path in bad if path not in read.follows]
     if name is None:
         return read._replace(repairs=_mended_for_one_of(read.costs, subject, reading, wrong))
     trial = Trial(subject.explored.scene, step, subject.calls, "" if name else outcome.cost, name, reading)

@@ -208,7 +208,7 @@ def _label(
         if not mine:
             return UNKNOWN, None
         return (f"∂C/∂{mine[0]}", None) if given[mine[0]].size == 1 else ("", None)
-    orders = [list(event.numbers)]
+    orders, is_square = [list(event.numbers)], len(set(event.shape)) == 1
     if len(event.shape) == 2 and min(event.shape) > 1:
         rows, columns = event.shape
         orders.append([event.numbers[i * columns + j] for j in range(columns) for i in range(rows)])
@@ -216,7 +216,7 @@ def _label(
         if len(numbers) != len(event.numbers):
             continue
         slope = [truth.get(x.index, arb(0)) for x in numbers]
-        for order in orders:
+        for order in orders[:1] if is_square and name in given else orders:  # of a square w, a transposed ∂C/∂w is none
             if (factor := _multiple([x.value for x in order], slope)) is not None:
                 return f"∂C/∂{name}", factor
     return "", None

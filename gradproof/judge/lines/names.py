@@ -29,6 +29,9 @@ NAMES = {
     "accumulates": "it is added to what is there, and should replace it",
     "overwrites": "it replaces what is there, and should be added to it",
     "order of statements": "the statements are in the wrong order",
+    "counterpart": "it is not what the other layers do",
+    "missing statement": "a statement is missing that the other layers have",
+    "extra statement": "there is one statement too many",
 }
 
 EXAMPLES = {  # as it was written, and as it was meant
@@ -60,4 +63,7 @@ EXAMPLES = {  # as it was written, and as it was meant
     "accumulates": ("dW1 += X.T @ dZ1", "dW1 = X.T @ dZ1"),
     "overwrites": ("dW1 = X.T @ dZ1", "dW1 += X.T @ dZ1"),
     "order of statements": ("W2 -= lr * dW2, before line 5", "W2 -= lr * dW2, after line 5"),
+    "counterpart": ("dZ1 = dA1 * slope(A2)", "dZ1 = dA1 * slope(Z1), as dZ2 = dA2 * slope(Z2)"),
+    "missing statement": ("b2 -= lr * db2", "b2 -= lr * db2, and b1 -= lr * db1"),
+    "extra statement": ("dW2 += lam * W2", "pass"),
 }

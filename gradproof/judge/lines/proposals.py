@@ -12,7 +12,8 @@ from gradproof.exact.run import BITS, UndecidedError
 from gradproof.judge.find.observation import observe
 from gradproof.judge.find.program import WATCH
 from gradproof.judge.find.scene import forget
-from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, moves
+from gradproof.judge.lines.costs import over_the_step
+from gradproof.judge.lines.edits import Edit, applied, as_elsewhere, as_missing, edits, enclosing, moves
 from gradproof.judge.lines.estimates import Estimates, Known, Places, arrays_in
 from gradproof.judge.lines.labels import derivatives, shares
 from gradproof.judge.lines.suspects import Suspects, is_in_a_slope
@@ -21,6 +22,7 @@ from gradproof.judge.lines.words import Words, words_of
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
+FIRST, FIRST_OF_A_SLOPE = 6, 40  # edits of a statement that are tried before those of the next
 MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
 MOST_OF_A_TARGET = 12  # edits of the indices of what a statement is given to
 MOST_UNKNOWN = 8  # edits of a statement where no cost is known
@@ -28,12 +30,14 @@ TURNS = 3  # of a statement in a loop that are looked at
 
 
 def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -> Iterator[Edit | None]:
-    """The edits of the statements on these lines: first those that make a derivative of a statement's value.
+    """The edits of the statements on these lines: first those that make a derivative of a statement's value, a few of
+    each statement in turn.
 
     None stands where what mends a part of the faults is taken, before less likely edits are tried.
     """
     tree = trial.scene.program.tree
     rest: dict[int, list[Edit]] = {}
+    later: list[Edit] = []
     tried: set[int] = set()
     for line in dict.fromkeys(itertools.chain(*suspects.groups)):
         if line not in mended and (around := enclosing(tree, line)) and (unused := words_at(tree, around).unused):
@@ -48,18 +52,27 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             *outer, statement = around
             tried.add(id(statement))
             own = edits(statement, words_at(tree, around), factors=group % 5 < 4)
+            root = next((node for node in reversed(outer) if isinstance(node, ast.FunctionDef)), tree)
+            others = as_elsewhere(statement, root)
             in_slope = is_in_a_slope(tree, line)
             whole = in_slope or (group == 0 and line == suspects.groups[0][0] and _is_compound(statement))
-            early = own[:MOST_OF_A_SLOPE] if whole else _promising(trial, statement, own, places)
-            early += _of_the_target(statement, own) if not whole else []
             turned = list(moves(outer[-1] if outer else tree, statement))
-            if line in suspects.late:
-                early += turned
-            yield from early
+            early = [edit for edit in own if edit.old is statement and edit.tier == 0]
+            early += own[:MOST_OF_A_SLOPE] if whole else _promising(trial, statement, [*others, *own], places)
+            early.sort(key=lambda edit: (edit.kind != "counterpart", edit.kind != "sign"))  # the likeliest of all
+            early += _of_the_target(statement, own) if not whole else []
+            early += turned if line in suspects.late else []
+            first = FIRST_OF_A_SLOPE if whole else FIRST
+            if suspects.stays:
+                yield from as_missing(statement, root, tree)
+                yield None
+            yield from early[:first]
+            later += early[first:]
             known = set(map(id, early))
-            for edit in (*own, *turned):
+            for edit in (*others, *own, *turned):
                 if id(edit) not in known:
                     rest.setdefault(group + edit.tier, []).append(edit)
+    yield from later
     yield None
     for tier in sorted(rest):
         for _, several in itertools.groupby(rest[tier], key=lambda edit: id(edit.statement)):
@@ -119,10 +132,11 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
             scene.code()
         with ExactRun(trial.reading, BITS, trial.seeds[0]):
             with guarded("the program", LONGEST, Clock.COMPUTING), np.errstate(all="ignore"):
-                what = observe(scene, trial.step, trial.calls, trial.seeds[0], ask)
+                what = observe(scene, trial.step, trial.calls, trial.seeds[0], ask, constants=True)
             cost = cost_of(trial, what)
             if cost is None:  # nothing tells what a derivative is
                 return tried[:MOST_UNKNOWN]
+            cost = over_the_step(what, cost)
             before = [before for before, _ in what.reshaped.values()]
             known = Known(itertools.chain(derivatives(what, cost), shares(what, cost)), [*what.given.values(), *before])
     except (SubjectError, UndecidedError):

@@ -56,7 +56,7 @@ def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | 
     """The first edit with which the example takes a right step of at least so many arrays of parameters."""
     if not _OF_SHAPES.search(raised.said):
         return None
-    end, runs = time.monotonic() + LONG, itertools.count()
+    end, runs = time.process_time() + LONG, itertools.count()
     places = places_of(program.tree)
     first, *others = itertools.islice(_feeding(program.tree, raised.line), STATEMENTS)
     if "broadcast" in raised.said:  # most often a sum over the wrong axis
@@ -66,7 +66,7 @@ def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | 
         for edit in edits(statement, words, factors=False):
             if edit.tier or edit.old not in places:
                 continue
-            if next(runs) == MOST or time.monotonic() > end:
+            if next(runs) == MOST or time.process_time() > end:
                 return None
             with applied(edit, places):
                 attempt = own_example(replace(program, text=f"{program.text}# {next(_EDITED)}"))

@@ -15,8 +15,8 @@ from gradproof.exact.run import BITS, UndecidedError
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.observation import observe
 from gradproof.judge.lines.costs import outputs_of, over_the_step
-from gradproof.judge.lines.edits import Edit, applied, name_of, places_of
-from gradproof.judge.lines.proposals import proposals
+from gradproof.judge.lines.edits import Edit, applied, as_slip, enclosing, name_of, places_of
+from gradproof.judge.lines.proposals import proposals, words_at
 from gradproof.judge.lines.suspects import Suspects, suspected
 from gradproof.judge.lines.trials import LONGEST, SEEDS, Seen, Trial, cost_of, in_all_shapes, seen_in
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
@@ -40,17 +40,18 @@ class Repair(NamedTuple):
 def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_explained: bool) -> list[Repair]:
     """The corrections, one for each fault, in the order in which they were found; `first` are the likeliest lines."""
     end = time.monotonic() + SECONDS
-    trial = trial._replace(calls=[call for call in trial.calls if call == trial.cost])
+    step = trial.step._replace(parameters=[*trial.step.parameters, *trial.step.still], still=())
+    trial = trial._replace(step=step, calls=[call for call in trial.calls if call == trial.cost])
     seen = ((seed, at) for seed in SEEDS if (at := seen_in(trial, seed)) is not None and at.wrong - at.flat)
     points = list(itertools.islice(seen, 2))
     if len(points) < 2:
         return []
     trial, before = trial._replace(seeds=[seed for seed, _ in points]), [at for _, at in points]
-    suspects = _suspects(trial, wrong, first)
+    suspects, tree = _suspects(trial, wrong, first), trial.scene.program.tree
     found, partial = list[Repair](), list[Edit]()
     with ExitStack() as lasting:
         while before[0].wrong and len(found) < MOST:
-            places = places_of(trial.scene.program.tree)
+            places = places_of(tree)
             best: tuple[Edit, list[Seen]] | None = None
             runs, most = 0, count_numbers() + NUMBERS
             known = [edit for edit in partial if edit.old in places]  # what has mended another part may do so now
@@ -71,6 +72,7 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
             if best is None:
                 break
             edit, now = best
+            edit = as_slip(edit, words_at(tree, enclosing(tree, edit.statement.lineno)), places)
             lasting.enter_context(applied(edit, places))
             mended = sorted(before[0].wrong - now[0].wrong)
             found.append(Repair(edit.statement.lineno, name_of(edit), edit.correction(), mended))

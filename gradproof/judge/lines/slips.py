@@ -5,11 +5,12 @@ import copy
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from gradproof.judge.lines.words import Words, is_leaf
 
 _RATE = re.compile(r"(?i)(?:^|\.|_)(?:lr|eta|alpha|rate|learning_?rate|step_?size)$")
+Node = TypeVar("Node", bound=ast.AST)
 MOST_TARGETS = 3  # that are tried in the place of what a value is given to
 MOST_NAMES = 12  # that are tried in the place of one
 _OPPOSITE: dict[type[ast.AST], Sequence[type[Any]]] = {
@@ -34,6 +35,7 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
         for op in _OPPOSITE.get(type(statement.op), ())[:1]:
             other = ast.AugAssign(copy.deepcopy(statement.target), op(), statement.value)
             yield Slip(0, "sign", statement, other)
+        yield Slip(0, "extra statement", statement, ast.Pass())
         plain = ast.Assign([copy.deepcopy(statement.target)], copy.deepcopy(statement.value))
         if isinstance(statement.op, ast.Add):
             yield Slip(1, "accumulates", statement, plain)
@@ -72,7 +74,7 @@ def _of_the_target(target: ast.expr, words: Words) -> Iterator[Slip]:
     for other in sorted(plain, key=lambda other: -SequenceMatcher(None, other, text).ratio())[:MOST_TARGETS]:
         (made,) = ast.parse(f"{other}{index} = 0").body
         new = made.targets[0] if isinstance(made, ast.Assign) else target
-        yield Slip(0 if index else 1, "target", target, _unplaced(new))
+        yield Slip(0 if index else 1, "target", target, unplaced(new))
 
 
 def _parts(statement: ast.stmt) -> Iterator[ast.expr]:
@@ -221,7 +223,8 @@ def _of_names(node: ast.expr, words: Words, above: ast.AST | None) -> Iterator[S
     text = ast.unparse(node)
     if text not in words.arrays:
         return
-    others = sorted((t for t in words.arrays if t != text), key=lambda t: -SequenceMatcher(None, t, text).ratio())
+    alike = [t for t in words.arrays if t != text and _kind(t, words) == _kind(text, words)]
+    others = sorted(alike, key=lambda t: -SequenceMatcher(None, t, text).ratio())
     digits = re.findall(r"\d+", text)
     if digits and digits[-1] in "123456":
         head, _, tail = text.rpartition(digits[-1])
@@ -239,6 +242,11 @@ def _of_names(node: ast.expr, words: Words, above: ast.AST | None) -> Iterator[S
         yield Slip(0 if place < 4 else 1, kind, node, _expression(other))
     for function in words.functions:
         yield Slip(1, "missing call", node, _expression(f"{function}({text})"))
+
+
+def _kind(text: str, words: Words) -> str:
+    """A count of examples and a rate stand for no array."""
+    return "count" if text in words.counts else "rate" if _RATE.search(text) else ""
 
 
 def _opposite_side(node: ast.expr, above: ast.AST | None) -> str:
@@ -269,7 +277,10 @@ def _of_factors(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
     for text in words.arrays if not whole else ():
         if _RATE.search(text):
             yield Slip(1, "factor", node, ast.BinOp(node, ast.Mult(), _expression(text)))
-    for text in words.arrays:
+    called = [
+        ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Call) and ast.unparse(n.func) in words.functions
+    ]
+    for text in (*(text for text in words.arrays if not _kind(text, words)), *called):
         slopes = [f"{text} * (1 - {text})", f"1 - {text} ** 2", f"{text} > 0"]
         for slope in [*slopes, *(f"{function}({text})" for function in words.functions)]:
             yield Slip(1 if whole else 2, "slope", node, ast.BinOp(node, ast.Mult(), _expression(slope)))
@@ -292,11 +303,11 @@ def _factors_of(node: ast.expr) -> list[ast.expr]:
 
 
 def _expression(text: str) -> ast.expr:
-    return _unplaced(ast.parse(text, mode="eval").body)
+    return unplaced(ast.parse(text, mode="eval").body)
 
 
-def _unplaced(made: ast.expr) -> ast.expr:
-    """The expression without the lines of the text that it was made from."""
+def unplaced(made: Node) -> Node:
+    """The node without the lines of the text that it was made from."""
     for part in ast.walk(made):
         for name in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
             if hasattr(part, name):

@@ -18,6 +18,7 @@ class Suspects(NamedTuple):
 
     groups: Sequence[Sequence[int]]  # of what all wrong arrays follow from, then the rest; in each, those located first
     late: frozenset[int]  # on which something is computed from an array that has been moved already
+    stays: bool = False  # whether one of the wrong arrays does not move at all
 
 
 def suspected(
@@ -25,12 +26,13 @@ def suspected(
 ) -> Suspects:
     """The suspects; `forward` has the numbers of the forward pass, `first` the lines that labels tell."""
     ends = {path: move.ravel().tolist() for path, move in what.moved.items()}
+    still = [path for path in wrong if path in ends and _stays(what, path)]
     ends |= {path: after.ravel().tolist() for path, (_, after) in what.reshaped.items()}
     lines = {path: _lines(ends[path], forward) for path in ends}
     nodes = computed_from(x for path in wrong if path in ends for x in ends[path])
     known = {x.index for x in nodes if x.varies or x.rule is not None} - forward
     shared = {line_of(x.place) for x in nodes if x.index in forward and x.varies}
-    above = {path: _above(what, ends[path], forward) for path in wrong if path in ends}
+    above = {path: _above(what, ends[path], forward) for path in wrong if path in ends and path not in still}
     called = [e.line for e in what.events if any(x.index in known for x in e.numbers)]
     moved = {x.index for array in what.after.values() for x in array.flat}
     moved -= {x.index for array in what.given.values() for x in array.flat}
@@ -41,6 +43,8 @@ def suspected(
     alone = [line for line in bad if line not in good]
     others = [e.line for e in what.events if e.line not in shared]
     slopes = [x for x in called + bad if is_in_a_slope(tree, x)]
+    if still:  # where the others move, it should
+        first = [*(e.line for e in reversed(what.events) if all(x.index in moved for x in e.numbers)), *first]
     first = [line for line in first if line not in shared]
     groups = [first, alone, called + bad, slopes, others]
     common = set.intersection(*(above[path] for path in wrong if path in above)) if above else set()
@@ -50,7 +54,11 @@ def suspected(
     ]
     groups = [list(_with_called(tree, group, shared)) for group in groups]
     groups.append([line for line in _reachable(tree, [x for group in groups for x in group]) if line not in shared])
-    return Suspects(groups, frozenset(line for line in late if line))
+    return Suspects(groups, frozenset(line for line in late if line), bool(still))
+
+
+def _stays(what: Observation, path: str) -> bool:
+    return all(a is b for a, b in zip(what.given[path].flat, what.after[path].flat, strict=True))
 
 
 def _with_called(tree: ast.Module, lines: Sequence[int], shared: Container[int | None]) -> Iterator[int]:
