@@ -1,12 +1,16 @@
 """Faults of one line, planted in right programs: is the verdict "refuted", and is the very line told, first or at all?
 
     python benchmarks/lines.py [--json] [--each N] [--match TEXT] [--seed N] [--two]
+    python benchmarks/lines.py --rows [--json] [--match TEXT]
 
 In each right program of tests/judge/programs, statements of the backward pass and of the update are changed, one at a
 time: an operator, a sign, an operand, a transposition, an axis, an index, a comparison, a number, a statement left out
 or moved. A change that the program survives – verified, undecided – is not counted. `--two` plants two at once, in two
 statements. Where a statement is left out, what stands right before or behind it counts as its line: nothing else
 stands there. "named" counts faults whose line is told with a correction; a correction that is run is right by itself.
+
+`--rows` plants the known ways to go wrong in three networks – sigmoid with quadratic cost, tanh with the squared error,
+ReLU with softmax – each written in three forms (tests/judge/planted.py).
 """
 
 import argparse
@@ -28,6 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from gradproof.judge.assess import assess
 from tests.judge.corpus import ODD, OPEN, THREADS, is_right
+from tests.judge.planted import FORMS, FUNCTIONS
+from tests.judge.planted import planted as planted_rows
 
 BACKWARD = re.compile(
     r"(?i)back|grad|delta|update|step|train|fit|learn|prime|deriv|slope|nabla|^d[A-Z]|_d\b|error|eta\b|lr\b"
@@ -141,7 +147,7 @@ def planted(source: str, rng: random.Random, several: int) -> Iterator[tuple[str
 
 def told(document: dict[str, Any]) -> list[int]:
     """The lines of the faults, those that are mended first; then those that may be meant as well."""
-    faults_told = sorted(document["faults"], key=lambda fault: not fault["mended"])
+    faults_told = sorted(document.get("faults", ()), key=lambda fault: not fault["mended"])
     lines = [fault["line"] for fault in faults_told] + [
         other["line"] for fault in faults_told for other in fault["others"]
     ]
@@ -155,7 +161,12 @@ def main() -> None:
     parser.add_argument("--match", default="")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--two", action="store_true", help="two faults at once")
+    parser.add_argument("--rows", action="store_true", help="the known ways to go wrong, in three networks")
     options = parser.parse_args()
+    if options.rows:
+        with tempfile.TemporaryDirectory() as folder:
+            _summary(_planted(Path(folder), options.match, options.json), options.json)
+        return
     rows = []
     programs = [path for path in (*OPEN, *ODD, *THREADS) if is_right(path) and path.suffix == ".py"]
     with tempfile.TemporaryDirectory() as folder:
@@ -176,31 +187,45 @@ def _rows(path: Path, tries: Iterator[tuple[str, list[int], str]], folder: Path,
     for tried, (text, lines, kind) in enumerate(tries):
         if len(rows) == each or tried == 4 * each:
             break
-        place = folder / path.name
-        place.write_text(text, "utf8")
-        since = time.process_time()
-        try:
-            document = assess(str(place))
-        except Exception as error:
-            print(f"{path.name} {kind} line {lines}: {type(error).__name__}: {error}", file=sys.stderr)
-            continue
-        if document["verdict"] != "refuted":
-            continue
-        found = told(document)
-        if "left out" in kind:
-            found = _without_gaps(found, text.splitlines(), lines)
-        row = {
-            "file": path.name, "kind": kind, "lines": lines, "told": found,
-            "first": all(line in found[: len(lines)] for line in lines),
-            "among three": all(line in found[:3] for line in lines),
-            "mended": bool(document["faults"]) and all(fault["mended"] for fault in document["faults"]),
-            "seconds": round(time.process_time() - since, 2),
-        }  # fmt: skip
-        rows.append(row)
-        if not quiet:
-            mark = "hit " if row["first"] else "near" if row["among three"] else "miss"
-            code = [text.splitlines()[line - 1].strip() for line in lines]
-            print(f"{mark} {row['seconds']:5.1f} s  {path.name}: {kind}, {lines} {code} told {found}", flush=True)
+        row = _row(folder / path.name, text, lines, kind, set(lines))
+        if row["verdict"] == "refuted":
+            rows.append(row)
+            _show(row, text, quiet)
+    return rows
+
+
+def _row(place: Path, text: str, lines: list[int], kind: str, meant: set[int]) -> dict[str, Any]:
+    """One program judged; where there is one fault, any of the lines that are `meant` is its line."""
+    place.write_text(text, "utf8")
+    since = time.process_time()
+    document = assess(str(place))
+    found = [lines[0] if line in meant and len(lines) == 1 else line for line in told(document)]
+    if "left out" in kind:
+        found = _without_gaps(found, text.splitlines(), lines)
+    found, faults_told = list(dict.fromkeys(found)), document.get("faults", [])
+    return {
+        "file": place.name, "kind": kind, "lines": lines, "told": found, "verdict": document["verdict"],
+        "first": all(line in found[: len(lines)] for line in lines),
+        "among three": all(line in found[:3] for line in lines),
+        "mended": bool(faults_told) and all(fault["mended"] for fault in faults_told),
+        "seconds": round(time.process_time() - since, 2),
+    }  # fmt: skip
+
+
+def _show(row: dict[str, Any], text: str, quiet: bool) -> None:
+    if not quiet:
+        mark = "hit " if row["first"] else "near" if row["among three"] else "miss"
+        code = [text.splitlines()[line - 1].strip() for line in row["lines"]]
+        where = f"{row['file']}: {row['kind']}, {row['lines']} {code} told {row['told']}"
+        print(f"{mark} {row['seconds']:5.1f} s  {where}", flush=True)
+
+
+def _planted(folder: Path, match: str, quiet: bool) -> list[Any]:
+    rows = []
+    for one in (one for form in FORMS for network in FUNCTIONS for one in planted_rows(form, network)):
+        if match in one.name:
+            rows.append(_row(folder / "mine.py", one.source, [one.line], one.name, one.lines))
+            _show(rows[-1], one.source, quiet)
     return rows
 
 

@@ -88,6 +88,9 @@ def _judged(subject: Subject, cost: str) -> Assessed:
         if turned.verdict is Verdict.VERIFIED:
             outcome = turned
             break
+    if subject.raises and outcome.verdict is Verdict.VERIFIED:
+        outcome.verdict = Verdict.UNDECIDED
+        outcome.trouble = f"it is right for one example, but for several it {subject.raises}"
     return Assessed(subject._replace(explored=outcome.explored, calls=outcome.calls or subject.calls), outcome)
 
 

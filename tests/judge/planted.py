@@ -256,6 +256,11 @@ class Planted(NamedTuple):
     line: int
     is_missing: bool  # the line is left out: its neighbours may be told as well
 
+    @property
+    def lines(self) -> set[int]:
+        """Those that may be told."""
+        return set(range(self.line - 2, self.line + 3)) if self.is_missing else {self.line}
+
 
 def planted(form: str, network: str) -> Iterator[Planted]:
     """Every row that fits this program."""

@@ -30,6 +30,7 @@ from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_o
 from gradproof.judge.loading import in_python_3
 from tests.exact.calling import FOLDERS
 from tests.judge.corpus import without_repairs
+from tests.judge.planted import planted
 
 PROGRAMS = sorted(path for folder in FOLDERS for path in folder.glob("*.py"))
 MODULE = "mine"
@@ -479,3 +480,12 @@ def test_one_planted_slip_is_told_at_its_line_and_blames_what_it_spoils(
     assert found["verdict"] == "refuted"
     assert {fault["parameter"] for fault in found["faults"]} == spoiled
     assert {fault["line"] for fault in found["faults"]} == {line}, found["faults"]
+
+
+def test_what_is_right_for_one_example_and_raises_for_several_that_it_counts_is_not_verified(tmp_path: Path) -> None:
+    (planted_there,) = (one for one in planted("class", "sigmoid") if one.name == "class sigmoid 21")
+    path = tmp_path / "mine.py"
+    path.write_text(planted_there.source, "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "undecided"
+    assert any("for several it raises ValueError" in said and "line 46" in said for said in found["undecided"])

@@ -115,7 +115,9 @@ def test_two_slips_are_two_lines_each_with_its_correction(tmp_path: Path) -> Non
 def test_an_array_that_is_moved_too_soon_is_told_with_where_it_belongs(tmp_path: Path) -> None:
     update, error = "        self.W2 -= lr * dW2\n", "        dA1 = dZ2 @ self.W2.T\n"
     found = judged(NETWORK.replace(update, "").replace(error, update + error), tmp_path)
-    assert {fault["code"] for fault in found["faults"]} == {"self.W2 -= lr * dW2"}  # it is what stands in the wrong place
+    assert {fault["code"] for fault in found["faults"]} == {
+        "self.W2 -= lr * dW2"
+    }  # it is what stands in the wrong place
     assert {fault["should_be"] for fault in found["faults"]} == {"self.W2 -= lr * dW2, after line 26"}
 
 

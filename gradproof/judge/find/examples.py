@@ -28,6 +28,7 @@ class Subject(NamedTuple):
     calls: Sequence[str]
     harder: Sequence[Scene] = ()  # in which the same must hold
     others: Sequence[Explored] = ()  # in which the gradients belong to the parameters in another order
+    raises: str = ""  # what it raises for several examples, though it divides by their number
 
 
 def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject | None, bool]:

@@ -22,6 +22,7 @@ from gradproof.judge.find.theta import of_theta
 from gradproof.judge.find.watching import Step
 
 SECONDS = 6.0  # for all that is tried
+_TOO_MANY = "could not broadcast input array"  # raised where an array in its place is given more rows than it has
 
 
 class Search(NamedTuple):
@@ -140,16 +141,26 @@ def _other_orders(explored: Explored, numbers: book.Numbers) -> Iterator[Step]:
 
 
 def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:
-    begun = time.process_time()
+    begun, raises = time.process_time(), ""
     for attempt in tries:
         explored = explore(attempt.scene, seconds=3.0)
         if explored.step:
-            return Subject(attempt.scene.driver, explored, attempt.calls)
+            is_one = attempt.scene.label.startswith("a ")  # a row, a vector, …
+            return Subject(attempt.scene.driver, explored, attempt.calls, raises=raises if is_one else "")
+        if _TOO_MANY in explored.trouble and _counts(attempt.scene.program, explored.raised):
+            raises = f"{explored.trouble} in line {explored.raised}"  # an update with one row for each example
         if explored.trouble and explored.trouble not in troubles:
             troubles.append(explored.trouble)
         if time.process_time() - begun > SECONDS:
             return None
     return None
+
+
+def _counts(program: Program, line: int) -> bool:
+    """Whether a function in which this line is asks how many examples there are."""
+    functions = [node for node in ast.walk(program.tree) if isinstance(node, ast.FunctionDef)]
+    around = [node for node in functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    return any(re.search(r"\.shape\[|\blen\([xXyY]", ast.unparse(node)) for node in around)
 
 
 def _parts(program: Program) -> Iterator[Subject]:
