@@ -60,9 +60,8 @@ def decide(
             if found and found["verdict"] != "none":
                 return Decided(found)
             # What the code itself raises is told; that it has none of two forms is not all that was looked for.
-            raise DataError(
-                nothing(found, path) if found and "there is neither" in str(error) else str(error)
-            ) from None
+            none_of_two = any(words in str(error) for words in ("there is neither", "without a method backprop"))
+            raise DataError(nothing(found, path) if found and none_of_two and not name else str(error)) from None
     if found and found["verdict"] == "none" and takes_others(judged):
         return _of_whole(found, path)
     return Decided(found, judged, kind, bool(found) and prefers_whole(found or {}, judged))

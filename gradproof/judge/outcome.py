@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import numpy as np
+from flint import arb
+
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import current
@@ -11,7 +14,8 @@ from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.roles import named_as_parameter, stem
-from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.find.watching import Event
+from gradproof.judge.trial.comparison import Compared, common_factor
 from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, outputs_and_labels
 from gradproof.judge.trial.descent import DECAY, along
 from gradproof.judge.trial.points import Tried
@@ -139,17 +143,44 @@ def also_moved(what: Observation, cost: Number) -> list[str]:
 
 def forgotten(what: Observation) -> list[str]:
     """Variables that stay though their gradient is computed, by its name, and nothing that moves follows from it."""
-    used = {x.index for x in computed_from([x for array in what.after.values() for x in array.flat])}
-    idle = {
+    named = {
         stem(event.name)
-        for event in what.events
-        if event.kind == "assigned" and event.name.isidentifier() and stem(event.name) != event.name.lower()
-        if any(x.varies for x in event.numbers) and used.isdisjoint(x.index for x in event.numbers)
+        for event in _idle(what)
+        if event.name.isidentifier() and stem(event.name) != event.name.lower()
+        if any(x.varies for x in event.numbers)
     }
-    stays = [
-        path for path, (old, new) in what.state.items() if all(a is b for a, b in zip(old.flat, new.flat, strict=True))
+    return [path for path in _staying(what) if path.isidentifier() and path.lower() in named]
+
+
+def perhaps_forgotten(what: Observation) -> list[str]:
+    """What is named as a parameter and stays, and has the size of something that nothing follows from."""
+    sizes = {len(event.numbers) for event in _idle(what)} - {1}
+    return [path for path in _staying(what) if what.state[path][0].size in sizes]
+
+
+def left_out(what: Observation, cost: Number, paths: Iterable[str]) -> list[str]:
+    """Of these parameters, which are drawn as well, those whose gradient is computed and that stay."""
+    truth, found = differentiate(cost), list[str]()
+    for path in paths:
+        slope = np.array([truth.get(x.index, arb(0)) for x in what.given[path].flat], dtype=object)
+        events = (event for event in _idle(what) if len(event.numbers) == len(slope))
+        if any(common_factor(np.array([x.value for x in e.numbers], dtype=object), slope) for e in events):
+            found.append(path)
+    return found
+
+
+def _idle(what: Observation) -> list[Event]:
+    """What is given a name and has no effect on anything that moves."""
+    used = {x.index for x in computed_from([x for array in what.after.values() for x in array.flat])}
+    return [e for e in what.events if e.kind == "assigned" and used.isdisjoint(x.index for x in e.numbers)]
+
+
+def _staying(what: Observation) -> list[str]:
+    return [
+        path
+        for path, (old, new) in what.state.items()
+        if named_as_parameter(path) and all(a is b for a, b in zip(old.flat, new.flat, strict=True))
     ]
-    return [path for path in stays if path.isidentifier() and path.lower() in idle and named_as_parameter(path)]
 
 
 def of_all_targets(what: Observation) -> bool:

@@ -1,6 +1,6 @@
 """Judging a whole program: its step against the gradient of its own cost, or of the cost that fits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,18 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated import costs_defined, takes_the_same
-from gradproof.judge.outcome import SECONDS, Outcome, against, also_moved, as_regularised, forgotten, holding, ranked
+from gradproof.judge.outcome import (
+    SECONDS,
+    Outcome,
+    against,
+    also_moved,
+    as_regularised,
+    forgotten,
+    holding,
+    left_out,
+    perhaps_forgotten,
+    ranked,
+)
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
@@ -26,6 +37,7 @@ from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
+FORGOTTEN = "not moved, though its gradient is computed"
 DECLARED = {  # what --cost may say, and the names of the table that it means
     "quadratic": ("quadratic",),
     "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
@@ -73,12 +85,13 @@ def judge(
     kind, name = chosen
     costs: dict[Reading, set[NamedCost]] = {}
     rates: dict[Reading, Any] = {}
-    unseen, idle = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str]()
+    unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
         _forget_what_is_shown(run.run, what)
-        idle.update(dict.fromkeys(forgotten(what), "not moved, though its gradient is computed"))
+        idle.update(dict.fromkeys(forgotten(what), FORGOTTEN))
+        staying.update(dict.fromkeys(perhaps_forgotten(what)))
         return holding(what, lambda: compared_with(run, what))
 
     def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
@@ -143,6 +156,8 @@ def judge(
             return with_them
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"{', '.join(unseen)} moves as well, and is not recognised as a parameter"
+    if outcome.verdict is Verdict.VERIFIED and kind != "listed" and staying:
+        idle |= dict.fromkeys(_left_out(explored, calls, chosen, seed, list(staying)), FORGOTTEN)
     amiss = dict.fromkeys(explored.step.still, "not moved") | dict(explored.step.reshaped) | idle
     if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
         more = [Compared(path, state, 0, True) for path, state in amiss.items()]
@@ -152,6 +167,22 @@ def judge(
     if outcome.verdict is Verdict.VERIFIED:
         stress(outcome, chosen, calls, harder, seed)
     return outcome
+
+
+def _left_out(
+    explored: Explored, calls: Sequence[str], chosen: tuple[str, str], seed: int, paths: Iterable[str]
+) -> list[str]:
+    """Of these, which may be parameters, those that the step forgets, if this number is its cost."""
+    kind, name = chosen
+    step = explored.step._replace(parameters=[*explored.step.parameters, *paths])  # type: ignore[union-attr]
+    with ExactRun(Reading.EXACT, BITS, seed):
+        try:
+            with guarded("the program", SECONDS, Clock.COMPUTING):
+                what = observe(explored.scene, step, calls, seed)
+            cost = getattr(what, kind).get(name)
+            return left_out(what, cost, paths) if cost is not None else []
+        except (SubjectError, UndecidedError):
+            return []
 
 
 def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:

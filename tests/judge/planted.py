@@ -218,7 +218,7 @@ ROWS = (  # number, what is right, what is written; "" is left out
     ("slope of the other", "dZ1 = dA1 * act_prime({Z1})", "dZ1 = dA1 * {A1} * (1 - {A1} ** 2)"),
     ("gradient of the other", "{W2} -= lr * {dW2}", "{W2} -= lr * {dW2}.T"),
 )
-RIGHT = {("4", "relu")}  # no mistake: relu′(a) is relu′(z)
+RIGHT = {("4", "relu"), ("6", "relu")}  # no mistake: relu′(a) is relu′(z), and δ of softmax is a − y
 LOOP_ROWS = (
     ("4", "delta = back * act_prime(zs[i - 1])", "delta = back * act_prime(activations[i])"),
     ("5", "delta = back * act_prime(zs[i - 1])", "delta = back"),
@@ -242,7 +242,6 @@ LOOP_ROWS = (
      "for i in range(1, len(self.weights)):\n    self.weights[i] -= lr * dW[i]"),
     ("49 of the last", "for i in range(len(self.weights)):\nself.weights[i] -= lr * dW[i]",
      "for i in range(len(self.weights) - 1):\n    self.weights[i] -= lr * dW[i]"),
-    ("50", "dW[i] = activations[i].T @ delta / m", "dW[i] = activations[i].T @ delta / m + 0.01 * self.weights[i]"),
     ("52", "self.weights[i] -= lr * dW[i]", "self.weights[i] -= dW[i]"),
     ("mask of another layer", "delta = back * act_prime(zs[i - 1])", "delta = back * act_prime(zs[i])"),
 )  # fmt: skip

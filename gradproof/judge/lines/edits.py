@@ -98,10 +98,11 @@ def as_missing(statement: ast.stmt, root: ast.AST, module: ast.Module) -> list[E
     """The statement of another layer, behind this one or before it, where that layer has none."""
     found = []
     for new, behind in missing(statement, root, module):
+        text = written(new)
         unplaced(new)
         for after in (behind, not behind):
             both = ast.If(ast.Constant(True), [statement, new] if after else [new, statement], [])
-            said = f"{written(new)}, {'after' if after else 'before'} line {statement.lineno}"
+            said = f"{text}, {'after' if after else 'before'} line {statement.lineno}"
             found.append(Edit("missing statement", statement, both, statement, 0, said))
     return found
 

@@ -108,7 +108,7 @@ def _read(
     located = of_vectors(located, vectors)
     if raised is not None and (raised.is_a_name or raised.line in {event.line for event in labelled.events}):
         located = dict.fromkeys(bad, Located(raised.line, "", "raises", "", f"the example {raised.said}")) | located
-    still = [path for path, state in bad.items() if state == "not moved" and path not in located]
+    still = [path for path, state in bad.items() if state.startswith("not moved") and path not in located]
     if still and not what.gradients and (place_of_others := beside(what, labelled)) is not None:
         located |= dict.fromkeys(still, place_of_others)
     causes = [cause._replace(mends=frozenset(vectors.get(path, path) for path in cause.mends)) for cause in causes]

@@ -65,6 +65,8 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             first = FIRST_OF_A_SLOPE if whole else FIRST
             if suspects.stays:
                 yield from as_missing(statement, root, tree)
+                for loop in (node for node in reversed(outer) if isinstance(node, ast.For)):
+                    yield from (e for e in edits(loop, words_at(tree, outer), factors=False) if e.tier == 0)
                 yield None
             yield from early[:first]
             later += early[first:]

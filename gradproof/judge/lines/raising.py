@@ -15,7 +15,7 @@ from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import forget
 from gradproof.judge.find.scenes import INITIAL, Attempt, own_example
 from gradproof.judge.lines.costs import likeliest_cost
-from gradproof.judge.lines.edits import applied, edits, enclosing, name_of, places_of
+from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, name_of, places_of
 from gradproof.judge.lines.proposals import words_at
 from gradproof.judge.lines.repair import Repair
 from gradproof.judge.lines.trials import LONGEST
@@ -61,18 +61,25 @@ def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | 
     first, *others = itertools.islice(_feeding(program.tree, raised.line), STATEMENTS)
     if "broadcast" in raised.said:  # most often a sum over the wrong axis
         others.sort(key=lambda statement: "axis=" not in ast.unparse(statement))
-    for statement in (first, *others):
-        words = words_at(program.tree, enclosing(program.tree, statement.lineno))
-        for edit in edits(statement, words, factors=False):
-            if edit.tier or edit.old not in places:
-                continue
-            if next(runs) == MOST or time.process_time() > end:
-                return None
-            with applied(edit, places):
-                attempt = own_example(replace(program, text=f"{program.text}# {next(_EDITED)}"))
-                if _is_right(attempt, parameters):
-                    return Repair(statement.lineno, name_of(edit), edit.correction(), ())
+    turns = [(first, False), *itertools.product(others, (False, True)), (first, True)]
+    for edit in itertools.chain.from_iterable(_edits(program, *turn) for turn in turns):
+        if edit.old not in places:
+            continue
+        if next(runs) == MOST or time.process_time() > end:
+            return None
+        with applied(edit, places):
+            attempt = own_example(replace(program, text=f"{program.text}# {next(_EDITED)}"))
+            if _is_right(attempt, parameters):
+                return Repair(edit.statement.lineno, name_of(edit), edit.correction(), ())
     return None
+
+
+def _edits(program: Program, statement: ast.stmt, missing: bool) -> list[Edit]:
+    """The likeliest edits of a statement; or those with a sum or a product that may be missing."""
+    found = edits(statement, words_at(program.tree, enclosing(program.tree, statement.lineno)), factors=missing)
+    if missing:
+        return [edit for edit in found if edit.kind in ("missing sum", "missing product")]
+    return [edit for edit in found if edit.tier == 0 and edit.kind != "extra statement"]
 
 
 _EDITED = itertools.count()

@@ -87,12 +87,19 @@ def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
         now = seen_in(in_all_shapes(trial), seed)
         if now is None or not now.wrong < old.wrong or not old.wrong - now.wrong - now.flat:
             return None
+        if all(_is_moved_alike(old, now, path) for path in old.wrong - now.wrong):
+            return None  # what was right was changed, so that the others have no other rate
         if old.cost is not None and not now.cost.overlaps(old.cost):
             return None
         if now.wrong and not (trial.cost or trial.name):  # of an unknown cost, some arrays follow one by chance
             return None
         result.append(now)
     return result
+
+
+def _is_moved_alike(before: Seen, now: Seen, path: str) -> bool:
+    old, new = before.moves.get(path), now.moves.get(path)
+    return bool(old and new) and all(a.overlaps(b) for a, b in zip(old or (), new or (), strict=True))
 
 
 def _suspects(trial: Trial, wrong: Sequence[str], first: Sequence[int]) -> Suspects:

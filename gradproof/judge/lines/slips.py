@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple, TypeVar
 
+from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.lines.words import Words, is_leaf
 
 _RATE = re.compile(r"(?i)(?:^|\.|_)(?:lr|eta|alpha|rate|learning_?rate|step_?size)$")
@@ -36,6 +37,8 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
             other = ast.AugAssign(copy.deepcopy(statement.target), op(), statement.value)
             yield Slip(0, "sign", statement, other)
         yield Slip(0, "extra statement", statement, ast.Pass())
+        for rate in (text for text in words.arrays if _RATE.search(text)):
+            yield Slip(0, "factor", statement.value, ast.BinOp(_expression(rate), ast.Mult(), statement.value))
         plain = ast.Assign([copy.deepcopy(statement.target)], copy.deepcopy(statement.value))
         if isinstance(statement.op, ast.Add):
             yield Slip(1, "accumulates", statement, plain)
@@ -61,6 +64,8 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     for node in parts if factors else ():
         loaded = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
         array = isinstance(node, ast.BinOp | ast.Call) or (is_leaf(node) and id(node) not in inner)
+        if array and id(node) not in called and loaded:
+            yield from _of_shape(node, words, node is value)
         array = array or (node is value and isinstance(node, ast.Compare | ast.Constant))
         if id(node) not in called and loaded and array:
             yield from _of_factors(node, words, node is value)
@@ -116,11 +121,18 @@ def _of_structure(node: ast.expr) -> Iterator[Slip]:
         for number in _numbers_near(node.value):
             yield Slip(0, "constant", node, ast.Constant(number))
     elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name | ast.UnaryOp | ast.BinOp):
-        for op in (ast.Sub, ast.Add):
-            shifted = ast.BinOp(copy.deepcopy(node.slice), op(), ast.Constant(1))
-            yield Slip(0, "index", node, ast.Subscript(node.value, shifted, ast.Load()))
+        for by in (-1, 1):
+            yield Slip(0, "index", node, ast.Subscript(node.value, _shifted(node.slice, by), ast.Load()))
     elif isinstance(node, ast.Call):
         yield from _of_call(node)
+
+
+def _shifted(index: ast.expr, by: int) -> ast.expr:
+    """An index, one less or one more: i, for i + 1 − 1."""
+    is_one = isinstance(index, ast.BinOp) and isinstance(index.right, ast.Constant) and index.right.value == 1
+    if isinstance(index, ast.BinOp) and is_one and isinstance(index.op, ast.Sub if by > 0 else ast.Add):
+        return index.left
+    return ast.BinOp(copy.deepcopy(index), ast.Add() if by > 0 else ast.Sub(), ast.Constant(1))
 
 
 def _of_operator(node: ast.BinOp) -> Iterator[Slip]:
@@ -274,8 +286,9 @@ def _of_factors(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
         yield Slip(1, "slope", node, ast.BinOp(node, ast.Mult(), own))
         for number in (2, 0.5):
             yield Slip(1, "constant", node, ast.BinOp(node, ast.Mult(), ast.Constant(number)))
-    for text in words.arrays if not whole else ():
-        if _RATE.search(text):
+    named = {ast.unparse(part) for part in ast.walk(node) if is_leaf(part)}
+    for text in words.arrays:
+        if _RATE.search(text) and not (whole and text in named):
             yield Slip(1, "factor", node, ast.BinOp(node, ast.Mult(), _expression(text)))
     called = [
         ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Call) and ast.unparse(n.func) in words.functions
@@ -293,6 +306,19 @@ def _of_factors(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
             for other in words.unused:
                 for difference in (f"{text} - {other}", f"{other} - {text}") if other != text else ():
                     yield Slip(1, "factor", node, ast.BinOp(node, ast.Mult(), _expression(difference)))
+
+
+def _of_shape(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
+    """What may be missing where the shapes do not fit: a sum over the examples, a product with a matrix."""
+    for axis in (0, 1):
+        for options in ([ast.keyword("keepdims", ast.Constant(True))], []):
+            over = [ast.keyword("axis", ast.Constant(axis)), *options]
+            yield Slip(2, "missing sum", node, ast.Call(ast.Attribute(node, "sum", ast.Load()), [], over))
+    for text in words.arrays if whole else ():
+        if named_as_parameter(text):
+            for left, right in ((node, f"{text}.T"), (node, text), (f"{text}.T", node), (text, node)):
+                sides = [_expression(side) if isinstance(side, str) else side for side in (left, right)]
+                yield Slip(2, "missing product", node, ast.BinOp(sides[0], ast.MatMult(), sides[1]))
 
 
 def _factors_of(node: ast.expr) -> list[ast.expr]:

@@ -1,11 +1,12 @@
 """One run of a program whose statements may have been edited: what it shows of each array."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gradproof.exact.numbers import Number
+from gradproof.exact.rules import Ball
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene, forget
@@ -40,6 +41,7 @@ class Seen(NamedTuple):
     wrong: frozenset[str]
     cost: Any
     flat: frozenset[str] = frozenset()  # on which the cost does not depend here: to stay is right by chance
+    moves: Mapping[str, Sequence[Ball]] = {}  # of each array
 
 
 def seen_in(trial: Trial, seed: int) -> Seen | None:
@@ -75,7 +77,9 @@ def _judged(trial: Trial, what: Observation) -> Seen | None:
     compared = against(what, cost)
     right = frozenset(array.name for array in compared if array.state == "right")
     flat = frozenset(array.name for array in compared if not array.alive)
-    return Seen(right, frozenset((*what.given, *trial.step.reshaped)) - right, cost.value if trial.cost else None, flat)
+    wrong = frozenset((*what.given, *trial.step.reshaped)) - right
+    moves = {path: [x.value for x in move.flat] for path, move in what.moved.items()}
+    return Seen(right, wrong, cost.value if trial.cost else None, flat, moves)
 
 
 def cost_of(trial: Trial, what: Observation) -> Number | None:

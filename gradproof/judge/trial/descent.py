@@ -9,6 +9,7 @@ from flint import arb
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
+from gradproof.exact.run import current
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared, common_factor
 
@@ -129,8 +130,8 @@ def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, A
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
-    """η, by which the most arrays follow their gradient, and of as many the most elements; of each array the element of
-    the largest slope proposes."""
+    """η, by which the most arrays follow their gradient; of as many, one that the code writes down, then that of the
+    most elements; of each array the element of the largest slope proposes."""
     pairs = [
         [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
         for step, slope in zip(steps, slopes, strict=True)
@@ -141,8 +142,12 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
         [len(one) for one in pairs if eta != 0 and one and all(s.overlaps(-eta * g) for s, g in one)]
         for eta in proposed
     ]
-    ranked = [(len([n for n in sizes if n > 1]), sum(sizes)) for sizes in followed]  # a single element follows any rate
-    if max((elements for _, elements in ranked), default=0) <= 1:
+    written = [x.value for x in current().literals.values() if x.value != 1]
+    ranked = [  # a single element follows any rate
+        (len([n for n in sizes if n > 1]), any(eta.overlaps(x) for x in written), sum(sizes))
+        for eta, sizes in zip(proposed, followed, strict=True)
+    ]
+    if max((elements for *_, elements in ranked), default=0) <= 1:
         proposed = [
             eta for array in zip(steps, slopes, values, strict=True) for eta in _decayed_factor(*array)
         ] or proposed
