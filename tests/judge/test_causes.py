@@ -194,4 +194,4 @@ def test_what_never_moves_is_told_where_the_others_do(tmp_path: Path) -> None:
     found = told(NETWORK.replace("        self.W1 -= lr * dW1\n", ""), tmp_path)
     (fault,) = found["faults"]
     assert (fault["parameter"], fault["code"]) == ("W1", "self.b1 -= lr * db1")
-    assert fault["what"] == "not moved; self.b1 is moved here"
+    assert fault["what"] == "not moved, though its gradient is computed; self.b1 is moved here"

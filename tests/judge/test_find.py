@@ -30,7 +30,7 @@ from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_o
 from gradproof.judge.loading import in_python_3
 from tests.exact.calling import FOLDERS
 from tests.judge.corpus import without_repairs
-from tests.judge.planted import planted
+from tests.judge.planted import planted, right
 
 PROGRAMS = sorted(path for folder in FOLDERS for path in folder.glob("*.py"))
 MODULE = "mine"
@@ -489,3 +489,21 @@ def test_what_is_right_for_one_example_and_raises_for_several_that_it_counts_is_
     found = assess(str(path))
     assert found["verdict"] == "undecided"
     assert any("for several it raises ValueError" in said and "line 46" in said for said in found["undecided"])
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("states_cost", [False, True])
+def test_softmax_code_for_one_example_is_verified(flat: bool, states_cost: bool, tmp_path: Path) -> None:
+    """Its targets are a distribution: where they do not sum to 1, a − y is not the gradient of −Σ y log a."""
+    source = right("class", "relu").replace(" / m", "").replace("        m = images.shape[0]\n", "")
+    source = re.sub(r"np\.sum\((dZ\d), axis=0, keepdims=True\)", r"\1", source)
+    if flat:  # a vector, with outer products
+        source = source.replace("(1, n", "(n").replace("axis=1", "axis=0")
+        source = re.sub(r"(\w+)\.T @ (dZ\d)", r"np.outer(\1, \2)", source)
+    if not states_cost:
+        source = re.sub(r"        self\.cost = .*\n", "", source)
+    path = tmp_path / "mine.py"
+    path.write_text(source, "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "verified", found["faults"]
+    assert "cross-entropy" in found["network"]["cost"]

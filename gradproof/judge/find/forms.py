@@ -49,7 +49,7 @@ def forms(n_in: int, n_out: int) -> Iterator[Form]:
         return constants(rng.normal(size=shape))
 
     def targets(rng: np.random.Generator, *shape: int) -> Any:
-        return constants(rng.uniform(0.05, 0.95, size=shape))
+        return constants(_targets(rng, n_out, shape))
 
     def labels(rng: np.random.Generator) -> Any:
         classes = max(2, n_out)
@@ -80,6 +80,15 @@ def forms(n_in: int, n_out: int) -> Iterator[Form]:
     yield form("a vector and a label", lambda r: inputs(r, n_in), lambda r: int(r.integers(0, max(2, n_out))), 1)
 
 
+def _targets(rng: np.random.Generator, n_out: int, shape: tuple[int, ...]) -> Any:
+    """Numbers between 0 and 1; of several outputs their sum is exactly 1, as the cross-entropy of softmax wants it."""
+    if n_out == 1:
+        return rng.uniform(0.05, 0.95, size=shape)
+    whole = 1 << (8 + n_out.bit_length())
+    rows = [rng.multinomial(whole - n_out, rng.dirichlet(np.ones(n_out))) for _ in range(np.prod(shape) // n_out)]
+    return ((np.array(rows) + 1) / whole).reshape(shape)
+
+
 def pair_forms(n_in: int, n_out: int) -> Iterator[Form]:
     """Lists of (x, y), as the book's mini-batches."""
 
@@ -87,7 +96,7 @@ def pair_forms(n_in: int, n_out: int) -> Iterator[Form]:
         def draw(rng: np.random.Generator) -> Mapping[str, Any]:
             pairs = []
             for _ in range(3):
-                x, y = constants(rng.normal(size=shapes[0])), constants(rng.uniform(0.05, 0.95, size=shapes[1]))
+                x, y = constants(rng.normal(size=shapes[0])), constants(_targets(rng, n_out, shapes[1]))
                 pairs.append((x.tolist(), y.tolist()) if listed else (x, y))
             return {"pairs": pairs}
 

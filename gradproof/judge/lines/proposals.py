@@ -14,7 +14,7 @@ from gradproof.judge.find.program import WATCH
 from gradproof.judge.find.scene import forget
 from gradproof.judge.lines.costs import over_the_step
 from gradproof.judge.lines.edits import Edit, applied, as_elsewhere, as_missing, edits, enclosing, moves
-from gradproof.judge.lines.estimates import Estimates, Known, Places, arrays_in
+from gradproof.judge.lines.estimates import Estimates, Known, Places, arrays_in, is_multiple
 from gradproof.judge.lines.labels import derivatives, shares
 from gradproof.judge.lines.suspects import Suspects, is_in_a_slope
 from gradproof.judge.lines.trials import LONGEST, Trial, cost_of, fresh
@@ -155,4 +155,20 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
         return any(map(known.has, changed))  # not ∂C/∂x of the data
 
     befores = [turn.pop(0) for turn in turns]  # one turn is enough: the next may follow from what is wrong in this
-    return [edit for edit, *values in zip(tried, *turns, strict=True) if any(map(passes, values, befores))]
+    found = [
+        (_adds(edit) and any(map(_is_parallel, values, befores)), edit)
+        for edit, *values in zip(tried, *turns, strict=True)
+        if any(map(passes, values, befores))
+    ]
+    return [edit for _, edit in sorted(found, key=lambda one: one[0])]  # what only adds a factor comes last
+
+
+def _adds(edit: Edit) -> bool:
+    return len(ast.unparse(edit.new)) > len(ast.unparse(edit.old))
+
+
+def _is_parallel(value: Any, before: Any) -> bool:
+    """Whether an edit has only multiplied an array."""
+    if not (isinstance(value, np.ndarray) and isinstance(before, np.ndarray) and value.shape == before.shape):
+        return False
+    return bool(before.any()) and is_multiple(value, before.ravel())

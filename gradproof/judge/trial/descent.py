@@ -130,8 +130,9 @@ def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, A
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
-    """η, by which the most arrays follow their gradient; of as many, one that the code writes down, then that of the
-    most elements; of each array the element of the largest slope proposes."""
+    """η, by which the most arrays follow their gradient, and of as many the most elements; one that the code writes
+    down counts twice: a factor of one δ is that of all layers before. Of each array the element of the largest slope
+    proposes."""
     pairs = [
         [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
         for step, slope in zip(steps, slopes, strict=True)
@@ -144,8 +145,9 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
     ]
     written = [x.value for x in current().literals.values() if x.value != 1]
     ranked = [  # a single element follows any rate
-        (len([n for n in sizes if n > 1]), any(eta.overlaps(x) for x in written), sum(sizes))
+        (len([n for n in sizes if n > 1]) * (1 + is_written), is_written, sum(sizes))
         for eta, sizes in zip(proposed, followed, strict=True)
+        for is_written in [any(eta.overlaps(x) for x in written)]
     ]
     if max((elements for *_, elements in ranked), default=0) <= 1:
         proposed = [
