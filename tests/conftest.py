@@ -116,6 +116,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(f"compiled as for everybody in {own}, else with XLA_FLAGS='{LITTLE_EFFORT}'")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes are named by text: pytest names them by bytes where it is told not to escape, as for the mutants."""
+    return repr(val) if isinstance(val, bytes) else None
+
+
 def pytest_unconfigure() -> None:
     """What was dropped without being closed is looked for once; pytest would do it five times."""
     gc.collect()
