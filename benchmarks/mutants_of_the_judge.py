@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.mutation import Change, LostError, always, drop, empty, mutated, never, rewrite
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("gradproof", "handcrafted", "reference", "tests", "docs", "pyproject.toml")
+COPIED = ("gradproof", "handcrafted", "reference", "tests", "docs", "pyproject.toml", "README.md")
 ALL = "tests/judge"
 LONGEST = 1800  # seconds of a run of pytest: none is to hang
 

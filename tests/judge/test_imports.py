@@ -102,3 +102,14 @@ def test_the_command_is_as_safe(tmp_path):
     )
     assert result.stdout.startswith("verified: "), result.stderr
     assert result.returncode == 0
+
+
+def test_the_process_runs_the_gradproof_that_started_it_and_no_other_that_is_installed(tmp_path, monkeypatch):
+    """Another that is found before it: it is not looked for."""
+    (tmp_path / "site/gradproof").mkdir(parents=True)
+    (tmp_path / "site/gradproof/__init__.py").write_text("raise SystemExit('another gradproof')")
+    (tmp_path / "code").mkdir()
+    path = written(tmp_path / "code")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    with File(str(path)) as code:
+        assert judgement(code, 20).verdict == "verified"
