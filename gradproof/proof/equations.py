@@ -39,17 +39,16 @@ def shown(depth: int, ar: Arithmetic, dtype: DTypeLike = np.float64) -> Inputs:
     return Inputs([unread] * depth, [unread] * (depth + 1), [unread] * depth)
 
 
-def alone(stack: Stack, mine: Answer, ar: Arithmetic) -> Iterator[Finding]:
+def alone(stack: Stack, mine: Answer, ar: Arithmetic, expected: Answer | None = None) -> Iterator[Finding]:
     """A finding for z, a, BP1 … BP4 in each layer, in the order in which the algorithm computes them.
 
-    The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic. Both
-    sides round, so the bound is twice the radius; `unread` is λ, the radius of an input that may be read as 0.
+    The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic with what
+    `witness.stages` expects. Both sides round, so the bound is twice the radius; `unread` is λ, the radius of an input
+    that may be read as 0.
     """
     own = mine.in_float64()
-    own = own._replace(delta=stack.filled(own.delta))
-    # A stage of narrow layers is compiled once for all depths. Of the few stacks with wide ones each comes as a whole.
-    expected = witness.every_stage(stack, own) if stack.x.shape[1] > witness.NARROW else None
-    return compared(compare, stack, mine, own, ar, expected=expected)
+    expected = expected or witness.stages(stack, own)
+    return compared(compare, stack, mine, own._replace(delta=stack.filled(own.delta)), ar, expected)
 
 
 def compared(
@@ -58,13 +57,11 @@ def compared(
     mine: Answer,
     own: Answer,
     ar: Arithmetic,
+    expected: Answer,
     inputs: Inputs | None = None,
-    expected: Answer | None = None,
 ) -> Iterator[Found]:
-    """What `compare` finds in each equation and layer; `own` are the claim's numbers in the dtype of the stack.
-
-    `expected` is what `witness.every_stage` says; without it each stage is asked for in its turn.
-    """
+    """What `compare` finds in each equation and layer; `own` are the claim's numbers in the dtype of the stack, and
+    `expected` is what the witness says of each stage alone."""
     unread, fan, depth = stack.x.dtype.type(ar.underflow), stack.fan, len(stack.weights)
     twice = 2 * widening(stack)
     if inputs is None:
@@ -73,12 +70,10 @@ def compared(
         for layer in range(1, depth + 1):
             w, b, live = stack.weights[layer - 1], stack.biases[layer - 1], stack.live(layer)
             z, a_prev = own.zs[layer - 1], own.activations[layer - 1]
-            z_expected = expected.zs[layer - 1] if expected else witness.preactivation(stack, layer, a_prev)
             radius = rounding.preactivation(w, b, a_prev, unread, fan[layer - 1], ar)
-            yield compare("z", layer, mine.zs[layer - 1], z_expected, twice * radius, live)
-            a_expected = expected.activations[layer] if expected else witness.activation(stack, z)
-            radius = rounding.activation(z, a_expected, unread, ar)
-            yield compare("a", layer, mine.activations[layer], a_expected, twice * radius, live)
+            yield compare("z", layer, mine.zs[layer - 1], expected.zs[layer - 1], twice * radius, live)
+            radius = rounding.activation(z, expected.activations[layer], unread, ar)
+            yield compare("a", layer, mine.activations[layer], expected.activations[layer], twice * radius, live)
 
     for layer in range(depth, 0, -1):
         live, z, a = stack.live(layer), own.zs[layer - 1], own.activations[layer]
@@ -90,17 +85,13 @@ def compared(
             equation, w_next, delta_next = "BP2", stack.weights[layer], own.delta[layer]
             radius = rounding.hidden_delta(w_next, delta_next, inputs.e_delta[layer], slope, fan[layer + 1], ar)
         radius = radius + inputs.e_delta[layer - 1]
-        d_expected = expected.delta[layer - 1] if expected else witness.delta(stack, layer, own)
-        yield compare(equation, layer, mine.delta[layer - 1], d_expected, twice * radius, live)
+        yield compare(equation, layer, mine.delta[layer - 1], expected.delta[layer - 1], twice * radius, live)
 
     for layer in range(1, depth + 1):
         rows, columns = stack.live(layer), stack.live(layer - 1).mT
         a_prev, delta = own.activations[layer - 1], own.delta[layer - 1]
         e_a, e_delta = inputs.e_a[layer - 1], inputs.e_delta[layer - 1]
-        if expected:
-            grad_b, grad_w = expected.grad_b[layer - 1], expected.grad_w[layer - 1]
-        else:
-            grad_b, grad_w = witness.parameter_gradients(stack, layer, own)
+        grad_b, grad_w = expected.grad_b[layer - 1], expected.grad_w[layer - 1]
         radius_b = rounding.bias_gradient(delta, e_delta, ar)
         radius_w = rounding.weight_gradient(a_prev, e_a, delta, e_delta, ar)
         yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, twice * radius_b, rows)

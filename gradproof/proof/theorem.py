@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain
@@ -72,6 +72,11 @@ def judge(stack: Stack, mine: Answer) -> list[Finding]:
 
     The witness and the radii work in float64 on the problem's own numbers, whatever its dtype.
     """
+    return asked(stack, mine)()
+
+
+def asked(stack: Stack, mine: Answer) -> Callable[[], list[Finding]]:
+    """What makes these findings of what the witness has answered: the bounds and the comparison."""
     dtypes = {array.dtype for array in (*stack.weights, *stack.biases, stack.x, stack.y)}
     if not dtypes <= set(rounding.ARITHMETIC) or len(dtypes) > 1:
         given = ", ".join(sorted(dtype.name for dtype in dtypes))
@@ -79,15 +84,21 @@ def judge(stack: Stack, mine: Answer) -> list[Finding]:
     if stack.x.shape[-1] == 0 or len(stack.x) == 0:
         raise UsageError("there is no example to judge: x has no column; give at least one")
     if shapes := list(other_shapes(stack, mine)):
-        return shapes
+        return lambda: shapes
     ar, exact = rounding.arithmetic(stack.x.dtype), stack.astype(np.float64)
     with np.errstate(all="ignore"):
-        theirs = witness.answer(exact)
-        return [
-            *other_dtypes(stack, mine),
-            *equations.alone(exact, mine, ar),
-            *end_to_end(exact, mine, theirs, radii(exact, theirs._replace(delta=exact.filled(theirs.delta)), ar)),
-        ]
+        theirs, expected = witness.answer(exact), witness.stages(exact, mine.in_float64())
+
+    def findings() -> list[Finding]:
+        with np.errstate(all="ignore"):
+            radius = radii(exact, theirs._replace(delta=exact.filled(theirs.delta)), ar)
+            return [
+                *other_dtypes(stack, mine),
+                *equations.alone(exact, mine, ar, expected),
+                *end_to_end(exact, mine, theirs, radius),
+            ]
+
+    return findings
 
 
 def other_shapes(stack: Stack, mine: Answer) -> Iterator[Finding]:
@@ -234,21 +245,27 @@ def _drawn(seed: int, count: int) -> tuple[Array, Array]:
 
 
 def _judged(backend: Backend, stacks: Iterator[Numbered]) -> Iterator[Judged]:
-    """Stacks judged in their order, a few at a time: NumPy and XLA let go of the interpreter while they compute."""
+    """Stacks judged in their order, a few at a time: NumPy and XLA let go of the interpreter while they compute.
 
-    def judged(first: int, source: str, stack: Stack) -> Judged:
+    All that is compared is compared in one thread: of two that make NumPy's small calls, each waits for the other.
+    """
+
+    def answered(stack: Stack) -> Callable[[], list[Finding]]:
         try:
             mine = claim(backend, stack)
         except Exception as error:  # whatever a wrong equation raises: on these networks it has no answer at all
             said = f"raises {type(error).__name__}: {' '.join(str(error).split())}"
-            return Judged(first, source, stack, [refuted_at_once("C", 0, len(stack.x), said)])
-        return Judged(first, source, stack, judge(stack, mine))
+            return lambda: [refuted_at_once("C", 0, len(stack.x), said)]
+        return asked(stack, mine)
+
+    def compared(first: int, source: str, stack: Stack, found: Future[Callable[[], list[Finding]]]) -> Judged:
+        return Judged(first, source, stack, found.result()())
 
     # The matrices are small and the workers many: threads of NumPy's own would only wait for each other.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool, ThreadPoolExecutor(1) as judges:
         waiting: deque[Future[Judged]] = deque()
         for stack in stacks:
-            waiting.append(pool.submit(judged, *stack))
+            waiting.append(judges.submit(compared, *stack, pool.submit(answered, stack[-1])))
             if len(waiting) > WORKERS:
                 yield waiting.popleft().result()
         while waiting:

@@ -241,7 +241,7 @@ def _compared(
         bounds[equation, layer] = bound
         return compare(equation, layer, got, expected, bound, *rest)
 
-    yield from equations.compared(noted, stack, mine, own, ar, expected=expected)
+    yield from equations.compared(noted, stack, mine, own, ar, expected)
     radius = 2 * widening(stack) * rounding.cost(last, stack.y, stack.x.dtype.type(ar.underflow), ar)
     c, c_theirs, radius = (each[:, None, None] for each in (mine.cost, expected.cost, radius))
     yield compare("C", len(stack.weights), c, c_theirs, radius, whole)

@@ -137,7 +137,7 @@ def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
     """The layers whose δ is wrong in any network."""
     exact, submitted = claim.stack.astype(np.float64), claim.mine.in_float64()
     expected, inputs = claim.expected or expected_of(claim), inputs_of(claim, ar, Sigma.TANH)
-    findings = equations.compared(compare, exact, claim.mine, submitted, ar, inputs, expected)
+    findings = equations.compared(compare, exact, claim.mine, submitted, ar, expected, inputs)
     deltas = takewhile(lambda finding: finding.equation in ("BP1", "BP2"), findings)
     return {finding.layer for finding in deltas if finding.refuted.any()}
 
@@ -198,7 +198,7 @@ def judged(claim: Claim, sigma: Sigma, compare: Callable[..., Finding] = compare
     with np.errstate(all="ignore"):
         findings: list[Finding] = []
         if claim.showed_forward:
-            shown = equations.compared(looser, *parts, expected=expected)
+            shown = equations.compared(looser, *parts, expected)
             findings += takewhile(lambda finding: finding.equation in ("z", "a"), shown)
-        findings += equations.compared(compare, *parts, inputs_of(claim, ar, sigma), expected)
+        findings += equations.compared(compare, *parts, expected, inputs_of(claim, ar, sigma))
     return Judged(0, claim.source, claim.stack, findings)
