@@ -109,9 +109,9 @@ class Stack(NamedTuple):
         """Which rows of a^L and y are neurons and not padding, (N, width_L, 1)."""
         return self.live(len(self.weights))
 
-    def inputs_at_work(self, layer: int) -> Array:
-        """Which columns of w^l are fed anything but 0, (N or 1, 1, width): all, but for white pixels in layer 1."""
-        return (self.x != 0).any(axis=-1)[:, None, :] if layer == 1 else np.ones((1, 1, 1), bool)
+    def inputs_at_work(self, layer: int) -> Array | bool:
+        """Which columns of w^l are fed anything but 0, (N, 1, width): all (True), but for white pixels in layer 1."""
+        return (self.x != 0).any(axis=-1)[:, None, :] if layer == 1 else True
 
     def filled(self, delta: Sequence[Array]) -> list[Array]:
         """δ with 1 for the 0 of silent neurons: bounds made of that would be below λ, where processors are slow."""

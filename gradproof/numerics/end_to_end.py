@@ -64,4 +64,6 @@ def _widened(tree: Any, factor: float) -> Any:
         return Answer(*(_widened(part, factor) for part in tree))
     if isinstance(tree, list):
         return [_widened(part, factor) for part in tree]
-    return rounding.where(~rounding.namespace(tree).isnan(tree), tree * factor, np.inf)
+    tree *= factor  # in place: nobody else has it
+    xp = rounding.namespace(tree)
+    return tree if xp is np and not np.isnan(tree.max(initial=0)) else xp.where(xp.isnan(tree), np.inf, tree)

@@ -177,7 +177,10 @@ def _slopes(z: Array, e_z: Radius) -> tuple[Array, Array]:
 
 def _finite(radius: Array, g: Any, ar: Arithmetic) -> Array:
     """The radius, or ∞ where the sum it belongs to may have overflowed on the way."""
-    return where(radius < ar.largest * g, radius, np.inf)
+    most = ar.largest * g
+    if namespace(radius) is np and radius.max(initial=0) < np.min(most):  # mostly, and quickly said
+        return radius
+    return where(radius < most, radius, np.inf)
 
 
 def where(sound: Any, radius: Any, other: float) -> Any:

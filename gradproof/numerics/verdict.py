@@ -47,13 +47,29 @@ class Finding(NamedTuple):
         return Verdict.UNDECIDED if (self.undecided + self.vanished).any() else Verdict.VERIFIED
 
 
+class Places(NamedTuple):
+    """Which elements of a stack (N, rows, columns) are compared: padding, most of a matrix, is not."""
+
+    at: Array | None  # where they are in the array made flat; None if all of it is compared
+    network: Array  # whose each of them is
+    elements: Array  # (N,) how many there are of each network
+
+
+def places(live: Array, shape: tuple[int, ...]) -> Places:
+    """The places where `live` is True, in arrays of this shape."""
+    count, size = shape[0], math.prod(shape[1:])
+    at = None if live.all() else np.flatnonzero(np.broadcast_to(live, shape))
+    network = np.repeat(np.arange(count), size) if at is None else at // max(1, size)
+    return Places(at, network, np.bincount(network, minlength=count))
+
+
 def compare(
     equation: str,
     layer: int,
     got: Array,
     expected: Array,
     bound: Array,
-    live: Array,
+    live: Array | Places,
     telling: Array | bool = True,
 ) -> Finding:
     """dtype, shape, finiteness, then |got − expected| ≤ bound, on stacks (N, rows, columns) where `live` is True.
@@ -67,49 +83,56 @@ def compare(
         return refuted_at_once(
             equation, layer, len(expected), f"has shape {got.shape[1:]}, should be {expected.shape[1:]}"
         )
-    count, size, whole = len(expected), math.prod(expected.shape[1:]), live.all()
-    places = range(expected.size) if whole else np.flatnonzero(np.broadcast_to(live, expected.shape))
-    ends = np.arange(count + 1) * size
-    elements = np.diff(ends if whole else np.searchsorted(places, ends))
+    shape, count = expected.shape, len(expected)
+    at, network, elements = live if isinstance(live, Places) else places(live, shape)
 
-    def chosen(array: Array | bool) -> Array:
-        """The live elements, one after another: padding, most of a matrix, costs no more."""
-        flat = np.broadcast_to(array, expected.shape).reshape(-1)
-        return flat if whole else flat.take(places)
+    def chosen(array: Array) -> Array:
+        """The live elements, one after another."""
+        flat = np.broadcast_to(array, shape).reshape(-1)
+        return flat if at is None else flat.take(at)
 
     def each(condition: Array) -> Array:
         """How often it holds in each network."""
-        if whole:
-            return np.count_nonzero(condition.reshape(count, size), axis=1)
-        return elements - np.bincount(places[np.flatnonzero(~condition)] // size, minlength=count)
+        return elements - np.bincount(network[~condition], minlength=count)
 
-    mine, theirs, most, telling_ = chosen(got), chosen(expected), chosen(bound), telling is True or chosen(telling)
-    none, known = np.zeros(count, int), np.isfinite(most) & np.isfinite(theirs)
+    mine, theirs, most = chosen(got), chosen(expected), chosen(bound)
+    can_tell = None if telling is True else chosen(np.asarray(telling))
+    none, size = np.zeros(count, int), np.abs(theirs)
     with np.errstate(all="ignore"):
-        ratio = np.abs(mine.astype(np.float64, copy=False) - theirs) / most
-    if not known.all():
-        ratio = np.where(known, ratio, 0)
+        ratio = mine.astype(np.float64, copy=False) - theirs
+        np.abs(ratio, out=ratio)
+        ratio /= most
+    unknown = zero = None  # mostly there are none: a maximum or minimum says it at once
+    if not (most.max(initial=0) < np.inf and size.max(initial=0) < np.inf):
+        unknown = ~(np.isfinite(most) & np.isfinite(theirs))
+        ratio[unknown] = 0
+    if not size.min(initial=np.inf) > 0:
+        zero = theirs == 0 if can_tell is None else (theirs == 0) & can_tell
     if np.isnan(worst := ratio.max(initial=0)):  # which stands where `got` is not a number
-        ratio = np.where(np.isnan(ratio), np.inf, ratio)
-        worst = np.inf
-    place = places[ratio.argmax()] if len(ratio) else 0
-    where = tuple(int(i) for i in np.unravel_index(place, expected.shape))
-    sharp = (most < SHARP * np.abs(theirs)) & known
+        ratio[np.isnan(ratio)] = worst = np.inf
+    place = ratio.argmax() if len(ratio) else 0
+    place = at[place] if at is not None and len(at) else place
+    where = tuple(int(i) for i in np.unravel_index(place, shape))
+    sharp = most < np.multiply(size, SHARP, out=size)
+    if unknown is not None:
+        sharp &= ~unknown
+    if can_tell is not None:
+        sharp &= can_tell
     return Finding(
         equation,
         layer,
         elements,
-        elements if telling_ is True else each(telling_),
-        each(sharp & telling_),
-        none if known.all() else each(~known),
-        none if theirs.all() else each((theirs == 0) & telling_),
+        elements if can_tell is None else each(can_tell),
+        each(sharp),
+        none if unknown is None else each(unknown),
+        none if zero is None else each(zero),
         each(ratio > 1) if worst > 1 else none,
         float(worst),
         where[0],
         where[1:],
         float(got[where]),
         float(expected[where]),
-        float(np.broadcast_to(bound, expected.shape)[where]),
+        float(np.broadcast_to(bound, shape)[where]),
     )
 
 

@@ -5,6 +5,7 @@ bound is that of one stage, however deep the network.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -13,11 +14,34 @@ from numpy.typing import DTypeLike
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import widening
 from gradproof.numerics.rounding import Arithmetic, Array, Radius, Slope
-from gradproof.numerics.verdict import Finding, compare
+from gradproof.numerics.verdict import Finding, Places, compare, places
 from gradproof.problem import Answer, Stack
 from gradproof.proof import witness
 
 Found = TypeVar("Found")
+
+
+class Live(NamedTuple):
+    """Which elements of one layer are no padding."""
+
+    neurons: Places  # of z, a and δ
+    biases: Places
+    weights: Places
+
+
+def live(stack: Stack, layer: int) -> Live:
+    """What is compared of a layer: kept for the next equation of it, as finding it takes as long as comparing."""
+    widths = stack.sizes[:, layer - 1 : layer + 1].astype(np.int64)
+    return _live(widths.tobytes(), stack.weights[layer - 1].shape, stack.x.shape[-1])
+
+
+@lru_cache(maxsize=16)
+def _live(widths: bytes, shape: tuple[int, ...], m: int) -> Live:
+    count, n, k = shape
+    below, above = np.frombuffer(widths, np.int64).reshape(count, 2).T
+    rows = np.arange(n)[None, :, None] < above[:, None, None]
+    columns = np.arange(k)[None, None, :] < below[:, None, None]
+    return Live(places(rows, (count, n, m)), places(rows, (count, n, 1)), places(rows & columns, shape))
 
 
 class Inputs(NamedTuple):
@@ -68,15 +92,15 @@ def compared(
         inputs = shown(depth, ar, stack.x.dtype)
         yield compare("a", 0, mine.activations[0], stack.x, np.asarray(twice * unread), stack.live(0), stack.x != 0)
         for layer in range(1, depth + 1):
-            w, b, live = stack.weights[layer - 1], stack.biases[layer - 1], stack.live(layer)
+            w, b, neurons = stack.weights[layer - 1], stack.biases[layer - 1], live(stack, layer).neurons
             z, a_prev = own.zs[layer - 1], own.activations[layer - 1]
             radius = rounding.preactivation(w, b, a_prev, unread, fan[layer - 1], ar)
-            yield compare("z", layer, mine.zs[layer - 1], expected.zs[layer - 1], twice * radius, live)
+            yield compare("z", layer, mine.zs[layer - 1], expected.zs[layer - 1], twice * radius, neurons)
             radius = rounding.activation(z, expected.activations[layer], unread, ar)
-            yield compare("a", layer, mine.activations[layer], expected.activations[layer], twice * radius, live)
+            yield compare("a", layer, mine.activations[layer], expected.activations[layer], twice * radius, neurons)
 
     for layer in range(depth, 0, -1):
-        live, z, a = stack.live(layer), own.zs[layer - 1], own.activations[layer]
+        z, a = own.zs[layer - 1], own.activations[layer]
         slope = slope_of(z, inputs.e_z[layer - 1], a, inputs.e_a[layer], ar, inputs)
         if layer == depth:
             equation = "BP1"
@@ -85,19 +109,19 @@ def compared(
             equation, w_next, delta_next = "BP2", stack.weights[layer], own.delta[layer]
             radius = rounding.hidden_delta(w_next, delta_next, inputs.e_delta[layer], slope, fan[layer + 1], ar)
         radius = radius + inputs.e_delta[layer - 1]
-        yield compare(equation, layer, mine.delta[layer - 1], expected.delta[layer - 1], twice * radius, live)
+        theirs, neurons = expected.delta[layer - 1], live(stack, layer).neurons
+        yield compare(equation, layer, mine.delta[layer - 1], theirs, twice * radius, neurons)
 
     for layer in range(1, depth + 1):
-        rows, columns = stack.live(layer), stack.live(layer - 1).mT
+        _, biases, weights = live(stack, layer)
         a_prev, delta = own.activations[layer - 1], own.delta[layer - 1]
         e_a, e_delta = inputs.e_a[layer - 1], inputs.e_delta[layer - 1]
         grad_b, grad_w = expected.grad_b[layer - 1], expected.grad_w[layer - 1]
         radius_b = rounding.bias_gradient(delta, e_delta, ar)
         radius_w = rounding.weight_gradient(a_prev, e_a, delta, e_delta, ar)
-        yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, twice * radius_b, rows)
-        yield compare(
-            "BP4", layer, mine.grad_w[layer - 1], grad_w, twice * radius_w, rows & columns, stack.inputs_at_work(layer)
-        )
+        yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, twice * radius_b, biases)
+        at_work = stack.inputs_at_work(layer)
+        yield compare("BP4", layer, mine.grad_w[layer - 1], grad_w, twice * radius_w, weights, at_work)
 
 
 def slope_of(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic, inputs: Inputs) -> Slope:

@@ -53,14 +53,15 @@ def claim(backend: Backend, stack: Stack) -> Answer:
 
 def _costs(backend: Backend, stack: Stack) -> Array:
     """C of each network, those with as many outputs together, without the silent ones."""
-    outputs = stack.sizes[:, -1]
-    order = np.argsort(outputs, kind="stable")
+    order = np.argsort(stack.sizes[:, -1], kind="stable")
+    outputs, (weights, biases) = stack.sizes[order, -1], ([p[order] for p in part] for part in stack[:2])
+    x, y = stack.x[order], stack.y[order]
     costs = []
     for n in np.unique(outputs):
-        own = outputs == n
-        *weights, last = (w[own] for w in stack.weights)
-        *biases, b = (b[own] for b in stack.biases)
-        costs.append(backend.cost([*weights, last[:, :n]], [*biases, b[:, :n]], stack.x[own], stack.y[own, :n]))
+        own = slice(*np.searchsorted(outputs, [n, n + 1]))
+        *before, last = (w[own] for w in weights)
+        *shifts, b = (b[own] for b in biases)
+        costs.append(backend.cost([*before, last[:, :n]], [*shifts, b[:, :n]], x[own], y[own, :n]))
     together = np.concatenate(costs)
     result = np.empty_like(together)
     result[order] = together
@@ -135,18 +136,11 @@ def end_to_end(stack: Stack, mine: Answer, theirs: Answer, radius: Answer) -> It
     c, c_theirs, c_radius = (answer.cost[:, None, None] for answer in (mine, theirs, radius))
     yield compare("C", len(stack.weights), c, c_theirs, 2 * c_radius, whole)
     for layer in range(1, len(stack.weights) + 1):
-        rows, columns, i = stack.live(layer), stack.live(layer - 1).mT, layer - 1
-        yield compare("δ", layer, mine.delta[i], theirs.delta[i], 2 * radius.delta[i], rows)
-        yield compare("∂C/∂b", layer, mine.grad_b[i], theirs.grad_b[i], 2 * radius.grad_b[i], rows)
-        yield compare(
-            "∂C/∂w",
-            layer,
-            mine.grad_w[i],
-            theirs.grad_w[i],
-            2 * radius.grad_w[i],
-            rows & columns,
-            stack.inputs_at_work(layer),
-        )
+        neurons, biases, weights = equations.live(stack, layer)
+        i, at_work = layer - 1, stack.inputs_at_work(layer)
+        yield compare("δ", layer, mine.delta[i], theirs.delta[i], 2 * radius.delta[i], neurons)
+        yield compare("∂C/∂b", layer, mine.grad_b[i], theirs.grad_b[i], 2 * radius.grad_b[i], biases)
+        yield compare("∂C/∂w", layer, mine.grad_w[i], theirs.grad_w[i], 2 * radius.grad_w[i], weights, at_work)
 
 
 def everything(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:

@@ -104,9 +104,10 @@ def _layer(stack: Stack, layer: int) -> tuple[Array, Array]:
 
 
 def _cut(arrays: Any, stack: Stack) -> Any:
-    """The columns of the examples there are."""
+    """The columns of the examples there are, as arrays of their own: NumPy is slow where rows end before their room."""
     m = stack.x.shape[-1]
-    return [array[..., :m] for array in arrays] if isinstance(arrays, list) else arrays[..., :m]
+    cut = [np.ascontiguousarray(array[..., :m]) for array in (arrays if isinstance(arrays, list) else [arrays])]
+    return cut if isinstance(arrays, list) else cut[0]
 
 
 def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence[Any], weighted: bool = False) -> Any:
