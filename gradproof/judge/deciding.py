@@ -11,6 +11,7 @@ from gradproof.errors import DataError, UsageError
 from gradproof.judge.isolation.assessment import Assessment
 from gradproof.judge.isolation.submission import File, Kind
 from gradproof.judge.telling import is_book, nothing, prefers_whole, takes_others
+from gradproof.numerics.verdict import Verdict
 from gradproof.text import visible
 
 if TYPE_CHECKING:  # JAX takes a second: the code is being loaded meanwhile
@@ -52,7 +53,7 @@ def decide(
         if whole is not None and (not book or step or cost):
             return _of_whole(whole.document(), path)
         code = open_now.enter_context(File(path, name, seconds, memory))
-        found = _found(whole) if whole is not None else None
+        found, failure = _found(whole) if whole is not None else (None, None)
         try:
             kind = code.kind
             judged = judge(code)
@@ -62,6 +63,10 @@ def decide(
             # What the code itself raises is told; that it has none of two forms is not all that was looked for.
             none_of_two = any(words in str(error) for words in ("there is neither", "without a method backprop"))
             raise DataError(nothing(found, path) if found and none_of_two and not name else str(error)) from None
+    if (
+        failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles
+    ):  # right, perhaps, for another cost
+        raise failure
     if found and found["verdict"] == "none" and takes_others(judged):
         return _of_whole(found, path)
     return Decided(found, judged, kind, bool(found) and prefers_whole(found or {}, judged))
@@ -74,9 +79,9 @@ def _of_whole(found: dict[str, Any], path: str) -> Decided:
     return Decided(found)
 
 
-def _found(whole: Assessment) -> dict[str, Any] | None:
-    """The document on the whole program; None if it could not be judged that way."""
+def _found(whole: Assessment) -> tuple[dict[str, Any] | None, DataError | None]:
+    """The document on the whole program, or why it could not be judged that way."""
     try:
-        return whole.document()
-    except DataError:
-        return None
+        return whole.document(), None
+    except DataError as error:
+        return None, error

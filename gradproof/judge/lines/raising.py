@@ -61,6 +61,8 @@ def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | 
     first, *others = itertools.islice(_feeding(program.tree, raised.line), STATEMENTS)
     if "broadcast" in raised.said:  # most often a sum over the wrong axis
         others.sort(key=lambda statement: "axis=" not in ast.unparse(statement))
+    keys = _keys(first)  # of what is read there
+    others.sort(key=lambda statement: keys.isdisjoint(_keys(statement)))
     turns = [(first, False), *itertools.product(others, (False, True)), (first, True)]
     for edit in itertools.chain.from_iterable(_edits(program, *turn) for turn in turns):
         if edit.old not in places:
@@ -72,6 +74,11 @@ def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | 
             if _is_right(attempt, parameters):
                 return Repair(edit.statement.lineno, name_of(edit), edit.correction(), ())
     return None
+
+
+def _keys(statement: ast.stmt) -> set[str]:
+    """The names of entries in a statement: db2 of g['db2']."""
+    return {n.value for n in ast.walk(statement) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
 
 def _edits(program: Program, statement: ast.stmt, missing: bool) -> list[Edit]:
