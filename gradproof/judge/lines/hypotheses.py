@@ -42,7 +42,8 @@ class Hypotheses:
                 if indices not in seen and indices not in whole:
                     self.forward.append(event)
                     seen.add(indices)
-            elif any(index in above for above in self.above.values() for index in indices):
+            elif indices not in seen and any(index in above for above in self.above.values() for index in indices):
+                seen.add(indices)  # under another name it is the same
                 places.setdefault((event.file, event.line), []).append(k)
         self.forward += unnamed(replay.forward, {x.index for event in self.forward for x in event.numbers})
         self.lines = [Line(file, number, events) for (file, number), events in places.items()]

@@ -45,6 +45,8 @@ def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Wor
         functions |= {f"self.{node.name}": None for node in methods if is_elementary(node)}
     counters = _counters(function)
     names |= counters
+    bases = dict.fromkeys(text[: text.rindex("[")] for text in arrays if text.endswith("]") and "'" not in text)
+    arrays |= dict.fromkeys(f"{base}[{counter}]" for base in bases for counter in sorted(counters))
     own = getattr(function, "name", "")  # which would call itself without end
     others = [text for text in functions if text.removeprefix("self.") != own]
     told, never = ([text for text in some if text not in names] for some in (arrays, unused))
