@@ -7,7 +7,7 @@ import numpy as np
 from flint import arb
 
 from gradproof.exact.rules import Ball
-from gradproof.exact.sweeps import computed_from
+from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.roles import stem
 from gradproof.judge.find.watching import Event
@@ -36,24 +36,33 @@ class Hypotheses:
         self.forward: list[Event] = []
         seen: set[tuple[int, ...]] = set()
         places: dict[tuple[str, int], list[int]] = {}
+        named: dict[tuple[int, ...], int] = {}
         for k, event in enumerate(labelled.events):
             indices = tuple(x.index for x in event.numbers)
             if any(index in replay.known for index in indices):
                 if indices not in seen and indices not in whole:
                     self.forward.append(event)
                     seen.add(indices)
-            elif indices not in seen and any(index in above for above in self.above.values() for index in indices):
-                seen.add(indices)  # under another name it is the same
+            elif any(index in above for above in self.above.values() for index in indices):
+                if (before := named.setdefault(indices, k)) < k and self._is_used_between(before, k):
+                    continue  # it has been used under its first name
                 places.setdefault((event.file, event.line), []).append(k)
         self.forward += unnamed(replay.forward, {x.index for event in self.forward for x in event.numbers})
         self.lines = [Line(file, number, events) for (file, number), events in places.items()]
         self.targets = list(targets(self.forward, replay.truth))
-        self.normal = [
+        right = [self.above[path] for path in replay.right if path in self.above]
+        self.normal = [  # of what those that are moved rightly follow from
             factor
-            for label, factor in zip(labelled.labels, labelled.factors, strict=True)
-            if factor is not None and label.removeprefix("∂C/∂") in replay.right
+            for event, factor in zip(labelled.events, labelled.factors, strict=True)
+            if factor is not None and any(all(x.index in above for x in event.numbers) for above in right)
         ]
         self._ancestors: dict[int, set[int]] = {}
+
+    def _is_used_between(self, before: int, k: int) -> bool:
+        """Whether what has a name at one event is computed with before it is given another at event k."""
+        own = {x.index for x in self.labelled.events[k].numbers}
+        between = (x for event in self.labelled.events[before + 1 : k] for x in event.numbers if x.rule is not None)
+        return any(y.index in own for x in between for y in operands_of(x))
 
     def feeds(self, line: Line, path: str) -> bool:
         above = self.above[path]

@@ -22,7 +22,7 @@ from gradproof.judge.lines.words import Words, words_of
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
-FIRST, FIRST_OF_A_SLOPE = 6, 40  # edits of a statement that are tried before those of the next
+FIRST, FIRST_OF_A_SLOPE = 6, 40  # edits of a statement, and of the likeliest, tried before those of the next
 MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
 MOST_OF_A_TARGET = 12  # edits of the indices of what a statement is given to
 MOST_UNKNOWN = 8  # edits of a statement where no cost is known
@@ -55,14 +55,15 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             root = next((node for node in reversed(outer) if isinstance(node, ast.FunctionDef)), tree)
             others = as_elsewhere(statement, root)
             in_slope = is_in_a_slope(tree, line)
-            whole = in_slope or (group == 0 and line == suspects.groups[0][0] and _is_compound(statement))
+            likeliest = group == 0 and line == suspects.groups[0][0]
+            whole = in_slope or (likeliest and _is_compound(statement))
             turned = list(moves(outer[-1] if outer else tree, statement))
             early = [edit for edit in own if edit.old is statement and edit.tier == 0]
             early += own[:MOST_OF_A_SLOPE] if whole else _promising(trial, statement, [*others, *own], places)
             early.sort(key=lambda edit: (edit.kind != "counterpart", edit.kind != "sign"))  # the likeliest of all
             early += _of_the_target(statement, own) if not whole else []
             early += turned if line in suspects.late else []
-            first = FIRST_OF_A_SLOPE if whole else FIRST
+            first = FIRST_OF_A_SLOPE if whole or likeliest else FIRST
             if suspects.stays:
                 yield from as_missing(statement, root, tree)
                 for loop in (node for node in reversed(outer) if isinstance(node, ast.For)):

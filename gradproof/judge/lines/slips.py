@@ -120,6 +120,11 @@ def _of_structure(node: ast.expr) -> Iterator[Slip]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         for number in _numbers_near(node.value):
             yield Slip(0, "constant", node, ast.Constant(number))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        for digit in re.finditer(r"\d", node.value):
+            for by in (1, -1):
+                other = node.value[: digit.start()] + str((int(digit[0]) + by) % 10) + node.value[digit.end() :]
+                yield Slip(0, "key", node, ast.Constant(other))
     elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name | ast.UnaryOp | ast.BinOp):
         for by in (-1, 1):
             yield Slip(0, "index", node, ast.Subscript(node.value, _shifted(node.slice, by), ast.Load()))
