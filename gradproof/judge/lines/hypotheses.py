@@ -51,11 +51,10 @@ class Hypotheses:
         self.lines = [Line(file, number, events) for (file, number), events in places.items()]
         self.targets = list(targets(self.forward, replay.truth))
         right = [self.above[path] for path in replay.right if path in self.above]
-        self.normal = [  # of what those that are moved rightly follow from
-            factor
-            for event, factor in zip(labelled.events, labelled.factors, strict=True)
-            if factor is not None and any(all(x.index in above for x in event.numbers) for above in right)
-        ]
+        self.normal: dict[bool, list[Ball]] = {True: [], False: []}  # of gradients, and of what they follow from
+        for k, (event, factor) in enumerate(zip(labelled.events, labelled.factors, strict=True)):
+            if factor is not None and any(all(x.index in above for x in event.numbers) for above in right):
+                self.normal[self._is_gradient(k)].append(factor)
         self._ancestors: dict[int, set[int]] = {}
 
     def _is_used_between(self, before: int, k: int) -> bool:
@@ -216,7 +215,7 @@ class Hypotheses:
         if not base and all(v.overlaps(g) for v, g in zip(values, ordered, strict=True)):
             rank = 3
         elif _alike(values, ordered):
-            rank = 3 * int(self._is_normal(self.labelled.factors[k]))
+            rank = 3 * int(self._is_normal(k))
         indices = [x.index for x in event.numbers]
         if len(set(indices)) < len(indices):
             return None
@@ -228,10 +227,14 @@ class Hypotheses:
             rank,
         )
 
-    def _is_normal(self, factor: Ball | None) -> bool:
-        """Whether a derivative has the factor of those that are moved rightly, or the right sign where none is."""
-        alike = any(factor.overlaps(other) for other in self.normal) if factor is not None else False
-        return alike or (factor is not None and not self.normal and bool(factor > 0))
+    def _is_normal(self, k: int) -> bool:
+        """Whether a derivative has the factor of one that a right move follows from, or, without any, the right sign."""
+        factor, normal = self.labelled.factors[k], self.normal[self._is_gradient(k)]
+        alike = factor is not None and any(factor.overlaps(other) for other in normal)
+        return alike or (factor is not None and not any(self.normal.values()) and bool(factor > 0))
+
+    def _is_gradient(self, k: int) -> bool:
+        return self.labelled.labels[k].removeprefix("∂C/∂") in self.what.given
 
     def _is_settled(self, k: int) -> bool:
         """Whether it is a derivative, and the first with that value."""
