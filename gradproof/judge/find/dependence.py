@@ -106,14 +106,15 @@ def reshaped(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
     """The parameters that the step leaves in another shape, as b − η db where db has a row too many.
 
     Each new element is an old one plus something, NumPy having repeated the old ones. A single number that becomes an
-    array is none: it is how some begin.
+    array is none, without a sister that moves: it is how some begin.
     """
+    kinds = {family(path) for path in moved} - {""}
     grown = [
         path
         for path, old in before.items()
         if (new := after.get(path)) is not None
         and new.shape != old.shape
-        and len(old.numbers) > 1
+        and (len(old.numbers) > 1 or family(path) in kinds)
         and not (_CARRIED.fullmatch(path) or _GRADIENT.search(path))
         and _repeated(old, new.shape) is not None
     ]

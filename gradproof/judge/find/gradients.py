@@ -29,8 +29,9 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
     }
     results = [x for path in fresh for x in after[path].numbers]
     parameters = [path for path in feeding(candidates, results) if not _is_state(path)]
-    if not parameters:
-        return {}
+    idle = {path: held for path, held in candidates.items() if path not in parameters}
+    if not parameters or _by_name(idle, {path: after[path] for path in fresh}):
+        return {}  # there is a gradient of what has no effect, as of all before a softmax of one class
     own = {path: before[path] for path in parameters}
     found = _by_name(own, {path: after[path] for path in fresh})
     if len(found) < len(own):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number, count_numbers
-from gradproof.judge.find.dependence import Held, Moment, changed, doubtful, family, feeding, reshaped, stepped
+from gradproof.judge.find.dependence import Held, Moment, doubtful, family, feeding, reshaped, stepped
 from gradproof.judge.find.gradients import LEAVES, paired
 from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.roles import named_as_cost
@@ -233,9 +233,8 @@ def _still(before: Moment, after: Moment, moved: Sequence[str], broken: bool) ->
     The bias of a layer that only stands for the input, beside the identity, may stay 0, unless something raised: that
     may have been its step.
     """
-    others = {*changed(before, after), *moved}
     kinds = {family(path) for path in moved} - {""}
-    still = [path for path in before if path not in others and path in after and family(path) in kinds]
+    still = [path for path, held in before.items() if family(path) in kinds and _is_same(held, after.get(path))]
     if not broken and any(_is_identity(before[path]) for path in still):
         still = [path for path in still if not (_is_identity(before[path]) or _is_zero(before[path]))]
     if not still:
@@ -246,6 +245,10 @@ def _still(before: Moment, after: Moment, moved: Sequence[str], broken: bool) ->
 
 def _said(before: Moment, after: Moment, paths: Sequence[str]) -> dict[str, str]:
     return {path: f"of shape {after[path].shape} after the step, not {before[path].shape}" for path in paths}
+
+
+def _is_same(before: Held, after: Held | None) -> bool:
+    return after is not None and [x.index for x in before.numbers] == [x.index for x in after.numbers]
 
 
 def _is_zero(held: Held) -> bool:

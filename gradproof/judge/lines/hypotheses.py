@@ -228,7 +228,7 @@ class Hypotheses:
         )
 
     def _is_normal(self, k: int) -> bool:
-        """Whether a derivative has the factor of one that a right move follows from, or, without any, the right sign."""
+        """Whether a derivative has the factor of one that a right move follows from; without any, the right sign."""
         factor, normal = self.labelled.factors[k], self.normal[self._is_gradient(k)]
         alike = factor is not None and any(factor.overlaps(other) for other in normal)
         return alike or (factor is not None and not any(self.normal.values()) and bool(factor > 0))

@@ -44,6 +44,9 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             own = [edit for edit in edits(around[-1], words_at(tree, around)) if _uses(edit, unused)]
             own.sort(key=lambda edit: edit.kind not in ("operand", "factor"))
             yield from _promising(trial, around[-1], own, places)
+    for line in dict.fromkeys(itertools.chain(*suspects.groups)) if trial.step.reshaped else ():
+        around = enclosing(tree, line)  # what is left in another shape was most often summed over the wrong axis
+        yield from (edit for edit in edits(around[-1], words_at(tree, around)) if edit.kind in ("axis", "missing sum"))
     for group, lines in enumerate(suspects.groups):
         for line in lines:
             around = enclosing(tree, line)
@@ -64,8 +67,11 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             early += _of_the_target(statement, own) if not whole else []
             early += turned if line in suspects.late else []
             first = FIRST_OF_A_SLOPE if whole or likeliest else FIRST
+            if added := as_missing(statement, root, tree):
+                yield from added
+                yield None
             if suspects.stays:
-                yield from as_missing(statement, root, tree)
+                yield from (edit for edit in own if edit.kind == "key")
                 for loop in (node for node in reversed(outer) if isinstance(node, ast.For)):
                     yield from (e for e in edits(loop, words_at(tree, outer), factors=False) if e.tier == 0)
                 yield None
