@@ -193,6 +193,8 @@ def _cost_words(one: Assessed) -> str:
     name = one.outcome.cost
     if one.outcome.declared:
         return one.outcome.declared + " cost"
+    if "(out * dout)" in one.subject.explored.scene.driver:  # of a layer by itself
+        return "Σ out · dout"
     if one.outcome.named:
         cost = one.outcome.named[0]
         step = one.subject.explored.step
@@ -204,7 +206,7 @@ def _cost_words(one: Assessed) -> str:
         return words + (", its own" if name else "")
     line = re.search(r" of line (\d+)$", name)
     if line and int(line[1]) >= DRIVEN:
-        return "Σ out · dout" if "_cost" in name else name[: line.start()]
+        return "a value that it computes" if name.startswith("_cost of") else name[: line.start()]
     return name
 
 

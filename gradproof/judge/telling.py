@@ -72,6 +72,8 @@ def _may_be_a_slip(d: Mapping[str, Any]) -> bool:
 def _of(cost: str) -> str:
     if not cost:
         return "a cost that it does not compute"
+    if cost.startswith(("Σ", "a ")):
+        return cost
     return f"its own cost, {cost}" if " line " in cost or "(" in cost.split(",")[0] else f"the {cost}"
 
 

@@ -507,3 +507,12 @@ def test_softmax_code_for_one_example_is_verified(flat: bool, states_cost: bool,
     found = assess(str(path))
     assert found["verdict"] == "verified", found["faults"]
     assert "cross-entropy" in found["network"]["cost"]
+
+
+def test_a_layer_by_itself_has_the_cost_that_it_is_tried_with(tmp_path: Path) -> None:
+    """Σ out · dout of ReLU has the gradient of a usual cost as well, which nobody means."""
+    path = tmp_path / "mine.py"
+    forward = "import numpy as np\n\n\ndef relu_forward(x):\n    return np.maximum(x, 0), x\n\n\n"
+    path.write_text(forward + "def relu_backward(dout, cache):\n    return np.where(cache > 0, dout, 0)\n", "utf8")
+    found = assess(str(path))
+    assert (found["verdict"], found["network"]["cost"]) == ("verified", "Σ out · dout")
