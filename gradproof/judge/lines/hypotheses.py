@@ -56,6 +56,7 @@ class Hypotheses:
             if factor is not None and any(all(x.index in above for x in event.numbers) for above in right):
                 self.normal[self._is_gradient(k)].append(factor)
         self._ancestors: dict[int, set[int]] = {}
+        self._slopes: dict[int, bool] = {}
 
     def _is_used_between(self, before: int, k: int) -> bool:
         """Whether what has a name at one event is computed with before it is given another at event k."""
@@ -237,11 +238,18 @@ class Hypotheses:
         return self.labelled.labels[k].removeprefix("∂C/∂") in self.what.given
 
     def _is_settled(self, k: int) -> bool:
-        """Whether it is a derivative, and the first with that value."""
+        """Whether it is a derivative, and the first with that value; or a function gives the slope of an activation."""
         if self.labelled.labels[k] in ("", UNKNOWN):
-            return False
+            return self.labelled.events[k].kind == "returned" and self._is_slope(k)
         numbers = [x.index for x in self.labelled.events[k].numbers]
         return not any([x.index for x in e.numbers] == numbers for e in self.labelled.events[:k])
+
+    def _is_slope(self, k: int) -> bool:
+        if k not in self._slopes:
+            values = [x.value for x in self.labelled.events[k].numbers]
+            local = (t.slope for t in self.targets if t.is_local and len(t.slope) == len(values) > 1)
+            self._slopes[k] = any(all(v.overlaps(g) for v, g in zip(values, slope, strict=True)) for slope in local)
+        return self._slopes[k]
 
     def _forward_of(self, k: int) -> set[int]:
         """Indices of the numbers of the forward pass that it was computed from."""
