@@ -22,14 +22,17 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False, sigm
     y = rounding.namespace(a[-1]).where(stack.outputs, stack.y, a[-1])  # padding has no error
     with np.errstate(all="ignore"):  # infinite radii are an answer here
         e_z: list[Array] = []
+        near: list[rounding.Slopes] = []
         e_a: list[Any] = [np.asarray(ar.underflow, a[0].dtype)[()]]  # for all pixels one number
         for layer, (w, b) in enumerate(zip(stack.weights, stack.biases, strict=True)):
             e_z.append(rounding.preactivation(w, b, a[layer], e_a[layer], fan[layer], ar))
-            e_a.append(rounding.activation(centre.zs[layer], a[layer + 1], e_z[layer], ar) + sigma)
+            near.append(rounding.slopes(centre.zs[layer], e_z[layer]))
+            radius = rounding.activation(centre.zs[layer], a[layer + 1], e_z[layer], ar, near[layer])
+            e_a.append(radius + sigma if sigma else radius)
 
         slopes = [
-            rounding.book_sigma_prime(z, e, a_, e_, ar) if book else rounding.sigma_prime(z, e, ar)
-            for z, e, a_, e_ in zip(centre.zs, e_z, a[1:], e_a[1:], strict=True)
+            rounding.book_sigma_prime(z, e, a_, e_, ar) if book else rounding.sigma_prime(z, e, ar, near_)
+            for z, e, a_, e_, near_ in zip(centre.zs, e_z, a[1:], e_a[1:], near, strict=True)
         ]
         e_delta = [rounding.output_delta(a[-1], y, e_a[-1], slopes[-1], ar)]
         for layer in range(len(stack.weights) - 1, 0, -1):

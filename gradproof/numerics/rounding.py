@@ -8,7 +8,8 @@ Centre   v_c, any conforming float64 answer; M_v = |v_c| + 2 E_v then bounds |v|
 Shapes   as in Stack: (…, n_l, m); a fan-in n is an int or an array (N, 1, 1), the true widths of a padded stack.
 
 Each function is one stage, for inputs that are off by a given radius: 0 for the local check, the radii of the
-stage before for the global bound. docs/bounds.md derives each line; Higham, Accuracy and Stability, ch. 2–3.
+stage before for the global bound. `+=` and `*=` go on in an array just made: making another takes NumPy as long as
+adding. docs/bounds.md derives each line; Higham, Accuracy and Stability, ch. 2–3.
 """
 
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
 Radius = NDArray[Any] | np.float64  # one for each element, or one for all
+Slopes = tuple[Array, Array]
 
 
 class Arithmetic(NamedTuple):
@@ -63,31 +65,40 @@ def preactivation(w: Array, b: Array, a_prev: Array, e_a: Radius, n: Any, ar: Ar
     m_at = at + 2 * e_at
     lost = ar.underflow * (2 * n + 3 + _summed(m_at, -1).mT)
     relative = (1 + 2 * g) * e_at + g * at
-    return _finite((1 + g) * (abs(w) @ relative.mT + (g * abs(b) + lost)), g, ar)
+    radius = abs(w) @ relative.mT
+    radius += g * abs(b) + lost
+    radius *= 1 + g
+    return _finite(radius, g, ar)
 
 
-def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic) -> Array:
-    """E_a of a = σ(z): what E_z becomes since |(log σ′)′| ≤ 1, exp's error, and two roundings, fewer when saturated."""
-    xp, (slope, slope_2) = namespace(z), _slopes(z, e_z)
+def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic, near: Slopes | None = None) -> Array:
+    """E_a of a = σ(z): what E_z becomes since |(log σ′)′| ≤ 1, exp's error, and two roundings, fewer when saturated.
+
+    `near` are the slopes of z and E_z, for whoever has them.
+    """
+    xp, (slope, slope_2) = namespace(z), near or slopes(z, e_z)
     carried = where(e_z < 1, xp.minimum(_grown(slope, xp.minimum(e_z, 1)), e_z / 4), 1.0)
     rounded = 2 * ar.u * xp.minimum(1, a + 2 * carried + 4 * ar.u * a)
     # Right of 0, 1/(1+e) is nearer to 1 than e is large: where e < u, all that rounding can lose is e itself.
     rounded = xp.minimum(rounded, 3.2 * xp.exp(xp.minimum(0, 2 * e_z - z)))
     e_exp = ar.exp * ar.u
-    radius = (e_exp * slope_2 + rounded) * (1 + 2 * e_exp) + (carried + 2 * ar.underflow)
+    radius = e_exp * slope_2
+    radius += rounded
+    radius *= 1 + 2 * e_exp
+    radius += carried + 2 * ar.underflow
     return where(xp.isfinite(e_z), xp.minimum(1 + 4 * ar.u, radius), np.inf)  # a z that overflowed may be NaN
 
 
-def sigma_prime(z: Array, e_z: Radius, ar: Arithmetic) -> Slope:
+def sigma_prime(z: Array, e_z: Radius, ar: Arithmetic, near: Slopes | None = None) -> Slope:
     """E_s = s⁺(e^{E_z} − 1) + (c + k_σ)u s⁺⁺ + 3λ of a σ′ right in both tails, relatively, such as N4."""
-    xp, (slope, slope_2) = namespace(z), _slopes(z, e_z)
+    xp, (slope, slope_2) = namespace(z), near or slopes(z, e_z)
     carried = xp.minimum(0.25, _grown(slope, xp.minimum(e_z, 700)))
     return Slope(slope, (ar.exp + SIGMA_PRIME) * ar.u * slope_2 + (carried + 3 * ar.underflow))
 
 
 def book_sigma_prime(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic) -> Slope:
     """E_s = E_a(|1 − 2a| + 4E_a) + γ_3(s⁺ + …) + 2λ of σ′ = a(1 − a), N6 as the book has it: it cancels for z ≫ 0."""
-    slope, _ = _slopes(z, e_z)
+    slope, _ = slopes(z, e_z)
     carried = e_a * (abs(1 - 2 * a) + 4 * e_a)
     return Slope(slope, carried + gamma(3, ar) * (slope + carried) + 2 * ar.underflow)
 
@@ -102,7 +113,10 @@ def hidden_delta(w_next: Array, delta_next: Array, e_delta: Radius, slope: Slope
     """E of δ^l = v ⊙ σ′(z^l), v = wᵀδ with E_v = (1+g)[|w|ᵀ(E_δ + γ_n M_δ) + mλ(2n + 2) + λ Σ M_δ], g = γ_n."""
     g, m_delta, m = gamma(n, ar), abs(delta_next) + 2 * e_delta, delta_next.shape[-1]
     lost = ar.underflow * (m * (2 * n + 2) + _summed(m_delta, -2))
-    e_v = _finite((1 + g) * (abs(w_next).mT @ (e_delta + g * m_delta) + lost), g, ar)
+    e_v = abs(w_next).mT @ (e_delta + g * m_delta)
+    e_v += lost
+    e_v *= 1 + g
+    e_v = _finite(e_v, g, ar)
     return _times(w_next.mT @ delta_next, e_v, slope, 2, ar)
 
 
@@ -120,12 +134,16 @@ def weight_gradient(a_prev: Array, e_a: Radius, delta: Array, e_delta: Radius, a
     g = gamma(m + _dividing(m), ar)
     relative = (e_delta + g * m_delta) / m
     if np.ndim(e_a) == 0:  # one number for all, λ: what it adds to a row is one number too, and with a 1 not below λ
-        terms = relative @ at + e_a * (1 + _summed(2 * relative + m_delta / m, -1))
+        terms = relative @ at
+        terms += e_a * (1 + _summed(2 * relative + m_delta / m, -1))
     else:
         e_at = namespace(at).broadcast_to(_turned(e_a), at.shape)
         at = at + 2 * e_at
-        terms = relative @ at + (m_delta / m) @ e_at
-    return _finite(terms, g / m, ar) + ar.underflow * (m * (2 * m + 2) + _summed(at, -2))
+        terms = relative @ at
+        terms += (m_delta / m) @ e_at
+    terms = _finite(terms, g / m, ar)
+    terms += ar.underflow * (m * (2 * m + 2) + _summed(at, -2))
+    return terms
 
 
 def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
@@ -162,17 +180,23 @@ def _error(error: Array, e_a: Radius, ar: Arithmetic) -> Array:
 def _times(v: Array, e_v: Radius, slope: Slope, k: int, ar: Arithmetic) -> Array:
     """E of v ⊙ σ′(z) with k roundings: M_v E_s + s⁺ E_v + γ_k M_v (s⁺ + E_s) + mλ(3 + M_v)."""
     m_v, m = abs(v) + 2 * e_v, v.shape[-1]
-    rounded = gamma(k, ar) * (slope.most + slope.radius)
-    return m_v * (slope.radius + rounded) + slope.most * e_v + m * ar.underflow * (3 + m_v)
+    radius = gamma(k, ar) * (slope.most + slope.radius)
+    radius += slope.radius
+    radius *= m_v
+    radius += slope.most * e_v
+    radius += m * ar.underflow * (3 + m_v)
+    return radius
 
 
-def _slopes(z: Array, e_z: Radius) -> tuple[Array, Array]:
+def slopes(z: Array, e_z: Radius) -> Slopes:
     """s⁺ and s⁺⁺ ≥ σ′ within E_z and 2 E_z of z: at most ¼, and e^{E_z} times σ′(z), as |(log σ′)′| ≤ 1."""
     xp = namespace(z)
     e = xp.exp(-abs(z))
-    here = e / (1 + e) ** 2 + SMALLEST
+    here = e / (1 + e) ** 2
+    here += SMALLEST
     growth = xp.exp(e_z)
-    return xp.minimum(0.25, here * growth), xp.minimum(0.25, here * growth * growth)
+    grown = here * growth
+    return xp.minimum(0.25, grown), xp.minimum(0.25, grown * growth)
 
 
 def _finite(radius: Array, g: Any, ar: Arithmetic) -> Array:

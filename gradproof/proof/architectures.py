@@ -33,12 +33,18 @@ def fill(sizes: Array, m: int, regime: str, rng: np.random.Generator) -> Stack:
     def draw(rows: Array, columns: Array | int, most: int) -> Array:
         live_rows = np.arange(width)[None, :, None] < rows[:, None, None]
         live_columns = np.arange(most)[None, None, :] < np.reshape(columns, (-1, 1, 1))
-        return rng.standard_normal((count, width, most)) * (live_rows & live_columns)
+        drawn = rng.standard_normal((count, width, most))
+        drawn *= live_rows & live_columns
+        return drawn
 
-    weights = [scale * draw(rows, columns, width) for columns, rows in zip(sizes.T[:-1], sizes.T[1:], strict=True)]
-    if regime in ("scaled", "trained"):
-        weights = [w / np.sqrt(fan_in)[:, None, None] for w, fan_in in zip(weights, sizes.T[:-1], strict=True)]
-    biases = [scale * draw(rows, 1, 1) for rows in sizes.T[1:]]
+    weights = [draw(rows, columns, width) for columns, rows in zip(sizes.T[:-1], sizes.T[1:], strict=True)]
+    biases = [draw(rows, 1, 1) for rows in sizes.T[1:]]
+    for w, fan_in in zip(weights, sizes.T[:-1], strict=True):
+        if regime in ("scaled", "trained"):
+            w /= np.sqrt(fan_in)[:, None, None]
+    if scale != 1:
+        for array in (*weights, *biases):
+            array *= scale
     x = draw(sizes.T[0], m, m)
     if regime == "trained":
         y = _outputs(weights, biases, x) + 1e-4 * draw(sizes.T[-1], m, m)

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from gradproof.numerics import rounding
 from gradproof.numerics.end_to_end import widening
-from gradproof.numerics.rounding import Arithmetic, Array, Radius, Slope
+from gradproof.numerics.rounding import Arithmetic, Array, Radius, Slope, Slopes
 from gradproof.numerics.verdict import Finding, Places, compare, places
 from gradproof.problem import Answer, Stack
 from gradproof.proof import witness
@@ -88,6 +88,7 @@ def compared(
     `expected` is what the witness says of each stage alone."""
     unread, fan, depth = stack.x.dtype.type(ar.underflow), stack.fan, len(stack.weights)
     twice = 2 * widening(stack)
+    near: list[Slopes | None] = [None] * depth
     if inputs is None:
         inputs = shown(depth, ar, stack.x.dtype)
         yield compare("a", 0, mine.activations[0], stack.x, np.asarray(twice * unread), stack.live(0), stack.x != 0)
@@ -96,12 +97,13 @@ def compared(
             z, a_prev = own.zs[layer - 1], own.activations[layer - 1]
             radius = rounding.preactivation(w, b, a_prev, unread, fan[layer - 1], ar)
             yield compare("z", layer, mine.zs[layer - 1], expected.zs[layer - 1], twice * radius, neurons)
-            radius = rounding.activation(z, expected.activations[layer], unread, ar)
+            near[layer - 1] = rounding.slopes(z, unread)
+            radius = rounding.activation(z, expected.activations[layer], unread, ar, near[layer - 1])
             yield compare("a", layer, mine.activations[layer], expected.activations[layer], twice * radius, neurons)
 
     for layer in range(depth, 0, -1):
         z, a = own.zs[layer - 1], own.activations[layer]
-        slope = slope_of(z, inputs.e_z[layer - 1], a, inputs.e_a[layer], ar, inputs)
+        slope = slope_of(layer, z, a, ar, inputs, near[layer - 1])
         if layer == depth:
             equation = "BP1"
             radius = rounding.output_delta(a, stack.y, inputs.e_a[-1], slope, ar)
@@ -119,17 +121,19 @@ def compared(
         grad_b, grad_w = expected.grad_b[layer - 1], expected.grad_w[layer - 1]
         radius_b = rounding.bias_gradient(delta, e_delta, ar)
         radius_w = rounding.weight_gradient(a_prev, e_a, delta, e_delta, ar)
+        radius_w *= twice
         yield compare("BP3", layer, mine.grad_b[layer - 1], grad_b, twice * radius_b, biases)
         at_work = stack.inputs_at_work(layer)
-        yield compare("BP4", layer, mine.grad_w[layer - 1], grad_w, twice * radius_w, weights, at_work)
+        yield compare("BP4", layer, mine.grad_w[layer - 1], grad_w, radius_w, weights, at_work)
 
 
-def slope_of(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic, inputs: Inputs) -> Slope:
+def slope_of(layer: int, z: Array, a: Array, ar: Arithmetic, inputs: Inputs, near: Slopes | None = None) -> Slope:
     """σ′(z) and its radius; with `book` that of whichever form is further off.
 
     An a that was shown is the claimant's own, and still not σ(z): it is rounded, which 1 − a magnifies.
     """
-    slope = rounding.sigma_prime(z, e_z, ar)
+    e_z, e_a = inputs.e_z[layer - 1], inputs.e_a[layer]
+    slope = rounding.sigma_prime(z, e_z, ar, near)
     if not inputs.book:
         return slope
     e_a = np.maximum(e_a, rounding.activation(z, a, e_z, ar) + inputs.absolute)
