@@ -67,16 +67,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "turns(n): in the quick profile n of its file's tests marked so are drawn")
     if config.option.sample_seed is None:  # the processes of xdist have this environment, and draw the same
         config.option.sample_seed = os.environ.setdefault("SAMPLE_SEED", str(int.from_bytes(os.urandom(4))))
-    # In the quick profile one process of several has XLA compile as it does for everybody, and so has one that is
-    # alone; the others, and what they start, compile in less time.
-    worker, count = (os.environ.get(f"PYTEST_XDIST_WORKER{more}", "") for more in ("", "_COUNT"))
-    if worker and settings().max_examples <= 100 and worker != _as_for_everybody(config, int(count)):
+    # In the quick profile XLA compiles with little effort in the processes of xdist and what they start, but where a
+    # test asks for what it does for everybody: XLA_FLAGS="".
+    if "PYTEST_XDIST_WORKER" in os.environ and settings().max_examples <= 100:
         os.environ.setdefault("XLA_FLAGS", LITTLE_EFFORT)
-
-
-def _as_for_everybody(config: pytest.Config, count: int) -> str:
-    """The process whose XLA makes the effort that it makes for everybody: another in each run."""
-    return f"gw{Random(f'{config.option.sample_seed} XLA').randrange(count)}"
 
 
 @pytest.hookimpl(trylast=True)
@@ -111,9 +105,8 @@ def _drawn(config: pytest.Config, group: str, own: list[Any]) -> list[Any]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if terminalreporter.stats.get("failed"):
         terminalreporter.write_line(f"the same cases again: --sample-seed {config.option.sample_seed}")
-        if (count := getattr(config.option, "numprocesses", None)) and settings().max_examples <= 100:
-            own = _as_for_everybody(config, count)
-            terminalreporter.write_line(f"compiled as for everybody in {own}, else with XLA_FLAGS='{LITTLE_EFFORT}'")
+        if getattr(config.option, "numprocesses", None) and settings().max_examples <= 100:
+            terminalreporter.write_line(f"as they were compiled: XLA_FLAGS='{LITTLE_EFFORT}'")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

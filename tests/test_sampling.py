@@ -74,7 +74,7 @@ def test_n_cases_are_drawn_and_every_case_where_it_is_asked_for(tmp_path: Path) 
     assert len(cases["every"]) == len(cases["thorough"]) == 1 + 2 + 2 + 40 + 4
     effort = {run: sorted(path.read_text("utf8") for path in tmp_path.glob(f"{run}, gw*")) for run in RUNS}
     for name in ("in two processes", "without a seed"):
-        compiles, little = effort[name]
-        assert (compiles, "--xla_backend_optimization_level=0" in little) == ("", True)
+        assert all("--xla_backend_optimization_level=0" in little for little in effort[name])
+        assert len(effort[name]) == 2
     assert (tmp_path / "one, ").read_text("utf8") == (tmp_path / "thorough, ").read_text("utf8") == ""
     assert cases["by name"] == ["test_costly[31]", "test_costly[7]", "test_turn_3"]

@@ -105,6 +105,10 @@ def test_same_seed_same_bytes():
     )
 
 
+def test_what_is_compiled_as_for_everybody_is_verified():
+    assert json.loads(run("prove", *SMALL, "--network", "7", "--json", XLA_FLAGS="").stdout)["verdict"] == "verified"
+
+
 @pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("slip", ["σ for σ′", "weight gradient summed, not averaged"])
