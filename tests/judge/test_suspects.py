@@ -35,6 +35,7 @@ SLIPS = [
 
 
 @pytest.mark.turns(2)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("source", "right", "wrong"), SLIPS)
 def test_what_a_function_left_out_is_told_in_the_function(source: str, right: str, wrong: str, tmp_path: Path) -> None:
     assert source.count(right) == 1
@@ -101,6 +102,7 @@ def test_a_value_that_is_given_to_the_wrong_array_is_told_at_its_line(tmp_path: 
     }
 
 
+@pytest.mark.turns(2)
 def test_a_name_that_is_not_there_is_told_at_its_line(tmp_path: Path) -> None:
     source = NETWORK.replace("        dW1 = X.T @ dZ1 / m\n", "")
     found = told(source + EXAMPLE, tmp_path)
@@ -109,6 +111,7 @@ def test_a_name_that_is_not_there_is_told_at_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.turns(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "meant"),
     [  # the next turn of a loop follows from this one; lists of arrays; no label is left, so that no cost is known

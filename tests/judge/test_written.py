@@ -17,7 +17,7 @@ from tests.judge.written import ACTIVATIONS, FORMS, OUTPUTS, Plan, Slip, slips, 
 from tests.thorough import THOROUGH
 
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]  # the source is short as it is
-MOST = settings().max_examples // 2 if THOROUGH else 3
+MOST = settings().max_examples // 2 if THOROUGH else 2
 
 plans = st.builds(
     Plan,

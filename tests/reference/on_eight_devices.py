@@ -161,12 +161,14 @@ def test_summed_by_hand_where_jax_does_not_is_right() -> None:
     assert ratio(uneven(), spread(uneven(), 4, wrongly(psum)), handcrafted.gradients(*uneven())) <= 1
 
 
+@pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("error", PLANTED)
 def test_a_planted_error_of_the_mesh_is_outside_the_bound(error: str) -> None:
     assert ratio(uneven(), spread(uneven(), 4, PLANTED[error]), handcrafted.gradients(*uneven())) > 1
 
 
+@pytest.mark.turns(2)
 def test_the_judge_refutes_the_trap_and_names_it() -> None:
     """The real thing, as somebody would hand it in: shard_map, jax.grad and psum, on digits and on random networks.
 
@@ -186,6 +188,7 @@ def test_the_judge_refutes_the_trap_and_names_it() -> None:
     assert all("a psum over 4 devices" in str(named.names) for named in judged.faults if named.names)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("devices", [2, 4, 8])
 def test_the_trap_is_n_times_the_gradient(devices: int) -> None:
