@@ -103,6 +103,7 @@ def test_a_value_that_is_given_to_the_wrong_array_is_told_at_its_line(tmp_path: 
 
 
 @pytest.mark.turns(2)
+@pytest.mark.usefixtures("few_edits")
 def test_a_name_that_is_not_there_is_told_at_its_line(tmp_path: Path) -> None:
     source = NETWORK.replace("        dW1 = X.T @ dZ1 / m\n", "")
     found = told(source + EXAMPLE, tmp_path)
