@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradproof.errors import DataError, UsageError
-from gradproof.judge.isolation.assessment import Assessment
+from gradproof.judge.isolation.assessment import Assessment, UnfinishedError
 from gradproof.judge.isolation.submission import File, Kind
 from gradproof.judge.telling import is_book, nothing, prefers_whole, takes_others
 from gradproof.numerics.verdict import Verdict
@@ -80,8 +80,10 @@ def _of_whole(found: dict[str, Any], path: str) -> Decided:
 
 
 def _found(whole: Assessment) -> tuple[dict[str, Any] | None, DataError | None]:
-    """The document on the whole program, or why it could not be judged that way."""
+    """The document on the whole program; None where there is none, and why it was not finished, if it was begun."""
     try:
         return whole.document(), None
-    except DataError as error:
+    except UnfinishedError as error:
         return None, error
+    except DataError:
+        return None, None

@@ -115,7 +115,7 @@ def test_the_first_network_of_a_line_is_judged_again_by_its_number(tmp_path, cap
 
 def test_nothing_is_judged_twice(tmp_path, monkeypatch):
     parts = judge(tmp_path)
-    monkeypatch.setattr(theorem, "judge", None)  # would raise
+    monkeypatch.setattr(theorem, "asked", None)  # would raise
     assert judge(tmp_path) == parts
 
 
@@ -176,7 +176,7 @@ def test_a_log_does_not_speak_for_other_code(tmp_path):
 
 
 SHALLOW = slowed(
-    "gradproof.proof.theorem.judge",
+    "gradproof.proof.theorem.asked",
     0.2,
     """
 from gradproof.proof import architectures, theorem

@@ -75,12 +75,12 @@ SAYING = """
 import sys
 from gradproof.__main__ import main
 from gradproof.proof import theorem
-judge, said = theorem.judge, iter(["judging"])
+asked, said = theorem.asked, iter(["judging"])
 def saying(*arguments):
     for word in said:
         print(word, file=sys.stderr, flush=True)
-    return judge(*arguments)
-theorem.judge = saying
+    return asked(*arguments)
+theorem.asked = saying
 main()
 """
 

@@ -16,6 +16,10 @@ VERDICTS = ("verified", "refuted", "undecided", "none")
 TIMES = 12  # times as long as a call may the whole take
 
 
+class UnfinishedError(DataError):
+    """The judging took too long, or its process ended."""
+
+
 class Assessment:
     """Begins at once; `document` waits for it."""
 
@@ -45,9 +49,9 @@ class Assessment:
             meta, _ = frames.unframed(self._sandbox.read(size, self._end))
         except TimeoutError:
             said = f"is not judged within {self.seconds:g} seconds: allow more with --seconds, or use a smaller example"
-            raise DataError(f"{self.path} {said}") from None
+            raise UnfinishedError(f"{self.path} {said}") from None
         except ChildProcessError as error:
-            raise DataError(f"{self.path} {error} instead of being judged") from None
+            raise UnfinishedError(f"{self.path} {error} instead of being judged") from None
         except frames.FrameError:
             raise DataError(f"{self.path} writes into the pipe of its judgement") from None
         finally:
