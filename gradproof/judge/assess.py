@@ -56,6 +56,8 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     for one in judged:
         one.network = _network(one)
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
+    if worst.outcome.verdict is Verdict.VERIFIED and (doubt := _doubt(program, worst.subject, found)):
+        worst.outcome.verdict, worst.outcome.trouble = Verdict.UNDECIDED, doubt
     return _document(program, worst, judged, found) | {"step": example_step(program)}
 
 
@@ -123,7 +125,23 @@ def _looked(program: Program, found: Search) -> str:
             said += f"; {kind.name}({', '.join(needed)}) takes arguments that could not be guessed"
     own = next((t for t in found.troubles if t.startswith("its own example")), "")
     tried = own or (found.troubles[-1] if found.troubles else "")
-    return "; ".join([said, *[program.placed(tried)] * bool(tried), *program.notes])
+    misfits = [_of_misfits(found.misfits)] * bool(found.misfits)
+    return "; ".join([said, *misfits, *[program.placed(tried)] * bool(tried), *program.notes])
+
+
+def _doubt(program: Program, subject: Subject, found: Search) -> str:
+    """Why what is right by itself may not be right where it is used, if anything says so."""
+    if found.misfits:
+        return _of_misfits(found.misfits)
+    if any(trouble.startswith("its own example raises") for trouble in found.troubles):
+        raised = raised_by(program, subject.explored)
+        if raised is not None and raised.is_of_shapes and not raised.made_up:
+            return f"it is right by itself, but its own example {raised.said} in line {raised.line}"
+    return ""
+
+
+def _of_misfits(names: Sequence[str]) -> str:
+    return f"{', '.join(names)}: what comes back does not have the shapes of what goes in"
 
 
 def _mended(program: Program) -> str:

@@ -63,10 +63,8 @@ def decide(
             # What the code itself raises is told; that it has none of two forms is not all that was looked for.
             none_of_two = any(words in str(error) for words in ("there is neither", "without a method backprop"))
             raise DataError(nothing(found, path) if found and none_of_two and not name else str(error)) from None
-    if (
-        failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles
-    ):  # right, perhaps, for another cost
-        raise failure
+    if failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles:
+        raise failure  # it may be right, for another cost
     if found and found["verdict"] == "none" and takes_others(judged):
         return _of_whole(found, path)
     return Decided(found, judged, kind, bool(found) and prefers_whole(found or {}, judged))

@@ -894,3 +894,30 @@ def test_what_only_raises_on_the_problems_of_the_notes_stays_undecided() -> None
     for troubles, faults, prefers in (([raises], [], True), ([raises, shape], [], False), ([raises], ["BP1"], False)):
         float64 = SimpleNamespace(verdict="refuted", troubles=troubles, faults=faults)
         assert prefers_whole(document, float64) == prefers
+
+
+AFFINE = (HERE / "programs/open/19_affine_functions.py").read_text("utf8")
+
+
+@pytest.mark.parametrize("answer", ["db, dw, db", "dx, dw"])
+def test_a_file_is_not_verified_for_the_layers_that_are_right_beside_one_whose_gradients_do_not_fit(
+    answer: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(AFFINE.partition("class ")[0].replace("return dx, dw, db", f"return {answer}"), "utf8")
+    found = assess(str(path))
+    assert [one["name"] for one in found["subjects"]] == ["relu_forward and relu_backward"]
+    if answer == "dx, dw":  # it may leave db to another
+        assert found["verdict"] == "verified"
+    else:
+        assert found["verdict"] == "undecided"
+        assert "affine_backward: what comes back" in found["undecided"][0]
+
+
+def test_layers_that_are_right_do_not_verify_an_example_whose_shapes_do_not_fit(tmp_path: Path) -> None:
+    """Any order of what a layer gives back is right by itself, and not for what it is given to."""
+    path = tmp_path / "mine.py"
+    path.write_text(AFFINE.replace("return dx, dw, db", "return dx, db, dw"), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "undecided"
+    assert "its own example raises ValueError" in found["undecided"][0]

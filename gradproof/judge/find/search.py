@@ -31,6 +31,7 @@ class Search(NamedTuple):
     subjects: Sequence[Subject]
     troubles: Sequence[str]
     others: Iterator[Subject] = iter(())  # which may tell what the first do not
+    misfits: Sequence[str] = ()  # layers whose backward pass runs and gives no gradient of all that they take
 
 
 def search(program: Program, name: str = "", step: str = "") -> Search:
@@ -52,10 +53,11 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         return Search([found], troubles, iter([own] if own else ()))
     if own is not None:
         return Search([own], troubles)
-    if parts := list(_parts(program)):
-        return Search(parts, troubles)
+    misfits: list[str] = []
+    if parts := list(_parts(program, misfits)):
+        return Search(parts, troubles, misfits=misfits)
     user = used(program, troubles) if not name else None
-    return Search([user] if user else [], troubles)
+    return Search([user] if user else [], troubles, misfits=misfits)
 
 
 def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
@@ -163,11 +165,12 @@ def _counts(program: Program, line: int) -> bool:
     return any(re.search(r"\.shape\[|\blen\([xXyY]", ast.unparse(node)) for node in around)
 
 
-def _parts(program: Program) -> Iterator[Subject]:
-    """Layers and engines, each by itself."""
+def _parts(program: Program, misfits: list[str]) -> Iterator[Subject]:
+    """Layers and engines, each by itself; `misfits` gets the names of those whose gradients do not fit."""
     end = time.process_time() + SECONDS
     for several in (of_engines, of_layer_functions, of_layer_classes):
         for name, scenes in several(program):
+            runs = False
             for scene in scenes:
                 if time.process_time() > end:
                     return
@@ -175,3 +178,13 @@ def _parts(program: Program) -> Iterator[Subject]:
                 if explored.step:
                     yield Subject(name, explored, ())
                     break
+                runs = runs or (not explored.trouble and _gives_all(scene))
+            else:
+                misfits += [name] * runs
+
+
+def _gives_all(scene: Scene) -> bool:
+    """Whether a layer gives back as many arrays as it takes."""
+    takes = [name for name in scene.given if not name.startswith("_")]
+    last = [node for node in ast.walk(ast.parse(scene.driver)) if isinstance(node, ast.Assign)][-1].targets[0]
+    return scene.gradients and len(takes) == (len(last.elts) if isinstance(last, ast.Tuple) else 1)

@@ -35,11 +35,17 @@ class Raised(NamedTuple):
 
     line: int
     said: str
+    made_up: bool = False  # with data that are not there, and may not be what it takes
 
     @property
     def is_a_name(self) -> bool:
         """Whether a name is missing: that is the program's own fault, wherever it is."""
         return "NameError" in self.said or "UnboundLocalError" in self.said
+
+    @property
+    def is_of_shapes(self) -> bool:
+        """Whether arrays do not fit each other, as a slip of one operand has it."""
+        return _OF_SHAPES.search(self.said) is not None
 
 
 def raised_by(program: Program, judged: Explored | None = None) -> Raised | None:
@@ -49,12 +55,12 @@ def raised_by(program: Program, judged: Explored | None = None) -> Raised | None
     explored = explore(own_example(program).scene, SECONDS)
     if explored.step is not None or not explored.raised:
         return None
-    return Raised(explored.raised, explored.trouble)
+    return Raised(explored.raised, explored.trouble, explored.made_up)
 
 
 def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | None:
     """The first edit with which the example takes a right step of at least so many arrays of parameters."""
-    if not _OF_SHAPES.search(raised.said):
+    if not raised.is_of_shapes:
         return None
     end, runs = time.process_time() + LONG, itertools.count()
     places = places_of(program.tree)
