@@ -67,7 +67,7 @@ def keep_compiled() -> None:
     """Keep what XLA compiles in the user's cache: the next proof or verdict takes two thirds of the time, or less."""
     jax = import_module("jax")
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    # JAX writes an entry in place; who meets a part of it compiles for himself, as where nothing can be kept.
+    # JAX writes an entry in place: a process that reads half of one compiles it again, and need not say so.
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     if not jax.config.values["jax_compilation_cache_dir"]:
         jax.config.update("jax_compilation_cache_dir", os.path.join(home, "gradproof"))
