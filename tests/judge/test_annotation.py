@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from gradproof.judge.assess import assess
 from tests.judge.corpus import without_repairs
+from tests.judge.planted import right
 from tests.judge.test_whole_command import NET, WRONG
 from tests.judge.test_written import PHASES, judged, plans, wrong
 from tests.judge.written import Plan, Slip, written
@@ -152,3 +153,8 @@ def test_a_softmax_is_told_from_what_only_sums_to_one(
     squares = written(plan).replace("np.exp(z2)", "(1 + z2 ** 2)")
     assert "(1 + z2 ** 2)" in squares
     assert "softmax" not in [box["activation"] for box in read(squares, tmp_path)["layers"]]
+
+
+def test_a_derivative_has_the_name_of_the_variable_not_of_the_function_that_gives_it(tmp_path: Path) -> None:
+    labels = {line["name"]: line["label"] for line in read(right("class", "sigmoid"), tmp_path)["lines"]}
+    assert (labels["dA2"], labels["dZ2"]) == ("∂C/∂A2", "∂C/∂Z2")

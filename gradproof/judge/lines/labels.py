@@ -183,11 +183,14 @@ def _targets(
         yield path, array.ravel().tolist()
     for path, (before, _) in what.reshaped.items():
         yield path, before.ravel().tolist()
-    seen: set[int] = set()
+    known: dict[int, Event] = {}  # by its variable rather than by the function that gives it: A1 of A1 = act(Z1)
     for event in events:
-        if _is_forward(event, forward) and id(event.value) not in seen and any(x.varies for x in event.numbers):
-            seen.add(id(event.value))
-            yield event.name, event.numbers
+        if _is_forward(event, forward) and any(x.varies for x in event.numbers):
+            first = known.setdefault(id(event.value), event)
+            if first.kind == "returned" and event.kind == "assigned":
+                known[id(event.value)] = event
+    for event in known.values():
+        yield event.name, event.numbers
     unnamed: dict[Any, list[Number]] = {}
     for x in nodes:  # what has no name was computed in one place
         if x.rule is not None:
