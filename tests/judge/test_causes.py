@@ -75,7 +75,7 @@ def test_what_no_edit_mends_is_told_at_its_line(source: str, right: str, wrong: 
     assert {fault["line"] for fault in found["faults"]} == {line_of(right, source)}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_slope_of_an_activation_is_told_where_it_is_computed(tmp_path: Path) -> None:
     old = "return sigmoid(z) * (1 - sigmoid(z))"
     source = BOOK.replace(old, "return np.exp(-z * z)").replace(" * sigmoid_prime(zs[-1])", "")
@@ -83,7 +83,7 @@ def test_the_slope_of_an_activation_is_told_where_it_is_computed(tmp_path: Path)
     assert {fault["line"] for fault in found["faults"]} == {line_of(old, BOOK)}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_two_lines_that_no_edit_mends_are_both_told(tmp_path: Path) -> None:
     several = ("dW2 = A1.T @ dZ2 / m", "dZ1 = dA1 * (1 - A1 ** 2)")
     source = NETWORK
@@ -93,7 +93,7 @@ def test_two_lines_that_no_edit_mends_are_both_told(tmp_path: Path) -> None:
     assert {fault["line"] for fault in found["faults"]} == {line_of(right, NETWORK) for right in several}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [("dZ1 = dA1 * (1 - A1 ** 2)", NONSENSE["dZ1 = dA1 * (1 - A1 ** 2)"]),
@@ -112,7 +112,7 @@ def test_what_may_be_wrong_as_well_stands_behind_the_line_and_spoils_nothing(
         assert all(other["place"] == f"line {other['line']}" for other in fault["others"])
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_line_that_fills_an_array_row_by_row_follows_from_no_other(tmp_path: Path) -> None:
     right = "dW1 = X.T @ dZ1 / m"
     filled = (
@@ -136,7 +136,7 @@ def test_without_a_cost_in_sight_the_one_array_that_does_not_follow_the_cost_of_
     assert found["network"]["cost"] == "quadratic, as the others do"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_gradient_is_told_where_it_is_computed_though_a_regulariser_is_added_later(tmp_path: Path) -> None:
     source = NETWORK.replace("/ (2 * m)", "/ (2 * m) + 0.1 * np.sum(self.W1 ** 2)")
     source = source.replace("dW1 = X.T @ dZ1 / m", "dW1 = X.T @ dZ1 ** 3 / m\n        dW1 += 0.2 * self.W1")
@@ -145,7 +145,7 @@ def test_a_gradient_is_told_where_it_is_computed_though_a_regulariser_is_added_l
     assert fault["what"].endswith("dW1 should be ∂C/∂W1, but for what is added later")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_of_a_vector_of_all_parameters_the_part_that_is_wrong_is_told(tmp_path: Path) -> None:
     source = (HERE / "programs/open/c28_theta_vector_cost.py").read_text("utf8")
     right = "Theta2_grad = d3.T @ a2 / m"
@@ -155,7 +155,7 @@ def test_of_a_vector_of_all_parameters_the_part_that_is_wrong_is_told(tmp_path: 
     assert fault["what"].endswith("Theta2_grad should be ∂C/∂Theta2, but for what is added later")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_line_is_told_where_the_cost_runs_a_forward_pass_of_its_own(tmp_path: Path) -> None:
     """No usual cost, so that nothing but this one tells what the derivatives are."""
     cost = """
@@ -172,7 +172,7 @@ def test_the_line_is_told_where_the_cost_runs_a_forward_pass_of_its_own(tmp_path
     assert {fault["parameter"] for fault in found["faults"]} == {"W1", "b1"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("separate", [False, True])
 def test_a_line_is_not_of_the_forward_pass_because_a_part_of_it_is_computed_there_as_well(
     separate: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

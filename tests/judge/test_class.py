@@ -335,6 +335,7 @@ LINES_OF_VERDICTS = """[...document.querySelectorAll("section:last-of-type tbody
 })"""
 
 
+@pytest.mark.turns(1)
 @needs_chromium
 def test_axe_finds_nothing_in_the_index_and_it_reads_on_a_telephone(judged: tuple[Path, Any]) -> None:
     from axe_playwright_python.sync_playwright import Axe

@@ -152,6 +152,7 @@ def test_nan_is_a_wrong_value_in_its_place(tmp_path):
     assert {named.fault.equation for named in found.faults} == {"BP4"}
 
 
+@pytest.mark.turns(2)
 def test_slow_code_ends_when_all_calls_have_had_their_time(tmp_path, monkeypatch):
     monkeypatch.setattr("gradproof.judge.isolation.submission.ALL", 3)
     with File(str(written(tmp_path, "", CORRECT + "time.sleep(0.15); return d, b, w")), seconds=2.0) as code:
@@ -168,6 +169,7 @@ def test_nothing_is_left_behind(tmp_path):
     assert alive(path) == []
 
 
+@pytest.mark.turns(2)
 def test_a_session_of_its_own_is_not_left_behind_either(tmp_path):
     pid = tmp_path / "pid"
     before = f"""
@@ -211,6 +213,7 @@ def test_ctrl_c_ends_it_in_one_line(tmp_path):
     assert (process.returncode, out, err) == (130, "", "gradproof: interrupted\n")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("before", "body", "code", "words"),
     [("", "os._exit(3)", 1, "exit code 3"), ("def", "pass", 3, "SyntaxError"), (NAP, "pass", 3, "does not return")],

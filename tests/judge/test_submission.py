@@ -47,6 +47,7 @@ def written(folder, text, name="mine.py"):
     return path
 
 
+@pytest.mark.turns(2)
 def test_a_class_pasted_unchanged_is_verified():
     result = check(HERE / "book.py", run=ended)
     assert (result.returncode, result.stderr) == (0, "")

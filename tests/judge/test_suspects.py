@@ -34,7 +34,7 @@ SLIPS = [
 ]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(("source", "right", "wrong"), SLIPS)
 def test_what_a_function_left_out_is_told_in_the_function(source: str, right: str, wrong: str, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_what_a_function_left_out_is_told_in_the_function(source: str, right: st
     assert all(fault["mended"] for fault in found["faults"])
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.usefixtures("few_edits")
 def test_of_a_gradient_that_is_summed_over_examples_the_share_of_one_is_known(tmp_path: Path) -> None:
     right = "nabla_w[-1] = np.dot(delta, activations[-2].transpose())"
@@ -54,7 +54,7 @@ def test_of_a_gradient_that_is_summed_over_examples_the_share_of_one_is_known(tm
     assert {fault["should_be"] for fault in found["faults"]} == {right.replace("delta", "nabla_b[-1]")}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_of_the_negative_of_a_gradient_the_slope_that_is_missing_is_told(tmp_path: Path) -> None:
     """y − a, and no cost in sight: the sign is the program's own."""
     source = (HERE / "programs/threads/55_dsE64317_siraj_right.py").read_text("utf8")
@@ -63,7 +63,7 @@ def test_of_the_negative_of_a_gradient_the_slope_that_is_missing_is_told(tmp_pat
     assert {fault["should_be"] for fault in found["faults"]} == {"L1_Delta = Sigmoid(L1, Deriv=True) * L1_Error"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_array_that_nothing_uses_is_the_one_that_was_meant(tmp_path: Path) -> None:
     """dW1 and db1 are right, too, if dA1 is multiplied by the slope instead: but then dZ1 would have no use."""
     source = NETWORK.replace("dW1 = X.T @ dZ1", "dW1 = X.T @ dA1").replace("np.sum(dZ1, axis=0", "np.sum(dA1, axis=0")
@@ -74,7 +74,7 @@ def test_the_array_that_nothing_uses_is_the_one_that_was_meant(tmp_path: Path) -
     assert {fault["should_be"] for fault in found["faults"]} == {"dH = dZ1"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_where_nothing_goes_down_no_number_is_said_to_be_what_it_should_be(tmp_path: Path) -> None:
     """How fast it should go down is then not known."""
     source = NETWORK.replace("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = np.exp(A2 - Y)")
@@ -92,7 +92,7 @@ def test_what_counts_the_turns_of_a_loop_is_no_array() -> None:
     assert set(words.unused) == {"unused", "d"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_value_that_is_given_to_the_wrong_array_is_told_at_its_line(tmp_path: Path) -> None:
     """It is overwritten by the next statement, so that nothing follows from it."""
     wrong = BOOK.replace("            nabla_b[-l] = delta\n", "            nabla_w[-l] = delta\n")
@@ -102,7 +102,7 @@ def test_a_value_that_is_given_to_the_wrong_array_is_told_at_its_line(tmp_path: 
     }
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.usefixtures("few_edits")
 def test_a_name_that_is_not_there_is_told_at_its_line(tmp_path: Path) -> None:
     source = NETWORK.replace("        dW1 = X.T @ dZ1 / m\n", "")
@@ -111,7 +111,7 @@ def test_a_name_that_is_not_there_is_told_at_its_line(tmp_path: Path) -> None:
     assert all("NameError: name 'dW1' is not defined" in fault["what"] for fault in found["faults"])
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "meant"),

@@ -20,7 +20,7 @@ def in_float32(source):
     return source
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_float32_class_has_its_update_judged_too():
     assert judged(in_float32(RIGHT)).verdict == "verified"
     climbing = judged(in_float32(RIGHT).replace(STEP, "[w + (eta / len(mini_batch)) * nw for"))
@@ -76,7 +76,7 @@ WITHOUT_SGD = RIGHT[: RIGHT.index("    def SGD")] + RIGHT[RIGHT.index("    def u
 DOWNHILL = {"output_activations - y": "y - output_activations", "w - (eta": "w + (eta", "b - (eta": "b + (eta"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_right_descent_is_verified_with_and_without_sgd_and_uphill_of_a_downhill_gradient():
     downhill = RIGHT
     for old, new in DOWNHILL.items():
@@ -133,7 +133,7 @@ def book(*changes):
     return source
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("changes", [VECTORS, ROWS], ids=["vectors", "rows"])
 def test_the_descent_of_a_class_with_vectors_or_rows_is_judged(changes):
     found = judged(book(*changes))
@@ -159,7 +159,7 @@ OTHER_ORDER = ("training_data, epochs, mini_batch_size, eta", "training_data, ep
 REQUIRED = ("epochs, mini_batch_size, eta):", "epochs, mini_batch_size, eta, test_data):")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("changes", [[OTHER_SGD, OWN_SGD], [OTHER_ORDER], [REQUIRED]], ids=["X, Y", "order", "more"])
 def test_where_sgd_takes_other_arguments_the_update_alone_is_judged(changes):
@@ -181,7 +181,7 @@ MATRICES = [
 ]  # fmt: skip
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_where_update_mini_batch_takes_other_arguments_the_descent_is_not_judged_and_that_is_said():
     found = judged(book(*MATRICES))
     assert found.verdict == "verified", str(found)
@@ -211,7 +211,7 @@ def test_a_class_that_is_not_made_of_sizes_is_told_so():
 ALONG_THE_SUM = [(STEP, "[w - eta * nw for"), (BIAS, "[b - eta * nb for")]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_with_the_sum_declared_a_step_along_the_sum_is_right_and_one_along_the_mean_is_not():
     assert judged(book(*ALONG_THE_SUM), declared=["sum"]).verdict == "verified"
     assert judged(book(*ALONG_THE_SUM)).verdict == "refuted"
@@ -235,7 +235,7 @@ OF_THE_SUM = {  # the step of the weights: the words
 }
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("step", OF_THE_SUM)
 def test_with_the_sum_declared_slips_of_the_update_are_named_too(step):
@@ -244,7 +244,7 @@ def test_with_the_sum_declared_slips_of_the_update_are_named_too(step):
     assert OF_THE_SUM[step] in str(found), str(found)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_with_the_sum_declared_sums_that_are_kept_and_examples_that_are_lost_are_named():
     last = judged(book(*ALONG_THE_SUM, ("nw + dnw for", "dnw for")), declared=["sum"])
     assert ": only the last example counts;" in str(last)

@@ -139,7 +139,7 @@ def test_a_slip_is_seen_and_its_right_twin_verified(name: str, tmp_path: Path, m
     assert not any("decay" in fault["what"] for fault in found["faults"]), found["faults"]  # one number follows any
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 def test_a_cost_of_other_examples_than_the_steps_is_no_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = (HERE / "programs/open/c04_fit_relu_softmax_batch.py").read_text("utf8")  # the loss is of all
     assert judged(source, tmp_path, monkeypatch)["verdict"] == "verified"
@@ -166,7 +166,7 @@ def test_two_steps_at_once_are_not_called_wrong(tmp_path: Path, monkeypatch: pyt
     assert judged(TWICE, tmp_path, monkeypatch)["verdict"] != "refuted"
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> None:
     path = HERE / "programs/threads/21_gy910210_2_tanh_right.py"
     ended = ended_here(["python", "-m", "gradproof", "check", str(path), "--architectures", "20"], tmp_path)
@@ -174,7 +174,7 @@ def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> N
     assert "(tanh, tanh; " in ended.stdout
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("file", "words"),
@@ -201,7 +201,7 @@ def test_what_only_harder_or_later_runs_show_is_refuted(
     assert any(words in fault["what"] for fault in found["faults"]) or not words, found["faults"]
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 def test_a_matrix_that_is_not_transposed_is_refuted_though_unequal_widths_raise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +257,7 @@ train(np.random.randn(3, 6), np.random.randint(0, 2, (2, 6)))
 }
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("form", SHAPES)
 @pytest.mark.parametrize("bias", ["b1", "b2"])
 def test_a_bias_that_the_step_leaves_in_another_shape_is_refuted_at_its_line(
@@ -297,7 +297,7 @@ for epoch in range(10):
 """
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("adds", ["+=", "= loss +"])
 def test_a_cost_that_adds_up_is_its_last_sum(adds: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
@@ -326,7 +326,7 @@ COSTS = {
 }
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("form", COSTS)
 def test_a_step_that_forgets_a_term_of_its_cost_is_refuted(form: str, tmp_path: Path) -> None:
     """Though it is the gradient of the rest, to which the program gives a name as well."""
@@ -469,7 +469,7 @@ def test_two_nets_that_take_turns_are_not_called_wrong(tmp_path: Path) -> None:
     assert found["undecided"] == ["several steps are taken at once"]
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("loss", ["loss = 0.5 * np.sum(d ** 2)", ""], ids=["with its cost", "without"])
 def test_targets_that_the_network_computes_itself_are_held_fixed(
     loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -521,7 +521,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_of_several_inputs_is_judged_by_itself(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -593,7 +593,7 @@ for k in range(9):
 """
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("source", "verdict"),
     [
@@ -661,7 +661,7 @@ for x, y in [(0.5, 1.0), (-0.4, 0.2)]:
 """
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("source", "right", "wrong", "verdict"),
     [(ADAPTIVE, " ** 2", "", "undecided"), (ENGINE, "3 * self.v ** 2", "self.v", "refuted")],
@@ -721,7 +721,7 @@ for k in range(9):
 BACK, MOVE = "e = d @ self.W2.T * (1 - self.H ** 2)", "self.W2 -= 0.1 * self.H.T @ d"
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("first", "second", "reduced", "verdict"),
     [(BACK, MOVE, "sum", "verified"), (BACK, MOVE, "mean", "refuted"), (MOVE, BACK, "sum", "refuted")],
@@ -828,7 +828,7 @@ fit(X, y)
 """
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
     [(CARRIED, "dy @ B.T * (1 - h ** 2)", "dy @ B.T"), (HINGE, "gb -= C * yi / len(X)", "gb += C * yi / len(X)")],
@@ -842,7 +842,7 @@ def test_what_moves_under_the_name_of_something_else_is_judged_or_nothing_is_ver
     assert judged(source.replace(right, wrong), tmp_path, monkeypatch)["verdict"] in ("undecided", "refuted")
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 def test_a_linear_machine_with_a_hinge_is_judged_by_its_own_example(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -878,7 +878,7 @@ def backprop(weights, biases, x, y):
 """
 
 
-@pytest.mark.turns(4)
+@pytest.mark.turns(3)
 def test_where_the_problems_of_the_notes_do_not_fit_the_line_is_told_and_not_what_they_raise(tmp_path: Path) -> None:
     """Vectors without a second axis: what is wrong is one slope, and neither a shape nor an error."""
     (tmp_path / "mine.py").write_text(ONE_EXAMPLE.replace("sigmoid_prime(zs[-k])", "sigmoid_prime(acts[-k])"), "utf8")

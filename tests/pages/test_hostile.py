@@ -187,6 +187,7 @@ def gallery(court: tuple[Court, list[Tried]]) -> str:
     return study.page(Court(book.ledger._replace(title=PAYLOADS[0], source=PAYLOADS[5])), lines)
 
 
+@pytest.mark.turns(1)
 @needs_chromium
 def test_in_a_browser_no_payload_runs_or_fetches_or_opens_anything(
     court: tuple[Court, list[Tried]], pair: both.Pair, tmp_path: Path
@@ -206,6 +207,7 @@ def test_in_a_browser_no_payload_runs_or_fetches_or_opens_anything(
             assert here.page.url.startswith("file:")
 
 
+@pytest.mark.turns(1)
 @needs_chromium
 def test_what_stands_in_a_page_as_a_script_does_not_run_unless_it_is_ours(
     court: tuple[Court, list[Tried]], pair: both.Pair, tmp_path: Path

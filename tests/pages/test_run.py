@@ -51,7 +51,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / run.PAGE
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1100, 360])
@@ -68,6 +68,7 @@ def test_it_opens_from_a_file_without_an_error_a_request_or_a_blank_picture(
         assert (shown.errors, shown.requests) == ([], [])
 
 
+@pytest.mark.sample(1)
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(scheme: str, drawn: Path) -> None:

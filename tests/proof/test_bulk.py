@@ -47,6 +47,7 @@ def both(parts):
     return told(bulk.merged(handcrafted, Total(parts), COUNT, SEED, "float64")), told(whole)
 
 
+@pytest.mark.turns(1)
 def test_three_processes_come_to_what_one_comes_to(tmp_path):
     assert {part.unit % 3 for part in judge(tmp_path, 2, 3)} == {2}
     assert {part.unit % 3 for part in judge(tmp_path, 0, 3)} == {0, 2}

@@ -63,6 +63,7 @@ def uneven(m: int = 6, dtype: str = "float64") -> Problem:
     return Problem(*jax.tree.map(lambda a: a.astype(dtype), tuple(stack.alone(0))))
 
 
+@pytest.mark.turns(2)
 @FEW
 @given(networks(), DEVICES, WAYS, st.sampled_from(["float64", "float32"]))
 def test_the_gradient_on_a_mesh_agrees_with_one_device_and_with_handcrafted(
@@ -75,6 +76,7 @@ def test_the_gradient_on_a_mesh_agrees_with_one_device_and_with_handcrafted(
     assert ratio(problem, got, handcrafted.gradients(*problem)) <= 1
 
 
+@pytest.mark.turns(2)
 @FEW
 @given(
     networks(),
@@ -90,6 +92,7 @@ def test_in_order_the_gradient_is_the_same_to_the_last_bit_on_any_number_of_devi
         jax.tree.map(np.testing.assert_array_equal, spread(problem, devices, mesh.in_order)[1:], alone)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("way", [mesh.summed, mesh.in_order])
 @pytest.mark.parametrize("devices", [1, 3, 8])

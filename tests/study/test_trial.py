@@ -71,7 +71,7 @@ def line(court: Court, name: str) -> Line:
 # ---- verdicts --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "claim",
     [
@@ -89,7 +89,7 @@ def test_what_is_true_holds(claim: str) -> None:
     assert balls.verdict is (Verdict.UNDECIDED if "<=" in claim else Verdict.VERIFIED)  # a few do not prove that
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "claim",
     [
@@ -204,7 +204,7 @@ def test_the_cost_of_cross_entropy_in_terms_of_z_holds() -> None:
 # ---- anything that parses --------------------------------------------------------------------------------------
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @settings(max_examples=15)
 @given(st.sampled_from(["==", "<=", ">="]), trees, trees)
 def test_any_claim_that_is_read_gets_a_sentence(relation: str, left: Node, right: Node) -> None:
@@ -244,7 +244,7 @@ def test_definitions_that_run_in_a_circle_are_one_error() -> None:
         Court(book).line(book.lines[0])
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("claim", "said"),
     [
@@ -268,7 +268,7 @@ def test_so_is_a_claim_that_means_nothing_under_any_of_its_readings() -> None:
         tried(f'claim = "δ[l] == P"\n{readings}')
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "fields",
     [
@@ -364,7 +364,7 @@ def test_a_fact_that_is_not_so_is_wrong() -> None:
         assert command.document(court, [found])["lines"][0]["correction"] == shown
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_every_measure_can_be_taken() -> None:
     for measure in facts.MEASURES.values():
         assert measure().how
@@ -382,7 +382,7 @@ def _twice(n: int, m: int, rng: np.random.Generator) -> list[Any]:
     return [rng.integers(n, size=(n // m, m))]
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("measure", "place", "slip"),
     [
@@ -428,7 +428,7 @@ def test_what_cannot_be_adjusted_is_noticed(field: str, monkeypatch: pytest.Monk
 # ---- chance ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_verdict_does_not_depend_on_the_seed(seed: int) -> None:
@@ -443,7 +443,7 @@ def test_the_verdict_does_not_depend_on_the_seed(seed: int) -> None:
 # ---- in the terminal -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_the_list_says_how_many_slips_a_line_has_and_the_line_shows_them_all(court: Court) -> None:
     several, one = court.line(line(court, "N31")), court.line(line(court, "N5"))
     assert command.in_short(several) == "σ for δ  +1 more: study N31"
@@ -517,7 +517,7 @@ def test_a_formula_with_too_many_terms_leaves_sympy_silent_and_others_speak(clai
 # ---- samples and components ------------------------------------------------------------------------------------
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_an_average_over_all_mini_batches_is_that_of_the_samples_whatever_their_size() -> None:
     holds = "expected(k, mean(s, d(C_x, θ))) == d(C, θ)"
     assert tried(f'claim = "{holds}"').sentence is Sentence.HOLDS
@@ -525,7 +525,7 @@ def test_an_average_over_all_mini_batches_is_that_of_the_samples_whatever_their_
         assert tried(f'claim = "{wrong}"').sentence is Sentence.WRONG
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_one_component_moves_and_no_other() -> None:
     slope = "at(d(at(C_x, z[l][j] = z[l][j] + t), t), t = 0) == d(C_x, z[l])[j]"
     book = reader.read(BOOK.replace('["u"]', '["u", "t"]') + f'claim = "{slope}"', "test")

@@ -76,6 +76,7 @@ def assert_kept(place: Path, steps: int | None = None) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("backend", NAMES)
 def test_a_run_is_told_in_plain_lines_and_its_weights_read_digits(backend: str, digits: Path, tmp_path: Path) -> None:
     done = ended(typed(digits, "--epochs", "10", "--batch", "4", backend=backend), tmp_path, AS_FOR_EVERYBODY)
@@ -97,6 +98,7 @@ def test_a_run_is_told_in_plain_lines_and_its_weights_read_digits(backend: str, 
         assert (read == test.labels).sum() == result["epochs"][-1]["correct"]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("backend", NAMES)
 def test_json_is_one_document_on_stdout_and_the_same_in_the_folder(backend: str, digits: Path, tmp_path: Path) -> None:
     done = ended(typed(digits, "--epochs", "2", "--json", "--out", "a/b", backend=backend), tmp_path)
@@ -560,6 +562,7 @@ def test_xla_that_only_judges_is_one_thread(backend: str, digits: Path, tmp_path
     assert threads == 1 if backend == "handcrafted" or len(os.sched_getaffinity(0)) == 1 else threads > 1
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
 def test_where_malloc_takes_no_wishes_steps_are_proven_all_the_same(
     error: type[Exception], digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -75,7 +75,7 @@ def test_every_right_step_is_verified(
     assert 0 < proven.worst <= 1
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("backend", "dtype"),
@@ -352,7 +352,7 @@ def test_what_is_judged_quickly_and_exactly_agrees() -> None:
 NETWORKS = [((784, 30, 10), 10), ((784, 512, 256, 10), 10), ((784, 100, 10), 10)]
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @NAMES
 @pytest.mark.parametrize("network", some(NETWORKS[:2], NETWORKS), ids=str)
@@ -380,7 +380,7 @@ def test_a_step_not_taken_or_taken_uphill_is_never_verified(backend: str, networ
             assert verified(wrong) == 0
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("dtype", "other"), [("float64", "float32"), ("float32", "float64")])
 def test_a_claim_in_another_precision_is_refuted_and_does_not_choose_its_bounds(
@@ -446,7 +446,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, backend: str, number: int, wrong: C
     pieces_through(monkeypatch, backend, other)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.sample(4)
 @NAMES
 @pytest.mark.parametrize("number", [1, 20, 21, 22, 42])  # the first and last of an epoch, the mini-batch of three
@@ -477,7 +477,7 @@ def test_a_chunk_in_pieces_leads_where_the_plain_one_does(backend: str, monkeypa
     assert all(np.array_equal(p, q) for p, q in ends)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.sample(4)
 @NAMES
 @pytest.mark.parametrize("number", [99, 100, 101, 200, 201, 250])
@@ -529,7 +529,7 @@ def test_a_wrong_step_is_no_divergence(backend: str, value: float, monkeypatch: 
         list(train(SMALL._replace(backend=backend), DIGITS, verify=True))
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @NAMES
 def test_a_step_begins_where_the_one_before_ended(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network, name = descent_of(backend), "trajectories" if backend == "handcrafted" else "trajectory"
@@ -569,7 +569,7 @@ main()
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_wrong_step_leaves_a_file_that_is_refuted_again(tmp_path: Path) -> None:
     """As it is typed: exit code 1, the step, its equation and layer, and the command that shows it again."""
     digits, run = put_digits(tmp_path), tmp_path / "run"
@@ -621,7 +621,7 @@ def test_a_recorded_step_shows_the_same_fault_again(refuted: StepError, tmp_path
     )
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_record_is_a_data_error_or_another_step(refuted: StepError, tmp_path_factory, data) -> None:
