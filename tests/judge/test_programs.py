@@ -19,7 +19,12 @@ pytestmark = pytest.mark.usefixtures("few_edits")
 NAMED: dict[str, Any] = {"ids": lambda path: path.name}
 
 
-COSTLY = {"r59_mnist_sizes_only.py", "w27_flat_spot.py", "43_micrograd2_reused_values.py"}  # ten seconds and more
+COSTLY = {
+    "r59_mnist_sizes_only.py",
+    "w21_finite_differences.py",
+    "w27_flat_spot.py",
+    "43_micrograd2_reused_values.py",
+}  # ten seconds and more
 
 
 def apart(paths: Sequence[Path]) -> list[Any]:
