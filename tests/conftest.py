@@ -51,7 +51,7 @@ fresh = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("quick", fresh, max_examples=50)
+settings.register_profile("quick", fresh, max_examples=30)
 settings.register_profile("thorough", fresh, max_examples=2000)
 settings.load_profile("quick")  # --hypothesis-profile is read after this and wins
 

@@ -140,7 +140,7 @@ def test_what_does_no_harm_is_judged_by_its_gradients(name, tmp_path):
     assert judged(written(tmp_path, before, CORRECT + end), seconds=10).verdict == "verified"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_jax_arrays_are_arrays(tmp_path):
     before = "import jax; jax.config.update('jax_enable_x64', True); import jax.numpy as jnp"
     end = "return tuple([jnp.asarray(v) for v in part] for part in (d, b, w))"
@@ -152,7 +152,7 @@ def test_nan_is_a_wrong_value_in_its_place(tmp_path):
     assert {named.fault.equation for named in found.faults} == {"BP4"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_slow_code_ends_when_all_calls_have_had_their_time(tmp_path, monkeypatch):
     monkeypatch.setattr("gradproof.judge.isolation.submission.ALL", 3)
     with File(str(written(tmp_path, "", CORRECT + "time.sleep(0.15); return d, b, w")), seconds=2.0) as code:
@@ -169,7 +169,7 @@ def test_nothing_is_left_behind(tmp_path):
     assert alive(path) == []
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_session_of_its_own_is_not_left_behind_either(tmp_path):
     pid = tmp_path / "pid"
     before = f"""
@@ -199,7 +199,7 @@ def test_the_limit_of_memory_is_the_one_that_is_given(tmp_path):
     assert "MemoryError" in beyond.said
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_ctrl_c_ends_it_in_one_line(tmp_path):
     path = written(tmp_path, "", f"open({str(tmp_path / 'now')!r}, 'w'); {NAP}")
     line = [sys.executable, "-m", "gradproof", "check", str(path), "--seconds", "500"]
@@ -232,13 +232,13 @@ def test_a_check_in_this_process_survives_sys_exit():
     assert [trouble.kind for trouble in found.troubles] == ["exits"]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_code_for_exactly_four_layers_is_judged(tmp_path):
     path = written(tmp_path, "", "w1, w2, w3, w4 = weights\n    " + CORRECT + "return d, b, w")
     assert judged(path, seconds=10).verdict == "verified"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_slip_on_some_mini_batches_alone_is_placed_and_has_no_name(tmp_path):
     path = written(tmp_path, "", CORRECT + "b = [v * m for v in b] if m == 5 else b; return d, b, w")
     with File(str(path), seconds=10) as code:
@@ -247,7 +247,7 @@ def test_a_slip_on_some_mini_batches_alone_is_placed_and_has_no_name(tmp_path):
     assert all(named.names == [] for named in found.faults)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_verdict_is_told_though_the_disk_is_full_when_a_file_is_written(tmp_path):
     path = written(tmp_path, "", CORRECT + "return d, b, [2 * v for v in w]")
     line = [sys.executable, "-m", "gradproof", "check", str(path), "--architectures", "20", "--junit", "/dev/full"]
@@ -257,7 +257,7 @@ def test_the_verdict_is_told_though_the_disk_is_full_when_a_file_is_written(tmp_
     assert result.stderr.startswith("gradproof: cannot write to /dev/full: No space left on device")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_script_asks_for_the_name_that_was_looked_up(tmp_path):
     path, script = tmp_path / "mine.py", tmp_path / "shown.py"
     other = f"import numpy as np\ndef other(weights, biases, x, y):\n    {CORRECT}return d, b, [2 * v for v in w]\n"
@@ -267,7 +267,7 @@ def test_a_script_asks_for_the_name_that_was_looked_up(tmp_path):
     assert subprocess.run([sys.executable, "-I", str(script)], capture_output=True, timeout=60).returncode == 0
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_too_little_address_space_for_jax_is_one_line_and_less_than_the_default_is_enough(tmp_path):
     path = written(tmp_path, "", CORRECT + "return d, b, w")
     line = f'ulimit -v {{}}; exec "{sys.executable}" -m gradproof check "{path}" --architectures 20'

@@ -67,6 +67,7 @@ def test_where_a_part_of_the_step_runs_the_fault_is_the_line_that_makes_the_rest
     assert all("'b1': d_hidden.sum(axis=0)" in fault["should_be"] for fault in found["faults"])
 
 
+@pytest.mark.turns(1)
 def test_a_parameter_that_is_left_in_another_shape_is_mended_like_any_other(tmp_path: Path) -> None:
     """W2 has one column; W2 − η dW2 of four runs, and has four."""
     wrong, right = "dW2 = A1.T @ dZ1 / m", "        dW2 = A1.T @ dZ2 / m\n"

@@ -288,7 +288,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly_and_the_weights_are_kept(digi
     assert assert_kept(tmp_path / "runs/1")["steps"] > 0
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["lines", "json"])
@@ -348,7 +348,7 @@ def test_on_a_terminal_the_run_is_seen_while_it_lasts_and_the_lines_stay_plain(d
     assert all(len(line) <= 80 for line in re.split(r"[\r\n]+", plain)), plain
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_where_steps_are_proven_it_is_seen_how_many(digits: Path, tmp_path: Path) -> None:
     _, seen = on_a_terminal(typed(digits, "--epochs", "2", "--verify"), tmp_path, COLUMNS="80")
     plain = PLAIN.sub("", seen)
@@ -430,7 +430,7 @@ def interrupted(line: list[str], place: Path, number: int = signal.SIGINT) -> tu
     return running.returncode, heard + out, err
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_so_on_its_page(number: int, digits: Path, tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ def test_an_interrupted_run_says_so_on_its_page(number: int, digits: Path, tmp_p
     assert re.search(r"Ended early</b>, in epoch [\d,]+ of 1000000, after [\d,]+ steps: interrupted", text)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_command_to_go_on_keeps_how_the_run_is_carried_out(digits: Path, tmp_path: Path) -> None:
     """What the run is about is in its folder: its settings, its digits, and that its steps are proven."""
     how = ["--checkpoint", "0.5", "--devices", "1", "--no-page"]
@@ -550,7 +550,7 @@ except SystemExit:
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells its threads only on Linux")
 @pytest.mark.parametrize("backend", NAMES)
@@ -591,7 +591,7 @@ def test_steps_that_were_not_judged_leave_a_verified_run_undecided(digits: Path,
     assert f"<b>Undecided</b>: {why}." in (tmp_path / "a/run.html").read_text()
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_an_undecided_proof_says_why_and_what_it_says_to_try_is_verified(digits: Path, tmp_path: Path) -> None:
     """In the end-to-end bounds of autodiff a small gradient of a deep network is hidden by rounding, in float32."""
     deep = ["--sizes", "12,30,30,30,30,30,30,10", "--init", "scaled", "--epochs", "1", "--verify"]
@@ -620,7 +620,7 @@ def test_a_run_that_is_proven_goes_on_being_proven(digits: Path, tmp_path: Path)
     assert re.search(r"steps verified<b>22</b>of 22, worst 0\.\d+ of its bound", (tmp_path / "a/run.html").read_text())
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("backend", NAMES)
 def test_one_epoch_on_real_digits_reads_85_of_100(backend: str, tmp_path: Path) -> None:
