@@ -163,8 +163,13 @@ def piled(explored: Explored, calls: Sequence[str], seed: int) -> dict[str, str]
 
 
 def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
-    """Whether new − old is a multiple of the slope, and old is not 0."""
+    """Whether new is old plus a multiple of the slope, and old is not 0.
+
+    Of two outputs that sum to 1, whatever differs is a multiple of the slope: the sum must have been computed.
+    """
     if not all(isinstance(x, Number) for x in (*old.flat, *new.flat)):
+        return False
+    if not all(_is_added_to(x, y) for x, y in zip(old.flat, new.flat, strict=True)):
         return False
     if all(x.value.contains(0) for x in old.flat) or all(g.contains(0) for g in slope):
         return False
@@ -172,6 +177,19 @@ def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
     k = max(range(len(slope)), key=lambda i: float(abs(slope[i]).mid()))
     factor = grown[k] / slope[k]
     return not factor.contains(0) and all(d.overlaps(factor * g) for d, g in zip(grown, slope, strict=True))
+
+
+def _is_added_to(old: Number, new: Number) -> bool:
+    """Whether new is a sum in which old is."""
+    waiting, seen = [new], set[int]()
+    while waiting:
+        x = waiting.pop()
+        if x.index == old.index:
+            return True
+        if x.index not in seen and x.rule is not None and x.rule.name in LINEAR:
+            waiting.extend(operands_of(x))
+        seen.add(x.index)
+    return False
 
 
 def _feeds(old: Any, after: Any) -> bool:

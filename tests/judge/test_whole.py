@@ -921,3 +921,49 @@ def test_layers_that_are_right_do_not_verify_an_example_whose_shapes_do_not_fit(
     found = assess(str(path))
     assert found["verdict"] == "undecided"
     assert "its own example raises ValueError" in found["undecided"][0]
+
+
+ONE_LAYER = """
+import numpy as np
+def backward(params, X, Y):
+    A = 1 / (1 + np.exp(-(X @ params["W"] + params["b"])))
+    dZ = (A - Y) * A * (1 - A) / len(X)
+    return {"W": X.T @ dZ, "b": dZ.sum(axis=0)}
+X, Y = np.random.randn(6, 3), np.random.rand(6, 2)
+params = {"W": np.random.randn(3, 2), "b": np.zeros(2)}
+"""
+
+
+def test_gradients_that_a_line_returns_are_judged_unless_one_is_of_what_has_no_effect(tmp_path: Path) -> None:
+    """The data have an effect as well, and no gradient."""
+    path = tmp_path / "mine.py"
+    path.write_text(ONE_LAYER, "utf8")
+    assert assess(str(path), step="backward(params, X, Y)")["verdict"] == "verified"
+    idle = ONE_LAYER.replace('"b": dZ', '"V": A.T @ dZ, "b": dZ').replace('"b": np', '"V": np.ones((2, 2)), "b": np')
+    path.write_text(idle, "utf8")
+    assert assess(str(path), step="backward(params, X, Y)")["verdict"] == "none"
+
+
+TWO_OUTPUTS = """
+import numpy as np
+class Net:
+    def __init__(self):
+        self.W, self.b = np.random.randn(2, 3), np.zeros(2)
+    def forward(self, x):
+        self.x = x
+        e = np.exp(self.W @ x + self.b)
+        self.a = e / e.sum()
+    def backward(self, y):
+        self.db = self.a - y
+        self.dW, self.size = np.outer(self.db, self.x), self.db.max()
+net = Net()
+x, y = np.random.randn(3), np.array([1.0, 0.0])
+net.forward(x)
+net.backward(y)
+"""
+
+
+def test_of_two_outputs_that_sum_to_1_what_differs_is_no_sum_that_grows(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(TWO_OUTPUTS, "utf8")
+    assert assess(str(path))["verdict"] == "verified"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gradproof.judge.find.dependence import Held, Moment, changed, feeding
-from gradproof.judge.find.roles import named_as_parameter, stem
+from gradproof.judge.find.roles import named_as_parameter, role_of, stem
 
 _LAST = re.compile(r"\['?([^'\]]*)'?\]$|\.?([^.\[\]]+)$")
 DATA = ("x", "y", "pairs", "_turns")
@@ -34,6 +34,8 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
         return {}  # there is a gradient of what has no effect, as of all before a softmax of one class
     own = {path: before[path] for path in parameters}
     found = _by_name(own, {path: after[path] for path in fresh})
+    if found and all(_is_data(path) for path in own if path not in found):
+        return found
     if len(found) < len(own):
         found = _by_size(own, {path: after[path] for path in fresh}) or found
     if len(found) < len(own):
@@ -55,6 +57,10 @@ def last(path: str) -> str:
 
 def _is_state(path: str) -> bool:
     return last(path).lower().strip("_") in ("lr", "eta", "alpha", "learning_rate", "reg", "lmbda", "momentum")
+
+
+def _is_data(path: str) -> bool:
+    return role_of(path) in ("x", "y") and not named_as_parameter(path)
 
 
 def _by_name(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[str, str]:
