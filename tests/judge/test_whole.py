@@ -278,6 +278,56 @@ def test_a_bias_that_the_step_leaves_in_another_shape_is_refuted_at_its_line(
     assert fault["line"] == SHAPES[form].splitlines().index(right) + 1
 
 
+ONE_OUTPUT = """
+import numpy as np
+
+def train(X, y, lr=0.1):
+    w, b = np.random.randn(1, 3), BEGINNING
+    for turn in range(3):
+        a = 1 / (1 + np.exp(-(w @ X + b)))
+        dz = (a - y) / X.shape[1]
+        w = w - lr * dz @ X.T
+        b = b - lr * UPDATE
+
+train(np.random.randn(3, 8), np.random.randint(0, 2, (1, 8)))
+"""
+SUMMED = "np.sum(dz, axis=1, keepdims=True)"
+
+
+@pytest.mark.turns(3)
+@pytest.mark.parametrize(
+    ("beginning", "update", "verdict"),
+    [
+        ("np.zeros((1, 1))", SUMMED, "verified"),
+        ("0.0", SUMMED, "verified"),  # it becomes an array at the first step, as some do
+        ("0.0", "np.sum(dz)", "verified"),
+        ("np.zeros((1, 1))", SUMMED.replace("1", "0"), "refuted"),
+        ("0.0", "dz", "refuted"),
+    ],
+)
+def test_a_bias_of_one_number_that_becomes_one_for_each_example_is_refuted_at_its_line(
+    beginning: str, update: str, verdict: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(ONE_OUTPUT.replace("BEGINNING", beginning).replace("UPDATE", update), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == verdict, found
+    for fault in found["faults"]:
+        assert (fault["parameter"], fault["line"]) == ("b", 10), fault
+        assert fault["should_be"] == f"b = b - lr * {SUMMED}" or update == "dz"
+
+
+@pytest.mark.turns(3)
+def test_a_bias_of_one_number_that_grows_beside_a_sister_is_refuted(tmp_path: Path) -> None:
+    source = (HERE / "programs/open/c15_functions_dict_planar.py").read_text("utf8")
+    wrong = source.replace("np.sum(dZ2, axis=1", "np.sum(dZ2, axis=0")
+    assert wrong != source
+    path = tmp_path / "mine.py"
+    path.write_text(wrong, "utf8")
+    found = assess(str(path))
+    assert (found["verdict"], {fault["parameter"] for fault in found["faults"]}) == ("refuted", {"parameters['b2']"})
+
+
 OVER_TIME = """
 import numpy as np
 

@@ -106,15 +106,21 @@ def reshaped(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
     """The parameters that the step leaves in another shape, as b − η db where db has a row too many.
 
     Each new element is an old one plus something, NumPy having repeated the old ones. A single number that becomes an
-    array is none, without a sister that moves: it is how some begin.
+    array is none, without a sister that moves: it is how some begin. But a bias of one number for each example is.
     """
     kinds = {family(path) for path in moved} - {""}
+    widths = {width for path in moved for width in before[path].shape}
     grown = [
         path
         for path, old in before.items()
         if (new := after.get(path)) is not None
         and new.shape != old.shape
-        and (len(old.numbers) > 1 or family(path) in kinds)
+        and len(new.numbers) > 1
+        and (
+            len(old.numbers) > 1
+            or family(path) in kinds
+            or (_BIAS.search(path) and widths.isdisjoint({*new.shape} - {1}))
+        )
         and not (_CARRIED.fullmatch(path) or _GRADIENT.search(path))
         and _repeated(old, new.shape) is not None
     ]
@@ -177,6 +183,7 @@ _GRADIENT = re.compile(
 )  # that an engine or a layer adds up
 _RATE = re.compile(r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay)(?:'\])?$")  # one that decays
 _PLAIN = re.compile(r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|theta|coef\w*|intercept\w*)\d?_?")  # and no sum of such
+_BIAS = re.compile(r"(?i)(?:^|[._\['])(?:b|bias\w*|intercept\w*)_?(?:'\])?$")
 LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
 

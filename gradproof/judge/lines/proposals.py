@@ -44,9 +44,9 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             own = [edit for edit in edits(around[-1], words_at(tree, around)) if _uses(edit, unused)]
             own.sort(key=lambda edit: edit.kind not in ("operand", "factor"))
             yield from _promising(trial, around[-1], own, places)
-    for line in dict.fromkeys(itertools.chain(*suspects.groups)) if trial.step.reshaped else ():
-        around = enclosing(tree, line)  # what is left in another shape was most often summed over the wrong axis
-        yield from (edit for edit in edits(around[-1], words_at(tree, around)) if edit.kind in ("axis", "missing sum"))
+    for kind in ("axis", "missing sum") if trial.step.reshaped else ():  # it was most often summed over the wrong axis
+        for around in (enclosing(tree, line) for line in dict.fromkeys(itertools.chain(*suspects.groups))):
+            yield from (edit for edit in edits(around[-1], words_at(tree, around)) if edit.kind == kind)
     for group, lines in enumerate(suspects.groups):
         for line in lines:
             around = enclosing(tree, line)

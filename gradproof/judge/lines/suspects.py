@@ -32,6 +32,7 @@ def suspected(
     nodes = computed_from(x for path in wrong if path in ends for x in ends[path])
     known = {x.index for x in nodes if x.varies or x.rule is not None} - forward
     shared = {line_of(x.place) for x in nodes if x.index in forward and x.varies}
+    shared -= {line for path in what.reshaped for line in lines[path]}  # in which its numbers of the step before came
     above = {path: _above(what, ends[path], forward) for path in wrong if path in ends and path not in still}
     called = [e.line for e in what.events if any(x.index in known for x in e.numbers)]
     moved = {x.index for array in what.after.values() for x in array.flat}
