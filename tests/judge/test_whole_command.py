@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from gradproof.judge.assess import assess
+from gradproof.judge.isolation.assessment import Assessment, UnfinishedError
 from tests.commands import ended_here
-from tests.judge.corpus import without_repairs
+from tests.judge.corpus import HERE, without_repairs
 from tests.processes import alive
 
 pytestmark = pytest.mark.usefixtures("few_edits")
@@ -331,3 +332,21 @@ def test_junit_has_a_case_for_each_array(place: Path) -> None:
     assert text.count("<failure ") == 2
     os.remove(place / "mine.xml")
     assert left(place) == []
+
+
+@pytest.mark.turns(2)
+def test_float64_refutes_nothing_that_may_be_right_for_another_cost_where_the_exact_judge_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = (HERE / "submissions/book.py").read_text("utf8")
+    other_cost = book.replace("y) * sigmoid_prime(zs[-1])", "y)")
+    assert other_cost != book
+
+    def document(self: Assessment) -> None:
+        raise UnfinishedError(f"{self.path} takes more than 10 seconds")
+
+    monkeypatch.setattr(Assessment, "document", document)
+    for source, code in ((book, 0), (other_cost, 3)):
+        (tmp_path / "mine.py").write_text(source, "utf8")
+        ended = ended_here(["python", "-m", "gradproof", "check", "mine.py", "--architectures", "20"], tmp_path)
+        assert (ended.returncode, "takes more than 10 seconds" in ended.stderr) == (code, code == 3), ended
