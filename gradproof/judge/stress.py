@@ -13,6 +13,7 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.watching import Step
+from gradproof.judge.lines.costs import usual_costs
 from gradproof.judge.outcome import SECONDS, Outcome, against, of_all_targets
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import name_costs_of_steps
@@ -136,11 +137,11 @@ def _ordinal(n: int) -> str:
     return {1: "first", 2: "second", 3: "third"}.get(n, f"{n}th")
 
 
-def piled(explored: Explored, calls: Sequence[str], seed: int) -> dict[str, str]:
+def piled(explored: Explored, calls: Sequence[str], seed: int, named: Sequence[str] = ()) -> dict[str, str]:
     """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began.
 
     A velocity is multiplied by less than 1, the sum of squares of AdaGrad grows by g²: only what grows by a multiple of
-    the gradient itself is meant.
+    the gradient itself is meant; that of one of the costs that are `named`, where it computes none.
     """
     step = explored.step._replace(turn=explored.step.turn + 1)  # type: ignore[union-attr]
     with ExactRun(Reading.EXACT, BITS, seed) as run:
@@ -151,7 +152,8 @@ def piled(explored: Explored, calls: Sequence[str], seed: int) -> dict[str, str]
             return {}
         del run
         found: dict[str, str] = {}
-        for number in (*what.costs.values(), *what.scalars.values()):
+        usual = [number for name, number in usual_costs(what) if name in named] if named else []
+        for number in (*what.costs.values(), *what.scalars.values(), *usual):
             truth = differentiate(number)
             for path, array in what.given.items():
                 slope = [truth.get(x.index, arb(0)) for x in array.ravel().tolist()]

@@ -1,5 +1,6 @@
 """Judging a whole program: its step against the gradient of its own cost, or of the cost that fits."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, Run, UndecidedError
-from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
@@ -31,13 +32,14 @@ from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import FIRST_OF_ADAM, rate_of
 from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
-from gradproof.judge.trial.scaled import excused
-from gradproof.judge.trial.stepping import takes_several
+from gradproof.judge.trial.scaled import BY_ONE_FACTOR, excused
+from gradproof.judge.trial.stepping import takes_several, terms
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
 FORGOTTEN = "not moved, though its gradient is computed"
+_CLIMBS = re.compile(r"ascen|maximi[sz]|reward|likelihood|policy|adversar|discriminat", re.IGNORECASE)  # on purpose
 DECLARED = {  # what --cost may say, and the names of the table that it means
     "quadratic": ("quadratic",),
     "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
@@ -100,7 +102,7 @@ def judge(
             if found is None:
                 raise InexactError(f"{name} is not computed in every run")
             unseen.update(dict.fromkeys(also_moved(what, found)))
-            compared = _steady(against(what, found), _rate(what, found), rates, run.run.reading)
+            compared = _steady(found, against(what, found), _rate(what, found), rates, run.run.reading)
             _refuse_several(what, compared)
             return compared
         given = list(what.given.values())
@@ -141,6 +143,12 @@ def judge(
         outcome.trouble = (
             "it is the gradient of some cost, but of none that gradproof knows: say which one is meant with --cost"
         )
+    elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not explored.step.gradients:
+        down = [one for one in named if one.factor > 0]
+        outcome.named = down or named
+        if not down and not _CLIMBS.search(explored.scene.program.text):
+            outcome.verdict = Verdict.REFUTED
+            outcome.tried = replace(tried, arrays=[array._replace(state="uphill") for array in tried.arrays])
     if tried.verdict is Verdict.REFUTED and kind != "listed":
         outcome.other = _others(seen, seed)
         made_up = name.startswith("net.") and not explored.scene.whole
@@ -162,8 +170,9 @@ def judge(
     if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
         more = [Compared(path, state, 0, True) for path, state in amiss.items()]
         outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])
-    if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn" and (found := piled(explored, calls, seed)):
-        outcome.verdict, outcome.piled = Verdict.REFUTED, found
+    if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn":
+        outcome.piled = piled(explored, calls, seed, [one.name for one in outcome.named if kind == "listed"])
+        outcome.verdict = Verdict.REFUTED if outcome.piled else outcome.verdict
     if outcome.verdict is Verdict.VERIFIED:
         stress(outcome, chosen, calls, harder, seed)
     return outcome
@@ -200,11 +209,20 @@ def _forget_what_is_shown(run: Run, what: Observation) -> None:
             del run.notes[key]
 
 
-def _steady(compared: list[Compared], rate: Any, rates: dict[Reading, Any], reading: Reading) -> list[Compared]:
-    """The rate must be the same at all points: a single output follows any cost, at a rate of its own."""
+def _steady(
+    cost: Number, compared: list[Compared], rate: Any, rates: dict[Reading, Any], reading: Reading
+) -> list[Compared]:
+    """The rate must be the same at all points: a single output follows any cost, at a rate of its own.
+
+    Of a cost of more than two terms, all gradients together may have been scaled, as by their norm.
+    """
     if not all(array.state == "right" and array.convention != FIRST_OF_ADAM for array in compared):
         return compared
     if reading in rates and not rates[reading].overlaps(rate):
+        summed = {x.index: x for x in terms([cost])}
+        several = sum(not any(y.index in summed for y in operands_of(x)) for x in summed.values()) > 2
+        if several:
+            return [array._replace(convention=array.convention or BY_ONE_FACTOR) for array in compared]
         return [array._replace(state="wrong, by a factor that differs from point to point") for array in compared]
     rates.setdefault(reading, rate)
     return compared

@@ -76,7 +76,7 @@ def step_of(each: str, gradients: str = "gradients", before: str = "pass", cost:
     ("each", "verdict", "said"),
     [
         *((name, V, "adaptive steps") for name in ("Adam", "RMSprop", "RMSprop, ε inside", "Adagrad")),
-        ("by their norm", V, "its length is always the same"),
+        ("by their norm", V, "scaled by one factor"),
         ("each by its norm", U, "every array is moved by one length"),
         ("by cubes", U, "every element is moved by a factor of its own"),
         ("b twice", R, "θ['b']: moved 2 times as far as the others"),

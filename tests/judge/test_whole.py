@@ -1017,3 +1017,199 @@ def test_of_two_outputs_that_sum_to_1_what_differs_is_no_sum_that_grows(tmp_path
     path = tmp_path / "mine.py"
     path.write_text(TWO_OUTPUTS, "utf8")
     assert assess(str(path))["verdict"] == "verified"
+
+
+CLIPPED = """
+import numpy as np
+W1, b1 = np.random.randn(3, 4), np.zeros(4)
+W2, b2 = np.random.randn(4, 1), np.zeros(1)
+X, t = np.random.randn(5, 3), np.random.randn(5, 1)
+for turn in range(3):
+    h = np.tanh(X @ W1 + b1)
+    loss = 0.5 * np.mean((h @ W2 + b2 - t) ** 2)
+    d = (h @ W2 + b2 - t) / len(X)
+    dh = d @ W2.T * (1 - h ** 2)
+    g = [X.T @ dh, dh.sum(0), h.T @ d, d.sum(0)]
+    norm = np.sqrt(sum((part ** 2).sum() for part in g))
+    g = [part * min(1.0, 0.1 / (norm + 1e-12)) for part in g]
+    W1, b1, W2, b2 = (p - 0.1 * part for p, part in zip((W1, b1, W2, b2), g))
+"""
+PAIRWISE = """
+import numpy as np
+V, U = np.random.randn(6, 3), np.random.randn(6, 3)
+def step(i, j, others, lr):
+    global V, U
+    v, loss = V[i].copy(), 0.0
+    p = 1 / (1 + np.exp(-(U[j] @ v)))
+    loss -= np.log(p)
+    g, moves = (p - 1) * U[j], [(j, (p - 1) * v)]
+    for k in others:
+        q = 1 / (1 + np.exp(U[k] @ v))
+        loss -= np.log(q)
+        g = g + (1 - q) * U[k]
+        moves.append((k, (1 - q) * v))
+    for k, move in moves:
+        U[k] -= lr * move
+    V[i] -= lr * g
+    return loss
+for i, j in ((0, 1), (1, 2), (2, 3)):
+    step(i, j, [4, 5, 4], 0.1)
+"""
+FACTORS = """
+import numpy as np
+class Factors:
+    def __init__(self, R):
+        self.R = R
+        self.P, self.Q = np.random.randn(len(R), 2), np.random.randn(R.shape[1], 2)
+    def objective(self):
+        cost = 0
+        for i, j, r in self.known:
+            cost += 0.5 * (r - self.P[i] @ self.Q[j]) ** 2
+        return cost
+    def train(self):
+        self.known = [(i, j, self.R[i, j]) for i in range(3) for j in range(3)]
+        for turn in range(2):
+            for i, j, r in self.known:
+                e = r - self.P[i] @ self.Q[j]
+                p = self.P[i].copy()
+                self.P[i] += 0.1 * (e * self.Q[j])
+                self.Q[j] += 0.1 * (e * p)
+            print(self.objective())
+Factors(np.random.rand(3, 3)).train()
+"""
+
+
+@pytest.mark.turns(3)
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [
+        (CLIPPED, "dh = d @ W2.T * (1 - h ** 2)", "dh = d @ W2.T * (1 - h)"),  # one factor for all, not the same always
+        (PAIRWISE, "(1 - q) * v", "(1 + q) * v"),  # of a cost from which is subtracted
+        (FACTORS, "(e * p)", "(e * self.P[i])"),  # whose cost is of all examples, a step of one
+    ],
+    ids=["clipped by their norm", "a cost that adds up by minus", "a cost of all examples"],
+)
+def test_a_step_is_measured_by_the_cost_that_is_its_own(source: str, right: str, wrong: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(source, "utf8")
+    assert assess(str(path))["verdict"] == "verified"
+    path.write_text(source.replace(right, wrong), "utf8")
+    assert assess(str(path))["verdict"] == "refuted"
+
+
+VELOCITY = """
+import numpy as np
+rng = np.random.default_rng(0)
+p = {"W1": rng.normal(size=(3, 4)), "b1": np.zeros(4), "W2": rng.normal(size=(4, 3)), "b2": np.zeros(3)}
+v = {k: np.zeros_like(w) for k, w in p.items()}
+X, y = rng.normal(size=(6, 3)), rng.integers(0, 3, 6)
+for turn in range(3):
+    h = np.maximum(X @ p["W1"] + p["b1"], 0)
+    e = np.exp(h @ p["W2"] + p["b2"])
+    d = e / e.sum(axis=1, keepdims=True)
+    d[np.arange(6), y] -= 1
+    dh = d @ p["W2"].T * (h > 0)
+    g = {"W1": X.T @ dh, "b1": dh.sum(0), "W2": h.T @ d, "b2": d.sum(0)}
+    for k in p:
+        v[k] = 0.9 * v[k] - 0.1 * g[k]
+        p[k] += v[k]
+"""
+
+
+@pytest.mark.turns(3)
+def test_a_step_uphill_of_a_usual_cost_is_wrong_unless_it_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    for source, verdict in (
+        (VELOCITY, "verified"),
+        (VELOCITY.replace("p[k] += v[k]", "p[k] -= v[k]"), "refuted"),
+        ("# maximises the cost\n" + VELOCITY.replace("p[k] += v[k]", "p[k] -= v[k]"), "verified"),
+    ):
+        path.write_text(source, "utf8")
+        assert assess(str(path))["verdict"] == verdict, source
+
+
+PILED = """
+import numpy as np
+class Net:
+    def __init__(self):
+        self.w, self.b, self.dw = np.random.randn(3), 0.0, np.zeros(3)
+    def learn(self, X, t):
+        self.dw, db = np.zeros(3), 0.0
+        for x, y in zip(X, t):
+            d = 1 / (1 + np.exp(-(self.w @ x + self.b))) - y
+            self.dw += d * x
+            db += d
+        self.w -= 0.1 * self.dw / len(X)
+        self.b -= 0.1 * db / len(X)
+net = Net()
+X, t = np.random.randn(5, 3), np.random.randint(0, 2, 5)
+for turn in range(3):
+    net.learn(X, t)
+"""
+
+
+@pytest.mark.turns(3)
+def test_a_sum_that_is_never_begun_anew_is_told_where_no_cost_is_computed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(PILED, "utf8")
+    assert assess(str(path))["verdict"] == "verified"
+    path.write_text(PILED.replace("        self.dw, db = np.zeros(3), 0.0", "        db = 0.0"), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "refuted"
+    assert any("piles up in net.dw" in fault["what"] for fault in found["faults"]), found["faults"]
+
+
+ENGINE = """
+import math, random
+class Value:
+    def __init__(self, data, parents=()):
+        self.data, self.grad, self.parents, self.push = data, 0.0, parents, lambda: None
+    def __add__(self, other):
+        out = Value(self.data + other.data, (self, other))
+        def push():
+            self.grad += out.grad
+            other.grad += out.grad
+        out.push = push
+        return out
+    def __mul__(self, other):
+        out = Value(self.data * other.data, (self, other))
+        def push():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out.push = push
+        return out
+    def backward(self):
+        order = []
+        def visit(v):
+            if v not in order:
+                for p in v.parents:
+                    visit(p)
+                order.append(v)
+        visit(self)
+        self.grad = 1.0
+        for v in reversed(order):
+            v.push()
+w, c = [Value(random.uniform(-1, 1)) for _ in range(3)], Value(0.0)
+def predict(x):
+    out = c
+    for wi, xi in zip(w, x):
+        out = out + wi * Value(xi)
+    return out
+for turn in range(3):
+    d = predict([0.5, -1.0, 2.0]) + Value(-0.3)
+    loss = d * d
+    for p in [*w, c]:
+        p.grad = 0.0
+    loss.backward()
+    for p in [*w, c]:
+        p.data -= 0.05 * p.grad
+"""
+
+
+@pytest.mark.turns(3)
+def test_what_a_scalar_of_an_engine_carries_on_is_no_parameter(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(ENGINE, "utf8")
+    assert assess(str(path))["verdict"] == "verified"
+    path.write_text(ENGINE.replace("self.grad += other.data", "self.grad += self.data"), "utf8")
+    assert assess(str(path))["verdict"] == "refuted"

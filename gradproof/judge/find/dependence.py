@@ -52,7 +52,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         old, new = before[path].numbers, after[path].numbers
         if _GRADIENTS.fullmatch(path) or _GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
             continue
-        if _CARRIED.fullmatch(path):
+        if _is_carried(path):
             carried += [path] if len(new) == 1 and _moves(old[0], new[0], reach) else []
             continue
         own = all(_moves(x, y, reach) for x, y in zip(old, new, strict=True) if x is not y)
@@ -97,7 +97,7 @@ def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
         pairs = list(zip(before[path].numbers, after[path].numbers, strict=True))
         if path in found or not all(_moves(x, y, reach) for x, y in pairs if x is not y):
             continue
-        if _CARRIED.fullmatch(path) and len(pairs) > 1 and _crosses(path, before, after, moved, reach, bits):
+        if _is_carried(path) and len(pairs) > 1 and _crosses(path, before, after, moved, reach, bits):
             told.append(path)
     return told
 
@@ -121,7 +121,7 @@ def reshaped(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
             or family(path) in kinds
             or (_BIAS.search(path) and widths.isdisjoint({*new.shape} - {1}))
         )
-        and not (_CARRIED.fullmatch(path) or _GRADIENT.search(path))
+        and not (_is_carried(path) or _GRADIENT.search(path))
         and _repeated(old, new.shape) is not None
     ]
     if not grown:
@@ -185,6 +185,11 @@ _RATE = re.compile(r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|deca
 _PLAIN = re.compile(r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|theta|coef\w*|intercept\w*)\d?_?")  # and no sum of such
 _BIAS = re.compile(r"(?i)(?:^|[._\['])(?:b|bias\w*|intercept\w*)_?(?:'\])?$")
 LINEAR = ("add", "subtract", "copy", "sum", "negative")
+
+
+def _is_carried(path: str) -> bool:
+    """By its name; what a scalar of an engine holds, by that of the scalar."""
+    return _CARRIED.fullmatch(re.sub(r"\.(?:data|value|val)$", "", path)) is not None
 
 
 def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:

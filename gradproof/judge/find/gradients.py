@@ -34,8 +34,8 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
         return {}  # there is a gradient of what has no effect, as of all before a softmax of one class
     own = {path: before[path] for path in parameters}
     found = _by_name(own, {path: after[path] for path in fresh})
-    if found and all(_is_data(path) for path in own if path not in found):
-        return found
+    if found and "x" in data and all(_is_data(path) for path in own if path not in found):
+        return found  # data by the program's own names; a layer gives the gradient of its x as well
     if len(found) < len(own):
         found = _by_size(own, {path: after[path] for path in fresh}) or found
     if len(found) < len(own):

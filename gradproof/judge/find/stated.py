@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
-from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.calls import call, parameters_of
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost
@@ -38,12 +38,13 @@ def collect(
                 where[words_for(event)] = number
     moves = [x for array in after.values() for x in array.ravel().tolist()]
     arrays = [{x.index for x in array.flat} for array in given.values() if array.size > 1]
-    inputs, doubtful = _inputs(moves, indices, arrays), set[str]()
+    inputs, aims, doubtful = _inputs(moves, indices, arrays), _aims(moves), set[str]()
     used = _constants(moves) if inputs else set()  # also where only the sign of an error comes back
     for costs in (stated, others):
         for name, number in list(costs.items()):
             ancestors = {x.index for x in computed_from([number])}
             elsewhere = bool(inputs) and not _inputs([number], indices, arrays) <= inputs | used
+            elsewhere |= bool(aims) and not _aims([number]) <= aims
             if ancestors & late or not ancestors & indices or (elsewhere and costs is others):
                 del costs[name]  # of the parameters after the step, or of none
             elif elsewhere:
@@ -66,8 +67,8 @@ def _parts(costs: Sequence[Number], indices: set[int]) -> set[int]:
             continue
         if part:
             found.add(x.index)
-        if x.rule is not None and x.rule.name == "add":
-            for y, other in (x.operands, x.operands[::-1]):
+        if x.rule is not None and x.rule.name in ("add", "subtract"):
+            for y, other in (x.operands, x.operands[::-1])[: 2 if x.rule.name == "add" else 1]:
                 if any(z.index in indices for z in computed_from([other])):
                     waiting.append((y, True))
         elif x.rule is not None and x.rule.name in ("multiply", "divide"):
@@ -76,8 +77,10 @@ def _parts(costs: Sequence[Number], indices: set[int]) -> set[int]:
 
 
 def _adds_up(before: Number, number: Number) -> bool:
-    """Whether a number is another one plus something."""
-    return number.rule is not None and number.rule.name == "add" and any(x is before for x in operands_of(number))
+    """Whether a number is another one plus or minus something."""
+    if number.rule is None or number.rule.name not in ("add", "subtract"):
+        return False
+    return any(x is before for x in number.operands[: 2 if number.rule.name == "add" else 1])
 
 
 def words_for(event: Event) -> str:
@@ -107,6 +110,15 @@ def _constants(results: Sequence[Number]) -> set[float]:
     products = [x for x in computed_from(results) if x.rule is not None and x.rule.name in ("dot", "multiply")]
     sides = {id(side): side for x in products for side in (x.operands if x.rule is DOT else (x.operands,))}
     return {float(x.value.mid()) for side in sides.values() for x in side if not x.varies}
+
+
+def _aims(results: Sequence[Number]) -> set[float]:
+    """The constants that something is subtracted from, or that are subtracted: the targets of the examples."""
+    found = set()
+    for x in computed_from(results):
+        if x.rule is not None and x.rule.name == "subtract":
+            found |= {float(y.value.mid()) for y in x.operands if not y.varies}
+    return found - {-1, 0, 0.5, 1, 2}  # which formulas have as well
 
 
 def cost_calls(program: Program, inside: bool = False) -> list[str]:

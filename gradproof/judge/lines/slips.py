@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.lines.words import Words, is_leaf
 
+_ERROR = re.compile(r"(?i)(?:^|[._])(?:d(?:elta)?_?\w{0,3}|err\w*)$")
 _RATE = re.compile(r"(?i)(?:^|\.|_)(?:lr|eta|alpha|rate|learning_?rate|step_?size)$")
 Node = TypeVar("Node", bound=ast.AST)
 MOST_TARGETS = 3  # that are tried in the place of what a value is given to
@@ -54,6 +55,8 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     inner = {id(node.value) for node in parts if isinstance(node, ast.Attribute | ast.Subscript) and is_leaf(node)}
     for node in parts:
         yield from _of_structure(node)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and id(node) in above:
+            yield from _of_errors(node, words)
         if id(node) not in called:
             yield from _of_names(node, words, above.get(id(node)))
         elif isinstance(node, ast.Name | ast.Attribute):
@@ -259,6 +262,13 @@ def _of_names(node: ast.expr, words: Words, above: ast.AST | None) -> Iterator[S
         yield Slip(0 if place < 4 else 1, kind, node, _expression(other))
     for function in words.functions:
         yield Slip(1, "missing call", node, _expression(f"{function}({text})"))
+
+
+def _of_errors(difference: ast.BinOp, words: Words) -> Iterator[Slip]:
+    """A δ in the place of the bare difference of outputs and targets."""
+    if is_leaf(difference.left) and is_leaf(difference.right):
+        for text in (text for text in words.arrays if _ERROR.search(text)):
+            yield Slip(0, "operand", difference, _expression(text))
 
 
 def _kind(text: str, words: Words) -> str:

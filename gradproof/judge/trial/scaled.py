@@ -23,7 +23,7 @@ from gradproof.judge.trial.points import TELLING
 from gradproof.judge.trial.running import InexactError
 from gradproof.judge.trial.stepping import all_numbers, arrays_in
 
-BY_ONE_FACTOR = "its length is always the same, as of a gradient that is clipped by its norm"
+BY_ONE_FACTOR = "scaled by one factor, as a gradient is that is clipped by its norm"
 ADAPTIVE = "adaptive steps, as Adam's, RMSprop's or Adagrad's, of which the first is judged"
 # d of a step of size s η, from the share s < 1 of the largest possible step: −η g/(|g| + ε) and −η g/√(g² + ε)
 FAMILIES: list[tuple[Callable[[Ball], Ball], Callable[[Ball, Ball, Ball], Ball]]] = [
