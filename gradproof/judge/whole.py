@@ -32,13 +32,14 @@ from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import FIRST_OF_ADAM, rate_of
 from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
-from gradproof.judge.trial.scaled import BY_ONE_FACTOR, excused
+from gradproof.judge.trial.scaled import BY_ITSELF, BY_ONE_FACTOR, excused, scaled_each
 from gradproof.judge.trial.stepping import takes_several, terms
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
 FORGOTTEN = "not moved, though its gradient is computed"
+UPHILL = "uphill, which its words say is meant"
 _CLIMBS = re.compile(r"ascen|maximi[sz]|reward|likelihood|policy|adversar|discriminat", re.IGNORECASE)  # on purpose
 DECLARED = {  # what --cost may say, and the names of the table that it means
     "quadratic": ("quadratic",),
@@ -102,7 +103,11 @@ def judge(
             if found is None:
                 raise InexactError(f"{name} is not computed in every run")
             unseen.update(dict.fromkeys(also_moved(what, found)))
-            compared = _steady(found, against(what, found), _rate(what, found), rates, run.run.reading)
+            compared = against(what, found)
+            if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
+                compared = scaled_each(what.moved, list(what.given.values()), differentiate(found), compared, seed)
+            if not any(array.convention == BY_ITSELF for array in compared):
+                compared = _steady(found, compared, _rate(what, found), rates, run.run.reading)
             _refuse_several(what, compared)
             return compared
         given = list(what.given.values())
@@ -146,7 +151,9 @@ def judge(
     elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not explored.step.gradients:
         down = [one for one in named if one.factor > 0]
         outcome.named = down or named
-        if not down and not _CLIMBS.search(explored.scene.program.text):
+        if not down and _CLIMBS.search(explored.scene.program.text):
+            outcome.tried = replace(tried, arrays=[array._replace(convention=UPHILL) for array in tried.arrays])
+        elif not down and named:
             outcome.verdict = Verdict.REFUTED
             outcome.tried = replace(tried, arrays=[array._replace(state="uphill") for array in tried.arrays])
     if tried.verdict is Verdict.REFUTED and kind != "listed":

@@ -1079,15 +1079,39 @@ Factors(np.random.rand(3, 3)).train()
 """
 
 
+EACH = CLIPPED.replace(
+    "W1, b1, W2, b2 = (p - 0.1 * part", "W1, b1, W2, b2 = (p - 0.1 * part / np.sqrt((part ** 2).sum())"
+)
+NORMALISED = """
+import numpy as np
+A, t = np.random.randn(8, 3), np.random.randn(8)
+w, step = np.zeros(3), 0.2
+for turn in range(3):
+    e = A @ w - t
+    loss = 0.5 * np.mean(e ** 2)
+    g = A.T @ e / len(t)
+    w = w - step * g / np.linalg.norm(g)
+    step *= 0.95
+"""
+
+
 @pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
     [
+        (EACH, "dh = d @ W2.T * (1 - h ** 2)", "dh = d @ W2.T * (1 - h)"),  # each array to a length of its own
+        (NORMALISED, "g = A.T @ e / len(t)", "g = A.T @ e ** 3 / len(t)"),  # with a rate that decays
         (CLIPPED, "dh = d @ W2.T * (1 - h ** 2)", "dh = d @ W2.T * (1 - h)"),  # one factor for all, not the same always
         (PAIRWISE, "(1 - q) * v", "(1 + q) * v"),  # of a cost from which is subtracted
         (FACTORS, "(e * p)", "(e * self.P[i])"),  # whose cost is of all examples, a step of one
     ],
-    ids=["clipped by their norm", "a cost that adds up by minus", "a cost of all examples"],
+    ids=[
+        "each by its own norm",
+        "normalised",
+        "clipped by their norm",
+        "a cost that adds up by minus",
+        "a cost of all examples",
+    ],
 )
 def test_a_step_is_measured_by_the_cost_that_is_its_own(source: str, right: str, wrong: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
@@ -1116,6 +1140,18 @@ for turn in range(3):
 """
 
 
+ONE_BY_ONE = """
+import numpy as np
+X, Y = np.random.randn(5, 3), np.array([1, 0, 1, 0, 1])
+w, b = np.zeros(3), 0.0
+for turn in range(3):
+    for x, y in zip(X, Y):
+        q = 1.0 / (1.0 + np.exp(-(np.dot(w, x) + b)))
+        w = w - 0.1 * (q - y) * x
+        b = b - 0.1 * (q - y)
+"""
+
+
 @pytest.mark.turns(3)
 def test_a_step_uphill_of_a_usual_cost_is_wrong_unless_it_is_meant(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
@@ -1123,6 +1159,8 @@ def test_a_step_uphill_of_a_usual_cost_is_wrong_unless_it_is_meant(tmp_path: Pat
         (VELOCITY, "verified"),
         (VELOCITY.replace("p[k] += v[k]", "p[k] -= v[k]"), "refuted"),
         ("# maximises the cost\n" + VELOCITY.replace("p[k] += v[k]", "p[k] -= v[k]"), "verified"),
+        (ONE_BY_ONE, "verified"),
+        (ONE_BY_ONE.replace("(q - y)", "(y - q)"), "refuted"),  # 1 + exp(−z), over which 1 is divided, is no output
     ):
         path.write_text(source, "utf8")
         assert assess(str(path))["verdict"] == verdict, source
@@ -1156,7 +1194,7 @@ def test_a_sum_that_is_never_begun_anew_is_told_where_no_cost_is_computed(tmp_pa
     path.write_text(PILED.replace("        self.dw, db = np.zeros(3), 0.0", "        db = 0.0"), "utf8")
     found = assess(str(path))
     assert found["verdict"] == "refuted"
-    assert any("piles up in net.dw" in fault["what"] for fault in found["faults"]), found["faults"]
+    assert any("piles up in dw" in fault["what"] for fault in found["faults"]), found["faults"]
 
 
 ENGINE = """

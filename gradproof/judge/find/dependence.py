@@ -181,7 +181,9 @@ _STATE = re.compile(
 _GRADIENT = re.compile(
     r"\.(?:_*(?:g|d|dv|grads?|gradients?|deltas?|deriv\w*|adj(?:oint)?))$"
 )  # that an engine or a layer adds up
-_RATE = re.compile(r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay)(?:'\])?$")  # one that decays
+_RATE = re.compile(  # one that decays
+    r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay|(?:^|[._\['])(?:step|eta|rate|eps(?:ilon)?))(?:'\])?$"
+)
 _PLAIN = re.compile(r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|theta|coef\w*|intercept\w*)\d?_?")  # and no sum of such
 _BIAS = re.compile(r"(?i)(?:^|[._\['])(?:b|bias\w*|intercept\w*)_?(?:'\])?$")
 LINEAR = ("add", "subtract", "copy", "sum", "negative")

@@ -95,6 +95,8 @@ def _fits(
             for name, formula, terms in candidates(output, y):
                 if among and name not in among:
                     continue
+                if name == "cross-entropy" and all(x.value > 1 for x in output.flat):
+                    continue  # no probability: the denominator of a sigmoid, say
                 truth = _derivatives(terms)
                 if truth and not _may_fit(moved, uphill, parameters, truth):
                     continue

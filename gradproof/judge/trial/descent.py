@@ -195,7 +195,10 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
     if telling and eta > 0:
         i = max(telling, key=lambda i: float(abs(value[i]).mid()))
         decay = (step[i] + eta * slope[i]) / value[i]
-        if all((step[k] + eta * slope[k]).overlaps(decay * value[k]) for k in np.ndindex(step.shape)):
+        shrinks = decay < 0 and all(
+            (step[k] + eta * slope[k]).overlaps(decay * value[k]) for k in np.ndindex(step.shape)
+        )
+        if shrinks:
             return f"{DECAY} {float((-decay / eta).mid()):.6g}"
     sizes = [abs(step[k]) for k in np.ndindex(step.shape) if not slope[k].contains(0)]
     downhill = all((step[k] < 0) == (slope[k] > 0) for k in np.ndindex(step.shape) if not slope[k].contains(0))

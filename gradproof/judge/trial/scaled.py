@@ -23,6 +23,7 @@ from gradproof.judge.trial.points import TELLING
 from gradproof.judge.trial.running import InexactError
 from gradproof.judge.trial.stepping import all_numbers, arrays_in
 
+BY_ITSELF = "its length is always the same, as of an array that is clipped by its own norm"
 BY_ONE_FACTOR = "scaled by one factor, as a gradient is that is clipped by its norm"
 ADAPTIVE = "adaptive steps, as Adam's, RMSprop's or Adagrad's, of which the first is judged"
 # d of a step of size s η, from the share s < 1 of the largest possible step: −η g/(|g| + ε) and −η g/√(g² + ε)
@@ -90,6 +91,34 @@ def lengths_are_constant(
     grown = [_weighted([x.value for x in part], part, tangents) for part in parts]
     moving = any(not tangents.get(x.index, arb(0)).contains(0) for x in flat)
     return moving and sum(grown, arb(0)).contains(0), moving and all(ball.contains(0) for ball in grown)
+
+
+def scaled_each(
+    moved: dict[str, Any], given: Sequence[Any], slopes: dict[int, Ball], compared: Sequence[Compared], seed: int
+) -> list[Compared]:
+    """The same, but right where each array is moved downhill: so far as those of one rate, or by a constant length."""
+    variables = all_numbers(given)
+    direction = np.random.default_rng([seed, 12]).normal(size=len(variables)).tolist()
+    parts = [numbers_of(move) for move in moved.values()]
+    tangents = push_forward(
+        [x for part in parts for x in part], {x.index: d for x, d in zip(variables, direction, strict=True)}
+    )
+    found, rates = list[Compared](), list[Ball]()
+    for array, part, parameter in zip(compared, parts, given, strict=True):
+        move, slope = [x.value for x in part], [slopes.get(x.index, arb(0)) for x in numbers_of(parameter)]
+        k = max(range(len(slope)), key=lambda i: float(abs(slope[i]).mid()))
+        if slope[k].contains(0) or not move[k] / slope[k] < 0:
+            return list(compared)
+        rate = move[k] / slope[k]
+        off = [abs(m - rate * g) for m, g in zip(move, slope, strict=True)]
+        if not all(ball.contains(0) for ball in off):
+            return list(compared)
+        clipped = _weighted(move, part, tangents).contains(0)
+        rates += [] if clipped else [rate]
+        digits = -float(np.log10(max(float(ball.upper()) for ball in off) / float(abs(move[k]).lower()) or np.inf))
+        found.append(array._replace(state="right", digits=digits, convention=BY_ITSELF if clipped else ""))
+    same = all(rate.overlaps(rates[0]) for rate in rates)
+    return found if same and len(rates) < len(found) else list(compared)
 
 
 def scaled_by_one_factor(moves: Sequence[Number], variables: Sequence[Number], seed: int) -> float:
