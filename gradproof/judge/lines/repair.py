@@ -42,8 +42,13 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
     end = time.monotonic() + SECONDS
     step = trial.step._replace(parameters=[*trial.step.parameters, *trial.step.still], still=())
     trial = trial._replace(step=step, calls=[call for call in trial.calls if call == trial.cost])
-    seen = ((seed, at) for seed in SEEDS if (at := seen_in(trial, seed)) is not None and at.wrong - at.flat)
-    points = list(itertools.islice(seen, 2))
+    points: list[tuple[int, Seen]] = []  # two in which all that is wrong is seen to be, if there are
+    for seed in SEEDS:
+        if (at := seen_in(trial, seed)) is not None and at.wrong - at.flat:
+            points.append((seed, at))
+        if sum(at.wrong >= {*wrong} for _, at in points) == 2:
+            break
+    points = sorted(points, key=lambda point: not point[1].wrong >= {*wrong})[:2]
     if len(points) < 2:
         return []
     trial, before = trial._replace(seeds=[seed for seed, _ in points]), [at for _, at in points]
@@ -82,19 +87,18 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
 
 def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
     """What is seen at both points, if a part of what was wrong is right, nothing else wrong, and the cost the same."""
-    result = []
+    result, alike = [], True
     for seed, old in zip(trial.seeds, before, strict=True):
         now = seen_in(in_all_shapes(trial), seed)
         if now is None or not now.wrong < old.wrong or not old.wrong - now.wrong - now.flat:
             return None
-        if all(_is_moved_alike(old, now, path) for path in old.wrong - now.wrong):
-            return None  # what was right was changed, so that the others have no other rate
+        alike &= all(_is_moved_alike(old, now, path) for path in old.wrong - now.wrong)
         if old.cost is not None and not now.cost.overlaps(old.cost):
             return None
         if now.wrong and not (trial.cost or trial.name):  # of an unknown cost, some arrays follow one by chance
             return None
         result.append(now)
-    return result
+    return None if alike else result  # what was right was changed, so that the others have no other rate
 
 
 def _is_moved_alike(before: Seen, now: Seen, path: str) -> bool:
