@@ -268,6 +268,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     tried = outcome.tried
     arrays, unsure = tried.arrays if tried else (), outcome.verdict is Verdict.UNDECIDED
     arrays = [a._replace(state="right") if a.name in read.follows else a for a in arrays]
+    arrays = [a._replace(state="piled up") if a.name in outcome.piled else a for a in arrays]
     conventions = [a.convention for a in arrays if a.convention]
     if tried and outcome.verdict is Verdict.VERIFIED and READINGS[tried.reading]:
         conventions.append(READINGS[tried.reading])
@@ -306,6 +307,6 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "where": program.placed(outcome.where),
         "float": float_findings(program, worst.subject),
         "undecided": [program.placed(text) for text in (outcome.trouble, *(tried.why if tried else ())) if text],
-        "notes": [*program.notes, *_changed(worst.subject.explored)],
+        "notes": [*program.notes, *outcome.notes, *_changed(worst.subject.explored)],
         "troubles": list(found.troubles[:3]),
     }

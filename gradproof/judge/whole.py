@@ -88,6 +88,7 @@ def judge(
     kind, name = chosen
     costs: dict[Reading, set[NamedCost]] = {}
     rates: dict[Reading, Any] = {}
+    lengths: dict[Reading, dict[str, Any]] = {}
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
@@ -105,7 +106,9 @@ def judge(
             unseen.update(dict.fromkeys(also_moved(what, found)))
             compared = against(what, found)
             if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
-                compared = scaled_each(what.moved, list(what.given.values()), differentiate(found), compared, seed)
+                earlier = lengths.setdefault(run.run.reading, {})
+                given = list(what.given.values())
+                compared = scaled_each(what.moved, given, differentiate(found), compared, seed, earlier)
             if not any(array.convention == BY_ITSELF for array in compared):
                 compared = _steady(found, compared, _rate(what, found), rates, run.run.reading)
             _refuse_several(what, compared)
@@ -180,6 +183,9 @@ def judge(
     if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn":
         outcome.piled = piled(explored, calls, seed, [one.name for one in outcome.named if kind == "listed"])
         outcome.verdict = Verdict.REFUTED if outcome.piled else outcome.verdict
+    if outcome.verdict is Verdict.VERIFIED and kind == "listed" and (stated := costs_defined(explored.scene.program)):
+        text = stated[0].removeprefix("self.")
+        outcome.notes.append(f"not compared with its own cost, {text}, which this step does not compute")
     if outcome.verdict is Verdict.VERIFIED:
         stress(outcome, chosen, calls, harder, seed)
     return outcome

@@ -411,6 +411,26 @@ for i in range(100):
     loss = how_bad(r)
     w -= 0.1 * X.T @ ({slope}) / len(y)
 """
+PLAIN = """
+points, signs = [[0.4, -1.2], [1.1, 0.3], [-0.7, 0.9], [0.2, 0.8]], [1, -1, 1, -1]
+weights, offset = [0.0, 0.0], 0.0
+def score(x):
+    return sum(w * v for w, v in zip(weights, x)) + offset
+def objective():
+    return sum(max(0.0, 1.0 - s * score(x)) for x, s in zip(points, signs))
+def step(rate):
+    global weights, offset
+    gw, gb = [0.0, 0.0], 0.0
+    for x, s in zip(points, signs):
+        if s * score(x) < 1.0:
+            gw = [g - v for g, v in zip(gw, [s * v for v in x])]
+            gb -= s
+    weights = [w - rate * g for w, g in zip(weights, gw)]
+    offset -= rate * gb
+for n in range(3):
+    step(0.1)
+    print(objective())
+"""
 FACTORS = """
 ratings = [(0, 0, 5), (0, 1, 3), (1, 0, 4), (1, 1, 1)]
 P = [[0.3, 0.5], [0.1, 0.8]]
@@ -1103,6 +1123,7 @@ for turn in range(3):
         (NORMALISED, "g = A.T @ e / len(t)", "g = A.T @ e ** 3 / len(t)"),  # with a rate that decays
         (CLIPPED, "dh = d @ W2.T * (1 - h ** 2)", "dh = d @ W2.T * (1 - h)"),  # one factor for all, not the same always
         (PAIRWISE, "(1 - q) * v", "(1 + q) * v"),  # of a cost from which is subtracted
+        (PLAIN, "gb -= s", "gb -= 2 * s"),  # lists, of which only the sign of a margin comes back
         (FACTORS, "(e * p)", "(e * self.P[i])"),  # whose cost is of all examples, a step of one
     ],
     ids=[
@@ -1110,6 +1131,7 @@ for turn in range(3):
         "normalised",
         "clipped by their norm",
         "a cost that adds up by minus",
+        "a hinge of lists",
         "a cost of all examples",
     ],
 )
@@ -1187,6 +1209,15 @@ for turn in range(3):
 
 
 @pytest.mark.turns(3)
+def test_where_its_own_cost_is_not_computed_in_the_step_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(VELOCITY.replace("rng =", "def loss(p, y): return -np.log(p[0, y[0]])\nrng ="), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "verified"
+    assert found["notes"] == ["not compared with its own cost, loss(p, y), which this step does not compute"]
+
+
+@pytest.mark.turns(3)
 def test_a_sum_that_is_never_begun_anew_is_told_where_no_cost_is_computed(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(PILED, "utf8")
@@ -1195,6 +1226,7 @@ def test_a_sum_that_is_never_begun_anew_is_told_where_no_cost_is_computed(tmp_pa
     found = assess(str(path))
     assert found["verdict"] == "refuted"
     assert any("piles up in dw" in fault["what"] for fault in found["faults"]), found["faults"]
+    assert {one["name"]: one["state"] for one in found["parameters"]} == {"w": "piled up", "b": "right"}
 
 
 ENGINE = """

@@ -184,7 +184,9 @@ _GRADIENT = re.compile(
 _RATE = re.compile(  # one that decays
     r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay|(?:^|[._\['])(?:step|eta|rate|eps(?:ilon)?))(?:'\])?$"
 )
-_PLAIN = re.compile(r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|theta|coef\w*|intercept\w*)\d?_?")  # and no sum of such
+_PLAIN = re.compile(
+    r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|offset|theta|coef\w*|intercept\w*)\d?_?(?:\[\d+\])?"
+)  # and no sum of such
 _BIAS = re.compile(r"(?i)(?:^|[._\['])(?:b|bias\w*|intercept\w*)_?(?:'\])?$")
 LINEAR = ("add", "subtract", "copy", "sum", "negative")
 

@@ -94,9 +94,18 @@ def lengths_are_constant(
 
 
 def scaled_each(
-    moved: dict[str, Any], given: Sequence[Any], slopes: dict[int, Ball], compared: Sequence[Compared], seed: int
+    moved: dict[str, Any],
+    given: Sequence[Any],
+    slopes: dict[int, Ball],
+    compared: Sequence[Compared],
+    seed: int,
+    before: dict[str, Ball],
 ) -> list[Compared]:
-    """The same, but right where each array is moved downhill: so far as those of one rate, or by a constant length."""
+    """The same, but right where each array is moved downhill: so far as those of one rate, or by a constant length.
+
+    `before` has the rates of the latter at an earlier point. Where they are those of this one, as beside a hinge, whose
+    gradient is constant itself, it is the rate that is wrong.
+    """
     variables = all_numbers(given)
     direction = np.random.default_rng([seed, 12]).normal(size=len(variables)).tolist()
     parts = [numbers_of(move) for move in moved.values()]
@@ -114,6 +123,10 @@ def scaled_each(
         if not all(ball.contains(0) for ball in off):
             return list(compared)
         clipped = _weighted(move, part, tangents).contains(0)
+        if clipped and array.name in before and before[array.name].overlaps(rate):
+            return list(compared)
+        if clipped:
+            before[array.name] = rate
         rates += [] if clipped else [rate]
         digits = -float(np.log10(max(float(ball.upper()) for ball in off) / float(abs(move[k]).lower()) or np.inf))
         found.append(array._replace(state="right", digits=digits, convention=BY_ITSELF if clipped else ""))
