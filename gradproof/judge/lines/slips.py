@@ -64,7 +64,7 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
     slices = [node.slice for node in parts if isinstance(node, ast.Subscript)] + list(_parts(statement))[1:]
     yield from _of_counters(slices, words)
     value = next(iter(_parts(statement)), None)
-    for node in parts if factors else ():
+    for node in parts if factors and not isinstance(statement, ast.If | ast.While | ast.For) else ():
         loaded = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
         array = isinstance(node, ast.BinOp | ast.Call) or (is_leaf(node) and id(node) not in inner)
         if array and id(node) not in called and loaded:
