@@ -1283,3 +1283,31 @@ def test_what_a_scalar_of_an_engine_carries_on_is_no_parameter(tmp_path: Path) -
     assert assess(str(path))["verdict"] == "verified"
     path.write_text(ENGINE.replace("self.grad += other.data", "self.grad += self.data"), "utf8")
     assert assess(str(path))["verdict"] == "refuted"
+
+
+LOGISTIC = """
+import numpy as np
+class LogisticRegression:
+    def __init__(self, n, lam=0.1):
+        self.w, self.b, self.lam = np.random.randn(n), 0.0, lam
+    def step(self, X, y, lr=0.1):
+        p = 1 / (1 + np.exp(-(X @ self.w + self.b)))
+        loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+        d = (p - y) / len(y)
+        self.w -= lr * (X.T @ d + self.lam * self.w)
+        self.b -= lr * d.sum()
+net = LogisticRegression(3)
+for turn in range(3):
+    net.step(np.random.randn(8, 3), np.random.randint(0, 2, 8), 0.1)
+"""
+
+
+@pytest.mark.turns(3)
+def test_weights_that_are_a_vector_may_decay_too_but_not_grow(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(LOGISTIC, "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "verified"
+    assert any("which the cost does not have" in convention for convention in found["conventions"])
+    path.write_text(LOGISTIC.replace("+ self.lam * self.w", "- self.lam * self.w"), "utf8")
+    assert assess(str(path))["verdict"] == "refuted"

@@ -31,8 +31,9 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
     if not any(r.state == "right" and r.alive for r in results):  # how far each should be moved is not known
         results = [r._replace(element=(), got=0.0, expected=0.0) for r in results]
     decayed = [r for r in results if r.state.startswith(DECAY)]
-    matrices = {name for name, p in zip(moved, parameters, strict=True) if p.ndim > 1 and min(p.shape) > 1}
-    if decayed and matrices and {r.name for r in decayed} >= matrices:
+    weights = {name for name, p in zip(moved, parameters, strict=True) if p.ndim > 1 and min(p.shape) > 1}
+    weights = weights or {name for name, p in zip(moved, parameters, strict=True) if p.size > 1}
+    if weights and {r.name for r in decayed} >= weights:
         said = f"{decayed[0].state}, which the cost does not have"
         results = [r._replace(state="right", digits=np.inf, convention=said) if r in decayed else r for r in results]
     return results
