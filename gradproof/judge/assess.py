@@ -23,6 +23,7 @@ from gradproof.judge.lines.digits import float_findings
 from gradproof.judge.lines.faults import faults, read_lines
 from gradproof.judge.lines.raising import mend_example, raised_by
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
+from gradproof.judge.telling import may_be_a_slip
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.points import READINGS
@@ -58,7 +59,20 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
     if worst.outcome.verdict is Verdict.VERIFIED and (doubt := _doubt(program, worst.subject, found)):
         worst.outcome.verdict, worst.outcome.trouble = Verdict.UNDECIDED, doubt
-    return _document(program, worst, judged, found) | {"step": example_step(program)}
+    document = _document(program, worst, judged, found) | {"step": example_step(program)}
+    if not cost and document["verdict"] == "verified" and may_be_a_slip(document) and _names_the_quadratic(program):
+        return assess(path, name, step, "quadratic")
+    return document
+
+
+def _names_the_quadratic(program: Program) -> bool:
+    """Whether the one cost of which it has a class is the quadratic."""
+    names = [kind.name for kind in program.classes]
+    quadratic, other = (
+        any(re.search(words, name) for name in names)
+        for words in (r"(?i)quadratic|mse|mean_?squared?|squared?_?error", r"(?i)entropy|bce|log_?loss|nll")
+    )
+    return quadratic and not other
 
 
 def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]:

@@ -51,7 +51,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
         said += [f"  {words}" for words in d["undecided"][1:]]
     if len(d["subjects"]) > 1:
         said += [f"  {one['name']}: {one['verdict']}" for one in d["subjects"]]
-    if d["verdict"] == "verified" and _may_be_a_slip(d):
+    if d["verdict"] == "verified" and may_be_a_slip(d):
         said.append("  for the quadratic cost σ′ is missing at the output (BP1): say which one is meant with --cost")
     said += [f"  convention: {words}" for words in d["conventions"]]
     if d["verdict"] == "verified":  # what is wrong is to be mended first
@@ -62,7 +62,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     return said
 
 
-def _may_be_a_slip(d: Mapping[str, Any]) -> bool:
+def may_be_a_slip(d: Mapping[str, Any]) -> bool:
     """a − y behind a sigmoid, where the code does not compute its cost: the cross-entropy, or a forgotten σ′."""
     network = d["network"]
     output = network["activations"][-1:] == ["sigmoid"]

@@ -38,13 +38,14 @@ def collect(
                 where[words_for(event)] = number
     moves = [x for array in after.values() for x in array.ravel().tolist()]
     arrays = [{x.index for x in array.flat} for array in given.values() if array.size > 1]
-    inputs, aims, doubtful = _inputs(moves, indices, arrays), _aims(moves), set[str]()
+    inputs, doubtful = _inputs(moves, indices, arrays), set[str]()
+    aims = _aims([*moves, *(x for event in events for x in event.numbers)])
     used = _constants(moves) if inputs else set()  # also where only the sign of an error comes back
     for costs in (stated, others):
         for name, number in list(costs.items()):
             ancestors = {x.index for x in computed_from([number])}
             elsewhere = bool(inputs) and not _inputs([number], indices, arrays) <= inputs | used
-            elsewhere |= bool(aims) and not _aims([number]) <= aims
+            elsewhere |= 0 < len(aims) < len(_aims([number]) - aims)  # most of its targets are those of other examples
             if ancestors & late or not ancestors & indices or (elsewhere and costs is others):
                 del costs[name]  # of the parameters after the step, or of none
             elif elsewhere:
