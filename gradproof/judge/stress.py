@@ -8,7 +8,7 @@ from flint import arb
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
-from gradproof.judge.find.dependence import LINEAR
+from gradproof.judge.find.dependence import LINEAR, STATE
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
@@ -137,8 +137,11 @@ def _ordinal(n: int) -> str:
     return {1: "first", 2: "second", 3: "third"}.get(n, f"{n}th")
 
 
-def piled(explored: Explored, calls: Sequence[str], seed: int, named: Sequence[str] = ()) -> dict[str, str]:
-    """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began.
+def piled(
+    explored: Explored, calls: Sequence[str], seed: int, named: Sequence[str] = ()
+) -> tuple[dict[str, str], list[str]]:
+    """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began; and what
+    else the second step takes from the first, such as velocities.
 
     A velocity is multiplied by less than 1, the sum of squares of AdaGrad grows by g²: only what grows by a multiple of
     the gradient itself is meant; that of one of the costs that are `named`, where it computes none.
@@ -147,11 +150,18 @@ def piled(explored: Explored, calls: Sequence[str], seed: int, named: Sequence[s
     with ExactRun(Reading.EXACT, BITS, seed) as run:
         try:
             with guarded("the program", SECONDS, Clock.COMPUTING):
-                what = observe(explored.scene, step, calls, seed)
+                what = observe(explored.scene, step, calls, seed, constants=True)
         except (SubjectError, UndecidedError):
-            return {}
+            return {}, []
         del run
         found: dict[str, str] = {}
+        moves = [x for array in what.after.values() for x in array.flat]
+        used = {x.index for x in computed_from(moves)}
+        kept = [
+            path
+            for path, (old, _) in what.state.items()
+            if STATE.search(path) and any(isinstance(x, Number) and x.index in used and x.value != 0 for x in old.flat)
+        ]
         usual = [number for name, number in usual_costs(what) if name in named] if named else []
         for number in (*what.costs.values(), *what.scalars.values(), *usual):
             truth = differentiate(number)
@@ -161,7 +171,7 @@ def piled(explored: Explored, calls: Sequence[str], seed: int, named: Sequence[s
                     alike = old.size > 1 or "grad" in other.lower()
                     if old.size == array.size and alike and _grows(old, new, slope) and _feeds(old, what.after[path]):
                         found[path] = other
-    return found
+    return found, kept
 
 
 def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:

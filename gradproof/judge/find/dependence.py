@@ -173,7 +173,7 @@ _CARRIED = re.compile(
     re.IGNORECASE,
 )
 _GRADIENTS = re.compile(r"(?i)(?:g\w{0,2}|grad\w*|d\w{1,2}|delta\w*|err\w*)(?:\[\d+\])+")  # in lists
-_STATE = re.compile(
+STATE = re.compile(
     r"(?:velo\w*|momentum|_mom)(?=$|[.\['\]])|"
     r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*)(?=$|[.\['\]])",
     re.IGNORECASE,
@@ -181,8 +181,8 @@ _STATE = re.compile(
 _GRADIENT = re.compile(
     r"\.(?:_*(?:g|d|dv|grads?|gradients?|deltas?|deriv\w*|adj(?:oint)?))$"
 )  # that an engine or a layer adds up
-_RATE = re.compile(  # one that decays
-    r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay|(?:^|[._\['])(?:step|eta|rate|eps(?:ilon)?))(?:'\])?$"
+_RATE = re.compile(  # one that decays, or a mean of what was seen so far
+    r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay|(?:^|[._\['])(?:step|eta|rate|eps(?:ilon)?|baseline|average|avg))(?:'\])?$"
 )
 _PLAIN = re.compile(
     r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|offset|theta|coef\w*|intercept\w*)\d?_?(?:\[\d+\])?"
@@ -299,7 +299,7 @@ def _crosses(
         mine |= bits[index]
     places = {bits[index]: place for index, place in marks.items()}
     alone = len(before[path].numbers) == 1
-    carried = alone and _STATE.search(path) and not _is_moved(before[path].numbers[0], after[path].numbers[0], reach)
+    carried = alone and STATE.search(path) and not _is_moved(before[path].numbers[0], after[path].numbers[0], reach)
     for other in moved:
         same = before[other].shape == before[path].shape
         if same and alone:  # of single numbers a velocity is known by its name

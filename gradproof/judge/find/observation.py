@@ -40,6 +40,7 @@ class Observation:
     answers: int = 0  # how many arrays are returned
     given_back: list[Any] = field(default_factory=list)  # the arrays themselves
     targets: Any = None  # the y of the scene, where it has one
+    outside: set[str] = field(default_factory=set)  # calls of a cost outside of the loop of which the step is a turn
     kept: Any = None  # the arrays that an optimizer may keep
     state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
 
@@ -59,8 +60,9 @@ class Observation:
 
     @property
     def doubtful(self) -> set[str]:
-        """Which of the costs have other constants in their products than the step, as those of other examples have."""
-        return self._collected[2]
+        """Which of the costs are of other examples, by the constants in their products or since the program calls them
+        outside of the loop of the step."""
+        return self._collected[2] | self.outside
 
     @property
     def moved(self) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def observe(
     `calls` are expressions that compute the program's cost: each is tried where the step begins. `ask` is called with
     the frame wherever the program asks its watch. The graph of its numbers has `constants` too, if that is asked for.
     """
-    seen = Observation(gradients=bool(step.gradients))
+    seen = Observation(gradients=bool(step.gradients), outside=_outside(scene, step, calls))
     rng = np.random.default_rng([seed, 3])
     names: dict[str, Any] = {}
     state: dict[str, ExactArray] = {}
@@ -166,6 +168,36 @@ def observe(
         raise InexactError("the program does not take its step in every run")
     seen.events = watch.events
     return seen
+
+
+def _outside(scene: Scene, step: Step, calls: Sequence[str]) -> set[str]:
+    """Those of these calls that stand neither in the loop whose turn is the step, nor in a function called there."""
+    if step.kind != "turn" or not calls:
+        return set()
+    tree, loop = scene.program.tree, scene.code()[1][step.where]
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.While) and node.lineno == loop.line]
+    if loop.path != scene.program.path or not nodes or _is_of_epochs(nodes[0]):
+        return set()
+    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    waiting, inside, seen = [nodes[0].body], set[str](), set[str]()
+    while waiting:
+        for call in (node for part in waiting.pop() for node in ast.walk(part) if isinstance(node, ast.Call)):
+            inside.add(ast.unparse(call))
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            if name in functions and name not in seen:
+                seen.add(name)
+                waiting.append(functions[name].body)
+    return {text for text in calls if text not in inside}
+
+
+def _is_of_epochs(loop: ast.For | ast.While) -> bool:
+    """Whether each turn of a loop has all examples, as far as its words tell."""
+    if isinstance(loop, ast.While):
+        return True
+    counts = loop.iter.args if isinstance(loop.iter, ast.Call) else []
+    plain = isinstance(loop.target, ast.Name) and len(counts) == 1
+    names = ast.unparse(counts[0]).rpartition(".")[2] if plain else ""
+    return plain and (isinstance(counts[0], ast.Constant) or role_of(names) == "epochs" or names.startswith("range("))
 
 
 def drawn(slot: Slot, rng: np.random.Generator) -> Any:

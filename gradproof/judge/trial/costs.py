@@ -80,7 +80,21 @@ def name_costs_of_steps(
     """The usual costs along whose gradient these moves are, of whatever outputs and labels the code compares."""
     gradients = [(parameter, -move) for parameter, move in zip(parameters, moved.values(), strict=True)]
     results = [x for move in moved.values() for x in numbers_of(move)]
-    return {fit for a, y in outputs_and_labels(results) for fit in _fits(a, y, gradients, among)}
+    own = {x.index for parameter in parameters for x in numbers_of(parameter)}
+    return {
+        fit
+        for a, y in outputs_and_labels(results)
+        if not _is_a_parameter(a, own)
+        for fit in _fits(a, y, gradients, among)
+    }
+
+
+def _is_a_parameter(output: ExactArray, own: set[int]) -> bool:
+    """Whether these are the elements of a parameter, each times something, as in λw − yx: no output of a network."""
+    if output.size < 2:
+        return False
+    each = [{y.index for y in computed_from([x])} & own for x in output.ravel().tolist()]
+    return all(len(one) == 1 for one in each) and len(set.union(*each)) == output.size
 
 
 def _fits(
