@@ -10,6 +10,7 @@ import numpy as np
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, Run, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
+from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
@@ -33,7 +34,7 @@ from gradproof.judge.trial.descent import FIRST_OF_ADAM, rate_of
 from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
 from gradproof.judge.trial.scaled import BY_ITSELF, BY_ONE_FACTOR, excused, scaled_each
-from gradproof.judge.trial.stepping import takes_several, terms
+from gradproof.judge.trial.stepping import takes_several
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
@@ -113,7 +114,7 @@ def judge(
                 given = list(what.given.values())
                 compared = scaled_each(what.moved, given, differentiate(found), compared, seed, earlier)
             if not any(array.convention == BY_ITSELF for array in compared):
-                compared = _steady(found, compared, _rate(what, found), rates, run.run.reading)
+                compared = _steady(what, found, compared, rates, run.run.reading)
             _refuse_several(what, compared)
             return compared
         given = list(what.given.values())
@@ -162,9 +163,8 @@ def judge(
         elif not down and named:
             outcome.verdict = Verdict.REFUTED
             outcome.tried = replace(tried, arrays=[array._replace(state="uphill") for array in tried.arrays])
-    if (
-        tried.verdict is Verdict.REFUTED and name in doubted and name in calls
-    ):  # it fits by chance, where nothing is off
+    if tried.verdict is Verdict.REFUTED and name in doubted and name in calls:
+        # It is of other examples, and fitted at two points by chance.
         return judge(explored, [call for call in calls if call != name], harder, seed, cost)
     if tried.verdict is Verdict.REFUTED and kind != "listed":
         outcome.other = _others(seen, seed)
@@ -233,22 +233,41 @@ def _forget_what_is_shown(run: Run, what: Observation) -> None:
 
 
 def _steady(
-    cost: Number, compared: list[Compared], rate: Any, rates: dict[Reading, Any], reading: Reading
+    what: Observation, cost: Number, compared: list[Compared], rates: dict[Reading, Any], reading: Reading
 ) -> list[Compared]:
     """The rate must be the same at all points: a single output follows any cost, at a rate of its own.
 
-    Of a cost of more than two terms, all gradients together may have been scaled, as by their norm.
+    Of a cost of several, all gradients together may have been scaled, as by their norm.
     """
     if not all(array.state == "right" and array.convention != FIRST_OF_ADAM for array in compared):
         return compared
+    rate = _rate(what, cost)
     if reading in rates and not rates[reading].overlaps(rate):
-        summed = {x.index: x for x in terms([cost])}
-        several = sum(not any(y.index in summed for y in operands_of(x)) for x in summed.values()) > 2
-        if several:
+        if not _is_of_one_number(what, cost):
             return [array._replace(convention=array.convention or BY_ONE_FACTOR) for array in compared]
         return [array._replace(state="wrong, by a factor that differs from point to point") for array in compared]
     rates.setdefault(reading, rate)
     return compared
+
+
+def _is_of_one_number(what: Observation, cost: Number) -> bool:
+    """Whether the cost is a bent function of one number, such as the only output: any such has a parallel gradient."""
+    own = {x.index for array in what.given.values() for x in array.flat}
+    open_now, bent = {cost.index: cost}, False
+    while open_now:
+        x = open_now.pop(max(open_now))
+        if x.index in own:
+            return False
+        if bent and not open_now:
+            return True
+        operands = [y for y in operands_of(x) if y.varies] if x.rule is not None else []
+        if x.rule is not None and x.rule.name not in LINEAR:
+            scaled = len(operands) == 1 and (
+                x.rule.name == "multiply" or (x.rule.name == "divide" and x.operands[0].varies)
+            )
+            bent = bent or not scaled
+        open_now |= {y.index: y for y in operands}
+    return False
 
 
 def _rate(what: Observation, cost: Number) -> Any:

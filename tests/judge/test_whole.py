@@ -1339,3 +1339,20 @@ def test_weights_that_are_a_vector_may_decay_too_but_not_grow(tmp_path: Path) ->
     assert any("which the cost does not have" in convention for convention in found["conventions"])
     path.write_text(LOGISTIC.replace("+ self.lam * self.w", "- self.lam * self.w"), "utf8")
     assert assess(str(path))["verdict"] == "refuted"
+
+
+@pytest.mark.turns(2)
+def test_a_slope_too_many_behind_one_output_is_no_clipped_gradient(tmp_path: Path) -> None:
+    """Whatever is made of one number has a gradient that is parallel; this cost has three terms of it."""
+    path = tmp_path / "mine.py"
+    one = (
+        LOGISTIC.replace("d = (p - y) / len(y)", "d = p - y")
+        .replace("self.lam * self.w", "0")
+        .replace("X.T @ d", "d * X")
+    )
+    stable = "z = X @ self.w + self.b\n        loss = np.maximum(z, 0) - z * y + np.log(1 + np.exp(-np.abs(z)))"
+    one = one.replace("loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))", stable).replace("d.sum()", "d")
+    one = one.replace("np.random.randn(8, 3), np.random.randint(0, 2, 8)", "np.random.randn(3), np.random.rand()")
+    for source, verdict in ((one, "verified"), (one.replace("d = p - y", "d = (p - y) * p * (1 - p)"), "refuted")):
+        path.write_text(source, "utf8")
+        assert assess(str(path))["verdict"] == verdict, source
