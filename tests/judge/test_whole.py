@@ -129,6 +129,12 @@ def judged(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict
         return assess(str(path))
 
 
+def assessed(source: str, folder: Path) -> dict[str, Any]:
+    path = folder / "mine.py"
+    path.write_text(source, "utf8")
+    return assess(str(path))
+
+
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("name", CASES)
 def test_a_slip_is_seen_and_its_right_twin_verified(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,11 +272,8 @@ def test_a_bias_that_the_step_leaves_in_another_shape_is_refuted_at_its_line(
     """NumPy repeats it, and the next step runs on: nothing raises."""
     right = next(line for line in SHAPES[form].splitlines() if line.strip().startswith(f"d{bias} = "))
     old, new = ("axis=0", "axis=1") if form == "rows" else ("axis=1", "axis=0")
-    path = tmp_path / "mine.py"
-    path.write_text(SHAPES[form], "utf8")
-    assert assess(str(path))["verdict"] == "verified"
-    path.write_text(SHAPES[form].replace(right, right.replace(old, new)), "utf8")
-    found = assess(str(path))
+    assert assessed(SHAPES[form], tmp_path)["verdict"] == "verified"
+    found = assessed(SHAPES[form].replace(right, right.replace(old, new)), tmp_path)
     assert found["verdict"] == "refuted"
     (fault,) = found["faults"]
     assert fault["parameter"] == bias
@@ -308,9 +311,7 @@ SUMMED = "np.sum(dz, axis=1, keepdims=True)"
 def test_a_bias_of_one_number_that_becomes_one_for_each_example_is_refuted_at_its_line(
     beginning: str, update: str, verdict: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(ONE_OUTPUT.replace("BEGINNING", beginning).replace("UPDATE", update), "utf8")
-    found = assess(str(path))
+    found = assessed(ONE_OUTPUT.replace("BEGINNING", beginning).replace("UPDATE", update), tmp_path)
     assert found["verdict"] == verdict, found
     for fault in found["faults"]:
         assert (fault["parameter"], fault["line"]) == ("b", 10), fault
@@ -322,9 +323,7 @@ def test_a_bias_of_one_number_that_grows_beside_a_sister_is_refuted(tmp_path: Pa
     source = (HERE / "programs/open/c15_functions_dict_planar.py").read_text("utf8")
     wrong = source.replace("np.sum(dZ2, axis=1", "np.sum(dZ2, axis=0")
     assert wrong != source
-    path = tmp_path / "mine.py"
-    path.write_text(wrong, "utf8")
-    found = assess(str(path))
+    found = assessed(wrong, tmp_path)
     assert (found["verdict"], {fault["parameter"] for fault in found["faults"]}) == ("refuted", {"parameters['b2']"})
 
 
@@ -350,11 +349,8 @@ for epoch in range(10):
 @pytest.mark.turns(3)
 @pytest.mark.parametrize("adds", ["+=", "= loss +"])
 def test_a_cost_that_adds_up_is_its_last_sum(adds: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(OVER_TIME.format(adds=adds, bias=1.0), "utf8")
-    assert assess(str(path))["verdict"] == "verified"
-    path.write_text(OVER_TIME.format(adds=adds, bias=2.0), "utf8")
-    assert assess(str(path))["verdict"] == "refuted"
+    assert assessed(OVER_TIME.format(adds=adds, bias=1.0), tmp_path)["verdict"] == "verified"
+    assert assessed(OVER_TIME.format(adds=adds, bias=2.0), tmp_path)["verdict"] == "refuted"
 
 
 REGULARISED = """
@@ -380,10 +376,8 @@ COSTS = {
 @pytest.mark.parametrize("form", COSTS)
 def test_a_step_that_forgets_a_term_of_its_cost_is_refuted(form: str, tmp_path: Path) -> None:
     """Though it is the gradient of the rest, to which the program gives a name as well."""
-    path = tmp_path / "mine.py"
     for gradient, verdict in (("2 * X.T @ err / len(y) + w", "verified"), ("2 * X.T @ err / len(y)", "refuted")):
-        path.write_text(REGULARISED.format(cost=COSTS[form], gradient=gradient), "utf8")
-        assert assess(str(path))["verdict"] == verdict
+        assert assessed(REGULARISED.format(cost=COSTS[form], gradient=gradient), tmp_path)["verdict"] == verdict
 
 
 HINGE = """
@@ -493,9 +487,7 @@ for epoch in range(20):
 def test_the_cost_is_what_the_program_calls_so_wherever_it_is_computed(
     source: str, verdict: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(source, "utf8")
-    found = assess(str(path))
+    found = assessed(source, tmp_path)
     assert found["verdict"] == verdict, (found["undecided"], found["faults"])
 
 
@@ -520,9 +512,7 @@ def test_what_decays_is_what_the_cost_of_other_examples_says(
     of_w: str, of_b: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_repairs(monkeypatch)
-    path = tmp_path / "mine.py"
-    path.write_text(OF_OTHERS.format(of_w=of_w, of_b=of_b), "utf8")
-    found = assess(str(path))
+    found = assessed(OF_OTHERS.format(of_w=of_w, of_b=of_b), tmp_path)
     assert found["verdict"] == ("refuted" if said else "verified"), found
     assert all(said in fault["what"] for fault in found["faults"])
 
@@ -555,9 +545,7 @@ for i in range(20):
 
 
 def test_two_nets_that_take_turns_are_not_called_wrong(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(TAKING_TURNS, "utf8")
-    found = assess(str(path))
+    found = assessed(TAKING_TURNS, tmp_path)
     assert found["verdict"] == "undecided"
     assert found["undecided"] == ["several steps are taken at once"]
 
@@ -568,13 +556,10 @@ def test_targets_that_the_network_computes_itself_are_held_fixed(
     loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_repairs(monkeypatch)
-    path = tmp_path / "mine.py"
-    path.write_text(AIMING.format(loss=loss, back="d @ w2.T"), "utf8")
-    found = assess(str(path))
+    found = assessed(AIMING.format(loss=loss, back="d @ w2.T"), tmp_path)
     assert found["verdict"] == "verified", found
     assert any("held fixed" in words for words in found["conventions"])
-    path.write_text(AIMING.format(loss=loss, back="d @ (2 * w2.T)"), "utf8")
-    assert assess(str(path))["verdict"] == "refuted"
+    assert assessed(AIMING.format(loss=loss, back="d @ (2 * w2.T)"), tmp_path)["verdict"] == "refuted"
 
 
 CELL = """
@@ -845,11 +830,8 @@ for i in range(20):
 
 def test_what_moves_with_the_parameters_and_is_not_judged_leaves_it_undecided(tmp_path: Path) -> None:
     """An array named as an activation might be one that is carried from layer to layer."""
-    path = tmp_path / "mine.py"
-    path.write_text(HIDDEN.format(rate=0.1), "utf8")
-    assert assess(str(path))["verdict"] == "verified"
-    path.write_text(HIDDEN.format(rate=0.3), "utf8")
-    found = assess(str(path))
+    assert assessed(HIDDEN.format(rate=0.1), tmp_path)["verdict"] == "verified"
+    found = assessed(HIDDEN.format(rate=0.3), tmp_path)
     assert found["verdict"] == "undecided"
     assert found["undecided"] == ["a moves as well, and is not recognised as a parameter"]
 
@@ -874,9 +856,7 @@ for i in range(100):
 def test_a_parameter_whose_gradient_is_computed_and_forgotten_is_refuted(
     last: str, verdict: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(FORGOTTEN.format(last=last), "utf8")
-    found = assess(str(path))
+    found = assessed(FORGOTTEN.format(last=last), tmp_path)
     assert found["verdict"] == verdict
     assert all("not moved" in fault["what"] for fault in found["faults"])
 
@@ -996,9 +976,7 @@ AFFINE = (HERE / "programs/open/19_affine_functions.py").read_text("utf8")
 def test_a_file_is_not_verified_for_the_layers_that_are_right_beside_one_whose_gradients_do_not_fit(
     answer: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(AFFINE.partition("class ")[0].replace("return dx, dw, db", f"return {answer}"), "utf8")
-    found = assess(str(path))
+    found = assessed(AFFINE.partition("class ")[0].replace("return dx, dw, db", f"return {answer}"), tmp_path)
     assert [one["name"] for one in found["subjects"]] == ["relu_forward and relu_backward"]
     if answer == "dx, dw":  # it may leave db to another
         assert found["verdict"] == "verified"
@@ -1009,9 +987,7 @@ def test_a_file_is_not_verified_for_the_layers_that_are_right_beside_one_whose_g
 
 def test_layers_that_are_right_do_not_verify_an_example_whose_shapes_do_not_fit(tmp_path: Path) -> None:
     """Any order of what a layer gives back is right by itself, and not for what it is given to."""
-    path = tmp_path / "mine.py"
-    path.write_text(AFFINE.replace("return dx, dw, db", "return dx, db, dw"), "utf8")
-    found = assess(str(path))
+    found = assessed(AFFINE.replace("return dx, dw, db", "return dx, db, dw"), tmp_path)
     assert found["verdict"] == "undecided"
     assert "its own example raises ValueError" in found["undecided"][0]
 
@@ -1057,9 +1033,7 @@ net.backward(y)
 
 
 def test_of_two_outputs_that_sum_to_1_what_differs_is_no_sum_that_grows(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(TWO_OUTPUTS, "utf8")
-    assert assess(str(path))["verdict"] == "verified"
+    assert assessed(TWO_OUTPUTS, tmp_path)["verdict"] == "verified"
 
 
 CLIPPED = """
@@ -1161,11 +1135,8 @@ for turn in range(3):
     ],
 )
 def test_a_step_is_measured_by_the_cost_that_is_its_own(source: str, right: str, wrong: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(source, "utf8")
-    assert assess(str(path))["verdict"] == "verified"
-    path.write_text(source.replace(right, wrong), "utf8")
-    assert assess(str(path))["verdict"] == "refuted"
+    assert assessed(source, tmp_path)["verdict"] == "verified"
+    assert assessed(source.replace(right, wrong), tmp_path)["verdict"] == "refuted"
 
 
 VELOCITY = """
@@ -1201,7 +1172,6 @@ for turn in range(3):
 
 @pytest.mark.turns(3)
 def test_a_step_uphill_of_a_usual_cost_is_wrong_unless_it_is_meant(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
     for source, verdict in (
         (VELOCITY, "verified"),
         (VELOCITY.replace("p[k] += v[k]", "p[k] -= v[k]"), "refuted"),
@@ -1209,8 +1179,7 @@ def test_a_step_uphill_of_a_usual_cost_is_wrong_unless_it_is_meant(tmp_path: Pat
         (ONE_BY_ONE, "verified"),
         (ONE_BY_ONE.replace("(q - y)", "(y - q)"), "refuted"),  # 1 + exp(−z), over which 1 is divided, is no output
     ):
-        path.write_text(source, "utf8")
-        assert assess(str(path))["verdict"] == verdict, source
+        assert assessed(source, tmp_path)["verdict"] == verdict, source
 
 
 PILED = """
@@ -1235,9 +1204,7 @@ for turn in range(3):
 
 @pytest.mark.turns(3)
 def test_where_its_own_cost_is_not_computed_in_the_step_that_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(VELOCITY.replace("rng =", "def loss(p, y): return -np.log(p[0, y[0]])\nrng ="), "utf8")
-    found = assess(str(path))
+    found = assessed(VELOCITY.replace("rng =", "def loss(p, y): return -np.log(p[0, y[0]])\nrng ="), tmp_path)
     assert found["verdict"] == "verified"
     assert found["notes"] == [
         "only the first use of what it keeps between steps, such as v['W1'], is judged",
@@ -1247,11 +1214,8 @@ def test_where_its_own_cost_is_not_computed_in_the_step_that_is_said(tmp_path: P
 
 @pytest.mark.turns(3)
 def test_a_sum_that_is_never_begun_anew_is_told_where_no_cost_is_computed(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(PILED, "utf8")
-    assert assess(str(path))["verdict"] == "verified"
-    path.write_text(PILED.replace("        self.dw, db = np.zeros(3), 0.0", "        db = 0.0"), "utf8")
-    found = assess(str(path))
+    assert assessed(PILED, tmp_path)["verdict"] == "verified"
+    found = assessed(PILED.replace("        self.dw, db = np.zeros(3), 0.0", "        db = 0.0"), tmp_path)
     assert found["verdict"] == "refuted"
     assert any("piles up in dw" in fault["what"] for fault in found["faults"]), found["faults"]
     assert {one["name"]: one["state"] for one in found["parameters"]} == {"w": "piled up", "b": "right"}
@@ -1306,11 +1270,10 @@ for turn in range(3):
 
 @pytest.mark.turns(3)
 def test_what_a_scalar_of_an_engine_carries_on_is_no_parameter(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(ENGINE, "utf8")
-    assert assess(str(path))["verdict"] == "verified"
-    path.write_text(ENGINE.replace("self.grad += other.data", "self.grad += self.data"), "utf8")
-    assert assess(str(path))["verdict"] == "refuted"
+    assert assessed(ENGINE, tmp_path)["verdict"] == "verified"
+    assert (
+        assessed(ENGINE.replace("self.grad += other.data", "self.grad += self.data"), tmp_path)["verdict"] == "refuted"
+    )
 
 
 LOGISTIC = """
@@ -1332,19 +1295,15 @@ for turn in range(3):
 
 @pytest.mark.turns(3)
 def test_weights_that_are_a_vector_may_decay_too_but_not_grow(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(LOGISTIC, "utf8")
-    found = assess(str(path))
+    found = assessed(LOGISTIC, tmp_path)
     assert found["verdict"] == "verified"
     assert any("which the cost does not have" in convention for convention in found["conventions"])
-    path.write_text(LOGISTIC.replace("+ self.lam * self.w", "- self.lam * self.w"), "utf8")
-    assert assess(str(path))["verdict"] == "refuted"
+    assert assessed(LOGISTIC.replace("+ self.lam * self.w", "- self.lam * self.w"), tmp_path)["verdict"] == "refuted"
 
 
 @pytest.mark.turns(2)
 def test_a_slope_too_many_behind_one_output_is_no_clipped_gradient(tmp_path: Path) -> None:
     """Whatever is made of one number has a gradient that is parallel; this cost has three terms of it."""
-    path = tmp_path / "mine.py"
     one = (
         LOGISTIC.replace("d = (p - y) / len(y)", "d = p - y")
         .replace("self.lam * self.w", "0")
@@ -1354,5 +1313,4 @@ def test_a_slope_too_many_behind_one_output_is_no_clipped_gradient(tmp_path: Pat
     one = one.replace("loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))", stable).replace("d.sum()", "d")
     one = one.replace("np.random.randn(8, 3), np.random.randint(0, 2, 8)", "np.random.randn(3), np.random.rand()")
     for source, verdict in ((one, "verified"), (one.replace("d = p - y", "d = (p - y) * p * (1 - p)"), "refuted")):
-        path.write_text(source, "utf8")
-        assert assess(str(path))["verdict"] == verdict, source
+        assert assessed(source, tmp_path)["verdict"] == verdict, source
