@@ -1,5 +1,6 @@
 """What makes arrays: zeros, ones, array, eye and the like, of exact numbers."""
 
+import io
 import math
 from collections.abc import Callable
 from functools import wraps
@@ -88,6 +89,15 @@ def reading(function: Callable[..., Any]) -> Callable[..., Any]:
             return current().outside.missing(*arguments)
 
     return call
+
+
+def _fromfile(file: Any, *arguments: Any, **options: Any) -> Any:
+    """np.fromfile; of a file in memory what it has left."""
+    held = isinstance(file, io.BytesIO)
+    return np.frombuffer(file.read(), *arguments, **options) if held else np.fromfile(file, *arguments, **options)
+
+
+fromfile = reading(_fromfile)
 
 
 def lifted(result: Any) -> Any:

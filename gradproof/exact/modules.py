@@ -116,7 +116,7 @@ NUMPY: dict[str, Any] = makers.LIFTED | {
     "loadtxt": reading(np.loadtxt),
     "genfromtxt": reading(np.genfromtxt),
     "load": reading(np.load),
-    "fromfile": reading(np.fromfile),
+    "fromfile": makers.fromfile,
     "frombuffer": exactly(np.frombuffer),
     **dict.fromkeys(("save", "savez", "savez_compressed", "savetxt"), lambda *arguments, **options: None),
     "nditer": lambda x, flags=(), **options: np.nditer(x, [*flags, "refs_ok"], [["readwrite"]]),

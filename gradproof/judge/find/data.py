@@ -27,7 +27,7 @@ class Widths(NamedTuple):
 WIDTHS: list[Widths] = [Widths()]  # of the program that runs
 
 
-SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 255: 255}
+SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 255: 255, 2049: 2049, 2051: 2051}
 
 
 def smaller(number: int, others: Sequence[int], classes: int = 5) -> int:
@@ -134,6 +134,18 @@ class Bunch(dict[str, Any]):
             return self[name]
         except KeyError:
             raise AttributeError(name) from None
+
+
+class _Any(int):
+    """A number that equals each that it is compared with: a program's own 200 may have been made smaller."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
 
 
 def bunch(*arguments: Any, **options: Any) -> Any:
@@ -244,7 +256,7 @@ SETS: dict[str, Any] = {
     "mnist.test_images": lambda: images()[1][0],
     "mnist.test_labels": labels,
     **{
-        f"requests.{name}": lambda *arguments, **options: Bunch(text=WRITTEN, status_code=200)
+        f"requests.{name}": lambda *arguments, **options: Bunch(text=WRITTEN, content=WRITTEN.encode(), status_code=_Any(200))
         for name in ("get", "request")
     },
     "pickle.load": lambda *arguments, **options: of_sets(),

@@ -292,7 +292,11 @@ def _reach(results: Sequence[Number], bits: Mapping[int, int]) -> tuple[dict[int
 def _crosses(
     path: str, before: Moment, after: Moment, moved: Sequence[str], reach: Mapping[int, int], bits: Mapping[int, int]
 ) -> bool:
-    """Whether an element of the path has an effect on another element than its own, in any array that moved."""
+    """Whether an element of the path has an effect on another element than its own, in any array that moved.
+
+    On single numbers, such as a cost that is added up, only what reaches them without the others as they are moved
+    counts: a velocity reaches the cost of the next forward pass through the parameter that it moves.
+    """
     marks = {x.index: place for place, x in enumerate(before[path].numbers[:MARKED])}
     mine = 0
     for index in marks:
@@ -309,6 +313,15 @@ def _crosses(
             if not found:
                 continue
             own = next((bit for bit, place in places.items() if place == j), 0) if same else 0
-            if found & ~own:
+            if found & ~own and (len(after[other].numbers) > 1 or _reaches(path, other, before, after, moved)):
                 return True
     return False
+
+
+def _reaches(path: str, other: str, before: Moment, after: Moment, moved: Sequence[str]) -> bool:
+    """Whether an old number of the path has an effect on a single number by another way than what else is moved."""
+    started = {x.index for name in moved for x in before[name].numbers}
+    results = {x.index for name in moved if name not in (path, other) for x in after[name].numbers} - started
+    on_the_way = computed_from(after[other].numbers, started | results)
+    own = {x.index for x in before[path].numbers}
+    return any(x.index in own for x in on_the_way)

@@ -8,7 +8,7 @@ import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gradproof.judge.find.program import WATCH, copied
+from gradproof.judge.find.program import WATCH, copied, is_docstring
 
 _PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Slice, ast.Tuple)
 
@@ -31,7 +31,8 @@ class Instruments(ast.NodeTransformer):
     def of_module(self, tree: ast.Module) -> ast.Module:
         body: list[ast.stmt] = []
         for statement in tree.body:
-            asks = not isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+            plain = isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+            asks = not plain and not is_docstring(statement)  # before a __future__ import nothing else may stand
             new = self.visit(statement)
             if asks:
                 body.append(_asking("statement", [ast.Constant(statement.lineno)], statement))

@@ -180,15 +180,15 @@ def of_engines(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
 def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Iterator[Scene]:
     back = next(name for name in ("backward", "backprop", "backward_pass") if name in names)
     unary = [f"t.{name}()" for name in ("tanh", "sigmoid", "exp", "relu", "log", "sin", "cos") if name in names]
-    more = ["t = t + s * 2"]
-    more += [f"t = {text} + s" for text in unary if "log" not in text]
+    more = [f"t = {text} + s" for text in unary if "log" not in text]
     more += ["t = t ** 2 + a" if "__pow__" in names else "t = t * t + a"]
     more += ["t = t - b * s" if "__sub__" in names else "t = t + b * s"]
     more += ["t = t / c" if "__truediv__" in names else "t = t * c"]
     # One turn: that gradients pile up over several is meant
-    for value in (*LEAVES, "x"):
-        lines = ["s = a * b + c", "t = s * s + a * s", *more, f"t.{back}()", f"_cost = t.{value}"]
-        made = "\n".join(f"{name} = {kind.name}(_{name})" for name in "abc")
-        driver = f"{made}\nfor _gradproof_turn in range(1):\n    " + "\n    ".join(lines)
-        given = {f"_{name}": (lambda rng: constants(rng.normal()).item()) for name in "abc"}
-        yield Scene(program, driver, given=given, gradients=True, data=("s", "t", "_a", "_b", "_c"))
+    for two in ("2", "b"):  # not every engine takes plain numbers
+        for value in (*LEAVES, "x"):
+            lines = ["s = a * b + c", "t = s * s + a * s", f"t = t + s * {two}", *more, f"t.{back}()", f"_cost = t.{value}"]
+            made = "\n".join(f"{name} = {kind.name}(_{name})" for name in "abc")
+            driver = f"{made}\nfor _gradproof_turn in range(1):\n    " + "\n    ".join(lines)
+            given = {f"_{name}": (lambda rng: constants(rng.normal()).item()) for name in "abc"}
+            yield Scene(program, driver, given=given, gradients=True, data=("s", "t", "_a", "_b", "_c"))

@@ -1,9 +1,10 @@
 """One step of a program, observed exactly: the parameters before and after, and the numbers that may be its cost."""
 
 import ast
+import builtins
 import re
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -126,7 +127,7 @@ def observe(
         current().keeps_constants = (
             constants  # where the cost runs a forward pass of its own, it has the step's numbers
         )
-        _evaluate(calls, frame, seen, wanted)
+        _evaluate(scene.program.tree, calls, frame, seen)
         watch.events.clear()
         seen.targets = frame.f_globals.get("y")
         state.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
@@ -207,16 +208,17 @@ def drawn(slot: Slot, rng: np.random.Generator) -> Any:
     return rng.normal(size=size) / np.sqrt(max(1.0, widest / 6))
 
 
-def _evaluate(calls: Sequence[str], frame: FrameType, seen: Observation, wanted: Sequence[str]) -> None:
+def _evaluate(program: ast.Module, calls: Sequence[str], frame: FrameType, seen: Observation) -> None:
     """What the program calls its cost, of these parameters."""
     for text in calls:
-        tree = ast.Module([ast.parse(f"_gradproof_cost_ = {text}").body[0]], [])
         names = dict(frame.f_globals) | dict(frame.f_locals) | {HELPER: operators}
         names = {name.swapcase(): value for name, value in names.items() if len(name) == 1} | names  # x of X
         if text.startswith("self.") and "self" not in names:
             method = text[5:].partition("(")[0]
             owner = next((one for one in names.values() if hasattr(type(one), method)), None)
             names |= {"self": owner} if owner is not None else {}
+        call = _Predicted(program, names).visit(ast.parse(text, mode="eval").body)
+        tree = ast.fix_missing_locations(ast.Module([ast.Assign([ast.Name("_gradproof_cost_", ast.Store())], call)], []))
         with suppress(Exception):
             try:
                 exec(compile(with_exact_numbers(tree), "<cost>", "exec"), names)
@@ -224,6 +226,22 @@ def _evaluate(calls: Sequence[str], frame: FrameType, seen: Observation, wanted:
                 continue
             for number in _scalar(names["_gradproof_cost_"]):
                 seen.called.setdefault(text, number)
+
+
+class _Predicted(ast.NodeTransformer):
+    """In place of a name that is bound only after the step, as the prediction may be, the one call that it is bound to."""
+
+    def __init__(self, program: ast.Module, names: Mapping[str, Any]) -> None:
+        self._names = names
+        self._calls: dict[str, list[ast.Call]] = {}
+        for node in ast.walk(program):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
+                self._calls.setdefault(node.targets[0].id, []).append(node.value)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        calls = self._calls.get(node.id, [])
+        missing = node.id not in self._names and not hasattr(builtins, node.id)
+        return calls[0] if missing and len({ast.unparse(call) for call in calls}) == 1 else node
 
 
 def _scalar(value: Any) -> list[Number]:

@@ -42,7 +42,8 @@ def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[s
             return _outside_of_folders(genuine(name, globals, locals, fromlist, 0))
         if top in SILENT or (top not in FOREIGN and not _is_installed(top)):
             return silent(name, bool(fromlist))
-        return genuine(name, globals, locals, fromlist, 0)
+        module = genuine(name, globals, locals, fromlist, 0)
+        return _with_all(module, name, [part for part in fromlist or () if part != "*" and not hasattr(module, part)])
 
     def _neighbour(base: Path, name: str, fromlist: Any) -> Any:
         """A module beside the program, run exactly; what is imported from it is looked for in files as well."""
@@ -105,6 +106,16 @@ def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[s
         "display": Nothing("display"),
     }
     return around
+
+
+def _with_all(module: Any, name: str, missing: list[str]) -> Any:
+    """A module with what it does not have here, such as urlretrieve of Python 2's urllib, as nothing."""
+    if not missing:
+        return module
+    made = types.ModuleType(name)
+    vars(made).update(vars(module))
+    vars(made).update({part: getattr(silent(name, True), part) for part in missing})
+    return made
 
 
 def _outside_of_folders(os: types.ModuleType) -> types.ModuleType:

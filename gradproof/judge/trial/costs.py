@@ -147,7 +147,10 @@ def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, 
             a, y = x.operands
             if a.varies != y.varies and (x.rule.name == "subtract" or y.varies):
                 groups.setdefault((x.place, x.rule.name), []).append((a, y) if a.varies else (y, a))
-    told = list(groups.values())
+    told = []
+    for (_, rule), pairs in groups.items():  # −1/p is what −log p comes to
+        turned = rule == "divide" and all(y.value < 0 for _, y in pairs)
+        told.append([(a, -y) for a, y in pairs] if turned else pairs)
     if len(told) > 1:  # neurons that are written one by one
         told.append([pair for (_, rule), pairs in groups.items() for pair in pairs if rule == "subtract"])
     for pairs in told:
