@@ -52,6 +52,8 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         old, new = before[path].numbers, after[path].numbers
         if _GRADIENTS.fullmatch(path) or _GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
             continue
+        if _DATA.match(path):
+            continue
         if _is_carried(path):
             carried += [path] if len(new) == 1 and _moves(old[0], new[0], reach) else []
             continue
@@ -184,6 +186,7 @@ _GRADIENT = re.compile(
 _RATE = re.compile(  # one that decays, or a mean of what was seen so far
     r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay|(?:^|[._\['])(?:step|eta|rate|eps(?:ilon)?|baseline|average|avg))(?:'\])?$"
 )
+_DATA = re.compile(r"(?i)(?:self\.)?(?:data_?(?:set)?|train(?:ing)?_?(?:data|set)|samples|rows?)(?:\[|$)")  # being normalised
 _PLAIN = re.compile(
     r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|offset|theta|coef\w*|intercept\w*)\d?_?(?:\[\d+\])?"
 )  # and no sum of such

@@ -74,7 +74,8 @@ class Observation:
     def aims(self) -> list[Number]:
         """What is named as a target and computed from the parameters themselves, as r + γ max Q′ is."""
         named = [event for event in self.events if _AIM.search(event.name)]
-        others = {id(x) for event in self.events if event.shape and event not in named for x in event.numbers}
+        unnamed = (event for event in self.events if event.shape and not _AIM.search(event.name))
+        others = {id(x) for event in unnamed for x in event.numbers}
         return list({x.index: x for event in named for x in event.numbers if x.varies and id(x) not in others}.values())
 
     @contextmanager
