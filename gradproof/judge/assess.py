@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program, read_program
+from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
@@ -190,7 +191,7 @@ def _network(one: Assessed) -> dict[str, Any]:
             output = next((a for a in outputs if a), "")
         return {
             "activations": [*hidden, *([output] if output else [])],
-            "sizes": _sizes(what),
+            "sizes": _sizes(what, one.subject.explored.scene.given),
             "labels": of_all_targets(what),
             "without": [f"{shown(path)} is 0 here, so what it adds was not tried" for path in what.without],
         }
@@ -205,9 +206,11 @@ def _is_steady(factors: Sequence[tuple[int, Sequence[float]]]) -> bool:
     return False
 
 
-def _sizes(what: Observation) -> list[int]:
-    """Widths, from the matrices among the parameters, where they form a chain."""
-    weights = (array for path, array in what.given.items() if not re.search(r"(?i)bias|\bb\d*\b", last(path) + path))
+def _sizes(what: Observation, examples: Collection[str]) -> list[int]:
+    """Widths, from the matrices among the parameters, where they form a chain; a layer's input is none of them."""
+    biases = re.compile(r"(?i)bias|\bb\d*\b")
+    inputs = {path for path in what.given if path in examples and not named_as_parameter(path)}
+    weights = (array for path, array in what.given.items() if path not in inputs and not biases.search(last(path) + path))
     shapes = [array.shape for array in weights if array.ndim == 2 and min(array.shape) > 0]
     for first, second in ((0, 1), (1, 0)):
         chain: list[int] = []

@@ -13,6 +13,7 @@ from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated import costs_defined, takes_the_same
 from gradproof.judge.outcome import (
@@ -40,6 +41,8 @@ from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
 FORGOTTEN = "not moved, though its gradient is computed"
+MEAN = "the gradients of its parameters are divided by the number of examples, that of its input is not"
+_OF_A_LAYER = "(out * dout)"  # in the line by which a layer is judged by itself
 UPHILL = "uphill, which its words say is meant"
 # Where a step may be uphill on purpose; who maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
@@ -113,6 +116,8 @@ def judge(
                 earlier = lengths.setdefault(run.run.reading, {})
                 given = list(what.given.values())
                 compared = scaled_each(what.moved, given, differentiate(found), compared, seed, earlier)
+            if _OF_A_LAYER in explored.scene.driver:
+                compared = _of_a_mean(explored.scene, what, compared)
             if not any(array.convention == BY_ITSELF for array in compared):
                 compared = _steady(what, found, compared, rates, run.run.reading)
             _refuse_several(what, compared)
@@ -215,6 +220,22 @@ def _left_out(
             return left_out(what, cost, paths) if cost is not None else []
         except (SubjectError, UndecidedError):
             return []
+
+
+def _of_a_mean(scene: Scene, what: Observation, compared: list[Compared]) -> list[Compared]:
+    """A layer may divide the gradients of its parameters by the number of examples, and not what it passes on."""
+    inputs = {path for path in what.given if path in scene.given and not named_as_parameter(path)}
+    ends = {size for path in inputs for size in what.given[path].shape[:: max(1, what.given[path].ndim - 1)]}
+    widths = {size for path in what.given.keys() - inputs for size in what.given[path].shape}
+    for m in ends - widths - {1}:
+        for those, factor in ((inputs, f"{m}"), (what.given.keys() - inputs, f"1/{m}")):
+            said = f"moved {factor} times as far as the others"
+            if all(array.state == (said if array.name in those else "right") for array in compared):
+                return [
+                    array._replace(state="right", digits=np.inf if array.name in those else array.digits, convention=MEAN)
+                    for array in compared
+                ]
+    return compared
 
 
 def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:

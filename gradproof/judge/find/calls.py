@@ -124,6 +124,12 @@ def not_made(kind: ast.ClassDef) -> list[str] | None:
     return [argument for argument, default in parameters_of(init, True) if default is None]
 
 
+def _is_walked(init: ast.FunctionDef, argument: str) -> bool:
+    """Whether a constructor walks through one of its arguments, as through the widths of the hidden layers."""
+    loops = (node.iter for node in ast.walk(init) if isinstance(node, ast.For | ast.comprehension))
+    return any(isinstance(walked, ast.Name) and walked.id == argument for walked in loops)
+
+
 _PLURAL = re.compile(r"sizes|layers|dims|units|neurons|nodes|hiddens", re.IGNORECASE)
 _ACTIVATION = re.compile(r"activ|nonlin|transfer|squash", re.IGNORECASE)
 _KNOWN = ("sigmoid", "tanh", "relu", "logistic", "sigm", "leaky_relu", "linear", "identity")
@@ -151,7 +157,9 @@ def _by_roles(
         if role == "hidden":
             value = str(sizes[1] + hidden)
             hidden += 1
-            if default is None and _PLURAL.search(argument):
+            if default is None and _is_walked(init, argument):
+                value = f"[{sizes[1]}]"
+            elif default is None and _PLURAL.search(argument):
                 value = f"[{sizes[1]}, {sizes[1]}]" if listed else "2" if "layers" in argument.lower() else value
         if default is None and _ACTIVATION.search(argument) and (known := _named_activation(kind)):
             value = f"[{known!r}] * {len(sizes) - 1}" if listed or argument.lower().endswith("s") else repr(known)

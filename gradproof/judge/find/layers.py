@@ -43,13 +43,14 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
      "A_prev": (3, 5), "W": (4, 3), "A": (3, 5), "Z": (3, 5), "X": (5, 3), "prev_h": (5, 4), "prev_c": (5, 4),
      "Wx": (3, 4), "Wh": (4, 4), "Wq": (3, 4), "Wk": (3, 4), "Wv": (3, 6), "Wo": (6, 2),
      "q": (5, 3), "k": (4, 3), "v": (4, 6), "Q": (5, 3), "K": (4, 3), "V": (4, 6), "h_prev": (5, 4), "c_prev": (5, 4)},
-    {"x": (2, SIZES[0])},
+    {"x": (7, SIZES[0])},  # so many examples as no layer has units: a factor of 7 is their number
     {"x": (2, 3, 5, 5), "w": (2, 3, 3, 3), "b": (2,), "gamma": (3,), "beta": (3,), "X": (2, 3, 5, 5), "W": (2, 3, 3, 3),
      "image": (5, 5), "input": (5, 5), "inputs": (5, 5)},
     {"x": (5, 3), "W": (3, 4), "b": (4,), "X": (5, 3), "A_prev": (5, 3), "A": (5, 3), "w": (4, 3)},
     {"x": (2, 3, 3), "prev_h": (2, 4), "h0": (2, 4), "Wx": (3, 4), "Wh": (4, 4), "b": (4,), "prev_c": (2, 4)},
     {"x": (2, 3, 3), "prev_h": (2, 4), "h0": (2, 4), "Wx": (3, 16), "Wh": (4, 16), "b": (16,), "prev_c": (2, 4)},
     {"x": (5, 5), "image": (5, 5), "input": (5, 5), "inputs": (5, 5), "X": (5, 5)},
+    {"x": (SIZES[0], 7), "A": (3, 5), "A_prev": (3, 5), "X": (3, 5), "W": (4, 3), "b": (4, 1)},
     {"x": (4, 1), "input": (4, 1), "inputs": (4, 1), "X": (4, 1), "W": (3, 4), "b": (3, 1)},
     {"x": (3, 4, 1), "input": (3, 4, 1), "inputs": (3, 4, 1)},
     {"x": (4,), "input": (4,), "inputs": (4,), "X": (4,)},
@@ -95,15 +96,15 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
         text = call(backward, backward.name, flowing | {upstream: "dout"})
         if not text:
             continue
-        answers = _derivatives(results_of(backward), arguments)
+        answers = _derivatives(results_of(backward), arguments, upstream)
         lines = f"{begun}\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    {', '.join(answers)} = {text}"
         driver = f"for _gradproof_turn in range(2):\n    {lines}"
         yield Scene(program, driver, given=given | {"_like": _like()}, gradients=True, data=("dout", "out", "cache"))
 
 
-def _derivatives(answers: Sequence[str], takes: Sequence[str]) -> list[str]:
+def _derivatives(answers: Sequence[str], takes: Sequence[str], upstream: str) -> list[str]:
     """Names for what a backward pass gives: its own, or those of what the forward pass takes, in that order."""
-    if len(answers) <= 1 and answers in ([], ["_result"]):
+    if answers in ([], ["_result"], [upstream]):
         return [f"d{takes[0]}"]
     unnamed = len(answers) == len(takes) and all(answer.startswith("_result") for answer in answers)
     return [f"d{name}" for name in takes] if unnamed else list(answers)
@@ -149,7 +150,7 @@ def _class_scenes(
     text = call(backward, f"net.{backward.name}", {upstream: "dout", "cache": "answer[-1]"}, method=True)
     if not text:
         return
-    answers = _derivatives(results_of(backward), takes)
+    answers = _derivatives(results_of(backward), takes, upstream)
     shapes = dict.fromkeys(shapes.get("x", (4,)) for shapes in SHAPES)
     given = [{takes[0]: floats(*shape)} for shape in shapes] if len(takes) == 1 else []
     for first, others in STATES if len(takes) > 1 else ():

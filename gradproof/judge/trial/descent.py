@@ -47,11 +47,11 @@ def _goes_down(step: Balls, slope: Balls) -> bool:
 def _without_lonely(
     results: Sequence[Compared], steps: Sequence[Balls], slopes: Sequence[Balls], eta: Any
 ) -> list[Compared]:
-    """A single number follows any decay: it counts where larger arrays have the same."""
+    """A single number follows any decay, and the sign of any slope: that counts where larger arrays have the same."""
     common = {r.state for r, step in zip(results, steps, strict=True) if step.size > 1}
     told = []
     for r, step, slope in zip(results, steps, slopes, strict=True):
-        if r.state.startswith(DECAY) and step.size == 1 and r.state not in common:
+        if r.state.startswith((DECAY, ADAPTIVE)) and step.size == 1 and r.state not in common:
             expected = np.frompyfunc(lambda g: -eta * g, 1, 1)(slope)
             factor = common_factor(step, expected)
             r = r._replace(state="wrong" if factor is None else f"moved {factor} times as far as the others")
