@@ -210,7 +210,9 @@ def _sizes(what: Observation, examples: Collection[str]) -> list[int]:
     """Widths, from the matrices among the parameters, where they form a chain; a layer's input is none of them."""
     biases = re.compile(r"(?i)bias|\bb\d*\b")
     inputs = {path for path in what.given if path in examples and not named_as_parameter(path)}
-    weights = (array for path, array in what.given.items() if path not in inputs and not biases.search(last(path) + path))
+    weights = (
+        array for path, array in what.given.items() if path not in inputs and not biases.search(last(path) + path)
+    )
     shapes = [array.shape for array in weights if array.ndim == 2 and min(array.shape) > 0]
     for first, second in ((0, 1), (1, 0)):
         chain: list[int] = []

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from flint import arb
 
+from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, Run, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
@@ -30,9 +32,9 @@ from gradproof.judge.outcome import (
 )
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
-from gradproof.judge.trial.descent import FIRST_OF_ADAM, rate_of
-from gradproof.judge.trial.points import try_points
+from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
+from gradproof.judge.trial.descent import FIRST_OF_ADAM, OTHER_DECAY, rate_of
+from gradproof.judge.trial.points import Tried, try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
 from gradproof.judge.trial.scaled import BY_ITSELF, BY_ONE_FACTOR, excused, scaled_each
 from gradproof.judge.trial.stepping import takes_several
@@ -43,6 +45,7 @@ from gradproof.numerics.verdict import Verdict
 FORGOTTEN = "not moved, though its gradient is computed"
 MEAN = "the gradients of its parameters are divided by the number of examples, that of its input is not"
 _OF_A_LAYER = "(out * dout)"  # in the line by which a layer is judged by itself
+MOST_CROSSED = 60  # outputs that are compared with all labels
 UPHILL = "uphill, which its words say is meant"
 # Where a step may be uphill on purpose; who maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
@@ -60,9 +63,17 @@ DECLARED = {  # what --cost may say, and the names of the table that it means
 
 
 def judge(
-    explored: Explored, calls: Sequence[str], harder: Sequence[Scene] = (), seed: int = 0, cost: str = ""
+    explored: Explored,
+    calls: Sequence[str],
+    harder: Sequence[Scene] = (),
+    seed: int = 0,
+    cost: str = "",
+    listed: bool = False,
 ) -> Outcome:
-    """The verdict on what a scene does; what is right there must be right in the harder scenes too."""
+    """The verdict on what a scene does; what is right there must be right in the harder scenes too.
+
+    `cost` is what it is declared to be the gradient of; `listed` leaves its own cost out.
+    """
     assert explored.step is not None
     example, sizes = [np.zeros(1)], dict[str, int]()
 
@@ -88,7 +99,7 @@ def judge(
         chosen = _choose(seen, seed)
     except (SubjectError, UndecidedError) as error:
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
-    if cost:
+    if cost or listed:
         chosen = ("listed", "")
     kind, name = chosen
     costs: dict[Reading, set[NamedCost]] = {}
@@ -175,6 +186,14 @@ def judge(
         outcome.other = _others(seen, seed)
         made_up = name.startswith("net.") and not explored.scene.whole
         made_up = made_up and not takes_the_same(explored.scene.program, name, explored.scene.driver)
+        if outcome.other and (
+            crossed := next(filter(None, (_crosses_examples(seen, seed, kind, name, r) for r in Reading)), "")
+        ):
+            as_meant = judge(explored, calls, harder, seed, cost, listed=True)
+            if as_meant.verdict is Verdict.VERIFIED:
+                as_meant.notes.append(f"not compared with its own cost, {name}, in which {crossed}")
+                return as_meant
+        outcome.tried = _of_another_decay(tried, outcome.other)
         if made_up and outcome.other and not outcome.other[0].decay:  # our call of its cost may not be what it means
             return judge(explored, (), harder, seed, cost)
     elif tried.verdict is Verdict.VERIFIED and kind != "listed":
@@ -198,7 +217,12 @@ def judge(
         if kept and not outcome.piled:
             outcome.notes.append(f"only the first use of what it keeps between steps, such as {kept[0]}, is judged")
         outcome.verdict = Verdict.REFUTED if outcome.piled else outcome.verdict
-    if outcome.verdict is Verdict.VERIFIED and kind == "listed" and (stated := costs_defined(explored.scene.program)):
+    if (
+        outcome.verdict is Verdict.VERIFIED
+        and kind == "listed"
+        and not listed
+        and (stated := costs_defined(explored.scene.program))
+    ):
         text = stated[0].removeprefix("self.")
         outcome.notes.append(f"not compared with its own cost, {text}, which this step does not compute")
     if outcome.verdict is Verdict.VERIFIED:
@@ -222,6 +246,17 @@ def _left_out(
             return []
 
 
+def _of_another_decay(tried: Tried, other: Sequence[NamedCost]) -> Tried:
+    """What is wrong in the arrays alone that decay, if with that decay all follow a usual cost: their decay is."""
+    decayed = other[0].decayed if other else ()
+    wrong = [array.state not in ("right", "undecided") for array in tried.arrays]
+    if not any(wrong) or tuple(wrong) != tuple(decayed):
+        return tried
+    return replace(
+        tried, arrays=[a._replace(state=OTHER_DECAY) if bad else a for a, bad in zip(tried.arrays, wrong, strict=True)]
+    )
+
+
 def _of_a_mean(scene: Scene, what: Observation, compared: list[Compared]) -> list[Compared]:
     """A layer may divide the gradients of its parameters by the number of examples, and not what it passes on."""
     inputs = {path for path in what.given if path in scene.given and not named_as_parameter(path)}
@@ -232,7 +267,9 @@ def _of_a_mean(scene: Scene, what: Observation, compared: list[Compared]) -> lis
             said = f"moved {factor} times as far as the others"
             if all(array.state == (said if array.name in those else "right") for array in compared):
                 return [
-                    array._replace(state="right", digits=np.inf if array.name in those else array.digits, convention=MEAN)
+                    array._replace(
+                        state="right", digits=np.inf if array.name in those else array.digits, convention=MEAN
+                    )
                     for array in compared
                 ]
     return compared
@@ -293,6 +330,27 @@ def _is_of_one_number(what: Observation, cost: Number) -> bool:
 
 def _rate(what: Observation, cost: Number) -> Any:
     return rate_of(what.moved, list(what.given.values()), differentiate(cost))
+
+
+def _crosses_examples(seen: Any, seed: int, kind: str, name: str, reading: Reading) -> str:
+    """How a cost compares each output with the labels of all examples, as (m, 1) and (m,) broadcast; "" if not."""
+    with ExactRun(reading, BITS, seed) as run:
+        try:
+            what = seen(run, [np.array([0.61 + seed])])
+        except (SubjectError, UndecidedError):
+            return ""
+        slopes = differentiate(getattr(what, kind)[name])
+        gradients = [
+            (array, array_of([Number(slopes.get(x.index, arb(0))) for x in array.flat], array.shape))
+            for array in what.given.values()
+        ]
+        for outputs, labels in outputs_and_labels(x for move in what.moved.values() for x in move.ravel().tolist()):
+            m = outputs.size
+            if not 1 < m <= MOST_CROSSED or name_costs(outputs, labels, gradients):
+                continue
+            if name_costs(np.repeat(outputs, m), np.tile(labels, m), gradients):
+                return f"each of {m} outputs is compared with every label, as ({m}, 1) and ({m},) broadcast"
+    return ""
 
 
 def _choose(seen: Any, seed: int) -> tuple[str, str]:

@@ -1314,3 +1314,221 @@ def test_a_slope_too_many_behind_one_output_is_no_clipped_gradient(tmp_path: Pat
     one = one.replace("np.random.randn(8, 3), np.random.randint(0, 2, 8)", "np.random.randn(3), np.random.rand()")
     for source, verdict in ((one, "verified"), (one.replace("d = p - y", "d = (p - y) * p * (1 - p)"), "refuted")):
         assert assessed(source, tmp_path)["verdict"] == verdict, source
+
+
+KEPT_BY_A_CLASS = """
+import numpy as np
+class RMSprop:
+    def __init__(self, weights):
+        self.weights = weights
+        self.mean_w = np.zeros_like(weights)
+    def update(self, dW):
+        self.mean_w = 0.9 * self.mean_w + 0.1 * dW ** 2
+        self.weights -= 0.01 * dW / (np.sqrt(self.mean_w) + 1e-8)
+class Net:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+        self.opt = RMSprop(self.W)
+    def predict(self, x):
+        return np.tanh(x @ self.W)
+    def cost(self, a, y):
+        return np.mean((a - y) ** 2)
+    def train(self, x, y):
+        total = 0.0
+        for xi, yi in zip(x, y):
+            a = self.predict(xi)
+            self.opt.update(np.outer(xi, (a - yi) * {slope}))
+            prediction = self.predict(xi)
+            total += self.cost(prediction, yi)
+        return total
+"""
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [("(1 - a ** 2)", "verified"), ("(1 + a ** 2)", "refuted")])
+def test_what_reaches_the_next_cost_by_way_of_a_parameter_is_none(slope: str, verdict: str, tmp_path: Path) -> None:
+    told = assessed(KEPT_BY_A_CLASS.replace("{slope}", slope), tmp_path)
+    assert (told["verdict"], [one["name"] for one in told["parameters"]]) == (verdict, ["W"])
+
+
+BINARY_BEHIND_SOFTMAX = """
+import numpy as np
+W = np.random.randn(3, 4)
+def softmax(z):
+    e = np.exp(z - z.max())
+    return e / e.sum()
+for x, y in zip(np.random.randn(9, 4), np.eye(3)[np.arange(9) % 3]):
+    s = softmax(W @ x)
+    slopes = (y == 1) * (-1 / s) + (y == 0) * (1 / (1 - s))
+    W -= 0.1 * np.outer(slopes * s * (1 {sign} s), x)
+"""
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("-", "verified"), ("+", "refuted")])
+def test_1_over_an_output_is_the_slope_of_its_log_whatever_its_sign(sign: str, verdict: str, tmp_path: Path) -> None:
+    told = assessed(BINARY_BEHIND_SOFTMAX.replace("{sign}", sign), tmp_path)
+    assert told["verdict"] == verdict
+    assert verdict == "refuted" or told["network"]["cost"].startswith("cross-entropy")
+
+
+CROSSED = """
+import numpy as np
+class Net:
+    def __init__(self):
+        self.W = np.random.randn(3, 1)
+        self.b = np.zeros((1, 1))
+    def fit(self, X, y):
+        for _ in range(20):
+            a = 1 / (1 + np.exp(-(X @ self.W + self.b)))
+            d = (a - y.reshape(-1, 1)) / len(X)
+            self.W -= 0.1 * X.T @ d
+            self.b -= 0.1 * {bias}
+            loss = -np.mean(y * np.log(a) + (1 - y) * np.log(1 - a))
+            print(loss)
+X = np.random.randn(8, 3)
+Net().fit(X, np.array([1, 0, 1, 1, 0, 0, 1, 0]))
+"""
+
+
+def test_a_cost_that_broadcasts_outputs_against_labels_is_no_measure(tmp_path: Path) -> None:
+    told = assessed(CROSSED.replace("{bias}", "d.sum()"), tmp_path)
+    assert (told["verdict"], told["network"]["cost"].partition(",")[0]) == ("verified", "binary cross-entropy")
+    assert any("each of 8 outputs is compared with every label" in note for note in told["notes"])
+    assert assessed(CROSSED.replace("{bias}", "d.mean()"), tmp_path)["verdict"] == "refuted"
+
+
+LAYER = """
+import numpy as np
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, dout):
+        m = self.x.shape[{axis}]
+        self.dW, self.db = self.x.T @ dout / m, dout.sum(axis=0) / {of}
+        return dout @ self.W.T
+"""
+
+
+@pytest.mark.parametrize(
+    ("axis", "of", "verdict"), [("0", "m", "verified"), ("1", "m", "refuted"), ("0", "1", "refuted")]
+)
+def test_a_layer_may_divide_the_gradients_of_its_parameters_by_the_number_of_examples(
+    axis: str, of: str, verdict: str, tmp_path: Path
+) -> None:
+    told = assessed(LAYER.replace("{axis}", axis).replace("{of}", of), tmp_path)
+    assert told["verdict"] == verdict
+    assert (verdict == "verified") == any("divided by the number of examples" in said for said in told["conventions"])
+
+
+DECAYING = """
+import numpy as np
+X, y = np.random.randn(9, 2), np.arange(9) % 3
+W, b, reg = np.random.randn(2, 3), np.zeros(3), 0.1
+def forward():
+    e = np.exp(X @ W + b)
+    return e / e.sum(axis=1, keepdims=True)
+def loss():
+    data = -np.sum(np.log(forward()[range(9), y]))
+    return (data + reg / 2 * np.sum(W ** 2)) / 9
+for _ in range(30):
+    d = forward()
+    d[range(9), y] -= 1
+    dW = X.T @ d / 9
+    db = d.sum(axis=0) / 9
+    dW += reg * W{share}
+    W -= 0.1 * dW
+    b -= 0.1 * db
+    print(loss())
+"""
+
+
+def test_a_decay_that_is_not_that_of_its_own_cost_is_placed_where_it_is_added(tmp_path: Path) -> None:
+    assert assessed(DECAYING.replace("{share}", " / 9"), tmp_path)["verdict"] == "verified"
+    told = assessed(DECAYING.replace("{share}", ""), tmp_path)
+    assert [(f["parameter"], f["code"]) for f in told["faults"]] == [("W", "dW += reg * W")]
+    assert told["faults"][0]["what"].startswith("its weight decay is not that of its own cost")
+
+
+FROM_IDX = '''"""Digits."""
+from __future__ import division
+import os
+import struct
+import numpy as np
+import requests
+def fetch(name):
+    if not os.path.exists(name):
+        answer = requests.get("http://example.org/" + name)
+        if answer.status_code != 200:
+            return False
+        with open(name, "wb") as file:
+            file.write(answer.content)
+    return True
+def load(images, labels):
+    with open(labels, "rb") as file:
+        magic, n = struct.unpack(">II", file.read(8))
+        if magic != 2049:
+            raise ValueError("no labels")
+        y = np.fromfile(file, dtype=np.uint8)
+    with open(images, "rb") as file:
+        struct.unpack(">IIII", file.read(16))
+        x = np.fromfile(file, dtype=np.uint8).reshape(len(y), 784)
+    return x / 255.0, y
+if fetch("train-images.idx3-ubyte") and fetch("train-labels.idx1-ubyte"):
+    X, y = load("train-images.idx3-ubyte", "train-labels.idx1-ubyte")
+    W = np.random.randn(784, 10)
+    for epoch in range(5):
+        p = np.exp(X @ W)
+        p /= p.sum(axis=1, keepdims=True)
+        p[range(len(y)), y] -= 1
+        W -= 0.1 * X.T @ p
+'''
+
+
+def test_digits_are_made_up_as_the_idx_files_in_which_they_are_read(tmp_path: Path) -> None:
+    told = assessed(FROM_IDX, tmp_path)
+    assert (told["verdict"], told["subject"]["form"]) == ("verified", "own example")
+
+
+ENGINE = """
+import math
+class Value:
+    def __init__(self, data, parents=()):
+        self.data, self.grad, self.parents, self.back = data, 0.0, parents, lambda: None
+    def __add__(self, other):
+        out = Value(self.data + other.data, (self, other))
+        def back():
+            self.grad += out.grad
+            other.grad += out.grad
+        out.back = back
+        return out
+    def __mul__(self, other):
+        out = Value(self.data * other.data, (self, other))
+        def back():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out.back = back
+        return out
+    def backward(self):
+        order, seen = [], set()
+        def visit(v):
+            if v not in seen:
+                seen.add(v)
+                for p in v.parents:
+                    visit(p)
+                order.append(v)
+        visit(self)
+        self.grad = 1.0
+        for v in reversed(order):
+            v.back()
+a, b, h = 2.0, 3.0, 0.01
+before = a * b
+b += h
+slope = (a * b - before) / h
+"""
+
+
+def test_an_engine_that_takes_no_plain_numbers_is_judged_and_not_the_quotient_beside_it(tmp_path: Path) -> None:
+    told = assessed(ENGINE, tmp_path)
+    assert (told["verdict"], told["subject"]["name"]) == ("verified", "Value")

@@ -256,7 +256,9 @@ SETS: dict[str, Any] = {
     "mnist.test_images": lambda: images()[1][0],
     "mnist.test_labels": labels,
     **{
-        f"requests.{name}": lambda *arguments, **options: Bunch(text=WRITTEN, content=WRITTEN.encode(), status_code=_Any(200))
+        f"requests.{name}": lambda *arguments, **options: Bunch(
+            text=WRITTEN, content=WRITTEN.encode(), status_code=_Any(200)
+        )
         for name in ("get", "request")
     },
     "pickle.load": lambda *arguments, **options: of_sets(),

@@ -186,7 +186,9 @@ _GRADIENT = re.compile(
 _RATE = re.compile(  # one that decays, or a mean of what was seen so far
     r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay|(?:^|[._\['])(?:step|eta|rate|eps(?:ilon)?|baseline|average|avg))(?:'\])?$"
 )
-_DATA = re.compile(r"(?i)(?:self\.)?(?:data_?(?:set)?|train(?:ing)?_?(?:data|set)|samples|rows?)(?:\[|$)")  # being normalised
+_DATA = re.compile(
+    r"(?i)(?:self\.)?(?:data_?(?:set)?|train(?:ing)?_?(?:data|set)|samples|rows?)(?:\[|$)"
+)  # being normalised
 _PLAIN = re.compile(
     r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|offset|theta|coef\w*|intercept\w*)\d?_?(?:\[\d+\])?"
 )  # and no sum of such

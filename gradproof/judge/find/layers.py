@@ -188,7 +188,14 @@ def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Ite
     # One turn: that gradients pile up over several is meant
     for two in ("2", "b"):  # not every engine takes plain numbers
         for value in (*LEAVES, "x"):
-            lines = ["s = a * b + c", "t = s * s + a * s", f"t = t + s * {two}", *more, f"t.{back}()", f"_cost = t.{value}"]
+            lines = [
+                "s = a * b + c",
+                "t = s * s + a * s",
+                f"t = t + s * {two}",
+                *more,
+                f"t.{back}()",
+                f"_cost = t.{value}",
+            ]
             made = "\n".join(f"{name} = {kind.name}(_{name})" for name in "abc")
             driver = f"{made}\nfor _gradproof_turn in range(1):\n    " + "\n    ".join(lines)
             given = {f"_{name}": (lambda rng: constants(rng.normal()).item()) for name in "abc"}

@@ -219,7 +219,9 @@ def _evaluate(program: ast.Module, calls: Sequence[str], frame: FrameType, seen:
             owner = next((one for one in names.values() if hasattr(type(one), method)), None)
             names |= {"self": owner} if owner is not None else {}
         call = _Predicted(program, names).visit(ast.parse(text, mode="eval").body)
-        tree = ast.fix_missing_locations(ast.Module([ast.Assign([ast.Name("_gradproof_cost_", ast.Store())], call)], []))
+        tree = ast.fix_missing_locations(
+            ast.Module([ast.Assign([ast.Name("_gradproof_cost_", ast.Store())], call)], [])
+        )
         with suppress(Exception):
             try:
                 exec(compile(with_exact_numbers(tree), "<cost>", "exec"), names)
@@ -230,14 +232,15 @@ def _evaluate(program: ast.Module, calls: Sequence[str], frame: FrameType, seen:
 
 
 class _Predicted(ast.NodeTransformer):
-    """In place of a name that is bound only after the step, as the prediction may be, the one call that it is bound to."""
+    """In place of a name that is bound after the step alone, as a prediction may be, the one call it is bound to."""
 
     def __init__(self, program: ast.Module, names: Mapping[str, Any]) -> None:
         self._names = names
         self._calls: dict[str, list[ast.Call]] = {}
         for node in ast.walk(program):
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
-                self._calls.setdefault(node.targets[0].id, []).append(node.value)
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            if isinstance(target, ast.Name) and isinstance(node.value, ast.Call):  # type: ignore[attr-defined]
+                self._calls.setdefault(target.id, []).append(node.value)  # type: ignore[attr-defined]
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         calls = self._calls.get(node.id, [])

@@ -97,7 +97,9 @@ def read_program(path: str) -> Program:
     try:
         if path.endswith(".ipynb"):
             return _notebook(path, content)
-        lines = (_without_magic(line) if line.startswith(("%", "!")) else line for line in decoded(content).splitlines())
+        lines = (
+            _without_magic(line) if line.startswith(("%", "!")) else line for line in decoded(content).splitlines()
+        )
         text, old = in_python_3("\n".join(lines) + "\n", path)
         return Program(path, text, parsed(text, path), widths=widths_of(text), python_2=divides_whole(text, old))
     except (SyntaxError, UnicodeDecodeError) as error:

@@ -12,11 +12,13 @@ _WORDS = {
     "rate": r"lr|eta|alpha|rate|learning_?rate|learn_?rate|learnrate|learningrate|step|step_?size|stepsize|pace|gamma|"
     r"lr_?rate|l_?rate|n$|η",
     "momentum": r"momentum|mu|beta\d?|rho|mom",
-    "epochs": r"n?_?(num_?)?(epochs?|iter(ation)?s?|steps|rounds|max_?iter|n_?iter|turns|times|cycles|maxiter)|\w+_(?:every|interval|freq(?:uency)?)",
+    "epochs": r"n?_?(num_?)?(epochs?|iter(ation)?s?|steps|rounds|max_?iter|n_?iter|turns|times|cycles|maxiter)|"
+    r"\w+_(?:every|interval|freq(?:uency)?)",
     "batch": r"batch_?size|mini_?batch_?size|bs|bsize|batchsize|size_?batch",
     "total": r"n|m|total|count|num_?examples|n_?samples|n_?train|train_?size|data_?size|dataset_?size|num_?samples",
     "seed": r"(random_?)?(seed|state|random_?state)",
-    "flag": r"(?!\w*(?:every|interval|freq))(?:verbose|print_?\w*|debug|plot\w*|shuffle|show\w*|report\w*|log\w*|monitor\w*|evaluate\w*|quiet|"
+    "flag": r"(?!\w*(?:every|interval|freq))(?:verbose|print_?\w*|debug|plot\w*|shuffle|show\w*|report\w*|log\w*|"
+    r"monitor\w*|evaluate\w*|quiet|"
     r"display\w*|(?:is_?|use_?)?(?:regression|classification)|is_\w+|use_\w+)",
     "in": r"n_?in|n_?x|nx|ni|n_?i|input_?(size|dim|nodes?|layer|n|neurons|units|shape|count|layer_size|features)s?|"
     r"in_?(size|dim|features|nodes)|n_?inputs?|num_?inputs?|n_?features|num_?features|inodes|inputnodes|inputs?|"

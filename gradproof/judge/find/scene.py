@@ -95,7 +95,9 @@ class Scene:
     def first_loop(self) -> int:
         """The number of the first loop in which a step counts."""
         loops = self.code()[1]
-        driven = self.driven or (self.gradients and not self.whole)  # a driver of ours gets the gradients in its own loop
+        driven = self.driven or (
+            self.gradients and not self.whole
+        )  # a driver of ours gets the gradients in its own loop
         return next((k for k, loop in enumerate(loops) if loop.line >= DRIVEN), 0) if driven else 0
 
     def names(self, seed: int) -> dict[str, Any]:

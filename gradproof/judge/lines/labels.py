@@ -11,11 +11,13 @@ from flint import arb
 from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
+from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.roles import stem
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.watching import Event
+from gradproof.judge.trial.descent import OTHER_DECAY
 
 UNKNOWN = "?"  # a single number without a name that tells
 MOST_USES = 12  # of a parameter, that are told apart
@@ -86,6 +88,7 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
             more = [line for line in dict.fromkeys(behind) if line != event.line][:2]
             found[path] = Located(event.line, event.name, event.kind, before, file=event.file, others=more)
             alone = named and not state.startswith(("moved", "scaled", "uphill", "with weight decay"))
+            alone = alone and right is not None and not _is_linear(labels[right], path, what, events)
             if alone and right is not None and stem(last(event.name)) == last(path).lower():
                 ends.setdefault(right, []).append(path)
     for right, paths in ends.items():
@@ -94,6 +97,19 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
             event = events[right]
             found |= {path: Located(event.line, event.name, event.kind, "", said, event.file) for path in paths}
     return found
+
+
+def _is_linear(label: str, path: str, what: Observation, events: Sequence[Event]) -> bool:
+    """Whether what a label is the derivative by is linear in a parameter, as z is in w and b: no slope is between."""
+    own = {x.index for x in what.given[path].flat}
+    waiting = [x for e in events if f"∂C/∂{e.name}" == label for x in e.numbers[:1]]
+    while waiting:
+        x = waiting.pop()
+        if x.index in own:
+            return True
+        if x.rule is not None and x.rule.name in (*LINEAR, "dot", "multiply", "divide"):
+            waiting += [y for y in operands_of(x) if y.varies]
+    return False
 
 
 def beside(what: Observation, labelled: Labels) -> Located | None:
@@ -163,6 +179,9 @@ def _first_wrong(
     mine = [k for k in chain if labels[k] == f"∂C/∂{path}"]
     if mine and state.startswith(("moved", "scaled", "with weight decay")):
         return mine[0]
+    if state == OTHER_DECAY:  # what is added last to its gradient
+        named = [k for k in chain if stem(last(events[k].name)) == last(path).lower() != last(events[k].name).lower()]
+        return named[-1] if named else None
     follows = [k for k in chain if not labels[k] and reached[k]]
     if follows:
         return follows[0]

@@ -17,6 +17,7 @@ Balls = Any  # an object array of arb
 ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
 FIRST_OF_ADAM = "adaptive steps, as Adam's or RMSprop's, of which the first is judged"
 DECAY = "with weight decay"
+OTHER_DECAY = "its weight decay is not that of its own cost"
 
 
 def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -> list[Compared]:
