@@ -186,7 +186,7 @@ def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> N
     ("file", "words"),
     [
         ("open/c24_layers_accumulated_grads.py", "piles up"),
-        ("open/10_nielsen_ce_l2.py", "wrong"),
+        ("open/10_nielsen_ce_l2.py", "decay is not that of its own cost"),
         pytest.param("open/a11_network_cost_class.py", "decay", marks=pytest.mark.sample(0)),  # ten seconds
         ("open/c35_conv_layer_filters.py", "uphill"),
         ("odd/wrong/w11_clip_500.py", ""),

@@ -27,7 +27,7 @@ class Widths(NamedTuple):
 WIDTHS: list[Widths] = [Widths()]  # of the program that runs
 
 
-SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 255: 255, 2049: 2049, 2051: 2051}
+SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 12288: 12, 255: 255, 2049: 2049, 2051: 2051}
 
 
 def smaller(number: int, others: Sequence[int], classes: int = 5) -> int:
@@ -52,6 +52,8 @@ def widths_of(text: str) -> Widths:
         return Widths(784, 10, 12, 12, 30, True)
     if re.search(r"ex[34](?:data|weights)", text):
         return Widths(400, 10, 12, 12, 25)
+    if re.search(r"h5py|lr_utils|dnn_app_utils|catvnoncat", text):
+        return Widths(12288, 2, 12, 12, 20, True)  # the cats of a course
     told = re.search(r"\(id=(?:53|17|15|109)\)", text)  # of the UCI's repository
     if told:
         return {"53": Widths(4, 3), "17": Widths(30, 2), "15": Widths(9, 2), "109": Widths(13, 3)}[told[0][4:-1]]
@@ -244,7 +246,48 @@ class _Dense(type(exact([0.0]))):  # type: ignore[misc]
     todense = toarray
 
 
+class Sheets:
+    """A file of HDF5: images in colour and their labels, each by its name."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None: ...
+
+    def __getitem__(self, name: str) -> Any:
+        if "classes" in name:
+            return np.arange(WIDTHS[-1].classes)
+        return labels() if re.search(r"(?i)_y|label|target", name) else _coloured(inputs())
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *arguments: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _coloured(rows: Any) -> Any:
+    """Examples as images of three colours, where they can be."""
+    side = int((rows.shape[1] / 3) ** 0.5)
+    return rows.reshape(len(rows), side, side, 3) if 3 * side * side == rows.shape[1] else rows
+
+
+def _cats(*arguments: Any, **options: Any) -> Any:
+    """load_dataset of a course: images and labels in a row, twice, and the names of the classes."""
+    y = exact(labels())[None, :]
+    return _coloured(inputs()), y, _coloured(inputs(seed=4)), y, np.arange(WIDTHS[-1].classes)
+
+
+def _planar(*arguments: Any, **options: Any) -> Any:
+    """Examples of two features in columns, and their labels in a row."""
+    current().made_up = True
+    return constants(np.random.default_rng(3).normal(size=(2, 12))), exact(np.arange(12) % 2)[None, :]
+
+
 SETS: dict[str, Any] = {
+    "h5py.File": Sheets,
+    "lr_utils.load_dataset": _cats,
+    **{f"dnn_app_utils{version}.load_data": _cats for version in ("", "_v2", "_v3")},
+    "planar_utils.load_planar_dataset": _planar,
+    "mnist.loader.MNIST": Loader,
     "sklearn.datasets.fetch_openml": bunch,
     "sklearn.datasets.fetch_mldata": bunch,
     "sklearn.preprocessing.OneHotEncoder": Encoder,

@@ -136,7 +136,10 @@ _OWN: dict[str, Any] = {
     **PANDAS,
     "sklearn.model_selection.train_test_split": _split,
     "sklearn.cross_validation.train_test_split": _split,
-    **{f"sklearn.datasets.{name}": _made(2, 2) for name in ("make_moons", "make_circles", "make_blobs")},
+    **{
+        f"sklearn.datasets.{name}": _made(2, 2)
+        for name in ("make_moons", "make_circles", "make_blobs", "make_gaussian_quantiles")
+    },
     "sklearn.datasets.make_classification": _made(20, 2),
     "sklearn.datasets.make_regression": _made(3, 5),
     **{f"nnfs.datasets.{name}": _made(2, 3) for name in ("spiral_data", "vertical_data", "spiral.create_data")},

@@ -181,7 +181,8 @@ def _first_wrong(
         return mine[0]
     if state == OTHER_DECAY:  # what is added last to its gradient
         named = [k for k in chain if stem(last(events[k].name)) == last(path).lower() != last(events[k].name).lower()]
-        return named[-1] if named else None
+        if named:
+            return named[-1]
     follows = [k for k in chain if not labels[k] and reached[k]]
     if follows:
         return follows[0]
