@@ -30,7 +30,7 @@ from hypothesis import Phase, settings
 ROOT = Path(__file__).parents[1]
 LONGEST = 300  # seconds for one mutant: one that does not end is noticed too
 NOTICED = {  # which tests should notice it; all of ALL are run where these do not
-    "sweeps": ["sweeps"], "numbers": ["ufuncs", "sweeps", "exactness"], "ufuncs": ["ufuncs"], "products": ["ufuncs"],
+    "sweeps": ["sweeps"], "numbers": ["numbers", "ufuncs", "sweeps", "exactness"], "ufuncs": ["numbers", "ufuncs"], "products": ["ufuncs"],
     "functions": ["functions", "ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"],
     "points": ["trial"], "rules": ["rules"], "run": ["exactness"], "rounding": ["/trial_rounding"],
     "floats": ["/trial_floats"], "scaled": ["/trial_scaled", "/trial_steps"], "memory": ["/trial_memory"],
@@ -74,7 +74,20 @@ EXACT = {
                                        "_derivatives", "_targets", "_spelled"],
 }  # fmt: skip
 SPEED = "an int of 0 or 1 is left out only to be quick"
+SIGN = "only the sign of an order counts"
+EITHER = "the larger, or the smaller, of two in either order"
+WHOLE = "the floor of an exact number is a whole one"
 EQUIVALENT = {  # what is changed: why it is the same function
+    "rules.py::_cube_root: `x < 0` becomes `x <= 0`": "∛0 = 0",
+    "numbers.py::multiply: `(x, y)` becomes `(y, x)`": "x·y = y·x, and so are its derivatives",
+    "numbers.py::is_equal: `(number(x), number(y))` becomes `(number(y), number(x))`": "x = y as y = x",
+    "numbers.py::_order: `1` becomes `2`": SIGN,
+    "numbers.py::largest: `(number(x), number(y))` becomes `(number(y), number(x))`": EITHER,
+    "numbers.py::smallest: `(number(x), number(y))` becomes `(number(y), number(x))`": EITHER,
+    "numbers.py::floor: `x.value.mid().floor().unique_fmpz()` becomes `x.value.mid().floor()`": WHOLE,
+    "numbers.py::floor: `arb(float(x.value.mid())).floor().unique_fmpz()` becomes `arb(float(x.value.mid())).floor()`":
+        WHOLE,
+    "ufuncs.py::clip_one: `(x.index, result.index)` becomes `(result.index, x.index)`": "a dict is in either order",
     "sweeps.py::operands_of: `(*left, *right)` becomes `(*right, *left)`": "x·y = y·x, and so are its derivatives",
     "numbers.py::multiply: `(number(x), number(y))` becomes `(number(y), number(x))`": "x·y = y·x",
     "sweeps.py::differentiate: `type(partial) is int` becomes `type(partial) is not int`": SPEED,

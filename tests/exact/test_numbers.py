@@ -1,0 +1,141 @@
+"""One number by itself: how it is compared, rounded down, chosen and kept apart, in a run and while exploring."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import arb
+
+from gradproof.exact.arrays import ExactArray, array_of
+from gradproof.exact.numbers import Number, floor, is_equal, is_less, largest, number, smallest, source, variable
+from gradproof.exact.run import BITS, Run, UndecidedError, running
+from gradproof.exact.ufuncs import clip_one
+
+
+def ball(middle: float, radius: float, varies: bool = True) -> Number:
+    return Number(arb(middle, radius), varies=varies)
+
+
+def exploring() -> Any:
+    return running(Run(64, exploring=True))
+
+
+@pytest.mark.parametrize(("a", "b", "order"), [(1.0, 1.25, -1), (1.25, 1.0, 1), (1.0, 1.0, 0)])
+def test_balls_that_overlap_are_compared_by_their_middles_while_exploring_and_refused_in_a_run(
+    a: float, b: float, order: int
+) -> None:
+    with exploring():
+        x, y = ball(a, 0.5), ball(b, 0.5)
+        assert (is_less(x, y), is_less(y, x), is_equal(x, y)) == (order < 0, order > 0, order == 0)
+    with running(Run(BITS)), pytest.raises(UndecidedError, match="cannot distinguish"):
+        is_less(ball(a, 0.5), ball(b, 0.5))
+
+
+def test_what_is_computed_from_a_written_infinity_compares_as_in_numpy_and_other_nan_is_refused() -> None:
+    with running(Run(BITS)):
+        best, plain = number(math.inf), number(1.0)
+        worse = best * variable(1) - best * variable(2)
+        for x, y in ((worse, plain), (plain, worse), (worse, worse + 1)):
+            assert not is_less(x, y)
+            assert not is_equal(x, y)
+        with pytest.raises(UndecidedError, match="with NaN"):
+            is_less(Number(arb("nan")), plain)
+        with pytest.raises(UndecidedError, match="with NaN"):
+            is_less(plain, Number(arb("nan")))
+
+
+def test_a_comparison_of_variables_is_kept_at_its_place() -> None:
+    with running(run := Run(BITS)):
+        here = run.place()
+        is_less(number(1), number(2))
+        assert not run.outcomes
+        is_less(variable(1), number(2))
+        assert set(run.outcomes) == {here}
+        assert run.outcomes[here] == {True}
+
+
+@pytest.mark.parametrize(
+    ("x", "whole", "explored"),
+    [
+        ((2.75, 0.0, False), 2, 2),
+        ((-2.75, 0.0, True), -3, -3),
+        ((2.5, 0.1, True), 2, 2),
+        ((2.0, 0.1, False), 2, 2),  # a share or a count
+        ((2.5, 0.6, False), 2, 2),
+        ((2.0, 0.1, True), "near 2", 2),
+        ((2.5, 0.6, True), "near 2.5", 2),
+        ((3.0, 0.0, True), "of 3, where it jumps", 3),
+        ((3.0, 0.0, False), 3, 3),
+    ],
+)
+def test_the_floor_is_pythons_of_a_constant_and_refused_where_it_jumps(x: Any, whole: Any, explored: int) -> None:
+    with exploring():
+        assert floor(ball(*x)).value == explored
+    with running(Run(BITS)):
+        if isinstance(whole, str):
+            with pytest.raises(UndecidedError, match=f"the floor .*{whole}"):
+                floor(ball(*x))
+        else:
+            found = floor(ball(*x))
+            assert found.value.is_exact()
+            assert found.value == whole
+            assert not found.varies
+
+
+@pytest.mark.parametrize(
+    "choose", [largest, smallest, lambda x, y: np.max(numbers_in([x, y])), lambda x, y: np.min(numbers_in([x, y]))]
+)
+def test_what_is_chosen_is_a_number_of_its_own(choose: Callable[[Number, Number], Number]) -> None:
+    with running(Run(BITS)):
+        x, y = variable(2.0), variable(5.0)
+        chosen = choose(x, y)
+        assert chosen is not x
+        assert chosen is not y
+        assert source(chosen) is (y if chosen.value == 5 else x)
+
+
+def numbers_in(xs: Sequence[Number]) -> ExactArray:
+    return array_of(list(xs), (len(xs),))
+
+
+def test_a_clip_keeps_what_went_in_and_what_came_out_and_where() -> None:
+    with running(run := Run(BITS)):
+        x = variable(3.0)
+        here, out = run.place(), clip_one(x, 0, 1)
+        assert run.clips == dict.fromkeys((x.index, out.index), here)
+        assert [note.kind for note in run.notes.values()] == ["clipped"]
+        inside = variable(0.5)
+        assert source(clip_one(inside, 0, 1)) is inside
+        assert len(run.notes) == 1
+
+
+def test_truths_of_numbers_and_of_plain_bools() -> None:
+    with running(Run(BITS)):
+        several = numbers_in([number(0), number(2), number(0.5)])
+        mask = np.array([True, False, True])
+        assert np.logical_and(several, mask).tolist() == [False, False, True]
+        assert np.logical_or(several, ~mask).tolist() == [False, True, True]
+        assert np.logical_not(several).tolist() == [True, False, False]
+        assert isinstance(np.logical_and.reduce(several), bool)
+        assert np.logical_and.reduce(several) is False
+        assert np.logical_or.reduce(several) is True
+
+
+@pytest.mark.parametrize(("x", "told"), [(0.5, (False, True)), (math.inf, (True, False)), (-math.inf, (True, False))])
+def test_what_is_infinite_and_what_is_no_number(x: float, told: tuple[bool, bool]) -> None:
+    with running(Run(BITS)):
+        one = numbers_in([number(x)])
+        assert (bool(np.isinf(one)[0]), bool(np.isfinite(one)[0])) == told
+        nothing = numbers_in([number(math.inf) - number(math.inf)])
+        assert not np.isinf(nothing)[0]
+        assert not np.isfinite(nothing)[0]
+        assert np.isnan(nothing)[0]
+
+
+def test_the_step_at_0_is_what_is_given_and_a_number_has_no_imaginary_part() -> None:
+    with running(Run(BITS)):
+        several = numbers_in([number(-2), number(0), number(3)])
+        assert [float(x.value.mid()) for x in np.heaviside(several, 0.25).tolist()] == [0, 0.25, 1]
+        assert not np.any(np.imag(several))
