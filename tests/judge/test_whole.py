@@ -1532,3 +1532,83 @@ slope = (a * b - before) / h
 def test_an_engine_that_takes_no_plain_numbers_is_judged_and_not_the_quotient_beside_it(tmp_path: Path) -> None:
     told = assessed(ENGINE, tmp_path)
     assert (told["verdict"], told["subject"]["name"]) == ("verified", "Value")
+
+
+LAYERS = """
+import numpy as np
+class Sigmoid:
+    def forward(self, x):
+        self.z = 1 / (1 + np.exp(-x))
+        return self.z
+    def backward(self, delta, learning_rate):
+        grad = delta * self.z * (1 - self.z)
+        return grad
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.params = {"weight": np.random.randn(n_in, n_out), "bias": np.zeros(n_out)}
+        self.grads = {"weight": None, "bias": None}
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["weight"] + self.params["bias"]
+    def backward(self, dout, learning_rate=0):
+        self.grads["weight"], self.grads["bias"] = self.x.T @ dout, {bias}
+        return dout @ self.params["weight"].T
+class Net:
+    def __init__(self, n_inputs, n_hidden, n_classes):
+        self.layers = []
+        for width in n_hidden:
+            self.layers += [Linear(n_inputs, width), Sigmoid()]
+            n_inputs = width
+        self.layers.append(Linear(n_inputs, n_classes))
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+    def backward(self, dout):
+        for layer in self.layers[::-1]:
+            dout = layer.backward(dout, 0.1)
+"""
+
+
+@pytest.mark.parametrize(("bias", "verdict"), [("dout.sum(axis=0)", "verified"), ("dout.mean(axis=0)", "refuted")])
+def test_gradients_are_judged_where_a_net_of_layers_keeps_them(bias: str, verdict: str, tmp_path: Path) -> None:
+    told = assessed(LAYERS.replace("{bias}", bias), tmp_path)
+    assert told["verdict"] == verdict
+    verdicts = {one["name"]: one["verdict"] for one in told["subjects"]}
+    assert verdicts["Sigmoid.backward, what it returns"] == "verified"
+    assert verdicts["Net.backward, what it keeps"] == verdict
+
+
+ONE_LOOP = """
+import numpy as np
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+W1, b1 = np.random.randn(5, 4), np.zeros((5, 1))
+W2, b2 = np.random.randn(3, 5), np.zeros((3, 1))
+X, Y = np.random.randn(4, 7), np.random.rand(3, 7)
+for epoch in range(30):
+    A1 = sigmoid(W1 @ X + b1)
+    A2 = sigmoid(W2 @ A1 + b2)
+    loss = np.sum((A2 - Y) ** 2) / 2
+    D2 = (A2 - Y) * A2 * (1 - A2)
+    D1 = W2.T @ D2 * A1 * (1 - A1)
+    dW2 = D2 @ A1.T
+    db2 = {db2}
+    dW1 = {dW1}
+    db1 = {db1}
+    for parameter, gradient in zip([W1, b1, W2, b2], [dW1, db1, dW2, db2]):
+        parameter -= 0.1 * gradient
+"""
+
+
+def test_what_is_updated_in_one_loop_is_blamed_at_each_arrays_own_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = {"db2": "D2.sum(axis=1, keepdims=True)", "dW1": "D1 @ X.T", "db1": "D1.sum(axis=1, keepdims=True)"}
+    assert assessed(ONE_LOOP.format(**right), tmp_path)["verdict"] == "verified"
+    without_repairs(monkeypatch)
+    wrong = {"db2": "D2.mean(axis=1, keepdims=True)", "dW1": "D1 @ sigmoid(X.T)", "db1": "np.sum(D1)"}
+    told = assessed(ONE_LOOP.format(**wrong), tmp_path)
+    assert {fault["parameter"]: fault["code"].partition(" ")[0] for fault in told["faults"]} == {
+        "W1": "dW1", "b1": "db1", "b2": "db2"
+    }  # fmt: skip

@@ -12,6 +12,7 @@ from gradproof.judge.find.explore import explore
 from gradproof.judge.find.gradients import LEAVES
 from gradproof.judge.find.numbers import constants, floats
 from gradproof.judge.find.program import Program
+from gradproof.judge.find.roles import stem
 from gradproof.judge.find.scene import Scene
 
 _FORWARD, _BACKWARD = (
@@ -96,15 +97,15 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
         text = call(backward, backward.name, flowing | {upstream: "dout"})
         if not text:
             continue
-        answers = _derivatives(results_of(backward), arguments, upstream)
+        answers = _derivatives(results_of(backward), arguments)
         lines = f"{begun}\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    {', '.join(answers)} = {text}"
         driver = f"for _gradproof_turn in range(2):\n    {lines}"
         yield Scene(program, driver, given=given | {"_like": _like()}, gradients=True, data=("dout", "out", "cache"))
 
 
-def _derivatives(answers: Sequence[str], takes: Sequence[str], upstream: str) -> list[str]:
+def _derivatives(answers: Sequence[str], takes: Sequence[str]) -> list[str]:
     """Names for what a backward pass gives: its own, or those of what the forward pass takes, in that order."""
-    if answers in ([], ["_result"], [upstream]):
+    if len(answers) < 2 and stem("".join(answers)) not in [name.lower() for name in takes]:
         return [f"d{takes[0]}"]
     unnamed = len(answers) == len(takes) and all(answer.startswith("_result") for answer in answers)
     return [f"d{name}" for name in takes] if unnamed else list(answers)
@@ -138,7 +139,8 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
         if len(takes) not in (1, 2, 3) or not parameters_of(backward, True):
             continue
         for gradients in (False, True):
-            name = f"{kind.name}.{backward.name}" + (", what it returns" if gradients else "")
+            given = "returns" if results_of(backward) else "keeps"
+            name = f"{kind.name}.{backward.name}" + (f", what it {given}" if gradients else "")
             yield name, _class_scenes(program, kind, forward, backward, gradients)
 
 
@@ -150,7 +152,7 @@ def _class_scenes(
     text = call(backward, f"net.{backward.name}", {upstream: "dout", "cache": "answer[-1]"}, method=True)
     if not text:
         return
-    answers = _derivatives(results_of(backward), takes, upstream)
+    answers = _derivatives(results_of(backward), takes)
     shapes = dict.fromkeys(shapes.get("x", (4,)) for shapes in SHAPES)
     given = [{takes[0]: floats(*shape)} for shape in shapes] if len(takes) == 1 else []
     for first, others in STATES if len(takes) > 1 else ():
@@ -166,7 +168,7 @@ def _class_scenes(
                 f"net = {made}\nfor _gradproof_turn in range(2):\n    {lines}",
                 given=known | {"_like": _like(), "_first": lambda rng: first_of},
                 gradients=gradients,
-                data=("dout", "out", "answer") if gradients else (*takes, "dout", "out", "answer"),
+                data=("dout", "out", "answer") + (() if gradients and results_of(backward) else tuple(takes)),
             )
 
 

@@ -70,14 +70,32 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
             break
         told.sort(key=lambda one: (one[0], hypotheses.first_doubtful(one[1].line)))
         order, cause, values = told[0]
-        if cause.is_own and len(cause.mends) == 1 and (k := hypotheses.misshapen(*cause.mends)) is not None:
-            event = labelled.events[k]
-            cause = cause._replace(file=event.file, line=event.line, name=event.name)
-        same = tuple(other.line for (count, _), other, _ in told[1:] if count == order[0])
-        found.append(cause._replace(others=same))
+        if parts := _apart(cause, [other for _, other, _ in told[1:]], hypotheses):
+            found += parts
+        else:
+            same = tuple(other.line for (count, _), other, _ in told[1:] if count == order[0])
+            found.append(cause._replace(others=same))
         put |= values
         left -= cause.mends
     return Explanation(found, replay.right)
+
+
+def _apart(cause: Cause, others: Sequence[Cause], hypotheses: Hypotheses) -> list[Cause]:
+    """The causes before one line in which all gradients come together, such as the update of each parameter in turn or
+    the return: each array's own, if each has one."""
+    parts = []
+    for path in sorted(cause.mends) if cause.is_own else ():
+        if (k := hypotheses.misshapen(path)) is not None:
+            event = hypotheses.labelled.events[k]
+            should, mends = f"∂C/∂{path}", frozenset([path])
+            parts.append(Cause(event.file, event.line, event.name, should, mends, True, False))
+            continue
+        own = [other for other in others if other.is_own and other.mends == {path}]
+        own = [other for other in own if hypotheses.first_of(other.line) < hypotheses.first_of(cause.line)]
+        if not own or len(cause.mends) == 1:
+            return []
+        parts.append(min(own, key=lambda other: hypotheses.first_of(other.line)))
+    return sorted(parts, key=lambda part: hypotheses.first_of(part.line))
 
 
 def _candidates(

@@ -78,6 +78,10 @@ class Hypotheses:
                 return k
         return None
 
+    def first_of(self, line: int) -> int:
+        """The first event of a line."""
+        return min((k for k, event in enumerate(self.labelled.events) if event.line == line), default=0)
+
     def first_doubtful(self, line: int) -> int:
         """Which event of a line is the first that is not a derivative yet."""
         own = [k for one in self.lines if one.number == line for k in one.events]
