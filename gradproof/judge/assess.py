@@ -298,6 +298,8 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     inexact = bool(tried and any(note.kind in ("cast", "rounded", "left") for note in tried.notes))
     network = worst.network
     sure = network.get("labels", False) and _is_steady(outcome.factors) and not inexact
+    wrong = faults(program, worst.subject, outcome, read)
+    blamed = {fault["line"] for fault in wrong}  # not what stands beside a statement that is missing elsewhere
     return {
         "verdict": str(outcome.verdict),
         "sure": bool(sure and len(network["activations"]) >= max(1, len(network["sizes"]) - 1)),
@@ -312,11 +314,12 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "parameters": [
             {"name": shown(a.name), "state": "undecided" if unsure and a.state != "right" else a.state} for a in arrays
         ],
-        "faults": faults(program, worst.subject, outcome, read),
+        "faults": wrong,
         "lines": [
             line | {"place": program.place(line["line"], line["file"])}
             for line in read.lines
             if line["state"] == "right" or not unsure
+            if line["state"] != "wrong" or line["line"] in blamed
         ],
         "layers": [box | {"place": program.place(box["line"], box["file"])} for box in read.layers],
         "conventions": list(dict.fromkeys([*conventions, *clipped, *notes, *network.get("without", [])]))

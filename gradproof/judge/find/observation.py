@@ -22,7 +22,7 @@ from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.roles import role_of
 from gradproof.judge.find.scene import MODULE, Scene
-from gradproof.judge.find.stated import collect
+from gradproof.judge.find.stated import collect, lines_of_costs
 from gradproof.judge.find.watching import Event, Step, Watch
 from gradproof.judge.trial.running import InexactError
 
@@ -36,6 +36,7 @@ class Observation:
     reshaped: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what has another shape after it
     events: list[Event] = field(default_factory=list)
     called: dict[str, Number] = field(default_factory=dict)  # what the program calls its cost, by the call
+    lines: set[tuple[str, int]] = field(default_factory=set)  # on which a cost is assigned, by the words for it
     without: list[str] = field(default_factory=list)  # regularisers that are 0, whose gradients say nothing
     gradients: bool = False  # whether it gives gradients back, of either sign, and moves nothing
     answers: int = 0  # how many arrays are returned
@@ -47,7 +48,7 @@ class Observation:
 
     @cached_property
     def _collected(self) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
-        return collect(self.given, self.after, self.events, self.called)
+        return collect(self.given, self.after, self.events, self.called, self.lines)
 
     @property
     def costs(self) -> dict[str, Number]:
@@ -107,6 +108,7 @@ def observe(
     the frame wherever the program asks its watch. The graph of its numbers has `constants` too, if that is asked for.
     """
     seen = Observation(gradients=bool(step.gradients), outside=_outside(scene, step, calls))
+    seen.lines = {(scene.program.path, line) for line in lines_of_costs(scene.program.tree)}
     rng = np.random.default_rng([seed, 3])
     names: dict[str, Any] = {}
     state: dict[str, ExactArray] = {}

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
@@ -18,8 +18,10 @@ def collect(
     after: Mapping[str, ExactArray],
     events: Sequence[Event],
     called: Mapping[str, Number],
+    lines: Container[tuple[str, int]] = (),
 ) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
-    """The single numbers among what was assigned, returned and appended: those that are named as a cost, and others."""
+    """The single numbers among what was assigned, returned and appended: those that are named as a cost, or assigned on
+    one of these lines, and others."""
     stated, others = dict(called), dict[str, Number]()
     indices = {x.index for array in given.values() for x in array.ravel().tolist()}
     late = {x.index for array in after.values() for x in array.ravel().tolist()} - indices
@@ -29,7 +31,8 @@ def collect(
         number = event.numbers[0]
         if not number.varies or number.index in late or number.index in indices:
             continue
-        where = stated if named_as_cost(event.name) and not is_derivative(event.name) else others
+        named = named_as_cost(event.name) or (event.kind == "assigned" and (event.file, event.line) in lines)
+        where = stated if named and not is_derivative(event.name) else others
         if where is stated:  # what a function without such a name returns is a cost by this one
             others = {name: known for name, known in others.items() if known is not number}
         if not any(number is known for known in (*stated.values(), *others.values())):
@@ -143,6 +146,17 @@ def costs_defined(program: Program) -> list[str]:
                 takes = [name for name, default in parameters_of(node, bool(owner)) if default is None]
                 found.append(f"{owner}{node.name}({', '.join(takes)})")
     return found
+
+
+def lines_of_costs(tree: ast.Module) -> set[int]:
+    """Where something is assigned that comes from an object named as a cost, as in value = self.loss.forward(x, y)."""
+    return {
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        if isinstance(called := node.value.func, ast.Attribute) and not is_derivative(called.attr)
+        if named_as_cost(ast.unparse(called.value))
+    }
 
 
 def takes_the_same(program: Program, cost: str, driver: str) -> bool:
