@@ -272,6 +272,14 @@ def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
     return words, "class" if kind else "functions", _line_of(program, kind or calls[-1].partition("(")[0])
 
 
+def _together(places: Sequence[str]) -> str:
+    """Several places in words: lines 3, 5 and 8."""
+    numbers = [place.removeprefix("line ") for place in places]
+    if len(places) > 1 and all(number.isdigit() for number in numbers):
+        return f"lines {', '.join(numbers[:-1])} and {numbers[-1]}"
+    return ", ".join(places)
+
+
 def _line_of(program: Program, name: str) -> int:
     first = name.partition(".")[0].partition(" ")[0]
     for node in (*program.classes, *program.tree.body):
@@ -291,9 +299,11 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     conventions = [a.convention for a in arrays if a.convention]
     if tried and outcome.verdict is Verdict.VERIFIED and READINGS[tried.reading]:
         conventions.append(READINGS[tried.reading])
-    notes = [
-        f"{note.said} in {program.place(at)}" for note in (tried.notes if tried else ()) if (at := line_of(note.place))
-    ]
+    places: dict[str, list[str]] = {}
+    for note in tried.notes if tried else ():
+        if note.place is not None and (at := line_of(note.place)):
+            places.setdefault(note.said, []).append(program.place(at, note.place[0].co_filename))
+    notes = [f"{said} in {_together(list(dict.fromkeys(at)))}" for said, at in places.items()]
     clipped = [f"{program.place(line)} clips large gradients: judged where it does not" for line in outcome.clips]
     inexact = bool(tried and any(note.kind in ("cast", "rounded", "left") for note in tried.notes))
     network = worst.network

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.exact.numbers import Number, count_numbers
-from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.exact.run import BITS, Place, Reading, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.observation import observe
@@ -33,7 +33,7 @@ SURE = 1e-3  # relative radius of a ball above which the true value is not known
 
 def float_findings(program: Program, subject: Subject) -> list[dict[str, Any]]:
     """One for each line that fails in float64, by the mildest numbers: `line`, `place`, `what`."""
-    step, found = subject.explored.step, dict[tuple[str, int | None], dict[str, Any]]()
+    step, found = subject.explored.step, dict[tuple[str, str], dict[str, Any]]()
     start = count_numbers()
     for scale in SCALES if step is not None else ():
         if count_numbers() - start > MOST:
@@ -44,12 +44,13 @@ def float_findings(program: Program, subject: Subject) -> list[dict[str, Any]]:
                 what = observe(scene, step, (), SEED)  # type: ignore[arg-type]
             used = {x.index for x in computed_from([x for array in what.after.values() for x in array.flat])}
             results = [x for event in what.events for x in event.numbers if x.index in used]
-            for said, line, where in find_losses(results):
-                if line is not None and 0 < line < DRIVEN:
-                    place = program.place(line)
+            for said, at, where in find_losses(results):
+                line = line_of(at)
+                if at is not None and line is not None and 0 < line < DRIVEN:
+                    place = program.place(line, at[0].co_filename)
                     remedy = next((words for key, words in REMEDIES.items() if key in said), "")
                     words = f"{said} in {place}{where}{'; ' * bool(remedy)}{remedy}"
-                    found.setdefault((said, line), {"line": line, "place": place, "what": words})
+                    found.setdefault((said, place), {"line": line, "place": place, "what": words})
     return list(found.values())
 
 
@@ -79,8 +80,8 @@ _OWN: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def find_losses(results: Sequence[Number]) -> Iterator[tuple[str, int | None, str]]:
-    """(what, line, where) of each step that gives no number, or after which no digit of a result is left."""
+def find_losses(results: Sequence[Number]) -> Iterator[tuple[str, Place | None, str]]:
+    """(what, place, where) of each step that gives no number, or after which no digit of a result is left."""
     numbers = computed_from(results)
     if len(numbers) > MOST:
         return
@@ -88,11 +89,11 @@ def find_losses(results: Sequence[Number]) -> Iterator[tuple[str, int | None, st
     for x in numbers:
         operands = [values[y.index] for y in operands_of(x)] if x.rule is not None else []
         if x.rule is not None and not isfinite(values[x.index]) and all(map(isfinite, operands)):
-            yield _trouble(x.rule.name, values[x.index], operands), line_of(x.place), _taken_of(x.rule.name, operands)
+            yield _trouble(x.rule.name, values[x.index], operands), x.place, _taken_of(x.rule.name, operands)
     radii = rounding_radii(results)
     known = [(values[x.index], x) for x in results if x.value.rad() <= SURE * abs(x.value.mid())]
     for root in lost_in(known, radii):
-        yield words_of(root), line_of(root.place), where_of(root)
+        yield words_of(root), root.place, where_of(root)
 
 
 def _trouble(name: str, value: float, operands: Sequence[float]) -> str:
