@@ -50,7 +50,7 @@ EXACT = {
     "gradproof/exact/sweeps.py": ["operands_of", "computed_from", "differentiate", "push_forward"],
     "gradproof/exact/numbers.py": ["_order", "is_less", "is_equal", "_noted", "multiply", "subtract", "total", "copy",
                                    "source", "derive", "floor", "largest", "smallest"],
-    "gradproof/exact/ufuncs.py": ["_ELEMENTWISE", "_TRUTHS", "_FOLDS", "clip_one", "_sign", "_truth", "_product",
+    "gradproof/exact/ufuncs.py": ["_ELEMENTWISE", "_TRUTHS", "_FOLDS", "clip_one", "_sign", "_product",
                                   "_extreme", "_reduce"],
     "gradproof/exact/products.py": ["multiply_matrices", "_multiply_two"],
     "gradproof/exact/functions.py": ["dot", "inner", "vdot", "average", "_along", "norm",
@@ -85,8 +85,7 @@ EQUIVALENT = {  # what is changed: why it is the same function
     "numbers.py::largest: `(number(x), number(y))` becomes `(number(y), number(x))`": EITHER,
     "numbers.py::smallest: `(number(x), number(y))` becomes `(number(y), number(x))`": EITHER,
     "numbers.py::floor: `x.value.mid().floor().unique_fmpz()` becomes `x.value.mid().floor()`": WHOLE,
-    "numbers.py::floor: `arb(float(x.value.mid())).floor().unique_fmpz()` becomes `arb(float(x.value.mid())).floor()`":
-        WHOLE,
+    "numbers.py::floor: `arb(float(x.value.mid())).floor().unique_fmpz()` becomes `arb(float(x.value.mid())).floor()`": WHOLE,
     "ufuncs.py::clip_one: `(x.index, result.index)` becomes `(result.index, x.index)`": "a dict is in either order",
     "sweeps.py::operands_of: `(*left, *right)` becomes `(*right, *left)`": "x·y = y·x, and so are its derivatives",
     "numbers.py::multiply: `(number(x), number(y))` becomes `(number(y), number(x))`": "x·y = y·x",

@@ -30,10 +30,6 @@ def _sign(x: Any) -> Number:
     return number(-1) if is_less(x, 0) else number(int(is_less(0, x)))
 
 
-def _truth(x: Any) -> bool:
-    return not is_equal(x, 0) if isinstance(x, Number) else bool(x)
-
-
 # What is not smooth, or not a number: everything else is a rule.
 _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "multiply": numbers.multiply,
@@ -70,10 +66,10 @@ _TRUTHS: dict[str, Callable[..., bool]] = {
     "isinf": lambda x: not number(x).value.is_nan() and not number(x).value.is_finite(),
     "isfinite": lambda x: bool(number(x).value.is_finite()),
     "signbit": lambda x: is_less(x, 0),
-    "logical_not": lambda x: not _truth(x),
-    "logical_and": lambda x, y: _truth(x) and _truth(y),
-    "logical_or": lambda x, y: _truth(x) or _truth(y),
-    "logical_xor": lambda x, y: _truth(x) != _truth(y),
+    "logical_not": lambda x: not x,
+    "logical_and": lambda x, y: bool(x) and bool(y),
+    "logical_or": lambda x, y: bool(x) or bool(y),
+    "logical_xor": lambda x, y: bool(x) != bool(y),
 }
 
 
@@ -102,8 +98,8 @@ _FOLDS: dict[str, Callable[[Any], Any]] = {
     "fmax": _extreme(lambda x, best: is_less(best, x)),
     "fmin": _extreme(is_less),
     "logaddexp": lambda xs: reduce(lambda x, y: apply("logaddexp", x, y), xs),
-    "logical_and": lambda xs: all(_truth(x) for x in xs),
-    "logical_or": lambda xs: any(_truth(x) for x in xs),
+    "logical_and": all,
+    "logical_or": any,
 }
 
 
