@@ -30,7 +30,8 @@ from hypothesis import Phase, settings
 ROOT = Path(__file__).parents[1]
 LONGEST = 300  # seconds for one mutant: one that does not end is noticed too
 NOTICED = {  # which tests should notice it; all of ALL are run where these do not
-    "sweeps": ["sweeps"], "numbers": ["numbers", "ufuncs", "sweeps", "exactness"], "ufuncs": ["numbers", "ufuncs"], "products": ["ufuncs"],
+    "sweeps": ["sweeps"], "numbers": ["numbers", "ufuncs", "sweeps", "exactness"],
+    "ufuncs": ["numbers", "ufuncs"], "products": ["ufuncs"],
     "functions": ["functions", "ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"],
     "points": ["trial"], "rules": ["rules"], "run": ["exactness"], "rounding": ["/trial_rounding"],
     "floats": ["/trial_floats"], "scaled": ["/trial_scaled", "/trial_steps"], "memory": ["/trial_memory"],
