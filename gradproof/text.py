@@ -4,6 +4,7 @@ import json
 import math
 import shlex
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -17,6 +18,13 @@ def visible(text: str, kept: str = "") -> str:
 
 def _shows(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def some(names: Sequence[str], most: int = 6) -> str:
+    """Names in a row, the first of them where there are many: a, b, c and 9 more."""
+    shown = names if len(names) <= most + 1 else names[:most]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def typed(name: object) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from gradproof.text import typed, visible
+from gradproof.text import some, typed, visible
 
 KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
@@ -27,7 +27,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
         said.append(f"  judged: {subject['name']}, at {d['points']} random points")
     elif d["verdict"] == "refuted":
         faults = d["faults"]
-        names = ", ".join(dict.fromkeys(fault["parameter"] for fault in faults)) or "it"
+        names = some(list(dict.fromkeys(fault["parameter"] for fault in faults))) or "it"
         against = f" of {_of(cost)}" if cost else ""
         whose = f"{names} {_does_not(d, len(faults))} the gradient{against}"
         said.append(f"refuted: {path}: {whose if faults else 'not everything it returns is right'}")
@@ -42,7 +42,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
                 said.append(f"    its own cost says: {fault['quotient']}")
         right = [p["name"] for p in d["parameters"] if p["state"] == "right"]
         if right:
-            said.append(f"  right: {', '.join(right)}")
+            said.append(f"  right: {some(right, 12)}")
         if d["other"]:
             said.append(f"  it is the gradient of another cost: {d['other'][0]}")
     else:
@@ -99,9 +99,10 @@ def together(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     for place, fault in enumerate(faults):
         key: Any = (fault["line"], fault["should_be" if fault["mended"] else "what"]) if fault["line"] else place
         if key in found:
-            found[key]["parameter"] += f", {fault['parameter']}"
+            found[key]["parameters"].append(fault["parameter"])
+            found[key]["parameter"] = some(found[key]["parameters"])
         else:
-            found[key] = dict(fault)
+            found[key] = dict(fault) | {"parameters": [fault["parameter"]]}
     return list(found.values())
 
 

@@ -1612,3 +1612,33 @@ def test_what_is_updated_in_one_loop_is_blamed_at_each_arrays_own_line(
     assert {fault["parameter"]: fault["code"].partition(" ")[0] for fault in told["faults"]} == {
         "W1": "dW1", "b1": "db1", "b2": "db2"
     }  # fmt: skip
+
+
+LOSS_LAYER = """
+import numpy as np
+class Relu:
+    def forward(self, x):
+        self.mask = x <= 0
+        out = x.copy()
+        out[self.mask] = 0
+        return out
+    def backward(self, dout):
+        dout[self.mask] = 0
+        dx = dout
+        return dx
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.t, self.y = t, e / e.sum(axis=1, keepdims=True)
+        return -np.sum(t * np.log(self.y)) / len(x)
+    def backward(self, dout=1):
+        return (self.y - {t}) / len(self.t)
+"""
+
+
+@pytest.mark.parametrize(("t", "verdict"), [("self.t", "verified"), ("2 * self.t", "refuted")])
+def test_a_layer_that_is_a_loss_has_labels_and_nothing_behind_it(t: str, verdict: str, tmp_path: Path) -> None:
+    told = assessed(LOSS_LAYER.replace("{t}", t), tmp_path)
+    verdicts = {one["name"].partition(".")[0]: one["verdict"] for one in told["subjects"]}
+    assert verdicts == {"Relu": "verified", "SoftmaxWithLoss": verdict}
+    assert verdict == "refuted" or not told["conventions"]

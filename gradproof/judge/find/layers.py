@@ -12,7 +12,7 @@ from gradproof.judge.find.explore import explore
 from gradproof.judge.find.gradients import LEAVES
 from gradproof.judge.find.numbers import constants, floats
 from gradproof.judge.find.program import Program
-from gradproof.judge.find.roles import stem
+from gradproof.judge.find.roles import role_of, stem
 from gradproof.judge.find.scene import Scene
 
 _FORWARD, _BACKWARD = (
@@ -94,7 +94,7 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
             | {"cache": first[-1]}
         )
         upstream = takes[0][0] if takes else "dout"
-        text = call(backward, backward.name, flowing | {upstream: "dout"})
+        text = call(backward, backward.name, flowing | {upstream: "dout * 1"})
         if not text:
             continue
         answers = _derivatives(results_of(backward), arguments)
@@ -136,7 +136,7 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
         if forward is None or backward is None:
             continue
         takes = [argument for argument, default in parameters_of(forward, True) if default is None]
-        if len(takes) not in (1, 2, 3) or not parameters_of(backward, True):
+        if len(takes) not in (1, 2, 3) or not (parameters_of(backward, True) or _is_compared(forward)):
             continue
         for gradients in (False, True):
             given = "returns" if results_of(backward) else "keeps"
@@ -144,31 +144,58 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
             yield name, _class_scenes(program, kind, forward, backward, gradients)
 
 
+def _is_compared(forward: ast.FunctionDef) -> bool:
+    """Whether a forward pass takes an output and its labels, as that of a loss does."""
+    takes = [argument for argument, default in parameters_of(forward, True) if default is None]
+    return len(takes) == 2 and role_of(takes[1]) == "y"
+
+
+def _alone(rng: np.random.Generator) -> Callable[[Any], Any]:
+    """Of a cost nothing follows: dC/dC = 1, which many write as a default and leave out."""
+    return lambda array: constants(np.ones(np.shape(array))) if np.shape(array) else constants(1.0).item()
+
+
+def _shares(rng: np.random.Generator) -> Any:
+    """Outputs of three examples that may be probabilities, or logits."""
+    return constants(rng.dirichlet(np.ones(3), size=5))
+
+
+# The labels of such outputs: one-hot, or the number of a class
+LABELS: list[Callable[[np.random.Generator], Any]] = [
+    lambda rng: constants(np.eye(3)[rng.permutation(5) % 3]), lambda rng: rng.permutation(5) % 3,
+]  # fmt: skip
+
+
 def _class_scenes(
     program: Program, kind: ast.ClassDef, forward: ast.FunctionDef, backward: ast.FunctionDef, gradients: bool
 ) -> Iterator[Scene]:
-    upstream = parameters_of(backward, True)[0][0]
+    upstream = parameters_of(backward, True)[:1]
     takes = [argument for argument, default in parameters_of(forward, True) if default is None]
-    text = call(backward, f"net.{backward.name}", {upstream: "dout", "cache": "answer[-1]"}, method=True)
+    flowing = {name: "dout * 1" for name, _ in upstream} | {"cache": "answer[-1]"}  # it may be changed in place
+    text = call(backward, f"net.{backward.name}", flowing, method=True)
     if not text:
         return
+    targets = takes[1:] if _is_compared(forward) else []
+    takes = takes if not targets else takes[:1]
     answers = _derivatives(results_of(backward), takes)
     shapes = dict.fromkeys(shapes.get("x", (4,)) for shapes in SHAPES)
-    given = [{takes[0]: floats(*shape)} for shape in shapes] if len(takes) == 1 else []
+    given = [{takes[0]: floats(*shape)} for shape in shapes] if len(takes) == 1 and not targets else []
     for first, others in STATES if len(takes) > 1 else ():
         given.append({takes[0]: floats(*first)} | {name: floats(*others) for name in takes[1:]})
+    given += [{takes[0]: _shares, targets[0]: labels} for labels in LABELS] if targets else []
     for made in constructions(kind, program.tree):
         if re.search(r"\b[xy]\b", made) or explore(Scene(program, f"net = {made}"), seconds=2.0).trouble:
             continue
         for known in given:
-            lines = f"answer = net.{forward.name}({', '.join(takes)})\n    out = _first(answer)\n    dout = _like(out)"
+            lines = f"answer = net.{forward.name}({', '.join([*takes, *targets])})\n    out = _first(answer)"
+            lines += "\n    dout = _like(out)"
             lines += f"\n    _cost = (out * dout).sum()\n    {', '.join(answers)} = {text}"
             yield Scene(
                 program,
                 f"net = {made}\nfor _gradproof_turn in range(2):\n    {lines}",
-                given=known | {"_like": _like(), "_first": lambda rng: first_of},
+                given=known | {"_like": _alone if targets else _like(), "_first": lambda rng: first_of},
                 gradients=gradients,
-                data=("dout", "out", "answer") + (() if gradients and results_of(backward) else tuple(takes)),
+                data=("dout", "out", "answer", *targets, *(() if gradients and results_of(backward) else takes)),
             )
 
 

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from gradproof.exact.arrays import ExactArray
-from gradproof.exact.numbers import Number, count_numbers
+from gradproof.exact.numbers import Number, count_numbers, number
 from gradproof.judge.find.dependence import Held, Moment, doubtful, family, feeding, reshaped, stepped
 from gradproof.judge.find.gradients import LEAVES, paired
 from gradproof.judge.find.namespace import Slot, slots
@@ -214,7 +214,7 @@ def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], 
     if isinstance(value, Number):
         return [([value], (), value, name)]
     if isinstance(value, ExactArray):
-        return [(value.ravel().tolist(), value.shape, value, name)] if value.size else []
+        return [([number(x) for x in value.ravel().tolist()], value.shape, value, name)] if value.size else []
     if isinstance(value, list) and value and all(isinstance(x, Number) for x in value):
         return [(list(value), (len(value),), value, name)]
     if isinstance(value, dict):

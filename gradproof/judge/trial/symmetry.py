@@ -9,6 +9,7 @@ from gradproof.exact.arrays import ExactArray
 from gradproof.exact.sweeps import computed_from, push_through
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared
+from gradproof.text import some
 
 OF_ANOTHER = "of another cost"  # an array beside which others break the symmetry
 
@@ -52,7 +53,7 @@ def symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
         if name in broken:
             results.append(Compared(name, "the gradient of no cost", 0, True, place=place))
         elif broken:
-            results.append(Compared(name, f"{OF_ANOTHER} than {', '.join(broken)}", 0, True, place=place))
+            results.append(Compared(name, f"{OF_ANOTHER} than {some(broken, 3)}", 0, True, place=place))
         else:
             results.append(Compared(name, "right", digits, alive))
     return results
