@@ -18,6 +18,10 @@ if TYPE_CHECKING:  # JAX takes a second: the code is being loaded meanwhile
     from gradproof.judge.report import Judgement
 
 
+# In what is said where a file has no backprop of the notes' network; whole programs need no module that draws, say
+NONE_OF_TWO = ("there is neither", "without a method backprop", "is made by", "ModuleNotFoundError", "ImportError")
+
+
 class Decided(NamedTuple):
     """The verdict on a whole program, that on a backprop, and which of the two counts."""
 
@@ -61,7 +65,7 @@ def decide(
             if found and found["verdict"] != "none":
                 return Decided(found)
             # What the code itself raises is told; that it has none of two forms is not all that was looked for.
-            none_of_two = any(words in str(error) for words in ("there is neither", "without a method backprop"))
+            none_of_two = any(words in str(error) for words in NONE_OF_TWO)
             raise DataError(nothing(found, path) if found and none_of_two and not name else str(error)) from None
     if failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles:
         raise failure  # it may be right, for another cost

@@ -4,7 +4,8 @@ import re
 
 # role → what names of arguments look like, in lower case without underscores at the ends; the first that fits counts
 _WORDS = {
-    "pairs": r"mini_?batch|training_?data|train_?data|trainset|patterns|pairs|examples|samples|dataset|data",
+    "pairs": r"mini_?batch|training_?data|(?:test|valid(?:ation)?|val|eval|dev)_?(?:data|set)|"
+    r"train_?data|trainset|patterns|pairs|examples|samples|dataset|data",
     "sizes": r"sizes|layer_?sizes|layers?_?dims?|dims|dimensions|architecture|arch|structure|topology|shape|layers|"
     r"neurons|nodes|num_nodes|layout|widths|units|n_?units|layer_?nodes|network_?structure",
     "decay": r"lmbda|lambda|lambd|lam|lbd|reg|reg_?lambda|reg_?strength|regularization|l2|l2_?reg|weight_?decay|decay|"

@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from gradproof.exact.makers import vectorize
 from gradproof.exact.numbers import number
 from gradproof.judge.find import data
 from gradproof.judge.find.numbers import constants
 from gradproof.judge.find.tables import PANDAS
 
-FOREIGN = ("torch", "jax", "cupy", "numba", "theano", "mxnet", "autograd")
+FOREIGN = ("torch", "jax", "cupy", "theano", "mxnet", "autograd")
 SILENT = {
     "matplotlib", "seaborn", "plotly", "IPython", "ipywidgets", "tqdm", "h5py", "pandas", "sklearn", "PIL",
     "cv2", "requests", "urllib", "urllib2", "wget", "pygame", "tkinter", "turtle", "time", "tensorboard",
     "wandb", "imageio", "skimage", "graphviz", "networkx", "mnist", "idx2numpy", "google", "kaggle", "openml",
     "mlxtend", "sympy", "colorama", "termcolor", "tabulate", "progressbar", "pylab", "gzip", "pickle",
     "cPickle", "tarfile", "zipfile", "shutil", "glob", "subprocess", "multiprocessing", "threading", "socket",
-    "webbrowser", "signal",  "planar_utils", "testCases_v2", "testCases", "dnn_utils_v2",
+    "webbrowser", "signal", "numba", "planar_utils", "testCases_v2", "testCases", "dnn_utils_v2",
 }  # fmt: skip
 
 
@@ -131,7 +132,22 @@ class _Scaler:
     inverse_transform = transform
 
 
+def _as_it_is(*arguments: Any, **options: Any) -> Any:
+    """A decorator that only makes a function faster, with or without arguments of its own."""
+    plain = len(arguments) == 1 and not options and isinstance(arguments[0], types.FunctionType)
+    return arguments[0] if plain else lambda function: function
+
+
+def _each(*arguments: Any, **options: Any) -> Any:
+    """numba.vectorize: a function of numbers, applied to each element."""
+    plain = len(arguments) == 1 and not options and isinstance(arguments[0], types.FunctionType)
+    return vectorize(arguments[0]) if plain else vectorize
+
+
 _OWN: dict[str, Any] = {
+    **{f"numba.{name}": _as_it_is for name in ("jit", "njit")},
+    "numba.vectorize": _each,
+    "numba.prange": range,
     **data.SETS,
     **PANDAS,
     "sklearn.model_selection.train_test_split": _split,
