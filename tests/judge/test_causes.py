@@ -196,3 +196,37 @@ def test_what_never_moves_is_told_where_the_others_do(tmp_path: Path) -> None:
     assert fault["parameter"] == "W1"
     assert fault["code"] == "self.b1 -= lr * db1" or fault["should_be"].startswith("self.W1 -= lr * dW1, before line")
     assert fault["what"] == "not moved, though its gradient is computed; self.b1 is moved here"
+
+
+ADAPTIVE = """
+import numpy as np
+class Net:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.W1, self.b1 = np.random.randn(n_in, n_hidden), np.zeros(n_hidden)
+        self.W2, self.b2 = np.random.randn(n_hidden, n_out), np.zeros(n_out)
+        self.m, self.v, self.t = [0] * 4, [0] * 4, 0
+    def train(self, X, Y):
+        A1 = np.tanh(X @ self.W1 + self.b1)
+        A2 = A1 @ self.W2 + self.b2
+        loss = np.sum((A2 - Y) ** 2) / len(X)
+        d2 = 2 * (A2 - Y) / len(X)
+        d1 = d2 @ self.W2.T * (1 - A1 ** 2)
+        grads = [X.T @ d1, d1.sum(axis=0), A1.T @ d2, d2.sum(axis=0)]
+        self.t += 1
+        for k, (p, g) in enumerate(zip([self.W1, self.b1, self.W2, self.b2], grads)):
+            self.m[k] = 0.9 * self.m[k] + 0.1 * g
+            self.v[k] = 0.99 * self.v[k] + 0.01 * g ** 2
+            p -= 0.01 * (self.m[k] / (1 - 0.9 ** self.t)) / {root}
+        return loss
+"""
+ROOTS = {"Adam": "(np.sqrt(self.v[k] / (1 - 0.99 ** self.t)) + 1e-8)", "AdaGrad": "np.sqrt(self.v[k] + 1e-8)"}
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_behind_adaptive_steps_the_line_is_told_at_which_the_gradient_goes_wrong(root: str, tmp_path: Path) -> None:
+    source, right = ADAPTIVE.replace("{root}", ROOTS[root]), "d1 = d2 @ self.W2.T * (1 - A1 ** 2)"
+    found = told(source.replace(right, "d1 = d2 @ self.W2.T * np.exp(A1)"), tmp_path)
+    assert {(fault["parameter"], fault["code"]) for fault in found["faults"]} == {
+        (name, "d1 = d2 @ self.W2.T * np.exp(A1)") for name in ("W1", "b1")
+    }
+    assert not any(fault["numbers"] for fault in found["faults"])  # how far each should move depends on its slope

@@ -15,6 +15,7 @@ from gradproof.judge.lines.labels import UNKNOWN, Labels
 from gradproof.judge.lines.replay import Guess, Replay, Values
 from gradproof.judge.lines.targets import Target, targets, unnamed
 
+MOST_FACTORS = 5  # of right gradients that are tried
 MOST_VALUES = 400  # arrays of one line that are looked at
 
 
@@ -55,6 +56,9 @@ class Hypotheses:
         for k, (event, factor) in enumerate(zip(labelled.events, labelled.factors, strict=True)):
             if factor is not None and any(all(x.index in above for x in event.numbers) for above in right):
                 self.normal[self._is_gradient(k)].append(factor)
+        for factor in (*self.normal[True], *self.normal[False]):
+            if len(replay.factors) < MOST_FACTORS and not any(factor.overlaps(arb(one)) for one in replay.factors):
+                replay.factors = (*replay.factors, factor)
         self._ancestors: dict[int, set[int]] = {}
         self._slopes: dict[int, bool] = {}
 

@@ -1,6 +1,6 @@
 """The step computed again from its graph of numbers, with other values in the place of some of them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from flint import arb
@@ -10,7 +10,7 @@ from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.rules import Ball
 from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.observation import Observation
-from gradproof.judge.trial.descent import along, rate_of
+from gradproof.judge.trial.descent import FIRST_OF_ADAM, along, rate_of
 
 Values = Mapping[int, Ball]  # by the indices of numbers
 
@@ -52,15 +52,27 @@ class Replay:
         self.rate = rate_of(self.moved, self.given, self.truth)
         self.signs = (1,) if any(state.startswith("uphill") for state in wrong.values()) else (1, -1)
         judged = along(self.moved, self.given, self.truth, what.kept)
+        self.law = _adaptive_law(self._pairs(array.name for array in judged if array.convention == FIRST_OF_ADAM))
+        self.factors: Sequence[Ball | int] = (1, -1)  # that gradients may have, where no rate tells
         by_convention = {array.name for array in judged if array.state == "right"}
         own = {path: [x.value for x in move.flat] for path, move in self.moved.items()}
         self.right = by_convention | {path for path in own if self._follows(path, own[path])}
         if not any(ball != 0 for path in self.right for ball in own[path]):
             self.right = set()
 
+    def _pairs(self, paths: Iterable[str]) -> list[tuple[Ball, Ball]]:
+        """(move, slope) of each element of these arrays."""
+        return [
+            (u.value, self.truth.get(x.index, arb(0)))
+            for path in paths
+            for u, x in zip(self.moved[path].flat, self.what.given[path].flat, strict=True)
+        ]
+
     def _follows(self, path: str, move: Sequence[Ball]) -> bool:
-        """Whether an array goes down its gradient at the rate of the others."""
-        slopes = (self.truth.get(x.index, arb(0)) for x in self.what.given[path].flat)
+        """Whether an array goes down its gradient at the rate of the others, or by the law of their adaptive steps."""
+        slopes = [self.truth.get(x.index, arb(0)) for x in self.what.given[path].flat]
+        if self.law is not None and all(v.overlaps(self.law(g)) for v, g in zip(move, slopes, strict=True)):
+            return True
         allowed = self.rate > 0 or (self.rate < 0 and -1 in self.signs)
         return allowed and all(v.overlaps(-self.rate * g) for v, g in zip(move, slopes, strict=True))
 
@@ -115,7 +127,7 @@ class Replay:
     def solved(self, numbers: Sequence[Number], path: str, places: Sequence[int], put: Values) -> Values | None:
         """The values of these numbers with which an array goes down its gradient as fast as the rest, if each acts on
         one element of it alone, that at its place; None where the rate is not known."""
-        if not self.right:
+        if not self.right or self.law is not None:
             return None
         own = {x.index: put.get(x.index, x.value) for x in numbers}
         now, more = self.moves({**put, **own})[path], self.moves({**put, **{i: v + 1 for i, v in own.items()}})[path]
@@ -130,8 +142,8 @@ class Replay:
 
     def fitted(self, guess: Guess, wrong: Collection[str], put: Values) -> Iterator[Values]:
         """The values, with the factor for which what is wrong goes down its gradient as fast as the rest."""
-        if not self.right:
-            yield from (_at(guess, factor) for factor in (1, -1))
+        if not self.right or self.law is not None:
+            yield from (_at(guess, factor) for factor in self.factors)
             return
         zero, one = self.moves({**put, **_at(guess, 0)}), self.moves({**put, **_at(guess, 1)})
         for path in wrong:
@@ -147,6 +159,29 @@ class Replay:
                 if factor.is_finite() and not factor.contains(0):
                     yield _at(guess, factor)
                 return
+
+
+def _adaptive_law(pairs: Sequence[tuple[Ball, Ball]]) -> Callable[[Ball], Ball] | None:
+    """The move of an element as a function of its slope, if one −η g/(|g| + ε), as Adam's, or −η g/√(g² + ε), as
+    AdaGrad's, holds for all of these."""
+    known = sorted(((u, g) for u, g in pairs if not g.contains(0)), key=lambda pair: float(abs(pair[1]).mid()))
+    for power in (1, 2) if len(known) > 2 else ():  # two tell η and ε, the others whether it is so
+        (a, g), (b, h) = ((abs(u) ** power, abs(slope) ** power) for u, slope in (known[0], known[-1]))
+        area = b * g - a * h
+        if area.contains(0):
+            continue
+        eta, epsilon = a * b * (g - h) / area, g * h * (a - b) / area
+
+        def law(slope: Ball, eta: Ball = eta, epsilon: Ball = epsilon, power: int = power) -> Ball:
+            if slope.contains(0):
+                return arb(0)
+            size = abs(slope) ** power
+            length = (eta * size / (size + epsilon)).root(power)
+            return -length if slope > 0 else length
+
+        if all(u.overlaps(law(slope)) for u, slope in known):
+            return law
+    return None
 
 
 def _at(guess: Guess, factor: Ball | int) -> Values:

@@ -29,7 +29,8 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
     for name, step, slope, value, array in zip(moved, steps, slopes, values, moved.values(), strict=True):
         results.append(_one(name, step, slope, value, eta, array))
     results = _without_lonely(_adaptive(results, steps, slopes, kept), steps, slopes, eta)
-    if not any(r.state == "right" and r.alive for r in results):  # how far each should be moved is not known
+    adaptive = any(r.convention == FIRST_OF_ADAM for r in results)
+    if adaptive or not any(r.state == "right" and r.alive for r in results):  # how far each should move is not known
         results = [r._replace(element=(), got=0.0, expected=0.0) for r in results]
     decayed = [r for r in results if r.state.startswith(DECAY)]
     weights = {name for name, p in zip(moved, parameters, strict=True) if p.ndim > 1 and min(p.shape) > 1}
