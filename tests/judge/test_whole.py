@@ -1642,3 +1642,33 @@ def test_a_layer_that_is_a_loss_has_labels_and_nothing_behind_it(t: str, verdict
     verdicts = {one["name"].partition(".")[0]: one["verdict"] for one in told["subjects"]}
     assert verdicts == {"Relu": "verified", "SoftmaxWithLoss": verdict}
     assert verdict == "refuted" or not told["conventions"]
+
+
+CALLED = """
+import sys
+import numpy as np
+def main():
+    if len(sys.argv) != 4:
+        print("usage: train.py DATA EPOCHS RATE")
+        sys.exit(1)
+    examples = []
+    with open(sys.argv[1]) as file:
+        for line in file:
+            y, *x = line.strip().split(",")
+            examples.append((np.array([float(value) for value in x]), int(y)))
+    W = np.random.randn(2, len(examples[0][0]))
+    for _ in range(int(sys.argv[2])):
+        for x, y in examples:
+            p = np.exp(W @ x)
+            p /= p.sum()
+            p[y] -= 1
+            W -= float(sys.argv[3]) * np.outer(p, x{slip})
+main()
+"""
+
+
+@pytest.mark.parametrize(("slip", "verdict"), [("", "verified"), (" + 1", "refuted")])
+def test_a_program_that_is_called_with_arguments_is_given_some(slip: str, verdict: str, tmp_path: Path) -> None:
+    told = assessed(CALLED.replace("{slip}", slip), tmp_path)
+    assert (told["verdict"], told["subject"]["form"]) == (verdict, "own example")
+    assert "missing data were made up" in told["notes"]

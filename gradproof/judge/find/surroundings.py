@@ -40,6 +40,8 @@ def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[s
                 return _neighbour(base, name, fromlist)
         if name in ("os", "os.path"):
             return _outside_of_folders(genuine(name, globals, locals, fromlist, 0))
+        if name == "sys":
+            return _called(genuine(name, globals, locals, fromlist, 0), path)
         if top in SILENT or (top not in FOREIGN and not _is_installed(top)):
             return silent(name, bool(fromlist))
         module = genuine(name, globals, locals, fromlist, 0)
@@ -127,6 +129,15 @@ def _outside_of_folders(os: types.ModuleType) -> types.ModuleType:
     return made
 
 
+def _called(sys: types.ModuleType, path: str) -> types.ModuleType:
+    """sys, with as many arguments in argv as the program looks at: small numbers, or tables where they are opened."""
+    indices = [int(found) for found in re.findall(r"argv\s*\[(\d+)\]", decoded(Path(path).read_bytes()))]
+    made = types.ModuleType(sys.__name__)
+    vars(made).update(vars(sys))
+    vars(made)["argv"] = [path, *[data.Argument("3")] * max(indices, default=0)]
+    return made
+
+
 def _answered(question: Any = "", *rest: Any) -> str:
     """What somebody types: a learning rate of 1 would hide one that counts twice, a width of 1 what is transposed."""
     if re.search(r"(?i)\b(eta|alpha|rate|lr|momentum|taxa|tasa|lambda)\b", str(question)):
@@ -138,6 +149,8 @@ def _opened(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
     """What would be written goes nowhere; a text that is not there is a short one."""
     if any(letter in mode for letter in "wax+"):
         return io.BytesIO() if "b" in mode else io.StringIO()
+    if isinstance(file, data.Argument):
+        return data.rows()
     try:
         return builtins.open(file, mode, *rest, **options)
     except FileNotFoundError:
