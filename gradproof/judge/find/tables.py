@@ -38,8 +38,8 @@ class Frame(ExactArray):
             return plain[:, self._place(where)].view(Series)
         if isinstance(where, list) and where and all(isinstance(name, str) for name in where):
             return framed(plain[:, [self._place(name) for name in where]], where)
-        if isinstance(where, np.ndarray) and where.dtype == bool:
-            return framed(plain[where], self.names)
+        if isinstance(where, slice) or (isinstance(where, np.ndarray) and where.dtype == bool):
+            return framed(plain[where], self.names) if self.ndim == 2 else plain[where].view(type(self))
         return plain[where]
 
     def __setitem__(self, where: Any, value: Any) -> None:
@@ -99,6 +99,12 @@ class Frame(ExactArray):
     reset_index = dropna = fillna = head = sort_values = drop_duplicates = set_index = sample
     info = describe = isnull = sample
 
+    @property
+    def plot(self) -> Any:
+        return _Plot()
+
+    hist = boxplot = plot
+
     def astype(self, dtype: Any, *arguments: Any, **options: Any) -> Any:
         return self if isinstance(dtype, dict) or dtype is str else super().astype(dtype)
 
@@ -107,6 +113,15 @@ class Frame(ExactArray):
 
     def __iter__(self) -> Any:
         return iter(self.columns) if self.ndim == 2 else super().__iter__()
+
+
+class _Plot:
+    """df.plot(…) and df.plot.scatter(…), which draw nothing."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> None: ...
+
+    def __getattr__(self, name: str) -> Any:
+        return self
 
 
 class Columns(list[Any]):
