@@ -18,6 +18,7 @@ from gradproof.exact.rules import RULES, ZERO, Ball, Rule
 from gradproof.exact.run import Place, current
 
 _indices = count()
+MOST_ALIKE = 3000  # pairs of numbers that are compared to see whether two are computed alike
 SUM, DOT, COPY = RULES["sum"], RULES["dot"], RULES["copy"]
 Operands = tuple["Number", ...]
 
@@ -252,6 +253,33 @@ def source(x: Number) -> Number:
     return x
 
 
+def is_alike(x: Number, y: Number) -> bool:
+    """Whether two numbers were computed in the same way from the same, as those of an example that is drawn twice."""
+    waiting, seen = [(x, y)], set[tuple[int, int]]()
+    while waiting:
+        x, y = waiting.pop()
+        if x is y or (x.index, y.index) in seen:
+            continue
+        seen.add((x.index, y.index))
+        if (
+            x.rule is None
+            and y.rule is None
+            and not (x.varies or y.varies)
+            and x.value.is_exact()
+            and x.value == y.value
+        ):
+            continue
+        mine, others = _operands(x), _operands(y)
+        if x.rule is None or x.rule is not y.rule or len(mine) != len(others) or len(seen) > MOST_ALIKE:
+            return False
+        waiting += zip(mine, others, strict=True)
+    return True
+
+
+def _operands(x: Number) -> Operands:
+    return (*x.operands[0], *x.operands[1]) if x.rule is DOT else x.operands
+
+
 def is_less(x: Any, y: Any) -> bool:
     """x < y, noted where it depends on variables."""
     x, y = number(x), number(y)
@@ -270,7 +298,7 @@ def _order(x: Number, y: Number) -> int:
         return -1
     if a > b:
         return 1
-    if source(x) is source(y):
+    if source(x) is source(y) or is_alike(x, y):
         return 0
     if current().exploring:
         return (a.mid() > b.mid()) - (a.mid() < b.mid())

@@ -139,3 +139,21 @@ def test_the_step_at_0_is_what_is_given_and_a_number_has_no_imaginary_part() -> 
         several = numbers_in([number(-2), number(0), number(3)])
         assert [float(x.value.mid()) for x in np.heaviside(several, 0.25).tolist()] == [0, 0.25, 1]
         assert not np.any(np.imag(several))
+
+
+def test_what_is_computed_twice_in_the_same_way_is_equal_and_no_tie() -> None:
+    with running(Run(BITS)):
+        w, x = [variable(0.3), variable(-1.7)], [number(0.5), number(2)]
+
+        def unit(first: Number, second: Number) -> Number:
+            return (w[0] * first + w[1] * second).exp() + 1
+
+        once, again = unit(*x), unit(*x)
+        assert is_equal(once, again)
+        assert not is_less(once, again)
+        assert any(source(largest(once, again)) is one for one in (once, again))
+        assert is_equal(once, unit(number(0.5), number(2)))
+        with pytest.raises(UndecidedError):
+            is_less(once, unit(x[0], x[1]) + w[0] - w[0] * 1)
+        with pytest.raises(UndecidedError):
+            is_less(w[0] * 2, w[0] + w[0])
