@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,10 @@ def planted(source: str, rng: random.Random, several: int) -> Iterator[tuple[str
             indent = re.match(r"\s*", lines[first])[0]  # type: ignore[index]
             text = "pass" if new is None else " ".join(ast.unparse(new).split())
             changed[first:last] = [indent + text] + [""] * (last - first - 1)
-        yield "\n".join(changed) + "\n", [s.lineno for s, _, _ in group], " + ".join(kind for _, kind, _ in group)
+        text = "\n".join(changed) + "\n"
+        with suppress(SyntaxError):  # of a function on one line, of which the whole line was changed
+            ast.parse(text)
+            yield text, [s.lineno for s, _, _ in group], " + ".join(kind for _, kind, _ in group)
 
 
 def told(document: dict[str, Any]) -> list[int]:

@@ -86,7 +86,7 @@ EQUIVALENT = {  # what is changed: why it is the same function
     "numbers.py::largest: `(number(x), number(y))` becomes `(number(y), number(x))`": EITHER,
     "numbers.py::smallest: `(number(x), number(y))` becomes `(number(y), number(x))`": EITHER,
     "numbers.py::floor: `x.value.mid().floor().unique_fmpz()` becomes `x.value.mid().floor()`": WHOLE,
-    "numbers.py::floor: `arb(float(x.value.mid())).floor().unique_fmpz()` becomes `arb(float(x.value.mid())).floor()`": WHOLE,
+    "numbers.py::floor: `arb(float(x.value.mid())).floor().unique_fmpz()` becomes `arb(float(x.value.mid())).floor()`": WHOLE,  # noqa: E501
     "ufuncs.py::clip_one: `(x.index, result.index)` becomes `(result.index, x.index)`": "a dict is in either order",
     "sweeps.py::operands_of: `(*left, *right)` becomes `(*right, *left)`": "x·y = y·x, and so are its derivatives",
     "numbers.py::multiply: `(number(x), number(y))` becomes `(number(y), number(x))`": "x·y = y·x",
