@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 300  # seconds for one mutant: one that does not end is noticed too
 NOTICED = {  # which tests should notice it; all of ALL are run where these do not
     "sweeps": ["sweeps"], "numbers": ["numbers", "ufuncs", "sweeps", "exactness"],
-    "ufuncs": ["numbers", "ufuncs"], "products": ["ufuncs"],
+    "ufuncs": ["numbers", "ufuncs"], "products": ["numbers", "ufuncs"],
     "functions": ["functions", "ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"],
     "points": ["trial"], "rules": ["rules"], "run": ["exactness"], "rounding": ["/trial_rounding"],
     "floats": ["/trial_floats"], "scaled": ["/trial_scaled", "/trial_steps"], "memory": ["/trial_memory"],
@@ -87,6 +87,11 @@ EQUIVALENT = {  # what is changed: why it is the same function
     "numbers.py::smallest: `(number(x), number(y))` becomes `(number(y), number(x))`": EITHER,
     "numbers.py::floor: `x.value.mid().floor().unique_fmpz()` becomes `x.value.mid().floor()`": WHOLE,
     "numbers.py::floor: `arb(float(x.value.mid())).floor().unique_fmpz()` becomes `arb(float(x.value.mid())).floor()`": WHOLE,  # noqa: E501
+    "ufuncs.py::_ELEMENTWISE[imag]: `0` becomes `1`": "it is called from NumPy 2.5 on",
+    "ufuncs.py::_reduce: `True` becomes `False`": "where=True takes all, by the way of a mask as well",
+    "ufuncs.py::_reduce: `result.item()` becomes `result`": "bool takes an array of one",
+    "products.py::multiply_matrices: `b.ndim > 2` becomes `b.ndim >= 2`": "of two axes both are one product",
+    "special.py::windows: `[(0, 0)] * image.ndim` becomes `[(0, 0)]`": "np.pad takes one pair for every axis",
     "ufuncs.py::clip_one: `(x.index, result.index)` becomes `(result.index, x.index)`": "a dict is in either order",
     "sweeps.py::operands_of: `(*left, *right)` becomes `(*right, *left)`": "x·y = y·x, and so are its derivatives",
     "numbers.py::multiply: `(number(x), number(y))` becomes `(number(y), number(x))`": "x·y = y·x",

@@ -157,3 +157,20 @@ def test_what_is_computed_twice_in_the_same_way_is_equal_and_no_tie() -> None:
             is_less(once, unit(x[0], x[1]) + w[0] - w[0] * 1)
         with pytest.raises(UndecidedError):
             is_less(w[0] * 2, w[0] + w[0])
+
+
+def test_a_reduction_keeps_its_axes_where_that_is_asked_for() -> None:
+    with running(Run(BITS)):
+        table = array_of([number(k) for k in range(6)], (2, 3))
+        assert np.sum(table, axis=1, keepdims=True).shape == (2, 1)
+        assert np.max(table, axis=0, keepdims=True).shape == (1, 3)
+        assert np.all(table, axis=1, keepdims=True).tolist() == [[False], [True]]
+
+
+def test_a_number_is_no_matrix_for_matmul_and_a_factor_for_dot() -> None:
+    with running(Run(BITS)):
+        table = array_of([number(k) for k in range(6)], (2, 3))
+        for one, other in ((number(2), table), (table, number(2))):
+            assert np.array_equal(np.dot(one, other), table * 2)
+            with pytest.raises(ValueError, match="enough dimensions"):
+                np.matmul(one, other)
