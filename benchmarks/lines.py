@@ -145,7 +145,7 @@ def planted(source: str, rng: random.Random, several: int) -> Iterator[tuple[str
             changed[first:last] = [indent + text] + [""] * (last - first - 1)
         text = "\n".join(changed) + "\n"
         with suppress(SyntaxError):  # of a function on one line, of which the whole line was changed
-            ast.parse(text)
+            compile(text, "planted", "exec")
             yield text, [s.lineno for s, _, _ in group], " + ".join(kind for _, kind, _ in group)
 
 
