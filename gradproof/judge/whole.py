@@ -11,11 +11,9 @@ from flint import arb
 from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, Run, UndecidedError
-from gradproof.exact.sweeps import computed_from, differentiate, operands_of
-from gradproof.judge.find.dependence import LINEAR
+from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
-from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated import costs_defined, takes_the_same
 from gradproof.judge.outcome import (
@@ -30,20 +28,20 @@ from gradproof.judge.outcome import (
     perhaps_forgotten,
     ranked,
 )
+from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
-from gradproof.judge.trial.descent import FIRST_OF_ADAM, OTHER_DECAY, rate_of
-from gradproof.judge.trial.points import Tried, try_points
+from gradproof.judge.trial.descent import FIRST_OF_ADAM
+from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
-from gradproof.judge.trial.scaled import BY_ITSELF, BY_ONE_FACTOR, excused, scaled_each
+from gradproof.judge.trial.scaled import BY_ITSELF, excused, scaled_each
 from gradproof.judge.trial.stepping import takes_several
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
 FORGOTTEN = "not moved, though its gradient is computed"
-MEAN = "the gradients of its parameters are divided by the number of examples, that of its input is not"
 _OF_A_LAYER = "(out * dout)"  # in the line by which a layer is judged by itself
 MOST_CROSSED = 60  # outputs that are compared with all labels
 UPHILL = "uphill, which its words say is meant"
@@ -128,9 +126,9 @@ def judge(
                 given = list(what.given.values())
                 compared = scaled_each(what.moved, given, differentiate(found), compared, seed, earlier)
             if _OF_A_LAYER in explored.scene.driver:
-                compared = _of_a_mean(explored.scene, what, compared)
+                compared = allow_means(explored.scene, what, compared)
             if not any(array.convention == BY_ITSELF for array in compared):
-                compared = _steady(what, found, compared, rates, run.run.reading)
+                compared = keep_steady(what, found, compared, rates, run.run.reading)
             _refuse_several(what, compared)
             return compared
         given = list(what.given.values())
@@ -193,7 +191,7 @@ def judge(
             if as_meant.verdict is Verdict.VERIFIED:
                 as_meant.notes.append(f"not compared with its own cost, {name}, in which {crossed}")
                 return as_meant
-        outcome.tried = _of_another_decay(tried, outcome.other)
+        outcome.tried = blame_decay(tried, outcome.other)
         if made_up and outcome.other and not outcome.other[0].decay:  # our call of its cost may not be what it means
             return judge(explored, (), harder, seed, cost)
     elif tried.verdict is Verdict.VERIFIED and kind != "listed":
@@ -246,37 +244,6 @@ def _left_out(
             return []
 
 
-def _of_another_decay(tried: Tried, other: Sequence[NamedCost]) -> Tried:
-    """What is wrong in the arrays alone that decay, if with that decay all follow a usual cost: their decay is."""
-    decayed = other[0].decayed if other else ()
-    wrong = [array.state not in ("right", "undecided") for array in tried.arrays]
-    if not any(wrong) or tuple(wrong) != tuple(decayed):
-        return tried
-    return replace(
-        tried, arrays=[a._replace(state=OTHER_DECAY) if bad else a for a, bad in zip(tried.arrays, wrong, strict=True)]
-    )
-
-
-def _of_a_mean(scene: Scene, what: Observation, compared: list[Compared]) -> list[Compared]:
-    """A layer may divide the gradients of its parameters by the number of examples, and not what it passes on."""
-    inputs = {path for path in what.given if path in scene.given and not named_as_parameter(path)}
-    if all(array.state == "right" for array in compared):
-        return compared
-    ends = {size for path in inputs for size in what.given[path].shape[:: max(1, what.given[path].ndim - 1)]}
-    widths = {size for path in what.given.keys() - inputs for size in what.given[path].shape}
-    for m in ends - widths - {1}:
-        for those, factor in ((inputs, f"{m}"), (what.given.keys() - inputs, f"1/{m}")):
-            said = f"moved {factor} times as far as the others"
-            if all(array.state == (said if array.name in those else "right") for array in compared):
-                return [
-                    array._replace(
-                        state="right", digits=np.inf if array.name in those else array.digits, convention=MEAN
-                    )
-                    for array in compared
-                ]
-    return compared
-
-
 def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:
     """Raise InexactError for several steps at once: together they follow no gradient."""
     wrong = any(array.state != "right" for array in compared)
@@ -290,48 +257,6 @@ def _forget_what_is_shown(run: Run, what: Observation) -> None:
     if run.rounded and not run.rounded & {x.index for x in computed_from(results)}:
         for key in [key for key, note in run.notes.items() if note.kind == "rounded"]:
             del run.notes[key]
-
-
-def _steady(
-    what: Observation, cost: Number, compared: list[Compared], rates: dict[Reading, Any], reading: Reading
-) -> list[Compared]:
-    """The rate must be the same at all points: a single output follows any cost, at a rate of its own.
-
-    Of a cost of several, all gradients together may have been scaled, as by their norm.
-    """
-    if not all(array.state == "right" and array.convention != FIRST_OF_ADAM for array in compared):
-        return compared
-    rate = _rate(what, cost)
-    if reading in rates and not rates[reading].overlaps(rate):
-        if not _is_of_one_number(what, cost):
-            return [array._replace(convention=array.convention or BY_ONE_FACTOR) for array in compared]
-        return [array._replace(state="wrong, by a factor that differs from point to point") for array in compared]
-    rates.setdefault(reading, rate)
-    return compared
-
-
-def _is_of_one_number(what: Observation, cost: Number) -> bool:
-    """Whether the cost is a bent function of one number, such as the only output: any such has a parallel gradient."""
-    own = {x.index for array in what.given.values() for x in array.flat}
-    open_now, bent = {cost.index: cost}, False
-    while open_now:
-        x = open_now.pop(max(open_now))
-        if x.index in own:
-            return False
-        if bent and not open_now:
-            return True
-        operands = [y for y in operands_of(x) if y.varies] if x.rule is not None else []
-        if x.rule is not None and x.rule.name not in LINEAR:
-            scaled = len(operands) == 1 and (
-                x.rule.name == "multiply" or (x.rule.name == "divide" and x.operands[0].varies)
-            )
-            bent = bent or not scaled
-        open_now |= {y.index: y for y in operands}
-    return False
-
-
-def _rate(what: Observation, cost: Number) -> Any:
-    return rate_of(what.moved, list(what.given.values()), differentiate(cost))
 
 
 def _crosses_examples(seen: Any, seed: int, kind: str, name: str, reading: Reading) -> str:
@@ -387,7 +312,7 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                         right = sum(array.state == "right" for array in compared)
                         if right == len(compared) and any(array.alive for array in compared):
                             adaptive = any(array.convention == FIRST_OF_ADAM for array in compared)
-                            here[kind, name] = None if adaptive else _rate(what, number)
+                            here[kind, name] = None if adaptive else rate_beside(what, number)
                         if kind == "costs" and name not in negative and name not in what.doubtful:
                             best = max(best, (right, number.index, name))
                 fits.append(here)

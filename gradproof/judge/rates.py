@@ -1,0 +1,96 @@
+"""How far the arrays of a step move beside each other: at one rate, by a mean of examples, with another decay."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.run import Reading
+from gradproof.exact.sweeps import differentiate, operands_of
+from gradproof.judge.find.dependence import LINEAR
+from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.roles import named_as_parameter
+from gradproof.judge.find.scene import Scene
+from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.costs import NamedCost
+from gradproof.judge.trial.descent import FIRST_OF_ADAM, OTHER_DECAY, rate_of
+from gradproof.judge.trial.points import Tried
+from gradproof.judge.trial.scaled import BY_ONE_FACTOR
+
+MEAN = "the gradients of its parameters are divided by the number of examples, that of its input is not"
+
+
+def keep_steady(
+    what: Observation, cost: Number, compared: list[Compared], rates: dict[Reading, Any], reading: Reading
+) -> list[Compared]:
+    """The rate must be the same at all points: a single output follows any cost, at a rate of its own.
+
+    Of a cost of several, all gradients together may have been scaled, as by their norm.
+    """
+    if not all(array.state == "right" and array.convention != FIRST_OF_ADAM for array in compared):
+        return compared
+    rate = rate_beside(what, cost)
+    if reading in rates and not rates[reading].overlaps(rate):
+        if not _is_of_one_number(what, cost):
+            return [array._replace(convention=array.convention or BY_ONE_FACTOR) for array in compared]
+        return [array._replace(state="wrong, by a factor that differs from point to point") for array in compared]
+    rates.setdefault(reading, rate)
+    return compared
+
+
+def _is_of_one_number(what: Observation, cost: Number) -> bool:
+    """Whether the cost is a bent function of one number, such as the only output: any such has a parallel gradient."""
+    own = {x.index for array in what.given.values() for x in array.flat}
+    open_now, bent = {cost.index: cost}, False
+    while open_now:
+        x = open_now.pop(max(open_now))
+        if x.index in own:
+            return False
+        if bent and not open_now:
+            return True
+        operands = [y for y in operands_of(x) if y.varies] if x.rule is not None else []
+        if x.rule is not None and x.rule.name not in LINEAR:
+            scaled = len(operands) == 1 and (
+                x.rule.name == "multiply" or (x.rule.name == "divide" and x.operands[0].varies)
+            )
+            bent = bent or not scaled
+        open_now |= {y.index: y for y in operands}
+    return False
+
+
+def rate_beside(what: Observation, cost: Number) -> Any:
+    """η of a step that moves by −η ∂C/∂θ."""
+    return rate_of(what.moved, list(what.given.values()), differentiate(cost))
+
+
+def allow_means(scene: Scene, what: Observation, compared: list[Compared]) -> list[Compared]:
+    """A layer may divide the gradients of its parameters by the number of examples, and not what it passes on."""
+    inputs = {path for path in what.given if path in scene.given and not named_as_parameter(path)}
+    if all(array.state == "right" for array in compared):
+        return compared
+    ends = {size for path in inputs for size in what.given[path].shape[:: max(1, what.given[path].ndim - 1)]}
+    widths = {size for path in what.given.keys() - inputs for size in what.given[path].shape}
+    for m in ends - widths - {1}:
+        for those, factor in ((inputs, f"{m}"), (what.given.keys() - inputs, f"1/{m}")):
+            said = f"moved {factor} times as far as the others"
+            if all(array.state == (said if array.name in those else "right") for array in compared):
+                return [
+                    array._replace(
+                        state="right", digits=np.inf if array.name in those else array.digits, convention=MEAN
+                    )
+                    for array in compared
+                ]
+    return compared
+
+
+def blame_decay(tried: Tried, other: Sequence[NamedCost]) -> Tried:
+    """What is wrong in the arrays alone that decay, if with that decay all follow a usual cost: their decay is."""
+    decayed = other[0].decayed if other else ()
+    wrong = [array.state not in ("right", "undecided") for array in tried.arrays]
+    if not any(wrong) or tuple(wrong) != tuple(decayed):
+        return tried
+    return replace(
+        tried, arrays=[a._replace(state=OTHER_DECAY) if bad else a for a, bad in zip(tried.arrays, wrong, strict=True)]
+    )
