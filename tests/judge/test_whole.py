@@ -281,7 +281,7 @@ def test_a_bias_that_the_step_leaves_in_another_shape_is_refuted_at_its_line(
     assert fault["line"] == SHAPES[form].splitlines().index(right) + 1
 
 
-ONE_OUTPUT = """
+BEGINNINGS = """
 import numpy as np
 
 def train(X, y, lr=0.1):
@@ -311,7 +311,7 @@ SUMMED = "np.sum(dz, axis=1, keepdims=True)"
 def test_a_bias_of_one_number_that_becomes_one_for_each_example_is_refuted_at_its_line(
     beginning: str, update: str, verdict: str, tmp_path: Path
 ) -> None:
-    found = assessed(ONE_OUTPUT.replace("BEGINNING", beginning).replace("UPDATE", update), tmp_path)
+    found = assessed(BEGINNINGS.replace("BEGINNING", beginning).replace("UPDATE", update), tmp_path)
     assert found["verdict"] == verdict, found
     for fault in found["faults"]:
         assert (fault["parameter"], fault["line"]) == ("b", 10), fault
@@ -878,7 +878,7 @@ for epoch in range(50):
     A -= 0.1 * dA
     B -= 0.1 * dB
 """
-HINGE = """
+HINGE_FIT = """
 import numpy as np
 np.random.seed(21)
 X = np.vstack([np.random.randn(6, 2) + [1.5, 1.0], np.random.randn(6, 2) - [1.0, 1.5]])
@@ -904,7 +904,7 @@ fit(X, y)
 @pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
-    [(CARRIED, "dy @ B.T * (1 - h ** 2)", "dy @ B.T"), (HINGE, "gb -= C * yi / len(X)", "gb += C * yi / len(X)")],
+    [(CARRIED, "dy @ B.T * (1 - h ** 2)", "dy @ B.T"), (HINGE_FIT, "gb -= C * yi / len(X)", "gb += C * yi / len(X)")],
 )
 def test_what_moves_under_the_name_of_something_else_is_judged_or_nothing_is_verified(
     source: str, right: str, wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -920,10 +920,10 @@ def test_a_linear_machine_with_a_hinge_is_judged_by_its_own_example(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the sign of a margin depends on w and b: neither acts on anything but itself."""
-    found = judged(HINGE, tmp_path, monkeypatch)
+    found = judged(HINGE_FIT, tmp_path, monkeypatch)
     assert (found["verdict"], found["subject"]["form"]) == ("verified", "own example")
     assert {one["name"] for one in found["parameters"]} == {"w", "b"}
-    wrong = judged(HINGE.replace("gb -= C * yi / len(X)", "gb += C * yi / len(X)"), tmp_path, monkeypatch)
+    wrong = judged(HINGE_FIT.replace("gb -= C * yi / len(X)", "gb += C * yi / len(X)"), tmp_path, monkeypatch)
     assert {fault["parameter"] for fault in wrong["faults"]} == {"b"}
 
 
@@ -1072,7 +1072,7 @@ def step(i, j, others, lr):
 for i, j in ((0, 1), (1, 2), (2, 3)):
     step(i, j, [4, 5, 4], 0.1)
 """
-FACTORS = """
+FACTORS_CLASS = """
 import numpy as np
 class Factors:
     def __init__(self, R):
@@ -1122,7 +1122,7 @@ for turn in range(3):
         (PAIRWISE, "(1 - q) * v", "(1 + q) * v"),  # of a cost from which is subtracted
         (PLAIN, "gb -= s", "gb -= 2 * s"),  # lists, of which only the sign of a margin comes back
         (ONE_AT_A_TIME, "dh = d * v * h", "dh = d * v"),  # of whose cost the examples are those of all turns
-        (FACTORS, "(e * p)", "(e * self.P[i])"),  # whose cost is of all examples, a step of one
+        (FACTORS_CLASS, "(e * p)", "(e * self.P[i])"),  # whose cost is of all examples, a step of one
     ],
     ids=[
         "each by its own norm",
@@ -1221,7 +1221,7 @@ def test_a_sum_that_is_never_begun_anew_is_told_where_no_cost_is_computed(tmp_pa
     assert {one["name"]: one["state"] for one in found["parameters"]} == {"w": "piled up", "b": "right"}
 
 
-ENGINE = """
+VALUES = """
 import math, random
 class Value:
     def __init__(self, data, parents=()):
@@ -1270,13 +1270,13 @@ for turn in range(3):
 
 @pytest.mark.turns(3)
 def test_what_a_scalar_of_an_engine_carries_on_is_no_parameter(tmp_path: Path) -> None:
-    assert assessed(ENGINE, tmp_path)["verdict"] == "verified"
+    assert assessed(VALUES, tmp_path)["verdict"] == "verified"
     assert (
-        assessed(ENGINE.replace("self.grad += other.data", "self.grad += self.data"), tmp_path)["verdict"] == "refuted"
+        assessed(VALUES.replace("self.grad += other.data", "self.grad += self.data"), tmp_path)["verdict"] == "refuted"
     )
 
 
-LOGISTIC = """
+LOGISTIC_CLASS = """
 import numpy as np
 class LogisticRegression:
     def __init__(self, n, lam=0.1):
@@ -1295,17 +1295,19 @@ for turn in range(3):
 
 @pytest.mark.turns(3)
 def test_weights_that_are_a_vector_may_decay_too_but_not_grow(tmp_path: Path) -> None:
-    found = assessed(LOGISTIC, tmp_path)
+    found = assessed(LOGISTIC_CLASS, tmp_path)
     assert found["verdict"] == "verified"
     assert any("which the cost does not have" in convention for convention in found["conventions"])
-    assert assessed(LOGISTIC.replace("+ self.lam * self.w", "- self.lam * self.w"), tmp_path)["verdict"] == "refuted"
+    assert (
+        assessed(LOGISTIC_CLASS.replace("+ self.lam * self.w", "- self.lam * self.w"), tmp_path)["verdict"] == "refuted"
+    )
 
 
 @pytest.mark.turns(2)
 def test_a_slope_too_many_behind_one_output_is_no_clipped_gradient(tmp_path: Path) -> None:
     """Whatever is made of one number has a gradient that is parallel; this cost has three terms of it."""
     one = (
-        LOGISTIC.replace("d = (p - y) / len(y)", "d = p - y")
+        LOGISTIC_CLASS.replace("d = (p - y) / len(y)", "d = p - y")
         .replace("self.lam * self.w", "0")
         .replace("X.T @ d", "d * X")
     )
@@ -1491,7 +1493,7 @@ def test_digits_are_made_up_as_the_idx_files_in_which_they_are_read(tmp_path: Pa
     assert (told["verdict"], told["subject"]["form"]) == ("verified", "own example")
 
 
-ENGINE = """
+VALUES_OF_A_NET = """
 import math
 class Value:
     def __init__(self, data, parents=()):
@@ -1530,11 +1532,11 @@ slope = (a * b - before) / h
 
 
 def test_an_engine_that_takes_no_plain_numbers_is_judged_and_not_the_quotient_beside_it(tmp_path: Path) -> None:
-    told = assessed(ENGINE, tmp_path)
+    told = assessed(VALUES_OF_A_NET, tmp_path)
     assert (told["verdict"], told["subject"]["name"]) == ("verified", "Value")
 
 
-LAYERS = """
+LAYERS_OF_MEANS = """
 import numpy as np
 class Sigmoid:
     def forward(self, x):
@@ -1572,7 +1574,7 @@ class Net:
 
 @pytest.mark.parametrize(("bias", "verdict"), [("dout.sum(axis=0)", "verified"), ("dout.mean(axis=0)", "refuted")])
 def test_gradients_are_judged_where_a_net_of_layers_keeps_them(bias: str, verdict: str, tmp_path: Path) -> None:
-    told = assessed(LAYERS.replace("{bias}", bias), tmp_path)
+    told = assessed(LAYERS_OF_MEANS.replace("{bias}", bias), tmp_path)
     assert told["verdict"] == verdict
     verdicts = {one["name"]: one["verdict"] for one in told["subjects"]}
     assert verdicts["Sigmoid.backward, what it returns"] == "verified"
