@@ -2,11 +2,14 @@
 
 import ctypes
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
+from functools import partial
 from types import FrameType
+from typing import Any
 
 AGAIN = 1.0  # seconds after which what was not stopped is stopped again
 
@@ -25,10 +28,33 @@ class LateError(BaseException):
 @contextmanager
 def limited(seconds: float, clock: Clock = Clock.COMPUTING) -> Iterator[None]:
     """Raise LateError after so many seconds: by a signal, or, outside the main thread, by another thread."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        with _watched(seconds):
-            yield
+    main = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    with _quiet(), _alarmed(seconds, clock) if main else _watched(seconds):
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Print nothing of a LateError that Python drops, as in a callback of the garbage collector: it is raised again."""
+    others = sys.unraisablehook
+    if isinstance(others, partial) and others.func is _report:  # of a limit around this one, or of another thread
+        yield
         return
+    sys.unraisablehook = partial(_report, others)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = others
+
+
+def _report(others: Callable[[Any], object], unraisable: Any) -> None:
+    if not issubclass(unraisable.exc_type, LateError):
+        others(unraisable)
+
+
+@contextmanager
+def _alarmed(seconds: float, clock: Clock) -> Iterator[None]:
+    """Raise LateError by a signal, which only the main thread can set."""
 
     def late(_number: int, _frame: FrameType | None) -> None:
         raise LateError

@@ -2,8 +2,10 @@
 
 import ast
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -479,10 +481,19 @@ def test_a_line_that_takes_too_long_is_one_error(monkeypatch: pytest.MonkeyPatch
         Court(book).line(book.lines[0])
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_limit_that_is_reached_at_the_end_of_an_object_s_life_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python drops what is raised there."""
+@pytest.mark.parametrize("thread", [False, True])
+def test_a_limit_that_is_reached_at_the_end_of_an_object_s_life_is_not_lost(
+    thread: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python drops what is raised there, and would print it; of any other error it still does."""
     dropped: list[str] = []
+    printed: list[type[BaseException]] = []
+    hook = lambda unraisable: printed.append(unraisable.exc_type)  # noqa: E731
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+
+    class Other:
+        def __del__(self) -> None:
+            raise ValueError
 
     class Slow:
         def __del__(self) -> None:
@@ -498,13 +509,15 @@ def test_a_limit_that_is_reached_at_the_end_of_an_object_s_life_is_not_lost(monk
 
     def work() -> None:
         with limits.limited(0.05):
+            Other()
             Slow()
             while time.process_time() < end:
                 pass
 
-    with pytest.raises(limits.LateError):
-        work()
-    assert dropped == ["once"]
+    with ThreadPoolExecutor(1) as pool, pytest.raises(limits.LateError):
+        pool.submit(work).result() if thread else work()
+    assert (dropped, printed) == (["once"], [ValueError])
+    assert sys.unraisablehook is hook
 
 
 @pytest.mark.parametrize("claim", ["((u + η + x[1] + 1)^9)^9 == u", "((u + η + y[1])^9)^9 / ((1 + u)^9)^9 == 1"])
