@@ -1221,7 +1221,7 @@ def test_a_sum_that_is_never_begun_anew_is_told_where_no_cost_is_computed(tmp_pa
     assert {one["name"]: one["state"] for one in found["parameters"]} == {"w": "piled up", "b": "right"}
 
 
-VALUES = """
+VALUE = """
 import math, random
 class Value:
     def __init__(self, data, parents=()):
@@ -1251,6 +1251,8 @@ class Value:
         self.grad = 1.0
         for v in reversed(order):
             v.push()
+"""
+SCALARS = """
 w, c = [Value(random.uniform(-1, 1)) for _ in range(3)], Value(0.0)
 def predict(x):
     out = c
@@ -1266,14 +1268,13 @@ for turn in range(3):
     for p in [*w, c]:
         p.data -= 0.05 * p.grad
 """
+OTHER_FACTOR = VALUE.replace("self.grad += other.data", "self.grad += self.data")
 
 
 @pytest.mark.turns(3)
 def test_what_a_scalar_of_an_engine_carries_on_is_no_parameter(tmp_path: Path) -> None:
-    assert assessed(VALUES, tmp_path)["verdict"] == "verified"
-    assert (
-        assessed(VALUES.replace("self.grad += other.data", "self.grad += self.data"), tmp_path)["verdict"] == "refuted"
-    )
+    assert assessed(VALUE + SCALARS, tmp_path)["verdict"] == "verified"
+    assert assessed(OTHER_FACTOR + SCALARS, tmp_path)["verdict"] == "refuted"
 
 
 LOGISTIC_CLASS = """
@@ -1493,37 +1494,7 @@ def test_digits_are_made_up_as_the_idx_files_in_which_they_are_read(tmp_path: Pa
     assert (told["verdict"], told["subject"]["form"]) == ("verified", "own example")
 
 
-VALUES_OF_A_NET = """
-import math
-class Value:
-    def __init__(self, data, parents=()):
-        self.data, self.grad, self.parents, self.back = data, 0.0, parents, lambda: None
-    def __add__(self, other):
-        out = Value(self.data + other.data, (self, other))
-        def back():
-            self.grad += out.grad
-            other.grad += out.grad
-        out.back = back
-        return out
-    def __mul__(self, other):
-        out = Value(self.data * other.data, (self, other))
-        def back():
-            self.grad += other.data * out.grad
-            other.grad += self.data * out.grad
-        out.back = back
-        return out
-    def backward(self):
-        order, seen = [], set()
-        def visit(v):
-            if v not in seen:
-                seen.add(v)
-                for p in v.parents:
-                    visit(p)
-                order.append(v)
-        visit(self)
-        self.grad = 1.0
-        for v in reversed(order):
-            v.back()
+QUOTIENT = """
 a, b, h = 2.0, 3.0, 0.01
 before = a * b
 b += h
@@ -1532,8 +1503,9 @@ slope = (a * b - before) / h
 
 
 def test_an_engine_that_takes_no_plain_numbers_is_judged_and_not_the_quotient_beside_it(tmp_path: Path) -> None:
-    told = assessed(VALUES_OF_A_NET, tmp_path)
-    assert (told["verdict"], told["subject"]["name"]) == ("verified", "Value")
+    for value, verdict in [(VALUE, "verified"), (OTHER_FACTOR, "refuted")]:
+        told = assessed(value + QUOTIENT, tmp_path)
+        assert (told["verdict"], told["subject"]["name"]) == (verdict, "Value")
 
 
 LAYERS_OF_MEANS = """
