@@ -1,12 +1,15 @@
 """Derivatives over the graph of numbers: of one number by all (reverse), of all along one direction (forward)."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 from flint import arb
 
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.rules import Ball
+
+Known = dict[int, Sequence[tuple[Number, Any]]]  # what each number, by its index, was computed from, and ∂ by that
 
 
 def operands_of(x: Number) -> tuple[Number, ...]:
@@ -42,29 +45,50 @@ def computed_from(results: Iterable[Number], sources: Container[int] = ()) -> li
     return [found[index] for index in sorted(found)]
 
 
-def differentiate(result: Number, constants: bool = False) -> dict[int, Ball]:
+def differentiate(
+    result: Number, constants: bool = False, known: Known | None = None
+) -> dict[int, Ball]:
     """∂result/∂v of every number v that it was computed from, by v's index (reverse mode).
 
-    Those of constants, such as data or what ReLU has cut off, are left out unless asked for.
+    Those of constants, such as data or what ReLU has cut off, are left out unless asked for. Give the same dict as
+    `known` to differentiate several results of the same numbers: it keeps their partial derivatives.
     """
     adjoints: dict[int, Ball] = {result.index: arb(1)}
-    for x in reversed(computed_from([result])):
-        adjoint = adjoints.get(x.index)
-        if adjoint is None or x.rule is None:
-            continue
-        operands = operands_of(x)
-        for y, partial in zip(operands, x.rule.partials(x.value, *[o.value for o in operands]), strict=True):
-            if not (y.varies or constants):
+    numbers, waiting = {result.index: result}, [-result.index]
+    known = {} if known is None else known
+    while waiting:  # the last computed first: whatever was computed from it has been here
+        index = -heappop(waiting)
+        adjoint = adjoints[index]
+        partials = known.get(index)
+        if partials is None:
+            partials = known[index] = _partials(numbers[index], constants)
+        for y, partial in partials:
+            term = adjoint if type(partial) is int and partial == 1 else adjoint * partial
+            before = adjoints.get(y.index)
+            if before is not None:
+                adjoints[y.index] = before + term
                 continue
-            if type(partial) is int:
-                if partial == 0:
-                    continue
-                term = adjoint if partial == 1 else adjoint * partial
-            else:
-                term = adjoint * partial
-            known = adjoints.get(y.index)
-            adjoints[y.index] = term if known is None else known + term
+            adjoints[y.index] = term
+            if y.rule is not None:
+                numbers[y.index] = y
+                heappush(waiting, -y.index)
     return adjoints
+
+
+def _partials(x: Number, constants: bool) -> list[tuple[Number, Any]]:
+    """The operands of a number, each with the derivative by it, but where that is 0 everywhere."""
+    if x.rule is None:
+        return []
+    if x.rule is DOT:  # of Σ aₖ bₖ, without its rule for speed: most numbers of a network are one
+        left, right = x.operands
+        pairs = [(a, b.value) for a, b in zip(left, right, strict=True) if a.varies or constants]
+        return pairs + [(b, a.value) for a, b in zip(left, right, strict=True) if b.varies or constants]
+    partials = x.rule.partials(x.value, *[y.value for y in x.operands])
+    return [
+        (y, partial)
+        for y, partial in zip(x.operands, partials, strict=True)
+        if (y.varies or constants) and not (type(partial) is int and partial == 0)
+    ]
 
 
 def push_forward(results: Iterable[Number], direction: Mapping[int, Any]) -> dict[int, Ball]:

@@ -266,14 +266,16 @@ def _crosses_examples(seen: Any, seed: int, kind: str, name: str, reading: Readi
             what = seen(run, [np.array([0.61 + seed])])
         except (SubjectError, UndecidedError):
             return ""
-        slopes = differentiate(getattr(what, kind)[name])
+        cost = getattr(what, kind)[name]
+        slopes = differentiate(cost)
         gradients = [
             (array, array_of([Number(slopes.get(x.index, arb(0))) for x in array.flat], array.shape))
             for array in what.given.values()
         ]
         for outputs, labels in outputs_and_labels(x for move in what.moved.values() for x in move.ravel().tolist()):
             m = outputs.size
-            if not 1 < m <= MOST_CROSSED or name_costs(outputs, labels, gradients):
+            later = computed_from([cost], {x.index for x in outputs.flat})  # of m² differences, if all are compared
+            if not 1 < m <= MOST_CROSSED or len(later) < m**2 or name_costs(outputs, labels, gradients):
                 continue
             if name_costs(np.repeat(outputs, m), np.tile(labels, m), gradients):
                 return f"each of {m} outputs is compared with every label, as ({m}, 1) and ({m},) broadcast"

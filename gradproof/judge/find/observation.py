@@ -20,9 +20,10 @@ from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError, current
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
+from gradproof.judge.find.program import statements
 from gradproof.judge.find.roles import role_of
 from gradproof.judge.find.scene import MODULE, Scene
-from gradproof.judge.find.stated import collect, lines_of_costs
+from gradproof.judge.find.stated import as_costs, lines_of_costs, single_numbers
 from gradproof.judge.find.watching import Event, Step, Watch
 from gradproof.judge.trial.running import InexactError
 
@@ -47,8 +48,17 @@ class Observation:
     state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
 
     @cached_property
+    def _numbers(self) -> tuple[dict[str, Number], dict[str, Number]]:
+        return single_numbers(self.given, self.after, self.events, self.called, self.lines)
+
+    @cached_property
     def _collected(self) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
-        return collect(self.given, self.after, self.events, self.called, self.lines)
+        return as_costs(*self._numbers, self.given, self.after, self.events)
+
+    def single_number(self, words: str) -> Number | None:
+        """What it computes under these words, for who knows that it is the cost."""
+        stated, others = self._numbers
+        return (others | stated).get(words)
 
     @property
     def costs(self) -> dict[str, Number]:
@@ -179,10 +189,10 @@ def _outside(scene: Scene, step: Step, calls: Sequence[str]) -> set[str]:
     if step.kind != "turn" or not calls:
         return set()
     tree, loop = scene.program.tree, scene.code()[1][step.where]
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.While) and node.lineno == loop.line]
+    nodes = [node for node in statements(tree) if isinstance(node, ast.For | ast.While) and node.lineno == loop.line]
     if loop.path != scene.program.path or not nodes or _is_of_epochs(nodes[0]):
         return set()
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    functions = {node.name: node for node in statements(tree) if isinstance(node, ast.FunctionDef)}
     waiting, inside, seen = [nodes[0].body], set[str](), set[str]()
     while waiting:
         for call in (node for part in waiting.pop() for node in ast.walk(part) if isinstance(node, ast.Call)):
@@ -239,7 +249,7 @@ class _Predicted(ast.NodeTransformer):
     def __init__(self, program: ast.Module, names: Mapping[str, Any]) -> None:
         self._names = names
         self._calls: dict[str, list[ast.Call]] = {}
-        for node in ast.walk(program):
+        for node in statements(program):
             target = node.targets[0] if isinstance(node, ast.Assign) else None
             if isinstance(target, ast.Name) and isinstance(node.value, ast.Call):  # type: ignore[attr-defined]
                 self._calls.setdefault(target.id, []).append(node.value)  # type: ignore[attr-defined]

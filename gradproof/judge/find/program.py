@@ -5,7 +5,7 @@ import json
 import linecache
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -210,6 +210,14 @@ def tried(node: ast.stmt) -> ast.stmt:
         return node
     handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.parse(f"{WATCH}.failed()").body[0]])
     return ast.fix_missing_locations(ast.copy_location(ast.Try([node], [handler], [], []), node))
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements in a node, those inside others too, without a look into their expressions."""
+    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for part in getattr(node, field, ()):
+            yield part
+            yield from statements(part)
 
 
 def is_main(node: ast.stmt) -> bool:

@@ -8,18 +8,18 @@ from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.calls import call, parameters_of
-from gradproof.judge.find.program import Program
+from gradproof.judge.find.program import Program, statements
 from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.watching import Event
 
 
-def collect(
+def single_numbers(
     given: Mapping[str, ExactArray],
     after: Mapping[str, ExactArray],
     events: Sequence[Event],
     called: Mapping[str, Number],
     lines: Container[tuple[str, int]] = (),
-) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
+) -> tuple[dict[str, Number], dict[str, Number]]:
     """The single numbers among what was assigned, returned and appended: those that are named as a cost, or assigned on
     one of these lines, and others."""
     stated, others = dict(called), dict[str, Number]()
@@ -39,6 +39,20 @@ def collect(
             before = where.setdefault(words_for(event), number)
             if before is not number and _adds_up(before, number):  # over time steps, say: its last value counts
                 where[words_for(event)] = number
+    return stated, others
+
+
+def as_costs(
+    stated: Mapping[str, Number],
+    others: Mapping[str, Number],
+    given: Mapping[str, ExactArray],
+    after: Mapping[str, ExactArray],
+    events: Sequence[Event],
+) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
+    """Those that may be the cost of the step; and those of them that are of other examples, by their constants."""
+    stated, others = dict(stated), dict(others)
+    indices = {x.index for array in given.values() for x in array.ravel().tolist()}
+    late = {x.index for array in after.values() for x in array.ravel().tolist()} - indices
     moves = [x for array in after.values() for x in array.ravel().tolist()]
     arrays = [{x.index for x in array.flat} for array in given.values() if array.size > 1]
     inputs, doubtful = _inputs(moves, indices, arrays), set[str]()
@@ -152,7 +166,7 @@ def lines_of_costs(tree: ast.Module) -> set[int]:
     """Where something is assigned that comes from an object named as a cost, as in value = self.loss.forward(x, y)."""
     return {
         node.lineno
-        for node in ast.walk(tree)
+        for node in statements(tree)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
         if isinstance(called := node.value.func, ast.Attribute) and not is_derivative(called.attr)
         if named_as_cost(ast.unparse(called.value))

@@ -6,7 +6,7 @@ from typing import Any
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.run import UndecidedError
-from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.exact.sweeps import Known, computed_from, differentiate
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.trial.costs import candidates, outputs_and_labels
 from gradproof.judge.trial.descent import along
@@ -50,6 +50,7 @@ def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str,
     given = list(what.given.values())
     best: tuple[tuple[int, bool, bool, int], str, Number] | None = None
     outputs: list[set[int]] = []
+    known: Known = {}
     for a, y in outputs_and_labels(results):
         own = {x.index for x in a.flat}
         joined = any(other < own for other in outputs)  # groups that were tried each
@@ -58,7 +59,7 @@ def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str,
         rank = not joined, labels != {1.0} and (len(labels) > 1 or y.size == 1), max(own)
         for name, cost in _costs(a, y, among):
             for signed in (cost, -cost) if what.gradients else (cost,):
-                compared = along(what.moved, given, differentiate(signed), None)
+                compared = along(what.moved, given, differentiate(signed, known=known), None)
                 right = sum(array.state == "right" and array.alive for array in compared)
                 if right and (best is None or (right, *rank) > best[0]):
                     best = (right, *rank), name, signed

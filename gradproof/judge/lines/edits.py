@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from gradproof.judge.find.program import statements
 from gradproof.judge.lines.counterparts import counterparts, missing
 from gradproof.judge.lines.names import NAMES
 from gradproof.judge.lines.slips import slips, unplaced
@@ -79,9 +80,11 @@ def applied(edit: Edit, places: dict[ast.AST, Place]) -> Iterator[None]:
 def edits(statement: ast.stmt, words: Words, factors: bool = True) -> list[Edit]:
     """The edits of one statement, the likeliest first; those of factors that may be missing, if they are asked for."""
     found: dict[tuple[int, str], Edit] = {}
+    before: dict[int, str] = {}
     for tier, kind, old, new in sorted(slips(statement, words, factors), key=lambda slip: slip.tier):
-        if ast.dump(old) != ast.dump(new):
-            found.setdefault((id(old), ast.dump(new)), Edit(kind, old, new, statement, tier))
+        was = before.get(id(old)) or before.setdefault(id(old), ast.dump(old))
+        if was != (now := ast.dump(new)):
+            found.setdefault((id(old), now), Edit(kind, old, new, statement, tier))
     return list(found.values())
 
 
@@ -153,7 +156,7 @@ def name_of(edit: Edit) -> str:
 def enclosing(tree: ast.AST, line: int) -> list[Any]:
     """The nodes of statements around a line, the outermost first."""
     found = []
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
             found.append(node)
     return sorted(found, key=lambda node: (node.lineno, -(node.end_lineno or 0)))

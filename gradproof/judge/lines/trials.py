@@ -84,6 +84,6 @@ def _judged(trial: Trial, what: Observation) -> Seen | None:
 
 def cost_of(trial: Trial, what: Observation) -> Number | None:
     if trial.cost:
-        return what.costs.get(trial.cost) or what.scalars.get(trial.cost)
+        return what.single_number(trial.cost)
     likely = likeliest_cost(what, (trial.name,) if trial.name else ())
     return likely[1] if likely else None

@@ -10,7 +10,7 @@ from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import Run, UndecidedError, current, running
 from gradproof.exact.special import logsumexp
-from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.exact.sweeps import Known, computed_from, differentiate
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.descent import along, rate_of
 
@@ -70,7 +70,7 @@ def name_costs(output: Any, labels: Any, gradients: Sequence[tuple[Any, Any]]) -
     is a multiple of any other's.
     """
     output = exact(output)
-    fits = _fits(output, labels, gradients)
+    fits = _fits(output, labels, gradients, {})
     return [fit._replace(factor=f, over=over) for fit in fits for f, over in _spelled(fit.factor, output.shape)]
 
 
@@ -81,11 +81,12 @@ def name_costs_of_steps(
     gradients = [(parameter, -move) for parameter, move in zip(parameters, moved.values(), strict=True)]
     results = [x for move in moved.values() for x in numbers_of(move)]
     own = {x.index for parameter in parameters for x in numbers_of(parameter)}
+    known: Known = {}
     return {
         fit
         for a, y in outputs_and_labels(results)
         if not _is_a_parameter(a, own)
-        for fit in _fits(a, y, gradients, among)
+        for fit in _fits(a, y, gradients, known, among)
     }
 
 
@@ -98,7 +99,7 @@ def _is_a_parameter(output: ExactArray, own: set[int]) -> bool:
 
 
 def _fits(
-    output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]], among: Collection[str] = ()
+    output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]], known: Known, among: Collection[str] = ()
 ) -> list[NamedCost]:
     """Each cost of the table of whose gradient this is a multiple, the multiple as a float."""
     parameters, fits = [exact(parameter) for parameter, _ in gradients], dict[Any, NamedCost]()
@@ -111,7 +112,7 @@ def _fits(
                     continue
                 if name == "cross-entropy" and all(x.value > 1 for x in output.flat):
                     continue  # no probability: the denominator of a sigmoid, say
-                truth = _derivatives(terms)
+                truth = _derivatives(terms, known)
                 if truth and not _may_fit(moved, uphill, parameters, truth):
                     continue
                 for sign, moves in ((1, moved), (-1, uphill)) if truth else ():
@@ -173,13 +174,13 @@ def candidates(a: ExactArray, y: ExactArray) -> Iterator[tuple[str, str, Callabl
             yield name, formula, lambda compute=by_example, axis=axis: compute(a, y, axis)  # type: ignore[misc]
 
 
-def _derivatives(terms: Callable[[], Any]) -> dict[int, Any]:
+def _derivatives(terms: Callable[[], Any], known: Known) -> dict[int, Any]:
     """∂C/∂v of every v; none where the cost cannot be had of such numbers."""
     try:
         cost = terms().sum()
     except UndecidedError:
         return {}
-    return differentiate(cost) if cost.varies and cost.value.is_finite() else {}
+    return differentiate(cost, known=known) if cost.varies and cost.value.is_finite() else {}
 
 
 def _targets(output: ExactArray, labels: Any) -> Iterator[ExactArray]:
