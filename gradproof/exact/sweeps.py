@@ -45,9 +45,7 @@ def computed_from(results: Iterable[Number], sources: Container[int] = ()) -> li
     return [found[index] for index in sorted(found)]
 
 
-def differentiate(
-    result: Number, constants: bool = False, known: Known | None = None
-) -> dict[int, Ball]:
+def differentiate(result: Number, constants: bool = False, known: Known | None = None) -> dict[int, Ball]:
     """∂result/∂v of every number v that it was computed from, by v's index (reverse mode).
 
     Those of constants, such as data or what ReLU has cut off, are left out unless asked for. Give the same dict as

@@ -328,13 +328,15 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
 
 def _others(seen: Any, seed: int) -> list[NamedCost]:
     """The costs of the table whose gradient it follows at two points."""
-    found: set[NamedCost] | None = None
+    found = set[NamedCost]()
     for point in (1, 2):
         with ExactRun(Reading.EXACT, BITS, seed) as run:
             try:
                 what = seen(run, [np.array([0.61 * point + seed])])
-                here = name_costs_of_steps(what.moved, list(what.given.values()))
+                here = name_costs_of_steps(what.moved, list(what.given.values()), {cost.name for cost in found})
             except (SubjectError, UndecidedError):
                 return []
-        found = here if found is None else found & here
-    return ranked(found or set())
+        found = here if point == 1 else found & here
+        if not found:
+            return []
+    return ranked(found)

@@ -214,8 +214,8 @@ def tried(node: ast.stmt) -> ast.stmt:
 
 def statements(node: ast.AST) -> Iterator[ast.AST]:
     """The statements in a node, those inside others too, without a look into their expressions."""
-    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
-        for part in getattr(node, field, ()):
+    for block in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for part in getattr(node, block, ()):
             yield part
             yield from statements(part)
 

@@ -132,5 +132,5 @@ def _parameters_of(owner: Any, cost: Any, data: Any, seed: int) -> dict[str, Any
 def _name(costs: dict[Reading, set[NamedCost]], reading: Reading, moved: dict[str, Any], given: Any) -> None:
     """Only the usual costs that fit here as well."""
     if costs.get(reading) != set():
-        here = name_costs_of_steps(moved, arrays_in(given))
+        here = name_costs_of_steps(moved, arrays_in(given), {cost.name for cost in costs.get(reading, ())})
         costs[reading] = costs.get(reading, here) & here
