@@ -60,7 +60,10 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
     if worst.outcome.verdict is Verdict.VERIFIED and (doubt := _doubt(program, worst.subject, found)):
         worst.outcome.verdict, worst.outcome.trouble = Verdict.UNDECIDED, doubt
-    document = _document(program, worst, judged, found) | {"step": example_step(program)}
+    hint = example_step(program)
+    if worst.outcome.verdict is Verdict.VERIFIED and (doubt := _wrong_engine(program, found)):
+        worst.outcome.verdict, worst.outcome.trouble, hint = Verdict.UNDECIDED, doubt, ""
+    document = _document(program, worst, judged, found) | {"step": hint}
     if not cost and document["verdict"] == "verified" and may_be_a_slip(document) and _names_the_quadratic(program):
         return assess(path, name, step, "quadratic")
     return document
@@ -89,7 +92,8 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
         if made_up and other.outcome.verdict is Verdict.VERIFIED:
             first.verdict = Verdict.UNDECIDED
             first.trouble = "it is wrong with the data that were made up and right with others: give it its own data"
-    return judged
+    engines = (_judged(subject, "") for subject in found.engines) if first.verdict is Verdict.UNDECIDED else ()
+    return next(([one] for one in engines if one.outcome.verdict is Verdict.REFUTED), judged)
 
 
 def _judged(subject: Subject, cost: str) -> Assessed:
@@ -152,6 +156,15 @@ def _doubt(program: Program, subject: Subject, found: Search) -> str:
         raised = raised_by(program, subject.explored)
         if raised is not None and raised.is_of_shapes and not raised.made_up:
             return f"it is right by itself, but its own example {raised.said} in line {raised.line}"
+    return ""
+
+
+def _wrong_engine(program: Program, found: Search) -> str:
+    """Why an example that is right leaves the engine that it uses in doubt, if that is wrong by itself."""
+    for engine in found.engines:
+        if _judged(engine, "").outcome.verdict is Verdict.REFUTED:
+            file = f"{Path(program.path).name}:{engine.name}"
+            return f"its own example is right, but {engine.name} by itself is not: gradproof check {file} says where"
     return ""
 
 
@@ -305,6 +318,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
             places.setdefault(note.said, []).append(program.place(at, note.place[0].co_filename))
     notes = [f"{said} in {_together(list(dict.fromkeys(at)))}" for said, at in places.items()]
     clipped = [f"{program.place(line)} clips large gradients: judged where it does not" for line in outcome.clips]
+    stays = [f"{shown(path)} enters the forward pass, and the step does not move it" for path in outcome.unmoved]
     inexact = bool(tried and any(note.kind in ("cast", "rounded", "left") for note in tried.notes))
     network = worst.network
     sure = network.get("labels", False) and _is_steady(outcome.factors) and not inexact
@@ -339,6 +353,11 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "where": program.placed(outcome.where),
         "float": float_findings(program, worst.subject),
         "undecided": [program.placed(text) for text in (outcome.trouble, *(tried.why if tried else ())) if text],
-        "notes": [*program.notes, *outcome.notes, *_changed(worst.subject.explored)],
+        "notes": [
+            *program.notes,
+            *outcome.notes,
+            *(stays if outcome.verdict is Verdict.VERIFIED else ()),
+            *_changed(worst.subject.explored),
+        ],
         "troubles": list(found.troubles[:3]),
     }

@@ -47,6 +47,7 @@ class Outcome:
     answers: int = 0
     labels: bool | None = None  # whether outputs are compared with the targets as they are given
     calls: Sequence[str] = ()  # the expressions of its cost that were asked
+    unmoved: Sequence[str] = ()  # what is named as a parameter, enters the forward pass and stays
     piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
 
 
@@ -156,6 +157,14 @@ def perhaps_forgotten(what: Observation) -> list[str]:
     """What is named as a parameter and stays, and has the size of something that nothing follows from."""
     sizes = {len(event.numbers) for event in _idle(what)} - {1}
     return [path for path in _staying(what) if what.state[path][0].size in sizes]
+
+
+def unmoved(what: Observation) -> list[str]:
+    """What is named as a parameter and stays, though it is added to something or meets it in a product of matrices."""
+    moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
+    sums = [x for x in computed_from(moves) if x.rule is not None and x.rule.name in ("add", "dot")]
+    enter = {y.index for x in sums for y in operands_of(x)}
+    return [path for path in _staying(what) if any(x.index in enter for x in what.state[path][0].flat)]
 
 
 def left_out(what: Observation, cost: Number, paths: Iterable[str]) -> list[str]:

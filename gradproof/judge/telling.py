@@ -57,7 +57,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     if d["verdict"] == "verified":  # what is wrong is to be mended first
         said += [f"  in float64: {one['what']}" for one in d["float"]]
     said += [f"  {words}" for words in d["notes"]]
-    if d["verdict"] == "undecided":
+    if d["verdict"] == "undecided" and d["step"]:
         said.append(f"  say what is meant with --cost, or name the line that takes a step: {hint(path, d['step'])}")
     return said
 

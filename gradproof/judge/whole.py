@@ -27,6 +27,7 @@ from gradproof.judge.outcome import (
     left_out,
     perhaps_forgotten,
     ranked,
+    unmoved,
 )
 from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
@@ -105,12 +106,14 @@ def judge(
     lengths: dict[Reading, dict[str, Any]] = {}
     doubted = set[str]()
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
+    still = set[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
         _forget_what_is_shown(run.run, what)
         idle.update(dict.fromkeys(forgotten(what), FORGOTTEN))
         staying.update(dict.fromkeys(perhaps_forgotten(what)))
+        still.update(unmoved(what))
         return holding(what, lambda: compared_with(run, what))
 
     def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
@@ -225,6 +228,7 @@ def judge(
         outcome.notes.append(f"not compared with its own cost, {text}, which this step does not compute")
     if outcome.verdict is Verdict.VERIFIED:
         stress(outcome, chosen, calls, harder, seed)
+    outcome.unmoved = sorted(still)
     return outcome
 
 

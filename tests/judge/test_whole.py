@@ -1519,6 +1519,41 @@ def test_an_engine_that_takes_no_plain_numbers_is_judged_and_not_the_quotient_be
         assert (told["verdict"], told["subject"]["name"]) == (verdict, "Value")
 
 
+OVERWRITES = VALUE.replace("grad +=", "grad =")
+
+
+@pytest.mark.turns(5)
+def test_an_engine_that_overwrites_gradients_is_told_in_all_its_lines(tmp_path: Path) -> None:
+    told = assessed(OVERWRITES + QUOTIENT, tmp_path)
+    assert (told["verdict"], told["subject"]["name"]) == ("refuted", "Value")
+    correction = "self.grad += out.grad, and the same in lines 10, 16 and 17"
+    assert {(fault["line"], fault["should_be"], fault["mended"]) for fault in told["faults"]} == {(9, correction, True)}
+
+
+@pytest.mark.turns(5)
+def test_an_engine_that_is_right_in_its_own_example_alone_is_not_verified(tmp_path: Path) -> None:
+    """Of d·d either gradient is d, so that what is overwritten is half of the gradient, for every parameter."""
+    told = assessed(OVERWRITES + SCALARS, tmp_path)
+    assert (told["verdict"], told["step"]) == ("undecided", "")
+    assert "Value by itself is not: gradproof check" in told["undecided"][0]
+    twice = SCALARS.replace("loss = d * d", "loss = d * d + d")
+    assert assessed(OVERWRITES + twice, tmp_path)["verdict"] != "verified"
+
+
+@pytest.mark.turns(5)
+@pytest.mark.parametrize(("update", "said"), [("", True), ("    b -= 0.5 * np.mean(p - y)\n", False)])
+def test_a_bias_that_no_step_moves_is_told_and_is_no_fault(update: str, said: bool, tmp_path: Path) -> None:
+    told = assessed(
+        "import numpy as np\nX = np.random.randn(20, 3)\ny = (X[:, 0] > 0).astype(float)\nw, b = np.zeros(3), 0.0\n"
+        "for epoch in range(5):\n    p = 1 / (1 + np.exp(-(X @ w + b)))\n"
+        "    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))\n"
+        f"    w -= 0.5 * X.T @ (p - y) / len(y)\n{update}",
+        tmp_path,
+    )
+    assert told["verdict"] == "verified"
+    assert ("b enters the forward pass, and the step does not move it" in told["notes"]) == said
+
+
 LAYERS_OF_MEANS = """
 import numpy as np
 class Sigmoid:

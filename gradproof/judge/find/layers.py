@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -201,10 +202,17 @@ def _class_scenes(
 
 def of_engines(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
     """Classes of scalars that know their gradient: a value, operators, backward()."""
+    made = (ast.Import, ast.ImportFrom, ast.Try, ast.FunctionDef, ast.ClassDef)
+    kept = [node for node in program.tree.body if isinstance(node, made) or _is_constant(node)]
+    program = replace(program, tree=ast.Module(kept, []))  # without the scalars of its own example
     for kind in program.classes:
         names = {node.name for node in kind.body if isinstance(node, ast.FunctionDef)}
         if "__mul__" in names and "__add__" in names and names & {"backward", "backprop", "backward_pass"}:
             yield kind.name, _engine_scenes(program, kind, names)
+
+
+def _is_constant(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
 
 
 def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Iterator[Scene]:

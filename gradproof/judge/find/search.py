@@ -3,7 +3,7 @@
 import ast
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
@@ -32,6 +32,7 @@ class Search(NamedTuple):
     troubles: Sequence[str]
     others: Iterator[Subject] = iter(())  # which may tell what the first do not
     misfits: Sequence[str] = ()  # layers whose backward pass runs and gives no gradient of all that they take
+    engines: Iterator[Subject] = iter(())  # that its own example uses: where one is wrong, so is that
 
 
 def search(program: Program, name: str = "", step: str = "") -> Search:
@@ -47,7 +48,7 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
     if not name:
         own, slow = run_whole("its own example", program, troubles)
         if own is not None and not slow:
-            return Search([own], [], _tried(program, []))
+            return Search([own], [], _tried(program, []), engines=_parts(program, [], [of_engines]))
     found = next(_tried(program, troubles), None)
     if found is not None:
         return Search([found], troubles, iter([own] if own else ()))
@@ -165,10 +166,14 @@ def _counts(program: Program, line: int) -> bool:
     return any(re.search(r"\.shape\[|\blen\([xXyY]", ast.unparse(node)) for node in around)
 
 
-def _parts(program: Program, misfits: list[str]) -> Iterator[Subject]:
+Parts = Callable[[Program], Iterator[tuple[str, Iterator[Scene]]]]
+PARTS: list[Parts] = [of_engines, of_layer_functions, of_layer_classes]
+
+
+def _parts(program: Program, misfits: list[str], kinds: Sequence[Parts] = PARTS) -> Iterator[Subject]:
     """Layers and engines, each by itself; `misfits` gets the names of those whose gradients do not fit."""
     end = time.process_time() + SECONDS
-    for several in (of_engines, of_layer_functions, of_layer_classes):
+    for several in kinds:
         for name, scenes in several(program):
             runs = False
             for scene in scenes:

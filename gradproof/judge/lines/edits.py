@@ -5,11 +5,11 @@ Each is made in the syntax tree, runs, and is undone again; what stands where it
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from gradproof.judge.find.program import statements
+from gradproof.judge.find.program import copied, statements
 from gradproof.judge.lines.counterparts import counterparts, missing
 from gradproof.judge.lines.names import NAMES
 from gradproof.judge.lines.slips import slips, unplaced
@@ -108,6 +108,44 @@ def as_missing(statement: ast.stmt, root: ast.AST, module: ast.Module) -> list[E
             said = f"{text}, {'after' if after else 'before'} line {statement.lineno}"
             found.append(Edit("missing statement", statement, both, statement, 0, said))
     return found
+
+
+def as_sums(statement: ast.stmt, kind: ast.AST) -> list[Edit]:
+    """What an engine gives an attribute inside the functions of its operations, added up everywhere: x is used twice in
+    x·x, and its gradient is the sum."""
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    inner = [part for node in statements(kind) for part in statements(node) if isinstance(node, ast.FunctionDef)]
+    inside = [part for node in inner if isinstance(node, ast.FunctionDef) for part in statements(node)]
+    alike = [
+        node
+        for node in inside
+        if isinstance(node, ast.Assign) and isinstance(target, ast.Attribute) and len(node.targets) == 1
+        if isinstance(node.targets[0], ast.Attribute) and node.targets[0].attr == target.attr
+    ]
+    if len(alike) < 2 or not any(node is statement for node in alike):
+        return []
+    new = copied(kind)
+    for node in (node for node in ast.walk(new) if hasattr(node, "body") and isinstance(node.body, list)):
+        node.body = [_added(part) if _is_among(part, alike) else part for part in node.body]
+    first, *rest = sorted(alike, key=lambda node: node.lineno)
+    said = f"{written(_added(first))}, and the same in line{'s' * (len(rest) > 1)} {_listed(rest)}"
+    return [Edit("overwrites", kind, new, first, 0, said)]
+
+
+def _added(node: Any) -> ast.AugAssign:
+    return ast.copy_location(ast.AugAssign(node.targets[0], ast.Add(), node.value), node)
+
+
+def _is_among(part: ast.AST, nodes: Sequence[ast.Assign]) -> bool:
+    """Whether it is a copy of one of these statements."""
+    return isinstance(part, ast.Assign) and any(
+        (part.lineno, part.col_offset) == (node.lineno, node.col_offset) for node in nodes
+    )
+
+
+def _listed(nodes: Sequence[ast.stmt]) -> str:
+    *before, last = [str(node.lineno) for node in nodes]
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def as_slip(edit: Edit, words: Words, places: dict[ast.AST, Place]) -> Edit:

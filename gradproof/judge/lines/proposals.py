@@ -13,7 +13,7 @@ from gradproof.judge.find.observation import observe
 from gradproof.judge.find.program import WATCH
 from gradproof.judge.find.scene import forget
 from gradproof.judge.lines.costs import over_the_step
-from gradproof.judge.lines.edits import Edit, applied, as_elsewhere, as_missing, edits, enclosing, moves
+from gradproof.judge.lines.edits import Edit, applied, as_elsewhere, as_missing, as_sums, edits, enclosing, moves
 from gradproof.judge.lines.estimates import Estimates, Known, Places, arrays_in, is_multiple
 from gradproof.judge.lines.labels import derivatives, shares
 from gradproof.judge.lines.suspects import Suspects, is_in_a_slope
@@ -44,6 +44,11 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             own = [edit for edit in edits(around[-1], words_at(tree, around)) if _uses(edit, unused)]
             own.sort(key=lambda edit: edit.kind not in ("operand", "factor"))
             yield from _promising(trial, around[-1], own, places)
+    for around in (enclosing(tree, line) for line in dict.fromkeys(itertools.chain(*suspects.groups))):
+        kinds = [node for node in around if isinstance(node, ast.ClassDef)]
+        if sums := [edit for kind in kinds[-1:] for edit in as_sums(around[-1], kind)]:
+            yield from sums
+            break
     for kind in ("axis", "missing sum") if trial.step.reshaped else ():  # it was most often summed over the wrong axis
         for around in (enclosing(tree, line) for line in dict.fromkeys(itertools.chain(*suspects.groups))):
             yield from (edit for edit in edits(around[-1], words_at(tree, around)) if edit.kind == kind)
