@@ -99,6 +99,8 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
 def _judged(subject: Subject, cost: str) -> Assessed:
     """The verdict on a subject; in another order of what it returns, if it is right in that."""
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
+    if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
+        outcome = later
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
         clips = tuple(note.place for note in outcome.tried.notes if note.kind == "clipped")
         if smaller := _of_smaller(subject, clips, cost):
@@ -113,6 +115,17 @@ def _judged(subject: Subject, cost: str) -> Assessed:
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"it is right for one example, but for several it {subject.raises}"
     return Assessed(subject._replace(explored=outcome.explored, calls=outcome.calls or subject.calls), outcome)
+
+
+def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
+    """The outcome of the next turn, where nothing is moved at first, as by a rate that warms up from 0."""
+    step = subject.explored.step
+    if step is None or step.kind != "turn" or not outcome.tried:
+        return None
+    if not all(array.state == "not moved" for array in outcome.tried.arrays):
+        return None
+    later = judge(replace(subject.explored, step=step._replace(turn=step.turn + 1)), subject.calls, cost=cost)
+    return later if later.verdict is Verdict.VERIFIED else None
 
 
 def _changed(explored: Explored) -> list[str]:

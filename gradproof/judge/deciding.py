@@ -49,7 +49,7 @@ def decide(
     program = path.endswith((".py", ".ipynb"))
     if program and not os.path.isfile(path):
         raise UsageError(f"there is no file {visible(path)}")
-    book = not program or (path.endswith(".py") and (bool(name) or is_book(path)))  # what float64 judges as well
+    book = not program or (path.endswith(".py") and is_book(path, name))  # what float64 judges as well
     with ExitStack() as open_now:
         whole = None
         if program and not (declared or (book and cost == "quadratic" and not step)):

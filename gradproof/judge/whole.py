@@ -15,7 +15,7 @@ from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.find.stated import costs_defined, takes_the_same
+from gradproof.judge.find.stated import costs_defined, moved_at_times, takes_the_same
 from gradproof.judge.outcome import (
     SECONDS,
     Outcome,
@@ -208,7 +208,10 @@ def judge(
         outcome.trouble = f"{', '.join(unseen)} moves as well, and is not recognised as a parameter"
     if outcome.verdict is Verdict.VERIFIED and kind != "listed" and staying:
         idle |= dict.fromkeys(_left_out(explored, calls, chosen, seed, list(staying)), FORGOTTEN)
-    amiss = dict.fromkeys(explored.step.still, "not moved") | dict(explored.step.reshaped) | idle
+    at_times = moved_at_times(explored.scene.program.tree)
+    unmoved_here = dict.fromkeys(explored.step.still, "not moved") | idle
+    unmoved_here = {path: said for path, said in unmoved_here.items() if path.rpartition(".")[2] not in at_times}
+    amiss = unmoved_here | dict(explored.step.reshaped)
     if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
         more = [Compared(path, state, 0, True) for path, state in amiss.items()]
         outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from flint import arb
 
 from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from, operands_of
@@ -52,7 +53,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         old, new = before[path].numbers, after[path].numbers
         if _GRADIENTS.fullmatch(path) or _GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
             continue
-        if _DATA.match(path):
+        if _DATA.match(path) or _is_scheduled(path, old, new, reach) or _is_average(path, before, after, moved):
             continue
         if _is_carried(path):
             carried += [path] if len(new) == 1 and _moves(old[0], new[0], reach) else []
@@ -170,6 +171,7 @@ def _without_views(found: Sequence[str], after: Moment) -> list[str]:
 
 # Names of what is carried on from layer to layer, forwards or backwards, or summed up: no parameters
 _CARRIED = re.compile(
+    r"lam\w*|adj\w*|back\w*|bar\w*|carry\w*|"
     r"x\w?|g\w{0,2}|e\w?|h\w?|a\w?|z\w?|s|d\w*(?:next|prev)\w*|out\w*|hidden\w*|inp\w*|state\w*|grad\w*|delta\w*|d\w{0,2}|err\w*|dout|up\w*|y\w*|t|tot\w*|"
     r"hi(?:_\w+)?|lo(?:w_?\w*)?|high\w*|mid\w*|left\w*|right\w*|sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
     re.IGNORECASE,
@@ -199,6 +201,55 @@ LINEAR = ("add", "subtract", "copy", "sum", "negative")
 def _is_carried(path: str) -> bool:
     """By its name; what a scalar of an engine holds, by that of the scalar."""
     return _CARRIED.fullmatch(re.sub(r"\.(?:data|value|val)$", "", path)) is not None
+
+
+def _is_scheduled(path: str, old: Sequence[Number], new: Sequence[Number], reach: Mapping[int, int]) -> bool:
+    """Whether a single number is changed by constants alone, as a temperature or the weight of a term of the cost."""
+    if len(new) > 1 or _PLAIN.fullmatch(path):
+        return False
+    x = new[0]
+    while x.index != old[0].index:
+        felt = [y for y in operands_of(x) if reach.get(y.index)] if x.rule is not None else []
+        if len(felt) != 1 or x.rule is None or x.rule.name not in (*LINEAR, "multiply", "divide"):
+            return False
+        x = felt[0]
+    return True
+
+
+def _is_average(path: str, before: Moment, after: Moment, moved: Sequence[str]) -> bool:
+    """Whether an array becomes a mean of itself and another one that moves: an average of weights, a slow target."""
+    own, now = before[path].numbers, after[path].numbers
+    for other in moved:
+        if other == path or len(before[other].numbers) != len(own):
+            continue
+        for theirs in (after[other].numbers, before[other].numbers):
+            shares = [_shares(z, x, y) for x, y, z in list(zip(own, theirs, now, strict=True))[:MARKED]]
+            if all(share is not None and share[0] > 0 and share[1] > 0 and sum(share).contains(1) for share in shares):
+                return True
+    return False
+
+
+def _shares(z: Number, x: Number, y: Number) -> tuple[Any, Any] | None:
+    """(a, b) where z is computed as a x + b y; None where it is not."""
+    if z.index in (x.index, y.index):
+        return (arb(1), arb(0)) if z.index == x.index else (arb(0), arb(1))
+    if z.rule is None:
+        return None
+    match z.rule.name, z.operands:
+        case "add" | "subtract" as name, (left, right):
+            one, two = _shares(left, x, y), _shares(right, x, y)
+            sign = -1 if name == "subtract" else 1
+            return None if one is None or two is None else (one[0] + sign * two[0], one[1] + sign * two[1])
+        case "multiply", (left, right):
+            for factor, rest in ((left, right), (right, left)):
+                if (inner := _shares(rest, x, y)) is not None:
+                    return factor.value * inner[0], factor.value * inner[1]
+        case "divide", (left, right):
+            inner = _shares(left, x, y)
+            return None if inner is None else (inner[0] / right.value, inner[1] / right.value)
+        case "copy", (only,):
+            return _shares(only, x, y)
+    return None
 
 
 def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:

@@ -13,6 +13,7 @@ from gradproof.judge.find.calls import SIZES
 from gradproof.judge.find.examples import LARGE, Subject, run_whole, used
 from gradproof.judge.find.explore import Explored, explore
 from gradproof.judge.find.forms import forms
+from gradproof.judge.find.gradient_functions import of_gradients
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
@@ -65,7 +66,7 @@ def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
     """What its functions and classes do when they are called as their names tell."""
     if program.widths.features > LARGE:
         program = program.made_small()
-    found = _first(chain(attempts(program), of_theta(program)), troubles)
+    found = _first(chain(attempts(program), of_gradients(program), of_theta(program)), troubles)
     if found is not None and found.explored.is_slow and not program.small:
         found = _first(attempts(program.made_small()), []) or found
     if found is not None:

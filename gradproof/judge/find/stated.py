@@ -8,7 +8,7 @@ from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.calls import call, parameters_of
-from gradproof.judge.find.program import Program, statements
+from gradproof.judge.find.program import Program, is_main, statements
 from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.watching import Event
 
@@ -171,6 +171,20 @@ def lines_of_costs(tree: ast.Module) -> set[int]:
         if isinstance(called := node.value.func, ast.Attribute) and not is_derivative(called.attr)
         if named_as_cost(ast.unparse(called.value))
     }
+
+
+def moved_at_times(tree: ast.Module) -> set[str]:
+    """The last names of what is added to or subtracted from under a condition, as layers that are frozen at first."""
+    branches = [node for node in statements(tree) if isinstance(node, ast.If) and not is_main(node)]
+    found = set()
+    for node in (part for branch in branches for part in statements(branch)):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            words = ast.unparse(node.targets[0])
+            if any(ast.unparse(part) == words for part in ast.walk(node.value) if isinstance(part, ast.expr)):
+                found.add(words.rpartition(".")[2])
+        elif isinstance(node, ast.AugAssign):
+            found.add(ast.unparse(node.target).rpartition(".")[2])
+    return found
 
 
 def takes_the_same(program: Program, cost: str, driver: str) -> bool:

@@ -4,12 +4,12 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from gradproof.judge.find.calls import SIZES, call, parameters_of
+from gradproof.judge.find.calls import SIZES, call, parameters_of, results_of
 from gradproof.judge.find.explore import explore
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.numbers import floats
 from gradproof.judge.find.program import Program
-from gradproof.judge.find.roles import named_as_cost, role_of
+from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_of
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt
 from gradproof.judge.find.stated import is_derivative
@@ -32,7 +32,7 @@ def of_theta(program: Program) -> Iterator[Attempt]:
             continue
         for shape, sizes, known in _thetas(program, node):
             text = call(node, node.name, known)
-            if not text:
+            if not text or _is_of_more(node, text):
                 continue
             calls = []
             for other in functions:
@@ -50,6 +50,18 @@ def of_theta(program: Program) -> Iterator[Attempt]:
                     gradients=True,
                 )
                 yield Attempt(scene, calls)
+
+
+def _is_of_more(node: ast.FunctionDef, text: str) -> bool:
+    """Whether it takes another parameter, by its name or since x would be given twice, or returns more than two."""
+    arguments = [argument for argument, default in parameters_of(node, False)[1:] if default is None]
+    words = [word.rpartition("=")[2] for word in text[text.index("(") + 1 : -1].split(", ")]
+    return (
+        any(named_as_parameter(argument) and role_of(argument) not in ("x", "y") for argument in arguments)
+        or words.count("x") > 1
+        or words.count("y") > 1
+        or len(results_of(node)) > 2
+    )
 
 
 def _gives_two(node: ast.FunctionDef) -> bool:

@@ -205,7 +205,7 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
             return f"{DECAY} {float((-decay / eta).mid()):.6g}"
     sizes = [abs(step[k]) for k in np.ndindex(step.shape) if not slope[k].contains(0)]
     downhill = all((step[k] < 0) == (slope[k] > 0) for k in np.ndindex(step.shape) if not slope[k].contains(0))
-    if sizes and downhill and all(size.overlaps(sizes[0]) for size in sizes):
+    if sizes and sizes[0] > 0 and downhill and all(size.overlaps(sizes[0]) for size in sizes):
         return ADAPTIVE
     return "wrong"
 

@@ -1,0 +1,110 @@
+"""Scenes of functions that take each parameter by itself and return its gradient: gradients(W1, b1, W2, b2, x, y)."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from gradproof.judge.find.calls import SIZES, call, parameters_of, results_of
+from gradproof.judge.find.forms import forms
+from gradproof.judge.find.numbers import floats
+from gradproof.judge.find.program import Program
+from gradproof.judge.find.roles import named_as_cost, role_of, stem
+from gradproof.judge.find.scene import Scene
+from gradproof.judge.find.scenes import BACKWARD, CHECKING, TURNS, Attempt
+from gradproof.judge.find.stated import is_derivative
+
+_NAMED = re.compile(r"grad|back|deriv|nabla|loss|cost", re.IGNORECASE)
+_WEIGHTS = re.compile(r"(?:w|weights?|theta)_?(\d*)", re.IGNORECASE)
+_BIASES = re.compile(r"(?:b|bias(?:es)?)_?(\d*)", re.IGNORECASE)
+Shape = tuple[int, ...]
+
+
+def of_gradients(program: Program) -> Iterator[Attempt]:
+    """Functions whose arguments are weights and biases by their names, and examples."""
+    for node in program.functions:
+        if not (_NAMED.search(node.name) or BACKWARD.search(node.name)) or CHECKING.search(node.name):
+            continue
+        required = [argument for argument, default in parameters_of(node, False) if default is None]
+        own = [argument for argument in required if _layer(argument) is not None]
+        rest = [role_of(argument) for argument in required if argument not in own]
+        answers = _answers(node, own)
+        if not own or sorted(rest) != ["x", "y"] or not answers:
+            continue
+        known = {"x": "x", "y": "y"} | {argument: argument for argument in own}
+        text = call(node, node.name, known)
+        calls = [called for other in program.functions if (called := _cost(other, known))]
+        for shapes, (n_in, n_out) in _shapes(own) if text else ():
+            for form in forms(n_in, n_out):
+                given = dict(form.given) | {name: floats(*shape) for name, shape in shapes.items()}
+                driver = f"{TURNS}{', '.join(answers)} = {text}"
+                yield Attempt(Scene(program, driver, given=given, label=form.name, gradients=True), calls)
+
+
+def _layer(argument: str) -> str | None:
+    """The number of the layer whose weights or biases these are, by the name; None where it is no such name."""
+    found = _WEIGHTS.fullmatch(argument) or _BIASES.fullmatch(argument)
+    return found[1] if found else None
+
+
+def _answers(node: ast.FunctionDef, own: Sequence[str]) -> list[str]:
+    """Names for what it gives: its own, or d and the parameter's, of as many in their order; a cost may come first.
+
+    [] where it gives another number of arrays. One that is a dict or a tuple is taken as it is.
+    """
+    results = results_of(node)
+    costs = ["_cost"] if len(results) == len(own) + 1 else []
+    if len(results) == 1 and not costs:
+        return ["_answer"] if len(own) > 1 else [f"d{own[0]}"]
+    if len(results) != len(own) + len(costs):
+        return []
+    names = results[len(costs) :]
+    stems = [stem(name) for name in names]
+    if sorted(stems) == sorted(argument.lower() for argument in own):
+        return [*costs, *names]
+    return [*costs, *(f"_result{place}" for place in range(len(own)))]
+
+
+def _cost(node: ast.FunctionDef, known: Mapping[str, str]) -> str:
+    """The call of a function that is named as a cost, of nothing but these parameters and examples; or ""."""
+    if not named_as_cost(node.name) or is_derivative(node.name):
+        return ""
+    required = [argument for argument, default in parameters_of(node, False) if default is None]
+    if not all(argument in known or role_of(argument) in ("x", "y") for argument in required):
+        return ""
+    return call(node, node.name, known)
+
+
+def _shapes(own: Sequence[str]) -> Iterator[tuple[dict[str, Shape], tuple[int, int]]]:
+    """Shapes of the parameters, and the widths of x and y: examples in rows or in columns, one output or more.
+
+    No two arrays have one size, so that a gradient shows which it belongs to.
+    """
+    layers = sorted({layer for argument in own if (layer := _layer(argument)) is not None}, key=lambda n: int(n or 0))
+    widths = [SIZES[0], *(SIZES[1] + 2 * place for place in range(len(layers) - 1))]
+    for n_out in (SIZES[2], 1):
+        sizes = [*widths, n_out]
+        for rows in (True, False):
+            for bias in ("vector", "matrix", "number"):
+                if bias == "number" and n_out > 1:
+                    continue
+                yield _of_one(own, layers, sizes, rows, bias, False), (sizes[0], n_out)
+                if n_out == 1:
+                    yield _of_one(own, layers, sizes, rows, bias, True), (sizes[0], n_out)
+
+
+def _of_one(
+    own: Sequence[str], layers: Sequence[str], sizes: Sequence[int], rows: bool, bias: str, flat: bool
+) -> dict[str, Shape]:
+    """`flat`: the last weights are a vector."""
+    shapes: dict[str, Shape] = {}
+    for argument in own:
+        place = layers.index(_layer(argument) or "")
+        n_in, n_out = sizes[place : place + 2]
+        last = place == len(layers) - 1
+        if _WEIGHTS.fullmatch(argument):
+            shapes[argument] = (n_in,) if flat and last else (n_in, n_out) if rows else (n_out, n_in)
+        elif bias == "number" and last:
+            shapes[argument] = ()
+        else:
+            shapes[argument] = (n_out,) if bias != "matrix" else (1, n_out) if rows else (n_out, 1)
+    return shapes
