@@ -100,12 +100,26 @@ def _adaptive(
         return results
     told = list(results)
     for k, own in shares.items():
-        if k in group and results[k].state != "right":
+        if k in group and results[k].state != "right" and _lacks_root(steps[k], slopes[k]):
+            told[k] = results[k]._replace(state="divided by the mean of its squared gradient, not by the root of that")
+        elif k in group and results[k].state != "right":
             told[k] = results[k]._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
         elif k not in group and (ratios := [r / share for s, r in own if s == squared]):
             factor = _factor_of(ratios[0].sqrt() if squared else ratios[0])
             told[k] = results[k]._replace(state=f"of {factor} times its gradient, which adaptive steps hide")
     return told
+
+
+def _lacks_root(step: Balls, slope: Balls) -> bool:
+    """Whether |g/s| is α g² + β, as of s = −η g / (v + ε), in place of α |g| + β."""
+    pairs = [(abs(g / s), g * g) for s, g in zip(step.flat, slope.flat, strict=True) if not (s * g).contains(0)]
+    if len(pairs) < 3:
+        return False
+    (low, first), *rest, (high, last) = sorted(pairs, key=lambda pair: float(pair[1].mid()))
+    if (last - first).contains(0):
+        return False
+    alpha = (high - low) / (last - first)
+    return alpha > 0 and all(q.overlaps(low + alpha * (square - first)) for q, square in rest)
 
 
 def _factor_of(ratio: Any) -> str:
