@@ -13,6 +13,7 @@ from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.hypotheses import Hypotheses, Line
+from gradproof.judge.lines.inheritance import inherited
 from gradproof.judge.lines.labels import UNKNOWN, Labels, Located
 from gradproof.judge.lines.replay import Guess, Replay, Values
 
@@ -37,6 +38,7 @@ class Explanation(NamedTuple):
 
     causes: Sequence[Cause]
     right: Collection[str]  # paths of the arrays that follow the cost, though they may not follow that of others
+    inherited: Collection[str] = ()  # paths of those that are wrong only because of a fault in a later layer
 
     def is_whole(self, wrong: Collection[str]) -> bool:
         """Whether one line explains everything."""
@@ -77,7 +79,8 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
             found.append(cause._replace(others=same))
         put |= values
         left -= cause.mends
-    return Explanation(found, replay.right)
+    explained = {path for cause in found for path in cause.mends}
+    return Explanation(found, replay.right, inherited(replay, hypotheses.above, cost, put, explained))
 
 
 def _apart(cause: Cause, others: Sequence[Cause], hypotheses: Hypotheses) -> list[Cause]:

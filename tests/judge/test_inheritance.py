@@ -1,0 +1,107 @@
+"""An array that is wrong only because of a fault in a later layer is told from one with a fault of its own."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradproof.exact.arrays import array_of
+from gradproof.exact.numbers import variable
+from gradproof.exact.run import BITS, Reading
+from gradproof.judge.lines.inheritance import later_layers
+from gradproof.judge.trial.running import ExactRun
+from tests.judge.corpus import without_repairs
+from tests.judge.test_causes import BOOK, NONSENSE, told
+from tests.judge.test_repair import NETWORK
+
+OUTPUT, HIDDEN = "dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ1 = dA1 * (1 - A1 ** 2)"
+CLIPPED = NETWORK.replace(
+    "        self.W2 -= lr * dW2\n",
+    "        size = np.sqrt(sum(np.sum(g * g) for g in (dW1, db1, dW2, db2)))\n"
+    "        dW1, db1, dW2, db2 = (g / size for g in (dW1, db1, dW2, db2))\n        self.W2 -= lr * dW2\n",
+)
+IN_TWO = "return sigmoid(z) * (1 - sigmoid(z))"
+IN_A_LOOP = "delta = np.dot(self.weights[-l + 1].transpose(), delta) * sp"
+
+
+@pytest.fixture(autouse=True)
+def _without(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_repairs(monkeypatch)
+
+
+def inherited(found: dict[str, Any]) -> dict[str, bool | None]:
+    return {fault["parameter"]: fault["inherited"] for fault in found["faults"]}
+
+
+def test_what_follows_from_a_fault_of_a_later_layer_is_inherited(tmp_path: Path) -> None:
+    found = told(NETWORK.replace(OUTPUT, NONSENSE[OUTPUT]), tmp_path)
+    assert inherited(found) == {"W1": True, "b1": True, "W2": False, "b2": False}
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize("own", [HIDDEN, "dW1 = X.T @ dZ1 / m"])
+def test_a_fault_of_its_own_beside_one_of_a_later_layer_is_not(own: str, tmp_path: Path) -> None:
+    found = told(NETWORK.replace(OUTPUT, NONSENSE[OUTPUT]).replace(own, NONSENSE[own]), tmp_path)
+    assert [name for name, from_later in inherited(found).items() if from_later] == ["b1"] * (own != HIDDEN)
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(IN_TWO, "return np.exp(-z * z)"), (IN_A_LOOP, "delta = np.sin(np.dot(self.weights[-l + 1].T, delta))")],
+)
+def test_a_line_that_is_wrong_in_each_layer_is_each_layers_own_fault(right: str, wrong: str, tmp_path: Path) -> None:
+    assert BOOK.count(right) == 1
+    told_of = inherited(told(BOOK.replace(right, wrong), tmp_path))
+    assert len(told_of) >= 4
+    assert not any(told_of.values())
+
+
+@pytest.mark.turns(1)
+def test_what_scales_all_gradients_together_hands_down_no_fault(tmp_path: Path) -> None:
+    own = "dW1 = X.T @ dZ1 / m"
+    found = told(CLIPPED.replace(own, NONSENSE[own]), tmp_path)
+    assert True not in inherited(found).values()
+
+
+@pytest.mark.turns(1)
+def test_what_is_not_moved_inherits_nothing(tmp_path: Path) -> None:
+    source = NETWORK.replace(OUTPUT, NONSENSE[OUTPUT]).replace("        self.b1 -= lr * db1\n", "")
+    assert inherited(told(source, tmp_path)) == {"W1": True, "b1": False, "W2": False, "b2": False}
+
+
+# ---- which layer is later --------------------------------------------------------------------------------------
+
+
+X = np.array([0.5, -1.0])
+SQUARE = {"w": (2, 2), "b": (2,), "v": (2, 2), "c": (2,)}
+NETWORKS = {
+    "two layers": (SQUARE, lambda w, b, v, c: v @ np.tanh(w @ X + b) + c, {"w": "vc", "b": "vc"}),
+    "linear ones": (SQUARE, lambda w, b, v, c: v @ (w @ X + b) + c, {"w": "vc", "b": "vc"}),
+    "the bias first": (SQUARE, lambda w, b, v, c: c + (np.tanh(b + X @ w) @ v) / 3, {"w": "vc", "b": "vc"}),
+    "recurrent": (SQUARE, lambda w, b, v, c: c + np.tanh(w @ X + v @ np.tanh(w @ X + b) + b), {}),
+    "an output behind a cell": (
+        SQUARE, lambda w, b, v, c: c * np.tanh(v @ np.tanh(v @ X + w @ X + b) + b), {"w": "c", "b": "c", "v": "c"}),
+    "a scale and a shift": (SQUARE, lambda w, b, v, c: np.tanh(w @ X) * b + c, {"w": "bc"}),
+    "past a layer": (SQUARE, lambda w, b, v, c: v @ np.tanh(w @ X + b) + c * X, {"w": "vc", "b": "vc"}),
+    "side by side": (SQUARE, lambda w, b, v, c: np.tanh(w @ X + b) * np.tanh(v @ X + c), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("decay", ["", "square", "product"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_later_layer_takes_what_an_earlier_one_gives(name: str, decay: str) -> None:
+    """Whatever is added up is of one layer, but for a weight decay, which is no part of the network."""
+    shapes, network, later = NETWORKS[name]
+    rng = np.random.default_rng(0)
+    with ExactRun(Reading.EXACT, BITS, 1):
+        given = {
+            path: array_of([variable(value) for value in rng.random(int(np.prod(shape)))], shape)
+            for path, shape in shapes.items()
+        }
+        cost = (network(*given.values()) ** 2).sum()
+        for array in given.values() if decay else ():
+            cost = cost + ((array**2).sum() if decay == "square" else (array * (0.5 * array)).sum())
+        found = later_layers(cost, {path: [x.index for x in array.flat] for path, array in given.items()})
+    assert found == {path: set(later.get(path, "")) for path in given}
