@@ -64,11 +64,12 @@ class Check(click.Command):
     type=click.FloatRange(0, 1e6),
     help="Memory limit of the code in GiB; 0 is no limit.",
 )
-@click.option("--grade", is_flag=True, help="Print points for each equation, and no answers.")
+@click.option("--grade", is_flag=True, help="Print points for each array or equation, and no answers.")
 @click.option(
     "--rubric",
+    type=click.Path(),
     metavar="FILE",
-    help="How many points each is worth: TOML with a table [points], such as BP1 = 3. Implies --grade.",
+    help="How many points each is worth: TOML with a table [points], such as W1 = 2 or BP1 = 3. Implies --grade.",
 )
 @click.option(
     "-o",
@@ -114,11 +115,11 @@ def command(
             raise click.UsageError(f"a recorded step is judged again by gradproof prove {typed(submission)}")
     from gradproof.commands import folders
 
-    options["worth"] = None
+    options["rubric"] = None
     if grade or rubric:
         from gradproof.judge.rubric import A_POINT, load
 
-        options["worth"] = load(rubric) if rubric else A_POINT
+        options["rubric"] = load(rubric) if rubric else A_POINT
     if csv or form == "github" or folders.are_several(submissions):
         from gradproof.commands import classroom
 
