@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from gradproof.commands import completion
 from gradproof.text import typed
 
 OF_PROVE = ("--dtype", "--network", "--log", "--processes", "--process")
@@ -26,7 +27,7 @@ class Check(click.Command):
 
 
 @click.command(cls=Check)
-@click.argument("submissions", nargs=-1, metavar="[FILE[:NAME] | MODULE[:NAME] | FOLDER]…")
+@click.argument("submissions", nargs=-1, type=click.Path(), metavar="[FILE[:NAME] | MODULE[:NAME] | FOLDER]…")
 @click.option(
     "--architectures",
     default=200,
@@ -41,8 +42,9 @@ class Check(click.Command):
 @click.option(
     "--convention",
     metavar="WORD,…",
-    help="Conventions that are required; where none is named, those of the notes. Of: ours, rows, transposed, flat, "
-    "row-biases, single, vector, float32, sum, no-half, downhill, mean-outputs.",
+    shell_complete=completion.conventions,
+    help="Conventions that are required; where none is named, those of the notes. "
+    f"Of: {', '.join(completion.CONVENTIONS)}.",
 )
 @click.option(
     "--cost",
