@@ -164,6 +164,10 @@ def test_a_rubric_decides_how_a_backprop_is_graded(tmp_path: Path) -> None:
     module = check(tmp_path, "book:Network", "--rubric", "rubric.toml")
     assert (module.returncode, module.stdout) == (2, "")
     assert module.stderr == "gradproof: book is judged by equations, and rubric.toml has points for none\n"
+    written(tmp_path, "BP1 = 1")
+    other = check(tmp_path, "net.py", "--rubric", "rubric.toml")
+    assert (other.returncode, other.stdout) == (3, "")
+    assert "there is neither a function backprop" in other.stderr
 
 
 def test_a_file_may_have_points_for_equations_and_arrays(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ def inherited(
     whole, moves = replay.moves(put), dict[frozenset[int], Mapping[str, list[Ball]]]()
     found = set[str]()
     for path in mended:
-        handed = frozenset(i for i in put if any(i in above[other] for other in later[path] & {*mended}))
+        handed = frozenset(i for i in put if any(i in above[other] for other in later[path]))
         if handed not in moves:
             moves[handed] = replay.moves({i: put[i] for i in handed})
-        if handed and all(a.overlaps(b) for a, b in zip(moves[handed][path], whole[path], strict=True)):
+        if all(a.overlaps(b) for a, b in zip(moves[handed][path], whole[path], strict=True)):
             found.add(path)
     return found
 
