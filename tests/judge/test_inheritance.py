@@ -21,6 +21,31 @@ CLIPPED = NETWORK.replace(
     "        size = np.sqrt(sum(np.sum(g * g) for g in (dW1, db1, dW2, db2)))\n"
     "        dW1, db1, dW2, db2 = (g / size for g in (dW1, db1, dW2, db2))\n        self.W2 -= lr * dW2\n",
 )
+DEEP = """
+import numpy as np
+
+class Net:
+    def __init__(self, n_in, n_one, n_two, n_out):
+        self.p = {"W1": np.random.randn(n_one, n_in), "b1": np.zeros((n_one, 1)), "W2": np.random.randn(n_two, n_one),
+            "b2": np.zeros((n_two, 1)), "W3": np.random.randn(n_out, n_two), "b3": np.zeros((n_out, 1))}
+
+    def train(self, X, Y, lr=0.1):
+        p, m = self.p, X.shape[1]
+        A1 = np.tanh(p["W1"] @ X + p["b1"])
+        A2 = np.tanh(p["W2"] @ A1 + p["b2"])
+        A3 = p["W3"] @ A2 + p["b3"]
+        cost = np.sum((A3 - Y) ** 2) / (2 * m) + 0.05 * sum(np.sum(p[k] ** 2) for k in ("W1", "W2", "W3"))
+        dZ3 = (A3 - Y) / m
+        g = {"W3": dZ3 @ A2.T + 0.1 * p["W3"], "b3": dZ3.sum(axis=1, keepdims=True)}
+        dZ2 = p["W3"].T @ dZ3 * (1 - A2 ** 2)
+        g |= {"W2": dZ2 @ A1.T + 0.1 * p["W2"], "b2": dZ2.sum(axis=1, keepdims=True)}
+        dZ1 = p["W2"].T @ dZ2 * (1 - A1 ** 2)
+        g |= {"W1": dZ1 @ X.T + 0.1 * p["W1"], "b1": dZ1.sum(axis=1, keepdims=True)}
+        for k in p:
+            p[k] -= lr * g[k]
+        return cost
+"""
+LATER, OWN = 'dZ2 = p["W3"].T @ dZ3 * (1 - A2 ** 2)', '"b1": dZ1.sum(axis=1, keepdims=True)'
 IN_TWO = "return sigmoid(z) * (1 - sigmoid(z))"
 IN_A_LOOP = "delta = np.dot(self.weights[-l + 1].transpose(), delta) * sp"
 
@@ -44,6 +69,25 @@ def test_what_follows_from_a_fault_of_a_later_layer_is_inherited(tmp_path: Path)
 def test_a_fault_of_its_own_beside_one_of_a_later_layer_is_not(own: str, tmp_path: Path) -> None:
     found = told(NETWORK.replace(OUTPUT, NONSENSE[OUTPUT]).replace(own, NONSENSE[own]), tmp_path)
     assert [name for name, from_later in inherited(found).items() if from_later] == ["b1"] * (own != HIDDEN)
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize(
+    ("right", "own", "from_later"),
+    [(OWN, f"{OWN} ** 3", ["W1"]), (OWN, f"{OWN} * 2", ["W1"]), ("dZ1 = p", "dZ1 = 2 * p", [])],
+)
+def test_what_a_later_layer_hands_down_is_known_where_each_array_has_its_own_line(
+    right: str, own: str, from_later: list[str], tmp_path: Path
+) -> None:
+    """In the loop at the end each array has its own number, with which it would be right.
+
+    With half of the right dZ2 the double dZ1 would be right, but W2 would not.
+    """
+    wrong = DEEP.replace(LATER, 'dZ2 = np.sin(p["W3"].T @ dZ3)')
+    both = wrong.replace(right, own)
+    assert len({DEEP, wrong, both}) == 3
+    found = {name.split("'")[1]: known for name, known in inherited(told(both, tmp_path)).items()}
+    assert found == {name: name in from_later for name in ("W1", "b1", "W2", "b2")}
 
 
 @pytest.mark.turns(1)

@@ -80,7 +80,7 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
         put |= values
         left -= cause.mends
     explained = {path for cause in found for path in cause.mends}
-    return Explanation(found, replay.right, inherited(replay, hypotheses.above, cost, put, explained))
+    return Explanation(found, replay.right, inherited(hypotheses, cost, put, explained, _likely))
 
 
 def _apart(cause: Cause, others: Sequence[Cause], hypotheses: Hypotheses) -> list[Cause]:
@@ -99,6 +99,14 @@ def _apart(cause: Cause, others: Sequence[Cause], hypotheses: Hypotheses) -> lis
             return []
         parts.append(min(own, key=lambda other: hypotheses.first_of(other.line)))
     return sorted(parts, key=lambda part: hypotheses.first_of(part.line))
+
+
+def _likely(hypotheses: Hypotheses, fed: Collection[str]) -> Iterator[Values]:
+    """What any line that these follow from may be meant to give, the others being as they are."""
+    for line in hypotheses.lines:
+        if any(hypotheses.feeds(line, path) for path in fed):
+            for _, fitted in _candidates(hypotheses.replay, hypotheses, line, fed, {}):
+                yield from fitted
 
 
 def _candidates(

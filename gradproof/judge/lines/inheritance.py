@@ -1,30 +1,43 @@
 """What is wrong only because of a fault in a later layer: it is right at what its own lines are given."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from gradproof.exact.numbers import DOT, Number
-from gradproof.exact.rules import Ball
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.dependence import LINEAR
-from gradproof.judge.lines.replay import Replay, Values
+from gradproof.judge.lines.hypotheses import Hypotheses
+from gradproof.judge.lines.replay import Values
 
 
 def inherited(
-    replay: Replay, above: Mapping[str, Collection[int]], cost: Number, put: Values, mended: Collection[str]
+    hypotheses: Hypotheses,
+    cost: Number,
+    put: Values,
+    wrong: Collection[str],
+    likely: Callable[[Hypotheses, Collection[str]], Iterator[Values]],
 ) -> set[str]:
-    """Of the arrays that are right with the values `put`, those for which the values of wrong later layers are enough.
+    """Of these wrong arrays those that are right where the lines of later layers, and no others, give right values.
 
-    A fault of its own, be it on the same line in another turn of a loop, would leave it wrong.
+    A fault of its own, be it on the same line in another turn of a loop, would leave an array wrong. `put` are the
+    values with which all of them are right; where each has a line of its own, these say nothing about what comes from a
+    later layer, and any likely values of a line count if an array of the later layer is right with them as well.
     """
-    later = later_layers(cost, {path: [x.index for x in array.flat] for path, array in replay.what.given.items()})
-    whole, moves = replay.moves(put), dict[frozenset[int], Mapping[str, list[Ball]]]()
-    found = set[str]()
-    for path in mended:
-        handed = frozenset(i for i in put if any(i in above[other] for other in later[path]))
-        if handed not in moves:
-            moves[handed] = replay.moves({i: put[i] for i in handed})
-        if all(a.overlaps(b) for a, b in zip(moves[handed][path], whole[path], strict=True)):
-            found.add(path)
+    replay, found = hypotheses.replay, set[str]()
+    given = {path: [x.index for x in array.flat] for path, array in replay.what.given.items()}
+    layers: dict[frozenset[str], set[str]] = {}  # the wrong arrays of a layer, by the wrong ones of later layers
+    for path, later in later_layers(cost, given).items():
+        if path in wrong and (blamed := frozenset(later.intersection(wrong))):
+            layers.setdefault(blamed, set()).add(path)
+    whole = replay.moves(put)
+    for blamed, paths in layers.items():
+        below = {index for path in blamed for index in hypotheses.above[path]}
+        moves = replay.moves({i: value for i, value in put.items() if i in below})
+        right = {p for p in paths if all(a.overlaps(b) for a, b in zip(moves[p], whole[p], strict=True))}
+        for values in likely(hypotheses, paths - right) if right < paths else ():
+            if handed := {i: value for i, value in values.items() if i in below}:
+                now = replay.right_with(handed)
+                right |= paths & now if now & blamed else set()
+        found |= right
     return found
 
 
