@@ -103,6 +103,14 @@ def test_a_line_that_is_wrong_in_each_layer_is_each_layers_own_fault(right: str,
 
 
 @pytest.mark.turns(1)
+def test_no_fault_is_handed_down_that_would_spoil_what_is_right(tmp_path: Path) -> None:
+    """With m times dZ2, which dW2 follows from as well, both means would be right: they should be sums."""
+    source = NETWORK.replace("        dA1 = dZ2", "        db2 = db2 / m\n        dA1 = dZ2")
+    source = source.replace("        self.W2 -= lr * dW2", "        db1 = db1 / m\n        self.W2 -= lr * dW2")
+    assert inherited(told(source, tmp_path)) == {"b1": False, "b2": False}
+
+
+@pytest.mark.turns(1)
 def test_what_scales_all_gradients_together_hands_down_no_fault(tmp_path: Path) -> None:
     own = "dW1 = X.T @ dZ1 / m"
     found = told(CLIPPED.replace(own, NONSENSE[own]), tmp_path)

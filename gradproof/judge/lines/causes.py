@@ -101,10 +101,10 @@ def _apart(cause: Cause, others: Sequence[Cause], hypotheses: Hypotheses) -> lis
     return sorted(parts, key=lambda part: hypotheses.first_of(part.line))
 
 
-def _likely(hypotheses: Hypotheses, fed: Collection[str]) -> Iterator[Values]:
-    """What any line that these follow from may be meant to give, the others being as they are."""
+def _likely(hypotheses: Hypotheses, fed: Collection[str], others: Collection[str]) -> Iterator[Values]:
+    """What a line that some of both follow from may be meant to give, all other lines being as they are."""
     for line in hypotheses.lines:
-        if any(hypotheses.feeds(line, path) for path in fed):
+        if all(any(hypotheses.feeds(line, path) for path in paths) for paths in (fed, others)):
             for _, fitted in _candidates(hypotheses.replay, hypotheses, line, fed, {}):
                 yield from fitted
 

@@ -14,13 +14,13 @@ def inherited(
     cost: Number,
     put: Values,
     wrong: Collection[str],
-    likely: Callable[[Hypotheses, Collection[str]], Iterator[Values]],
+    likely: Callable[[Hypotheses, Collection[str], Collection[str]], Iterator[Values]],
 ) -> set[str]:
     """Of these wrong arrays those that are right where the lines of later layers, and no others, give right values.
 
     A fault of its own, be it on the same line in another turn of a loop, would leave an array wrong. `put` are the
     values with which all of them are right; where each has a line of its own, these say nothing about what comes from a
-    later layer, and any likely values of a line count if an array of the later layer is right with them as well.
+    later layer, and any likely values of a line count if what follows from them in later layers is right as well.
     """
     replay, found = hypotheses.replay, set[str]()
     given = {path: [x.index for x in array.flat] for path, array in replay.what.given.items()}
@@ -33,10 +33,11 @@ def inherited(
         below = {index for path in blamed for index in hypotheses.above[path]}
         moves = replay.moves({i: value for i, value in put.items() if i in below})
         right = {p for p in paths if all(a.overlaps(b) for a, b in zip(moves[p], whole[p], strict=True))}
-        for values in likely(hypotheses, paths - right) if right < paths else ():
+        for values in likely(hypotheses, paths - right, blamed) if right < paths else ():
             if handed := {i: value for i, value in values.items() if i in below}:
+                reached = {path for path in blamed if any(i in hypotheses.above[path] for i in handed)}
                 now = replay.right_with(handed)
-                right |= paths & now if now & blamed else set()
+                right |= paths & now if now >= reached | replay.right else set()
         found |= right
     return found
 
