@@ -1,12 +1,15 @@
 """What is wrong only because of a fault in a later layer: it is right at what its own lines are given."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice
 
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.lines.hypotheses import Hypotheses
 from gradproof.judge.lines.replay import Values
+
+MOST = 100  # likely values that are tried for one layer: a step of many examples takes 5 ms for each
 
 
 def inherited(
@@ -33,7 +36,7 @@ def inherited(
         below = {index for path in blamed for index in hypotheses.above[path]}
         moves = replay.moves({i: value for i, value in put.items() if i in below})
         right = {p for p in paths if all(a.overlaps(b) for a, b in zip(moves[p], whole[p], strict=True))}
-        for values in likely(hypotheses, paths - right, blamed) if right < paths else ():
+        for values in islice(likely(hypotheses, paths - right, blamed), MOST) if right < paths else ():
             if handed := {i: value for i, value in values.items() if i in below}:
                 reached = {path for path in blamed if any(i in hypotheses.above[path] for i in handed)}
                 now = replay.right_with(handed)
