@@ -78,6 +78,10 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal without δ and σ shows ? and the rest
+        if "_GRADPROOF_COMPLETE" in os.environ:  # a shell asks
+            from gradproof.commands import completion
+
+            completion.prepare()
         code = gradproof_command.main(prog_name="gradproof", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         code = _complain(error.format_message(), 2)

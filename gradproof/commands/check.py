@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from gradproof.commands import completion
 from gradproof.text import typed
 
 OF_PROVE = ("--dtype", "--network", "--log", "--processes", "--process")
@@ -26,7 +27,7 @@ class Check(click.Command):
 
 
 @click.command(cls=Check)
-@click.argument("submissions", nargs=-1, metavar="[FILE[:NAME] | MODULE[:NAME] | FOLDER]…")
+@click.argument("submissions", nargs=-1, type=click.Path(), metavar="[FILE[:NAME] | MODULE[:NAME] | FOLDER]…")
 @click.option(
     "--architectures",
     default=200,
@@ -41,8 +42,9 @@ class Check(click.Command):
 @click.option(
     "--convention",
     metavar="WORD,…",
-    help="Conventions that are required; where none is named, those of the notes. Of: ours, rows, transposed, flat, "
-    "row-biases, single, vector, float32, sum, no-half, downhill, mean-outputs.",
+    shell_complete=completion.conventions,
+    help="Conventions that are required; where none is named, those of the notes. "
+    f"Of: {', '.join(completion.CONVENTIONS)}.",
 )
 @click.option(
     "--cost",
@@ -64,11 +66,12 @@ class Check(click.Command):
     type=click.FloatRange(0, 1e6),
     help="Memory limit of the code in GiB; 0 is no limit.",
 )
-@click.option("--grade", is_flag=True, help="Print points for each equation, and no answers.")
+@click.option("--grade", is_flag=True, help="Print points for each array or equation, and no answers.")
 @click.option(
     "--rubric",
+    type=click.Path(),
     metavar="FILE",
-    help="How many points each is worth: TOML with a table [points], such as BP1 = 3. Implies --grade.",
+    help="How many points each is worth: TOML with a table [points], such as W1 = 2 or BP1 = 3. Implies --grade.",
 )
 @click.option(
     "-o",
@@ -114,11 +117,11 @@ def command(
             raise click.UsageError(f"a recorded step is judged again by gradproof prove {typed(submission)}")
     from gradproof.commands import folders
 
-    options["worth"] = None
+    options["rubric"] = None
     if grade or rubric:
         from gradproof.judge.rubric import A_POINT, load
 
-        options["worth"] = load(rubric) if rubric else A_POINT
+        options["rubric"] = load(rubric) if rubric else A_POINT
     if csv or form == "github" or folders.are_several(submissions):
         from gradproof.commands import classroom
 

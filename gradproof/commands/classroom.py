@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from gradproof.errors import MachineError, UsageError
 from gradproof.judge import register
 from gradproof.judge.register import Row
 from gradproof.text import json_of, typed, visible
+
+if TYPE_CHECKING:
+    from gradproof.judge.rubric import Rubric
 
 COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow", register.UNJUDGED: "magenta"}
 
@@ -30,6 +33,7 @@ def tell(
     junit: str | None,
     form: str,
     out: str | None,
+    rubric: Rubric | None,
     **options: Any,
 ) -> int:
     """Judge each, print the class as a table or in lines, and write the files that were asked for; the exit code."""
@@ -43,6 +47,7 @@ def tell(
     _expect([Path(file) for file in (csv, junit, folder and folder / folders.INDEX) if file], found)
     pages = dict(zip(found, folders.page_names(found), strict=True)) if folder else {}
     given = {"networks": networks, "seed": seed, "as_json": True} | options
+    given["rubric"] = rubric and rubric._replace(is_of_one=False)
     rows: dict[int, Row] = {}
     printed, interrupted = 0, False
     lines = not as_json and (form == "github" or not sys.stdout.isatty())
@@ -73,6 +78,8 @@ def tell(
             from gradproof.pages import classroom
 
             files.give(folder / folders.INDEX, classroom.index(told, len(found)))
+    if rubric and (strange := register.strange(told)):
+        raise rubric.refused(strange)
     if interrupted:
         click.echo(f"gradproof: interrupted: {len(told)} of {len(found)} are judged", err=True)
         return INTERRUPTED

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gradproof.commands import completion
 from gradproof.text import json_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ SUPERSCRIPTS = {1: "¹", 2: "²"}
 
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="[NAME]")
+@click.argument("words", nargs=-1, metavar="[NAME]", shell_complete=completion.words_of_mistakes)
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write all of it as Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:

@@ -104,7 +104,7 @@ def _row(path: str, given: dict[str, Any], junit: Path | None, page: Path | None
             code = CrashError.exit_code
     document = _read(written.getvalue())
     xml = junit.read_text("utf8") if junit and junit.exists() else ""
-    return register.row(path, code, document, error, xml, page.name if page and document.get("verdict") else "")
+    return register.row(path, code, document, error, xml, page.name if page and page.exists() else "")
 
 
 def _read(written: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 
 
 @click.command()
-@click.argument("step", required=False, metavar="[STEP.safetensors]")
+@click.argument("step", required=False, type=click.Path(), metavar="[STEP.safetensors]")
 @click.option(
     "--architectures",
     type=click.IntRange(1, 10_000_000),

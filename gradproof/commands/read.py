@@ -16,8 +16,12 @@ SHADES = " ░▒▓█"
 
 
 @click.command()
-@click.argument("images", nargs=-1, metavar="IMAGE…")
-@click.option("--run", help="A run's folder, or a .safetensors file with weights.  [default: the latest of runs/]")
+@click.argument("images", nargs=-1, type=click.Path(), metavar="IMAGE…")
+@click.option(
+    "--run",
+    type=click.Path(),
+    help="A run's folder, or a .safetensors file with weights.  [default: the latest of runs/]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
     """Read pictures of digits with a trained network, and show what it saw.

@@ -10,6 +10,7 @@ import click
 from rich.text import Text
 
 from gradproof import manual
+from gradproof.commands import completion
 from gradproof.commands.terminal import captured, progress_bar
 from gradproof.text import json_of, typed
 
@@ -37,7 +38,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("line", required=False)
+@click.argument("line", required=False, shell_complete=completion.line_ids)
 @click.option(
     "--notes", type=FILE, help=f"Your own derivation, a TOML file as described in {manual.named('ledger.md')}."
 )

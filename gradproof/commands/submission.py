@@ -6,7 +6,7 @@ import ast
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,11 @@ from gradproof.text import json_of, typed, visible
 if TYPE_CHECKING:
     from gradproof.judge.isolation.submission import File, Kind
     from gradproof.judge.report import Judgement, Worth
+    from gradproof.judge.rubric import Rubric
 
 EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow"}
+LEAKS = "it would give the answer away"
 
 
 def tell(
@@ -33,7 +35,7 @@ def tell(
     convention: str | None,
     seconds: float,
     memory: float,
-    worth: Worth | None,
+    rubric: Rubric | None,
     junit: str | None,
     script: str | None,
     certificate: str | None,
@@ -56,7 +58,8 @@ def tell(
             path,
             name,
             lambda code: _judged(code, networks, seed, as_json, convention, certificate is not None),
-            declared=convention is not None or worth is not None or certificate is not None,
+            declared=convention is not None or certificate is not None,
+            rubric=rubric,
             cost=cost or "",
             step=step or "",
             seconds=seconds,
@@ -67,7 +70,12 @@ def tell(
         raise
     found, judged, kind = decided.found, decided.judged, decided.kind
     if judged is None or kind is None or (decided.whole and not (script and judged.counterexample)):
-        return _tell_whole(found or {}, submission, again, as_json, junit, out, outputs)
+        again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # which decide nothing here
+        _tell_whole(found or {}, submission, again, as_json, rubric)
+        asked = {"junit": junit, "script": script, "certificate": certificate, "out": out}
+        _write_of_whole(found or {}, submission, again, rubric is not None, asked)
+        return EXIT[(found or {})["verdict"]]
+    worth = rubric.equations if rubric else None
     try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
         _tell_verdict(judged, submission, seed, again, as_json, worth)
     finally:
@@ -120,30 +128,43 @@ def _tell_whole(
     submission: str,
     again: str,
     as_json: bool,
-    junit: str | None,
-    out: str | None,
-    outputs: list[Path],
-) -> int:
-    """Print the judgement on a whole program, and write the files that were asked for."""
+    rubric: Rubric | None,
+) -> None:
+    """Print the judgement on a whole program, or with a rubric its points."""
+    from gradproof.judge import rubric as rubrics
     from gradproof.judge import telling
 
-    again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # which decide nothing here
-    lines = telling.lines(found, submission)
-    if as_json:
-        click.echo(json_of(telling.document(found, again)))
+    if rubric is not None:
+        grade = rubrics.grade(found, rubric)
+        if rubric.is_of_one and grade.strange:
+            raise rubric.refused(grade.strange, [name for name in grade.of if name not in grade.strange])
+        told, lines = rubrics.document(found, grade, again), rubrics.lines(found, grade, submission)
     else:
-        _print(found["verdict"], [*lines, *[f"again: {again}"] * (found["verdict"] == "refuted")])
-    if junit:
-        files.give(Path(junit), telling.junit(found, submission))
-    if out:
-        from gradproof.pages import verdict
+        told, lines = telling.document(found, again), telling.lines(found, submission)
+        lines += [f"again: {again}"] * (found["verdict"] == "refuted")
+    if as_json:
+        click.echo(json_of(told))
+    else:
+        _print(found["verdict"], lines)
 
-        files.give(Path(out), verdict.of_file(found, submission.partition(":")[0], _of_name(again, submission)))
-    for path in outputs:
-        if str(path) not in (junit, out):
-            said = "scripts and certificates are made for the notes' network only"
-            click.echo(f"gradproof: {visible(str(path))} is not written: {said}", err=True)
-    return EXIT[found["verdict"]]
+
+def _write_of_whole(
+    found: dict[str, Any], submission: str, again: str, graded: bool, outputs: Mapping[str, str | None]
+) -> None:
+    """Write the files that can be written of a whole program, then say why the others cannot."""
+    from gradproof.judge import telling
+
+    left_out = {}
+    for kind, path in outputs.items():
+        if path and kind == "junit":
+            files.give(Path(path), telling.junit(found, submission, graded))
+        elif path and kind == "out" and not graded:
+            from gradproof.pages import verdict
+
+            files.give(Path(path), verdict.of_file(found, submission.partition(":")[0], _of_name(again, submission)))
+        elif path:
+            left_out[path] = LEAKS if graded and kind == "out" else "it is made for the notes' network only"
+    _say_left_out(left_out)
 
 
 def _of_name(again: str, submission: str) -> str:
@@ -209,7 +230,7 @@ def _write_files(
         source = submission.partition(":")[0]
         files.give(Path(script), documents.script(shown, source, kind))
     elif script:
-        left_out[script] = "it would give the answer away" if grade else "there is no counterexample to show"
+        left_out[script] = LEAKS if grade else "there is no counterexample to show"
     if out and not grade:
         from gradproof.judge import report
         from gradproof.judge.lines.margin import Source
@@ -221,13 +242,18 @@ def _write_files(
         said = report.lines(judged, Path(submission).name)
         files.give(Path(out), verdict.page(told, said, [Source(submission, kind.source)], _of_name(again, submission)))
     elif out:
-        left_out[out] = "it would give the answer away"
+        left_out[out] = LEAKS
     if certificate and judged.verdict == "verified":
         document = certificates.document(judged.certified, submission, seed, judged.conventions, kind.sha256)
         files.give(Path(certificate), json.dumps(document, indent=1) + "\n")
     elif certificate:
         left_out[certificate] = "only what is verified has a certificate"
-    for path, why in left_out.items():
+    _say_left_out(left_out)
+
+
+def _say_left_out(paths: Mapping[str, str]) -> None:
+    """Which files are not written, and why."""
+    for path, why in paths.items():
         click.echo(f"gradproof: {visible(path)} is not written: {why}", err=True)
 
 

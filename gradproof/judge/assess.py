@@ -52,8 +52,9 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     program = read_program(path)
     found = search(program, name, step)
     if not found.subjects:
-        looked = _looked(program, found) + _mended(program)
-        return {"verdict": "none", "looked": looked, "subjects": [], "step": example_step(program)}
+        mended = _mended(program)
+        looked = {"looked": _looked(program, found) + mended, "mended": mended}
+        return {"verdict": "none", "subjects": [], "step": example_step(program)} | looked
     judged = _settled([_judged(subject, cost) for subject in found.subjects], found, cost)
     for one in judged:
         one.network = _network(one)
@@ -314,15 +315,24 @@ def _line_of(program: Program, name: str) -> int:
     return 1
 
 
+def _parameters(outcome: Outcome, follows: Collection[str]) -> list[dict[str, str]]:
+    """Name and state of each array; right are those, too, that are only wrong beside others."""
+    told = []
+    for array in outcome.tried.arrays if outcome.tried else ():
+        state = "right" if array.name in follows else array.state
+        state = "piled up" if array.name in outcome.piled else state
+        unsure = outcome.verdict is Verdict.UNDECIDED and state != "right"
+        told.append({"name": shown(array.name), "state": "undecided" if unsure else state})
+    return told
+
+
 def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], found: Search) -> dict[str, Any]:
     outcome = worst.outcome
     read = read_lines(program, worst.subject, outcome)
     words, form, line = _subject_words(program, worst)
     tried = outcome.tried
-    arrays, unsure = tried.arrays if tried else (), outcome.verdict is Verdict.UNDECIDED
-    arrays = [a._replace(state="right") if a.name in read.follows else a for a in arrays]
-    arrays = [a._replace(state="piled up") if a.name in outcome.piled else a for a in arrays]
-    conventions = [a.convention for a in arrays if a.convention]
+    unsure = outcome.verdict is Verdict.UNDECIDED
+    conventions = [a.convention for a in tried.arrays if a.convention] if tried else []
     if tried and outcome.verdict is Verdict.VERIFIED and READINGS[tried.reading]:
         conventions.append(READINGS[tried.reading])
     places: dict[str, list[str]] = {}
@@ -342,15 +352,20 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
         "sure": bool(sure and len(network["activations"]) >= max(1, len(network["sizes"]) - 1)),
         "inexact": inexact,
         "subject": {"name": words, "form": form, "line": line, "place": program.place(line)},
-        "subjects": [{"name": _subject_words(program, one)[0], "verdict": str(one.outcome.verdict)} for one in judged],
+        "subjects": [
+            {
+                "name": _subject_words(program, one)[0],
+                "verdict": str(one.outcome.verdict),
+                "parameters": _parameters(one.outcome, read.follows if one is worst else ()),
+            }
+            for one in judged
+        ],
         "network": {name: network.get(name, []) for name in ("activations", "sizes")}
         | {"cost": program.placed(_cost_words(worst)) or (f"{read.cost}, as the others do" if read.cost else "")},
         "gradients": bool(worst.subject.explored.step and worst.subject.explored.step.gradients),
         "digits": tried.digits if tried and outcome.verdict is Verdict.VERIFIED else 0,
         "points": tried.points if tried else 0,
-        "parameters": [
-            {"name": shown(a.name), "state": "undecided" if unsure and a.state != "right" else a.state} for a in arrays
-        ],
+        "parameters": _parameters(outcome, read.follows),
         "faults": wrong,
         "lines": [
             line | {"place": program.place(line["line"], line["file"])}

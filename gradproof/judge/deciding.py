@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradproof.errors import DataError, UsageError
 from gradproof.judge.isolation.assessment import Assessment, UnfinishedError
 from gradproof.judge.isolation.submission import File, Kind
-from gradproof.judge.telling import is_book, nothing, prefers_whole, takes_others
+from gradproof.judge.telling import is_book, may_be_a_slip, nothing, prefers_whole, takes_others
 from gradproof.numerics.verdict import Verdict
 from gradproof.text import visible
 
 if TYPE_CHECKING:  # JAX takes a second: the code is being loaded meanwhile
     from gradproof.judge.report import Judgement
+    from gradproof.judge.rubric import Rubric
 
 
 # In what is said where a file has no backprop of the notes' network; whole programs need no module that draws, say
@@ -37,6 +38,7 @@ def decide(
     judge: Callable[[File], Judgement],
     *,
     declared: bool = False,
+    rubric: Rubric | None = None,
     cost: str = "",
     step: str = "",
     seconds: float = 10.0,
@@ -44,18 +46,24 @@ def decide(
 ) -> Decided:
     """The verdict on a file; `judge` gives that on a backprop. DataError where there is none, and why.
 
-    With `declared`, what is required of a backprop is known, and nothing else is looked at.
+    With `declared`, what is required of a backprop is known, and nothing else is looked at; so it is where a rubric has
+    points for equations only. Where it has points for arrays only, a backprop is a program like any other.
     """
+    graded = rubric is not None
+    declared = declared or (rubric is not None and not rubric.arrays)
     program = path.endswith((".py", ".ipynb"))
     if program and not os.path.isfile(path):
         raise UsageError(f"there is no file {visible(path)}")
+    if not program and rubric is not None and not rubric.equations:
+        raise UsageError(f"{path} is judged by equations, and {rubric.path} has points for none")
     book = not program or (path.endswith(".py") and is_book(path, name))  # what float64 judges as well
+    book = book and not (program and rubric is not None and not rubric.equations)
     with ExitStack() as open_now:
         whole = None
         if program and not (declared or (book and cost == "quadratic" and not step)):
             whole = open_now.enter_context(Assessment(path, name, seconds, memory, step, cost))
         if whole is not None and (not book or step or cost):
-            return _of_whole(whole.document(), path)
+            return _of_whole(whole.document(), path, graded)
         code = open_now.enter_context(File(path, name, seconds, memory))
         found, failure = _found(whole) if whole is not None else (None, None)
         try:
@@ -66,18 +74,21 @@ def decide(
                 return Decided(found)
             # What the code itself raises is told; that it has none of two forms is not all that was looked for.
             none_of_two = any(words in str(error) for words in NONE_OF_TWO)
-            raise DataError(nothing(found, path) if found and none_of_two and not name else str(error)) from None
+            said = nothing(found, path, graded) if found and none_of_two and not name else str(error)
+            raise DataError(said) from None
     if failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles:
         raise failure  # it may be right, for another cost
     if found and found["verdict"] == "none" and takes_others(judged):
-        return _of_whole(found, path)
-    return Decided(found, judged, kind, bool(found) and prefers_whole(found or {}, judged))
+        return _of_whole(found, path, graded)
+    counts = bool(found) and prefers_whole(found or {}, judged)
+    counts = counts and not (graded and may_be_a_slip(found or {}))  # the notes' network is what is asked for
+    return Decided(found, judged, kind, counts)
 
 
-def _of_whole(found: dict[str, Any], path: str) -> Decided:
+def _of_whole(found: dict[str, Any], path: str, graded: bool) -> Decided:
     """The verdict of the judge of whole programs, if it has one."""
     if found["verdict"] == "none":
-        raise DataError(nothing(found, path))
+        raise DataError(nothing(found, path, graded))
     return Decided(found)
 
 

@@ -66,7 +66,8 @@ def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = 
         "undecided": sorted(judgement.untold),
     }
     if worth is not None:
-        return shared | {"points": judgement.worth(worth), "of": dict(worth)}
+        remarks = dict.fromkeys(shared["undecided"], "undecided")
+        return shared | {"points": judgement.worth(worth), "of": dict(worth), "remarks": remarks}
     shown = judgement.counterexample
     problem = shown and shown.problem
     return shared | {

@@ -84,7 +84,8 @@ def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
 def _without_fault(document: Mapping[str, Any]) -> str:
     """The words where there is no fault to report."""
     if "points" in document and "faults" not in document:
-        return ", ".join(f"{name} {point:g}" for name, point in document["points"].items())
+        said = {name: f" ({remark})" for name, remark in document["remarks"].items()}
+        return ", ".join(f"{name} {point:g}{said.get(name, '')}" for name, point in document["points"].items())
     if document["verdict"] == "undecided":
         undecided = document["undecided"]
         if "parameters" in document:
@@ -93,6 +94,12 @@ def _without_fault(document: Mapping[str, Any]) -> str:
     if "parameters" in document:
         return f"the gradient of {document['network']['cost'] or 'a cost that it does not compute'}"
     return f"autodiff's gradients on {document['architectures']} networks"
+
+
+def strange(rows: Sequence[Row]) -> list[str]:
+    """What in the rubric fits no array of any submission whose arrays are known."""
+    found = [each.document["strange"] for each in rows if each.document.get("strange") is not None]
+    return [name for name in found[0] if all(name in names for names in found)] if found else []
 
 
 def worst(codes: Sequence[int]) -> int:

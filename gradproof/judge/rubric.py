@@ -1,35 +1,145 @@
-"""What each equation is worth: a point, or what a teacher's TOML file says."""
+"""What each equation or each array is worth: a point, or what a teacher's TOML file says; and what a program gets."""
 
 import math
+import re
 import tomllib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
 
 from gradproof import files
-from gradproof.errors import DataError
+from gradproof.errors import DataError, UsageError
 from gradproof.judge.float64.points import EQUATIONS
+from gradproof.text import some
 
-A_POINT = dict.fromkeys(EQUATIONS, 1)
 LARGEST = 2**20  # bytes of a file
-EXAMPLE = f"[points] with {', '.join(f'{name} = 1' for name in EQUATIONS)}"
+EXAMPLE = '[points] with equations, as in BP1 = 1, or arrays, as in W1 = 2 or "weights[*]" = 1'
+INHERITED = "right at its own inputs"
+UNKNOWN = "no partial credit could be determined"
 
 
-def load(path: str) -> dict[str, float]:
-    """The points of each equation in a file; 0 for one it does not name. DataError if it says anything else."""
+class Rubric(NamedTuple):
+    """Points of the equations of the notes' network, and of arrays by their names or by patterns of names."""
+
+    equations: Mapping[str, float]
+    arrays: Mapping[str, float]
+    path: str = ""
+    is_of_one: bool = True  # for one submission, which all names must fit
+
+    def key_of(self, name: str) -> str | None:
+        """What decides the points of an array: its name, or else the first pattern that fits it."""
+        if name in self.arrays:
+            return name
+        return next((key for key in self.arrays if _fits(name, key)), None)
+
+    def strange(self, names: Collection[str]) -> list[str]:
+        """What fits none of these arrays."""
+        return [key for key in self.arrays if not any(name == key or _fits(name, key) for name in names)]
+
+    def refused(self, strange: Sequence[str], names: Collection[str] = ()) -> UsageError:
+        """The error where something in it fits no array."""
+        there = f"; there are {some(list(names), 12)}" if names else ""
+        return UsageError(f"{self.path}: {', '.join(strange)} fits no array that was judged{there}")
+
+
+A_POINT = Rubric(dict.fromkeys(EQUATIONS, 1), {"*": 1})
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a pattern with * and ? fits; brackets are those of a name, as in weights[0]."""
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def load(path: str) -> Rubric:
+    """The points in a file; 0 for an equation that it does not name. UsageError if it says anything else."""
     try:
-        return _worth(tomllib.loads(files.read(path, LARGEST).decode("utf8")))
+        return _worth(tomllib.loads(files.read(path, LARGEST).decode("utf8")), path)
     except (OSError, ValueError, DataError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{path}: {reason}; a rubric is TOML, {EXAMPLE}") from None
+        raise UsageError(f"{path}: {reason}; a rubric is TOML, {EXAMPLE}") from None
 
 
-def _worth(document: Mapping[str, Any]) -> dict[str, float]:
+def _worth(document: Mapping[str, Any], path: str) -> Rubric:
     points = document.get("points")
     if list(document) != ["points"] or not isinstance(points, dict):
         raise DataError("has more than a table [points], or none")
-    if strange := [name for name in points if name not in EQUATIONS]:
-        raise DataError(f"{strange[0]} is not an equation")
+    if not points:
+        raise DataError("gives points for nothing")
     for name, worth in points.items():
+        if re.fullmatch(r"BP\d+", name) and name not in EQUATIONS:
+            raise DataError(f"{name} is not an equation")
         if type(worth) not in (int, float) or not 0 <= worth < math.inf:
             raise DataError(f"{name} is worth {worth}, which is not a number of points")
-    return {name: points.get(name, 0) for name in EQUATIONS}
+    arrays = {name: worth for name, worth in points.items() if name not in EQUATIONS}
+    equations = {name: points.get(name, 0) for name in EQUATIONS} if len(arrays) < len(points) else {}
+    return Rubric(equations, arrays, path)
+
+
+class Grade(NamedTuple):
+    """What a program gets for each array, of how many points, and what there is to say of it."""
+
+    points: Mapping[str, float]
+    of: Mapping[str, float]
+    remarks: Mapping[str, str]
+    strange: Sequence[str] | None  # what in the rubric fits no array of it, where its arrays are known
+
+
+def grade(d: Mapping[str, Any], rubric: Rubric) -> Grade:
+    """The points for the arrays of the document of a whole program; where several things were judged, of each of them.
+
+    An array that is right has its points, and one that is wrong only because of a fault in a later layer keeps them.
+    Where the verdict is undecided, each is: of another cost, of which nothing is known, all may be right.
+    """
+    states: dict[str, set[str]] = {}
+    for subject in d["subjects"]:
+        for parameter in subject["parameters"]:
+            state = "undecided" if subject["verdict"] == "undecided" else parameter["state"]
+            states.setdefault(_named(d, subject, parameter["name"]), set()).add(state)
+    causes: dict[str, set[bool | None]] = {}
+    for fault in d["faults"]:
+        causes.setdefault(_named(d, d["subject"], fault["parameter"]), set()).add(fault["inherited"])
+    strange = rubric.strange(states) if states else None
+    points, of, remarks = dict[str, float](), dict[str, float](), dict[str, str]()
+    for name in [*states, *(key for key in rubric.arrays if key not in states and not re.search(r"[*?]", key))]:
+        key = rubric.key_of(name)
+        of[name] = rubric.arrays[key] if key is not None else 0
+        remarks[name] = _remark(states.get(name), causes.get(name, set()), bool(states))
+        points[name] = of[name] * (states.get(name) == {"right"} or remarks[name] == INHERITED)
+    return Grade(points, of, {name: remark for name, remark in remarks.items() if remark}, strange)
+
+
+def _named(d: Mapping[str, Any], subject: Mapping[str, Any], name: str) -> str:
+    """An array's name; where several things were judged, behind that of its own."""
+    return f"{subject['name'].removesuffix(', what it returns')}: {name}" if len(d["subjects"]) > 1 else name
+
+
+def _remark(states: set[str] | None, causes: set[bool | None], known: bool) -> str:
+    """What there is to say of an array, by its state and by whether it is wrong only because of a later layer."""
+    if states is None:
+        return "there is no such array" if known else "undecided"
+    if states == {"right"}:
+        return ""
+    if causes == {True}:
+        return INHERITED
+    if "undecided" in states:
+        return "undecided"
+    return UNKNOWN if None in causes or not causes else ""
+
+
+def lines(d: Mapping[str, Any], given: Grade, path: str) -> list[str]:
+    """The verdict and the points, without any answer."""
+    said = {"verified": "is right", "refuted": "is wrong", "undecided": "cannot be decided"}
+    result = [f"{d['verdict']}: {path} {said[d['verdict']]}", f"  judged: {d['subject']['name']}"]
+    if len(d["subjects"]) > 1:
+        result += [f"  {one['name']}: {one['verdict']}" for one in d["subjects"]]
+    for name, points in given.points.items():
+        remark = f" ({given.remarks[name]})" if name in given.remarks else ""
+        result.append(f"{name}: {points:g} of {given.of[name]:g}{remark}")
+    return [*result, f"{sum(given.points.values()):g} of {sum(given.of.values()):g}"]
+
+
+def document(d: Mapping[str, Any], given: Grade, again: str) -> dict[str, Any]:
+    """The document of --json: the states of the arrays would tell what is wrong with each."""
+    shared = {"verdict": d["verdict"], "subject": {name: d["subject"][name] for name in ("name", "form")}}
+    shared["subjects"] = [{"name": one["name"], "verdict": one["verdict"]} for one in d["subjects"]]
+    return shared | {"architectures": d["points"], "again": again} | given._asdict()

@@ -162,9 +162,10 @@ def _is_key(index: ast.expr) -> bool:
     return isinstance(index, ast.Constant) and isinstance(index.value, str)
 
 
-def nothing(document: Mapping[str, Any], path: str) -> str:
-    """The error where nothing to judge was found."""
-    return f"{path}: {visible(document['looked'])}; name the line that takes a step: {hint(path, document['step'])}"
+def nothing(document: Mapping[str, Any], path: str, graded: bool = False) -> str:
+    """The error where nothing to judge was found; where it is graded, without what would mend it."""
+    looked = document["looked"].removesuffix(document["mended"]) if graded else document["looked"]
+    return f"{path}: {visible(looked)}; name the line that takes a step: {hint(path, document['step'])}"
 
 
 def document(d: Mapping[str, Any], again: str) -> dict[str, Any]:
@@ -177,8 +178,8 @@ def document(d: Mapping[str, Any], again: str) -> dict[str, Any]:
     }
 
 
-def junit(d: Mapping[str, Any], path: str) -> str:
-    """One test case for each array of parameters."""
+def junit(d: Mapping[str, Any], path: str, graded: bool = False) -> str:
+    """One test case for each array of parameters; where it is graded, without answers."""
     parameters = d["parameters"] or [{"name": d["subject"]["name"], "state": d["verdict"]}]
     wrong = {fault["parameter"]: fault for fault in d["faults"]}
     suite = ElementTree.Element(
@@ -189,7 +190,7 @@ def junit(d: Mapping[str, Any], path: str) -> str:
         case = ElementTree.SubElement(suite, "testcase", classname=visible(path), name=name)
         if parameter["name"] in wrong:
             failure = ElementTree.SubElement(case, "failure", message=f"{name} is wrong")
-            failure.text = visible(_fault(wrong[parameter["name"]]))
+            failure.text = None if graded else visible(_fault(wrong[parameter["name"]]))
         elif d["verdict"] == "undecided":
             ElementTree.SubElement(case, "skipped", message="undecided")
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

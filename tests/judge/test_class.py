@@ -179,7 +179,7 @@ def test_what_cannot_be_done_is_one_line_before_the_work(
 # ---- what befalls one ------------------------------------------------------------------------------------------
 
 GIVEN = {"networks": 20, "seed": 0, "as_json": True, "convention": None, "seconds": 30.0, "memory": 4.0}
-GIVEN |= dict.fromkeys(("worth", "script", "certificate", "cost", "step"))
+GIVEN |= dict.fromkeys(("rubric", "script", "certificate", "cost", "step"))
 
 
 @pytest.mark.turns(1)

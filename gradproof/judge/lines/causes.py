@@ -13,6 +13,7 @@ from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.hypotheses import Hypotheses, Line
+from gradproof.judge.lines.inheritance import inherited
 from gradproof.judge.lines.labels import UNKNOWN, Labels, Located
 from gradproof.judge.lines.replay import Guess, Replay, Values
 
@@ -37,6 +38,7 @@ class Explanation(NamedTuple):
 
     causes: Sequence[Cause]
     right: Collection[str]  # paths of the arrays that follow the cost, though they may not follow that of others
+    inherited: Collection[str] = ()  # paths of those that are wrong only because of a fault in a later layer
 
     def is_whole(self, wrong: Collection[str]) -> bool:
         """Whether one line explains everything."""
@@ -77,7 +79,8 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
             found.append(cause._replace(others=same))
         put |= values
         left -= cause.mends
-    return Explanation(found, replay.right)
+    explained = {path for cause in found for path in cause.mends}
+    return Explanation(found, replay.right, inherited(hypotheses, cost, put, explained, _likely))
 
 
 def _apart(cause: Cause, others: Sequence[Cause], hypotheses: Hypotheses) -> list[Cause]:
@@ -96,6 +99,14 @@ def _apart(cause: Cause, others: Sequence[Cause], hypotheses: Hypotheses) -> lis
             return []
         parts.append(min(own, key=lambda other: hypotheses.first_of(other.line)))
     return sorted(parts, key=lambda part: hypotheses.first_of(part.line))
+
+
+def _likely(hypotheses: Hypotheses, fed: Collection[str], others: Collection[str]) -> Iterator[Values]:
+    """What a line that some of both follow from may be meant to give, all other lines being as they are."""
+    for line in hypotheses.lines:
+        if all(any(hypotheses.feeds(line, path) for path in paths) for paths in (fed, others)):
+            for _, fitted in _candidates(hypotheses.replay, hypotheses, line, fed, {}):
+                yield from fitted
 
 
 def _candidates(

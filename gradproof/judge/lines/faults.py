@@ -39,6 +39,7 @@ class Read(NamedTuple):
     follows: Collection[str] = ()  # paths of arrays that are only wrong beside those that are
     cost: str = ""  # the name of that which those follow that are right
     costs: Sequence[str] = ()  # the names of those that may be meant, where none is followed
+    inherited: Mapping[str, bool] = {}  # whether a wrong array, by its path, is so only because of a later layer
 
 
 def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
@@ -94,7 +95,7 @@ def _read(
     what, vectors = in_segments(what)
     wrong = {part: bad[whole] for part, whole in vectors.items() if whole in bad} | dict(bad)
     moved = {path: state for path, state in wrong.items() if path in what.given and state != "not moved"}
-    name, cost, (causes, right) = _explained(what, own, moved, [one.name for one in outcome.named])
+    name, cost, (causes, right, inherited) = _explained(what, own, moved, [one.name for one in outcome.named])
     if cost is None:
         return Read({}, [], [], costs=list(dict.fromkeys(other for other, _ in usual_costs(what)))), None, []
     follows = [path for path in right if name and moved.get(path, "").startswith(OF_ANOTHER)]
@@ -114,7 +115,10 @@ def _read(
     causes = [cause._replace(mends=frozenset(vectors.get(path, path) for path in cause.mends)) for cause in causes]
     shared = name if len(bad) - len(follows) < len(what.given) else ""
     read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled), follows=follows, cost=shared)
-    return read, name, causes
+    known = {*what.given, *vectors.values()}
+    since = {path: False for path, state in bad.items() if path not in known or state.startswith("not moved")}
+    since |= {path: path in inherited for cause in causes for path in cause.mends}
+    return read._replace(inherited=since), name, causes
 
 
 def _mended_for_one_of(
@@ -175,6 +179,7 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         state = array.state if not read.raised else f"its own example {read.raised}"
         file = place.file if place and not repair else ""  # repairs are of the program itself
         fault = _fault(program, array.name, line, f"{state}{before}{missing}", numbers, file)
+        fault["inherited"] = read.inherited.get(array.name)
         if repair is not None:
             fault |= {"should_be": repair.new, "names": [repair.name], "mended": True}
         elif place is not None and line == place.line:
@@ -223,5 +228,6 @@ def _fault(program: Program, path: str, line: int, what: str, numbers: str, file
         "layer": 0,
         "quotient": "",
         "mended": False,
+        "inherited": False,
         "others": [],
     }

@@ -111,7 +111,7 @@ def _adaptive(
 
 
 def _lacks_root(step: Balls, slope: Balls) -> bool:
-    """Whether |g/s| is α g² + β, as of s = −η g / (v + ε), in place of α |g| + β."""
+    """Whether |g/s| is c g² + d, as of s = −η g / (v + ε), in place of c |g| + d."""
     pairs = [(abs(g / s), g * g) for s, g in zip(step.flat, slope.flat, strict=True) if not (s * g).contains(0)]
     if len(pairs) < 3:
         return False
