@@ -1,0 +1,164 @@
+"""What a program changes beside its parameters, steps that begin late, functions that take each parameter by itself.
+
+Each program is right as it stands, and wrong with one replacement.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from gradproof.judge.assess import assess
+
+LINEAR = """
+import numpy as np
+X, y = np.random.randn(9, 3), np.random.randn(9)
+w = np.random.randn(3)
+{begun}
+for t in range(20):
+    {first}
+    e = X @ w - y
+    loss = np.mean(e ** 2){more}
+    g = 2 * X.T @ e / 9{slope}
+    {update}
+    {last}
+"""
+
+
+def linear(
+    begun: str = "", first: str = "pass", last: str = "pass", update: str = "w -= 0.1 * g", term: str = ""
+) -> str:
+    """`term`: what the cost has besides, and its slope."""
+    more, slope = term.split(" | ") if term else ("", "")
+    return LINEAR.format(begun=begun, first=first, last=last, update=update, more=more, slope=slope)
+
+
+ADJOINT = """
+import numpy as np
+W = np.random.randn(3, 3)
+X, Y = np.random.randn(9, 3), np.random.randn(9, 3)
+for turn in range(9):
+    path = [X]
+    for k in range(2):
+        path.append(path[-1] + np.tanh(path[-1] @ W))
+    lam = path[-1] - Y
+    loss = 0.5 * np.sum(lam ** 2)
+    g = np.zeros_like(W)
+    for x in path[-2::-1]:
+        q = lam * (1 - np.tanh(x @ W) ** 2)
+        g += x.T @ q
+        lam = lam + q @ W.T
+    W -= 0.1 * g
+"""
+TWO_LAYERS = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
+V, W = np.random.randn(3, 4), np.random.randn(4, 2)
+for turn in range(10):
+    h = np.tanh(X @ V)
+    d = h @ W - Y
+    loss = 0.5 * np.sum(d ** 2)
+    dW, dV = h.T @ d, X.T @ (d @ W.T * (1 - h ** 2))
+"""
+FROZEN = TWO_LAYERS + "    W -= 0.1 * dW\n    if turn > 3:\n        V -= 0.1 * dV\n"
+ALTERNATING = TWO_LAYERS + "    if turn % 2 == 0:\n        W -= 0.1 * dW\n    else:\n        V -= 0.1 * dV\n"
+TARGET = """
+import numpy as np
+W = np.random.randn(4)
+slow = W.copy()
+for turn in range(9):
+    s, after, r = np.random.randn(8, 4), np.random.randn(8, 4), np.random.randn(8)
+    err = s @ W - (r + 0.9 * after @ slow)
+    loss = np.mean(err ** 2)
+    W -= 0.01 * 2 * s.T @ err / 8
+    slow += 0.05 * (W - slow)
+"""
+SQUARES = linear("G = np.zeros(3)", update="G = 0.9 * G + 0.1 * g ** 2\n    w -= 0.01 * g / (np.sqrt(G) + 1e-8)")
+ANNEALED = linear("beta = 0.1", last="beta += 0.01", term=" + beta * np.sum(w ** 2) | + 2 * beta * w")
+COOLED = linear("temp = 5.0", "temp *= 0.9", term=" / temp | / temp")
+AVERAGED = linear("mean = w.copy()", last="mean = 0.9 * mean + 0.1 * w")
+WARMED = linear(first="lr = 0.1 * min(1.0, t / 5)", update="w -= lr * g")
+OF_ALL, OF_TWO = ("X.T @ e", "X.T @ e * w"), ("h.T @ d", "h.T @ abs(d)")
+BESIDE = {
+    "the weight of a term of the cost": (ANNEALED, ("2 * beta", "3 * beta")),
+    "a temperature": (COOLED, OF_ALL),
+    "an average of the weights": (AVERAGED, OF_ALL),
+    "a target that follows slowly": (TARGET, ("s.T @ err", "s.T @ abs(err)")),
+    "an adjoint that is carried back": (ADJOINT, ("lam + q @ W.T", "lam - q @ W.T")),
+    "a rate that warms up from 0": (WARMED, OF_ALL),
+    "layers that are frozen at first": (FROZEN, OF_TWO),
+    "parameters that take turns": (ALTERNATING, OF_TWO),
+    "the root of a mean of squares": (SQUARES, ("np.sqrt(G)", "G")),
+}
+
+
+def verdict_on(source: str, folder: Path) -> dict[str, object]:
+    (folder / "mine.py").write_text(source, "utf8")
+    return assess(str(folder / "mine.py"))
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_changed_beside_the_step_or_late_is_no_fault_and_hides_none(name: str, tmp_path: Path) -> None:
+    right, slip = BESIDE[name]
+    assert slip[0] in right
+    assert verdict_on(right, tmp_path)["verdict"] == "verified"
+    assert verdict_on(right.replace(*slip), tmp_path)["verdict"] == "refuted"
+
+
+SIGMOID = """
+import numpy as np
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+"""
+LOGISTIC = (
+    SIGMOID
+    + """
+def loss(w, b, X, y):
+    p = sigmoid(X @ w + b)
+    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+def gradients(w, b, X, y):
+    d = sigmoid(X @ w + b) - y
+    return X.T @ d / len(y), np.mean(d)
+"""
+)
+BACKPROP = (
+    SIGMOID
+    + """
+def backprop(X, Y, W1, W2):
+    A1 = sigmoid(W1 @ X)
+    A2 = sigmoid(W2 @ A1)
+    d2 = (A2 - Y) * A2 * (1 - A2)
+    d1 = W2.T @ d2 * A1 * (1 - A1)
+    return d1 @ X.T, d2 @ A1.T
+"""
+)
+WITH_COST = """
+import numpy as np
+def cost_and_gradients(X, y, W, b):
+    e = X @ W + b - y
+    dW, db = X.T @ e, e.sum(axis=0)
+    return 0.5 * np.sum(e ** 2), db, dW
+"""
+ONE_BY_ONE = {
+    "a logistic regression": (LOGISTIC, ("np.mean(d)", "np.sum(d)")),
+    "two layers in columns": (BACKPROP, ("d1 @ X.T", "(A1 - 1) * d1 @ X.T")),
+    "the cost first, the bias before the weights": (WITH_COST, ("e.sum(axis=0)", "e.mean(axis=0)")),
+}
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_a_function_of_each_parameter_by_itself_is_judged(name: str, tmp_path: Path) -> None:
+    right, slip = ONE_BY_ONE[name]
+    assert slip[0] in right
+    assert verdict_on(right, tmp_path)["verdict"] == "verified"
+    assert verdict_on(right.replace(*slip), tmp_path)["verdict"] == "refuted"
+
+
+@pytest.mark.parametrize("other", ["A", "s", "gamma", "alpha"])
+def test_a_parameter_that_is_not_known_by_its_name_is_not_taken_for_an_example(other: str, tmp_path: Path) -> None:
+    """The gradient of the second is wrong, and nothing can be said of the first alone."""
+    source = (
+        f"import numpy as np\ndef loss_and_grads(W, {other}, x, y):\n    e = (x * {other}) @ W - y\n"
+        f"    return 0.5 * np.sum(e ** 2), np.outer(x * {other}, e), -x * (W @ e)\n"
+    )
+    assert verdict_on(source, tmp_path)["verdict"] == "none"
