@@ -48,6 +48,7 @@ class Outcome:
     labels: bool | None = None  # whether outputs are compared with the targets as they are given
     calls: Sequence[str] = ()  # the expressions of its cost that were asked
     unmoved: Sequence[str] = ()  # what is named as a parameter, enters the forward pass and stays
+    turned: dict[str, int] = field(default_factory=dict)  # velocities that change their sign, and where
     piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from flint import arb
 
 from gradproof.exact.numbers import Number
-from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.dependence import LINEAR, STATE
 from gradproof.judge.find.explore import Explored
@@ -139,9 +139,9 @@ def _ordinal(n: int) -> str:
 
 def piled(
     explored: Explored, calls: Sequence[str], seed: int, named: Sequence[str] = ()
-) -> tuple[dict[str, str], list[str]]:
-    """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began; and what
-    else the second step takes from the first, such as velocities.
+) -> tuple[dict[str, str], list[str], dict[str, int]]:
+    """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began; what else
+    the second step takes from the first, such as velocities; and those of them that change their sign, with the line.
 
     A velocity is multiplied by less than 1, the sum of squares of AdaGrad grows by g²: only what grows by a multiple of
     the gradient itself is meant; that of one of the costs that are `named`, where it computes none.
@@ -152,7 +152,7 @@ def piled(
             with guarded("the program", SECONDS, Clock.COMPUTING):
                 what = observe(explored.scene, step, calls, seed, constants=True)
         except (SubjectError, UndecidedError):
-            return {}, []
+            return {}, [], {}
         del run
         found: dict[str, str] = {}
         moves = [x for array in what.after.values() for x in array.flat]
@@ -171,7 +171,36 @@ def piled(
                     alike = old.size > 1 or "grad" in other.lower()
                     if old.size == array.size and alike and _grows(old, new, slope) and _feeds(old, what.after[path]):
                         found[path] = other
-    return found, kept
+        turned = {}
+        for path in kept:
+            held, now = (array.ravel().tolist() for array in what.state[path])
+            shares = [_share(x, y) for x, y in zip(held, now, strict=True) if isinstance(x, Number) and x.value != 0]
+            fits = any(len(held) == array.size for array in what.given.values())
+            if fits and shares and all(share < 0 for share in shares):
+                turned[path] = line_of(now[0].place) or 0
+    return found, kept, turned
+
+
+def _share(old: Number, new: Any) -> Any:
+    """k of new = k old + anything that is added, by what is multiplied with old on the way."""
+    if new is old:
+        return arb(1)
+    if not isinstance(new, Number) or new.rule is None:
+        return arb(0)
+    match new.rule.name, new.operands:
+        case "add", (a, b):
+            return _share(old, a) + _share(old, b)
+        case "subtract", (a, b):
+            return _share(old, a) - _share(old, b)
+        case "negative", (a,):
+            return -_share(old, a)
+        case "multiply", (a, b):
+            return _share(old, a) * b.value + a.value * _share(old, b)
+        case "divide", (a, b):
+            return _share(old, a) / b.value
+        case "copy", (a,):
+            return _share(old, a)
+    return arb(0)
 
 
 def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:

@@ -217,10 +217,10 @@ def judge(
         outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])
     if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn":
         usual = [one.name for one in outcome.named if kind == "listed"]
-        outcome.piled, kept = piled(explored, calls, seed, usual)
-        if kept and not outcome.piled:
+        outcome.piled, kept, outcome.turned = piled(explored, calls, seed, usual)
+        if kept and not (outcome.piled or outcome.turned):
             outcome.notes.append(f"only the first use of what it keeps between steps, such as {kept[0]}, is judged")
-        outcome.verdict = Verdict.REFUTED if outcome.piled else outcome.verdict
+        outcome.verdict = Verdict.REFUTED if outcome.piled or outcome.turned else outcome.verdict
     if (
         outcome.verdict is Verdict.VERIFIED
         and kind == "listed"

@@ -1,5 +1,6 @@
 """Which arrays are parameters: those that a step changes and that it reads, element by element, in the graph."""
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -223,32 +224,32 @@ def _is_average(path: str, before: Moment, after: Moment, moved: Sequence[str]) 
         if other == path or len(before[other].numbers) != len(own):
             continue
         for theirs in (after[other].numbers, before[other].numbers):
-            shares = [_shares(z, x, y) for x, y, z in list(zip(own, theirs, now, strict=True))[:MARKED]]
+            shares = (_shares(z, x, y) for x, y, z in itertools.islice(zip(own, theirs, now, strict=True), MARKED))
             if all(share is not None and share[0] > 0 and share[1] > 0 and sum(share).contains(1) for share in shares):
                 return True
     return False
 
 
-def _shares(z: Number, x: Number, y: Number) -> tuple[Any, Any] | None:
-    """(a, b) where z is computed as a x + b y; None where it is not."""
+def _shares(z: Number, x: Number, y: Number, depth: int = 0) -> tuple[Any, Any] | None:
+    """(a, b) where z is computed as a x + b y, in a line or two; None where it is not."""
     if z.index in (x.index, y.index):
         return (arb(1), arb(0)) if z.index == x.index else (arb(0), arb(1))
-    if z.rule is None:
+    if z.rule is None or depth > 4:
         return None
     match z.rule.name, z.operands:
         case "add" | "subtract" as name, (left, right):
-            one, two = _shares(left, x, y), _shares(right, x, y)
-            sign = -1 if name == "subtract" else 1
+            one, sign = _shares(left, x, y, depth + 1), -1 if name == "subtract" else 1
+            two = _shares(right, x, y, depth + 1) if one is not None else None
             return None if one is None or two is None else (one[0] + sign * two[0], one[1] + sign * two[1])
         case "multiply", (left, right):
             for factor, rest in ((left, right), (right, left)):
-                if (inner := _shares(rest, x, y)) is not None:
+                if (inner := _shares(rest, x, y, depth + 1)) is not None:
                     return factor.value * inner[0], factor.value * inner[1]
         case "divide", (left, right):
-            inner = _shares(left, x, y)
+            inner = _shares(left, x, y, depth + 1)
             return None if inner is None else (inner[0] / right.value, inner[1] / right.value)
         case "copy", (only,):
-            return _shares(only, x, y)
+            return _shares(only, x, y, depth)
     return None
 
 
