@@ -1,7 +1,10 @@
 """How far the arrays of a step move beside each other: at one rate, by a mean of examples, with another decay."""
 
+import ast
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,9 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import Reading
 from gradproof.exact.sweeps import differentiate, operands_of
 from gradproof.judge.find.dependence import LINEAR
+from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.program import statements
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.trial.comparison import Compared
@@ -19,6 +24,7 @@ from gradproof.judge.trial.descent import FIRST_OF_ADAM, OTHER_DECAY, rate_of
 from gradproof.judge.trial.points import Tried
 from gradproof.judge.trial.scaled import BY_ONE_FACTOR
 
+_RATE = re.compile(r"(?i)(?:lr|eta|alpha|rate|learning_?rate|step_?size)(?:_\w+|\d*)|\w+_(?:lr|rate|eta)")
 MEAN = "the gradients of its parameters are divided by the number of examples, that of its input is not"
 
 
@@ -83,6 +89,44 @@ def allow_means(scene: Scene, what: Observation, compared: list[Compared]) -> li
                     for array in compared
                 ]
     return compared
+
+
+def allow_own_rates(tree: ast.Module, compared: list[Compared]) -> list[Compared]:
+    """Two groups of parameters may have two rates, if the program gives them two names, and numbers in that ratio."""
+    rates, values = _rates_named(tree)
+    usual = {rates.get(last(array.name), "") for array in compared if array.state == "right"}
+    usual_rate = values.get(min(usual, default=""), 0) if len(usual) == 1 else 0
+    told = []
+    for array in compared:
+        found = re.fullmatch(r"moved (\S+) times as far as the others", array.state)
+        own = rates.get(last(array.name), "")
+        if found and usual_rate and own not in usual and Fraction(found[1]) * usual_rate == values.get(own):
+            array = array._replace(state="right", digits=np.inf, convention=f"at a rate of its own, {own}")
+        told.append(array)
+    return told
+
+
+def _rates_named(tree: ast.Module) -> tuple[dict[str, str], dict[str, Fraction]]:
+    """The rate by which each variable is moved, by their last names; and the numbers that rates are given."""
+    rates, values = dict[str, str](), dict[str, Fraction]()
+    for node in statements(tree):
+        if isinstance(node, ast.AugAssign | ast.Assign):
+            target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+            named = {ast.unparse(part).rpartition(".")[2] for part in ast.walk(node.value) if _is_rate(part)}
+            if len(named) == 1:
+                rates[last(ast.unparse(target))] = named.pop()
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
+            for name, value in pairs:
+                if isinstance(value, ast.Constant) and isinstance(value.value, float | int):
+                    values[last(ast.unparse(name))] = Fraction(str(value.value))
+    return rates, values
+
+
+def _is_rate(node: ast.AST) -> bool:
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return _RATE.fullmatch(name) is not None
 
 
 def blame_decay(tried: Tried, other: Sequence[NamedCost]) -> Tried:

@@ -29,7 +29,7 @@ from gradproof.judge.outcome import (
     ranked,
     unmoved,
 )
-from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside
+from gradproof.judge.rates import allow_means, allow_own_rates, blame_decay, keep_steady, rate_beside
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
@@ -48,6 +48,8 @@ MOST_CROSSED = 60  # outputs that are compared with all labels
 UPHILL = "uphill, which its words say is meant"
 # Where a step may be uphill on purpose; who maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
+_HIGH = re.compile(r"objective|reward|return|likelihood|elbo|utility|gain|fitness|score|log_?prob|(?:^|[._])[jJ]\b")
+_ASCENT = re.compile(r"ascent|ascend|maximi[sz]|climb|reinforce\b", re.IGNORECASE)
 DECLARED = {  # what --cost may say, and the names of the table that it means
     "quadratic": ("quadratic",),
     "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
@@ -124,6 +126,9 @@ def judge(
             unseen.update(dict.fromkeys(also_moved(what, found)))
             doubted.update(what.doubtful)
             compared = against(what, found)
+            if _is_climbed(name, explored.scene.program.text) and all(a.state == "uphill" for a in compared if a.alive):
+                compared = [a._replace(convention=a.convention or UPHILL) for a in against(what, -found)]
+            compared = allow_own_rates(explored.scene.program.tree, compared)
             if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
                 earlier = lengths.setdefault(run.run.reading, {})
                 given = list(what.given.values())
@@ -331,6 +336,11 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
             if key in fits[1] and (same or rates == (None, None)) and (key[0] == "costs" or not best[2]):
                 return key
     return ("costs", best[2]) if best[2] else ("listed", "")
+
+
+def _is_climbed(cost: str, text: str) -> bool:
+    """Whether a program means to go up what it computes: by the name of that, and by its own words."""
+    return _HIGH.search(cost) is not None and _ASCENT.search(text) is not None
 
 
 def _others(seen: Any, seed: int) -> list[NamedCost]:

@@ -78,7 +78,27 @@ COOLED = linear("temp = 5.0", "temp *= 0.9", term=" / temp | / temp")
 AVERAGED = linear("mean = w.copy()", last="mean = 0.9 * mean + 0.1 * w")
 WARMED = linear(first="lr = 0.1 * min(1.0, t / 5)", update="w -= lr * g")
 OF_ALL, OF_TWO = ("X.T @ e", "X.T @ e * w"), ("h.T @ d", "h.T @ abs(d)")
+VELOCITY = linear("v = np.zeros(3)", update="v = 0.9 * v + g\n    w -= 0.01 * v")
+OWN_RATES = (
+    TWO_LAYERS.replace("for turn", "lr_head, lr_back = 0.1, 0.01\nfor turn")
+    + "    W -= lr_head * dW\n    V -= lr_back * dV\n"
+)
+ASCENT = """
+import numpy as np
+theta = np.zeros((3, 2))
+S, A, G = np.random.rand(5, 3), [0, 1, 1, 0, 1], np.random.randn(5)
+for episode in range(9):  # gradient ascent on what is to be as large as it can be
+    p = np.exp(S @ theta)
+    p /= p.sum(1, keepdims=True)
+    objective = np.mean(G * np.log(p[range(5), A]))
+    d = -p
+    d[range(5), A] += 1
+    theta += 0.1 * S.T @ (G[:, None] * d)
+"""
 BESIDE = {
+    "a velocity": (VELOCITY, ("0.9 * v", "-0.9 * v")),
+    "two rates that have names": (OWN_RATES, ("lr_back * dV", "0.5 * lr_back * dV")),
+    "the ascent of an objective": (ASCENT, ("theta += 0.1", "theta -= 0.1")),
     "the weight of a term of the cost": (ANNEALED, ("2 * beta", "3 * beta")),
     "a temperature": (COOLED, OF_ALL),
     "an average of the weights": (AVERAGED, OF_ALL),

@@ -172,7 +172,7 @@ def _without_views(found: Sequence[str], after: Moment) -> list[str]:
 
 # Names of what is carried on from layer to layer, forwards or backwards, or summed up: no parameters
 _CARRIED = re.compile(
-    r"lam\w*|adj\w*|back\w*|bar\w*|carry\w*|"
+    r"lam\w*|adj\w*|back|bar|carry\w*|"
     r"x\w?|g\w{0,2}|e\w?|h\w?|a\w?|z\w?|s|d\w*(?:next|prev)\w*|out\w*|hidden\w*|inp\w*|state\w*|grad\w*|delta\w*|d\w{0,2}|err\w*|dout|up\w*|y\w*|t|tot\w*|"
     r"hi(?:_\w+)?|lo(?:w_?\w*)?|high\w*|mid\w*|left\w*|right\w*|sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
     re.IGNORECASE,

@@ -106,6 +106,7 @@ def _comes_later(old: ExactArray, new: ExactArray, others: Sequence[tuple[ExactA
     if not hit or not origins.isdisjoint(set[int]().union(*(starts for _, starts in hit))):
         return False
     latest, own = max(index for ends, _ in hit for index in ends), {x.index for x in numbers_of(old)}
+    own |= set[int]().union(*(ends for ends, _ in hit))  # as where the error alone is computed again
     decays = {x.index for x in terms(numbers_of(new))}
     return any(
         x.index > latest and x.index not in decays and any(y.index in own for y in operands_of(x))
