@@ -1,6 +1,7 @@
 """The page of a verdict: each line with what it computes, the fault marked, and nothing of the file but its text."""
 
 import json
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -153,6 +154,33 @@ def test_what_a_module_beside_computes_stands_beside_its_own_lines(tmp_path: Pat
     places = {(fault["place"], fault["code"], fault["file"]) for fault in document["faults"]}
     assert places == {("layers.py, line 11", "d1 = (w2.T @ d2) * (1 - h)", str(tmp_path / "layers.py"))}
     assert lines[begin - 1] == ("right", "10 w2 -= 0.1 * g2 ✓ w2 after the step")
+
+
+def test_beside_each_wrong_number_stands_the_right_one(wrong: tuple[dict[str, Any], str]) -> None:
+    """In one row of its table, as in the document; what is right has none beside it."""
+    document, _ = wrong
+    html = verdict.of_file(*wrong)
+    shown_by = document["counterexample"]
+    rows = re.findall(
+        r'<tr><th scope="row"><code>([^<]*)</code><small class="faint">(line \d+)</small></th>(.*?)</tr>', html
+    )
+    told = [*shown_by["forward"], *shown_by["backward"]]
+    assert [(name, place) for name, place, _ in rows] == [(line["name"], line["place"]) for line in told]
+    for line, (_, _, cells) in zip(told, rows, strict=True):
+        numbers = re.findall(r'<td(?: class="note-(\w+)")?><code class="matrix">([^<]*)</code></td>', cells)
+        state = line.get("state", "")
+        assert numbers[0] == (state, verdict.matrix(line["value"]))
+        right = [("right", verdict.matrix(line["should_be"]))] if state in ("wrong", "follows") else [("", "")]
+        assert numbers[1:] == (right if line in shown_by["backward"] else [])
+    assert f"{shown_by['said']}." in html
+
+
+def test_numbers_stand_in_columns() -> None:
+    assert verdict.matrix([[1.0, -0.25], [-2.0, 3.0]]) == " 1  −0.25\n−2      3"
+    assert verdict.matrix([0.5, 2.0]) == "0.5  2"
+    assert verdict.matrix(0.123456) == "0.1235"
+    assert verdict.matrix([[[1.0]], [[2.0]]]) == "1\n\n2"
+    assert verdict.matrix(None) == ""
 
 
 @pytest.mark.turns(2)
