@@ -6,7 +6,7 @@ import ast
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,8 @@ def tell(
         raise
     found, judged, kind = decided.found, decided.judged, decided.kind
     if judged is None or kind is None or (decided.whole and not (script and judged.counterexample)):
-        return _tell_whole(found or {}, submission, again, as_json, junit, out, outputs)
+        asked = {"junit": junit, "page": out, "script": script, "certificate": certificate}
+        return _tell_whole(found or {}, submission, again, as_json, asked)
     try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
         _tell_verdict(judged, submission, seed, again, as_json, worth)
     finally:
@@ -120,11 +121,9 @@ def _tell_whole(
     submission: str,
     again: str,
     as_json: bool,
-    junit: str | None,
-    out: str | None,
-    outputs: list[Path],
+    asked: Mapping[str, str | None],
 ) -> int:
-    """Print the judgement on a whole program, and write the files that were asked for."""
+    """Print the judgement on a whole program, and write the files that were asked for, or say why not."""
     from gradproof.judge import telling
 
     again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # which decide nothing here
@@ -133,16 +132,22 @@ def _tell_whole(
         click.echo(json_of(telling.document(found, again)))
     else:
         _print(found["verdict"], [*lines, *[f"again: {again}"] * (found["verdict"] == "refuted")])
-    if junit:
+    if junit := asked["junit"]:
         files.give(Path(junit), telling.junit(found, submission))
-    if out:
+    if page := asked["page"]:
         from gradproof.pages import verdict
 
-        files.give(Path(out), verdict.of_file(found, submission.partition(":")[0], _of_name(again, submission)))
-    for path in outputs:
-        if str(path) not in (junit, out):
-            said = "scripts and certificates are made for the notes' network only"
-            click.echo(f"gradproof: {visible(str(path))} is not written: {said}", err=True)
+        files.give(Path(page), verdict.of_file(found, submission.partition(":")[0], _of_name(again, submission)))
+    left_out = {}
+    if certificate := asked["certificate"]:
+        left_out[certificate] = "certificates are made for the notes' network only"
+    if (script := asked["script"]) and found["script"]["text"]:
+        files.give(Path(script), found["script"]["text"])
+    elif script:
+        refuted = found["verdict"] == "refuted"
+        left_out[script] = found["script"]["why"] if refuted else "there is no counterexample to show"
+    for path, why in left_out.items():
+        click.echo(f"gradproof: {visible(path)} is not written: {why}", err=True)
     return EXIT[found["verdict"]]
 
 

@@ -333,6 +333,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
             if line["state"] == "right" or not unsure
             if line["state"] != "wrong" or line["line"] in blamed
         ],
+        "script": shown_by.pop("script") if shown_by else {"text": "", "why": "no small numbers show what is wrong"},
         "counterexample": shown_by,
         "layers": [box | {"place": program.place(box["line"], box["file"])} for box in read.layers],
         "conventions": list(dict.fromkeys([*conventions, *clipped, *notes, *network.get("without", [])]))

@@ -178,7 +178,7 @@ def nothing(document: Mapping[str, Any], path: str) -> str:
 
 def document(d: Mapping[str, Any], again: str) -> dict[str, Any]:
     """The document of --json."""
-    left = ("sure", "inexact", "step", "gradients", "troubles", "where", "points")
+    left = ("sure", "inexact", "step", "gradients", "troubles", "where", "points", "script")
     return {name: value for name, value in d.items() if name not in left} | {
         "architectures": d["points"],
         "where": d["where"],

@@ -21,6 +21,7 @@ from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.corrected import corrected
 from gradproof.judge.lines.costs import likeliest_cost, over_the_step
 from gradproof.judge.lines.faults import Read
+from gradproof.judge.lines.script import CannotBeWrittenError, script
 from gradproof.judge.lines.values import Point, plain, slopes_of, values
 from gradproof.judge.outcome import SECONDS, Outcome, against
 from gradproof.judge.trial.descent import FIRST_OF_ADAM, rate_of
@@ -40,6 +41,7 @@ class Way(NamedTuple):
     scene: Scene
     step: Step
     calls: Sequence[str]
+    is_made_up: bool = False  # whether data that are not there were made up
 
 
 def counterexample(program: Program, subject: Subject, outcome: Outcome, read: Read) -> dict[str, Any] | None:
@@ -74,10 +76,10 @@ def _ways(subject: Subject) -> Iterator[Way]:
     for attempt in islice(attempts(scene.program), TRIES) if scene.whole else ():
         explored = explore(attempt.scene)
         if explored.step is not None and not explored.is_slow:
-            yield Way(explored.scene, explored.step, attempt.calls)
+            yield Way(explored.scene, explored.step, attempt.calls, explored.made_up)
             break
     if step is not None:
-        yield Way(scene, step, subject.calls)
+        yield Way(scene, step, subject.calls, subject.explored.made_up)
 
 
 def _points(scene: Scene) -> Iterator[tuple[Scene, int]]:
@@ -93,16 +95,24 @@ def _shown(way: Way, seed: int, outcome: Outcome, read: Read, wrong: set[str]) -
             point = _judged(what, outcome, read, wrong)
             if point is None or run.run.notes:
                 return None
-            found = values(point, read.located)
+            found = values(point, read.located) | {"script": _script(way, seed, point)}
     except (SubjectError, UndecidedError):
         return None
     _set_right(found["backward"], way, seed, outcome, read)
     return found
 
 
+def _script(way: Way, seed: int, point: Point) -> dict[str, str]:
+    """The `text` of a script that shows it, or `why` there is none."""
+    try:
+        return {"text": script(way.scene, way.step, seed, point, way.is_made_up), "why": ""}
+    except CannotBeWrittenError as error:
+        return {"text": "", "why": str(error)}
+
+
 def _judged(what: Observation, outcome: Outcome, read: Read, wrong: set[str]) -> Point | None:
     """The point, if what is wrong there is what was found to be, and no more."""
-    cost = _cost(what, outcome, read)
+    words, cost = _cost(what, outcome, read)
     if cost is None:
         return None
     compared = against(what, cost)
@@ -113,21 +123,23 @@ def _judged(what: Observation, outcome: Outcome, read: Read, wrong: set[str]) ->
     truth = differentiate(cost, constants=True)
     told = any(array.state == "right" and array.alive and _of(array.name) not in wrong for array in compared)
     rate = rate_of(what.moved, list(what.given.values()), truth) if told else None
-    return Point(what, over_the_step(what, cost), compared, rate, slopes_of(what, truth))
+    return Point(what, over_the_step(what, cost), compared, rate, slopes_of(what, truth), words, cost)
 
 
-def _cost(what: Observation, outcome: Outcome, read: Read) -> Number | None:
-    """The program's own, by its words or by what it is called; of none, the one that the other arrays follow."""
+def _cost(what: Observation, outcome: Outcome, read: Read) -> tuple[str, Number | None]:
+    """The program's own, by its words or by what it is called; where it has none, the one that the other arrays follow,
+    without words."""
     if not outcome.cost:
         names = [one.name for one in outcome.named] or [read.cost] * bool(read.cost)
         likely = likeliest_cost(what, names) if names else None
-        return likely[1] if likely else None
+        return "", likely[1] if likely else None
     known = what.scalars | what.costs
     if outcome.cost in known:
-        return known[outcome.cost]
+        return outcome.cost, known[outcome.cost]
     word = _WORD.match(outcome.cost)
-    alike = (cost for words, cost in what.costs.items() if word and (w := _WORD.match(words)) and w[1] == word[1])
-    return next(alike, None)
+    alike = (words for words in what.costs if word and (w := _WORD.match(words)) and w[1] == word[1])
+    words = next(alike, "")
+    return words, what.costs.get(words)
 
 
 def _set_right(lines: Sequence[dict[str, Any]], way: Way, seed: int, outcome: Outcome, read: Read) -> None:
@@ -140,7 +152,7 @@ def _set_right(lines: Sequence[dict[str, Any]], way: Way, seed: int, outcome: Ou
     try:
         with ExactRun(_reading(outcome), BITS, seed), guarded("the program", SECONDS):
             what = observe(scene, way.step, way.calls, seed)
-            cost = _cost(what, outcome, read)
+            _, cost = _cost(what, outcome, read)
             if cost is None or any(array.state != "right" for array in against(what, cost)):
                 return
             for line in wrong:

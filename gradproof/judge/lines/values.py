@@ -30,6 +30,8 @@ class Point(NamedTuple):
     compared: Sequence[Compared]
     rate: Any  # by which a gradient is multiplied where the others are right, or None where none is
     slopes: Mapping[str, Any]  # ∂C/∂θ of each array
+    words: str  # for the cost, where it is the program's own
+    own: Number  # the same cost as the program computes it
 
 
 def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
         "data": _data(point),
         "forward": [line for line in forward if line["value"] is not None][:MOST],
         "backward": [line for line in backward if line["value"] is not None],
-        "said": _said(point),
+        "said": said_of(point),
         "gives": what.gradients,
     }
 
@@ -114,7 +116,7 @@ def _data(point: Point) -> list[dict[str, Any]]:
     return [*sorted(found, key=lambda one: order.index(one["name"])), *behind]
 
 
-def _said(point: Point) -> str:
+def said_of(point: Point) -> str:
     """The number that shows it best, in words; without a rate two numbers that do not move alike."""
     gradients = point.what.gradients
     verb = "is" if gradients else "is moved by"
