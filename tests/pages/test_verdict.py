@@ -16,6 +16,7 @@ from gradproof.judge.lines.margin import Source
 from gradproof.pages import verdict
 from tests.browser import needs_chromium, opened, printed
 from tests.commands import ended_here
+from tests.judge.corpus import HERE
 from tests.judge.test_whole_command import MADE, NET, WRONG
 from tests.pages.hostile import PAYLOADS, let_in, texts
 
@@ -318,3 +319,18 @@ def test_axe_finds_nothing_it_prints_on_three_pages_and_reads_on_a_telephone(
         assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
         pages, spilled = printed(here.page)
     assert (pages <= 3, spilled) == (True, [])
+
+
+@pytest.mark.turns(2)
+@needs_chromium
+def test_wide_numbers_stay_on_the_paper_and_on_the_screen(tmp_path: Path) -> None:
+    source = (HERE / "programs/open/c27_modular_batchnorm.py").read_text("utf8")
+    file = tmp_path / "verdict.html"
+    document, path = found(tmp_path, source)
+    (x, *_) = document["counterexample"]["parameters"]
+    x |= {key: [[-0.123456] * 20] * 2 for key in ("value", "moved", "should_be")}
+    file.write_text(verdict.of_file(document, path), "utf8")
+    with opened(file, viewport={"width": 375, "height": 800}) as here:
+        assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
+        _, spilled = printed(here.page)
+    assert spilled == []
