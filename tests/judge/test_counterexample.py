@@ -133,6 +133,7 @@ def test_where_nothing_is_right_two_numbers_are_told_that_follow_no_one_rate(tmp
     shown = found["counterexample"]
     assert {one["state"] for one in shown["parameters"]} == {"wrong"}
     assert all(one["should_be"] is None for one in shown["parameters"])
+    assert shown["said"].endswith(": two different rates")
     ratios = []
     for part in shown["said"].split("; "):
         element, rest = part.split(" is moved by ")

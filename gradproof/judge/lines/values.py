@@ -135,7 +135,8 @@ def said_of(point: Point) -> str:
         f"{_element(path, place)} {verb} {move:.6g}, {ratio:.6g} times ∂C/∂{_element(path, place)}"
         for ratio, path, place, move in (min(told), max(told))
     ]
-    return "; ".join(dict.fromkeys(words))
+    differ = f": two different {'factors' if gradients else 'rates'}" if words[0] != words[1] else ""
+    return "; ".join(dict.fromkeys(words)) + differ
 
 
 def _element(path: str, place: tuple[int, ...]) -> str:
