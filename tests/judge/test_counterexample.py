@@ -147,6 +147,14 @@ def test_where_nothing_is_right_two_numbers_are_told_that_follow_no_one_rate(tmp
 
 
 @pytest.mark.turns(1)
+def test_of_a_step_uphill_one_number_is_told_since_all_move_alike(tmp_path: Path) -> None:
+    shown = told(SCRIPT.replace("(1 - h)", "(1 - h ** 2)").replace("-= 0.1", "+= 0.1"), tmp_path)["counterexample"]
+    assert "; " not in shown["said"]
+    assert "different" not in shown["said"]
+    assert ", 0.1 times ∂C/∂" in shown["said"]
+
+
+@pytest.mark.turns(1)
 def test_a_script_has_its_own_widths_and_data_with_round_parameters(tmp_path: Path) -> None:
     shown = told(SCRIPT, tmp_path)["counterexample"]
     given, data = as_arrays(shown, "parameters"), as_arrays(shown, "data")

@@ -130,13 +130,14 @@ def said_of(point: Point) -> str:
         for place in np.ndindex(slope.shape):
             if not slope[place].contains(0):
                 move = (-1 if gradients else 1) * point.what.moved[path][place].value
-                told.append((float((move / slope[place]).mid()), path, place, float(move.mid())))
+                told.append((move / slope[place], path, place, float(move.mid())))
+    least, most = (pick(told, key=lambda one: float(one[0].mid())) for pick in (min, max))
+    differ = not least[0].overlaps(most[0])  # uphill all may move alike
     words = [
-        f"{_element(path, place)} {verb} {move:.6g}, {ratio:.6g} times ∂C/∂{_element(path, place)}"
-        for ratio, path, place, move in (min(told), max(told))
+        f"{_element(path, place)} {verb} {move:.6g}, {float(ratio.mid()):.6g} times ∂C/∂{_element(path, place)}"
+        for ratio, path, place, move in ([least, most] if differ else [most])
     ]
-    differ = f": two different {'factors' if gradients else 'rates'}" if words[0] != words[1] else ""
-    return "; ".join(dict.fromkeys(words)) + differ
+    return "; ".join(words) + (f": two different {'factors' if gradients else 'rates'}" if differ else "")
 
 
 def _element(path: str, place: tuple[int, ...]) -> str:
