@@ -72,7 +72,7 @@ def tell(
     if judged is None or kind is None or (decided.whole and not (script and judged.counterexample)):
         again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # which decide nothing here
         _tell_whole(found or {}, submission, again, as_json, rubric)
-        asked = {"junit": junit, "script": script, "certificate": certificate, "out": out}
+        asked = {"junit": junit, "page": out, "script": script, "certificate": certificate}
         _write_of_whole(found or {}, submission, again, rubric is not None, asked)
         return EXIT[(found or {})["verdict"]]
     worth = rubric.equations if rubric else None
@@ -149,21 +149,29 @@ def _tell_whole(
 
 
 def _write_of_whole(
-    found: dict[str, Any], submission: str, again: str, graded: bool, outputs: Mapping[str, str | None]
+    found: dict[str, Any], submission: str, again: str, graded: bool, asked: Mapping[str, str | None]
 ) -> None:
     """Write the files that can be written of a whole program, then say why the others cannot."""
     from gradproof.judge import telling
 
     left_out = {}
-    for kind, path in outputs.items():
-        if path and kind == "junit":
-            files.give(Path(path), telling.junit(found, submission, graded))
-        elif path and kind == "out" and not graded:
-            from gradproof.pages import verdict
+    if junit := asked["junit"]:
+        files.give(Path(junit), telling.junit(found, submission, graded))
+    if (page := asked["page"]) and graded:
+        left_out[page] = LEAKS
+    elif page:
+        from gradproof.pages import verdict
 
-            files.give(Path(path), verdict.of_file(found, submission.partition(":")[0], _of_name(again, submission)))
-        elif path:
-            left_out[path] = LEAKS if graded and kind == "out" else "it is made for the notes' network only"
+        files.give(Path(page), verdict.of_file(found, submission.partition(":")[0], _of_name(again, submission)))
+    if certificate := asked["certificate"]:
+        left_out[certificate] = "certificates are made for the notes' network only"
+    if (script := asked["script"]) and graded:
+        left_out[script] = LEAKS
+    elif script and found["script"]["text"]:
+        files.give(Path(script), found["script"]["text"])
+    elif script:
+        refuted = found["verdict"] == "refuted"
+        left_out[script] = found["script"]["why"] if refuted else "there is no counterexample to show"
     _say_left_out(left_out)
 
 

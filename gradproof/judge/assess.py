@@ -20,6 +20,7 @@ from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
 from gradproof.judge.lines.annotation import shown
+from gradproof.judge.lines.counterexample import counterexample
 from gradproof.judge.lines.digits import float_findings
 from gradproof.judge.lines.faults import faults, read_lines
 from gradproof.judge.lines.raising import mend_example, raised_by
@@ -347,6 +348,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     sure = network.get("labels", False) and _is_steady(outcome.factors) and not inexact
     wrong = faults(program, worst.subject, outcome, read)
     blamed = {fault["line"] for fault in wrong}  # not what stands beside a statement that is missing elsewhere
+    shown_by = counterexample(program, worst.subject, outcome, read)
     return {
         "verdict": str(outcome.verdict),
         "sure": bool(sure and len(network["activations"]) >= max(1, len(network["sizes"]) - 1)),
@@ -373,6 +375,8 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
             if line["state"] == "right" or not unsure
             if line["state"] != "wrong" or line["line"] in blamed
         ],
+        "script": shown_by.pop("script") if shown_by else {"text": "", "why": "no small numbers show what is wrong"},
+        "counterexample": shown_by,
         "layers": [box | {"place": program.place(box["line"], box["file"])} for box in read.layers],
         "conventions": list(dict.fromkeys([*conventions, *clipped, *notes, *network.get("without", [])]))
         if outcome.verdict is Verdict.VERIFIED

@@ -1,6 +1,7 @@
 """The judgement on a whole program in words, and as a document for programs."""
 
 import ast
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from xml.etree import ElementTree
 
 from gradproof.text import some, typed, visible
 
+WIDE, MOST, FEW = 96, 5, 16  # characters of a line of small numbers, lines of them, and numbers of an array in them
 KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
 
@@ -40,6 +42,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
                 said.append(f"    or it is {' or '.join(other['place'] for other in fault['others'])} that is wrong")
             if fault["quotient"]:
                 said.append(f"    its own cost says: {fault['quotient']}")
+        said += by_hand(d["counterexample"]) if d["counterexample"] else []
         right = [p["name"] for p in d["parameters"] if p["state"] == "right"]
         if right:
             said.append(f"  right: {some(right, 12)}")
@@ -60,6 +63,43 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     if d["verdict"] == "undecided" and d["step"]:
         said.append(f"  say what is meant with --cost, or name the line that takes a step: {hint(path, d['step'])}")
     return said
+
+
+def by_hand(shown: Mapping[str, Any]) -> list[str]:
+    """The small numbers that show the fault, in a few lines: parameters, data, and what is wrong there.
+
+    Of large arrays nothing: the page shows them.
+    """
+    if not all(_is_small(one) for one in shown["parameters"]):
+        return []
+    packed = [""]
+    for one in (*shown["parameters"], *shown["data"]):
+        is_small = _is_small(one)
+        text = f"{one['name']} = {short(one['value'])}" if is_small else f"{one['name']} is {sized(one['shape'])}"
+        if packed[-1] and len(f"{packed[-1]}, {text}") > WIDE:
+            packed.append("")
+        packed[-1] += f", {text}" if packed[-1] else text
+    if len(packed) > MOST:
+        packed = [*packed[: MOST - 1], f"{packed[MOST - 1]}, …"]
+    return ["  small numbers that show it:", *(f"    {line}" for line in packed), f"    {shown['said']}"]
+
+
+def _is_small(one: Mapping[str, Any]) -> bool:
+    return one["value"] is not None and math.prod(one["shape"]) <= FEW
+
+
+def short(value: Any, digits: int = 6) -> str:
+    """Numbers in nested lists, each with this many digits."""
+
+    def of(part: Any) -> Any:
+        return [of(each) for each in part] if isinstance(part, list) else float(f"{part:.{digits}g}")
+
+    return str(of(value))
+
+
+def sized(shape: Sequence[int]) -> str:
+    """A shape in words."""
+    return " × ".join(map(str, shape)) or "a number"
 
 
 def may_be_a_slip(d: Mapping[str, Any]) -> bool:
@@ -170,7 +210,7 @@ def nothing(document: Mapping[str, Any], path: str, graded: bool = False) -> str
 
 def document(d: Mapping[str, Any], again: str) -> dict[str, Any]:
     """The document of --json."""
-    left = ("sure", "inexact", "step", "gradients", "troubles", "where", "points")
+    left = ("sure", "inexact", "step", "gradients", "troubles", "where", "points", "script")
     return {name: value for name, value in d.items() if name not in left} | {
         "architectures": d["points"],
         "where": d["where"],

@@ -6,6 +6,7 @@ from typing import Any
 
 from gradproof.judge import telling
 from gradproof.judge.lines.margin import Source, cut, lines, shown, sources
+from gradproof.judge.telling import sized
 from gradproof.pages.page import rendered
 
 CELL, CELLS = 7, 12  # of a layer's picture: how large, and at most how many in a row
@@ -28,6 +29,7 @@ def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Sourc
         files=[(file.name, list(shown(lines(document, file)))) for file in files],
         layers=[_layer(box) for box in document.get("layers", ())],
         arrays=[array | {"numbers": numbers.get(array["name"], "")} for array in document.get("parameters", ())],
+        by_hand=_by_hand(document.get("counterexample")),
         floats="discriminating" in document,  # as of the notes' network
         again=again,
     )
@@ -55,5 +57,33 @@ def _layer(box: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def sized(shape: Sequence[int]) -> str:
-    return " × ".join(map(str, shape)) or "a number"
+# ---- small numbers that show it --------------------------------------------------------------------------------
+
+
+def _by_hand(shown: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The tables of the numbers that show the fault: what is given, forwards, backwards, and how each array moves."""
+    if shown is None or "said" not in shown:  # that of the notes' network is told in words
+        return None
+    tables = {name: [_row(one) for one in shown[name]] for name in ("parameters", "data", "forward", "backward")}
+    corrected = any(one["should_be"] is not None for one in shown["backward"])
+    known = any(one["should_be"] is not None for one in shown["parameters"])
+    return tables | {"said": shown["said"], "corrected": corrected, "known": known, "gives": shown["gives"]}
+
+
+def _row(one: Mapping[str, Any]) -> dict[str, Any]:
+    row = {key: one.get(key, "") for key in ("name", "place", "label", "state")}
+    absent = sized(one["shape"]) if "shape" in one else ""
+    return row | {key: matrix(one.get(key)) or absent for key in ("value", "moved", "gradient", "should_be")}
+
+
+def matrix(value: Any) -> str:
+    """Numbers as text, a row in each line, in columns; "" of none."""
+    if value is None:
+        return ""
+    rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
+    if any(isinstance(part, list) and part and isinstance(part[0], list) for part in rows):
+        return "\n\n".join(matrix(part) for part in rows)
+    texts = [[f"{x:.4g}" for x in (row if isinstance(row, list) else [row])] for row in rows]
+    wide = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    lines = ("  ".join(text.rjust(n) for text, n in zip(row, wide, strict=True)) for row in texts)
+    return "\n".join(lines).replace("-", "−")

@@ -98,7 +98,7 @@ for episode in range(9):  # gradient ascent on what is to be as large as it can 
 BESIDE = {
     "a velocity": (VELOCITY, ("0.9 * v", "-0.9 * v")),
     "two rates that have names": (OWN_RATES, ("lr_back * dV", "0.5 * lr_back * dV")),
-    "the ascent of an objective": (ASCENT, ("theta += 0.1", "theta -= 0.1")),
+    "the ascent of an objective": (ASCENT, ("None] * d)", "None] * abs(d))")),
     "the weight of a term of the cost": (ANNEALED, ("2 * beta", "3 * beta")),
     "a temperature": (COOLED, OF_ALL),
     "an average of the weights": (AVERAGED, OF_ALL),

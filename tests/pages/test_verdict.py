@@ -1,6 +1,7 @@
 """The page of a verdict: each line with what it computes, the fault marked, and nothing of the file but its text."""
 
 import json
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ from gradproof.judge.lines.margin import Source
 from gradproof.pages import verdict
 from tests.browser import needs_chromium, opened, printed
 from tests.commands import ended_here
+from tests.judge.corpus import HERE
 from tests.judge.test_whole_command import MADE, NET, WRONG
 from tests.pages.hostile import PAYLOADS, let_in, texts
 
@@ -155,6 +157,33 @@ def test_what_a_module_beside_computes_stands_beside_its_own_lines(tmp_path: Pat
     assert lines[begin - 1] == ("right", "10 w2 -= 0.1 * g2 ✓ w2 after the step")
 
 
+def test_beside_each_wrong_number_stands_the_right_one(wrong: tuple[dict[str, Any], str]) -> None:
+    """In one row of its table, as in the document; what is right has none beside it."""
+    document, _ = wrong
+    html = verdict.of_file(*wrong)
+    shown_by = document["counterexample"]
+    rows = re.findall(
+        r'<tr><th scope="row"><code>([^<]*)</code><small class="faint">(line \d+)</small></th>(.*?)</tr>', html
+    )
+    told = [*shown_by["forward"], *shown_by["backward"]]
+    assert [(name, place) for name, place, _ in rows] == [(line["name"], line["place"]) for line in told]
+    for line, (_, _, cells) in zip(told, rows, strict=True):
+        numbers = re.findall(r'<td(?: class="note-(\w+)")?><code class="matrix">([^<]*)</code></td>', cells)
+        state = line.get("state", "")
+        assert numbers[0] == (state, verdict.matrix(line["value"]))
+        right = [("right", verdict.matrix(line["should_be"]))] if state in ("wrong", "follows") else [("", "")]
+        assert numbers[1:] == (right if line in shown_by["backward"] else [])
+    assert f"{shown_by['said']}." in html
+
+
+def test_numbers_stand_in_columns() -> None:
+    assert verdict.matrix([[1.0, -0.25], [-2.0, 3.0]]) == " 1  −0.25\n−2      3"
+    assert verdict.matrix([0.5, 2.0]) == "0.5  2"
+    assert verdict.matrix(0.123456) == "0.1235"
+    assert verdict.matrix([[[1.0]], [[2.0]]]) == "1\n\n2"
+    assert verdict.matrix(None) == ""
+
+
 @pytest.mark.turns(2)
 def test_of_a_long_source_what_is_told_of_is_shown_and_how_much_more_there_is(tmp_path: Path) -> None:
     document, path = found(tmp_path, "# a comment\n" * 30_000 + WRONG + f"# {'long ' * 90_000}\n" * 4)
@@ -290,3 +319,18 @@ def test_axe_finds_nothing_it_prints_on_three_pages_and_reads_on_a_telephone(
         assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
         pages, spilled = printed(here.page)
     assert (pages <= 3, spilled) == (True, [])
+
+
+@pytest.mark.turns(2)
+@needs_chromium
+def test_wide_numbers_stay_on_the_paper_and_on_the_screen(tmp_path: Path) -> None:
+    source = (HERE / "programs/open/c27_modular_batchnorm.py").read_text("utf8")
+    file = tmp_path / "verdict.html"
+    document, path = found(tmp_path, source)
+    (x, *_) = document["counterexample"]["parameters"]
+    x |= {key: [[-0.123456] * 20] * 2 for key in ("value", "moved", "should_be")}
+    file.write_text(verdict.of_file(document, path), "utf8")
+    with opened(file, viewport={"width": 375, "height": 800}) as here:
+        assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
+        _, spilled = printed(here.page)
+    assert spilled == []

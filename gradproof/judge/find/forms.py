@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.judge.find.numbers import constants
+from gradproof.judge.find.numbers import constants, round_numbers
 
 TURNS = 3
 EXAMPLES = 6  # no width of a layer is as large: what is taken for another raises
@@ -41,15 +41,18 @@ class Form(NamedTuple):
         return {name: one(name) for name in names} | {"_turns": turns}
 
 
-def forms(n_in: int, n_out: int) -> Iterator[Form]:
-    """In the order in which they are tried: batches first, since more goes wrong in them."""
-    m, several = EXAMPLES if n_out < EXAMPLES else n_out + 1, n_out > 1  # every class occurs
+def forms(n_in: int, n_out: int, few: int = 0) -> Iterator[Form]:
+    """In the order in which they are tried: batches first, since more goes wrong in them.
+
+    With `few` they have so many examples, in round numbers, and labels that are 0 or 1.
+    """
+    m, several = few or (EXAMPLES if n_out < EXAMPLES else n_out + 1), n_out > 1  # every class occurs
 
     def inputs(rng: np.random.Generator, *shape: int) -> Any:
-        return constants(rng.normal(size=shape))
+        return constants(round_numbers(rng, shape) if few else rng.normal(size=shape))
 
     def targets(rng: np.random.Generator, *shape: int) -> Any:
-        return constants(_targets(rng, n_out, shape))
+        return constants((_hot if few else _targets)(rng, n_out, shape))
 
     def labels(rng: np.random.Generator) -> Any:
         classes = max(2, n_out)
@@ -89,18 +92,26 @@ def _targets(rng: np.random.Generator, n_out: int, shape: tuple[int, ...]) -> An
     return ((np.array(rows) + 1) / whole).reshape(shape)
 
 
-def pair_forms(n_in: int, n_out: int) -> Iterator[Form]:
-    """Lists of (x, y), as the book's mini-batches."""
+def _hot(rng: np.random.Generator, n_out: int, shape: tuple[int, ...]) -> Any:
+    """Targets that are 0 or 1; of several outputs one is 1."""
+    if n_out == 1:
+        return rng.choice((0.0, 1.0), size=shape)
+    return np.eye(n_out)[rng.integers(0, n_out, size=np.prod(shape) // n_out)].reshape(shape)
+
+
+def pair_forms(n_in: int, n_out: int, few: int = 0) -> Iterator[Form]:
+    """Lists of (x, y), as the book's mini-batches; with `few` so many, in round numbers."""
 
     def form(name: str, *shapes: tuple[int, ...], listed: bool = False) -> Form:
         def draw(rng: np.random.Generator) -> Mapping[str, Any]:
             pairs = []
-            for _ in range(3):
-                x, y = constants(rng.normal(size=shapes[0])), constants(_targets(rng, n_out, shapes[1]))
+            for _ in range(few or 3):
+                x = constants(round_numbers(rng, shapes[0]) if few else rng.normal(size=shapes[0]))
+                y = constants((_hot if few else _targets)(rng, n_out, shapes[1]))
                 pairs.append((x.tolist(), y.tolist()) if listed else (x, y))
             return {"pairs": pairs}
 
-        return Form(name, draw, 3)
+        return Form(name, draw, few or 3)
 
     yield form("pairs of columns", (n_in, 1), (n_out, 1))
     yield form("pairs of vectors", (n_in,), (n_out,))

@@ -9,6 +9,13 @@ from flint import arb
 from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import Number
 
+ROUND_NUMBERS = (-1.0, -0.5, 0.5, 1.0, 1.5, 2.0)  # that somebody can calculate with by hand
+
+
+def round_numbers(rng: np.random.Generator, shape: Any) -> Any:
+    """Small round numbers, none of them 0."""
+    return rng.choice(ROUND_NUMBERS, size=shape)
+
 
 def floats(*shape: int, scale: float = 1.0) -> Callable[[np.random.Generator], Any]:
     """An exact array of normally distributed numbers."""

@@ -20,6 +20,7 @@ from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError, current
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
+from gradproof.judge.find.numbers import round_numbers
 from gradproof.judge.find.program import statements
 from gradproof.judge.find.roles import role_of
 from gradproof.judge.find.scene import MODULE, Scene
@@ -131,7 +132,8 @@ def observe(
             if path not in by_path:
                 raise InexactError(f"{path} does not exist in every run")
             slot = by_path[path]
-            values = scene.scale * drawn(slot, rng)
+            values = round_numbers(rng, max(1, len(slot.numbers))) if scene.is_round else drawn(slot, rng)
+            values = scene.scale * values
             if scene.nudge is not None and scene.nudge.path == path:
                 values.reshape(slot.shape or 1)[scene.nudge.element] += scene.nudge.by
             numbers = variables(values)

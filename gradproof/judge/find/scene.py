@@ -48,6 +48,7 @@ class Scene:
     scales_labels: bool = False  # one-hot ones, too
     clips: tuple[Any, ...] = ()  # places of clips that larger ones would reach
     nudge: Nudge | None = None
+    is_round: bool = False  # parameters are small round numbers
     data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names of what no gradient is asked for
 
     @property

@@ -23,37 +23,44 @@ def shown(path: str) -> str:
     return path
 
 
-def annotate(what: Observation, labelled: Labels, found: dict[str, Located]) -> list[dict[str, Any]]:
+def annotate(what: Observation, labelled: Labels, found: Mapping[str, Located]) -> list[dict[str, Any]]:
     """Each line that has a label: `file`, `line`, `name`, `label`, `state`, in the order in which they run, each once.
 
     The state is "right" of a derivative, "wrong" of the fault, "follows" of what was computed from it.
     """
+    return [
+        {"file": event.file, "line": event.line, "name": event.name, "label": label, "state": state}
+        for event, label, state in annotated(what, labelled, found)
+    ]
+
+
+def annotated(what: Observation, labelled: Labels, found: Mapping[str, Located]) -> Iterator[tuple[Event, str, str]]:
+    """The events of these lines, each with its label and its state; of a line that runs again the first."""
     faults = {(place.file, place.line, place.name) for place in found.values()}
     places = {(place.file, place.line) for place in found.values()}
     spoilt = _computed_from_faults(labelled, faults)
     after = {path: {x.index for x in array.flat} for path, array in what.after.items()}
     steps = [_stepped(event, after) for event in labelled.events]
     end = max((k for k, path in enumerate(steps) if path), default=len(steps))  # what follows the step is no part of it
-    lines: dict[tuple[Any, ...], None] = {}
+    lines: dict[tuple[Any, ...], Event] = {}
     begun = False
-    for k, (event, label, factor, moved) in enumerate(
+    for event, label, factor, moved in list(
         zip(labelled.events, labelled.labels, labelled.factors, steps, strict=True)
-    ):
-        if k > end:
-            break
-        if (event.file, event.line, event.name) in faults:
+    )[: end + 1]:
+        key = event.file, event.line, event.name
+        if key in faults:
             begun = True
-            lines[event.file, event.line, event.name, "", "wrong"] = None
+            lines.setdefault((*key, "", "wrong"), event)
         elif any(x.index in spoilt for x in event.numbers):
             if begun and (event.file, event.line) not in places:  # before it the same numbers may have another name
-                lines[event.file, event.line, event.name, "", "follows"] = None
+                lines.setdefault((*key, "", "follows"), event)
         elif moved and moved not in found:
-            lines[event.file, event.line, event.name, f"{shown(moved)} after the step", "right"] = None
+            lines.setdefault((*key, f"{shown(moved)} after the step", "right"), event)
         elif label and label != UNKNOWN:
             sign = "−" if factor is not None and factor < 0 else ""
             by = shown(label.removeprefix("∂C/∂"))
-            lines[event.file, event.line, event.name, f"{sign}∂C/∂{by}" if by else "a derivative of C", "right"] = None
-    return [dict(zip(("file", "line", "name", "label", "state"), line, strict=True)) for line in lines]
+            lines.setdefault((*key, f"{sign}∂C/∂{by}" if by else "a derivative of C", "right"), event)
+    yield from ((event, label, state) for (*_, label, state), event in lines.items())
 
 
 def _stepped(event: Event, after: Mapping[str, set[int]]) -> str:
@@ -77,7 +84,7 @@ def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
     depths = dict.fromkeys(given, 0)  # of all that has a name
     boxes: dict[tuple[Any, ...], dict[str, Any]] = {}
     sums: list[Event] = []
-    for event in _named(labelled, given):
+    for event in named(labelled, given):
         new = [x for x in event.numbers if x.index not in depths]
         if new:
             nodes = computed_from([y for x in new if x.rule is not None for y in operands_of(x)], depths)
@@ -92,7 +99,7 @@ def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
     return list(boxes.values())[:MOST]
 
 
-def _named(labelled: Labels, given: Container[int]) -> Iterator[Event]:
+def named(labelled: Labels, given: Container[int]) -> Iterator[Event]:
     """The events of the forward pass, of several in a row with the same numbers the last that is an assignment."""
 
     def numbers(event: Event) -> Sequence[int]:

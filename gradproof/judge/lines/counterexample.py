@@ -1,0 +1,170 @@
+"""A point at which a program is wrong in numbers small enough to follow, with everything that is computed there."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, NamedTuple
+
+from gradproof.exact.numbers import Number, count_numbers
+from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.exact.sweeps import differentiate
+from gradproof.judge.find.examples import Subject
+from gradproof.judge.find.explore import explore
+from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.program import Program
+from gradproof.judge.find.scene import Scene, forget
+from gradproof.judge.find.scenes import attempts
+from gradproof.judge.find.smaller import smaller
+from gradproof.judge.find.watching import Step
+from gradproof.judge.lines.annotation import shown
+from gradproof.judge.lines.corrected import corrected
+from gradproof.judge.lines.costs import likeliest_cost, over_the_step
+from gradproof.judge.lines.faults import Read
+from gradproof.judge.lines.script import CannotBeWrittenError, script
+from gradproof.judge.lines.values import Point, plain, slopes_of, values
+from gradproof.judge.outcome import SECONDS, Outcome, against
+from gradproof.judge.trial.descent import FIRST_OF_ADAM, rate_of
+from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.numerics.verdict import Verdict
+
+NUMBERS = 60_000  # that are computed for each way in which the program takes a step: less than half a second
+TRIES = 40  # of its classes and functions, where its own example was judged
+SEEDS = {True: range(2, 4), False: range(2, 6)}  # of round numbers, and of others
+_OWNER = re.compile(r"^[A-Za-z_]\w*(?=\.|\['?[A-Za-z])")  # the object or the dictionary that holds a parameter
+_WORD = re.compile(r"(?:.*\.)?(?:_cost_)?(\w+)(?=\(| of line )")  # of a cost: what the program calls it
+
+
+class Way(NamedTuple):
+    """A way in which the program takes its step."""
+
+    scene: Scene
+    step: Step
+    calls: Sequence[str]
+    is_made_up: bool = False  # whether data that are not there were made up
+
+
+def counterexample(program: Program, subject: Subject, outcome: Outcome, read: Read) -> dict[str, Any] | None:
+    """The smallest point that was found: its `parameters`, its `data`, what is computed `forward` and `backward`, and
+    which number shows the fault, as `said`; None where the fault does not show in a single step."""
+    if outcome.verdict is not Verdict.REFUTED or outcome.tried is None or subject.explored.is_slow:
+        return None
+    if outcome.where or outcome.declared or outcome.piled or read.raised:
+        return None
+    wrong = {_of(a.name) for a in outcome.tried.arrays if a.state not in ("right", "undecided")}
+    wrong -= {_of(path) for path in read.follows}
+    for way in _ways(subject):
+        most = count_numbers() + NUMBERS
+        for scene, seed in _points(way.scene):
+            if count_numbers() > most:
+                break
+            if (found := _shown(way._replace(scene=scene), seed, outcome, read, wrong)) is not None:
+                for line in (*found["forward"], *found["backward"]):
+                    line["place"] = program.place(line["line"], line["file"])
+                return found
+    return None
+
+
+def _of(path: str) -> str:
+    """A parameter, whatever the object is called that has it."""
+    return _OWNER.sub("", path)
+
+
+def _ways(subject: Subject) -> Iterator[Way]:
+    """By its classes and functions, which may be made small; as it was judged."""
+    scene, step = subject.explored.scene, subject.explored.step
+    for attempt in islice(attempts(scene.program), TRIES) if scene.whole else ():
+        explored = explore(attempt.scene)
+        if explored.step is not None and not explored.is_slow:
+            yield Way(explored.scene, explored.step, attempt.calls, explored.made_up)
+            break
+    if step is not None:
+        yield Way(scene, step, subject.calls, subject.explored.made_up)
+
+
+def _points(scene: Scene) -> Iterator[tuple[Scene, int]]:
+    for one in (*(smaller(scene) if scene.scale == 1 else ()), scene):
+        yield from ((one, seed) for seed in SEEDS[one.is_round])
+
+
+def _shown(way: Way, seed: int, outcome: Outcome, read: Read, wrong: set[str]) -> dict[str, Any] | None:
+    """What is shown of a point; None where the fault is not seen there, or more than that."""
+    try:
+        with ExactRun(_reading(outcome), BITS, seed) as run, guarded("the program", SECONDS):
+            what = observe(way.scene, way.step, way.calls, seed, constants=True)
+            point = _judged(what, outcome, read, wrong)
+            if point is None or run.run.notes:
+                return None
+            found = values(point, read.located) | {"script": _script(way, seed, point)}
+    except (SubjectError, UndecidedError):
+        return None
+    _set_right(found["backward"], way, seed, outcome, read)
+    return found
+
+
+def _script(way: Way, seed: int, point: Point) -> dict[str, str]:
+    """The `text` of a script that shows it, or `why` there is none."""
+    try:
+        return {"text": script(way.scene, way.step, seed, point, way.is_made_up), "why": ""}
+    except CannotBeWrittenError as error:
+        return {"text": "", "why": str(error)}
+
+
+def _judged(what: Observation, outcome: Outcome, read: Read, wrong: set[str]) -> Point | None:
+    """The point, if what is wrong there is what was found to be, and no more."""
+    words, cost = _cost(what, outcome, read)
+    if cost is None:
+        return None
+    compared = against(what, cost)
+    off = {_of(array.name) for array in compared if array.state != "right"}
+    unclear = any(array.state == "undecided" or array.convention == FIRST_OF_ADAM for array in compared)
+    if not off or not off <= wrong or unclear:
+        return None
+    truth = differentiate(cost, constants=True)
+    told = any(array.state == "right" and array.alive and _of(array.name) not in wrong for array in compared)
+    rate = rate_of(what.moved, list(what.given.values()), truth) if told else None
+    return Point(what, over_the_step(what, cost), compared, rate, slopes_of(what, truth), words, cost)
+
+
+def _cost(what: Observation, outcome: Outcome, read: Read) -> tuple[str, Number | None]:
+    """The program's own, by its words or by what it is called; where it has none, the one that the other arrays follow,
+    without words."""
+    if not outcome.cost:
+        names = [one.name for one in outcome.named] or [read.cost] * bool(read.cost)
+        likely = likeliest_cost(what, names) if names else None
+        return "", likely[1] if likely else None
+    known = what.scalars | what.costs
+    if outcome.cost in known:
+        return outcome.cost, known[outcome.cost]
+    word = _WORD.match(outcome.cost)
+    alike = (words for words in what.costs if word and (w := _WORD.match(words)) and w[1] == word[1])
+    words = next(alike, "")
+    return words, what.costs.get(words)
+
+
+def _set_right(lines: Sequence[dict[str, Any]], way: Way, seed: int, outcome: Outcome, read: Read) -> None:
+    """Beside what is wrong, what the same line gives in the corrected program, where a correction is right here."""
+    wrong = [line for line in lines if line["state"] != "right"]
+    program = corrected(way.scene.program, read.repairs) if wrong else None
+    if program is None:
+        return
+    scene = replace(way.scene, program=program)
+    try:
+        with ExactRun(_reading(outcome), BITS, seed), guarded("the program", SECONDS):
+            what = observe(scene, way.step, way.calls, seed)
+            _, cost = _cost(what, outcome, read)
+            if cost is None or any(array.state != "right" for array in against(what, cost)):
+                return
+            for line in wrong:
+                place = line["file"], line["line"], line["name"]
+                alike = [event for event in what.events if (event.file, event.line, shown(event.name)) == place]
+                for event in alike[line["turn"] : line["turn"] + 1]:
+                    line["should_be"] = plain([x.value for x in event.numbers], event.shape)
+    except (SubjectError, UndecidedError):
+        return
+    finally:
+        forget(scene)
+
+
+def _reading(outcome: Outcome) -> Reading:
+    return outcome.tried.reading if outcome.tried else Reading.EXACT

@@ -1,0 +1,161 @@
+"""What a step computes at one point, in plain numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from flint import arb
+
+from gradproof.exact.numbers import Number
+from gradproof.exact.rules import Ball
+from gradproof.exact.run import current
+from gradproof.exact.sweeps import computed_from
+from gradproof.judge.find.gradients import last
+from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.roles import role_of
+from gradproof.judge.find.scene import DRIVEN
+from gradproof.judge.find.watching import Event
+from gradproof.judge.lines.annotation import MOST, annotated, named, shown
+from gradproof.judge.lines.labels import Located, label_events
+from gradproof.judge.trial.comparison import Compared
+
+LARGEST = 40  # numbers of an array that is shown
+
+
+class Point(NamedTuple):
+    """What the program does with these numbers, in the run that is going on."""
+
+    what: Observation
+    cost: Number
+    compared: Sequence[Compared]
+    rate: Any  # by which a gradient is multiplied where the others are right, or None where none is
+    slopes: Mapping[str, Any]  # ∂C/∂θ of each array
+    words: str  # for the cost, where it is the program's own
+    own: Number  # the same cost as the program computes it
+
+
+def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
+    """Its `parameters`, its `data`, what is computed `forward` and `backward`, which number shows
+    it, as `said`, and whether the step `gives` gradients rather than moves its parameters."""
+    what = point.what
+    labelled = label_events(what, point.cost)
+    given = {x.index: path for path, array in what.given.items() for x in array.flat}
+    several = [event for event in named(labelled, given) if event.kind == "assigned" or event.shape == ()]
+    known: dict[tuple[int, ...], Event] = {}
+    for event in several:
+        known.setdefault(tuple(x.index for x in event.numbers), event)
+    forward = [_line(event, what) for event in known.values()]
+    backward = [
+        _line(event, what) | {"label": label, "state": state, "should_be": None}
+        for event, label, state in annotated(what, labelled, located)
+    ]
+    return {
+        "parameters": [_parameter(array, point) for array in point.compared],
+        "data": _data(point),
+        "forward": [line for line in forward if line["value"] is not None][:MOST],
+        "backward": [line for line in backward if line["value"] is not None],
+        "said": said_of(point),
+        "gives": what.gradients,
+    }
+
+
+def _line(event: Event, what: Observation) -> dict[str, Any]:
+    """What is computed in a line, and which time it gives something this name."""
+    alike = [e for e in what.events if (e.file, e.line, e.name) == (event.file, event.line, event.name)]
+    return {
+        "file": event.file,
+        "line": event.line,
+        "name": shown(event.name),
+        "turn": next(k for k, e in enumerate(alike) if e is event),
+        "value": plain([x.value for x in event.numbers], event.shape),
+    }
+
+
+def _parameter(array: Compared, point: Point) -> dict[str, Any]:
+    """Before the step, what its gradient is, how far it is moved, or what is given back, and what that should be."""
+    given, slope = point.what.given[array.name], point.slopes[array.name]
+    sign = -1 if point.what.gradients else 1
+    move = [sign * x.value for x in point.what.moved[array.name].flat]
+    should = [-sign * point.rate * g for g in slope.flat] if point.rate is not None else None
+    return {
+        "name": shown(array.name),
+        "shape": list(given.shape),
+        "state": array.state if point.rate is not None else "wrong",  # else which of them are right is not known
+        "value": plain([x.value for x in given.flat], given.shape),
+        "gradient": plain(list(slope.flat), given.shape),
+        "moved": plain(move, given.shape),
+        "should_be": plain(should, given.shape) if should is not None else None,
+    }
+
+
+def _data(point: Point) -> list[dict[str, Any]]:
+    """The examples from which the step is computed, the smallest arrays that have them all."""
+    what = point.what
+    moves = [x for array in what.after.values() for x in array.flat]
+    used = {x.index for x in computed_from([point.cost, *moves]) if not x.varies}
+    written = {x.index for x in current().literals.values()}  # one number for all that are written as 0.0
+    slots = [
+        (path, before)
+        for path, (before, _) in what.state.items()
+        if before.size > 1 or role_of(last(path)) in ("x", "y") or path.startswith("pairs")
+        if all(isinstance(x, Number) and not x.varies for x in before.flat)
+    ]
+    found: list[dict[str, Any]] = []
+    for path, array in sorted(slots, key=lambda slot: slot[1].size):
+        own = {x.index for x in array.flat}
+        if own & used and (own <= written or own & used - written):
+            used -= own - written
+            value = plain([x.value for x in array.flat], array.shape)
+            found.append({"name": shown(path), "shape": list(array.shape), "value": value})
+    order = [shown(path) for path in what.state]
+    behind = [  # of a layer by itself: what comes from behind
+        {"name": e.name, "shape": list(e.shape), "value": plain([x.value for x in e.numbers], e.shape)}
+        for e in what.events
+        if e.line >= DRIVEN and e.shape and not any(x.varies or x.rule for x in e.numbers)
+    ]
+    return [*sorted(found, key=lambda one: order.index(one["name"])), *behind]
+
+
+def said_of(point: Point) -> str:
+    """The number that shows it best, in words; without a rate two numbers that do not move alike."""
+    gradients = point.what.gradients
+    verb = "is" if gradients else "is moved by"
+    off = (array for array in point.compared if array.state != "right" and (array.got or array.expected))
+    if point.rate is not None and (array := next(off, None)) is not None:
+        got, should = (-array.got, -array.expected) if gradients else (array.got, array.expected)
+        name, other = _element(array.name, array.element), verb.replace("is", "be", 1)
+        return f"{name} {verb} {got:.6g}, should {other} {should:.6g}"
+    told = []
+    for path, slope in point.slopes.items():
+        for place in np.ndindex(slope.shape):
+            if not slope[place].contains(0):
+                move = (-1 if gradients else 1) * point.what.moved[path][place].value
+                told.append((move / slope[place], path, place, float(move.mid())))
+    least, most = (pick(told, key=lambda one: float(one[0].mid())) for pick in (min, max))
+    differ = not least[0].overlaps(most[0])  # uphill all may move alike
+    words = [
+        f"{_element(path, place)} {verb} {move:.6g}, {float(ratio.mid()):.6g} times ∂C/∂{_element(path, place)}"
+        for ratio, path, place, move in ([least, most] if differ else [most])
+    ]
+    return "; ".join(words) + (f": two different {'factors' if gradients else 'rates'}" if differ else "")
+
+
+def _element(path: str, place: tuple[int, ...]) -> str:
+    return f"{shown(path)}[{', '.join(map(str, place))}]" if place else shown(path)
+
+
+def slopes_of(what: Observation, truth: Mapping[int, Ball]) -> dict[str, Any]:
+    """∂C/∂θ of each array of parameters, in its shape."""
+    found = {}
+    for path, array in what.given.items():
+        found[path] = np.empty(array.shape, dtype=object)
+        for place in np.ndindex(array.shape):
+            found[path][place] = truth.get(array[place].index if array.shape else array.item().index, arb(0))
+    return found
+
+
+def plain(values: Sequence[Any], shape: Sequence[int]) -> Any:
+    """Balls as nested lists of floats; None of many, or of what is not finite."""
+    if len(values) > LARGEST or not all(value.is_finite() for value in values):
+        return None
+    return np.array([float(value.mid()) for value in values]).reshape(shape).tolist()
