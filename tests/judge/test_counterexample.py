@@ -133,7 +133,7 @@ def test_where_nothing_is_right_two_numbers_are_told_that_follow_no_one_rate(tmp
     shown = found["counterexample"]
     assert {one["state"] for one in shown["parameters"]} == {"wrong"}
     assert all(one["should_be"] is None for one in shown["parameters"])
-    assert shown["said"].endswith(": two different rates")
+    assert shown["said"].endswith(": one rate cannot give both")
     ratios = []
     for part in shown["said"].split("; "):
         element, rest = part.split(" is moved by ")
@@ -151,7 +151,7 @@ def test_of_a_step_uphill_one_number_is_told_since_all_move_alike(tmp_path: Path
     shown = told(SCRIPT.replace("(1 - h)", "(1 - h ** 2)").replace("-= 0.1", "+= 0.1"), tmp_path)["counterexample"]
     assert "; " not in shown["said"]
     assert "different" not in shown["said"]
-    assert ", 0.1 times ∂C/∂" in shown["said"]
+    assert ", which is 0.1 ∂C/∂" in shown["said"]
 
 
 @pytest.mark.turns(1)

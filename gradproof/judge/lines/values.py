@@ -134,10 +134,10 @@ def said_of(point: Point) -> str:
     least, most = (pick(told, key=lambda one: float(one[0].mid())) for pick in (min, max))
     differ = not least[0].overlaps(most[0])  # uphill all may move alike
     words = [
-        f"{_element(path, place)} {verb} {move:.6g}, {float(ratio.mid()):.6g} times ∂C/∂{_element(path, place)}"
+        f"{_element(path, place)} {verb} {move:.6g}, which is {float(ratio.mid()):.6g} ∂C/∂{_element(path, place)}"
         for ratio, path, place, move in ([least, most] if differ else [most])
     ]
-    return "; ".join(words) + (f": two different {'factors' if gradients else 'rates'}" if differ else "")
+    return "; ".join(words) + (f": one {'factor' if gradients else 'rate'} cannot give both" if differ else "")
 
 
 def _element(path: str, place: tuple[int, ...]) -> str:
