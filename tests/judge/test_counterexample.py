@@ -137,7 +137,7 @@ def test_where_nothing_is_right_two_numbers_are_told_that_follow_no_one_rate(tmp
     ratios = []
     for part in shown["said"].split("; "):
         element, rest = part.split(" is moved by ")
-        moved, ratio = rest.split(" times ")[0].split(", ")
+        moved, ratio = rest.split(" ∂C")[0].split(", which is ")
         (one,) = (one for one in shown["parameters"] if one["name"] == element.rpartition("[")[0])
         place = tuple(map(int, element.rpartition("[")[2].rstrip("]").split(", ")))
         assert float(moved) == pytest.approx(np.array(one["moved"])[place], rel=1e-5)
