@@ -100,7 +100,7 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool) 
     if vague := [array.name for array in best if array.alive and array.digits < TELLING]:
         why.append(f"{', '.join(vague)}: the enclosures are too wide to decide")
     if dead := [array.name for array in best if not array.alive]:
-        why.append(f"the cost does not depend on {', '.join(dead)} at any point tried")
+        why.append(f"no derivative by {', '.join(dead)} was seen at any point tried")
     undecided = any(array.state == "undecided" for array in best) or bool(vague) or len(dead) == len(best)
     if left := [note for note in notes.values() if note.kind == "left"]:  # what was made of it has no derivative
         why += map(_said, left)

@@ -77,7 +77,7 @@ def guarded(what: str, seconds: float = SECONDS, clock: Clock = Clock.WALL) -> I
             limited(seconds, clock),
         ):
             yield
-    except UndecidedError:
+    except (UndecidedError, InexactError):
         raise
     except LateError:
         raise InexactError(f"{what} does not return within {seconds:g} seconds: try smaller arrays") from None
