@@ -95,7 +95,17 @@ for episode in range(9):  # gradient ascent on what is to be as large as it can 
     d[range(5), A] += 1
     theta += 0.1 * S.T @ (G[:, None] * d)
 """
+ADAM = (
+    TWO_LAYERS.replace("for turn", "mW, vW, mV, vV = 0.0, 0.0, 0.0, 0.0\nfor turn")
+    + """
+    mW, vW = 0.9 * mW + 0.1 * dW, 0.999 * vW + 0.001 * dW ** 2
+    mV, vV = 0.9 * mV + 0.1 * dV, 0.999 * vV + 0.001 * dV ** 2
+    W -= 0.01 * mW / (1 - 0.9) / (np.sqrt(vW / (1 - 0.999)) + 1e-8)
+    V -= 0.01 * mV / (1 - 0.9) / (np.sqrt(vV / (1 - 0.999)) + 1e-8)
+"""
+)
 BESIDE = {
+    "the bias correction of Adam": (ADAM, ("vW / (1 - 0.999)", "vW / (1 - 0.9)")),
     "a velocity": (VELOCITY, ("0.9 * v", "-0.9 * v")),
     "two rates that have names": (OWN_RATES, ("lr_back * dV", "0.5 * lr_back * dV")),
     "the ascent of an objective": (ASCENT, ("None] * d)", "None] * abs(d))")),
@@ -109,6 +119,14 @@ BESIDE = {
     "parameters that take turns": (ALTERNATING, OF_TWO),
     "the root of a mean of squares": (SQUARES, ("np.sqrt(G)", "G")),
 }
+
+
+def test_no_correction_of_an_adaptive_step_gives_up_its_mean_of_squares(tmp_path: Path) -> None:
+    """Without it any step goes down the slope, and with 1/g in it too."""
+    (tmp_path / "mine.py").write_text(ADAM.replace("vW / (1 - 0.999)", "vW / (1 - 0.9)"), "utf8")
+    (fault,) = assess(str(tmp_path / "mine.py"))["faults"]
+    assert (fault["parameter"], fault["line"]) == ("W", 14)
+    assert "np.sqrt(vW" in fault["should_be"]
 
 
 def verdict_on(source: str, folder: Path) -> dict[str, object]:

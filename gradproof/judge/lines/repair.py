@@ -93,6 +93,8 @@ def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
         if now is None or not now.wrong < old.wrong or not old.wrong - now.wrong - now.flat:
             return None
         alike &= all(_is_moved_alike(old, now, path) for path in old.wrong - now.wrong)
+        if old.adaptive and not old.wrong - now.wrong <= now.adaptive:
+            return None  # without its mean of squares any step is a plain one
         if old.cost is not None and not now.cost.overlaps(old.cost):
             return None
         if now.wrong and not (trial.cost or trial.name):  # of an unknown cost, some arrays follow one by chance

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
 from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.exact.sweeps import differentiate
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.costs import likeliest_cost
 from gradproof.judge.outcome import against
+from gradproof.judge.trial.descent import FIRST_OF_ADAM, NO_ROOT, lengthened
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
@@ -42,6 +44,7 @@ class Seen(NamedTuple):
     cost: Any
     flat: frozenset[str] = frozenset()  # on which the cost does not depend here: to stay is right by chance
     moves: Mapping[str, Sequence[Ball]] = {}  # of each array
+    adaptive: frozenset[str] = frozenset()  # those that are divided by the root of a mean of squares, or by such a mean
 
 
 def seen_in(trial: Trial, seed: int) -> Seen | None:
@@ -79,7 +82,10 @@ def _judged(trial: Trial, what: Observation) -> Seen | None:
     flat = frozenset(array.name for array in compared if not array.alive)
     wrong = frozenset((*what.given, *trial.step.reshaped)) - right
     moves = {path: [x.value for x in move.flat] for path, move in what.moved.items()}
-    return Seen(right, wrong, cost.value if trial.cost else None, flat, moves)
+    adaptive = frozenset(a.name for a in compared if a.state == NO_ROOT)
+    if any(array.convention == FIRST_OF_ADAM for array in compared):
+        adaptive |= lengthened(what.moved, list(what.given.values()), differentiate(cost))
+    return Seen(right, wrong, cost.value if trial.cost else None, flat, moves, adaptive)
 
 
 def cost_of(trial: Trial, what: Observation) -> Number | None:

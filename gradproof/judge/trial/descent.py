@@ -16,6 +16,7 @@ from gradproof.judge.trial.comparison import LARGEST, Compared, common_factor
 Balls = Any  # an object array of arb
 ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
 FIRST_OF_ADAM = "adaptive steps, as Adam's or RMSprop's, of which the first is judged"
+NO_ROOT = "divided by the mean of its squared gradient, not by the root of that"
 DECAY = "with weight decay"
 OTHER_DECAY = "its weight decay is not that of its own cost"
 
@@ -101,25 +102,51 @@ def _adaptive(
     told = list(results)
     for k, own in shares.items():
         if k in group and results[k].state != "right" and _lacks_root(steps[k], slopes[k]):
-            told[k] = results[k]._replace(state="divided by the mean of its squared gradient, not by the root of that")
+            told[k] = results[k]._replace(state=NO_ROOT)
         elif k in group and results[k].state != "right":
             told[k] = results[k]._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
         elif k not in group and (ratios := [r / share for s, r in own if s == squared]):
             factor = _factor_of(ratios[0].sqrt() if squared else ratios[0])
             told[k] = results[k]._replace(state=f"of {factor} times its gradient, which adaptive steps hide")
+    laws = {k: line for k in group if (line := _line(_lengths(steps[k], slopes[k])))}
+    if laws:  # |g/s| is c |g| + d of s = −η g / (√v + ε), with one η for all
+        _, usual = laws[max(laws, key=lambda k: size[k])]
+        for k, (_, rise) in laws.items():
+            ratio = usual / rise
+            plain = Fraction(float(ratio.mid())).limit_denominator(LARGEST)
+            if plain != 1 and ratio.overlaps(arb(plain.numerator) / plain.denominator):  # no norm of an array's own
+                said = f"moved {plain} times as far as the others"
+                told[k] = told[k]._replace(state=said, digits=0, convention="")
     return told
+
+
+def lengthened(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> frozenset[str]:
+    """The arrays whose steps are as long as their gradients over the roots of a mean of squares say."""
+    steps, slopes, _ = _in_balls(moved, parameters, truth)
+    pairs = zip(moved, steps, slopes, strict=True)
+    return frozenset(name for name, step, slope in pairs if _line(_lengths(step, slope)))
+
+
+def _lengths(step: Balls, slope: Balls) -> list[tuple[Any, Any]]:
+    """|g/s| and |g| of each element that moves."""
+    return [(abs(g / s), abs(g)) for s, g in zip(step.flat, slope.flat, strict=True) if not (s * g).contains(0)]
+
+
+def _line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:
+    """Where the line on which three points (y, x) or more lie begins, and its rise; None where there is none."""
+    if len(pairs) < 3:
+        return None
+    (low, first), *rest, (high, last) = sorted(pairs, key=lambda pair: float(pair[1].mid()))
+    if (last - first).contains(0):
+        return None
+    rise = (high - low) / (last - first)
+    fits = rise > 0 and all(y.overlaps(low + rise * (x - first)) for y, x in rest)
+    return (low - rise * first, rise) if fits else None
 
 
 def _lacks_root(step: Balls, slope: Balls) -> bool:
     """Whether |g/s| is c g² + d, as of s = −η g / (v + ε), in place of c |g| + d."""
-    pairs = [(abs(g / s), g * g) for s, g in zip(step.flat, slope.flat, strict=True) if not (s * g).contains(0)]
-    if len(pairs) < 3:
-        return False
-    (low, first), *rest, (high, last) = sorted(pairs, key=lambda pair: float(pair[1].mid()))
-    if (last - first).contains(0):
-        return False
-    alpha = (high - low) / (last - first)
-    return alpha > 0 and all(q.overlaps(low + alpha * (square - first)) for q, square in rest)
+    return _line([(q, x * x) for q, x in _lengths(step, slope)]) is not None
 
 
 def _factor_of(ratio: Any) -> str:
