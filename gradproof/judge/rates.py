@@ -119,8 +119,8 @@ def _rates_named(tree: ast.Module) -> tuple[dict[str, str], dict[str, Fraction]]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = list(zip(target.elts, node.value.elts, strict=False))
             for name, value in pairs:
-                if isinstance(value, ast.Constant) and isinstance(value.value, float | int):
-                    values[last(ast.unparse(name))] = Fraction(str(value.value))
+                if re.fullmatch(r"[\d.]+(?:e-?\d+)?", text := ast.unparse(value)):
+                    values[last(ast.unparse(name))] = Fraction(text)
     return rates, values
 
 

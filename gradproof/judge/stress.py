@@ -8,7 +8,7 @@ from flint import arb
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
-from gradproof.judge.find.dependence import LINEAR, STATE
+from gradproof.judge.find.dependence import GRADIENT, LINEAR, STATE
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
@@ -168,7 +168,7 @@ def piled(
             for path, array in what.given.items():
                 slope = [truth.get(x.index, arb(0)) for x in array.ravel().tolist()]
                 for other, (old, new) in what.state.items():
-                    alike = old.size > 1 or "grad" in other.lower()
+                    alike = old.size > 1 or "grad" in other.lower() or GRADIENT.search(other)
                     if old.size == array.size and alike and _grows(old, new, slope) and _feeds(old, what.after[path]):
                         found[path] = other
         turned = {}

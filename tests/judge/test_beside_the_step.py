@@ -80,7 +80,7 @@ WARMED = linear(first="lr = 0.1 * min(1.0, t / 5)", update="w -= lr * g")
 OF_ALL, OF_TWO = ("X.T @ e", "X.T @ e * w"), ("h.T @ d", "h.T @ abs(d)")
 VELOCITY = linear("v = np.zeros(3)", update="v = 0.9 * v + g\n    w -= 0.01 * v")
 OWN_RATES = (
-    TWO_LAYERS.replace("for turn", "lr_head, lr_back = 0.1, 0.01\nfor turn")
+    TWO_LAYERS.replace("for turn", "shuffle, most = True, 1e999\nlr_head, lr_back = 0.1, 0.01\nfor turn")
     + "    W -= lr_head * dW\n    V -= lr_back * dV\n"
 )
 ASCENT = """

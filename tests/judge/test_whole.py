@@ -1281,6 +1281,14 @@ def test_what_a_scalar_of_an_engine_carries_on_is_no_parameter(tmp_path: Path) -
     assert assessed(OTHER_FACTOR + SCALARS, tmp_path)["verdict"] == "refuted"
 
 
+@pytest.mark.turns(5)
+def test_an_engine_may_have_short_names_and_must_begin_its_gradients_anew(tmp_path: Path) -> None:
+    short = (VALUE + SCALARS).replace("data", "x").replace("grad", "d")
+    assert "p.d = 0.0" in short
+    assert assessed(short, tmp_path)["verdict"] == "verified"
+    assert assessed(short.replace("p.d = 0.0", "p.d += 0.0"), tmp_path)["verdict"] == "refuted"
+
+
 LOGISTIC_CLASS = """
 import numpy as np
 class LogisticRegression:

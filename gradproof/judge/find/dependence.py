@@ -52,7 +52,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     found, alike, carried = list[str](), list[str](), list[str]()
     for path in moved:
         old, new = before[path].numbers, after[path].numbers
-        if _GRADIENTS.fullmatch(path) or _GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
+        if _GRADIENTS.fullmatch(path) or GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
             continue
         if _DATA.match(path) or _is_scheduled(path, old, new, reach) or _is_average(path, before, after, moved):
             continue
@@ -93,7 +93,7 @@ def family(path: str) -> str:
 
 def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
     """What moves as a parameter does, but for its name, which is that of an activation or an error."""
-    moved = [path for path in changed(before, after) if not (_GRADIENTS.fullmatch(path) or _GRADIENT.search(path))]
+    moved = [path for path in changed(before, after) if not (_GRADIENTS.fullmatch(path) or GRADIENT.search(path))]
     bits, _ = _bits(before, moved)
     reach, _ = _reach([x for path in moved for x in after[path].numbers], bits)
     told = []
@@ -125,7 +125,7 @@ def reshaped(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
             or family(path) in kinds
             or (_BIAS.search(path) and widths.isdisjoint({*new.shape} - {1}))
         )
-        and not (_is_carried(path) or _GRADIENT.search(path))
+        and not (_is_carried(path) or GRADIENT.search(path))
         and _repeated(old, new.shape) is not None
     ]
     if not grown:
@@ -183,7 +183,7 @@ STATE = re.compile(
     r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*)(?=$|[.\['\]])",
     re.IGNORECASE,
 )
-_GRADIENT = re.compile(
+GRADIENT = re.compile(
     r"\.(?:_*(?:g|d|dv|grads?|gradients?|deltas?|deriv\w*|adj(?:oint)?))$"
 )  # that an engine or a layer adds up
 _RATE = re.compile(  # one that decays, or a mean of what was seen so far
@@ -201,7 +201,7 @@ LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
 def _is_carried(path: str) -> bool:
     """By its name; what a scalar of an engine holds, by that of the scalar."""
-    return _CARRIED.fullmatch(re.sub(r"\.(?:data|value|val)$", "", path)) is not None
+    return _CARRIED.fullmatch(re.sub(r"\.(?:data|value|val|v|x)$", "", path)) is not None
 
 
 def _is_scheduled(path: str, old: Sequence[Number], new: Sequence[Number], reach: Mapping[int, int]) -> bool:

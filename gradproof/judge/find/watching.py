@@ -222,7 +222,7 @@ def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], 
     if isinstance(value, list | tuple) and len(value) <= 64:
         return [found for place, item in enumerate(value) for found in _arrays(item, f"{name}[{place}]")]
     if named_as_cost(name):  # a scalar of an engine
-        held = [getattr(value, leaf, None) for leaf in LEAVES]
+        held = [getattr(value, leaf, None) for leaf in (*LEAVES, "x")]
         return [found for item in held if isinstance(item, Number) for found in _arrays(item, name)]
     return []
 
