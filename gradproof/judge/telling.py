@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from gradproof.judge.find.calls import takes_lists
 from gradproof.text import some, typed, visible
 
 WIDE, MOST, FEW = 96, 5, 16  # characters of a line of small numbers, lines of them, and numbers of an array in them
@@ -167,39 +168,12 @@ def is_book(path: str, name: str = "") -> bool:
         return True
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name:
-        return name not in functions or _takes_lists(functions[name])
+        return name not in functions or takes_lists(functions[name])
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     names = {node.name for node in tree.body if isinstance(node, kinds)}
     assigned = (node for node in tree.body if isinstance(node, ast.Assign))
     names |= {ast.unparse(target) for node in assigned for target in node.targets}
-    return any(name not in functions or _takes_lists(functions[name]) for name in names & set(KINDS))
-
-
-def _takes_lists(function: ast.FunctionDef) -> bool:
-    """Whether an argument may be a list of layers: not where arrays are computed with and none is taken apart."""
-    taken = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
-    arrays = apart = False
-    for node in ast.walk(function):
-        match node:
-            case ast.Subscript(ast.Name(name), index) if not _is_key(index):
-                apart |= name in taken
-            case ast.For(iter=ast.Name(name)) | ast.comprehension(iter=ast.Name(name)):
-                apart |= name in taken
-            case ast.Call(ast.Name("zip" | "enumerate" | "reversed" | "list" | "tuple" | "map" | "iter"), several):
-                apart |= any(
-                    isinstance(part, ast.Name) and part.id in taken for one in several for part in ast.walk(one)
-                )
-            case ast.Assign([ast.Tuple() | ast.List()], ast.Name(name)):
-                apart |= name in taken
-            case ast.BinOp(left, _, right):
-                arrays |= any(isinstance(side, ast.Name) and side.id in taken for side in (left, right))
-            case ast.Attribute(ast.Name(name), "T" | "dot" | "shape"):
-                arrays |= name in taken
-    return apart or not arrays
-
-
-def _is_key(index: ast.expr) -> bool:
-    return isinstance(index, ast.Constant) and isinstance(index.value, str)
+    return any(name not in functions or takes_lists(functions[name]) for name in names & set(KINDS))
 
 
 def nothing(document: Mapping[str, Any], path: str, graded: bool = False) -> str:

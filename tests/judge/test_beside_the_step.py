@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradproof.judge.assess import assess
+from gradproof.judge.telling import is_book
 
 LINEAR = """
 import numpy as np
@@ -190,6 +191,35 @@ def test_a_function_of_each_parameter_by_itself_is_judged(name: str, tmp_path: P
     assert slip[0] in right
     assert verdict_on(right, tmp_path)["verdict"] == "verified"
     assert verdict_on(right.replace(*slip), tmp_path)["verdict"] == "refuted"
+
+
+BY_LAYERS = """
+def backprop(w, b, x, y):
+    a = x
+    for l in range(len(w)):
+        a = w[l] @ a + b[l]
+    return a - y, a
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "book"),
+    [
+        ("def backprop(weights, biases, x, y):\n    return Net(weights, biases).backward(x - y)\n", True),
+        (BY_LAYERS, True),
+        (LOGISTIC, False),
+        (BACKPROP, False),
+        ("def backprop(x, y, p, cache):\n    d = cache['a'] - y\n    return {'w': x.T @ d, 'b': d.sum(0)}\n", False),
+    ],
+)
+def test_what_takes_lists_of_layers_is_of_the_book_and_no_other_function(
+    source: str, book: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(source, "utf8")
+    assert is_book(str(tmp_path / "mine.py")) == book
+    assert is_book(str(tmp_path / "mine.py"), "gradients" if source is LOGISTIC else "backprop") == book
+    if book:  # its lists are not taken for arrays, though it may run with their rows
+        assert verdict_on("import numpy as np\n" + source, tmp_path)["verdict"] == "none"
 
 
 @pytest.mark.parametrize("other", ["A", "s", "gamma", "alpha"])

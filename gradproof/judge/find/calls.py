@@ -82,6 +82,34 @@ def _by_kind(argument: str, known: Mapping[str, str]) -> str | None:
     return known.get(argument.lower())
 
 
+def takes_lists(function: ast.FunctionDef) -> bool:
+    """Whether an argument may be a list of layers: not where arrays are computed with and none is taken apart."""
+    taken = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
+    arrays, apart = False, bool({"weights", "biases"} & taken)
+    for node in ast.walk(function):
+        match node:
+            case ast.Subscript(ast.Name(name), index) if not _is_no_layer(index):
+                apart |= name in taken
+            case ast.For(iter=ast.Name(name)) | ast.comprehension(iter=ast.Name(name)):
+                apart |= name in taken
+            case ast.Call(ast.Name("zip" | "enumerate" | "reversed" | "list" | "tuple" | "map" | "iter"), several):
+                apart |= any(
+                    isinstance(part, ast.Name) and part.id in taken for one in several for part in ast.walk(one)
+                )
+            case ast.Assign([ast.Tuple() | ast.List()], ast.Name(name)):
+                apart |= name in taken
+            case ast.BinOp(left, _, right):
+                arrays |= any(isinstance(side, ast.Name) and side.id in taken for side in (left, right))
+            case ast.Attribute(ast.Name(name), "T" | "dot" | "shape"):
+                arrays |= name in taken
+    return apart or not arrays
+
+
+def _is_no_layer(index: ast.expr) -> bool:
+    """Whether it is a key, or the index of a matrix."""
+    return isinstance(index, ast.Tuple) or (isinstance(index, ast.Constant) and isinstance(index.value, str))
+
+
 def results_of(node: ast.FunctionDef) -> list[str]:
     """The names that a function returns, as its own words have them; [] where they are no names."""
     for part in ast.walk(node):

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from gradproof.judge.find.calls import SIZES, call, parameters_of, results_of
+from gradproof.judge.find.calls import SIZES, call, parameters_of, results_of, takes_lists
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.numbers import floats
 from gradproof.judge.find.program import Program
@@ -14,8 +14,8 @@ from gradproof.judge.find.scenes import BACKWARD, CHECKING, TURNS, Attempt
 from gradproof.judge.find.stated import is_derivative
 
 _NAMED = re.compile(r"grad|back|deriv|nabla|loss|cost", re.IGNORECASE)
-_WEIGHTS = re.compile(r"(?:w|weights?|theta)_?(\d*)", re.IGNORECASE)
-_BIASES = re.compile(r"(?:b|bias(?:es)?)_?(\d*)", re.IGNORECASE)
+_WEIGHTS = re.compile(r"(?:w|weight|theta)_?(\d*)", re.IGNORECASE)
+_BIASES = re.compile(r"(?:b|bias)_?(\d*)", re.IGNORECASE)
 Shape = tuple[int, ...]
 
 
@@ -28,7 +28,7 @@ def of_gradients(program: Program) -> Iterator[Attempt]:
         own = [argument for argument in required if _layer(argument) is not None]
         rest = [role_of(argument) for argument in required if argument not in own]
         answers = _answers(node, own)
-        if not own or sorted(rest) != ["x", "y"] or not answers:
+        if takes_lists(node) or not own or sorted(rest) != ["x", "y"] or not answers:
             continue
         known = {"x": "x", "y": "y"} | {argument: argument for argument in own}
         text = call(node, node.name, known)
