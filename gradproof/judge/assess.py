@@ -34,6 +34,7 @@ from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
+LATER = 8  # turns in which what is moved under a condition is looked for
 SMALLER = 0.05  # times as large are examples and parameters where larger gradients were clipped
 ORDER = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.VERIFIED)
 _TURN = re.compile(r"^for (?:_gradproof_turn in range\(\d+\)|x, y in _turns|pairs in _turns):\n", re.MULTILINE)
@@ -103,6 +104,8 @@ def _judged(subject: Subject, cost: str) -> Assessed:
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
     if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
         outcome = later
+    if outcome.verdict is Verdict.VERIFIED and outcome.late:
+        outcome = _with_the_late(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
         clips = tuple(note.place for note in outcome.tried.notes if note.kind == "clipped")
         if smaller := _of_smaller(subject, clips, cost):
@@ -128,6 +131,25 @@ def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
         return None
     later = judge(replace(subject.explored, step=step._replace(turn=step.turn + 1)), subject.calls, cost=cost)
     return later if later.verdict is Verdict.VERIFIED else None
+
+
+def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
+    """The outcome, or that of the next turn in which what is moved under a condition is moved, if it is wrong there;
+    undecided where no turn that is tried moves it."""
+    step = outcome.explored.step._replace(  # type: ignore[union-attr]
+        parameters=list(outcome.late), still=(), doubtful=(), reshaped={}
+    )
+    for turn in range(1, LATER):
+        later = judge(replace(outcome.explored, step=step._replace(turn=step.turn + turn)), calls, cost=cost)
+        states = {array.state for array in later.tried.arrays} if later.tried else set()
+        if later.verdict is Verdict.VERIFIED:
+            return outcome
+        if later.verdict is Verdict.REFUTED and states - {"not moved"}:
+            return later
+    outcome.verdict = Verdict.UNDECIDED
+    names = ", ".join(map(shown, outcome.late))
+    outcome.trouble = f"what moves {names} has a condition that none of the turns meets that were tried"
+    return outcome
 
 
 def _changed(explored: Explored) -> list[str]:
@@ -322,6 +344,7 @@ def _parameters(outcome: Outcome, follows: Collection[str]) -> list[dict[str, st
     for array in outcome.tried.arrays if outcome.tried else ():
         state = "right" if array.name in follows else array.state
         state = "piled up" if array.name in outcome.piled else state
+        state = "of a velocity that changes its sign" if array.name in outcome.turned else state
         unsure = outcome.verdict is Verdict.UNDECIDED and state != "right"
         told.append({"name": shown(array.name), "state": "undecided" if unsure else state})
     return told

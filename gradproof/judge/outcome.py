@@ -47,8 +47,9 @@ class Outcome:
     answers: int = 0
     labels: bool | None = None  # whether outputs are compared with the targets as they are given
     calls: Sequence[str] = ()  # the expressions of its cost that were asked
+    late: Sequence[str] = ()  # what is moved under a condition, and not in this turn
     unmoved: Sequence[str] = ()  # what is named as a parameter, enters the forward pass and stays
-    turned: dict[str, int] = field(default_factory=dict)  # velocities that change their sign, and where
+    turned: dict[str, tuple[str, int]] = field(default_factory=dict)  # parameters, and a velocity that changes its sign
     piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
 
 

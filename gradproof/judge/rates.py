@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import Reading
 from gradproof.exact.sweeps import differentiate, operands_of
+from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation
@@ -119,9 +120,25 @@ def _rates_named(tree: ast.Module) -> tuple[dict[str, str], dict[str, Fraction]]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = list(zip(target.elts, node.value.elts, strict=False))
             for name, value in pairs:
-                if re.fullmatch(r"[\d.]+(?:e-?\d+)?", text := ast.unparse(value)):
-                    values[last(ast.unparse(name))] = Fraction(text)
+                if (number := _number(value, values)) is not None:
+                    values[last(ast.unparse(name))] = number
+        elif isinstance(node, ast.FunctionDef):
+            for argument, default in parameters_of(node, False):
+                if default is not None and (number := _number(default, values)) is not None:
+                    values[argument] = number
     return rates, values
+
+
+def _number(node: ast.expr, known: Mapping[str, Fraction]) -> Fraction | None:
+    """A number that is written down, or a product or a quotient of such and of rates that are known."""
+    if re.fullmatch(r"[\d.]+(?:e-?\d+)?", text := ast.unparse(node)):
+        return Fraction(text)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        left, right = _number(node.left, known), _number(node.right, known)
+        if left is None or not right:
+            return None
+        return left * right if isinstance(node.op, ast.Mult) else left / right
+    return known.get(last(text)) if isinstance(node, ast.Name | ast.Attribute) else None
 
 
 def _is_rate(node: ast.AST) -> bool:

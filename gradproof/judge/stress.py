@@ -1,5 +1,6 @@
 """What is right once, in harder scenes and at later calls: other widths, many examples, large numbers."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
+
+_VELOCITY = re.compile(r"(?i)(?:^|[._\['])(?:v|vel\w*|m|mom\w*|[vm]_?[wb]\w*|[vm]_\w+)(?:\d*'?\]?)$")
 
 
 def stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], harder: Sequence[Scene], seed: int) -> None:
@@ -139,9 +142,10 @@ def _ordinal(n: int) -> str:
 
 def piled(
     explored: Explored, calls: Sequence[str], seed: int, named: Sequence[str] = ()
-) -> tuple[dict[str, str], list[str], dict[str, int]]:
+) -> tuple[dict[str, str], list[str], dict[str, tuple[str, int]]]:
     """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began; what else
-    the second step takes from the first, such as velocities; and those of them that change their sign, with the line.
+    the second step takes from the first, such as velocities; and the parameters whose velocity changes its sign, with
+    that velocity and the line.
 
     A velocity is multiplied by less than 1, the sum of squares of AdaGrad grows by g²: only what grows by a multiple of
     the gradient itself is meant; that of one of the costs that are `named`, where it computes none.
@@ -171,13 +175,14 @@ def piled(
                     alike = old.size > 1 or "grad" in other.lower() or GRADIENT.search(other)
                     if old.size == array.size and alike and _grows(old, new, slope) and _feeds(old, what.after[path]):
                         found[path] = other
-        turned = {}
-        for path in kept:
-            held, now = (array.ravel().tolist() for array in what.state[path])
+        turned = dict[str, tuple[str, int]]()
+        for other in (path for path in kept if _VELOCITY.search(path)):
+            held, now = (array.ravel().tolist() for array in what.state[other])
             shares = [_share(x, y) for x, y in zip(held, now, strict=True) if isinstance(x, Number) and x.value != 0]
-            fits = any(len(held) == array.size for array in what.given.values())
-            if fits and shares and all(share < 0 for share in shares):
-                turned[path] = line_of(now[0].place) or 0
+            if shares and all(share < 0 for share in shares):
+                fed = [path for path, array in what.given.items() if array.size == len(held)]
+                line = line_of(now[0].place) or 0
+                turned |= {path: (other, line) for path in fed if _feeds(what.state[other][0], what.after[path])}
     return found, kept, turned
 
 

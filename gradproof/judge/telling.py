@@ -71,12 +71,11 @@ def by_hand(shown: Mapping[str, Any]) -> list[str]:
 
     Of large arrays nothing: the page shows them.
     """
-    if not all(_is_small(one) for one in shown["parameters"]):
+    if not all(_is_small(one) for one in (*shown["parameters"], *shown["data"])):
         return []
     packed = [""]
     for one in (*shown["parameters"], *shown["data"]):
-        is_small = _is_small(one)
-        text = f"{one['name']} = {short(one['value'])}" if is_small else f"{one['name']} is {sized(one['shape'])}"
+        text = f"{one['name']} = {short(one['value'])}"
         if packed[-1] and len(f"{packed[-1]}, {text}") > WIDE:
             packed.append("")
         packed[-1] += f", {text}" if packed[-1] else text

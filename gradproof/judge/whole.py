@@ -48,8 +48,9 @@ MOST_CROSSED = 60  # outputs that are compared with all labels
 UPHILL = "uphill, which its words say is meant"
 # Where a step may be uphill on purpose; who maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
-_HIGH = re.compile(r"objective|reward|return|likelihood|elbo|utility|gain|fitness|score|log_?prob|(?:^|[._])[jJ]\b")
+_HIGH = re.compile(r"objective|reward|return|likelihood|elbo|utility|gain|fitness|score|log_?prob")
 _ASCENT = re.compile(r"ascent|ascend|maximi[sz]|climb|reinforce\b", re.IGNORECASE)
+_DESCENT = re.compile(r"descent|minimi[sz]", re.IGNORECASE)
 DECLARED = {  # what --cost may say, and the names of the table that it means
     "quadratic": ("quadratic",),
     "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
@@ -126,7 +127,7 @@ def judge(
             unseen.update(dict.fromkeys(also_moved(what, found)))
             doubted.update(what.doubtful)
             compared = against(what, found)
-            if _is_climbed(name, explored.scene.program.text) and all(a.state == "uphill" for a in compared if a.alive):
+            if _is_climbed(name, explored.scene.program.text, what, compared):
                 compared = [a._replace(convention=a.convention or UPHILL) for a in against(what, -found)]
             compared = allow_own_rates(explored.scene.program.tree, compared)
             if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
@@ -213,10 +214,11 @@ def judge(
         outcome.trouble = f"{', '.join(unseen)} moves as well, and is not recognised as a parameter"
     if outcome.verdict is Verdict.VERIFIED and kind != "listed" and staying:
         idle |= dict.fromkeys(_left_out(explored, calls, chosen, seed, list(staying)), FORGOTTEN)
-    at_times = moved_at_times(explored.scene.program.tree)
     unmoved_here = dict.fromkeys(explored.step.still, "not moved") | idle
-    unmoved_here = {path: said for path, said in unmoved_here.items() if path.rpartition(".")[2] not in at_times}
-    amiss = unmoved_here | dict(explored.step.reshaped)
+    at_times = moved_at_times(explored.scene.program.tree)
+    late = [path for path in unmoved_here if path.rpartition(".")[2] in at_times]
+    outcome.late = late
+    amiss = {path: said for path, said in unmoved_here.items() if path not in late} | dict(explored.step.reshaped)
     if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
         more = [Compared(path, state, 0, True) for path, state in amiss.items()]
         outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])
@@ -338,9 +340,13 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
     return ("costs", best[2]) if best[2] else ("listed", "")
 
 
-def _is_climbed(cost: str, text: str) -> bool:
-    """Whether a program means to go up what it computes: by the name of that, and by its own words."""
-    return _HIGH.search(cost) is not None and _ASCENT.search(text) is not None
+def _is_climbed(name: str, text: str, what: Observation, compared: Sequence[Compared]) -> bool:
+    """Whether a program means to go up what it computes: by the name of that and by its own words, where it is none of
+    the usual costs."""
+    words = _HIGH.search(name) and _ASCENT.search(text) and not _DESCENT.search(text)
+    if not words or not all(array.state == "uphill" for array in compared if array.alive):
+        return False
+    return not name_costs_of_steps(what.moved, list(what.given.values()))
 
 
 def _others(seen: Any, seed: int) -> list[NamedCost]:

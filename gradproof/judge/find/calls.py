@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gradproof.judge.find.roles import role_of
@@ -82,9 +82,10 @@ def _by_kind(argument: str, known: Mapping[str, str]) -> str | None:
     return known.get(argument.lower())
 
 
-def takes_lists(function: ast.FunctionDef) -> bool:
-    """Whether an argument may be a list of layers: not where arrays are computed with and none is taken apart."""
-    taken = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
+def takes_lists(function: ast.FunctionDef, among: Collection[str] = ()) -> bool:
+    """Whether one of these arguments, or any, may be a list of layers: not where arrays are computed with and none is
+    taken apart."""
+    taken = set(among) or {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
     arrays, apart = False, bool({"weights", "biases"} & taken)
     for node in ast.walk(function):
         match node:

@@ -54,7 +54,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         old, new = before[path].numbers, after[path].numbers
         if _GRADIENTS.fullmatch(path) or GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
             continue
-        if _DATA.match(path) or _is_scheduled(path, old, new, reach) or _is_average(path, before, after, moved):
+        if _DATA.match(path) or _is_scheduled(path, old, new, reach) or _is_average(path, before, after, moved, reach):
             continue
         if _is_carried(path):
             carried += [path] if len(new) == 1 and _moves(old[0], new[0], reach) else []
@@ -195,6 +195,7 @@ _DATA = re.compile(
 _PLAIN = re.compile(
     r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|offset|theta|coef\w*|intercept\w*)\d?_?(?:\[\d+\])?"
 )  # and no sum of such
+_SLOPE = re.compile(r"(?i)(?:[\w.]+\.)?(?:[a-z]|slope|const\w*|m\d|c\d)")  # of y = m x + c
 _BIAS = re.compile(r"(?i)(?:^|[._\['])(?:b|bias\w*|intercept\w*)_?(?:'\])?$")
 LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
@@ -206,7 +207,7 @@ def _is_carried(path: str) -> bool:
 
 def _is_scheduled(path: str, old: Sequence[Number], new: Sequence[Number], reach: Mapping[int, int]) -> bool:
     """Whether a single number is changed by constants alone, as a temperature or the weight of a term of the cost."""
-    if len(new) > 1 or _PLAIN.fullmatch(path):
+    if len(new) > 1 or _PLAIN.fullmatch(path) or _SLOPE.fullmatch(path):
         return False
     x = new[0]
     while x.index != old[0].index:
@@ -217,11 +218,18 @@ def _is_scheduled(path: str, old: Sequence[Number], new: Sequence[Number], reach
     return True
 
 
-def _is_average(path: str, before: Moment, after: Moment, moved: Sequence[str]) -> bool:
+def _is_stepped(path: str, before: Moment, after: Moment, reach: Mapping[int, int]) -> bool:
+    """Whether something is added to what it was, by its name no gradient and no velocity."""
+    if GRADIENT.search(path) or _GRADIENTS.fullmatch(path) or STATE.search(path) or _is_carried(path):
+        return False
+    return _moves(before[path].numbers[0], after[path].numbers[0], reach)
+
+
+def _is_average(path: str, before: Moment, after: Moment, moved: Sequence[str], reach: Mapping[int, int]) -> bool:
     """Whether an array becomes a mean of itself and another one that moves: an average of weights, a slow target."""
     own, now = before[path].numbers, after[path].numbers
     for other in moved:
-        if other == path or len(before[other].numbers) != len(own):
+        if other == path or len(before[other].numbers) != len(own) or not _is_stepped(other, before, after, reach):
             continue
         for theirs in (after[other].numbers, before[other].numbers):
             shares = (_shares(z, x, y) for x, y, z in itertools.islice(zip(own, theirs, now, strict=True), MARKED))

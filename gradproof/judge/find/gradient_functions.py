@@ -28,7 +28,7 @@ def of_gradients(program: Program) -> Iterator[Attempt]:
         own = [argument for argument in required if _layer(argument) is not None]
         rest = [role_of(argument) for argument in required if argument not in own]
         answers = _answers(node, own)
-        if takes_lists(node) or not own or sorted(rest) != ["x", "y"] or not answers:
+        if not own or takes_lists(node, own) or sorted(rest) != ["x", "y"] or not answers:
             continue
         known = {"x": "x", "y": "y"} | {argument: argument for argument in own}
         text = call(node, node.name, known)

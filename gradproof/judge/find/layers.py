@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -203,7 +203,8 @@ def _class_scenes(
 def of_engines(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
     """Classes of scalars that know their gradient: a value, operators, backward()."""
     made = (ast.Import, ast.ImportFrom, ast.Try, ast.FunctionDef, ast.ClassDef)
-    kept = [node for node in program.tree.body if isinstance(node, made) or _is_constant(node)]
+    kinds = {kind.name for kind in program.classes}
+    kept = [node for node in program.tree.body if isinstance(node, made) or _is_constant(node, kinds)]
     program = replace(program, tree=ast.Module(kept, []))  # without the scalars of its own example
     for kind in program.classes:
         names = {node.name for node in kind.body if isinstance(node, ast.FunctionDef)}
@@ -211,8 +212,10 @@ def of_engines(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
             yield kind.name, _engine_scenes(program, kind, names)
 
 
-def _is_constant(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+def _is_constant(node: ast.stmt, kinds: Collection[str]) -> bool:
+    """Whether it gives something a name and makes no object of the program's own classes."""
+    called = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
+    return isinstance(node, ast.Assign) and not any(ast.unparse(function) in kinds for function in called)
 
 
 def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Iterator[Scene]:

@@ -53,14 +53,14 @@ def of_theta(program: Program) -> Iterator[Attempt]:
 
 
 def _is_of_more(node: ast.FunctionDef, text: str) -> bool:
-    """Whether it takes another parameter, by its name or since x would be given twice, or returns more than two."""
+    """Whether it takes another parameter, by its name or since x or y would be given twice."""
     arguments = [argument for argument, default in parameters_of(node, False)[1:] if default is None]
     words = [word.rpartition("=")[2] for word in text[text.index("(") + 1 : -1].split(", ")]
     return (
         any(named_as_parameter(argument) and role_of(argument) not in ("x", "y") for argument in arguments)
         or words.count("x") > 1
         or words.count("y") > 1
-        or len(results_of(node)) > 2
+        or (len(results_of(node)) > 2 and any(role_of(argument) not in ("x", "y") for argument in arguments))
     )
 
 

@@ -164,8 +164,9 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
     for path, other in outcome.piled.items():
         said = f"its gradient piles up in {shown(other)}, which is not 0 when the second step begins"
         found.append(_fault(program, path, 0, said, ""))
-    for path, line in outcome.turned.items():
-        found.append(_fault(program, path, line, "its old value enters with its sign changed, at every step", ""))
+    for path, (other, line) in outcome.turned.items():
+        said = f"its velocity {shown(other)} changes its sign at every step"
+        found.append(_fault(program, path, line, said, ""))
     gradients = subject.explored.step is not None and bool(subject.explored.step.gradients)
     mended = {path: repair for repair in read.repairs for path in repair.mends}
     for array in outcome.tried.arrays:

@@ -108,15 +108,6 @@ def _adaptive(
         elif k not in group and (ratios := [r / share for s, r in own if s == squared]):
             factor = _factor_of(ratios[0].sqrt() if squared else ratios[0])
             told[k] = results[k]._replace(state=f"of {factor} times its gradient, which adaptive steps hide")
-    laws = {k: line for k in group if (line := _line(_lengths(steps[k], slopes[k])))}
-    if laws:  # |g/s| is c |g| + d of s = −η g / (√v + ε), with one η for all
-        _, usual = laws[max(laws, key=lambda k: size[k])]
-        for k, (_, rise) in laws.items():
-            ratio = usual / rise
-            plain = Fraction(float(ratio.mid())).limit_denominator(LARGEST)
-            if plain != 1 and ratio.overlaps(arb(plain.numerator) / plain.denominator):  # no norm of an array's own
-                said = f"moved {plain} times as far as the others"
-                told[k] = told[k]._replace(state=said, digits=0, convention="")
     return told
 
 
