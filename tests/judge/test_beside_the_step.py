@@ -96,7 +96,23 @@ for episode in range(9):  # gradient ascent on what is to be as large as it can 
     d[range(5), A] += 1
     theta += 0.1 * S.T @ (G[:, None] * d)
 """
+TWO_NAMES = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
+V, W = np.random.randn(3, 4), np.random.randn(4, 2)
+P = {"V": V, "W": W}
+m = {name: np.zeros_like(array) for name, array in P.items()}
+for turn in range(10):
+    h = np.tanh(X @ P["V"])
+    d = h @ P["W"] - Y
+    loss = 0.5 * np.sum(d ** 2)
+    G = {"V": X.T @ (d @ P["W"].T * (1 - h ** 2)), "W": h.T @ d}
+    for name in P:
+        m[name] = 0.9 * m[name] + G[name]
+        P[name] = P[name] - 0.01 * m[name]
+"""
 BESIDE = {
+    "arrays that have a second name": (TWO_NAMES, ("h.T @ d", "h.T @ abs(d)")),
     "a velocity": (VELOCITY, ("0.9 * v", "-0.9 * v")),
     "two rates that have names": (OWN_RATES, ("lr_back * dV", "0.5 * lr_back * dV")),
     "the ascent of an objective": (ASCENT, ("None] * d)", "None] * abs(d))")),

@@ -91,8 +91,8 @@ def _within(
         return
     if isinstance(value, str | bytes | int | float | np.generic) or value is None or left[0] < 0 or depth > DEEPEST:
         return
-    if id(value) in seen:
-        return
+    if id(value) in seen and not (isinstance(value, ExactArray) and depth):
+        return  # but an array in a dict, too: which of the two names is bound anew, the step shows
     seen.add(id(value))
     if isinstance(value, ExactArray):
         left[0] -= 1
