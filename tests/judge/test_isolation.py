@@ -176,7 +176,8 @@ def test_a_session_of_its_own_is_not_left_behind_either(tmp_path):
 def leave():  # once: a grandchild in a session of its own
     if os.path.exists({str(tmp_path / "left")!r}): return
     os.mkdir({str(tmp_path / "left")!r})
-    if os.fork(): return time.sleep(1)
+    middle = os.fork()
+    if middle: return os.waitpid(middle, 0)  # nothing but the session has its number then
     os.setsid()
     if os.fork(): os._exit(0)
     open({str(pid)!r}, "w").write(str(os.getpid()))
