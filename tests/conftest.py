@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,8 +31,10 @@ os.environ.setdefault("PYTHONWARNINGS", "ignore:Error reading persistent compila
 # What XLA compiles with as little effort as it can, it compiles in a sixth of the time; see pytest_configure.
 LITTLE_EFFORT = (
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    " --xla_cpu_parallel_codegen_split_count=1"
 )
+if tuple(map(int, version("jaxlib").split(".")[:2])) <= (0, 10):  # a flag that XLA does not know ends the process
+    LITTLE_EFFORT += " --xla_cpu_use_fusion_emitters=false"
 
 # Whole trees of JAX are alive here: to look through them for garbage at every turn took a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
