@@ -81,8 +81,11 @@ def quickly(function: Any) -> Any:
 
     Most of what wide layers compute are products of matrices, and those are as fast.
     """
-    options = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
-    return import_module("jax").jit(function.__wrapped__, compiler_options=options)
+    jax = import_module("jax")
+    options: dict[str, Any] = {"xla_backend_optimization_level": 0}
+    if jax.__version_info__ < (0, 11):  # later ones refuse an option that they do not know
+        options["xla_cpu_use_fusion_emitters"] = False
+    return jax.jit(function.__wrapped__, compiler_options=options)
 
 
 def put(name: str, array: Any) -> Any:
