@@ -142,13 +142,16 @@ def verdict_on(source: str, folder: Path) -> dict[str, object]:
     return assess(str(folder / "mine.py"))
 
 
+def verdicts_on(right: str, slip: tuple[str, str], folder: Path) -> list[object]:
+    """On the program as it stands, and with the slip in it."""
+    assert slip[0] in right
+    return [verdict_on(source, folder)["verdict"] for source in (right, right.replace(*slip))]
+
+
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("name", BESIDE)
 def test_what_is_changed_beside_the_step_or_late_is_no_fault_and_hides_none(name: str, tmp_path: Path) -> None:
-    right, slip = BESIDE[name]
-    assert slip[0] in right
-    assert verdict_on(right, tmp_path)["verdict"] == "verified"
-    assert verdict_on(right.replace(*slip), tmp_path)["verdict"] == "refuted"
+    assert verdicts_on(*BESIDE[name], tmp_path) == ["verified", "refuted"]
 
 
 SCALARS = """
@@ -161,11 +164,22 @@ for t in range(20):
     m -= 0.1 * 2 * np.mean(e * X)
     c -= 0.1
 """
+FOURTH = (
+    linear(update="w += 0.1 * g")
+    .replace("loss = np.mean(e ** 2)", "Y = np.mean(e ** 4)")
+    .replace("T @ e", "T @ e ** 3")
+)
+FOURTH = FOURTH.replace("g = 2 *", "g = 4 *")
 ALIKE = {  # what only looks like one of those
     "down a cost whose words speak of a maximum": linear(
         first="objective = np.mean((X @ w - y) ** 2)  # maximise the likelihood", update="w += 0.1 * g"
     ).replace("    loss = np.mean(e ** 2)\n", ""),
-    "a mean of an array and its own gradient": linear(update="w = 0.9 * w + 0.1 * g"),
+    "a mean of an array and its own gradient": linear("g = np.zeros(3)", update="w = 0.9 * w + 0.1 * g"),
+    "a sum of two arrays that is no mean": linear("u = np.random.randn(3)", last="u = 0.9 * u + 0.3 * w").replace(
+        "X @ w - y", "X @ w + X ** 2 @ u - y"
+    ),
+    "up a loss, beside words of a maximum": FOURTH.replace("Y", "loss") + "# maximise the likelihood",
+    "up an objective, without such words": FOURTH.replace("Y", "objective"),
     "a late step uphill": FROZEN.replace("V -= 0.1 * dV", "V += 0.1 * dV"),
     "a parameter that moves by a constant": SCALARS,
 }
@@ -225,10 +239,7 @@ ONE_BY_ONE = {
 
 @pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_a_function_of_each_parameter_by_itself_is_judged(name: str, tmp_path: Path) -> None:
-    right, slip = ONE_BY_ONE[name]
-    assert slip[0] in right
-    assert verdict_on(right, tmp_path)["verdict"] == "verified"
-    assert verdict_on(right.replace(*slip), tmp_path)["verdict"] == "refuted"
+    assert verdicts_on(*ONE_BY_ONE[name], tmp_path) == ["verified", "refuted"]
 
 
 BY_LAYERS = """
