@@ -174,7 +174,9 @@ ALIKE = {  # what only looks like one of those
     "down a cost whose words speak of a maximum": linear(
         first="objective = np.mean((X @ w - y) ** 2)  # maximise the likelihood", update="w += 0.1 * g"
     ).replace("    loss = np.mean(e ** 2)\n", ""),
-    "a mean of an array and its own gradient": linear("g = np.zeros(3)", update="w = 0.9 * w + 0.1 * g"),
+    "a mean of an array and its own gradient": linear(
+        "g, b = np.zeros(3), np.zeros(1)", update="w = 0.9 * w + 0.1 * g", last="b -= 0.1 * 2 * e.mean()"
+    ).replace("X @ w - y", "X @ w + b - y"),
     "a sum of two arrays that is no mean": linear("u = np.random.randn(3)", last="u = 0.9 * u + 0.3 * w").replace(
         "X @ w - y", "X @ w + X ** 2 @ u - y"
     ),
