@@ -31,6 +31,7 @@ def test_in_right_code_every_line_is_right_and_each_gradient_is_that_of_its_own_
     assert all(re.fullmatch(rf"−?∂C/∂\W*(\w+\W+)?{name.strip('self.')[1:]}\W*", label) for name, label in own), own
 
 
+@pytest.mark.turns(1)
 @FEW
 @given(wrong())
 def test_the_lines_of_the_faults_are_wrong_and_no_other(tmp_path_factory: Any, case: tuple[Plan, Slip]) -> None:
@@ -155,6 +156,7 @@ def test_a_softmax_is_told_from_what_only_sums_to_one(
     assert "softmax" not in [box["activation"] for box in read(squares, tmp_path)["layers"]]
 
 
+@pytest.mark.turns(1)
 def test_a_derivative_has_the_name_of_the_variable_not_of_the_function_that_gives_it(tmp_path: Path) -> None:
     labels = {line["name"]: line["label"] for line in read(right("class", "sigmoid"), tmp_path)["lines"]}
     assert (labels["dA2"], labels["dZ2"]) == ("∂C/∂A2", "∂C/∂Z2")

@@ -128,6 +128,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.turns(2)
 def test_no_correction_of_an_adaptive_step_gives_up_its_mean_of_squares(tmp_path: Path) -> None:
     """Without it any step goes down the slope, and with 1/g in it too."""
     (tmp_path / "mine.py").write_text(SQUARES.replace("np.sqrt(G)", "G"), "utf8")
@@ -148,6 +149,7 @@ def verdicts_on(right: str, slip: tuple[str, str], folder: Path) -> list[object]
     return [verdict_on(source, folder)["verdict"] for source in (right, right.replace(*slip))]
 
 
+@pytest.mark.turns(2)
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("name", BESIDE)
 def test_what_is_changed_beside_the_step_or_late_is_no_fault_and_hides_none(name: str, tmp_path: Path) -> None:
@@ -187,6 +189,7 @@ ALIKE = {  # what only looks like one of those
 }
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", ALIKE)
 def test_what_only_looks_like_it_is_a_fault(name: str, tmp_path: Path) -> None:
     assert verdict_on(ALIKE[name], tmp_path)["verdict"] == "refuted"
@@ -239,6 +242,7 @@ ONE_BY_ONE = {
 }
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_a_function_of_each_parameter_by_itself_is_judged(name: str, tmp_path: Path) -> None:
     assert verdicts_on(*ONE_BY_ONE[name], tmp_path) == ["verified", "refuted"]
@@ -253,6 +257,7 @@ def backprop(w, b, x, y):
 """
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("source", "book"),
     [

@@ -66,6 +66,7 @@ CASES += [(BOOK, right, wrong) for right, wrong in IN_LOOPS.items()]
 CASES += [(RELU, right, wrong) for right, wrong in BEHIND_A_CUT.items()]
 
 
+@pytest.mark.turns(1)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(("source", "right", "wrong"), CASES)
 def test_what_no_edit_mends_is_told_at_its_line(source: str, right: str, wrong: str, tmp_path: Path) -> None:
@@ -125,6 +126,7 @@ def test_the_line_that_fills_an_array_row_by_row_follows_from_no_other(tmp_path:
     assert [line["state"] for line in found["lines"] if line["line"] == fault["line"]] == ["wrong"]
 
 
+@pytest.mark.turns(1)
 def test_without_a_cost_in_sight_the_one_array_that_does_not_follow_the_cost_of_the_others_is_told(
     tmp_path: Path,
 ) -> None:
@@ -222,6 +224,7 @@ class Net:
 ROOTS = {"Adam": "(np.sqrt(self.v[k] / (1 - 0.99 ** self.t)) + 1e-8)", "AdaGrad": "np.sqrt(self.v[k] + 1e-8)"}
 
 
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("root", ROOTS)
 def test_behind_adaptive_steps_the_line_is_told_at_which_the_gradient_goes_wrong(root: str, tmp_path: Path) -> None:
     source, right = ADAPTIVE.replace("{root}", ROOTS[root]), "d1 = d2 @ self.W2.T * (1 - A1 ** 2)"

@@ -23,6 +23,7 @@ from tests.thorough import THOROUGH
 NETWORKS = 20  # one of each depth and regime
 
 
+@pytest.mark.turns(2)
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_is_found_in_its_equation_and_named_or_not_named(name):
@@ -45,6 +46,7 @@ def test_a_mistake_in_layer_1_alone_is_placed_there(name):
     assert {named.fault.layer for named in gradproof.check(backprop(**rules), networks=NETWORKS).faults} == {1}
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", FORWARD)
 def test_a_slip_of_the_forward_pass_is_found_where_z_and_a_are_shown(name):
     submission, equation = FORWARD[name]
@@ -53,6 +55,7 @@ def test_a_slip_of_the_forward_pass_is_found_where_z_and_a_are_shown(name):
     assert judged.faults[0].fault.equation == equation
 
 
+@pytest.mark.turns(2)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("name", UNSEEN)
 def test_a_slip_before_the_first_equation_is_named_though_z_and_a_are_not_shown(name):
@@ -66,6 +69,7 @@ def test_a_slip_before_the_first_equation_is_named_though_z_and_a_are_not_shown(
     assert judged.counterexample or name == "weights in float32"  # round numbers have no more digits
 
 
+@pytest.mark.turns(2)
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("name", RIGHT_ONES)
 def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
@@ -320,6 +324,7 @@ PAIRS = [("tanh′ at the output", "w of the wrong layer"), ("σ′ missing in h
          ("σ′(a) at the output", "weight gradient summed"), ("bias gradient summed", "σ′ once more")]  # fmt: skip
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
 def test_two_mistakes_are_both_placed(pair):
     rules = WRONG[pair[0]][0] | WRONG[pair[1]][0]
@@ -390,6 +395,7 @@ def test_another_seed_gives_the_same_verdict(seed):
     assert gradproof.check(backprop(**WRONG["σ′ once more"][0]), networks=NETWORKS, seed=seed).verdict == "refuted"
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", TROUBLES)
 def test_trouble_is_found_before_values_and_explained(name):
     submission, kind, words = TROUBLES[name]

@@ -42,7 +42,7 @@ def kinds(path: Path, seconds: float) -> set[str]:
     return {trouble.kind for trouble in found.troubles}
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("name", "loaded"), CASES)
 def test_code_that_does_its_worst_has_its_verdict_in_time_and_nothing_of_it_is_left(name, loaded, tmp_path):
     code, expected = MISCHIEF[name]

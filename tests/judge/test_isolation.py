@@ -98,7 +98,7 @@ UNLOADABLE = {  # what happens: (module level, words)
 }
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", UNLOADABLE)
 def test_what_cannot_be_loaded_is_one_line(name, tmp_path):
     before, words = UNLOADABLE[name]

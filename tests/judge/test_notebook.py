@@ -149,6 +149,7 @@ def test_a_short_call_and_one_outside_of_a_notebook_show_nothing(monkeypatch: py
         tell(1, 2)
 
 
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])

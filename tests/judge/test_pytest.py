@@ -75,7 +75,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     return ended.stdout
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("test", "call", "told"),
     [

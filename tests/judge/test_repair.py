@@ -70,7 +70,7 @@ def judged(source: str, place: Path) -> dict[str, Any]:
     return assess(str(path))
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("right", "wrong", "name"), SLIPS)
 def test_a_slip_is_found_at_its_line_and_its_correction_is_verified(
     right: str, wrong: str, name: str, tmp_path: Path

@@ -80,6 +80,7 @@ def test_of_several_things_that_were_judged_each_has_its_arrays() -> None:
     assert grade(told, A_POINT).points == {"Net.train(x, y): w": 1, "Tanh.backward: x": 0}
 
 
+@pytest.mark.turns(1)
 def test_a_grade_of_a_program_has_points_for_each_array_and_no_answer(tmp_path: Path) -> None:
     written(tmp_path, mine=LATE)
     plain = check(tmp_path, "mine.py", "--grade", "--junit", "a.xml", "-o", "a.html", "--script", "a.py")
@@ -103,6 +104,7 @@ def test_a_grade_of_a_program_has_points_for_each_array_and_no_answer(tmp_path: 
     assert check(tmp_path, "mine.py").stdout.count("line") > 1, "what a grade leaves out is there"
 
 
+@pytest.mark.turns(1)
 def test_what_cannot_be_judged_is_graded_without_what_would_mend_it(tmp_path: Path) -> None:
     written(tmp_path, mine=NETWORK.replace("dZ2 @ self.W2.T", "dZ2 @ self.W2") + EXAMPLE)
     told, graded = check(tmp_path, "mine.py").stderr, check(tmp_path, "mine.py", "--grade").stderr
@@ -111,6 +113,7 @@ def test_what_cannot_be_judged_is_graded_without_what_would_mend_it(tmp_path: Pa
     assert graded.startswith("gradproof: mine.py: found no step that changes parameters")
 
 
+@pytest.mark.turns(1)
 def test_what_is_undecided_has_no_points_and_says_so(tmp_path: Path) -> None:
     written(tmp_path, mine=UNKNOWN_COST)
     ended = check(tmp_path, "mine.py", "--grade")

@@ -71,7 +71,8 @@ FORMS = {
 }
 
 
-@pytest.mark.sample(3)
+@pytest.mark.turns(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("form", FORMS)
 def test_it_says_what_the_judge_says(form: str, tmp_path: Path) -> None:
     source = FORMS[form]
@@ -81,7 +82,7 @@ def test_it_says_what_the_judge_says(form: str, tmp_path: Path) -> None:
     says_what_the_judge_says(found, tmp_path)
 
 
-@pytest.mark.turns(1)
+@pytest.mark.turns(2)
 def test_the_command_writes_it_and_what_would_train_is_not_run(tmp_path: Path) -> None:
     done = check(tmp_path, TRAINS, "--script", "it.py")
     assert (done.returncode, done.stderr) == (1, "")
@@ -91,7 +92,7 @@ def test_the_command_writes_it_and_what_would_train_is_not_run(tmp_path: Path) -
     assert not (tmp_path / "trained").exists()
 
 
-@pytest.mark.turns(1)
+@pytest.mark.turns(2)
 def test_of_corrected_code_it_shows_that_all_is_right(tmp_path: Path) -> None:
     """Whoever puts the line right runs the same script again."""
     text = told(COST + MADE, tmp_path)["script"]["text"]
@@ -114,13 +115,14 @@ NONE = {
 }
 
 
-@pytest.mark.sample(2)
+@pytest.mark.turns(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("why", NONE)
 def test_where_python_would_not_run_what_was_judged_one_line_says_why(why: str, tmp_path: Path) -> None:
     assert told(NONE[why], tmp_path)["script"] == {"text": "", "why": why}
 
 
-@pytest.mark.turns(1)
+@pytest.mark.turns(2)
 def test_the_command_says_why_it_writes_none(tmp_path: Path) -> None:
     for source, why, code in (
         (WRONG + TRAINED, "it computes no cost of its own that what it does could be compared with", 1),

@@ -47,7 +47,7 @@ def written(folder, text, name="mine.py"):
     return path
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_class_pasted_unchanged_is_verified():
     result = check(HERE / "book.py", run=ended)
     assert (result.returncode, result.stderr) == (0, "")
@@ -95,7 +95,7 @@ def test_the_loop_that_propagates_the_error_is_named_though_it_returns_no_delta(
     assert {named.fault.equation for named in found.faults} == {"BP2"}  # what follows from it is not blamed
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize(
     ("subject", "code", "words"),
     [("nowhere.py", 2, "there is no file nowhere.py"), ("book.py:nothing", 3, "there is no 'nothing'"),
@@ -118,7 +118,7 @@ def test_what_cannot_be_found_is_one_line(subject, code, words, tmp_path):
     assert result.stderr.count("line 2") <= 1
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [("self.weights", "self.W", "Network has no attribute weights that backprop reads; rename yours (it has W)"),
@@ -148,7 +148,7 @@ def test_an_option_that_would_be_ignored_is_refused_in_one_line(arguments, words
     assert words in " ".join(result.output.replace("│", "").split())
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_json_junit_and_script_say_the_same_and_the_script_runs_without_gradproof(tmp_path):
     path = written(tmp_path, IN_PYTHON_3.replace(".transpose(), delta) * sp", ".transpose(), delta)"))
     arguments = ("--json", "--junit", str(tmp_path / "out.xml"), "--script", str(tmp_path / "show.py"))
@@ -188,7 +188,7 @@ def backprop(w, b, x, y):  # rows are examples, w is (n_in, n_out), the gradient
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_script_speaks_in_the_conventions_of_the_code_and_its_words_are_its_numbers(tmp_path):
     path, script = written(tmp_path, DOWNHILL), tmp_path / "show.py"
     result = check(path, "--script", str(script))
@@ -221,7 +221,7 @@ def sigma_prime_of_layer_1(script):
 LEAKS = ("σ′", "missing", "should be", "⊙", "δ", "bound", "counterexample", "formula", "Bot-Academy", "[[")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_grade_gives_points_and_no_answer(tmp_path):
     path = written(tmp_path, RIGHT.replace(" * sigmoid_prime(zs[-1])", ""))
     files = [tmp_path / name for name in ("out.xml", "show.py", "certificate.json")]
@@ -235,7 +235,7 @@ def test_a_grade_gives_points_and_no_answer(tmp_path):
         assert not [leak for leak in LEAKS if leak in text.replace(str(path), "")], text
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_rubric_says_what_each_equation_is_worth_and_what_is_none_is_one_line(tmp_path):
     path = written(tmp_path, RIGHT.replace(" * sigmoid_prime(zs[-1])", ""))
     rubric = tmp_path / "rubric.toml"
@@ -270,7 +270,7 @@ def test_a_rubric_says_what_each_equation_is_worth_and_what_is_none_is_one_line(
     assert check(path, "--rubric", str(tmp_path / "none.toml")).returncode == 2
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_pytest_judges_what_it_is_given(tmp_path):
     written(tmp_path, IN_PYTHON_3, "right.py")
     written(tmp_path, IN_PYTHON_3.replace("output_activations - y", "output_activations"), "wrong.py")
@@ -291,7 +291,7 @@ def test_pytest_judges_what_it_is_given(tmp_path):
     assert "y is missing" in result.stdout
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_pytest_script_finds_a_module_in_the_folder_it_is_started_in_and_else_says_so_in_one_line(tmp_path):
     written(tmp_path, IN_PYTHON_3)
     installed = any(point.name == "gradproof" for point in entry_points(group="pytest11"))

@@ -89,6 +89,7 @@ def test_right_code_is_verified_with_its_network_and_its_cost(place: Path) -> No
     assert left(place) == []
 
 
+@pytest.mark.turns(2)
 def test_wrong_code_is_refuted_at_its_line(place: Path) -> None:
     ended = check(place, WRONG)
     assert (ended.returncode, ended.stderr) == (1, "")
@@ -101,6 +102,7 @@ def test_wrong_code_is_refuted_at_its_line(place: Path) -> None:
     assert left(place) == []
 
 
+@pytest.mark.turns(2)
 def test_what_cannot_be_told_is_undecided(place: Path) -> None:
     source = NET.replace("d2 = a - y", "d2 = (a - y) ** 5")  # the gradient of a cost without a name
     ended = check(place, source)
@@ -112,6 +114,7 @@ def test_what_cannot_be_told_is_undecided(place: Path) -> None:
     assert "--step" in ended.stdout.splitlines()[-1]
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("source", [NOTHING, "", "x = 1\n"], ids=["a function", "empty", "a constant"])
 def test_where_nothing_is_found_one_line_says_what_would_tell_it(source: str, place: Path) -> None:
     ended = check(place, source)
@@ -270,6 +273,7 @@ RUNS = {
 }
 
 
+@pytest.mark.turns(2)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("what", RUNS)
 def test_what_else_a_program_does_changes_no_verdict_and_is_not_done(what: str, place: Path) -> None:
@@ -287,6 +291,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.turns(2)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_cannot_be_judged_is_one_line_that_says_why(what: str, place: Path) -> None:

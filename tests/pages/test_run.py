@@ -51,7 +51,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / run.PAGE
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -69,7 +69,7 @@ def test_it_opens_from_a_file_without_an_error_a_request_or_a_blank_picture(
         assert (shown.errors, shown.requests) == ([], [])
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -82,7 +82,7 @@ def test_axe_finds_nothing_serious(scheme: str, drawn: Path) -> None:
     assert [(f["id"], f["nodes"][0]["html"]) for f in found if f["impact"] in ("serious", "critical")] == []
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_without_javascript_a_digit_is_chosen_and_both_backends_stand_side_by_side(drawn: Path) -> None:
     with opened(drawn, javascript=False) as shown:
@@ -101,7 +101,7 @@ def test_without_javascript_a_digit_is_chosen_and_both_backends_stand_side_by_si
         assert shown.errors == []
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_the_digit_is_chosen_by_keyboard_too(drawn: Path) -> None:
     with opened(drawn) as shown:
@@ -110,7 +110,7 @@ def test_the_digit_is_chosen_by_keyboard_too(drawn: Path) -> None:
         assert shown.page.locator(".glance:visible img").first.get_attribute("alt") == "a 1"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_it_prints_on_white(drawn: Path) -> None:
     with opened(drawn, color_scheme="dark") as shown:

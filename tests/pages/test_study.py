@@ -73,7 +73,7 @@ def test_what_a_ledger_says_is_text_and_never_markup() -> None:
     assert "mine &lt;b&gt;.toml" in page
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_it_opens_without_a_complaint_or_a_request(file: Path) -> None:
     for scheme in ("light", "dark"):
@@ -83,7 +83,7 @@ def test_it_opens_without_a_complaint_or_a_request(file: Path) -> None:
             assert here.requests == []
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_arrow_keys_step_through_the_algorithm_and_change_its_numbers(file: Path) -> None:
     numbers = {n.name: n for n in inside.numbers(example())}
@@ -114,7 +114,7 @@ def test_arrow_keys_step_through_the_algorithm_and_change_its_numbers(file: Path
         assert here.errors == []
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_a_mistake_turns_the_right_equation_red_and_the_judge_says_so(file: Path) -> None:
     slips = inside.slips(example())
@@ -139,7 +139,7 @@ def test_a_mistake_turns_the_right_equation_red_and_the_judge_says_so(file: Path
         assert here.errors == []
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_a_focused_number_lights_up_what_it_came_from(file: Path) -> None:
     with opened(file) as here:
@@ -148,7 +148,7 @@ def test_a_focused_number_lights_up_what_it_came_from(file: Path) -> None:
         assert {"δ¹₁", "w²₁₁", "δ²₁", "w²₂₁", "δ²₂", "z¹₁"} == set(lit)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_without_javascript_everything_can_be_read(file: Path) -> None:
     right = {n.name: n.hand for n in inside.numbers(example())}
@@ -170,7 +170,7 @@ def test_without_javascript_everything_can_be_read(file: Path) -> None:
 
 
 @pytest.mark.sample(1)
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(file: Path, scheme: str) -> None:
@@ -182,7 +182,7 @@ def test_axe_finds_nothing(file: Path, scheme: str) -> None:
         assert [v["id"] for v in found] == []
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_a_narrow_page_does_not_scroll_sideways_and_a_printed_one_is_open(file: Path) -> None:
     with opened(file, viewport={"width": 390, "height": 800}) as here:
@@ -193,7 +193,7 @@ def test_a_narrow_page_does_not_scroll_sideways_and_a_printed_one_is_open(file: 
             assert here.page.locator(f"#digit{number}").is_visible()
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_on_paper_nothing_is_cut_and_a_line_takes_half_a_page(file: Path) -> None:
     """All digits, tables and mistakes are there as well; a row of the digits took a page, each mistake another."""

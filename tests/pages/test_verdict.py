@@ -140,7 +140,7 @@ for i in range(10):
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_what_a_module_beside_computes_stands_beside_its_own_lines(tmp_path: Path) -> None:
     (tmp_path / "layers.py").write_text(LAYERS, "utf8")
     document, path = found(tmp_path, USES_LAYERS)
@@ -184,7 +184,7 @@ def test_numbers_stand_in_columns() -> None:
     assert verdict.matrix(None) == ""
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_of_a_long_source_what_is_told_of_is_shown_and_how_much_more_there_is(tmp_path: Path) -> None:
     document, path = found(tmp_path, "# a comment\n" * 30_000 + WRONG + f"# {'long ' * 90_000}\n" * 4)
     html = verdict.of_file(document, path)
@@ -204,7 +204,7 @@ def typed(folder: Path, source: str, *options: str) -> Any:
     return ended_here([sys.executable, "-m", "gradproof", "check", "mine.py", *options], folder)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_command_writes_the_page_beside_its_verdict(tmp_path: Path) -> None:
     ended = typed(tmp_path, WRONG, "-o", "verdict.html")
     assert (ended.returncode, ended.stderr) == (1, "")
@@ -215,7 +215,7 @@ def test_the_command_writes_the_page_beside_its_verdict(tmp_path: Path) -> None:
     assert typed(tmp_path, WRONG, "-o", "mine.py").returncode == 2, "the code is not written over"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_page_says_nothing_of_the_folders_where_the_file_lies(tmp_path: Path) -> None:
     (tmp_path / "my secrets").mkdir()
     (tmp_path / "my secrets" / "mine.py").write_text(NET, "utf8")
@@ -246,7 +246,7 @@ def backprop(weights, biases, x, y):
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_of_the_notes_network_the_page_has_the_equations_and_the_smallest_network(tmp_path: Path) -> None:
     ended = typed(tmp_path, BOOK, "-o", "verdict.html", "--convention", "ours", "--architectures", "20")
     assert ended.returncode == 1
@@ -280,12 +280,14 @@ def page_of(document: dict[str, Any], text: str) -> str:
     )
 
 
+@pytest.mark.turns(1)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts)
 def test_no_text_in_any_field_of_the_page_becomes_markup(wrong: tuple[dict[str, Any], str], text: str) -> None:
     assert let_in(page_of(wrong[0], text), page_of(wrong[0], "word")) == []
 
 
+@pytest.mark.turns(1)
 @needs_chromium
 def test_no_name_of_a_file_and_no_source_does_anything_in_a_browser(tmp_path: Path) -> None:
     name = "<img src=x onerror=document.title=1>.py".replace("/", "")
@@ -302,7 +304,7 @@ def test_no_name_of_a_file_and_no_source_does_anything_in_a_browser(tmp_path: Pa
 # ---- the browser -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_axe_finds_nothing_it_prints_on_three_pages_and_reads_on_a_telephone(
     wrong: tuple[dict[str, Any], str], tmp_path: Path
@@ -321,7 +323,7 @@ def test_axe_finds_nothing_it_prints_on_three_pages_and_reads_on_a_telephone(
     assert (pages <= 3, spilled) == (True, [])
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @needs_chromium
 def test_wide_numbers_stay_on_the_paper_and_on_the_screen(tmp_path: Path) -> None:
     source = (HERE / "programs/open/c27_modular_batchnorm.py").read_text("utf8")

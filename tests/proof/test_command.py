@@ -58,7 +58,7 @@ def test_json_says_what_was_judged(document):
     assert 0 < document["worst"]["ratio"] <= 1
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_table_has_a_line_for_each_equation_within_100_columns():
     result = run_here("prove", *SMALL)
     assert result.returncode == 0
@@ -85,7 +85,7 @@ main()
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_ctrl_c_ends_in_one_line():
     line = [sys.executable, "-c", SAYING, "prove", "--architectures", "10000000"]
     with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
@@ -97,7 +97,7 @@ def test_ctrl_c_ends_in_one_line():
     assert (running.returncode, out, err) == (130, "", "gradproof: interrupted\n")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_same_seed_same_bytes():
     assert (
         run("prove", *SMALL, "--network", "7", "--json").stdout
@@ -109,7 +109,7 @@ def test_what_is_compiled_as_for_everybody_is_verified():
     assert json.loads(run("prove", *SMALL, "--network", "7", "--json", XLA_FLAGS="").stdout)["verdict"] == "verified"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("slip", ["σ for σ′", "weight gradient summed, not averaged"])
 def test_a_refuted_run_names_the_equation_and_how_to_see_it_again(slip, monkeypatch):
@@ -127,7 +127,7 @@ def test_a_refuted_run_names_the_equation_and_how_to_see_it_again(slip, monkeypa
     assert runner.invoke(command, arguments, standalone_mode=False).return_value == 0
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_counterexample_is_small(monkeypatch):
     function, replacement, equation = PLANTED["σ′ missing in the hidden layers"]
     monkeypatch.setattr(equations, function, replacement)
@@ -139,7 +139,7 @@ def test_a_counterexample_is_small(monkeypatch):
     assert len(document["counterexample"]["x"][0]) == 1
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -63,7 +63,7 @@ def uneven(m: int = 6, dtype: str = "float64") -> Problem:
     return Problem(*jax.tree.map(lambda a: a.astype(dtype), tuple(stack.alone(0))))
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @FEW
 @given(networks(), DEVICES, WAYS, st.sampled_from(["float64", "float32"]))
 def test_the_gradient_on_a_mesh_agrees_with_one_device_and_with_handcrafted(
@@ -76,7 +76,7 @@ def test_the_gradient_on_a_mesh_agrees_with_one_device_and_with_handcrafted(
     assert ratio(problem, got, handcrafted.gradients(*problem)) <= 1
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @FEW
 @given(
     networks(),
@@ -92,7 +92,7 @@ def test_in_order_the_gradient_is_the_same_to_the_last_bit_on_any_number_of_devi
         jax.tree.map(np.testing.assert_array_equal, spread(problem, devices, mesh.in_order)[1:], alone)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("way", [mesh.summed, mesh.in_order])
 @pytest.mark.parametrize("devices", [1, 3, 8])
@@ -164,14 +164,14 @@ def test_summed_by_hand_where_jax_does_not_is_right() -> None:
     assert ratio(uneven(), spread(uneven(), 4, wrongly(psum)), handcrafted.gradients(*uneven())) <= 1
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("error", PLANTED)
 def test_a_planted_error_of_the_mesh_is_outside_the_bound(error: str) -> None:
     assert ratio(uneven(), spread(uneven(), 4, PLANTED[error]), handcrafted.gradients(*uneven())) > 1
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_judge_refutes_the_trap_and_names_it() -> None:
     """The real thing, as somebody would hand it in: shard_map, jax.grad and psum, on digits and on random networks.
 
@@ -191,7 +191,7 @@ def test_the_judge_refutes_the_trap_and_names_it() -> None:
     assert all("a psum over 4 devices" in str(named.names) for named in judged.faults if named.names)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("devices", [2, 4, 8])
 def test_the_trap_is_n_times_the_gradient(devices: int) -> None:

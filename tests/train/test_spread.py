@@ -96,7 +96,7 @@ def expected(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> object:
     return alone(begin(digits, *SHORT, "--reproducible", "--out", str(place)))["run_hash"]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_reproducible_means_the_same_hash_on_eight_devices(digits: Path, expected: object, tmp_path: Path) -> None:
     """Ten examples on eight devices, and a last mini-batch of five."""
     on_eight = alone(begin(digits, *SHORT, "--reproducible", "--devices", "8", "--out", str(tmp_path / "8")))
@@ -105,7 +105,7 @@ def test_reproducible_means_the_same_hash_on_eight_devices(digits: Path, expecte
     assert fast["run_hash"] != expected  # in another order, and so in other last bits
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_of_two_processes_the_first_writes_and_speaks_and_the_hash_is_the_same(
     digits: Path, expected: object, tmp_path: Path
 ) -> None:
@@ -117,7 +117,7 @@ def test_of_two_processes_the_first_writes_and_speaks_and_the_hash_is_the_same(
     assert os.listdir(tmp_path) == ["run"]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("processes", [1, 2], ids=["four devices", "two processes"])
 def test_every_step_over_devices_and_processes_is_proven(processes: int, digits: Path, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ main()
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_wrong_step_over_devices_is_named(digits: Path, tmp_path: Path) -> None:
     line = begin(digits, *PROVEN, "--out", str(tmp_path / "run"), "--devices", "4")
     line[1:3] = ["-c", WRONG]
@@ -170,7 +170,7 @@ main()
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_sum_that_jax_has_made_already_made_again_is_refuted_in_the_first_step(
     digits: Path, tmp_path: Path
 ) -> None:
@@ -202,7 +202,7 @@ def test_on_real_digits_the_hash_is_the_same_on_any_number_of_devices_and_proces
 
 
 # Whether the first is killed, which all others report to, is tried in the thorough profile.
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("victim", [1, 0] if settings().max_examples > 100 else [1])
 def test_a_process_that_is_killed_is_named_by_the_others_and_the_run_goes_on(
     victim: int, digits: Path, tmp_path: Path
@@ -252,7 +252,7 @@ main()
 ALL_TOGETHER = ["any", "longest", "insist_on_the_same"]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("where", ALL_TOGETHER if settings().max_examples > 100 else ALL_TOGETHER[:1])
 def test_a_process_that_is_lost_where_all_speak_together_is_one_line(where: str, digits: Path, tmp_path: Path) -> None:
     """Process 1 ends by SIGKILL where the others wait for its word; they say so and no more, the first as well."""
@@ -271,7 +271,7 @@ def test_a_process_that_is_lost_where_all_speak_together_is_one_line(where: str,
     assert re.fullmatch(r"gradproof: this process was ended by SIGKILL[^\n]*\n", of_the_lost)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_processes_that_differ_are_refused(digits: Path, tmp_path: Path) -> None:
     line = begin(digits, *SHORT, "--out", str(tmp_path / "run"))
     running = started(line, 2)
@@ -299,7 +299,7 @@ main()
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_replicas_that_start_unequal_are_refused(digits: Path, tmp_path: Path) -> None:
     """In one bias, by a few roundings: descent would keep them apart, and nothing else would tell."""
     line = begin(digits, *SHORT, "--out", str(tmp_path / "run"))
@@ -330,7 +330,7 @@ def test_one_that_waits_alone_says_for_whom_and_ends_at_once(
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_cluster_launcher_says_who_is_who(digits: Path, expected: object, tmp_path: Path) -> None:
     """As SLURM sets it for one task on one host: --coordinator auto and nothing else."""
     slurm = {"SLURM_JOB_ID": "1234", "SLURM_STEP_NODELIST": "127.0.0.1", "SLURM_NTASKS": "1", "SLURM_PROCID": "0"}
@@ -341,7 +341,7 @@ def test_a_cluster_launcher_says_who_is_who(digits: Path, expected: object, tmp_
     assert json.loads(done.stdout)["run_hash"] == expected
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

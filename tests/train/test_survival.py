@@ -129,7 +129,7 @@ def fast() -> Iterator[Path]:
         yield Path(place)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whichever_file_operation_fails_no_checkpoint_is_lost_and_the_run_goes_on_to_the_same_hash(
@@ -174,7 +174,7 @@ def assert_resumed_run_survives(fault: str, digits: Path, tmp_path: Path, monkey
     assert ended[4] > sum(ended.values()) / 3 or fault == "a short write"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("fault", some(["ENOSPC", "half a write"], FAULTS))
 def test_whichever_file_operation_fails_in_a_resumed_run_it_goes_on_to_the_same_hash(
@@ -223,7 +223,7 @@ def assert_both_survive(fault: str, failing: str, step: int, digits: Path, tmp_p
     assert failed > n / step / 3 or fault == "a short write"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("failing", "fault"), some([("handcrafted", "ENOSPC"), ("reference", "half a write")], product(NAMES, FAULTS))
@@ -332,7 +332,7 @@ def killed_at(moment: float, begun: bool, line: list[str]) -> tuple[int, str, st
     return running.returncode, out, err, generation
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_killed_at_random_moments_a_run_reaches_the_same_hash(digits: Path, fast: Path) -> None:
     """Six times, 200 times in the thorough profile: no checkpoint unreadable, none lost that was on the disk.
 
@@ -368,7 +368,7 @@ def test_killed_at_random_moments_a_run_reaches_the_same_hash(digits: Path, fast
     assert killed == kills
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_with_a_checkpoint_and_the_command_to_go_on(
     number: signal.Signals, digits: Path, tmp_path: Path
