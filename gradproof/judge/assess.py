@@ -2,8 +2,9 @@
 
 import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program, read_program
+from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.roles import named_as_parameter
-from gradproof.judge.find.scene import DRIVEN
+from gradproof.judge.find.scene import DRIVEN, forget
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
 from gradproof.judge.lines.annotation import shown
@@ -24,7 +26,9 @@ from gradproof.judge.lines.counterexample import counterexample
 from gradproof.judge.lines.digits import float_findings
 from gradproof.judge.lines.faults import faults, read_lines
 from gradproof.judge.lines.raising import mend_example, raised_by
+from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
+from gradproof.judge.rates import own_rates
 from gradproof.judge.telling import may_be_a_slip
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
@@ -104,6 +108,12 @@ def _judged(subject: Subject, cost: str) -> Assessed:
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
     if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
         outcome = later
+    if outcome.verdict is not Verdict.VERIFIED and (outcome.zeros or outcome.twins):
+        outcome = _as_begun(subject, outcome, cost)
+    if outcome.verdict is not Verdict.VERIFIED and (rates := own_rates(subject.explored.scene.program.tree)):
+        outcome = _of_own_rates(subject, outcome, rates, cost)
+    if outcome.verdict is not Verdict.VERIFIED:
+        outcome = _of_small_differences(subject, outcome, cost)
     if outcome.verdict is Verdict.VERIFIED and outcome.late:
         outcome = _with_the_late(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
@@ -131,6 +141,52 @@ def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
         return None
     later = judge(replace(subject.explored, step=step._replace(turn=step.turn + 1)), subject.calls, cost=cost)
     return later if later.verdict is Verdict.VERIFIED else None
+
+
+def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """The outcome of parameters that begin as the program lets them begin, if it is right: pruned, or with the copies
+    that a step looks back to."""
+    scene = replace(subject.explored.scene, as_begun=True)
+    begun = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
+    if not _is_nearer(begun, outcome):
+        return outcome
+    begun.notes += [f"elements of {shown(path)} that are 0 stay 0" for path in begun.zeros]
+    begun.notes += [f"{shown(twin)} begins as a copy of {shown(path)}" for path, twin in begun.twins.items()]
+    return begun
+
+
+def _of_own_rates(subject: Subject, outcome: Outcome, rates: Mapping[str, Fraction], cost: str) -> Outcome:
+    """The outcome of a step whose arrays are moved at rates of their own, which the program gives."""
+    scene = replace(subject.explored.scene, rates=rates)
+    own = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
+    if not _is_nearer(own, outcome):
+        return outcome
+    own.notes.append(f"its rates are {', '.join(f'{float(rate):g}' for rate in dict.fromkeys(rates.values()))}")
+    return own
+
+
+def _is_nearer(one: Outcome, other: Outcome) -> bool:
+    """Whether one outcome is right, or refuted for fewer arrays."""
+    if one.verdict is Verdict.VERIFIED or one.tried is None or other.tried is None:
+        return one.verdict is Verdict.VERIFIED
+    wrong, before = (sum(array.state != "right" for array in tried.arrays) for tried in (one.tried, other.tried))
+    return one.verdict is Verdict.REFUTED and other.verdict is Verdict.REFUTED and wrong < before
+
+
+def _of_small_differences(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """The outcome in the limit of its difference quotients, if it computes gradients by them and is right there."""
+    scene = subject.explored.scene
+    tree = with_small_differences(scene.program.tree)
+    if tree is None:
+        return outcome
+    scene = fresh(replace(scene, program=replace(scene.program, tree=tree)))
+    small = judge(replace(subject.explored, scene=scene), subject.calls, cost=cost)
+    forget(scene)
+    if small.verdict is not Verdict.VERIFIED:
+        return outcome
+    small.explored = subject.explored
+    small.notes.append("its gradients are difference quotients: they are judged in the limit of a small step")
+    return small
 
 
 def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:

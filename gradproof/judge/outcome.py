@@ -47,6 +47,8 @@ class Outcome:
     answers: int = 0
     labels: bool | None = None  # whether outputs are compared with the targets as they are given
     calls: Sequence[str] = ()  # the expressions of its cost that were asked
+    zeros: Sequence[str] = ()  # parameters of which some elements begin as 0, and others do not
+    twins: dict[str, str] = field(default_factory=dict)  # what begins as a copy of a parameter, by that
     late: Sequence[str] = ()  # what is moved under a condition, and not in this turn
     unmoved: Sequence[str] = ()  # what is named as a parameter, enters the forward pass and stays
     turned: dict[str, tuple[str, int]] = field(default_factory=dict)  # parameters, and a velocity that changes its sign

@@ -92,23 +92,9 @@ def allow_means(scene: Scene, what: Observation, compared: list[Compared]) -> li
     return compared
 
 
-def allow_own_rates(tree: ast.Module, compared: list[Compared]) -> list[Compared]:
-    """Two groups of parameters may have two rates, if the program gives them two names, and numbers in that ratio."""
-    rates, values = _rates_named(tree)
-    usual = {rates.get(last(array.name), "") for array in compared if array.state == "right"}
-    usual_rate = values.get(min(usual, default=""), 0) if len(usual) == 1 else 0
-    told = []
-    for array in compared:
-        found = re.fullmatch(r"moved (\S+) times as far as the others", array.state)
-        own = rates.get(last(array.name), "")
-        if found and usual_rate and own not in usual and Fraction(found[1]) * usual_rate == values.get(own):
-            array = array._replace(state="right", digits=np.inf, convention=f"at a rate of its own, {own}")
-        told.append(array)
-    return told
-
-
-def _rates_named(tree: ast.Module) -> tuple[dict[str, str], dict[str, Fraction]]:
-    """The rate by which each variable is moved, by their last names; and the numbers that rates are given."""
+def own_rates(tree: ast.Module) -> dict[str, Fraction]:
+    """The number by which each variable is moved, by its last name, where the program gives several of them; {} where
+    it gives one."""
     rates, values = dict[str, str](), dict[str, Fraction]()
     for node in statements(tree):
         if isinstance(node, ast.AugAssign | ast.Assign):
@@ -116,6 +102,9 @@ def _rates_named(tree: ast.Module) -> tuple[dict[str, str], dict[str, Fraction]]
             named = {ast.unparse(part).rpartition(".")[2] for part in ast.walk(node.value) if _is_rate(part)}
             if len(named) == 1:
                 rates[last(ast.unparse(target))] = named.pop()
+            elif not named and (written := _written_rate(node)):
+                rates[last(ast.unparse(target))] = written
+                values[written] = Fraction(written)
             pairs = [(target, node.value)]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = list(zip(target.elts, node.value.elts, strict=False))
@@ -126,7 +115,20 @@ def _rates_named(tree: ast.Module) -> tuple[dict[str, str], dict[str, Fraction]]
             for argument, default in parameters_of(node, False):
                 if default is not None and (number := _number(default, values)) is not None:
                     values[argument] = number
-    return rates, values
+    known = {name: values[rate] for name, rate in rates.items() if values.get(rate)}
+    return known if len(set(known.values())) > 1 else {}
+
+
+def _written_rate(node: ast.AugAssign | ast.Assign) -> str:
+    """The number with a point that an update is multiplied by, as in `w -= 0.01 * dw` or `w = w - 0.01 * dw`."""
+    change = node.value
+    if isinstance(node, ast.Assign) and isinstance(change, ast.BinOp) and isinstance(change.op, ast.Sub):
+        change = change.right if ast.unparse(change.left) == ast.unparse(node.targets[0]) else change
+    elif isinstance(node, ast.Assign) or not isinstance(node.op, ast.Sub):
+        return ""
+    while isinstance(change, ast.BinOp) and isinstance(change.op, ast.Mult | ast.MatMult | ast.Div):
+        change = change.left
+    return ast.unparse(change) if isinstance(change, ast.Constant) and isinstance(change.value, float) else ""
 
 
 def _number(node: ast.expr, known: Mapping[str, Fraction]) -> Fraction | None:

@@ -1,7 +1,7 @@
 """What is right once, in harder scenes and at later calls: other widths, many examples, large numbers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flint import arb
@@ -141,14 +141,15 @@ def _ordinal(n: int) -> str:
 
 
 def piled(
-    explored: Explored, calls: Sequence[str], seed: int, named: Sequence[str] = ()
+    explored: Explored, calls: Sequence[str], seed: int, named: Sequence[str] = (), twins: Mapping[str, str] = {}
 ) -> tuple[dict[str, str], list[str], dict[str, tuple[str, int]]]:
     """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began; what else
     the second step takes from the first, such as velocities; and the parameters whose velocity changes its sign, with
     that velocity and the line.
 
-    A velocity is multiplied by less than 1, the sum of squares of AdaGrad grows by g²: only what grows by a multiple of
-    the gradient itself is meant; that of one of the costs that are `named`, where it computes none.
+    `twins` are the copies as which parameters begin: the difference from one is a velocity as well. A velocity is
+    multiplied by less than 1, the sum of squares of AdaGrad grows by g²: only what grows by a multiple of the gradient
+    itself is meant; that of one of the costs that are `named`, where it computes none.
     """
     step = explored.step._replace(turn=explored.step.turn + 1)  # type: ignore[union-attr]
     with ExactRun(Reading.EXACT, BITS, seed) as run:
@@ -183,6 +184,10 @@ def piled(
                 fed = [path for path, array in what.given.items() if array.size == len(held)]
                 line = line_of(now[0].place) or 0
                 turned |= {path: (other, line) for path in fed if _feeds(what.state[other][0], what.after[path])}
+        for path, twin in twins.items():
+            held, now = (array.ravel().tolist() for array in (what.state[twin][0], what.after[path]))
+            if all(_share(x, y) > 0 for x, y in zip(held, now, strict=True)):
+                turned[path] = f"{path} - {twin}", line_of(now[0].place) or 0
     return found, kept, turned
 
 

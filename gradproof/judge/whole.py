@@ -29,7 +29,7 @@ from gradproof.judge.outcome import (
     ranked,
     unmoved,
 )
-from gradproof.judge.rates import allow_means, allow_own_rates, blame_decay, keep_steady, rate_beside
+from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
@@ -109,7 +109,7 @@ def judge(
     lengths: dict[Reading, dict[str, Any]] = {}
     doubted = set[str]()
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
-    still = set[str]()
+    still, zeros, twins = set[str](), dict[str, None](), dict[str, str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
@@ -117,6 +117,8 @@ def judge(
         idle.update(dict.fromkeys(forgotten(what), FORGOTTEN))
         staying.update(dict.fromkeys(perhaps_forgotten(what)))
         still.update(unmoved(what))
+        zeros.update(dict.fromkeys(what.zeros))
+        twins.update(what.twins)
         return holding(what, lambda: compared_with(run, what))
 
     def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
@@ -129,7 +131,6 @@ def judge(
             compared = against(what, found)
             if _is_climbed(name, explored.scene.program.text, what, compared):
                 compared = [a._replace(convention=a.convention or UPHILL) for a in against(what, -found)]
-            compared = allow_own_rates(explored.scene.program.tree, compared)
             if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
                 earlier = lengths.setdefault(run.run.reading, {})
                 given = list(what.given.values())
@@ -157,7 +158,7 @@ def judge(
     except SubjectError as error:
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
     named = next((ranked(some) for some in costs.values() if some), [])
-    outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls)
+    outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]
         if wanted:
@@ -224,7 +225,7 @@ def judge(
         outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])
     if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn":
         usual = [one.name for one in outcome.named if kind == "listed"]
-        outcome.piled, kept, outcome.turned = piled(explored, calls, seed, usual)
+        outcome.piled, kept, outcome.turned = piled(explored, calls, seed, usual, twins)
         if kept and not (outcome.piled or outcome.turned):
             outcome.notes.append(f"only the first use of what it keeps between steps, such as {kept[0]}, is judged")
         outcome.verdict = Verdict.REFUTED if outcome.piled or outcome.turned else outcome.verdict

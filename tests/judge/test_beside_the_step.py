@@ -111,7 +111,38 @@ for turn in range(10):
         m[name] = 0.9 * m[name] + G[name]
         P[name] = P[name] - 0.01 * m[name]
 """
+HEAVY_BALL = (
+    TWO_LAYERS.replace("for turn", "V_old, W_old = V.copy(), W.copy()\nfor turn")
+    + "    W, W_old = W - 0.1 * dW + 0.9 * (W - W_old), W\n    V, V_old = V - 0.1 * dV + 0.9 * (V - V_old), V\n"
+)
+PRUNED = (
+    TWO_LAYERS.replace("for turn", "kept = np.random.rand(3, 4) > 0.5\nV *= kept\nfor turn")
+    + "    W -= 0.1 * dW\n    V -= 0.1 * dV * kept\n"
+)
+WRITTEN_RATES = TWO_LAYERS + "    W -= 0.137 * dW\n    V -= 0.0291 * dV\n"
+BY_SIGN = TWO_LAYERS + "    W -= 0.01 * np.sign(dW)\n    V -= 0.01 * np.sign(dV)\n"
+QUOTIENTS = """
+import numpy as np
+X, y = np.random.randn(9, 3), np.random.randn(9)
+w = np.random.randn(3)
+h = 1e-5
+def loss(w):
+    return np.mean((np.tanh(X @ w) - y) ** 2)
+for turn in range(9):
+    g = np.zeros(3)
+    for i in range(3):
+        step = np.zeros(3)
+        step[i] = h
+        g[i] = (loss(w + step) - loss(w - step)) / (2 * h)
+    w -= 0.1 * g
+    print(loss(w))
+"""
 BESIDE = {
+    "heavy-ball momentum by the parameters before": (HEAVY_BALL, ("0.9 * (V - V_old)", "0.9 * (V_old - V)")),
+    "pruned weights": (PRUNED, OF_TWO),
+    "two rates that are written down": (WRITTEN_RATES, ("0.0291 * dV", "0.0291 * -dV")),
+    "signs of gradients": (BY_SIGN, ("sign(dV)", "sign(dV * V)")),
+    "difference quotients": (QUOTIENTS, ("loss(w + step) - loss", "loss(w + step) ** 2 - loss")),
     "arrays that have a second name": (TWO_NAMES, ("h.T @ d", "h.T @ abs(d)")),
     "a velocity": (VELOCITY, ("0.9 * v", "-0.9 * v")),
     "two rates that have names": (OWN_RATES, ("lr_back * dV", "0.5 * lr_back * dV")),

@@ -832,7 +832,7 @@ for i in range(20):
 def test_what_moves_with_the_parameters_and_is_not_judged_leaves_it_undecided(tmp_path: Path) -> None:
     """An array named as an activation might be one that is carried from layer to layer."""
     assert assessed(HIDDEN.format(rate=0.1), tmp_path)["verdict"] == "verified"
-    found = assessed(HIDDEN.format(rate=0.3), tmp_path)
+    found = assessed(HIDDEN.format(rate="0.1 * 3"), tmp_path)
     assert found["verdict"] == "undecided"
     assert found["undecided"] == ["a moves as well, and is not recognised as a parameter"]
 

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from types import FrameType
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 
 from gradproof.exact import operators
 from gradproof.exact.arrays import ExactArray, array_of, exact
-from gradproof.exact.numbers import Number
+from gradproof.exact.numbers import Number, literal, number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError, current
+from gradproof.judge.find.copies import copies, held_at_zero
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.numbers import round_numbers
@@ -46,6 +48,9 @@ class Observation:
     targets: Any = None  # the y of the scene, where it has one
     outside: set[str] = field(default_factory=set)  # calls of a cost outside of the loop of which the step is a turn
     kept: Any = None  # the arrays that an optimizer may keep
+    rates: Mapping[str, Fraction] = field(default_factory=dict)  # by what each variable is moved, where that differs
+    zeros: list[str] = field(default_factory=list)  # parameters of which some elements begin as 0, and others do not
+    twins: dict[str, str] = field(default_factory=dict)  # what begins as a copy of a parameter, by that
     state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
 
     @cached_property
@@ -79,8 +84,13 @@ class Observation:
 
     @property
     def moved(self) -> dict[str, Any]:
-        """θ′ − θ."""
-        return {path: exact(self.after[path]) - array for path, array in self.given.items()}
+        """θ′ − θ; at one rate, where each has its own."""
+        moves = {path: exact(self.after[path]) - array for path, array in self.given.items()}
+        usual = next(iter(self.rates.values()), None)
+        for path, move in moves.items():
+            if (rate := self.rates.get(last(path), usual)) != usual and usual and rate:
+                moves[path] = move * (literal(float(usual)) / literal(float(rate)))  # as this run takes literals
+        return moves
 
     @cached_property
     def aims(self) -> list[Number]:
@@ -118,7 +128,7 @@ def observe(
     `calls` are expressions that compute the program's cost: each is tried where the step begins. `ask` is called with
     the frame wherever the program asks its watch. The graph of its numbers has `constants` too, if that is asked for.
     """
-    seen = Observation(gradients=bool(step.gradients), outside=_outside(scene, step, calls))
+    seen = Observation(gradients=bool(step.gradients), rates=scene.rates, outside=_outside(scene, step, calls))
     seen.lines = {(scene.program.path, line) for line in lines_of_costs(scene.program.tree)}
     rng = np.random.default_rng([seed, 3])
     names: dict[str, Any] = {}
@@ -128,6 +138,9 @@ def observe(
 
     def begin(slots: list[Slot], frame: FrameType) -> None:
         by_path = {slot.path: slot for slot in slots}
+        twins = copies(slots, wanted)
+        zeros = {path: held for path in wanted if path in by_path if (held := held_at_zero(by_path[path]))}
+        seen.zeros, seen.twins = list(zeros), {path: others[-1].path for path, others in twins.items()}
         for path in (*wanted, *step.reshaped):
             if path not in by_path:
                 raise InexactError(f"{path} does not exist in every run")
@@ -137,6 +150,10 @@ def observe(
             if scene.nudge is not None and scene.nudge.path == path:
                 values.reshape(slot.shape or 1)[scene.nudge.element] += scene.nudge.by
             numbers = variables(values)
+            if scene.as_begun:
+                numbers = [number(0) if k in zeros.get(path, ()) else x for k, x in enumerate(numbers)]
+                for twin in twins.get(path, ()):
+                    twin.write(numbers)
             slot.write(numbers)
             (seen.given if path in wanted else before)[path] = array_of(numbers, slot.shape)
         current().keeps_constants = (

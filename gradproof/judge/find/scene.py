@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,8 @@ class Scene:
     clips: tuple[Any, ...] = ()  # places of clips that larger ones would reach
     nudge: Nudge | None = None
     is_round: bool = False  # parameters are small round numbers
+    as_begun: bool = False  # what is 0 among a parameter's other numbers stays so, and copies of it are drawn with it
+    rates: Mapping[str, Fraction] = field(default_factory=dict)  # by what each variable is moved, where that differs
     data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names of what no gradient is asked for
 
     @property

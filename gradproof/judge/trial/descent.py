@@ -10,12 +10,15 @@ from flint import arb
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import current
+from gradproof.exact.sweeps import push_forward
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared, common_factor
+from gradproof.judge.trial.stepping import all_numbers
 
 Balls = Any  # an object array of arb
 ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
 FIRST_OF_ADAM = "adaptive steps, as Adam's or RMSprop's, of which the first is judged"
+SIGNS = "steps of one length, by the sign of the gradient alone"
 NO_ROOT = "divided by the mean of its squared gradient, not by the root of that"
 DECAY = "with weight decay"
 OTHER_DECAY = "its weight decay is not that of its own cost"
@@ -29,6 +32,8 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
     results = []
     for name, step, slope, value, array in zip(moved, steps, slopes, values, moved.values(), strict=True):
         results.append(_one(name, step, slope, value, eta, array))
+    if _goes_by_sign(moved, parameters, steps, slopes):
+        return [r._replace(state="right", digits=np.inf, element=(), convention=SIGNS) for r in results]
     results = _without_lonely(_adaptive(results, steps, slopes, kept), steps, slopes, eta)
     adaptive = any(r.convention == FIRST_OF_ADAM for r in results)
     if adaptive or not any(r.state == "right" and r.alive for r in results):  # how far each should move is not known
@@ -109,6 +114,22 @@ def _adaptive(
             factor = _factor_of(ratios[0].sqrt() if squared else ratios[0])
             told[k] = results[k]._replace(state=f"of {factor} times its gradient, which adaptive steps hide")
     return told
+
+
+def _goes_by_sign(
+    moved: dict[str, Any], parameters: Sequence[Any], steps: Sequence[Balls], slopes: Sequence[Balls]
+) -> bool:
+    """Whether all arrays are moved by one constant length against the sign of their slopes."""
+    arrays = list(zip(steps, slopes, strict=True))
+    pairs = [(s, g) for step, slope in arrays for s, g in zip(step.flat, slope.flat, strict=True)]
+    length = max((abs(s) for s, _ in pairs), key=lambda ball: float(ball.mid()), default=arb(0))
+    if not length > 0 or not all(s.contains(0) if g.contains(0) else s * g < 0 for s, g in pairs):
+        return False
+    if not all(abs(s).overlaps(length) or g.contains(0) for s, g in pairs):
+        return False
+    moves = [x for move in moved.values() for x in numbers_of(move)]
+    tangents = push_forward(moves, {x.index: k + 1 for k, x in enumerate(all_numbers(parameters))})
+    return all(tangents.get(x.index, arb(0)).is_zero() for x in moves)
 
 
 def lengthened(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> frozenset[str]:

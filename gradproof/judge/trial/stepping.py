@@ -106,13 +106,20 @@ def _comes_later(old: ExactArray, new: ExactArray, others: Sequence[tuple[ExactA
     if not hit or not origins.isdisjoint(set[int]().union(*(starts for _, starts in hit))):
         return False
     latest, own = max(index for ends, _ in hit for index in ends), {x.index for x in numbers_of(old)}
-    own |= set[int]().union(*(ends for ends, _ in hit))  # as where the error alone is computed again
+    errors = [x for x in numbers if x.rule is not None and x.rule.name in ("add", "subtract", "sum") and _has_target(x)]
+    if errors:  # as where the error alone is computed again
+        own |= set[int]().union(*(ends for ends, _ in hit)) & {x.index for x in computed_from(errors)}
     decays = {x.index for x in terms(numbers_of(new))}
     return any(
         x.index > latest and x.index not in decays and any(y.index in own for y in operands_of(x))
         for x in numbers
         if x.rule is not None and x.rule.name in ("dot", "multiply")
     )
+
+
+def _has_target(x: Number) -> bool:
+    """Whether a sum has a constant in it, as an error has."""
+    return any(not y.varies and not y.value.is_zero() for y in operands_of(x))
 
 
 def terms(results: Sequence[Number]) -> list[Number]:

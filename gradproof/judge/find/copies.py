@@ -1,0 +1,60 @@
+"""How parameters begin, where random numbers would hide it: as copies of each other, or with elements that are 0."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof.judge.find.namespace import Slot
+
+
+def copies(slots: Sequence[Slot], parameters: Iterable[str]) -> Mapping[str, list[Slot]]:
+    """What begins as a copy of each of these parameters, such as the weights of the step before.
+
+    A copy has the very numbers. What is 0 has those of all that is 0: then the names tell, as they differ for others.
+    """
+    own = set(parameters)
+    others = [slot for slot in slots if slot.path not in own and len(slot.numbers) > 0]
+    alike = {
+        slot.path: [other for other in others if other.shape == slot.shape and _are_same(slot, other)]
+        for slot in slots
+        if slot.path in own
+    }
+    telling = {slot.path for slot in slots if len({float(x.value.mid()) for x in slot.numbers}) > 1}
+    changes = {_change(path, twin.path) for path in telling & alike.keys() for twin in alike[path]}
+    found = {
+        path: [twin for twin in twins if path in telling or _change(path, twin.path) in changes]
+        for path, twins in alike.items()
+    }
+    return {path: twins for path, twins in found.items() if twins}
+
+
+def held_at_zero(slot: Slot) -> set[int]:
+    """The places of the elements that are 0 where others are not, as in a matrix that was pruned."""
+    zeros = {k for k, x in enumerate(slot.numbers) if x.value.is_zero()}
+    return zeros if len(zeros) < len(slot.numbers) else set()
+
+
+def _are_same(one: Slot, other: Slot) -> bool:
+    if one.value is other.value or _is_shared(one.value, other.value):
+        return False
+    pairs = list(zip(one.numbers, other.numbers, strict=True))
+    return all(a is b for a, b in pairs) or all(a.value.is_zero() and b.value.is_zero() for a, b in pairs)
+
+
+def _is_shared(one: Any, other: Any) -> bool:
+    """Whether both are names of one array."""
+    return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.shares_memory(one, other)
+
+
+def _change(path: str, twin: str) -> tuple[str, str]:
+    """What stands in one path in place of what in the other: ("", "_old") of `W[0]` and `W_old[0]`."""
+    before = _alike(path, twin)
+    after = _alike(path[before:][::-1], twin[before:][::-1])
+    return path[before : len(path) - after], twin[before : len(twin) - after]
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
