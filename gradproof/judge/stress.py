@@ -168,11 +168,17 @@ def piled(
             if STATE.search(path) and any(isinstance(x, Number) and x.index in used and x.value != 0 for x in old.flat)
         ]
         usual = [number for name, number in usual_costs(what) if name in named] if named else []
+        own = {x.index for array in what.given.values() for x in array.flat}  # of which a cache may have another name
+        others = {
+            path: (old, new)
+            for path, (old, new) in what.state.items()
+            if own.isdisjoint(x.index for x in old.flat if isinstance(x, Number))
+        }
         for number in (*what.costs.values(), *what.scalars.values(), *usual):
             truth = differentiate(number)
             for path, array in what.given.items():
                 slope = [truth.get(x.index, arb(0)) for x in array.ravel().tolist()]
-                for other, (old, new) in what.state.items():
+                for other, (old, new) in others.items():
                     alike = old.size > 1 or "grad" in other.lower() or GRADIENT.search(other)
                     if old.size == array.size and alike and _grows(old, new, slope) and _feeds(old, what.after[path]):
                         found[path] = other

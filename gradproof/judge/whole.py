@@ -195,11 +195,11 @@ def judge(
         made_up = name.startswith("net.") and not explored.scene.whole
         made_up = made_up and not takes_the_same(explored.scene.program, name, explored.scene.driver)
         if outcome.other and (
-            crossed := next(filter(None, (_crosses_examples(seen, seed, kind, name, r) for r in Reading)), "")
+            differs := next(filter(None, (_of_other_outputs(seen, seed, kind, name, r) for r in Reading)), "")
         ):
             as_meant = judge(explored, calls, harder, seed, cost, listed=True)
             if as_meant.verdict is Verdict.VERIFIED:
-                as_meant.notes.append(f"not compared with its own cost, {name}, in which {crossed}")
+                as_meant.notes.append(f"not compared with its own cost, {name}, in which {differs}")
                 return as_meant
         outcome.tried = blame_decay(tried, outcome.other)
         if made_up and outcome.other and not outcome.other[0].decay:  # our call of its cost may not be what it means
@@ -274,8 +274,12 @@ def _forget_what_is_shown(run: Run, what: Observation) -> None:
             del run.notes[key]
 
 
-def _crosses_examples(seen: Any, seed: int, kind: str, name: str, reading: Reading) -> str:
-    """How a cost compares each output with the labels of all examples, as (m, 1) and (m,) broadcast; "" if not."""
+def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Reading) -> str:
+    """How a cost compares other outputs with the labels than the step does; "" if it does not.
+
+    Each output with the labels of all examples, as (m, 1) and (m,) broadcast, or the outputs of another forward pass,
+    as without the noise that the step adds to its inputs.
+    """
     with ExactRun(reading, BITS, seed) as run:
         try:
             what = seen(run, [np.array([0.61 + seed])])
@@ -290,10 +294,20 @@ def _crosses_examples(seen: Any, seed: int, kind: str, name: str, reading: Readi
         for outputs, labels in outputs_and_labels(x for move in what.moved.values() for x in move.ravel().tolist()):
             m = outputs.size
             later = computed_from([cost], {x.index for x in outputs.flat})  # of m² differences, if all are compared
-            if not 1 < m <= MOST_CROSSED or len(later) < m**2 or name_costs(outputs, labels, gradients):
-                continue
-            if name_costs(np.repeat(outputs, m), np.tile(labels, m), gradients):
+            if (
+                1 < m <= MOST_CROSSED
+                and len(later) >= m**2
+                and not name_costs(outputs, labels, gradients)
+                and name_costs(np.repeat(outputs, m), np.tile(labels, m), gradients)
+            ):
                 return f"each of {m} outputs is compared with every label, as ({m}, 1) and ({m},) broadcast"
+            first = outputs.flat[0]
+            others = [x for x in computed_from([cost]) if x.rule is first.rule and x.place == first.place]
+            if len(others) != m or any(x is y for x, y in zip(others, outputs.flat, strict=True)):
+                continue
+            here = {one.name for one in name_costs_of_steps(what.moved, list(what.given.values()))}
+            if here & {one.name for one in name_costs(array_of(others, outputs.shape), labels, gradients)}:
+                return "the outputs are those of another forward pass"
     return ""
 
 
@@ -303,6 +317,7 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
     What fits does so at two points, at one rate, under one reading.
     """
     best: tuple[int, int, str] = (-1, -1, "")
+    wholes = set[str]()  # single numbers that have every named cost in them, as a sum over the parts of a mini-batch
     none_at_all = False
     negative: set[str] = set()
     for reading in Reading:
@@ -332,11 +347,18 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                             here[kind, name] = None if adaptive else rate_beside(what, number)
                         if kind == "costs" and name not in negative and name not in what.doubtful:
                             best = max(best, (right, number.index, name))
+                        if kind == "scalars" and (kind, name) in here:
+                            parts = {x.index for x in computed_from([number])}
+                            wholes |= {name} if {x.index for x in what.costs.values()} <= parts else set()
                 fits.append(here)
         for key, rate in reversed(fits[0].items()) if len(fits) > 1 else ():  # the last computed has the others in it
             rates = rate, fits[1].get(key)
             same = None not in rates and rates[0].overlaps(rates[1])
-            if key in fits[1] and (same or rates == (None, None)) and (key[0] == "costs" or not best[2]):
+            if (
+                key in fits[1]
+                and (same or rates == (None, None))
+                and (key[0] == "costs" or not best[2] or key[1] in wholes)
+            ):
                 return key
     return ("costs", best[2]) if best[2] else ("listed", "")
 

@@ -180,7 +180,8 @@ _CARRIED = re.compile(
 _GRADIENTS = re.compile(r"(?i)(?:g\w{0,2}|grad\w*|d\w{1,2}|delta\w*|err\w*)(?:\[\d+\])+")  # in lists
 STATE = re.compile(
     r"(?:velo\w*|momentum|_mom)(?=$|[.\['\]])|"
-    r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*)(?=$|[.\['\]])",
+    r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*|"
+    r"buf\w*|exp_?avg\w*|accum\w*)(?=$|[.\['\]])",
     re.IGNORECASE,
 )
 GRADIENT = re.compile(
