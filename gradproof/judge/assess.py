@@ -2,9 +2,8 @@
 
 import ast
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +109,8 @@ def _judged(subject: Subject, cost: str) -> Assessed:
         outcome = later
     if outcome.verdict is not Verdict.VERIFIED and (outcome.zeros or outcome.twins):
         outcome = _as_begun(subject, outcome, cost)
-    if outcome.verdict is not Verdict.VERIFIED and (rates := own_rates(subject.explored.scene.program.tree)):
-        outcome = _of_own_rates(subject, outcome, rates, cost)
+    if outcome.verdict is not Verdict.VERIFIED:
+        outcome = _of_own_rates(subject, outcome, cost)
     if outcome.verdict is not Verdict.VERIFIED:
         outcome = _of_small_differences(subject, outcome, cost)
     if outcome.verdict is Verdict.VERIFIED and outcome.late:
@@ -155,8 +154,13 @@ def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     return begun
 
 
-def _of_own_rates(subject: Subject, outcome: Outcome, rates: Mapping[str, Fraction], cost: str) -> Outcome:
-    """The outcome of a step whose arrays are moved at rates of their own, which the program gives."""
+def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """The outcome of a step whose arrays are moved at rates of their own, if the program gives them several."""
+    step, known = subject.explored.step, own_rates(subject.explored.scene.program.tree)
+    names = {last(path) for path in step.parameters} if step else set()
+    rates = {name: rate for name, rate in known.items() if name in names}
+    if len(set(rates.values())) < 2:
+        return outcome
     scene = replace(subject.explored.scene, rates=rates)
     own = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
     if not _is_nearer(own, outcome):

@@ -93,8 +93,7 @@ def allow_means(scene: Scene, what: Observation, compared: list[Compared]) -> li
 
 
 def own_rates(tree: ast.Module) -> dict[str, Fraction]:
-    """The number by which each variable is moved, by its last name, where the program gives several of them; {} where
-    it gives one."""
+    """The number by which each variable is moved, by its last name, as far as the program gives it."""
     rates, values = dict[str, str](), dict[str, Fraction]()
     for node in statements(tree):
         if isinstance(node, ast.AugAssign | ast.Assign):
@@ -115,8 +114,7 @@ def own_rates(tree: ast.Module) -> dict[str, Fraction]:
             for argument, default in parameters_of(node, False):
                 if default is not None and (number := _number(default, values)) is not None:
                     values[argument] = number
-    known = {name: values[rate] for name, rate in rates.items() if values.get(rate)}
-    return known if len(set(known.values())) > 1 else {}
+    return {name: values[rate] for name, rate in rates.items() if values.get(rate)}
 
 
 def _written_rate(node: ast.AugAssign | ast.Assign) -> str:

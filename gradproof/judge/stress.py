@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flint import arb
@@ -155,7 +156,7 @@ def piled(
     with ExactRun(Reading.EXACT, BITS, seed) as run:
         try:
             with guarded("the program", SECONDS, Clock.COMPUTING):
-                what = observe(explored.scene, step, calls, seed, constants=True)
+                what = observe(replace(explored.scene, as_begun=False), step, calls, seed, constants=True)
         except (SubjectError, UndecidedError):
             return {}, [], {}
         del run

@@ -39,7 +39,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
             said.append("  " + _fault(fault))
             if fault["mended"]:
                 said.append(f"    should be: `{fault['should_be']}` – {fault['names'][0]}")
-            elif fault["others"]:
+            if fault["others"]:
                 said.append(f"    or it is {' or '.join(other['place'] for other in fault['others'])} that is wrong")
             if fault["quotient"]:
                 said.append(f"    its own cost says: {fault['quotient']}")

@@ -1,6 +1,7 @@
 """How parameters begin, where random numbers would hide it: as copies of each other, or with elements that are 0."""
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -8,11 +9,14 @@ import numpy as np
 
 from gradproof.judge.find.namespace import Slot
 
+_LOOKS_BACK = re.compile(r"_?(?:previous|prev|old|last|before)_?")
+
 
 def copies(slots: Sequence[Slot], parameters: Iterable[str]) -> Mapping[str, list[Slot]]:
     """What begins as a copy of each of these parameters, such as the weights of the step before.
 
     A copy has the very numbers. What is 0 has those of all that is 0: then the names tell, as they differ for others.
+    They tell in a later step, too, where what is named as the weights before is no longer the same.
     """
     own = set(parameters)
     others = [slot for slot in slots if slot.path not in own and len(slot.numbers) > 0]
@@ -27,6 +31,8 @@ def copies(slots: Sequence[Slot], parameters: Iterable[str]) -> Mapping[str, lis
         path: [twin for twin in twins if path in telling or _change(path, twin.path) in changes]
         for path, twins in alike.items()
     }
+    for path in own & alike.keys() if not any(found.values()) else ():
+        found[path] = [other for other in others if _LOOKS_BACK.sub("", other.path) == path]
     return {path: twins for path, twins in found.items() if twins}
 
 

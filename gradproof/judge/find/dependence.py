@@ -74,6 +74,10 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         if _crosses(path, before, after, found, reach, bits)
         and any(reach.get(after[path].numbers[0].index, 0) & bits[index] for index in own_bits)
     ]
+    larger = {family(path) for path in alike if len(before[path].numbers) > 1} - {""}
+    found = [  # a single number acts on no other of its array: whether it is a velocity, its larger sisters tell
+        path for path in found if len(before[path].numbers) > 1 or family(path) not in larger
+    ]
     kinds = {family(path) for path in found} - {""}
     # A bias acts on nothing where only the sign of an error comes back
     found = [path for path in moved if path in found or (path in alike and family(path) in kinds)]

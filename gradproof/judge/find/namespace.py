@@ -61,7 +61,7 @@ class Slot(NamedTuple):
 
 
 def slots(names: Mapping[str, Any], module: str, frame: FrameType | None = None) -> Iterator[Slot]:
-    """Every slot that can be reached from these names; an array with two paths has its first.
+    """Every slot that can be reached from these names; an array has one for each of its paths.
 
     `module` is the name of the module whose objects are looked into; numbers are written into `frame`.
     """
@@ -91,8 +91,8 @@ def _within(
         return
     if isinstance(value, str | bytes | int | float | np.generic) or value is None or left[0] < 0 or depth > DEEPEST:
         return
-    if id(value) in seen and not (isinstance(value, ExactArray) and depth):
-        return  # but an array in a dict, too: which of the two names is bound anew, the step shows
+    if id(value) in seen and not isinstance(value, ExactArray):
+        return  # but an array: which of its names is bound anew, the step shows
     seen.add(id(value))
     if isinstance(value, ExactArray):
         left[0] -= 1

@@ -18,6 +18,7 @@ from gradproof.judge.lines.labels import UNKNOWN, Labels, Located
 from gradproof.judge.lines.replay import Guess, Replay, Values
 
 MOST = 3  # lines that are looked for, one after the other
+NUMBERS = 15_000_000  # that are computed for them: about twenty seconds
 
 
 class Cause(NamedTuple):
@@ -53,12 +54,16 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
     while left and len(found) < MOST:
         told: list[tuple[tuple[int, int], Cause, Values]] = []
         for line in hypotheses.lines:
+            if replay.computed > NUMBERS:
+                break
             fed = {path for path in left if hypotheses.feeds(line, path)}
             best: tuple[tuple[int, int], Cause, Values] | None = None
             for guess, fitted in _candidates(replay, hypotheses, line, fed, put) if fed else ():
                 if best is not None and (-len(fed), guess.rank) >= best[0]:
                     continue
                 for values in fitted:
+                    if not replay.may_mend({**put, **values}, fed):
+                        continue
                     right = replay.right_with({**put, **values})
                     mended, spoilt = frozenset(left & right), set(what.given) - left - right
                     order = -len(mended), guess.rank

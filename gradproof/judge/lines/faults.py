@@ -18,6 +18,7 @@ from gradproof.judge.lines.quotients import difference_quotient
 from gradproof.judge.lines.raising import Raised, mend_example, raised_by
 from gradproof.judge.lines.repair import Repair, find_repairs
 from gradproof.judge.lines.segments import in_segments, of_vectors
+from gradproof.judge.lines.stores import at_store
 from gradproof.judge.lines.trials import Trial
 from gradproof.judge.outcome import SECONDS, Outcome, against
 from gradproof.judge.trial.comparison import Compared
@@ -65,6 +66,8 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
         return Read({}, [], [])
     if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
         return read
+    own = {path: at_store(program.tree, at) for path, at in read.located.items() if at.file in ("", program.path)}
+    read = read._replace(located=read.located | own)
     wrong = [path for path in bad if path not in read.follows]
     if name is None:
         return read._replace(repairs=_mended_for_one_of(read.costs, subject, reading, wrong))
@@ -185,8 +188,8 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         fault["inherited"] = read.inherited.get(array.name)
         if repair is not None:
             fault |= {"should_be": repair.new, "names": [repair.name], "mended": True}
-        elif place is not None and line == place.line:
-            fault["others"] = [{"line": other, "place": program.place(other, file)} for other in place.others]
+        others = repair.others if repair else place.others if place is not None and line == place.line else ()
+        fault["others"] = [{"line": other, "place": program.place(other, file)} for other in others]
         found.append(fault)
     found.sort(key=lambda fault: fault["line"] or 10**9)
     _add_quotient(found, subject, outcome, gradients)

@@ -50,7 +50,7 @@ class Hypotheses:
                 places.setdefault((event.file, event.line), []).append(k)
         self.forward += unnamed(replay.forward, {x.index for event in self.forward for x in event.numbers})
         self.lines = [Line(file, number, events) for (file, number), events in places.items()]
-        self.targets = list(targets(self.forward, replay.truth))
+        self.targets = list(targets(self.forward, replay.truth, replay.forward))
         right = [self.above[path] for path in replay.right if path in self.above]
         self.normal: dict[bool, list[Ball]] = {True: [], False: []}  # of gradients, and of what they follow from
         for k, (event, factor) in enumerate(zip(labelled.events, labelled.factors, strict=True)):
@@ -226,10 +226,11 @@ class Hypotheses:
         elif _alike(values, ordered):
             rank = 3 * int(self._is_normal(k))
         indices = [x.index for x in event.numbers]
-        if len(set(indices)) < len(indices):
-            return None
+        meant = dict(zip(indices, ordered, strict=True))
+        if any(not meant[index].overlaps(g) for index, g in zip(indices, ordered, strict=True)):
+            return None  # one number in several places, each of which should have another
         return Guess(
-            dict(zip(indices, ordered, strict=True)),
+            meant,
             event.name,
             should,
             dict(zip(indices, [base[int(i)] for i in order.flat], strict=True)) if base else {},

@@ -21,7 +21,8 @@ from gradproof.judge.trial.descent import OTHER_DECAY
 
 UNKNOWN = "?"  # a single number without a name that tells
 MOST_USES = 12  # of a parameter, that are told apart
-MOST = 400  # events of a step that are looked at
+MOST = 400  # events of a step, of which all are looked at; of more …
+MOST_OF_A_LINE = 32  # … so many of a line, the first half and the last: a convolution stores each element by itself
 
 
 class Located(NamedTuple):
@@ -51,13 +52,26 @@ def label_events(what: Observation, cost: Number) -> Labels:
     truth = differentiate(cost, constants=True)  # also by what ReLU has cut off
     nodes = [x for x in computed_from([cost]) if x.varies]
     forward = {x.index for x in nodes}
-    events = [e for e in what.events if 0 < e.line < DRIVEN and len(e.numbers) > 0][:MOST]
+    events = _looked_at(what)
     targets = list(_targets(what, events, forward, nodes))
     told = [
         ("", None) if _is_forward(event, forward) else _label(event, targets, truth, what.given) for event in events
     ]
     labels, factors = [label for label, _ in told], [factor for _, factor in told]
     return Labels(events, forward, labels, factors, _reached(events, labels))
+
+
+def _looked_at(what: Observation) -> list[Event]:
+    """The events of a step that have a line of the program's."""
+    events = [e for e in what.events if 0 < e.line < DRIVEN and len(e.numbers) > 0]
+    if len(events) > MOST:
+        lines: dict[Any, list[int]] = {}
+        for k, event in enumerate(events):
+            lines.setdefault((event.file, event.line, event.kind), []).append(k)
+        half = MOST_OF_A_LINE // 2
+        kept = {k for of_line in lines.values() for k in (*of_line[:half], *of_line[-half:])}
+        events = [event for k, event in enumerate(events) if k in kept]
+    return events
 
 
 def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dict[str, Located]:
@@ -126,8 +140,7 @@ def derivatives(what: Observation, cost: Number) -> Iterator[list[float]]:
     """∂C/∂v of everything that the program has named, about."""
     truth = differentiate(cost, constants=True)
     nodes = [x for x in computed_from([cost]) if x.varies]
-    events = [e for e in what.events if 0 < e.line < DRIVEN and len(e.numbers) > 0][:MOST]
-    for _, numbers in _targets(what, events, {x.index for x in nodes}, nodes):
+    for _, numbers in _targets(what, _looked_at(what), {x.index for x in nodes}, nodes):
         yield [float(truth[x.index].mid()) if x.index in truth else 0.0 for x in numbers]
 
 
@@ -212,11 +225,15 @@ def _targets(
     for event in known.values():
         yield event.name, event.numbers
     unnamed: dict[Any, list[Number]] = {}
-    for x in nodes:  # what has no name was computed in one place
+    runs, begun = dict[Any, list[Number]](), 0
+    for k, x in enumerate(nodes):  # what has no name was computed in one place, at one time or in all turns of a loop
         if x.rule is not None:
             unnamed.setdefault(x.place, []).append(x)
-    for numbers in unnamed.values():
-        yield "", numbers
+            begun = k if k == 0 or nodes[k - 1].place != x.place else begun
+            runs.setdefault((x.place, begun), []).append(x)
+    several = (run for (place, _), run in runs.items() if len(run) < len(unnamed[place]))
+    for group in (*unnamed.values(), *several):
+        yield "", group
 
 
 def _label(

@@ -71,6 +71,8 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             early.sort(key=lambda edit: (edit.kind != "counterpart", edit.kind != "sign"))  # the likeliest of all
             early += _of_the_target(statement, own) if not whole else []
             early += turned if line in suspects.late else []
+            if _is_overwritten(outer, statement):
+                yield from (edit for edit in own if edit.kind == "overwrites")
             first = FIRST_OF_A_SLOPE if whole or likeliest else FIRST
             if added := as_missing(statement, root, tree):
                 yield from added
@@ -112,6 +114,19 @@ def _of_the_target(statement: ast.stmt, own: Sequence[Edit]) -> list[Edit]:
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", statement)]
     inside = {id(part) for target in targets for part in ast.walk(target) if isinstance(target, ast.Subscript)}
     return [edit for edit in own if id(edit.old) in inside and edit.tier == 0][:MOST_OF_A_TARGET]
+
+
+def _is_overwritten(outer: Sequence[ast.AST], statement: ast.stmt) -> bool:
+    """Whether the turns of a loop give the same elements a value that follows from what counts the turns."""
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Subscript):
+        return False
+    loops = [node for node in outer if isinstance(node, ast.For)]
+    target, value = (
+        {part.id for part in ast.walk(node) if isinstance(node, ast.AST) and isinstance(part, ast.Name)}
+        for node in (statement.targets[0], statement.value)
+    )
+    counted = [{part.id for part in ast.walk(loop.target) if isinstance(part, ast.Name)} for loop in loops]
+    return any(names & value and not names & target for names in counted)
 
 
 def _is_compound(statement: ast.stmt) -> bool:

@@ -4,7 +4,9 @@ The edits of the lines that the wrong arrays follow from are run exactly. What m
 nothing that was right, and leaves the cost what it was, is the correction – at a second point as well.
 """
 
+import ast
 import itertools
+import re
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,8 +16,9 @@ from gradproof.exact.numbers import count_numbers
 from gradproof.exact.run import BITS, UndecidedError
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.observation import observe
+from gradproof.judge.find.program import statements
 from gradproof.judge.lines.costs import outputs_of, over_the_step
-from gradproof.judge.lines.edits import Edit, applied, as_slip, enclosing, name_of, places_of
+from gradproof.judge.lines.edits import Edit, Place, applied, as_slip, enclosing, name_of, places_of
 from gradproof.judge.lines.proposals import proposals, words_at
 from gradproof.judge.lines.suspects import Suspects, suspected
 from gradproof.judge.lines.trials import LONGEST, SEEDS, Seen, Trial, cost_of, in_all_shapes, seen_in
@@ -23,8 +26,9 @@ from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
 RUNS, NUMBERS = 300, 1_000_000  # of the edits for one fault: about three seconds
+MORE, OTHERS = 40, 2  # runs after the first correction, for one of all faults, or on other lines; and how many of those
 FEW = 100  # runs where a line is known that explains everything
-SECONDS = 60.0  # after which nothing more is tried, however slow the machine is
+SECONDS = 25.0  # after which nothing more is tried, however slow the machine is
 MOST = 3  # faults that are looked for, one after the other
 
 
@@ -35,6 +39,7 @@ class Repair(NamedTuple):
     name: str  # of the slip
     new: str
     mends: Sequence[str]  # paths of the arrays that are right with it
+    others: Sequence[int] = ()  # lines on which another edit mends the same
 
 
 def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_explained: bool) -> list[Repair]:
@@ -58,15 +63,17 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
         while before[0].wrong and len(found) < MOST:
             places = places_of(tree)
             best: tuple[Edit, list[Seen]] | None = None
-            runs, most = 0, count_numbers() + NUMBERS
+            whole: list[tuple[Edit, list[Seen]]] = []  # edits of different lines, each of which mends everything
+            runs, limit, most = 0, FEW if is_explained else RUNS, count_numbers() + NUMBERS
             known = [edit for edit in partial if edit.old in places]  # what has mended another part may do so now
             for edit in itertools.chain(known, proposals(trial, suspects, places, {repair.line for repair in found})):
-                if best is not None and (edit is None or not best[1][0].wrong):
-                    break
-                if edit is None or edit.old not in places:  # of another file, or the module itself
-                    continue
+                if best is not None and edit is None:
+                    limit = min(limit, runs + MORE)
+                lines = {one.statement.lineno for one, _ in whole}
+                if edit is None or edit.old not in places or edit.statement.lineno in lines:
+                    continue  # or it is of another file, or the module itself
                 runs += 1
-                if runs > (FEW if is_explained else RUNS) or count_numbers() > most or time.monotonic() > end:
+                if runs > limit or len(whole) > OTHERS or count_numbers() > most or time.monotonic() > end:
                     break
                 with applied(edit, places):
                     now = _improved(trial, before)
@@ -74,15 +81,34 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
                     partial.append(edit)
                     if best is None or len(now[0].wrong) < len(best[1][0].wrong):
                         best = edit, now
+                    if not now[0].wrong:
+                        whole.append((edit, now))
+                        limit = min(limit, runs + MORE)
             if best is None:
                 break
-            edit, now = best
+            whole.sort(key=lambda one: -_likeness(tree, one[0], places))
+            edit, now = whole[0] if whole else best
             edit = as_slip(edit, words_at(tree, enclosing(tree, edit.statement.lineno)), places)
             lasting.enter_context(applied(edit, places))
             mended = sorted(before[0].wrong - now[0].wrong)
-            found.append(Repair(edit.statement.lineno, name_of(edit), edit.correction(), mended))
+            others = [one.statement.lineno for one, _ in whole[1:]]
+            found.append(Repair(edit.statement.lineno, name_of(edit), edit.correction(), mended, others))
             before = now
     return found
+
+
+def _likeness(tree: ast.Module, edit: Edit, places: dict[ast.AST, Place]) -> int:
+    """1 where the edit makes a statement look like another one in all but names and numbers, −1 where it no longer
+    does, as `self.b += vb` beside `self.W += vW`."""
+    shapes = [_shape(node) for node in statements(tree) if node is not edit.statement]
+    before = _shape(edit.statement) in shapes
+    with applied(edit, places):
+        after = _shape(edit.new if edit.old is edit.statement else edit.statement) in shapes
+    return after - before
+
+
+def _shape(node: ast.AST) -> str:
+    return re.sub(r"(id|attr|value)='?[^',)]*'?", "", ast.dump(node))
 
 
 def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:

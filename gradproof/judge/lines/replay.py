@@ -47,7 +47,8 @@ class Replay:
                     for y in operand:
                         self._sides.setdefault(y.index, []).append(id(operand))
                 self._products.setdefault(id(operand), []).append(x)
-        self._last = set[int](), list[Number]()
+        self._last: tuple[set[int], list[Number], list[Number]] = set(), [], []
+        self.computed = 0  # numbers so far, in all replays
         self.given = list(what.given.values())
         self.rate = rate_of(self.moved, self.given, self.truth)
         self.signs = (1,) if any(state.startswith("uphill") for state in wrong.values()) else (1, -1)
@@ -59,6 +60,10 @@ class Replay:
         self.right = by_convention | {path for path in own if self._follows(path, own[path])}
         if not any(ball != 0 for path in self.right for ball in own[path]):
             self.right = set()
+        self._telling = {path: self._largest(path) for path in self.moved}  # of each array the element of most slope
+        self._few = {
+            x.index for x in computed_from(move.flat[self._telling[path]] for path, move in self.moved.items())
+        }
 
     def _pairs(self, paths: Iterable[str]) -> list[tuple[Ball, Ball]]:
         """(move, slope) of each element of these arrays."""
@@ -68,16 +73,30 @@ class Replay:
             for u, x in zip(self.moved[path].flat, self.what.given[path].flat, strict=True)
         ]
 
-    def _follows(self, path: str, move: Sequence[Ball]) -> bool:
-        """Whether an array goes down its gradient at the rate of the others, or by the law of their adaptive steps."""
-        slopes = [self.truth.get(x.index, arb(0)) for x in self.what.given[path].flat]
+    def _follows(self, path: str, move: Sequence[Ball], element: int | None = None) -> bool:
+        """Whether an array, or one of its elements, goes down its gradient at the rate of the others, or by the law of
+        their adaptive steps."""
+        parameters = self.what.given[path].ravel().tolist()
+        parameters = parameters if element is None else [parameters[element]]
+        slopes = [self.truth.get(x.index, arb(0)) for x in parameters]
         if self.law is not None and all(v.overlaps(self.law(g)) for v, g in zip(move, slopes, strict=True)):
             return True
         allowed = self.rate > 0 or (self.rate < 0 and -1 in self.signs)
         return allowed and all(v.overlaps(-self.rate * g) for v, g in zip(move, slopes, strict=True))
 
-    def moves(self, put: Values) -> dict[str, list[Ball]]:
-        """θ′ − θ where these numbers have these values."""
+    def _largest(self, path: str) -> int:
+        slopes = [abs(self.truth.get(x.index, arb(0))) for x in self.what.given[path].flat]
+        return max(range(len(slopes)), key=lambda i: float(slopes[i].mid()))
+
+    def may_mend(self, put: Values, paths: Collection[str]) -> bool:
+        """Whether with these values an element of one of these arrays is moved as it should be."""
+        if not self.right:
+            return True
+        moves = self.moves(put, few=True)
+        return any(self._follows(path, moves[path], self._telling[path]) for path in paths)
+
+    def moves(self, put: Values, few: bool = False) -> dict[str, list[Ball]]:
+        """θ′ − θ where these numbers have these values; of a few elements, one of each array."""
         values = dict(put)
         sides: dict[int, list[Ball]] = {}
 
@@ -86,14 +105,19 @@ class Replay:
                 sides[id(numbers)] = [values.get(x.index, x.value) for x in numbers]
             return sides[id(numbers)]
 
-        for x in self._following(put):
+        following = self._following(put, few)
+        self.computed += len(following)
+        for x in following:
             if x.rule is DOT:
                 values[x.index] = sum((a * b for a, b in zip(*map(side, x.operands), strict=True)), arb(0))
             else:
                 values[x.index] = x.rule.value(*[values.get(y.index, y.value) for y in x.operands])  # type: ignore[union-attr]
+        if few:
+            telling = {path: move.flat[self._telling[path]] for path, move in self.moved.items()}
+            return {path: [values.get(x.index, x.value)] for path, x in telling.items()}
         return {path: [values.get(x.index, x.value) for x in move.flat] for path, move in self.moved.items()}
 
-    def _following(self, put: Values) -> list[Number]:
+    def _following(self, put: Values, few: bool) -> list[Number]:
         """What these numbers change, in the order in which it was computed; a line's are put there many times."""
         if put.keys() != self._last[0]:
             found: dict[int, Number] = {}
@@ -108,8 +132,9 @@ class Replay:
                 users = [x for x in users if x.index not in found and x.index not in put]
                 found.update((x.index, x) for x in users)
                 waiting += [x.index for x in users]
-            self._last = set(put), [found[index] for index in sorted(found)]
-        return self._last[1]
+            every = [found[index] for index in sorted(found)]
+            self._last = set(put), every, [x for x in every if x.index in self._few]
+        return self._last[2] if few else self._last[1]
 
     def right_with(self, put: Values) -> set[str]:
         """The arrays that go down their gradients, each at the rate of those that do so by themselves."""

@@ -77,7 +77,10 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
 def _of_the_target(target: ast.expr, words: Words) -> Iterator[Slip]:
     """Another array that is given the value: those that are named most alike."""
     base = target.value if isinstance(target, ast.Subscript) else target
-    text, index = ast.unparse(base), f"[{ast.unparse(target.slice)}]" if isinstance(target, ast.Subscript) else ""
+    text = ast.unparse(base)
+    index = ast.unparse(target).removeprefix(
+        text
+    )  # an index by itself has brackets of its own, in which no : can stand
     plain = [other for other in words.arrays if other != text and "[" not in other]
     for other in sorted(plain, key=lambda other: -SequenceMatcher(None, other, text).ratio())[:MOST_TARGETS]:
         (made,) = ast.parse(f"{other}{index} = 0").body

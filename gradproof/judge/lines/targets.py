@@ -14,6 +14,9 @@ from gradproof.judge.find.watching import Event
 MOST_OF_A_SLOPE = 64  # elements of an activation whose slope is looked for
 
 
+MOST_PLACES = 8  # in which an array is used, that are told apart
+
+
 class Target(NamedTuple):
     """What a value of the backward pass may be meant to be: a derivative by what one line of the forward pass gives."""
 
@@ -25,13 +28,41 @@ class Target(NamedTuple):
     is_local: bool = False  # the slope of an activation, and no derivative of the cost
 
 
-def targets(forward: Sequence[Event], truth: Mapping[int, Ball]) -> Iterator[Target]:
-    """The derivatives by all that the forward pass gives, and its slopes; `truth` has ∂C/∂x by the index of x."""
+def targets(forward: Sequence[Event], truth: Mapping[int, Ball], numbers: Sequence[Number]) -> Iterator[Target]:
+    """The derivatives by all that the forward pass gives, their shares, and its slopes; `truth` has ∂C/∂x by the index
+    of x, and `numbers` are those of the forward pass."""
     for e in forward:
         slope = [truth.get(x.index, arb(0)) for x in e.numbers]
         yield Target(_place(e), f"∂C/∂{e.name}", e.shape, e.numbers, slope)
     yield from _before_cuts(forward, truth)
+    yield from _shares(forward, truth, numbers)
     yield from _local_slopes(forward)
+
+
+def _shares(forward: Sequence[Event], truth: Mapping[int, Ball], numbers: Sequence[Number]) -> Iterator[Target]:
+    """Of what is used in several places, as a state is by the output and by the next state, what comes back from one of
+    them, and what from all others."""
+    used: dict[int, dict[Any, Ball]] = {x.index: {} for event in forward if event.name for x in event.numbers}
+    for x in numbers:
+        operands = operands_of(x) if x.rule is not None and x.index in truth else ()
+        if not any(y.index in used for y in operands):
+            continue
+        partials = x.rule.partials(x.value, *[y.value for y in operands])  # type: ignore[union-attr]
+        for y, partial in zip(operands, partials, strict=True):
+            if (own := used.get(y.index)) is not None:
+                own[x.place] = own.get(x.place, arb(0)) + truth[x.index] * partial
+    for e in forward:
+        places = list(dict.fromkeys(place for x in e.numbers for place in used.get(x.index, ())))
+        if not 1 < len(places) <= MOST_PLACES:
+            continue
+        for place in places:
+            name = f"the share of ∂C/∂{e.name} that comes back from line {line_of(place)}"
+            here = [used[x.index].get(place, arb(0)) for x in e.numbers]
+            yield Target((_place(e), place), name, e.shape, e.numbers, here)
+            if len(places) > 2:
+                rest = [truth.get(x.index, arb(0)) - share for x, share in zip(e.numbers, here, strict=True)]
+                name = f"the share of ∂C/∂{e.name} that does not come back from line {line_of(place)}"
+                yield Target((_place(e), place, "others"), name, e.shape, e.numbers, rest)
 
 
 def unnamed(numbers: Sequence[Number], named: Collection[int]) -> list[Event]:
