@@ -224,7 +224,7 @@ def test_what_is_written_into_an_array_is_seen_through_every_view_of_it() -> Non
         first = next(iter(slots(names, MODULE)))
         first.write(variables(range(6)))
         assert names["square"][1, 2] is names["flat"][5]
-        assert [slot.path for slot in slots({"a": names["flat"], "b": names["flat"]}, MODULE)] == ["a"]
+        assert [slot.path for slot in slots({"a": names["flat"], "b": names["flat"]}, MODULE)] == ["a", "b"]
 
 
 def test_numbers_in_closures_and_in_the_local_names_of_a_function_are_written_back() -> None:
