@@ -27,7 +27,7 @@ from gradproof.judge.lines.faults import faults, read_lines
 from gradproof.judge.lines.raising import mend_example, raised_by
 from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
-from gradproof.judge.rates import own_rates
+from gradproof.judge.rates import SCALED, own_rates
 from gradproof.judge.telling import may_be_a_slip
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
@@ -89,6 +89,8 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
     """The verdict on what was judged, or, where that is undecided, on what else was found. What is refuted by made-up
     data and verified in another way is undecided: the data may not be what it takes."""
     first = judged[0].outcome
+    if len(judged) == 1 and not cost and first.verdict is Verdict.VERIFIED and first.uncompared:
+        return [_by_its_own_cost(judged[0], found)]
     made_up = first.verdict is Verdict.REFUTED and judged[0].subject.explored.made_up
     if len(judged) > 1 or not (made_up or first.verdict is Verdict.UNDECIDED):
         return judged
@@ -100,6 +102,19 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
             first.trouble = "it is wrong with the data that were made up and right with others: give it its own data"
     engines = (_judged(subject, "") for subject in found.engines) if first.verdict is Verdict.UNDECIDED else ()
     return next(([one] for one in engines if one.outcome.verdict is Verdict.REFUTED), judged)
+
+
+def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
+    """What follows a usual cost and has a cost of its own that it does not compute there, by that: where its step is
+    called with the examples that its cost takes, and neither is parallel to the other."""
+    for subject in found.others:
+        other = _judged(subject, "") if subject.calls and not subject.explored.made_up else None
+        if other is None or other.outcome.verdict is not Verdict.REFUTED or other.outcome.tried is None:
+            continue
+        named = {one.name for one in other.outcome.other} & {one.name for one in first.outcome.named}
+        if named and not any(array.state.startswith(SCALED) for array in other.outcome.tried.arrays):
+            return other
+    return first
 
 
 def _judged(subject: Subject, cost: str) -> Assessed:
@@ -404,7 +419,7 @@ def _parameters(outcome: Outcome, follows: Collection[str]) -> list[dict[str, st
     for array in outcome.tried.arrays if outcome.tried else ():
         state = "right" if array.name in follows else array.state
         state = "piled up" if array.name in outcome.piled else state
-        state = "of a velocity that changes its sign" if array.name in outcome.turned else state
+        state = "of a wrong velocity or mean" if array.name in outcome.amiss else state
         unsure = outcome.verdict is Verdict.UNDECIDED and state != "right"
         told.append({"name": shown(array.name), "state": "undecided" if unsure else state})
     return told

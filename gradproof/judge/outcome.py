@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from flint import arb
@@ -27,6 +28,14 @@ SECONDS = 20.0  # for one run
 HELD = "its targets, which it computes with the same parameters, are held fixed, as in Q-learning"
 
 
+class Amiss(NamedTuple):
+    """What is wrong with a velocity or a running mean, which the first step does not show."""
+
+    said: str
+    line: int
+    new: str = ""  # the statement as it should be
+
+
 @dataclass
 class Outcome:
     """What was found of one scene."""
@@ -43,6 +52,7 @@ class Outcome:
     clips: Sequence[int] = ()  # lines of clips that smaller examples did not reach
     declared: str = ""  # the cost that was declared, where it follows another
     where: str = ""  # in what harder scene it is wrong
+    uncompared: bool = False  # whether it defines a cost that this step does not compute
     factors: list[tuple[int, list[float]]] = field(default_factory=list)  # that fit, of so many examples
     answers: int = 0
     labels: bool | None = None  # whether outputs are compared with the targets as they are given
@@ -51,7 +61,7 @@ class Outcome:
     twins: dict[str, str] = field(default_factory=dict)  # what begins as a copy of a parameter, by that
     late: Sequence[str] = ()  # what is moved under a condition, and not in this turn
     unmoved: Sequence[str] = ()  # what is named as a parameter, enters the forward pass and stays
-    turned: dict[str, tuple[str, int]] = field(default_factory=dict)  # parameters, and a velocity that changes its sign
+    amiss: dict[str, Amiss] = field(default_factory=dict)  # of what a parameter's steps keep
     piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
 
 

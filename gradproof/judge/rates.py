@@ -26,6 +26,7 @@ from gradproof.judge.trial.points import Tried
 from gradproof.judge.trial.scaled import BY_ONE_FACTOR
 
 _RATE = re.compile(r"(?i)(?:lr|eta|alpha|rate|learning_?rate|step_?size)(?:_\w+|\d*)|\w+_(?:lr|rate|eta)")
+SCALED = "wrong, by a factor that differs from point to point"
 MEAN = "the gradients of its parameters are divided by the number of examples, that of its input is not"
 
 
@@ -42,7 +43,7 @@ def keep_steady(
     if reading in rates and not rates[reading].overlaps(rate):
         if not _is_of_one_number(what, cost):
             return [array._replace(convention=array.convention or BY_ONE_FACTOR) for array in compared]
-        return [array._replace(state="wrong, by a factor that differs from point to point") for array in compared]
+        return [array._replace(state=SCALED) for array in compared]
     rates.setdefault(reading, rate)
     return compared
 

@@ -15,12 +15,14 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.watching import Step
+from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.costs import usual_costs
-from gradproof.judge.outcome import SECONDS, Outcome, against, of_all_targets
+from gradproof.judge.outcome import SECONDS, Amiss, Outcome, against, of_all_targets
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import name_costs_of_steps
 from gradproof.judge.trial.points import Tried
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.scaled import ADAPTIVE
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
@@ -32,6 +34,8 @@ def stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], hard
     """The same step in harder scenes, and in later turns where gradients are given back, which nothing may change."""
     step = outcome.explored.step
     assert step is not None
+    if outcome.tried and any(array.convention == ADAPTIVE for array in outcome.tried.arrays):
+        return  # which are symmetric in no scene
     if step.gradients and (late := _changed_late(outcome, calls, seed)):
         outcome.verdict, outcome.where = Verdict.REFUTED, late
         return
@@ -143,7 +147,7 @@ def _ordinal(n: int) -> str:
 
 def piled(
     explored: Explored, calls: Sequence[str], seed: int, named: Sequence[str] = (), twins: Mapping[str, str] = {}
-) -> tuple[dict[str, str], list[str], dict[str, tuple[str, int]]]:
+) -> tuple[dict[str, str], list[str], dict[str, Amiss]]:
     """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began; what else
     the second step takes from the first, such as velocities; and the parameters whose velocity changes its sign, with
     that velocity and the line.
@@ -183,19 +187,35 @@ def piled(
                     alike = old.size > 1 or "grad" in other.lower() or GRADIENT.search(other)
                     if old.size == array.size and alike and _grows(old, new, slope) and _feeds(old, what.after[path]):
                         found[path] = other
-        turned = dict[str, tuple[str, int]]()
-        for other in (path for path in kept if _VELOCITY.search(path)):
+        amiss = dict[str, Amiss]()
+        for other in (path for path in kept if _VELOCITY.search(path) or _VELOCITY.search(path.partition("[")[0])):
             held, now = (array.ravel().tolist() for array in what.state[other])
-            shares = [_share(x, y) for x, y in zip(held, now, strict=True) if isinstance(x, Number) and x.value != 0]
-            if shares and all(share < 0 for share in shares):
-                fed = [path for path, array in what.given.items() if array.size == len(held)]
-                line = line_of(now[0].place) or 0
-                turned |= {path: (other, line) for path in fed if _feeds(what.state[other][0], what.after[path])}
+            told = [k for k, x in enumerate(held) if isinstance(x, Number) and x.value != 0]
+            fed = [path for path, array in what.given.items() if array.size == len(held)]
+            fed = [path for path in fed if _feeds(what.state[other][0], what.after[path])]
+            if told and all(_share(held[k], now[k]) < 0 for k in told):
+                said = f"its velocity {shown(other)} changes its sign at every step"
+                amiss |= {path: Amiss(said, line_of(now[0].place) or 0) for path in fed}
+            for path in fed:
+                after = what.after[path].ravel().tolist()
+                if told and all(_is_felt_twice(held[k], now[k], after[k]) for k in told):
+                    said = f"its velocity {shown(other)} is added once too often"
+                    amiss[path] = Amiss(said, line_of(after[0].place) or 0)
         for path, twin in twins.items():
             held, now = (array.ravel().tolist() for array in (what.state[twin][0], what.after[path]))
             if all(_share(x, y) > 0 for x, y in zip(held, now, strict=True)):
-                turned[path] = f"{path} - {twin}", line_of(now[0].place) or 0
-    return found, kept, turned
+                said = f"its velocity {shown(path)} - {shown(twin)} changes its sign at every step"
+                amiss[path] = Amiss(said, line_of(now[0].place) or 0)
+    return found, kept, amiss
+
+
+def _is_felt_twice(old: Number, new: Number, moved: Number) -> bool:
+    """Whether a parameter feels more of its old velocity than the new velocity has of it.
+
+    It feels as much in heavy-ball momentum, and less in Nesterov's, which takes a part of the old one back.
+    """
+    own = _share(new, moved)
+    return not own.contains(0) and _share(old, moved) / own > _share(old, new)
 
 
 def _share(old: Number, new: Any) -> Any:

@@ -13,11 +13,13 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, Run, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
+from gradproof.judge.find.means import wrong_means
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated import costs_defined, moved_at_times, takes_the_same
 from gradproof.judge.outcome import (
     SECONDS,
+    Amiss,
     Outcome,
     against,
     also_moved,
@@ -36,7 +38,7 @@ from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_ste
 from gradproof.judge.trial.descent import FIRST_OF_ADAM
 from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
-from gradproof.judge.trial.scaled import BY_ITSELF, excused, scaled_each
+from gradproof.judge.trial.scaled import ADAPTIVE, BY_ITSELF, excused, scaled_each
 from gradproof.judge.trial.stepping import takes_several
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
@@ -147,9 +149,13 @@ def judge(
             if explored.step.gradients:  # type: ignore[union-attr]
                 return compared
             _refuse_several(what, compared)
-            return excused(what.moved, given, compared, seed)
-        before = costs.get(run.run.reading)
-        here = name_costs_of_steps(what.moved, given, {one.name for one in before} if before else ())
+            compared = excused(what.moved, given, compared, seed)
+            if not all(array.convention == ADAPTIVE for array in compared):
+                return compared
+        before, kept = costs.get(run.run.reading), None
+        if any(array.convention == ADAPTIVE for array in compared):
+            kept = what.kept
+        here = name_costs_of_steps(what.moved, given, {one.name for one in before} if before else (), kept)
         costs[run.run.reading] = costs.get(run.run.reading, here) & here
         return as_regularised(what, compared, here) if here else compared
 
@@ -225,17 +231,19 @@ def judge(
         outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])
     if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn":
         usual = [one.name for one in outcome.named if kind == "listed"]
-        outcome.piled, kept, outcome.turned = piled(explored, calls, seed, usual, twins)
-        if kept and not (outcome.piled or outcome.turned):
+        outcome.piled, kept, outcome.amiss = piled(explored, calls, seed, usual, twins)
+        for mean in wrong_means(explored.scene.program.tree) if kept else ():
+            outcome.amiss |= {path: Amiss(mean.said, mean.line, mean.new) for path in explored.step.parameters}
+        if kept and not (outcome.piled or outcome.amiss):
             outcome.notes.append(f"only the first use of what it keeps between steps, such as {kept[0]}, is judged")
-        outcome.verdict = Verdict.REFUTED if outcome.piled or outcome.turned else outcome.verdict
+        outcome.verdict = Verdict.REFUTED if outcome.piled or outcome.amiss else outcome.verdict
     if (
         outcome.verdict is Verdict.VERIFIED
         and kind == "listed"
         and not listed
         and (stated := costs_defined(explored.scene.program))
     ):
-        text = stated[0].removeprefix("self.")
+        text, outcome.uncompared = stated[0].removeprefix("self."), True
         outcome.notes.append(f"not compared with its own cost, {text}, which this step does not compute")
     if outcome.verdict is Verdict.VERIFIED:
         stress(outcome, chosen, calls, harder, seed)

@@ -26,6 +26,7 @@ from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.symmetry import OF_ANOTHER
 from gradproof.numerics.verdict import Verdict
 
+OTHER_DECAY = "the decay is that of another mean"
 SEEDS = range(2, 10)  # of which the first is taken at which all that is wrong shows
 
 
@@ -167,9 +168,9 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
     for path, other in outcome.piled.items():
         said = f"its gradient piles up in {shown(other)}, which is not 0 when the second step begins"
         found.append(_fault(program, path, 0, said, ""))
-    for path, (other, line) in outcome.turned.items():
-        said = f"its velocity {shown(other)} changes its sign at every step"
-        found.append(_fault(program, path, line, said, ""))
+    for path, amiss in outcome.amiss.items():
+        fault = _fault(program, path, amiss.line, amiss.said, "")
+        found.append(fault | ({"should_be": amiss.new, "names": [OTHER_DECAY], "mended": True} if amiss.new else {}))
     gradients = subject.explored.step is not None and bool(subject.explored.step.gradients)
     mended = {path: repair for repair in read.repairs for path in repair.mends}
     for array in outcome.tried.arrays:

@@ -12,7 +12,7 @@ from gradproof.exact.run import Run, UndecidedError, current, running
 from gradproof.exact.special import logsumexp
 from gradproof.exact.sweeps import Known, computed_from, differentiate
 from gradproof.judge.trial.arguments import numbers_of
-from gradproof.judge.trial.descent import along, rate_of
+from gradproof.judge.trial.descent import FIRST_OF_ADAM, along, rate_of
 
 # name, formula, the cost of outputs a and labels y; one that goes by example is tried along each axis
 ELEMENTWISE: list[tuple[str, str, Callable[[Any, Any], Any]]] = [
@@ -75,9 +75,13 @@ def name_costs(output: Any, labels: Any, gradients: Sequence[tuple[Any, Any]]) -
 
 
 def name_costs_of_steps(
-    moved: dict[str, Any], parameters: Sequence[Any], among: Collection[str] = ()
+    moved: dict[str, Any], parameters: Sequence[Any], among: Collection[str] = (), kept: Any = None
 ) -> set[NamedCost]:
-    """The usual costs along whose gradient these moves are, of whatever outputs and labels the code compares."""
+    """The usual costs along whose gradient these moves are, of whatever outputs and labels the code compares.
+
+    `kept` are the arrays that an optimizer may keep. How large an adaptive step is does not tell how large its gradient
+    is: the factor is then 1.
+    """
     gradients = [(parameter, -move) for parameter, move in zip(parameters, moved.values(), strict=True)]
     results = [x for move in moved.values() for x in numbers_of(move)]
     own = {x.index for parameter in parameters for x in numbers_of(parameter)}
@@ -86,7 +90,7 @@ def name_costs_of_steps(
         fit
         for a, y in outputs_and_labels(results)
         if not _is_a_parameter(a, own)
-        for fit in _fits(a, y, gradients, known, among)
+        for fit in _fits(a, y, gradients, known, among, kept)
     }
 
 
@@ -99,7 +103,12 @@ def _is_a_parameter(output: ExactArray, own: set[int]) -> bool:
 
 
 def _fits(
-    output: ExactArray, labels: Any, gradients: Sequence[tuple[Any, Any]], known: Known, among: Collection[str] = ()
+    output: ExactArray,
+    labels: Any,
+    gradients: Sequence[tuple[Any, Any]],
+    known: Known,
+    among: Collection[str] = (),
+    kept: Any = None,
 ) -> list[NamedCost]:
     """Each cost of the table of whose gradient this is a multiple, the multiple as a float."""
     parameters, fits = [exact(parameter) for parameter, _ in gradients], dict[Any, NamedCost]()
@@ -113,11 +122,14 @@ def _fits(
                 if name == "cross-entropy" and all(x.value > 1 for x in output.flat):
                     continue  # no probability: the denominator of a sigmoid, say
                 truth = _derivatives(terms, known)
-                if truth and not _may_fit(moved, uphill, parameters, truth):
+                if truth and kept is None and not _may_fit(moved, uphill, parameters, truth):
                     continue
                 for sign, moves in ((1, moved), (-1, uphill)) if truth else ():
-                    compared = along(moves, parameters, truth, None)
+                    compared = along(moves, parameters, truth, kept)
                     if all(array.state == "right" for array in compared) and any(array.alive for array in compared):
+                        if any(array.convention == FIRST_OF_ADAM for array in compared):
+                            fits.setdefault((name, sign), NamedCost(name, formula, float(sign), 1))
+                            continue
                         factor = float(f"{sign * float(rate_of(moves, parameters, truth).mid()):.12g}")
                         decay = next((array.convention.partition(",")[0] for array in compared if array.convention), "")
                         if (SAME.get(name), factor) not in fits:

@@ -1,0 +1,93 @@
+"""Running means, as Adam keeps them: what is added has the rest of the weight, and a bias has its own decay.
+
+The first step does not show either: a mean that begins with 0 is then a multiple of the gradient, and Adam steps by its
+sign.
+"""
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gradproof.judge.find.program import copied, statements
+
+
+class WrongMean(NamedTuple):
+    """A statement whose decay is not that of its mean."""
+
+    line: int
+    said: str
+    new: str  # the statement as it should be
+
+
+def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
+    """`m = a * m + (1 - b) * g`, and `m / (1 - b ** t)` for a mean of decay a."""
+    decays = dict[str, str]()
+    for node in statements(tree):
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
+            continue
+        name, total = ast.unparse(node.targets[0]), node.value
+        decay, weight = _factor_beside(total.left, name), _rest(_leftmost(total.right))
+        if isinstance(total.op, ast.Add) and decay and weight:
+            decays[name] = decay
+            if weight != decay:
+                said = f"{name} keeps {decay} of itself, so that what is added should be multiplied by 1 - {decay}"
+                yield WrongMean(node.lineno, said, _with(node, weight, decay))
+    for node in (one for one in statements(tree) if isinstance(one, ast.Assign | ast.AugAssign | ast.Return)):
+        for part in ast.walk(node):
+            if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Div):
+                known, power = decays.get(ast.unparse(part.left)), _base(_rest_of(part.right))
+                if known and power and power != known:
+                    said = (
+                        f"{ast.unparse(part.left)} keeps {known} of itself, and should be divided by 1 - {known} ** t"
+                    )
+                    yield WrongMean(node.lineno, said, _with(node, power, known))
+
+
+def _factor_beside(node: ast.expr, name: str) -> str:
+    """a of `a * name` or `name * a`."""
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)):
+        return ""
+    sides = [ast.unparse(node.left), ast.unparse(node.right)]
+    return sides[1 - sides.index(name)] if name in sides else ""
+
+
+def _leftmost(node: ast.expr) -> ast.expr:
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        node = node.left
+    return node
+
+
+def _rest_of(node: ast.expr) -> ast.expr | None:
+    """b of `1 - b`."""
+    is_rest = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and ast.unparse(node.left) in ("1", "1.0")
+    return node.right if is_rest and isinstance(node, ast.BinOp) else None
+
+
+def _rest(node: ast.expr) -> str:
+    rest = _rest_of(node)
+    return ast.unparse(rest) if isinstance(rest, ast.Name | ast.Attribute | ast.Constant) else ""
+
+
+def _base(node: ast.expr | None) -> str:
+    """b of `b ** t` or `np.power(b, t)`."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        return ast.unparse(node.left)
+    is_power = isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("power", "pow")
+    return ast.unparse(node.args[0]) if is_power and isinstance(node, ast.Call) and node.args else ""
+
+
+def _with(statement: ast.stmt, old: str, new: str) -> str:
+    """The statement with one decay for another where that is taken from 1."""
+    return ast.unparse(_Corrected(old, new).visit(copied(statement)))
+
+
+class _Corrected(ast.NodeTransformer):
+    def __init__(self, old: str, new: str) -> None:
+        self._old, self._new = old, new
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        if _rest_of(node) is not None:
+            text = ast.unparse(node.right)
+            node.right = ast.parse(text.replace(self._old, self._new, 1), mode="eval").body
+        return node
