@@ -311,7 +311,7 @@ def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Readi
                 return f"each of {m} outputs is compared with every label, as ({m}, 1) and ({m},) broadcast"
             first = outputs.flat[0]
             others = [x for x in computed_from([cost]) if x.rule is first.rule and x.place == first.place]
-            if len(others) != m or any(x is y for x, y in zip(others, outputs.flat, strict=True)):
+            if len(others) != m or all(x.value.overlaps(y.value) for x, y in zip(others, outputs.flat, strict=True)):
                 continue
             here = {one.name for one in name_costs_of_steps(what.moved, list(what.given.values()))}
             if here & {one.name for one in name_costs(array_of(others, outputs.shape), labels, gradients)}:

@@ -128,7 +128,8 @@ class Hypotheses:
     def _of_name(self, events: Sequence[int], fed: Collection[str]) -> Iterator[Guess]:
         parts = [self._of_parameter(k, fed) for k in events]
         if (guess := self._joined(parts) or self._joined(parts[-1:])) is not None:  # what is filled bit by bit, at last
-            yield guess
+            several = len({part.should for part in parts if part is not None}) > 1
+            yield guess._replace(rank=max(2, guess.rank)) if several else guess
         families: dict[Any, list[Target]] = {}
         for target in self.targets:
             families.setdefault((target.place, target.name), []).append(target)

@@ -73,7 +73,7 @@ class Replay:
             for u, x in zip(self.moved[path].flat, self.what.given[path].flat, strict=True)
         ]
 
-    def _follows(self, path: str, move: Sequence[Ball], element: int | None = None) -> bool:
+    def _follows(self, path: str, move: Sequence[Ball], element: int | None = None, rate: Ball | None = None) -> bool:
         """Whether an array, or one of its elements, goes down its gradient at the rate of the others, or by the law of
         their adaptive steps."""
         parameters = self.what.given[path].ravel().tolist()
@@ -81,8 +81,9 @@ class Replay:
         slopes = [self.truth.get(x.index, arb(0)) for x in parameters]
         if self.law is not None and all(v.overlaps(self.law(g)) for v, g in zip(move, slopes, strict=True)):
             return True
-        allowed = self.rate > 0 or (self.rate < 0 and -1 in self.signs)
-        return allowed and all(v.overlaps(-self.rate * g) for v, g in zip(move, slopes, strict=True))
+        rate = self.rate if rate is None else rate
+        allowed = rate > 0 or (rate < 0 and -1 in self.signs)
+        return allowed and all(v.overlaps(-rate * g) for v, g in zip(move, slopes, strict=True))
 
     def _largest(self, path: str) -> int:
         slopes = [abs(self.truth.get(x.index, arb(0))) for x in self.what.given[path].flat]
@@ -93,7 +94,21 @@ class Replay:
         if not self.right:
             return True
         moves = self.moves(put, few=True)
-        return any(self._follows(path, moves[path], self._telling[path]) for path in paths)
+        rate = self._rate_with({path: moves[path][0] for path in self.right})
+        return any(self._follows(path, moves[path], self._telling[path], rate) for path in paths)
+
+    def _rate_with(self, moves: Mapping[str, Ball]) -> Ball:
+        """The rate of what is moved rightly, by one element of each array.
+
+        It is another one where all gradients are scaled by what they are together, as by their norm.
+        """
+        for path, move in moves.items():
+            k = self._telling[path]
+            parameter, own = self.what.given[path].flat[k], self.moved[path].flat[k]
+            slope = self.truth.get(parameter.index, arb(0))
+            if move is not own.value and not slope.contains(0):
+                return -move / slope
+        return self.rate
 
     def moves(self, put: Values, few: bool = False) -> dict[str, list[Ball]]:
         """θ′ − θ where these numbers have these values; of a few elements, one of each array."""
@@ -142,11 +157,12 @@ class Replay:
         if not self.right:
             made = {path: array_of([Number(v) for v in moves[path]], self.moved[path].shape) for path in moves}
             return {a.name for a in along(made, self.given, self.truth, self.what.kept) if a.state == "right"}
+        rate = self._rate_with({path: moves[path][self._telling[path]] for path in self.right})
         return {
             path
             for path, move in moves.items()
             if (path in self.right and all(v is x.value for v, x in zip(move, self.moved[path].flat, strict=True)))
-            or self._follows(path, move)
+            or self._follows(path, move, rate=rate)
         }
 
     def solved(self, numbers: Sequence[Number], path: str, places: Sequence[int], put: Values) -> Values | None:
@@ -171,6 +187,8 @@ class Replay:
             yield from (_at(guess, factor) for factor in self.factors)
             return
         zero, one = self.moves({**put, **_at(guess, 0)}), self.moves({**put, **_at(guess, 1)})
+        if any(a is not b for path in self.right for a, b in zip(zero[path], one[path], strict=True)):
+            yield from (_at(guess, factor) for factor in self.factors)  # by which all others are scaled
         for path in wrong:
             slopes = [self.truth.get(x.index, arb(0)) for x in self.what.given[path].flat]
             effects = [

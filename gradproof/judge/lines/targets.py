@@ -51,7 +51,7 @@ def _shares(forward: Sequence[Event], truth: Mapping[int, Ball], numbers: Sequen
         for y, partial in zip(operands, partials, strict=True):
             if (own := used.get(y.index)) is not None:
                 own[x.place] = own.get(x.place, arb(0)) + truth[x.index] * partial
-    for e in forward:
+    for e in (event for event in forward if event.name):
         places = list(dict.fromkeys(place for x in e.numbers for place in used.get(x.index, ())))
         if not 1 < len(places) <= MOST_PLACES:
             continue
