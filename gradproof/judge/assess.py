@@ -111,8 +111,7 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
         other = _judged(subject, "") if subject.calls and not subject.explored.made_up else None
         if other is None or other.outcome.verdict is not Verdict.REFUTED or other.outcome.tried is None:
             continue
-        named = {one.name for one in other.outcome.other} & {one.name for one in first.outcome.named}
-        if named and not any(array.state.startswith(SCALED) for array in other.outcome.tried.arrays):
+        if other.outcome.other and not any(array.state == SCALED for array in other.outcome.tried.arrays):
             return other
     return first
 

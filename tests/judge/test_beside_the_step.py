@@ -137,7 +137,101 @@ for turn in range(9):
     w -= 0.1 * g
     print(loss(w))
 """
+CACHED = """
+import numpy as np
+X, Y = np.random.randn(3, 9), np.random.randn(2, 9)
+P = {"W1": np.random.randn(4, 3), "W2": np.random.randn(2, 4)}
+for turn in range(9):
+    A, caches = X, []
+    for l in (1, 2):
+        caches.append((A, P["W%d" % l]))
+        A = np.tanh(P["W%d" % l] @ A)
+    loss = 0.5 * np.sum((A - Y) ** 2)
+    d = (A - Y) * (1 - A ** 2)
+    for l in (2, 1):
+        before, W = caches[l - 1]
+        g = d @ before.T
+        d = W.T @ d * (1 - before ** 2)
+        P["W%d" % l] -= 0.1 * g
+"""
+NESTEROV = linear(
+    "v = np.zeros(3)", "v_prev = v.copy()", update="v = 0.9 * v - 0.01 * g\n    w += -0.9 * v_prev + 1.9 * v"
+)
+ADAM = linear(
+    "m, s, b1, b2 = np.zeros(3), np.zeros(3), 0.9, 0.99",
+    update="m = b1 * m + (1 - b1) * g\n    s = b2 * s + (1 - b2) * g ** 2\n"
+    "    w -= 0.01 * (m / (1 - b1 ** (t + 1))) / (np.sqrt(s / (1 - b2 ** (t + 1))) + 1e-8)",
+)
+IN_PARTS = """
+import numpy as np
+X, Y = np.random.randn(8, 3), np.random.randn(8, 2)
+W, buffer = np.random.randn(3, 2), np.zeros((3, 2))
+for turn in range(9):
+    grad, total = np.zeros((3, 2)), 0.0
+    for s in range(0, 8, 2):
+        e = np.tanh(X[s : s + 2] @ W) - Y[s : s + 2]
+        loss = 0.5 * np.sum(e ** 2)
+        total += loss / 8
+        grad += X[s : s + 2].T @ (e * (1 - (e + Y[s : s + 2]) ** 2)) / 8
+    buffer *= 0.9
+    buffer += grad
+    W -= 0.1 * buffer
+"""
+NOISY = """
+import numpy as np
+class Denoising:
+    def __init__(self):
+        self.W, self.c = np.random.randn(4, 3), np.zeros(4)
+    def decoded(self, x):
+        self.h = np.tanh(x @ self.W)
+        return self.h @ self.W.T + self.c
+    def cost(self, x):
+        return np.mean(np.sum((self.decoded(x) - x) ** 2, axis=1))
+    def step(self, x):
+        noisy = x * np.random.binomial(1, 0.7, x.shape)
+        d = 2 * (self.decoded(noisy) - x) / len(x)
+        self.W -= 0.1 * (noisy.T @ (d @ self.W * (1 - self.h ** 2)) + d.T @ self.h)
+        self.c -= 0.1 * d.sum(axis=0)
+net, X = Denoising(), np.random.randn(6, 4)
+for turn in range(9):
+    net.step(X)
+    print(net.cost(X))
+"""
+WEIGHTED = """
+import numpy as np
+class Weighted:
+    def __init__(self, n_in):
+        self.w, self.b = np.random.randn(n_in), 0.0
+    def probability(self, X):
+        return 1 / (1 + np.exp(-(X @ self.w + self.b)))
+    def loss(self, X, y):
+        p = self.probability(X)
+        return -np.mean(4.0 * y * np.log(p) + (1 - y) * np.log(1 - p))
+    def partial_fit(self, X, y):
+        p = self.probability(X)
+        d = (p * (1 - y) - 4.0 * y * (1 - p)) / len(y)
+        self.w -= 0.1 * X.T @ d
+        self.b -= 0.1 * d.sum()
+    def fit(self, X, y):
+        for turn in range(30):
+            for part in np.array_split(np.random.permutation(len(y)), 4):
+                self.partial_fit(X[part], y[part])
+            if turn % 25 == 0:
+                print(self.loss(X, y))
+X = np.random.randn(16, 3)
+Weighted(3).fit(X, (X[:, 0] > 0).astype(float))
+"""
 BESIDE = {
+    "parameters that a cache has under other names": (CACHED, ("d @ before.T", "d @ abs(before).T")),
+    "Nesterov's velocity": (NESTEROV, ("-0.9 * v_prev", "0.9 * v_prev")),
+    "a mean of gradients": (ADAM, ("(1 - b1) * g", "(1 - b2) * g")),
+    "the correction of a mean": (ADAM, ("1 - b2 **", "1 - b1 **")),
+    "a mini-batch in parts": (IN_PARTS, ("grad += X[s : s + 2].T", "grad += abs(X[s : s + 2]).T")),
+    "noise that the cost does not have": (NOISY, ("d @ self.W * (1", "d @ self.W * (2")),
+    "a cost of its own beside a usual one": (
+        WEIGHTED,
+        ("(p * (1 - y) - 4.0 * y * (1 - p)) / len(y)", "4.0 * (p - y) / len(y)"),
+    ),
     "heavy-ball momentum by the parameters before": (HEAVY_BALL, ("0.9 * (V - V_old)", "0.9 * (V_old - V)")),
     "pruned weights": (PRUNED, OF_TWO),
     "two rates that are written down": (WRITTEN_RATES, ("0.0291 * dV", "0.0291 * -dV")),

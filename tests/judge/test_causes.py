@@ -61,8 +61,81 @@ def _without(monkeypatch: pytest.MonkeyPatch) -> None:
     without_repairs(monkeypatch)
 
 
+RECURRENT = """
+import numpy as np
+U, W, V = np.random.randn(3, 2), np.random.randn(3, 3) / 2, np.random.randn(2, 3)
+xs, ys = np.random.randn(4, 2), np.random.randn(4, 2)
+for turn in range(9):
+    h, loss = {-1: np.zeros(3)}, 0.0
+    for t in range(4):
+        h[t] = np.tanh(U @ xs[t] + W @ h[t - 1])
+        loss += 0.5 * np.sum((V @ h[t] - ys[t]) ** 2)
+    dU, dW, dV, dh_next = np.zeros((3, 2)), np.zeros((3, 3)), np.zeros((2, 3)), np.zeros(3)
+    for t in reversed(range(4)):
+        dy = V @ h[t] - ys[t]
+        dV += np.outer(dy, h[t])
+        dh = V.T @ dy + dh_next
+        dz = dh * (1 - h[t] ** 2)
+        dU += np.outer(dz, xs[t])
+        dW += np.outer(dz, h[t - 1])
+        dh_next = W.T @ dz
+    U, W, V = U - 0.1 * dU, W - 0.1 * dW, V - 0.1 * dV
+"""
+IN_TIME = {
+    "dh_next = W.T @ dz": "dh_next = np.sin(W.T @ dz)",
+    "dW += np.outer(dz, h[t - 1])": "dW += np.outer(dz, h[t - 1]) ** 3",
+    "dz = dh * (1 - h[t] ** 2)": "dz = np.exp(dh) * (1 - h[t] ** 2)",
+}
+CONVOLUTION = """
+import numpy as np
+X, Y = np.random.randn(2, 9, 9), np.random.randn(2, 5, 5)
+k, c = np.random.randn(3, 3), np.random.randn(3, 3)
+def forward(x, k):
+    out = np.zeros((x.shape[0], x.shape[1] - 2, x.shape[2] - 2))
+    for n in range(x.shape[0]):
+        for i in range(out.shape[1]):
+            for j in range(out.shape[2]):
+                out[n, i, j] = np.sum(x[n, i:i + 3, j:j + 3] * k)
+    return out
+def backward(d, x, k):
+    dx, dk = np.zeros(x.shape), np.zeros(k.shape)
+    for n in range(x.shape[0]):
+        for i in range(d.shape[1]):
+            for j in range(d.shape[2]):
+                dk += d[n, i, j] * x[n, i:i + 3, j:j + 3]
+                dx[n, i:i + 3, j:j + 3] += d[n, i, j] * k
+    return dx, dk
+for turn in range(9):
+    a = np.tanh(forward(X, k))
+    s = forward(a, c) - Y
+    loss = 0.5 * np.sum(s ** 2)
+    da, dc = backward(s, a, c)
+    _, dk = backward(da * (1 - a ** 2), X, k)
+    k -= 0.1 * dk
+    c -= 0.1 * dc
+"""
+ELEMENT_BY_ELEMENT = {"dx[n, i:i + 3, j:j + 3] += d[n, i, j] * k": "dx[n, i:i + 3, j:j + 3] = d[n, i, j] * k"}
+BY_ITS_NORM = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
+A, B = np.random.randn(3, 4), np.random.randn(4, 2)
+for turn in range(9):
+    h = np.tanh(X @ A)
+    d = h @ B - Y
+    loss = 0.5 * np.sum(d ** 2)
+    dB = h.T @ d
+    dA = X.T @ (d @ B.T * (1 - h ** 2))
+    norm = np.sqrt(np.sum(dA ** 2) + np.sum(dB ** 2))
+    if norm > 0.01:
+        dA, dB = dA / norm, dB / norm
+    A -= 0.1 * dA
+    B -= 0.1 * dB
+"""
 CASES = [(NETWORK, right, wrong) for right, wrong in NONSENSE.items()]
 CASES += [(BOOK, right, wrong) for right, wrong in IN_LOOPS.items()]
+CASES += [(RECURRENT, right, wrong) for right, wrong in IN_TIME.items()]
+CASES += [(CONVOLUTION, right, wrong) for right, wrong in ELEMENT_BY_ELEMENT.items()]
+CASES += [(BY_ITS_NORM, "X.T @ (d @ B.T * (1 - h ** 2))", "X.T @ (d @ B.T * (1 + h ** 2))")]
 CASES += [(RELU, right, wrong) for right, wrong in BEHIND_A_CUT.items()]
 
 
@@ -70,7 +143,8 @@ CASES += [(RELU, right, wrong) for right, wrong in BEHIND_A_CUT.items()]
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(("source", "right", "wrong"), CASES)
 def test_what_no_edit_mends_is_told_at_its_line(source: str, right: str, wrong: str, tmp_path: Path) -> None:
-    """Also where it runs for each layer and each example, where z has no name, and of a gradient that is transposed."""
+    """Also where it runs for each layer, example or moment of a sequence, or stores element by element; where z has no
+    name, and of a gradient that is transposed or scaled by the norm of all."""
     assert source.count(right) == 1
     found = told(source.replace(right, wrong), tmp_path)
     assert {fault["line"] for fault in found["faults"]} == {line_of(right, source)}

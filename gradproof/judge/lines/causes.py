@@ -75,13 +75,14 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
             told += [best] if best is not None else []
         if not told:
             break
-        told.sort(key=lambda one: (one[0], hypotheses.first_doubtful(one[1].line)))
+        told.sort(key=lambda one: (one[0], hypotheses.first_doubtful(one[1].line, one[1].mends)))
         order, cause, values = told[0]
         if parts := _apart(cause, [other for _, other, _ in told[1:]], hypotheses):
             found += parts
         else:
-            same = tuple(other.line for (count, _), other, _ in told[1:] if count == order[0])
-            found.append(cause._replace(others=same))
+            same = [other.line for (count, _), other, _ in told[1:] if count == order[0]]
+            same.sort(key=lambda line: hypotheses.first_of(line) > hypotheses.first_of(cause.line))  # what follows last
+            found.append(cause._replace(others=tuple(same)))
         put |= values
         left -= cause.mends
     explained = {path for cause in found for path in cause.mends}

@@ -86,9 +86,10 @@ class Hypotheses:
         """The first event of a line."""
         return min((k for k, event in enumerate(self.labelled.events) if event.line == line), default=0)
 
-    def first_doubtful(self, line: int) -> int:
-        """Which event of a line is the first that is not a derivative yet."""
+    def first_doubtful(self, line: int, paths: Collection[str]) -> int:
+        """Which event of a line is the first that is not a derivative yet, of those that these arrays follow from."""
         own = [k for one in self.lines if one.number == line for k in one.events]
+        own = [k for k in own if any(self._feeds(k, path) for path in paths)] or own
         return next((k for k in own if not self._is_settled(k)), own[0])
 
     def solved(self, line: Line, fed: Collection[str], put: Values) -> Iterator[tuple[Guess, Values]]:

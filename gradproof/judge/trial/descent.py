@@ -233,7 +233,7 @@ def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: An
     if all(a.overlaps(b) for a, b in pairs) and (eta > 0 or not alive):
         off = max(float(abs(a - b).upper()) for a, b in pairs)
         scale = max(float(abs(b).upper()) for _, b in pairs)
-        return Compared(name, "right", float(np.log10(scale / off)) if off and scale else np.inf, alive)
+        return Compared(name, "right", float(np.log10(scale) - np.log10(off)) if off and scale else np.inf, alive)
     where = max(np.ndindex(step.shape), key=lambda i: float(abs(step[i] - expected[i]).mid()))
     place = numbers_of(array)[int(np.ravel_multi_index(where, step.shape))].place if where else None
     factor = common_factor(step, expected) if eta != 0 else None
