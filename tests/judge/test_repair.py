@@ -188,3 +188,15 @@ def test_no_correction_is_right_by_the_values_of_two_constants_alone(tmp_path: P
     (fault,) = judged(source, tmp_path)["faults"]
     assert fault["code"] == "self.v = momentum * self.v - db1"
     assert not fault["mended"] or fault["should_be"] == "self.v = momentum * self.v - db1 * lr"
+
+
+@pytest.mark.turns(1)
+def test_where_either_of_two_lines_may_be_meant_both_are_named(tmp_path: Path) -> None:
+    """σ′ is given σ(z), or should be a(1 − a)."""
+    source = NETWORK.replace("sigmoid_prime(Z2)", "sigmoid_prime(A2)")
+    source = source.replace("return sigmoid(z) * (1 - sigmoid(z))", "s = sigmoid(z)\n    return s * (1 - s)")
+    found = judged(source, tmp_path)
+    lines = [source[: source.index(text)].count("\n") + 1 for text in ("dZ2 = (A2 - Y)", "s = sigmoid(z)")]
+    for fault in found["faults"]:
+        assert {fault["line"], *(other["line"] for other in fault["others"])} >= set(lines)
+        assert fault["mended"]

@@ -178,6 +178,7 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
             continue
         numbers = _numbers(array, gradients) if not read.raised else ""
         place, repair = read.located.get(array.name), mended.get(array.name)
+        by_effect = [place.line] if place is not None else []
         if repair is not None and place is not None and place.line != repair.line:
             place = None
         line = repair.line if repair else place.line if place else line_of(array.place) or 0
@@ -189,7 +190,8 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         fault["inherited"] = read.inherited.get(array.name)
         if repair is not None:
             fault |= {"should_be": repair.new, "names": [repair.name], "mended": True}
-        others = repair.others if repair else place.others if place is not None and line == place.line else ()
+        others = [*repair.others, *by_effect] if repair else place.others if place and line == place.line else []
+        others = [other for other in dict.fromkeys(others) if other != line][:2]
         fault["others"] = [{"line": other, "place": program.place(other, file)} for other in others]
         found.append(fault)
     found.sort(key=lambda fault: fault["line"] or 10**9)
