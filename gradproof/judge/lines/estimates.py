@@ -142,6 +142,7 @@ def arrays_in(value: Any) -> Iterator[np.ndarray[Any, Any]]:
         yield value
 
 
+@np.errstate(all="ignore")
 def is_multiple(value: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> bool:
     """Whether one array is about a multiple of another of its size, in the same order or transposed.
 

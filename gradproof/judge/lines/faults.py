@@ -78,6 +78,8 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
     explained = {path for cause in causes for path in cause.mends}
     known = len(causes) == 1 and explained >= {*wrong} and not causes[0].is_step  # which explains whatever is before it
     repairs = find_repairs(trial, wrong, list(dict.fromkeys(first)), known)
+    if known and len(repairs) > 1 and causes[0].line not in {repair.line for repair in repairs}:
+        repairs = []  # one line explains what several edits would mend
     mended = {path for repair in repairs for path in repair.mends}
     return read._replace(repairs=repairs if mended >= explained else [])
 
