@@ -18,7 +18,7 @@ from gradproof.judge.lines.labels import UNKNOWN, Labels, Located
 from gradproof.judge.lines.replay import Guess, Replay, Values
 
 MOST = 3  # lines that are looked for, one after the other
-NUMBERS = 15_000_000  # that are computed for them: about twenty seconds
+NUMBERS = 6_000_000  # that are computed for them: about ten seconds
 
 
 class Cause(NamedTuple):

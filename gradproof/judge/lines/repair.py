@@ -28,7 +28,7 @@ from gradproof.limits import Clock
 RUNS, NUMBERS = 300, 1_000_000  # of the edits for one fault: about three seconds
 MORE, OTHERS = 40, 2  # runs after the first correction, for one of all faults, or on other lines; and how many of those
 FEW = 100  # runs where a line is known that explains everything
-SECONDS = 25.0  # after which nothing more is tried, however slow the machine is
+SECONDS = 15.0  # after which nothing more is tried, however slow the machine is
 MOST = 3  # faults that are looked for, one after the other
 
 
