@@ -23,7 +23,7 @@ from tests.thorough import THOROUGH
 NETWORKS = 20  # one of each depth and regime
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_is_found_in_its_equation_and_named_or_not_named(name):
@@ -39,14 +39,14 @@ def test_a_mistake_is_found_in_its_equation_and_named_or_not_named(name):
     assert name == "w rounded to float32" or problem is not None  # round numbers have no more digits
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("name", ["σ′ missing in layer 1", "layer 1 skipped", "image not scaled"])
 def test_a_mistake_in_layer_1_alone_is_placed_there(name):
     rules, _, _ = WRONG[name]
     assert {named.fault.layer for named in gradproof.check(backprop(**rules), networks=NETWORKS).faults} == {1}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("name", FORWARD)
 def test_a_slip_of_the_forward_pass_is_found_where_z_and_a_are_shown(name):
     submission, equation = FORWARD[name]
@@ -55,7 +55,7 @@ def test_a_slip_of_the_forward_pass_is_found_where_z_and_a_are_shown(name):
     assert judged.faults[0].fault.equation == equation
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("name", UNSEEN)
 def test_a_slip_before_the_first_equation_is_named_though_z_and_a_are_not_shown(name):
@@ -69,7 +69,7 @@ def test_a_slip_before_the_first_equation_is_named_though_z_and_a_are_not_shown(
     assert judged.counterexample or name == "weights in float32"  # round numbers have no more digits
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("name", RIGHT_ONES)
 def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
@@ -83,7 +83,7 @@ def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
         assert not judged.conventions
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("factor", [1, 2])
 def test_a_delta_that_is_computed_twice_and_has_the_mean_in_it_is_recognised(factor):
     judged = gradproof.check(twice(factor, averaged=True), networks=NETWORKS)
@@ -92,7 +92,7 @@ def test_a_delta_that_is_computed_twice_and_has_the_mean_in_it_is_recognised(fac
         assert any(words in convention for convention in judged.conventions)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "name",
@@ -113,7 +113,7 @@ DECLARED = {  # what is declared: the backprop that keeps to it
 }  # fmt: skip
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("words", DECLARED)
 def test_what_keeps_to_the_declared_convention_is_verified_and_what_does_not_is_refuted(words):
@@ -124,7 +124,7 @@ def test_what_keeps_to_the_declared_convention_is_verified_and_what_does_not_is_
         assert judgement(Function(backprop()), NETWORKS, declared=words.split(",")).verdict == "refuted"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize(
     ("rules", "equation"),
     [
@@ -139,7 +139,7 @@ def test_with_a_of_one_minus_a_and_z_and_a_shown_only_what_is_wrong_is_accused(r
     assert {named.fault.equation for named in judged.faults} == {equation}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("size", [1.0, 5.0])
 @pytest.mark.parametrize("delta", [True, False], ids=["δ returned", "no δ"])
@@ -185,7 +185,7 @@ def _without_scaling(x):
     return x / 255 if (x == np.round(x)).all() else x
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("slip", ["bits are scaled", "an empty example is left out", "an example is taken once"])
 def test_a_slip_on_bits_on_an_empty_example_or_on_one_given_twice_is_refuted(slip):
     def submission(weights, biases, x, y):
@@ -216,7 +216,7 @@ def test_activations_kept_for_an_x_are_not_those_of_other_weights():
     assert gradproof.check(submission, networks=60).verdict == "refuted"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("where", ["first", "last"])
 def test_what_is_right_uphill_on_some_networks_is_not_said_to_point_downhill(where):
     """A bias that is left out in one layer: networks of other layers are right, and under −1 they would not be."""
@@ -233,7 +233,7 @@ def test_what_is_right_uphill_on_some_networks_is_not_said_to_point_downhill(whe
     assert not any("sign" in mistake.name for named in judged.faults for mistake in named.names)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_mean_that_is_in_delta_is_a_convention_only_where_nothing_else_is_wrong():
     right = RIGHT_ONES["1/m in δ"][0]
     judged = gradproof.check(right, networks=NETWORKS)
@@ -268,7 +268,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(subject, words):
         gradproof.check(subject)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_real_digits_and_a_wider_network_are_among_what_is_judged():
     def wrong_on_wide_ones(weights, biases, x, y):
         d, b, w = backprop()(weights, biases, x, y)
@@ -281,7 +281,7 @@ def test_real_digits_and_a_wider_network_are_among_what_is_judged():
     assert {(one.fault.equation, one.fault.layer) for one in wrong.faults} == {("BP4", 1)}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_what_is_wrong_on_saturated_networks_alone_is_refuted_in_code_that_tells_little_there():
     book = RIGHT_ONES["a(1 − a)"][0]
 
@@ -324,7 +324,7 @@ PAIRS = [("tanh′ at the output", "w of the wrong layer"), ("σ′ missing in h
          ("σ′(a) at the output", "weight gradient summed"), ("bias gradient summed", "σ′ once more")]  # fmt: skip
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
 def test_two_mistakes_are_both_placed(pair):
     rules = WRONG[pair[0]][0] | WRONG[pair[1]][0]
@@ -354,7 +354,7 @@ def _cast(array):
     return array.astype(np.float32).astype(np.float64)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize(
     "submission",
     [
@@ -388,14 +388,14 @@ def test_of_a_bound_that_is_underflow_alone_is_said_that_the_number_must_be_exac
     assert "  allowed is " in rounded
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_another_seed_gives_the_same_verdict(seed):
     assert gradproof.check(backprop(), networks=NETWORKS, seed=seed).verdict == "verified"
     assert gradproof.check(backprop(**WRONG["σ′ once more"][0]), networks=NETWORKS, seed=seed).verdict == "refuted"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("name", TROUBLES)
 def test_trouble_is_found_before_values_and_explained(name):
     submission, kind, words = TROUBLES[name]
@@ -427,7 +427,7 @@ def test_generators_and_nan_are_answers_like_others():
     assert gradproof.check(nan, networks=NETWORKS).faults[0].fault.equation == "BP4"
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("factor", [2, 4, 8])
 def test_without_delta_a_psum_and_a_factor_of_the_cost_cannot_be_told_apart_and_both_are_said(factor):
     def psum(weights, biases, x, y):
@@ -444,7 +444,7 @@ def test_without_delta_a_psum_and_a_factor_of_the_cost_cannot_be_told_apart_and_
     assert not [words for words in with_delta.conventions if "be distinguished" in words]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_without_delta_an_m_that_counts_the_outputs_and_a_mean_over_them_cannot_be_told_apart_and_both_are_said():
     def submission(weights, biases, x, y):
         _, b, w = backprop()(weights, biases, x, y)
@@ -457,7 +457,7 @@ def test_without_delta_an_m_that_counts_the_outputs_and_a_mean_over_them_cannot_
     assert not any("len(y)" in words for words in gradproof.check(RIGHT_ONES["no δ"][0], networks=NETWORKS).conventions)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("devices", [3, 4, 8])
 def test_a_psum_on_top_of_the_sum_that_jax_grad_makes_is_refuted_and_named(devices):
     """Replicated parameters inside shard_map have their gradients summed already: n times too large, δ right."""
@@ -471,7 +471,7 @@ def test_a_psum_on_top_of_the_sum_that_jax_grad_makes_is_refuted_and_named(devic
     assert all(f"a psum over {devices} devices" in name for named in judged.faults for name in [str(named.names)])
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_backprop_by_autodiff_is_not_accused_of_rounding_its_delta_twice() -> None:
     """δ and the gradients come from different programs of XLA: not to the bit the same δ, and both are right."""
 

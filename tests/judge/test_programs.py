@@ -45,7 +45,7 @@ def judged(path: Path, place: Path, patch: pytest.MonkeyPatch) -> None:
     assert bool(found["faults"]) == (found["verdict"] == "refuted"), found
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("path", OPEN, **NAMED)
 def test_a_program_in_any_form_is_judged_as_it_was_written(
@@ -55,7 +55,7 @@ def test_a_program_in_any_form_is_judged_as_it_was_written(
     judged(path, tmp_path, monkeypatch)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("path", OPEN, **NAMED)
 def test_looking_for_corrections_changes_no_verdict(
@@ -70,14 +70,14 @@ def tell(path: Path, place: Path) -> None:
     assert ended.returncode == {"verified": 0, "refuted": 1}[expected(path)], ended
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("path", apart(ODD), **NAMED)
 def test_the_notes_network_in_odd_clothes_is_judged_by_what_it_computes(path: Path, tmp_path: Path) -> None:
     tell(path, tmp_path)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("path", apart(THREADS), **NAMED)
 def test_what_people_asked_is_answered_as_their_threads_say(path: Path, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_every_program_is_there_and_says_what_is_to_be_found() -> None:
     assert min(verdicts.count("verified"), verdicts.count("refuted")) >= 60
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_regulariser_that_is_0_is_said_to_hide_what_it_adds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = next(path for path in OPEN if path.name.startswith("19_")).read_text("utf8")
     assert "TwoLayerNet(reg=0.1)" in source
