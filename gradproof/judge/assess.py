@@ -10,7 +10,7 @@ from typing import Any
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.find.calls import not_made
-from gradproof.judge.find.examples import Subject
+from gradproof.judge.find.examples import LATE, Subject
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
@@ -263,6 +263,11 @@ def _doubt(program: Program, subject: Subject, found: Search) -> str:
     """Why what is right by itself may not be right where it is used, if anything says so."""
     if found.misfits:
         return _of_misfits(found.misfits)
+    late = next(
+        (trouble for trouble in found.troubles if trouble.startswith("its own example") and LATE in trouble), ""
+    )
+    if late and found.are_parts:  # how fast the machine is must not decide what is verified
+        return f"it is right by itself, but {late}"
     if any(trouble.startswith("its own example raises") for trouble in found.troubles):
         raised = raised_by(program, subject.explored)
         if raised is not None and raised.is_of_shapes and not raised.made_up:

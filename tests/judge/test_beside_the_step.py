@@ -120,7 +120,33 @@ PRUNED = (
     + "    W -= 0.1 * dW\n    V -= 0.1 * dV * kept\n"
 )
 WRITTEN_RATES = TWO_LAYERS + "    W -= 0.137 * dW\n    V -= 0.0291 * dV\n"
-BY_SIGN = TWO_LAYERS + "    W -= 0.01 * np.sign(dW)\n    V -= 0.01 * np.sign(dV)\n"
+BY_SIGN = TWO_LAYERS.partition("    dW, dV")[0] + (
+    "    after = W - 0.01 * np.sign(h.T @ d)\n    V -= 0.01 * np.sign(X.T @ (d @ W.T * (1 - h ** 2)))\n    W = after\n"
+)
+OF_LISTS = """
+import numpy as np
+class Net:
+    def __init__(self):
+        sizes = [3, 4, 1]
+        self.weights = [np.random.randn(a, b) for a, b in zip(sizes, sizes[1:])]
+        self.biases = [np.zeros(b) for b in sizes[1:]]
+        self.mean_w = [np.zeros_like(w) for w in self.weights]
+        self.tail = [np.zeros_like(b) for b in self.biases]
+    def train(self, X, y):
+        h = np.tanh(X @ self.weights[0] + self.biases[0])
+        d = h @ self.weights[1] + self.biases[1] - y
+        loss = 0.5 * np.sum(d ** 2)
+        e = d @ self.weights[1].T * (1 - h ** 2)
+        for i, (gw, gb) in enumerate([(X.T @ e, e.sum(axis=0)), (h.T @ d, d.sum(axis=0))]):
+            self.mean_w[i] = 0.9 * self.mean_w[i] + 0.1 * gw ** 2
+            self.tail[i] = 0.9 * self.tail[i] + 0.1 * gb ** 2
+            self.weights[i] -= 0.01 * gw / np.sqrt(self.mean_w[i] + 1e-8)
+            self.biases[i] -= 0.01 * gb / np.sqrt(self.tail[i] + 1e-8)
+        return loss
+net, X, y = Net(), np.random.randn(9, 3), np.random.randn(9, 1)
+for turn in range(9):
+    print(net.train(X, y))
+"""
 QUOTIENTS = """
 import numpy as np
 X, y = np.random.randn(9, 3), np.random.randn(9)
@@ -184,18 +210,20 @@ class Denoising:
         self.W, self.c = np.random.randn(4, 3), np.zeros(4)
     def decoded(self, x):
         self.h = np.tanh(x @ self.W)
-        return self.h @ self.W.T + self.c
+        return 1 / (1 + np.exp(-(self.h @ self.W.T + self.c)))
     def cost(self, x):
-        return np.mean(np.sum((self.decoded(x) - x) ** 2, axis=1))
+        p = self.decoded(x)
+        return -np.mean(np.sum(x * np.log(p) + (1 - x) * np.log(1 - p), axis=1))
     def step(self, x):
         noisy = x * np.random.binomial(1, 0.7, x.shape)
-        d = 2 * (self.decoded(noisy) - x) / len(x)
+        d = (self.decoded(noisy) - x) / len(x)
         self.W -= 0.1 * (noisy.T @ (d @ self.W * (1 - self.h ** 2)) + d.T @ self.h)
         self.c -= 0.1 * d.sum(axis=0)
-net, X = Denoising(), np.random.randn(6, 4)
+net, X = Denoising(), (np.random.rand(6, 4) > 0.5).astype(float)
 for turn in range(9):
     net.step(X)
-    print(net.cost(X))
+    if turn % 3 == 0:
+        print(net.cost(X))
 """
 WEIGHTED = """
 import numpy as np
@@ -235,7 +263,8 @@ BESIDE = {
     "heavy-ball momentum by the parameters before": (HEAVY_BALL, ("0.9 * (V - V_old)", "0.9 * (V_old - V)")),
     "pruned weights": (PRUNED, OF_TWO),
     "two rates that are written down": (WRITTEN_RATES, ("0.0291 * dV", "0.0291 * -dV")),
-    "signs of gradients": (BY_SIGN, ("sign(dV)", "sign(dV * V)")),
+    "signs of gradients": (BY_SIGN, ("sign(X.T @ (d @", "sign(X.T @ (abs(d) @")),
+    "a mean of squares of a single number": (OF_LISTS, ("h.T @ d, d.sum", "h.T @ abs(d), d.sum")),
     "difference quotients": (QUOTIENTS, ("loss(w + step) - loss", "loss(w + step) ** 2 - loss")),
     "arrays that have a second name": (TWO_NAMES, ("h.T @ d", "h.T @ abs(d)")),
     "a velocity": (VELOCITY, ("0.9 * v", "-0.9 * v")),

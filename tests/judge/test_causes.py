@@ -7,6 +7,7 @@ import pytest
 
 from gradproof.judge.assess import assess
 from tests.judge.corpus import HERE, without_repairs
+from tests.judge.test_beside_the_step import TWO_LAYERS
 from tests.judge.test_repair import NETWORK
 
 NONSENSE = {  # a statement, and what stands in its place: no derivative of anything
@@ -88,7 +89,7 @@ IN_TIME = {
 }
 CONVOLUTION = """
 import numpy as np
-X, Y = np.random.randn(2, 9, 9), np.random.randn(2, 5, 5)
+X, Y = np.random.randn(1, 22, 22), np.random.randn(1, 18, 18)
 k, c = np.random.randn(3, 3), np.random.randn(3, 3)
 def forward(x, k):
     out = np.zeros((x.shape[0], x.shape[1] - 2, x.shape[2] - 2))
@@ -115,27 +116,38 @@ for turn in range(9):
     c -= 0.1 * dc
 """
 ELEMENT_BY_ELEMENT = {"dx[n, i:i + 3, j:j + 3] += d[n, i, j] * k": "dx[n, i:i + 3, j:j + 3] = d[n, i, j] * k"}
-BY_ITS_NORM = """
+BY_ITS_NORM = (
+    TWO_LAYERS
+    + """
+    norm = np.sqrt(np.sum(dV ** 2) + np.sum(dW ** 2))
+    if norm > 0.01:
+        dV, dW = dV / norm, dW / norm
+    V -= 0.1 * dV
+    W -= 0.1 * dW
+"""
+).replace("dW, dV = h.T @ d, X.T", "dW = h.T @ d\n    dV = X.T")
+POOLED = """
 import numpy as np
 X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
-A, B = np.random.randn(3, 4), np.random.randn(4, 2)
+V, W = np.random.randn(3, 4), np.random.randn(2, 2)
 for turn in range(9):
-    h = np.tanh(X @ A)
-    d = h @ B - Y
+    h = np.tanh(X @ V)
+    p = h.reshape(9, 2, 2).mean(axis=2)
+    d = p @ W - Y
     loss = 0.5 * np.sum(d ** 2)
-    dB = h.T @ d
-    dA = X.T @ (d @ B.T * (1 - h ** 2))
-    norm = np.sqrt(np.sum(dA ** 2) + np.sum(dB ** 2))
-    if norm > 0.01:
-        dA, dB = dA / norm, dB / norm
-    A -= 0.1 * dA
-    B -= 0.1 * dB
+    dW = p.T @ d
+    dp = d @ W.T
+    dh = np.repeat(dp, 2, axis=1) / 2
+    dV = X.T @ (dh * (1 - h ** 2))
+    V -= 0.1 * dV
+    W -= 0.1 * dW
 """
 CASES = [(NETWORK, right, wrong) for right, wrong in NONSENSE.items()]
 CASES += [(BOOK, right, wrong) for right, wrong in IN_LOOPS.items()]
 CASES += [(RECURRENT, right, wrong) for right, wrong in IN_TIME.items()]
 CASES += [(CONVOLUTION, right, wrong) for right, wrong in ELEMENT_BY_ELEMENT.items()]
-CASES += [(BY_ITS_NORM, "X.T @ (d @ B.T * (1 - h ** 2))", "X.T @ (d @ B.T * (1 + h ** 2))")]
+CASES += [(BY_ITS_NORM, "X.T @ (d @ W.T * (1 - h ** 2))", "X.T @ (d @ W.T * (1 + h ** 2))")]
+CASES += [(POOLED, "np.repeat(dp, 2, axis=1) / 2", "np.repeat(dp, 2, axis=1)")]
 CASES += [(RELU, right, wrong) for right, wrong in BEHIND_A_CUT.items()]
 
 

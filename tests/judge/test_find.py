@@ -21,6 +21,7 @@ from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import Run, running
 from gradproof.judge.assess import assess
+from gradproof.judge.find import examples
 from gradproof.judge.find.dependence import Held, stepped
 from gradproof.judge.find.instruments import Instruments
 from gradproof.judge.find.namespace import slots, variables
@@ -516,3 +517,57 @@ def test_a_layer_by_itself_has_the_cost_that_it_is_tried_with(tmp_path: Path) ->
     path.write_text(forward + "def relu_backward(dout, cache):\n    return np.where(cache > 0, dout, 0)\n", "utf8")
     found = assess(str(path))
     assert (found["verdict"], found["network"]["cost"]) == ("verified", "Σ out · dout")
+
+
+LAYERS = """
+import numpy as np
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w)
+def affine_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+"""
+NEVER_REACHED = (
+    LAYERS
+    + """
+if __name__ == "__main__":
+    count = 0
+    while count < 10 ** 9:
+        count += 1
+    w = np.random.randn(3, 2)
+    w += affine_backward(np.ones((4, 2)), (np.random.randn(4, 3), w))[1]
+"""
+)
+
+
+def test_layers_alone_verify_no_program_whose_example_was_not_reached_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine would verify what a quick one refutes."""
+    for name in ("QUICK", "SECONDS", "ALL"):
+        monkeypatch.setattr(examples, name, 0.2)
+    for source, verdict in ((LAYERS, "verified"), (NEVER_REACHED, "undecided")):
+        (tmp_path / "mine.py").write_text(source, "utf8")
+        told = assess(str(tmp_path / "mine.py"))
+        assert told["verdict"] == verdict, told["undecided"]
+    assert "does not return" in told["undecided"][0]
+
+
+ARCHIVE = """
+import numpy as np
+with np.load("mnist.npz") as f:
+    X, y = f["x_train"], f["y_train"]
+W = np.random.randn(X.shape[1], 10)
+for turn in range(9):
+    e = np.exp(X @ W)
+    p = e / e.sum(axis=1, keepdims=True)
+    loss = -np.mean(np.log(p[np.arange(len(y)), y]))
+    d = p.copy()
+    d[np.arange(len(y)), y] -= 1
+    W -= 0.1 * X.T @ d / len(y)
+"""
+
+
+def test_an_archive_that_is_not_there_is_made_up_and_closed(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ARCHIVE, "utf8")
+    assert assess(str(tmp_path / "mine.py"))["verdict"] == "verified"

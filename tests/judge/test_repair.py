@@ -1,5 +1,6 @@
 """The line and its correction: a slip in a backward pass is found where it is, and what is told instead is right."""
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from gradproof.exact.run import Reading
 from gradproof.judge.assess import assess
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines import repair
+from gradproof.judge.lines.edits import edits, enclosing
+from gradproof.judge.lines.proposals import words_at
 from gradproof.judge.lines.trials import SEEDS, Seen, Trial
 
 NETWORK = """
@@ -200,3 +203,11 @@ def test_where_either_of_two_lines_may_be_meant_both_are_named(tmp_path: Path) -
     for fault in found["faults"]:
         assert {fault["line"], *(other["line"] for other in fault["others"])} >= set(lines)
         assert fault["mended"]
+
+
+def test_another_array_may_be_meant_where_a_part_of_one_is_given_a_value() -> None:
+    """An index with a slice by itself is no expression."""
+    tree = ast.parse("def f(x, dx, dw, d, n, i):\n    dx[n, :, i:i + 3] = d")
+    around = enclosing(tree, 2)
+    targets = [ast.unparse(edit.new) for edit in edits(around[-1], words_at(tree, around)) if edit.kind == "target"]
+    assert "dw[n, :, i:i + 3]" in targets

@@ -44,6 +44,7 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
     for _ in range(MOST):
         variant, seconds = queue.pop(0)
         if time.process_time() > end:
+            troubles.append(f"{name} {LATE} within {ALL:g} seconds, whatever is tried")
             break
         example = own_example(variant)
         explored = explore(example.scene, seconds)

@@ -32,6 +32,7 @@ class Search(NamedTuple):
     subjects: Sequence[Subject]
     troubles: Sequence[str]
     others: Iterator[Subject] = iter(())  # which may tell what the first do not
+    are_parts: bool = False  # layers and engines, each by itself
     misfits: Sequence[str] = ()  # layers whose backward pass runs and gives no gradient of all that they take
     engines: Iterator[Subject] = iter(())  # that its own example uses: where one is wrong, so is that
 
@@ -57,7 +58,7 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         return Search([own], troubles)
     misfits: list[str] = []
     if parts := list(_parts(program, misfits)):
-        return Search(parts, troubles, misfits=misfits)
+        return Search(parts, troubles, are_parts=True, misfits=misfits)
     user = used(program, troubles) if not name else None
     return Search([user] if user else [], troubles, misfits=misfits)
 
