@@ -28,7 +28,7 @@ from gradproof.judge.lines.raising import mend_example, raised_by
 from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.rates import SCALED, own_rates
-from gradproof.judge.telling import may_be_a_slip
+from gradproof.judge.telling import AMISS, PILED, may_be_a_slip
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.points import READINGS
@@ -422,8 +422,8 @@ def _parameters(outcome: Outcome, follows: Collection[str]) -> list[dict[str, st
     told = []
     for array in outcome.tried.arrays if outcome.tried else ():
         state = "right" if array.name in follows else array.state
-        state = "piled up" if array.name in outcome.piled else state
-        state = "of a wrong velocity or mean" if array.name in outcome.amiss else state
+        state = PILED if array.name in outcome.piled else state
+        state = AMISS if array.name in outcome.amiss else state
         unsure = outcome.verdict is Verdict.UNDECIDED and state != "right"
         told.append({"name": shown(array.name), "state": "undecided" if unsure else state})
     return told

@@ -11,6 +11,7 @@ from gradproof.judge.find.calls import takes_lists
 from gradproof.text import some, typed, visible
 
 WIDE, MOST, FEW = 96, 5, 16  # characters of a line of small numbers, lines of them, and numbers of an array in them
+PILED, AMISS = "piled up", "of a wrong velocity or mean"  # states that the first step does not show
 KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
 
@@ -33,6 +34,9 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
         names = some(list(dict.fromkeys(fault["parameter"] for fault in faults))) or "it"
         against = f" of {_of(cost)}" if cost else ""
         whose = f"{names} {_does_not(d, len(faults))} the gradient{against}"
+        states = {parameter["state"] for parameter in d["parameters"]} - {"right"}
+        if states and states <= {PILED, AMISS}:
+            whose = f"the first step follows the gradient{against}; later ones of {names} do not"
         said.append(f"refuted: {path}: {whose if faults else 'not everything it returns is right'}")
         said.append(f"  judged: {subject['name']}{' ' + d['where'] if d['where'] else ''}")
         for fault in together(faults):

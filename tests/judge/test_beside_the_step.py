@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradproof.judge.assess import assess
-from gradproof.judge.telling import is_book
+from gradproof.judge.telling import is_book, lines
 
 LINEAR = """
 import numpy as np
@@ -308,6 +308,15 @@ def verdicts_on(right: str, slip: tuple[str, str], folder: Path) -> list[object]
 @pytest.mark.parametrize("name", BESIDE)
 def test_what_is_changed_beside_the_step_or_late_is_no_fault_and_hides_none(name: str, tmp_path: Path) -> None:
     assert verdicts_on(*BESIDE[name], tmp_path) == ["verified", "refuted"]
+
+
+def test_of_what_goes_wrong_later_the_first_step_is_said_to_be_right(tmp_path: Path) -> None:
+    told = verdict_on(ADAM.replace("1 - b2 **", "1 - b1 **"), tmp_path)
+    first, *_ = lines(told, "mine.py")
+    assert "the first step follows the gradient of its own cost" in first
+    assert "later ones of w do not" in first
+    (fault,) = told["faults"]  # type: ignore[misc]
+    assert "np.sqrt(s / (1 - b2 ** (t + 1)))" in fault["should_be"]
 
 
 SCALARS = """
