@@ -3,21 +3,21 @@
 import ast
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.judge.conventions import judge_leniently
 from gradproof.judge.find.calls import not_made
 from gradproof.judge.find.examples import LATE, Subject
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program, read_program
-from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.roles import named_as_parameter
-from gradproof.judge.find.scene import DRIVEN, forget
+from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
 from gradproof.judge.lines.annotation import shown
@@ -25,9 +25,8 @@ from gradproof.judge.lines.counterexample import counterexample
 from gradproof.judge.lines.digits import float_findings
 from gradproof.judge.lines.faults import faults, read_lines
 from gradproof.judge.lines.raising import mend_example, raised_by
-from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
-from gradproof.judge.rates import SCALED, own_rates
+from gradproof.judge.rates import SCALED
 from gradproof.judge.telling import AMISS, PILED, may_be_a_slip
 from gradproof.judge.trial.activations import activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
@@ -37,8 +36,6 @@ from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
-LATER = 8  # turns in which what is moved under a condition is looked for
-SMALLER = 0.05  # times as large are examples and parameters where larger gradients were clipped
 ORDER = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.VERIFIED)
 _TURN = re.compile(r"^for (?:_gradproof_turn in range\(\d+\)|x, y in _turns|pairs in _turns):\n", re.MULTILINE)
 
@@ -118,22 +115,7 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
 
 def _judged(subject: Subject, cost: str) -> Assessed:
     """The verdict on a subject; in another order of what it returns, if it is right in that."""
-    outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
-    if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
-        outcome = later
-    if outcome.verdict is not Verdict.VERIFIED and (outcome.zeros or outcome.twins):
-        outcome = _as_begun(subject, outcome, cost)
-    if outcome.verdict is not Verdict.VERIFIED:
-        outcome = _of_own_rates(subject, outcome, cost)
-    if outcome.verdict is not Verdict.VERIFIED:
-        outcome = _of_small_differences(subject, outcome, cost)
-    if outcome.verdict is Verdict.VERIFIED and outcome.late:
-        outcome = _with_the_late(outcome, subject.calls, cost)
-    if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
-        clips = tuple(note.place for note in outcome.tried.notes if note.kind == "clipped")
-        if smaller := _of_smaller(subject, clips, cost):
-            lines = sorted({line for place in clips if (line := line_of(place))})
-            smaller.clips, outcome = lines, smaller
+    outcome = judge_leniently(subject, cost)
     for other in subject.others if outcome.verdict is not Verdict.VERIFIED else ():
         turned = judge(other, subject.calls, subject.harder, cost=cost)
         if turned.verdict is Verdict.VERIFIED:
@@ -145,103 +127,12 @@ def _judged(subject: Subject, cost: str) -> Assessed:
     return Assessed(subject._replace(explored=outcome.explored, calls=outcome.calls or subject.calls), outcome)
 
 
-def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
-    """The outcome of the next turn, where nothing is moved at first, as by a rate that warms up from 0."""
-    step = subject.explored.step
-    if step is None or step.kind != "turn" or not outcome.tried:
-        return None
-    if not all(array.state == "not moved" for array in outcome.tried.arrays):
-        return None
-    later = judge(replace(subject.explored, step=step._replace(turn=step.turn + 1)), subject.calls, cost=cost)
-    return later if later.verdict is Verdict.VERIFIED else None
-
-
-def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """The outcome of parameters that begin as the program lets them begin, if it is right: pruned, or with the copies
-    that a step looks back to."""
-    scene = replace(subject.explored.scene, as_begun=True)
-    begun = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
-    if not _is_nearer(begun, outcome):
-        return outcome
-    begun.notes += [f"elements of {shown(path)} that are 0 stay 0" for path in begun.zeros]
-    begun.notes += [f"{shown(twin)} begins as a copy of {shown(path)}" for path, twin in begun.twins.items()]
-    return begun
-
-
-def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """The outcome of a step whose arrays are moved at rates of their own, if the program gives them several."""
-    step, known = subject.explored.step, own_rates(subject.explored.scene.program.tree)
-    names = {last(path) for path in step.parameters} if step else set()
-    rates = {name: rate for name, rate in known.items() if name in names}
-    if len(set(rates.values())) < 2:
-        return outcome
-    scene = replace(subject.explored.scene, rates=rates)
-    own = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
-    if not _is_nearer(own, outcome):
-        return outcome
-    own.notes.append(f"its rates are {', '.join(f'{float(rate):g}' for rate in dict.fromkeys(rates.values()))}")
-    return own
-
-
-def _is_nearer(one: Outcome, other: Outcome) -> bool:
-    """Whether one outcome is right, or refuted for fewer arrays."""
-    if one.verdict is Verdict.VERIFIED or one.tried is None or other.tried is None:
-        return one.verdict is Verdict.VERIFIED
-    wrong, before = (sum(array.state != "right" for array in tried.arrays) for tried in (one.tried, other.tried))
-    return one.verdict is Verdict.REFUTED and other.verdict is Verdict.REFUTED and wrong < before
-
-
-def _of_small_differences(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """The outcome in the limit of its difference quotients, if it computes gradients by them and is right there."""
-    scene = subject.explored.scene
-    tree = with_small_differences(scene.program.tree)
-    if tree is None:
-        return outcome
-    scene = fresh(replace(scene, program=replace(scene.program, tree=tree)))
-    small = judge(replace(subject.explored, scene=scene), subject.calls, cost=cost)
-    forget(scene)
-    if small.verdict is not Verdict.VERIFIED:
-        return outcome
-    small.explored = subject.explored
-    small.notes.append("its gradients are difference quotients: they are judged in the limit of a small step")
-    return small
-
-
-def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
-    """The outcome, or that of the next turn in which what is moved under a condition is moved, if it is wrong there;
-    undecided where no turn that is tried moves it."""
-    step = outcome.explored.step._replace(  # type: ignore[union-attr]
-        parameters=list(outcome.late), still=(), doubtful=(), reshaped={}
-    )
-    for turn in range(1, LATER):
-        later = judge(replace(outcome.explored, step=step._replace(turn=step.turn + turn)), calls, cost=cost)
-        states = {array.state for array in later.tried.arrays} if later.tried else set()
-        if later.verdict is Verdict.VERIFIED:
-            return outcome
-        if later.verdict is Verdict.REFUTED and states - {"not moved"}:
-            return later
-    outcome.verdict = Verdict.UNDECIDED
-    names = ", ".join(map(shown, outcome.late))
-    outcome.trouble = f"what moves {names} has a condition that none of the turns meets that were tried"
-    return outcome
-
-
 def _changed(explored: Explored) -> list[str]:
     """What is not as the program has it."""
     said = ["missing data were made up"] * explored.made_up
     return (
         said + ["large whole numbers, such as layer widths, were replaced by small ones"] * explored.scene.program.small
     )
-
-
-def _of_smaller(subject: Subject, clips: tuple[Any, ...], cost: str) -> Outcome | None:
-    """The outcome for smaller examples and parameters, whose gradients no clip reaches, if that decides more."""
-    for labels in (False, True):
-        scene = replace(subject.explored.scene, scale=SMALLER, scales_labels=labels, clips=clips)
-        outcome = judge(replace(subject.explored, scene=scene), subject.calls, cost=cost)
-        if outcome.verdict is Verdict.VERIFIED or (outcome.verdict is Verdict.REFUTED and not labels):
-            return outcome
-    return None
 
 
 def _looked(program: Program, found: Search) -> str:

@@ -1,0 +1,135 @@
+"""What a step may do beside following its gradient: what is not verified at first is judged again in that light.
+
+It may begin late, look back to the parameters before, leave some elements at 0, have several rates, compute its
+gradients by difference quotients, or clip them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from gradproof.exact.run import line_of
+from gradproof.judge.find.examples import Subject
+from gradproof.judge.find.gradients import last
+from gradproof.judge.find.quotients import with_small_differences
+from gradproof.judge.find.scene import forget
+from gradproof.judge.lines.annotation import shown
+from gradproof.judge.lines.trials import fresh
+from gradproof.judge.outcome import Outcome
+from gradproof.judge.rates import own_rates
+from gradproof.judge.whole import judge
+from gradproof.numerics.verdict import Verdict
+
+LATER = 8  # turns in which what is moved under a condition is looked for
+SMALLER = 0.05  # times as large are examples and parameters where larger gradients were clipped
+
+
+def judge_leniently(subject: Subject, cost: str) -> Outcome:
+    """The verdict on a subject, whatever of this it does."""
+    outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
+    if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
+        outcome = later
+    for again in (_as_begun, _of_own_rates, _of_small_differences):
+        if outcome.verdict is not Verdict.VERIFIED:
+            outcome = again(subject, outcome, cost)
+    if outcome.verdict is Verdict.VERIFIED and outcome.late:
+        outcome = _with_the_late(outcome, subject.calls, cost)
+    if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
+        clips = tuple(note.place for note in outcome.tried.notes if note.kind == "clipped")
+        if smaller := _of_smaller(subject, clips, cost):
+            lines = sorted({line for place in clips if (line := line_of(place))})
+            smaller.clips, outcome = lines, smaller
+    return outcome
+
+
+def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
+    """The outcome of the next turn, where nothing is moved at first, as by a rate that warms up from 0."""
+    step = subject.explored.step
+    if step is None or step.kind != "turn" or not outcome.tried:
+        return None
+    if not all(array.state == "not moved" for array in outcome.tried.arrays):
+        return None
+    later = judge(replace(subject.explored, step=step._replace(turn=step.turn + 1)), subject.calls, cost=cost)
+    return later if later.verdict is Verdict.VERIFIED else None
+
+
+def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """The outcome of parameters that begin as the program lets them begin, if it is right: pruned, or with the copies
+    that a step looks back to."""
+    if not (outcome.zeros or outcome.twins):
+        return outcome
+    scene = replace(subject.explored.scene, as_begun=True)
+    begun = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
+    if not _is_nearer(begun, outcome):
+        return outcome
+    begun.notes += [f"elements of {shown(path)} that are 0 stay 0" for path in begun.zeros]
+    begun.notes += [f"{shown(twin)} begins as a copy of {shown(path)}" for path, twin in begun.twins.items()]
+    return begun
+
+
+def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """The outcome of a step whose arrays are moved at rates of their own, if the program gives them several."""
+    step, known = subject.explored.step, own_rates(subject.explored.scene.program.tree)
+    names = {last(path) for path in step.parameters} if step else set()
+    rates = {name: rate for name, rate in known.items() if name in names}
+    if len(set(rates.values())) < 2:
+        return outcome
+    scene = replace(subject.explored.scene, rates=rates)
+    own = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
+    if not _is_nearer(own, outcome):
+        return outcome
+    own.notes.append(f"its rates are {', '.join(f'{float(rate):g}' for rate in dict.fromkeys(rates.values()))}")
+    return own
+
+
+def _is_nearer(one: Outcome, other: Outcome) -> bool:
+    """Whether one outcome is right, or refuted for fewer arrays."""
+    if one.verdict is Verdict.VERIFIED or one.tried is None or other.tried is None:
+        return one.verdict is Verdict.VERIFIED
+    wrong, before = (sum(array.state != "right" for array in tried.arrays) for tried in (one.tried, other.tried))
+    return one.verdict is Verdict.REFUTED and other.verdict is Verdict.REFUTED and wrong < before
+
+
+def _of_small_differences(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """The outcome in the limit of its difference quotients, if it computes gradients by them and is right there."""
+    scene = subject.explored.scene
+    tree = with_small_differences(scene.program.tree)
+    if tree is None:
+        return outcome
+    scene = fresh(replace(scene, program=replace(scene.program, tree=tree)))
+    small = judge(replace(subject.explored, scene=scene), subject.calls, cost=cost)
+    forget(scene)
+    if small.verdict is not Verdict.VERIFIED:
+        return outcome
+    small.explored = subject.explored
+    small.notes.append("its gradients are difference quotients: they are judged in the limit of a small step")
+    return small
+
+
+def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
+    """The outcome, or that of the next turn in which what is moved under a condition is moved, if it is wrong there;
+    undecided where no turn that is tried moves it."""
+    step = outcome.explored.step._replace(  # type: ignore[union-attr]
+        parameters=list(outcome.late), still=(), doubtful=(), reshaped={}
+    )
+    for turn in range(1, LATER):
+        later = judge(replace(outcome.explored, step=step._replace(turn=step.turn + turn)), calls, cost=cost)
+        states = {array.state for array in later.tried.arrays} if later.tried else set()
+        if later.verdict is Verdict.VERIFIED:
+            return outcome
+        if later.verdict is Verdict.REFUTED and states - {"not moved"}:
+            return later
+    outcome.verdict = Verdict.UNDECIDED
+    names = ", ".join(map(shown, outcome.late))
+    outcome.trouble = f"what moves {names} has a condition that none of the turns meets that were tried"
+    return outcome
+
+
+def _of_smaller(subject: Subject, clips: tuple[Any, ...], cost: str) -> Outcome | None:
+    """The outcome for smaller examples and parameters, whose gradients no clip reaches, if that decides more."""
+    for labels in (False, True):
+        scene = replace(subject.explored.scene, scale=SMALLER, scales_labels=labels, clips=clips)
+        outcome = judge(replace(subject.explored, scene=scene), subject.calls, cost=cost)
+        if outcome.verdict is Verdict.VERIFIED or (outcome.verdict is Verdict.REFUTED and not labels):
+            return outcome
+    return None
