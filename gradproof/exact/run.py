@@ -58,7 +58,7 @@ class Run:
         self.notes: dict[tuple[str, str, Place | None], Note] = {}
         self.outcomes: dict[Place | None, set[bool]] = {}
         self.literals: dict[Any, Any] = {}
-        self.clips: dict[int, Place | None] = {}  # where a number, by its index, went through a clip or came out of it
+        self.clips: dict[int, Place | None] = {}  # the place of the clip that a number came out of, by its index
         self.rounded: set[int] = set()  # indices of what was rounded to digits
         self.outside: Any = None  # what stands for files that are not there, and for optimizers
         self.made_up = False  # whether any of those was asked for

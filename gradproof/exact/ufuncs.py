@@ -20,9 +20,10 @@ def clip_one(x: Any, low: Any, high: Any) -> Number:
     x = number(x)
     result = x if low is None else largest(x, low)
     result = result if high is None else smallest(result, high)
-    current().clips |= dict.fromkeys((x.index, result.index), current().place())
     if numbers.source(result) is not numbers.source(x) and x.varies:
         current().note("clipped", "a value is clipped")
+    result = copy(result)  # a number of its own, even if no limit was reached: x may be used elsewhere, too
+    current().clips[result.index] = current().place()
     return result
 
 

@@ -29,7 +29,7 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
     if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
         outcome = later
-    for again in (_as_begun, _of_own_rates, _of_small_differences):
+    for again in (_of_velocities, _as_begun, _of_own_rates, _of_small_differences):
         if outcome.verdict is not Verdict.VERIFIED:
             outcome = again(subject, outcome, cost)
     if outcome.verdict is Verdict.VERIFIED and outcome.late:
@@ -51,6 +51,16 @@ def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
         return None
     later = judge(replace(subject.explored, step=step._replace(turn=step.turn + 1)), subject.calls, cost=cost)
     return later if later.verdict is Verdict.VERIFIED else None
+
+
+def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """The outcome of a step that looks ahead by velocities, which begin as 0 and are no parameters, if it is right."""
+    step = subject.explored.step
+    if step is None or not outcome.velocities:
+        return outcome
+    step = step._replace(parameters=[path for path in step.parameters if path not in outcome.velocities])
+    ahead = judge(replace(subject.explored, step=step), subject.calls, subject.harder, cost=cost)
+    return ahead if _is_nearer(ahead, outcome) else outcome
 
 
 def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:

@@ -59,6 +59,7 @@ class Outcome:
     calls: Sequence[str] = ()  # the expressions of its cost that were asked
     zeros: Sequence[str] = ()  # parameters of which some elements begin as 0, and others do not
     twins: dict[str, str] = field(default_factory=dict)  # what begins as a copy of a parameter, by that
+    velocities: Sequence[str] = ()  # parameters that begin as 0, one for each of the others
     late: Sequence[str] = ()  # what is moved under a condition, and not in this turn
     unmoved: Sequence[str] = ()  # what is named as a parameter, enters the forward pass and stays
     amiss: dict[str, Amiss] = field(default_factory=dict)  # of what a parameter's steps keep

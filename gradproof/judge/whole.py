@@ -111,7 +111,7 @@ def judge(
     lengths: dict[Reading, dict[str, Any]] = {}
     doubted = set[str]()
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
-    still, zeros, twins = set[str](), dict[str, None](), dict[str, str]()
+    still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
@@ -121,6 +121,7 @@ def judge(
         still.update(unmoved(what))
         zeros.update(dict.fromkeys(what.zeros))
         twins.update(what.twins)
+        velocities[:] = what.velocities
         return holding(what, lambda: compared_with(run, what))
 
     def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
@@ -165,6 +166,7 @@ def judge(
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
     named = next((ranked(some) for some in costs.values() if some), [])
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
+    outcome.velocities = velocities
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]
         if wanted:

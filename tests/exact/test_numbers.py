@@ -100,14 +100,16 @@ def numbers_in(xs: Sequence[Number]) -> ExactArray:
     return array_of(list(xs), (len(xs),))
 
 
-def test_a_clip_keeps_what_went_in_and_what_came_out_and_where() -> None:
+def test_a_clip_returns_a_number_of_its_own_and_keeps_where() -> None:
     with running(run := Run(BITS)):
         x = variable(3.0)
         here, out = run.place(), clip_one(x, 0, 1)
-        assert run.clips == dict.fromkeys((x.index, out.index), here)
+        assert run.clips == {out.index: here}
         assert [note.kind for note in run.notes.values()] == ["clipped"]
         inside = variable(0.5)
-        assert source(clip_one(inside, 0, 1)) is inside
+        same = clip_one(inside, 0, 1)
+        assert source(same) is inside is not same
+        assert run.clips.keys() == {out.index, same.index}
         assert len(run.notes) == 1
 
 

@@ -249,7 +249,39 @@ class Weighted:
 X = np.random.randn(16, 3)
 Weighted(3).fit(X, (X[:, 0] > 0).astype(float))
 """
+AHEAD = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
+theta = [np.random.randn(3, 4), np.random.randn(4, 2), np.zeros(2)]
+v = [np.zeros_like(p) for p in theta]
+for turn in range(9):
+    V, W, b = [p + 0.9 * u for p, u in zip(theta, v)]
+    h = np.tanh(X @ V)
+    d = h @ W + b - Y
+    loss = 0.5 * np.sum(d ** 2)
+    gradients = [X.T @ (d @ W.T * (1 - h ** 2)), h.T @ d, d.sum(axis=0)]
+    v = [0.9 * u - 0.1 * g for u, g in zip(v, gradients)]
+    theta = [p + u for p, u in zip(theta, v)]
+"""
+CLIPPED = """
+import numpy as np
+X, Y = 9 * np.random.randn(9, 4, 1), np.random.rand(9, 2, 1)
+U, W, b = np.random.randn(3, 4), 9 * np.random.randn(2, 3), np.zeros((2, 1))
+for turn in range(4):
+    for x, y in zip(X, Y):
+        h = np.tanh(U @ x)
+        d = W @ h + b - y
+        loss = 0.5 * np.sum(d ** 2)
+        dU, dW, db = W.T @ d * (1 - h ** 2) @ x.T, d @ h.T, d
+        for g in (dU, dW, db):
+            np.clip(g, -4, 4, out=g)
+        U -= 0.1 * dU
+        W -= 0.1 * dW
+        b -= 0.1 * db
+"""
 BESIDE = {
+    "a velocity that is looked ahead by": (AHEAD, ("h.T @ d", "h.T @ abs(d)")),
+    "clipped gradients of one example after another": (CLIPPED, ("d @ h.T", "abs(d) @ h.T")),
     "parameters that a cache has under other names": (CACHED, ("d @ before.T", "d @ abs(before).T")),
     "Nesterov's velocity": (NESTEROV, ("-0.9 * v_prev", "0.9 * v_prev")),
     "a mean of gradients": (ADAM, ("(1 - b1) * g", "(1 - b2) * g")),

@@ -42,6 +42,28 @@ def held_at_zero(slot: Slot) -> set[int]:
     return zeros if len(zeros) < len(slot.numbers) else set()
 
 
+def velocities(slots: Sequence[Slot], parameters: Iterable[str]) -> list[str]:
+    """Those of the parameters that begin as 0, one for each of the others, as `v[k]` beside `w[k]`.
+
+    Nesterov's momentum looks ahead by a velocity, `w + mu * v`, so that the cost depends on the velocity, too.
+    """
+    own = set(parameters)
+    shapes = {slot.path: slot.shape for slot in slots if slot.path in own}
+    begun = {slot.path: slot for slot in slots if slot.path in own}
+    still = {path for path, slot in begun.items() if all(x.value.is_zero() for x in slot.numbers)}
+    pairs = [(path, other) for path in begun.keys() - still for other in still if shapes[path] == shapes[other]]
+    for change in {_change(path, other) for path, other in pairs}:
+        found = [
+            other
+            for path in begun
+            for other in still
+            if path != other and shapes[path] == shapes[other] and _change(path, other) == change
+        ]
+        if 2 * len(set(found)) == len(begun) and not set(found) >= begun.keys() - still:
+            return sorted(set(found))
+    return []
+
+
 def _are_same(one: Slot, other: Slot) -> bool:
     if one.value is other.value or _is_shared(one.value, other.value):
         return False

@@ -19,7 +19,7 @@ from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number, literal, number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError, current
-from gradproof.judge.find.copies import copies, held_at_zero
+from gradproof.judge.find.copies import copies, held_at_zero, velocities
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.numbers import round_numbers
@@ -51,6 +51,7 @@ class Observation:
     rates: Mapping[str, Fraction] = field(default_factory=dict)  # by what each variable is moved, where that differs
     zeros: list[str] = field(default_factory=list)  # parameters of which some elements begin as 0, and others do not
     twins: dict[str, str] = field(default_factory=dict)  # what begins as a copy of a parameter, by that
+    velocities: list[str] = field(default_factory=list)  # parameters that begin as 0, one for each of the others
     state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
 
     @cached_property
@@ -141,6 +142,7 @@ def observe(
         twins = copies(slots, wanted)
         zeros = {path: held for path in wanted if path in by_path if (held := held_at_zero(by_path[path]))}
         seen.zeros, seen.twins = list(zeros), {path: others[-1].path for path, others in twins.items()}
+        seen.velocities = velocities(slots, wanted)
         for path in (*wanted, *step.reshaped):
             if path not in by_path:
                 raise InexactError(f"{path} does not exist in every run")
