@@ -1,14 +1,14 @@
-"""The experiments of the book's first chapter, measured: three networks, several η, both starts, both backends.
+"""Measure the experiments of the book's first chapter: three networks, several η, both starts, both backends.
 
     python benchmarks/book.py [--epochs 30] [--eta 3 --eta 100 …] [--sizes 784,30,10 …] [--seed 0]
                               [--dtype float32] [--json]
 
-Mini-batches of 10 from 50,000 images. Test images read correctly, % of 10,000, at the best epoch and at the last one.
-"stopped" is a run that gradproof ended by itself: saturated, no longer finite, or its cost risen; its best epoch
-before that is what stands beside it. A run without an epoch that was good has none.
+Mini-batches of 10 from 50,000 images. Shown are the test images read correctly, in % of 10,000, at the best epoch and
+at the last one. "stopped" is a run that gradproof ended: saturated, no longer finite, or with a higher cost. Beside it
+stands its best epoch before that, if it finished one.
 
-Source: Nielsen, Neural Networks and Deep Learning, ch. 1: [784, 30, 10] with η = 3, 100 hidden neurons, η = 0.001 that
-is too low and η = 100 that is too high, and no hidden layer at all. The book starts from N(0, 1) throughout.
+Source: Nielsen, Neural Networks and Deep Learning, ch. 1: [784, 30, 10] with η = 3, 100 hidden neurons, η = 0.001,
+which is too low, η = 100, which is too high, and no hidden layer. The book starts from N(0, 1) throughout.
 """
 
 import argparse
@@ -27,7 +27,7 @@ COLUMN = 32
 
 
 def measured(settings: Settings, digits: mnist.Mnist) -> dict[str, Any]:
-    """One run: its best and its last epoch, and why it was stopped, if it was."""
+    """Return the best and the last epoch of a run, and why it was stopped, if it was."""
     reached, stopped = [], None
     try:
         for state in loop.train(settings, digits):
@@ -40,7 +40,7 @@ def measured(settings: Settings, digits: mnist.Mnist) -> dict[str, Any]:
 
 
 def cell(run: dict[str, Any]) -> str:
-    """97.73 (epoch 28), 97.70"""
+    """Return a cell of the table, such as 97.73 (epoch 28), 97.70."""
     if run["best"] is None:
         return "stopped in epoch 1"
     best, last = ((f"{100 * e['correct'] / e['test']:.2f}", e["epoch"]) for e in (run["best"], run["last"]))

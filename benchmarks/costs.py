@@ -1,4 +1,4 @@
-"""What a step costs on many devices: the model of docs/scale.md, fitted to what benchmarks/scale.py measures."""
+"""The cost of a step on many devices: the model of docs/scale.md, fitted to the measurements of benchmarks/scale.py."""
 
 import os
 from bisect import bisect_left
@@ -6,11 +6,11 @@ from itertools import pairwise
 
 HOSTS = 8, 64, 4096
 EACH = 512, 4400  # examples of a mini-batch on each host
-CORES, LINK, HOP = 32, 3e9, 20e-6  # assumed of a host: cores, bytes a second to its neighbour, seconds a message
+CORES, LINK, HOP = 32, 3e9, 20e-6  # assumed for a host: cores, bytes per second to its neighbour, seconds per message
 
 
 def flops(sizes, m):
-    """2 for each weight and example forwards, 2 for ∂C/∂w, and 2 for δ where there is a layer below."""
+    """Count, for each weight and example, 2 forwards, 2 for ∂C/∂w, and 2 for δ if there is a layer below."""
     products = [a * b for a, b in pairwise(sizes)]
     return m * (4 * sum(products) + 2 * sum(products[1:]))
 
@@ -23,8 +23,8 @@ TERMS = "FLOP", "parameter", "step", "all-reduce (devices)", "byte (devices)", "
 
 
 def terms(case):
-    """What a step's seconds are linear in, as TERMS says: FLOPs of a core, parameters, a step, and by either transport
-    an all-reduce, in a ring of processes 2(n − 1) messages, and its bytes."""
+    """Return what a step's seconds are linear in, in the order of TERMS: FLOPs per core, parameters, a step, and for
+    either transport the all-reduce (2(n − 1) messages in a ring of processes) and its bytes."""
     sizes, m, devices, processes = case
     n = devices * processes
     sent = 4 * parameters(sizes) * 2 * (n - 1) / n
@@ -34,7 +34,7 @@ def terms(case):
 
 
 def fitted(cases, seconds):
-    """Non-negative coefficients by least squares of the relative errors; what comes out negative is left out."""
+    """Fit non-negative coefficients by least squares of the relative errors; negative ones are left out in turn."""
     import numpy as np
 
     a = np.array([terms(case) for case in cases]) / np.array(seconds)[:, None]
@@ -50,7 +50,7 @@ def fitted(cases, seconds):
 
 
 def predicted(coefficients, sizes, m, hosts):
-    """A step on that many hosts of CORES cores, the all-reduce in a ring over a network of LINK and HOP."""
+    """Predict a step's seconds on hosts of CORES cores each, with a ring all-reduce over a network of LINK and HOP."""
     per_flop, per_parameter, step, *_ = coefficients
     alone = flops(sizes, m) / hosts * per_flop / CORES + parameters(sizes) * per_parameter / CORES + step
     if hosts == 1:
@@ -59,8 +59,8 @@ def predicted(coefficients, sizes, m, hosts):
 
 
 def on_hosts(coefficients, sizes, n):
-    """Efficiency t(1)/(n t(n)) with EACH examples a host, and from how many a host on n are faster than one, and n/2 as
-    fast: t(1) is one host with all n times as many."""
+    """Return the efficiency t(1)/(n t(n)) with EACH examples per host, and from how many examples per host n hosts are
+    faster than one, and more than n/2 times as fast. t(1) is one host with all n times as many examples."""
 
     def gain(each):
         return predicted(coefficients, sizes, n * each, 1) / predicted(coefficients, sizes, n * each, n)

@@ -1,14 +1,15 @@
-"""How often a mistake is caught, placed and named, and how often a correct backprop is accused.
+"""Measure how often a mistake is caught, placed and named, and how often a correct backprop is accused.
 
     python benchmarks/diagnosis.py [--nets 100] [--conventions 1000] [--pairs] [--every 1] [--processes 1] [--json]
 
-Every wrong backprop of tests/judge on --nets networks of five regimes and four depths, row by row of tests/judge/rows;
-with --pairs all pairs of two in different equations, or every --every-th; every correct one on --conventions networks.
+Every wrong backprop of tests/judge is judged on --nets networks of five regimes and four depths, and listed by the rows
+of tests/judge/rows. With --pairs, so are all pairs of two in different equations, or every --every-th of them. Every
+correct one is judged on --conventions networks.
 
-Placed means: in just the equations and layers in which the wrong rule gives other numbers than the right one would from
-the same inputs, on these networks. What gives the same numbers, as any factor of a δ that is 0, cannot be seen, and is
-set aside. Exit code 1 if a target is missed: caught and placed 100 %, named 98 %, pairs caught 100 % and placed 99 %,
-no correct one accused, nothing named that is not listed.
+A mistake is placed if exactly those equations and layers are refuted in which the wrong rule gives other numbers than
+the right one from the same inputs, on these networks. What gives the same numbers, such as a factor of a δ that is 0,
+cannot be seen and is set aside. The exit code is 1 if a target is missed: caught and placed 100 %, named 98 %, pairs
+caught 100 % and placed 99 %, no correct one accused, nothing named that is not listed.
 """
 
 import argparse
@@ -29,11 +30,11 @@ from tests.judge.catalogue import RIGHT_ONES, WRONG, backprop, places
 from tests.judge.rows import ROWS, cases
 
 PAIR_NETS = 20
-ONE_CONVENTION = {"bias gradient summed", "weight gradient summed"}  # together no mistake: gradients of the sum
+ONE_CONVENTION = {"bias gradient summed", "weight gradient summed"}  # together not a mistake, but gradients of the sum
 
 
 def problems(nets: int, seed: int) -> Iterator[Any]:
-    """The networks that the judge sees."""
+    """Yield the networks that the judge sees."""
     for _, stack in [*networks.stacks(nets, seed), *networks.larger(seed)]:
         yield from (stack.alone(network) for network in range(len(stack.x)))
 
@@ -43,7 +44,7 @@ def found(judged: Any) -> set[tuple[str, int]]:
 
 
 def one(key: tuple[str, str], nets: int, seed: int) -> dict[str, Any]:
-    """One mistake: caught; in the right place only; named as it should be, or not named."""
+    """Judge one mistake: is it caught, found in the right place only, and named as it should be, or not named?"""
     case = cases()[key]
     judged = case.judged(nets, seed)
     kinds = {trouble.kind for trouble in judged.troubles} | {equation for equation, _ in found(judged)}
@@ -60,7 +61,7 @@ def one(key: tuple[str, str], nets: int, seed: int) -> dict[str, Any]:
 
 
 def pair(names: tuple[str, str], nets: int, seed: int) -> dict[str, Any] | None:
-    """Two mistakes at once: caught, and both placed; None where only one of them can be seen."""
+    """Judge two mistakes at once: are they caught, and both placed? None if only one of them can be seen."""
     rules, equations = WRONG[names[0]][0] | WRONG[names[1]][0], {WRONG[name][1] for name in names}
     expected = places(rules, problems(nets, seed))
     if {equation for equation, _ in expected} != equations:
@@ -73,12 +74,12 @@ def pair(names: tuple[str, str], nets: int, seed: int) -> dict[str, Any] | None:
 
 
 def right(name: str, nets: int, seed: int) -> tuple[str, str]:
-    """A correct backprop: its verdict."""
+    """Return the name of a correct backprop and its verdict."""
     return name, str(gradproof.check(RIGHT_ONES[name][0], networks=nets, seed=seed).verdict)
 
 
 def all_of(function: Callable[..., Any], keys: Iterable[Any], nets: int, seed: int, processes: int) -> list[Any]:
-    """function(key, nets, seed) of each key, with a count of those that are done."""
+    """Return function(key, nets, seed) for each key, and print how many are done."""
     results, keys = [], list(keys)
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         for result in pool.map(function, keys, [nets] * len(keys), [seed] * len(keys), chunksize=4):
@@ -89,7 +90,7 @@ def all_of(function: Callable[..., Any], keys: Iterable[Any], nets: int, seed: i
 
 
 def singles(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """The table: each row with its entries, and the sums over all entries, those in no row too."""
+    """Return the table: each row with its entries, and the sums over all entries, including those in no row."""
     of = {(result["table"], result["name"]): result for result in results}
     rows = [
         {"row": number, "mistake": said, "entries": [of[entry] for entry in entries]}
@@ -120,7 +121,7 @@ def of_pairs(results: list[dict[str, Any] | None]) -> dict[str, Any]:
 
 
 def misses(document: dict[str, Any]) -> list[str]:
-    """The targets that are missed."""
+    """Return the targets that are missed."""
     single, correct, two = document["single"], document["right"], document.get("pairs")
     targets = {
         "40 rows": len(single["rows"]) >= 40,

@@ -1,11 +1,12 @@
-"""How anyone's code is judged: programs run exactly, right ones accused, wrong ones refuted, and how long it takes.
+"""Measure how anyone's code is judged: programs run exactly, right ones accused, wrong ones refuted, time and memory.
 
     python benchmarks/exact.py [--json] [--seeds 4] [--every 1]
 
-The programs are those of tests/exact/calls.py, the networks those of tests/exact/generated.py, 20 activations × 20
-costs × conventions, each right one with so many seeds; a wrong one has one line of its gradient changed. `--every 10`
-takes each tenth of the networks. Exit code 1 where a target is missed: a right one is accused, fewer than 99.9 % of the
-wrong ones are refuted (those that compute the same function are counted apart), or a limit of time or memory is passed.
+The programs are those of tests/exact/calls.py. The networks are those of tests/exact/generated.py, 20 activations × 20
+costs × conventions. Each right one is judged with --seeds seeds; a wrong one has one line of its gradient changed.
+`--every 10` takes every tenth network. The exit code is 1 if a target is missed: a program is misjudged or agrees to
+fewer than 50 digits, a right network is accused, fewer than 99.9 % of the wrong ones are refuted (those that compute
+the same function are counted apart), or a limit of time or memory is passed.
 """
 
 import argparse
@@ -54,7 +55,7 @@ ARGUMENTS = "\narguments = [np.zeros(s) for s in ((4, 3), (4, 1), (2, 4), (2, 1)
 
 
 def main() -> int:
-    """Measure, print, and say whether every target is met."""
+    """Measure and print; return 1 if a target is missed, else 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seeds", type=int, default=4, help="for each right network")
@@ -73,7 +74,7 @@ def main() -> int:
 
 
 def of_programs() -> dict[str, Any]:
-    """Programs as people write them: how many are judged as they should be."""
+    """Count the programs, written as people write them, that are judged as they should be."""
     digits, seconds, other = [], [], []
     for program in programs():
         start = time.perf_counter()
@@ -101,13 +102,13 @@ def _verdict(source: str, network: Network, seed: int) -> Any:
 
 
 def of_right(chosen: list[Network], seeds: int) -> dict[str, Any]:
-    """Right gradients: none may be refuted."""
+    """Judge right gradients, none of which may be refuted."""
     counts, fewest, accused = Counter[str](), 99, []
     for number, network in enumerate(chosen):
         for seed in range(seeds):
             judged = _verdict(network.source, network, 1000 * number + seed)
             counts[judged.verdict.name.lower()] += 1
-            if judged and not judged.conventions:  # read exactly
+            if judged and not judged.conventions:  # only if read exactly
                 fewest = min(fewest, judged.digits)
             if judged.verdict is Verdict.REFUTED:
                 accused.append(f"{network}, seed {1000 * number + seed}")
@@ -115,7 +116,7 @@ def of_right(chosen: list[Network], seeds: int) -> dict[str, Any]:
 
 
 def of_wrong(chosen: list[Network]) -> dict[str, Any]:
-    """One line of the gradient changed: refuted, unless it is the same function after all."""
+    """Judge gradients with one line changed: they must be refuted unless they are the same function after all."""
     counts, missed = Counter[str](), []
     for number, network in enumerate(chosen):
         slips = list(wrong(network))
@@ -132,7 +133,7 @@ def of_wrong(chosen: list[Network]) -> dict[str, Any]:
 
 
 def of_speed() -> dict[str, Any]:
-    """Values and all gradients, a verdict warm and in a process of its own, and the memory of all this."""
+    """Time values and all gradients, a verdict warm and in a new process, and measure the memory of this process."""
     arguments = [np.zeros(s) for s in ((4, 3), (4, 1), (2, 4), (2, 1), (3, 2), (2, 2))]
     module = loaded(NETWORK)
     gradproof.check_gradient(module.cost, module.gradient, *arguments)
@@ -149,7 +150,7 @@ def of_speed() -> dict[str, Any]:
 
 
 def sweep(sizes: list[int], examples: int, rounds: int) -> float:
-    """Seconds for a forward pass and a reverse sweep, the best of several rounds."""
+    """Return the seconds of a forward pass and a reverse sweep, the best of several rounds."""
     rng = np.random.default_rng(0)
 
     def variables(*shape: int) -> ExactArray:
@@ -168,7 +169,7 @@ def sweep(sizes: list[int], examples: int, rounds: int) -> float:
 
 
 def cold() -> float:
-    """Seconds of a whole process that gives one verdict."""
+    """Return the seconds of a whole process that gives one verdict."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "cold.py").write_text(NETWORK + ARGUMENTS)
         start = time.perf_counter()
@@ -177,7 +178,7 @@ def cold() -> float:
 
 
 def targets(figures: dict[str, Any]) -> list[str]:
-    """Those that are missed."""
+    """Return the targets that are missed."""
     right, wrongs, speed = figures["right networks"], figures["wrong networks"], figures["speed"]
     checked = {
         "every program is judged as it should be": not figures["programs"]["otherwise"],

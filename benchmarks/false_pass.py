@@ -4,11 +4,11 @@
 
 Every mistake of MISTAKES is made on the same networks, at least --nets in each of gradproof's regimes: 1–4 layers,
 widths 1–8, m = 1, 3 and 8, small so that finite differences finish. Each checker runs as installed, in float64, at its
-defaults; scipy's norm is held against 1e-6; np.allclose has jax.grad as its reference, which is its best case.
+defaults. scipy's norm is compared with 1e-6. np.allclose has jax.grad as its reference, which is its best case.
 
-A gradient counts as wrong only where the mistake shows: where its formula and the right one, both in NumPy's
-longdouble, differ in an element of ∂C/∂b or ∂C/∂w by more than 1e-12 of the larger. Where shapes do not fit, NumPy
-itself objects, and nothing is counted. gradproof accepts what it does not refute: "undecided" is no rejection.
+A gradient counts as wrong only if the mistake shows: its formula and the right one, both in NumPy's longdouble, must
+differ in an element of ∂C/∂b or ∂C/∂w by more than 1e-12 of the larger. If shapes do not fit, NumPy itself objects, and
+nothing is counted. gradproof accepts what it does not refute: "undecided" is not a rejection.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def tanh_prime(z: Array) -> Array:
 
 
 def pulled_back_error(p: Pass, layer: int) -> Array:
-    """(w^{l+1})ᵀ … (w^L)ᵀ (a^L − y), no σ′ on the way."""
+    """Return (w^{l+1})ᵀ … (w^L)ᵀ (a^L − y), without any σ′."""
     error = p.error
     for w in reversed(p.w[layer:]):
         error = w.T @ error
@@ -64,7 +64,7 @@ def pulled_back_error(p: Pass, layer: int) -> Array:
 
 
 def updated(p: Pass, layer: int, delta_next: Array) -> Array:
-    """w^{l+1} after a step with η = 0.1."""
+    """Return w^{l+1} after a step with η = 0.1."""
     return p.w[layer] - 0.1 * eq.bp4(p.a[layer], delta_next)
 
 
@@ -119,7 +119,7 @@ MISTAKES: dict[str, Mistake] = {
 
 
 def backprop(problem: Problem, mistake: Mistake) -> Answer | None:
-    """All that a network with this mistake computes; None where shapes do not fit."""
+    """Return all that a network with this mistake computes, or None if shapes do not fit."""
     rule, (zs, activations) = RIGHT | mistake, handcrafted.feedforward(*problem[:3])
     p = Pass(problem.weights, zs, activations, problem.y)
     layers = range(1, len(zs) + 1)
@@ -136,7 +136,7 @@ def backprop(problem: Problem, mistake: Mistake) -> Answer | None:
 
 
 def shows(problem: Problem, mistake: Mistake) -> bool:
-    """Whether the gradient with the mistake is another one, beyond rounding."""
+    """Whether the mistake changes the gradient by more than rounding."""
     weights, biases = ([v.astype(np.longdouble) for v in part] for part in problem[:2])
     exact = Problem(weights, biases, *map(np.longdouble, problem[2:]))
     wrong, right = backprop(exact, mistake), backprop(exact, {})
@@ -147,7 +147,7 @@ def shows(problem: Problem, mistake: Mistake) -> bool:
 
 
 def gradproof_accepts(stack: Stack, answers: list[Answer]) -> Array:
-    """For each network of the stack whether nothing in its answer is refuted, (N,)."""
+    """Return for each network of the stack whether nothing in its answer is refuted, (N,)."""
     whole = theorem.claim(handcrafted, stack)  # its padding stays, the rest is overwritten
     for number, answer in enumerate(answers):
         whole.cost[number] = answer.cost
@@ -158,7 +158,7 @@ def gradproof_accepts(stack: Stack, answers: list[Answer]) -> Array:
 
 
 def stacks(nets: int, seed: int) -> Iterator[tuple[str, Stack]]:
-    """(regime, stack), of each depth and m in each regime: the same widths in every regime."""
+    """Yield (regime, stack) for each depth and m in each regime, with the same widths in every regime."""
     kinds = [(depth, m) for depth in DEPTHS for m in EXAMPLES]
     for number, regime in enumerate(REGIMES):
         for depth, m in kinds:
@@ -167,7 +167,7 @@ def stacks(nets: int, seed: int) -> Iterator[tuple[str, Stack]]:
 
 
 def judged(regime: str, stack: Stack) -> Counter[tuple[str, str, str, str]]:
-    """How often each (checker, regime, mistake) was "asked" and "accepted" on one stack; "" is no mistake."""
+    """Count how often each (checker, regime, mistake) was "asked" and "accepted" on one stack; "" is no mistake."""
     counts: Counter[tuple[str, str, str, str]] = Counter()
     problems = [stack.alone(number) for number in range(len(stack.x))]
     right = [backprop(problem, {}) for problem in problems]
@@ -187,7 +187,7 @@ def judged(regime: str, stack: Stack) -> Counter[tuple[str, str, str, str]]:
 
 
 def shares(counts: Counter[tuple[str, str, str, str]], checker: str, regime: str) -> tuple[float, float]:
-    """(wrong gradients accepted, correct ones rejected), in per cent."""
+    """Return (wrong gradients accepted, correct ones rejected), in per cent."""
 
     def total(names: tuple[str, ...], what: str) -> int:
         return sum(counts[checker, regime, name, what] for name in names)
@@ -198,14 +198,14 @@ def shares(counts: Counter[tuple[str, str, str, str]], checker: str, regime: str
 
 
 def percent(share: float) -> str:
-    return f"{share:.1f}" if share else "0"  # 0 is none at all, 0.0 is few
+    return f"{share:.1f}" if share else "0"  # 0 means none at all, 0.0 means few
 
 
 def draw(table: dict[str, dict[str, tuple[float, float]]], path: str) -> None:
-    """The table as two heat pictures side by side."""
+    """Draw the table as two heat maps side by side."""
     from matplotlib import pyplot as plt
 
-    plt.rcParams |= {"svg.hashsalt": "gradproof", "font.size": 10}  # text becomes paths: no font is needed to see it
+    plt.rcParams |= {"svg.hashsalt": "gradproof", "font.size": 10}  # text becomes paths, so no font is needed
     figure, axes = plt.subplots(1, 2, figsize=(10.5, 3.6), sharey=True, layout="constrained")
     for which, title in enumerate(("wrong gradients accepted, %", "correct gradients rejected, %")):
         cells = np.array([[table[checker][regime][which] for regime in REGIMES] for checker in CHECKERS])

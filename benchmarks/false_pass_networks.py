@@ -2,11 +2,11 @@
 
     python benchmarks/false_pass_networks.py [--every 1] [--seeds 1] [--json]
 
-false_pass.py asks this of the notes' network. Here activations and outputs vary: the programs are those of
-tests/exact/generated.py, 3–3–3–3 with four examples, in rows and columns, means and sums, and every slip that its table
-makes in them. All arguments are drawn once, in each of three sizes, and each checker judges the gradient there, in
-float64, at its defaults; scipy's norm is held against 1e-6, np.allclose against jax.grad of the program's own cost. A
-gradient counts as wrong where it differs from the right one in longdouble by more than 1e-12 of the larger.
+false_pass.py asks this about the notes' network. Here activations and outputs vary: the programs are those of
+tests/exact/generated.py, 3–3–3–3 with four examples, in rows and columns, means and sums, with every slip that its
+table makes in them. All arguments are drawn once, in each of three sizes, and each checker judges the gradient there,
+in float64, at its defaults. scipy's norm is compared with 1e-6, np.allclose with jax.grad of the program's own cost. A
+gradient counts as wrong if it differs from the right one in longdouble by more than 1e-12 of the larger.
 """
 
 import argparse
@@ -34,12 +34,12 @@ from tests.exact.generated import Network, loaded, wrong
 jax.config.update("jax_enable_x64", True)
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky", "softplus")
 COSTS = ("softmax", "logsumexp", "binary", "tanh half", "sigmoid half")
-SIZES = {"small": 0.05, "ordinary": 1.0, "large": 4.0}  # of what is drawn from N(0, 1)
+SIZES = {"small": 0.05, "ordinary": 1.0, "large": 4.0}  # factors of what is drawn from N(0, 1)
 SHOWS = 1e-12
 
 
 class Case(NamedTuple):
-    """Cost and claimed gradient as functions of one long vector, and the point."""
+    """Cost and claimed gradient as functions of one long vector, and the point to judge them at."""
 
     cost: Callable[[Any], float]
     gradient: Callable[[Any], Any]
@@ -101,13 +101,13 @@ ALLCLOSE, GRADPROOF = "np.allclose to jax.grad", "gradproof"
 
 
 def arguments_of(network: Network, size: float, seed: int) -> list[Any]:
-    """Weights, biases, inputs of that size; targets of the kind that the cost asks for."""
+    """Draw weights, biases and inputs of that size, and take the network's own targets."""
     rng, example = np.random.default_rng([seed, int(100 * size)]), network.arguments
     return [size * rng.normal(size=array.shape) for array in example[:-1]] + [example[-1]]
 
 
 def on_vectors(names: Any, arguments: list[Any]) -> Case:
-    """All weights and biases as one vector; the data stay."""
+    """Return the case with all weights and biases as one vector; the data stay fixed."""
     parameters, data = arguments[:6], arguments[6:]
     ends = np.cumsum([p.size for p in parameters])
 
@@ -126,20 +126,20 @@ def joined(arrays: Any) -> Any:
 
 
 def shows(right: Any, changed: Any, arguments: list[Any]) -> bool:
-    """Whether the gradient with the slip is another one, beyond rounding; where shapes do not fit, NumPy objects."""
+    """Whether the slip changes the gradient by more than rounding. If shapes do not fit, no: NumPy objects itself."""
     a, b = (joined(names.gradient(*(np.asarray(x, np.longdouble) for x in arguments))) for names in (right, changed))
     return a.shape == b.shape and bool((np.abs(a - b) > SHOWS * np.maximum(np.abs(a), np.abs(b))).any())
 
 
 def by_autodiff(network: Network, arguments: list[Any]) -> Any:
-    """jax.grad of the program's own cost."""
+    """Return jax.grad of the program's own cost."""
     source = network.source.replace("import numpy as np", "import jax.numpy as np")
     names = loaded(source.replace("from scipy", "from jax.scipy"))
     return joined(jax.grad(names.cost, argnums=tuple(range(6)))(*arguments))
 
 
 def judged(network: Network, size: str, seed: int) -> Counter[tuple[str, str, str]]:
-    """How often each (checker, size) was asked and accepted, "" for the right gradient and "wrong" for the others."""
+    """Count how often each (checker, size) was asked and accepted, by "right" and "wrong" gradients."""
     counts: Counter[tuple[str, str, str]] = Counter()
     arguments, right = arguments_of(network, SIZES[size], seed), loaded(network.source)
     exact = by_autodiff(network, arguments)

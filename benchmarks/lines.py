@@ -1,16 +1,16 @@
-"""Faults of one line, planted in right programs: is the verdict "refuted", and is the very line told, first or at all?
+"""Plant faults of one line in right programs: is the verdict "refuted", and is that line named, first or at all?
 
     python benchmarks/lines.py [--json] [--each N] [--match TEXT] [--seed N] [--two]
     python benchmarks/lines.py --rows [--json] [--match TEXT]
 
 In each right program of tests/judge/programs, statements of the backward pass and of the update are changed, one at a
-time: an operator, a sign, an operand, a transposition, an axis, an index, a comparison, a number, a statement left out
-or moved. A change that the program survives – verified, undecided – is not counted. `--two` plants two at once, in two
-statements. Where a statement is left out, what stands right before or behind it counts as its line: nothing else
-stands there. "named" counts faults whose line is told with a correction; a correction that is run is right by itself.
+time: an operator, a sign, an operand, a transposition, an axis, an index, a comparison, a number, or a statement left
+out. Only refuted changes count. `--two` plants two at once, in two statements. If a statement is left out, the lines
+right before and after it count as its line, since nothing else stands there. "with a correction" counts programs whose
+faults are all reported with a correction; a correction was run and found right.
 
-`--rows` plants the known ways to go wrong in three networks – sigmoid with quadratic cost, tanh with the squared error,
-ReLU with softmax – each written in three forms (tests/judge/planted.py).
+`--rows` plants the known mistakes in three networks – sigmoid with quadratic cost, tanh with the squared error, ReLU
+with softmax – each written in three forms (tests/judge/planted.py).
 """
 
 import argparse
@@ -43,7 +43,7 @@ _SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Gt: ast.LtE, ast.Lt: ast.GtE
 
 
 def statements(tree: ast.Module) -> list[tuple[list[ast.stmt], int]]:
-    """Where the statements of the backward pass stand: by what they, or their functions, are called."""
+    """Find the statements of the backward pass (block and place), by the names of their targets and functions."""
     found = []
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef) or re.search(
@@ -63,7 +63,7 @@ def statements(tree: ast.Module) -> list[tuple[list[ast.stmt], int]]:
 
 
 def faults(body: list[ast.stmt], place: int) -> Iterator[tuple[str, ast.stmt | None]]:
-    """What a slip of the hand may make of the statement; None where it is left out."""
+    """Yield what a slip may make of the statement; None if it is left out."""
     statement = body[place]
     if not isinstance(statement, ast.Return):
         yield "left out", None
@@ -126,7 +126,7 @@ class _Put(ast.NodeTransformer):
 
 
 def planted(source: str, rng: random.Random, several: int) -> Iterator[tuple[str, list[int], str]]:
-    """Sources with faults of that many lines, their lines and kinds, in random order; lines that do not move."""
+    """Yield sources with faults in `several` lines, with lines and kinds, in random order. Other lines do not move."""
     tree = ast.parse(source)
     lines = source.splitlines()
     choices = [
@@ -144,13 +144,13 @@ def planted(source: str, rng: random.Random, several: int) -> Iterator[tuple[str
             text = "pass" if new is None else " ".join(ast.unparse(new).split())
             changed[first:last] = [indent + text] + [""] * (last - first - 1)
         text = "\n".join(changed) + "\n"
-        with suppress(SyntaxError):  # of a function on one line, of which the whole line was changed
+        with suppress(SyntaxError):  # from a function on one line, which was replaced as a whole
             compile(text, "planted", "exec")
             yield text, [s.lineno for s, _, _ in group], " + ".join(kind for _, kind, _ in group)
 
 
 def told(document: dict[str, Any]) -> list[int]:
-    """The lines of the faults, those that are mended first; then those that may be meant as well."""
+    """Return the lines of the faults, corrected ones first, then the other lines that may be at fault."""
     if document["verdict"] == "none":  # it raises
         return [int(line) for line in re.findall(r"with `.*` in line (\d+) it is right", document["looked"])]
     faults_told = sorted(document.get("faults", ()), key=lambda fault: not fault["mended"])
@@ -201,7 +201,7 @@ def _rows(path: Path, tries: Iterator[tuple[str, list[int], str]], folder: Path,
 
 
 def _row(place: Path, text: str, lines: list[int], kind: str, meant: set[int]) -> dict[str, Any]:
-    """One program judged; where there is one fault, any of the lines that are `meant` is its line."""
+    """Judge one program. If it has one fault, any of the lines in `meant` counts as its line."""
     place.write_text(text, "utf8")
     since = time.process_time()
     document = assess(str(place))
@@ -236,7 +236,7 @@ def _planted(folder: Path, match: str, quiet: bool) -> list[Any]:
 
 
 def _without_gaps(found: list[int], source: list[str], lines: list[int]) -> list[int]:
-    """Of what is left out, the lines of its neighbours are its own."""
+    """Replace the neighbours of a statement that was left out by its own line."""
     own: dict[int, int] = {}
     for line in lines:
         if source[line - 1].strip() == "pass":

@@ -1,8 +1,8 @@
-"""The most memory of a proof, a submission or a proven training, by how much is done: each in a process of its own.
+"""Measure the peak memory of a proof, a submission or a proven training by the amount of work, each in its own process.
 
 .venv/bin/python benchmarks/memory.py [--counts 10000,100000,1000000] [--log | --submission FILE.py | --train BACKEND]
 
-Counts are of networks; of a training, of epochs.
+Counts are of networks or, for a training, of epochs.
 """
 
 import argparse
@@ -16,7 +16,7 @@ LONGEST = 7200  # seconds
 
 
 def peak(*words: str) -> float:
-    """MiB at the most that this command takes, from start to end."""
+    """Return the most memory, in MiB, that this command takes from start to end."""
     line = [sys.executable, "-m", "gradproof", *words, "--json"]
     measured = "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], timeout=7200).returncode"
     measured += "; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)"

@@ -1,12 +1,12 @@
-"""Every small change of the derivation in handcrafted/, made one at a time: is it noticed, and where?
+"""Make every small change of the derivation in handcrafted/, one at a time: is it noticed, and where?
 
     python benchmarks/mutants.py [--nets 40] [--seed 0] [--json]          (make mutants)
 
 A mutant is handcrafted/ with one place of its syntax tree changed: operands of @ swapped, a transpose dropped or added,
 a factor of ⊙ dropped or squared, a sum for a mean, another axis, sign, factor, index of a layer, or one variable for
-another. Each is judged as anyone's backprop is, in our conventions, and from a copy of the package, since the judge
-uses the package itself. What is not refuted survives, unless it is the same function: the reason stands in EQUIVALENT,
-and is checked here – on whole numbers, where nothing is rounded, or by sympy.
+another. Each is judged like anyone's backprop, in our conventions, and from a copy of the package, since the judge uses
+the package itself. A mutant that is not refuted survives, unless it is the same function. The reason for that is in
+EQUIVALENT, and is checked here on whole numbers, where nothing is rounded, or by sympy.
 """
 
 import argparse
@@ -33,7 +33,7 @@ FUNCTIONS = {
     "backprop": ("errors", "gradients"),
 }
 MODULES = tuple(FUNCTIONS)
-# Where a mutant of a function must be placed by the judge: the equation it stands for.
+# The equations where the judge must place a mutant of each function.
 PLACES = {
     "sigma": {"a"}, "sigma_prime": {"BP1", "BP2"}, "cost_gradient": {"BP1"}, "bp1": {"BP1"}, "bp2": {"BP2"},
     "bp3": {"BP3"}, "bp4": {"BP4"}, "feedforward": {"z", "a"}, "errors": {"BP1", "BP2", "BP4"},
@@ -42,7 +42,7 @@ PLACES = {
 
 
 def submission(module: str, source: str) -> Callable[..., object]:
-    """backprop(weights, biases, x, y) of a copy of handcrafted/ in which one module has another source."""
+    """Return backprop(weights, biases, x, y) of a copy of handcrafted/ in which one module has another source."""
     made: dict[str, types.ModuleType] = {}
     package = types.ModuleType("mutant")
     sys.modules["mutant"] = package
@@ -60,7 +60,7 @@ def submission(module: str, source: str) -> Callable[..., object]:
 
 
 def shown_the_same(module: str, function: str, mutant: Mutant) -> str:
-    """How it is shown that the mutant is the same function; "" if it is not."""
+    """Return the proof that the mutant is the same function, in words, or "" if it is not."""
     original = Mutant("", (ROOT / "handcrafted" / f"{module}.py").read_text("utf8"))
     one, other = (made(module, function, each) for each in (original, mutant))
     rng, count = np.random.default_rng(0), one.__code__.co_argcount
@@ -81,7 +81,7 @@ def shown_the_same(module: str, function: str, mutant: Mutant) -> str:
 
 
 def _exact(source: str, function: str) -> Callable[..., sympy.Expr]:
-    """A function of one number, with sympy in NumPy's place."""
+    """Return a function of one number, with sympy in NumPy's place."""
     tree = next(f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef) and f.name == function)
     names = {"np": types.SimpleNamespace(exp=sympy.exp, abs=sympy.Abs), "Array": object}
     exec(compile(ast.Module([tree], []), "exact", "exec"), names)

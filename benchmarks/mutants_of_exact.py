@@ -2,9 +2,9 @@
 
     python benchmarks/mutants_of_exact.py [--only WORD] [--json]          (the last part of make mutants)
 
-A mutant is one place of a syntax tree changed: a sign, a constant, a comparison, operands swapped, a term, a factor or
-a method dropped. It is imported in place of the module by a child of this process, which runs the tests until one
-fails; they must be green without a change. What survives is printed, unless EQUIVALENT says why it is the same.
+A mutant has one place of a syntax tree changed: a sign, a constant, a comparison, operands swapped, a term, a factor or
+a method dropped. A child of this process imports it in place of the module and runs the tests until one fails. They
+must be green without a change. Mutants that survive are printed, unless EQUIVALENT says why they are the same.
 """
 
 import argparse
@@ -28,8 +28,8 @@ import scipy.signal  # noqa: F401
 from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parents[1]
-LONGEST = 300  # seconds for one mutant: one that does not end is noticed too
-NOTICED = {  # which tests should notice it; all of ALL are run where these do not
+LONGEST = 300  # seconds for one mutant; one that does not end counts as noticed
+NOTICED = {  # the tests that should notice it; if they do not, all of ALL are run
     "sweeps": ["sweeps"], "numbers": ["numbers", "ufuncs", "sweeps", "exactness"],
     "ufuncs": ["numbers", "ufuncs"], "products": ["numbers", "ufuncs"],
     "functions": ["functions", "ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"],
@@ -78,7 +78,7 @@ SPEED = "an int of 0 or 1 is left out only to be quick"
 SIGN = "only the sign of an order counts"
 EITHER = "the larger, or the smaller, of two in either order"
 WHOLE = "the floor of an exact number is a whole one"
-EQUIVALENT = {  # what is changed: why it is the same function
+EQUIVALENT = {  # the change: why the function is the same
     "rules.py::_cube_root: `x < 0` becomes `x <= 0`": "∛0 = 0",
     "numbers.py::multiply: `(x, y)` becomes `(y, x)`": "x·y = y·x, and so are its derivatives",
     "numbers.py::is_equal: `(number(x), number(y))` becomes `(number(y), number(x))`": "x = y as y = x",
@@ -111,7 +111,7 @@ class Mutant(NamedTuple):
 
 
 def changes(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in the place of this node."""
+    """Yield what may stand in the place of this node."""
     match node:
         case ast.BinOp(left, ast.Add(), right):
             yield from (ast.BinOp(left, ast.Sub(), right), left)
@@ -156,7 +156,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def mutants(file: str) -> Iterator[Mutant]:
-    """Every change of the functions and tables of a file."""
+    """Yield every change of those functions and tables of a file that EXACT names."""
     tree = ast.parse((ROOT / file).read_text("utf8"))
     for name, part in _parts(tree):
         if name not in EXACT[file]:
@@ -173,7 +173,7 @@ def mutants(file: str) -> Iterator[Mutant]:
 
 
 def _parts(tree: ast.Module) -> Iterator[tuple[str, Any]]:
-    """Each function, table and method, by its name."""
+    """Yield each function, table and method with its name."""
     for part in tree.body:
         yield getattr(part, "name", "") or (ast.unparse(_target(part)) if _target(part) else ""), part
         for inner in part.body if isinstance(part, ast.ClassDef) else []:
@@ -187,7 +187,7 @@ def _target(part: ast.stmt) -> Any:
 
 
 def _entries(name: str, part: Any) -> Iterator[tuple[str, ast.AST]]:
-    """A table's lines, or a function whole."""
+    """Yield the lines of a table, or a function as a whole."""
     if name == "_TABLE":
         yield from ((f"_TABLE[{row.elts[0].value}]", column) for row in part.value.elts for column in row.elts[1:])
     elif isinstance(getattr(part, "value", None), ast.Dict):
@@ -198,7 +198,7 @@ def _entries(name: str, part: Any) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _said_only(node: ast.AST, inside: ast.AST) -> bool:
-    """Whether it only is in a text that is shown, in an annotation, or asks zip to be strict."""
+    """Whether the node is part of an f-string or an annotation, or asks zip to be strict."""
     for outer in ast.walk(inside):
         texts = [n for n in (getattr(outer, "annotation", None), getattr(outer, "returns", None)) if n is not None]
         texts += [outer] if isinstance(outer, ast.JoinedStr) else []
@@ -226,7 +226,7 @@ class _Replaced(ast.NodeTransformer):
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports the changed module in place of the one on disk."""
+    """An importer of the changed module in place of the one on disk."""
 
     def __init__(self, mutant: Mutant) -> None:
         self.name, self.mutant = mutant.file.removesuffix(".py").replace("/", "."), mutant
@@ -242,7 +242,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def outcome(mutant: Mutant | None, tests: list[str]) -> int:
-    """Pytest's exit code in a child: 0 where the change was not noticed."""
+    """Return pytest's exit code in a child: 0 if the change was not noticed."""
     child = os.fork()
     if child == 0:
         signal.alarm(LONGEST)

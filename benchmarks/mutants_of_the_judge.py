@@ -2,11 +2,11 @@
 
     python benchmarks/mutants_of_the_judge.py [--only WORD] [--json]          (the second half of make mutants)
 
-The tree is copied, and the tests must be green there as it is: else nothing that is red would tell anything. Then one
-place of the syntax tree of gradproof/ is changed at a time (mutation.py), and the test that should notice it is run; at
-last, for those it does not notice, all that are beside it, which must be green as well. A change that no test notices
-survives, and is printed. Killed is what makes a test fail (pytest's exit code 1); a run that breaks off otherwise, and
-a place that is no longer there, are errors of this list, and end it with exit code 2.
+The tree is copied, and the tests must be green there without a change, or red would mean nothing. Then one place in the
+syntax tree of gradproof/ is changed at a time (mutation.py), and the test that should notice it is run. At last, for
+changes that it does not notice, all tests of its folder are run, which must be green as well. A change that no test
+notices survives and is printed. A change is killed if it makes a test fail (pytest's exit code 1). A run that breaks
+off otherwise, or a place that is no longer there, is an error of this list and ends it with exit code 2.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from benchmarks.mutation import Change, LostError, always, drop, empty, mutated,
 ROOT = Path(__file__).parents[1]
 COPIED = ("gradproof", "handcrafted", "reference", "tests", "docs", "pyproject.toml", "README.md")
 ALL = "tests/judge"
-LONGEST = 1800  # seconds of a run of pytest: none is to hang
+LONGEST = 1800  # seconds for a run of pytest, so that none hangs
 
 NAMED = "diagnosis::test_a_mistake_is_found_in_its_equation_and_named_or_not_named"
 CORRECT = "diagnosis::test_a_correct_backprop_is_verified_and_its_convention_recognised"
@@ -42,7 +42,7 @@ ACCIDENT = "isolation::test_an_accident_is_refuted_in_one_line"
 GRADE = "submission::test_a_grade_gives_points_and_no_answer"
 ONE_NUMBER = "families::test_the_number_is_that_of_all_networks_in_few_digits_and_never_0"
 PROOF, RECORDED = "train/proof", "./recording"
-# Loops of which one word is changed
+# Loops in which one word is changed
 NAMING = "for A, B in _networks(*R):\n C += 1\n D = [E for E in D if {}]\n if not D:\n  F"
 PIECES = "for A in range(0, *R):\n D\n for E in range(F):\n  if {}:\n   next(*S)\n  G\n H"
 CERTIFIED = "certificate::test_the_certificate_of_a_correct_backprop_holds[ours]"
@@ -52,14 +52,14 @@ class Mutant(NamedTuple):
     what: str
     where: str  # FILE of gradproof/, or FILE::FUNCTION, FILE::CLASS.METHOD
     change: Change
-    test: str  # that should notice it: FILE::TEST of tests/judge/test_FILE.py, or FOLDER/FILE of tests/, all its tests
+    test: str  # that should notice it: FILE::TEST of tests/judge/test_FILE.py, or all tests of FOLDER/FILE in tests/
 
     @property
     def file(self) -> str:
         return self.where.partition("::")[0]
 
     def made(self, source: str) -> str:
-        """The file's source with the change; LostError where its place is not there."""
+        """Return the file's source with the change; raise LostError if its place is not there."""
         return mutated(source, self.where.partition("::")[2], self.change)
 
     @property
@@ -213,7 +213,7 @@ MUTANTS = (
            rewrite("A.mine.alone(*R)", "A.centre._replace(delta=A.centre.grad_b).alone(*R)"), CERTIFIED),
     Mutant("enclosures of nothing", "judge/float64/certificate.py::_decimal",
            rewrite("A * abs(B) * C", "1"), CERTIFIED),
-    # what is asked, and how it is taken
+    # the questions, and how the answers are read
     Mutant("far targets not asked", "judge/float64/networks.py::larger", drop("yield ('far', A)"),
            "diagnosis::test_gradients_that_are_clipped_are_refuted[no δ-5.0]"),
     Mutant("bits not asked", "judge/float64/networks.py::larger", drop("yield ('bits', A)"),
@@ -303,7 +303,7 @@ MUTANTS = (
 
 
 def fails(changed: Mutant | None, *what: str) -> bool:
-    """Whether these tests fail on a copy of the tree with this change; RuntimeError where they cannot tell."""
+    """Whether these tests fail on a copy of the tree with this change; raise RuntimeError if pytest breaks off."""
     with tempfile.TemporaryDirectory() as folder:
         for name in COPIED:
             source, copy = ROOT / name, Path(folder, name)
@@ -314,7 +314,7 @@ def fails(changed: Mutant | None, *what: str) -> bool:
         if changed is not None:
             path = Path(folder, "gradproof", changed.file)
             path.write_text(changed.made(path.read_text("utf8")), "utf8")
-        plain = "disable_test_id_escaping_and_forfeit_all_rights_to_community_support=True"  # tests by names with σ
+        plain = "disable_test_id_escaping_and_forfeit_all_rights_to_community_support=True"  # for test names with σ
         line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--every-case", "-o", plain]
         line += what
         environment = os.environ | {"PYTHONPATH": folder, "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".jax_cache")}
@@ -329,7 +329,7 @@ def fails(changed: Mutant | None, *what: str) -> bool:
 
 
 def tried(mutants: Sequence[Mutant], by: Callable[[Mutant], str]) -> tuple[list[Mutant], list[Mutant]]:
-    """Those that these tests do not notice, and those of which they cannot tell; RuntimeError if they are not green."""
+    """Return the mutants that go unnoticed and those that cannot be judged; raise RuntimeError if the tests are red."""
     if fails(None, *sorted({by(mutant) for mutant in mutants})):
         raise RuntimeError("the tests are not green as they are")
     unnoticed, broken, since = [], [], time.monotonic()
@@ -347,7 +347,7 @@ def tried(mutants: Sequence[Mutant], by: Callable[[Mutant], str]) -> tuple[list[
 
 
 def lost(mutant: Mutant) -> str:
-    """Why its place cannot be found; "" where it is there once."""
+    """Return why its place cannot be found, or "" if it is there once."""
     try:
         mutant.made((ROOT / "gradproof" / mutant.file).read_text("utf8"))
     except (LostError, OSError) as error:

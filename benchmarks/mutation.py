@@ -1,9 +1,9 @@
-"""Small changes of a program, made in its syntax tree: they outlive a new format and other names of its variables.
+"""Make small changes in a program's syntax tree, which survive reformatting and renaming of variables.
 
-A pattern is Python in which a single capital letter stands for any expression – alone in its line for any statement –,
-twice the same letter for twice the same, and `*R` as the last argument of a call for whatever else it is given:
-`rewrite("yield A('BP3', *R)", …)`. What anchors it should be what many know: functions, attributes, constants, and not
-the variables of one function.
+A pattern is Python in which a single capital letter stands for any expression or, alone on its line, for any statement.
+The same letter twice stands for the same code twice, and `*R` as the last argument of a call for all other arguments:
+`rewrite("yield A('BP3', *R)", …)`. Patterns should be anchored in widely known names – functions, attributes,
+constants – and not in the variables of one function.
 """
 
 import ast
@@ -15,13 +15,13 @@ Change = Callable[[ast.AST], ast.AST]  # of a function, a class or a whole file
 
 
 class LostError(Exception):
-    """The place of a change is not there, or more than once."""
+    """The place of a change is not there, or is there more than once."""
 
 
 def rewrite(old: str, new: str, occurrence: int | None = None) -> Change:
-    """One expression or statement for another; several for one statement, and none where `new` is `pass`.
+    """Return the change of one expression or statement into another, or of a statement into several or `pass`.
 
-    Where `old` stands more than once, `occurrence` says which is meant, counted from 0.
+    If `old` is there more than once, `occurrence` says which one is meant, counted from 0.
     """
     (pattern,), result = ast.parse(old).body, ast.parse(new).body
     if all(isinstance(part, ast.Expr) and not isinstance(part.value, ast.Yield) for part in (pattern, *result)):
@@ -53,7 +53,7 @@ def always(condition: str, occurrence: int | None = None) -> Change:
 
 
 def empty() -> Change:
-    """The function does nothing."""
+    """Return the change that makes a function do nothing."""
 
     def change(tree: ast.AST) -> ast.AST:
         assert isinstance(tree, ast.FunctionDef)
@@ -64,7 +64,7 @@ def empty() -> Change:
 
 
 def mutated(source: str, where: str, change: Change) -> str:
-    """The source with the change in the function, Class.method or, where that is "", anywhere; LostError."""
+    """Return the source with the change in `where`, or anywhere if that is ""; raise LostError if it does not fit."""
     tree = ast.parse(source)
     place = found(tree, where)
     before = ast.dump(place)
@@ -75,7 +75,7 @@ def mutated(source: str, where: str, change: Change) -> str:
 
 
 def found(tree: ast.AST, where: str) -> ast.AST:
-    """The function or class of that dotted name."""
+    """Return the function or class of that dotted name; raise LostError if there is none."""
     for name in where.split(".") if where else []:
         inside = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name == name]
         if not inside:
@@ -85,7 +85,7 @@ def found(tree: ast.AST, where: str) -> ast.AST:
 
 
 def _walked(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node, in the order of the source."""
+    """Yield every node, in the order of the source."""
     yield tree
     for child in ast.iter_child_nodes(tree):
         yield from _walked(child)
@@ -96,13 +96,13 @@ def _wild(node: object) -> str:
 
 
 def _rest(node: object) -> str:
-    """The R of a call (…, *R)."""
+    """Return the R of a call (…, *R), or ""."""
     starred = isinstance(node, ast.Call) and node.args and isinstance(node.args[-1], ast.Starred)
     return _wild(node.args[-1].value) if starred else ""
 
 
 def _fits(pattern: object, node: object, found: Found) -> bool:
-    """Whether the node is what the pattern says; what its letters stand for is put into `found`."""
+    """Whether the node matches the pattern; put what its letters stand for into `found`."""
     if name := _wild(pattern.value if isinstance(pattern, ast.Expr) else pattern):
         if not isinstance(node, ast.stmt if isinstance(pattern, ast.Expr) else ast.expr):
             return False
@@ -126,7 +126,7 @@ def _fits(pattern: object, node: object, found: Found) -> bool:
 
 
 def _filled(node: ast.AST, found: Found) -> ast.AST:
-    """A copy of the node with what its letters stand for."""
+    """Return a copy of the node with its letters replaced by what they stand for."""
 
     class Filled(ast.NodeTransformer):
         def visit_Expr(self, node: ast.Expr) -> ast.AST:

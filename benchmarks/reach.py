@@ -1,9 +1,10 @@
-"""Whole programs in the forms that people use: verdict, what was to be found, and seconds, file by file.
+"""Judge whole programs in the forms that people use: verdict, expected verdict, and seconds, file by file.
 
     python benchmarks/reach.py [--json] [--match TEXT]
 
-Each file of tests/judge/programs and tests/judge/submissions, unchanged, by `gradproof check FILE --json` in a process
-of its own, one after the other, in an empty folder. Exit code 1 where a verdict is false, or a file is left behind.
+Each file of tests/judge/programs and tests/judge/submissions is judged unchanged by `gradproof check FILE --json`, one
+after the other, in its own process and an empty folder. The exit code is 1 if a verdict is false or a file is left
+behind.
 """
 
 import argparse
@@ -23,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.judge.corpus import HERE, ODD, OPEN, SUBMISSIONS, THREADS, expected
 
-LONGEST = 600  # seconds, beyond which nothing is waited for
+LONGEST = 600  # seconds to wait for one verdict
 
 
 def judged(path: Path) -> dict[str, Any]:
-    """What the command says of a file, and what that took."""
+    """Return what the command reports on a file, the seconds it took, and the files it left behind."""
     command = [sys.executable, "-P", "-m", "gradproof", "check", str(path), "--json"]
     with tempfile.TemporaryDirectory() as place:
         since = time.perf_counter()
@@ -59,7 +60,7 @@ def class_of(row: dict[str, Any]) -> str:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Counts by folder and in all, and the seconds."""
+    """Return counts by folder and in all, and the seconds."""
     counts: dict[str, Counter[str]] = {}
     for row in rows:
         for group in ("/".join(row["file"].split("/")[:-1]), "all"):

@@ -1,12 +1,12 @@
-"""Strong and weak scaling over devices and processes on this machine, and a cost model fitted to it.
+"""Measure strong and weak scaling over devices and processes on this machine, and fit a cost model to it.
 
     python benchmarks/scale.py [--quick] [--json]
 
-A device is a core: XLA gets as many threads as a process has devices, or it would give one device all processors.
-Each case runs in processes of its own, the cases in turn, twice, and the faster counts. The limit is what these
-processors can gain at most: two processes that only multiply matrices, beside one. What a user pays on one device is
-`loop.train` with a Spread of one device beside `loop.train` without, on the same steps. The model (costs.py) is fitted
-to the cases but one network, and tried on that one; then it is asked about many hosts.
+A device is a core: XLA gets one thread for each device of a process, or it would give one device all processors. Each
+case runs in its own processes. The cases take turns, twice, and the faster run counts. The limit is the most that these
+processors can gain: two processes that only multiply matrices, against one. What a user pays on one device is
+`loop.train` with a Spread of one device against `loop.train` without, on the same steps. The model (costs.py) is fitted
+to all networks but one, and tried on that one. Then it predicts many hosts.
 """
 
 import argparse
@@ -30,18 +30,18 @@ ENVIRONMENT = os.environ | {
 SMALL, MIDDLE, WIDE, WIDEST = (784, 30, 10), (784, 256, 256, 10), (784, 1024, 1024, 10), (784, 4096, 4096, 10)
 HELD_OUT = (784, 512, 512, 10)
 CASES = [  # sizes, m, devices of each process, processes
-    *((SMALL, 10, n, p) for n, p in ((1, 1), (2, 1), (1, 2), (1, 4))),  # four: the messages of a ring
+    *((SMALL, 10, n, p) for n, p in ((1, 1), (2, 1), (1, 2), (1, 4))),  # four processes: the messages of a ring
     *((MIDDLE, 256, n, p) for n, p in ((1, 1), (2, 1), (1, 2))),
-    *((MIDDLE, 512, n, p) for n, p in ((2, 1), (1, 2))),  # weak, beside 256 on one
+    *((MIDDLE, 512, n, p) for n, p in ((2, 1), (1, 2))),  # weak scaling, against 256 on one
     *((WIDE, 1024, n, p) for n, p in ((1, 1), (2, 1), (1, 2))),
-    *((WIDE, 2048, n, p) for n, p in ((2, 1), (1, 2))),  # weak
+    *((WIDE, 2048, n, p) for n, p in ((2, 1), (1, 2))),  # weak scaling
     *((WIDEST, 4096, n, p) for n, p in ((1, 1), (2, 1), (1, 2))),
 ]
-UNSEEN = [(HELD_OUT, 512, n, p) for n, p in ((1, 1), (2, 1), (1, 2))]  # a network that is not fitted to
+UNSEEN = [(HELD_OUT, 512, n, p) for n, p in ((1, 1), (2, 1), (1, 2))]  # a network left out of the fit
 
 
 def one(sizes, m, devices, processes, process, port, budget):
-    """Seconds a step: on the mesh, in order, and by the reference on one device without a mesh, if there is but one."""
+    """Print the seconds per step: on the mesh, in order, and by the reference without a mesh if there is one device."""
     import jax
     import numpy as np
 
@@ -84,7 +84,7 @@ def one(sizes, m, devices, processes, process, port, budget):
 
 
 def user(rounds, steps):
-    """Seconds of so many steps of `loop.train` without and with a Spread of one device, in turn: medians, and ratio."""
+    """Print the median seconds of `loop.train` without and with a Spread of one device, run in turn, and the ratio."""
     from gradproof.train import loop, mnist
     from gradproof.train.spread import Spread
 
@@ -96,14 +96,14 @@ def user(rounds, steps):
         for state in loop.train(settings, digits, start=begin, spread=spread):
             return state.history[-1].seconds
 
-    pairs = [(seconds(None), seconds(spread)) for _ in range(rounds + 1)][1:]  # the first compiles
+    pairs = [(seconds(None), seconds(spread)) for _ in range(rounds + 1)][1:]  # the first pair compiles
     without, with_spread = zip(*pairs, strict=True)
     ratio = statistics.median(b / a for a, b in pairs)
     print(json.dumps([statistics.median(without), statistics.median(with_spread), ratio]))
 
 
 def products(n, seconds):
-    """Products of n × n matrices a second by NumPy, in one thread."""
+    """Print how many products of n × n matrices NumPy does per second in one thread."""
     import numpy as np
 
     a = np.random.default_rng(0).random((n, n), np.float32)
@@ -116,7 +116,7 @@ def products(n, seconds):
 
 
 def limit(n=1024, seconds=2.0):
-    """How many times as many products two processes do as one of them: what no way to share the work can exceed."""
+    """Return how many times as many products two processes do as one, which no way to share the work can exceed."""
 
     def rate(processes):
         return sum(map(float, outputs([["--products", json.dumps([n, seconds])]] * processes)))
@@ -125,7 +125,7 @@ def limit(n=1024, seconds=2.0):
 
 
 def outputs(arguments, threads=1):
-    """What this script prints in processes side by side; none outlives this, and what one that fails says is shown."""
+    """Return what this script prints in parallel processes. They end with this one; if one fails, show its errors."""
     with ExitStack() as stack:
         running = []
         for own in arguments:
@@ -143,7 +143,7 @@ def outputs(arguments, threads=1):
 
 
 def measured(case, budget, threads=None):
-    """The best of `one`; XLA has a thread for each device, or `threads`."""
+    """Return the best times of `one`; XLA has `threads` threads, or one for each device."""
     *_, devices, processes = case
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -153,7 +153,7 @@ def measured(case, budget, threads=None):
 
 
 def rows(by_case, coefficients):
-    """What was measured, case by case, and beside it what the model says."""
+    """Yield what was measured, case by case, with the model's prediction."""
     for case, best in by_case.items():
         sizes, m, devices, processes = case
         alone = by_case.get((sizes, m, 1, 1), {}).get("mesh")
@@ -169,7 +169,7 @@ def rows(by_case, coefficients):
 
 
 def table(entries):
-    """The same in Markdown."""
+    """Print the entries as a table in Markdown."""
     entries = list(entries)
     print("\n| " + " | ".join(entries[0]) + " |\n" + "|---" * len(entries[0]) + "|")
     for entry in entries:
@@ -196,7 +196,7 @@ def main():
     for _ in range(1 if options.quick else 2):
         for case, best in by_case.items():
             found = measured(case, 1 if options.quick else 3)
-            if case[2:] == (1, 1):  # as it comes: one device, and every processor its own
+            if case[2:] == (1, 1):  # XLA's default: one device with every processor
                 found["all threads"] = measured(case, 1, os.cpu_count())["reference"]
             for name, seconds in found.items():
                 best[name] = min(best.get(name, float("inf")), seconds)

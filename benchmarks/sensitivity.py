@@ -2,13 +2,13 @@
 
     python benchmarks/sensitivity.py [--seed 0] [--json]
 
-An element g whose expected value is e with bound B is refuted at g(1 + ε) once ε|g| > B + |g − e|. The figures are ε in
-units of u for BP3 and BP4 alone, ε itself elsewhere: the median and the 99th percentile over random networks. And the
-whole-layer test: twice the gradient in layer 1 alone, in networks 16 layers deep.
+An element g whose expected value is e with bound B is refuted at g(1 + ε) once ε|g| > B + |g − e|. The figures are the
+median and the 99th percentile over random networks: ε in units of u for BP3 and BP4 by themselves, ε itself elsewhere.
+The whole-layer test doubles the gradient in layer 1 only, in networks 16 layers deep.
 
-Tightness: how many times the observed error fits into the bound, the median over the elements that rounding moved at
-all; alone against autodiff of the stage, end to end against the truth, for each depth. Beside it what would be left if
-n roundings added up to √n instead of n, as they do on average: the price of holding for every order of summation.
+Tightness is how many times the observed error fits into the bound, as a median over the elements that rounding moved at
+all: by itself against autodiff of the stage, end to end against the truth, for each depth. Beside it stands what would
+remain if n roundings added up to √n instead of n, as on average: the price of holding for every order of summation.
 """
 
 import argparse
@@ -33,7 +33,7 @@ DOUBLE = rounding.arithmetic(np.float64)
 
 
 def epsilons(stack: Stack, kinds: Iterable[str]) -> dict[str, list[float]]:
-    """ε of every element that is not 0, for each kind of finding."""
+    """Return ε of every element that is not 0, for each kind of finding."""
     seen: dict[str, list[float]] = {kind: [] for kind in kinds}
 
     def note(equation, layer, got, expected, bound, live, telling=True):
@@ -50,7 +50,7 @@ def epsilons(stack: Stack, kinds: Iterable[str]) -> dict[str, list[float]]:
 
 @contextmanager
 def comparing_by(function):
-    """Let another function see what is compared."""
+    """Put another function in the place of `compare`, so that it sees what is compared."""
     before = equations.compare, theorem.compare
     equations.compare = theorem.compare = function
     try:
@@ -60,7 +60,7 @@ def comparing_by(function):
 
 
 def random_stacks(seed: int, widest: int, m: int | None = None, count: int = 60) -> list[Stack]:
-    """Networks of 1 to 6 layers in the regimes scaled and normal, no wider than `widest`."""
+    """Draw networks of 1 to 6 layers in the regimes scaled and normal, no wider than `widest`."""
     rng, stacks = np.random.default_rng(seed), []
     for depth in range(1, 7):
         for regime in ("scaled", "normal"):
@@ -86,7 +86,7 @@ def digits(seed: int) -> Stack:
 
 
 def doubled_in_layer_1(seed: int, depth: int = 16, networks: int = 20) -> dict[str, float]:
-    """Twice ∂C/∂w¹ in deep networks whose gradients are tiny: how many are refuted, how small the gradients are."""
+    """Double ∂C/∂w¹ in deep networks with tiny gradients; return how many are refuted and how small these are."""
     refuted, sizes = 0, []
     for number in range(networks):
         rng = np.random.default_rng([seed, number])
@@ -104,7 +104,7 @@ def doubled_in_layer_1(seed: int, depth: int = 16, networks: int = 20) -> dict[s
 
 
 def tight_alone(stacks: list[Stack]) -> dict[str, float]:
-    """Median of bound / |by hand − autodiff| of each equation alone."""
+    """Return the median of bound / |by hand − autodiff| of each equation by itself."""
     ratios: dict[str, list[float]] = {name: [] for name in theorem.ALONE}
 
     def note(equation, layer, got, expected, bound, live, telling=True):
@@ -121,7 +121,7 @@ def tight_alone(stacks: list[Stack]) -> dict[str, float]:
 
 
 def tight_end_to_end(stacks: list[Stack], networks: int) -> dict[int, float]:
-    """Median of radius / |by hand − truth| over δ, ∂C/∂b and ∂C/∂w, by depth; `networks` of each stack."""
+    """Return the median of radius / |by hand − truth| over δ, ∂C/∂b, ∂C/∂w by depth, from `networks` of each stack."""
     ratios: dict[int, list[float]] = {}
     for stack in stacks:
         radius, mine = radii(stack, witness.answer(stack), DOUBLE), theorem.claim(handcrafted, stack)
@@ -138,7 +138,7 @@ def tight_end_to_end(stacks: list[Stack], networks: int) -> dict[int, float]:
 
 
 def square_root_gamma(n, ar):
-    """What γ_n would be if roundings were independent."""
+    """Return what γ_n would be if roundings were independent."""
     return np.sqrt(n) * ar.u
 
 

@@ -1,9 +1,10 @@
-"""Does any correct implementation ever leave its radius? The truth is asked, number by number.
+"""Does any correct implementation ever leave its radius? Compare it with the truth, number by number.
 
     python benchmarks/soundness.py [--elements 10000000] [--seed 0] [--json]
 
-Both backends, five hand variants (loops, einsum, reversed and pairwise sums, σ′ = a(1 − a)), every regime and the edge
-networks (weights 0, ±1e±150, subnormals, z = 0, ±745), float64 and float32. Exit code 1 if one number is outside.
+Both backends and five hand variants (loops, einsum, reversed and pairwise sums, σ′ = a(1 − a)) run on every regime and
+the edge networks (weights 0, ±1e±150, subnormals, z = 0, ±745), in float64 and float32. The exit code is 1 if one
+number is outside or undecided.
 """
 
 import argparse
@@ -25,11 +26,11 @@ from gradproof.proof.architectures import REGIMES, fill, widths
 from tests.numerics.soundness import Tried, tried
 from tests.numerics.variants import EDGES, edge_problem
 
-SHARE = 12  # networks a task
+SHARE = 12  # networks per task
 
 
 def task(seed: int) -> Tried:
-    """What the truth says of a few networks of every kind; of the ratios, some."""
+    """Compare a few networks of every kind with the truth; keep only some of the ratios."""
     rng, outside, undecided, numbers, ratios = np.random.default_rng(seed), [], [], 0, []
     problems = [
         (regime, fill(widths(1, 1 + (seed + i) % 6, rng), int(rng.integers(1, 9)), regime, rng).alone(0))
@@ -49,7 +50,7 @@ def task(seed: int) -> Tried:
 
 
 def tasks(elements: int, first: int) -> Iterator[Tried]:
-    """Tasks until that many numbers have been tried, on every processor."""
+    """Yield results, computed on every processor, until that many numbers have been tried."""
     done = 0
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         batch = (os.cpu_count() or 1) * 4

@@ -1,12 +1,13 @@
-"""How long `gradproof train` takes to its first steps, and how much memory a run of an epoch needs.
+"""Measure how long `gradproof train` takes to its first steps, and how much memory a run of one epoch needs.
 
     python benchmarks/start.py [--rounds 5] [--sizes 784,30,10] [--json]
 
-Real processes, in turn, as many threads as they like. The start is from the creation of the process until its first
-chunk of steps is done and kept on the disk, which `--checkpoint 0` does at once; it is killed then. The memory is the
-peak of what was resident, of a whole run of one epoch, without its page, with it, and proven. Minima of all rounds.
+Real processes run in turn, with any number of threads. The start lasts from the creation of the process until its
+first chunk of steps is done and on the disk, where `--checkpoint 0` puts it at once; then the process is killed. The
+memory is the peak resident size of a whole run of one epoch: without its page, with it, and proven. All figures are
+minima over the rounds.
 
-This process imports nothing large: the peak of a child counts what its parent held when it was born.
+This process imports nothing large, because a child's peak counts what its parent held when the child was created.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from pathlib import Path
 
 BACKENDS = ("handcrafted", "reference")
 GENERATION = "checkpoint-1.safetensors"  # the second checkpoint; the first is written before the first step
-MB = 2**20 if sys.platform == "darwin" else 2**10  # what ru_maxrss counts in, so many to a MB
+MB = 2**20 if sys.platform == "darwin" else 2**10  # units of ru_maxrss in a MB
 
 
 def begun(backend: str, sizes: str, *options: str) -> subprocess.Popen[bytes]:
@@ -30,7 +31,7 @@ def begun(backend: str, sizes: str, *options: str) -> subprocess.Popen[bytes]:
 
 
 def start(backend: str, sizes: str) -> float:
-    """Seconds until the first steps are on the disk."""
+    """Return the seconds until the first steps are on the disk."""
     with tempfile.TemporaryDirectory() as folder:
         out, since = Path(folder) / "run", time.perf_counter()
         child = begun(backend, sizes, "--no-page", "--checkpoint", "0", "--out", str(out))
@@ -45,7 +46,7 @@ def start(backend: str, sizes: str) -> float:
 
 
 def peak(backend: str, sizes: str, *options: str) -> float:
-    """MB at the most."""
+    """Return the peak memory of a run, in MB."""
     with tempfile.TemporaryDirectory() as folder:
         child = begun(backend, sizes, "--out", str(Path(folder) / "run"), *options)
         _, status, usage = os.wait4(child.pid, 0)
@@ -73,7 +74,7 @@ def main() -> None:
         for backend, rows in found.items():
             for name, measure in measures.items():
                 rows[name].append(measure(backend))
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB  # below any child's, or theirs could not be told
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB  # must be below any child's, or it would hide theirs
     least = {backend: {name: min(row) for name, row in rows.items()} for backend, rows in found.items()}
     if options.json:
         print(json.dumps({"sizes": options.sizes, "rounds": options.rounds, "mb_of_this_process": own, "min": least}))

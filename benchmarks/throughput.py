@@ -1,15 +1,15 @@
-"""Architectures a second: gradproof beside the gradient checkers of torch, JAX, scipy and autograd.
+"""Measure architectures per second: gradproof against the gradient checkers of torch, JAX, scipy and autograd.
 
     python benchmarks/throughput.py [--nets 7680] [--sample 40] [--rounds 5] [--seed 0] [--json]
 
 gradproof draws the networks (1–6 layers, widths 1–16), runs the handwritten pass and autodiff on each, and compares
-every element of z, a, C, δ, ∂C/∂b, ∂C/∂w with its bound, each equation alone and end to end. The others get an evenly
-spaced sample of the same networks, and the handwritten gradient as the backward pass of a function of their own.
+every element of z, a, C, δ, ∂C/∂b, ∂C/∂w with its bound, each equation by itself and end to end. The others get an
+evenly spaced sample of the same networks, with the handwritten gradient as the backward pass of a custom function.
 gradcheck compares every element of ∂C/∂b and ∂C/∂w, scipy the norm of their difference, the others one projection.
 
-The contestants take turns, so that a slow moment of the machine hits each alike, and every round has new networks.
-gradproof compiles in the first round, which is stated apart; check_grads compiles whenever a shape is new, hence the
-column "again", the networks just seen. It is timed with the cost compiled as a whole and, as one writes it, not jitted.
+The contestants take turns, so that a slow moment of the machine hits all alike, and every round has new networks.
+gradproof compiles in the first round, which has its own column. check_grads compiles for every new shape, hence the
+column "again" for networks just seen. It is timed with the cost compiled as a whole and, as one writes it, not jitted.
 """
 
 import argparse
@@ -41,7 +41,7 @@ Backward = Callable[[Layers, Layers], Parameters]  # (weights, biases) ↦ (∂C
 
 
 class TorchCost(torch.autograd.Function):
-    """C of weights and biases in torch, with a backward pass of one's own."""
+    """C of weights and biases in torch, with a custom backward pass."""
 
     @staticmethod
     def forward(ctx, backward, x, y, *parameters):
@@ -60,7 +60,7 @@ class TorchCost(torch.autograd.Function):
 
 
 def torch_gradcheck(problem: Problem, backward: Backward, fast_mode: bool = False) -> bool:
-    """What torch.autograd.gradcheck says at its default tolerances."""
+    """Return the verdict of torch.autograd.gradcheck at its default tolerances."""
     x, y = (torch.tensor(array) for array in (problem.x, problem.y))
     parameters = [torch.tensor(p, requires_grad=True) for p in (*problem.weights, *problem.biases)]
     return torch.autograd.gradcheck(
@@ -69,13 +69,13 @@ def torch_gradcheck(problem: Problem, backward: Backward, fast_mode: bool = Fals
 
 
 def eager_cost(weights: Layers, biases: Layers, x: Array, y: Array) -> jax.Array:
-    """reference.cost with one call to XLA for each operation."""
+    """Compute reference.cost with one call to XLA for each operation."""
     z = network.preactivation(weights[0], biases[0], x)
     return jnp.mean(network.example_costs(network.output(z, weights[1:], biases[1:]), y))
 
 
 def jax_check_grads(problem: Problem, backward: Backward, definition: Callable[..., jax.Array]) -> bool:
-    """What jax.test_util.check_grads says at its default tolerances."""
+    """Return the verdict of jax.test_util.check_grads at its default tolerances."""
 
     @jax.custom_vjp
     def cost(weights, biases):
@@ -93,12 +93,12 @@ def jax_check_grads(problem: Problem, backward: Backward, definition: Callable[.
 
 
 def joined(*parameters: Layers) -> Array:
-    """Two lists of arrays as one long vector."""
+    """Join lists of arrays into one long vector."""
     return np.concatenate([array.ravel() for part in parameters for array in part])
 
 
 def on_vectors(problem: Problem, backward: Backward) -> tuple[Callable[[Array], float], Callable[[Array], Array]]:
-    """C and its gradient as functions of one long vector."""
+    """Return C and its gradient as functions of one long vector."""
     shapes, depth = [array.shape for array in (*problem.weights, *problem.biases)], len(problem.weights)
     ends = np.cumsum([rows * columns for rows, columns in shapes])[:-1]
 
@@ -118,7 +118,7 @@ def scipy_check_grad(problem: Problem, backward: Backward) -> bool:
 
 
 def autograd_check_grads(problem: Problem, backward: Backward) -> bool:
-    """What autograd.test_util.check_grads says at its default tolerances."""
+    """Return the verdict of autograd.test_util.check_grads at its default tolerances."""
     cost, gradient = on_vectors(problem, backward)
     cost = autograd.extend.primitive(cost)
     autograd.extend.defvjp(cost, lambda _, vector: lambda grad: grad * gradient(vector))
@@ -143,21 +143,21 @@ TIMED = {
 
 
 class Seconds(NamedTuple):
-    """What one network took in one round."""
+    """The seconds that one network took in one round."""
 
     new: float
     again: float
 
 
 def timed(judge: Callable[[], object], count: int) -> tuple[float, object]:
-    """(seconds for each of `count` networks, the answer)."""
+    """Return (seconds for each of `count` networks, the answer)."""
     started = time.perf_counter()
     answer = judge()
     return (time.perf_counter() - started) / count, answer
 
 
 def one_round(count: int, sample: int, seed: int) -> tuple[dict[str, Seconds], Summary]:
-    """(what each contestant took, what gradproof found) on the networks of one seed."""
+    """Return (what each contestant took, what gradproof found) on the networks of one seed."""
     stacks = [stack for _, stack in architectures.groups(count, seed)]
     networks = [stack.alone(number) for stack in stacks for number in range(len(stack.x))]
     chosen = networks[:: max(1, count // sample)][:sample]
@@ -181,7 +181,7 @@ def one_round(count: int, sample: int, seed: int) -> tuple[dict[str, Seconds], S
 
 
 def rows(rounds: Sequence[dict[str, Seconds]]) -> dict[str, dict[str, float]]:
-    """Networks a second, the first round apart, and how many times faster gradproof is."""
+    """Return networks per second, the first round apart, and how many times faster gradproof is."""
     table = {}
     for name in rounds[0]:
         first, *rest = (seconds[name] for seconds in rounds)

@@ -1,23 +1,23 @@
-"""A step of descent by each of us and our peers: microseconds, × a hand-tuned JAX scan, × the matrix products alone.
+"""Time a step of descent by gradproof and its peers: microseconds, × a hand-tuned JAX scan, × the bare matrix products.
 
     python benchmarks/train.py [--rounds 25] [--dtype float32] [--sizes 784,30,10] [--json] [--figure docs/train.svg]
 
-One processor and one thread for all. The contestants take turns in short stretches, of as many steps as gradproof takes
-between two looks at the clock, so that a slow moment of the machine hits each alike; the first round compiles and is
-not counted. A ratio is the median of the ratios within a round: a processor whose speed changes from second to second
-moves minima apart, not neighbours. Seconds belong to the machine. "apart" is how far from `handcrafted` a contestant
-is after ten steps, in units of u max |p|: whoever is not a few of those away makes another descent. scikit-learn does:
-softmax and cross-entropy, on examples that already lie in order.
+All have one processor and one thread. The contestants take turns in short stretches, with the number of steps that
+gradproof takes between two looks at the clock, so that a slow moment of the machine hits all alike. The first round
+compiles and is not counted. A ratio is the median of the ratios within a round: a processor whose speed changes from
+second to second moves minima apart, not neighbours. Seconds depend on the machine. "apart" is a contestant's distance
+from `handcrafted` after ten steps, in units of u max |p|; one too far away makes another descent and ends the program.
+scikit-learn has no such distance: it uses softmax and cross-entropy, on examples that are already in order.
 """
 
 import os
 
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-os.environ.pop("OPENBLAS_CORETYPE", None)  # each library takes the kernels that it has for this processor
+os.environ.pop("OPENBLAS_CORETYPE", None)  # so that each library takes its kernels for this processor
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-# Only now NumPy and JAX may start their threads.
+# NumPy and JAX may start their threads only now.
 
 import argparse
 import json
@@ -38,16 +38,16 @@ from gradproof.problem import Array, starting_parameters
 from gradproof.train import mnist
 
 ETA, CHECKED = 3.0, 10
-ANOTHER = 1e4  # units in the last place after ten steps: rounding alone leads a hundred apart, another η a million
+ANOTHER = 1e4  # units in the last place after ten steps: rounding leads a hundred apart, another η a million
 NETWORKS = {"784,30,10": (10, 2500), "784,100,10": (10, 2500), "784,512,256,10": (128, 10)}  # m, steps in a stretch
 DTYPES = ("float32", "float64")
 
 
 class Contestant(NamedTuple):
     prepare: Callable[[Task], Descent]
-    share: float = 1.0  # of the steps of a stretch; the slow ones take fewer
+    share: float = 1.0  # of the steps of a stretch; slow ones take fewer
     needs: str = "numpy"  # what must be installed
-    layers: int = 0  # how many it can do; 0 is any
+    layers: int = 0  # how many it can do; 0 for any
 
 
 CONTESTANTS = {
@@ -65,7 +65,7 @@ SCAN, MATMULS = "JAX scan, tuned by hand", "matrix products alone"
 
 
 def measured(sizes: list[int], dtype: str, rounds: int) -> dict[str, dict[str, Any]]:
-    """A row for each contestant: µs a step, least and median, and its ratios to the scan and to the products."""
+    """Return a row for each contestant: µs per step, least and median, and its ratios to the scan and the products."""
     m, steps = NETWORKS[",".join(map(str, sizes))]
     digits = mnist.load().train
     images, targets = mnist.pixels(digits.images, dtype), mnist.one_hot(digits.labels, dtype)
@@ -106,7 +106,7 @@ def measured(sizes: list[int], dtype: str, rounds: int) -> dict[str, dict[str, A
 
 
 def distance(own: Any, other: Any) -> float:
-    """max |p − p̂| / u max |p|, the greatest of all parameters."""
+    """Return max |p − p̂| / u max |p|, the greatest over all parameters."""
 
     def off(p: Array, q: Array) -> float:
         return float(np.abs(p - np.asarray(q)).max() / (np.finfo(p.dtype).eps / 2 * np.abs(p).max()))
@@ -115,10 +115,10 @@ def distance(own: Any, other: Any) -> float:
 
 
 def draw(results: list[dict[str, Any]], path: str) -> None:
-    """Bars, a panel for each network; how many times the scan stands beside each."""
+    """Draw bars in a panel for each network, each with its ratio to the scan."""
     from matplotlib import pyplot as plt
 
-    plt.rcParams |= {"svg.hashsalt": "gradproof", "font.size": 10}  # text becomes paths: no font is needed to see it
+    plt.rcParams |= {"svg.hashsalt": "gradproof", "font.size": 10}  # text becomes paths, so no font is needed
     networks = list({tuple(result["sizes"]): result["m"] for result in results}.items())
     names = [name for name in CONTESTANTS if any(name in result["steps"] for result in results)]
     figure, axes = plt.subplots(1, len(networks), figsize=(3.7 * len(networks), 4.2), sharey=True, layout="constrained")

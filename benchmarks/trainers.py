@@ -1,7 +1,7 @@
-"""The contestants of train.py: one descent of the same network on the same mini-batches, each in its own manner.
+"""The contestants of train.py: each descends on the same network and the same mini-batches in its own manner.
 
-Each function makes ready what it needs outside the steps and returns what is timed: all the steps of a task, from its
-start. What comes back are the parameters reached, or None where it is another descent or none at all.
+Each function prepares what it needs outside the steps and returns the function that is timed, which takes all the steps
+of a task from its start. That one returns the parameters reached, or None if it is another descent or none at all.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ Descent = Callable[[], Parameters | None]
 
 
 def recorded(task: Task) -> Descent:
-    """gradproof's own, in NumPy, its calls recorded where `gradproof train` does so."""
+    """gradproof's own descent in NumPy, with its calls recorded as in `gradproof train`."""
 
     @np.errstate(over="ignore")
     def descend() -> Parameters:
@@ -42,18 +42,18 @@ def recorded(task: Task) -> Descent:
 
 
 def plainly(task: Task) -> Descent:
-    """The same without the recording: equations called one by one."""
+    """The same without recording: the equations are called one by one."""
     return lambda: handcrafted.descend(*task)
 
 
 def by_autodiff(task: Task) -> Descent:
-    """gradproof's own, in JAX."""
+    """gradproof's own descent in JAX."""
     here = on_device(task)
     return lambda: jax.block_until_ready(reference.descend(*here, task.eta))
 
 
 def scan(task: Task) -> Descent:
-    """As a JAX engineer would write it by hand: one scan, jax.nn.sigmoid, the cost's value never computed."""
+    """One scan as a JAX engineer would write it, with jax.nn.sigmoid. The cost's value is never computed."""
     here = on_device(task)
     return lambda: jax.block_until_ready(_scan(*here, task.eta))
 
@@ -79,7 +79,7 @@ def _scan(weights, biases, images, targets, batches, eta):
 
 
 def eager(task: Task) -> Descent:
-    """PyTorch, an operation at a time; the update in place, without an optimiser's overhead."""
+    """PyTorch, one operation at a time, with the update in place and without an optimiser's overhead."""
     import torch
 
     torch.set_num_threads(1)
@@ -104,7 +104,7 @@ def eager(task: Task) -> Descent:
 
 
 def scikit_learn(task: Task) -> Descent:
-    """MLPClassifier, plain SGD: the same layers, but softmax and cross-entropy at the end. Examples lie in order."""
+    """MLPClassifier with plain SGD: the same layers, but softmax and cross-entropy at the end, on examples in order."""
     from sklearn.neural_network import MLPClassifier
 
     images, labels = (data[task.batches.ravel()] for data in (task.images, task.targets.argmax(axis=1)))
@@ -119,7 +119,7 @@ def scikit_learn(task: Task) -> Descent:
 
 
 def per_example(task: Task) -> Descent:
-    """A loop over the examples of each mini-batch, in the manner of the book's network.py."""
+    """A loop over the examples of each mini-batch, like the book's network.py."""
 
     def sigmoid(z):
         return 1.0 / (1.0 + np.exp(-z))
@@ -154,7 +154,7 @@ def per_example(task: Task) -> Descent:
 
 
 def matmuls(task: Task) -> Descent:
-    """The matrix products of a step, nothing else: five in a network of two layers. The limit of NumPy."""
+    """Only the matrix products of a step, five in a network of two layers: the limit of NumPy."""
     activations = [task.images[: task.batches.shape[1]].T]
     for w in task.weights:
         activations.append(w @ activations[-1])
@@ -175,7 +175,7 @@ def matmuls(task: Task) -> Descent:
 def unrolled(task: Task) -> Descent:
     """NumPy with everything given up for speed: two layers by hand, every buffer allocated once, σ′ of both in one go.
 
-    z, a and δ of both layers lie one below the other, so that what can be done for both at once is one call.
+    z, a and δ of both layers are stacked, so that one call serves both wherever possible.
     """
     (n, _), m, dtype = task.weights[0].shape, task.batches.shape[1], task.images.dtype
     height = n + len(task.biases[1])

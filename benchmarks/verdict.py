@@ -1,10 +1,10 @@
-"""Seconds until `gradproof check FILE` has its verdict: cold, with nothing compiled before, and warm.
+"""Measure the seconds until `gradproof check FILE` has its verdict: cold, with nothing compiled before, and warm.
 
     python benchmarks/verdict.py [--rounds 5] [--file tests/judge/submissions/book.py] [--json]
 
-Real processes, one after the other. Cold is with an empty folder for what XLA compiles, warm is the run after; that the
-files are in the machine's memory is so in both. Beside them the same processes that only import JAX, as most of the
-time is spent there: what is above that is ours.
+Real processes run one after the other. Cold means an empty folder for what XLA compiles, warm is the next run; in both
+the files are in the machine's memory. A process that only imports JAX is timed as well, because most of the time is
+spent there. The rest is gradproof's.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""What it costs to prove every step: `gradproof train --verify` beside the plain run.
+"""Measure what it costs to prove every step: `gradproof train --verify` against the plain run.
 
     python benchmarks/verify.py [--rounds 3] [--epochs 30] [--sizes 784,30,10] [--backend handcrafted] [--json]
 
-Whole commands, real processes without their page, take turns. Two figures of each: the seconds of the process, and
-those of descent and proof, which the run itself has noted, with what XLA compiles. A ratio is the median of those
-within a round. Both commands must end at the same weights, to the last bit.
+Whole commands run in turn, as real processes without their page. Each has two figures: the seconds of the process, and
+those of descent and proof that the run itself notes, with XLA's compilation. A ratio is the median of the ratios within
+a round. Both commands must end at the same weights, to the last bit.
 
-Then one weight in one of the last steps is moved by 0.01: the run must stop there and name the step, and the recorded
+Then one weight in one of the last steps is moved by 0.01. The run must stop there and name the step, and the recorded
 step must be refuted again when it is read back.
 """
 
@@ -35,10 +35,10 @@ MOVED = 17  # steps before the last
 
 
 def command(settings: Settings, *more: str) -> tuple[float, dict[str, Any]]:
-    """Seconds of the process, and what it says of its run."""
+    """Return the seconds of the process, and its report on the run."""
     line = [sys.executable, "-m", "gradproof", "train", "--backend", settings.backend, "--dtype", settings.dtype]
     line += ["--sizes", ",".join(map(str, settings.sizes)), "--epochs", str(settings.epochs)]
-    # The kernels that OpenBLAS has for this processor; without it some environments say others.
+    # So that OpenBLAS takes its kernels for this processor: some environments ask for others.
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -56,7 +56,7 @@ def command(settings: Settings, *more: str) -> tuple[float, dict[str, Any]]:
 
 
 def measured(settings: Settings, rounds: int) -> dict[str, Any]:
-    """Medians of the seconds, and of their ratios within a round."""
+    """Return the medians of the seconds, and of their ratios within a round."""
     times: dict[str, list[float]] = {"plain_s": [], "proven_s": [], "plain_descent_s": [], "proven_descent_s": []}
     for _ in range(rounds):
         plain_s, plain = command(settings)
@@ -76,7 +76,7 @@ def measured(settings: Settings, rounds: int) -> dict[str, Any]:
 
 
 def planted(settings: Settings, digits: mnist.Mnist, number: int) -> dict[str, Any]:
-    """What is said of a run in which one weight of one step is wrong, and of that step read back from its file."""
+    """Return the report on a run with one wrong weight in one step, and on that step read back from its file."""
     network, name = loop.descent_of(settings.backend), "trajectory"
     if network is by_hand:
         name = "trajectories"

@@ -3,7 +3,7 @@
 import os
 from importlib import import_module
 
-# No more is imported here than Python has by then: started by `python -m`, it looks in the current folder first.
+# Import only what Python has loaded by now: with `python -m` the current folder comes first in the search path.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def load(path: str | os.PathLike[str]) -> "Saved":
 
     DataError if the file does not hold a sound network.
     """
-    from gradproof.train import saved  # not before it is needed: importing gradproof stays quick
+    from gradproof.train import saved  # only here, to keep `import gradproof` quick
 
     return saved.load(path)
 

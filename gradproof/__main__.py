@@ -33,7 +33,7 @@ INTERRUPTED = 130  # as shells report a process ended by Ctrl-C
 
 
 class Verbs(click.Group):
-    """Imports a verb when it is used, so that --help does not wait for JAX."""
+    """Imports a verb only when it is used, so that --help does not wait for JAX."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -72,13 +72,13 @@ def gradproof_command() -> None:
 
 
 def main() -> None:
-    """Run the command line; every error becomes one line on stderr and its exit code."""
+    """Run the command line; every error becomes one line on stderr and an exit code."""
     interruption.listen()
     try:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
-                stream.reconfigure(errors="replace")  # a terminal without δ and σ shows ? and the rest
-        if "_GRADPROOF_COMPLETE" in os.environ:  # a shell asks
+                stream.reconfigure(errors="replace")  # a terminal without δ and σ shows ? for them
+        if "_GRADPROOF_COMPLETE" in os.environ:  # a shell asks for completions
             from gradproof.commands import completion
 
             completion.prepare()
@@ -92,7 +92,7 @@ def main() -> None:
         code = _complain(f"gradproof: {said}; see {where} --help", 2)
     except GradproofError as error:
         code = _complain(f"gradproof: {error}", error.exit_code)
-    except SystemExit:  # click's word for a reader that has gone, as in `gradproof prove | head -1`
+    except SystemExit:  # click raises it when the reader has gone, as in `gradproof prove | head -1`
         code = 0
     except (OSError, MemoryError) as error:
         reason = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
@@ -108,13 +108,13 @@ def main() -> None:
 
 
 def _complain(line: str, code: int) -> int:
-    with suppress(OSError):  # where nobody can be told, the exit code still says it
+    with suppress(OSError):  # if stderr is closed, the exit code still tells
         click.echo(line, err=True)
     return code
 
 
 def _kept(error: Exception) -> str:
-    """Keep the traceback in a file; the words that say where."""
+    """Save the traceback in a file and return the words that say where."""
     about = f"gradproof {gradproof.__version__}, Python {sys.version}, {sys.platform}\n{sys.argv}\n\n"
     try:
         path = files.put_aside("gradproof-crash-", about + "".join(format_exception(error)))

@@ -1,4 +1,4 @@
-"""What a backend is, and the two backends. Each is imported when it is first used: JAX takes a second to load."""
+"""The two backends and their common protocol. Each is imported on first use, because JAX takes a second to load."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ NAMES = ("handcrafted", "reference")
 
 
 class Backend(Protocol):
-    """What `handcrafted` and `reference` both are: the same functions of the same shapes (see Problem)."""
+    """The functions that `handcrafted` and `reference` share, with the same shapes (see Problem)."""
 
     def feedforward(self, weights: Sequence[Any], biases: Sequence[Any], x: Any) -> tuple[list[Any], list[Any]]:
-        """The lists [z¹ … z^L] and [a⁰ … a^L]."""
+        """Return the lists [z¹ … z^L] and [a⁰ … a^L]."""
 
     def cost(self, weights: Sequence[Any], biases: Sequence[Any], x: Any, y: Any) -> Any:
-        """C = (1/2m) Σ_x ‖y − a^L‖²."""
+        """Return C = (1/2m) Σ_x ‖y − a^L‖²."""
 
     def gradients(
         self, weights: Sequence[Any], biases: Sequence[Any], x: Any, y: Any
     ) -> tuple[list[Any], list[Any], list[Any]]:
-        """(δ, ∂C/∂b, ∂C/∂w), layer 1 first."""
+        """Return (δ, ∂C/∂b, ∂C/∂w), layer 1 first."""
 
     def step(
         self, weights: Sequence[Any], biases: Sequence[Any], x: Any, y: Any, eta: float
     ) -> tuple[list[Any], list[Any]]:
-        """(weights, biases) after one step of descent."""
+        """Return (weights, biases) after one step of gradient descent."""
 
 
 class Descent(Protocol):
@@ -44,30 +44,30 @@ class Descent(Protocol):
     def descend(
         self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Any, eta: float
     ) -> tuple[list[Any], list[Any]]:
-        """(weights, biases) after one step for each row of batches (k, m)."""
+        """Return (weights, biases) after one step for each row of batches (k, m)."""
 
     def trajectory(
         self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Any, eta: float
     ) -> tuple[list[Any], list[Any]]:
-        """(weights, biases) before each of those steps and after the last, stacked along a first axis (k + 1)."""
+        """Return (weights, biases) before each step and after the last, stacked along a first axis (k + 1)."""
 
 
 def load(name: str) -> Backend:
-    """The backend of that name."""
+    """Return the backend of that name. UsageError if there is none."""
     if name not in NAMES:
         raise UsageError(f"there is no backend {name!r}; choose one of {', '.join(NAMES)}")
     with interruption.held():
         backend = import_module(name)
-    if name == "reference":  # which switched it on as it was first imported; gradproof.check has put it back
+    if name == "reference":  # its first import switched this on, but gradproof.check resets it
         import_module("jax").config.update("jax_enable_x64", True)
     return cast(Backend, backend)
 
 
 def keep_compiled() -> None:
-    """Keep what XLA compiles in the user's cache: the next proof or verdict takes two thirds of the time, or less."""
+    """Cache what XLA compiles in the user's cache folder: the next run takes two thirds of the time or less."""
     jax = import_module("jax")
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    # JAX writes an entry in place: a process that reads half of one compiles it again, and need not say so.
+    # JAX writes entries in place. A process that reads half of one compiles it again, which is not worth a warning.
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     if not jax.config.values["jax_compilation_cache_dir"]:
         jax.config.update("jax_compilation_cache_dir", os.path.join(home, "gradproof"))
@@ -77,26 +77,26 @@ def keep_compiled() -> None:
 
 @cache
 def quickly(function: Any) -> Any:
-    """What jax.jit made, compiled in a third of the time: where a shape is asked for a few times, nothing else counts.
+    """Return a jitted function that compiles in a third of the time, which pays if a shape is used only a few times.
 
-    Most of what wide layers compute are products of matrices, and those are as fast.
+    Wide layers spend most of their time in matrix products, which are as fast.
     """
     jax = import_module("jax")
     options: dict[str, Any] = {"xla_backend_optimization_level": 0}
-    if jax.__version_info__ < (0, 11):  # later ones refuse an option that they do not know
+    if jax.__version_info__ < (0, 11):  # later versions refuse options that they do not know
         options["xla_cpu_use_fusion_emitters"] = False
     return jax.jit(function.__wrapped__, compiler_options=options)
 
 
 def put(name: str, array: Any) -> Any:
-    """The array where that backend computes: JAX would copy a data set to its device again at every call."""
+    """Move an array to where the backend computes: JAX would copy a data set to its device at every call."""
     return import_module("jax").device_put(array) if name == "reference" else array
 
 
 def answer(backend: Backend, problem: Problem) -> Answer:
-    """Everything that a backend computes of a problem, as the answer to a stack of one."""
+    """Return everything that a backend computes for a problem, as the answer to a stack of one."""
 
-    import numpy as np  # not before it is needed: the command line asks for NAMES alone
+    import numpy as np  # only here: the command line needs just NAMES
 
     from gradproof.problem import Answer
 

@@ -1,4 +1,4 @@
-"""What can go wrong outside the mathematics: four errors, each with an exit code and a message of one line."""
+"""The four errors outside the mathematics, each with an exit code and a message of one line."""
 
 from gradproof.text import visible
 
@@ -9,7 +9,7 @@ class GradproofError(Exception):
     exit_code: int
 
     def __init__(self, message: str) -> None:
-        # A path may hold newlines, terminal sequences, undecodable bytes: escaped, the line stays one.
+        # A path may hold newlines, terminal sequences or undecodable bytes. Escaped, the message stays on one line.
         super().__init__(visible(message))
 
 

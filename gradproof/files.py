@@ -1,7 +1,6 @@
-"""Files: the only module of gradproof that writes files, and that opens files which somebody may have replaced.
+"""File access: the only module of gradproof that writes files or opens files that somebody may have replaced.
 
-It waits for nothing and writes nothing through a link: a folder, a pipe, a socket or a device in the place of a file is
-refused at once.
+It never blocks and never writes through a link. A folder, pipe, socket or device in place of a file is refused at once.
 """
 
 import errno
@@ -16,18 +15,18 @@ from gradproof.errors import DataError, MachineError
 
 NO_FILE = "is a folder, a pipe or a device instead of a file"
 A_LINK = "is a link, and nothing is written through a link"
-UNFINISHED = ".unfinished-"  # what a file is called until all of it is on the disk
+UNFINISHED = ".unfinished-"  # prefix of a file's name until all of it is on the disk
 PIECE = 2**26  # bytes read at once …
-TAIL = 2**16  # … and of the end of a log, which may be long
-LARGEST = 2**32  # bytes of a log that is read
-STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")  # whose links are the system's own, such as /dev/stdout
+TAIL = 2**16  # … and at the end of a log, which may be long
+LARGEST = 2**32  # bytes of a log that gradproof still reads
+STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")  # folders whose links belong to the system, such as /dev/stdout
 
 
 @contextmanager
 def opened(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> Iterator[int]:
-    """Open a file for a while. DataError if it is something else, OSError if it cannot be opened."""
+    """Open a file inside a `with` block. DataError if it is something else, OSError if it cannot be opened."""
     try:
-        handle = os.open(path, flags | os.O_NONBLOCK, 0o666)  # opening a pipe would wait for ever
+        handle = os.open(path, flags | os.O_NONBLOCK, 0o666)  # or opening a pipe would block
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.ENXIO, errno.ENODEV):
             raise DataError(NO_FILE) from None
@@ -54,7 +53,7 @@ def read(path: str | os.PathLike[str], most: int) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file in one move: if anything fails, no half of it is left and the old file stays.
+    """Write a file atomically: if anything fails, no partial file is left and the old one stays.
 
     When this returns, the file is on the disk under its name. MachineError if that cannot be done.
     """
@@ -65,11 +64,11 @@ def write(path: Path, content: bytes) -> None:
 
 
 def give(path: Path, text: str) -> None:
-    """Write an output where somebody asked for it: a file in one move, or into a pipe that is being read.
+    """Write output where the user asked for it: atomically to a file, or into a pipe that is being read.
 
-    /dev/stdout and the like are allowed, whatever they lead to. MachineError if that cannot be done.
+    /dev/stdout and the like are allowed, wherever they lead. MachineError if that cannot be done.
     """
-    content = text.encode(errors="replace")  # it may name a file whose name is not UTF-8
+    content = text.encode(errors="replace")  # the text may contain a file name that is not UTF-8
     try:
         mode = os.lstat(path).st_mode if os.path.lexists(path) else stat.S_IFREG
         own = str(path.parent) in STREAMS and not stat.S_ISREG(mode)
@@ -89,14 +88,14 @@ def give(path: Path, text: str) -> None:
 
 
 def expect(path: Path) -> None:
-    """Check before the work that `give` can write there after it. MachineError if it cannot."""
+    """Check before the work that `give` will be able to write its result there. MachineError if not."""
     try:
         with suppress(FileNotFoundError):
             mode = os.lstat(path).st_mode
             if stat.S_ISDIR(mode) or stat.S_ISSOCK(mode):
                 raise DataError(NO_FILE)
             if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
-                return  # a pipe or a device: who reads it may not be there yet
+                return  # a pipe or a device, whose reader may come later
             folder = os.stat(path.parent)
             if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, os.lstat(path).st_uid, folder.st_uid):
                 raise PermissionError(errno.EPERM, "it is another user's")
@@ -108,7 +107,7 @@ def expect(path: Path) -> None:
 
 
 def put_aside(prefix: str, text: str) -> str:
-    """Write a new file where the system keeps temporary ones; its path. OSError if that cannot be done."""
+    """Write a new file to the system's temporary folder and return its path. OSError if that cannot be done."""
     handle, path = tempfile.mkstemp(".txt", prefix)
     try:
         _write(handle, text.encode(errors="backslashreplace"))
@@ -132,7 +131,7 @@ def append(path: Path, line: bytes) -> None:
 
 
 def mend(path: Path) -> None:
-    """Cut off an incomplete last line, left by a process that was killed while it wrote."""
+    """Cut off an incomplete last line, which a process leaves if it is killed while writing."""
     with suppress(OSError, DataError), opened(path, os.O_RDWR | os.O_NOFOLLOW) as handle:
         end = os.fstat(handle).st_size
         while end:
@@ -144,14 +143,14 @@ def mend(path: Path) -> None:
 
 
 def _move_in(path: Path, content: bytes) -> None:
-    """Write under a temporary name that nobody else has opened, and rename the file when it is complete."""
+    """Write to a new file with a temporary name, and rename it when it is complete."""
     if os.path.lexists(path) and stat.S_IFMT(os.lstat(path).st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
         raise DataError(NO_FILE)
     name = os.fsencode(path.name)[: 255 - len(UNFINISHED)]
     temporary = path.with_name(UNFINISHED + os.fsdecode(name))
     try:
         with suppress(FileNotFoundError):
-            os.unlink(temporary)  # of a process that was killed, or put there to be written through
+            os.unlink(temporary)  # left by a killed process, or planted to be written through
     except IsADirectoryError:
         raise DataError(f"would be written as {temporary.name} first, and that is a folder") from None
     try:
@@ -169,7 +168,7 @@ def _move_in(path: Path, content: bytes) -> None:
 
 
 def _write(handle: int, content: bytes) -> None:
-    """Write all bytes: the system may take fewer at a time."""
+    """Write all bytes, of which the system may take fewer at a time."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(handle, rest) :]

@@ -1,4 +1,4 @@
-"""A verdict as a piece of HTML for notebooks: no script, light and dark mode, and foreign text escaped."""
+"""Renders a verdict as HTML for notebooks: no script, light and dark mode, and foreign text escaped."""
 
 import linecache
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from gradproof.text import visible
 
-AROUND = 2  # lines shown on both sides of one that is told of
-LONGEST = 400  # characters of a line
+AROUND = 2  # context lines on either side of a wrong line
+LONGEST = 400  # characters of a line that are shown
 LIGHT = "--ink: #1b1f24; --paper: #fff; --good: #116329; --bad: #a40e26; --middle: #7a4d00;"
 DARK = "--ink: #e6edf3; --paper: #0d1117; --good: #56d364; --bad: #ff8f87; --middle: #e3b341;"
 STYLE = """<style>
@@ -38,7 +38,7 @@ STYLE = Markup(STYLE.replace("LIGHT", LIGHT).replace("DARK", DARK))
 
 
 class SourceLine(NamedTuple):
-    """A line of somebody's code, and what is said beside it: pairs of "right", "wrong" or "follows" and words."""
+    """A line of the subject, with notes: pairs of "right", "wrong" or "follows" and a text."""
 
     place: str
     text: str
@@ -47,7 +47,7 @@ class SourceLine(NamedTuple):
 
 
 def fragment(verdict: str, said: Sequence[str], source: Iterable[SourceLine] = ()) -> str:
-    """The HTML of a verdict: its words, and the lines of the source that it is about."""
+    """Return the HTML of a verdict: its text, and the source lines that it is about."""
     first, *rest = map(visible, said)
     lines = Markup("").join(map(_line, source))
     told = Markup("<ol>{}</ol>").format(lines) if lines else ""
@@ -62,7 +62,7 @@ def _line(line: SourceLine) -> Markup:
 
 
 def excerpts(wrong: Mapping[tuple[str, int], Sequence[str]]) -> Iterator[SourceLine]:
-    """The source lines at (file, line), as far as Python still has the sources, each with its notes."""
+    """Yield the source lines around each (file, line), with its notes, if Python can still read the source."""
     for file in dict.fromkeys(file for file, _ in wrong):
         source = linecache.getlines(file)
         told = [line for name, line in wrong if name == file]

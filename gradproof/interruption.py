@@ -1,4 +1,4 @@
-"""Signals that end a verb: SIGTERM and SIGHUP act like Ctrl-C, and none of them is lost."""
+"""Handles the signals that end a verb: SIGTERM and SIGHUP act like Ctrl-C, and none is lost."""
 
 import os
 import signal
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-AGAIN = 0.01  # seconds
-_held: list[int] | None = None  # what came while it had to wait
+AGAIN = 0.01  # seconds until a dropped KeyboardInterrupt is raised again
+_held: list[int] | None = None  # signals that came while they were held back
 
 
 def listen() -> None:
-    """From now on SIGTERM and SIGHUP raise KeyboardInterrupt too, once; an ignored signal (nohup) stays ignored."""
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt too, once; an ignored signal (nohup) stays ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _raise)
@@ -21,7 +21,7 @@ def listen() -> None:
     def hook(unraisable: Any) -> None:
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):
             return others(unraisable)
-        # It came where nothing can be raised, as in a callback of the garbage collector; soon we are elsewhere.
+        # Python drops exceptions in places such as garbage collector callbacks, so raise it again a little later.
         signal.signal(signal.SIGALRM, _raise)
         signal.setitimer(signal.ITIMER_REAL, AGAIN)
 
@@ -32,13 +32,13 @@ def _raise(number: int, _frame: object) -> None:
     if _held is not None:
         _held.append(number)
         return
-    # A second one ends the process at once, or whatever the first is still being cleaned up by.
+    # A second one ends the process at once, or interrupts the cleanup after the first.
     signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     raise KeyboardInterrupt
 
 
 def listen_no_more() -> None:
-    """From now on they end the process without a word: nothing is left to be told."""
+    """Let these signals end the process silently from now on, because nothing is left to report."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is _raise:
             signal.signal(number, signal.SIG_DFL)
@@ -46,7 +46,7 @@ def listen_no_more() -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Hold signals back: while C++ that calls Python is loaded, an exception would abort the process."""
+    """Hold signals back while C++ that calls Python is loaded: an exception there would abort the process."""
     global _held
     _held = []
     try:
@@ -58,8 +58,8 @@ def held() -> Iterator[None]:
 
 
 def say_no_more() -> None:
-    """Discard what is still to be written to stdout: a reader that no longer reads would block the exit."""
-    with suppress(OSError, ValueError):  # ValueError: there is no file under it
+    """Discard what is still to be written to stdout, because a reader that has stopped reading would block the exit."""
+    with suppress(OSError, ValueError):  # ValueError: stdout is not a file
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)

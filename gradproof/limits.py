@@ -1,4 +1,4 @@
-"""Time limits for code that somebody else wrote and that runs in this process."""
+"""Time limits for the subject's code when it runs in this process."""
 
 import ctypes
 import signal
@@ -11,23 +11,23 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-AGAIN = 1.0  # seconds after which what was not stopped is stopped again
+AGAIN = 1.0  # seconds after which LateError is raised again
 
 
 class Clock(Enum):
-    """Which seconds count: CPU time of this process, or wall-clock time."""
+    """The time to limit: CPU time of this process, or wall-clock time."""
 
     COMPUTING = auto()
     WALL = auto()
 
 
 class LateError(BaseException):
-    """The time is up. Not an Exception, so that code which catches every Exception does not catch this."""
+    """Raised when the time is up. Not an Exception, so that code that catches every Exception does not catch it."""
 
 
 @contextmanager
 def limited(seconds: float, clock: Clock = Clock.COMPUTING) -> Iterator[None]:
-    """Raise LateError after so many seconds: by a signal, or, outside the main thread, by another thread."""
+    """Raise LateError after that many seconds: by a signal, or off the main thread by another thread (wall clock)."""
     main = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     with _quiet(), _alarmed(seconds, clock) if main else _watched(seconds):
         yield
@@ -35,9 +35,9 @@ def limited(seconds: float, clock: Clock = Clock.COMPUTING) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Print nothing of a LateError that Python drops, as in a callback of the garbage collector: it is raised again."""
+    """Silence a LateError that Python drops, as in a garbage collector callback, because it is raised again."""
     others = sys.unraisablehook
-    if isinstance(others, partial) and others.func is _report:  # of a limit around this one, or of another thread
+    if isinstance(others, partial) and others.func is _report:  # set by an outer limit or another thread
         yield
         return
     sys.unraisablehook = partial(_report, others)
@@ -54,7 +54,7 @@ def _report(others: Callable[[Any], object], unraisable: Any) -> None:
 
 @contextmanager
 def _alarmed(seconds: float, clock: Clock) -> Iterator[None]:
-    """Raise LateError by a signal, which only the main thread can set."""
+    """Raise LateError by a signal, whose handler only the main thread can set."""
 
     def late(_number: int, _frame: FrameType | None) -> None:
         raise LateError
@@ -63,7 +63,7 @@ def _alarmed(seconds: float, clock: Clock) -> Iterator[None]:
         (signal.ITIMER_PROF, signal.SIGPROF) if clock is Clock.COMPUTING else (signal.ITIMER_REAL, signal.SIGALRM)
     )
     before = signal.signal(number, late)
-    # And again: the first may fall into a place where Python drops what is raised, such as the end of an object's life.
+    # Repeated, because the first may come where Python drops exceptions, such as in a finalizer.
     signal.setitimer(timer, seconds, AGAIN)
     try:
         yield
@@ -74,7 +74,7 @@ def _alarmed(seconds: float, clock: Clock) -> Iterator[None]:
 
 @contextmanager
 def _watched(seconds: float) -> Iterator[None]:
-    """Raise LateError from another thread, between two instructions of Python; code in C is stopped when it returns."""
+    """Raise LateError from another thread, between two Python instructions; C code is stopped only when it returns."""
     thread, over, deciding = ctypes.c_ulong(threading.get_ident()), threading.Event(), threading.Lock()
 
     def stop(error: type[BaseException] | None) -> None:
@@ -90,12 +90,12 @@ def _watched(seconds: float) -> Iterator[None]:
 
     watcher = threading.Thread(target=watch, daemon=True)
     try:
-        watcher.start()  # the time may be up before this has returned
+        watcher.start()  # the time may be up before this returns
         yield
     finally:
         try:
             over.set()
-        finally:  # it may come here, too
+        finally:  # LateError may come here, too
             over.set()
             with deciding:
-                stop(None)  # and none afterwards
+                stop(None)  # so that none comes afterwards

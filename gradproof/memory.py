@@ -1,4 +1,4 @@
-"""Whether JAX can start in the available address space: where it cannot, XLA aborts without a message."""
+"""Checks that JAX can start in the available address space, since XLA would abort without a message."""
 
 import resource
 import subprocess
@@ -11,7 +11,7 @@ SECONDS = 120
 
 
 def insist() -> None:
-    """Raise MachineError if `ulimit -v` is too small for JAX; if there is such a limit, a process of its own tries."""
+    """Raise MachineError if `ulimit -v` is too small for JAX; if it is set, try in a separate process."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         return

@@ -1,4 +1,4 @@
-"""The one thing that travels: a problem, handed to both networks as plain arrays."""
+"""Problems, stacks of them and answers, as plain arrays: all that is exchanged with the two networks."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,7 +25,7 @@ class Problem(NamedTuple):
         return [len(self.x), *(len(b) for b in self.biases)]
 
     def astype(self, dtype: DTypeLike) -> "Problem":
-        """The same problem in another precision."""
+        """Return the same problem in another precision."""
         weights, biases = ([v.astype(dtype) for v in part] for part in self[:2])
         return Problem(weights, biases, self.x.astype(dtype), self.y.astype(dtype))
 
@@ -33,9 +33,9 @@ class Problem(NamedTuple):
 def starting_parameters(
     sizes: Sequence[int], seed: int, init: str = "scaled", dtype: DTypeLike = np.float32
 ) -> Parameters:
-    """(weights, biases) from N(0, 1), the book's start; init "scaled" divides w^l by √n_{l−1}.
+    """Draw (weights, biases) from N(0, 1), as the book does; init "scaled" divides w^l by √n_{l−1}.
 
-    Drawn in float64 and then rounded, so that one seed means one network in either precision.
+    They are drawn in float64 and then rounded, so that a seed gives the same network in either precision.
     """
     rng = np.random.default_rng(seed)
     weights, biases = [], []
@@ -47,7 +47,7 @@ def starting_parameters(
 
 
 class Answer(NamedTuple):
-    """All that a network computes of a stack: lists with one array (N, rows, columns) per layer; C is (N,)."""
+    """Everything that a network computes for a stack: lists with one array (N, rows, columns) per layer; C is (N,)."""
 
     zs: list[Array]
     activations: list[Array]  # a⁰ … a^L
@@ -57,7 +57,7 @@ class Answer(NamedTuple):
     grad_w: list[Array]
 
     def in_float64(self) -> "Answer":
-        """The same numbers in float64: exact, nothing is rounded."""
+        """Return the same numbers in float64, which rounds nothing."""
 
         def exact(part: list[Array]) -> list[Array]:
             return [array.astype(np.float64, copy=False) for array in part]
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
         return Answer(zs, activations, cost, exact(self.delta), exact(self.grad_b), exact(self.grad_w))
 
     def alone(self, network: int, sizes: Sequence[int]) -> "Answer":
-        """The part of one network, of sizes [n_0, …, n_L], without padding."""
+        """Return the part of one network, of sizes [n_0, …, n_L], without padding."""
         zs, delta, grad_b = (
             [array[network, :n] for n, array in zip(sizes[1:], part, strict=True)]
             for part in (self.zs, self.delta, self.grad_b)
@@ -80,7 +80,7 @@ class Stack(NamedTuple):
     """N problems of one depth and one m, side by side; layers are padded to the widest with silent neurons.
 
     w^l (N, width_l, width_{l−1}), b^l (N, width_l, 1), x and y (N, width, m); sizes (N, L+1) are the true widths.
-    Padding is 0. A silent neuron stands at σ(0) and feeds nothing; what would count it as an output is masked.
+    Padding is 0. The activation of a silent neuron is σ(0), but it feeds nothing, and outputs are masked.
     """
 
     weights: list[Array]
@@ -91,16 +91,16 @@ class Stack(NamedTuple):
 
     @property
     def fan(self) -> list[Array]:
-        """n_0 … n_L, each (N, 1, 1), in the dtype of x: a bound made of them stays in it."""
+        """n_0 … n_L, each (N, 1, 1), in the dtype of x, so that bounds keep that dtype."""
         return [n[:, None, None].astype(self.x.dtype) for n in self.sizes.T]
 
     def astype(self, dtype: DTypeLike) -> "Stack":
-        """The same problems in another precision."""
+        """Return the same problems in another precision."""
         weights, biases = ([v.astype(dtype, copy=False) for v in part] for part in self[:2])
         return Stack(weights, biases, self.x.astype(dtype, copy=False), self.y.astype(dtype, copy=False), self.sizes)
 
     def live(self, layer: int) -> Array:
-        """Which rows of layer l are neurons and not padding, (N, width_l, 1)."""
+        """Return which rows of layer l are neurons and not padding, (N, width_l, 1)."""
         width = self.x.shape[1] if layer == 0 else self.biases[layer - 1].shape[1]
         return np.arange(width)[None, :, None] < self.sizes[:, layer, None, None]
 
@@ -110,15 +110,15 @@ class Stack(NamedTuple):
         return self.live(len(self.weights))
 
     def inputs_at_work(self, layer: int) -> Array | bool:
-        """Which columns of w^l are fed anything but 0, (N, 1, width): all (True), but for white pixels in layer 1."""
+        """Return which columns of w^l have an input other than 0, (N, 1, width); True above layer 1, which has all."""
         return (self.x != 0).any(axis=-1)[:, None, :] if layer == 1 else True
 
     def filled(self, delta: Sequence[Array]) -> list[Array]:
-        """δ with 1 for the 0 of silent neurons: bounds made of that would be below λ, where processors are slow."""
+        """Return δ with 1 for silent neurons: with 0 their bounds would be below λ, where processors are slow."""
         return [d + ~self.live(layer) for layer, d in enumerate(delta, start=1)]
 
     def alone(self, network: int) -> Problem:
-        """One of the problems in its exact shape."""
+        """Return one of the problems in its exact shape."""
         n = self.sizes[network]
         return Problem(
             [w[network, :rows, :columns] for w, rows, columns in zip(self.weights, n[1:], n[:-1], strict=True)],
@@ -129,7 +129,7 @@ class Stack(NamedTuple):
 
 
 def stack_of(problem: Problem, width: int = 0) -> Stack:
-    """The stack of one problem, its layers padded to `width` neurons if they have fewer."""
+    """Return the stack of one problem, with layers padded to at least `width` neurons."""
 
     def wide(array: Array, columns: bool = False) -> Array:
         room = [(0, max(0, width - array.shape[0])), (0, max(0, width - array.shape[1]) if columns else 0)]

@@ -1,17 +1,17 @@
-"""Progress of a long call in a notebook: a line with the time left, which disappears at the end."""
+"""Shows the progress of a long call in a notebook: a line with the time left, which disappears at the end."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-AFTER, EVERY = 1.0, 0.5  # seconds: a call that is shorter shows nothing, and how often the line is renewed
+AFTER, EVERY = 1.0, 0.5  # seconds until a call shows anything, and between updates
 
 
 @contextmanager
 def in_notebook(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A function to call with (done, total) at any time; outside a notebook it does nothing."""
-    ipython = sys.modules.get("IPython")  # which runs the notebook, and else is not needed
+    """Provide a function to call with (done, total) at any time; outside a notebook it does nothing."""
+    ipython = sys.modules.get("IPython")  # a notebook has imported it, and nothing else needs it
     shell = ipython.get_ipython() if ipython else None
     if ipython is None or getattr(shell, "kernel", None) is None:
         yield lambda done, total: None

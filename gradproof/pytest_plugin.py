@@ -67,7 +67,7 @@ def assert_step() -> Callable[..., None]:
 
 
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """One more test for each --gradproof and each --backprop."""
+    """Add a test for each --gradproof and each --backprop."""
     for subject in session.config.getoption("--gradproof"):
         items.append(Judged.from_parent(session, name="gradproof", nodeid=f"{subject}::gradproof", subject=subject))
     for subject in session.config.getoption("--backprop"):
@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 
 class Judged(pytest.Item):
-    """The judgement on a program as a test; a failure begins with its first fault as FILE:LINE."""
+    """A test that judges a program; a failure begins with the first fault as FILE:LINE."""
 
     def __init__(self, *, subject: str, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -87,7 +87,7 @@ class Judged(pytest.Item):
             raise AssertionError(self._told(judged))
 
     def _told(self, judged: Any) -> str:
-        faults = getattr(judged, "document", {}).get("faults", [])  # of a whole program
+        faults = getattr(judged, "document", {}).get("faults", [])  # only the judgement of a program has it
         file = self.subject.partition(":")[0]
         placed = [f"{file}:{f['line']}: {f['code']}" for f in faults if f["line"] and file.endswith(".py")]
         return "\n".join([*placed[:1], str(judged)])
@@ -100,7 +100,7 @@ class Judged(pytest.Item):
 
 
 class Backprop(pytest.Item):
-    """The judgement of one backprop as a test."""
+    """A test that judges one backprop."""
 
     def __init__(self, *, subject: str, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -111,7 +111,7 @@ class Backprop(pytest.Item):
         gradproof.assert_backprop(self._loaded(), convention=convention)
 
     def _loaded(self) -> Callable[..., Any]:
-        """The backprop that is named, also if the pytest script leaves the current folder out of sys.path."""
+        """Load the backprop, even if the pytest script leaves the current folder out of sys.path."""
         module, _, name = self.subject.partition(":")
         if module.endswith(".py"):
             return self._in_file(module, name or "backprop")
@@ -119,12 +119,12 @@ class Backprop(pytest.Item):
             sys.path.insert(0, folder)
         try:
             found: Callable[..., Any] = getattr(importlib.import_module(module), name or "backprop")
-        except (ImportError, AttributeError, ValueError) as error:  # ValueError: no module is named
+        except (ImportError, AttributeError, ValueError) as error:  # ValueError: the module name is empty
             raise UsageError(f"{self.subject} cannot be loaded: {error}; give FILE.py:NAME or MODULE:NAME") from error
         return found
 
     def _in_file(self, path: str, name: str) -> Callable[..., Any]:
-        """The function of that name in a file, as `gradproof check FILE.py:NAME` takes it."""
+        """Load the function of that name from a file, as `gradproof check FILE.py:NAME` does."""
         whole = self.config.invocation_params.dir / path
         spec = importlib.util.spec_from_file_location(whole.stem, whole)
         assert spec is not None
@@ -142,5 +142,5 @@ class Backprop(pytest.Item):
 
 
 def _without_ours(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    """The judgement, or why there is none, without a traceback through gradproof."""
+    """Return the judgement, or why there is none, without a traceback through gradproof; "" for other errors."""
     return str(excinfo.value) if excinfo.errisinstance((AssertionError, GradproofError)) else ""

@@ -1,4 +1,4 @@
-"""Foreign text – a title, a file name, the message of an exception – made safe to print."""
+"""Makes foreign text, such as a title, a file name or the message of an exception, safe to print."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def visible(text: str, kept: str = "") -> str:
-    """The text with each character that is not printable replaced by its escape, except those in `kept`.
+    """Replace each unprintable character by its escape, except blanks and the characters in `kept`.
 
     So terminal escapes, newlines, changes of the writing direction and invalid Unicode are printed as text.
     """
@@ -21,14 +21,14 @@ def _shows(character: str) -> bool:
 
 
 def some(names: Sequence[str], most: int = 6) -> str:
-    """Names in a row, the first of them where there are many: a, b, c and 9 more."""
+    """Join names, only the first `most` if there are many: a, b, c and 9 more."""
     shown = names if len(names) <= most + 1 else names[:most]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def typed(name: object) -> str:
-    """A name as a shell takes it, on one line: quoted if necessary, with control characters as escapes in $'…'."""
+    """Quote a name for a shell, if necessary, on one line: control characters become escapes in $'…'."""
     text = str(name)
     if text.isprintable():
         return shlex.quote(text)
@@ -36,7 +36,7 @@ def typed(name: object) -> str:
 
 
 def _escaped(character: str) -> str:
-    """As bash has it between $' and '; a byte that is not UTF-8 as itself."""
+    """Escape a character for bash's $'…'; a byte that is not UTF-8 stays that byte."""
     if character in "\\'":
         return "\\" + character
     if character.isprintable():
@@ -46,9 +46,9 @@ def _escaped(character: str) -> str:
 
 
 def json_of(document: Any) -> str:
-    """JSON that is safe to print: every character but its own newlines is printable.
+    """Return JSON that is safe to print: all characters are printable except the newlines of its layout.
 
-    A number that is not finite becomes null, since JSON has none.
+    Numbers that are not finite become null, because JSON does not have them.
     """
     written = json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False)
     return "".join(c if _shows(c) or c == "\n" else json.dumps(c)[1:-1] for c in written)

@@ -11,7 +11,7 @@ from handcrafted.equations import Array
 from handcrafted.network import Layers
 
 Parameters = tuple[list[Array], list[Array]]
-Again = Callable[..., Callable[[], object]]  # (move, *its arguments) → what moves the same arrays again and again
+Again = Callable[..., Callable[[], object]]  # (move, *its arguments) → a callable that repeats that move
 
 
 def _move(weights: list[Array], biases: list[Array], x: Array, y: Array, eta: float) -> None:
@@ -42,7 +42,7 @@ def walk(
     move = again(_move, w, b, x.T, y.T, eta)  # examples become columns
     there = np.arange(min(len(images), len(targets)))
     yield w, b
-    for rows in there.take(batches):  # IndexError for a row that is not there: below, none needs to be looked for
+    for rows in there.take(batches):  # IndexError for a missing row, so that the takes below need not check
         images.take(rows, axis=0, out=x, mode="clip")
         targets.take(rows, axis=0, out=y, mode="clip")
         move()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-@np.errstate(over="ignore")  # where e^{−z} is ∞, σ(z) is the 0 that it rounds to
+@np.errstate(over="ignore")  # where e^{−z} overflows to ∞, σ(z) rounds to 0 as it should
 def sigma(z: Array) -> Array:
     """σ(z) = 1/(1 + e^{−z})                                       (N1)"""
     return np.reciprocal(1 + np.exp(-z))

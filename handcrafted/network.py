@@ -1,4 +1,4 @@
-"""The network: what it computes, and how wrong it is (notes N10, N19, N25, N26)."""
+"""The network and its cost (notes N10, N19, N25, N26)."""
 
 from collections.abc import Sequence
 

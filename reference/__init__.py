@@ -2,7 +2,7 @@
 
 import jax
 
-jax.config.update("jax_enable_x64", True)  # once, here at the door: float64 stays float64, float32 stays float32
+jax.config.update("jax_enable_x64", True)  # once, on import: float64 stays float64, float32 stays float32
 
 from reference.autodiff import gradients  # noqa: E402
 from reference.descent import descend, step  # noqa: E402  (after the switch)

@@ -33,7 +33,7 @@ def descend(weights: Layers, biases: Layers, images: Array, targets: Array, batc
 def trajectory(
     weights: Layers, biases: Layers, images: Array, targets: Array, batches: Array, eta: float
 ) -> Parameters:
-    """What `descend` passes through: the parameters before each step and after the last, w^l (k + 1, n_l, n_{l−1})."""
+    """The parameters before each step of `descend` and after the last, stacked: w^l is (k + 1, n_l, n_{l−1})."""
     start = (list(weights), list(biases))
     _, path = jax.lax.scan(_stepper(images, targets, eta), start, batches)
     whole: Parameters = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), start, path)
@@ -41,11 +41,11 @@ def trajectory(
 
 
 def _stepper(images: Array, targets: Array, eta: float) -> Callable[[Parameters, Array], tuple[Parameters, Parameters]]:
-    """A step of `lax.scan` for the rows of one mini-batch: what it reaches is carried on, and shown."""
+    """The body of a `lax.scan` over mini-batches: it carries the moved parameters on and outputs them as well."""
 
     def one(parameters: Parameters, rows: Array) -> tuple[Parameters, Parameters]:
         x, y = (data.at[rows].get(mode="promise_in_bounds").T for data in (images, targets))
-        moved = jax.lax.optimization_barrier(step(*parameters, x, y, eta))  # or XLA may round where it is shown too
+        moved = jax.lax.optimization_barrier(step(*parameters, x, y, eta))  # or XLA may round the output differently
         return moved, moved
 
     return one

@@ -1,9 +1,9 @@
 """Mini-batches spread over a mesh of devices, on one machine or on many: only where the arrays live is new.
 
-The mesh has one axis, EXAMPLES. Parameters stand on every device; of a mini-batch each device has an equal share of the
-columns. It differentiates its own part of C = Σ_devices (1/m) Σ_x C_x, and jax.grad adds the parts up: a parameter that
-enters `shard_map` replicated is used by every device, so its gradient is a sum over them. (With a psum besides, each
-gradient would count once for every device.) Where m is no multiple of the devices, columns that do not count fill up.
+The mesh has one axis, EXAMPLES. Each device has all parameters and an equal share of the columns of a mini-batch. It
+differentiates its own part of C = Σ_devices (1/m) Σ_x C_x, and jax.grad adds the parts up: a parameter that enters
+`shard_map` replicated is used by every device, so its gradient is a sum over them. (With an additional psum, each
+gradient would count once for every device.) If the devices do not divide m, columns that do not count are added.
 All of this runs under `with jax.set_mesh(over(n)):`.
 """
 
@@ -26,15 +26,15 @@ PADDING = -1  # in a row of row numbers: no example
 
 
 def over(devices: int | None = None) -> jax.sharding.Mesh:
-    """The mesh of the first so many devices; of all there are, of every process, if none is said."""
+    """The mesh of the first `devices` devices, by default of all devices of all processes."""
     found = jax.devices()[:devices]
     return jax.make_mesh((len(found),), (EXAMPLES,), devices=found)
 
 
 def place(array: Any, spec: jax.sharding.PartitionSpec = WHOLE) -> Array:
-    """An array that each process has, on the mesh: whole on each device, or as `spec` says.
+    """Put an array that each process has on the mesh: whole on each device, or as `spec` says.
 
-    A process reads what its own devices need, and nothing is sent.
+    Each process reads what its devices need, so nothing is sent.
     """
     array = np.asarray(array)
     sharding = jax.NamedSharding(jax.sharding.get_mesh(), spec)
@@ -42,18 +42,18 @@ def place(array: Any, spec: jax.sharding.PartitionSpec = WHOLE) -> Array:
 
 
 def padded(array: Any, value: float = 0) -> Any:
-    """The columns filled up to a multiple of the devices."""
+    """Pad the columns to a multiple of the number of devices."""
     return np.pad(array, [(0, 0), (0, -np.shape(array)[1] % jax.sharding.get_mesh().size)], constant_values=value)
 
 
 def part(weights: Layers, biases: Layers, x: Array, y: Array, live: Array, m: int) -> Array:
-    """(1/m) Σ_x C_x over the examples of this device, m being those of all devices; `live` is 0 for padding."""
+    """(1/m) Σ_x C_x over the examples of this device, where m counts those of all devices; `live` is 0 for padding."""
     a = network.output(network.preactivation(weights[0], biases[0], x), weights[1:], biases[1:])
     return jnp.sum(network.example_costs(a, y) * live) / m
 
 
 def summed(parameters: Parameters, x: Array, y: Array, live: Array, m: int) -> Parameters:
-    """(∂C/∂w, ∂C/∂b): each device differentiates its part, the parts are added up in whatever order is fast."""
+    """(∂C/∂w, ∂C/∂b): each device differentiates its part, and the parts are added up in the fastest order."""
 
     def own(parameters: Parameters, x: Array, y: Array, live: Array) -> Parameters:
         return jax.grad(lambda p: part(p[0], p[1], x, y, live, m))(parameters)
@@ -62,9 +62,9 @@ def summed(parameters: Parameters, x: Array, y: Array, live: Array, m: int) -> P
 
 
 def in_order(parameters: Parameters, x: Array, y: Array, live: Array, m: int) -> Parameters:
-    """(∂C/∂w, ∂C/∂b), to the same bit on any number of devices: one gradient an example, added up one by one.
+    """(∂C/∂w, ∂C/∂b) with the same bits on any number of devices: one gradient per example, added up one by one.
 
-    Each example is alone in a product of the same shape wherever it is computed; adding padding's zeros is exact.
+    On every device each example gets a product by itself, of the same shape; adding the zeros of padding is exact.
     """
 
     def each(parameters: Parameters, x: Array, y: Array, live: Array) -> Parameters:
@@ -75,7 +75,7 @@ def in_order(parameters: Parameters, x: Array, y: Array, live: Array, m: int) ->
             return jax.grad(lambda p: part(p[0], p[1], x, y, live, 1))(alone)
 
         examples = (x.T, y.T, live)
-        if len(live) == 1:  # a loop of one round is none to XLA, which then fuses the products, and rounds otherwise
+        if len(live) == 1:  # XLA removes a loop of one round, fuses the products and rounds differently
             examples = jax.tree.map(lambda e: jnp.concatenate([e, jnp.zeros_like(e)]), examples)
         return jax.tree.map(lambda g: g[: len(live)], jax.lax.map(one, examples))
 
@@ -102,7 +102,7 @@ def _gradients(
 def gradients(
     weights: Layers, biases: Layers, x: Any, y: Any, gradient: Gradient = summed
 ) -> tuple[list[Array], list[Array], list[Array]]:
-    """(δ, ∂C/∂b, ∂C/∂w) of `autodiff.gradients`, the mini-batch spread over the mesh."""
+    """(δ, ∂C/∂b, ∂C/∂w) of `autodiff.gradients`, with the mini-batch spread over the mesh."""
     m = x.shape[1]
     columns = (x, y, np.ones((1, m), np.asarray(x).dtype))
     x, y, live = (place(padded(array), COLUMNS) for array in columns)
@@ -136,8 +136,8 @@ def descend(
     eta: float,
     gradient: Gradient = summed,
 ) -> Parameters:
-    """`descent.descend`, each mini-batch spread over the mesh; images and targets by `place`, on every device."""
-    if gradient is summed and jax.sharding.get_mesh().size == 1:  # nothing is spread, nothing to add up
+    """`descent.descend` with each mini-batch spread over the mesh; images and targets come from `place`, whole."""
+    if gradient is summed and jax.sharding.get_mesh().size == 1:  # nothing to spread or add up
         return descent.descend(weights, biases, images, targets, batches, eta)
     parameters = jax.tree.map(place, (list(weights), list(biases)))
     rows = place(padded(batches, PADDING), COLUMNS)

@@ -14,7 +14,7 @@ Mask = Array | None
 
 
 def sigma(z: Array) -> Array:
-    """σ(z) = 1/(1 + e^{−z}), as e^z/(1 + e^z) where z < 0: exp never overflows, nor does what autodiff makes of it."""
+    """σ(z) = 1/(1 + e^{−z}), as e^z/(1 + e^z) where z < 0, so that neither it nor its derivative overflows."""
     e = jnp.exp(jnp.where(z >= 0, -z, z))
     return jnp.where(z >= 0, 1, e) / (1 + e)
 
@@ -33,7 +33,7 @@ def output(z: Array, weights_above: Layers, biases_above: Layers) -> Array:
 
 
 def example_costs(a: Array, y: Array, rows: Array | None = None) -> Array:
-    """C_x = ½‖y − a^L‖² of each example, (m,); `rows` (n_L, 1) says which rows are neurons, where some are not."""
+    """C_x = ½‖y − a^L‖² of each example, (m,); `rows` (n_L, 1) says which rows are neurons, if some are padding."""
     return 0.5 * jnp.sum((y - a) ** 2, axis=0, where=rows)
 
 

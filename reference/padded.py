@@ -2,7 +2,7 @@
 
 A stack holds N networks of equal depth whose layers are padded to one width with silent neurons: w^l (N, width, width),
 b^l (N, width, 1), x and y (N, width, m). Padding has zero weights, so it feeds nothing whatever σ(0) is; `rows`
-(N, width, 1) masks it in the cost. Adding zeros is exact: a network's own numbers are those of its exact shape but for
+(N, width, 1) masks it in the cost. Adding zeros is exact, so a network's numbers are those of its exact shape, up to
 the order of summation. Examples may be padded as well; `live` (m,) is 1 for those that count.
 """
 
@@ -32,7 +32,7 @@ parameter_gradients = jax.jit(jax.vmap(stages.parameter_gradients, in_axes=(0, 0
 def _stages(
     weights: Layers, biases: Layers, rows: Array, y: Array, zs: Layers, activations: Layers, delta: Layers, live: Array
 ) -> tuple[object, ...]:
-    """z, a, C, δ, ∂C/∂b, ∂C/∂w of one network, each by its own stage alone, from the z, a and δ that are given."""
+    """z, a, C, δ, ∂C/∂b, ∂C/∂w of one network, each by its own stage from given z, a and δ."""
     up = list(zip(weights, biases, activations[:-1], strict=True))
     errors = [
         stages.hidden_delta(w, b, d, z) for w, b, d, z in zip(weights[1:], biases[1:], delta[1:], zs[:-1], strict=True)

@@ -1,4 +1,4 @@
-"""Autodiff of one stage of the network alone, at given inputs.
+"""Autodiff of single stages of the network at given inputs.
 
 Each function differentiates one line of the definition with the inputs it is given, so an error anywhere else cannot
 hide an error here. Shapes as in `network`; one example is one column.

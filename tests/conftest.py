@@ -1,4 +1,4 @@
-"""How many examples Hypothesis draws, and which cases of a costly test run. Every run draws new ones, also in a CI."""
+"""Set how many examples Hypothesis draws and which cases of costly tests run. Every run draws new ones, also in CI."""
 
 import gc
 import os
@@ -15,38 +15,38 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# The tests run side by side: NumPy's own threads would only wait for each other, here and in what the tests start.
+# The tests run in parallel, so NumPy's own threads would only wait for each other, here and in child processes.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# And what XLA has compiled once serves every process of every run: half of the time of the tests was compilation.
+# Every process of every run uses what XLA has compiled once, because compilation was half of the tests' time.
 CACHE = Path(__file__).parents[1] / ".jax_cache"
-OWN = os.access(CACHE if CACHE.exists() else CACHE.parent, os.W_OK)  # or this is somebody else's checkout
+OWN = os.access(CACHE if CACHE.exists() else CACHE.parent, os.W_OK)  # else this is somebody else's checkout
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE) if OWN else tempfile.mkdtemp(prefix="gradproof-jax-"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
-# JAX writes an entry in place: who reads it meanwhile, as where the tests run twice at once, says so and compiles it.
+# JAX writes an entry in place. A process that reads it meanwhile, as in two runs at once, warns and compiles it again.
 os.environ.setdefault("PYTHONWARNINGS", "ignore:Error reading persistent compilation cache entry")
 
 
-# What XLA compiles with as little effort as it can, it compiles in a sixth of the time; see pytest_configure.
+# With as little effort as possible, XLA compiles in a sixth of the time; see pytest_configure.
 LITTLE_EFFORT = (
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
     " --xla_cpu_parallel_codegen_split_count=1"
 )
-if tuple(map(int, version("jaxlib").split(".")[:2])) <= (0, 10):  # a flag that XLA does not know ends the process
+if tuple(map(int, version("jaxlib").split(".")[:2])) <= (0, 10):  # a flag unknown to XLA ends the process
     LITTLE_EFFORT += " --xla_cpu_use_fusion_emitters=false"
 
-# Whole trees of JAX are alive here: to look through them for garbage at every turn took a tenth of the time.
+# Many objects of JAX are alive here, and searching them for garbage again and again took a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
 
-# What ignores a signal hands that down, as a shell does to what runs in the background, and `nohup`: what the tests
-# start would not hear its Ctrl-C. What only hears it, as here, hands down what is the default.
+# A process that ignores a signal passes that on to its children, as a shell does for background jobs, and `nohup`:
+# children of the tests would then not hear Ctrl-C. A handler, as here, leaves them the default.
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
 
-# Hypothesis switches to a derandomised profile by itself where it detects a CI, and a profile registered without a
-# parent inherits from the one in force: every run would replay the same examples. Hence the parent.
+# Hypothesis switches to a derandomised profile by itself if it detects a CI, and a profile registered without a parent
+# inherits from the one in force, so every run would replay the same examples. Hence the parent.
 fresh = settings(
     settings.get_profile("default"),
     derandomize=False,
@@ -64,28 +64,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-case", action="store_true", help="of tests marked sample(n), run every case")
 
 
-@pytest.hookimpl(trylast=True)  # the profile of Hypothesis is known
+@pytest.hookimpl(trylast=True)  # when the profile of Hypothesis is known
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sample(n): in the quick profile n of its cases are drawn, others in every run")
     config.addinivalue_line("markers", "turns(n): in the quick profile n of its file's tests marked so are drawn")
-    if config.option.sample_seed is None:  # the processes of xdist have this environment, and draw the same
+    if config.option.sample_seed is None:  # the workers of xdist inherit this and draw the same cases
         config.option.sample_seed = os.environ.setdefault("SAMPLE_SEED", str(int.from_bytes(os.urandom(4))))
-    # In the quick profile XLA compiles with little effort in the processes of xdist and what they start, but where a
-    # test asks for what it does for everybody: XLA_FLAGS="".
+    # In the quick profile XLA compiles with little effort in the workers of xdist and their children. A test that wants
+    # what users get sets XLA_FLAGS="".
     if "PYTEST_XDIST_WORKER" in os.environ and settings().max_examples <= 100:
         os.environ.setdefault("XLA_FLAGS", LITTLE_EFFORT)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of each test marked `sample(n)`, n of the cases that were asked for, and n of the tests of a file marked
-    `turns(n)`, others in every run; what is asked for by its name runs."""
+    """Keep n of the selected cases of each test marked `sample(n)`, and n of a file's tests marked `turns(n)`, others
+    in every run. A single case or test that is asked for by name thus always runs."""
     if config.option.every_case or settings().max_examples > 100:
         return
     cases, tests = defaultdict[str, list[pytest.Item]](list), defaultdict[str, dict[str, None]](dict)
     for item in items:
         name = item.nodeid.partition("[")[0]
-        if marks := list(item.iter_markers("sample")):  # a case may have one of its own
+        if marks := list(item.iter_markers("sample")):  # a case may have its own mark
             count = min(mark.args[0] for mark in marks)
             cases[f"{name} {count}"].append(item)
         if mark := item.get_closest_marker("turns"):
@@ -100,7 +100,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _drawn(config: pytest.Config, group: str, own: list[Any]) -> list[Any]:
-    """So many of them as the group's last word says."""
+    """Draw the number that the last word of the group says; the same --sample-seed draws the same ones."""
     count = int(group.rpartition(" ")[2])
     return Random(f"{config.option.sample_seed} {group}").sample(own, min(count, len(own)))
 
@@ -113,19 +113,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Bytes are named by text: pytest names them by bytes where it is told not to escape, as for the mutants."""
+    """Name bytes by their repr: with escaping switched off, as for the mutants, pytest would name them by bytes."""
     return repr(val) if isinstance(val, bytes) else None
 
 
 def pytest_unconfigure() -> None:
-    """What was dropped without being closed is looked for once; pytest would do it five times."""
+    """Collect once what was dropped without being closed, and freeze the rest; pytest would collect five times."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture
 def few_edits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of what else is told of wrong code: in the quick profile its correction is soon given up."""
+    """For tests of other reports on wrong code: in the quick profile, give up the search for a correction early."""
     if settings().max_examples <= 100:
         from tests.judge.start_with_few_edits import FEW, __file__ as start  # noqa: I001
 

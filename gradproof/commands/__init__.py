@@ -1,1 +1,1 @@
-"""The verbs of the command line: arguments in, one call, text out. Nothing else in gradproof prints."""
+"""The verbs of the command line: arguments in, one call, text out. No other package of gradproof prints."""

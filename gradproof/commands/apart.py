@@ -1,7 +1,7 @@
-"""One of several processes, watched by its parent: what JAX's C++ says as it ends a process becomes one line.
+"""Run one of several training processes as a child, so that its parent can explain in one line how JAX ended it.
 
-When a process of a run is lost, JAX ends the others by SIGABRT, within the heartbeat, with a page of C++ that names the
-lost one. It cannot be caught in the process itself.
+When a process of a run is lost, JAX ends the others by SIGABRT within the heartbeat, printing a page from C++ that
+names the lost one. The process itself cannot catch that.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ import click
 
 from gradproof.errors import MachineError
 
-KEPT = 2**16  # bytes of what C++ said last
+KEPT = 2**16  # bytes to keep from the end of C++'s output
 LOST = re.compile(r"unhealthy \(stopped sending heartbeats\):\s+((?:/job:\S*task:)?\d+(?:\s+(?:/job:\S*task:)?\d+)*)")
 FIRST_LOST = "Failed to send RPC to coordination service"
 
 
 def apart() -> int | Callable[[str], None]:
-    """Fork. In the parent: the exit code of the child, when it has ended. In the child: a function that tells the
-    parent something, first "" when all processes have joined, then the command that continues the run.
+    """Fork. In the parent, return the child's exit code when it has ended. In the child, return a function that sends
+    the parent a line: first "" when all processes have joined, later the command that resumes the run.
 
-    The child's sys.stdout and sys.stderr are as before; what C++ writes to the same files goes to the parent. Until the
-    processes have joined, Ctrl-C ends the child at once, since it waits in C++ and cannot hear: click.Abort.
+    The child's sys.stdout and sys.stderr work as before, but what C++ writes to the same files goes to the parent.
+    Until the processes have joined, the child waits in C++ and cannot handle signals. A signal then kills it at once,
+    and the parent raises click.Abort.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -72,7 +73,7 @@ def _tell(telling: int, line: str) -> None:
 
 
 def _waiting(told: int) -> bytes:
-    """What the child has told the parent since the last time."""
+    """Return what the child has sent since the last call."""
     try:
         return os.read(told, KEPT)
     except BlockingIOError:
@@ -80,7 +81,7 @@ def _waiting(told: int) -> bytes:
 
 
 def _become_the_child(parent_lives: int, native: int) -> None:
-    os.setpgid(0, 0)  # Ctrl-C reaches the parent alone, which passes it on once
+    os.setpgid(0, 0)  # so that Ctrl-C reaches only the parent, which passes it on once
     sys.stdout, sys.stderr = (
         os.fdopen(os.dup(fd), "w", encoding="utf8", errors="replace", buffering=1) for fd in (1, 2)
     )
@@ -96,7 +97,7 @@ def _become_the_child(parent_lives: int, native: int) -> None:
 
 
 def explained(said: str, number: int, resume: str = "") -> str:
-    """Why a process was ended by a signal, from what C++ said; `resume` goes on with the run, if it has begun."""
+    """Explain from C++'s output why a signal ended a process; `resume` is the command that resumes the run, if any."""
     again = "no step was taken; start all processes again"
     if resume:
         again = f"the run is kept as its last checkpoint has it; start all processes again, this one with: {resume}"

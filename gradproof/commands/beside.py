@@ -1,4 +1,4 @@
-"""A process beside this one, asked through a pipe: it does not outlive this one, and how it ended is reported."""
+"""Helper processes, asked through a pipe: they do not outlive this process, and how they ended is reported."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from typing import Any
 
 from gradproof.errors import MachineError
 
-CLEARING = 10.0  # seconds in which a process that is asked to end may clear away what it has made
-DYING = 600.0
+CLEARING = 10.0  # seconds for a process that is asked to end to remove what it has created
+DYING = 600.0  # seconds to wait for a killed or lost process
 
 
 def begun(
     serve: Callable[..., None], arguments: tuple[Any, ...], stack: ExitStack, clearing: float = 0.0
 ) -> tuple[Connection, BaseProcess]:
-    """Start a process that runs serve(pipe, *arguments) and ends with the stack; this end of its pipe, and the process.
+    """Start a process that runs serve(pipe, *arguments) until the stack closes; return our end of the pipe and the
+    process. At the end it has `clearing` seconds to remove what it has created.
 
-    At the end it has `clearing` seconds to remove what it has made.
-
-    Large arguments go through the pipe, not through start(): that writes into a pipe of which it holds the other end
-    as well, and with more than the pipe takes it would wait for ever for a process that is gone.
+    Send large arguments through the pipe. start() writes `arguments` into a pipe whose other end it also holds, so with
+    more data than that pipe holds it would wait for ever if the process were gone.
     """
     context = get_context("spawn")
     mine, its = context.Pipe()
@@ -45,7 +44,7 @@ def begun(
 
 @contextmanager
 def _nothing_beside() -> Iterator[None]:
-    """Keep a process that is started meanwhile from importing modules of the current folder."""
+    """Keep processes started in this block from importing modules of the current folder."""
     before = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
@@ -56,7 +55,7 @@ def _nothing_beside() -> Iterator[None]:
 
 
 def end(process: BaseProcess, clearing: float) -> None:
-    """Ask it to end, and kill it if it has not after these seconds."""
+    """Ask the process to end, and kill it if it has not after `clearing` seconds; with 0, kill it at once."""
     if clearing:
         process.terminate()
         process.join(clearing)
@@ -65,7 +64,7 @@ def end(process: BaseProcess, clearing: float) -> None:
 
 
 def how_lost(process: BaseProcess) -> str:
-    """How a process ended that should have gone on."""
+    """Return how a process ended that should still be running."""
     process.join(DYING)
     code = process.exitcode or 0
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -73,7 +72,7 @@ def how_lost(process: BaseProcess) -> str:
 
 
 def depend_on_the_parent() -> None:
-    """In such a process: leave Ctrl-C to the parent, and end when the parent ends."""
+    """Called in a helper process: leave Ctrl-C to the parent, and end when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 

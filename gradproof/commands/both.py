@@ -1,4 +1,4 @@
-"""gradproof train --both: both networks on one schedule, and what becomes of their difference."""
+"""gradproof train --both: train both networks on one schedule, and report how far their weights drift apart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], as_json: bool, page: bool) -> int:
-    """Train both, print every epoch of both, and save results, pages and both runs; the exit code."""
+    """Train both, print every epoch, save the results, pages and both runs, and return the exit code."""
     from gradproof.train.divergence import DivergenceError
 
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
@@ -36,7 +36,7 @@ def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], 
                 pass
             except DivergenceError as error:
                 failed = error
-            finally:  # whatever ended the training, what it reached is kept
+            finally:  # save what was reached, whatever ended the training
                 result = pair.finish()
                 click.echo(json.dumps(result) if as_json else summary(pair, result))
         if ended_early := pair.runs[0].ended and not failed:
@@ -49,7 +49,7 @@ def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], 
 
 
 def _train(pair: Pair, say: Callable[[str], None], asked: Callable[[], bool], as_json: bool) -> None:
-    """Train the remaining epochs of both, and print each as it ends. click.Abort if the run was interrupted."""
+    """Train the remaining epochs of both, and print each as it ends. Raises click.Abort on an interruption."""
     from gradproof.train import loop
     from gradproof.train import run as run_room
     from gradproof.train.divergence import DivergenceError
@@ -81,14 +81,14 @@ def _train(pair: Pair, say: Callable[[str], None], asked: Callable[[], bool], as
 
 
 def line(pair: tuple[State, State], point: Point) -> str:
-    """One epoch of both."""
+    """Return the line that reports one epoch of both."""
     ends = [state.history[-1] for state in pair]
     read = "  ".join(f"{name} {e.correct}/{e.test}" for name, e in zip(NAMES, ends, strict=True))
     return f"epoch {ends[0].epoch}  {read} correct  weights {point.distance:.2g} apart"
 
 
 def summary(pair: Pair, result: dict[str, Any]) -> str:
-    """The last lines: whether they ended early, how fast they part, and where what is."""
+    """Return the last lines: whether they ended early, how fast they drift apart, and where the weights are."""
     lines, state = [], pair.runs[0].state
     if pair.runs[0].failed:
         lines += [f"ended early; the last good weights are kept, those after {state.steps} mini-batches"]
@@ -107,7 +107,7 @@ def summary(pair: Pair, result: dict[str, Any]) -> str:
 
 
 def _drawn(pair: Pair, result: dict[str, Any]) -> Path:
-    """The page of both, and of each its own."""
+    """Write the page of each run and the page of both, and return the path of the latter."""
     from gradproof import files
     from gradproof.pages import both as page
     from gradproof.pages import run as run_page

@@ -1,8 +1,8 @@
-"""gradproof prove --log FOLDER: the proof in parts, by several processes, each with a log of its own.
+"""gradproof prove --log FOLDER: the proof in parts, by several processes, each with its own log.
 
-The folder holds one file for each process, check-I-of-P.jsonl: a line that says what is proven, then a line for each
-stack judged. A process continues with what is missing of its share. Whoever finds nothing missing prints the verdict;
-the others print how much is refuted so far. The processes need not see each other, only the folder.
+The folder holds one file for each process, check-I-of-P.jsonl: a line that says what is being proven, then a line for
+each stack judged. A process judges what is missing of its share. The process that finds all shares complete prints the
+verdict, the others print how much is refuted so far. The processes share only the folder.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from gradproof.proof.part import Part, part, read
 from gradproof.proof.total import Total
 from gradproof.train.checkpoint import versions
 
-MARK = ', "sha256": "'  # what stands before the checksum of a line
-LONGEST = 2**20  # bytes of a line; none has a hundredth of it
+MARK = ', "sha256": "'  # what precedes the checksum of a line
+LONGEST = 2**20  # bytes of a line; real ones have less than a hundredth of that
 
 
 class Log:
     """The logs of all processes in a folder, of which this process writes one.
 
-    Each line ends with its `sha256`, over what is proven and the rest of the line. A line that was changed, or copied
-    from another run, is reported and never counted.
+    Each line ends with its `sha256`, computed over the first line and the rest of its own. A line that was changed, or
+    copied from another run, is reported and never counted.
     """
 
     def __init__(self, place: Path, process: int, processes: int, claim: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ class Log:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Lock the log: no other process may write it meanwhile, nor one with another number of --processes."""
+        """Lock the process's log. Raises UsageError if it, or a log of another number of --processes, is in use."""
         try:
             self.place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -62,7 +62,7 @@ class Log:
         return sorted(self.place.glob("check-*-of-*.jsonl"))
 
     def parts(self) -> Iterator[Part]:
-        """Every stack that is judged, each once. DataError if a log is damaged, UsageError if it is of another run."""
+        """Yield every stack judged, once. Raises DataError if a log is damaged, UsageError if it is of another run."""
         seen = bytearray(theorem.units(self.claim["architectures"]))
         for file in self.files():
             for number, line in enumerate(_lines(file), start=1):
@@ -86,7 +86,7 @@ class Log:
         return hashlib.sha256(json.dumps(self.claim).encode() + b"\n" + body).hexdigest()
 
     def _insist(self, line: bytes, file: Path) -> None:
-        """The first line says what is proven there."""
+        """Check that the first line of a log states the same claim as this run."""
         try:
             said = json.loads(line)
         except (ValueError, RecursionError):
@@ -95,7 +95,7 @@ class Log:
             raise UsageError(f"{file} is about {_named(said)}, not {_named(self.claim)}; choose another --log")
 
     def _read(self, line: bytes) -> Part:
-        """The content of a line. DataError if it is not what was written there."""
+        """Return the content of a line. Raises DataError if it was changed."""
         body, _, rest = line.rpartition(MARK.encode())
         body += b"}"
         if rest != f'{self._checksum(body)}"}}'.encode():
@@ -107,7 +107,7 @@ class Log:
 
 
 def judge(place: Path, process: int, processes: int, architectures: int, seed: int, dtype: str, quiet: bool) -> Log:
-    """Judge what is missing of this process's share of the stacks; the log then has every part there is."""
+    """Judge the stacks still missing from this process's share, and return the logs of all processes."""
     import handcrafted
     from gradproof.commands.terminal import progress_bar
 
@@ -130,7 +130,7 @@ def judge(place: Path, process: int, processes: int, architectures: int, seed: i
 
 
 def tell_so_far(total: Total, place: Path, architectures: int, as_json: bool) -> int:
-    """Print what is known while others are still at work; the exit code, 1 as soon as a stack is refuted."""
+    """Print what is known while stacks are still missing, and return the exit code: 1 if any is refuted, else 0."""
     judged, wrong = total.sums["stacks"], total.sums["refuted"]
     if as_json:
         verdict = "refuted" if wrong else None
@@ -146,7 +146,7 @@ def tell_so_far(total: Total, place: Path, architectures: int, as_json: bool) ->
 
 @contextmanager
 def _opened(file: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
-    """Open a log. An error of one line if it is not a file or cannot be opened."""
+    """Open a log. Raises DataError if it is not a file, MachineError if it cannot be opened."""
     with ExitStack() as stack:
         try:
             handle = stack.enter_context(files.opened(file, flags))
@@ -158,7 +158,7 @@ def _opened(file: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
 
 
 def _lines(file: Path) -> Iterator[bytes]:
-    """The complete lines of a log: the last one may still be on its way to the disk."""
+    """Yield the complete lines of a log; the last line may still be incomplete."""
     with _opened(file) as handle, open(handle, "rb", closefd=False) as log:
         while (line := log.readline(LONGEST)).endswith(b"\n"):
             yield line[:-1]

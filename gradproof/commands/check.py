@@ -1,4 +1,4 @@
-"""gradproof check FILE.py: is somebody's own gradient right?"""
+"""gradproof check: arguments and options for judging somebody's own gradient."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OF_PROVE = ("--dtype", "--network", "--log", "--processes", "--process")
 
 
 class Check(click.Command):
-    """Points to `prove` where an option of the theorem is given, and where nothing is."""
+    """A command that points to `gradproof prove` when an option of that verb is given."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

@@ -1,4 +1,4 @@
-"""gradproof check FOLDER: many submissions, each judged as gradproof check FILE judges it, side by side."""
+"""gradproof check FOLDER: judge many submissions in parallel, each as gradproof check FILE would."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tell(
     rubric: Rubric | None,
     **options: Any,
 ) -> int:
-    """Judge each, print the class as a table or in lines, and write the files that were asked for; the exit code."""
+    """Judge every submission, print a table or lines, write the files asked for, and return the exit code."""
     for option in ("script", "certificate"):
         if options[option]:
             raise UsageError(
@@ -58,7 +58,7 @@ def tell(
                 rows[number] = row
                 bar.update(task, completed=len(rows), refresh=True)
                 while lines and printed in rows:  # in the order of the files
-                    printed += 1  # before: what is interrupted while it is printed is not printed twice
+                    printed += 1  # counted first, so that an interrupt while printing does not print it twice
                     _print_line(rows[printed - 1], form)
         except KeyboardInterrupt:
             interrupted = True
@@ -87,7 +87,7 @@ def tell(
 
 
 def _folder(out: str) -> Path:
-    """The folder of the pages, created if necessary."""
+    """Return the folder of the pages, creating it if necessary."""
     if out.endswith((".html", ".htm")):
         raise UsageError(f"of several submissions -o is a folder of pages, not {out}")
     folder = Path(out)
@@ -99,7 +99,7 @@ def _folder(out: str) -> Path:
 
 
 def _expect(outputs: Sequence[Path], submissions: Sequence[str]) -> None:
-    """Check before the work that each output can be written, none over another and none over a submission."""
+    """Check before judging that every output can be written, and none over another output or a submission."""
     taken = dict.fromkeys(map(os.path.realpath, submissions), "is where a submission is")
     for path in outputs:
         files.expect(path)
@@ -110,7 +110,7 @@ def _expect(outputs: Sequence[Path], submissions: Sequence[str]) -> None:
 
 
 def document(rows: Sequence[Row]) -> dict[str, Any]:
-    """What --json writes."""
+    """Return the document that --json prints."""
     verdicts = [row.verdict for row in rows]
     return {
         "verdict": next((v for v in ("refuted", register.UNJUDGED, "undecided") if v in verdicts), "verified"),
@@ -129,7 +129,7 @@ def _print_line(row: Row, form: str) -> None:
 
 
 def print_all(rows: Sequence[Row], with_table: bool) -> None:
-    """Print the table, and the summary of the class."""
+    """Print the table, if wanted, and the summary of the class."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

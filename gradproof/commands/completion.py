@@ -1,6 +1,6 @@
-"""What a shell completes beside options and files: ids of lines, conventions, words of mistakes.
+"""Shell completion besides options and files: ids of lines, conventions, words of mistakes.
 
-Somebody waits for it at each key, so nothing large is imported: the names are read where they are written.
+A user waits for it at every Tab, so nothing large is imported; names are parsed from the files that define them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONVENTIONS = (
 
 
 def line_ids(context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
-    """The ids of the lines of the notes, or of --notes; none of a file that cannot be read."""
+    """Return the ids of the lines in the notes or in --notes; none if the file cannot be read."""
     import tomllib
 
     try:
@@ -35,24 +35,24 @@ def line_ids(context: click.Context, _option: click.Parameter, begun: str) -> li
 
 
 def conventions(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
-    """The words of --convention that are not there yet, behind those that are."""
+    """Return what is typed, completed with each convention that it does not name yet."""
     before, comma, last = begun.rpartition(",")
     said = before.split(",")
     return [before + comma + word for word in CONVENTIONS if word.startswith(last) and word not in said]
 
 
 def words_of_mistakes(context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
-    """The next word of the names that have all the words before it: a shell completes one at a time."""
+    """Return the candidates for the next word: words of those names that contain all the words before it."""
     wanted = [word.casefold() for word in context.params.get("words") or ()]
     found = [name for name in names() if all(word in name.casefold() for word in wanted)]
     if not wanted and not begun:
-        found = [name.partition(" ")[0] for name in found]  # where it goes wrong, to begin with
+        found = [name.partition(" ")[0] for name in found]  # first the equation or kind
     words = dict.fromkeys(word for name in found for word in re.findall(r"[\w′-]+", name))
     return [word for word in words if word.casefold().startswith(begun.casefold()) and word.casefold() not in wanted]
 
 
 def names() -> Iterator[str]:
-    """Place and name of everything in the catalogue."""
+    """Yield "place name" for every entry of the catalogue."""
     from gradproof.judge.lines.names import NAMES
 
     for table in TABLES:
@@ -67,7 +67,7 @@ def names() -> Iterator[str]:
 
 
 class Bash(BashComplete):
-    """To bash the = in --cost=quadratic is a word of its own."""
+    """Completion for bash, which passes the = in --cost=quadratic as a separate word."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         args, begun = super().get_completion_args()
@@ -75,12 +75,12 @@ class Bash(BashComplete):
 
 
 class Fish(FishComplete):
-    """A comma in what is completed, as in --convention rows,single, does not end it."""
+    """Completion for fish in which a value may contain commas, as in --convention rows,single."""
 
     source_template = FishComplete.source_template.replace('split ","', 'split --max 1 ","')
 
 
 def prepare() -> None:
-    """Have click use these."""
+    """Register these completion classes with click."""
     for kind in (Bash, Fish):
         add_completion_class(kind)

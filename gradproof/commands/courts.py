@@ -1,4 +1,4 @@
-"""The lines of a ledger, tested by two processes; neither can make this one wait for ever or outlive it."""
+"""Test the lines of a ledger in two processes, which can neither outlive this one nor make it wait for ever."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from gradproof.study.verdicts import Tried
 
 COUNT = 2
-PATIENCE = 600.0  # seconds without a line settled: the limit of a line, a tenth of it, is of computing
+PATIENCE = 600.0  # seconds to wait for the next line; a line's own limit is a tenth of that, but of computing time
 REPAIR = "start the study again, or ask for one line, such as gradproof study N21"
 
 
 def tried(ledger: Ledger, seed: int) -> Iterator[Tried]:
-    """Every line tested, in order: no line needs another. MachineError if a process is lost or stops answering."""
+    """Yield every line tested, in order. Raises MachineError if a process is lost or stops answering.
+
+    Lines do not depend on each other's results, so either process may take any of them.
+    """
     found: dict[int, Any] = {}
     rest = iter(range(len(ledger.lines)))
     with ExitStack() as stack:
@@ -47,7 +50,7 @@ def tried(ledger: Ledger, seed: int) -> Iterator[Tried]:
 
 
 def _ask(courts: dict[Connection, BaseProcess], end: Connection, number: int | None) -> None:
-    """Have a process try a line, if there is one left."""
+    """Have a process test a line, if one is left."""
     if number is not None:
         _tell(courts, end, number)
 
@@ -64,11 +67,11 @@ def _lost(process: BaseProcess) -> MachineError:
 
 
 def _serve(asked: Connection, seed: int) -> None:
-    """What such a process does."""
+    """Run in a helper process: receive the ledger, then test the lines asked for."""
     from gradproof.study.trial import Court
 
     beside.depend_on_the_parent()
-    with suppress(EOFError, OSError):  # nobody asks any more
+    with suppress(EOFError, OSError):  # the parent has closed the pipe
         ledger = asked.recv()
         court = Court(ledger, seed)
         while True:

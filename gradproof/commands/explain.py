@@ -1,4 +1,4 @@
-"""gradproof explain: the catalogue of mistakes and conventions, in words, as JSON, and as the page docs/mistakes.md."""
+"""gradproof explain: print the catalogue of mistakes and conventions, as text, JSON or the page docs/mistakes.md."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ random points, and leaves the cost what it was."""
 
 
 def listed(entries: Sequence[Entry]) -> Iterator[str]:
-    """One line for each."""
+    """Yield one line for each entry."""
     for entry in entries:
         yield f"{entry.place}: {entry.name}: {entry.formula}"
 
 
 def explained(entries: Sequence[Entry]) -> Iterator[str]:
-    """Each with its example, and the network of all examples at the end."""
+    """Yield each entry with its example, and at the end the network used in all examples."""
     from gradproof.judge import catalogue
 
     for entry in entries:
@@ -81,7 +81,7 @@ def explained(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def shown(entry: Entry) -> tuple[str, str, str]:
-    """(what is wrong in the example, what it is, what it should be)."""
+    """Return (the quantity that is wrong in the example, its wrong value, its right value)."""
     from gradproof.judge import catalogue
 
     value = catalogue.SHOWN[entry.place].replace("ˡ", SUPERSCRIPTS[catalogue.layer_of(entry.place)])
@@ -89,7 +89,7 @@ def shown(entry: Entry) -> tuple[str, str, str]:
 
 
 def network() -> Iterator[str]:
-    """The numbers of the example."""
+    """Yield the numbers of the example network."""
     from gradproof.judge.catalogue import example, numbers
 
     problem = example()
@@ -99,7 +99,7 @@ def network() -> Iterator[str]:
 
 
 def document(entry: Entry) -> dict[str, Any]:
-    """A line of the catalogue for programs."""
+    """Return the JSON document of an entry."""
     told = {name: getattr(entry, name) for name in ("place", "name", "formula", "right", "seen")}
     if entry.compute is None:
         return told
@@ -108,7 +108,7 @@ def document(entry: Entry) -> dict[str, Any]:
 
 
 def page() -> str:
-    """docs/mistakes.md."""
+    """Return docs/mistakes.md."""
     from gradproof.judge import catalogue
 
     entries = catalogue.entries()

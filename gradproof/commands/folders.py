@@ -1,4 +1,4 @@
-"""What there is to judge in folders and patterns, and what each one's page is called."""
+"""Find the submissions in folders and patterns, and name their pages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gradproof.errors import DataError
 from gradproof.text import typed, visible
 
 SUFFIXES = (".py", ".ipynb")
-ASIDE = ("__pycache__", "node_modules", "site-packages")  # folders that hold nobody's submission
+ASIDE = ("__pycache__", "node_modules", "site-packages")  # folders without submissions
 INDEX = "index.html"
-LONGEST = 100  # characters of a path that are kept in the name of its page
-NAMED = 5  # files that are named where they are left out
+LONGEST = 100  # characters of a path kept in the name of its page
+NAMED = 5  # most skipped files that are named
 
 
 def are_several(submissions: Sequence[str]) -> bool:
-    """Whether this is more than one file or module: several, a folder, or a pattern."""
+    """Whether this is not a single file or module, but several, a folder that is not a package, or a pattern."""
     if len(submissions) != 1:
         return True
     package = os.sep not in submissions[0] and os.path.isfile(os.path.join(submissions[0], "__init__.py"))
@@ -28,7 +28,10 @@ def are_several(submissions: Sequence[str]) -> bool:
 
 
 def gathered(submissions: Sequence[str]) -> list[str]:
-    """Every file that is named or lies in a folder, once; files that are skipped are reported."""
+    """Return every file that is named, matches a pattern or lies in a folder, once each, and report skipped files.
+
+    Raises DataError if there is nothing to judge.
+    """
     found: dict[str, None] = {}
     others: dict[str, None] = {}
     for given in submissions:
@@ -52,7 +55,7 @@ def _is_pattern(given: str) -> bool:
 
 
 def _inside(folder: str) -> Iterator[str]:
-    """The files in a folder and those below it, but for hidden ones and what an environment has installed."""
+    """Yield the files in a folder and below it, except hidden ones and those of virtual environments and the like."""
     for place, folders, names in os.walk(folder):
         aside = [name for name in folders if os.path.exists(os.path.join(place, name, "pyvenv.cfg"))]
         folders[:] = [name for name in folders if not name.startswith(".") and name not in (*ASIDE, *aside)]
@@ -60,7 +63,7 @@ def _inside(folder: str) -> Iterator[str]:
 
 
 def page_names(paths: Sequence[str]) -> list[str]:
-    """The name of each one's page: its path with - for the separators, and a number where two would have one name."""
+    """Return the name of each page: the path with - for separators, and a number if the name is taken."""
     names: dict[str, None] = {INDEX: None}
     for path in paths:
         name = "-".join(part for part in path.split(os.sep) if part not in ("", os.curdir, os.pardir))[-LONGEST:]

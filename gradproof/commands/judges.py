@@ -1,4 +1,4 @@
-"""Submissions judged side by side, each as gradproof check FILE judges it, in as many processes as there are cores."""
+"""Judge submissions in parallel, each as gradproof check FILE would, in one process per available core."""
 
 from __future__ import annotations
 
@@ -23,31 +23,34 @@ from gradproof.judge import register
 from gradproof.judge.register import Row
 from gradproof.text import typed
 
-SLOWEST = 100  # times --seconds that one may take, and …
-BESIDE = 600.0  # … seconds besides: each has its own limits, which are less
+SLOWEST = 100  # times --seconds that a submission may take …
+BESIDE = 600.0  # … plus these seconds: more than its own limits allow
 
 
 class Asked(NamedTuple):
     """What a process is judging."""
 
-    number: int
-    end: float  # when it must have told
+    number: int  # of the submission
+    end: float  # deadline for its verdict, on the monotonic clock
 
 
 def judged(
     paths: Sequence[str], given: Mapping[str, Any], with_junit: bool, folder: Path | None, pages: Mapping[str, str]
 ) -> Iterator[tuple[int, Row]]:
-    """(number, row) of each as it is judged, in as many processes as there are cores."""
+    """Yield (number, row) of each submission as soon as it is judged, in one process per available core.
+
+    A judge that dies or is late is replaced; its submission's row says so.
+    """
     rest = iter(range(len(paths)))
     slowest = SLOWEST * given["seconds"] + BESIDE
     with ExitStack() as stack:
         asked: dict[Connection, tuple[BaseProcess, Asked]] = {}
 
         def ask(judge: tuple[Connection, BaseProcess] | None = None) -> None:
-            """Have this judge, or else a new one, take the next, if there is one left."""
+            """Give the next submission, if one is left, to this judge or to a new one."""
             if (number := next(rest, None)) is not None:
                 end, process = judge or beside.begun(_serve, (dict(given), with_junit, folder), stack, beside.CLEARING)
-                with suppress(OSError):  # it is gone: which is seen where it is heard
+                with suppress(OSError):  # it has died, which is noticed below when it is read from
                     end.send((number, paths[number], pages.get(paths[number], "")))
                 asked[end] = process, Asked(number, time.monotonic() + slowest)
 
@@ -73,20 +76,20 @@ def judged(
 
 
 def _serve(asked: Connection, given: dict[str, Any], with_junit: bool, pages: Path | None) -> None:
-    """What such a process does: it judges one after the other, which spares each the start of JAX."""
+    """Run in a judge: judge one submission after the other, so that JAX is started only once."""
     beside.depend_on_the_parent()
     interruption.listen()
-    with suppress(EOFError, OSError, KeyboardInterrupt):  # nobody asks any more
+    with suppress(EOFError, OSError, KeyboardInterrupt):  # the parent has closed the pipe, or it was asked to end
         while True:
             number, path, page = asked.recv()
             with tempfile.TemporaryDirectory(prefix="gradproof-") as folder:
                 junit = Path(folder, "junit.xml") if with_junit else None
                 asked.send((number, _row(path, given, junit, pages / page if pages else None)))
-    interruption.listen_no_more()  # Python waits for the threads of JAX before it ends
+    interruption.listen_no_more()  # from here on a signal just ends it, while Python waits for JAX's threads
 
 
 def _row(path: str, given: dict[str, Any], junit: Path | None, page: Path | None) -> Row:
-    """What `gradproof check FILE --json` does and prints."""
+    """Run `gradproof check FILE --json` in this process, and return its row."""
     from gradproof.commands import submission
 
     error, written = "", StringIO()

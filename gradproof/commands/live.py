@@ -1,4 +1,4 @@
-"""What someone at the terminal sees of a training while it lasts."""
+"""The live view of a training at a terminal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE = 24  # columns of the small curve
-PAUSE = 0.1  # seconds between two pictures
-PICTURES = 30  # that the images a second are counted over
+PAUSE = 0.1  # seconds between two redraws
+PICTURES = 30  # redraws over which the images per second are averaged
 
 
 class View:
-    """A few lines on stderr, redrawn during the run and removed at its end; none if stderr is not a terminal."""
+    """A few lines on stderr, redrawn during the run and removed at its end; nothing if stderr is not a terminal."""
 
     def __init__(self, run: Run, an_epoch: int) -> None:
         from rich.console import Console
@@ -37,7 +37,7 @@ class View:
         self.shown = sys.stderr.isatty()
 
     def show(self, state: State) -> None:
-        """Draw a state, unless another was drawn just now; the end of an epoch is always drawn."""
+        """Draw a state, unless the last redraw was less than PAUSE ago; the end of an epoch is always drawn."""
         now = time.monotonic()
         if self.shown and (now - self.drawn >= PAUSE or state.batch == self.an_epoch):
             self.live.start()
@@ -45,7 +45,7 @@ class View:
             self.drawn = now
 
     def hide(self) -> None:
-        """Make room for a line on stdout, or for good."""
+        """Remove the view, to print a line on stdout or at the end."""
         self.live.stop()
         self.drawn = 0.0
 
@@ -79,13 +79,13 @@ class View:
 
 
 def clock(seconds: float) -> str:
-    """3725 → 1:02:05."""
+    """Format seconds as h:mm:ss: 3725 → 1:02:05."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def curve(values: Sequence[float]) -> str:
-    """The values as bars of eight heights, the latest of each stretch where there are more than fit."""
+    """Return the values as bars of eight heights; if they are more than CURVE, only the last of each stretch."""
     shown = [values[(i + 1) * len(values) // min(len(values), CURVE) - 1] for i in range(min(len(values), CURVE))]
     low, high = min(shown), max(shown)
     return "".join(BARS[round((value - low) / (high - low or 1) * (len(BARS) - 1))] for value in shown)

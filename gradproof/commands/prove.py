@@ -1,4 +1,4 @@
-"""gradproof prove: the theorem on random architectures and on real digits."""
+"""gradproof prove: judge the handcrafted network on random architectures and on real digits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FORMULAS = {
     "∂C/∂b": "end to end",
     "∂C/∂w": "end to end",
 }
-WIDTH, TABLE = 100, 92  # columns that are taken, and that the table takes
+WIDTH, TABLE = 100, 92  # columns used at most, and those that the table with its formulas needs
 EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 
 
@@ -113,7 +113,7 @@ def command(
     import handcrafted
 
     memory.insist()
-    gc.set_threshold(100_000)  # what JAX notes down while it compiles, and exact numbers, are hardly ever garbage
+    gc.set_threshold(100_000)  # the objects of JAX's compilation and exact numbers are hardly ever garbage
     with interruption.held():
         from gradproof.numerics import contracts
     from gradproof import backends
@@ -167,7 +167,7 @@ def _refuse_ignored(context: click.Context, step: str | None) -> None:
 
 
 def _smallest(equation: str, seed: int) -> Problem | None:
-    """The smallest network that shows it; Hypothesis takes a tenth of a second to load."""
+    """Return the smallest network on which the equation is wrong; imported here, as Hypothesis takes 0.1 s to load."""
     import handcrafted
     from gradproof.proof.smallest import smallest
 
@@ -175,7 +175,7 @@ def _smallest(equation: str, seed: int) -> Problem | None:
 
 
 def _judged(architectures: int, seed: int, dtype: str, quiet: bool) -> tuple[Total, list[Judged]]:
-    """Judge and count everything, and keep a sample; with a progress bar on a terminal."""
+    """Judge and count everything, with a progress bar on a terminal; return the total and a sample without findings."""
     import handcrafted
     from gradproof.commands.terminal import progress_bar
     from gradproof.proof import bulk, theorem
@@ -195,7 +195,7 @@ def _judged(architectures: int, seed: int, dtype: str, quiet: bool) -> tuple[Tot
 
 
 def document(result: Summary, far: Distances | None, problem: Problem | None, seed: int, dtype: str) -> dict[str, Any]:
-    """The --json document; the same arguments give the same bytes."""
+    """Return the document that --json prints; the same arguments give the same bytes."""
     from gradproof.proof.summary import record
 
     return {
@@ -229,7 +229,7 @@ def _plain(value: Any) -> Any:
 
 
 def _print(result: Summary, far: Distances | None, problem: Problem | None, again: str) -> None:
-    """Print the table and the verdict within 100 columns; on a narrower terminal without the formulas."""
+    """Print the table and the verdict within WIDTH columns, without formulas on a terminal narrower than TABLE."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -252,7 +252,7 @@ def _print(result: Summary, far: Distances | None, problem: Problem | None, agai
         table.add_row(row.equation, *formula, *numbers, row.where, style="red" if row.ratio > 1 else "")
     if console.is_terminal:
         console.print(table)
-    else:  # a file gets no trailing blanks
+    else:  # no trailing blanks in a file
         with console.capture() as drawn:
             console.print(table)
         click.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))
@@ -265,7 +265,7 @@ def _print(result: Summary, far: Distances | None, problem: Problem | None, agai
 
 
 def _told(far: Distances) -> list[str]:
-    """The third witness: how far from the true value each network is."""
+    """Return the third witness's lines: how far each network is from the true value."""
     lines = [
         f"truth (ball arithmetic, {far.networks} networks, {far.elements:,} elements), ulps off: median, 99 %, worst"
     ]

@@ -1,4 +1,4 @@
-"""gradproof read: what a trained network reads in somebody's own pictures, and what it saw there."""
+"""gradproof read: read digits in your own pictures with a trained network, and show what it saw."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
 
 
 def shown(seen: Any) -> Iterator[str]:
-    """The pixels as characters, two rows in one: a character is twice as high as it is wide."""
+    """Yield the pixels as lines of text, two rows in one, because a character is twice as high as it is wide."""
     for row in range(0, len(seen), 2):
         pairs = seen[row : row + 2].astype(int).max(axis=0)
         yield "".join(SHADES[value * (len(SHADES) - 1) // 255] for value in pairs).rstrip()
 
 
 def _latest() -> Path:
-    """The weights of the latest run."""
+    """Return the folder of the latest run that has weights. Raises UsageError if there is none."""
     from gradproof.errors import UsageError
     from gradproof.train.saved import WEIGHTS
 

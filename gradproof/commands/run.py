@@ -1,4 +1,4 @@
-"""gradproof train with one network: watched while it runs, and saved however it ends."""
+"""gradproof train with one network: report on it while it runs, and save it however it ends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tell(
     as_json: bool,
     page: bool,
 ) -> int:
-    """Train, report, and save whatever was reached; the exit code. Of several processes only the first prints."""
+    """Train, report, save what was reached, and return the exit code. Of several processes, only the first prints."""
     from gradproof.train import run as run_room
     from gradproof.train.divergence import DivergenceError
     from gradproof.train.spread import LostError
@@ -57,7 +57,7 @@ def tell(
         except StepError as error:
             failed = _recorded(error, run)
             run.ended = str(failed)
-        finally:  # whatever ended the training, what it reached is kept
+        finally:  # save what was reached, whatever ended the training
             result = run.finish()
             if not lost:
                 speak(json.dumps(result) if as_json else summary(run, result))
@@ -75,7 +75,7 @@ def tell(
 
 
 def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spread: Spread | None) -> None:
-    """Train the remaining epochs, and print each as it ends. click.Abort if the run was interrupted."""
+    """Train the remaining epochs, and print each as it ends. Raises click.Abort on an interruption."""
     from gradproof.train import loop
 
     view = View(run, loop.an_epoch(run.settings, run.digits.train))
@@ -103,7 +103,7 @@ def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spre
 
 
 def _recorded(error: StepError, run: Run) -> StepError:
-    """The same error, with the file that holds the step."""
+    """Save the refuted step, and return the same error with the command that judges it again."""
     from gradproof.train import recorded
 
     if not run.writes:
@@ -113,19 +113,19 @@ def _recorded(error: StepError, run: Run) -> StepError:
 
 
 def _page(run: Run, result: Mapping[str, Any]) -> Path:
-    """Draw the page of a run."""
+    """Draw the page of a run, and return its path."""
     from gradproof.pages.run import write
 
     return write(run, result, {run.settings.backend: run.state.history})
 
 
 def listed(sizes: Sequence[int]) -> str:
-    """(784, 30, 10) → 784,30,10."""
+    """Format sizes as --sizes takes them: (784, 30, 10) → 784,30,10."""
     return ",".join(map(str, sizes))
 
 
 def headline(run: Run, name: str = "") -> str:
-    """All the settings, how many images there are, and where the run goes on."""
+    """Return the settings, the numbers of images, and where a resumed run continues."""
     s, (train, validation, test) = run.settings, (len(part.labels) for part in run.digits)
     descent = f"epochs {s.epochs}  batch {s.batch}  eta {s.eta}  seed {s.seed}"
     lines = [
@@ -143,7 +143,7 @@ def epoch_line(e: Epoch, epochs: int) -> str:
 
 
 def summary(run: Run, result: Mapping[str, Any]) -> str:
-    """The last lines: whether it ended early, the best epoch, where the weights are and how to use them."""
+    """Return the last lines: whether it ended early, the proof, the weights, the best epoch, and how to use them."""
     lines, out, state = [], result["out"], run.state
     if run.failed:
         lines += [f"ended early; the last good weights are kept, those after {state.steps} mini-batches"]
@@ -167,7 +167,7 @@ def summary(run: Run, result: Mapping[str, Any]) -> str:
 
 
 def in_python(run: Run) -> str:
-    """A line of Python that reads the test images, from any folder."""
+    """Return a line of Python that reads the test images and works in any folder."""
     place, data = os.path.abspath(run.place), run.at.data or ""
     images = f"gradproof.digits({data!r}).test.images" if data else "gradproof.digits().test.images"
     return f"import gradproof; gradproof.load({place!r}).classify({images}, backend={run.settings.backend!r})"

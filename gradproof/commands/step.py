@@ -1,4 +1,4 @@
-"""gradproof prove STEP.safetensors: a step that `train --verify` refuted, judged again."""
+"""gradproof prove STEP.safetensors: judge again a step that `gradproof train --verify` refuted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 
 
 def tell(path: str, as_json: bool) -> int:
-    """Print the verdict on each equation and layer of a recorded step; the exit code."""
+    """Print the verdict on each equation and layer of a recorded step, and return the exit code."""
     from gradproof.numerics.verdict import Verdict, root
     from gradproof.train import proof, recorded
 
@@ -23,7 +23,7 @@ def tell(path: str, as_json: bool) -> int:
     verdict = Verdict.REFUTED if wrong else Verdict.UNDECIDED if undecided else Verdict.VERIFIED
     if as_json:
 
-        def number(x: float) -> float | str:  # JSON has no nan and no inf
+        def number(x: float) -> float | str:  # JSON has neither NaN nor infinity
             return x if math.isfinite(x) else str(x)
 
         rows = [

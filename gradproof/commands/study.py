@@ -1,4 +1,4 @@
-"""gradproof study: every line of a derivation tested; the walk through one small network; the page of both."""
+"""gradproof study: test every line of a derivation, walk through one small network, and write the page of both."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MARKS = {
     "undecided": ("?", "magenta"),
     "does not fit its code": ("✗", "bold red"),
 }
-MANY = 12  # lines for which a second process is worth its start
+MANY = 12  # lines from which a second process is worth starting
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -93,7 +93,7 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
 
 
 def _status(verdicts: Iterable[Verdict]) -> int:
-    """1 if any is refuted, else 5 if any is undecided, else 0."""
+    """Return the exit code: 1 if any verdict is refuted, else 5 if any is undecided, else 0."""
     found = set(verdicts)
     return 1 if "refuted" in found else 5 if "undecided" in found else 0
 
@@ -121,7 +121,7 @@ def _walk(as_json: bool) -> int:
     if as_json:
         click.echo(json_of(shown.document(problem, lines)))
     else:
-        click.echo(shown.text(problem, lines), color=True)  # Rich has decided on colour; click need not decide again
+        click.echo(shown.text(problem, lines), color=True)  # Rich has already decided on colour
     return _status(line.verdict for line in lines)
 
 
@@ -129,7 +129,7 @@ def _walk(as_json: bool) -> int:
 
 
 def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
-    """What --json writes."""
+    """Return the document that --json prints."""
     from gradproof.study.summary import conventions
 
     return {
@@ -162,7 +162,7 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
 
 
 def _corrections(t: Tried) -> list[Any]:
-    """The corrections of the facts that are wrong, where the ledger has one."""
+    """Return the ledger's corrections of the facts that are wrong."""
     return [f.fact.correction for f in t.facts if not f.holds and not f.trouble]
 
 
@@ -222,7 +222,7 @@ def _code(code: CodeTried) -> dict[str, Any]:
 
 
 def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | None) -> list[Text]:
-    """Every line with its verdict, then a summary."""
+    """Return every line with its verdict, then a summary."""
     from gradproof.study.summary import conventions, mutants, together
 
     texts = [Text(""), Text(book.title, "bold"), Text("")]
@@ -256,16 +256,16 @@ def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | Non
 
 
 def _onward(book: Ledger, notes: Path | None) -> str:
-    """The commands to type next for the same ledger."""
+    """Return the commands to type next for the same ledger."""
     line = "N21" if notes is None else book.lines[0].id
     own = "" if notes is None else f" --notes {typed(notes)}"
     return f"one line with its numbers: gradproof study {line}{own} · the page: gradproof study{own} -o study.html"
 
 
 def in_short(t: Tried) -> str:
-    """What is wrong, or under which convention it holds, on one line."""
+    """Return on one line what is wrong, or under which convention the line holds."""
     slips = [c for c in t.claims if c.sentence.value in ("wrong", "holds under a convention")]
-    slips.sort(key=lambda c: c.sentence.value != t.sentence.value)  # those that make the verdict come first
+    slips.sort(key=lambda c: c.sentence.value != t.sentence.value)  # those that decide the verdict come first
     said = t.line.why.partition(".")[0]
     if t.troubles:
         return textwrap.shorten(t.troubles[0], WIDTH - 34, placeholder=" …")
@@ -279,7 +279,7 @@ def in_short(t: Tried) -> str:
 
 
 def explained(t: Tried) -> list[Text]:
-    """One line: as written, verdict, why, witnesses, correction, the smallest network, code."""
+    """Return all about one line: verdict, text, reason, claims with witnesses and corrections, facts, code, tests."""
     mark, style = MARKS[t.sentence]
     texts = [
         Text(""),
@@ -300,7 +300,7 @@ def explained(t: Tried) -> list[Text]:
 
 
 def stated(file: Path, line: Line) -> Text:
-    """Where the ledger says what the line claims."""
+    """Return where the ledger states what the line claims."""
     near = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
     return Text(f'  its claims are in {near}, under id = "{line.id}"', "dim")
 
@@ -383,7 +383,7 @@ def _code_text(c: CodeTried) -> list[Text]:
 
 
 def numbers(only: Line, notes: Path | None) -> list[Text]:
-    """The equations of the walk that implement this line of the notes, with their numbers."""
+    """Return the equations of the walk that implement this line, with their numbers; none for a ledger from --notes."""
     if notes is not None:
         return []
     from gradproof.commands.walk import paragraph

@@ -1,4 +1,4 @@
-"""gradproof check FILE.py: somebody's backprop, judged in a process of its own."""
+"""gradproof check FILE.py: judge one submission, print the verdict, and write the files asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradproof import backends, files, interruption
-from gradproof import memory as address_space  # --memory is another
+from gradproof import memory as address_space  # `memory` is the option --memory here
 from gradproof.errors import DataError, UsageError
 from gradproof.text import json_of, typed, visible
 
@@ -43,7 +43,7 @@ def tell(
     step: str | None,
     out: str | None,
 ) -> int:
-    """Print the judgement and write the files that were asked for; the exit code."""
+    """Print the judgement, write the files asked for, and return the exit code."""
     from gradproof.judge.deciding import decide
 
     path, _, name = submission.partition(":")
@@ -70,13 +70,13 @@ def tell(
         raise
     found, judged, kind = decided.found, decided.judged, decided.kind
     if judged is None or kind is None or (decided.whole and not (script and judged.counterexample)):
-        again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # which decide nothing here
+        again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # they do not matter here
         _tell_whole(found or {}, submission, again, as_json, rubric)
         asked = {"junit": junit, "page": out, "script": script, "certificate": certificate}
         _write_of_whole(found or {}, submission, again, rubric is not None, asked)
         return EXIT[(found or {})["verdict"]]
     worth = rubric.equations if rubric else None
-    try:  # A full disk does not lose the verdict, and a reader that has gone not the files.
+    try:  # A full disk must not cost the verdict, nor a closed pipe the files.
         _tell_verdict(judged, submission, seed, again, as_json, worth)
     finally:
         _write_files(judged, submission, kind, seed, worth is not None, junit, script, certificate, out, found, again)
@@ -84,11 +84,11 @@ def tell(
 
 
 def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str | None, certified: bool) -> Judgement:
-    """The judgement on a backprop of the notes' network, in float64."""
+    """Judge a backprop of the notes' network, in float64."""
     from gradproof.commands.terminal import progress_bar
 
     with progress_bar("networks", shown=not as_json) as bar:
-        with interruption.held():  # while the file is being loaded: JAX takes a second
+        with interruption.held():  # importing JAX takes a second, in which an exception would abort the process
             from gradproof.judge.float64.diagnosis import judgement
         from gradproof.numerics import contracts
 
@@ -106,7 +106,7 @@ def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str
 
 
 def _require_python(step: str) -> None:
-    """Raise UsageError unless this is one line of Python."""
+    """Raise UsageError unless this is valid Python."""
     try:
         ast.parse(step)
     except SyntaxError as error:
@@ -116,7 +116,7 @@ def _require_python(step: str) -> None:
 def _again(
     submission: str, networks: int, seed: int, convention: str | None, cost: str | None, step: str | None
 ) -> str:
-    """The command that gives this judgement again."""
+    """Return the command that repeats this judgement."""
     again = f"gradproof check {typed(submission)} --architectures {networks} --seed {seed}"
     for option, value in (("--convention", convention), ("--cost", cost), ("--step", step)):
         again += f" {option} {typed(value)}" if value else ""
@@ -130,7 +130,7 @@ def _tell_whole(
     as_json: bool,
     rubric: Rubric | None,
 ) -> None:
-    """Print the judgement on a whole program, or with a rubric its points."""
+    """Print the judgement on a whole program, or its points if there is a rubric."""
     from gradproof.judge import rubric as rubrics
     from gradproof.judge import telling
 
@@ -151,7 +151,7 @@ def _tell_whole(
 def _write_of_whole(
     found: dict[str, Any], submission: str, again: str, graded: bool, asked: Mapping[str, str | None]
 ) -> None:
-    """Write the files that can be written of a whole program, then say why the others cannot."""
+    """Write the files that exist for a whole program, then say why the others are not written."""
     from gradproof.judge import telling
 
     left_out = {}
@@ -176,12 +176,12 @@ def _write_of_whole(
 
 
 def _of_name(again: str, submission: str) -> str:
-    """The command for somebody who has only the file, and need not know its folder here."""
+    """Return the command with the file's name only, for a reader who has the file but not this folder."""
     return again.replace(typed(submission), typed(Path(submission).name), 1)
 
 
 def _expect(outputs: list[Path], code: str) -> None:
-    """Check before the work that each output can be written, none over another and none over the code."""
+    """Check before judging that every output can be written, and none over another output or the code."""
     module = code.replace(".", os.sep) + ".py"
     taken = dict.fromkeys(map(os.path.realpath, (code, module)), "is where the code is")
     for path in outputs:
@@ -205,7 +205,7 @@ def _tell_verdict(
 
 
 def _print(verdict: str, lines: Sequence[str]) -> None:
-    """The lines, the first in the colour of the verdict, none wider than the terminal."""
+    """Print the lines, the first in the colour of the verdict, wrapped to the width of the terminal."""
     from rich.text import Text
 
     from gradproof.commands.terminal import captured, fitted
@@ -227,7 +227,7 @@ def _write_files(
     found: dict[str, Any] | None,
     again: str,
 ) -> None:
-    """Write the files that can be written, then say why the others cannot."""
+    """Write the files that can be written, then say why the others are not."""
     from gradproof.judge import documents
     from gradproof.judge.float64 import certificate as certificates
 
@@ -245,7 +245,7 @@ def _write_files(
         from gradproof.pages import verdict
 
         told = documents.document(judged, seed, again)
-        if found and found["verdict"] == judged.verdict:  # then its lines are told as well
+        if found and found["verdict"] == judged.verdict:  # the judges agree, so its lines can be shown too
             told |= {name: found[name] for name in ("lines", "layers", "parameters", "faults")}
         said = report.lines(judged, Path(submission).name)
         files.give(Path(out), verdict.page(told, said, [Source(submission, kind.source)], _of_name(again, submission)))
@@ -260,13 +260,13 @@ def _write_files(
 
 
 def _say_left_out(paths: Mapping[str, str]) -> None:
-    """Which files are not written, and why."""
+    """Print which files are not written, and why."""
     for path, why in paths.items():
         click.echo(f"gradproof: {visible(path)} is not written: {why}", err=True)
 
 
 def _tell_error(said: str, submission: str, as_json: bool, junit: str | None) -> None:
-    """The JSON document where there is no verdict: the error, which stderr has as a line."""
+    """Write the error that takes the place of a verdict as JSON and JUnit XML, where asked for."""
     from gradproof.judge import documents
 
     try:

@@ -1,4 +1,4 @@
-"""A long run at a terminal: what is seen of it, and how it is ended."""
+"""Long runs at a terminal: progress, lines in colour that fit, interruption, and how to resume."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # the exit code
 NARROWEST = 20  # columns
-WORDS = re.compile(r"(?:\$'(?:\\.|[^'\\])*'|'[^']*'|\S)+")  # of a command: a quoted name is one, with its blanks
+WORDS = re.compile(r"(?:\$'(?:\\.|[^'\\])*'|'[^']*'|\S)+")  # the words of a command; a quoted one may contain blanks
 
 
 def progress_bar(unit: str, shown: bool = True) -> Progress:
-    """A bar with the time left, on stderr; none if stderr is not a terminal. It leaves nothing behind."""
+    """Return a progress bar with the time left, removed at the end; disabled unless stderr is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -39,14 +39,14 @@ def progress_bar(unit: str, shown: bool = True) -> Progress:
         console=Console(stderr=True),
         auto_refresh=False,
         transient=True,
-        redirect_stdout=False,  # the lines on stdout stay there
+        redirect_stdout=False,  # lines on stdout stay on stdout
         redirect_stderr=False,
         disable=not (shown and sys.stderr.isatty()),
     )
 
 
 def captured(texts: Sequence[Text]) -> str:
-    """Lines in the colours that stdout can show; escape sequences in them are printed as text."""
+    """Return the lines in the colours that stdout supports, with escape sequences in them made visible as text."""
     from rich.console import Console
 
     texts = [_tame(text) for text in texts]
@@ -57,7 +57,7 @@ def captured(texts: Sequence[Text]) -> str:
 
 
 def fitted(texts: Sequence[Text]) -> list[Text]:
-    """The lines wrapped at blanks to the width of the terminal; unchanged where there is none."""
+    """Return the lines wrapped at blanks to the width of the terminal, or unchanged if stdout is not one."""
     if not sys.stdout.isatty():
         return list(texts)
     from rich.console import Console
@@ -69,7 +69,7 @@ def fitted(texts: Sequence[Text]) -> list[Text]:
 
 
 def _broken(text: Text, width: int) -> list[Text]:
-    """Indent continued lines by two; a command is continued as a shell reads it."""
+    """Wrap one line, with continuation lines indented by two; a command is continued with backslashes."""
     from rich.console import Console
     from rich.text import Text
 
@@ -92,7 +92,7 @@ def _broken(text: Text, width: int) -> list[Text]:
 
 
 def _tame(text: Text) -> Text:
-    """One line in which each control character is printed as its escape, in a colour of its own."""
+    """Return the line with each unprintable character replaced by its escape, styles unchanged."""
     if visible(text.plain) == text.plain:
         return text
     from rich.text import Text
@@ -104,8 +104,10 @@ def _tame(text: Text) -> Text:
 
 @contextmanager
 def asked_to_end() -> Iterator[Callable[[], bool]]:
-    """Catch Ctrl-C, SIGTERM and SIGHUP, and tell whether one came; a second one has its usual effect. A SIGHUP that is
-    ignored, as under nohup, stays ignored."""
+    """Catch Ctrl-C, SIGTERM and SIGHUP, and yield a function that returns whether one has come.
+
+    A second one has its usual effect. A SIGHUP that is ignored, as under nohup, stays ignored.
+    """
     asked = False
 
     def note(number: int, _frame: object) -> None:
@@ -123,7 +125,7 @@ def asked_to_end() -> Iterator[Callable[[], bool]]:
 
 
 def interrupted(again: str, page: bool) -> None:
-    """Print on stderr the command that continues; on a terminal also why the prompt does not return at once."""
+    """Print on stderr the command that resumes, and on a terminal also why the prompt does not return at once."""
     click.echo(f"gradproof: interrupted; go on with: {visible(again)}", err=True)
     if page and sys.stderr.isatty():
         click.echo("drawing the page; press Ctrl-C again to skip it", err=True)
@@ -131,9 +133,9 @@ def interrupted(again: str, page: bool) -> None:
 
 @contextmanager
 def going_on(again: Callable[[], str]) -> Iterator[None]:
-    """Turn a failure of the machine, such as a full disk, into an error with the command that continues.
+    """Turn a failure of the machine, such as a full disk, into an error with the command that resumes.
 
-    A closed pipe at the output is no such failure.
+    A closed output pipe is not treated as a failure.
     """
     try:
         yield
@@ -145,7 +147,7 @@ def going_on(again: Callable[[], str]) -> Iterator[None]:
 
 
 def drawn(draw: Callable[[], Path]) -> Path | None:
-    """Draw the page at the end. If that fails, say why: the run itself is saved already."""
+    """Draw the page at the end and return its path. If that fails, print why: the run itself is already saved."""
     try:
         return draw()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""gradproof train: either network learns to read digits."""
+"""gradproof train: arguments and options for training either network, or both, on digits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
 
 
 def a_number(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    """Refuse NaN, which no time ever reaches."""
+    """Refuse NaN, with which no checkpoint would ever be due."""
     if value != value:
         raise click.BadParameter("is not a number; give seconds, such as 10")
     return value
@@ -186,7 +186,7 @@ def command(
 
 @contextmanager
 def _others_alive(heartbeat: int) -> Iterator[None]:
-    """Wait if another process is lost: JAX then ends this one and names the lost one."""
+    """If another process is lost, wait for JAX to end this one with a message that names the lost one."""
     from gradproof.train.spread import LostError
 
     try:
@@ -199,20 +199,20 @@ def _others_alive(heartbeat: int) -> Iterator[None]:
 def _ready_to_prove(backend: str) -> None:
     """Set up the process so that it can train and judge at the same time (benchmarks/verify.py has the times).
 
-    XLA, which only judges, gets one thread with a processor to itself; two threads would split each small product and
-    wait for each other. glibc keeps the memory of large arrays instead of returning it to the kernel and getting it
-    back zeroed.
+    For the handcrafted network, XLA only judges and gets a single thread: two would split each small product and wait
+    for each other. glibc keeps the memory of large arrays instead of returning it to the kernel and getting it back
+    zeroed.
     """
     if backend == "handcrafted":
         os.environ.setdefault("PJRT_NPROC", "1")
     with suppress(AttributeError, OSError, TypeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, 2**25)  # the most that it takes
+        mallopt(M_MMAP_THRESHOLD, 2**25)  # the largest value allowed
         mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
 def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:
-    """The devices to train on; None for the backend's own."""
+    """Return the devices to spread the training over, or None to leave it to the backend."""
     from gradproof.train import saved, spread
 
     if devices is None and not joined and not run.settings.reproducible:
@@ -237,7 +237,7 @@ def _opened(
     writes: bool,
     verify: bool,
 ) -> AbstractContextManager[Run]:
-    """Open a new run, or the one to be resumed."""
+    """Return the context of a new run, or of the one to be resumed."""
     from gradproof.train import run
     from gradproof.train.loop import Settings
 
@@ -259,7 +259,7 @@ def _opened_both(
     seconds: float,
     chosen: Mapping[str, Any],
 ) -> AbstractContextManager[Pair]:
-    """Open new runs of both networks, or those to be resumed."""
+    """Return the context of new runs of both networks, or of those to be resumed."""
     from gradproof.train import both
     from gradproof.train.loop import Settings
 
@@ -275,7 +275,7 @@ def _is_both(resume: Path) -> bool:
 
 
 def _changes(context: click.Context, out: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that were typed along with --resume."""
+    """Return the settings that were typed along with --resume."""
     if out is not None:
         raise UsageError("--resume goes on in the folder of its run; leave out --out")
     return {key: value for key, value in chosen.items() if _given(context, key)}
@@ -286,7 +286,7 @@ def _given(context: click.Context, name: str) -> bool:
 
 
 def _again(context: click.Context, place: Path) -> str:
-    """The command that continues a run from any folder: the run holds its settings, the other options are repeated."""
+    """Return the command that resumes a run from any folder; it repeats only the options that the run does not save."""
     words = ["gradproof", "train", "--resume", os.path.abspath(place)]
     for option in context.command.params:
         if option.name in HOW and _given(context, option.name):

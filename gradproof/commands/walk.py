@@ -1,4 +1,4 @@
-"""The walk in the terminal: one small problem through BP1 … BP4, handcrafted numbers beside autodiff's."""
+"""Print the walk: one small problem through BP1 … BP4, handcrafted numbers beside autodiff's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CORNERS = " ╶╴─╷╭╮┬╵╰╯┴│├┤┼"  # by the sum of the 
 
 
 def document(problem: Problem, lines: list[Line]) -> dict[str, Any]:
-    """What --json writes; a number that is not finite becomes null."""
+    """Return the document that --json prints; a number that is not finite becomes null."""
 
     def plain(number: float) -> float | None:
         return number if math.isfinite(number) else None
@@ -48,12 +48,12 @@ def document(problem: Problem, lines: list[Line]) -> dict[str, Any]:
 
 
 def text(problem: Problem, lines: list[Line]) -> str:
-    """The whole walk, in the colours that stdout can show."""
+    """Return the whole walk, in the colours that stdout supports."""
     return captured([*header(problem), *paragraphs(lines), summary(lines)])
 
 
 def paragraphs(lines: list[Line]) -> list[Text]:
-    """The equations under their titles."""
+    """Return the equations under their titles."""
     result = []
     for title, group in groupby(lines, lambda line: TITLES[line.id]):
         result += [Text(title, "bold"), Text("─" * WIDTH, "dim"), *chain(*map(paragraph, group))]
@@ -61,7 +61,7 @@ def paragraphs(lines: list[Line]) -> list[Text]:
 
 
 def header(problem: Problem) -> list[Text]:
-    """The network drawn beside its numbers."""
+    """Return the title, the legend, and the network drawn beside its numbers."""
     from gradproof.study.walk import raised
 
     given = beside((5, ["x  ="]), (31, matrix(problem.x, 2)), (5, ["y  ="]), (0, matrix(problem.y, 2)))
@@ -79,7 +79,7 @@ def header(problem: Problem) -> list[Text]:
 
 
 def picture(sizes: list[int]) -> list[str]:
-    """A circle for each neuron; the lines between two layers join all with all."""
+    """Draw a circle for each neuron, with lines that join all neurons of neighbouring layers."""
     from gradproof.study.walk import raised
 
     tallest = max(sizes)
@@ -96,7 +96,7 @@ def picture(sizes: list[int]) -> list[str]:
 
 
 def paragraph(line: Line) -> list[Text]:
-    """One equation: formula, shapes and notes, and under them the two matrices and their difference."""
+    """Return one equation: formula, shapes and notes, and below them the two matrices and their difference."""
     from gradproof.numerics.verdict import Verdict
 
     found, style = f"Δ {line.difference:.2g} ≤ {line.bounds.max():.1e}", "green"
@@ -112,7 +112,7 @@ def paragraph(line: Line) -> list[Text]:
 
 
 def summary(lines: list[Line]) -> Text:
-    """Where the two networks part first, or that they do not."""
+    """Return the first line that is refuted, else the first undecided one, else that all lines agree."""
     from gradproof.numerics.verdict import Verdict
 
     for verdict in (Verdict.REFUTED, Verdict.UNDECIDED):
@@ -125,7 +125,7 @@ def summary(lines: list[Line]) -> Text:
 
 
 def matrix(array: Array, decimals: int) -> list[str]:
-    """The rows of a matrix in brackets."""
+    """Return the rows of a matrix, in brackets."""
     cells = [[f"{number:.{decimals}f}" for number in row] for row in array.tolist()]
     width = max(len(cell) for row in cells for cell in row)
     rows = ["  ".join(cell.rjust(width) for cell in row) for row in cells]
@@ -134,6 +134,6 @@ def matrix(array: Array, decimals: int) -> list[str]:
 
 
 def beside(*blocks: tuple[int, list[str]]) -> list[str]:
-    """Blocks of lines next to each other, each with its width."""
+    """Set blocks of lines side by side, each (width, lines)."""
     rows = zip_longest(*(block for _, block in blocks), fillvalue="")
     return ["".join(cell.ljust(width) for cell, (width, _) in zip(row, blocks, strict=True)).rstrip() for row in rows]

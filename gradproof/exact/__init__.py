@@ -1,3 +1,3 @@
-"""Anyone's NumPy code in ball arithmetic, and the derivative of every number that it makes."""
+"""Runs anyone's NumPy code in ball arithmetic and differentiates every number that it computes."""
 
 from gradproof.exact import dispatch as dispatch

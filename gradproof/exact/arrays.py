@@ -1,7 +1,7 @@
-"""Arrays of exact numbers: NumPy does all structure, and only the arithmetic is gradproof's.
+"""Arrays of exact numbers: NumPy handles all structure, gradproof only the arithmetic.
 
-An ExactArray is an ndarray of objects, so views, slices, fancy indices, masks, broadcasting and in-place steps are
-NumPy's own. Ufuncs go to gradproof.exact.ufuncs, other functions to gradproof.exact.functions.
+An ExactArray is an ndarray of objects, so NumPy's own views, slices, fancy indices, masks, broadcasting and in-place
+steps apply. Ufuncs go to gradproof.exact.ufuncs, other functions to gradproof.exact.functions.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ Array = np.ndarray[Any, Any]
 
 
 class ExactArray(np.ndarray):
-    """An array of `Number`; what NumPy would do with float64, exactly."""
+    """An array of `Number` that does exactly what NumPy would do with float64."""
 
-    # __array_ufunc__ and __array_function__ are handed in by gradproof.exact.dispatch
+    # gradproof.exact.dispatch adds __array_ufunc__ and __array_function__
 
     def __setitem__(self, where: Any, value: Any) -> None:
-        """Each element becomes a number of its own: one 0 for a whole mask would mix their derivatives."""
+        """Give each element its own number: sharing one 0 across a mask would mix the derivatives."""
         plain = self.view(np.ndarray)
         where = _plain_index(where)
         target = plain[where]
@@ -93,7 +93,7 @@ class ExactArray(np.ndarray):
 
 
 def array_of(values: Any, shape: tuple[int, ...] | None = None) -> ExactArray:
-    """An ExactArray from a flat sequence of numbers, or from one number."""
+    """Return an ExactArray of a flat sequence of numbers, or without a shape a 0-d one of a single number."""
     if shape is None:
         shape, values = (), [values]
     result = np.empty(len(values), object)
@@ -103,7 +103,7 @@ def array_of(values: Any, shape: tuple[int, ...] | None = None) -> ExactArray:
 
 
 def exact(value: Any) -> ExactArray:
-    """Whatever NumPy would make an array of, with exact numbers in it; what is one already stays the same object."""
+    """Convert anything array-like to exact numbers; an ExactArray stays the same object. TypeError if not numeric."""
     if isinstance(value, ExactArray):
         return value
     if isinstance(value, Number):
@@ -119,7 +119,7 @@ def exact(value: Any) -> ExactArray:
 
 
 def bare(value: Any) -> Any:
-    """Nested lists in place of exact arrays, which NumPy would unpack badly."""
+    """Replace exact arrays, which NumPy would unpack badly, by nested lists."""
     if isinstance(value, ExactArray):
         return value.tolist()
     if isinstance(value, list | tuple):
@@ -134,16 +134,16 @@ def holds_numbers(value: Any) -> bool:
 
 
 def each(function: Callable[..., Any], *arrays: Any) -> Any:
-    """The function of every element, broadcast; an array, or one result where there are no axes."""
+    """Apply a function element by element with broadcasting; return one result instead of a 0-d array."""
     plain = [unwrap(array) for array in arrays]
     return wrap(np.frompyfunc(function, len(arrays), 1)(*plain))
 
 
 def wrap(result: Any) -> Any:
-    """NumPy's result in exact form: an ExactArray if it holds objects, a number if it has no axes."""
+    """Return NumPy's result in exact form: an ExactArray if it holds objects, or their one number if it is 0-d."""
     if isinstance(result, np.ndarray) and result.dtype == object:
         return result.view(ExactArray) if result.ndim else result.item()
-    return result.view(np.ndarray) if isinstance(result, ExactArray) else result  # places are plain numbers
+    return result.view(np.ndarray) if isinstance(result, ExactArray) else result  # as the indices of argmax
 
 
 def unwrap(value: Any) -> Any:
@@ -159,20 +159,20 @@ def unwrap(value: Any) -> Any:
 
 
 def _plain_index(where: Any) -> Any:
-    """An index without exact arrays: those of whole numbers, as labels read from a file are."""
+    """Convert exact arrays in an index, such as labels read from a file, to ints."""
     if isinstance(where, ExactArray):
         return cast(where, int)
     return tuple(_plain_index(part) for part in where) if isinstance(where, tuple) else where
 
 
 def count(array: Any, axis: Any = None) -> Number:
-    """How many elements a reduction over the axis takes together."""
+    """Return how many elements a reduction over the axis combines, as a number."""
     axes = range(array.ndim) if axis is None else np.atleast_1d(axis)
     return number(int(np.prod([array.shape[int(a)] for a in axes], dtype=int)))
 
 
 def cast(array: Any, dtype: Any) -> Any:
-    """As `astype`: floats stay exact, float32 and float16 with a note; whole numbers become int64."""
+    """astype: floats stay exact, float32 and float16 with a note; an int or bool dtype gives a plain array."""
     kind = np.dtype(dtype)
     if kind.kind in "iub":
         if kind.kind == "b":
@@ -187,7 +187,7 @@ def cast(array: Any, dtype: Any) -> Any:
 
 
 def put(result: Any, out: Any, where: Any = True) -> Any:
-    """The result, written into `out` where there is one, as an in-place step asks for."""
+    """Return the result, written into `out` if there is one, as for an in-place step."""
     target = out[0] if isinstance(out, tuple) else out
     if target is None:
         return result

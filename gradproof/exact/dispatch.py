@@ -1,4 +1,4 @@
-"""NumPy's two questions, answered for exact numbers and arrays: what a ufunc gives, and what a function gives."""
+"""Implements NumPy's two protocols, `__array_ufunc__` and `__array_function__`, for exact numbers and arrays."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""NumPy's functions of exact arrays: those whose own implementation would leave exact arithmetic, or lose its meaning.
+"""Replacements for the NumPy functions whose own implementation would leave exact arithmetic or go wrong in it.
 
-Everything else is NumPy's: its implementation moves elements about and calls ufuncs, which come back to us.
+All other functions run in NumPy's implementation, which moves elements about and calls ufuncs. Those come back here.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ PLAIN = (int, float, np.number)
 
 
 def call_function(function: Any, types: Any, arguments: Any, options: Any) -> Any:
-    """A NumPy function that was handed an exact array or number."""
+    """Call a NumPy function that got an exact array or number. TypeError if it is in numpy.linalg and has no rule."""
     if own := FUNCTIONS.get(function):
         return own(*arguments, **{name: value for name, value in options.items() if value is not NONE})
     if function.__module__ == "numpy.linalg":
@@ -36,7 +36,7 @@ def call_function(function: Any, types: Any, arguments: Any, options: Any) -> An
 
 
 def _unboxed(arguments: Any) -> Any:
-    """Bare numbers as arrays without axes: NumPy would look into them for a sequence."""
+    """Wrap bare numbers in 0-d arrays, because NumPy would try to read them as sequences."""
     return [exact(x) if isinstance(x, Number) else x for x in arguments]
 
 
@@ -44,7 +44,7 @@ def _ours(result: Any) -> Any:
     if isinstance(result, tuple | list):
         return type(result)(_ours(part) for part in result) if type(result) in (tuple, list) else result
     if isinstance(result, np.ndarray) and result.dtype == object and any(isinstance(x, PLAIN) for x in result.flat):
-        result = each(lambda x: number(x) if isinstance(x, PLAIN) else x, result.view(np.ndarray))  # of np.pad, say
+        result = each(lambda x: number(x) if isinstance(x, PLAIN) else x, result.view(np.ndarray))  # as from np.pad
     return wrap(result)
 
 
@@ -90,7 +90,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> Any:
-    """Products and sums by the explicit form; one sum for each element of the result."""
+    """np.einsum by multiplying and summing, with one sum for each element of the result unless there is an ellipsis."""
     terms, _, kept = subscripts.replace(" ", "").partition("->")
     names = terms.split(",")
     if "..." in subscripts:
@@ -170,7 +170,7 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
 
 
 def like(value: Any) -> Callable[..., Any]:
-    """zeros_like and its sisters: exact unless whole numbers or bools are asked for."""
+    """Return zeros_like, ones_like and so on for this value: exact unless an integer or bool dtype is given."""
 
     def make(a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
         shape = np.shape(a) if shape is None else shape
@@ -199,7 +199,7 @@ def median(a: Any, axis: Any = None, **options: Any) -> Any:
 
 
 def method(name: str) -> Callable[..., Any]:
-    """A function that is the array's own method; what that does not take is refused."""
+    """Return a function that calls the array's method of this name, and so takes only that method's arguments."""
     return lambda a, *rest, **options: getattr(exact(a), name)(*rest, **options)
 
 

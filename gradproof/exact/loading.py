@@ -1,8 +1,8 @@
-"""The subject in exact arithmetic: a file that is run anew, or functions and objects that live in this process.
+"""Loads the subject into exact arithmetic: either by running a source file, or by copying live functions and objects.
 
-A live function is taken over by its code alone: its file is rewritten and compiled, and the code object in the same
-place gets copies of the function's globals, defaults and closure, in which arrays, classes and other functions are
-taken over in turn. Nothing of the caller's changes, and nothing at the top level of its file runs again.
+For a live function only the code is replaced: its file is rewritten and compiled, and the code object in the same place
+gets copies of the function's globals, defaults and closure, in which arrays, classes and other functions are copied in
+turn. The caller's objects do not change, and the top level of the file does not run again.
 """
 
 import builtins
@@ -36,21 +36,21 @@ _LIBRARIES = (
 
 
 def is_library(path: str) -> bool:
-    """Whether a file is no subject's: its code runs as it is."""
+    """Whether a file belongs to a library, so that its code runs as it is."""
     return any(part in path for part in _LIBRARIES)
 
 
 class NoSourceError(ValueError):
-    """There is no source from which this could be run exactly; the message says of what."""
+    """Raised if there is no source to run exactly; the message names the object."""
 
 
 def exact_builtins() -> dict[str, Any]:
-    """Python's builtins, with a float that stays exact and imports that lead to the stands."""
+    """Return Python's builtins with a float that stays exact and imports that give the stand-ins."""
 
     def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         module = builtins.__import__(name, globals, locals, fromlist, level)
         if fromlist:
-            for part in fromlist:  # a submodule that is asked for is imported before anybody looks
+            for part in fromlist:  # a submodule has to be imported before it is looked up
                 if not hasattr(module, part) and part != "*":
                     builtins.__import__(f"{name}.{part}", globals, locals, (), level)
         return stand_for(module)
@@ -63,7 +63,7 @@ def _round(value: Any, digits: int | None = None) -> Any:
 
 
 def run_source(source: str, path: str, names: dict[str, Any]) -> dict[str, Any]:
-    """Run a source exactly with these names beside the builtins; gives its global names."""
+    """Run source code exactly, with these names besides the builtins, and return its global names."""
     names |= {"__builtins__": exact_builtins(), HELPER: operators, "__file__": path}
     current().files.add(path)
     exec(compile(rewritten(source, path), path, "exec", dont_inherit=True), names)
@@ -71,16 +71,16 @@ def run_source(source: str, path: str, names: dict[str, Any]) -> dict[str, Any]:
 
 
 class Takeover:
-    """Copies of live objects for one run; what occurs twice is copied once, so shared arrays stay shared."""
+    """Copies live objects for one run. An object that occurs twice is copied once, so shared arrays stay shared."""
 
     def __init__(self) -> None:
         self.copies: dict[int, Any] = {}
-        self.originals: list[Any] = []  # kept alive, so that no id is used twice
+        self.originals: list[Any] = []  # kept alive, so that no id is reused
         self.modules: dict[int, dict[str, Any]] = {}
         self.codes: dict[str, dict[tuple[str, int, int], types.CodeType]] = {}
 
     def take(self, value: Any) -> Any:
-        """The copy of anything: numbers become exact, code is rewritten, what holds neither stays itself."""
+        """Return a copy of any object with exact numbers and rewritten code, or the object if it holds neither."""
         if value is None or isinstance(value, bool | int | str | bytes | np.integer | np.bool_ | Number | ExactArray):
             return value
         if isinstance(value, float | np.floating):
@@ -117,7 +117,7 @@ class Takeover:
                 return self._class(value)
             case dict() | list() | set() | tuple() | frozenset():
                 return self._container(value)
-        if hasattr(value, "__wrapped__") and callable(value):  # functools.cache and its like
+        if hasattr(value, "__wrapped__") and callable(value):  # as made by functools.cache
             return self.take(value.__wrapped__)
         return self._instance(value)
 
@@ -160,7 +160,7 @@ class Takeover:
         if is_library(function.__code__.co_filename):
             return function
         code = self._code(function.__code__)
-        if code is None and _may_round(function.__code__):  # it runs as it was compiled
+        if code is None and _may_round(function.__code__):  # runs as it was compiled
             current().note(
                 "unread", f"there is no Python source of {function.__qualname__}, so its literals are rounded"
             )
@@ -178,7 +178,7 @@ class Takeover:
         copy.__dict__.update({name: self.take(item) for name, item in vars(function).items() if name != "__wrapped__"})
         for name in _names_in(code):
             if name in function.__globals__ and name not in names:
-                names[name] = None  # so that a circle ends
+                names[name] = None  # ends the recursion on a cycle
                 names[name] = self.take(function.__globals__[name])
         return copy
 
@@ -202,7 +202,7 @@ class Takeover:
         return self.modules[id(original)]
 
     def _code(self, code: types.CodeType) -> types.CodeType | None:
-        """The rewritten code in the same place of the same file; None where no source is."""
+        """Return the rewritten code object from the same place in the file; None if there is no source."""
         path = code.co_filename
         if path not in self.codes:
             source = "".join(linecache.getlines(path))
@@ -229,7 +229,7 @@ class Takeover:
         path = getattr(module, "__file__", None) or ""
         if (
             kind.__module__ == "builtins"
-            or issubclass(kind, enum.Enum)  # each of its members is one object
+            or issubclass(kind, enum.Enum)  # its members are singletons
             or is_library(path)
             or not any(
                 isinstance(item, types.FunctionType | staticmethod | classmethod | property)
@@ -244,7 +244,7 @@ class Takeover:
             if name not in ("__dict__", "__weakref__") and not isinstance(item, types.MemberDescriptorType)
         }
         copy = self._remember(kind, type(kind)(kind.__name__, bases, body))
-        dataclass = "__dataclass_fields__" in body  # whose __init__ nobody wrote, but its defaults
+        dataclass = "__dataclass_fields__" in body  # its generated __init__ has no source, but has defaults to copy
         for name, item in body.items():
             if not name.startswith("__") or isinstance(item, types.FunctionType):
                 written = getattr(getattr(item, "__code__", None), "co_filename", "") != "<string>"
@@ -276,7 +276,7 @@ class Takeover:
 
 
 def take(function: Callable[..., Any], takeover: Takeover | None = None) -> Callable[..., Any]:
-    """A callable in exact arithmetic; NoSourceError where its code cannot be had."""
+    """Return a copy of a callable in exact arithmetic. NoSourceError if it has no Python source."""
     takeover = takeover or Takeover()
     copy = takeover.take(function)
     if copy is function and replacement(function) is None:
@@ -286,14 +286,14 @@ def take(function: Callable[..., Any], takeover: Takeover | None = None) -> Call
 
 
 def _identity(code: types.CodeType) -> tuple[str, int, int]:
-    """What tells a code object from the others of its file: name, first line and, for lambdas of one line, column."""
+    """Return what distinguishes a code object in its file: name, first line and, for lambdas, first column."""
     columns = (position[2] for position in code.co_positions() if position[2])
     return code.co_qualname, code.co_firstlineno, min(columns, default=0) if "<lambda>" in code.co_qualname else 0
 
 
 @functools.lru_cache(maxsize=64)
 def _compiled(source: str, path: str) -> dict[tuple[str, int, int], types.CodeType]:
-    """Every code object of a rewritten file: rewriting is most of what a run costs, and there are many."""
+    """Return every code object of a rewritten file. Cached, because rewriting is most of the cost of a run."""
     whole = compile(rewritten(source, path), path, "exec", dont_inherit=True)
     return {_identity(inner): inner for inner in _codes_in(whole)}
 
@@ -306,7 +306,7 @@ def _codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _may_round(code: types.CodeType) -> bool:
-    """Whether code that is not rewritten has literals or operators that would be."""
+    """Whether code that cannot be rewritten has literals or operators that would need it."""
     return any(isinstance(constant, float) for inner in _codes_in(code) for constant in inner.co_consts) or any(
         step.opname == "BINARY_OP" and step.argrepr.removesuffix("=") in ("/", "**", "%")
         for inner in _codes_in(code)
@@ -319,7 +319,7 @@ def _names_in(code: types.CodeType) -> set[str]:
 
 
 def _class_cells(kind: type) -> Iterator[types.CellType]:
-    """The cells through which methods find `__class__`, for super()."""
+    """Yield the cells through which methods find `__class__`, for super()."""
     for item in vars(kind).values():
         function = getattr(item, "__func__", item)
         if isinstance(function, types.FunctionType) and "__class__" in function.__code__.co_freevars:

@@ -1,4 +1,4 @@
-"""What makes arrays: zeros, ones, array, eye and the like, of exact numbers."""
+"""The functions that make arrays, such as zeros, ones, array and eye, for exact numbers."""
 
 import io
 import math
@@ -16,12 +16,12 @@ from gradproof.exact.run import current
 
 
 def _whole(dtype: Any) -> bool:
-    """Whether NumPy itself may make this array: of ints, bools, texts or objects."""
+    """Whether NumPy may make the array itself: a dtype is given, and it is not a float."""
     return dtype is not None and np.dtype(dtype).kind != "f"
 
 
 def filled(value: Any) -> Callable[..., Any]:
-    """zeros, ones, empty: of exact numbers, unless ints or bools are asked for."""
+    """Return zeros, ones or empty: of exact numbers unless a dtype other than float is given."""
 
     def make(shape: Any, dtype: Any = None, order: str = "C", **options: Any) -> Any:
         if _whole(dtype):
@@ -42,7 +42,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
 
 
 def array(data: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0, **options: Any) -> Any:
-    """Exact if there is a float or an exact number in it; ints, bools and texts stay what they are."""
+    """np.array: exact if a float or an exact number is in it or dtype is float; ints, bools and strings stay."""
     if isinstance(data, ExactArray | Number) or holds_numbers(data):
         result = exact(_listed(data))
         if dtype is not None and np.dtype(dtype).kind in "iubf":
@@ -57,7 +57,7 @@ def array(data: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0, **opt
 
 
 def _listed(data: Any) -> Any:
-    """Iterators and ranges of numbers as lists, as NumPy takes sequences."""
+    """Turn a range or an iterator such as map or zip into a list."""
     return list(data) if isinstance(data, range | map | filter | zip) else data
 
 
@@ -66,7 +66,7 @@ def asarray(data: Any, dtype: Any = None, **options: Any) -> Any:
 
 
 def exactly(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function's floats as exact numbers: eye, linspace, loadtxt and everything random."""
+    """Wrap a function, such as loadtxt or a random draw, to take floats for exact numbers and return exact numbers."""
 
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
@@ -76,7 +76,7 @@ def exactly(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reading(function: Callable[..., Any]) -> Callable[..., Any]:
-    """load, loadtxt and their like: of a file that is not there what stands for it, if anything does."""
+    """Wrap load, loadtxt and the like: for a file that cannot be read, return the run's substitute if it has one."""
     read = exactly(function)
 
     @wraps(function)
@@ -92,7 +92,7 @@ def reading(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _fromfile(file: Any, *arguments: Any, **options: Any) -> Any:
-    """np.fromfile; of a file in memory what it has left."""
+    """np.fromfile, which also takes a file in memory and reads the rest of it."""
     held = isinstance(file, io.BytesIO)
     return np.frombuffer(file.read(), *arguments, **options) if held else np.fromfile(file, *arguments, **options)
 
@@ -109,7 +109,7 @@ def lifted(result: Any) -> Any:
 
 
 def lowered(argument: Any) -> Any:
-    """An argument of a random function or the like: an exact number as a float, noted if it varies."""
+    """Convert an exact argument to an int or to floats, for functions that need them. Floats that vary are noted."""
     if isinstance(argument, Number):
         return int(argument) if argument.value.is_integer() else float(argument)
     if isinstance(argument, ExactArray):
@@ -137,7 +137,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, **opti
 
 
 def vectorize(function: Any = None, otypes: Any = None, **options: Any) -> Any:
-    """np.vectorize, whose outputs of floats stay exact."""
+    """np.vectorize with outputs that stay exact, unless all are ints or bools."""
     if function is None:
         return lambda f: vectorize(f, otypes, **options)
 
@@ -152,7 +152,7 @@ def vectorize(function: Any = None, otypes: Any = None, **options: Any) -> Any:
     return call
 
 
-# Functions of a module that take no arrays of ours but are given plain lists or floats all the same.
+# Functions that are also called with plain lists or floats: NumPy would round those without ever asking gradproof.
 _LIFTED = """abs absolute exp exp2 expm1 log log2 log10 log1p sqrt cbrt square sin cos tan sinh cosh tanh arcsin arccos
 arctan arcsinh arccosh arctanh sum mean std var dot matmul inner outer tensordot einsum divide true_divide
 power average median prod cumsum cumprod sign reciprocal clip max min amax amin maximum minimum float_power
@@ -160,7 +160,7 @@ subtract add multiply negative"""
 
 
 def _lifting(function: Any) -> Callable[..., Any]:
-    """Plain floats and lists, and ints where the result would be rounded, enter exact arithmetic."""
+    """Wrap a function to make its plain floats, and lists with floats or exact numbers, exact."""
 
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
@@ -186,7 +186,7 @@ _ROUNDING = """exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan sinh co
 
 
 def _rounding(function: Any) -> Callable[..., Any]:
-    """A function that would round even whole numbers."""
+    """Wrap a function that would round even ints: as its first argument they become exact, too."""
 
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
@@ -201,7 +201,7 @@ def _rounding(function: Any) -> Callable[..., Any]:
 
 
 class Lifted:
-    """A ufunc as the subject sees it: called it lifts, its methods are NumPy's."""
+    """A ufunc as the subject sees it: a call makes its arguments exact, and the methods are NumPy's."""
 
     def __init__(self, ufunc: Any, call: Callable[..., Any]) -> None:
         self._ufunc, self._call, self.__name__ = ufunc, call, ufunc.__name__

@@ -10,7 +10,7 @@ from gradproof.exact.products import multiply_matrices
 
 
 class Matrix(ExactArray):
-    """`numpy.matrix`: two axes, `*` multiplies matrices, `.I` is left out."""
+    """`numpy.matrix`: two axes, and `*` multiplies matrices. There is no `.I`."""
 
     __array_priority__ = 20
 

@@ -1,7 +1,7 @@
-"""What the subject gets when it imports numpy, math, random or scipy: the same modules, with exact numbers.
+"""Stand-ins for numpy, math, random and scipy, which give the subject exact numbers when it imports them.
 
-A `Stand` answers for a module: what makes floats (`zeros`, `array`, `random.randn`, `math.exp`) is replaced by what
-makes exact numbers, everything else is the module's own. The modules themselves are never touched.
+A `Stand` replaces the functions of a module that make floats (`zeros`, `array`, `random.randn`, `math.exp`) by ones
+that make exact numbers. Everything else is the module's own. The modules themselves are never modified.
 """
 
 import math
@@ -51,7 +51,7 @@ class Stand(types.ModuleType):
 
 
 def stand_for(module: types.ModuleType) -> types.ModuleType:
-    """The stand of one of the modules below; any other module is itself."""
+    """Return the stand-in for one of the modules below; return any other module unchanged."""
     name = module.__name__
     if name not in STANDS:
         return module
@@ -60,13 +60,13 @@ def stand_for(module: types.ModuleType) -> types.ModuleType:
     return _made[name]
 
 
-FORMER = {"int": int, "float": Float, "bool": bool, "object": object, "str": str}  # names that NumPy had
+FORMER = {"int": int, "float": Float, "bool": bool, "object": object, "str": str}  # names that NumPy used to have
 _made: dict[str, Stand] = {}
 CONSTANTS = {"pi": arb.pi, "e": arb.const_e, "tau": lambda: 2 * arb.pi(), "euler_gamma": arb.const_euler}
 
 
 def _matrices(path: Any) -> Any:
-    """loadmat, or what stands for a file that is not there."""
+    """loadmat, or the run's substitute, if it has one, for a file that cannot be read."""
     try:
         return {
             name: exact(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
@@ -79,7 +79,7 @@ def _matrices(path: Any) -> Any:
 
 
 def _optimizer(name: str, *arguments: Any, **options: Any) -> Any:
-    """An optimizer of SciPy's: plain steps that the subject's run may look into, where there are some."""
+    """Call an optimizer: the run's own, which takes plain steps that can be observed, or else SciPy's."""
     outside = current().outside
     return (outside.optimizer(name) if outside else getattr(sys.modules["scipy.optimize"], name))(*arguments, **options)
 
@@ -154,13 +154,13 @@ REPLACED: dict[int, Any] = {id(float): Float} | {
 
 
 def replacement(value: Any) -> Any:
-    """What stands for a function or type of those modules, or for a module; None for anything else."""
+    """Return what replaces one of those modules or one of their functions or types; None for anything else."""
     if isinstance(value, types.ModuleType):
         return stand_for(value) if value.__name__ in STANDS else None
     if not callable(value):
         return None
     path = str(getattr(value, "__module__", ""))
-    if path.startswith("scipy."):  # it is imported only by those who use it
+    if path.startswith("scipy."):  # not in REPLACED, because only a subject that uses SciPy imports it
         package = ".".join(path.split(".")[:2])
         return STANDS.get(package, {}).get(getattr(value, "__name__", ""))
     return REPLACED.get(id(value))

@@ -1,9 +1,8 @@
-"""Exact numbers: a ball that encloses the real value, and what it was computed from.
+"""Exact numbers: each is a ball that encloses the real value, with the operands it was computed from.
 
-A number is immutable. What Python's operators and NumPy's loops make of numbers are new ones that hold their operands,
-so the numbers of a run form a graph over which gradproof.exact.sweeps differentiates. A number that cannot change
-with the variables, such as a literal or what ReLU cuts off, is constant and holds no operands, unless the run keeps
-those of constants.
+Numbers are immutable. Python's operators and NumPy's loops make new ones that hold their operands, so the numbers of a
+run form a graph on which gradproof.exact.sweeps differentiates. A number that does not change with the variables, such
+as a literal or what ReLU cuts off, is constant. It holds no operands unless the run keeps those of constants.
 """
 
 from collections.abc import Callable
@@ -18,20 +17,20 @@ from gradproof.exact.rules import RULES, ZERO, Ball, Rule
 from gradproof.exact.run import Place, current
 
 _indices = count()
-MOST_ALIKE = 3000  # pairs of numbers that are compared to see whether two are computed alike
+MOST_ALIKE = 3000  # pairs that `is_alike` compares before it gives up
 SUM, DOT, COPY = RULES["sum"], RULES["dot"], RULES["copy"]
 Operands = tuple["Number", ...]
 
 
 def _foreign(other: Any) -> bool:
-    """Whether another operator is meant type's business: an array's, or not arithmetic."""
+    """Whether to leave an operator to this operand's type: an array, a complex number, or no number at all."""
     return isinstance(other, np.ndarray | complex) or not isinstance(
         other, Number | int | float | np.number | np.bool_ | Fraction | arb
     )
 
 
 def _operators(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
-    """x ∘ y and its reflection, by the rule of that name."""
+    """Return x ∘ y and its reflection, by the rule of that name."""
 
     def operate(x: Any, y: Any) -> Any:
         if _foreign(y) or _foreign(x):
@@ -47,7 +46,7 @@ def _comparison(decide: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]
 
 
 class Number:
-    """A real number, enclosed: `value` is its ball; `varies` says whether it depends on a variable near here."""
+    """A real number, enclosed in the ball `value`; `varies` is whether it depends on a variable near this point."""
 
     __slots__ = ("__weakref__", "index", "operands", "place", "rule", "value", "varies")
 
@@ -120,12 +119,10 @@ class Number:
     __trunc__ = __int__
 
     def __deepcopy__(self, memo: Any) -> "Number":
-        return self  # it never changes
+        return self  # it is immutable
 
     def __index__(self) -> int:
-        if self.value.is_integer() and (
-            self.rule is None or not self.varies
-        ):  # as labels are that were read from a table
+        if self.value.is_integer() and (self.rule is None or not self.varies):  # such as a label read from a table
             return int(self)
         raise TypeError("'float' object cannot be interpreted as an integer")
 
@@ -145,10 +142,10 @@ class Number:
     def __repr__(self) -> str:
         return repr(float(self.value.mid()))
 
-    # ---- what NumPy's own scalars can do; gradproof.exact.dispatch hands in what NumPy asks for ---------------
+    # ---- the interface of NumPy's scalars; gradproof.exact.dispatch adds __array_ufunc__ and the like ---------
 
     def __getattr__(self, name: str) -> Any:
-        """`.sum()`, `.shape`, `.T` and so on, as an array without axes; the methods that NumPy's loops ask for."""
+        """Return a rule as a method, for NumPy's object loops, or an attribute of a 0-d array: `.sum`, `.T`."""
         if name in RULES and not hasattr(np.ndarray, name):  # not sum or copy
             return lambda: apply(name, self)
         if name.startswith("_"):
@@ -169,12 +166,12 @@ class Number:
 
 
 def variable(value: float) -> Number:
-    """A number that the others may depend on, exactly this double."""
+    """Return a variable with exactly the value of this double."""
     return Number(arb(float(value)), varies=True)
 
 
 def number(value: Any) -> Number:
-    """A constant: an int or Fraction as it is, a float as the reading of this run takes it."""
+    """Return a constant: an int or Fraction exactly, a float or string by the run's reading. TypeError for others."""
     if isinstance(value, Number):
         return value
     if isinstance(value, int | np.integer | np.bool_):
@@ -193,7 +190,7 @@ def number(value: Any) -> Number:
 
 
 def literal(value: float) -> Number:
-    """The number that a float literal of the subject's source stands for; one and the same for one spelling."""
+    """Return the number of a float literal in the subject's source: one for all equal floats, unless exploring."""
     run = current()
     if run.exploring:
         return Number(run.literal(value, repr(value)))
@@ -203,25 +200,25 @@ def literal(value: float) -> Number:
 
 
 def apply(name: str, *operands: Any) -> Number:
-    """What an operation gives."""
+    """Return the result of the operation of that name."""
     xs = tuple([number(x) for x in operands])
     return derive(RULES[name], RULES[name].value(*[x.value for x in xs]), xs)
 
 
 def derive(rule: Rule, value: Ball, operands: Operands) -> Number:
-    """A number that was computed by a rule from these operands; constant if they are."""
+    """Return a number that a rule computed from these operands; it is constant if they are."""
     if any(x.varies for x in operands):
         return Number(value, rule, operands, True)
     return constant(value, rule, operands)
 
 
 def constant(value: Ball, rule: Rule, operands: Any) -> Number:
-    """A number that cannot vary; with what it was computed from, if the run keeps that."""
+    """Return a number that cannot vary, with its rule and operands if the run keeps those of constants."""
     return Number(value, rule, operands) if current().keeps_constants else Number(value)
 
 
 def multiply(x: Any, y: Any) -> Number:
-    """x y, which is constant if one of the two is the constant 0, as behind a mask."""
+    """Return x y, which is constant if either factor is the constant 0, as behind a mask."""
     x, y = number(x), number(y)
     if (not x.varies and x.value == 0) or (not y.varies and y.value == 0):
         return constant(x.value * y.value, RULES["multiply"], (x, y))
@@ -229,32 +226,32 @@ def multiply(x: Any, y: Any) -> Number:
 
 
 def subtract(x: Any, y: Any) -> Number:
-    """x − y, which is the constant 0 if both are one number."""
+    """Return x − y, which is the constant 0 if both are copies of one number."""
     x, y = number(x), number(y)
     return Number(ZERO) if source(x) is source(y) else apply("subtract", x, y)
 
 
 def total(xs: Any) -> Number:
-    """Σ x, one number for however many."""
+    """Return Σ x as one number of the graph, however many terms there are."""
     xs = tuple([number(x) for x in xs])
     return derive(SUM, sum([x.value for x in xs], ZERO), xs)
 
 
 def copy(x: Any) -> Number:
-    """The same value as a number of its own, with a derivative of its own."""
+    """Return a new number with the same value, which gets its own derivative."""
     x = number(x)
     return derive(COPY, x.value, (x,))
 
 
 def source(x: Number) -> Number:
-    """The number that this one is a copy of."""
+    """Return the number that this one is a copy of, or itself."""
     while x.rule is COPY:
         x = x.operands[0]
     return x
 
 
 def is_alike(x: Number, y: Number) -> bool:
-    """Whether two numbers were computed in the same way from the same, as those of an example that is drawn twice."""
+    """Whether both were computed by the same operations from the same numbers, as for an example drawn twice."""
     waiting, seen = [(x, y)], set[tuple[int, int]]()
     while waiting:
         x, y = waiting.pop()
@@ -281,7 +278,7 @@ def _operands(x: Number) -> Operands:
 
 
 def is_less(x: Any, y: Any) -> bool:
-    """x < y, noted where it depends on variables."""
+    """Whether x < y. The outcome is noted if either varies."""
     x, y = number(x), number(y)
     return _noted(_order(x, y) < 0, x, y)
 
@@ -292,7 +289,7 @@ def is_equal(x: Any, y: Any) -> bool:
 
 
 def _order(x: Number, y: Number) -> int:
-    """−1, 0 or 1; UndecidedError where the balls overlap, or touch and move apart with the variables."""
+    """−1, 0 or 1. UndecidedError if the balls overlap, or if equal numbers have different derivatives."""
     a, b = x.value, y.value
     if a < b:
         return -1
@@ -307,14 +304,14 @@ def _order(x: Number, y: Number) -> int:
             return 0
         raise current().refuse(f"a tie at {float(a):g}, whose two sides have different derivatives")
     if a.is_nan() or b.is_nan():
-        if _of_infinity(x) or _of_infinity(y):  # as NumPy has it: NaN is less than nothing
+        if _of_infinity(x) or _of_infinity(y):  # as in NumPy, NaN is not less than anything
             return 1
         raise current().refuse("a comparison with NaN")
     raise current().refuse(f"two numbers near {float(a.mid()):.6g} that {current().bits} bits cannot distinguish")
 
 
 def _of_infinity(x: Number, deep: int = 4) -> bool:
-    """Whether it was computed from an infinity that the program wrote, such as a best loss to begin with."""
+    """Whether it was computed from a literal infinity, such as the initial value of a best loss."""
     if x.rule is None or deep == 0:
         return bool(not x.varies and not x.value.is_finite() and not x.value.is_nan())
     return any(_of_infinity(y, deep - 1) for y in x.operands if isinstance(y, Number))
@@ -328,12 +325,12 @@ def _noted(outcome: bool, x: Number, y: Number) -> bool:
 
 
 def floor(x: Any) -> Number:
-    """⌊x⌋, a constant."""
+    """Return ⌊x⌋, a constant. UndecidedError if the ball does not decide it, or if it jumps at x."""
     x = number(x)
     whole = x.value.floor().unique_fmpz()
     if current().exploring:
         whole = x.value.mid().floor().unique_fmpz()
-    if whole is None and not x.varies:  # a share or a count: what Python's float would give
+    if whole is None and not x.varies:  # a share or a count: take what Python's floats give
         whole = arb(float(x.value.mid())).floor().unique_fmpz()
     if whole is None:
         raise current().refuse(f"the floor of a number near {float(x.value.mid()):.6g}")
@@ -352,9 +349,9 @@ def smallest(x: Any, y: Any) -> Number:
     return copy(x if is_less(x, y) else y)
 
 
-_CONSTANT_AT_TIMES = {"multiply": multiply, "subtract": subtract}  # though an operand varies
+_CONSTANT_AT_TIMES = {"multiply": multiply, "subtract": subtract}  # even if an operand varies
 
 
 def count_numbers() -> int:
-    """How many numbers have been made so far: a measure of work that no other process changes."""
+    """Return how many numbers this process has made: a measure of work that other processes do not affect."""
     return Number(arb(0)).index

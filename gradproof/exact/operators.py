@@ -1,4 +1,4 @@
-"""What the rewritten code calls in place of its literals and of the operators that would round."""
+"""The functions that rewritten code calls in place of its float literals and of operators that would round."""
 
 from typing import Any
 
@@ -13,25 +13,25 @@ _PLAIN = (int, float, np.integer, np.floating)
 
 
 def divide(a: Any, b: Any) -> Any:
-    """a / b, where two whole numbers make a fraction."""
+    """Return a / b, which is an exact fraction for two whole numbers."""
     return a / divisor(b) if isinstance(a, np.ndarray | int | float | np.number) else a / b
 
 
 def divide_in_python_2(a: Any, b: Any) -> Any:
-    """a / b, where two whole numbers make a whole number."""
+    """Return a / b; for two whole numbers rounded down to a whole number."""
     whole = int | np.integer
     return a // b if isinstance(a, whole) and isinstance(b, whole) else divide(a, b)
 
 
 def divisor(b: Any) -> Any:
-    """The right operand of a division, exact."""
+    """Make the right operand of a division exact."""
     if isinstance(b, _PLAIN) and not isinstance(b, bool):
         return number(b)
     return exact(b) if isinstance(b, np.ndarray) and b.dtype.kind in "biuf" else b
 
 
 def power(a: Any, b: Any) -> Any:
-    """a ** b, where a whole number to a negative power, or a float, makes an exact number."""
+    """Return a ** b, which is exact if a is a float, or a whole number with a negative exponent."""
     if isinstance(a, float | np.floating) or (isinstance(a, np.ndarray) and a.dtype.kind == "f"):
         return (number(a) if np.ndim(a) == 0 else exact(a)) ** b
     if isinstance(a, int | np.integer) and isinstance(b, int | np.integer) and b < 0:
@@ -40,12 +40,12 @@ def power(a: Any, b: Any) -> Any:
 
 
 def remainder(a: Any, b: Any) -> Any:
-    """a % b; a text is formatted with rounded numbers, as it would be."""
+    """Return a % b; if a is a string, format it with floats for exact numbers."""
     return a % _as_floats(b) if isinstance(a, str | bytes) else a % b
 
 
 def _as_floats(value: Any) -> Any:
-    """Exact numbers as floats for a text, which is no way out of exact arithmetic."""
+    """Convert exact numbers to floats for a string, which does not count as leaving exact arithmetic."""
     if isinstance(value, tuple):
         return tuple(_as_floats(item) for item in value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Products of matrices: one number for each element of the result, however long the sum."""
+"""Matrix products, which make one number for each element of the result, however long the sum."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from gradproof.exact.rules import ZERO
 
 
 def multiply_matrices(left: Any, right: Any, dot: bool = False) -> Any:
-    """`@`, or NumPy's `dot`, which differs for scalars and for more than two axes."""
+    """Return left @ right, or with `dot` np.dot, which differs for scalars and for more than two axes."""
     a, b = exact(left), exact(right)
     if dot and (a.ndim == 0 or b.ndim == 0):
         return a * b
@@ -48,7 +48,7 @@ def _multiply_two(rows: Array, columns: Array) -> Array:
         else [ZERO] * (n * m)
     )
     moving_left, moving_right = ([any(x.varies for x in part) for part in parts] for parts in (lefts, rights))
-    nothing_left, nothing_right = (  # as of an example that ReLU has cut off: constant, whatever it is multiplied by
+    nothing_left, nothing_right = (  # as for an example that ReLU has cut off: the product is constant
         [not moves and all(x.value == 0 for x in part) for moves, part in zip(moving, parts, strict=True)]
         for moving, parts in ((moving_left, lefts), (moving_right, rights))
     )

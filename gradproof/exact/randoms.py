@@ -1,4 +1,4 @@
-"""Random numbers of the run's own streams, so that the process's streams stay where they are."""
+"""Random numbers from the run's own streams, which leaves the process's streams untouched."""
 
 import random
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from gradproof.exact.run import current
 
 
 class Generator:
-    """A RandomState or Generator of NumPy's, or Python's Random, whose floats are exact numbers."""
+    """A NumPy RandomState or Generator, or a Python Random, whose floats are exact numbers."""
 
     def __init__(self, genuine: Any) -> None:
         self._genuine = genuine
@@ -36,14 +36,14 @@ def _chosen(found: Any, x: Any, *rest: Any, **options: Any) -> Any:
 
 
 def _settled(argument: Any) -> Any:
-    """Probabilities as floats: which element they choose is a decision, as a comparison is, and has no derivative."""
+    """Make probabilities floats: which element they choose is a decision, like a comparison, and has no derivative."""
     if isinstance(argument, ExactArray):
         return np.array([float(x.value.mid()) for x in argument.ravel().tolist()]).reshape(argument.shape)
     return lowered(argument)
 
 
 def _of_the_run(which: str) -> Callable[[str], Callable[..., Any]]:
-    """The functions of a random module draw from this run's own stream, not from the process's."""
+    """Return a maker of random functions that draw from the current run's stream of that name."""
 
     def function(name: str) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:

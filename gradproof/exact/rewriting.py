@@ -1,10 +1,10 @@
-"""The subject's source, rewritten so that its literals and divisions are exact; nothing moves to another line."""
+"""Rewrites the subject's source so that its literals, divisions and powers are exact; no line number changes."""
 
 import ast
 import warnings
 from collections.abc import Sequence
 
-HELPER = "_gradproof_"  # the name under which the rewritten code finds gradproof.exact.operators; no class mangles it
+HELPER = "_gradproof_"  # how rewritten code refers to gradproof.exact.operators; a class does not mangle it
 
 
 class _Exactness(ast.NodeTransformer):
@@ -25,7 +25,7 @@ class _Exactness(ast.NodeTransformer):
         return _call(name, [node.left, node.right], node) if name else node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
-        """`a /= b` stays in place, by an exact b."""
+        """Keep `a /= b` in place and make b exact."""
         self.generic_visit(node)
         if isinstance(node.op, ast.Div):
             node.value = _call("divisor", [node.value], node.value)
@@ -37,10 +37,10 @@ class _Exactness(ast.NodeTransformer):
         return node
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
-        return node  # no annotation
+        return node  # its annotation stays as it is
 
     def visit_match_case(self, node: ast.match_case) -> ast.AST:
-        """A pattern cannot hold a call."""
+        """Skip the pattern, which cannot contain a call."""
         node.guard = self.visit(node.guard) if node.guard else None
         node.body = [self.visit(statement) for statement in node.body]
         return node
@@ -65,11 +65,11 @@ def _call(name: str, arguments: Sequence[ast.expr], at: ast.expr) -> ast.Call:
 
 
 def rewritten(source: str, path: str) -> ast.Module:
-    """The syntax tree to compile; SyntaxError where the source is none."""
+    """Return the syntax tree to compile. SyntaxError if the source is not valid Python."""
     with warnings.catch_warnings(action="ignore"):
         return with_exact_numbers(ast.parse(source, path))
 
 
 def with_exact_numbers(tree: ast.Module, python_2: bool = False) -> ast.Module:
-    """The same tree, changed."""
+    """Rewrite this tree in place and return it; with `python_2`, int / int rounds down."""
     return _Exactness(python_2).visit(tree)

@@ -1,10 +1,10 @@
-"""What can be computed exactly: one operation a line, its value and its partial derivatives side by side.
+"""The operations that can be computed exactly: one a line, with its value and its partial derivatives side by side.
 
-A value is a ball (python-flint's arb) that encloses the real number; so is a derivative. In the column of derivatives
-`v` is the value that the operation gave, so that eˣ need not be computed twice. A partial that is 0 or 1 everywhere is
-the int itself, which costs the sweeps nothing. These are the derivatives of a calculus textbook and nothing else: no
-rule knows of layers, activations or costs. tests/exact/test_rules.py holds each one against differences in balls of
-400 bits, in which no derivative occurs, and against jax.grad.
+Values and derivatives are balls (python-flint's arb) that enclose the real numbers. In the column of derivatives `v` is
+the value of the operation, so that eˣ need not be computed twice. A partial that is 0 or 1 everywhere is a plain int,
+which costs the sweeps nothing. The derivatives are those of a calculus textbook: no rule knows about layers,
+activations or costs. tests/exact/test_rules.py compares each with differences in balls of 400 bits, in which no
+derivative occurs, and with jax.grad.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,20 +30,20 @@ def _sigmoid(x: Ball) -> Ball:
 
 
 def _power(x: Ball, y: Ball) -> Ball:
-    """xʸ; a whole y is a product, so that x may be negative."""
+    """xʸ; x may be negative if y is whole."""
     n = y.unique_fmpz() if y.is_exact() else None
-    if n is not None and n > 0 and x.mid() == 0:  # where python-flint gives NaN
+    if n is not None and n > 0 and x.mid() == 0:  # python-flint gives NaN here
         return arb(0, x.rad() ** int(n))
     return x**y
 
 
 def _power_slope(x: Ball, y: Ball) -> Ball:
-    """y xʸ⁻¹, 0 for x⁰ at x = 0 too."""
+    """y xʸ⁻¹, which is 0 for y = 0, even at x = 0."""
     return ZERO if y.is_zero() else y * _power(x, y - 1)
 
 
 def _cube_root(x: Ball) -> Ball:
-    """∛x, which is odd."""
+    """∛x, also for negative x."""
     return -(-x).root(3) if x < 0 else x.root(3)
 
 

@@ -1,4 +1,4 @@
-"""One exact run of somebody's code: how its literals are read, and a note of whatever could not be exact."""
+"""The state of one exact run of the subject: how literals are read, and what could not be exact."""
 
 import random
 import sys
@@ -14,25 +14,25 @@ from flint import arb, ctx
 
 from gradproof.exact.rules import Ball
 
-BITS = 200  # of precision to begin with: right formulas then agree to about 55 digits
-SHORT = 20  # a literal of no more bits, such as 0.5 or 255.0, is taken to be meant exactly
-ULPS = 4  # how far the author's own rounding may have moved a longer one
-WRITTEN = 7  # a literal of so many digits may have been cut off behind its last
-TINY = 1e-5  # a literal that is no larger may be there only to keep a logarithm or a quotient finite
+BITS = 200  # initial precision: correct formulas then agree to about 55 digits
+SHORT = 20  # a literal of at most that many bits, such as 0.5 or 255.0, is taken to be exact
+ULPS = 4  # how far the author may have rounded a longer one
+WRITTEN = 7  # from that many digits on, a literal may have been truncated
+TINY = 1e-5  # a literal up to this size may only be there to keep a logarithm or a quotient finite
 
-Place = tuple[CodeType, int]  # the code object and the offset of the instruction: its line is found when it is asked
+Place = tuple[CodeType, int]  # code object and instruction offset; `line_of` looks up the line
 
 
 class Reading(IntEnum):
-    """What a literal stands for. The first reading under which somebody's code is right decides."""
+    """What a literal stands for. The first reading under which the subject is right decides."""
 
-    EXACT = 0  # the decimal that is written
+    EXACT = 0  # the decimal as written
     ROUNDED = 1  # … or any number that may have been rounded to it
     WITHOUT_EPSILON = 2  # … and 0 where it is tiny
 
 
 class Note(NamedTuple):
-    """Something that could not be exact, and where."""
+    """Something that could not be exact, and its place."""
 
     kind: str  # "undecided", "cast", "rounded", "clipped", "left", "unread"
     said: str
@@ -40,43 +40,41 @@ class Note(NamedTuple):
 
 
 class UndecidedError(ArithmeticError):
-    """A comparison that the balls do not decide, or a tie whose two sides have different derivatives."""
+    """Raised for a comparison that the balls do not decide, or a tie whose two sides have different derivatives."""
 
 
 class Run:
-    """State of one run: precision, reading, seed, notes, and which way each comparison went."""
+    """The state of one run: precision, reading, random streams, notes, and which way each comparison went."""
 
     def __init__(
         self, bits: int = BITS, reading: Reading = Reading.EXACT, seed: int = 0, exploring: bool = False
     ) -> None:
         self.bits, self.reading = bits, reading
-        self.exploring = exploring  # what depends on what is asked, not how: all numbers vary, and ties are decided
-        self.keeps_constants = False  # whether the graph has what cannot vary, too, such as what a mask has zeroed
-        self.bent = (
-            0.0  # by up to what part of itself each longer literal is changed, which nothing right is to depend on
-        )
+        self.exploring = exploring  # only to learn what depends on what: all numbers vary, and ties are decided
+        self.keeps_constants = False  # whether constants, such as what a mask has zeroed, keep their operands
+        self.bent = 0.0  # the most by which longer literals are changed, relatively; correct code does not depend on it
         self.notes: dict[tuple[str, str, Place | None], Note] = {}
         self.outcomes: dict[Place | None, set[bool]] = {}
         self.literals: dict[Any, Any] = {}
-        self.clips: dict[int, Place | None] = {}  # the place of the clip that a number came out of, by its index
-        self.rounded: set[int] = set()  # indices of what was rounded to digits
-        self.outside: Any = None  # what stands for files that are not there, and for optimizers
-        self.made_up = False  # whether any of those was asked for
-        self.files: set[str] = set()  # whose frames are the subject's
+        self.clips: dict[int, Place | None] = {}  # index of a number that came out of a clip → its place
+        self.rounded: set[int] = set()  # indices of numbers that were rounded to some digits
+        self.outside: Any = None  # substitutes for missing files and for optimizers
+        self.made_up = False  # whether any missing data were substituted
+        self.files: set[str] = set()  # the subject's files
         self.python_random, self.numpy_random = random.Random(seed), np.random.RandomState(seed)
 
     def note(self, kind: str, said: str) -> None:
-        """Remember what could not be exact, once a place."""
-        place = self.place() if kind != "unread" else None  # which is said of a whole function
+        """Remember what could not be exact, once for each place."""
+        place = self.place() if kind != "unread" else None  # "unread" concerns a whole function
         self.notes.setdefault((kind, said, place), Note(kind, said, place))
 
     def refuse(self, said: str) -> UndecidedError:
-        """A note, since the subject's own `except` may swallow it, and the error to raise."""
+        """Return the error to raise, and note it too, because the subject's own `except` may swallow it."""
         self.note("undecided", said)
         return UndecidedError(said)
 
     def place(self) -> Place | None:
-        """Where the subject is: the innermost frame that runs its code."""
+        """Return where the subject is: the place in the innermost frame that runs its code."""
         if not self.files:
             return None
         frame, files = sys._getframe(2), self.files
@@ -87,7 +85,7 @@ class Run:
         return None
 
     def literal(self, number: float, decimal: str | None = None) -> Ball:
-        """The ball that a literal, or a float that the subject computed without us, stands for."""
+        """Return the ball for a literal, or for a float that the subject computed outside exact arithmetic."""
         if not np.isfinite(number):
             return arb(number)
         if self.reading is Reading.WITHOUT_EPSILON and abs(number) <= TINY:
@@ -123,7 +121,7 @@ ONE_AT_A_TIME = threading.RLock()  # python-flint has one precision for all thre
 
 @contextmanager
 def running(run: Run) -> Iterator[Run]:
-    """Everything inside is part of this run, at its precision; other threads wait."""
+    """Make this the current run, at its precision, inside the `with` block; other threads wait."""
     with ONE_AT_A_TIME:
         before, ctx.prec = ctx.prec, run.bits
         _RUNS.append(run)
@@ -135,7 +133,7 @@ def running(run: Run) -> Iterator[Run]:
 
 
 def line_of(place: Place | None) -> int | None:
-    """The line of a place."""
+    """Return the line number of a place."""
     if place is None:
         return None
     code, offset = place

@@ -1,4 +1,4 @@
-"""`float` and NumPy's scalar types as the subject sees them: float(loss) stays exact."""
+"""`float` and NumPy's float types as the subject sees them: float(loss) stays exact."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from gradproof.exact.run import current
 
 
 class _Float(type):
-    """isinstance(x, float) is true of exact numbers as well."""
+    """Makes isinstance(x, float) true for exact numbers as well."""
 
     def __instancecheck__(cls, value: Any) -> bool:
         return isinstance(value, (Number, cls.__mro__[1]))
@@ -34,14 +34,14 @@ class Float(float, metaclass=_Float):
 
 
 class Float64(np.float64, metaclass=_Float):
-    """`numpy.float64`."""
+    """`numpy.float64` as the subject sees it."""
 
     def __new__(cls, value: Any = 0) -> Any:
         return _scalar(value)
 
 
 class Float32(np.float32, metaclass=_Float):
-    """`numpy.float32`, which is noted."""
+    """`numpy.float32` as the subject sees it: stays exact, but the cast is noted."""
 
     def __new__(cls, value: Any = 0) -> Any:
         current().note("cast", "a cast to float32, which keeps 6 digits")

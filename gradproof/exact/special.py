@@ -1,4 +1,4 @@
-"""The functions of math and of scipy that are no ufuncs."""
+"""The functions of math and of scipy that are not ufuncs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
 
 
 def windows(turned: bool, late: bool = False) -> Callable[..., Any]:
-    """correlate, or convolve with the kernel turned round: sums of products; `late` cuts as correlate2d does."""
+    """Return correlate, or convolve if `turned`, as sums of products; `late` cuts mode "same" as correlate2d does."""
 
     def call(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0, **options: Any) -> Any:
         image, kernel = exact(in1), exact(in2)

@@ -1,4 +1,4 @@
-"""Derivatives over the graph of numbers: of one number by all (reverse), of all along one direction (forward)."""
+"""Differentiates on the graph of numbers: one number by all others (reverse), or all along a direction (forward)."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
@@ -9,11 +9,11 @@ from flint import arb
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.rules import Ball
 
-Known = dict[int, Sequence[tuple[Number, Any]]]  # what each number, by its index, was computed from, and ∂ by that
+Known = dict[int, Sequence[tuple[Number, Any]]]  # index of a number → its operands, each with the partial derivative
 
 
 def operands_of(x: Number) -> tuple[Number, ...]:
-    """What a number was computed from; a product of a row and a column shares both with its neighbours."""
+    """Return the operands of a number. A dot product stores its row and column, which its neighbours share."""
     if x.rule is DOT:
         left, right = x.operands
         return (*left, *right)
@@ -21,12 +21,12 @@ def operands_of(x: Number) -> tuple[Number, ...]:
 
 
 def computed_from(results: Iterable[Number], sources: Container[int] = ()) -> list[Number]:
-    """Everything that the results depend on, and the results, in the order in which it was computed.
+    """Return the results and everything that they depend on, in the order of computation.
 
-    What the sources, given by their indices, were computed from is left out.
+    The search stops at the sources, which are given by their indices.
     """
     found: dict[int, Number] = {}
-    sides = set[int]()  # rows and columns of products: many numbers share each, and once is enough
+    sides = set[int]()  # rows and columns of products already visited: many numbers share each
     waiting = list(results)
     while waiting:
         x = waiting.pop()
@@ -46,15 +46,15 @@ def computed_from(results: Iterable[Number], sources: Container[int] = ()) -> li
 
 
 def differentiate(result: Number, constants: bool = False, known: Known | None = None) -> dict[int, Ball]:
-    """∂result/∂v of every number v that it was computed from, by v's index (reverse mode).
+    """Return ∂result/∂v for every number v that the result was computed from, by v's index (reverse mode).
 
-    Those of constants, such as data or what ReLU has cut off, are left out unless asked for. Give the same dict as
-    `known` to differentiate several results of the same numbers: it keeps their partial derivatives.
+    Constants, such as data or what ReLU has cut off, are left out unless `constants` is True. To differentiate several
+    results of the same numbers, pass the same dict as `known`, which keeps their partial derivatives.
     """
     adjoints: dict[int, Ball] = {result.index: arb(1)}
     numbers, waiting = {result.index: result}, [-result.index]
     known = {} if known is None else known
-    while waiting:  # the last computed first: whatever was computed from it has been here
+    while waiting:  # latest first, so that every number computed from this one is done
         index = -heappop(waiting)
         adjoint = adjoints[index]
         partials = known.get(index)
@@ -74,10 +74,10 @@ def differentiate(result: Number, constants: bool = False, known: Known | None =
 
 
 def _partials(x: Number, constants: bool) -> list[tuple[Number, Any]]:
-    """The operands of a number, each with the derivative by it, but where that is 0 everywhere."""
+    """Return the operands of a number, each with its partial derivative, except those where that is 0 everywhere."""
     if x.rule is None:
         return []
-    if x.rule is DOT:  # of Σ aₖ bₖ, without its rule for speed: most numbers of a network are one
+    if x.rule is DOT:  # Σ aₖ bₖ, without its rule for speed: most numbers of a network are dot products
         left, right = x.operands
         pairs = [(a, b.value) for a, b in zip(left, right, strict=True) if a.varies or constants]
         return pairs + [(b, a.value) for a, b in zip(left, right, strict=True) if b.varies or constants]
@@ -90,12 +90,12 @@ def _partials(x: Number, constants: bool) -> list[tuple[Number, Any]]:
 
 
 def push_forward(results: Iterable[Number], direction: Mapping[int, Any]) -> dict[int, Ball]:
-    """The derivative of every number along a direction, given by the indices of the variables (forward mode)."""
+    """Return the derivative of every number along a direction: index of a variable → step (forward mode)."""
     return push_through(computed_from(results), direction)
 
 
 def push_through(numbers: Iterable[Number], direction: Mapping[int, Any]) -> dict[int, Ball]:
-    """`push_forward` for who has several directions: `numbers` is what the results were computed from, in order."""
+    """`push_forward` for several directions: `numbers` comes from `computed_from`, which then runs only once."""
     tangents: dict[int, Ball] = {index: arb(step) for index, step in direction.items()}
     for x in numbers:
         if x.rule is None or x.index in tangents:

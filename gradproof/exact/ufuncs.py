@@ -1,4 +1,4 @@
-"""NumPy's ufuncs and their reductions on exact arrays: the rules, and what is not smooth."""
+"""NumPy's ufuncs and their reductions on exact arrays: those with a rule, and those that are not smooth."""
 
 from collections.abc import Callable, Iterable
 from functools import cache, reduce
@@ -31,7 +31,7 @@ def _sign(x: Any) -> Number:
     return number(-1) if is_less(x, 0) else number(int(is_less(0, x)))
 
 
-# What is not smooth, or not a number: everything else is a rule.
+# The ufuncs that are not smooth or do not return a number; all others are rules.
 _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "multiply": numbers.multiply,
     "subtract": numbers.subtract,
@@ -105,7 +105,7 @@ _FOLDS: dict[str, Callable[[Any], Any]] = {
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-    """A ufunc of exact numbers; TypeError for one without a rule."""
+    """Call a ufunc, or a method of one, on exact numbers. TypeError if it has no rule."""
     name, out = ALIASES.get(ufunc.__name__, ufunc.__name__), options.pop("out", None)
     if method == "__call__":
         if name in ("matmul", "vecdot"):
@@ -116,7 +116,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> An
             raise TypeError(f"gradproof has no exact rule for {name}")
         plain = [unwrap(x) for x in inputs]
         loop = _loop(name)
-        if any(_holds_arrays(x) for x in plain):  # an array of objects that are arrays
+        if any(_holds_arrays(x) for x in plain):  # an object array of arrays
             loop = (ufunc, *loop[1:])
         result = np.frompyfunc(*loop)(*plain)
         if name in _TRUTHS:
@@ -145,12 +145,12 @@ def _loop(name: str) -> tuple[Callable[..., Any], int, int]:
 
 
 def _reduce(name: str, array: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, **options: Any) -> Any:
-    """A reduction, one number for however many elements."""
+    """Reduce along axes to one number for each remaining place, however many elements it combines."""
     if name not in _FOLDS:
         raise TypeError(f"gradproof has no exact rule for {name}.reduce")
     fold, plain = _FOLDS[name], unwrap(array)
     plain = np.asarray(plain)
-    every = axis is None or not plain.ndim  # NumPy lets a number have an axis 0
+    every = axis is None or not plain.ndim  # NumPy accepts axis 0 for a 0-d array
     axes = tuple(range(plain.ndim)) if every else normalize_axis_tuple(axis, plain.ndim)
     kept = [a for a in range(plain.ndim) if a not in axes]
     rows = plain.transpose(*kept, *axes).reshape(*[plain.shape[a] for a in kept], -1)

@@ -1,1 +1,1 @@
-"""Anyone's backprop: loaded in a process of its own, compared with autodiff equation by equation, its mistake named."""
+"""Judges somebody's gradients and training steps, and names the mistake and its line."""

@@ -1,4 +1,4 @@
-"""A program judged as it was written: what was found in it, what that is the gradient of, and what is not."""
+"""Judges a program as it was written, and describes the verdict as a document of plain values."""
 
 import ast
 import re
@@ -42,7 +42,7 @@ _TURN = re.compile(r"^for (?:_gradproof_turn in range\(\d+\)|x, y in _turns|pair
 
 @dataclass
 class Assessed:
-    """One subject and what was found of it."""
+    """One subject, its outcome, and the network that it computes."""
 
     subject: Subject
     outcome: Outcome
@@ -50,7 +50,11 @@ class Assessed:
 
 
 def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[str, Any]:
-    """The verdict on a file as a document of plain values; DataError where it cannot be read."""
+    """Return the verdict on a file as a document of plain values; DataError if it cannot be read.
+
+    `name` restricts the search to one function or class. `step` is a line that takes a step. `cost` is a key of
+    gradproof.judge.whole.DECLARED.
+    """
     program = read_program(path)
     found = search(program, name, step)
     if not found.subjects:
@@ -73,7 +77,7 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
 
 
 def _names_the_quadratic(program: Program) -> bool:
-    """Whether the one cost of which it has a class is the quadratic."""
+    """Whether the program defines a class for the quadratic cost and none for another."""
     names = [kind.name for kind in program.classes]
     quadratic, other = (
         any(re.search(words, name) for name in names)
@@ -83,8 +87,11 @@ def _names_the_quadratic(program: Program) -> bool:
 
 
 def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]:
-    """The verdict on what was judged, or, where that is undecided, on what else was found. What is refuted by made-up
-    data and verified in another way is undecided: the data may not be what it takes."""
+    """Return the verdicts, falling back to the other candidates, then to the engines, if the first is undecided.
+
+    A subject that is refuted on made-up data but verified another way counts as undecided, because the made-up data may
+    not suit it.
+    """
     first = judged[0].outcome
     if len(judged) == 1 and not cost and first.verdict is Verdict.VERIFIED and first.uncompared:
         return [_by_its_own_cost(judged[0], found)]
@@ -102,8 +109,11 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
 
 
 def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
-    """What follows a usual cost and has a cost of its own that it does not compute there, by that: where its step is
-    called with the examples that its cost takes, and neither is parallel to the other."""
+    """Return a candidate that the program's own cost refutes, or `first` if there is none.
+
+    `first` follows a usual cost, and its step does not compute the program's own. The candidate must be called with the
+    examples that this cost takes, follow another usual cost, and not be parallel to the gradient of its own.
+    """
     for subject in found.others:
         other = _judged(subject, "") if subject.calls and not subject.explored.made_up else None
         if other is None or other.outcome.verdict is not Verdict.REFUTED or other.outcome.tried is None:
@@ -114,7 +124,7 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
 
 
 def _judged(subject: Subject, cost: str) -> Assessed:
-    """The verdict on a subject; in another order of what it returns, if it is right in that."""
+    """Judge a subject; if it is not right, try its results in other orders."""
     outcome = judge_leniently(subject, cost)
     for other in subject.others if outcome.verdict is not Verdict.VERIFIED else ():
         turned = judge(other, subject.calls, subject.harder, cost=cost)
@@ -128,7 +138,7 @@ def _judged(subject: Subject, cost: str) -> Assessed:
 
 
 def _changed(explored: Explored) -> list[str]:
-    """What is not as the program has it."""
+    """Describe how the judged program differs from the file."""
     said = ["missing data were made up"] * explored.made_up
     return (
         said + ["large whole numbers, such as layer widths, were replaced by small ones"] * explored.scene.program.small
@@ -136,7 +146,7 @@ def _changed(explored: Explored) -> list[str]:
 
 
 def _looked(program: Program, found: Search) -> str:
-    """What was looked for and what was found, in a line."""
+    """Say in one line what was looked for, what the file contains, and what the tries ran into."""
     classes = ", ".join(kind.name for kind in program.classes)
     functions = ", ".join(node.name for node in program.functions[:8])
     there = [f"classes {classes}"] * bool(classes) + [f"functions {functions}"] * bool(functions)
@@ -151,13 +161,13 @@ def _looked(program: Program, found: Search) -> str:
 
 
 def _doubt(program: Program, subject: Subject, found: Search) -> str:
-    """Why what is right by itself may not be right where it is used, if anything says so."""
+    """Return why a subject that is right by itself may be wrong where it is used, or ""."""
     if found.misfits:
         return _of_misfits(found.misfits)
     late = next(
         (trouble for trouble in found.troubles if trouble.startswith("its own example") and LATE in trouble), ""
     )
-    if late and found.are_parts:  # how fast the machine is must not decide what is verified
+    if late and found.are_parts:  # the speed of the machine must not decide what is verified
         return f"it is right by itself, but {late}"
     if any(trouble.startswith("its own example raises") for trouble in found.troubles):
         raised = raised_by(program, subject.explored)
@@ -167,7 +177,7 @@ def _doubt(program: Program, subject: Subject, found: Search) -> str:
 
 
 def _wrong_engine(program: Program, found: Search) -> str:
-    """Why an example that is right leaves the engine that it uses in doubt, if that is wrong by itself."""
+    """Return a doubt about a right example if an engine that it uses is wrong by itself, else ""."""
     for engine in found.engines:
         if _judged(engine, "").outcome.verdict is Verdict.REFUTED:
             file = f"{Path(program.path).name}:{engine.name}"
@@ -180,7 +190,7 @@ def _of_misfits(names: Sequence[str]) -> str:
 
 
 def _mended(program: Program) -> str:
-    """Where its own example raises, and with what statement it is right, if that is known."""
+    """Say where the program's own example raises, and which statement would make it right, if that is known."""
     if (raised := raised_by(program)) is None:
         return ""
     repair = mend_example(program, raised, 1)
@@ -190,7 +200,7 @@ def _mended(program: Program) -> str:
 
 
 def _network(one: Assessed) -> dict[str, Any]:
-    """Activations and widths, as far as one run shows them."""
+    """Return activations, widths, and other properties that one run shows."""
     step = one.subject.explored.step
     assert step is not None
     with ExactRun(Reading.EXACT, BITS, 1) as run:
@@ -218,7 +228,7 @@ def _network(one: Assessed) -> dict[str, Any]:
 
 
 def _is_steady(factors: Sequence[tuple[int, Sequence[float]]]) -> bool:
-    """Whether one factor fits for every number of examples, or one divided by it."""
+    """Whether one factor fits every number of examples, either as it is or divided by that number."""
     for scale in (lambda m: 1, lambda m: m):
         told = [{f"{factor * scale(m):.10g}" for factor in fits} for m, fits in factors]
         if not told or set.intersection(*told):
@@ -227,7 +237,7 @@ def _is_steady(factors: Sequence[tuple[int, Sequence[float]]]) -> bool:
 
 
 def _sizes(what: Observation, examples: Collection[str]) -> list[int]:
-    """Widths, from the matrices among the parameters, where they form a chain; a layer's input is none of them."""
+    """Return the widths if the matrices among the parameters form a chain, else []; a layer's input does not count."""
     biases = re.compile(r"(?i)bias|\bb\d*\b")
     inputs = {path for path in what.given if path in examples and not named_as_parameter(path)}
     weights = (
@@ -250,7 +260,7 @@ def _cost_words(one: Assessed) -> str:
     name = one.outcome.cost
     if one.outcome.declared:
         return one.outcome.declared + " cost"
-    if "(out * dout)" in one.subject.explored.scene.driver:  # of a layer by itself
+    if "(out * dout)" in one.subject.explored.scene.driver:  # a layer by itself
         return "Σ out · dout"
     if one.outcome.named:
         cost = one.outcome.named[0]
@@ -268,7 +278,7 @@ def _cost_words(one: Assessed) -> str:
 
 
 def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
-    """(what was judged, its form, its line) in words."""
+    """Return what was judged in words, its form, and its line."""
     scene, step = one.subject.explored.scene, one.subject.explored.step
     assert step is not None
     if scene.driven:
@@ -293,7 +303,7 @@ def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
 
 
 def _together(places: Sequence[str]) -> str:
-    """Several places in words: lines 3, 5 and 8."""
+    """Join several places, as in "lines 3, 5 and 8"."""
     numbers = [place.removeprefix("line ") for place in places]
     if len(places) > 1 and all(number.isdigit() for number in numbers):
         return f"lines {', '.join(numbers[:-1])} and {numbers[-1]}"
@@ -309,7 +319,7 @@ def _line_of(program: Program, name: str) -> int:
 
 
 def _parameters(outcome: Outcome, follows: Collection[str]) -> list[dict[str, str]]:
-    """Name and state of each array; right are those, too, that are only wrong beside others."""
+    """Return the name and state of each array; those in `follows` are only wrong beside wrong ones: right."""
     told = []
     for array in outcome.tried.arrays if outcome.tried else ():
         state = "right" if array.name in follows else array.state
@@ -340,7 +350,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
     network = worst.network
     sure = network.get("labels", False) and _is_steady(outcome.factors) and not inexact
     wrong = faults(program, worst.subject, outcome, read)
-    blamed = {fault["line"] for fault in wrong}  # not what stands beside a statement that is missing elsewhere
+    blamed = {fault["line"] for fault in wrong}  # not lines beside a statement that is missing elsewhere
     shown_by = counterexample(program, worst.subject, outcome, read)
     return {
         "verdict": str(outcome.verdict),

@@ -1,4 +1,4 @@
-"""The catalogue: every mistake and convention that has a name, its formula, and what it makes of one small network."""
+"""The catalogue of named mistakes and conventions: the formula of each, and its effect on one small network."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from gradproof.numerics import rounding
 from gradproof.numerics.near import Near
 from gradproof.problem import Problem
 
-NUMBER = "0.1"  # that stands for one which only the author of a slip knows
+NUMBER = "0.1"  # stands in for a number that only the author of a slip knows
 CONVENTION = "convention"
 LINE = "line"
 SHOWN = {"z": "zˡ", "a": "aˡ", "BP1": "δˡ", "BP2": "δˡ", "BP3": "∂C/∂bˡ", "BP4": "∂C/∂wˡ"}
@@ -25,16 +25,16 @@ DIGITS = 3
 class Entry(NamedTuple):
     """One line of the catalogue."""
 
-    place: str  # the equation, CONVENTION, or LINE: a slip of one statement of any network
+    place: str  # the equation, CONVENTION, or LINE: a slip in one statement of any network
     name: str
-    formula: str  # of a convention the word that declares it, of a line an example as it was written
-    right: str = ""  # how it is repaired
+    formula: str  # for a convention the word that declares it, for a line an example of the slip
+    right: str = ""  # the right formula or statement
     seen: str = ""
     compute: Callable[[Layer], Near] | None = None
 
 
 def entries() -> list[Entry]:
-    """Every line, mistakes in the order in which the algorithm computes."""
+    """Return all entries, mistakes in the order in which the algorithm computes."""
     found = [Entry(m.equation, m.name, m.formula, RIGHT[m.equation], m.seen, m.compute) for m in MISTAKES]
     for family in FAMILIES:
         name, formula = (text.replace("{t}", NUMBER) for text in (family.name, family.formula))
@@ -49,14 +49,14 @@ def _of_family(family: Any) -> Callable[[Layer], Near]:
 
 
 def _conventions() -> Iterator[tuple[str, str]]:
-    """Each word of --convention and what it says."""
+    """Yield each word of --convention with its meaning."""
     for word in (*layouts.DECLARED, *costs.DECLARED):
         told = [*layouts.declared([word], is_class=False).said(), *costs.declared([word]).said()]
         yield word, "; ".join(told) or "the conventions of the notes, in everything that no other word names"
 
 
 def asked(words: Sequence[str]) -> list[Entry]:
-    """The lines that have all these words in them, or the one line that has them as its name."""
+    """Return the entries that contain all these words, or only the one that has exactly them as its name."""
     wanted = " ".join(words).casefold()
     exact = [entry for entry in entries() if entry.name.casefold() == wanted]
     return exact or [
@@ -70,19 +70,19 @@ def asked(words: Sequence[str]) -> list[Entry]:
 
 
 def example() -> Problem:
-    """Two layers of two neurons and two examples: all that is multiplied by mistake has a shape for it."""
+    """Return two layers of two neurons and two examples: the shapes fit every mistaken product."""
     weights = [np.array([[1.0, -0.5], [0.5, 2.0]]), np.array([[-1.0, 1.5], [2.0, 0.5]])]
     biases = [np.array([[0.5], [-1.0]]), np.array([[0.25], [-0.5]])]
     return Problem(weights, biases, np.array([[1.0, -1.0], [0.5, 2.0]]), np.array([[0.0, 1.0], [1.0, 0.0]]))
 
 
 def layer_of(equation: str) -> int:
-    """In which layer of the example an equation is shown."""
+    """Return the layer of the example that demonstrates an equation."""
     return 1 if equation in ("z", "a", "BP2") else 2
 
 
 def right(equation: str) -> Any:
-    """What an equation gives in the example, by autodiff."""
+    """Return what autodiff gives for an equation in the example."""
     problem, number = example(), layer_of(equation)
     if equation in ("z", "a"):
         zs, activations = reference.feedforward(problem.weights, problem.biases, problem.x)
@@ -92,7 +92,7 @@ def right(equation: str) -> Any:
 
 
 def wrong(entry: Entry) -> Near:
-    """What the mistake makes of it."""
+    """Return what the mistake gives in the example."""
     problem, ar = example(), rounding.arithmetic(np.dtype("float64"))
 
     def near(array: Any) -> Near:
@@ -112,7 +112,7 @@ def wrong(entry: Entry) -> Near:
 
 
 def numbers(array: Any) -> str:
-    """As NumPy would be given them, in few digits."""
+    """Format an array as one types it for NumPy, with few digits."""
 
     def short(value: Any) -> str:
         return f"[{', '.join(map(short, value))}]" if isinstance(value, list) else f"{value + 0.0:.{DIGITS}g}"

@@ -1,6 +1,6 @@
-"""What a step may do beside following its gradient: what is not verified at first is judged again in that light.
+"""Conventions beside plain descent: a subject that is not verified at first is judged again under each of them.
 
-It may begin late, look back to the parameters before, leave some elements at 0, have several rates, compute its
+A step may begin late, look back to earlier parameters, leave some elements at 0, have several rates, compute its
 gradients by difference quotients, or clip them.
 """
 
@@ -20,12 +20,12 @@ from gradproof.judge.rates import own_rates
 from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
-LATER = 8  # turns in which what is moved under a condition is looked for
-SMALLER = 0.05  # times as large are examples and parameters where larger gradients were clipped
+LATER = 8  # turns, the first included, in which an update under a condition is looked for
+SMALLER = 0.05  # scale of examples and parameters whose gradients should reach no clip
 
 
 def judge_leniently(subject: Subject, cost: str) -> Outcome:
-    """The verdict on a subject, whatever of this it does."""
+    """Return the outcome for a subject, allowing for each of these conventions."""
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
     if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
         outcome = later
@@ -43,7 +43,7 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
 
 
 def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
-    """The outcome of the next turn, where nothing is moved at first, as by a rate that warms up from 0."""
+    """Judge the next turn if nothing moves at first, as when a rate warms up from 0; None unless that is verified."""
     step = subject.explored.step
     if step is None or step.kind != "turn" or not outcome.tried:
         return None
@@ -54,7 +54,7 @@ def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
 
 
 def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """The outcome of a step that looks ahead by velocities, which begin as 0 and are no parameters, if it is right."""
+    """Judge a step that looks ahead by velocities again with these held at the 0 at which they start."""
     step = subject.explored.step
     if step is None or not outcome.velocities:
         return outcome
@@ -64,8 +64,10 @@ def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
 
 
 def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """The outcome of parameters that begin as the program lets them begin, if it is right: pruned, or with the copies
-    that a step looks back to."""
+    """Judge parameters that begin as in the program: pruned, or with copies that a step looks back to.
+
+    The given outcome is returned unless this one is nearer to right.
+    """
     if not (outcome.zeros or outcome.twins):
         return outcome
     scene = replace(subject.explored.scene, as_begun=True)
@@ -78,7 +80,7 @@ def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
 
 
 def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """The outcome of a step whose arrays are moved at rates of their own, if the program gives them several."""
+    """Judge with a separate rate for each array if the program has several; keep the given outcome unless it helps."""
     step, known = subject.explored.step, own_rates(subject.explored.scene.program.tree)
     names = {last(path) for path in step.parameters} if step else set()
     rates = {name: rate for name, rate in known.items() if name in names}
@@ -93,7 +95,7 @@ def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
 
 
 def _is_nearer(one: Outcome, other: Outcome) -> bool:
-    """Whether one outcome is right, or refuted for fewer arrays."""
+    """Whether `one` is right, or both are refuted and `one` has fewer wrong arrays."""
     if one.verdict is Verdict.VERIFIED or one.tried is None or other.tried is None:
         return one.verdict is Verdict.VERIFIED
     wrong, before = (sum(array.state != "right" for array in tried.arrays) for tried in (one.tried, other.tried))
@@ -101,7 +103,7 @@ def _is_nearer(one: Outcome, other: Outcome) -> bool:
 
 
 def _of_small_differences(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """The outcome in the limit of its difference quotients, if it computes gradients by them and is right there."""
+    """Judge the limit of the program's difference quotients; keep the given outcome unless that is verified."""
     scene = subject.explored.scene
     tree = with_small_differences(scene.program.tree)
     if tree is None:
@@ -117,8 +119,11 @@ def _of_small_differences(subject: Subject, outcome: Outcome, cost: str) -> Outc
 
 
 def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
-    """The outcome, or that of the next turn in which what is moved under a condition is moved, if it is wrong there;
-    undecided where no turn that is tried moves it."""
+    """Judge the parameters that are moved under a condition in the first later turn that moves them.
+
+    Return the outcome if they are right there, and that turn's if they are wrong. If no turn that is tried moves them,
+    the outcome becomes undecided.
+    """
     step = outcome.explored.step._replace(  # type: ignore[union-attr]
         parameters=list(outcome.late), still=(), doubtful=(), reshaped={}
     )
@@ -136,7 +141,7 @@ def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome
 
 
 def _of_smaller(subject: Subject, clips: tuple[Any, ...], cost: str) -> Outcome | None:
-    """The outcome for smaller examples and parameters, whose gradients no clip reaches, if that decides more."""
+    """Judge smaller examples and parameters, whose gradients reach no clip; None if that does not decide either."""
     for labels in (False, True):
         scene = replace(subject.explored.scene, scale=SMALLER, scales_labels=labels, clips=clips)
         outcome = judge(replace(subject.explored, scene=scene), subject.calls, cost=cost)

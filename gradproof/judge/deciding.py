@@ -1,4 +1,4 @@
-"""A file before both judges, that of whole programs and that of the notes' network; which verdict counts."""
+"""Judges a file as a whole program and as a backprop of the notes' network, and decides which verdict counts."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from gradproof.judge.telling import is_book, may_be_a_slip, nothing, prefers_who
 from gradproof.numerics.verdict import Verdict
 from gradproof.text import visible
 
-if TYPE_CHECKING:  # JAX takes a second: the code is being loaded meanwhile
+if TYPE_CHECKING:  # importing JAX takes a second: it waits until the subject is loading
     from gradproof.judge.report import Judgement
     from gradproof.judge.rubric import Rubric
 
 
-# In what is said where a file has no backprop of the notes' network; whole programs need no module that draws, say
+# Words of the errors for a file without a backprop; a whole program can do without a missing module that draws, say
 NONE_OF_TWO = ("there is neither", "without a method backprop", "is made by", "ModuleNotFoundError", "ImportError")
 
 
 class Decided(NamedTuple):
-    """The verdict on a whole program, that on a backprop, and which of the two counts."""
+    """The verdict on a whole program, the one on a backprop, and which of the two counts."""
 
     found: dict[str, Any] | None
     judged: Judgement | None = None
     kind: Kind | None = None
-    whole: bool = True  # the first
+    whole: bool = True  # whether the first counts
 
 
 def decide(
@@ -44,10 +44,11 @@ def decide(
     seconds: float = 10.0,
     memory: int = 8 << 30,
 ) -> Decided:
-    """The verdict on a file; `judge` gives that on a backprop. DataError where there is none, and why.
+    """Judge a file; `judge` gives the verdict on a backprop. DataError, with the reason, if there is no verdict.
 
-    With `declared`, what is required of a backprop is known, and nothing else is looked at; so it is where a rubric has
-    points for equations only. Where it has points for arrays only, a backprop is a program like any other.
+    With `declared`, or with a rubric that has points for equations only, the file is only judged as a backprop. With a
+    rubric that has points for arrays only, a backprop is a program like any other. UsageError if the file is missing or
+    if a module is judged by a rubric without equations.
     """
     graded = rubric is not None
     declared = declared or (rubric is not None and not rubric.arrays)
@@ -56,7 +57,7 @@ def decide(
         raise UsageError(f"there is no file {visible(path)}")
     if not program and rubric is not None and not rubric.equations:
         raise UsageError(f"{path} is judged by equations, and {rubric.path} has points for none")
-    book = not program or (path.endswith(".py") and is_book(path, name))  # what float64 judges as well
+    book = not program or (path.endswith(".py") and is_book(path, name))  # whether float64 judges it as well
     book = book and not (program and rubric is not None and not rubric.equations)
     with ExitStack() as open_now:
         whole = None
@@ -72,28 +73,28 @@ def decide(
         except DataError as error:
             if found and found["verdict"] != "none":
                 return Decided(found)
-            # What the code itself raises is told; that it has none of two forms is not all that was looked for.
+            # Report what the code itself raises, but not that it lacks the two forms: more than these was looked for.
             none_of_two = any(words in str(error) for words in NONE_OF_TWO)
             said = nothing(found, path, graded) if found and none_of_two and not name else str(error)
             raise DataError(said) from None
     if failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles:
-        raise failure  # it may be right, for another cost
+        raise failure  # it may be right for another cost
     if found and found["verdict"] == "none" and takes_others(judged):
         return _of_whole(found, path, graded)
     counts = bool(found) and prefers_whole(found or {}, judged)
-    counts = counts and not (graded and may_be_a_slip(found or {}))  # the notes' network is what is asked for
+    counts = counts and not (graded and may_be_a_slip(found or {}))  # the rubric asks for the notes' network
     return Decided(found, judged, kind, counts)
 
 
 def _of_whole(found: dict[str, Any], path: str, graded: bool) -> Decided:
-    """The verdict of the judge of whole programs, if it has one."""
+    """Return the verdict on the whole program; DataError if nothing to judge was found."""
     if found["verdict"] == "none":
         raise DataError(nothing(found, path, graded))
     return Decided(found)
 
 
 def _found(whole: Assessment) -> tuple[dict[str, Any] | None, DataError | None]:
-    """The document on the whole program; None where there is none, and why it was not finished, if it was begun."""
+    """Return the document on the whole program or None, and the error if judging began but did not finish."""
     try:
         return whole.document(), None
     except UnfinishedError as error:

@@ -1,4 +1,4 @@
-"""The judgement for programs: as JSON, as JUnit XML, as a script that shows the fault without gradproof."""
+"""The judgement on a backprop as JSON, as JUnit XML, and as a script that shows the fault without gradproof."""
 
 import os
 from typing import Any
@@ -15,7 +15,7 @@ from gradproof.text import visible
 
 
 def script(shown: Shown, path: str, kind: Kind) -> str:
-    """A few lines that show the fault with nothing but NumPy and the code, in the code's own conventions."""
+    """Return a short script that shows the fault with only NumPy and the code, in the code's own conventions."""
     name, is_class = kind.name, kind.is_class
     dtype = "" if shown.given.x.dtype == np.float64 else f", np.{shown.given.x.dtype}"
 
@@ -35,7 +35,7 @@ def script(shown: Shown, path: str, kind: Kind) -> str:
 
 
 def _loading(path: str, kind: Kind) -> str:
-    """The lines that load the code as the judge has loaded it, wherever they are run."""
+    """Return the lines that load the code as the judge did, from any working directory."""
     file, name = path.endswith(".py"), kind.name
     path = os.path.abspath(path) if file else path
     folder = os.path.dirname(path) if file else os.getcwd()
@@ -51,7 +51,10 @@ def _loading(path: str, kind: Kind) -> str:
 
 
 def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = None) -> dict[str, Any]:
-    """The --json document; the same seed gives the same bytes. `again` is the command that gives it."""
+    """Return the --json document, of which the same seed gives the same bytes; with `worth`, only the points.
+
+    `again` is the command that gives it again.
+    """
     result = judgement.summary
     points = judgement.points
     shared: dict[str, Any] = {
@@ -109,7 +112,7 @@ def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = 
 
 
 def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
-    """One test case for each equation, and one for what else is wrong."""
+    """Return one test case for each equation and for each other kind of fault; if graded, without answers."""
     wrong = {named.fault.equation for named in judgement.faults} | {trouble.kind for trouble in judgement.troubles}
     points = judgement.points
     skipped = [name for name in points if name in judgement.untold and name not in wrong]
@@ -136,7 +139,7 @@ def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
 
 
 def junit_error(said: str, subject: str) -> str:
-    """The one test case of what could not be judged."""
+    """Return the single test case of code that could not be judged."""
     suite = ElementTree.Element("testsuite", name=visible(f"gradproof {subject}"), tests="1", failures="0", errors="1")
     case = ElementTree.SubElement(suite, "testcase", classname=visible(subject), name="load")
     ElementTree.SubElement(case, "error", message=visible(said))

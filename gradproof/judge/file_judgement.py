@@ -1,4 +1,4 @@
-"""The verdict on a file in Python: in words, as HTML for a notebook, as a document."""
+"""The verdict on a file for callers in Python: in words, as HTML for a notebook, and as a document."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class FileJudgement:
         return "\n".join(said if len(said) <= SHOWN else [*said[: SHOWN - 1], more])
 
     def _repr_html_(self) -> str:
-        """HTML for a notebook, with the lines that are wrong and what those around them compute."""
+        """HTML for a notebook, with the wrong lines and what the lines around them compute."""
         told, heading = [], ""
         for source in sources(self.document, self.path):
             for line in shown(lines(self.document, source), whole=0, around=1):

@@ -1,4 +1,4 @@
-"""Somebody's file or module, and the function or class in it that is to be judged."""
+"""Loads somebody's file or module, and finds the function or class in it to judge."""
 
 import builtins
 import hashlib
@@ -18,18 +18,18 @@ from typing import Any, NamedTuple
 from gradproof.judge.isolation import signatures
 from gradproof.judge.troubles import SubmissionError
 
-KINDS = ("backprop", "gradients", "Network")  # what is looked for where no name is given
+KINDS = ("backprop", "gradients", "Network")  # names that are looked for if none is given
 
 
 class Code(NamedTuple):
-    """A file or a module that was read, before any of it runs."""
+    """A file or module that has been read, before any of it runs."""
 
     path: str
-    content: bytes  # none where a module has no file of Python
+    content: bytes  # empty for a module without a Python file
 
     @property
     def text(self) -> str:
-        """As it was written; "" where it cannot be read so, which compiling will tell."""
+        """The source as written; "" if it cannot be decoded, which compiling will report."""
         try:
             return decoded(self.content)
         except (SyntaxError, UnicodeDecodeError):
@@ -41,7 +41,7 @@ class Code(NamedTuple):
 
 
 def found(path: str) -> Code:
-    """The file, or that of the module, read once: what is judged is what was read, whatever becomes of the file."""
+    """Read the file, or the module's file, once: a later change to it does not change what is judged."""
     if path.endswith(".py"):
         return Code(path, Path(path).read_bytes())
     sys.path.insert(0, os.getcwd())
@@ -51,7 +51,10 @@ def found(path: str) -> Code:
 
 
 def loaded(code: Code, name: str) -> tuple[Any, str]:
-    """The function or class of that name, or the first of KINDS that there is, in a file or a module; and its name."""
+    """Return the function or class of that name, or the first of KINDS that exists, and its name.
+
+    SubmissionError if there is none, or if it cannot be judged.
+    """
     path = code.path
     if not hasattr(builtins, "xrange"):
         builtins.xrange = range  # type: ignore[attr-defined]  # the book's code was written for Python 2
@@ -69,7 +72,7 @@ def loaded(code: Code, name: str) -> tuple[Any, str]:
 
 
 def unfit(subject: Any) -> str:
-    """Why this cannot be judged, or ""."""
+    """Return why this cannot be judged, or ""."""
     if isinstance(subject, type):
         if not hasattr(subject, "backprop"):
             return "is a class without a method backprop(x, y)"
@@ -82,30 +85,30 @@ def unfit(subject: Any) -> str:
 
 
 def _file(code: Code) -> types.ModuleType:
-    """The module of a file, in Python 3 or as it was written for Python 2."""
+    """Run a file as a module, converted first if it was written for Python 2."""
     sys.path.insert(0, str(Path(code.path).resolve().parent))
     module = types.ModuleType("submission")
     module.__file__ = code.path
     sys.modules["submission"] = module
     text = decoded(code.content)
-    linecache.cache[code.path] = len(text), None, text.splitlines(keepends=True), code.path  # though the file may go
+    linecache.cache[code.path] = len(text), None, text.splitlines(keepends=True), code.path  # the file may vanish
     source, _ = in_python_3(text, code.path)
     exec(compile(source, code.path, "exec"), vars(module))
     return module
 
 
 def decoded(content: bytes) -> str:
-    """The text of a file of Python, in the encoding it declares."""
+    """Decode a Python file in the encoding that it declares."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
     return io.TextIOWrapper(io.BytesIO(content), encoding).read()
 
 
 def in_python_3(source: str, path: str) -> tuple[str, bool]:
-    """The source in Python 3, and whether it was written for Python 2."""
+    """Return the source in Python 3, and whether it was written for Python 2; SyntaxError if it is neither."""
     try:
         with warnings.catch_warnings(action="ignore"):
             compile(source, path, "exec")
-    except TabError:  # a tab of Python 2 leads to the next multiple of 8
+    except TabError:  # in Python 2 a tab leads to the next multiple of 8
         return in_python_3(source.expandtabs(8), path)[0], True
     except SyntaxError as error:
         chevron = re.search(r"^\s*print\s*>>", source, re.MULTILINE)
@@ -116,9 +119,9 @@ def in_python_3(source: str, path: str) -> tuple[str, bool]:
 
 
 def with_print_functions(source: str) -> str:
-    """Python 2's print statements as calls: `print a, b` is `print(a, b)`."""
+    """Turn Python 2's print statements into calls: `print a, b` becomes `print(a, b)`."""
     lines = source.splitlines(keepends=True)
-    edits: list[tuple[int, int, str]] = []  # (line, column, what is put there)
+    edits: list[tuple[int, int, str]] = []  # (line, column, text to insert)
     start, opened, last = True, False, (1, 0)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         ends = token.type in (tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.COMMENT) or token.string == ";"

@@ -1,4 +1,4 @@
-"""What was found in a scene, and a step compared with a cost."""
+"""The outcome of judging a scene, and the comparison of a step with a cost."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -24,56 +24,56 @@ from gradproof.judge.trial.running import InexactError
 from gradproof.judge.trial.stepping import terms
 from gradproof.numerics.verdict import Verdict
 
-SECONDS = 20.0  # for one run
+SECONDS = 20.0  # limit for one run
 HELD = "its targets, which it computes with the same parameters, are held fixed, as in Q-learning"
 
 
 class Amiss(NamedTuple):
-    """What is wrong with a velocity or a running mean, which the first step does not show."""
+    """A fault of a velocity or a running mean, which the first step does not show."""
 
     said: str
     line: int
-    new: str = ""  # the statement as it should be
+    new: str = ""  # the corrected statement
 
 
 @dataclass
 class Outcome:
-    """What was found of one scene."""
+    """The outcome of judging one scene."""
 
     verdict: Verdict
     explored: Explored
     cost: str = ""  # in words
     named: Sequence[NamedCost] = ()
     tried: Tried | None = None
-    other: Sequence[NamedCost] = ()  # which cost it is the gradient of, though it is not that of its own
+    other: Sequence[NamedCost] = ()  # costs whose gradient it is, if not that of its own
     trouble: str = ""
     symmetric: bool | None = None
     notes: list[str] = field(default_factory=list)
     clips: Sequence[int] = ()  # lines of clips that smaller examples did not reach
-    declared: str = ""  # the cost that was declared, where it follows another
-    where: str = ""  # in what harder scene it is wrong
+    declared: str = ""  # the declared cost, if it follows another
+    where: str = ""  # the harder scene or later call in which it is wrong
     uncompared: bool = False  # whether it defines a cost that this step does not compute
-    factors: list[tuple[int, list[float]]] = field(default_factory=list)  # that fit, of so many examples
+    factors: list[tuple[int, list[float]]] = field(default_factory=list)  # number of examples, and those that fit
     answers: int = 0
-    labels: bool | None = None  # whether outputs are compared with the targets as they are given
-    calls: Sequence[str] = ()  # the expressions of its cost that were asked
-    zeros: Sequence[str] = ()  # parameters of which some elements begin as 0, and others do not
-    twins: dict[str, str] = field(default_factory=dict)  # what begins as a copy of a parameter, by that
-    velocities: Sequence[str] = ()  # parameters that begin as 0, one for each of the others
-    late: Sequence[str] = ()  # what is moved under a condition, and not in this turn
-    unmoved: Sequence[str] = ()  # what is named as a parameter, enters the forward pass and stays
-    amiss: dict[str, Amiss] = field(default_factory=dict)  # of what a parameter's steps keep
-    piled: dict[str, str] = field(default_factory=dict)  # parameters, and what their gradients pile up in
+    labels: bool | None = None  # whether outputs are compared with the unchanged targets, if known
+    calls: Sequence[str] = ()  # the expressions of its cost that were evaluated
+    zeros: Sequence[str] = ()  # parameters that begin with some elements 0 and others not
+    twins: dict[str, str] = field(default_factory=dict)  # by parameter, what begins as a copy of it
+    velocities: Sequence[str] = ()  # parameters that start as 0, one for each of the others
+    late: Sequence[str] = ()  # parameters moved under a condition, but not in this turn
+    unmoved: Sequence[str] = ()  # named as parameters, used in the forward pass, not moved
+    amiss: dict[str, Amiss] = field(default_factory=dict)  # by parameter, of what its steps keep
+    piled: dict[str, str] = field(default_factory=dict)  # by parameter, where its gradients pile up
 
 
 def ranked(costs: set[NamedCost]) -> list[NamedCost]:
-    """The costs in the order of the table; Huber's is the quadratic one where no error is large."""
+    """Return the costs in the order of the tables: the quadratic before Huber's, which equals it for small errors."""
     order = [name for name, *_ in (*ELEMENTWISE, *BY_EXAMPLE)]
     return sorted(costs, key=lambda cost: order.index(cost.name))
 
 
 def against(what: Observation, cost: Number) -> list[Compared]:
-    """The step against this cost; what decays besides a cost that has its own regularisation is wrong."""
+    """Compare the step with this cost; a weight decay beside a cost that has its own regularisation is wrong."""
     compared = along(what.moved, list(what.given.values()), differentiate(cost), what.kept)
     if any(DECAY in array.convention for array in compared) and _regularised(what, cost):
         compared = [
@@ -83,7 +83,7 @@ def against(what: Observation, cost: Number) -> list[Compared]:
 
 
 def holding(what: Observation, compare: Callable[[], Sequence[Compared]]) -> Sequence[Compared]:
-    """What is compared; where that is wrong, with the program's computed targets held fixed, if that is right."""
+    """Return the comparison; if it is wrong or fails, the one with computed targets held fixed, if that is right."""
     trouble: InexactError | None = None
     compared: Sequence[Compared] = ()
     try:
@@ -101,12 +101,12 @@ def holding(what: Observation, compare: Callable[[], Sequence[Compared]]) -> Seq
 
 
 def _regularised(what: Observation, cost: Number) -> bool:
-    """Whether the cost has a square of a parameter in it."""
+    """Whether the cost contains the square of a parameter."""
     return bool(_squared(computed_from([cost]), what))
 
 
 def _squared(numbers: Iterable[Number], what: Observation) -> set[int]:
-    """The indices of the parameters that these numbers are squares of."""
+    """Return the indices of the parameters whose squares are among these numbers."""
     own = {x.index for array in what.given.values() for x in array.ravel().tolist()}
     found = set()
     for x in numbers:
@@ -120,12 +120,15 @@ def _squared(numbers: Iterable[Number], what: Observation) -> set[int]:
 
 
 def _is_power(x: Number) -> bool:
-    """xⁿ of a constant n."""
+    """Whether x is a power with a constant exponent."""
     return x.rule is not None and x.rule.name == "power" and not x.operands[1].varies
 
 
 def as_regularised(what: Observation, compared: Sequence[Compared], found: set[NamedCost]) -> list[Compared]:
-    """What follows one of these costs, if it decays what the program's own cost does, be that of other examples."""
+    """Mark the arrays whose weight decay is not that of the program's own cost, though that is of other examples.
+
+    The step follows one of the costs in `found`.
+    """
     for name in sorted(what.doubtful & set(what.costs)):
         if squares := _squared(terms([what.costs[name]]), what):
             told = []
@@ -143,10 +146,10 @@ def as_regularised(what: Observation, compared: Sequence[Compared], found: set[N
 
 
 def also_moved(what: Observation, cost: Number) -> list[str]:
-    """What the step adds to and the cost depends on, though it is no parameter that was recognised."""
-    known = {y.index for x in terms([cost]) for y in operands_of(x)}  # what a loss of many steps is added to
-    known |= {x.index for array in what.given.values() for x in array.flat}  # of which another path may be a view
-    known |= {x.index for x in current().literals.values()}  # one number for all that are written as 0.0
+    """Return what the step adds to and the cost depends on, although it was not recognised as a parameter."""
+    known = {y.index for x in terms([cost]) for y in operands_of(x)}  # totals to which the cost is added
+    known |= {x.index for array in what.given.values() for x in array.flat}  # other paths may be views of them
+    known |= {x.index for x in current().literals.values()}  # all that is written as 0.0 shares one number
     ancestors, found = {x.index for x in computed_from([cost])} - known, list[str]()
     for path, (before, after) in what.state.items():
         pairs = [(a, b) for a, b in zip(before.flat, after.flat, strict=True) if isinstance(a, Number) and a is not b]
@@ -158,7 +161,7 @@ def also_moved(what: Observation, cost: Number) -> list[str]:
 
 
 def forgotten(what: Observation) -> list[str]:
-    """Variables that stay though their gradient is computed, by its name, and nothing that moves follows from it."""
+    """Return the variables that do not move although a gradient named after them is computed, and then not used."""
     named = {
         stem(event.name)
         for event in _idle(what)
@@ -169,13 +172,13 @@ def forgotten(what: Observation) -> list[str]:
 
 
 def perhaps_forgotten(what: Observation) -> list[str]:
-    """What is named as a parameter and stays, and has the size of something that nothing follows from."""
+    """Return what is named as a parameter, does not move, and has the size of an unused result."""
     sizes = {len(event.numbers) for event in _idle(what)} - {1}
     return [path for path in _staying(what) if what.state[path][0].size in sizes]
 
 
 def unmoved(what: Observation) -> list[str]:
-    """What is named as a parameter and stays, though it is added to something or meets it in a product of matrices."""
+    """Return what is named as a parameter and does not move, although it enters a sum or a matrix product."""
     moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
     sums = [x for x in computed_from(moves) if x.rule is not None and x.rule.name in ("add", "dot")]
     enter = {y.index for x in sums for y in operands_of(x)}
@@ -183,7 +186,7 @@ def unmoved(what: Observation) -> list[str]:
 
 
 def left_out(what: Observation, cost: Number, paths: Iterable[str]) -> list[str]:
-    """Of these parameters, which are drawn as well, those whose gradient is computed and that stay."""
+    """Return those of these parameters whose gradient is computed, up to a factor, and not used."""
     truth, found = differentiate(cost), list[str]()
     for path in paths:
         slope = np.array([truth.get(x.index, arb(0)) for x in what.given[path].flat], dtype=object)
@@ -194,7 +197,7 @@ def left_out(what: Observation, cost: Number, paths: Iterable[str]) -> list[str]
 
 
 def _idle(what: Observation) -> list[Event]:
-    """What is given a name and has no effect on anything that moves."""
+    """Return the assignments that have no effect on anything that moves."""
     used = {x.index for x in computed_from([x for array in what.after.values() for x in array.flat])}
     return [e for e in what.events if e.kind == "assigned" and used.isdisjoint(x.index for x in e.numbers)]
 
@@ -208,12 +211,12 @@ def _staying(what: Observation) -> list[str]:
 
 
 def of_all_targets(what: Observation) -> bool:
-    """Whether the outputs are compared with the targets that were given, each and unchanged."""
+    """Whether the outputs are compared with all of the given targets, unchanged."""
     if not isinstance(what.targets, ExactArray):
         return False
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
-    if not all(isinstance(x, Number) for x in what.targets.flat):  # labels that are classes
+    if not all(isinstance(x, Number) for x in what.targets.flat):  # class numbers
         return False
-    orders = (what.targets, what.targets.T)  # row by row, or example by example
+    orders = (what.targets, what.targets.T)  # element order by rows, or by columns
     wanted = [[float(x.value.mid()) for x in order.ravel().tolist()] for order in orders]
     return any([float(x.value.mid()) for x in y.flat] in wanted for _, y in outputs_and_labels(results))

@@ -1,4 +1,4 @@
-"""How far the arrays of a step move beside each other: at one rate, by a mean of examples, with another decay."""
+"""How far the arrays of a step move relative to each other: rates, means over the examples, weight decay."""
 
 import ast
 import re
@@ -33,9 +33,9 @@ MEAN = "the gradients of its parameters are divided by the number of examples, t
 def keep_steady(
     what: Observation, cost: Number, compared: list[Compared], rates: dict[Reading, Any], reading: Reading
 ) -> list[Compared]:
-    """The rate must be the same at all points: a single output follows any cost, at a rate of its own.
+    """Require the same rate at all points, since a step with a single output follows any cost, at its own rate.
 
-    Of a cost of several, all gradients together may have been scaled, as by their norm.
+    If the cost has several outputs, another rate means that all gradients are scaled together, as by their norm.
     """
     if not all(array.state == "right" and array.convention != FIRST_OF_ADAM for array in compared):
         return compared
@@ -49,7 +49,10 @@ def keep_steady(
 
 
 def _is_of_one_number(what: Observation, cost: Number) -> bool:
-    """Whether the cost is a bent function of one number, such as the only output: any such has a parallel gradient."""
+    """Whether the cost is a nonlinear function of one number, such as the only output.
+
+    The gradients of all such costs are parallel.
+    """
     own = {x.index for array in what.given.values() for x in array.flat}
     open_now, bent = {cost.index: cost}, False
     while open_now:
@@ -69,12 +72,12 @@ def _is_of_one_number(what: Observation, cost: Number) -> bool:
 
 
 def rate_beside(what: Observation, cost: Number) -> Any:
-    """η of a step that moves by −η ∂C/∂θ."""
+    """Return η of a step that moves by −η ∂C/∂θ."""
     return rate_of(what.moved, list(what.given.values()), differentiate(cost))
 
 
 def allow_means(scene: Scene, what: Observation, compared: list[Compared]) -> list[Compared]:
-    """A layer may divide the gradients of its parameters by the number of examples, and not what it passes on."""
+    """Accept a layer that divides its parameters' gradients, but not its input's, by the number of examples."""
     inputs = {path for path in what.given if path in scene.given and not named_as_parameter(path)}
     if all(array.state == "right" for array in compared):
         return compared
@@ -94,7 +97,7 @@ def allow_means(scene: Scene, what: Observation, compared: list[Compared]) -> li
 
 
 def own_rates(tree: ast.Module) -> dict[str, Fraction]:
-    """The number by which each variable is moved, by its last name, as far as the program gives it."""
+    """Return the rate in each variable's update, by the variable's last name, as far as the program gives it."""
     rates, values = dict[str, str](), dict[str, Fraction]()
     for node in statements(tree):
         if isinstance(node, ast.AugAssign | ast.Assign):
@@ -119,7 +122,7 @@ def own_rates(tree: ast.Module) -> dict[str, Fraction]:
 
 
 def _written_rate(node: ast.AugAssign | ast.Assign) -> str:
-    """The number with a point that an update is multiplied by, as in `w -= 0.01 * dw` or `w = w - 0.01 * dw`."""
+    """Return the float literal that scales an update, as in `w -= 0.01 * dw` or `w = w - 0.01 * dw`, or ""."""
     change = node.value
     if isinstance(node, ast.Assign) and isinstance(change, ast.BinOp) and isinstance(change.op, ast.Sub):
         change = change.right if ast.unparse(change.left) == ast.unparse(node.targets[0]) else change
@@ -131,7 +134,7 @@ def _written_rate(node: ast.AugAssign | ast.Assign) -> str:
 
 
 def _number(node: ast.expr, known: Mapping[str, Fraction]) -> Fraction | None:
-    """A number that is written down, or a product or a quotient of such and of rates that are known."""
+    """Evaluate a literal, a known rate, or a product or quotient of these; None for anything else."""
     if re.fullmatch(r"[\d.]+(?:e-?\d+)?", text := ast.unparse(node)):
         return Fraction(text)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
@@ -148,7 +151,7 @@ def _is_rate(node: ast.AST) -> bool:
 
 
 def blame_decay(tried: Tried, other: Sequence[NamedCost]) -> Tried:
-    """What is wrong in the arrays alone that decay, if with that decay all follow a usual cost: their decay is."""
+    """Blame the weight decay if exactly the decaying arrays are wrong and all follow a usual cost with that decay."""
     decayed = other[0].decayed if other else ()
     wrong = [array.state not in ("right", "undecided") for array in tried.arrays]
     if not any(wrong) or tuple(wrong) != tuple(decayed):

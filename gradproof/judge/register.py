@@ -1,4 +1,4 @@
-"""A class in rows: the verdict on each submission, its mistakes counted, as text, CSV, JUnit XML and annotations."""
+"""The submissions of a class: one row each, the mistakes counted, as text, CSV, JUnit XML and annotations."""
 
 import csv
 import io
@@ -8,26 +8,26 @@ from xml.etree import ElementTree
 
 from gradproof.text import visible
 
-WORST = (70, 4, 1, 2, 3, 5)  # exit codes; all others are better
+WORST = (70, 4, 1, 2, 3, 5)  # exit codes, the worst first; all others are better
 COLUMNS = ("file", "verdict", "line", "first fault", "mistakes", "points", "page", "exit code")
 UNJUDGED = "not judged"
 NAMELESS = "wrong, without a name"
-FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet would compute
+FORMULAS = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
 
 
 class Fault(NamedTuple):
-    line: int  # of the file, 0 where none is known
+    line: int  # of the file, 0 if unknown
     said: str
-    mistake: str  # its name, without what is this submission's own
+    mistake: str  # its name, without details of this submission
 
 
 class Row(NamedTuple):
     """The verdict on one submission."""
 
     file: str
-    code: int  # with which gradproof check FILE ends
+    code: int  # the exit code of gradproof check FILE
     verdict: str
-    said: str  # the first fault, or else what there is to say
+    said: str  # the first fault, or else the reason for the verdict
     faults: Sequence[Fault] = ()
     points: str = ""
     document: Mapping[str, Any] = {}  # of gradproof check FILE --json
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
     @property
     def mistakes(self) -> list[str]:
-        """Each once."""
+        """The names of the mistakes, each once."""
         return list(dict.fromkeys(fault.mistake for fault in self.faults))
 
     @property
@@ -44,14 +44,14 @@ class Row(NamedTuple):
         return self.faults[0].line if self.faults else 0
 
     def __str__(self) -> str:
-        """On one line, as compilers have it."""
+        """One line in the format of a compiler's messages."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         points = f" ({self.points})" if self.points else ""
         return visible(f"{place}: {self.verdict}{points}: {self.said}")
 
 
 def row(file: str, code: int, document: Mapping[str, Any], error: str, junit: str, page: str) -> Row:
-    """The row of a submission from what gradproof check FILE --json has written, or from its line on stderr."""
+    """Build the row of a submission from the document of gradproof check FILE --json, or from its line on stderr."""
     verdict = document.get("verdict")
     if verdict is None:
         said = (document.get("error") or error or "it gave no verdict").removeprefix(file).lstrip(": ")
@@ -65,7 +65,7 @@ def row(file: str, code: int, document: Mapping[str, Any], error: str, junit: st
 
 
 def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
-    """A fault in words; those of the notes' network have an equation, those of whole programs a parameter."""
+    """Put a fault into words. Faults of the notes' network have an equation, those of whole programs a parameter."""
     names = fault["names"]
     if not whole:
         where = f"{fault['equation']} at layer {fault['layer']}" if fault["layer"] else fault["equation"]
@@ -82,7 +82,7 @@ def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
 
 
 def _without_fault(document: Mapping[str, Any]) -> str:
-    """The words where there is no fault to report."""
+    """Describe a verdict that comes without faults."""
     if "points" in document and "faults" not in document:
         said = {name: f" ({remark})" for name, remark in document["remarks"].items()}
         return ", ".join(f"{name} {point:g}{said.get(name, '')}" for name, point in document["points"].items())
@@ -97,18 +97,18 @@ def _without_fault(document: Mapping[str, Any]) -> str:
 
 
 def strange(rows: Sequence[Row]) -> list[str]:
-    """What in the rubric fits no array of any submission whose arrays are known."""
+    """Return what in the rubric fits no array of any submission whose arrays are known."""
     found = [each.document["strange"] for each in rows if each.document.get("strange") is not None]
     return [name for name in found[0] if all(name in names for names in found)] if found else []
 
 
 def worst(codes: Sequence[int]) -> int:
-    """The exit code of a class."""
+    """Return the exit code of a class: the worst of its submissions' codes."""
     return next((code for code in WORST if code in codes), max(codes, default=0))
 
 
 def counted(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
-    """Each mistake and the files that have it, the most frequent first."""
+    """Return each mistake with the files that have it, the most frequent first."""
     found: dict[str, list[str]] = {}
     for each in rows:
         for mistake in each.mistakes:
@@ -117,7 +117,7 @@ def counted(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
 
 
 def summary(rows: Sequence[Row]) -> list[str]:
-    """How many of which verdict, and the class's mistakes."""
+    """Return lines with the number of each verdict and of each mistake."""
     verdicts = [each.verdict for each in rows]
     order = ("refuted", "undecided", UNJUDGED, "verified")
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in order if verdict in verdicts]
@@ -126,7 +126,7 @@ def summary(rows: Sequence[Row]) -> list[str]:
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """A header and a line for each submission."""
+    """Return a header and a line for each submission."""
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -142,14 +142,14 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """Somebody's text stays text in a spreadsheet."""
+    """Escape text that a spreadsheet would compute as a formula."""
     if not isinstance(value, str):
         return value
     return "'" * value.startswith(FORMULAS) + visible(value)
 
 
 def as_junit(rows: Sequence[Row]) -> str:
-    """The suite of each submission, one after the other."""
+    """Return the suites of all submissions in one document."""
     suites = ElementTree.Element("testsuites", name="gradproof")
     for each in rows:
         if each.junit:
@@ -165,7 +165,7 @@ def as_junit(rows: Sequence[Row]) -> str:
 
 
 def annotations(each: Row) -> list[str]:
-    """The annotations for GitHub: an error for each fault, a warning where nothing could be decided."""
+    """Return annotations for GitHub: an error for each fault and each unjudged file, a warning if undecided."""
     if each.verdict == "verified":
         return []
     if each.verdict == "refuted":

@@ -1,4 +1,4 @@
-"""The judgement on a backprop, and its words."""
+"""The judgement on a backprop, and its wording."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,8 +17,8 @@ from gradproof.numerics.verdict import Verdict
 from gradproof.proof.summary import Fault, Summary
 from gradproof.text import visible
 
-Worth = Mapping[str, float]  # how many points an equation gives that is right
-FEW, WIDE = 8, 200  # lines of a repr, and characters of each
+Worth = Mapping[str, float]  # points for each equation that is right
+FEW, WIDE = 8, 200  # faults in a repr, and characters per line
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -42,10 +42,10 @@ class Judgement(NamedTuple):
     networks: int  # random ones
     summary: Summary | None
     counterexample: Shown | None
-    certified: Sequence[Certified] = ()  # a sample for a certificate, where one was asked for
+    certified: Sequence[Certified] = ()  # a sample for a certificate, if one was asked for
     digits: int = 0
     larger: int = 0  # networks besides the random ones
-    untold: Collection[str] = ()  # equations of which too little can be told
+    untold: Collection[str] = ()  # equations about which too little can be decided
 
     def __bool__(self) -> bool:
         """True only if verified, so that `assert gradproof.check(backprop)` means what it says."""
@@ -85,9 +85,9 @@ class Judgement(NamedTuple):
 
 
 def lines(judgement: Judgement, subject: str, worth: Worth | None = None) -> list[str]:
-    """The judgement, the root fault first; with `worth`, only the points of each equation and no answers.
+    """Return the judgement in lines, root fault first; with `worth`, the points of each equation and no answers.
 
-    Text from the code that is judged, as in an exception, cannot break a line or control a terminal.
+    Text from the subject, such as an exception's message, cannot break a line or control a terminal.
     """
     return [visible(line) for line in _lines(judgement, subject, worth)]
 
@@ -123,7 +123,7 @@ def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]
 
 
 def _alike(faults: list[Named]) -> list[list[Named]]:
-    """Group the faults of one equation with one explanation, in the order of the first of each."""
+    """Group faults of the same equation and explanation, in the order in which each group first occurs."""
     groups: dict[Any, list[Named]] = {}
     for named in faults:
         groups.setdefault((named.fault.equation, tuple(m.name for m in named.names)), []).append(named)
@@ -153,7 +153,7 @@ def _told(group: list[Named], root: bool) -> list[str]:
 
 
 def _only_underflow(fault: Fault) -> bool:
-    """Whether the bound comes from underflow only: it adds nothing to the number, or is below λ/u where that is 0."""
+    """Whether the bound only covers underflow: it is lost beside the number, or below λ/u if the number is 0."""
     worst, ar = fault.worst, rounding.arithmetic(fault.judged.stack.x.dtype)
     if worst.expected == 0:
         return worst.bound < ar.underflow / ar.u
@@ -161,7 +161,7 @@ def _only_underflow(fault: Fault) -> bool:
 
 
 def _explanation(named: Named) -> list[str]:
-    """The mistake, if one formula explains everything; all of them, if several do; and the right formula."""
+    """Return the mistake if one formula explains everything, all candidates if several do, and the right formula."""
     fault, names = named.fault, named.names
     right = [f"  it should be {RIGHT[fault.equation]}"] if fault.equation in RIGHT else []
     if len(names) == 1:
@@ -174,7 +174,7 @@ def _explanation(named: Named) -> list[str]:
 
 
 def _by_hand(shown: Shown) -> list[str]:
-    """The smallest network and its wrong value, in the conventions of the code that is judged."""
+    """Describe the smallest network and its wrong value, in the subject's conventions."""
     given, m = shown.given, shown.problem.x.shape[1]
     result = [f"smallest network that shows it: {shown.problem.sizes}, {m} example" + "s" * (m > 1)]
     for layer, (w, b) in enumerate(zip(given.weights, given.biases, strict=True), start=1):
@@ -184,7 +184,7 @@ def _by_hand(shown: Shown) -> list[str]:
 
 
 def in_words(shown: Shown) -> str:
-    """The wrong value of the smallest network and the right one, with enough digits to differ."""
+    """Describe the wrong value of the smallest network and the right one, with enough digits to tell them apart."""
     name = shown.value + str(shown.layer).translate(SUPERSCRIPTS) + shown.note
     pairs = [(float(a), float(b)) for a, b in zip(shown.got[shown.wrong], shown.expected[shown.wrong], strict=True)]
     digits = next((n for n in range(6, 17) if all(f"{a:.{n}g}" != f"{b:.{n}g}" for a, b in pairs)), 17)
@@ -192,7 +192,7 @@ def in_words(shown: Shown) -> str:
 
 
 def _numbers(array: Any, digits: int = 6) -> str:
-    """The array as text for NumPy, each number with this many digits."""
+    """Format an array for NumPy, each number with this many digits."""
 
     def short(value: Any) -> Any:
         return [short(each) for each in value] if isinstance(value, list) else float(f"{value:.{digits}g}")
@@ -201,5 +201,5 @@ def _numbers(array: Any, digits: int = 6) -> str:
 
 
 def told(named: Named) -> list[str]:
-    """One fault, with everything that is known of it."""
+    """Describe one fault with everything that is known about it."""
     return _told([named], root=True)

@@ -1,4 +1,4 @@
-"""What each equation or each array is worth: a point, or what a teacher's TOML file says; and what a program gets."""
+"""The points that equations and arrays are worth, as in a teacher's TOML file, and the points that a program gets."""
 
 import math
 import re
@@ -19,25 +19,25 @@ UNKNOWN = "no partial credit could be determined"
 
 
 class Rubric(NamedTuple):
-    """Points of the equations of the notes' network, and of arrays by their names or by patterns of names."""
+    """Points for the equations of the notes' network, and for arrays by name or by pattern."""
 
     equations: Mapping[str, float]
     arrays: Mapping[str, float]
     path: str = ""
-    is_of_one: bool = True  # for one submission, which all names must fit
+    is_of_one: bool = True  # whether it is for one submission, which all names must fit
 
     def key_of(self, name: str) -> str | None:
-        """What decides the points of an array: its name, or else the first pattern that fits it."""
+        """Return the key that decides an array's points: its name, else the first pattern that fits, else None."""
         if name in self.arrays:
             return name
         return next((key for key in self.arrays if _fits(name, key)), None)
 
     def strange(self, names: Collection[str]) -> list[str]:
-        """What fits none of these arrays."""
+        """Return the keys that fit none of these arrays."""
         return [key for key in self.arrays if not any(name == key or _fits(name, key) for name in names)]
 
     def refused(self, strange: Sequence[str], names: Collection[str] = ()) -> UsageError:
-        """The error where something in it fits no array."""
+        """Return the error to raise for keys that fit no array."""
         there = f"; there are {some(list(names), 12)}" if names else ""
         return UsageError(f"{self.path}: {', '.join(strange)} fits no array that was judged{there}")
 
@@ -46,12 +46,15 @@ A_POINT = Rubric(dict.fromkeys(EQUATIONS, 1), {"*": 1})
 
 
 def _fits(name: str, pattern: str) -> bool:
-    """Whether a pattern with * and ? fits; brackets are those of a name, as in weights[0]."""
+    """Whether a pattern with * and ? fits; brackets are literal, as in weights[0]."""
     return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def load(path: str) -> Rubric:
-    """The points in a file; 0 for an equation that it does not name. UsageError if it says anything else."""
+    """Read the points from a file; UsageError if it says anything else.
+
+    If the file names any equation, the other equations are worth 0.
+    """
     try:
         return _worth(tomllib.loads(files.read(path, LARGEST).decode("utf8")), path)
     except (OSError, ValueError, DataError) as error:
@@ -76,19 +79,19 @@ def _worth(document: Mapping[str, Any], path: str) -> Rubric:
 
 
 class Grade(NamedTuple):
-    """What a program gets for each array, of how many points, and what there is to say of it."""
+    """The points of a program for each array, the possible points, and remarks."""
 
     points: Mapping[str, float]
     of: Mapping[str, float]
     remarks: Mapping[str, str]
-    strange: Sequence[str] | None  # what in the rubric fits no array of it, where its arrays are known
+    strange: Sequence[str] | None  # keys of the rubric that fit no array, None if no arrays are known
 
 
 def grade(d: Mapping[str, Any], rubric: Rubric) -> Grade:
-    """The points for the arrays of the document of a whole program; where several things were judged, of each of them.
+    """Return the points for each array in the document of a whole program, of each subject if there are several.
 
-    An array that is right has its points, and one that is wrong only because of a fault in a later layer keeps them.
-    Where the verdict is undecided, each is: of another cost, of which nothing is known, all may be right.
+    A right array gets its points, and so does one that only a fault in a later layer makes wrong. If the verdict on a
+    subject is undecided, so are all its arrays: they may be right for some unknown cost.
     """
     states: dict[str, set[str]] = {}
     for subject in d["subjects"]:
@@ -109,12 +112,12 @@ def grade(d: Mapping[str, Any], rubric: Rubric) -> Grade:
 
 
 def _named(d: Mapping[str, Any], subject: Mapping[str, Any], name: str) -> str:
-    """An array's name; where several things were judged, behind that of its own."""
+    """Return an array's name, after that of its subject if several were judged."""
     return f"{subject['name'].removesuffix(', what it returns')}: {name}" if len(d["subjects"]) > 1 else name
 
 
 def _remark(states: set[str] | None, causes: set[bool | None], known: bool) -> str:
-    """What there is to say of an array, by its state and by whether it is wrong only because of a later layer."""
+    """Return the remark on an array, from its states and from whether only a later layer makes it wrong."""
     if states is None:
         return "there is no such array" if known else "undecided"
     if states == {"right"}:
@@ -127,7 +130,7 @@ def _remark(states: set[str] | None, causes: set[bool | None], known: bool) -> s
 
 
 def lines(d: Mapping[str, Any], given: Grade, path: str) -> list[str]:
-    """The verdict and the points, without any answer."""
+    """Return the verdict and the points in lines, without any answer."""
     said = {"verified": "is right", "refuted": "is wrong", "undecided": "cannot be decided"}
     result = [f"{d['verdict']}: {path} {said[d['verdict']]}", f"  judged: {d['subject']['name']}"]
     if len(d["subjects"]) > 1:
@@ -139,7 +142,7 @@ def lines(d: Mapping[str, Any], given: Grade, path: str) -> list[str]:
 
 
 def document(d: Mapping[str, Any], given: Grade, again: str) -> dict[str, Any]:
-    """The document of --json: the states of the arrays would tell what is wrong with each."""
+    """Return the --json document, without the states of the arrays, which would give the answers away."""
     shared = {"verdict": d["verdict"], "subject": {name: d["subject"][name] for name in ("name", "form")}}
     shared["subjects"] = [{"name": one["name"], "verdict": one["verdict"]} for one in d["subjects"]]
     return shared | {"architectures": d["points"], "again": again} | given._asdict()

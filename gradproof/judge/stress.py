@@ -1,4 +1,4 @@
-"""What is right once, in harder scenes and at later calls: other widths, many examples, large numbers."""
+"""Tries a step that is right once in harder scenes and at later calls: other widths, many examples, large numbers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -31,11 +31,14 @@ _VELOCITY = re.compile(r"(?i)(?:^|[._\['])(?:v|vel\w*|m|mom\w*|[vm]_?[wb]\w*|[vm
 
 
 def stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], harder: Sequence[Scene], seed: int) -> None:
-    """The same step in harder scenes, and in later turns where gradients are given back, which nothing may change."""
+    """Refute the outcome if the same step is wrong in a harder scene.
+
+    If the step returns gradients, later calls are tried as well, and what it returned must not be changed in place.
+    """
     step = outcome.explored.step
     assert step is not None
     if outcome.tried and any(array.convention == ADAPTIVE for array in outcome.tried.arrays):
-        return  # which are symmetric in no scene
+        return  # adaptive steps are not symmetric in any scene
     if step.gradients and (late := _changed_late(outcome, calls, seed)):
         outcome.verdict, outcome.where = Verdict.REFUTED, late
         return
@@ -55,7 +58,7 @@ def stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], hard
 
 
 def clips_gradients_alone(what: Observation, clips: set[int]) -> bool:
-    """Whether what goes through a clip are gradients: scaled, also by their own size, and added to parameters."""
+    """Whether only gradients go through these clips: scaled, also by their own size, and added to parameters."""
     follows = set(clips)
     for x in computed_from([x for array in what.after.values() for x in array.ravel().tolist()]):
         if x.rule is None or x.index in clips:
@@ -74,7 +77,7 @@ _OF_SIZE = ("multiply", "divide", "sqrt", "square", "power", "absolute")
 
 
 def _changed_late(outcome: Outcome, calls: Sequence[str], seed: int) -> str:
-    """Where an array that is given back is changed in place after gradients were computed from it, in words."""
+    """Say where a returned array is changed in place after gradients were computed from it; "" if nowhere."""
     with ExactRun(Reading.EXACT, BITS, seed):
         try:
             what = observe(outcome.explored.scene, outcome.explored.step, calls, seed)  # type: ignore[arg-type]
@@ -101,7 +104,7 @@ def _once(
     seed: int,
     reading: Reading,
 ) -> list[Compared]:
-    """What is wrong in one run of this scene; [] where nothing is, or where that cannot be decided."""
+    """Return the comparison of one run of this scene if something is wrong there; [] if not, or if undecided."""
     kind, name = chosen
     if outcome.labels is None:
         with ExactRun(reading, BITS, seed):
@@ -148,13 +151,13 @@ def _ordinal(n: int) -> str:
 def piled(
     explored: Explored, calls: Sequence[str], seed: int, named: Sequence[str] = (), twins: Mapping[str, str] = {}
 ) -> tuple[dict[str, str], list[str], dict[str, Amiss]]:
-    """The parameters whose gradients pile up: what is added to in the second step was not 0 when it began; what else
-    the second step takes from the first, such as velocities; and the parameters whose velocity changes its sign, with
-    that velocity and the line.
+    """Run the second step and return what goes wrong with what it takes from the first.
 
-    `twins` are the copies as which parameters begin: the difference from one is a velocity as well. A velocity is
-    multiplied by less than 1, the sum of squares of AdaGrad grows by g²: only what grows by a multiple of the gradient
-    itself is meant; that of one of the costs that are `named`, where it computes none.
+    The result is (each parameter whose gradients pile up, and where; what the second step takes from the first, such as
+    velocities; each parameter with a wrong velocity). Gradients pile up where the second step adds a multiple of the
+    gradient to what is not 0 when it begins. A velocity, which is multiplied by less than 1, and AdaGrad's sum of
+    squares do not grow like that. The gradient is that of any cost that the program computes, or of the usual costs in
+    `named`. `twins` are the copies as which parameters begin: a parameter's difference from its twin is a velocity too.
     """
     step = explored.step._replace(turn=explored.step.turn + 1)  # type: ignore[union-attr]
     with ExactRun(Reading.EXACT, BITS, seed) as run:
@@ -173,7 +176,7 @@ def piled(
             if STATE.search(path) and any(isinstance(x, Number) and x.index in used and x.value != 0 for x in old.flat)
         ]
         usual = [number for name, number in usual_costs(what) if name in named] if named else []
-        own = {x.index for array in what.given.values() for x in array.flat}  # of which a cache may have another name
+        own = {x.index for array in what.given.values() for x in array.flat}  # a cache may hold them by another name
         others = {
             path: (old, new)
             for path, (old, new) in what.state.items()
@@ -210,16 +213,16 @@ def piled(
 
 
 def _is_felt_twice(old: Number, new: Number, moved: Number) -> bool:
-    """Whether a parameter feels more of its old velocity than the new velocity has of it.
+    """Whether a parameter moves by a larger share of its old velocity than its new velocity contains.
 
-    It feels as much in heavy-ball momentum, and less in Nesterov's, which takes a part of the old one back.
+    The shares are equal in heavy-ball momentum. In Nesterov's, which takes a part of the old one back, it is smaller.
     """
     own = _share(new, moved)
     return not own.contains(0) and _share(old, moved) / own > _share(old, new)
 
 
 def _share(old: Number, new: Any) -> Any:
-    """k of new = k old + anything that is added, by what is multiplied with old on the way."""
+    """Return k of new = k old + other terms, from the factors of old on the way; 0 if it is not a term."""
     if new is old:
         return arb(1)
     if not isinstance(new, Number) or new.rule is None:
@@ -243,7 +246,7 @@ def _share(old: Number, new: Any) -> Any:
 def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
     """Whether new is old plus a multiple of the slope, and old is not 0.
 
-    Of two outputs that sum to 1, whatever differs is a multiple of the slope: the sum must have been computed.
+    The sum must have been computed: with two outputs that sum to 1, any difference is a multiple of the slope.
     """
     if not all(isinstance(x, Number) for x in (*old.flat, *new.flat)):
         return False
@@ -258,7 +261,7 @@ def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
 
 
 def _is_added_to(old: Number, new: Number) -> bool:
-    """Whether new is a sum in which old is."""
+    """Whether new is a sum that contains old."""
     waiting, seen = [new], set[int]()
     while waiting:
         x = waiting.pop()

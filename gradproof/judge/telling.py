@@ -1,4 +1,4 @@
-"""The judgement on a whole program in words, and as a document for programs."""
+"""The judgement on a whole program in words, and as documents for programs."""
 
 import ast
 import math
@@ -10,13 +10,13 @@ from xml.etree import ElementTree
 from gradproof.judge.find.calls import takes_lists
 from gradproof.text import some, typed, visible
 
-WIDE, MOST, FEW = 96, 5, 16  # characters of a line of small numbers, lines of them, and numbers of an array in them
+WIDE, MOST, FEW = 96, 5, 16  # of small numbers: characters per line, lines, and elements of an array
 PILED, AMISS = "piled up", "of a wrong velocity or mean"  # states that the first step does not show
 KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
 
 def lines(document: Mapping[str, Any], path: str) -> list[str]:
-    """The verdict first, then what is wrong and where, conventions, and what could not be decided."""
+    """Return the verdict, then what is wrong and where, conventions, and what could not be decided."""
     return [visible(line) for line in _lines(document, path)]
 
 
@@ -62,7 +62,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     if d["verdict"] == "verified" and may_be_a_slip(d):
         said.append("  for the quadratic cost σ′ is missing at the output (BP1): say which one is meant with --cost")
     said += [f"  convention: {words}" for words in d["conventions"]]
-    if d["verdict"] == "verified":  # what is wrong is to be mended first
+    if d["verdict"] == "verified":  # faults are to be mended first
         said += [f"  in float64: {one['what']}" for one in d["float"]]
     said += [f"  {words}" for words in d["notes"]]
     if d["verdict"] == "undecided" and d["step"]:
@@ -71,9 +71,9 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
 
 
 def by_hand(shown: Mapping[str, Any]) -> list[str]:
-    """The small numbers that show the fault, in a few lines: parameters, data, and what is wrong there.
+    """Return a few lines with the small numbers that show the fault: parameters, data, and what is wrong there.
 
-    Of large arrays nothing: the page shows them.
+    Return [] if an array is large: the page shows it.
     """
     if not all(_is_small(one) for one in (*shown["parameters"], *shown["data"])):
         return []
@@ -93,7 +93,7 @@ def _is_small(one: Mapping[str, Any]) -> bool:
 
 
 def short(value: Any, digits: int = 6) -> str:
-    """Numbers in nested lists, each with this many digits."""
+    """Format numbers in nested lists, each with this many digits."""
 
     def of(part: Any) -> Any:
         return [of(each) for each in part] if isinstance(part, list) else float(f"{part:.{digits}g}")
@@ -102,12 +102,12 @@ def short(value: Any, digits: int = 6) -> str:
 
 
 def sized(shape: Sequence[int]) -> str:
-    """A shape in words."""
+    """Return a shape in words."""
     return " × ".join(map(str, shape)) or "a number"
 
 
 def may_be_a_slip(d: Mapping[str, Any]) -> bool:
-    """a − y behind a sigmoid, where the code does not compute its cost: the cross-entropy, or a forgotten σ′."""
+    """Whether a − y follows a sigmoid and the code computes no cost: the cross-entropy, or a forgotten σ′."""
     network = d["network"]
     output = network["activations"][-1:] == ["sigmoid"]
     return output and "cross-entropy" in network["cost"] and "its own" not in network["cost"]
@@ -138,7 +138,7 @@ def _is_placed(d: Mapping[str, Any]) -> bool:
 
 
 def together(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Merge faults of several arrays that one correction mends, or that one line explains."""
+    """Merge the faults of several arrays that share a line and its correction or explanation."""
     found: dict[Any, dict[str, Any]] = {}
     for place, fault in enumerate(faults):
         key: Any = (fault["line"], fault["should_be" if fault["mended"] else "what"]) if fault["line"] else place
@@ -158,16 +158,18 @@ def _fault(fault: Mapping[str, Any]) -> str:
 
 
 def hint(path: str, step: str = "net.train(x, y)") -> str:
-    """The command to type where nothing was found or decided."""
+    """Return the command to type if nothing was found or decided."""
     return f"gradproof check {typed(path)} --step {typed(step)}"
 
 
 def is_book(path: str, name: str = "") -> bool:
-    """Whether a file has a function backprop or a class Network, as the judge of the notes' network takes; or whether
-    the one of this name may be such."""
+    """Whether a file has something that the judge of the notes' network takes, such as backprop or Network.
+
+    With a name, whether the function or class of this name may be one. A file that does not parse may have one.
+    """
     try:
         tree = ast.parse(Path(path).read_bytes())
-    except (SyntaxError, ValueError):  # Python 2, or none
+    except (SyntaxError, ValueError):  # Python 2, or not Python
         return True
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name:
@@ -180,13 +182,13 @@ def is_book(path: str, name: str = "") -> bool:
 
 
 def nothing(document: Mapping[str, Any], path: str, graded: bool = False) -> str:
-    """The error where nothing to judge was found; where it is graded, without what would mend it."""
+    """Return the error for a file with nothing to judge; if graded, without the edit that would mend it."""
     looked = document["looked"].removesuffix(document["mended"]) if graded else document["looked"]
     return f"{path}: {visible(looked)}; name the line that takes a step: {hint(path, document['step'])}"
 
 
 def document(d: Mapping[str, Any], again: str) -> dict[str, Any]:
-    """The document of --json."""
+    """Return the --json document."""
     left = ("sure", "inexact", "step", "gradients", "troubles", "where", "points", "script")
     return {name: value for name, value in d.items() if name not in left} | {
         "architectures": d["points"],
@@ -196,7 +198,7 @@ def document(d: Mapping[str, Any], again: str) -> dict[str, Any]:
 
 
 def junit(d: Mapping[str, Any], path: str, graded: bool = False) -> str:
-    """One test case for each array of parameters; where it is graded, without answers."""
+    """Return one test case for each array of parameters; if graded, without answers."""
     parameters = d["parameters"] or [{"name": d["subject"]["name"], "state": d["verdict"]}]
     wrong = {fault["parameter"]: fault for fault in d["faults"]}
     suite = ElementTree.Element(
@@ -214,21 +216,21 @@ def junit(d: Mapping[str, Any], path: str, graded: bool = False) -> str:
 
 
 def takes_others(judged: Any) -> bool:
-    """Whether the code only takes other arguments than backprop(weights, biases, x, y), which is not a fault."""
+    """Whether the code merely takes other arguments than backprop(weights, biases, x, y), which is not a fault."""
     return any(trouble.kind == "raises" and "positional argument" in trouble.said for trouble in judged.troubles)
 
 
 def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
     """Whether the exact judgement replaces that of the notes' network in float64, which may be of another network.
 
-    A proof that something is wrong counts. Right code is not called wrong by a judge of another network, cost or
-    convention; but what only floats show, such as what is kept between two calls, stays wrong.
+    A proof of a fault counts. A judge of another network, cost or convention must not refute right code, but faults
+    that only floats show, such as state kept between two calls, remain.
     """
     verdict, sigmoid = d["verdict"], set(d["network"]["activations"]) <= {"sigmoid"} if d["verdict"] != "none" else True
     match str(judged.verdict), verdict:
         case _, "none":
             return False
-        case "refuted", "undecided":  # what raises on all problems of its own may only take others
+        case "refuted", "undecided":  # code that raises on every problem may just take others
             return takes_others(judged) or (not judged.faults and {one.kind for one in judged.troubles} == {"raises"})
         case "verified", "refuted":
             return True
@@ -238,6 +240,6 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
             kinds = {trouble.kind for trouble in judged.troubles} | {named.fault.equation for named in judged.faults}
             kept = kinds & {"mutation", "dtype", "repeat", "state", "hangs"} or kinds <= {"update", "data"}
             return not d["inexact"] and not kept and (d["sure"] or d["subject"]["form"] != "function")
-        case "refuted", "refuted":  # of what does not fit its problems float64 has little to say
+        case "refuted", "refuted":  # float64 says little about code that does not fit its problems
             return not sigmoid or bool({one.kind for one in judged.troubles} & {"raises", "shape"} and _is_placed(d))
     return False

@@ -1,14 +1,14 @@
-"""What somebody's code does wrong besides the values of an equation."""
+"""Faults of a subject other than wrong values of an equation."""
 
 from typing import NamedTuple
 
-AFTER = ("z", "a", "update", "data")  # kinds that leave the four equations as they are
+AFTER = ("z", "a", "update", "data")  # kinds that leave the four equations intact
 
-KINDS = ("shape", "dtype", "mutation", "raises", "exits", "load", "unread")  # that a worker tells of
+KINDS = ("shape", "dtype", "mutation", "raises", "exits", "load", "unread")  # kinds that a worker reports
 
 
 class SubmissionError(Exception):
-    """What the code did wrong, with the kind of fault that it is; "unread" is none, it cannot be judged."""
+    """What the code did wrong, with the kind of fault. "unread" is not a fault: the code cannot be judged."""
 
     def __init__(self, kind: str, said: str) -> None:
         super().__init__(said)
@@ -16,7 +16,7 @@ class SubmissionError(Exception):
 
 
 def words(error: BaseException) -> str:
-    """An exception's type and what it says, on one line, though it cannot say it."""
+    """Return an exception's type and message on one line, even if its message raises."""
     try:
         said = str(error)
     except BaseException:
@@ -25,7 +25,7 @@ def words(error: BaseException) -> str:
 
 
 class Trouble(NamedTuple):
-    """Of the kind shape, dtype, mutation, raises, hangs, exits, or one of AFTER."""
+    """A fault of kind shape, dtype, mutation, raises, hangs, exits, or one of AFTER."""
 
     kind: str
     said: str

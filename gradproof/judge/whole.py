@@ -1,4 +1,4 @@
-"""Judging a whole program: its step against the gradient of its own cost, or of the cost that fits."""
+"""Judges a whole program: compares its step with the gradient of its own cost, or of the cost that fits."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -45,15 +45,15 @@ from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
 FORGOTTEN = "not moved, though its gradient is computed"
-_OF_A_LAYER = "(out * dout)"  # in the line by which a layer is judged by itself
-MOST_CROSSED = 60  # outputs that are compared with all labels
+_OF_A_LAYER = "(out * dout)"  # in the driver of a layer that is judged by itself
+MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
 UPHILL = "uphill, which its words say is meant"
-# Where a step may be uphill on purpose; who maximises a likelihood goes down the cross-entropy
+# Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
 _HIGH = re.compile(r"objective|reward|return|likelihood|elbo|utility|gain|fitness|score|log_?prob")
 _ASCENT = re.compile(r"ascent|ascend|maximi[sz]|climb|reinforce\b", re.IGNORECASE)
 _DESCENT = re.compile(r"descent|minimi[sz]", re.IGNORECASE)
-DECLARED = {  # what --cost may say, and the names of the table that it means
+DECLARED = {  # each word of --cost, and the names in the table that it means
     "quadratic": ("quadratic",),
     "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
                       "softmax cross-entropy of logits"),
@@ -74,9 +74,10 @@ def judge(
     cost: str = "",
     listed: bool = False,
 ) -> Outcome:
-    """The verdict on what a scene does; what is right there must be right in the harder scenes too.
+    """Judge the step of a scene; a step that is right there must be right in the harder scenes too.
 
-    `cost` is what it is declared to be the gradient of; `listed` leaves its own cost out.
+    `calls` are expressions of the program's own cost, and `cost` is the declared cost. With `listed`, only the usual
+    costs are tried, not the program's own.
     """
     assert explored.step is not None
     example, sizes = [np.zeros(1)], dict[str, int]()
@@ -176,12 +177,12 @@ def judge(
             outcome.tried = replace(tried, arrays=[a._replace(state=f"not of the {cost} cost") for a in tried.arrays])
     elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not named:
         defined = costs_defined(explored.scene.program)
-        if defined and not set(defined) <= set(calls):  # its own cost, which it does not compute in this step
+        if defined and not set(defined) <= set(calls):  # a cost of its own that this step does not compute
             own = judge(explored, [*calls, *defined], harder, seed)
             right = (
                 [a.name for a in own.tried.arrays if a.state == "right" and a.alive] if own.cost and own.tried else []
             )
-            if sum(sizes[path] for path in right) > 1:  # a single number follows any
+            if sum(sizes[path] for path in right) > 1:  # a single number follows any cost
                 return own
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = (
@@ -196,7 +197,7 @@ def judge(
             outcome.verdict = Verdict.REFUTED
             outcome.tried = replace(tried, arrays=[array._replace(state="uphill") for array in tried.arrays])
     if tried.verdict is Verdict.REFUTED and name in doubted and name in calls:
-        # It is of other examples, and fitted at two points by chance.
+        # That cost is of other examples, and fitted at two points by chance.
         return judge(explored, [call for call in calls if call != name], harder, seed, cost)
     if tried.verdict is Verdict.REFUTED and kind != "listed":
         outcome.other = _others(seen, seed)
@@ -210,7 +211,7 @@ def judge(
                 as_meant.notes.append(f"not compared with its own cost, {name}, in which {differs}")
                 return as_meant
         outcome.tried = blame_decay(tried, outcome.other)
-        if made_up and outcome.other and not outcome.other[0].decay:  # our call of its cost may not be what it means
+        if made_up and outcome.other and not outcome.other[0].decay:  # the guessed call of its cost may be wrong
             return judge(explored, (), harder, seed, cost)
     elif tried.verdict is Verdict.VERIFIED and kind != "listed":
         outcome.named = _others(seen, seed)  # its own cost by its usual name
@@ -256,7 +257,7 @@ def judge(
 def _left_out(
     explored: Explored, calls: Sequence[str], chosen: tuple[str, str], seed: int, paths: Iterable[str]
 ) -> list[str]:
-    """Of these, which may be parameters, those that the step forgets, if this number is its cost."""
+    """Return those of these possible parameters that the step forgets if its cost is the chosen number."""
     kind, name = chosen
     step = explored.step._replace(parameters=[*explored.step.parameters, *paths])  # type: ignore[union-attr]
     with ExactRun(Reading.EXACT, BITS, seed):
@@ -270,14 +271,14 @@ def _left_out(
 
 
 def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:
-    """Raise InexactError for several steps at once: together they follow no gradient."""
+    """Raise InexactError if something is wrong because several steps at once follow no gradient."""
     wrong = any(array.state != "right" for array in compared)
     if wrong and takes_several(list(what.given.values()), list(what.after.values())):
         raise InexactError("several steps are taken at once")
 
 
 def _forget_what_is_shown(run: Run, what: Observation) -> None:
-    """Forget the roundings of numbers that were only printed: nothing is computed from them."""
+    """Forget the roundings of numbers that were only printed, since the step does not use them."""
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
     if run.rounded and not run.rounded & {x.index for x in computed_from(results)}:
         for key in [key for key, note in run.notes.items() if note.kind == "rounded"]:
@@ -285,10 +286,10 @@ def _forget_what_is_shown(run: Run, what: Observation) -> None:
 
 
 def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Reading) -> str:
-    """How a cost compares other outputs with the labels than the step does; "" if it does not.
+    """Say how a cost compares other outputs with the labels than the step does; "" if it does not.
 
-    Each output with the labels of all examples, as (m, 1) and (m,) broadcast, or the outputs of another forward pass,
-    as without the noise that the step adds to its inputs.
+    It may compare each output with the labels of all examples, as (m, 1) and (m,) broadcast, or compare the outputs of
+    another forward pass, such as one without the noise that the step adds to its inputs.
     """
     with ExactRun(reading, BITS, seed) as run:
         try:
@@ -322,12 +323,13 @@ def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Readi
 
 
 def _choose(seen: Any, seed: int) -> tuple[str, str]:
-    """What the step is compared with: its own cost, whichever fits; else a number that it computes, if that fits.
+    """Choose what the step is compared with: (attribute of Observation, name), or ("listed", "") for the usual costs.
 
-    What fits does so at two points, at one rate, under one reading.
+    The choice is a number that fits at two points, at one rate, under one reading. One that is not named as a cost
+    counts only if no number is, or if it contains all that are. If none fits, it is the own cost that most arrays fit.
     """
     best: tuple[int, int, str] = (-1, -1, "")
-    wholes = set[str]()  # single numbers that have every named cost in them, as a sum over the parts of a mini-batch
+    wholes = set[str]()  # single numbers that contain every named cost, as a sum over the parts of a mini-batch
     none_at_all = False
     negative: set[str] = set()
     for reading in Reading:
@@ -349,7 +351,7 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                 for kind in ("costs", "scalars"):
                     for name, number in getattr(what, kind).items():
                         if kind == "costs" and number.value < 0 and not name.startswith("_cost"):
-                            negative.add(name)  # a signed error is no cost
+                            negative.add(name)  # a signed error is not a cost
                         compared = against(what, number)
                         right = sum(array.state == "right" for array in compared)
                         if right == len(compared) and any(array.alive for array in compared):
@@ -361,7 +363,7 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                             parts = {x.index for x in computed_from([number])}
                             wholes |= {name} if {x.index for x in what.costs.values()} <= parts else set()
                 fits.append(here)
-        for key, rate in reversed(fits[0].items()) if len(fits) > 1 else ():  # the last computed has the others in it
+        for key, rate in reversed(fits[0].items()) if len(fits) > 1 else ():  # the last one contains the others
             rates = rate, fits[1].get(key)
             same = None not in rates and rates[0].overlaps(rates[1])
             if (
@@ -374,8 +376,10 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
 
 
 def _is_climbed(name: str, text: str, what: Observation, compared: Sequence[Compared]) -> bool:
-    """Whether a program means to go up what it computes: by the name of that and by its own words, where it is none of
-    the usual costs."""
+    """Whether the program means to maximise the named number, judging by its name and the program's words.
+
+    The step must go uphill, and must not follow one of the usual costs.
+    """
     words = _HIGH.search(name) and _ASCENT.search(text) and not _DESCENT.search(text)
     if not words or not all(array.state == "uphill" for array in compared if array.alive):
         return False
@@ -383,7 +387,7 @@ def _is_climbed(name: str, text: str, what: Observation, compared: Sequence[Comp
 
 
 def _others(seen: Any, seed: int) -> list[NamedCost]:
-    """The costs of the table whose gradient it follows at two points."""
+    """Return the costs of the table whose gradient the step follows at two points."""
     found = set[NamedCost]()
     for point in (1, 2):
         with ExactRun(Reading.EXACT, BITS, seed) as run:

@@ -1,1 +1,1 @@
-"""How far apart two answers may be, and what follows from how far apart they are."""
+"""Derived bounds on how far apart two answers may be, and the verdicts that follow from them."""

@@ -1,6 +1,6 @@
-"""What the bounds assume of this machine, each assumption tried on it: exp, products, sums, underflow, overflow.
+"""Tests on this machine of everything that the bounds assume: exp, products, sums, underflow, overflow.
 
-A few milliseconds a contract. Where one is broken no bound holds, so `gradproof prove` names it and stops.
+A contract takes a few milliseconds. If one is broken no bound holds, so `insist` names it and stops.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from gradproof.problem import Array
 
 
 class Library(NamedTuple):
-    """The operations of one implementation, arrays in and NumPy arrays out."""
+    """The operations of one implementation, which take arrays and return NumPy arrays."""
 
     name: str
     exp: Callable[[Array], Array]
@@ -60,21 +60,21 @@ def exp_is_accurate(library: Library, dtype: Any) -> bool:
 
 
 def exp_is_a_function(library: Library, dtype: Any) -> bool:
-    """e⁰ = 1, and equal arguments have equal exponentials wherever they stand in an array (σ takes one twice)."""
+    """e⁰ = 1, and equal arguments have equal exponentials at any place in an array (σ evaluates one twice)."""
     x = np.random.default_rng(1).laplace(0, 5, 37).astype(dtype)
-    whole = library.exp(x)  # rolled, not cut: XLA compiles one length once
+    whole = library.exp(x)  # rolled instead of sliced: XLA compiles one length once
     return (library.exp(0 * x) == 1).all() and all(
         np.array_equal(library.exp(np.roll(x, places)), np.roll(whole, places)) for places in (1, 2, 3, 5, 8, 20, 36)
     )
 
 
 def products_are_accurate(library: Library, dtype: Any) -> bool:
-    """A dot product of n terms is right to γ_n Σ|terms|, however its sums are ordered: no TF32, no bfloat16."""
+    """A dot product of n terms is right to γ_n Σ|terms| in any order of summation: no TF32, no bfloat16."""
     ar, rng, n = ARITHMETIC[np.dtype(dtype)], np.random.default_rng(2), 50
     left = (rng.standard_normal((4, n)) * 10.0 ** rng.uniform(-6, 6, (4, n))).astype(dtype)
     right = (rng.standard_normal((n, 3)) * 10.0 ** rng.uniform(-6, 6, (n, 3))).astype(dtype)
     right[n // 2 :] = -right[: n // 2]
-    left[:, n // 2 :] = np.nextafter(left[:, : n // 2], np.inf)  # the sums all but cancel
+    left[:, n // 2 :] = np.nextafter(left[:, : n // 2], np.inf)  # so that the sums nearly cancel
     got = library.product(left, right)
     for i, j in np.ndindex(got.shape):
         terms = [Fraction(float(a)) * Fraction(float(b)) for a, b in zip(left[i], right[:, j], strict=True)]
@@ -104,8 +104,8 @@ def underflow_loses_at_most_the_smallest_normal(library: Library, dtype: Any) ->
     ar = ARITHMETIC[np.dtype(dtype)]
     tiny = np.array([ar.underflow] * 5, dtype)
     factor = np.array([0.5, 0.25, 0.75, 1, 1.5], dtype)
-    small = library.multiply(tiny, factor).astype(np.float64)  # products that are subnormal
-    read = library.multiply(tiny * factor, np.ones(5, dtype)).astype(np.float64)  # inputs that are
+    small = library.multiply(tiny, factor).astype(np.float64)  # subnormal products
+    read = library.multiply(tiny * factor, np.ones(5, dtype)).astype(np.float64)  # subnormal inputs
     exact = ar.underflow * factor.astype(np.float64)
     if (np.abs(library.exp(np.array([np.log(ar.underflow) - 2, -1e4], dtype))) > ar.underflow).any():
         return False
@@ -113,7 +113,7 @@ def underflow_loses_at_most_the_smallest_normal(library: Library, dtype: Any) ->
 
 
 def overflow_is_infinite(library: Library, dtype: Any) -> bool:
-    """What is too large becomes ∞, so that it shows, and so that 1/(1 + e^{−z}) is 0 there."""
+    """A result that is too large becomes ∞, so that overflow is visible and 1/(1 + e^{−z}) is 0 there."""
     largest = np.finfo(dtype).max
     with np.errstate(over="ignore"):
         products, exponentials = (
@@ -134,7 +134,7 @@ CONTRACTS = (
 
 
 def broken(*dtypes: Any) -> Iterator[str]:
-    """The contracts that this machine breaks in these precisions, a line each."""
+    """Yield the contracts that this machine breaks in these precisions, a line each."""
     for library in LIBRARIES:
         for dtype in dtypes:
             for contract in CONTRACTS:
@@ -143,7 +143,7 @@ def broken(*dtypes: Any) -> Iterator[str]:
 
 
 def insist(*dtypes: Any) -> None:
-    """Stop where an assumption of the bounds does not hold."""
+    """Raise MachineError if this machine breaks an assumption of the bounds in one of these precisions."""
     lines = list(broken(*dtypes))
     if lines:
         what = "; ".join(lines)

@@ -1,4 +1,4 @@
-"""The global bound: the stages of `rounding` chained from the problem to the last gradient."""
+"""The global bound: chains the stages of `rounding` from the problem to the last gradient."""
 
 from typing import Any
 
@@ -8,22 +8,22 @@ from gradproof.numerics import rounding
 from gradproof.numerics.rounding import Arithmetic
 from gradproof.problem import Answer, Array, Stack
 
-OWN = 1e-13  # the radii are sums and products of positive float64 numbers: each operation loses far less than this
+OWN = 1e-13  # radii are sums and products of positive float64 numbers, and each operation loses far less than this
 
 
 def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False, sigma: float = 0.0) -> Answer:
-    """One radius for each element of an answer to the stack, around `centre`, any conforming float64 answer.
+    """Return the radius of each element of an answer to the stack, around `centre`, any conforming float64 answer.
 
-    Twice the radius is what two answers in this arithmetic may differ by; ∞ where one of them may overflow. With
-    `book`, the radii are those of implementations that take σ′ = a(1 − a); `sigma` is an absolute error that σ may make
-    besides, as ½(1 + tanh(z/2)) does in its left tail.
+    Two answers in this arithmetic differ by at most twice the radius, which is ∞ where one of them may overflow. With
+    `book` the radii cover implementations that compute σ′ = a(1 − a). `sigma` is an additional absolute error of σ, as
+    ½(1 + tanh(z/2)) has in its left tail. Proof: docs/bounds.md.
     """
     fan, a = stack.fan, centre.activations
-    y = rounding.namespace(a[-1]).where(stack.outputs, stack.y, a[-1])  # padding has no error
-    with np.errstate(all="ignore"):  # infinite radii are an answer here
+    y = rounding.namespace(a[-1]).where(stack.outputs, stack.y, a[-1])  # so that padding has no error
+    with np.errstate(all="ignore"):  # infinite radii are legitimate
         e_z: list[Array] = []
         near: list[rounding.Slopes] = []
-        e_a: list[Any] = [np.asarray(ar.underflow, a[0].dtype)[()]]  # for all pixels one number
+        e_a: list[Any] = [np.asarray(ar.underflow, a[0].dtype)[()]]  # one number for all pixels
         for layer, (w, b) in enumerate(zip(stack.weights, stack.biases, strict=True)):
             e_z.append(rounding.preactivation(w, b, a[layer], e_a[layer], fan[layer], ar))
             near.append(rounding.slopes(centre.zs[layer], e_z[layer]))
@@ -57,16 +57,16 @@ def radii(stack: Stack, centre: Answer, ar: Arithmetic, book: bool = False, sigm
 
 
 def widening(stack: Stack) -> float:
-    """The factor that covers the rounding of the radii themselves."""
+    """Return the factor that covers the rounding of the radii themselves."""
     return 1 + OWN * float(sum(2 * n.max() + 40 for n in stack.fan) + stack.x.shape[-1])
 
 
 def _widened(tree: Any, factor: float) -> Any:
-    """Every radius times the factor that covers its own rounding; ∞ where overflow has left no number."""
+    """Multiply every radius by the factor that covers its own rounding; NaN from overflow becomes ∞."""
     if isinstance(tree, Answer):
         return Answer(*(_widened(part, factor) for part in tree))
     if isinstance(tree, list):
         return [_widened(part, factor) for part in tree]
-    tree *= factor  # in place: nobody else has it
+    tree *= factor  # in place: nothing else refers to it
     xp = rounding.namespace(tree)
     return tree if xp is np and not np.isnan(tree.max(initial=0)) else xp.where(xp.isnan(tree), np.inf, tree)

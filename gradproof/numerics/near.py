@@ -1,8 +1,8 @@
-"""Running error analysis: arrays that carry how far rounding may have taken them from the exact value.
+"""Running error analysis: arrays that carry a bound on their distance from the exact value.
 
 Every operation propagates the radii of its operands and adds its own roundings (Higham, Accuracy and Stability,
-section 3.3). A formula written with these numbers thus has a bound of its own, whatever the formula, and so has code
-that was written for NumPy's arrays: `np.exp`, `+`, `@`, `.mT`, `.sum` and in-place steps all work on them.
+section 3.3). So any formula evaluated on these arrays comes with a bound. The same holds for code written for NumPy's
+arrays: `np.exp`, `+`, `@`, `.mT`, `.sum` and in-place steps all work on them.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from gradproof.numerics.rounding import Arithmetic, Array
 
 @dataclass(slots=True, eq=False)
 class Near:
-    """An array and its radius: the exact value, and what anyone computes of it in this arithmetic, are within."""
+    """An array and a radius, within which lie the exact value and any that this arithmetic may compute for it."""
 
     value: Array
     radius: Any
@@ -37,7 +37,7 @@ class Near:
         return self._rounded(self.value * other.value, spread)
 
     def __truediv__(self, other: Any) -> "Near":
-        """(r_x + |x/y| r_y)/(|y| − r_y), and ∞ where the divisor may be 0."""
+        """x/y with the radius (r_x + |x/y| r_y)/(|y| − r_y), which is ∞ where the divisor may be 0."""
         other = self._near(other)
         least = np.abs(other.value) - other.radius
         with np.errstate(all="ignore"):
@@ -87,20 +87,20 @@ class Near:
         return self._becomes(self * other)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> "Near":
-        """What NumPy's own functions call: those that the derivation uses, and no other."""
+        """Let NumPy's functions work on these arrays. TypeError for a ufunc or option without a derived bound."""
         if method != "__call__" or options or ufunc not in _UFUNCS:
             raise TypeError(f"nothing is derived for {ufunc.__name__}")
         return _UFUNCS[ufunc](*(self._near(x) for x in inputs))
 
     def exp(self) -> "Near":
-        """e^x(e^r − 1), and exp's own error, ours and theirs."""
+        """e^x with the radius e^x(e^r − 1) plus exp's own error, once for our value and once for the other."""
         with np.errstate(all="ignore"):
             value = np.exp(self.value)
             spread = value * np.expm1(self.radius)
             return self._rounded(value, spread + 2 * self.ar.exp * self.ar.u * (value + spread))
 
     def minimum(self, other: "Near") -> "Near":
-        """Exact: no rounding of its own."""
+        """The elementwise minimum, which adds no rounding."""
         return Near(np.minimum(self.value, other.value), np.maximum(self.radius, other.radius), self.ar)
 
     @property
@@ -116,7 +116,7 @@ class Near:
         return self.moved(lambda array: array.mT)
 
     def moved(self, move: Callable[[Array], Array]) -> "Near":
-        """Elements in other places, or fewer of them: what happens to the values happens to their radii."""
+        """Apply `move`, which rearranges, copies or drops elements, to the values and to their radii."""
         value, radius = (np.broadcast_to(part, self.shape) for part in (self.value, self.radius))
         return Near(move(value), move(radius), self.ar)
 
@@ -133,7 +133,7 @@ class Near:
         return self.moved(np.array)
 
     def sum(self, axis: Any, keepdims: bool = True) -> "Near":
-        """The sum along an axis, which stays unless it is told to go, in any order."""
+        """The sum along an axis, in whichever order it is computed; `keepdims` keeps the axis."""
         radius = np.broadcast_to(self.radius, self.value.shape)
         value = self.value.sum(axis=axis, keepdims=keepdims)
         n = self.value.size // max(1, value.size)
@@ -145,7 +145,7 @@ class Near:
         return self.sum(axis) * (1.0 / self.value.shape[axis])
 
     def tanh(self) -> "Near":
-        """tanh, whose slope is at most 1, right to 4 u."""
+        """tanh, whose slope is at most 1 and whose relative error is at most 4 u."""
         value = np.tanh(self.value)
         return Near(value, self.radius + 4 * self.ar.u * np.abs(value) + self.ar.underflow, self.ar)
 
@@ -160,7 +160,7 @@ class Near:
         return other if isinstance(other, Near) else Near(np.asarray(other, np.float64), np.float64(0), self.ar)
 
     def _rounded(self, value: Array, radius: Any) -> "Near":
-        """Two roundings more: one of whoever computes it, one of ours."""
+        """Add two roundings to the radius: one of our value, one of the other."""
         own = 2 * self.ar.u * (np.abs(value) + radius) + 2 * self.ar.underflow
         return Near(value, (radius + own) * (1 + 8 * self.ar.u), self.ar)
 

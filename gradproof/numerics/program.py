@@ -1,7 +1,7 @@
-"""How far rounding may carry what JAX makes of a function: its program run step by step, each step with its radius.
+"""Bounds the rounding of a JAX function: runs its program step by step with `Near`, which carries a radius along.
 
-`jax.make_jaxpr` gives the program, also that of a derivative; every operation in it is one that `Near` has a rule for.
-What the program returns is then within the radius of the exact value, however a compiler fuses or orders the steps.
+`jax.make_jaxpr` gives the program, also that of a derivative, and every operation in it needs a rule below. The
+program's results are then within their radii of the exact values, however a compiler fuses or orders the steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,26 +18,26 @@ AR = arithmetic(np.float64)
 
 
 class UnknownOperationError(ValueError):
-    """The program holds an operation for which nothing is derived."""
+    """Raised if the program has an operation without a derived bound."""
 
 
 class Condition(NamedTuple):
-    """A comparison, and where the radii leave it open."""
+    """The outcome of a comparison, and where the radii leave it open."""
 
     true: Array
     unsure: Array
 
 
 def exact(array: Any) -> Near:
-    """Numbers taken as they are."""
+    """Return numbers with radius 0."""
     value = np.asarray(array, np.float64)
     return Near(value, np.zeros(value.shape), AR)
 
 
 def run(function: Callable[..., Any], *inputs: Near) -> list[Near]:
-    """What the function returns, as JAX writes it down, for arrays of these shapes."""
+    """Return the function's results with their radii. UnknownOperationError if an operation has no derived bound."""
     shapes = [jax.ShapeDtypeStruct(near.shape, np.float64) for near in inputs]
-    with jax.disable_jit():  # written down operation by operation; what is compiled inside would be one as a whole
+    with jax.disable_jit():  # so that jitted functions are traced operation by operation
         closed = jax.make_jaxpr(function)(*shapes)
     return [_near(out) for out in _run(closed.jaxpr, closed.consts, inputs)]
 
@@ -55,7 +55,7 @@ def _run(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
         return atom.val if hasattr(atom, "val") else known[atom]
 
     wanted, needed = {out for out in jaxpr.outvars if not hasattr(out, "val")}, []
-    for eqn in reversed(jaxpr.eqns):  # what leads to no result, such as a cost of which only the slope is asked
+    for eqn in reversed(jaxpr.eqns):  # drops what no result needs, such as a cost of which only the slope is returned
         if wanted.intersection(eqn.outvars):
             needed.append(eqn)
             wanted.update(atom for atom in eqn.invars if not hasattr(atom, "val"))
@@ -77,7 +77,7 @@ def _run(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
 
 
 def _moved(move: Callable[[Any, Array], Array]) -> Callable[..., Any]:
-    """An operation that only moves elements about."""
+    """Return the rule of an operation that only moves elements about."""
 
     def rule(params: Any, array: Any) -> Any:
         if isinstance(array, Near):
@@ -126,7 +126,7 @@ def _power(params: Any, x: Any) -> Near:
 
 
 def _dot(params: Any, left: Any, right: Any) -> Near:
-    """A product of matrices, by broadcasting: the arrays of a study are small."""
+    """Multiply matrices by broadcasting, which will do because the arrays of a study are small."""
     (ours, theirs), (batch, batch_right) = params["dimension_numbers"]
     one, two = _near(left), _near(right)
     rows = [axis for axis in range(one.ndim) if axis not in (*ours, *batch)]
@@ -149,7 +149,7 @@ def _compared(relation: Callable[[Array, Array], Array]) -> Callable[..., Condit
 
 
 def _select(params: Any, which: Any, *cases: Any) -> Near:
-    """Where the condition is open, either case may be what is computed: both are within the radius."""
+    """Select between two cases. Where the condition is open either may be computed, so the radius covers both."""
     if not isinstance(which, Condition):
         which = Condition(np.asarray(which), np.zeros(np.shape(which), bool))
     no, yes = map(_near, cases)

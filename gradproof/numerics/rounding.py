@@ -7,8 +7,8 @@ Centre   v_c, any conforming float64 answer; M_v = |v_c| + 2 E_v then bounds |v|
          In float64 the centre is as far from v as the model allows, in float32 much nearer.
 Shapes   as in Stack: (…, n_l, m); a fan-in n is an int or an array (N, 1, 1), the true widths of a padded stack.
 
-Each function is one stage, for inputs that are off by a given radius: 0 for the local check, the radii of the
-stage before for the global bound. `+=` and `*=` go on in an array just made: making another takes NumPy as long as
+Each function is one stage, for inputs with a given radius: λ for the local check, the radii of the stage before for
+the global bound. `+=` and `*=` reuse an array that was just made, because allocating another takes NumPy as long as
 adding. docs/bounds.md derives each line; Higham, Accuracy and Stability, ch. 2–3.
 """
 
@@ -23,12 +23,12 @@ Slopes = tuple[Array, Array]
 
 
 class Arithmetic(NamedTuple):
-    """What is assumed of the machine in one precision; tests/numerics/test_contracts.py tries each on it."""
+    """What is assumed about the machine in one precision; gradproof.numerics.contracts tests it."""
 
     u: float  # unit roundoff
-    underflow: float  # λ: the smallest normal number, since XLA flushes results below it and reads inputs below it as 0
+    underflow: float  # λ: the smallest normal number, as XLA flushes results and inputs below it to 0
     exp: float  # c: |fl(e^x) − e^x| ≤ c u e^x
-    largest: float  # beyond it: overflow
+    largest: float  # largest finite number
 
 
 ARITHMETIC = {
@@ -36,18 +36,18 @@ ARITHMETIC = {
     np.dtype(np.float32): Arithmetic(2.0**-24, 2.0**-126, 8, np.finfo(np.float32).max.item()),
 }
 
-SMALLEST = 5e-324  # keeps a slope that underflows above 0
+SMALLEST = 5e-324  # keeps an underflowing slope above 0
 SIGMA_PRIME = 12  # roundings in σ′ besides exp's, in σ(z)σ(−z), in N4 and in what autodiff makes of a division
 OUTPUT = 3  # roundings autodiff may add to δ^L: the ½, the square's 2, the sum's cotangent
 
 
 def arithmetic(dtype: DTypeLike) -> Arithmetic:
-    """The arithmetic of a dtype; a KeyError for dtypes in which nothing is derived (float16, integers)."""
+    """Return the arithmetic of a dtype. KeyError for a dtype without derived bounds (float16, integers)."""
     return ARITHMETIC[np.dtype(dtype)]
 
 
 class Slope(NamedTuple):
-    """σ′(z), given by a number that it does not exceed and by the radius of what is computed for it."""
+    """σ′(z): an upper bound of it, and the radius of its computed value."""
 
     most: Array  # s⁺
     radius: Array  # E_s
@@ -72,14 +72,14 @@ def preactivation(w: Array, b: Array, a_prev: Array, e_a: Radius, n: Any, ar: Ar
 
 
 def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic, near: Slopes | None = None) -> Array:
-    """E_a of a = σ(z): what E_z becomes since |(log σ′)′| ≤ 1, exp's error, and two roundings, fewer when saturated.
+    """E_a of a = σ(z): E_z carried over by |(log σ′)′| ≤ 1, exp's error, and two roundings, less when saturated.
 
-    `near` are the slopes of z and E_z, for whoever has them.
+    `near` is `slopes(z, e_z)`, if the caller has it already.
     """
     xp, (slope, slope_2) = namespace(z), near or slopes(z, e_z)
     carried = where(e_z < 1, xp.minimum(_grown(slope, xp.minimum(e_z, 1)), e_z / 4), 1.0)
     rounded = 2 * ar.u * xp.minimum(1, a + 2 * carried + 4 * ar.u * a)
-    # Right of 0, 1/(1+e) is nearer to 1 than e is large: where e < u, all that rounding can lose is e itself.
+    # Right of 0, 1/(1+e) differs from 1 by less than e: where e < u, rounding can lose no more than a few e.
     rounded = xp.minimum(rounded, 3.2 * xp.exp(xp.minimum(0, 2 * e_z - z)))
     e_exp = ar.exp * ar.u
     radius = e_exp * slope_2
@@ -90,14 +90,14 @@ def activation(z: Array, a: Array, e_z: Radius, ar: Arithmetic, near: Slopes | N
 
 
 def sigma_prime(z: Array, e_z: Radius, ar: Arithmetic, near: Slopes | None = None) -> Slope:
-    """E_s = s⁺(e^{E_z} − 1) + (c + k_σ)u s⁺⁺ + 3λ of a σ′ right in both tails, relatively, such as N4."""
+    """E_s = s⁺(e^{E_z} − 1) + (c + k_σ)u s⁺⁺ + 3λ of a σ′ that is relatively right in both tails, such as N4."""
     xp, (slope, slope_2) = namespace(z), near or slopes(z, e_z)
     carried = xp.minimum(0.25, _grown(slope, xp.minimum(e_z, 700)))
     return Slope(slope, (ar.exp + SIGMA_PRIME) * ar.u * slope_2 + (carried + 3 * ar.underflow))
 
 
 def book_sigma_prime(z: Array, e_z: Radius, a: Array, e_a: Radius, ar: Arithmetic) -> Slope:
-    """E_s = E_a(|1 − 2a| + 4E_a) + γ_3(s⁺ + …) + 2λ of σ′ = a(1 − a), N6 as the book has it: it cancels for z ≫ 0."""
+    """E_s = E_a(|1 − 2a| + 4E_a) + γ_3(s⁺ + …) + 2λ of σ′ = a(1 − a), the book's form of N6: it cancels for z ≫ 0."""
     slope, _ = slopes(z, e_z)
     carried = e_a * (abs(1 - 2 * a) + 4 * e_a)
     return Slope(slope, carried + gamma(3, ar) * (slope + carried) + 2 * ar.underflow)
@@ -156,19 +156,19 @@ def cost(a: Array, y: Array, e_a: Radius, ar: Arithmetic) -> Array:
 
 
 def _summed(array: Array, axis: int) -> Array:
-    """Σ over one of the last two axes, which is kept: what NumPy adds up itself where they are short is slow."""
+    """Σ over one of the last two axes, which is kept; einsum, because NumPy's own sum is slow over short axes."""
     if namespace(array) is not np:
         return array.sum(axis=axis, keepdims=True)
     return np.expand_dims(np.einsum("...ij->...i" if axis == -1 else "...ij->...j", array), axis)
 
 
 def _turned(radius: Radius) -> Radius:
-    """The radii of aᵀ; one number for all of them as it is."""
+    """Return the radii of aᵀ; a single number for all of them stays as it is."""
     return radius.mT if np.ndim(radius) else radius
 
 
 def _dividing(m: int) -> int:
-    """The roundings of dividing by m, or of multiplying by 1/m: none if m is a power of two."""
+    """Return the number of roundings in dividing by m or multiplying by 1/m: none if m is a power of two."""
     return 0 if m & (m - 1) == 0 else 2
 
 
@@ -200,25 +200,25 @@ def slopes(z: Array, e_z: Radius) -> Slopes:
 
 
 def _finite(radius: Array, g: Any, ar: Arithmetic) -> Array:
-    """The radius, or ∞ where the sum it belongs to may have overflowed on the way."""
+    """Return the radius, or ∞ where the sum it belongs to may have overflowed on the way."""
     most = ar.largest * g
-    if namespace(radius) is np and radius.max(initial=0) < np.min(most):  # mostly, and quickly said
+    if namespace(radius) is np and radius.max(initial=0) < np.min(most):  # the usual case, and quick to check
         return radius
     return where(radius < most, radius, np.inf)
 
 
 def where(sound: Any, radius: Any, other: float) -> Any:
-    """The radius where it is sound, which it mostly is everywhere, and the other elsewhere."""
+    """Return the radius where it is sound, which usually is everywhere, and `other` elsewhere."""
     xp = namespace(radius)
     return radius if xp is np and np.all(sound) else xp.where(sound, radius, other)
 
 
 def _grown(slope: Array, e_z: Radius) -> Any:
-    """s⁺(e^{E_z} − 1); where one E_z, λ, stands for all, with ¼ for s⁺: a product below λ takes ten times as long."""
+    """s⁺(e^{E_z} − 1); with ¼ for s⁺ if one E_z, λ, serves for all, since products below λ take ten times as long."""
     growth = namespace(slope).expm1(e_z)
     return slope * growth if np.ndim(e_z) else growth / 4
 
 
 def namespace(array: Any) -> Any:
-    """NumPy, or JAX's where the array is its own: where every step of a training is judged, the bounds are compiled."""
+    """Return NumPy, or for JAX's arrays its namespace: the proof of every training step compiles the bounds."""
     return np if isinstance(array, (np.ndarray, np.generic)) else array.__array_namespace__()

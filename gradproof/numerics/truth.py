@@ -1,9 +1,9 @@
-"""The true value: ball arithmetic on the definition of the network, and on nothing that was derived from it.
+"""The true values: ball arithmetic on the definition of the network and on nothing derived from it.
 
-The forward pass is the definition, run on exact numbers (gradproof.exact); the cost is then differentiated over what
-was computed, by the rules of +, ·, / and exp. No σ′ and no equation of backpropagation is written here. Every number is
-a ball (python-flint's arb) that holds the true value. Johansson, Arb: efficient arbitrary-precision midpoint-radius
-interval arithmetic, IEEE Trans. Computers 66, 2017.
+The forward pass is the definition, run on exact numbers (gradproof.exact). The cost is then differentiated on the graph
+of what was computed, by the rules for +, ·, / and exp. This file contains no σ′ and no equation of backpropagation.
+Every number is a ball (python-flint's arb) that contains the true value. Johansson, Arb: efficient arbitrary-precision
+midpoint-radius interval arithmetic, IEEE Trans. Computers 66, 2017.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ from gradproof.exact.sweeps import differentiate
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Answer, Array, Problem
 
-PRECISIONS = (128, 256, 1024, 4096)  # bits, tried in turn until the balls are small beside the bounds …
-SMALL = 1e-3  # … that is below this share of them; what a ball straddles is undecided, never judged by it
+PRECISIONS = (128, 256, 1024, 4096)  # bits, tried in turn until the balls are small compared with the bounds …
+SMALL = 1e-3  # … below this share of them; a bound inside a ball leaves the element undecided
 PARTS = ("zs", "activations", "delta", "grad_b", "grad_w")
 
 
@@ -39,10 +39,10 @@ class Truth(NamedTuple):
 
 
 def settled(problem: Problem, radius: Answer, sample: Sequence[Weight] | None = None) -> Truth:
-    """The truth in the first of PRECISIONS whose balls are small beside these radii, else in the last.
+    """Return the truth at the first of PRECISIONS whose balls are small compared with these radii, else at the last.
 
-    `radius` has one number for each of the problem's own elements. What is still too large to tell after 4096 bits,
-    `within` calls undecided: the balls enclose the truth at any precision, so this loop can make no verdict wrong.
+    `radius` has one number for each element of the problem, without padding. A ball that is still too large after 4096
+    bits is undecided in `within`. Balls enclose the truth at any precision, so this loop cannot make a verdict wrong.
     """
     for bits in PRECISIONS:
         true = enclosed(problem, bits, sample)
@@ -58,7 +58,7 @@ def settled(problem: Problem, radius: Answer, sample: Sequence[Weight] | None = 
 
 
 def enclosed(problem: Problem, bits: int = PRECISIONS[0], sample: Sequence[Weight] | None = None) -> Truth:
-    """Every z, a, C, δ and ∂C/∂b, and ∂C/∂w for the sampled weights (all without a sample)."""
+    """Return every z, a, C, δ and ∂C/∂b, and ∂C/∂w for the sampled weights (for all if there is no sample)."""
     with running(Run(bits)):
         chosen = [np.full(w.shape, sample is None) for w in problem.weights]
         for layer, j, k in sample or ():
@@ -85,7 +85,7 @@ def enclosed(problem: Problem, bits: int = PRECISIONS[0], sample: Sequence[Weigh
 
 
 def _sigma(z: Number) -> Number:
-    """1/(1 + e⁻ᶻ), on either side as what cannot overflow: both are one function, so the branch decides nothing."""
+    """Return 1/(1 + e⁻ᶻ) in the form that cannot overflow; both forms are equal, so the branch does not matter."""
     if z.value.mid() < 0:
         e = apply("exp", z)
         return e / (1 + e)
@@ -93,12 +93,12 @@ def _sigma(z: Number) -> Number:
 
 
 def every_weight(problem: Problem) -> list[Weight]:
-    """(l, j, k) of every weight there is."""
+    """Return (l, j, k) of every weight."""
     return [(layer, j, k) for layer, w in enumerate(problem.weights, 1) for j, k in np.ndindex(w.shape)]
 
 
 def _numbers(array: Array, chosen: Array) -> Any:
-    """The floating-point numbers, exactly; the chosen ones are what derivatives are taken by."""
+    """Return the floating-point numbers exactly; the chosen ones are variables, to differentiate by."""
     flat = zip(array.ravel().tolist(), chosen.ravel().tolist(), strict=True)
     return array_of([variable(v) if yes else Number(arb(v)) for v, yes in flat], array.shape)
 
@@ -108,7 +108,7 @@ def _each(function: Callable[[Any], Any], array: Any) -> Array:
 
 
 def within(got: float, true: Any, bound: float) -> Verdict:
-    """Is |got − true| ≤ bound? refuted and verified are certain; undecided: the ball is too large to tell."""
+    """Whether |got − true| ≤ bound: surely (verified), surely not (refuted), or the ball or bound is too large."""
     if not np.isfinite(bound):
         return Verdict.UNDECIDED
     if not np.isfinite(got):
@@ -120,6 +120,6 @@ def within(got: float, true: Any, bound: float) -> Verdict:
 
 
 def ulps(got: float, true: Any, dtype: Any) -> float:
-    """|got − true| in units in the last place of the true value in that dtype."""
+    """Return |got − true| in units in the last place of the true value in that dtype."""
     spacing = np.spacing(np.abs(np.dtype(dtype).type(float(true))))
     return float(abs(arb(float(got)) - true).mid()) / float(spacing)

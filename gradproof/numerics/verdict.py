@@ -1,4 +1,4 @@
-"""From two answers and a derived bound to a verdict."""
+"""Compares two answers within a derived bound and gives the verdict."""
 
 import math
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# These two decide how much must have been seen before "verified" may be said; no wrong gradient passes by them.
-SHARP = 1e-3  # an element discriminates if its bound is below this share of it: a wrong factor would show
-GUARD = 0.95  # in this share of the networks at least half of the elements must discriminate
+# These two set how much evidence "verified" needs. Neither lets a wrong gradient pass.
+SHARP = 1e-3  # an element discriminates if its bound is below this share of it, so that a wrong factor is visible
+GUARD = 0.95  # share of the networks in which at least half of the elements must discriminate
 
 
 class Verdict(StrEnum):
@@ -22,23 +22,23 @@ class Verdict(StrEnum):
 
 
 class Finding(NamedTuple):
-    """What the comparison of one equation in one layer showed, for the N networks of a stack."""
+    """The result of comparing one equation in one layer, for the N networks of a stack."""
 
     equation: str
     layer: int
-    elements: Array  # (N,) how many were compared
-    telling: Array  # (N,) how many of them are not 0 whatever the equation says, as behind a white pixel
-    discriminating: Array  # (N,) how many of them have a bound so small that a wrong value would show
-    undecided: Array  # (N,) how many have an infinite bound: overflow, nothing can be said
-    vanished: Array  # (N,) how many are exactly 0 though nothing says they must be: underflow hides every factor
-    refuted: Array  # (N,) how many are outside their bounds
-    ratio: float  # the worst |got − expected| / bound
+    elements: Array  # (N,) number of elements compared
+    telling: Array  # (N,) those that the equation can make nonzero, which behind a white pixel it cannot
+    discriminating: Array  # (N,) those of them whose bound is small enough to reveal a wrong value
+    undecided: Array  # (N,) those with an infinite bound or expected value: overflow, nothing can be decided
+    vanished: Array  # (N,) those expected to be exactly 0 though nothing requires it: underflow hides every factor
+    refuted: Array  # (N,) those outside their bounds
+    ratio: float  # worst |got − expected| / bound
     network: int  # where that is: the network in the stack …
     element: tuple[int, ...]  # … and the row and column there
     got: float
     expected: float
     bound: float
-    trouble: str = ""  # where values could not be compared at all: "has shape …", "is float16 …", "raises …"
+    trouble: str = ""  # why values could not be compared at all: "has shape …", "is float16 …", "raises …"
 
     @property
     def verdict(self) -> Verdict:
@@ -48,15 +48,15 @@ class Finding(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Which elements of a stack (N, rows, columns) are compared: padding, most of a matrix, is not."""
+    """The elements of a stack (N, rows, columns) that are compared, without the padding, which is most of a matrix."""
 
-    at: Array | None  # where they are in the array made flat; None if all of it is compared
-    network: Array  # whose each of them is
-    elements: Array  # (N,) how many there are of each network
+    at: Array | None  # indices into the flattened array; None if all of it is compared
+    network: Array  # the network of each
+    elements: Array  # (N,) their number in each network
 
 
 def places(live: Array, shape: tuple[int, ...]) -> Places:
-    """The places where `live` is True, in arrays of this shape."""
+    """Return the places where `live` is True in arrays of this shape."""
     count, size = shape[0], math.prod(shape[1:])
     at = None if live.all() else np.flatnonzero(np.broadcast_to(live, shape))
     network = np.repeat(np.arange(count), size) if at is None else at // max(1, size)
@@ -72,10 +72,10 @@ def compare(
     live: Array | Places,
     telling: Array | bool = True,
 ) -> Finding:
-    """dtype, shape, finiteness, then |got − expected| ≤ bound, on stacks (N, rows, columns) where `live` is True.
+    """Check dtype, shape, finiteness, then |got − expected| ≤ bound, on stacks (N, rows, columns) where `live` is True.
 
-    The expected values and bounds are float64 whatever the dtype of `got`. An element whose bound is infinite is
-    undecided; any other that is not finite is refuted.
+    Expected values and bounds are float64 whichever dtype `got` has. An element whose bound or expected value is not
+    finite is undecided. Of the others, one that is not finite in `got` is refuted.
     """
     if got.dtype not in (np.float32, np.float64):
         return refuted_at_once(equation, layer, len(expected), f"is {got.dtype}, should be float32 or float64")
@@ -92,7 +92,7 @@ def compare(
         return flat if at is None else flat.take(at)
 
     def each(condition: Array) -> Array:
-        """How often it holds in each network."""
+        """Count in each network how often the condition holds."""
         return elements - np.bincount(network[~condition], minlength=count)
 
     mine, theirs, most = chosen(got), chosen(expected), chosen(bound)
@@ -102,13 +102,13 @@ def compare(
         ratio = mine.astype(np.float64, copy=False) - theirs
         np.abs(ratio, out=ratio)
         ratio /= most
-    unknown = zero = None  # mostly there are none: a maximum or minimum says it at once
+    unknown = zero = None  # usually there are none, which a maximum or minimum shows quickly
     if not (most.max(initial=0) < np.inf and size.max(initial=0) < np.inf):
         unknown = ~(np.isfinite(most) & np.isfinite(theirs))
         ratio[unknown] = 0
     if not size.min(initial=np.inf) > 0:
         zero = theirs == 0 if can_tell is None else (theirs == 0) & can_tell
-    if np.isnan(worst := ratio.max(initial=0)):  # which stands where `got` is not a number
+    if np.isnan(worst := ratio.max(initial=0)):  # NaN comes from a NaN in `got`
         ratio[np.isnan(ratio)] = worst = np.inf
     place = ratio.argmax() if len(ratio) else 0
     place = at[place] if at is not None and len(at) else place
@@ -137,11 +137,11 @@ def compare(
 
 
 def refuted_at_once(equation: str, layer: int, networks: int, trouble: str) -> Finding:
-    """The finding where values cannot be compared, and why."""
+    """Return a refuted finding for values that cannot be compared; `trouble` is the reason."""
     none = np.zeros(networks, int)
     return Finding(equation, layer, none, none, none, none, none, none + 1, np.inf, 0, (), 0, 0, 0, trouble)
 
 
 def root(findings: Iterable[Finding]) -> Finding | None:
-    """The first refuted finding: in the order of the algorithm, the cause and not an effect."""
+    """Return the first refuted finding, if any: in the order of the algorithm it is the cause and not an effect."""
     return next((finding for finding in findings if finding.verdict is Verdict.REFUTED), None)

@@ -1,1 +1,1 @@
-"""The offline HTML pages: templates and pictures, no mathematics. One file each, no request to anywhere."""
+"""The offline HTML pages: templates and pictures, no mathematics. Each is one file that makes no requests."""

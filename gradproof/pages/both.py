@@ -1,4 +1,4 @@
-"""The page of two trainings on one schedule: how good they are beside each other, and how far apart."""
+"""The page of two trainings on one schedule: how well each network reads, and how far apart they drift."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from gradproof.train.both import Pair
 from gradproof.train.loop import Epoch
 from gradproof.train.run import PAGE
 
-POINTS = 400  # of the distance are drawn
+POINTS = 400  # of the distance to draw, at most
 
 
 def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> str:
-    """The whole page, HTML as text. `result` is what both.json holds, `curves` the epochs of each network."""
+    """Return the page as HTML. `result` is the content of both.json, `curves` holds the epochs of each network."""
     apart = [(steps, math.log10(distance)) for steps, distance in result["distances"] if distance > 0]
     every, grown = max(1, -(-len(apart) // POINTS)), result["growth"]
     lines = {"measured": apart[::every]}
@@ -40,10 +40,10 @@ def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
 
 
 def compared(curves: Mapping[str, Sequence[Epoch]]) -> tuple[str, str]:
-    """Which network reads more of the test images at the end, as a title, and in a sentence what chance would explain.
+    """Return a title that names the network which reads more test images, and a sentence on what chance explains.
 
-    Of the images on which the two disagree one of them is wrong, so there are at most w + w′ of them, where w and w′
-    are misread. If each fell to either network by the toss of a coin, the difference of the counts would have the
+    Where the two disagree, at least one is wrong, so they disagree on at most w + w′ images, where w and w′ count the
+    misread ones. If a coin decided which network reads each of these, the difference of the counts would have the
     standard deviation √(images that they disagree on) ≤ √(w + w′).
     """
     (one, mine), (other, theirs) = ((name, epochs[-1]) for name, epochs in curves.items())
@@ -67,7 +67,7 @@ def compared(curves: Mapping[str, Sequence[Epoch]]) -> tuple[str, str]:
 
 
 def _fitted(grown: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """The ends of the fitted line, through the middle of what it was fitted to."""
+    """Return the ends of the fitted line, drawn through the midpoint of its first and last measurement."""
     first, last = grown["from"], grown["to"]
     middle = (math.log10(first["distance"]) + math.log10(last["distance"])) / 2
     half = grown["rate"] / math.log(10) * (last["steps"] - first["steps"]) / 2

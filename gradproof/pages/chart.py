@@ -1,4 +1,4 @@
-"""Curves as SVG that takes its colours from the page: in light mode, in dark mode and in print."""
+"""Line charts as SVG, with the colours of the page in light mode, dark mode and print."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import NamedTuple
 Points = Sequence[tuple[float, float]]
 
 LEFT, RIGHT, TOP, BOTTOM = 58, 468, 14, 232  # of the plot, in a picture of 480 × 270
-TICKS = 5  # about so many on an axis
-MARKED = 40  # points of a line that are so few are marked each
+TICKS = 5  # on an axis, roughly
+MARKED = 40  # a line with at most this many points has each of them marked
 
 
 class Tick(NamedTuple):
@@ -18,12 +18,12 @@ class Tick(NamedTuple):
 
 class Line(NamedTuple):
     label: str
-    points: str  # as SVG has them: "x,y x,y …"
+    points: str  # in SVG notation: "x,y x,y …"
     marks: list[tuple[float, float]]
 
 
 class Chart(NamedTuple):
-    """All that the template `chart.html` draws, in the picture's coordinates."""
+    """What the template `chart.html` draws, in the picture's coordinates."""
 
     title: str
     lines: list[Line]
@@ -32,7 +32,7 @@ class Chart(NamedTuple):
 
 
 def chart(title: str, unit: str, lines: Mapping[str, Points]) -> Chart:
-    """Each line's points (epoch, value) on common axes."""
+    """Lay out lines, given as points (epoch, value), on common axes; `unit` follows each value on the vertical one."""
     xs, ys = ([point[i] for points in lines.values() for point in points] for i in (0, 1))
     across = [min(xs), *(tick for tick in ticks(min(xs), max(xs)) if min(xs) < tick <= max(xs) and tick == round(tick))]
     up = ticks(min(ys), max(ys))
@@ -59,8 +59,10 @@ def chart(title: str, unit: str, lines: Mapping[str, Points]) -> Chart:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """About TICKS round numbers, the first at or below `low`, the last at or above `high`; with room around a single
-    value, or around values that differ only in distant digits."""
+    """Return about TICKS round numbers, the first at or below `low`, the last at or above `high`.
+
+    A single value, or values that differ only in distant digits, get room around them.
+    """
     value = max(abs(low), abs(high))
     if high - low <= value / 1000:
         room = value / 100 or 1.0

@@ -1,4 +1,4 @@
-"""The index of a class's pages: its mistakes counted, and each submission with its verdict."""
+"""The index of a class's pages: a count of each mistake, and each submission with its verdict."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from gradproof.pages.page import rendered
 
 
 def index(rows: Sequence[Row], count: int) -> str:
-    """The page of the rows, for `count` submissions, HTML as text; the pages they name lie beside it."""
+    """Return the index as HTML: the rows judged so far of `count` submissions, with links to their pages beside it."""
     links = {row.file: quote(os.fsencode(row.page)) for row in rows if row.page}
     mistakes = [
         (name, len(whose), [(file, links.get(file, "")) for file in whose]) for name, whose in register.counted(rows)

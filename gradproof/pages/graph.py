@@ -1,4 +1,4 @@
-"""The lines of a ledger as a graph: where each stands, and a curve for each dependence. Bookkeeping of places only."""
+"""The layout of a ledger's lines as a graph: a node for each line, a curve for each dependence."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ LEFT = 150
 
 
 def graph(tried: list[Tried]) -> dict[str, Any]:
-    """Where each line stands: a row for each section, in order; a curve for each dependence."""
+    """Lay out the lines in rows of up to eight, each section in rows of its own, with a curve for each dependence."""
     rows: dict[str, list[Tried]] = {}
     for t in tried:
         rows.setdefault(t.line.section, []).append(t)
@@ -55,7 +55,7 @@ def graph(tried: list[Tried]) -> dict[str, Any]:
 
 
 def _curve(start: tuple[int, int], end: tuple[int, int]) -> str:
-    """From the earlier line to the later one: along a row, above it if it is not the neighbour, or between rows."""
+    """Return the SVG path from a line to one that depends on it: along a row, over other nodes, or across rows."""
     (x, y), (u, v) = start, end
     if y == v:
         right = u > x
@@ -64,7 +64,7 @@ def _curve(start: tuple[int, int], end: tuple[int, int]) -> str:
             return f"M{a} {y + HIGH / 2}H{b - 6 if right else b + 6}"
         middle = y - 12 - 3 * abs(u - x) / COLUMN
         return f"M{x + WIDE / 2} {y}C{x + WIDE / 2} {middle} {u + WIDE / 2} {middle} {u + WIDE / 2} {y - 6}"
-    if abs(v - y) > ROW:  # past other rows in the gap between two columns, never behind a node
+    if abs(v - y) > ROW:  # past other rows: in the gap between two columns, never behind a node
         gap = x + WIDE + (COLUMN - WIDE) / 2 + (y // ROW) % 4 * 7 - 10
         a, b, turn = (y + HIGH, v - 6, 26) if v > y else (y, v + HIGH + 6, -26)
         return (

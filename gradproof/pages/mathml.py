@@ -1,4 +1,4 @@
-"""LaTeX as MathML and nothing but MathML: of what a converter makes, known elements and attributes come through."""
+"""LaTeX as pure MathML: only known elements and attributes of the converter's output are kept."""
 
 import re
 from xml.etree.ElementTree import Element, tostring
@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from gradproof.text import visible
 
-# What latex2mathml makes of mathematics. Its other attributes – href, style, class, what somebody wrote – fall away.
+# What latex2mathml produces for mathematics. Anything else in the input, such as href, style or class, is dropped.
 ELEMENTS = frozenset(
     """
     math menclose mfrac mi mn mo mover mpadded mphantom mroot mrow mspace msqrt mstyle
@@ -23,18 +23,18 @@ ATTRIBUTES = frozenset(
     """.split()  # noqa: SIM905
 )
 VALUE = re.compile(r"[\w#%.+ -]*")  # of an attribute: words, lengths, colours
-ENTITY = re.compile(r"&#x([0-9A-Fa-f]{2,5});")  # as latex2mathml writes what is no letter
+ENTITY = re.compile(r"&#x([0-9A-Fa-f]{2,5});")  # how latex2mathml writes characters that are not letters
 PRIME = '<mo class="prime" lspace="0" rspace="0" stretchy="false">′</mo>'
 PRIMES = (
     (re.compile(r"<msup>(<m[io][^>]*>[^<]*</m[io]>)<mi>′</mi></msup>"), rf"\1{PRIME}"),
     (re.compile(r"<msubsup>(<mi>\w</mi><mi>\w</mi>)<mi>′</mi></msubsup>"), rf"<msub>\1</msub>{PRIME}"),
 )
-KEPT = "\n\t\u2061\u2062\u2063\u2064"  # besides what can be seen: the operators of MathML that cannot
+KEPT = "\n\t\u2061\u2062\u2063\u2064"  # besides printable characters: the invisible operators of MathML
 LONGEST = 10_000  # characters of an equation
 
 
 def mathml(latex: str, display: bool = False) -> Markup:
-    """An equation as MathML; its text where the LaTeX is not understood."""
+    """Return an equation as MathML, or as its LaTeX text if that cannot be converted."""
     try:
         if len(latex) > LONGEST:
             raise ValueError
@@ -45,13 +45,13 @@ def mathml(latex: str, display: bool = False) -> Markup:
         found = tostring(math, encoding="unicode")
     except Exception:  # latex2mathml raises many kinds
         return Markup("<code>{}</code>").format(visible(latex, "\n\t"))
-    for raised, beside in PRIMES:  # as a superscript a prime is too small to be seen
+    for raised, beside in PRIMES:  # a prime is too small to read as a superscript
         found = raised.sub(beside, found)
     return Markup(found)
 
 
 def _clean(element: Element) -> None:
-    """Leave of an element what is MathML's own; another becomes a row of what is in it."""
+    """Remove all but known MathML from an element; an unknown element becomes a row of its content."""
     if element.tag not in ELEMENTS:
         element.tag = "mrow"
         element.attrib.clear()
@@ -62,5 +62,5 @@ def _clean(element: Element) -> None:
 
 
 def _plain(text: str) -> str:
-    """With its entities as what they stand for: `<` too, which is escaped when the tree is written."""
+    """Return the text with entities decoded, even `<`, since writing the tree escapes it again."""
     return visible(ENTITY.sub(lambda entity: chr(int(entity[1], 16)), text), KEPT)

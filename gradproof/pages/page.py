@@ -1,4 +1,4 @@
-"""One HTML page from a template: everything inline, so that a page opens from a file, offline."""
+"""HTML pages from templates, with everything inline, so that a page opens from a file, offline."""
 
 import base64
 import hashlib
@@ -15,25 +15,25 @@ from gradproof.text import typed, visible
 
 
 def _as_text(value: Any) -> Any:
-    """What a template prints: our own markup, or text with its control characters visible. Called before escaping."""
+    """Return markup unchanged and anything else as text with visible control characters; called before escaping."""
     return value if hasattr(value, "__html__") else visible(str(value), "\n\t")
 
 
 _LOADER = jinja2.PackageLoader("gradproof.pages")
 _ENVIRONMENT = jinja2.Environment(
     loader=_LOADER,
-    autoescape=True,  # whatever a name or a file says is text
+    autoescape=True,  # names and the contents of files are text, never markup
     finalize=_as_text,
-    undefined=jinja2.StrictUndefined,  # a value that a template misses is an error, not a gap
+    undefined=jinja2.StrictUndefined,  # a missing value is an error, not a gap
     trim_blocks=True,
     lstrip_blocks=True,
 )
 
 
 def rendered(template: str, script: str = "", **values: Any) -> str:
-    """Fill a template of gradproof/pages/templates: the page, HTML as text.
+    """Fill a template of gradproof/pages/templates and return the page as HTML.
 
-    The browser runs the script of that name and nothing else: the page contains its hash.
+    The browser runs only the script named `script`, whose hash the page contains.
     """
     code = script and _LOADER.get_source(_ENVIRONMENT, script)[0]
     allowed = f"sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}" if code else ""
@@ -41,7 +41,7 @@ def rendered(template: str, script: str = "", **values: Any) -> str:
 
 
 def typed_options(settings: Mapping[str, Any]) -> str:
-    """The options of `gradproof train` that give these settings: an option has the name of its setting."""
+    """Return the options of `gradproof train` for these settings; each option is named after its setting."""
     words = []
     for name, value in settings.items():
         if value is True:
@@ -52,14 +52,14 @@ def typed_options(settings: Mapping[str, Any]) -> str:
 
 
 def picture(pixels: Array) -> Markup:
-    """A data URI of an image as PNG: (rows, columns) uint8 grey, or (rows, columns, 3 or 4) uint8 colour."""
+    """Return an image as a PNG data URI: (rows, columns) uint8 grey, or (rows, columns, 3 or 4) uint8 colour."""
     from PIL import Image
 
     pixels = np.ascontiguousarray(pixels, np.uint8)
     image = Image.fromarray(pixels)
     if pixels.ndim == 3 and pixels.shape[2] == 3:
         colours, which = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
-        if len(colours) <= 256:  # the same picture, a third of the size
+        if len(colours) <= 256:  # a palette makes the file a third of the size
             image = Image.fromarray(which.reshape(pixels.shape[:2]).astype(np.uint8), "P")
             image.putpalette(colours.tobytes())
     file = io.BytesIO()
@@ -68,9 +68,9 @@ def picture(pixels: Array) -> Markup:
 
 
 def diverging(values: Array, largest: float = 0.0) -> Array:
-    """(rows, columns) as colours (rows, columns, 3): blue below 0, white at 0, red above.
+    """Return values (rows, columns) as colours (rows, columns, 3): blue below 0, white at 0, red above.
 
-    The full colour is that of the largest |value|, or of `largest` if it is larger; there are 255 colours.
+    The largest |value|, or `largest` if that is larger, gets the full colour. There are 255 colours.
     """
     largest = max(largest, np.abs(values).max())
     share = np.rint(127 * (values / largest if largest > 0 else np.zeros_like(values)))[..., None] / 127

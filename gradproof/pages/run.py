@@ -1,4 +1,4 @@
-"""The page of a run: how it learned, what it misreads, what its neurons look for, and what both backends derive."""
+"""The page of a run: its learning curves, misread digits, the neurons' weights and the gradients of both backends."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,32 +19,32 @@ from gradproof.train.mnist import DataSet
 from gradproof.train.review import Glance
 from gradproof.train.run import PAGE, Run
 
-# So much is shown, so that the page stays one that a mailbox takes.
+# Limits on what is drawn, so that the page stays small enough for e-mail.
 EPOCHS = 200
 MISREAD = 66
 NEURONS = 100
-SIDE = 40  # pixels: larger pictures are thinned out
-LAYERS = 5  # of a deep network: the first, and those next to the outputs
+SIDE = 40  # pixels; larger pictures are thinned out
+LAYERS = 5  # of a deep network: the first, and the last ones
 ROWS, COLUMNS = 30, 60  # of a layer's ∂C/∂w
 ACROSS = 10  # neurons side by side
 
 
 class Part(NamedTuple):
-    """δ^l or ∂C/∂w^l of one digit: a picture from each backend, and how the two compare."""
+    """δ^l or ∂C/∂w^l of one digit: a picture from each backend, and their comparison."""
 
     name: str
     layer: int
-    shown: str  # what the pictures show of it
+    shown: str  # which part of it the pictures show
     handcrafted: Markup
     autodiff: Markup
-    largest: float  # the |value| of the full colour
-    difference: float  # the largest
-    ratio: float  # of a difference and its bound, the largest
+    largest: float  # the |value| with the full colour
+    difference: float  # largest
+    ratio: float  # of difference to bound, largest
     verdict: str
 
 
 def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> str:
-    """The whole page, HTML as text. `curves` are the epochs of each backend that was trained on this schedule."""
+    """Return the page as HTML. `curves` holds the epochs of each backend trained on this schedule."""
     weights, biases, test = run.state.weights, run.state.biases, run.digits.test
     read = review.read(run.settings.backend, weights, biases, test)
     misread = read.misread(test.labels, MISREAD)
@@ -74,13 +74,13 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
 
 
 def write(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epoch]]) -> Path:
-    """Put the page into the run's folder. MachineError if it cannot be written."""
+    """Write the page into the run's folder and return its path; MachineError if it cannot be written."""
     files.write(run.place / PAGE, page(run, results, curves).encode(errors="replace"))
     return run.place / PAGE
 
 
 def learning(curves: Mapping[str, Sequence[Epoch]], validated: int) -> list[Chart]:
-    """Validation and test images read correctly, and the cost, over the epochs."""
+    """Return charts over the epochs: validation and test images read correctly, and the cost."""
     thinned = {name: _thinned(epochs) for name, epochs in curves.items()}
     shares: dict[str, list[tuple[float, float]]] = {}
     for name, epochs in thinned.items():
@@ -92,13 +92,13 @@ def learning(curves: Mapping[str, Sequence[Epoch]], validated: int) -> list[Char
 
 
 def _thinned(epochs: Sequence[Epoch]) -> Sequence[Epoch]:
-    """The epochs or, where there are very many, a regular sample and the last."""
+    """Return the epochs or, if there are more than EPOCHS, a regular sample and the last."""
     step = -(-len(epochs) // EPOCHS)
     return [*epochs[:-1:step], epochs[-1]] if step > 1 else epochs
 
 
 def _image(pixels: Array, rows: int) -> Array:
-    """One image or one neuron's weights as a picture, thinned out if it is large."""
+    """Return an image or a neuron's weights as a picture, thinned out if large."""
     image = pixels.reshape(rows, -1)
     return image[:: -(-len(image) // SIDE), :: -(-len(image.T) // SIDE)]
 
@@ -108,18 +108,18 @@ def _digit(examples: DataSet, number: int) -> Markup:
 
 
 def _strongest(values: Array, most: int) -> list[int]:
-    """The rows with the largest sums of |value|, no more than `most`, in their order."""
+    """Return the indices, in order, of up to `most` rows with the largest sums of |value|."""
     order = np.argsort(-np.abs(values).sum(axis=tuple(range(1, values.ndim))), kind="stable")
     return sorted(order[:most].tolist())
 
 
 def _left_out(depth: int) -> range:
-    """The layers that are not drawn, where there are many."""
+    """Return the layers of a deep network that are not drawn."""
     return range(2, depth - LAYERS + 2)
 
 
 def _parts(glance: Glance, rows: int) -> Iterator[Part]:
-    """From the output layer down, as the errors go, without those of a deep network that are left out."""
+    """Yield the parts from the output layer down, as errors propagate, without the layers left out."""
     depth = len(glance.delta)
     for i in (i for i in reversed(range(depth)) if i + 1 not in _left_out(depth)):
         deltas = glance.handcrafted.delta[i][0], glance.autodiff.delta[i][0]
@@ -140,7 +140,7 @@ def _parts(glance: Glance, rows: int) -> Iterator[Part]:
 
 
 def _part(name: str, found: Finding, shown: str, whole: Sequence[Array], cuts: Sequence[Array], rows: int = 0) -> Part:
-    """What is cut out of each backend's array, drawn on one scale; as images of so many rows if there are any."""
+    """Draw a cut of each backend's array on one scale; with `rows`, each neuron's weights as an image that high."""
     largest = float(max(np.abs(array).max() for array in whole))
     mine, theirs = (picture(_sheet(cut, rows, largest) if rows else diverging(cut, largest)) for cut in cuts)
     difference = float(np.abs(whole[0] - whole[1]).max())
@@ -148,12 +148,12 @@ def _part(name: str, found: Finding, shown: str, whole: Sequence[Array], cuts: S
 
 
 def _sheet(weights: Array, rows: int, largest: float) -> Array:
-    """The weights of some neurons, each a picture as the images are, side by side with lines between them."""
+    """Return the weights of some neurons as pictures the shape of the images, side by side with lines between."""
     tiles = [_framed(diverging(_image(w, rows), largest)) for w in weights]
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % ACROSS)
     return np.concatenate([np.concatenate(tiles[i : i + ACROSS], axis=1) for i in range(0, len(tiles), ACROSS)])
 
 
 def _framed(tile: Array) -> Array:
-    """A line of grey to the right of a picture and under it."""
+    """Add a grey line to the right of a picture and below it."""
     return np.pad(tile, [(0, 1), (0, 1), (0, 0)], constant_values=208)

@@ -1,4 +1,4 @@
-"""The page of the study: the lines and their verdicts, a small network from the inside, real digits."""
+"""The page of the study: the lines with their verdicts, the inside of a small network, and real digits."""
 
 import json
 import re
@@ -28,12 +28,12 @@ PLACES = {1: "component {}", 5: "neuron {}", 28: "row {1}, column {2}"}  # by th
 
 
 def write(out: Path, court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> None:
-    """The page in a file; MachineError if it cannot be written."""
+    """Write the page to a file; MachineError if it cannot be written."""
     files.give(out, page(court, tried, say))
 
 
 def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda what: None) -> str:
-    """The whole page; for somebody's own ledger without the network and the digits, which are those of the notes."""
+    """Return the page as HTML; a user's own ledger gets no network and no digits, which belong to the notes."""
     own = court.ledger.source != "the notes"
     network = None if own else _network()
     shown = None if own else [_digit(digit) for digit in digits.digits(say)]
@@ -60,7 +60,7 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
 
 
 def prose(text: str) -> Markup:
-    """Text in which z_j^l is set with its index and its layer."""
+    """Return text as HTML in which z_j^l has a subscript and a superscript."""
     marked = str(escape(visible(text, "\n\t")))
     for sign, tag in (("_", "sub"), (r"\^", "sup")):
         marked = re.sub(rf"(?<=[\w>]){sign}(\w+|\|z\||\{{[^{{}}]*\}})", rf"<{tag}>\1</{tag}>", marked)
@@ -68,7 +68,7 @@ def prose(text: str) -> Markup:
 
 
 def written(line: str) -> Markup:
-    """A line: LaTeX, or a text in which formulas stand between dollars."""
+    """Return a line as HTML, from LaTeX or from text with formulas between dollars."""
     if "$" not in line:
         return mathml(line, display=True)
     parts = [mathml(part) if i % 2 else escape(visible(part, "\n\t")) for i, part in enumerate(line.split("$"))]
@@ -106,7 +106,7 @@ def _line(t: Tried) -> dict[str, Any]:
 
 
 def _correction(c: ClaimTried) -> tuple[str, str, Markup]:
-    """How sure it is that it is one: the class and the label of it, and what is written."""
+    """Return a correction's CSS class, the label that says how certain it is, and its formula."""
     if c.correction is None:
         kind, label = "unproven", "not proven"
     else:
@@ -174,7 +174,7 @@ def _network() -> dict[str, Any]:
     given, numbers, slips = inside.given(problem), inside.numbers(problem), inside.slips(problem)
     values = given | {n.name: n.hand for n in numbers}
     right = {n.name: n.autodiff for n in numbers}
-    live = {  # what the script steps through
+    live = {  # the data that the script steps through
         "values": {name: shown(value) for name, value in values.items()},
         "differences": {n.name: _off(n.difference) for n in numbers},
         "slips": [_slip(s, right) for s in slips],
@@ -202,7 +202,7 @@ def _network() -> dict[str, Any]:
 
 
 def _slip(slip: inside.Slip, right: dict[str, float]) -> dict[str, Any]:
-    """A mistake as it is shown; a number that it never comes to is a dash."""
+    """Return a mistake for display; a number that it never computes is a dash."""
     none = dict.fromkeys(slip.missing, "–")
     return slip._asdict() | {
         "values": none | {name: shown(v) for name, v in slip.values.items()},
@@ -211,7 +211,7 @@ def _slip(slip: inside.Slip, right: dict[str, float]) -> dict[str, Any]:
 
 
 def shown(value: float) -> str:
-    """Six decimals; whole numbers and short ones as they are."""
+    """Format a number with six decimals, or exactly if that is short."""
     short = f"{value:g}"
     return (short if len(short) <= 6 and float(short) == value else f"{value:.6f}").replace("-", "−")
 
@@ -272,5 +272,5 @@ def _compared(name: str, found: digits.Compared, shape: tuple[int, int]) -> dict
 
 
 def _grey(activations: Array) -> Array:
-    """A picture in which 0 is white and 1 is black."""
+    """Return a picture in which 0 is white and 1 is black."""
     return np.asarray(np.rint(255 * (1 - activations)), np.uint8)

@@ -1,4 +1,4 @@
-"""The page of a verdict on somebody's program: the words, the source with notes in its margin, layers, arrays."""
+"""The page of a verdict on a program: the report, the source with margin notes, the layers and the arrays."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,17 +9,17 @@ from gradproof.judge.lines.margin import Source, cut, lines, shown, sources
 from gradproof.judge.telling import sized
 from gradproof.pages.page import rendered
 
-CELL, CELLS = 7, 12  # of a layer's picture: how large, and at most how many in a row
+CELL, CELLS = 7, 12  # in a layer's picture: the size of a cell, and the most cells in a row or column
 
 
 def of_file(document: Mapping[str, Any], path: str, again: str = "") -> str:
-    """The page of a judgement on a whole program, as `assess` makes it, HTML as text."""
-    said = telling.lines(document, Path(path).name)  # whom it is sent to need not know our folders
+    """Return the page, as HTML, of the document that `assess` makes of the program at `path`."""
+    said = telling.lines(document, Path(path).name)  # a reader need not know the folders of this machine
     return page(document, said, sources(document, path), again)
 
 
 def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Source], again: str = "") -> str:
-    """The page of a verdict in these words, with these files."""
+    """Return the page of a verdict as HTML, with the lines of its report and the files to annotate."""
     numbers = {fault.get("parameter"): fault.get("numbers", "") for fault in document.get("faults", ())}
     return rendered(
         "verdict.html",
@@ -30,7 +30,7 @@ def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Sourc
         layers=[_layer(box) for box in document.get("layers", ())],
         arrays=[array | {"numbers": numbers.get(array["name"], "")} for array in document.get("parameters", ())],
         by_hand=_by_hand(document.get("counterexample")),
-        floats="discriminating" in document,  # as of the notes' network
+        floats="discriminating" in document,  # only for the notes' network
         again=again,
     )
 
@@ -39,7 +39,7 @@ def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Sourc
 
 
 def _layer(box: Mapping[str, Any]) -> dict[str, Any]:
-    """A layer as a grid of its numbers, cut where there are many."""
+    """Return a layer for display, with its numbers as a grid of at most CELLS × CELLS."""
     shape = box["shape"]
     rows, columns = ([1, 1, *shape] if len(shape) != 1 else [shape[0], 1])[-2:]
     high, wide = (CELL * min(max(n, 1), CELLS) for n in (rows, columns))
@@ -61,8 +61,8 @@ def _layer(box: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_hand(shown: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The tables of the numbers that show the fault: what is given, forwards, backwards, and how each array moves."""
-    if shown is None or "said" not in shown:  # that of the notes' network is told in words
+    """Return the tables of a counterexample: the data, the forward and backward values, and how each array moves."""
+    if shown is None or "said" not in shown:  # the notes' network has it in words
         return None
     tables = {name: [_row(one) for one in shown[name]] for name in ("parameters", "data", "forward", "backward")}
     corrected = any(one["should_be"] is not None for one in shown["backward"])
@@ -77,7 +77,7 @@ def _row(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def matrix(value: Any) -> str:
-    """Numbers as text, a row in each line, in columns; "" of none."""
+    """Return numbers as text in columns, one row a line, or "" for None; further axes as separate blocks."""
     if value is None:
         return ""
     rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]

@@ -1,4 +1,4 @@
-"""Random architectures: for Hypothesis one at a time, for the proof in bulk."""
+"""Random architectures: one at a time for Hypothesis, in bulk for the proof."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hypothesis import strategies as st
 
 DEEPEST, WIDEST, MOST_EXAMPLES = 6, 16, 8
-GROUP = 256  # networks of one depth, regime and m that are judged in one call
+GROUP = 256  # networks of one depth, regime and m, judged in one call
 
 REGIMES = {
     "scaled": "w ~ N(0, 1/n_in): activations stay in the middle of σ",
@@ -26,7 +26,7 @@ REGIMES = {
 
 
 def fill(sizes: Array, m: int, regime: str, rng: np.random.Generator) -> Stack:
-    """Networks of the given widths (N, L+1), m examples each, with weights and data drawn as the regime says."""
+    """Return networks of the given widths (N, L+1) with m examples each, drawn by the regime."""
     count, width = len(sizes), WIDEST
     scale = {"tiny": 1e-3, "saturated": 6.0}.get(regime, 1.0)
 
@@ -55,7 +55,7 @@ def fill(sizes: Array, m: int, regime: str, rng: np.random.Generator) -> Stack:
 
 
 def _outputs(weights: Sequence[Array], biases: Sequence[Array], a: Array) -> Array:
-    """a^L from a⁰, by neither of the networks: what is drawn does not depend on the code that is judged on it."""
+    """Return a^L from a⁰, without either network: the data must not depend on the code that is judged on them."""
     with np.errstate(over="ignore"):
         for w, b in zip(weights, biases, strict=True):
             a = np.reciprocal(1 + np.exp(-(w @ a + b)))
@@ -63,7 +63,7 @@ def _outputs(weights: Sequence[Array], biases: Sequence[Array], a: Array) -> Arr
 
 
 def widths(count: int, depth: int, rng: np.random.Generator) -> Array:
-    """Widths (count, depth + 1) of four kinds: any, all equal, all distinct, and any with many layers of one neuron."""
+    """Draw widths (count, depth + 1) of four kinds: any, all equal, all distinct, or many layers of one neuron."""
     free = rng.integers(1, WIDEST + 1, (count, depth + 1))
     equal = np.broadcast_to(free[:, :1], free.shape)
     distinct = rng.permuted(np.tile(np.arange(1, WIDEST + 1), (count, 1)), axis=1)[:, : depth + 1]
@@ -72,13 +72,13 @@ def widths(count: int, depth: int, rng: np.random.Generator) -> Array:
 
 
 def group_size(architectures: int) -> int:
-    """How many networks a group has, the last one perhaps fewer: GROUP, unless so few are asked for that some kind of
-    depth and regime would have none."""
+    """Return how many networks a group has: GROUP, or fewer if some depth and regime would otherwise get no group.
+    The last group may be smaller."""
     return min(GROUP, -(-architectures // (DEEPEST * len(REGIMES))))
 
 
 def kind(number: int, architectures: int, seed: int) -> tuple[int, str, int, int]:
-    """(depth, regime, m, how many networks) of one of the groups that make up `architectures`."""
+    """Return (depth, regime, m, number of networks) of one of the groups that make up `architectures`."""
     depth, regime = list(product(range(1, DEEPEST + 1), REGIMES))[number % (DEEPEST * len(REGIMES))]
     m = 1 + (number + number // MOST_EXAMPLES + seed) % MOST_EXAMPLES
     size = group_size(architectures)
@@ -86,21 +86,21 @@ def kind(number: int, architectures: int, seed: int) -> tuple[int, str, int, int
 
 
 def group(number: int, architectures: int, seed: int) -> tuple[str, Stack]:
-    """(regime, stack): the networks of one of these groups, whichever are drawn besides."""
+    """Return (regime, stack) of one of these groups. It does not depend on which others are drawn."""
     rng = np.random.default_rng([seed, number])
     depth, regime, m, count = kind(number, architectures, seed)
     return regime, fill(widths(count, depth, rng), m, regime, rng)
 
 
 def groups(architectures: int, seed: int) -> Iterator[tuple[str, Stack]]:
-    """(regime, stack) after (regime, stack), `architectures` networks in all, over every depth, regime and m."""
+    """Yield (regime, stack) for each group: `architectures` networks in all, over every depth, regime and m."""
     for number in range(-(-architectures // group_size(architectures))):
         yield group(number, architectures, seed)
 
 
 def architectures(least: int = 1, most: int = DEEPEST) -> st.SearchStrategy[list[int]]:
-    """[n_0, …, n_L] with 1–6 weight layers of widths 1–16: any, equal neighbours, all distinct, or many of width 1."""
-    from hypothesis import strategies as st  # not for those who judge in bulk: it takes a tenth of a second
+    """Widths [n_0, …, n_L] for 1–6 weight layers, each 1–16: any, all equal, all distinct, or many of width 1."""
+    from hypothesis import strategies as st  # only here, because it takes a tenth of a second
 
     width = st.integers(1, WIDEST)
 
@@ -118,7 +118,7 @@ def architectures(least: int = 1, most: int = DEEPEST) -> st.SearchStrategy[list
 def problems(
     sizes: st.SearchStrategy[list[int]] | None = None, regimes: Sequence[str] = tuple(REGIMES)
 ) -> st.SearchStrategy[Problem]:
-    """A random architecture with 1–8 examples in one of the regimes; shrinks to few layers, few neurons, m = 1."""
+    """Random architectures with 1–8 examples in one of the regimes; they shrink to few layers and neurons and m = 1."""
 
     from hypothesis import strategies as st
 

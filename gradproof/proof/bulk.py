@@ -1,4 +1,4 @@
-"""The theorem in parts: what all of them come to together, in whichever order and by whomever they were judged."""
+"""Merges the parts of the theorem into one summary, in any order and from any number of processes."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from gradproof.proof.total import Total, Worst, summed
 
 
 def sources() -> str:
-    """SHA-256 over the code that a part comes from: claim, witness and court. Of other code it says nothing."""
+    """Return the SHA-256 of the code that makes a part: both networks, numerics, proof and problem.py, no other."""
     digest = hashlib.sha256(Path(problem.__file__).read_bytes())
     for package in (handcrafted, reference, numerics, proof):
         for room in sorted(package.__path__):
@@ -29,7 +29,7 @@ def sources() -> str:
 
 
 def merged(backend: Backend, total: Total, count: int, seed: int, dtype: DTypeLike) -> Summary:
-    """The summary of all that was added, as of all stacks at once; the worst stacks are judged once more."""
+    """Return the summary of a total, as if all stacks were judged at once; this judges the worst stacks again."""
 
     def again(worst: Worst) -> Summary:
         return summary(list(theorem.chosen(backend, [-worst[1]], count, seed, dtype)))
@@ -38,7 +38,7 @@ def merged(backend: Backend, total: Total, count: int, seed: int, dtype: DTypeLi
 
 
 def _faults(total: Total, again: Callable[[Worst], Summary]) -> Iterator[Fault]:
-    """The faults as in a run of one process: the counts of all parts, and the worst network, judged again."""
+    """Yield the faults, with the counts of all parts and the worst network judged again. DataError if it is right."""
     any_alone = any(alone for *_, alone in total.faults)
     for equation, layer, alone in sorted(total.faults, key=lambda key: order(*key[:2])):
         if alone or not any_alone:
@@ -50,12 +50,12 @@ def _faults(total: Total, again: Callable[[Worst], Summary]) -> Iterator[Fault]:
 
 
 def sampled(count: int, networks: int) -> list[int]:
-    """The digits and some of the random stacks, evenly over the run: what the truth is asked about."""
+    """Return the numbers of the stacks that are compared with the truth: the digits and random ones, evenly spread."""
     first, last = len(theorem.DIGIT_NETWORKS), theorem.units(count)
     step = max(1, (last - first) // networks)
     return [*range(first), *range(first, last, step)][: first + networks]
 
 
 def sample(backend: Backend, count: int, seed: int, dtype: DTypeLike, networks: int) -> list[Judged]:
-    """These stacks, judged again."""
+    """Judge the stacks of `sampled` again."""
     return list(theorem.chosen(backend, sampled(count, networks), count, seed, dtype))

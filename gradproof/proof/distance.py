@@ -1,4 +1,4 @@
-"""How far each network is from the truth, in units in the last place, on a sample of the run."""
+"""Measures how far each network is from the truth, in units in the last place, on a sample of the run."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -15,9 +15,9 @@ from gradproof.problem import Answer, Problem
 from gradproof.proof import theorem, witness
 from gradproof.proof.theorem import Judged
 
-FAR = 100  # ulps: from here on two answers that agree with each other are said to be off together; no verdict uses it
+FAR = 100  # ulps, beyond which two answers that agree count as off together; no verdict uses it
 PARTS = ("delta", "grad_b", "grad_w")
-SAMPLED = 10  # weights in each layer of a network that reads digits: all 79,510 would take minutes
+SAMPLED = 10  # weights from each layer of a digit network: all 79,510 would take minutes
 
 
 class Distance(NamedTuple):
@@ -33,15 +33,15 @@ class Distances(NamedTuple):
     elements: int
     handcrafted: Distance
     autodiff: Distance
-    off_together: int  # elements where both are FAR from the truth and ten times nearer to each other
-    outside: int  # elements which the truth proves to be outside their radius, in either answer
-    undecided: int  # elements whose ball stays too large to tell
+    off_together: int  # elements where both are FAR from the truth but ten times closer to each other
+    outside: int  # elements of either answer that the truth proves to be outside their radius
+    undecided: int  # elements of either answer whose ball stays too large to decide
 
 
 def distances(backend: Backend, run: Sequence[Judged], networks: int, seed: int = 0) -> Distances | None:
-    """The distances on about `networks` random networks, evenly over depths and regimes, and on each that reads digits.
+    """Return the distances on about `networks` random networks, spread over depths and regimes, and on digit networks.
 
-    Of a network that reads digits SAMPLED weights of each layer stand for all.
+    Of a digit network only SAMPLED weights of each layer are measured. None if there is no network.
     """
     random = [judged for judged in run if judged.source != "digits"]
     most = -(-networks // max(1, len(random)))
@@ -77,9 +77,9 @@ def _distance(ulps: Any) -> Distance:
 def _elements(
     backend: Backend, judged: Judged, networks: Sequence[int], seed: int
 ) -> Iterator[tuple[float, float, float, int, int]]:
-    """(ulps by hand, ulps by autodiff, ulps between them, outside, undecided) of each element of these networks.
+    """Yield (ulps by hand, ulps by autodiff, ulps between them, outside, undecided) for each element of these networks.
 
-    The witness is asked about the whole stack, in the shape that has been judged: nothing is compiled again.
+    The witness answers the whole stack in the shape that has been judged, so nothing is compiled again.
     """
     stack, dtype = judged.stack, judged.stack.x.dtype
     answer, exact = witness.answer(stack), stack.astype(np.float64)
@@ -116,5 +116,5 @@ def _weights(problem: Problem, seed: int) -> list[truth.Weight]:
 
 
 def _flat(answer: Answer | truth.Truth) -> list[Any]:
-    """δ, ∂C/∂b, ∂C/∂w of one network, one number after the other."""
+    """Return δ, ∂C/∂b, ∂C/∂w of one network as a flat list."""
     return [number for part in PARTS for array in getattr(answer, part) for number in array.ravel().tolist()]

@@ -1,7 +1,7 @@
-"""Each equation by itself: the claim's answer beside autodiff of that one stage at the claim's own inputs.
+"""Judges each equation by itself: the claim's answer against autodiff of that one stage at the claim's own inputs.
 
-A fault in one equation thus shows in that equation and nowhere else, however far it spreads in the results, and the
-bound is that of one stage, however deep the network.
+So a fault in one equation shows in that equation only, however far it spreads in the results, and the bound is that
+of one stage, however deep the network is.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ Found = TypeVar("Found")
 
 
 class Live(NamedTuple):
-    """Which elements of one layer are no padding."""
+    """The elements of one layer that are not padding."""
 
     neurons: Places  # of z, a and δ
     biases: Places
@@ -30,7 +30,7 @@ class Live(NamedTuple):
 
 
 def live(stack: Stack, layer: int) -> Live:
-    """What is compared of a layer: kept for the next equation of it, as finding it takes as long as comparing."""
+    """Return the elements of a layer to compare. Cached for its other equations: finding them costs a comparison."""
     widths = stack.sizes[:, layer - 1 : layer + 1].astype(np.int64)
     return _live(widths.tobytes(), stack.weights[layer - 1].shape, stack.x.shape[-1])
 
@@ -45,30 +45,29 @@ def _live(widths: bytes, shape: tuple[int, ...], m: int) -> Live:
 
 
 class Inputs(NamedTuple):
-    """How far the z, a and δ that an equation is fed may be from the claimant's own, layer by layer.
+    """How far the z, a and δ that go into an equation may be from the claimant's own, layer by layer.
 
-    λ where the claimant has shown them; the global radii where they had to be computed in its place.
+    λ if the claim contains them, the global radii if they had to be computed instead.
     """
 
     e_z: Sequence[Radius]  # z¹ … z^L
     e_a: Sequence[Radius]  # a⁰ … a^L
     e_delta: Sequence[Radius]  # δ¹ … δ^L
     book: bool = False  # σ′ may be computed as a(1 − a), which cancels where σ saturates
-    absolute: float = 0.0  # by how much that a may be off besides its own rounding
+    absolute: float = 0.0  # additional absolute error of that a, besides rounding
 
 
 def shown(depth: int, ar: Arithmetic, dtype: DTypeLike = np.float64) -> Inputs:
-    """Every input is the claimant's own: all that may happen to it is to be read as 0."""
-    unread = np.asarray(ar.underflow, dtype)[()]  # a scalar of that dtype: it widens no array
+    """Return the inputs of a claim that contains z, a and δ: they can be off only by being read as 0."""
+    unread = np.asarray(ar.underflow, dtype)[()]  # a scalar of that dtype, which does not widen arrays
     return Inputs([unread] * depth, [unread] * (depth + 1), [unread] * depth)
 
 
 def alone(stack: Stack, mine: Answer, ar: Arithmetic, expected: Answer | None = None) -> Iterator[Finding]:
-    """A finding for z, a, BP1 … BP4 in each layer, in the order in which the algorithm computes them.
+    """Yield a finding for z, a, BP1 … BP4 in each layer, in the order of the algorithm.
 
-    The stack and the claim's inputs are taken in float64, exactly; `mine` is compared in its own arithmetic with what
-    `witness.stages` expects. Both sides round, so the bound is twice the radius; `unread` is λ, the radius of an input
-    that may be read as 0.
+    The stack and the claim's inputs are in float64, exactly. `mine` is compared, with the bounds of its arithmetic,
+    with `expected`, by default from `witness.stages`. Both sides round, so the bound is twice the radius.
     """
     own = mine.in_float64()
     expected = expected or witness.stages(stack, own)
@@ -84,8 +83,8 @@ def compared(
     expected: Answer,
     inputs: Inputs | None = None,
 ) -> Iterator[Found]:
-    """What `compare` finds in each equation and layer; `own` are the claim's numbers in the dtype of the stack, and
-    `expected` is what the witness says of each stage alone."""
+    """Yield what `compare` returns for each equation and layer. `own` is the claim in the dtype of the stack, and
+    `expected` the witness's answer to each stage by itself. With `inputs`, z and a are not compared."""
     unread, fan, depth = stack.x.dtype.type(ar.underflow), stack.fan, len(stack.weights)
     twice = 2 * widening(stack)
     near: list[Slopes | None] = [None] * depth
@@ -128,9 +127,9 @@ def compared(
 
 
 def slope_of(layer: int, z: Array, a: Array, ar: Arithmetic, inputs: Inputs, near: Slopes | None = None) -> Slope:
-    """σ′(z) and its radius; with `book` that of whichever form is further off.
+    """Return σ′(z) and its radius; with `book` the larger radius of the two forms.
 
-    An a that was shown is the claimant's own, and still not σ(z): it is rounded, which 1 − a magnifies.
+    Even the claimant's own a is not exactly σ(z): it is rounded, which 1 − a magnifies.
     """
     e_z, e_a = inputs.e_z[layer - 1], inputs.e_a[layer]
     slope = rounding.sigma_prime(z, e_z, ar, near)

@@ -1,6 +1,6 @@
-"""What one stack of the theorem has come to: counts and the worst ratios, no networks.
+"""The result of one stack of the theorem: counts and worst ratios, without the networks.
 
-Any of its networks is drawn and judged again from its number.
+Each of its networks can be drawn and judged again from its number.
 """
 
 import math
@@ -15,17 +15,17 @@ from gradproof.proof.theorem import ALONE, END_TO_END, Judged
 
 
 class Part(NamedTuple):
-    """One stack of the run, counted; a ratio is None where it is infinite, as JSON knows no infinity."""
+    """The counts of one stack of the run. An infinite ratio is None, because JSON has no infinity."""
 
     unit: int  # its number in theorem.units
-    first: int  # its first network's number, which `gradproof prove --network` takes; of digits, its mini-batch's
+    first: int  # number of its first network, as for `gradproof prove --network`, or of its first mini-batch of digits
     source: str  # a regime, or "digits"
     networks: int
     examples: int  # of each network
     elements: int
-    alone: tuple[int, int]  # of the elements of BP1 … BP4: how many discriminate, of how many that could
-    end_to_end: tuple[int, int]  # the same of δ, ∂C/∂b and ∂C/∂w
-    sharp: int  # networks in which in each equation at least half of the elements discriminate
+    alone: tuple[int, int]  # elements of BP1 … BP4: how many discriminate, and how many could
+    end_to_end: tuple[int, int]  # the same for δ, ∂C/∂b and ∂C/∂w
+    sharp: int  # networks in which at least half of the elements of each equation discriminate
     undecided: int
     vanished: int
     rows: dict[str, tuple[int, float | None, str]]  # equation → elements, worst ratio, where
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 def part(unit: int, judged: Judged) -> Part:
-    """What there is to remember of a stack that has been judged."""
+    """Return the counts to keep of a judged stack."""
     result, (networks, _, examples) = summary([judged]), judged.stack.x.shape
     return Part(
         unit,
@@ -56,7 +56,7 @@ def part(unit: int, judged: Judged) -> Part:
 
 
 def read(said: Mapping[str, Any], count: int, seed: int) -> Part:
-    """The part that a line of a log holds. DataError if it can be none of this run: what does not fit, and why."""
+    """Return the part in a line of a log. DataError, with what does not fit, if it cannot belong to this run."""
     if said.keys() != set(Part._fields):
         raise DataError(f"its fields are {', '.join(said)}")
     found = Part(**said)
@@ -73,12 +73,12 @@ def read(said: Mapping[str, Any], count: int, seed: int) -> Part:
 
 
 def number(ratio: float | None) -> float:
-    """A ratio as it was judged."""
+    """Return a ratio as a float, with ∞ for None."""
     return math.inf if ratio is None else ratio
 
 
 def _soundness(p: Part) -> list[tuple[str, bool]]:
-    """Each field that is counted, and whether it can be so in a stack of so many networks."""
+    """Return the name of each counted field, and whether its value is possible in this stack."""
     most = p.elements if _natural(p.elements) else 0
     rows = isinstance(p.rows, dict) and all(
         name in (*ALONE, *END_TO_END) and _typed(row, (_natural, _is_ratio, _is_text)) for name, row in p.rows.items()

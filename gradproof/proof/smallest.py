@@ -1,4 +1,4 @@
-"""The smallest network that shows a fault."""
+"""Finds the smallest network that shows a fault."""
 
 import random
 
@@ -13,13 +13,13 @@ from gradproof.proof.architectures import WIDEST, problems
 
 
 def smallest(backend: Backend, equation: str, seed: int) -> Problem | None:
-    """A problem with as few layers, neurons and examples as Hypothesis finds, on which this equation is refuted."""
+    """Return the smallest problem that Hypothesis finds on which this equation is refuted; None if it finds none."""
 
     def shows_it(problem: Problem) -> bool:
-        stack = stack_of(problem, WIDEST)  # one compilation a depth
+        stack = stack_of(problem, WIDEST)  # one compilation for each depth
         try:
             findings = theorem.judge(stack, theorem.claim(backend, stack))
-        except ValueError:  # shapes that do not fit on a stack of one kind are no smaller example of a wrong value
+        except ValueError:  # shapes that do not fit are not a smaller example of a wrong value
             return False
         return any(f.equation == equation and f.verdict is Verdict.REFUTED for f in findings)
 

@@ -1,4 +1,4 @@
-"""What a run of the theorem comes to: a row an equation, the root faults, the verdict."""
+"""Sums up a run of the theorem: a row for each equation, the root faults, the verdict."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,11 +10,11 @@ from gradproof.numerics.verdict import GUARD, Finding, Verdict
 from gradproof.problem import Problem
 from gradproof.proof.theorem import ALONE, END_TO_END, Judged
 
-CAUSES = {"C": "C", "δ": "BP2", "∂C/∂b": "BP3", "∂C/∂w": "BP4"}  # where an effect is seen without its cause
+CAUSES = {"C": "C", "δ": "BP2", "∂C/∂b": "BP3", "∂C/∂w": "BP4"}  # the equation to blame if only an effect is wrong
 
 
 class Row(NamedTuple):
-    """One equation over all layers of all networks."""
+    """The result of one equation over all layers of all networks."""
 
     equation: str
     networks: int
@@ -31,7 +31,7 @@ class Fault(NamedTuple):
     networks: int
     elements: int
     worst: Finding
-    judged: Judged  # the stack in which it is worst
+    judged: Judged  # the stack with the worst element
 
     def __repr__(self) -> str:
         return f"{self.equation} at layer {self.layer}, {self.elements} elements on {self.networks} networks"
@@ -42,20 +42,18 @@ class Summary(NamedTuple):
     architectures: int
     digits: int
     elements: int
-    discriminating: float  # share of the elements of BP1 … BP4, each alone, whose bound is below 1e-3 of them
-    end_to_end: float  # the same share of δ, ∂C/∂b, ∂C/∂w end to end: in float32 rounding leaves it small
-    sharp_networks: (
-        float  # share of the networks in which in each equation alone at least half of the elements discriminate
-    )
+    discriminating: float  # share of the elements of BP1 … BP4, each by itself, whose bound is below 1e-3 of them
+    end_to_end: float  # the same for δ, ∂C/∂b, ∂C/∂w end to end, where float32 rounding leaves few
+    sharp_networks: float  # share of the networks for which `discriminated` holds
     undecided: int  # elements without a finite bound
-    vanished: int  # elements that are exactly 0 though nothing says they must be: undecided, each by itself
+    vanished: int  # elements that are exactly 0 though nothing requires it, each undecided
     rows: list[Row]
-    faults: list[Fault]  # in the order in which the algorithm computes them: the first is the root
+    faults: list[Fault]  # in the order of the algorithm: the first is the root
     worst: tuple[Judged, Finding] | None
 
 
 def summary(run: Sequence[Judged]) -> Summary:
-    """The verdict: refuted if one element is outside its bound, verified if enough of them could have been."""
+    """Sum up a run: refuted if one element is outside its bound, verified if enough of them discriminate."""
     findings = [(judged, finding) for judged in run for finding in judged.findings]
     elements = _sum(f.elements for _, f in findings)
     sharp = [discriminated(judged) for judged in run]
@@ -80,21 +78,21 @@ def summary(run: Sequence[Judged]) -> Summary:
 
 
 def decided(refuted: bool, sharp_networks: float, undecided: int) -> Verdict:
-    """The verdict on a run: nothing is verified if too little of it could have been refuted."""
+    """Return the verdict on a run, which is not verified unless enough networks could have been refuted."""
     if refuted:
         return Verdict.REFUTED
     return Verdict.VERIFIED if sharp_networks >= GUARD and not undecided else Verdict.UNDECIDED
 
 
 def place(judged: Judged, finding: Finding) -> str:
-    """Where a finding's worst element stands: the network and its regime, or the digits; layer; row and column."""
+    """Describe where a finding's worst element is: network and regime, or digits, then layer, row and column."""
     row_column = ",".join(map(str, finding.element))
     kind = judged.source if judged.source == "digits" else f"{judged.first + finding.network} {judged.source}"
     return f"{kind}, layer {finding.layer} [{row_column}]"
 
 
 def record(finding: Finding) -> dict[str, Any]:
-    """A finding's worst element for --json."""
+    """Return a finding's worst element for --json."""
     return {
         "equation": finding.equation,
         "layer": finding.layer,
@@ -107,7 +105,7 @@ def record(finding: Finding) -> dict[str, Any]:
 
 
 def explained(result: Summary, problem: Problem | None, again: str) -> list[str]:
-    """The verdict and its reasons, a line each; `again` is the command that ran, to which the network is added."""
+    """Return the verdict and its reasons as lines; `again` is the command that ran, to be completed by --network."""
     counts = f"{result.architectures:,} random architectures"
     if result.digits:
         counts += f" and {result.digits:,} real digits"
@@ -144,13 +142,13 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
 
 
 def order(equation: str, layer: int) -> tuple[int, int]:
-    """Sorts equations as the algorithm computes them: z and a layer by layer upwards, δ from the last layer down."""
+    """Sort key for the order of the algorithm: z and a layer by layer upwards, δ from the last layer down."""
     names = (*ALONE, "C")
     return names.index("z" if equation == "a" else equation), -layer if equation == "BP2" else layer
 
 
 def _faults(findings: Sequence[tuple[Judged, Finding]]) -> list[Fault]:
-    """The refuted equations; δ, ∂C/∂b and ∂C/∂w are blamed only where no single equation is found wrong."""
+    """Return the refuted equations; C, δ, ∂C/∂b and ∂C/∂w count only if no equation is wrong by itself."""
     wrong = [pair for pair in findings if pair[1].verdict is Verdict.REFUTED]
     alone = [pair for pair in wrong if pair[1].equation in ALONE]
     groups: dict[tuple[str, int], list[tuple[Judged, Finding]]] = {}
@@ -182,11 +180,11 @@ def _row(equation: str, findings: Sequence[tuple[Judged, Finding]]) -> Row:
 
 
 def discriminated(judged: Judged) -> Any:
-    """For each network whether in every single equation at least half of the elements discriminate, (N,)."""
+    """Whether at least half of the elements of every equation that counts discriminate, for each network, (N,)."""
     enough = np.ones(len(judged.stack.x), bool)
-    # 784 products a neuron leave z and a of float32 digits little to tell; BP1 to BP4 stay as sharp as anywhere.
+    # With 784 products a neuron, z and a of float32 digits discriminate little; BP1 to BP4 stay sharp.
     names = ALONE[2:] if judged.source == "digits" else ALONE
-    # In float32 rounding leaves little to tell end to end; in float64 a bound gone soft there would show.
+    # End to end, float32 rounding leaves little that discriminates; in float64 a bound that is too loose must show.
     for equation in (*names, *END_TO_END) if judged.stack.x.dtype == np.float64 else names:
         own = [finding for finding in judged.findings if finding.equation == equation]
         enough &= 2 * sum(f.discriminating for f in own) >= sum(f.telling for f in own)
@@ -194,7 +192,7 @@ def discriminated(judged: Judged) -> Any:
 
 
 def _share(findings: Iterable[Finding]) -> float:
-    """Which share of the elements that could tell something has a bound that discriminates."""
+    """Return the share of the elements that discriminate among those that could."""
     own = list(findings)
     telling = _sum(f.telling for f in own)
     return _sum(f.discriminating for f in own) / telling if telling else 0.0
@@ -209,5 +207,5 @@ def _sum(arrays: Iterable[Any]) -> int:
 
 
 def _number(value: float) -> float | None:
-    """JSON has no NaN and no infinity."""
+    """Return None for NaN and infinity, which JSON does not have."""
     return value if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The theorem in bulk: on every network of a stack each equation by itself, and δ, ∂C/∂b, ∂C/∂w end to end."""
+"""The theorem in bulk: judges each equation by itself, and C, δ, ∂C/∂b, ∂C/∂w end to end, on whole stacks."""
 
 import os
 from collections import deque
@@ -26,14 +26,14 @@ ALONE = ("z", "a", "BP1", "BP2", "BP3", "BP4")
 END_TO_END = ("C", "δ", "∂C/∂b", "∂C/∂w")
 DIGIT_NETWORKS = ([784, 10], [784, 30, 10], [784, 100, 10], [784, 64, 32, 10])
 WORKERS = min(4, os.cpu_count() or 1)
-DIGITS, BATCH = 1000, 10  # in mini-batches of ten, the same number of them for each network
+DIGITS, BATCH = 1000, 10  # in mini-batches of ten, equally many for each network
 
 
-Numbered = tuple[int, str, Stack]  # a stack, its first network's number and its source, as in Judged
+Numbered = tuple[int, str, Stack]  # first network's number, source and stack, as in Judged
 
 
 class Judged(NamedTuple):
-    """A stack and what was found, `first` being the number in the run of the stack's first network."""
+    """A stack and its findings; `first` is the number of the stack's first network in the run."""
 
     first: int
     source: str  # a regime, or "digits"
@@ -42,8 +42,8 @@ class Judged(NamedTuple):
 
 
 def claim(backend: Backend, stack: Stack) -> Answer:
-    """All that a backend which takes whole stacks makes of this one."""
-    with np.errstate(over="ignore", invalid="ignore"):  # overflow is for the bounds to say
+    """Return everything that the backend, which has to accept stacks, computes for this one."""
+    with np.errstate(over="ignore", invalid="ignore"):  # the bounds account for overflow
         zs, activations = backend.feedforward(*stack[:3])
         delta, *gradients = backend.gradients(*stack[:4])
         if delta[-1].shape == stack.y.shape:  # a backend does not know which neurons are silent
@@ -52,7 +52,7 @@ def claim(backend: Backend, stack: Stack) -> Answer:
 
 
 def _costs(backend: Backend, stack: Stack) -> Array:
-    """C of each network, those with as many outputs together, without the silent ones."""
+    """Return C of each network, without silent outputs: those with equally many outputs go in one call."""
     order = np.argsort(stack.sizes[:, -1], kind="stable")
     outputs, (weights, biases) = stack.sizes[order, -1], ([p[order] for p in part] for part in stack[:2])
     x, y = stack.x[order], stack.y[order]
@@ -69,15 +69,16 @@ def _costs(backend: Backend, stack: Stack) -> Array:
 
 
 def judge(stack: Stack, mine: Answer) -> list[Finding]:
-    """Every finding about one stack: each equation by itself first, so that a fault's root comes before its effects.
+    """Return all findings about one stack: each equation by itself first, so that a fault's root precedes its effects.
 
-    The witness and the radii work in float64 on the problem's own numbers, whatever its dtype.
+    The witness and the radii work in float64 on the problem's numbers, also if those are float32. UsageError for
+    dtypes that differ or are not float32 or float64, or if there is no example.
     """
     return asked(stack, mine)()
 
 
 def asked(stack: Stack, mine: Answer) -> Callable[[], list[Finding]]:
-    """What makes these findings of what the witness has answered: the bounds and the comparison."""
+    """Ask the witness now, and return a callable that computes the bounds, compares and returns the findings."""
     dtypes = {array.dtype for array in (*stack.weights, *stack.biases, stack.x, stack.y)}
     if not dtypes <= set(rounding.ARITHMETIC) or len(dtypes) > 1:
         given = ", ".join(sorted(dtype.name for dtype in dtypes))
@@ -103,7 +104,7 @@ def asked(stack: Stack, mine: Answer) -> Callable[[], list[Finding]]:
 
 
 def other_shapes(stack: Stack, mine: Answer) -> Iterator[Finding]:
-    """A finding for each array whose shape is not what the problem calls for: its values cannot be compared."""
+    """Yield a finding for each array of the wrong shape, because its values cannot be compared."""
     n, m = len(stack.x), stack.x.shape[-1]
     rows = [b.shape[1] for b in stack.biases]
     expected = {
@@ -121,7 +122,7 @@ def other_shapes(stack: Stack, mine: Answer) -> Iterator[Finding]:
 
 
 def other_dtypes(stack: Stack, mine: Answer) -> Iterator[Finding]:
-    """A finding for each array that is not of the problem's dtype: float32 stays float32."""
+    """Yield a finding for each array whose dtype is not the problem's: float32 has to stay float32."""
     for equation, arrays in zip(("z", "a", "BP2", "BP3", "BP4"), (*mine[:2], *mine[3:]), strict=True):
         for layer, array in enumerate(arrays, start=equation != "a"):
             if array.dtype != stack.x.dtype:
@@ -131,7 +132,7 @@ def other_dtypes(stack: Stack, mine: Answer) -> Iterator[Finding]:
 
 
 def end_to_end(stack: Stack, mine: Answer, theirs: Answer, radius: Answer) -> Iterator[Finding]:
-    """A finding for C, and for δ, ∂C/∂b, ∂C/∂w in each layer: both networks from the problem to the result."""
+    """Yield a finding for C, and for δ, ∂C/∂b, ∂C/∂w in each layer, computed from the problem on by both networks."""
     whole = np.ones((1, 1, 1), bool)
     c, c_theirs, c_radius = (answer.cost[:, None, None] for answer in (mine, theirs, radius))
     yield compare("C", len(stack.weights), c, c_theirs, 2 * c_radius, whole)
@@ -144,7 +145,7 @@ def end_to_end(stack: Stack, mine: Answer, theirs: Answer, radius: Answer) -> It
 
 
 def everything(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:
-    """The theorem on real digits and on `count` random architectures.
+    """Judge real digits and `count` random architectures.
 
     The digits come first: while XLA compiles their wide layers, the other workers judge narrow ones.
     """
@@ -152,19 +153,19 @@ def everything(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.fl
 
 
 def units(count: int) -> int:
-    """How many stacks the theorem on digits and on `count` random architectures is made of."""
+    """Return the number of stacks in `everything`: those of digits and of `count` random architectures."""
     return len(DIGIT_NETWORKS) + -(-count // architectures.group_size(count))
 
 
 def chosen(
     backend: Backend, numbers: Iterable[int], count: int, seed: int, dtype: DTypeLike = np.float64
 ) -> Iterator[Judged]:
-    """The theorem on some of the stacks 0 … units(count) − 1 of `everything`, whoever judges the others."""
+    """Judge only these of the stacks 0 … units(count) − 1 of `everything`."""
     return _judged(backend, (unit(number, count, seed, dtype) for number in numbers))
 
 
 def unit(number: int, count: int, seed: int, dtype: DTypeLike) -> Numbered:
-    """One of the stacks of `everything`."""
+    """Return one of the stacks of `everything`."""
     if number < len(DIGIT_NETWORKS):
         return list(_digits(seed, dtype))[number]
     group = number - len(DIGIT_NETWORKS)
@@ -173,7 +174,7 @@ def unit(number: int, count: int, seed: int, dtype: DTypeLike) -> Numbered:
 
 
 def about(number: int, count: int, seed: int) -> tuple[int, str, int, int]:
-    """(first, source, networks, examples of each) of one of the stacks of `everything`, without drawing it."""
+    """Return (first, source, networks, examples of each) of a stack of `everything` without drawing it."""
     if number < len(DIGIT_NETWORKS):
         batches = DIGITS // BATCH // len(DIGIT_NETWORKS)
         return number * batches, "digits", batches, BATCH
@@ -183,7 +184,7 @@ def about(number: int, count: int, seed: int) -> tuple[int, str, int, int]:
 
 
 def random_architectures(backend: Backend, count: int, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:
-    """The theorem on `count` random architectures."""
+    """Judge `count` random architectures."""
     return _judged(backend, _random(count, seed, dtype))
 
 
@@ -197,7 +198,7 @@ def _random(count: int, seed: int, dtype: DTypeLike) -> Iterator[Numbered]:
 def one_architecture(
     backend: Backend, count: int, seed: int, network: int, dtype: DTypeLike = np.float64
 ) -> Iterator[Judged]:
-    """The theorem on one of `count` random architectures, in its exact shape."""
+    """Judge one of `count` random architectures in its exact shape."""
     first = 0
     for regime, drawn in architectures.groups(count, seed):
         if network < first + len(drawn.x):
@@ -208,7 +209,7 @@ def one_architecture(
 
 
 def real_digits(backend: Backend, seed: int, dtype: DTypeLike = np.float64) -> Iterator[Judged]:
-    """The theorem on DIGITS real digits: each of four networks on mini-batches of ten digits of its own."""
+    """Judge DIGITS real digits: each of four networks on its own mini-batches of ten."""
     return _judged(backend, _digits(seed, dtype))
 
 
@@ -232,22 +233,22 @@ def _digits(seed: int, dtype: DTypeLike, m: int = BATCH) -> Iterator[Numbered]:
 
 @lru_cache(maxsize=1)
 def _drawn(seed: int, count: int) -> tuple[Array, Array]:
-    """So many digits, at random. They are kept: of what is read for them they are a small part."""
+    """Return `count` digits at random. They are cached, because all of MNIST is read for them."""
     digits = mnist.load().train
     order = np.random.default_rng(seed).permutation(len(digits.labels))[:count]
     return digits.images[order], digits.labels[order]
 
 
 def _judged(backend: Backend, stacks: Iterator[Numbered]) -> Iterator[Judged]:
-    """Stacks judged in their order, a few at a time: NumPy and XLA let go of the interpreter while they compute.
+    """Judge stacks in order, a few at a time: NumPy and XLA release the interpreter lock while they compute.
 
-    All that is compared is compared in one thread: of two that make NumPy's small calls, each waits for the other.
+    A single thread does all comparisons: two threads that make small NumPy calls would wait for each other.
     """
 
     def answered(stack: Stack) -> Callable[[], list[Finding]]:
         try:
             mine = claim(backend, stack)
-        except Exception as error:  # whatever a wrong equation raises: on these networks it has no answer at all
+        except Exception as error:  # a wrong equation may raise anything; it then has no answer on this stack
             said = f"raises {type(error).__name__}: {' '.join(str(error).split())}"
             return lambda: [refuted_at_once("C", 0, len(stack.x), said)]
         return asked(stack, mine)
@@ -255,7 +256,7 @@ def _judged(backend: Backend, stacks: Iterator[Numbered]) -> Iterator[Judged]:
     def compared(first: int, source: str, stack: Stack, found: Future[Callable[[], list[Finding]]]) -> Judged:
         return Judged(first, source, stack, found.result()())
 
-    # The matrices are small and the workers many: threads of NumPy's own would only wait for each other.
+    # The matrices are small and the workers many, so threads within NumPy would only wait for each other.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool, ThreadPoolExecutor(1) as judges:
         waiting: deque[Future[Judged]] = deque()
         for stack in stacks:

@@ -1,4 +1,4 @@
-"""Parts counted together, in whichever order: the memory that this takes does not grow with their number."""
+"""Adds up parts in any order, in memory that does not grow with their number."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,11 +8,11 @@ from gradproof.proof.part import Part, number
 from gradproof.proof.summary import Fault, Row, Summary, decided
 from gradproof.proof.theorem import ALONE, END_TO_END, Judged
 
-Worst = tuple[float, int]  # a ratio and the stack it is in, negative: of equal ratios the first stack's is the worst
+Worst = tuple[float, int]  # ratio and −(number of its stack), so that of equal ratios the first stack's is the worst
 
 
 class Total:
-    """All parts that were added, counted together."""
+    """The counts of all parts that were added."""
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
         self.sums: Counter[str] = Counter()
@@ -23,7 +23,7 @@ class Total:
             self.add(part)
 
     def add(self, part: Part) -> None:
-        """Count one more stack."""
+        """Add the counts of one more stack."""
         digits = part.source == "digits"
         self.sums["stacks"] += 1
         self.sums["refuted"] += bool(part.faults)
@@ -46,7 +46,7 @@ class Total:
 
 
 def summed(total: Total, faults: list[Fault], worst: tuple[Judged, Finding] | None) -> Summary:
-    """The summary of what was added, with the faults and the worst element that somebody knows of."""
+    """Return the summary of a total. It has only counts, so the faults and the worst element are arguments."""
     sums = total.sums
     sharp = sums["sharp"] / sums["networks"] if sums["networks"] else 0.0
     return Summary(

@@ -1,4 +1,4 @@
-"""Asking the witness about whole stacks: padded to few shapes, so that few calls are compiled, and cut again."""
+"""Asks the witness about whole stacks, padded to a few shapes so that little is compiled, and cuts its answers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,14 +15,14 @@ NARROW = 16
 
 
 def answer(stack: Stack) -> Answer:
-    """Everything by autodiff of the definition, end to end."""
+    """Compute everything by autodiff of the definition, end to end."""
     parameters, data = (stack.weights, stack.biases, stack.outputs), (stack.x, stack.y)
     zs, activations, cost, delta, grad_b, grad_w = _ask(padded.answer, parameters, data, weighted=True)
     return Answer(_cut(zs, stack), _cut(activations, stack), cost, _cut(delta, stack), grad_b, grad_w)
 
 
 def every_stage(stack: Stack, mine: Answer) -> Answer:
-    """All that the functions below say of one claim, in one call; a⁰ is x, and C that of the claim's own a^L."""
+    """Compute each stage by itself from the claim's numbers, in one call; a⁰ is x, and C is that of the claim's a^L."""
     inputs = (stack.y, mine.zs, mine.activations, mine.delta)
     zs, activations, cost, delta, grad_b, grad_w = _ask(
         padded.every_stage, (stack.weights, stack.biases, stack.outputs), inputs, weighted=True
@@ -31,9 +31,9 @@ def every_stage(stack: Stack, mine: Answer) -> Answer:
 
 
 def stages(stack: Stack, mine: Answer) -> Answer:
-    """As `every_stage`, with C only where layers are wide: there one call is compiled for each depth.
+    """Return the same as `every_stage`, but with C = NaN if the layers are narrow.
 
-    A stage of narrow layers is compiled once for all depths.
+    Each stage of narrow layers is compiled once for all depths. For wide layers one call is compiled for each depth.
     """
     if stack.x.shape[1] > NARROW:
         return every_stage(stack, mine)
@@ -50,9 +50,9 @@ def stages(stack: Stack, mine: Answer) -> Answer:
 
 
 def stage_by_stage(stack: Stack) -> Answer:
-    """As `answer` but for rounding, each stage from what the one before gave; C is not asked for.
+    """Return `answer` up to rounding, by chaining the stages below, with C = NaN.
 
-    For whoever asks the stages below of a claim as well: nothing more is compiled.
+    This compiles nothing that judging the stages of a claim does not compile as well.
     """
     zs: list[Array] = []
     activations, layers = [stack.x], range(1, len(stack.weights) + 1)
@@ -71,7 +71,7 @@ def stage_by_stage(stack: Stack) -> Answer:
 
 
 def preactivation(stack: Stack, layer: int, a_prev: Array) -> Array:
-    """z^l from a given a^{l−1}, by the definition; a bias of several columns is one for each example."""
+    """Return z^l from a given a^{l−1}, by the definition; a bias with several columns has one for each example."""
     w, b = stack.weights[layer - 1], stack.biases[layer - 1]
     if b.shape[-1] == 1:
         return _cut(_ask(padded.preactivation, (w, b), (a_prev,)), stack)
@@ -79,12 +79,12 @@ def preactivation(stack: Stack, layer: int, a_prev: Array) -> Array:
 
 
 def activation(stack: Stack, z: Array) -> Array:
-    """a^l from a given z^l, by the definition."""
+    """Return a^l from a given z^l, by the definition."""
     return _cut(_ask(padded.sigma, (), (z,)), stack)
 
 
 def delta(stack: Stack, layer: int, mine: Answer) -> Array:
-    """δ^l by autodiff of one stage: from the claim's a^L and z^L if l = L, else from its δ^{l+1} and z^l."""
+    """Return δ^l by autodiff of one stage: from the claim's a^L and z^L if l = L, else from its δ^{l+1} and z^l."""
     z = mine.zs[layer - 1]
     if layer == len(stack.weights):
         whole = _ask(padded.output_delta, (), (mine.activations[-1], z, stack.y))
@@ -93,7 +93,7 @@ def delta(stack: Stack, layer: int, mine: Answer) -> Array:
 
 
 def parameter_gradients(stack: Stack, layer: int, mine: Answer) -> tuple[Array, Array]:
-    """(∂C/∂b^l, ∂C/∂w^l) by autodiff of one stage, from the claim's δ^l and a^{l−1}."""
+    """Return (∂C/∂b^l, ∂C/∂w^l) by autodiff of one stage, from the claim's δ^l and a^{l−1}."""
     inputs = (mine.activations[layer - 1], mine.delta[layer - 1])
     grad_b, grad_w = _ask(padded.parameter_gradients, _layer(stack, layer), inputs, weighted=True)
     return grad_b, grad_w
@@ -104,14 +104,14 @@ def _layer(stack: Stack, layer: int) -> tuple[Array, Array]:
 
 
 def _cut(arrays: Any, stack: Stack) -> Any:
-    """The columns of the examples there are, as arrays of their own: NumPy is slow where rows end before their room."""
+    """Drop the columns of padding and copy, because NumPy is slow on rows that are not contiguous."""
     m = stack.x.shape[-1]
     cut = [np.ascontiguousarray(array[..., :m]) for array in (arrays if isinstance(arrays, list) else [arrays])]
     return cut if isinstance(arrays, list) else cut[0]
 
 
 def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence[Any], weighted: bool = False) -> Any:
-    """A function of `padded`, N and m rounded up; its answer cut to N networks."""
+    """Call a function of `padded` with N and m rounded up, and cut its answer to N networks."""
     examples = _leaves(data)
     count, _, m = examples[0].shape
     widest = max(max(leaf.shape[1:]) for leaf in _leaves(parameters)) if parameters else 0
@@ -132,7 +132,7 @@ def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence
         return pad(tree, columns or tree.shape[-1])
 
     live = [(np.arange(columns) < m).astype(examples[0].dtype)] if weighted else []
-    compiled = function if narrow else quickly(function)  # wide layers come in few stacks
+    compiled = function if narrow else quickly(function)  # few stacks have wide layers
     result = compiled(*map(whole, parameters), *(whole(tree, columns) for tree in data), *live)
     return _numpy(result, count)
 

@@ -1,1 +1,1 @@
-"""Studying the derivation: a problem walked through the four equations."""
+"""The study of a derivation: its lines put on trial, and one problem walked through the four equations."""

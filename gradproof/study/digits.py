@@ -1,4 +1,4 @@
-"""Real digits through [784, 30, 10] at several stages of training, both backends on the same weights."""
+"""Real digits in a [784, 30, 10] network at several stages of training, by both backends on the same weights."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,19 +12,19 @@ from gradproof.numerics.rounding import arithmetic
 from gradproof.problem import Answer, Array, Parameters, Problem, stack_of, starting_parameters
 from gradproof.train import loop, mnist
 
-STAGES = (0, 250, 1000, 5000)  # steps of training; 5000 are one epoch
+STAGES = (0, 250, 1000, 5000)  # steps of training; one epoch has 5000
 SHOWN = (7, 0, 2, 3, 8, 5)
 
 
 class Compared(NamedTuple):
-    """One quantity by both backends, and the element of which the difference is the largest part of its bound."""
+    """One quantity from both backends, and the element with the largest ratio of difference to bound."""
 
     hand: Array
     autodiff: Array
-    worst: int  # its place
+    worst: int  # its index
     difference: float
     bound: float
-    ratio: float  # more than 1: rounding cannot explain it
+    ratio: float  # of difference to bound; rounding cannot explain more than 1
 
 
 class Seen(NamedTuple):
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
     read: int
     activations: Array  # a² (10,)
     hidden: Array  # a¹ (30,)
-    neuron: int  # of layer 1, with the largest |δ¹|
+    neuron: int  # in layer 1, the one with the largest |δ¹|; counted from 0
     output_delta: Compared
     hidden_delta: Compared
     weights: Compared  # ∂C/∂w¹ of that neuron (784,)
@@ -43,12 +43,12 @@ class Seen(NamedTuple):
 
 class Digit(NamedTuple):
     label: int
-    image: Array  # (28, 28), 0 white
+    image: Array  # (28, 28), 0 is white
     stages: list[Seen]
 
 
 def digits(progress: Callable[[str], None] = lambda what: None) -> list[Digit]:
-    """The first test image of each of SHOWN."""
+    """Return the first test image of each digit in SHOWN, at every stage of STAGES."""
     data = mnist.load()
     stages = trained(data, progress)
     rows = [int(np.flatnonzero(data.test.labels == label)[0]) for label in SHOWN]
@@ -61,7 +61,7 @@ def digits(progress: Callable[[str], None] = lambda what: None) -> list[Digit]:
 
 
 def trained(data: mnist.Mnist, progress: Callable[[str], None]) -> dict[int, Parameters]:
-    """The handcrafted network after each number of steps, in float64."""
+    """Train the handcrafted network and return its parameters in float64 after each number of steps in STAGES."""
     settings = loop.Settings("handcrafted", epochs=1)
     stages = {0: starting_parameters(settings.sizes, settings.seed, settings.init, settings.dtype)}
 
@@ -100,7 +100,7 @@ def _seen(data: mnist.Mnist, row: int, steps: int, parameters: Parameters) -> Se
 
 
 def compared(hand: Array, autodiff: Array, bound: Array) -> Compared:
-    """Two vectors element by element; what is not a number is beyond every bound."""
+    """Compare two vectors element by element; NaN counts as beyond every bound."""
     difference = np.abs(hand - autodiff)
     with np.errstate(all="ignore"):
         ratio = np.where(difference == 0, 0.0, difference / bound)

@@ -1,4 +1,4 @@
-"""What a line says of the program or the data, measured by running it."""
+"""Measurements of the program and its data, for the lines of a derivation that state facts about them."""
 
 from collections.abc import Callable
 from functools import cache
@@ -35,7 +35,7 @@ def _inputs() -> Measured:
 
 
 def _outputs() -> Measured:
-    """One number, where the network and the targets agree."""
+    """Measure the outputs of the network and the length of a target: one number if they agree, else both."""
     weights, _ = starting_parameters(Settings("handcrafted").sizes, 0)
     found = {weights[-1].shape[0], mnist.one_hot(_digits().train.labels[:1], np.float64).shape[1]}
     how = "the rows of the last w in the network that `gradproof train` begins with, and the length of a target"
@@ -43,7 +43,7 @@ def _outputs() -> Measured:
 
 
 def _colours() -> Measured:
-    """The paper: the corners, which no digit reaches. The ink: the darkest that there is."""
+    """Measure the paper in the corners, which no digit reaches, and the ink as the darkest pixel."""
     images = _digits().train.images
     corners = images[:, [0, 27, 28 * 27, 28 * 28 - 1]]
     found = mnist.pixels(np.array([corners.max(), images.max()]), np.float64)
@@ -51,7 +51,7 @@ def _colours() -> Measured:
 
 
 def _batches(which: str) -> Measured:
-    """Of two loops, one after the other, with the generator that a run begins with."""
+    """Measure two consecutive loops, shuffled by the generator that a run begins with."""
     settings, n = Settings("handcrafted"), len(_digits().train.labels)
     rng = np.random.default_rng()
     rng.bit_generator.state = begin(settings).shuffle
@@ -67,7 +67,7 @@ def _batches(which: str) -> Measured:
 
 
 def _updates() -> Measured:
-    """Three mini-batches, one after the other: no two of the parameters that they lead to are the same."""
+    """Measure whether each of three consecutive mini-batches changes every layer's weights and biases."""
     settings = Settings("handcrafted")
     start = starting_parameters(settings.sizes, settings.seed, settings.init, np.float64)
     train = _digits().train
@@ -78,7 +78,7 @@ def _updates() -> Measured:
 
 
 def _adjusted() -> Measured:
-    """Trained with another η, another m or another number of loops, the network ends as another."""
+    """Measure whether training ends with other weights if η, m or the number of loops is changed."""
     few = mnist.Mnist(*(part._replace(images=part.images[:40], labels=part.labels[:40]) for part in _digits()))
 
     def ends(settings: Settings) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""The gate: a claim that holds must say something: reject its wrong neighbours, and not be true of anything at all."""
+"""The gate: a claim that holds must say something. It must reject its wrong neighbours and not be a tautology."""
 
 from typing import Protocol
 
@@ -14,12 +14,12 @@ from gradproof.study.verdicts import Gate, Testimony
 from gradproof.study.witnesses import autodiff
 from gradproof.study.world import World
 
-NEIGHBOURS = 5  # wrong neighbours that a claim must at least reject
-MUST = {"sign", "factor 2", "the inequality turned round"}  # of the whole side: never the same statement
+NEIGHBOURS = 5  # wrong neighbours that a claim must reject at least
+MUST = {"sign", "factor 2", "the inequality turned round"}  # change a whole side: never the same statement
 
 
 class Court(Protocol):
-    """What the gate asks of a trial: which witnesses can judge a statement, and on which networks."""
+    """The interface that the gate needs of a trial: its witnesses and the random networks."""
 
     ledger: Ledger
     seed: int
@@ -35,7 +35,7 @@ class Court(Protocol):
 
 
 def passed(court: Court, tree: Node, claim: Claim) -> Gate:
-    """What a claim that holds says no to, and why it proves nothing if it does not say it often enough."""
+    """Try a claim that holds against its wrong neighbours: how many it rejects, and why it proves nothing, if so."""
     rejected, meaningless, same, survivors = 0, 0, [], []
     trouble = "both sides are the same, whatever the network" if tautology(court, tree, claim) else ""
     tried = neighbours(tree, court.ledger.definitions)
@@ -51,7 +51,7 @@ def passed(court: Court, tree: Node, claim: Claim) -> Gate:
             same.append(f"{what}: {neighbour}")
         else:
             survivors.append(f"{what}: {neighbour}")
-    if survivors and tree.op == "==":  # what is weaker than an inequality may be true as well
+    if survivors and tree.op == "==":  # a changed inequality may be weaker and just as true
         trouble = trouble or f"it does not reject {survivors[0]}"
     if rejected < NEIGHBOURS:
         trouble = trouble or f"it rejects {rejected} wrong variants, fewer than {NEIGHBOURS}"
@@ -59,7 +59,7 @@ def passed(court: Court, tree: Node, claim: Claim) -> Gate:
 
 
 def together(gates: dict[str, Gate]) -> Gate | None:
-    """Of a claim that holds under several readings: it proves nothing if it does under one of them."""
+    """Combine the gates of the readings under which a claim holds; it proves nothing if any of them says so."""
     if not gates:
         return None
     return Gate(
@@ -73,9 +73,9 @@ def together(gates: dict[str, Gate]) -> Gate | None:
 
 
 def _against(court: Court, tree: Node, neighbour: Node, claim: Claim) -> Testimony:
-    """What autodiff says, or balls where it does not refute the neighbour by a number.
+    """Return autodiff's testimony on a neighbour, or that of the balls if only they refute it by a number.
 
-    Where the neighbour is not finite and the claim is, it means nothing: log(1 - exp(u)) for log(1 + exp(u)).
+    A neighbour that is not finite where the claim is finite means nothing: log(1 - exp(u)) for log(1 + exp(u)).
     """
     found = court.by_autodiff(neighbour, claim)
     if found.verdict is Verdict.REFUTED and not found.misfit:
@@ -88,13 +88,13 @@ def _against(court: Court, tree: Node, neighbour: Node, claim: Claim) -> Testimo
 
 
 def _identical(court: Court, side: Node, claim: Claim) -> bool:
-    """Proven by symbols, with any σ or with this one."""
+    """Whether the symbolic witness proves it, for any σ or for the one defined."""
     claims = (claim._replace(general=True), claim._replace(general=False))
     return any(court.by_symbols(side, each).verdict is Verdict.VERIFIED for each in claims)
 
 
 def tautology(court: Court, tree: Node, claim: Claim) -> bool:
-    """Do both sides agree even if every name and every derivative has a number that has nothing to do with it?"""
+    """Whether both sides agree even if every name and every derivative has an unrelated random value."""
     rng = np.random.default_rng([court.seed, 10])
     for world in court.random[:2]:
         for layer in world.layers(claim.layers):
@@ -114,12 +114,12 @@ def tautology(court: Court, tree: Node, claim: Claim) -> bool:
 
 
 def _changed(tree: Node, neighbour: Node) -> list[Node]:
-    """That a changed side is what it was, as a claim."""
+    """Return, for each side that changed, the claim that it equals the original."""
     return [Node("==", pair) for pair in zip(tree.args, neighbour.args, strict=True) if pair[0] != pair[1]]
 
 
 def _has_a_meaning(node: Node) -> bool:
-    """Names, derivatives and the ledger's own functions: what a definition says of them could be different."""
+    """Whether the node is a name, a derivative or a function of the ledger, which could be defined otherwise."""
     if node.op == "call":
         return node.args[0] not in ("T", "exp", "log", "abs", "norm2")
     return node.op in ("d", "layer", "name") and node.args[0] not in ("m", "L", "l")

@@ -1,7 +1,7 @@
-"""Inside a small network: every number of 2–3–2 with the numbers that it was made of, and what slips do to it.
+"""The inside of a small network: every number of 2–3–2 with its formula, and the effect of slips on it.
 
 Both backends compute each number, and its bound says how far apart rounding may carry the two. A slip is the
-handcrafted backprop with one equation replaced: it is run, and judged as anyone's is.
+handcrafted backprop with one equation replaced. It is run and judged like any other backprop.
 """
 
 import types
@@ -20,13 +20,13 @@ from gradproof.study.walk import raised
 from handcrafted import backprop, equations
 
 ETA = 0.5
-EXACT = 1e100  # a ratio that only a bound of 0, but for underflow, can give
+EXACT = 1e100  # ratios beyond it mean that the bound is 0 but for underflow
 STEPS = ("feedforward", "cost", "BP1", "BP2", "BP3", "BP4", "update")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Part(NamedTuple):
-    """A piece of a formula: text, or the number of that name."""
+    """A piece of a formula: text, or the name of a number."""
 
     text: str
     name: str = ""
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 class Number(NamedTuple):
     name: str  # such as δ¹₂
     step: str
-    formula: tuple[Part, ...]  # in letters and numbers, what stands right of the equals sign
+    formula: tuple[Part, ...]  # the right side of its equation
     hand: float
     autodiff: float
     bound: float
@@ -46,17 +46,17 @@ class Number(NamedTuple):
 
 
 class Slip(NamedTuple):
-    """A mistake, every number that it makes different, and what the judge says."""
+    """A mistake, every number that it makes wrong, and what the judge says."""
 
     name: str
-    values: dict[str, float]  # by name; those outside of their bounds
-    equations: tuple[str, ...]  # that the judge refutes, each at the claimant's own inputs
+    values: dict[str, float]  # by name, only those beyond their bounds
+    equations: tuple[str, ...]  # refuted by the judge, each at the claimant's own inputs
     said: str
-    missing: tuple[str, ...] = ()  # numbers that it never comes to
+    missing: tuple[str, ...] = ()  # numbers that are never computed
 
 
 def given(problem: Problem) -> dict[str, float]:
-    """The numbers that nothing is computed for: x, y, w and b by name."""
+    """Return the given numbers by name: x (as a⁰), y, w and b."""
     found = {f"y{_low(j)}": float(v) for j, v in enumerate(problem.y[:, 0])}
     found |= {_a(0, j): float(v) for j, v in enumerate(problem.x[:, 0])}
     for layer, (w, b) in enumerate(zip(problem.weights, problem.biases, strict=True), start=1):
@@ -66,7 +66,7 @@ def given(problem: Problem) -> dict[str, float]:
 
 
 def numbers(problem: Problem) -> list[Number]:
-    """Every number in the order of the algorithm."""
+    """Return every computed number, in the order of the algorithm."""
     hand, autodiff = (answer(backends.load(name), problem) for name in backends.NAMES)
     off = radii(stack_of(problem), autodiff, arithmetic(np.float64))
     mine, theirs, bound = (_by_name(a) for a in (hand, autodiff, off))
@@ -80,14 +80,14 @@ def numbers(problem: Problem) -> list[Number]:
 
 
 def slips(problem: Problem) -> list[Slip]:
-    """Each of SLIPS made in the handcrafted backprop."""
+    """Make each of SLIPS in the handcrafted backprop and judge the result."""
     right = numbers(problem)
     stack = stack_of(problem)
     found = []
     for name, replaced in SLIPS.items():
         try:
             gradients = _with(replaced)(*problem)
-        except ValueError:  # of the shapes
+        except ValueError:  # the shapes do not fit
             rows, columns = problem.weights[-1].shape
             said = (
                 f"does not run: w is {rows} × {columns} and δ has {rows} numbers, so there is no product w δ. "
@@ -112,7 +112,7 @@ def slips(problem: Problem) -> list[Slip]:
 
 
 def _after(numbers: list[Number], step: str) -> tuple[str, ...]:
-    """The numbers of a step, and all that are made of them."""
+    """Return the numbers of a step and all numbers computed from them."""
     names: list[str] = []
     for n in numbers:
         if n.step == step or any(part.name in names for part in n.formula):
@@ -121,7 +121,7 @@ def _after(numbers: list[Number], step: str) -> tuple[str, ...]:
 
 
 def _with(replaced: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """The handcrafted backprop with other equations."""
+    """Return the handcrafted backprop with some equations replaced."""
     names = vars(backprop) | {"eq": types.SimpleNamespace(**(vars(equations) | replaced))}
     names["errors"] = types.FunctionType(backprop.errors.__code__, names)
     return types.FunctionType(backprop.gradients.__code__, names)
@@ -158,7 +158,7 @@ def _b(layer: int, j: int) -> str:
 
 
 def of_neuron(layer: int, j: int) -> dict[str, list[str]]:
-    """Which of a neuron's numbers are shown at which step."""
+    """Return the numbers of a neuron to display at each step."""
     if not layer:
         return {step: [_a(0, j)] for step in STEPS}
     forward = [f"z{raised(layer)}{_low(j)}", _a(layer, j)]
@@ -170,7 +170,7 @@ def of_neuron(layer: int, j: int) -> dict[str, list[str]]:
 
 
 def of_edge(layer: int, j: int, k: int) -> dict[str, str]:
-    """Which of an edge's numbers is shown at which step."""
+    """Return the number of an edge to display at each step."""
     weight = _w(layer, j, k)
     return dict.fromkeys(STEPS, weight) | {"BP4": f"∂C/∂{weight}", "update": f"{weight}′"}
 
@@ -191,13 +191,13 @@ def _by_name(found: Answer) -> dict[str, float]:
 
 
 def _stepped(backend: str, problem: Problem) -> dict[str, float]:
-    """w′ and b′ after one step."""
+    """Return w′ and b′ after one step of a backend."""
     weights, biases = backends.load(backend).step(*problem, ETA)
     return _primed(weights, biases)
 
 
 def _moved(problem: Problem, mine: Answer) -> dict[str, float]:
-    """The same with the gradients of an answer."""
+    """Return w′ and b′ after one step with the gradients of an answer."""
     weights = [w - ETA * g[0] for w, g in zip(problem.weights, mine.grad_w, strict=True)]
     biases = [b - ETA * g[0] for b, g in zip(problem.biases, mine.grad_b, strict=True)]
     return _primed(weights, biases)
@@ -213,7 +213,7 @@ def _primed(weights: Any, biases: Any) -> dict[str, float]:
 
 
 def _of_a_step(name: str, problem: Problem, bound: dict[str, float], mine: dict[str, float]) -> float:
-    """η E + the roundings of a product and a difference."""
+    """Return η E + the roundings of a product and a difference, where E bounds the gradient."""
     gradient = f"∂C/∂{name[:-1]}"
     u = arithmetic(np.float64).u
     start = given(problem)[name[:-1]]

@@ -1,4 +1,4 @@
-"""The small language of claims: text in, a tree out, with the column of whatever does not fit.
+"""The parser for the small language of claims: text in, a tree out, or a ClaimError with its column.
 
     claim    expr == expr | expr <= expr | expr >= expr
     expr     + − * / @ ^ and ( ); * is element by element (⊙), @ a matrix product, ᵀ or T(…) transposes
@@ -6,10 +6,10 @@
     calls    σ(e), σ'(e) · exp log abs norm2 · sum(j, e) sum(s = 1..m, e) mean(s, e) · d(e, v) · at(e, v = e)
              expected(k, e)
 
-`d(e, v)` is the derivative of e as a function of v; `at(e, v = f)` is e where v has the value f, `at(e, v[j] = f)`
-where component j alone has it. `expected(k, e)` is the mean of e over all mini-batches of k of the samples. An index
-that is picked and not summed stands for each of its values, and s, the sample, is such an index of everything that
-depends on x. Nothing here is ever evaluated as Python.
+`d(e, v)` is the derivative of e as a function of v. `at(e, v = f)` is e with v set to f, `at(e, v[j] = f)` e with only
+component j set to f. `expected(k, e)` is the mean of e over all mini-batches of k of the samples. An index that is
+picked and not summed stands for each of its values. The sample s is an implicit index of everything that depends on x
+or y. Nothing is ever evaluated as Python.
 """
 
 import re
@@ -25,7 +25,7 @@ SAME = {"⊙": "*", "·": "*", "−": "-"}
 
 
 class ClaimError(ValueError):
-    """The text is not a claim; the column says where, counted from 1."""
+    """The text is not a claim; `column` says where, counted from 1."""
 
     def __init__(self, message: str, column: int) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class ClaimError(ValueError):
 
 
 def parsed(text: str) -> Node:
-    """The tree of a claim: a node ==, <= or >= with two sides."""
+    """Return the tree of a claim, a node ==, <= or >= with two sides; ClaimError if the text is not one."""
     parser = _Parser(text)
     left = parser.expression()
     relation = parser.peek()
@@ -46,7 +46,7 @@ def parsed(text: str) -> Node:
 
 
 def expression(text: str) -> Node:
-    """The tree of an expression."""
+    """Return the tree of an expression; ClaimError if the text is not one."""
     parser = _Parser(text)
     tree = parser.expression()
     parser.end()
@@ -54,7 +54,7 @@ def expression(text: str) -> Node:
 
 
 def head(text: str) -> Head:
-    """The left side of a definition."""
+    """Return the left side of a definition; ClaimError if it is not a permitted form."""
     tree = expression(text)
     indices: tuple[str, ...] = ()
     if tree.op == "pick":
@@ -70,7 +70,7 @@ def head(text: str) -> Head:
 
 
 class _Parser:
-    """Recursive descent; `at` is the token that comes next."""
+    """A recursive-descent parser; `at` is the index of the next token."""
 
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST:
@@ -149,7 +149,7 @@ class _Parser:
                 self.at += 1
                 indices.append(self.index())
             self.want("]")
-            if tree.op == "name" and tree.args[0] not in VECTORS:  # the first bracket after a name is its layer
+            if tree.op == "name" and tree.args[0] not in VECTORS:  # the first brackets after a name hold its layer
                 if len(indices) > 1:
                     raise self.error("expected one layer in the first brackets", back=1)
                 tree = Node("layer", (tree.args[0], indices[0]))
@@ -247,7 +247,7 @@ class _Parser:
 
 
 def _core(node: Node) -> Node:
-    """What a picked or transposed variable is made of."""
+    """Return a variable without its picks and transposes."""
     while node.op == "pick" or (node.op == "call" and node.args[0] == "T"):
         node = node.args[0] if node.op == "pick" else node.args[2]
     return node

@@ -1,4 +1,4 @@
-"""A ledger: lines of somebody's derivation as data, each with what it claims (docs/ledger.md)."""
+"""The data model of a ledger: the lines of a derivation, each with its claims (docs/ledger.md)."""
 
 from typing import Any, NamedTuple
 
@@ -6,37 +6,37 @@ from gradproof.study.tree import Head, Node
 
 
 class Reading(NamedTuple):
-    """A convention under which a claim may be read: what the letters of the line then mean."""
+    """A convention for reading a claim: the meanings it gives to the letters of the line."""
 
     name: str
     macros: dict[Head, Node]
 
 
 class Claim(NamedTuple):
-    says: str  # in a few words; empty if the line says only this
+    says: str  # in a few words; empty if it is the line's only claim
     text: str
     tree: Node
     readings: tuple[Reading, ...]
-    layers: tuple[str, str]  # from … to, such as 1 … L-1
-    general: bool  # true for every σ and every C_x
+    layers: tuple[str, str]  # (from, to), such as ("1", "L-1")
+    general: bool  # claimed for every σ and every C_x
     correction: Node | None
-    corrected: str  # what stands there instead, in LaTeX
+    corrected: str  # the corrected line, in LaTeX
     why: str
 
 
 class Code(NamedTuple):
-    """The function that stands for a line: what it is called with, and what it must give."""
+    """The function that implements a line, the arguments to call it with, and the result it must give."""
 
     function: str
     arguments: tuple[Node | str, ...]
     gives: Node
     anchor: str
-    result: tuple[int | str, ...]  # which of what it returns: numbers, "l" or "l+1" for a list with layers from 1 or 0
+    result: tuple[int | str, ...]  # path into the result: numbers, or "l", "l+1" in a list of layers from 1, 0
     layers: tuple[str, str]
 
 
 class Fact(NamedTuple):
-    """What a line says of the program or the data: a measure by name, what the line says, what it should say."""
+    """A statement about the program or the data: the name of a measure, the value stated, and the correct value."""
 
     measure: str
     says: Any
@@ -46,7 +46,7 @@ class Fact(NamedTuple):
 class Line(NamedTuple):
     id: str
     section: str
-    written: str  # LaTeX, as it stands in the notes
+    written: str  # as in the notes: LaTeX, or text with formulas between dollars
     rule: str
     depends: tuple[str, ...]
     why: str
@@ -61,7 +61,7 @@ class Ledger(NamedTuple):
     source: str
     definitions: dict[Head, Node]
     lines: tuple[Line, ...]
-    letters: tuple[str, ...]  # that stand for any number
+    letters: tuple[str, ...]  # each stands for any number
 
     def line(self, wanted: str) -> Line | None:
         return next((line for line in self.lines if line.id.lower() == wanted.lower()), None)

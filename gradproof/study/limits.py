@@ -1,8 +1,7 @@
-"""What one claim may cost: somebody's ledger may ask for what nobody can write out.
+"""Limits on what one claim may cost, since a ledger may ask for formulas too large to write out.
 
-A number of the symbolic witness is exact, however many digits it has, and no interpreter stops in the middle of a
-product; so what multiplies too many factors is refused before it is tried. What is only slow is stopped by a clock
-(gradproof.limits).
+The symbolic witness computes exact numbers of any length, and Python cannot interrupt a single huge product. A product
+of too many factors is therefore refused before it is tried. A clock stops what is merely slow (gradproof.limits).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,12 +9,15 @@ from functools import cache
 
 from gradproof.study.tree import Head, Node, children
 
-FACTORS = 5_000  # in one product, with its powers and definitions written out
-SECONDS = 60.0  # of computing for the claims and the code of one line; the lines of the notes take 2 at most
+FACTORS = 5_000  # in one product, with its powers and definitions expanded
+SECONDS = 60.0  # of computing for the claims and code of one line; lines of the notes take at most 2
 
 
 def factors(definitions: Mapping[Head, Node]) -> Callable[[Node], int]:
-    """How many factors a product in a tree may have; what is defined by the layer below is put in twice."""
+    """Return a function that bounds the factors of a product in a tree, counted up to 2 · FACTORS.
+
+    A definition that refers to itself in the layer below is expanded twice.
+    """
     named = {head.name: body for head, body in definitions.items()}
 
     @cache

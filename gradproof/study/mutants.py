@@ -1,8 +1,8 @@
-"""Every small change of a function of handcrafted/, made one at a time in its syntax tree.
+"""Mutants of the functions in handcrafted/: every small change, made one at a time in the syntax tree.
 
-Operands of @ swapped, a transpose dropped or added, a factor of ⊙ dropped or squared, a sum for a mean, another axis,
-sign, factor, index of a layer, += for −=, or one variable for another. What is not noticed is the same function, for
-the reason in EQUIVALENT, or a survivor.
+Operands of @ are swapped, a transpose is dropped or added, a factor of ⊙ dropped or squared. A sum replaces a mean, +=
+replaces −=, one variable another. An axis, a sign, a factor or the index of a layer changes. A mutant that goes
+unnoticed is either the same function, for the reason in EQUIVALENT, or a survivor.
 """
 
 import ast
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 ONE_NETWORK = "the second axis of two is the last; only stacks of networks have more"
 EVEN = "σ′ is even: e^z/(1 + e^z)² = e^{−z}/(1 + e^{−z})², until e^{|z|} overflows at |z| > 709"
-EQUIVALENT = {  # the change: why it is the same function
+EQUIVALENT = {  # change → why the function stays the same
     "sigma_prime: `-np.abs(z)` becomes `np.abs(z)`": EVEN,
     "sigma_prime: `np.abs(z)` becomes `z`": EVEN,
     "bp3: `-1` becomes `1`": ONE_NETWORK,
@@ -24,21 +24,21 @@ EQUIVALENT = {  # the change: why it is the same function
     "bp4: `delta` becomes `a_prev`": "in delta.shape[-1]: both have m columns",
 }
 
-NAMES: dict[str, list[str]] = {  # variables that may stand for each other, where these are not the arguments
+NAMES: dict[str, list[str]] = {  # variables to interchange; by default the arguments
     "errors": ["zs", "activations"],
     "gradients": ["activations", "delta"],
-    "feedforward": [],  # arrays and lists of arrays: one for the other only raises
+    "feedforward": [],  # an array in place of a list of arrays only raises
     "_move": ["a_prev", "d", "eta", "eta_delta"],
 }
 
 
 class Mutant(NamedTuple):
-    said: str  # what was changed
+    said: str  # describes the change
     source: str  # the module's source with that change
 
 
 def mutants(module: str, function: str) -> Iterator[Mutant]:
-    """Every mutant of a function of a module of handcrafted/, and of the functions with a _ that it calls there."""
+    """Yield every mutant of a function in a module of handcrafted/ and of the private functions that it calls there."""
     path = import_module(f"handcrafted.{module}").__file__
     assert path is not None
     tree = ast.parse(Path(path).read_text("utf8"))
@@ -57,13 +57,16 @@ def mutants(module: str, function: str) -> Iterator[Mutant]:
 
 
 def helpers(function: ast.FunctionDef) -> list[str]:
-    """The private functions that it calls, such as the _move of a step."""
+    """Return the private functions that the function calls, such as `_move` in a step."""
     called = (n.func.id for n in ast.walk(function) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
     return list(dict.fromkeys(name for name in called if name.startswith("_")))
 
 
 def made(module: str, function: str, mutant: Mutant) -> Callable[..., Any]:
-    """The function as the mutant has it: our own source, changed by us, run in a module of its own."""
+    """Return the mutated function.
+
+    It is safe to execute: the source is the project's own, and it runs in a separate namespace.
+    """
     namespace: dict[str, Any] = {"__name__": f"mutant.{module}"}
     exec(compile(mutant.source, f"mutant/{module}.py", "exec"), namespace)
     found: Callable[..., Any] = namespace[function]
@@ -75,7 +78,7 @@ def _function(tree: ast.Module, name: str) -> ast.FunctionDef:
 
 
 def changes(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
-    """What may stand in the place of this node."""
+    """Yield the replacements for a node; `names` are the variables that may stand for each other."""
     if isinstance(node, ast.BinOp):
         left, right, op = node.left, node.right, node.op
         if isinstance(op, ast.MatMult):
@@ -126,7 +129,7 @@ def _nodes(function: ast.FunctionDef) -> list[ast.AST]:
 
 
 class _Replaced(ast.NodeTransformer):
-    """One node in place of another; the new one may hold the old one."""
+    """Replaces one node by another, which may contain it."""
 
     def __init__(self, old: ast.AST, new: ast.AST) -> None:
         self.old, self.new = old, copy.deepcopy(new)

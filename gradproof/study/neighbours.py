@@ -1,16 +1,19 @@
-"""Wrong neighbours of a claim: what a slip of the pen makes of it. A claim that stays true for them says nothing."""
+"""Wrong neighbours of a claim, each with one slip of the pen. A claim that stays true with a slip proves nothing."""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from gradproof.study.tree import Head, Node, Place, children
 
-VECTORS = ("z", "a", "δ")  # one may be written for another, where a ledger defines them
+VECTORS = ("z", "a", "δ")  # easily mistaken for each other, if the ledger defines them
 TWO = Node("number", (Fraction(2),))
 
 
 def neighbours(claim: Node, definitions: Mapping[Head, Node]) -> list[tuple[str, Node]]:
-    """(what was changed, the changed claim), each once; the first two change the right side as a whole."""
+    """Return (what was changed, the changed claim), each once.
+
+    The first two negate and double the right side of an equation; the first turns an inequality round.
+    """
     left, right = claim.args
     vectors = [name for name in VECTORS if any(head.name == name and head.layer for head in definitions)]
     found: dict[Node, str] = {}
@@ -31,7 +34,7 @@ def neighbours(claim: Node, definitions: Mapping[Head, Node]) -> list[tuple[str,
 
 
 def _open(node: Node) -> Iterator[Node]:
-    """The places where a slip may stand: what is differentiated is part of its d, unless a step is taken in it."""
+    """Yield the nodes where a slip may be made: inside a derivative's body only if that is an `at`."""
     yield node
     if node.op == "d" and node.args[0].op != "at":
         return
@@ -43,7 +46,7 @@ def _open(node: Node) -> Iterator[Node]:
 
 
 def _put(tree: Node, old: Node, new: Node) -> Node:
-    """The tree with one node in another's place, the first that is it."""
+    """Return the tree with `new` in place of the first occurrence of the object `old`."""
     done = False
 
     def put(node: Node) -> Node:
@@ -117,7 +120,7 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _renamed(node: Node, vectors: list[str]) -> Iterator[tuple[str, Node]]:
-    """One vector for another, as in σ′(a) for σ′(z) or ∂/∂a for ∂/∂z; or the derivative in another layer."""
+    """Yield one vector for another, as in σ′(a) for σ′(z) or ∂/∂a for ∂/∂z, or the derivative in another layer."""
     if node.op == "layer" and node.args[0] in vectors:
         for other in vectors:
             if other != node.args[0]:

@@ -1,6 +1,6 @@
-"""From a TOML file to a ledger.
+"""The reader of ledgers in TOML.
 
-All that can be checked without trying a claim is: what does not fit is one DataError that names its place.
+It checks everything that can be checked without trying a claim. A fault is one DataError that names its place.
 """
 
 import inspect
@@ -20,13 +20,13 @@ from gradproof.study.tree import Head, Node, expanded, layered, walk
 NOTES = Path(__file__).parent / "notes.toml"
 RULES = ("definition", "chain rule", "product rule", "quotient rule", "linearity", "algebra", "approximation", "fact")
 LARGEST = 2**20  # bytes of a ledger
-MOST = 10**15  # of a number that a fact says
+MOST = 10**15  # absolute value of a number in a fact
 TEXT, TEXTS, FLAG, TABLE, LIST = "text", "a list of texts", "true or false", "a table", "a list"
 PRIMITIVES = ("edge", "b", "x", "y", "η", "θ", "Δ", "m", "L", "l")
 
 
 def load(path: Path | None = None) -> Ledger:
-    """The ledger in a file; without one, that of the notes."""
+    """Read the ledger in a file, by default that of the notes; DataError if it is not one."""
     file = NOTES if path is None else path
     try:
         if not file.is_file():
@@ -43,12 +43,12 @@ def load(path: Path | None = None) -> Ledger:
 
 
 def read(text: str, source: str) -> Ledger:
-    """The ledger in a text; `source` names it in errors."""
+    """Read the ledger in a text; `source` names it in errors. DataError if it is not one."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{source}: no TOML: {error}") from None
-    except ValueError:  # Python reads no more than 4,300 digits
+    except ValueError:  # Python refuses integers of more than 4,300 digits
         raise DataError(f"{source}: no TOML: a number has thousands of digits") from None
     except RecursionError:
         raise DataError(f"{source}: no TOML: nested too deep") from None
@@ -59,7 +59,7 @@ def read(text: str, source: str) -> Ledger:
 
 
 class _Reader:
-    """Reads a document; `where` is the line that is being read."""
+    """Reads a document; `where` names the line being read."""
 
     def __init__(self, source: str, document: dict[str, Any]) -> None:
         self.source, self.document, self.where = source, document, ""
@@ -189,7 +189,7 @@ class _Reader:
         return Code(function, tuple(arguments), gives, anchor, tuple(result), self.layers(table, field))
 
     def callable(self, function: str, count: int, field: str) -> None:
-        """Check that there is such a function, and that it takes this many arguments."""
+        """Check that the function exists in its module and takes `count` arguments."""
         module, _, name = function.rpartition(".")
         try:
             home = import_module(module)
@@ -219,7 +219,7 @@ class _Reader:
             if not all(isinstance(v, (bool, int, float, str)) for v in (given if isinstance(given, list) else [given])):
                 raise self.error(f"{field}, {name}", "should be true or false, a number, a text, or a list of them")
             for value in given if isinstance(given, list) else [given]:
-                if isinstance(value, int | float) and not -MOST <= value <= MOST:  # nor is NaN between them
+                if isinstance(value, int | float) and not -MOST <= value <= MOST:  # this rejects NaN, too
                     raise self.error(f"{field}, {name}", "should be a number of at most 15 digits, and finite")
         return Fact(measure, table["says"], table.get("correction"))
 
@@ -252,7 +252,7 @@ class _Reader:
         return found
 
     def tree(self, text: str, field: str, readings: tuple[Reading, ...] | None) -> Node:
-        """The tree of a claim (with readings), of an expression in code (without any) or of a definition (None)."""
+        """Return the tree of a claim (with readings), of an expression in code (with ()) or of a definition (None)."""
         try:
             tree = parsed(text) if readings else expression(text)
         except ClaimError as error:
@@ -269,7 +269,7 @@ class _Reader:
         return tree
 
     def known(self, tree: Node, field: str, parameter: str = "") -> None:
-        """Every name is a primitive, a letter, or defined."""
+        """Check that every name is a primitive, a letter or defined."""
         names = {left.name for left in self.definitions} | {*PRIMITIVES, *self.letters, parameter}
         for node in walk(tree):
             name = node.args[0] if node.op in ("name", "layer", "call") else ""

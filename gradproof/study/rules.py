@@ -1,4 +1,4 @@
-"""One rule for each operation of a claim: what it is worth, from what its parts are worth."""
+"""The evaluation rules, one for each operation of a claim: its value from the values of its parts."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -38,7 +38,7 @@ def _pick(world: Evaluator, node: Node, env: Env) -> Value:
                         f"{index} runs to {value.size(index)} in one place and to {value.shape[0]} in {body}"
                     )
                 array = world.numbers.diagonal(value.array, own, position)
-                count = len(array.shape) - 1  # the diagonal stands last: it moves to where the index was
+                count = len(array.shape) - 1  # the diagonal comes last: move it to where the index was
                 order = [*range(own), count, *range(own, count)]
                 value = Value(value.axes, array.transpose(order))
             else:
@@ -109,7 +109,7 @@ def _d(world: Evaluator, node: Node, env: Env) -> Value:
 
 
 def _expected(world: Evaluator, node: Node, env: Env) -> Value:
-    """For each k the mean over all mini-batches of k of the samples, each as likely as the others."""
+    """For each k, the mean over all mini-batches of k of the samples, all equally likely."""
     size, body = node.args
     found = []
     for k in range(1, len(env.samples) + 1):
@@ -124,7 +124,7 @@ def _expected(world: Evaluator, node: Node, env: Env) -> Value:
 
 
 def _at_each(world: Evaluator, node: Node, env: Env) -> Value:
-    """The body where one component has another value, for one component after the other."""
+    """The body with one component of a vector set to another value, for each component in turn."""
     body, picked, value = node.args
     variable, (index,) = picked.args
     if not isinstance(index, str) or index in ("m", "l", "L"):
@@ -176,7 +176,7 @@ def _power(world: Evaluator, node: Node, env: Env) -> Value:
 
 
 def _product(world: Evaluator, node: Node, env: Env) -> Value:
-    """Matrix times vector, matrix times matrix, or vector · vector."""
+    """Matrix × vector, vector × matrix, matrix × matrix, or vector · vector."""
     left, right = (world.value(arg, env) for arg in node.args)
     if not left.rank or not right.rank or left.shape[-1] != right.shape[0]:
         raise MisfitError(f"{node.args[0]} is {said(left)}, {node.args[1]} is {said(right)}: they have no product")

@@ -15,13 +15,13 @@ from gradproof.study.witnesses import autodiff, rigorous
 
 BITS = 128
 ARCHITECTURES = ((1, 1), (2, 1), (1, 2), (1, 1, 1), (1, 2, 1), (2, 2), (1, 2, 2))
-FEW = 3  # neurons: the witness of a slip has no more; that a convention matters may take a few more to show
-NUMBERS = ((0, 1), (0, 1, -1, 2))  # tried in turn
-MOST = 512  # networks side by side
+FEW = 3  # neurons, inputs included, for a slip; telling conventions apart may take a few more
+NUMBERS = ((0, 1), (0, 1, -1, 2))  # palettes, tried in turn
+MOST = 512  # networks side by side, per shape
 
 
 class Smallest(NamedTuple):
-    """A network that refutes a claim, and both sides there; or why the claim means nothing on it."""
+    """A network that refutes a claim, with both sides on it, or the reason why the claim means nothing on it."""
 
     sizes: tuple[int, ...]  # empty if the claim is about numbers alone
     m: int
@@ -35,7 +35,11 @@ class Smallest(NamedTuple):
 def smallest(
     claim: Node, definitions: Mapping[Head, Node], letters: tuple[str, ...], layers: Any, few: int = FEW
 ) -> Smallest | None:
-    """The first network, by neurons and then by the size of its numbers, on which the claim is certainly false."""
+    """Return the first network on which the claim is certainly false, or else one on which it means nothing, or None.
+
+    The palettes of NUMBERS are tried in turn: in each, shapes of up to `few` neurons, and in each shape small numbers
+    first.
+    """
     misfit: Smallest | None = None
     names = {node.args[0] for node in walk(claim)}
     free = [letter for letter in letters if any(n.op == "name" and n.args[0] == letter for n in walk(claim))]
@@ -74,7 +78,7 @@ def _about_a_network(claim: Node, definitions: Mapping[Head, Node]) -> bool:
 def _asked(
     sizes: tuple[int, ...], m: int, letters: list[str], alone: bool, others: list[str]
 ) -> list[tuple[Key, tuple[int, ...]]]:
-    """The arrays that are searched over, with their shapes; samples from 0 to m."""
+    """Return the arrays to search over, with their shapes; samples are numbered from 0 to m."""
     keys: list[tuple[Key, tuple[int, ...]]] = [((letter, None), ()) for letter in letters]
     if alone:
         return keys
@@ -92,7 +96,10 @@ def _parameters(sizes: tuple[int, ...]) -> int:
 def _filled(
     keys: list[tuple[Key, tuple[int, ...]]], palette: tuple[int, ...], sizes: tuple[int, ...], m: int, letters: Any
 ) -> dict[Key, Array]:
-    """Every way to fill the arrays with these numbers, those of small numbers first, side by side."""
+    """Return up to MOST ways to fill the arrays from the palette, side by side, small numbers first.
+
+    Arrays that are not searched over are 0, and η is 1.
+    """
     places = sum(int(np.prod(shape)) for _, shape in keys)
     table = _table(palette, places)
     if len(table) == 1:
@@ -118,14 +125,14 @@ def _filled(
 
 @cache
 def _table(palette: tuple[int, ...], places: int) -> Array:
-    """A row for each choice, those of small numbers first."""
+    """Return a row for each choice of numbers, small numbers first, at most MOST rows."""
     chosen = list(islice(_choices(palette, places), 4 * MOST))
     rows = np.array(chosen, float).reshape(len(chosen), places)
     return rows[np.lexsort(((rows < 0).sum(axis=1), np.abs(rows).sum(axis=1)))][:MOST]
 
 
 def _choices(palette: tuple[int, ...], places: int) -> Iterator[tuple[int, ...]]:
-    """All of them where there are few, else those with at most four places that are not 0."""
+    """Yield all choices if there are few, else those with at most four nonzero places."""
     if len(palette) ** places <= 4 * MOST:
         yield from product(palette, repeat=places)
         return
@@ -146,7 +153,7 @@ def _enclosed(
     numbers: dict[Key, Array],
     layer: int | None,
 ) -> tuple[list[float], list[float]] | None:
-    """Both sides in ball arithmetic, if it confirms that the claim is false there."""
+    """Return both sides, computed in ball arithmetic, if it confirms that the claim is false there, else None."""
     before, ctx.prec = ctx.prec, BITS
     try:
         left, right = rigorous.world(definitions, sizes, m, numbers).sides(claim, layer)
@@ -161,7 +168,7 @@ def _enclosed(
 
 
 def _shown(keys: list[tuple[Key, tuple[int, ...]]], numbers: dict[Key, Array], claim: Node) -> dict[str, Any]:
-    """The numbers by the names of the conventions: w^l has a row for each neuron that receives."""
+    """Return the numbers by the names of the notes: w^l has a row for each receiving neuron."""
     first = next((n.args[1].more for n in walk(claim) if n.op in ("sum", "mean") and n.args[1] == Place("", 0)), 1)
     digits = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
     shown: dict[str, Any] = {}

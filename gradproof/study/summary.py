@@ -1,14 +1,14 @@
-"""What all the lines together show: which readings several of them share, and whether one of these suits them all."""
+"""Summaries over all lines: the readings that several share, whether one suits them all, and the mutants."""
 
 from typing import NamedTuple
 
 from gradproof.study.verdicts import Tried
 
-Held = dict[str, list[str]]  # by reading: the lines of which all holds under it
+Held = dict[str, list[str]]  # reading → the lines whose claims all hold under it
 
 
 def conventions(tried: list[Tried]) -> dict[str, Held]:
-    """For each set of readings that several lines share: which lines hold under which reading."""
+    """Return, for each set of readings that several lines share, the lines that hold under each reading."""
     sets: dict[tuple[str, ...], Held] = {}
     for t in tried:
         shared: dict[tuple[str, ...], list[set[str]]] = {}
@@ -24,7 +24,7 @@ def conventions(tried: list[Tried]) -> dict[str, Held]:
 
 
 def together(held: Held) -> str:
-    """Whether these lines agree with each other; empty where they do under every reading."""
+    """Say whether the lines agree with each other; empty if they do under every reading."""
     suits = [name for name, ids in held.items() if set(ids) == _lines(held)]
     if len(suits) == len(held):
         return ""
@@ -34,15 +34,15 @@ def together(held: Held) -> str:
 
 
 class Mutants(NamedTuple):
-    """The changes of the code: each once, however many lines it stands for."""
+    """Counts of the mutants, once for each function and part of its result, not for each line."""
 
     killed: int
-    same: int  # function as before
+    same: int  # the function does not change
     tried: int
 
 
 def mutants(tried: list[Tried]) -> Mutants:
-    """How many changes of the code are noticed, and how many change nothing."""
+    """Count the mutants tried, those noticed, and those that leave the function the same."""
     runs = {(c.code.function, c.code.result): c.run for t in tried for c in t.code if c.run}.values()
     return Mutants(sum(r.killed for r in runs), sum(len(r.same) for r in runs), sum(r.tried for r in runs))
 

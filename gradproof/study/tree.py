@@ -1,4 +1,4 @@
-"""The tree of a claim: operations on names, numbers and other operations; read, changed and written as text."""
+"""The syntax tree of a claim, with functions that search it, change it and write it as text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
-    """A whole number such as l+1, L or m: a letter (or none) and what is added to it."""
+    """A whole number such as l+1, L or m: a letter, or "", and the number added to it."""
 
     letter: str
     more: int
@@ -19,7 +19,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Node:
-    """An operation and what it is applied to: nodes, names, numbers, places."""
+    """An operation and its arguments: nodes, names, numbers, places."""
 
     op: str
     args: tuple[Any, ...]
@@ -29,7 +29,7 @@ class Node:
 
 
 class Head(NamedTuple):
-    """What is defined: σ(t), z[l], z[l][j], a[0] or C."""
+    """The left side of a definition: σ(t), z[l], z[l][j], a[0] or C."""
 
     name: str
     parameter: str = ""
@@ -42,23 +42,23 @@ def children(node: Node) -> list[Node]:
 
 
 def walk(node: Node) -> list[Node]:
-    """The node and all that is below it."""
+    """Return the node and all nodes below it."""
     return [node, *(below for child in children(node) for below in walk(child))]
 
 
 def layered(node: Node) -> bool:
-    """Does it depend on the layer l?"""
+    """Whether the tree depends on the layer l."""
     return any(below.op == "layer" and below.args[1].letter == "l" for below in walk(node))
 
 
 def replaced(node: Node, change: Callable[[Node], Node]) -> Node:
-    """The tree with every node passed through `change`, from the leaves up."""
+    """Return the tree with every node passed through `change`, from the leaves up."""
     args = tuple(replaced(arg, change) if isinstance(arg, Node) else arg for arg in node.args)
     return change(Node(node.op, args))
 
 
 def expanded(node: Node, macros: dict[Head, Node]) -> Node:
-    """The tree with names that a reading explains put in: W[l+1] becomes what it says of W[l], one layer up."""
+    """Return the tree with a reading's macros substituted: W[l+1] becomes the body of W[l], one layer up."""
 
     def change(here: Node) -> Node:
         for left, body in macros.items():
@@ -86,7 +86,7 @@ LEVEL = {"+": 1, "-": 1, "*": 2, "/": 2, "@": 2, "neg": 2, "^": 3}
 
 
 def written(node: Node, above: int = 0) -> str:
-    """The tree as text that parses to it again."""
+    """Return the tree as text that parses back to it."""
     op, args = node.op, node.args
     if op == "number":
         return str(args[0]) if args[0].denominator == 1 else f"({args[0]})"

@@ -1,4 +1,4 @@
-"""A line on trial: what each witness says of each reading, the verdict, and the gate that every claim must pass."""
+"""The trial of a line: testimonies on each reading, the verdict, and the gate that every claim must pass."""
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -34,7 +34,7 @@ REPAIR = 'write it with indices such as [k,j], or say for which layers it is mad
 
 
 class Court:
-    """The networks on which the lines of one ledger are tried; what is computed for one line serves the next."""
+    """Tries the lines of one ledger on the same networks, and reuses for each line what earlier ones computed."""
 
     def __init__(self, ledger: Ledger, seed: int = 0) -> None:
         self.ledger, self.seed = ledger, seed
@@ -43,7 +43,10 @@ class Court:
 
     @cached_property
     def architectures(self) -> list[tuple[tuple[int, ...], int]]:
-        """(sizes, m): one layer, equal neighbours, which hide no transpose by their shapes, all distinct, and any."""
+        """(sizes, m): one layer, two equal widths, all equal, all distinct, and arbitrary.
+
+        Between layers of equal width a wrong transpose has fitting shapes, so that its numbers are tested.
+        """
         rng = np.random.default_rng([self.seed, 7])
         n = int(rng.integers(2, 4))
         distinct = tuple(int(v) for v in rng.permutation([1, 2, 3, 4])[: int(rng.integers(3, 5))])
@@ -60,7 +63,7 @@ class Court:
 
     @cached_property
     def exact(self) -> list[World]:
-        """Three small networks of quarters for ball arithmetic."""
+        """Three small networks of multiples of ¼ for ball arithmetic."""
         rng = np.random.default_rng([self.seed, 9])
         worlds = []
         for sizes, m in (((2, 3, 2), 2), ((2, 2, 2), 2), ((1, 2, 1), 2)):
@@ -72,7 +75,7 @@ class Court:
 
     @cached_property
     def symbols(self) -> dict[bool, list[World]]:
-        """Networks of symbols: with any σ and any cost, and with those defined."""
+        """Networks of symbols: True → with σ and the cost left open, False → with those defined."""
         book = self.ledger
         return {
             general: [symbolic.world(book.definitions, general, book.letters, sizes) for sizes in symbolic.NETWORKS]
@@ -80,15 +83,15 @@ class Court:
         }
 
     def trials(self, only: Line | None = None) -> Iterator[Tried]:
-        """Each line tried, in order."""
+        """Try every line in order, or only one."""
         for line in self.ledger.lines:
             if only is None or line is only:
                 yield self.line(line)
 
     def line(self, line: Line) -> Tried:
-        """What is found of one line; DataError where a claim means nothing, has no end, or takes too long."""
+        """Try one line; DataError if a claim means nothing, a definition never ends, or the trial takes too long."""
         try:
-            with np.errstate(all="ignore"), limited(limits.SECONDS):  # what is not finite, the witnesses find
+            with np.errstate(all="ignore"), limited(limits.SECONDS):  # the witnesses detect what is not finite
                 claims = tuple(self.claim(claim) for claim in line.claims)
                 tried = tuple(self.code(code) for code in line.code)
         except RecursionError:
@@ -131,14 +134,14 @@ class Court:
             find = self.witness_of_few if sentence is Sentence.WRONG else self.witness_of_more
             shown = self.once(find, failing[-1 if holding else 0].tree, claim)
         right = holding or ([correction] if correction and correction.verdict is Verdict.VERIFIED else [])
-        named = {h.tree: h.name for h in right}  # two readings may make the same of it
+        named = {h.tree: h.name for h in right}  # two readings may expand to the same claim
         through = gate.together({name: self.once(self.gate, tree, claim) for tree, name in named.items()})
         if through is not None and not through.passed:
             sentence = Sentence.VACUOUS
         return ClaimTried(claim, sentence, heard, correction, shown, through)
 
     def once(self, find: Callable[[Node, Claim], Found], tree: Node, claim: Claim) -> Found:
-        """What two lines claim alike is tried once."""
+        """Return find(tree, claim), computed once for lines that make the same claim."""
         key = find.__name__, tree, claim.layers, claim.general
         if key not in self.found:
             self.found[key] = find(tree, claim)
@@ -153,11 +156,11 @@ class Court:
         return self.witness_of_few(tree, claim, 9)
 
     def testimonies(self, tree: Node, claim: Claim) -> tuple[Testimony, ...]:
-        """What all witnesses say."""
+        """Return the testimonies of all witnesses."""
         return self.by_symbols(tree, claim), self.by_autodiff(tree, claim), self.by_balls(tree, claim)
 
     def by_symbols(self, tree: Node, claim: Claim) -> Testimony:
-        """Is the difference of both sides 0 as a formula?"""
+        """Test whether the difference of both sides is 0 as a formula."""
         if tree.op != "==":
             return Testimony("symbolic", Verdict.UNDECIDED, "is silent: an inequality")
         if any(n.op == "at" and n.args[1].args[0] in ("θ", "edge", "b") for n in walk(tree)):
@@ -182,7 +185,7 @@ class Court:
         return Testimony("symbolic", Verdict.VERIFIED, f"proven {about}: {formulas} differences are 0 as formulas")
 
     def by_autodiff(self, tree: Node, claim: Claim) -> Testimony:
-        """Are both sides within rounding, on every random network? The first shape that refutes it is enough."""
+        """Test whether both sides agree within rounding on random networks, up to the first shape that refutes them."""
         elements = networks = wrong = unknown = 0
         worst, misfit = 0.0, ""
         try:
@@ -217,7 +220,7 @@ class Court:
         return Testimony("autodiff", Verdict.VERIFIED, said)
 
     def by_balls(self, tree: Node, claim: Claim) -> Testimony:
-        """Do the balls of both sides overlap, and how far apart can they still be?"""
+        """Test whether the balls of both sides overlap, and how far apart the values can still be."""
         count, apart, unknown = 0, 0.0, 0
         before, ctx.prec = ctx.prec, BITS
         try:
@@ -256,7 +259,7 @@ class Court:
         return gate.passed(self, tree, claim)
 
     def code(self, line: Code) -> CodeTried:
-        """The function on trial; where two lines have the same, once."""
+        """Try the function that implements a line, once if two lines have the same."""
         if line not in self.found:
             anchored, run = code.anchored(line), None
             if anchored.line:

@@ -1,7 +1,7 @@
-"""What a tree can be worth: arrays with named axes, in whatever kind of number a witness brings.
+"""The values of trees: arrays with named axes, over the kind of number that a witness brings.
 
-The first axes of an array have names, an index of a component or `s`, the sample; the last ones are those of a vector
-(one) or a matrix (two). Sizes are never stretched: what does not fit is a MisfitError, and says so.
+The first axes of an array are named after an index of a component, or `s` for the sample. The last axes are those of a
+vector (one) or a matrix (two). No size is ever stretched to fit another: a mismatch raises MisfitError.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from gradproof.study.tree import Head, Node, Place
 
 
 class MisfitError(ValueError):
-    """The claim means nothing on this network: shapes that do not fit, an index that runs out."""
+    """The claim means nothing on this network: shapes do not fit, or an index is out of range."""
 
 
 class SilentError(ValueError):
-    """The witness has nothing to say about this: it lacks the function, or the claim is out of its reach."""
+    """The witness cannot judge this: it lacks a function, or the claim is out of its reach."""
 
 
 class Value(NamedTuple):
-    """Named axes first, then those of a vector or matrix; `array` has shape, transpose, reshape, [ ] and arithmetic."""
+    """Named axes, then those of a vector or matrix; `array` has shape, transpose, reshape, [ ] and arithmetic."""
 
     axes: tuple[str, ...]
     array: Any
@@ -40,32 +40,32 @@ class Numbers(Protocol):
     """The kind of number that a witness brings."""
 
     def number(self, value: Any) -> Any:
-        """A constant, an array without axes."""
+        """Return a constant as an array without axes."""
 
     def function(self, name: str, array: Any) -> Any:
-        """exp, log or abs of every element."""
+        """Apply exp, log or abs to every element."""
 
     def total(self, array: Any, axis: int) -> Any:
-        """The sum along an axis."""
+        """Return the sum along an axis."""
 
     def join(self, arrays: list[Any]) -> Any:
-        """One array after the other along the last axis."""
+        """Concatenate arrays along the last axis."""
 
     def diagonal(self, array: Any, first: int, second: int) -> Any:
-        """The diagonal of two axes, as the last axis."""
+        """Return the diagonal of two axes, as the last axis."""
 
     def derivative(self, world: "Evaluator", env: "Env", body: Node, name: "Key", at: Value) -> Value:
-        """The derivative of the body as a function of a variable, where that has the value `at`."""
+        """Return the derivative of the body as a function of a variable, at its value `at`."""
 
     def slope(self, world: "Evaluator", head: Head, body: Node, at: Value) -> Value:
-        """f′ of every element."""
+        """Return f′ of every element, where f is the function that `head` and `body` define."""
 
 
 Key = tuple[str, int | None]
 
 
 class Env(NamedTuple):
-    """Where a tree is evaluated: the layer l, the samples in play, and the variables that have other values."""
+    """The context of an evaluation: the layer l, the samples in use, and variables bound to other values."""
 
     layer: int | None = None
     samples: tuple[int, ...] = (1,)
@@ -73,7 +73,7 @@ class Env(NamedTuple):
 
 
 class Evaluator(Protocol):
-    """A network, as the rules see it."""
+    """The interface of a network that the rules need."""
 
     @property
     def numbers(self) -> Any: ...
@@ -97,7 +97,10 @@ class Evaluator(Protocol):
 
 
 def aligned(left: Value, right: Value, numbers: Numbers) -> tuple[Value, Value]:
-    """Both with the same axes in the same order, a number beside a vector as a vector of one rank; sizes must agree."""
+    """Return both values with the same axes, order and rank; MisfitError if sizes differ.
+
+    A number beside a vector or matrix gets axes of size 1.
+    """
     axes = left.axes + tuple(axis for axis in right.axes if axis not in left.axes)
     insist_on_one_size(left, right)
     rank = max(left.rank, right.rank)
@@ -107,7 +110,7 @@ def aligned(left: Value, right: Value, numbers: Numbers) -> tuple[Value, Value]:
 
 
 def insist_on_one_size(left: Value, right: Value) -> None:
-    """MisfitError where an index that both have runs further in one of them."""
+    """Raise MisfitError if an axis that both values have differs in size."""
     for axis in left.axes:
         if axis in right.axes and left.size(axis) != right.size(axis):
             raise MisfitError(f"{axis} runs to {left.size(axis)} on one side and to {right.size(axis)} on the other")
@@ -120,7 +123,7 @@ def said(value: Value) -> str:
 
 
 def spread(value: Value, axes: tuple[str, ...], rank: int) -> Value:
-    """With axes of size 1 for the indices that it does not have."""
+    """Return the value with axes in this order, of size 1 where it lacks one."""
     if value.axes == axes and value.rank == rank:
         return value
     own = [value.axes.index(axis) for axis in axes if axis in value.axes]
@@ -131,7 +134,7 @@ def spread(value: Value, axes: tuple[str, ...], rank: int) -> Value:
 
 
 def sliced(value: Value, axis: str, low: int, high: int) -> Value:
-    """The part low … high of an axis whose elements are numbered from 1."""
+    """Return the part low … high of an axis whose elements are numbered from 1."""
     position, size = value.axes.index(axis), value.size(axis)
     if low < 1 or high > size or high < low:
         raise MisfitError(f"{axis} = {low} … {high}, but there are 1 … {size}")
@@ -139,7 +142,7 @@ def sliced(value: Value, axis: str, low: int, high: int) -> Value:
 
 
 def sampled(value: Value, samples: tuple[int, ...]) -> Value:
-    """Some of the samples, which are numbered from 0."""
+    """Return the given samples, numbered from 0."""
     position, size = value.axes.index("s"), value.size("s")
     if min(samples) < 0 or max(samples) >= size:
         raise MisfitError(f"s = {min(samples)} … {max(samples)}, but there are 0 … {size - 1}")
@@ -147,7 +150,7 @@ def sampled(value: Value, samples: tuple[int, ...]) -> Value:
 
 
 def stacked(values: list[Value], axis: str, numbers: Numbers) -> Value:
-    """Values with the same axes one beside the other, along an axis more."""
+    """Stack values with the same axes along a new, last named axis."""
     axes, shape = values[0].axes, values[0].array.shape
     if any((value.axes, value.array.shape) != (axes, shape) for value in values):
         raise MisfitError(f"what stands beside each other for each {axis} has not the same indices and shape")

@@ -1,4 +1,4 @@
-"""What is found of a line: what each witness says, the verdict, the smallest network, and what the gate let through."""
+"""The results for a line: each witness's testimony, the verdict, the smallest network and the outcome of the gate."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -23,16 +23,16 @@ class Sentence(StrEnum):
 
 
 class Testimony(NamedTuple):
-    """What one witness says of one claim."""
+    """One witness's answer on one claim."""
 
     witness: str
     verdict: Verdict
     said: str
-    misfit: bool = False  # it means nothing or is not finite somewhere, and no number shows more
+    misfit: bool = False  # the claim is meaningless or not finite somewhere, and no number refutes it
 
 
 class Heard(NamedTuple):
-    """A reading, or the correction, and what the witnesses say of it."""
+    """A reading of a claim, or its correction, with the testimonies on it."""
 
     name: str
     tree: Node
@@ -40,7 +40,7 @@ class Heard(NamedTuple):
 
     @property
     def verdict(self) -> Verdict:
-        """Refuted if any witness refutes, verified if one proves it and none is against."""
+        """Refuted if any witness refutes it, verified if one verifies it and none refutes it, else undecided."""
         said = {testimony.verdict for testimony in self.testimonies}
         if Verdict.REFUTED in said:
             return Verdict.REFUTED
@@ -48,20 +48,20 @@ class Heard(NamedTuple):
 
     @property
     def meaningless(self) -> str:
-        """Where and why it means nothing, if that is all there is against it."""
+        """Where and why the claim means nothing, if that is the only ground for refuting it; else empty."""
         against = [testimony for testimony in self.testimonies if testimony.verdict is Verdict.REFUTED]
         return against[0].said if against and all(testimony.misfit for testimony in against) else ""
 
 
 class Gate(NamedTuple):
-    """What the claim that holds says no to, under every reading under which it does."""
+    """How a claim that holds fares against its wrong neighbours, over all readings under which it holds."""
 
     tried: int
-    rejected: int  # shown to be wrong by numbers
-    meaningless: int  # on some network, and not shown to be wrong on the others
-    same: tuple[str, ...]  # neighbours that are the same statement, proven by the symbolic witness
+    rejected: int  # refuted by numbers
+    meaningless: int  # on some network, and not refuted on the others
+    same: tuple[str, ...]  # neighbours that the symbolic witness proves to be the same statement
     survivors: tuple[str, ...]
-    trouble: str  # why the claim proves nothing; empty if it does
+    trouble: str  # why the claim proves nothing; empty if it passes
 
     @property
     def passed(self) -> bool:
@@ -73,18 +73,18 @@ class ClaimTried(NamedTuple):
     sentence: Sentence
     readings: tuple[Heard, ...]
     correction: Heard | None
-    smallest: Smallest | None  # that shows what is wrong, or what another reading would give
+    smallest: Smallest | None  # on which the claim, or a reading of it that fails, is false
     gate: Gate | None
 
     @property
     def meaningless(self) -> str:
-        """Where and why it means nothing under any reading; a correction says what was meant."""
+        """Where and why it means nothing, if so under every reading and without a correction to say what was meant."""
         found = [heard.meaningless for heard in self.readings]
         return found[0] if all(found) and self.claim.correction is None else ""
 
     @property
     def trouble(self) -> str:
-        """Why it stands unsettled, in words; empty if it holds, or is wrong and its correction holds."""
+        """Why the claim is not settled: it proves nothing, or is wrong and has no correction that holds. Else empty."""
         if self.sentence is Sentence.VACUOUS:
             return f"it proves nothing: {self.gate.trouble}" if self.gate else "it proves nothing"
         if self.sentence is not Sentence.WRONG:
@@ -106,7 +106,7 @@ class CodeTried(NamedTuple):
 
     @property
     def trouble(self) -> str:
-        """Why it does not stand for the line; empty if it does."""
+        """Why the code does not implement the line; empty if it does."""
         if self.run is None:
             return f"it no longer holds {self.code.anchor!r}: the anchor has moved"
         return self.run.trouble or next((f"a mutant gives it as well: {s}" for s in self.run.survivors), "")
@@ -127,7 +127,7 @@ class FactTried(NamedTuple):
 
     @property
     def trouble(self) -> str:
-        """Why it stands unsettled, in words; empty if it is so, or is not and its correction is."""
+        """Why the fact is not settled, in words; empty if it is true, or its correction is."""
         if self.holds or self.found == self.fact.correction:
             return ""
         given = "and no correction is given" if self.fact.correction is None else "and neither is its correction"
@@ -143,13 +143,13 @@ class Tried(NamedTuple):
 
     @property
     def corrected(self) -> tuple[str, ...]:
-        """What should stand there, in LaTeX: of each correction that holds."""
+        """The corrections that hold, in LaTeX."""
         wrong = (c for c in self.claims if c.sentence is Sentence.WRONG and not c.trouble)
         return tuple(c.claim.corrected for c in wrong if c.claim.corrected)
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """Why it stands unsettled, each with what it is about; none if it is settled or undecided."""
+        """Why the line is not settled, each reason with its subject; empty if it is settled or undecided."""
         found = [
             *((c.claim.says, c.trouble) for c in self.claims),
             *((f.fact.measure, f.trouble) for f in self.facts),
@@ -159,7 +159,7 @@ class Tried(NamedTuple):
 
     @property
     def verdict(self) -> Verdict:
-        """Verified where nothing is left open: each claim holds or has a correction that does, the code does it too."""
+        """Refuted if there is any trouble, else undecided if a claim is, else verified."""
         if self.troubles:
             return Verdict.REFUTED
         undecided = any(c.sentence is Sentence.UNDECIDED for c in self.claims)
@@ -173,7 +173,7 @@ class Tried(NamedTuple):
 def sentence_of(
     claims: tuple[ClaimTried, ...], tried: tuple[CodeTried, ...], measured: tuple[FactTried, ...]
 ) -> Sentence:
-    """The worst of what was found."""
+    """Return the worst verdict among the claims, the code and the facts of a line."""
     found = {claim.sentence for claim in claims}
     if Sentence.WRONG in found or not all(fact.holds for fact in measured):
         return Sentence.WRONG

@@ -1,6 +1,6 @@
-"""One problem walked through feedforward, the cost and BP1 … BP4: both networks' numbers, equation by equation.
+"""One problem walked through feedforward, the cost and BP1 … BP4, with both networks' numbers for each equation.
 
-Every number is end to end: a network gets the problem and nothing else, and autodiff differentiates the whole cost.
+All numbers are end to end: a network gets only the problem, and autodiff differentiates the whole cost.
 """
 
 import math
@@ -28,7 +28,7 @@ EQUATIONS = {
 
 
 class Line(NamedTuple):
-    """An equation in one layer, and the matrix that each network computed (C as a matrix of one number)."""
+    """An equation in one layer and the matrix that each network computed (1 × 1 for C)."""
 
     id: str  # a key of EQUATIONS
     layer: int
@@ -41,7 +41,7 @@ class Line(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """max |Δ|, infinite where the shapes differ."""
+        """max |Δ|, or infinity if the shapes differ."""
         if self.handcrafted.shape != self.autodiff.shape:
             return math.inf
         return float(np.abs(self.handcrafted - self.autodiff).max())
@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 
 def example() -> Problem:
-    """The problem of `gradproof study`: sizes [2, 3, 2], one example, every number a quarter."""
+    """Return the problem of `gradproof study`: sizes [2, 3, 2], one example, all numbers multiples of ¼."""
     return Problem(
         weights=[np.array([[0.5, -0.25], [0.75, 0.5], [-1.0, 0.25]]), np.array([[1.0, -0.5, 0.25], [-0.75, 0.5, 1.0]])],
         biases=[np.array([[0.25], [-0.5], [0.5]]), np.array([[-0.25], [0.5]])],
@@ -64,7 +64,10 @@ def example() -> Problem:
 
 
 def walk(problem: Problem) -> list[Line]:
-    """The lines of a float64 problem in the order of the algorithm: up through the layers, the cost, and down again."""
+    """Return the lines of a float64 problem in the order of the algorithm.
+
+    z and a up the layers, C, BP1, BP2 down the layers, then BP3 and BP4.
+    """
     depth = len(problem.weights)
     upwards = range(1, depth + 1)
     order = [(name, layer) for layer in upwards for name in ("z", "a")]
@@ -83,15 +86,15 @@ def walk(problem: Problem) -> list[Line]:
 
 
 def raised(number: int) -> str:
-    """The number in superscript digits."""
+    """Return the number in superscript digits."""
     return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _written(name: str, layer: int, problem: Problem) -> tuple[str, str, tuple[str, ...]]:
-    """An equation's formula, shapes and notes, with the numbers of its layer."""
+    """Return an equation's formula and shapes with the numbers of its layer, and its lines in the notes."""
     formula, shapes, notes = EQUATIONS[name]
     m = problem.x.shape[1]
-    n_k, n_l, n_n = [*problem.sizes, 0][layer - 1 : layer + 2]  # above the last layer there is none
+    n_k, n_l, n_n = [*problem.sizes, 0][layer - 1 : layer + 2]  # there is no layer above the last
     columns = {"z_k": (n_k, m), "z_l": (n_l, m), "z_n": (n_n, m), "aᵀ_k": (m, n_k)}
     parameters = {"w_l": (n_l, n_k), "wᵀ_n": (n_l, n_n), "b_l": (n_l, 1)}
     numbered = formula.format(k=raised(layer - 1), l=raised(layer), n=raised(layer + 1))
@@ -99,7 +102,7 @@ def _written(name: str, layer: int, problem: Problem) -> tuple[str, str, tuple[s
 
 
 def _by_equation(answer: Answer) -> dict[tuple[str, int], Array]:
-    """The one problem's matrices by equation and layer."""
+    """Return the matrices of an answer to one problem, by equation and layer."""
     depth = len(answer.zs)
     matrices = {("C", depth): answer.cost[:, None]}
     layers = zip(answer.zs, answer.activations[1:], answer.delta, answer.grad_b, answer.grad_w, strict=True)

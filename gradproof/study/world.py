@@ -1,4 +1,4 @@
-"""What a claim says of one network: its tree evaluated in the definitions of a ledger."""
+"""Evaluation of a claim's tree on a network, with the definitions of a ledger."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ class World(NamedTuple):
     """One network, or many of one shape side by side, with a ledger's definitions.
 
     The primitives are edge[l] (n_{l−1}, n_l), the weight of the edge from neuron k to neuron j; b[l] (n_l); x and y,
-    a vector for each sample, numbered from 0 to m, of which 1 … m are the data; η; and the letters of a claim.
+    a vector for each sample, numbered from 0 to m, of which 1 … m are the data; η; Δ; and the letters of a claim.
     """
 
     numbers: Numbers
@@ -21,34 +21,34 @@ class World(NamedTuple):
     primitives: Mapping[Key, Value]
     definitions: Mapping[Head, Node]
     memo: dict[Any, tuple[Value, Env]]
-    opaque: bool = False  # functions and C_x are any functions at all
+    opaque: bool = False  # leave the defined functions and C_x open
 
     @property
     def depth(self) -> int:
         return len(self.sizes) - 1
 
     def layers(self, span: tuple[str, str]) -> list[int]:
-        """The layers from … to, such as 1 … L-1."""
+        """Return the layers of a span (from, to), such as ("1", "L-1")."""
         numbers = {"1": 1, "2": 2, "L": self.depth, "L-1": self.depth - 1}
         return list(range(numbers[span[0]], numbers[span[1]] + 1))
 
     def sides(self, claim: Node, layer: int | None) -> tuple[Value, Value]:
-        """Both sides of a claim in layer l, on equal axes."""
+        """Return both sides of a claim in layer l, on equal axes."""
         env = Env(layer, tuple(range(1, self.m + 1)))
         left, right = (self.value(side, env) for side in claim.args)
         return aligned(left, right, self.numbers)
 
     def value(self, node: Node, env: Env) -> Value:
-        """The value of a tree, computed once: under an `at` or a `d` once for each array that it binds."""
+        """Return the value of a tree, computed once; inside an `at` or a `d`, once for each array that it binds."""
         bound = tuple([(key, id(value.array)) for key, value in env.bound])
         place = node, env.layer, env.samples, bound
         known = self.memo.get(place)
         if known is None:
-            known = self.memo[place] = RULES[node.op](self, node, env), env  # which keeps these arrays, and their ids
+            known = self.memo[place] = RULES[node.op](self, node, env), env  # env keeps arrays alive and ids unique
         return known[0]
 
     def place(self, place: Place, env: Env) -> int:
-        """The whole number that l+1, L, m or 2 is here."""
+        """Return the whole number that l+1, L, m or 2 stands for in `env`."""
         letters = {"": 0, "L": self.depth, "m": self.m, "l": env.layer}
         base = letters.get(place.letter)
         if base is None:
@@ -59,7 +59,7 @@ class World(NamedTuple):
         return (node.args[0], self.place(node.args[1], env) if node.op == "layer" else None)
 
     def look_up(self, name: str, layer: int | None, env: Env) -> Value:
-        """A primitive, or what the ledger defines, or the value that an `at` or a `d` gives it."""
+        """Return the value of a name: bound by an `at` or a `d`, primitive, or defined; MisfitError if it has none."""
         for key, value in reversed(env.bound):
             if key == (name, layer):
                 return value
@@ -90,7 +90,7 @@ class World(NamedTuple):
         return [(name, layer) for layer in range(1, self.depth + 1) for name in ("edge", "b")]
 
     def theta(self) -> Value:
-        """All weights and biases, in one vector."""
+        """Return all weights and biases as one vector."""
         values = [self.primitives[key] for key in self.parameters()]
         rows = [v.array.reshape((*v.array.shape[: len(v.axes)], -1)) for v in values]
         return Value(values[0].axes, self.numbers.join(rows))
@@ -125,7 +125,7 @@ class World(NamedTuple):
         return Value(tuple(rest), value.array.transpose(order))
 
     def _any_function(self, left: Head, body: Node, env: Env) -> Value:
-        """C_x as some function of what its definition is made of, a[L] and y."""
+        """Return C_x as an unknown function of the quantities in its definition, such as a[L] and y."""
         used = {n for n in walk(body) if n.op in ("name", "layer") and "s" in self.value(n, env).axes}
         parts = [self.value(n, env) for n in sorted(used, key=str)]
         return self.numbers.any_function(left.name, parts)  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""Training either network on real digits."""
+"""Training of either network on real digits."""

@@ -1,4 +1,4 @@
-"""Arrays where XLA reads them as they lie: at a multiple of 64 bytes. Any other is copied before each call."""
+"""Arrays that start at a multiple of 64 bytes, which XLA reads in place; it copies any other before each call."""
 
 import math
 from typing import Any
@@ -7,11 +7,11 @@ import numpy as np
 
 from gradproof.problem import Array
 
-LINE = 64  # bytes: a line of the cache
+LINE = 64  # bytes of a cache line
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
-    """An array to be filled."""
+    """Return an aligned array whose content is not initialised."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     room = np.empty(size + LINE, np.uint8)
     start = -room.ctypes.data % LINE
@@ -19,7 +19,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def aligned(array: Array) -> Array:
-    """The same numbers, copied only if they must be: here that costs a third of what it costs there."""
+    """Return the array itself if it is aligned and contiguous, else a copy, which costs a third of XLA's own."""
     if array.ctypes.data % LINE == 0 and array.flags.c_contiguous:
         return array
     result = empty(array.shape, array.dtype)

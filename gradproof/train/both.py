@@ -1,6 +1,6 @@
-"""Both networks on one schedule: equal starts, equal mini-batches, and how far rounding drives their weights apart.
+"""Train both networks from equal starts on equal mini-batches, and measure how far rounding drives them apart.
 
-They are two runs, each in a folder of its own, kept at the same steps. What is about both of them stands beside these.
+They are two runs in two folders, saved at the same steps; the results about both are in the folder above.
 """
 
 import json
@@ -30,13 +30,13 @@ UNREADABLE = (
     TypeError,
     OverflowError,
     RecursionError,
-)  # what another's file may cause
-START = (1, 0)  # where no step was taken
-EVERY = 25  # mini-batches between two looks at the distance, or one where that many take long
+)  # what a file from elsewhere may cause
+START = (1, 0)  # the position before the first step
+EVERY = 25  # mini-batches between two measurements of the distance, or one if these would take long
 
 
 class Point(NamedTuple):
-    """How far apart the two are after a number of steps: ‖p − p′‖/‖p‖ over all weights and biases."""
+    """The distance of the two networks after a number of steps: ‖p − p′‖/‖p‖ over all weights and biases."""
 
     steps: int
     distance: float
@@ -45,37 +45,37 @@ class Point(NamedTuple):
 class Growth(NamedTuple):
     """distance ≈ c·e^{rate·steps}, fitted between two points."""
 
-    rate: float  # a step
+    rate: float  # per step
     first: Point
     last: Point
 
     @property
     def doubling(self) -> float:
-        """After how many steps the distance has doubled."""
+        """The number of steps in which the distance doubles."""
         return math.log(2) / self.rate
 
 
 class Pair:
-    """The two runs, handcrafted first, and how far apart they were at each look."""
+    """The two runs, handcrafted first, and the distances measured so far."""
 
     def __init__(self, place: Path, runs: Sequence[Run], points: Sequence[Point] = ()) -> None:
         self.place, self.runs, self.points = place, runs, list(points)
 
     @property
     def states(self) -> tuple[State, State]:
-        """Where both stand."""
+        """The states of both runs."""
         mine, theirs = (each.state for each in self.runs)
         return mine, theirs
 
     def descent(self) -> Iterator[tuple[State, State]]:
-        """The states of both at the same steps, and so of one epoch after the other."""
+        """Yield the states of both runs in parallel, at the same steps."""
         s = self.runs[0].settings
         every = EVERY if EVERY * loop.parameters(s) * s.batch <= loop.WORK else 1
         paths = (loop.states(each.settings, each.digits, each.state, most=every) for each in self.runs)
         return zip(*paths, strict=True)
 
     def reached(self, states: tuple[State, State]) -> None:
-        """Note where both are, and how far apart; write checkpoints of both if it is time."""
+        """Store new states, measure their distance, and write checkpoints of both if it is time."""
         for each, state in zip(self.runs, states, strict=True):
             each.state = state
         if not self.points or self.points[-1].steps < states[0].steps:
@@ -84,26 +84,26 @@ class Pair:
             self.keep()
 
     def keep(self) -> None:
-        """Write the distances, and then a checkpoint of each. MachineError if that fails."""
+        """Write the distances, then a checkpoint of each run. Raises MachineError if that fails."""
         self._write()
         for each in self.runs:
             each.keep()
 
     def given_up(self, good: tuple[State, State], reason: str) -> None:
-        """Go back to where both were good, as a single run does; in turn, so that they always have a step in common."""
+        """Go back to the states where both were good; they are saved in turn, so that both always share a step."""
         for each, state in zip(self.runs, good, strict=True):
             each.state, each.ended = state, reason
         for each in (*self.runs, *self.runs):
             each.keep()
 
     def finish(self) -> dict[str, Any]:
-        """Write what both have come to; the results."""
+        """Write the results of both runs and of the pair, and return the latter."""
         for each in self.runs:
             each.finish()
         return self._write()
 
     def results(self) -> dict[str, Any]:
-        """What --json writes."""
+        """Return the results, as --json writes them."""
         grown = growth(self.points)
         return {
             "settings": {key: v for key, v in self.runs[0].settings._asdict().items() if key != "backend"},
@@ -128,9 +128,9 @@ class Pair:
 
 @contextmanager
 def begun(settings: Settings, data: Path | None, out: Path | None, seconds: float) -> Iterator[Pair]:
-    """Two new runs in the folder `out` or the next free runs/N; `settings.backend` does not matter."""
+    """Start two runs in the folder `out` or the next free runs/N; `settings.backend` is ignored."""
     with folder.claimed(out, (RESULTS, PAGE, *NAMES)) as place, ExitStack() as stack:
-        plan = {"settings": settings._asdict(), "data": data and os.path.abspath(data)}  # killed now, it goes on so
+        plan = {"settings": settings._asdict(), "data": data and os.path.abspath(data)}  # for --resume, if killed now
         files.write(place / RESULTS, json.dumps(plan).encode() + b"\n")
         each = (run.begun(settings._replace(backend=name), data, place / name, seconds) for name in NAMES)
         try:
@@ -146,8 +146,11 @@ def begun(settings: Settings, data: Path | None, out: Path | None, seconds: floa
 
 @contextmanager
 def continued(place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float) -> Iterator[Pair]:
-    """The two runs in a folder, at the last steps that both have kept; one that was not begun yet is begun where the
-    other has not moved. DataError if there are no such steps, UsageError if there are no two runs."""
+    """Resume the two runs in a folder from the last step that both have saved.
+
+    If one has no checkpoint yet and the other has not moved, it is started. Raises DataError if no step is common to
+    both, UsageError if the folder is not that of a pair.
+    """
     with folder.reopened(place), ExitStack() as stack:
         if not is_both(place):
             raise UsageError(f"{place} is no run of both networks; leave out --both")
@@ -171,12 +174,12 @@ def _resuming(place: Path) -> str:
 
 
 def is_both(place: Path) -> bool:
-    """Whether a folder is that of two runs."""
+    """Whether a folder is that of a pair of runs."""
     return (place / RESULTS).exists() or all((place / name).is_dir() for name in NAMES)
 
 
 def _planned(place: Path, backend: str) -> tuple[Settings, Path | None]:
-    """What was to be trained there, and the folder of its digits. DataError if the file that says so was lost."""
+    """Return the planned settings and the folder of the digits. Raises DataError if the file with the plan is lost."""
     try:
         plan = json.loads(files.read(place / RESULTS, 2**30))
         settings = _settings(plan["settings"] | {"backend": backend})
@@ -190,7 +193,7 @@ def _planned(place: Path, backend: str) -> tuple[Settings, Path | None]:
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:
-    """What somebody's file says, if each is of its kind: sizes a list of whole numbers, eta a number, …"""
+    """Return the settings in a file. Raises TypeError or ValueError if one has the wrong type."""
     settings, usual = Settings(**given), Settings("")
     settings = settings._replace(eta=float(settings.eta), sizes=tuple(settings.sizes))
     if not all(type(value) is type(one) for value, one in zip(settings, usual, strict=True)):
@@ -201,7 +204,7 @@ def _settings(given: Mapping[str, Any]) -> Settings:
 
 
 def _points(place: Path, steps: int) -> list[Point]:
-    """The distances seen until then; none where the file that holds them was lost."""
+    """Return the distances measured up to that step, or none if the file that holds them is lost or damaged."""
     try:
         seen = json.loads(files.read(place / RESULTS, 2**30))["distances"]
         points = [Point(int(k), float(distance)) for k, distance in seen if k <= steps]
@@ -213,17 +216,17 @@ def _points(place: Path, steps: int) -> list[Point]:
 
 
 def point(one: State, other: State) -> Point:
-    """The distance between two states."""
+    """Return the distance between two states."""
     mine, theirs = ([*state.weights, *state.biases] for state in (one, other))
     apart = math.hypot(*(float(np.linalg.norm(p - q)) for p, q in zip(mine, theirs, strict=True)))
     return Point(one.steps, apart / math.hypot(*(float(np.linalg.norm(p)) for p in mine)))
 
 
 def growth(points: Sequence[Point]) -> Growth | None:
-    """The line of least squares through ln(distance), from the first distance to a tenth of the largest.
+    """Fit a least-squares line through ln(distance), from the first nonzero distance up to a tenth of the largest.
 
-    Beyond that the two no longer know of each other and the distance grows no more. None of too few points, or while
-    it has not grown tenfold.
+    Beyond that, the two networks are unrelated and the distance stops growing. Returns None for fewer than three
+    points, or if the distance has not grown tenfold between the first and the last of them.
     """
     apart = [p for p in points if p.distance > 0]
     if not apart:

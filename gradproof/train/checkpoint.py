@@ -1,9 +1,9 @@
-"""Checkpoints: all of a run's state on disk, so that a run that was killed goes on as if it had not been.
+"""Checkpoints: the complete state of a run on disk, so that a killed run continues as if nothing had happened.
 
-Two files in the run's folder take turns, so that the one before stays whole while the next is written. A file is
-safetensors: w1, b1, w2, b2, …, those of the best epoch as best_w1, best_b1, …, and `history` (epochs, 6), one row an
-Epoch in float64; everything else is text in its metadata. Its `sha256` is that of the whole file with 64 zeros in that
-place: no bit can change unnoticed.
+Two files in the run's folder take turns, so that one stays intact while the other is written. Both are safetensors:
+w1, b1, w2, b2, …, those of the best epoch as best_w1, best_b1, …, and `history` (epochs, 6), one Epoch a row in
+float64. Everything else is text in the metadata. Its `sha256` is that of the whole file with 64 zeros in its own place,
+so no bit can change unnoticed.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ from gradproof.train.step import Proven
 
 FILES = ("checkpoint-0.safetensors", "checkpoint-1.safetensors")
 FORMAT = "gradproof checkpoint 2"
-LARGEST = 2**32  # bytes; a checkpoint of the largest network is half of it
+LARGEST = 2**32  # bytes; a checkpoint of the largest network has half of that
 ZEROS = "0" * 64
-BEST = "best_"  # before the names of the best epoch's arrays
-ARRAYS = ("weights", "biases", "history", "best")  # of a state; the rest of it is text
+BEST = "best_"  # prefix of the names of the best epoch's arrays
+ARRAYS = ("weights", "biases", "history", "best")  # fields of State kept as arrays; the others are text
 
 
 Position = tuple[int, int]  # the epoch, and how many of its mini-batches are done
@@ -45,31 +45,31 @@ class Checkpoint(NamedTuple):
 
     settings: Settings
     state: State
-    data: str | None  # the folder of its digits; None for those shipped
+    data: str | None  # the folder of its digits; None for the shipped ones
     digits: str  # their fingerprint
-    versions: Mapping[str, str]  # of what it was written with
-    generation: int = 0  # how many were written before it
-    verify: bool = False  # whether its steps are judged
+    versions: Mapping[str, str]  # of Python and the packages it was written with
+    generation: int = 0  # number of checkpoints of the run written before this one
+    verify: bool = False  # whether the run's steps are judged
 
     @property
     def position(self) -> Position:
-        """Where in its schedule it stands."""
+        """The place in the run's schedule."""
         return self.state.epoch, self.state.batch
 
 
 def versions() -> dict[str, str]:
-    """What the numbers of a run may depend on, besides its settings and the digits."""
+    """Return the versions that a run's numbers may depend on, besides its settings and the digits."""
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
     for package in ("gradproof", "numpy", "jax"):
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # run from a checkout: no reason to lose the run
+        except PackageNotFoundError:  # run from a checkout, which must not cost the run
             found[package] = "not installed"
     return found
 
 
 def fingerprint(digits: mnist.Mnist) -> str:
-    """SHA-256 over the shapes and bytes of all sets: equal digits, equal fingerprint."""
+    """Return the SHA-256 of the shapes and bytes of all sets: equal digits, equal fingerprint."""
     digest = hashlib.sha256()
     for part in digits:
         for array in part[:2]:
@@ -79,7 +79,7 @@ def fingerprint(digits: mnist.Mnist) -> str:
 
 
 def save(place: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint into a run's folder, over the older of the two there. MachineError if that fails."""
+    """Write a checkpoint into a run's folder, over the older of the two there. Raises MachineError if that fails."""
     state = checkpoint.state
     position = {field: value for field, value in state._asdict().items() if field not in ARRAYS}
     arrays = dict(named(state.weights, state.biases))
@@ -103,9 +103,9 @@ def save(place: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(place: Path, position: Position | None = None) -> tuple[Checkpoint, list[str]]:
-    """The newest sound checkpoint in a run's folder, or the one at that position, and what is wrong with the other.
+    """Return the newest sound checkpoint in a run's folder, or the newest at `position`, and the faults of the others.
 
-    DataError if there is no sound one.
+    Raises DataError if there is no sound one.
     """
     found, faults = sound(place)
     found = [each for each in found if position in (None, each.position)]
@@ -115,7 +115,7 @@ def load(place: Path, position: Position | None = None) -> tuple[Checkpoint, lis
 
 
 def sound(place: Path) -> tuple[list[Checkpoint], list[str]]:
-    """All sound checkpoints in a run's folder, and what is wrong with the others."""
+    """Return all sound checkpoints in a run's folder, and the faults of the others."""
     found, faults = [], []
     for name in FILES:
         if os.path.lexists(place / name):
@@ -127,7 +127,7 @@ def sound(place: Path) -> tuple[list[Checkpoint], list[str]]:
 
 
 def read(file: Path) -> Checkpoint:
-    """The checkpoint in a file; DataError if it is not the one that was written there."""
+    """Return the checkpoint in a file. Raises DataError unless it is intact and in this FORMAT."""
     try:
         content = files.read(file, LARGEST)
         metadata = _metadata(content)
@@ -151,7 +151,7 @@ def read(file: Path) -> Checkpoint:
 
 
 def _metadata(content: bytes) -> dict[str, str]:
-    """The text in a safetensors file: its first 8 bytes say how long a header of JSON follows."""
+    """Return the metadata of a safetensors file: 8 bytes give the length of the JSON header that follows."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 + length or not length:
         raise DataError("is cut short, or no safetensors file")
@@ -159,14 +159,14 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 
 def _texts(found: object) -> dict[str, str]:
-    """Check that this is a dict of strings; DataError if not."""
+    """Return `found` if it is a dict of strings, else raise DataError."""
     if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
         raise DataError("is not a checkpoint of gradproof (its metadata is not text)")
     return found
 
 
 def _checkpoint(metadata: Mapping[str, str], arrays: dict[str, Array]) -> Checkpoint:
-    """What the metadata and the arrays say, if they fit together."""
+    """Build the checkpoint from metadata and arrays. Raises DataError if they do not fit together."""
     settings = Settings(**json.loads(metadata["settings"]))
     settings = settings._replace(sizes=tuple(settings.sizes))
     position = json.loads(metadata["position"])
@@ -180,7 +180,7 @@ def _checkpoint(metadata: Mapping[str, str], arrays: dict[str, Array]) -> Checkp
         raise DataError("its arrays do not fit its settings")
     if not all(array.dtype == settings.dtype and np.isfinite(array).all() for array in arrays.values()):
         raise DataError(f"its weights are not finite numbers of {settings.dtype}")
-    np.random.default_rng().bit_generator.state = position["shuffle"]  # which says so if it is none
+    np.random.default_rng().bit_generator.state = position["shuffle"]  # raises if it is not a state
     kinds = Epoch.__annotations__.values()
     epochs = tuple(Epoch(*(kind(v) for kind, v in zip(kinds, row, strict=True))) for row in history.tolist())
     if not 0 <= at <= len(epochs) or (at and at != best_of(epochs).epoch):

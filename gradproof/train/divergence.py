@@ -1,6 +1,6 @@
-"""Divergence: when descent leads nowhere any more, in which layer, and what to try.
+"""Detect that the descent has diverged, find the layer, and say what to try.
 
-No verdict hangs on this, so its numbers are chosen: a healthy run stays far from them, a diverged one lies far beyond.
+No verdict depends on this, so the thresholds are chosen: a healthy run is far from them, a diverged one far beyond.
 """
 
 import math
@@ -16,19 +16,19 @@ from gradproof.problem import Array, Parameters
 from gradproof.train import mnist, reading
 from gradproof.train.reading import Block, Layers
 
-SAMPLE = 10_000  # training images that are looked at
-FLAT = 5e-5  # an activation nearer to 0 or 1 is printed as 0.0000 or 1.0000, and its σ′ is as small
+SAMPLE = 10_000  # training images that are examined
+FLAT = 5e-5  # an activation nearer to 0 or 1 is printed as 0.0000 or 1.0000, and its σ′ is just as small
 NEARLY_ALL = 0.99
 USUAL = 3.0  # η of the book
-PATIENCE = 30  # epochs that a saturated network is given to move …
-MOVED = 1.0  # … z^L by so much, which makes σ′ e times larger and the next such move as much quicker
-FORGOTTEN = 0.5  # of the cost of an answer that is always the same: whoever was below had learned something
+PATIENCE = 30  # epochs in which a saturated network must move …
+MOVED = 1.0  # … z^L by this, which makes σ′ e times larger and the next such move that much quicker
+FORGOTTEN = 0.5  # share of the blind cost: a network that was once below it had learned something
 
 
 class DivergenceError(GradproofError):
-    """Says where and what to try; `state` is the last one that was good."""
+    """The descent diverged: the message says where and what to try; `state` is the last good one."""
 
-    exit_code = 1  # no wrong usage: nobody could know beforehand
+    exit_code = 1  # not wrong usage, since nobody could know beforehand
 
     def __init__(self, message: str, state: Any) -> None:
         super().__init__(f"the descent diverged: {message}")
@@ -36,12 +36,12 @@ class DivergenceError(GradproofError):
 
 
 def remedy(eta: float, init: str) -> str:
-    """What may help."""
+    """Return the options that may help."""
     return f"try --eta {min(eta / 10, USUAL):.2g}" + (" or --init scaled" if init == "normal" else "")
 
 
 def finite(parameters: Parameters) -> bool:
-    """Whether all of them are numbers still."""
+    """Whether all parameters are still finite."""
     return all(np.isfinite(p).all() for part in parameters for p in part)
 
 
@@ -52,9 +52,9 @@ def not_finite(
     batches: Array,
     reached: Parameters,
 ) -> tuple[int, str] | None:
-    """If what was reached is not all finite: the mini-batch, counted from 1, and the parameter where that began.
+    """Return where non-finite numbers first appear, as (mini-batch counted from 1, parameter), or None if nowhere.
 
-    The mini-batches are gone through once more, one by one, only then.
+    Only if `reached` is not finite are the mini-batches repeated, one by one.
     """
     if finite(reached):
         return None
@@ -68,16 +68,16 @@ def not_finite(
 def complaint(
     backend: str, weights: Layers, biases: Layers, costs: Sequence[float], examples: mnist.DataSet, reach: float
 ) -> str | None:
-    """What is wrong after an epoch, and in which layer, if anything is: no number, a saturated network, or a cost that
-    has risen and stays.
+    """Return what is wrong after an epoch and in which layer, or None: a cost that is not finite, a saturated network,
+    or a cost that has risen and stays high.
 
     `costs` are those of all epochs so far, `reach` is η times the steps of an epoch. Nothing is wrong while the network
-    answers better than one that does not look at the image; a slow start is not punished, and neither is a saturated
-    network that its gradient still gets out of there.
+    does better than a constant answer (`blind_cost`). A slow start is not a fault, nor is a saturated network that its
+    gradient can still move out of saturation.
     """
     sample = mnist.DataSet(examples.images[:SAMPLE], examples.labels[:SAMPLE])
     blind = blind_cost(sample.labels)
-    if costs[-1] < blind:  # which no NaN is
+    if costs[-1] < blind:  # never true for NaN
         return None
     network = backends.load(backend), weights, biases
     blocks = reading.blocks(backend, sample, weights[0].dtype, [len(weights[0].T), *map(len, biases)])
@@ -100,7 +100,7 @@ def complaint(
 
 
 def _moved(backend: Backend, weights: Layers, biases: Layers, block: Block, reach: float) -> float:
-    """How far the gradient would move z^L, were it always as it is here: of all outputs the most, the mean over x."""
+    """Return how far z^L would move along a constant gradient: the mean over x, the largest over all outputs."""
     with np.errstate(all="ignore"):
         there = backend.step(weights, biases, block.x, block.y, reach)
         before, after = (np.asarray(backend.feedforward(w, b, block.x)[0][-1]) for w, b in ((weights, biases), there))
@@ -108,7 +108,7 @@ def _moved(backend: Backend, weights: Layers, biases: Layers, block: Block, reac
 
 
 def blind_cost(labels: Array) -> float:
-    """½(1 − Σ p²), p the share of each digit: what the best answer costs that is the same for every image."""
+    """Return ½(1 − Σ p²), where p is the share of each digit: the cost of the best constant answer."""
     shares = np.bincount(labels) / len(labels)
     return float(1 - (shares**2).sum()) / 2
 

@@ -1,4 +1,4 @@
-"""The folder of a run: claimed before the training, held while it lasts."""
+"""The folder of a run: claimed before the training, locked until it ends."""
 
 import fcntl
 import os
@@ -14,20 +14,20 @@ from gradproof.files import UNFINISHED
 
 @contextmanager
 def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
-    """The folder `out`, or the next free runs/N, made if need be, known to be writable, and held.
+    """Claim the folder `out`, or the next free runs/N: create it if necessary, check that it is writable, and lock it.
 
-    UsageError if it holds one of the files already, MachineError if it cannot be written to. The folders made
+    Raises UsageError if it already holds one of the files, MachineError if it cannot be written to. Folders created
     here are removed again if nothing was put into them.
     """
     numbered = (Path("runs", str(number)) for number in count(1))
     folder = out or next(path for path in numbered if not os.path.lexists(path))
-    if ".." in folder.parts:  # a/../b is b: no a is made on the way
+    if ".." in folder.parts:  # a/../b is b, so a must not be created on the way
         folder = Path(os.path.relpath(os.path.realpath(folder)))
     made = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     try:
         try:
             for path in reversed(made):
-                with nullcontext() if path == folder else suppress(FileExistsError):  # somebody else made it meanwhile
+                with nullcontext() if path == folder else suppress(FileExistsError):  # another process was quicker
                     os.mkdir(path)
             _try(folder)
         except OSError as error:
@@ -45,9 +45,9 @@ def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
 
 @contextmanager
 def reopened(folder: Path) -> Iterator[Path]:
-    """The folder of a run that was begun, held; what a killed process left unfinished there is removed.
+    """Lock the folder of an existing run, and remove unfinished files that a killed process left there.
 
-    DataError if there is none, MachineError if it cannot be written to.
+    Raises DataError if there is no such folder, MachineError if it cannot be written to.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give the folder of a run, such as runs/1, to --resume")
@@ -64,14 +64,14 @@ def reopened(folder: Path) -> Iterator[Path]:
 
 
 def _try(folder: Path) -> None:
-    """Write something, which leaves nothing: before the training, not after it. OSError if that fails."""
+    """Create a temporary file, so that a folder that is not writable raises OSError before the training, not after."""
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """No second process trains in the folder meanwhile. The system lets go of it however this one ends."""
+    """Lock the folder against a second training. The system releases the lock however this process ends."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
@@ -85,5 +85,5 @@ def _held(folder: Path) -> Iterator[None]:
             pass
         yield
     finally:
-        with suppress(OSError):  # all is written by now
+        with suppress(OSError):  # everything is written by now
             os.close(handle)

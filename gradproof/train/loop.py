@@ -1,4 +1,4 @@
-"""Training: epochs of mini-batch gradient descent with either backend, on digits that are in memory."""
+"""The training loop: epochs of mini-batch gradient descent with either backend, on digits in memory."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -20,14 +20,14 @@ from gradproof.train.pace import Pace
 from gradproof.train.spread import Spread
 from gradproof.train.step import ANY_SLIP, BrokenError, Proven
 
-CHUNK = 2500  # mini-batches between two reports of progress, at most …
-WORK = 2**31  # … and one to begin with, if parameters × examples of so many would be more than this
-LARGEST = 2**30  # bytes for the parameters and one mini-batch on its way through the layers
+CHUNK = 2500  # most mini-batches between two reports of progress …
+WORK = 2**31  # … but only one at first if parameters × examples of a whole chunk exceed this
+LARGEST = 2**30  # bytes for the parameters and the activations of one mini-batch
 CLASSES = 10
 
 
 class Settings(NamedTuple):
-    """All that decides a run, besides the digits."""
+    """Everything that determines a run, apart from the digits."""
 
     backend: str
     sizes: tuple[int, ...] = (784, 30, 10)
@@ -41,18 +41,18 @@ class Settings(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """What the network can do after an epoch."""
+    """How well the network reads after an epoch."""
 
     epoch: int  # counted from 1
     correct: int  # test images read correctly …
-    test: int  # … of so many
+    test: int  # … of this number
     validation: int  # validation images read correctly
     cost: float  # quadratic, on the test images
-    seconds: float  # of the descent, and of its proof if each step is proven; at first with what is compiled
+    seconds: float  # of descent, including the proof of judged steps and, in the first epoch, compilation
 
 
 class Best(NamedTuple):
-    """The network as it was after the first of the epochs in which most validation images were read correctly."""
+    """The network after its best epoch: the first after which it read the most validation images correctly."""
 
     epoch: int
     weights: list[Array]
@@ -60,12 +60,12 @@ class Best(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a run stands between two steps: with its settings and its digits, all that decides how it goes on."""
+    """A run between two steps; with the settings and the digits, it determines how the run continues."""
 
     weights: list[Array]
     biases: list[Array]
     shuffle: Mapping[str, Any]  # the generator's state before it shuffled this epoch
-    epoch: int = 1  # the one it is in, counted from 1; one too many where the run is finished
+    epoch: int = 1  # the current one, counted from 1; settings.epochs + 1 if the run is finished
     batch: int = 0  # mini-batches of this epoch done
     steps: int = 0  # mini-batches done since the start
     seconds: float = 0.0  # of descent in this epoch so far
@@ -74,11 +74,11 @@ class State(NamedTuple):
     best: Best | None = None
 
 
-Progress = Callable[[State], None]  # called between chunks of mini-batches; what it raises ends the training
+Progress = Callable[[State], None]  # called between chunks of mini-batches; an exception in it ends the training
 
 
 def begin(settings: Settings) -> State:
-    """Where a run starts. The shuffles are not drawn from the numbers again that the weights were drawn from."""
+    """Return the state a run starts from. Shuffles come from another generator than the weights, with its own seed."""
     weights, biases = starting_parameters(settings.sizes, settings.seed, settings.init, settings.dtype)
     return State(weights, biases, np.random.default_rng([settings.seed, 1]).bit_generator.state)
 
@@ -91,16 +91,16 @@ def train(
     verify: bool = False,
     spread: Spread | None = None,
 ) -> Iterator[State]:
-    """The state after each epoch, its results last in the history.
+    """Train, yielding the state after each epoch; its results are the last in the history.
 
-    A run that starts from a state of an earlier one goes on as that one would have, to the last bit. UsageError at
-    once if the settings do not fit the digits; DivergenceError, with the last good state, if the descent leads nowhere.
-    With `verify` each step is judged before the next state is reached, and StepError names the first that is wrong.
-    `spread` descends in the place of the backend, on many devices.
+    A run that starts from the state of an earlier one continues exactly as that would have, to the last bit. Raises
+    UsageError at once if the settings do not fit the digits, and DivergenceError, with the last good state, if the
+    descent diverges. With `verify`, steps are judged as they are taken, and StepError names the first wrong one.
+    `spread` takes the steps in place of the backend, on many devices.
     """
     if complaint := fault(settings, digits.train):
         raise UsageError(complaint)
-    backends.load(settings.backend)  # or there is none of that name
+    backends.load(settings.backend)  # raises UsageError if there is no such backend
 
     def epochs() -> Iterator[State]:
         for state in states(settings, digits, start or begin(settings), verify, spread=spread):
@@ -113,22 +113,22 @@ def train(
 
 
 def best_of(history: Sequence[Epoch]) -> Epoch:
-    """The first of the epochs after which most validation images were read correctly; no test image has a say."""
+    """Return the first epoch after which the most validation images were read correctly; test images do not count."""
     return max(history, key=lambda epoch: epoch.validation)
 
 
 def descent_of(backend: str) -> Descent:
-    """Many steps of that network at once."""
+    """Return the module that takes many steps of that backend's network in one call."""
     return by_hand if backend == "handcrafted" else cast(Descent, import_module(f"{backend}.descent"))
 
 
 def an_epoch(settings: Settings, examples: mnist.DataSet) -> int:
-    """How many mini-batches an epoch has."""
+    """Return the number of mini-batches in an epoch."""
     return -(-len(examples.labels) // settings.batch)
 
 
 def fault(s: Settings, examples: mnist.DataSet) -> str | None:
-    """What is wrong with the settings, if anything is."""
+    """Return what is wrong with the settings for these training images, or None."""
     n, pixels = examples.images.shape
     if len(s.sizes) < 2 or min(s.sizes) < 1:
         return "--sizes must be at least two numbers, none below 1, such as 784,30,10"
@@ -158,7 +158,7 @@ def fault(s: Settings, examples: mnist.DataSet) -> str | None:
 
 
 def parameters(s: Settings) -> int:
-    """How many weights and biases."""
+    """Return the number of weights and biases."""
     return sum(rows * (columns + 1) for columns, rows in zip(s.sizes[:-1], s.sizes[1:], strict=True))
 
 
@@ -170,8 +170,8 @@ def states(
     most: int | None = None,
     spread: Spread | None = None,
 ) -> Iterator[State]:
-    """The states that a run passes through: after every `most` mini-batches, or as many as take a moment where none
-    is said, between two blocks of the images that are read at the end of an epoch, and after each epoch.
+    """Yield the states of a run: after every `most` mini-batches, between two blocks of images read at the end of an
+    epoch, and after each epoch. Without `most`, a chunk has as many mini-batches as take about a quarter of a second.
     """
     backend = backends.load(s.backend)
     rng = np.random.default_rng()
@@ -183,14 +183,14 @@ def states(
     targets = put(mnist.one_hot(digits.train.labels, s.dtype))
     validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
     longest = most or CHUNK
-    first = longest if most or not verify else max(1, longest // 5)  # a step that is judged takes three times as long
+    first = longest if most or not verify else max(1, longest // 5)  # judging a step triples its time
     pace = Pace(longest, first if most or longest * parameters(s) * s.batch <= WORK else 1)
-    blas = ThreadpoolController()  # once: to look for the libraries takes as long as forty steps
+    blas = ThreadpoolController()  # made once, since the search for the libraries takes as long as forty steps
 
     def reached(taken: Callable[[], Any], batches: Array) -> Parameters:
-        """Where steps lead, as arrays of NumPy."""
-        # No warnings: what is not finite is found below. One thread: two wait for each other's small products, and
-        # sum in another order, so that a seed's run hash would depend on how many processors there are.
+        """Return the parameters that steps lead to, as NumPy arrays. Raises BrokenError if the network raises."""
+        # No warnings: numbers that are not finite are found below. One thread: two would wait for each other at small
+        # products and sum in another order, so a seed's run hash would depend on the number of processors.
         with np.errstate(all="ignore"), blas.limit(limits=1, user_api="blas"):
             try:
                 weights, biases = ([np.asarray(p) for p in layers] for layers in taken())
@@ -202,11 +202,11 @@ def states(
         return reached(lambda: descent.descend(weights, biases, images, targets, batches, s.eta), batches)
 
     def proven(state: State, batches: Array) -> tuple[Parameters, Proven]:
-        """Where the steps from a state lead, and what is proven then: each is judged where it was taken."""
-        from gradproof.train import proof  # JAX, which a training by hand does without
+        """Take the steps, judge each where it was taken, and return the parameters reached and all that is proven."""
+        from gradproof.train import proof  # imports JAX, which the handcrafted network does not need
 
         end = state.weights, state.biases
-        few = min(5 * proof.together(parameters(s)), 100)  # in a piece of the trajectory, which is soon judged
+        few = min(5 * proof.together(parameters(s)), 100)  # steps in a piece, so that it is soon judged
         pieces = _pieces(descent, *end, images, targets, batches, s.eta, few)
 
         def paths() -> Iterator[tuple[Parameters, Array, Array]]:
@@ -246,7 +246,7 @@ def states(
                 took = time.perf_counter() - start
                 pace.took(len(batches), spread.longest(took) if spread else took)
             yield state
-        # One thread here as well: more would round otherwise, and spin for a while where a judge wants to compute.
+        # One thread here too: several would round differently, and spin for a while on processors that the judge needs.
         with blas.limit(limits=1, user_api="blas"):
             history = (*state.history, (yield from _measured(backend, state, validation, test)))
         costs = [epoch.cost for epoch in history]
@@ -271,7 +271,7 @@ def _pieces(
     eta: float,
     few: int,
 ) -> Iterator[Parameters]:
-    """The trajectory in pieces of that many steps; by hand without a new recording for each of them."""
+    """Yield the trajectory in pieces of `few` steps; the handcrafted one is recorded only once for all pieces."""
     if descent is by_hand:
         yield from by_hand.trajectories(weights, biases, images, targets, batches, eta, few)
         return
@@ -282,7 +282,10 @@ def _pieces(
 
 
 def _taken(data: Any, rows: Array) -> Array:
-    """Those rows of the data, (k, m, n), where XLA need not copy them. All are there: "clip" clips none."""
+    """Return those rows of the data, (k, m, n), aligned so that XLA need not copy them.
+
+    All rows exist, so mode "clip" never clips.
+    """
     data = np.asarray(data)
     return data.take(rows, axis=0, out=alignment.empty((*rows.shape, data.shape[1]), data.dtype), mode="clip")
 
@@ -290,7 +293,7 @@ def _taken(data: Any, rows: Array) -> Array:
 def _measured(
     backend: Backend, state: State, validation: list[reading.Block], test: list[reading.Block]
 ) -> Generator[State, None, Epoch]:
-    """What the network can do at the end of an epoch. Yields the state again between two blocks of a set."""
+    """Return how well the network reads at the end of an epoch, yielding the state between two blocks of a set."""
     network, read, costs = (backend, state.weights, state.biases), [], []
     for part in (validation, test):
         right = 0

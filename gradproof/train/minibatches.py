@@ -1,4 +1,4 @@
-"""Mini-batches: which examples make up each step of an epoch."""
+"""Divide an epoch into mini-batches, and these into chunks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,17 +10,20 @@ Rows = NDArray[np.signedinteger[Any]]
 
 
 def shuffled(n: int, m: int, rng: np.random.Generator) -> list[Rows]:
-    """One epoch's mini-batches: the full ones (n // m, m) and, unless m divides n, a last smaller one (1, n mod m).
+    """Return one epoch's mini-batches: the full ones (n // m, m) and, unless m divides n, a smaller last (1, n mod m).
 
-    Each of the n row numbers stands in one of them, once. The generator alone decides the order, so two backends
-    with equal generators descend by the same steps and differ by rounding only.
+    Each of the n row numbers occurs exactly once. Only the generator decides the order, so two backends with equal
+    generators take the same steps and differ only by rounding.
     """
     order, full = rng.permutation(n), n - n % m
     return [part for part in (order[:full].reshape(-1, m), order[None, full:]) if part.size]
 
 
 def chunks(batches: Sequence[Rows], most: Callable[[], int], done: int = 0) -> Iterator[Rows]:
-    """The same mini-batches in the same order but for the first `done`, in each array as many as `most` says then."""
+    """Yield the mini-batches in order, without the first `done`, in arrays of at most `most()` each.
+
+    `most` is called again for every array.
+    """
     for part in batches:
         while done < len(part):
             chunk = part[done : done + most()]

@@ -1,7 +1,7 @@
-"""MNIST, or any four IDX files of its names, gzipped or not: three sets of examples out.
+"""Read MNIST, or any four IDX files with its names, gzipped or not, into three sets of examples.
 
-An IDX file is a header of big-endian 32-bit words, the magic number 0x0800 + rank and then `rank` dimensions,
-followed by the product of those dimensions in bytes. An example is a row here, a column in the networks.
+An IDX file has a header of big-endian 32-bit words: the magic number 0x0800 + rank, then `rank` dimensions. The bytes
+of the array follow, as many as the product of the dimensions. An example is a row here, a column in the networks.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ Bytes = NDArray[np.uint8]
 class DataSet(NamedTuple):
     images: Bytes  # (n, pixels)
     labels: Bytes  # (n,)
-    rows: int = 1  # of pixels in an image
+    rows: int = 1  # rows of pixels in an image
 
 
 class Mnist(NamedTuple):
@@ -49,9 +49,9 @@ class Mnist(NamedTuple):
 
 
 def load(folder: Path | None = None) -> Mnist:
-    """The sets in a folder's four files; without a folder, in the shipped files, verified by SHA-256.
+    """Return the sets in a folder's four files, or without a folder those in the shipped files, verified by SHA-256.
 
-    Validation is the last sixth of the training file. Every fault of the files is one DataError.
+    Validation is the last sixth of the training file. Any fault in the files raises DataError.
     """
     source = SHIPPED if folder is None else folder
     try:
@@ -64,16 +64,16 @@ def load(folder: Path | None = None) -> Mnist:
 
 @cache
 def shipped_test() -> DataSet:
-    """Only the shipped test set, which is read much faster than all. It is kept, for whoever judges more than once."""
+    """Return only the shipped test set, which is read much faster than all three; cached for repeated use."""
     images, labels = _examples(SHIPPED, "t10k", shipped=True)
     images.flags.writeable = labels.flags.writeable = False
     return DataSet(images.reshape(len(images), -1), labels, images.shape[1])
 
 
 def pixels(images: Bytes, dtype: DTypeLike) -> NDArray[np.floating[Any]]:
-    """image / 255 [same shape]: 0.0 is white, 1.0 is black.
+    """Return images / 255, of the same shape: 0.0 is white, 1.0 is black.
 
-    They begin at a multiple of 64 bytes: such an array JAX takes over, any other it would copy.
+    The array starts at a multiple of 64 bytes, because JAX takes such an array over and would copy any other.
     """
     dtype = np.dtype(dtype)
     room = np.empty(images.size * dtype.itemsize + 64, np.uint8)
@@ -83,7 +83,7 @@ def pixels(images: Bytes, dtype: DTypeLike) -> NDArray[np.floating[Any]]:
 
 
 def one_hot(labels: Bytes, dtype: DTypeLike, classes: int = 10) -> NDArray[np.floating[Any]]:
-    """y[i] = 1 where the label is i, else 0 [(n, classes)]."""
+    """Return y (n, classes), where y[k, i] is 1 if label k is i, else 0."""
     return np.eye(classes, dtype=dtype)[labels]
 
 
@@ -105,7 +105,7 @@ def _load(folder: Path, shipped: bool) -> Mnist:
 
 
 def _examples(folder: Path, part: str, shipped: bool) -> tuple[Bytes, Bytes]:
-    """The images [(n, rows, columns)] and labels [(n,)] of one part, as many of one as of the other."""
+    """Return the images (n, rows, columns) and labels (n,) of one part, "train" or "t10k"."""
     path = _found(folder / f"{part}-labels-idx1-ubyte.gz")
     labels = _read(path, rank=1, shipped=shipped)
     images = _read(_found(folder / f"{part}-images-idx3-ubyte.gz"), rank=3, shipped=shipped)
@@ -117,13 +117,13 @@ def _examples(folder: Path, part: str, shipped: bool) -> tuple[Bytes, Bytes]:
 
 
 def _found(path: Path) -> Path:
-    """The file of that name or, where there is none, the same without .gz."""
+    """Return the path itself or, if only the file without .gz exists, that one."""
     raw = path.with_suffix("")
     return raw if os.path.lexists(raw) and not os.path.lexists(path) else path
 
 
 def _read(path: Path, rank: int, shipped: bool) -> Bytes:
-    """The array in one file [the header's dimensions]."""
+    """Return the array in one file, in the shape that its header gives."""
     try:
         with files.opened(path) as handle, open(handle, "rb", closefd=False) as file:
             if shipped and hashlib.file_digest(file, "sha256").hexdigest() != SHA256[path.name]:
@@ -139,9 +139,9 @@ def _read(path: Path, rank: int, shipped: bool) -> Bytes:
 
 
 def _array(pieces: Iterator[bytes], rank: int) -> Bytes:
-    """Header and content, never more than one piece beyond what the header promises."""
+    """Parse header and content, reading at most one piece beyond what the header promises."""
     header = 4 + 4 * rank
-    content = array("B")  # grows by a sixteenth ahead, bytearray by an eighth
+    content = array("B")  # over-allocates by a sixteenth as it grows, a bytearray by an eighth
     for piece in pieces:
         content.frombytes(piece)
         if len(content) >= header and len(content) - header > math.prod(_shape(content, rank)):
@@ -155,7 +155,7 @@ def _array(pieces: Iterator[bytes], rank: int) -> Bytes:
 
 
 def _shape(content: "array[int]", rank: int) -> tuple[int, ...]:
-    """The dimensions that the header promises."""
+    """Return the dimensions that the header promises."""
     magic, *shape = struct.unpack_from(f">{1 + rank}I", content)
     if magic != 0x0800 + rank:
         raise DataError(f"magic number {magic:#010x}, expected {0x0800 + rank:#010x}")
@@ -165,8 +165,8 @@ def _shape(content: "array[int]", rank: int) -> tuple[int, ...]:
 
 
 def _unzipped(file: BinaryIO) -> Iterator[bytes]:
-    """The content in small pieces, however far it expands; ends where both the stream and the file end."""
-    stream, fed = zlib.decompressobj(wbits=31), file.read(PIECE)  # 31: gzip alone, its CRC verified
+    """Yield the content in pieces of at most PIECE bytes. Raises DataError unless stream and file end together."""
+    stream, fed = zlib.decompressobj(wbits=31), file.read(PIECE)  # 31: gzip only, with its CRC verified
     if not fed.startswith(b"\x1f\x8b"):
         raise DataError("not a gzip file" if fed else "empty file")
     while not stream.eof:

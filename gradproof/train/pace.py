@@ -1,20 +1,19 @@
-"""How many mini-batches are one chunk: so many that a run can be ended, kept and seen several times a second."""
+"""Choose how many mini-batches make a chunk, so that a run can be stopped, saved and shown several times a second."""
 
-SECONDS = 0.25  # that a chunk may take, unless one mini-batch alone takes longer
+SECONDS = 0.25  # that a chunk may take, unless a single mini-batch takes longer
 
 
 class Pace:
-    """`length`: of the next chunk, `most` halved so often that it takes no longer than SECONDS.
+    """Adapts `length`, the length of the next chunk: `most`, halved until a chunk takes no longer than SECONDS.
 
-    Few lengths, since XLA compiles each; the first chunk of a length is not timed, as that is when it is compiled. Of
-    two chunks the quicker counts: what happens once, to the machine or to what judges a step, moves nothing. No weight
-    depends on any of this.
+    XLA compiles every length, so there are only a few, and the first chunk of each is not timed. The quicker of two
+    chunks counts, so that a single hiccup of the machine or the judge changes nothing. No weight depends on the length.
     """
 
     def __init__(self, most: int, first: int) -> None:
         self.most, self.length = most, first
         self.compiled: set[int] = set()
-        self.steps: list[float] = []  # what a step took in the last two chunks
+        self.steps: list[float] = []  # seconds per step in the last two chunks
 
     def took(self, steps: int, seconds: float) -> None:
         """Note how long a chunk of mini-batches took."""
@@ -30,7 +29,7 @@ class Pace:
         fitting, before = next((length for length in halves if length * a_step <= 0.9 * SECONDS), 1), self.length
         if steps * a_step > SECONDS:
             self.length = min(self.length, fitting)
-        elif steps * a_step < SECONDS / 4:  # far from it, so that noise does not move it to and fro
+        elif steps * a_step < SECONDS / 4:  # a wide margin, so that noise does not move it back and forth
             self.length = max(self.length, fitting)
         if self.length != before:
             self.steps = []

@@ -1,4 +1,4 @@
-"""A picture of a digit as those are that a network was trained on: light on black, cut out, in the middle."""
+"""Turn a picture of a digit into the form that networks are trained on: light on black, cropped and centred."""
 
 import math
 import os
@@ -13,14 +13,17 @@ from gradproof.problem import Array
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 LARGEST = 10**8  # pixels of a picture
-ENOUGH = 1024  # rows or columns of it that are looked at
-FAINT = 32  # of 255: what differs less from its background is none
-NOISE = 0.25  # of what differs most: the grain of paper
-BOX = 20 / 28  # of a side that the digit itself fills, as in MNIST
+ENOUGH = 1024  # rows or columns; larger pictures are scaled down to this
+FAINT = 32  # of 255; a pixel that differs less from the background counts as background …
+NOISE = 0.25  # … and so does one below this share of the largest difference, such as the grain of paper
+BOX = 20 / 28  # the share of a side that the digit fills, as in MNIST
 
 
 def pixels(path: str | os.PathLike[str], side: int = 28) -> Array:
-    """The picture as (side, side) uint8, 0 where nothing is drawn, 255 where most is. DataError if it shows nothing."""
+    """Return the picture as (side, side) uint8, from 0 where nothing is drawn to 255 for the strongest pixel.
+
+    Raises DataError if the file cannot be read as a picture or nothing is drawn on it.
+    """
     drawn = _drawn(_opened(path))
     if not drawn.any():
         raise DataError(f"{path}: nothing is drawn on it")
@@ -40,12 +43,12 @@ def pixels(path: str | os.PathLike[str], side: int = 28) -> Array:
 
 
 def _opened(path: str | os.PathLike[str]) -> Image.Image:
-    """The picture, upright, in red, green and blue on white."""
+    """Return the picture, upright, as RGB on white."""
     try:
         with (
             files.opened(path) as handle,
             open(handle, "rb", closefd=False) as file,
-            warnings.catch_warnings(action="ignore"),  # of the size, and of tags that mean nothing
+            warnings.catch_warnings(action="ignore"),  # about its size and invalid tags
             Image.open(file, formats=FORMATS) as image,
         ):
             if math.prod(image.size) > LARGEST:
@@ -63,8 +66,8 @@ def _opened(path: str | os.PathLike[str]) -> Image.Image:
 
 
 def _coloured(image: Image.Image) -> Image.Image:
-    """In red, green and blue, on white where it is transparent, and no larger than is looked at."""
-    if image.mode[0] in "IF":  # 16 bits, or any numbers
+    """Return the picture as RGB, on white where it is transparent, scaled down to at most ENOUGH pixels a side."""
+    if image.mode[0] in "IF":  # integers or floats of any range, such as 16 bits
         values = np.asarray(image, np.float64)
         low, high = float(values.min()), float(values.max())
         if not math.isfinite(high - low):
@@ -77,7 +80,10 @@ def _coloured(image: Image.Image) -> Image.Image:
 
 
 def _drawn(image: Image.Image) -> Array:
-    """How much each pixel differs from the background (rows, columns), from 0 to 1, whichever is the lighter."""
+    """Return how much each pixel differs from the background, from 0 to 1 (rows, columns), in either direction.
+
+    The background is the median colour of the border.
+    """
     values = np.asarray(image, np.float32)
     border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
     drawn: Array = np.abs(values - np.median(border, axis=0)).max(axis=2)
@@ -86,7 +92,7 @@ def _drawn(image: Image.Image) -> Array:
 
 
 def _centre(values: Array) -> tuple[float, float]:
-    """The centre of mass, in rows and columns from the first one's edge."""
+    """Return the centre of mass, in rows and columns from the outer edge of the first."""
     row, column = (
         float((values.sum(axis=1 - axis) * (np.arange(values.shape[axis]) + 0.5)).sum() / values.sum())
         for axis in (0, 1)

@@ -1,12 +1,12 @@
-"""Every step of a training judged: at the parameters where it was taken, both networks, equation by equation.
+"""The proof of every training step, at the parameters where it was taken, equation by equation, for either network.
 
-Trajectories cannot be compared, since rounding alone drives them apart; steps can. Of each step are judged z, a, C and
-BP1 … BP4 by themselves, as `gradproof prove` judges them, and w′ = w − η ∂C/∂w itself: what the training really did.
+Trajectories cannot be compared because rounding drives them apart, but single steps can. For each step this module
+judges z, a, C and BP1 … BP4 in isolation, as `gradproof prove` does, and also w′ = w − η ∂C/∂w as the run computed it.
 
-Each step is first judged in the precision of the training: a⁰ must be x, and all else is judged in one compiled
-program, where |got − expected|/bound is itself rounded, by γ_N relatively for N = Σ_l (2n_l + 60) + m sums and
-operations on positive numbers. So a ratio up to 1 − 4γ_N is within the bound. Any other step is judged again, with its
-bounds in float64: that decides.
+A step is first judged in the precision of the training. a⁰ must equal x; one compiled program judges everything else.
+Its ratio |got − expected|/bound is itself rounded, by at most γ_N relatively for N = Σ_l (2n_l + 60) + m sums and
+operations on positive numbers, so a ratio up to 1 − 4γ_N is within the bound. Any other step is judged again with
+float64 bounds, and that verdict counts.
 """
 
 from collections import deque
@@ -30,57 +30,57 @@ from gradproof.train.alignment import aligned
 from gradproof.train.step import ANY_SLIP, BrokenError, Proven, Step, StepError
 from reference import padded
 
-OPERATIONS = 60  # of a stage, besides its sums; an exponential is off by as much as eight
-TOGETHER = 50  # steps in a call of XLA, since each call costs as much as a step …
-NUMBERS = 1_200_000  # … or fewer, so that their parameters are no more than these
-NEAR = 5  # steps of a call that are compared at once, since their numbers fit into the cache together
-AHEAD = 3  # calls that may wait for a judge, so that neither waits for the other, nor takes all memory
-POOL = ThreadPoolExecutor(2)  # NumPy and XLA let go of the interpreter; new threads would take new memory each time
+OPERATIONS = 60  # roundings in a stage besides its sums, of which an exponential takes up to eight
+TOGETHER = 50  # steps judged in one XLA call, which costs as much as a step by itself …
+NUMBERS = 1_200_000  # … or fewer, to keep their parameters below this many numbers
+NEAR = 5  # steps of a call compared at a time: their numbers fit in the cache together
+AHEAD = 3  # calls that may be queued: training and judging need not wait for each other, and memory stays bounded
+POOL = ThreadPoolExecutor(2)  # NumPy and XLA release the GIL; reused, since new threads would take new memory each time
 Found = TypeVar("Found")
 
 
 def together(parameters: int) -> int:
-    """How many steps of a network of so many parameters are judged at once."""
+    """Return how many steps of a network with this many parameters are judged in one call."""
     most = min(TOGETHER, NUMBERS // parameters)
-    return most - most % NEAR or 1  # whole groups, or one by one
+    return most - most % NEAR or 1  # whole groups of NEAR, or single steps
 
 
 def judged(backend: str, paths: Iterable[tuple[Parameters, Array, Array]], eta: float, first: int) -> Proven:
-    """All steps of the trajectories (w^l (k + 1, n_l, n_{l−1}), …) on their mini-batches x (k, n_0, m), y (k, n_L, m).
+    """Judge all steps of trajectories (w^l (k + 1, n_l, n_{l−1}), …) on mini-batches x (k, n_0, m), y (k, n_L, m).
 
-    Some are judged while the next are asked for. `first` is the number of the very first step; StepError names the
-    first that is wrong. BrokenError if there is none before some that cannot be taken or judged.
+    Steps are judged while `paths` computes the next ones. `first` is the number of the very first step. Raises
+    StepError for the first wrong step, or BrokenError if none is wrong before one that cannot be taken or judged.
     """
     waiting, proven, broken = deque[Future[Proven]](), Proven(), None
 
     def oldest() -> Proven:
-        found = waiting[0].result()  # it stays among those to be waited for until it is there
+        found = waiting[0].result()  # popped only afterwards: an interrupt must leave it to `finally`
         waiting.popleft()
         return found
 
     try:
         try:
             for number, stack, after, count in _stacks(paths, first):
-                # NumPy's small calls hold the interpreter; of two threads that make them each waits for the other.
+                # NumPy's small calls hold the GIL: two threads that make them would only wait for each other.
                 mine = _claim(stack, number) if backend == "handcrafted" else None
                 if len(waiting) == AHEAD:
                     proven += oldest()
                 waiting.append(POOL.submit(_part, backend, stack, after, count, mine, eta, number))
         except BrokenError as error:
-            broken = error  # raised below, unless a step before is wrong; one that oldest() raised it raises again
+            broken = error  # raised below unless an earlier step is wrong; an error from oldest() is raised again there
         while waiting:
             proven += oldest()
     finally:
         for part in waiting:
             part.cancel()
-        wait(waiting)  # nobody judges any longer when this has come to an end, by whatever
+        wait(waiting)  # no judge is still running when this function ends, however it ends
     if broken:
         raise broken
     return proven
 
 
 def begun(start: Parameters, path: Parameters) -> Parameters:
-    """The path from where its first step was really taken."""
+    """Return the path with its first point replaced by `start`, the parameters that the run really had."""
     for layers, first in zip(path, start, strict=True):
         for layer, (way, p) in enumerate(zip(layers, first, strict=True)):
             if not np.array_equal(way[0], p):
@@ -91,9 +91,9 @@ def begun(start: Parameters, path: Parameters) -> Parameters:
 def _stacks(
     paths: Iterable[tuple[Parameters, Array, Array]], first: int
 ) -> Iterator[tuple[int, Stack, Parameters, int]]:
-    """The number of a step, that one and some after it as a stack, where they led, and how many they are.
+    """Yield stacks of consecutive steps: (number of the first, the stack, the parameters after each, number of steps).
 
-    The last of a path is repeated until it fills the stack, since XLA would compile each other length.
+    The last step of a path is repeated to fill its stack, because XLA compiles every new length.
     """
     for path, x, y in paths:
         length = together(sum(layer[0].size for part in path for layer in part))
@@ -112,7 +112,7 @@ def _stacks(
 def _part(
     backend: str, stack: Stack, after: Parameters, count: int, mine: Answer | None, eta: float, first: int
 ) -> Proven:
-    """Some of the steps, quickly all of them, and exactly those that this leaves in doubt."""
+    """Judge one stack of steps: all of them quickly, then those that remain in doubt exactly."""
     mine = _claim(stack, first) if mine is None else mine
     try:
         ratio = _worst(backend, stack, mine, after, eta)[:count]
@@ -136,7 +136,7 @@ def _part(
 
 
 def _large(step: Step) -> bool:
-    """Whether the step came near the largest number of its dtype, which is one of two reasons to be undecided."""
+    """Whether the step came near the largest number of its dtype, one of the two reasons to be undecided."""
     largest = np.finfo(step.problem.x.dtype).max / 2**20
     with np.errstate(over="ignore"):
         ends = (step.problem.weights, step.problem.biases, *step.after, [step.eta * d for d in step.claim.delta])
@@ -144,7 +144,10 @@ def _large(step: Step) -> bool:
 
 
 def _claim(stack: Stack, first: int) -> Answer:
-    """What the network by hand makes of a stack; C is that of the a^L just found, by a network of no layers."""
+    """Return the handcrafted network's answer to a stack; its C is computed from its a^L, by a network without layers.
+
+    Raises BrokenError if the network raises.
+    """
     weights, biases, x, y, _ = stack
     try:
         with np.errstate(all="ignore"):
@@ -156,11 +159,11 @@ def _claim(stack: Stack, first: int) -> Answer:
 
 
 def _worst(backend: str, stack: Stack, mine: Answer, after: Parameters, eta: float) -> Array:
-    """The worst |got − expected|/bound of each step, (k,); NaN where that cannot be decided."""
+    """Return the worst |got − expected|/bound of each step, (k,); NaN where that cannot be decided."""
     a, *activations = mine.activations
     if type(a) is not np.ndarray or a.shape != stack.x.shape:
         raise ValueError(f"a⁰ is {type(a).__name__} {np.shape(a)}, should be ndarray {stack.x.shape}")
-    # x is a column that lies in rows: as it lies, it goes to XLA without being copied twice; a⁰ is compared here.
+    # x and y are transposed views of row-major arrays: passed as they lie in memory, they are not copied twice.
     problem, shown = (*stack[:2], stack.x.mT, stack.y.mT), mine._replace(activations=activations)
     shown = shown._replace(grad_w=[aligned(g) for g in mine.grad_w])
     ratios = _ratios(problem, shown, after, eta, backend, tuple(stack.sizes[0].tolist()))
@@ -173,8 +176,10 @@ def _worst(backend: str, stack: Stack, mine: Answer, after: Parameters, eta: flo
 
 @partial(jax.jit, static_argnames=("backend", "sizes"))
 def _ratios(problem: Any, mine: Answer, after: Parameters, eta: float, backend: str, sizes: tuple[int, ...]) -> Any:
-    """The ratios of each equation and layer, in one compiled program. What is claimed is of the dtype of the stack, so
-    the claim and its numbers are the same here; a⁰ is x, and not shown."""
+    """Return the ratios of each equation and layer, from one compiled program.
+
+    The claim has the dtype of the stack, so no second copy in another dtype is needed. Its a⁰ is x and is left out.
+    """
 
     def few(steps: Any) -> Any:
         (weights, biases, x, y), mine, after = steps
@@ -196,7 +201,7 @@ def _ratios(problem: Any, mine: Answer, after: Parameters, eta: float, backend: 
 
 
 def exactly(step: Step) -> list[Finding]:
-    """Every finding about one step, its bounds in float64: the verdict on it."""
+    """Return every finding about one step, with bounds in float64; together they are the verdict on it."""
 
     def stacked(arrays: Sequence[Array]) -> list[Array]:
         return [array[None] for array in arrays]
@@ -226,13 +231,13 @@ def _compared(
     eta: float,
     ar: Arithmetic,
 ) -> Iterator[Found]:
-    """What `compare` finds: z, a and BP1 … BP4 by themselves, C from the claim's own a^L, and the update.
+    """Yield what `compare` finds for z, a and BP1 … BP4 in isolation, C from the claim's own a^L, and the update.
 
-    |fl(ηĝ) − ηg| ≤ ηE_g + 2uηM_g + λ with M_g = |g| + 2E_g ≥ |ĝ|, η itself being rounded; the subtraction adds
-    u(|w| + ηM_g(1 + 2u)) + λ, and an entry below λ may be read as 0. Both sides do so. E_g is that of BP3 and BP4 by
-    themselves where the network by hand took the step; autodiff took it from its own δ and a: there it is end to end.
-    Where no gradient of a layer exceeds 2E_g, a step not taken would pass as well: the bound is ∞, nothing is proven.
-    It is ∞ as well where the result may overflow, or ηδ on the way to it.
+    |fl(ηĝ) − ηg| ≤ ηE_g + 2uηM_g + λ with M_g = |g| + 2E_g ≥ |ĝ|, as η is rounded too. The subtraction adds
+    u(|w| + ηM_g(1 + 2u)) + λ, and an entry below λ may be read as 0. Both sides may err by this. If the handcrafted
+    network took the step, E_g is the radius of BP3 and BP4 in isolation. Autodiff takes a step from its own δ and a, so
+    there E_g is end to end. The bound is ∞ if a layer's gradients are not all 0 but none exceeds 2E_g, since a step not
+    taken would pass as well. It is also ∞ where the result may overflow, or ηδ on the way to it.
     """
     whole, last = np.ones((1, 1, 1), bool), own.activations[-1]
     bounds: dict[tuple[str, int], Array] = {}
@@ -259,7 +264,7 @@ def _compared(
             bound = 2 * ar.u * (abs(p) + 4 * eta * abs(g)) + (1 + 8 * ar.u) * eta * e_g + 2 * (3 + eta) * ar.underflow
             sound = (abs(p) + eta * (abs(g) + e_g) < ar.largest) & (eta_delta < ar.largest)
             xp = rounding.namespace(bound)
-            # 2 where a gradient can be told from 0, 1 where it cannot, 0 where it is: XLA is quick at a maximum.
+            # 2: distinguishable from 0; 1: not; 0: exactly 0. Numbers, because XLA computes a maximum quickly.
             told = xp.where(g == 0, 0, xp.where(abs(g) > e_g, 2, 1)).astype(np.int8)
             seen = told.max(axis=(1, 2), keepdims=True) != 1
             bound = xp.where(sound & seen, bound, np.inf)
@@ -267,8 +272,8 @@ def _compared(
 
 
 def _quickly(equation: str, layer: int, got: Any, expected: Any, bound: Any, *_: object) -> Any:
-    """The worst ratio of each network of the stack; NaN where that cannot be decided."""
-    if (equation, layer) == ("a", 0):  # _worst has compared it
+    """Return the worst ratio of each network of the stack; NaN where that cannot be decided."""
+    if (equation, layer) == ("a", 0):  # _worst compares it
         return jnp.zeros(len(expected), expected.dtype)
     if got.shape != expected.shape or got.dtype != expected.dtype:
         return jnp.full(len(expected), jnp.nan)

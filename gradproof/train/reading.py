@@ -1,4 +1,4 @@
-"""What a network reads in images, and how much of it is right."""
+"""Let a network read images, and measure how well it does."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,12 +13,12 @@ from gradproof.problem import Array
 from gradproof.train import mnist
 
 Layers = Sequence[Array]
-LARGEST = 2**23  # numbers in one layer's activations, so that wide layers read few images at once …
-WORK = 2**9  # … and products for each of these, so that a block of images is read in a moment
+LARGEST = 2**23  # numbers in one layer's activations, so that wide networks read fewer images at once …
+WORK = 2**9  # … and multiplications for each of these numbers, so that a block is read in a moment
 
 
 class Block(NamedTuple):
-    """Some images of a set where the backend wants them."""
+    """Some images of a set, placed where the backend computes."""
 
     x: Any  # (n_0, m)
     y: Any  # (n_L, m)
@@ -26,14 +26,14 @@ class Block(NamedTuple):
 
 
 def split(n: int, sizes: Sequence[int]) -> list[slice]:
-    """The rows 0 … n − 1 in pieces that a network of these sizes can read at once."""
+    """Return slices of the rows 0 … n − 1, each small enough for a network of these sizes to read at once."""
     products = sum(fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
     most = max(1, LARGEST // max(*sizes, products // WORK))
     return [slice(first, first + most) for first in range(0, n, most)]
 
 
 def blocks(backend: str, examples: mnist.DataSet, dtype: DTypeLike, sizes: Sequence[int]) -> list[Block]:
-    """All the examples, in blocks of columns."""
+    """Return all the examples, as columns, in blocks."""
     return [
         Block(
             backends.put(backend, mnist.pixels(examples.images[rows], dtype).T),
@@ -45,19 +45,19 @@ def blocks(backend: str, examples: mnist.DataSet, dtype: DTypeLike, sizes: Seque
 
 
 def read(backend: Backend, weights: Layers, biases: Layers, x: Any) -> Array:
-    """The digit read in each column of x (n_0, m): where a^L is largest, (m,)."""
+    """Return the digit (m,) read in each column of x (n_0, m): the index of the largest a^L."""
     _, activations = backend.feedforward(weights, biases, x)
     digits: Array = np.asarray(activations[-1]).argmax(axis=0)
     return digits
 
 
 def correct(backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Block]) -> int:
-    """How many images are read correctly."""
+    """Return how many images are read correctly."""
     return sum(int((read(backend, weights, biases, part.x) == part.labels).sum()) for part in parts)
 
 
 def cost(backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Block]) -> float:
-    """The quadratic cost of all the images."""
+    """Return the quadratic cost, averaged over all the images."""
     total = sum(len(part.labels) * float(backend.cost(weights, biases, part.x, part.y)) for part in parts)
     return total / sum(len(part.labels) for part in parts)
 
@@ -65,7 +65,7 @@ def cost(backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Bloc
 def shares_near_0_or_1(
     backend: Backend, weights: Layers, biases: Layers, parts: Sequence[Block], near: float
 ) -> list[float]:
-    """Of each layer's activations on all the images, the share that is NaN or no further than that from 0 or 1."""
+    """Return, for each layer, the share of its activations that are NaN or within `near` of 0 or 1."""
     shares = np.zeros(len(biases))
     for part in parts:
         _, activations = backend.feedforward(weights, biases, part.x)

@@ -1,8 +1,8 @@
-"""A step that was refuted, in a file that shows it again: `gradproof prove STEP.safetensors`.
+"""Save a refuted step in a file, which `gradproof prove STEP.safetensors` judges again.
 
-The file is safetensors: x, y, w1, b1, … where the step was taken, w1_after, b1_after, … where it led, and the numbers
-that were claimed there: z1, …, a0, a1, …, cost, delta1, …, grad_b1, …, grad_w1, …; eta, the backend and the number of
-the step are text in its metadata.
+The safetensors file holds x, y, w1, b1, … where the step was taken, w1_after, b1_after, … where it led, and what the
+network computed there: z1, …, a0, a1, …, cost, delta1, …, grad_b1, …, grad_w1, …. The metadata holds eta, the backend
+and the number of the step as text.
 """
 
 import json
@@ -27,7 +27,7 @@ LARGEST = 2**32  # bytes
 
 
 def save(error: StepError, place: Path) -> Path:
-    """Write the refuted step into a run's folder; the path of the file. MachineError if it cannot be written."""
+    """Write the refuted step into a run's folder and return the path. Raises MachineError if that fails."""
     text = {"format": FORMAT, "number": str(error.number), "eta": error.step.eta.hex(), "backend": error.step.backend}
     path = place / f"step-{error.number}.safetensors"
     files.write(path, serialised({name: np.ascontiguousarray(a) for name, a in _named(error.step)}, text))
@@ -35,7 +35,7 @@ def save(error: StepError, place: Path) -> Path:
 
 
 def load(path: Path) -> tuple[int, Step]:
-    """The number of the step, and the step; DataError if the file holds no sound one."""
+    """Return the number of the step and the step. Raises DataError if the file does not hold a sound one."""
     try:
         content = files.read(path, LARGEST)
         return _step(deserialised(content), _metadata(content))
@@ -67,7 +67,7 @@ def _named(step: Step) -> Iterator[tuple[str, Array]]:
 
 
 def _metadata(content: bytes) -> Mapping[str, str]:
-    """The text in the header: eight bytes of length, then JSON."""
+    """Return the text in the header, which is eight bytes of length and then JSON."""
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     text = header.get("__metadata__", {}) if isinstance(header, dict) else {}
     if not isinstance(text, dict) or text.get("format") != FORMAT:
@@ -76,7 +76,7 @@ def _metadata(content: bytes) -> Mapping[str, str]:
 
 
 def _step(arrays: Mapping[str, Array], text: Mapping[str, str]) -> tuple[int, Step]:
-    """The step in an open file; its names, dtypes and shapes must fit each other."""
+    """Return the step's number and the step. Raises DataError if names, dtypes or shapes do not fit together."""
     depth = sum(name.startswith("w") and name.endswith("_after") for name in arrays)
 
     def layers(name: str, first: int = 1) -> list[Array]:
@@ -94,7 +94,7 @@ def _step(arrays: Mapping[str, Array], text: Mapping[str, str]) -> tuple[int, St
 
 
 def _fits(step: Step) -> None:
-    """DataError unless every array has the shape and dtype that x, y and the biases call for."""
+    """Raise DataError unless every array has the shape and dtype that x, y and the biases call for."""
     if any(a.ndim != 2 for a in (step.problem.x, step.problem.y, *step.problem.biases)) or not step.problem.weights:
         raise DataError("x, y and the biases must be matrices, of at least one layer")
     sizes, m, dtype = step.problem.sizes, step.problem.x.shape[1], step.problem.x.dtype

@@ -1,4 +1,4 @@
-"""What a trained network does: what it misreads, and what both backends make of one digit. Arrays for the page."""
+"""The arrays for a run's page: what the trained network misreads, and what both backends compute for single digits."""
 
 from itertools import islice
 from typing import NamedTuple
@@ -14,27 +14,27 @@ from gradproof.train import mnist, reading
 from gradproof.train.reading import Layers
 
 CLASSES = 10
-WORK = 2**23  # numbers of ∂C/∂w that are compared at most, or those of one digit
+WORK = 2**23  # elements of ∂C/∂w to compare at most, though never less than one digit's
 
 
 class Read(NamedTuple):
-    """What the network made of a set of images."""
+    """What the network reads in a set of images."""
 
-    digits: Array  # (n,) what was read
+    digits: Array  # (n,) the digit read
     surely: Array  # (n,) the activation of that output, from 0 to 1
-    confusion: Array  # (10, 10) how many images of the digit of the row were read as that of the column
+    confusion: Array  # (10, 10) how many images of the row's digit were read as the column's
 
     def misread(self, labels: Array, most: int) -> list[int]:
-        """Which images were misread, the surest first, no more than `most`."""
+        """Return the indices of at most `most` misread images, the most confidently misread first."""
         wrong = np.flatnonzero(self.digits != labels)
         return wrong[np.argsort(-self.surely[wrong], kind="stable")][:most].tolist()
 
 
 class Glance(NamedTuple):
-    """One digit, and δ and ∂C/∂w of it in both networks, in float64."""
+    """One digit, with its δ and ∂C/∂w from both networks, in float64."""
 
     digit: int
-    image: int  # its number in the set
+    image: int  # its index in the set
     outputs: Array  # (10,) a^L
     handcrafted: Answer
     autodiff: Answer
@@ -43,7 +43,7 @@ class Glance(NamedTuple):
 
 
 def read(backend: str, weights: Layers, biases: Layers, examples: mnist.DataSet) -> Read:
-    """All the images of a set, read."""
+    """Return what the network reads in all images of a set."""
     network, sizes = backends.load(backend), [len(weights[0].T), *map(len, biases)]
     outputs = [
         np.asarray(network.feedforward(weights, biases, block.x)[1][-1])
@@ -57,7 +57,10 @@ def read(backend: str, weights: Layers, biases: Layers, examples: mnist.DataSet)
 
 
 def glances(weights: Layers, biases: Layers, examples: mnist.DataSet) -> list[Glance]:
-    """The first image of each digit that the set holds; for a large network of fewer, to be drawn in seconds."""
+    """Return a glance at the first image of each digit in the set, or of fewer digits if the network is large.
+
+    The limit (WORK) lets the page be drawn within seconds.
+    """
     exact = [w.astype(np.float64) for w in weights], [b.astype(np.float64) for b in biases]
     digits, firsts = np.unique(examples.labels, return_index=True)
     found = []

@@ -1,4 +1,4 @@
-"""A run: begun or continued in a folder that is its own, and kept there while it lasts."""
+"""A run: started or resumed in its own folder, and saved there as it proceeds."""
 
 import json
 import os
@@ -16,12 +16,12 @@ from gradproof.train.checkpoint import Checkpoint, Position
 from gradproof.train.loop import Settings, State
 
 LOG, PAGE = "log.jsonl", "run.html"
-INTERRUPTED = "interrupted"  # why a run ended that can go on
+INTERRUPTED = "interrupted"  # the reason why a run ended that can be resumed
 FILES = (*checkpoint.FILES, saved.WEIGHTS, saved.BEST, saved.RESULTS, LOG, PAGE)
 
 
 class Run:
-    """What a training is about and how far it is; `reached` saves it at intervals."""
+    """A training: its settings, its digits and how far it is; `reached` saves it at intervals of `seconds`."""
 
     def __init__(
         self,
@@ -33,10 +33,10 @@ class Run:
         writes: bool = True,
     ) -> None:
         self.place, self.digits, self.at, self.seconds, self.notes = place, digits, at, seconds, notes
-        self.writes = writes  # of several processes one does
+        self.writes = writes  # of several processes, only one does
         self.settings, self.state = at.settings, at.state
-        self.ended = ""  # why, where it was not by reaching its last epoch
-        self.on_disk: State | None = None  # the one kept last by this process
+        self.ended = ""  # the reason, if it ended before its last epoch
+        self.on_disk: State | None = None  # the state that this process saved last
         self.kept = time.monotonic()
 
     @property
@@ -46,12 +46,12 @@ class Run:
 
     @property
     def failed(self) -> bool:
-        """Whether its descent led nowhere, or a step of it was wrong; otherwise it can go on."""
+        """Whether the run ended for a reason other than an interruption, such as divergence or a wrong step."""
         return self.ended not in ("", INTERRUPTED)
 
     @property
     def doubts(self) -> str:
-        """Why its steps are not all proven and what to do, where that was wanted and is not so."""
+        """Why not all steps are verified and what to try; "" if all are, or if no proof was asked for."""
         s = self.settings
         return self.state.proven.doubts(self.state.steps, s.backend, s.dtype, s.init) if self.at.verify else ""
 
@@ -61,37 +61,37 @@ class Run:
         return self.writes and time.monotonic() - self.kept >= self.seconds
 
     def reached(self, state: State) -> None:
-        """Note a state; write a checkpoint if it is time."""
+        """Store a new state, and write a checkpoint if it is time."""
         self.state = state
         if self.due:
             self.keep()
 
     def given_up(self, good: State, reason: str) -> None:
-        """Go back to the last good state, which both checkpoints then hold."""
+        """Go back to the last good state and write it into both checkpoints."""
         self.state, self.ended = good, reason
         if self.writes:
             self.keep()
             self.keep()
 
     def keep(self) -> None:
-        """Write a checkpoint of the state reached. MachineError if that fails; the one before stays."""
+        """Write a checkpoint of the state reached. Raises MachineError if that fails; the previous one stays."""
         at = self.at._replace(state=self.state, generation=self.at.generation + 1)
         checkpoint.save(self.place, at)
         self.at, self.kept, self.on_disk = at, time.monotonic(), self.state
 
     def log(self, event: str, **said: Any) -> None:
-        """Put a line of JSON at the end of the run's log. MachineError if that fails."""
+        """Append a line of JSON to the run's log. Raises MachineError if that fails."""
         if not self.writes:
             return
         line = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **said}
         files.append(self.place / LOG, json.dumps(line).encode())
 
     def finish(self) -> dict[str, Any]:
-        """Write what the run has come to, as it ends or is ended: checkpoint, weights and results; the last of them."""
+        """Write checkpoint, weights and results when the run ends, for whatever reason, and return the results."""
         result = self.results()
         if not self.writes:
             return result
-        if self.on_disk is not self.state:  # or the one before, which another run may have in common, were lost
+        if self.on_disk is not self.state:  # else the older one, which a pair may share, would be overwritten
             self.keep()
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
         saved.save(self.place, self.state.weights, self.state.biases, text)
@@ -104,7 +104,7 @@ class Run:
         return result
 
     def results(self) -> dict[str, Any]:
-        """What --json writes."""
+        """Return the results, as --json writes them."""
         return {
             "backend": self.settings.backend,
             "sizes": list(self.settings.sizes),
@@ -120,7 +120,7 @@ class Run:
         }
 
     def _best(self) -> dict[str, Any] | None:
-        """The epoch that reads most validation images, what it reads, and the file that holds its weights."""
+        """Return the best epoch by validation images, what it read, and the file that holds its weights, or None."""
         if (best := self.state.best) is None:
             return None
         epoch = self.state.history[best.epoch - 1]
@@ -137,9 +137,9 @@ def begun(
     writes: bool = True,
     verify: bool = False,
 ) -> Iterator[Run]:
-    """A new run in the folder `out` or the next free runs/N. UsageError if the settings do not fit the digits.
+    """Start a run in the folder `out` or the next free runs/N. Raises UsageError if the settings do not fit the digits.
 
-    A run that writes nothing, beside one that does, needs no folder.
+    A process that does not write, because another one does, needs no folder.
     """
     digits = mnist.load(data)
     if complaint := loop.fault(settings, digits.train):
@@ -165,11 +165,11 @@ def continued(
     verify: bool = False,
     position: Position | None = None,
 ) -> Iterator[Run]:
-    """The run in a folder, where its newest sound checkpoint left it; its notes say what was unusual about that.
+    """Resume the run in a folder from its newest sound checkpoint; its `notes` say what was unusual.
 
-    A run whose steps are judged continues to be judged; `verify` starts that. `position` is where to continue, if not
-    at the newest checkpoint. `changes` are the settings asked for; only the number of epochs may be another. UsageError
-    for any other change, DataError if there is no sound checkpoint or the digits are not those of the run.
+    A run whose steps were judged continues to be judged; `verify` starts judging. `position` selects a checkpoint other
+    than the newest. `changes` are the settings asked for, of which only the number of epochs may differ. Raises
+    UsageError for any other change, DataError if no checkpoint is sound or the digits are not those of the run.
     """
     with folder.reopened(place) if writes else nullcontext():
         at, notes = checkpoint.load(place, position)
@@ -193,7 +193,7 @@ def continued(
         at = at._replace(settings=settings, data=source, versions=here, verify=at.verify or verify)
         run = Run(place, digits, at, seconds, notes, writes)
         told = _told(place / LOG) if writes else set()
-        for epoch in run.state.history:  # killed between the checkpoint and its line
+        for epoch in run.state.history:  # lines that are missing: it was killed after a checkpoint and before its line
             if epoch.epoch not in told:
                 steps = epoch.epoch * loop.an_epoch(settings, digits.train)
                 run.log("epoch", **epoch._asdict(), steps=steps)
@@ -204,7 +204,7 @@ def continued(
 
 
 def _told(log: Path) -> set[int]:
-    """The epochs that a log has lines of; other lines are skipped."""
+    """Return the epochs that have a line in the log; lines that cannot be read are skipped."""
     told = set()
     with suppress(OSError, DataError):
         for line in files.read(log, files.LARGEST).splitlines():

@@ -1,8 +1,8 @@
-"""A run on disk: a folder with its weights and its results.
+"""The weights and results of a run on disk.
 
-`weights.safetensors` holds w1, b1, w2, b2, …, which are w^l (n_l, n_{l−1}) and b^l (n_l, 1), in one dtype, float32
-or float64, and in its metadata the settings as text; `best.safetensors` holds those that were best after an epoch, by
-the validation images; `run.json` holds what `gradproof train --json` prints.
+`weights.safetensors` holds w1, b1, w2, b2, …, that is w^l (n_l, n_{l−1}) and b^l (n_l, 1), all float32 or all float64,
+and the settings as text in its metadata. `best.safetensors` holds the weights after the epoch that read most validation
+images. `run.json` holds what `gradproof train --json` prints.
 """
 
 import hashlib
@@ -34,9 +34,9 @@ class Saved(NamedTuple):
     biases: list[Array]
 
     def classify(self, images: Array, backend: str = "handcrafted") -> Array:
-        """The digit read in each row of images (n, pixels), uint8 or from 0.0 (white) to 1.0 (black): (n,).
+        """Return the digits (n,) read in the rows of images (n, pixels), uint8 or 0.0 (white) to 1.0 (black).
 
-        DataError for any other images, UsageError for an unknown backend.
+        Raises DataError for any other images, UsageError for an unknown backend.
         """
         network, images = backends.load(backend), np.asarray(images)
         pixels, dtype = self.weights[0].shape[1], self.weights[0].dtype
@@ -54,10 +54,10 @@ class Saved(NamedTuple):
 
 
 def save(place: Path, weights: Layers, biases: Layers, settings: Mapping[str, object], name: str = WEIGHTS) -> Path:
-    """Write the weights into a run's folder; the path of the file. MachineError if it cannot be written."""
+    """Write the weights into a run's folder and return the path. Raises MachineError if that fails."""
     try:
         written_by = version("gradproof")
-    except PackageNotFoundError:  # run from a checkout: no reason to lose the weights
+    except PackageNotFoundError:  # run from a checkout, which must not cost the weights
         written_by = "not installed"
     metadata = {"format": FORMAT, "gradproof": written_by}
     metadata |= {key: str(value) for key, value in settings.items()}
@@ -66,7 +66,7 @@ def save(place: Path, weights: Layers, biases: Layers, settings: Mapping[str, ob
 
 
 def load(path: str | os.PathLike[str]) -> Saved:
-    """The network in a run's folder or in a .safetensors file; DataError if it holds no sound one."""
+    """Return the network in a run's folder or a .safetensors file. Raises DataError if it holds no sound one."""
     file = Path(path)
     try:
         file = file / WEIGHTS if file.is_dir() else file
@@ -82,7 +82,7 @@ def load(path: str | os.PathLike[str]) -> Saved:
 
 
 def run_hash(weights: Layers, biases: Layers) -> str:
-    """SHA-256 over name, dtype, shape and little-endian bytes of w1, b1, w2, …: equal weights, equal hash."""
+    """Return the SHA-256 of name, dtype, shape and little-endian bytes of w1, b1, w2, …: equal weights, equal hash."""
     digest = hashlib.sha256()
     for name, array in named(weights, biases):
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
@@ -97,7 +97,7 @@ def named(weights: Layers, biases: Layers) -> Iterator[tuple[str, Array]]:
 
 
 def _network(stored: Any) -> Saved:
-    """The network in an open file: its names, dtypes and shapes are looked at before any number is read."""
+    """Return the network in an open file, checking names, dtypes and shapes before any number is read."""
     if (written := (stored.metadata() or {}).get("format", FORMAT)) != FORMAT:
         raise DataError(f"is written in format {written}, this gradproof reads format {FORMAT}")
     names = set(stored.keys())
@@ -118,7 +118,7 @@ def _network(stored: Any) -> Saved:
 
 
 def _array(stored: Any, name: str, dtype: str, shape: tuple[int, int]) -> Array:
-    """One array, all of it finite, of the dtype and shape that the arrays before it call for."""
+    """Return one array. Raises DataError unless it is finite and has the dtype and shape that the others call for."""
     promised = stored.get_slice(name)
     found = promised.get_dtype(), tuple(promised.get_shape())
     if 0 in shape or found != (dtype, shape):

@@ -1,8 +1,8 @@
-"""Descent spread over the devices of one process or of many, on JAX's own mesh, instead of by the backend itself.
+"""Gradient descent spread over the devices of one or several processes, on a JAX mesh, in place of the backend's own.
 
-All processes run the same training: each draws the same shuffles, reads its own copy of the digits, gives its devices
-their share of every mini-batch, and holds the same parameters. Only sums of gradients travel. One of them, the first,
-writes and prints.
+All processes run the same training. Each draws the same shuffles, reads its own copy of the digits, gives its devices
+their share of every mini-batch, and holds the same parameters. Only sums of gradients are exchanged. Only the first
+process writes and prints.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from gradproof.problem import Array
 
 HEARTBEAT = 30  # seconds without a sign of life after which a process counts as lost
 JOINING = 300  # seconds to wait for the other processes at the start
-NAME = 4096  # bytes of a path
-STATUS = re.compile(r"[A-Z_]+: ")  # how C++ begins what it has to say, in errors of several kinds
+NAME = 4096  # bytes of a path that are sent
+STATUS = re.compile(r"[A-Z_]+: ")  # how messages from JAX's C++ begin, in exceptions of several classes
 
 
 class Spread:
-    """`put` and `descend` as in a backend, on a mesh of every process's devices.
+    """A Descent, with `put`, on a mesh of the devices of all processes.
 
-    Whatever the processes do together raises LostError if another of them is lost.
+    Methods in which the processes communicate raise LostError if another process is lost.
     """
 
     def __init__(self, devices: int | None, reproducible: bool = False) -> None:
@@ -46,7 +46,7 @@ class Spread:
         self.said = ", ".join(said)
 
     def put(self, array: Array) -> Any:
-        """An array on every device."""
+        """Return the array placed on every device."""
         import jax
 
         from reference import mesh
@@ -57,7 +57,7 @@ class Spread:
     def descend(
         self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Any, eta: float
     ) -> tuple[list[Any], list[Any]]:
-        """(weights, biases) after one step for each row of batches."""
+        """Return (weights, biases) after one step for each row of batches (k, m)."""
         import jax
 
         from reference import mesh
@@ -69,7 +69,7 @@ class Spread:
     def trajectory(
         self, weights: Sequence[Any], biases: Sequence[Any], images: Any, targets: Any, batches: Array, eta: float
     ) -> tuple[list[Any], list[Any]]:
-        """(weights, biases) before each of those steps and after the last, stacked along a first axis (k + 1)."""
+        """Return (weights, biases) before each step and after the last, stacked along a first axis (k + 1)."""
         path = [(list(weights), list(biases))]
         for rows in batches:
             path.append(self.descend(*path[-1], images, targets, rows[None], eta))
@@ -80,22 +80,22 @@ class Spread:
         return w, b
 
     def any(self, here: bool) -> bool:
-        """Whether it is so in any of the processes."""
+        """Whether `here` is true in any of the processes."""
         return bool(_gathered(np.array([here])).any())
 
     def longest(self, seconds: float) -> float:
-        """The longest time of all processes, the same in each, so that what they decide by it is the same."""
+        """Return the longest time of all processes, so that all of them base their decisions on the same number."""
         return float(_gathered(np.array([seconds])).max())
 
     def of_the_first(self, text: str) -> str:
-        """What the first process calls by this text: the folder of the run, which is its own."""
+        """Return the first process's `text`, such as the folder of the run, which only that process chooses."""
         padded = np.zeros(NAME, np.uint8)
         own = np.frombuffer(os.fsencode(text)[:NAME], np.uint8)
         padded[: len(own)] = own
         return os.fsdecode(_gathered(padded)[0].tobytes().rstrip(b"\0"))
 
     def insist_on_the_same(self, *what: Any) -> None:
-        """UsageError unless all processes were started to do the same."""
+        """Raise UsageError unless `what` is the same in all processes."""
         digest = np.frombuffer(hashlib.sha256(repr(what).encode()).digest(), np.uint8)
         if (_gathered(digest) != digest).any():
             raise UsageError(
@@ -105,12 +105,12 @@ class Spread:
 
 
 class LostError(MachineError):
-    """Another process is lost; JAX says within the heartbeat which."""
+    """Another process is lost; within the heartbeat JAX reports which one."""
 
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Around what the processes do together: LostError if another of them is lost meanwhile."""
+    """Raise LostError if another process is lost while the processes communicate in this block."""
     import jax
 
     try:
@@ -122,7 +122,7 @@ def together() -> Iterator[None]:
 
 
 def _gathered(array: Array) -> Array:
-    """The arrays of all processes, one per row."""
+    """Return the arrays of all processes, one per row."""
     import jax
     from jax.experimental import multihost_utils
 
@@ -145,15 +145,15 @@ def devices_of_this_process(devices: int | None) -> None:
     import jax
 
     if devices is not None:
-        with suppress(RuntimeError):  # JAX has begun; Spread says whether there are enough
+        with suppress(RuntimeError):  # JAX has started already; Spread raises if the devices are too few
             jax.config.update("jax_num_cpu_devices", devices)
 
 
 @contextmanager
 def joined(coordinator: str, processes: int | None, process: int | None, heartbeat: int) -> Iterator[None]:
-    """This process as one of several; "auto" has JAX ask the cluster's launcher who they are.
+    """Join this process with the others for the duration; "auto" has JAX ask the cluster's launcher for them.
 
-    UsageError if it cannot be decided who they are, MachineError if they do not come together.
+    Raises UsageError if the processes cannot be determined, MachineError if they do not find each other in time.
     """
     import jax
 
@@ -175,4 +175,4 @@ def joined(coordinator: str, processes: int | None, process: int | None, heartbe
         raise MachineError(f"the processes did not come together at {coordinator}: {reason}") from None
     yield
     with together():
-        jax.distributed.shutdown()  # waits for the others, so not where something has gone wrong
+        jax.distributed.shutdown()  # waits for the others, so only if nothing went wrong

@@ -1,4 +1,4 @@
-"""A step of descent as evidence: what was claimed where it was taken, and what has been proven of such steps."""
+"""A training step with all that is needed to judge it, the count of proven steps, and the errors for a wrong one."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ from gradproof.problem import Answer, Parameters, Problem
 
 
 class Proven(NamedTuple):
-    """What of a training has been judged so far."""
+    """What has been judged of a training so far."""
 
     steps: int = 0
-    verified: int = 0  # the others are undecided: an infinite bound
+    verified: int = 0  # the other steps are undecided: a bound is infinite
     elements: int = 0
     worst: float = 0.0  # the largest |got − expected| in units of its bound
-    narrow: int = 0  # undecided since no gradient of a layer exceeds its bound; the rest since rounding may overflow
+    narrow: int = 0  # undecided because no gradient of a layer exceeds its bound; the rest because of possible overflow
 
     def __add__(self, more: "Proven") -> "Proven":  # type: ignore[override]
         worst, narrow = max(self.worst, more.worst), self.narrow + more.narrow
@@ -22,7 +22,7 @@ class Proven(NamedTuple):
         return Proven(steps, verified, self.elements + more.elements, worst, narrow)
 
     def doubts(self, steps: int, backend: str, dtype: str, init: str) -> str:
-        """Why not all of these steps are verified, and what to do; "" if all are."""
+        """Return why some of these steps are not verified and what to try, or "" if all are."""
         wider = "" if dtype == "float64" else "--dtype float64"
         tighter = "--backend handcrafted, whose bounds are tighter" if backend == "reference" else ""
         start = "--init scaled" if init == "normal" else ""
@@ -48,13 +48,13 @@ class Proven(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step: where it was taken, what was claimed there, and where it led."""
+    """One step: where it was taken, what the network computed there, and where it led."""
 
     problem: Problem
-    claim: Answer  # of a stack of one
+    claim: Answer  # for a stack of one
     after: Parameters
     eta: float
-    backend: str  # which of the two networks took it
+    backend: str  # the network that took it
 
 
 ANY_SLIP = (
@@ -64,11 +64,11 @@ ANY_SLIP = (
     NameError,
     TypeError,
     ValueError,
-)  # what a wrong equation raises
+)  # what a wrong equation may raise
 
 
 class StepError(GradproofError):
-    """A step that is wrong."""
+    """A step was refuted."""
 
     exit_code = 1
 
@@ -79,13 +79,13 @@ class StepError(GradproofError):
         self.number, self.finding, self.step = number, finding, step
 
     def kept(self, where: str) -> "StepError":
-        """The same error, which says also where the step can be seen again."""
+        """Add to the message where the recorded step can be found, and return the same error."""
         GradproofError.__init__(self, f"{self.said}; {where}")
         return self
 
 
 class BrokenError(GradproofError):
-    """A network that raises where it should answer."""
+    """A network raises an exception instead of giving an answer."""
 
     exit_code = 1
 

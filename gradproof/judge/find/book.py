@@ -1,4 +1,4 @@
-"""Scenes of backprop(weights, biases, x, y) in any order and clothes, and harder ones for what is right in them."""
+"""Scenes for functions of the form backprop(weights, biases, x, y), in any argument order, and harder variants."""
 
 import ast
 import re
@@ -24,16 +24,16 @@ TURNS = 8
 
 
 class Numbers(NamedTuple):
-    """What the examples and the network are like."""
+    """The network and the examples of a scene."""
 
-    sizes: Sequence[int]
+    sizes: Sequence[int]  # layer widths
     examples: int
     x_scale: float = 1.0
     y_scale: float = 1.0
     bits: bool = False  # targets are 0 or 1
-    blank: bool = False  # an example is 0
-    rows: bool = False  # examples are rows, and weights lead from rows to columns
-    words: str = ""  # what is unusual
+    blank: bool = False  # the first example is 0
+    rows: bool = False  # examples are rows, and weights have shape (inputs, outputs)
+    words: str = ""  # what is unusual, such as "for 2 examples"
 
 
 USUAL = [
@@ -42,18 +42,18 @@ USUAL = [
     Numbers((3, 4, 2), 1),
     Numbers((3, 4, 2), 1, rows=True),
     Numbers((3, 4, 5, 2), 5),
-    Numbers((3, 3, 3), 5),  # what is not transposed runs where all widths are one
+    Numbers((3, 3, 3), 5),  # with equal widths, code that forgets to transpose runs as well
     Numbers((3, 2), 5),
     Numbers((1, 1, 1), 1),
     Numbers((784, 30, 10), 2),
 ]
 
 
-DEEPER = [Numbers((3, 4, 5, 2), 5), Numbers((3, 3, 3, 3), 5)]  # where widths differ, and where they do not
+DEEPER = [Numbers((3, 4, 5, 2), 5), Numbers((3, 3, 3, 3), 5)]  # with different and with equal widths
 
 
 def means_batches(program: Program, name: str) -> bool:
-    """Whether a function looks at how many examples there are."""
+    """Whether the source of a function takes a shape, a length or a mean, and so expects several examples."""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef
     named = (node for node in ast.walk(program.tree) if isinstance(node, kinds))
     own = [ast.unparse(node) for node in named if node.name == name.rpartition(".")[2]]
@@ -61,7 +61,7 @@ def means_batches(program: Program, name: str) -> bool:
 
 
 def harder(numbers: Numbers) -> Iterator[Numbers]:
-    """The same network under harder conditions; of one example where the code takes one."""
+    """Yield the same network under harder conditions, unless it is very wide; a single example stays single."""
     sizes, m = numbers.sizes, numbers.examples
     if max(sizes) > 100:
         return
@@ -81,7 +81,7 @@ def harder(numbers: Numbers) -> Iterator[Numbers]:
 
 
 def scenes(program: Program, wanted: str = "") -> Iterator[tuple[str, Callable[[Numbers], Scene]]]:
-    """Each callable of that form, and how it is tried."""
+    """Yield the name of each callable of this form, and a function that makes its scene."""
     for name, order in _targets(program, wanted):
         call = f"{name}({', '.join(order)})"
         yield name, lambda numbers, call=call: _scene(program, call, numbers)  # type: ignore[misc]
@@ -107,7 +107,7 @@ def _targets(program: Program, wanted: str) -> Iterator[tuple[str, Sequence[str]
 
 
 def _order(node: Any, method: bool) -> Sequence[str]:
-    """The book's four arguments in the order of this function; () where it takes others."""
+    """Return the roles of a function's required arguments, in its order; () if it is not of this form."""
     needed = [argument for argument, default in parameters_of(node, method) if default is None]
     if not needed and node.args.vararg:
         return BOOK
@@ -155,7 +155,7 @@ def _scene(program: Program, call: str, numbers: Numbers) -> Scene:
 
 
 def settled(answer: Any) -> Any:
-    """What a coroutine returns; anything else as it is."""
+    """Run a coroutine to its end and return its result; return anything else unchanged."""
     if hasattr(answer, "send") and hasattr(answer, "close"):
         try:
             while True:

@@ -1,4 +1,4 @@
-"""How somebody's functions and classes are called: arguments by what their names mean, and by what flowed before."""
+"""Calls of a program's functions and classes: arguments by what their names mean, and by earlier results."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gradproof.judge.find.roles import role_of
 
-SIZES = (4, 5, 3)  # of the networks that are made; no two widths are equal, nor the number of examples
+SIZES = (4, 5, 3)  # layer widths of the networks made here; no two are equal, nor is one the number of examples
 _NUMBERS = {"rate": "0.1", "momentum": "0.9", "decay": "0.1", "epochs": "3", "batch": "5", "total": "5", "seed": "0",
             "flag": "False", "gain": "np.linspace(0.4, 1.9, len(y))"}  # fmt: skip
 _RESULT = re.compile(r"(?:out|output|outputs|o|a|a_?[l\d]|al|y_?hat|yh|pred\w*|prob\w*|p|h|hypothesis|guess|result|"
@@ -18,7 +18,7 @@ _PARAMS = re.compile(r"(?:params?|parameters?|weights?|model|theta\w*|w|net|netw
 
 
 class Called(NamedTuple):
-    """A call in the program's words, and the names that its results are bound to."""
+    """A call as source text, and the names that its results are bound to."""
 
     text: str
     results: Sequence[str]
@@ -29,7 +29,7 @@ class Called(NamedTuple):
 
 
 def parameters_of(node: ast.FunctionDef, method: bool) -> list[tuple[str, ast.expr | None]]:
-    """The arguments of a function, each with its default; without self."""
+    """Return the arguments of a function, each with its default, without self."""
     arguments = [*node.args.posonlyargs, *node.args.args]
     missing = len(arguments) - len(node.args.defaults)
     defaults: list[ast.expr | None] = [None] * missing + list(node.args.defaults)
@@ -39,16 +39,16 @@ def parameters_of(node: ast.FunctionDef, method: bool) -> list[tuple[str, ast.ex
 
 
 def call(node: ast.FunctionDef, name: str, known: Mapping[str, str], method: bool = False, pairs: bool = False) -> str:
-    """The call with every argument that it needs, in words that `known` has for names and roles; "" if one is missing.
+    """Return the call with every argument that the function needs, or "" if one is unknown.
 
-    `known` maps names and the roles "x", "y", "pairs" to expressions.
+    `known` maps names, roles such as "x", "y" and "pairs", and kinds of results such as "cache" to expressions.
     """
     arguments = parameters_of(node, method)
     roles = [role_of(argument) for argument, _ in arguments]
     told: list[str] = []
-    if roles.count("x") == 2 and not {"y", "pairs"} & set(roles):  # of states s and actions a, say
+    if roles.count("x") == 2 and not {"y", "pairs"} & set(roles):  # states s and actions a, for example
         roles[len(roles) - 1 - roles[::-1].index("x")] = "y"
-    lonely = "y" not in roles and "pairs" not in roles  # a batch without labels holds them
+    lonely = "y" not in roles and "pairs" not in roles  # without an argument for labels, the batch holds them
     for (argument, default), role in zip(arguments, roles, strict=True):
         if role == "pairs" and not pairs:
             role = "x"
@@ -75,7 +75,7 @@ def call(node: ast.FunctionDef, name: str, known: Mapping[str, str], method: boo
 
 
 def _by_kind(argument: str, known: Mapping[str, str]) -> str | None:
-    """What flowed before under another name: the output, the cache, the gradients, the parameters."""
+    """Return the earlier result that an argument's name suggests: output, cache, gradients or parameters."""
     for pattern, kind in ((_CACHE, "cache"), (_GRADS, "grads"), (_RESULT, "result"), (_PARAMS, "params")):
         if pattern.match(argument.strip("_")) and kind in known:
             return known[kind]
@@ -83,8 +83,10 @@ def _by_kind(argument: str, known: Mapping[str, str]) -> str | None:
 
 
 def takes_lists(function: ast.FunctionDef, among: Collection[str] = ()) -> bool:
-    """Whether one of these arguments, or any, may be a list of layers: not where arrays are computed with and none is
-    taken apart."""
+    """Whether one of these arguments, or any, may be a list of layers.
+
+    That is not so if some are used as arrays and none is indexed, iterated over or unpacked.
+    """
     taken = set(among) or {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
     arrays, apart = False, bool({"weights", "biases"} & taken)
     for node in ast.walk(function):
@@ -107,12 +109,12 @@ def takes_lists(function: ast.FunctionDef, among: Collection[str] = ()) -> bool:
 
 
 def _is_no_layer(index: ast.expr) -> bool:
-    """Whether it is a key, or the index of a matrix."""
+    """Whether an index is a key or the index of a matrix, and so not the number of a layer."""
     return isinstance(index, ast.Tuple) or (isinstance(index, ast.Constant) and isinstance(index.value, str))
 
 
 def results_of(node: ast.FunctionDef) -> list[str]:
-    """The names that a function returns, as its own words have them; [] where they are no names."""
+    """Return the names in a function's first return statement, "_result…" for other values; [] if it returns none."""
     for part in ast.walk(node):
         if isinstance(part, ast.Return) and part.value is not None:
             values = part.value.elts if isinstance(part.value, ast.Tuple) else [part.value]
@@ -124,7 +126,7 @@ def results_of(node: ast.FunctionDef) -> list[str]:
 
 
 def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
-    """Expressions that make an object: of small sizes by the roles of its arguments, then as its own file does."""
+    """Yield expressions that make an object: with small sizes by the roles of its arguments, then as its file does."""
     seen: set[str] = set()
     init = next((node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
     candidates: list[str] = []
@@ -146,7 +148,7 @@ def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
 
 
 def not_made(kind: ast.ClassDef) -> list[str] | None:
-    """The arguments that a class needs, if what they mean could not be guessed; else None."""
+    """Return the arguments that a class needs if their meaning could not be guessed, else None."""
     init = next((node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
     if init is None or _by_roles(kind, init, SIZES) or _by_roles(kind, init, SIZES, True):
         return None
@@ -154,7 +156,7 @@ def not_made(kind: ast.ClassDef) -> list[str] | None:
 
 
 def _is_walked(init: ast.FunctionDef, argument: str) -> bool:
-    """Whether a constructor walks through one of its arguments, as through the widths of the hidden layers."""
+    """Whether a constructor loops over this argument, as over the widths of the hidden layers."""
     loops = (node.iter for node in ast.walk(init) if isinstance(node, ast.For | ast.comprehension))
     return any(isinstance(walked, ast.Name) and walked.id == argument for walked in loops)
 
@@ -165,7 +167,7 @@ _KNOWN = ("sigmoid", "tanh", "relu", "logistic", "sigm", "leaky_relu", "linear",
 
 
 def _named_activation(kind: ast.ClassDef) -> str:
-    """The first name of an activation that the class compares something with, or has as a key; or ""."""
+    """Return the first name of an activation that is a string in the class, or ""."""
     texts = {node.value.lower(): node.value for node in ast.walk(kind) if isinstance(node, ast.Constant)
              and isinstance(node.value, str)}  # fmt: skip
     return next((texts[name] for name in _KNOWN if name in texts), "")
@@ -174,8 +176,10 @@ def _named_activation(kind: ast.ClassDef) -> str:
 def _by_roles(
     kind: ast.ClassDef, init: ast.FunctionDef, sizes: Sequence[int], listed: bool = False, needed: bool = False
 ) -> list[str]:
-    """The call that makes one, by what its arguments are named; `listed` where those named in the plural are lists,
-    `needed` with no others than it needs."""
+    """Return the call that makes an object, with arguments by their names; [] if one is unknown.
+
+    With `listed`, arguments named in the plural are lists. With `needed`, only required arguments are passed.
+    """
     name, told = kind.name, list[str]()
     hidden = 0
     for argument, default in parameters_of(init, True):
@@ -204,7 +208,7 @@ def _by_roles(
                 if role == "hidden":
                     value = f"[{sizes[1]}]"
         if role == "decay" and isinstance(default, ast.Constant) and default.value == 0:
-            told.append(f"{argument}=0.1")  # what is 0 hides what is wrong in it
+            told.append(f"{argument}=0.1")  # a decay of 0 would hide a mistake in it
             continue
         if default is not None and not (
             role in ("in", "hidden", "out", "sizes") and isinstance(default, ast.Constant | ast.List | ast.Tuple)

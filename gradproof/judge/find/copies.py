@@ -1,4 +1,4 @@
-"""How parameters begin, where random numbers would hide it: as copies of each other, or with elements that are 0."""
+"""How parameters start, which random draws would hide: as copies of each other, or with some elements 0."""
 
 import itertools
 import re
@@ -13,10 +13,10 @@ _LOOKS_BACK = re.compile(r"_?(?:previous|prev|old|last|before)_?")
 
 
 def copies(slots: Sequence[Slot], parameters: Iterable[str]) -> Mapping[str, list[Slot]]:
-    """What begins as a copy of each of these parameters, such as the weights of the step before.
+    """Map each of these parameters to the slots that start as its copies, such as the weights of the previous step.
 
-    A copy has the very numbers. What is 0 has those of all that is 0: then the names tell, as they differ for others.
-    They tell in a later step, too, where what is named as the weights before is no longer the same.
+    A copy has the same numbers. Equal elements, such as zeros, prove little: there the names must differ as those of a
+    certain copy do. In a later step, where the old weights are no longer the same, only the names decide.
     """
     own = set(parameters)
     others = [slot for slot in slots if slot.path not in own and len(slot.numbers) > 0]
@@ -37,15 +37,15 @@ def copies(slots: Sequence[Slot], parameters: Iterable[str]) -> Mapping[str, lis
 
 
 def held_at_zero(slot: Slot) -> set[int]:
-    """The places of the elements that are 0 where others are not, as in a matrix that was pruned."""
+    """Return the positions of the elements that are 0 if others are not, as in a pruned matrix."""
     zeros = {k for k, x in enumerate(slot.numbers) if x.value.is_zero()}
     return zeros if len(zeros) < len(slot.numbers) else set()
 
 
 def velocities(slots: Sequence[Slot], parameters: Iterable[str]) -> list[str]:
-    """Those of the parameters that begin as 0, one for each of the others, as `v[k]` beside `w[k]`.
+    """Return the supposed parameters that start as 0 and pair off with the others, such as `v[k]` with `w[k]`.
 
-    Nesterov's momentum looks ahead by a velocity, `w + mu * v`, so that the cost depends on the velocity, too.
+    With Nesterov's momentum the cost is computed at `w + mu * v`, so that the velocity looks like a parameter.
     """
     own = set(parameters)
     shapes = {slot.path: slot.shape for slot in slots if slot.path in own}
@@ -72,17 +72,17 @@ def _are_same(one: Slot, other: Slot) -> bool:
 
 
 def _is_shared(one: Any, other: Any) -> bool:
-    """Whether both are names of one array."""
+    """Whether two arrays share memory."""
     return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.shares_memory(one, other)
 
 
 def _change(path: str, twin: str) -> tuple[str, str]:
-    """What stands in one path in place of what in the other: ("", "_old") of `W[0]` and `W_old[0]`."""
+    """Return what differs between two paths: ("", "_old") for `W[0]` and `W_old[0]`."""
     before = _alike(path, twin)
     after = _alike(path[before:][::-1], twin[before:][::-1])
     return path[before : len(path) - after], twin[before : len(twin) - after]
 
 
 def _alike(one: str, other: str) -> int:
-    """How many characters both begin with."""
+    """Return the length of the common prefix."""
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

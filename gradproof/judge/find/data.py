@@ -1,4 +1,4 @@
-"""What stands for data that are not there: a few examples of plausible widths, as data sets, files and tables are."""
+"""Made-up data in place of missing files, tables and data sets: a few examples of plausible widths."""
 
 import io
 import re
@@ -21,18 +21,20 @@ class Widths(NamedTuple):
     examples: int = 12
     tests: int = 4
     hidden: int = 5
-    whole: bool = False  # pixels: whole numbers
+    whole: bool = False  # whether features are whole numbers, as pixels are
 
 
-WIDTHS: list[Widths] = [Widths()]  # of the program that runs
+WIDTHS: list[Widths] = [Widths()]  # of the programs that run, the innermost last
 
 
 SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 12288: 12, 255: 255, 2049: 2049, 2051: 2051}
 
 
 def smaller(number: int, others: Sequence[int], classes: int = 5) -> int:
-    """What is put for a whole number of a program, one of these, where its widths are made small; no fewer than there
-    are classes."""
+    """Return what replaces a whole number of a program that is made small, given all its whole numbers.
+
+    What replaces a width from 21 to 999 is at least the number of classes, unless `SMALL` has it.
+    """
     if number in SMALL and (number != 20 or 400 in others):
         return SMALL[number]
     if number <= 20:
@@ -47,21 +49,21 @@ def shrunk(w: Widths) -> Widths:
 
 
 def widths_of(text: str) -> Widths:
-    """What a program's own words tell: that it is about digits or flowers, whose features and classes are known."""
+    """Return the widths of the data set that a program's text suggests, such as MNIST or iris, else the usual ones."""
     if re.search(r"(?i)\b784\b|28 *\* *28|mnist", text):
         return Widths(784, 10, 12, 12, 30, True)
     if re.search(r"ex[34](?:data|weights)", text):
         return Widths(400, 10, 12, 12, 25)
     if re.search(r"h5py|lr_utils|dnn_app_utils|catvnoncat", text):
         return Widths(12288, 2, 12, 12, 20, True)  # the cats of a course
-    told = re.search(r"\(id=(?:53|17|15|109)\)", text)  # of the UCI's repository
+    told = re.search(r"\(id=(?:53|17|15|109)\)", text)  # of the UCI repository
     if told:
         return {"53": Widths(4, 3), "17": Widths(30, 2), "15": Widths(9, 2), "109": Widths(13, 3)}[told[0][4:-1]]
     return Widths(*next((w for name, w in (("iris", (4, 3)), ("wine", (13, 3))) if name in text.lower()), ()))
 
 
 def corrected(w: Widths, trouble: str) -> Widths | None:
-    """Widths that fit better where NumPy has said what does not fit: features, else classes."""
+    """Return widths that fit better, read from an error about a mismatch: features, else classes. None if unclear."""
     told = re.search(r"(\d+) != (\d+)", trouble) or re.search(r"shapes \(\d+,(\d+)\) \(\d+,(?!\1\))(\d+)\)", trouble)
     told = told or re.search(r"shapes \((\d+),\d+\) \((\d+),\d+\)", trouble)
     told = told or re.search(r"size (\d+) is different from (\d+)", trouble)
@@ -71,13 +73,13 @@ def corrected(w: Widths, trouble: str) -> Widths | None:
                 return w._replace(features=wanted - more)
         if mine == w.classes and 0 < wanted < 5000:
             return w._replace(classes=wanted, examples=max(w.examples, wanted))
-    if "invalid literal for int()" in trouble and w.features > 1:  # the label comes sooner
+    if "invalid literal for int()" in trouble and w.features > 1:  # the label is in an earlier column
         return w._replace(features=w.features - 1)
     return None
 
 
 def inputs(count: int | None = None, seed: int = 3) -> Any:
-    """Examples in rows."""
+    """Make up examples, one per row."""
     current().made_up = True
     w, rng = WIDTHS[-1], np.random.default_rng(seed)
     shape = (w.examples if count is None else count, w.features)
@@ -85,20 +87,20 @@ def inputs(count: int | None = None, seed: int = 3) -> Any:
 
 
 def labels(count: int | None = None, first: int = 0) -> Any:
-    """The class of each, of which all occur."""
+    """Make up the class of each example, taking all classes in turn, numbered from `first`."""
     current().made_up = True
     w = WIDTHS[-1]
     return np.arange(w.examples if count is None else count) % w.classes + first
 
 
 def table(path: str = "") -> Any:
-    """Features and the label, which is last; first for digits."""
+    """Make up a table of features and the label, which is the last column, but the first for digits and wine."""
     columns = [inputs(), exact(labels())[:, None]]
     return np.concatenate(columns[::-1] if WIDTHS[-1].whole or "wine" in path.lower() else columns, axis=1)
 
 
 def images() -> Any:
-    """((x, y), (x, y)) as Keras loads digits."""
+    """Return ((x, y), (x, y)) for training and test, as Keras loads digits."""
     w = WIDTHS[-1]
     side = int(w.features**0.5)
     shape = (side, side) if side * side == w.features else (w.features,)
@@ -108,12 +110,12 @@ def images() -> Any:
 
 
 def of_sets() -> Any:
-    """((x, y), (x, y), (x, y)), as the pickled digits are."""
+    """Return ((x, y), (x, y), (x, y)), like the pickled digits."""
     return Sets((inputs(seed=seed), labels()) for seed in range(3))
 
 
 class Sets(list[Any]):
-    """Pairs of examples and labels, which are there by name, too."""
+    """Pairs of examples and labels that can also be found by name."""
 
     def __getitem__(self, key: Any) -> Any:
         return named(str(key)) if isinstance(key, str | bytes) else super().__getitem__(key)
@@ -124,7 +126,7 @@ class Sets(list[Any]):
 
 
 class Archive(Sets):
-    """The same in a file of NumPy's that is closed at the end of a `with`."""
+    """The same as an .npz file, which can be closed."""
 
     files = ("x_train", "y_train", "x_test", "y_test")
 
@@ -137,7 +139,7 @@ class Archive(Sets):
 
 
 def named(name: str) -> Any:
-    """Labels or examples, as a name tells."""
+    """Return labels or examples, as the name suggests."""
     return labels() if re.search(r"label|target|class|^b?'?y|_y", name.lower()) else inputs()
 
 
@@ -152,7 +154,7 @@ class Bunch(dict[str, Any]):
 
 
 class _Any(int):
-    """A number that equals each that it is compared with: a program's own 200 may have been made smaller."""
+    """A number equal to everything, because a program's own 200 may have been made smaller."""
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -164,13 +166,13 @@ class _Any(int):
 
 
 def bunch(*arguments: Any, **options: Any) -> Any:
-    """What fetch_openml gives: labels as text."""
+    """Stand in for fetch_openml, which gives labels as text."""
     pair = (inputs(), np.array([str(k) for k in labels()]))
     return pair if options.get("return_X_y") else Bunch(data=pair[0], target=pair[1])
 
 
 class Loader:
-    """An object of which whatever is called gives images and their labels."""
+    """An object whose every method returns images and their labels."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None: ...
 
@@ -181,7 +183,7 @@ class Loader:
 
 
 def matrices(*arguments: Any, **options: Any) -> Any:
-    """What loadmat gives: X, y with classes from 1 on, and matrices Theta1 and Theta2, each when it is asked for."""
+    """Stand in for loadmat: X, y with classes from 1, and the matrices Theta1 and Theta2, each made when first used."""
     w = WIDTHS[-1]
     made: dict[str, Callable[[], Any]] = {
         "Theta1": lambda: constants(np.random.default_rng(1).normal(size=(w.hidden, w.features + 1))),
@@ -197,7 +199,7 @@ def matrices(*arguments: Any, **options: Any) -> Any:
 
 
 def missing(path: Any, *arguments: Any, **options: Any) -> Any:
-    """An array in place of a file that is not there: labels, examples, or both, as its name tells."""
+    """Return an array in place of a missing file: labels, examples, or both, as its name suggests."""
     name = str(path).lower().rpartition("/")[2]
     if name.endswith(".npz"):
         return Archive(of_sets())
@@ -209,7 +211,7 @@ def missing(path: Any, *arguments: Any, **options: Any) -> Any:
 
 
 def text(path: str, binary: bool) -> Any:
-    """A file that is not there, as it is opened: rows of numbers, words, or images in IDX."""
+    """Open made-up rows, words or IDX images in place of a missing file; FileNotFoundError if its name fits none."""
     name = path.lower()
     w = WIDTHS[-1]
     if "ubyte" in name or "idx" in name:
@@ -218,7 +220,7 @@ def text(path: str, binary: bool) -> Any:
         head = (2049, w.examples) if "label" in name else (2051, w.examples, side, side)
         return io.BytesIO(b"".join(n.to_bytes(4, "big") for n in head) + bytes(numbers.astype(np.uint8).tolist()))
     if binary and re.search(r"mnist|cifar|data|\.pkl|\.pickle", name):
-        return io.BytesIO()  # what is unpickled from it stands for it
+        return io.BytesIO()  # pickle.load has its own stand-in
     if binary or not name.endswith((".csv", ".txt", ".data", ".tsv", ".dat")):
         raise FileNotFoundError(2, "No such file or directory", path)
     if WORDS.search(name):
@@ -229,11 +231,11 @@ def text(path: str, binary: bool) -> Any:
 
 
 class Argument(str):
-    """What the caller of a program typed: a small number, or the name of a table."""
+    """A command-line argument: a small number, or the name of a table."""
 
 
 def rows() -> Any:
-    """A table as it is opened by the name that the caller gives: the class of each example, then whole numbers."""
+    """Open the table named by a command-line argument: the class of each example, then whole numbers."""
     told = np.concatenate(
         [np.asarray(labels())[:, None], np.random.default_rng(3).integers(0, 3, inputs().shape)], axis=1
     )
@@ -245,13 +247,13 @@ WRITTEN = "abcab\n" * 60
 
 
 def one_hot(numbers: Any, classes: Any = None, *arguments: Any, **options: Any) -> Any:
-    """to_categorical."""
+    """Stand in for to_categorical."""
     whole = [int(x) for x in np.asarray(numbers).ravel().tolist()]
     return exact(np.eye(int(classes or options.get("num_classes") or max(whole) + 1), dtype=int)[whole])
 
 
 class Encoder:
-    """LabelEncoder, OneHotEncoder and their like."""
+    """Stands in for OneHotEncoder and LabelBinarizer."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None: ...
 
@@ -265,7 +267,7 @@ class Encoder:
 
 
 class _Dense(type(exact([0.0]))):  # type: ignore[misc]
-    """An array that can be asked for as a dense one."""
+    """An array with the methods that make a sparse matrix dense."""
 
     def toarray(self) -> Any:
         return self
@@ -274,7 +276,7 @@ class _Dense(type(exact([0.0]))):  # type: ignore[misc]
 
 
 class Sheets:
-    """A file of HDF5: images in colour and their labels, each by its name."""
+    """Stands in for an HDF5 file: colour images and their labels, each by name."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None: ...
 
@@ -292,19 +294,19 @@ class Sheets:
 
 
 def _coloured(rows: Any) -> Any:
-    """Examples as images of three colours, where they can be."""
+    """Reshape examples to images of three colours if the number of features allows it."""
     side = int((rows.shape[1] / 3) ** 0.5)
     return rows.reshape(len(rows), side, side, 3) if 3 * side * side == rows.shape[1] else rows
 
 
 def _cats(*arguments: Any, **options: Any) -> Any:
-    """load_dataset of a course: images and labels in a row, twice, and the names of the classes."""
+    """Stand in for a course's load_dataset: images and a row of labels, twice, and the classes."""
     y = exact(labels())[None, :]
     return _coloured(inputs()), y, _coloured(inputs(seed=4)), y, np.arange(WIDTHS[-1].classes)
 
 
 def _planar(*arguments: Any, **options: Any) -> Any:
-    """Examples of two features in columns, and their labels in a row."""
+    """Make up examples of two features in columns, and their labels in a row."""
     current().made_up = True
     return constants(np.random.default_rng(3).normal(size=(2, 12))), exact(np.arange(12) % 2)[None, :]
 
@@ -338,7 +340,7 @@ SETS: dict[str, Any] = {
 
 
 def digits(*arguments: Any, flatten: bool = True, one_hot_label: bool = False, **options: Any) -> Any:
-    """load_mnist: examples in rows, or as images of one channel; labels, or one-hot ones."""
+    """Stand in for load_mnist: examples as rows or one-channel images, with class or one-hot labels."""
     (x, y), (u, v) = images()
     pairs = [(a.reshape(len(a), -1) if flatten else a[:, None], one_hot(b, 10) if one_hot_label else b)
              for a, b in ((x, y), (u, v))]  # fmt: skip
@@ -346,14 +348,14 @@ def digits(*arguments: Any, flatten: bool = True, one_hot_label: bool = False, *
 
 
 def pairs(*arguments: Any, **options: Any) -> Any:
-    """load_data_wrapper, the book's: columns, each with its one-hot label, or with its label."""
+    """Stand in for the book's load_data_wrapper: columns, each with its one-hot label, or with its class."""
     columns = [row.reshape(-1, 1) for row in inputs()]
     hot = [row.reshape(-1, 1) for row in one_hot(labels(), WIDTHS[-1].classes)]
     told = list(zip(columns, labels().tolist(), strict=True))
     return list(zip(columns, hot, strict=True)), told, told
 
 
-LATE: tuple[tuple[str, Callable[..., Any]], ...] = (  # by the end of a name, in whatever library
+LATE: tuple[tuple[str, Callable[..., Any]], ...] = (  # by the end of a name, in any library
     (".load_mnist", digits),
     (".load_data_wrapper", pairs),
     (".load_data", lambda *arguments, **options: images()),

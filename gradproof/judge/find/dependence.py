@@ -1,4 +1,4 @@
-"""Which arrays are parameters: those that a step changes and that it reads, element by element, in the graph."""
+"""Find which arrays are parameters: those that a step changes and reads, element by element, in the graph."""
 
 import itertools
 import re
@@ -11,11 +11,11 @@ from flint import arb
 from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from, operands_of
 
-MARKED = 48  # elements of an array that are followed each by itself
+MARKED = 48  # elements of an array that are tracked individually
 
 
 class Held(NamedTuple):
-    """The numbers of a slot at a moment."""
+    """The numbers of a slot at one moment."""
 
     shape: tuple[int, ...]
     numbers: Sequence[Number]
@@ -25,7 +25,7 @@ Moment = Mapping[str, Held]
 
 
 def changed(before: Moment, after: Moment) -> list[str]:
-    """The paths whose numbers are others now, in an array of the same shape."""
+    """Return the paths whose numbers have changed while the shape is the same."""
     return [
         path
         for path, old in before.items()
@@ -36,12 +36,12 @@ def changed(before: Moment, after: Moment) -> list[str]:
 
 
 def stepped(before: Moment, after: Moment, start: int) -> list[str]:
-    """The parameters that were moved by one whole step in between; none where it was not one.
+    """Return the parameters that one whole step has moved in between, or [] if it was not one.
 
-    A parameter's new element is its old one plus or minus something, which tells it from an activation or an error that
-    is carried on; and its old elements have an effect beyond their own place, which tells it from a velocity or a sum.
-    All that was computed from parameters on the way must be no older than `start`, the index of the first number of
-    the step: else this is a part of a step only, such as the update of one layer.
+    A parameter's new element is its old one plus or minus something, unlike an activation or an error that is carried
+    on. Its old elements have an effect beyond their own place, unlike a velocity or a sum. Nothing that was computed
+    from parameters on the way may be older than `start`, the index of the first number of the step. Otherwise this is
+    only a part of a step, such as the update of one layer.
     """
     moved = changed(before, after)
     if not moved:
@@ -64,39 +64,39 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
             found.append(path)
         elif own:
             alike.append(path)
-    if not found:  # of a linear machine with a hinge only the sign of a margin depends on its weights and its bias
+    if not found:  # with a linear model and a hinge, only the sign of a margin depends on the weights and the bias
         named = [path for path in alike if _PLAIN.fullmatch(path)]
         found = named if len(named) > 1 and any(len(before[path].numbers) > 1 for path in named) else []
     own_bits, _ = _bits(before, found)
-    found += [  # the a of y = a x + b; not the t of a rate that decays, which depends on no parameter
+    found += [  # the a of y = a x + b, but not the t of a decaying rate, which depends on no parameter
         path
         for path in carried
         if _crosses(path, before, after, found, reach, bits)
         and any(reach.get(after[path].numbers[0].index, 0) & bits[index] for index in own_bits)
     ]
     larger = {family(path) for path in alike if len(before[path].numbers) > 1} - {""}
-    found = [  # a single number acts on no other of its array: whether it is a velocity, its larger sisters tell
+    found = [  # a single number affects no other of its array: its larger sisters decide whether it is a velocity
         path for path in found if len(before[path].numbers) > 1 or family(path) not in larger
     ]
     kinds = {family(path) for path in found} - {""}
-    # A bias acts on nothing where only the sign of an error comes back
+    # A bias affects nothing if only the sign of an error is propagated back
     found = [path for path in moved if path in found or (path in alike and family(path) in kinds)]
     found = _without_views(found, after)
     own_bits, _ = _bits(before, found)
     moves = [x for path in found for x in after[path].numbers]
-    own_reach, computed = _reach(moves, own_bits)  # of the parameters alone: an activation is no beginning
+    own_reach, computed = _reach(moves, own_bits)  # of the parameters only: a step does not start at an activation
     if any(_steps_twice(before[path], after[path], moves, own_reach) for path in found):
         return []
     return found if found and min(computed, default=start) >= start else []
 
 
 def family(path: str) -> str:
-    """What a path has in common with its sisters: `biases[]` of biases[0], `net.b` of net.b1."""
+    """Return what a path shares with its sisters: `biases[]` for biases[0], `net.b` for net.b1; "" without a digit."""
     return re.sub(r"\d+", "", path) if re.search(r"\d", path) else ""
 
 
 def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
-    """What moves as a parameter does, but for its name, which is that of an activation or an error."""
+    """Return the paths that move like parameters, but are named like activations or errors."""
     moved = [path for path in changed(before, after) if not (_GRADIENTS.fullmatch(path) or GRADIENT.search(path))]
     bits, _ = _bits(before, moved)
     reach, _ = _reach([x for path in moved for x in after[path].numbers], bits)
@@ -111,10 +111,10 @@ def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
 
 
 def reshaped(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
-    """The parameters that the step leaves in another shape, as b − η db where db has a row too many.
+    """Return the parameters that have another shape after the step, like b − η db if db has too many rows.
 
-    Each new element is an old one plus something, NumPy having repeated the old ones. A single number that becomes an
-    array is none, without a sister that moves: it is how some begin. But a bias of one number for each example is.
+    Each new element is an old one, as NumPy broadcasts it, plus something. A single number that becomes an array counts
+    only if a sister moves, because some parameters start that way, or if it is a bias that gets one number per example.
     """
     kinds = {family(path) for path in moved} - {""}
     widths = {width for path in moved for width in before[path].shape}
@@ -145,7 +145,7 @@ def reshaped(before: Moment, after: Moment, moved: Sequence[str]) -> list[str]:
 
 
 def _repeated(held: Held, shape: tuple[int, ...]) -> list[Number] | None:
-    """Its numbers as NumPy repeats them to fill a shape; None where it does not."""
+    """Return the numbers broadcast to a shape, as NumPy does it; None if they do not fit."""
     array = np.empty(len(held.numbers), object)
     array[:] = held.numbers
     try:
@@ -158,13 +158,13 @@ _COPY = re.compile(r"(?i)^(?:self\.)?_*(?:best|keep|kept|copy|copies|saved?|old|
 
 
 def _without_views(found: Sequence[str], after: Moment) -> list[str]:
-    """Of an array and its views, such as theta and the matrices in it, the views where they are all of it; else it."""
+    """Of an array and its views, such as theta and its matrices, keep the views if they cover it; also drop copies."""
     own = {path: {x.index for x in after[path].numbers} for path in found}
     kept = list(found)
     for path, numbers in own.items():
         twins = [other for other in kept if other != path and own[other] == numbers]
         if twins and path in kept and (_COPY.search(path) or kept.index(twins[0]) < kept.index(path)):
-            kept.remove(path)  # a copy of the best so far, say
+            kept.remove(path)  # a copy of the best so far, for example
             continue
         views = [other for other in kept if other != path and own[other] < numbers]
         if views and set().union(*(own[other] for other in views)) == numbers:
@@ -174,14 +174,14 @@ def _without_views(found: Sequence[str], after: Moment) -> list[str]:
     return kept
 
 
-# Names of what is carried on from layer to layer, forwards or backwards, or summed up: no parameters
+# Names of values that are passed from layer to layer, forwards or backwards, or summed up: not parameters
 _CARRIED = re.compile(
     r"lam\w*|adj\w*|back|bar|carry\w*|"
     r"x\w?|g\w{0,2}|e\w?|h\w?|a\w?|z\w?|s|d\w*(?:next|prev)\w*|out\w*|hidden\w*|inp\w*|state\w*|grad\w*|delta\w*|d\w{0,2}|err\w*|dout|up\w*|y\w*|t|tot\w*|"
     r"hi(?:_\w+)?|lo(?:w_?\w*)?|high\w*|mid\w*|left\w*|right\w*|sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
     re.IGNORECASE,
 )
-_GRADIENTS = re.compile(r"(?i)(?:g\w{0,2}|grad\w*|d\w{1,2}|delta\w*|err\w*)(?:\[\d+\])+")  # in lists
+_GRADIENTS = re.compile(r"(?i)(?:g\w{0,2}|grad\w*|d\w{1,2}|delta\w*|err\w*)(?:\[\d+\])+")  # gradients in lists
 STATE = re.compile(
     r"(?:velo\w*|momentum|_mom)(?=$|[.\['\]])|"
     r"(?:^|[._\['])(?:v|m|s|vel\w*|mom\w*|cache\w*|prev\w*|grad\w*|d[wb]\w*|[vms]_\w+|[vms][wb]\w*|"
@@ -190,28 +190,28 @@ STATE = re.compile(
 )
 GRADIENT = re.compile(
     r"\.(?:_*(?:g|d|dv|grads?|gradients?|deltas?|deriv\w*|adj(?:oint)?))$"
-)  # that an engine or a layer adds up
-_RATE = re.compile(  # one that decays, or a mean of what was seen so far
+)  # that an engine or a layer accumulates
+_RATE = re.compile(  # a decaying rate, or a running mean
     r"(?i)(?:lr|learning_?rate|learnrate|step_?size|momentum|decay|(?:^|[._\['])(?:step|eta|rate|eps(?:ilon)?|baseline|average|avg))(?:'\])?$"
 )
 _DATA = re.compile(
     r"(?i)(?:self\.)?(?:data_?(?:set)?|train(?:ing)?_?(?:data|set)|samples|rows?)(?:\[|$)"
-)  # being normalised
+)  # data, which may be normalised in place
 _PLAIN = re.compile(
     r"(?i)(?:[\w.]+\.)?(?:w|b|weights?|bias|offset|theta|coef\w*|intercept\w*)\d?_?(?:\[\d+\])?"
-)  # and no sum of such
+)  # names of single parameters, not of sums
 _SLOPE = re.compile(r"(?i)(?:[\w.]+\.)?(?:[a-z]|slope|const\w*|m\d|c\d)")  # of y = m x + c
 _BIAS = re.compile(r"(?i)(?:^|[._\['])(?:b|bias\w*|intercept\w*)_?(?:'\])?$")
 LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
 
 def _is_carried(path: str) -> bool:
-    """By its name; what a scalar of an engine holds, by that of the scalar."""
+    """Whether a path is named like a value that is passed on; an engine's scalar counts by its own name."""
     return _CARRIED.fullmatch(re.sub(r"\.(?:data|value|val|v|x)$", "", path)) is not None
 
 
 def _is_scheduled(path: str, old: Sequence[Number], new: Sequence[Number], reach: Mapping[int, int]) -> bool:
-    """Whether a single number is changed by constants alone, as a temperature or the weight of a term of the cost."""
+    """Whether only constants change a single number, as with a temperature or the weight of a term of the cost."""
     if len(new) > 1 or _PLAIN.fullmatch(path) or _SLOPE.fullmatch(path):
         return False
     x = new[0]
@@ -224,14 +224,14 @@ def _is_scheduled(path: str, old: Sequence[Number], new: Sequence[Number], reach
 
 
 def _is_stepped(path: str, before: Moment, after: Moment, reach: Mapping[int, int]) -> bool:
-    """Whether something is added to what it was, by its name no gradient and no velocity."""
+    """Whether something is added to the old value, and the name is not that of a gradient or a velocity."""
     if GRADIENT.search(path) or _GRADIENTS.fullmatch(path) or STATE.search(path) or _is_carried(path):
         return False
     return _moves(before[path].numbers[0], after[path].numbers[0], reach)
 
 
 def _is_average(path: str, before: Moment, after: Moment, moved: Sequence[str], reach: Mapping[int, int]) -> bool:
-    """Whether an array becomes a mean of itself and another one that moves: an average of weights, a slow target."""
+    """Whether an array becomes a mean of itself and another that moves: an average of weights, or a slow target."""
     own, now = before[path].numbers, after[path].numbers
     for other in moved:
         if other == path or len(before[other].numbers) != len(own) or not _is_stepped(other, before, after, reach):
@@ -244,7 +244,7 @@ def _is_average(path: str, before: Moment, after: Moment, moved: Sequence[str], 
 
 
 def _shares(z: Number, x: Number, y: Number, depth: int = 0) -> tuple[Any, Any] | None:
-    """(a, b) where z is computed as a x + b y, in a line or two; None where it is not."""
+    """Return (a, b) if z is computed as a x + b y in a few operations, else None."""
     if z.index in (x.index, y.index):
         return (arb(1), arb(0)) if z.index == x.index else (arb(0), arb(1))
     if z.rule is None or depth > 4:
@@ -267,7 +267,7 @@ def _shares(z: Number, x: Number, y: Number, depth: int = 0) -> tuple[Any, Any] 
 
 
 def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
-    """Whether new is ± old, times what depends on nothing that moves, ± anything."""
+    """Whether new is ± old, times factors that depend on nothing that moves, ± anything."""
     waiting, seen = [new], set()
     while waiting:
         x = waiting.pop()
@@ -285,7 +285,7 @@ def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
 
 
 def _is_moved(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
-    """Whether new is old plus what old has an effect on, as the m of y = m x + c: a velocity shrinks, a sum grows."""
+    """Whether new is old plus something that old affects, like m in y = m x + c, unlike a velocity or a sum."""
     waiting, kept, felt = [new], False, False
     while waiting:
         x = waiting.pop()
@@ -299,7 +299,7 @@ def _is_moved(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
 
 
 def _steps_twice(old: Held, new: Held, results: Sequence[Number], reach: Mapping[int, int]) -> bool:
-    """Whether a number between the old and the new one enters products, as in the forward pass of a second step."""
+    """Whether a number between old and new enters a dot product, as in the forward pass of a second step."""
     between: set[int] = set()
     for x, y in zip(old.numbers, new.numbers, strict=True):
         waiting = [y]
@@ -318,7 +318,7 @@ def _steps_twice(old: Held, new: Held, results: Sequence[Number], reach: Mapping
 
 
 def feeding(before: Moment, results: Sequence[Number]) -> list[str]:
-    """The paths of which an old number has an effect on one of these results."""
+    """Return the paths with an old number that affects one of these results."""
     bits, whole = _bits(before, list(before))
     reach, _ = _reach(results, bits)
     union = 0
@@ -328,7 +328,7 @@ def feeding(before: Moment, results: Sequence[Number]) -> list[str]:
 
 
 def _bits(before: Moment, paths: Sequence[str]) -> tuple[dict[int, int], dict[str, int]]:
-    """A bit for each of the first elements of each path and one for the rest, by the number's index; and all a path."""
+    """Return a bit for each of the first elements of a path and one for the rest, by index, and each path's mask."""
     bits: dict[int, int] = {}
     whole: dict[str, int] = {}
     used = 0
@@ -344,10 +344,10 @@ def _bits(before: Moment, paths: Sequence[str]) -> tuple[dict[int, int], dict[st
 
 
 def _reach(results: Sequence[Number], bits: Mapping[int, int]) -> tuple[dict[int, int], dict[int, int]]:
-    """Which bits have an effect on each number; and the same for numbers that are computed, not sources."""
+    """Return which bits affect each number, and the same for computed numbers only, without the sources."""
     reach: dict[int, int] = {}
     computed: dict[int, int] = {}
-    for x in computed_from(results, bits):  # beyond a source is the step before
+    for x in computed_from(results, bits):  # what a source was computed from belongs to the previous step
         mark = bits.get(x.index, 0)
         if not mark and x.rule is not None:
             for y in operands_of(x):
@@ -362,10 +362,10 @@ def _reach(results: Sequence[Number], bits: Mapping[int, int]) -> tuple[dict[int
 def _crosses(
     path: str, before: Moment, after: Moment, moved: Sequence[str], reach: Mapping[int, int], bits: Mapping[int, int]
 ) -> bool:
-    """Whether an element of the path has an effect on another element than its own, in any array that moved.
+    """Whether an element of the path affects an element other than its own, in any array that moved.
 
-    On single numbers, such as a cost that is added up, only what reaches them without the others as they are moved
-    counts: a velocity reaches the cost of the next forward pass through the parameter that it moves.
+    An effect on a single number, such as an accumulated cost, counts only if it does not pass through what else was
+    moved: a velocity affects the cost of the next forward pass through the parameter that it moves.
     """
     marks = {x.index: place for place, x in enumerate(before[path].numbers[:MARKED])}
     mine = 0
@@ -376,7 +376,7 @@ def _crosses(
     carried = alone and STATE.search(path) and not _is_moved(before[path].numbers[0], after[path].numbers[0], reach)
     for other in moved:
         same = before[other].shape == before[path].shape
-        if same and alone:  # of single numbers a velocity is known by its name
+        if same and alone:  # a single-number velocity is known by its name
             same = other == path or bool(carried)
         for j, y in enumerate(after[other].numbers):
             found = reach.get(y.index, 0) & mine
@@ -389,7 +389,7 @@ def _crosses(
 
 
 def _reaches(path: str, other: str, before: Moment, after: Moment, moved: Sequence[str]) -> bool:
-    """Whether an old number of the path has an effect on a single number by another way than what else is moved."""
+    """Whether an old number of the path affects a single number other than through what else is moved."""
     started = {x.index for name in moved for x in before[name].numbers}
     results = {x.index for name in moved if name not in (path, other) for x in after[name].numbers} - started
     on_the_way = computed_from(after[other].numbers, started | results)

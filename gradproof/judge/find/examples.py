@@ -1,4 +1,4 @@
-"""A program's own example, or one beside it that uses it: run as it is, with smaller widths, or with data that fit."""
+"""A program's own example, or a file that imports it: run as it is, made small, or with data that fit."""
 
 import ast
 import time
@@ -14,26 +14,28 @@ from gradproof.judge.find.program import Program, read_program, users
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import own_example
 
-QUICK, SECONDS, ALL = 1.5, 6.0, 8.0  # for the first try, for another, and for when none is begun any more
-LARGE = 100  # features: more are made fewer
+QUICK, SECONDS, ALL = 1.5, 6.0, 8.0  # seconds for the first try, for another, and after which none begins
+LARGE = 100  # features; a program with more is made small
 MOST = 8  # tries
 LATE = "does not return"
 
 
 class Subject(NamedTuple):
-    """What is judged: a name, how it was made to take a step, and expressions of its cost."""
+    """Something to judge: a name, a run that takes a step, and expressions for its cost."""
 
     name: str
     explored: Explored
     calls: Sequence[str]
-    harder: Sequence[Scene] = ()  # in which the same must hold
-    others: Sequence[Explored] = ()  # in which the gradients belong to the parameters in another order
-    raises: str = ""  # what it raises for several examples, though it divides by their number
+    harder: Sequence[Scene] = ()  # scenes in which the same must hold
+    others: Sequence[Explored] = ()  # runs that assign the gradients to the parameters in another order
+    raises: str = ""  # what it raises for several examples, though its code asks how many there are
 
 
 def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject | None, bool]:
-    """The step that a program takes when it is run as it is, and whether that takes long; of smaller widths where they
-    are large or the time is up, with other data where those that are made up do not fit, without what raises."""
+    """Run a whole program; return the subject of its step, if it takes one, and whether it is slow.
+
+    Errors of failed tries go to `troubles`. The next try is smaller, has data that fit better, or skips what raises.
+    """
     small = program.made_small()
     queue = [(program, QUICK), (small, SECONDS), (program, SECONDS)]
     if ast.dump(small.tree) == ast.dump(program.tree):
@@ -61,14 +63,14 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
             queue.insert(0, (replace(variant, widths=fitting), seconds))
         elif trouble and LATE not in trouble and not variant.tolerant:
             queue.insert(0, (variant.made_tolerant(), seconds))
-        elif not queue or not (trouble or variant.tolerant or variant is small):  # with fewer it may not take a step
+        elif not queue or not (trouble or variant.tolerant or variant is small):  # made small, it may take no step
             troubles += [f"{name} {trouble}"] * (LATE in trouble)
             break
     return None, False
 
 
 def used(program: Program, troubles: list[str]) -> Subject | None:
-    """The step of a program beside it that imports it, which tells how what it defines is made and trained."""
+    """Return the subject of a file that imports this program, and so shows how to make and train its parts."""
     end = time.process_time() + ALL
     waiting, seen = users(program.path), {program.path}
     while waiting and time.process_time() < end:
@@ -82,5 +84,5 @@ def used(program: Program, troubles: list[str]) -> Subject | None:
             continue
         if found is not None and str(Path(program.path).resolve()) in found.explored.files:
             return found
-        waiting += users(path)  # what uses what uses it
+        waiting += users(path)  # and what imports that file
     return None

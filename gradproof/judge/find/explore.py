@@ -1,4 +1,4 @@
-"""Exploring a scene: does a step happen, and what does it move?"""
+"""Explore a scene: does it take a step, and what does the step move?"""
 
 import time
 import traceback
@@ -12,36 +12,36 @@ from gradproof.judge.find.watching import Step, Watch
 from gradproof.judge.trial.running import SubjectError, guarded
 from gradproof.limits import Clock
 
-SECONDS = 6.0  # for one try
+SECONDS = 6.0  # for one run
 SLOW = 0.4
-BITS = 64  # that suffice to see what depends on what
+BITS = 64  # enough to see what depends on what
 
 
 @dataclass
 class Explored:
-    """What was seen of a scene."""
+    """What one run of a scene has shown."""
 
     scene: Scene
     step: Step | None
     trouble: str = ""  # what it raised
     names: dict[str, Any] | None = None
-    made_up: bool = False  # whether data that are not there were made up
-    seconds: float = 0.0  # that it took
-    files: frozenset[str] = frozenset()  # that were run
-    raised: int = 0  # the line of the program at which it raised
+    made_up: bool = False  # whether missing data were made up
+    seconds: float = 0.0  # of processor time
+    files: frozenset[str] = frozenset()  # whose code ran
+    raised: int = 0  # the line of the program that raised, or 0
 
     @property
     def is_slow(self) -> bool:
-        """Whether it takes too long to be run again and again."""
+        """Whether it takes too long to run many times."""
         return self.seconds > SLOW
 
     def slots(self, name: str) -> list[Slot]:
-        """What can be reached from one of its names."""
+        """Return the slots that can be reached from one of its names."""
         return list(slots({name: (self.names or {}).get(name)}, MODULE))
 
 
 def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
-    """One run in which all numbers vary."""
+    """Run the scene once, with all numbers varying, and return what its watch found."""
     run = Run(BITS, seed=seed, exploring=True)
     names: dict[str, Any] = {}
     trouble, raised, begun = "", 0, time.process_time()
@@ -58,6 +58,6 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
 
 
 def _line(error: SubjectError, path: str) -> int:
-    """The innermost line of a file at which something was raised; 0 of none."""
+    """Return the innermost line of a file at which something was raised, or 0."""
     frames = traceback.extract_tb(error.__cause__.__traceback__) if error.__cause__ else []
     return next((frame.lineno or 0 for frame in reversed(frames) if frame.filename == path), 0)

@@ -1,4 +1,4 @@
-"""Examples of the forms that programs take: in rows or columns, one or many, labels as numbers or one-hot."""
+"""Examples in the forms that programs take: in rows or columns, one or many, with labels as numbers or one-hot."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -8,11 +8,11 @@ import numpy as np
 from gradproof.judge.find.numbers import constants, round_numbers
 
 TURNS = 3
-EXAMPLES = 6  # no width of a layer is as large: what is taken for another raises
+EXAMPLES = 6  # larger than any layer width, so that mixing them up raises
 
 
 class Form(NamedTuple):
-    """How examples are given: a draw of the names `x` and `y`, or `pairs`, and how many examples it has."""
+    """How examples are given: a draw of `x` and `y`, or of `pairs`, and how many examples it has."""
 
     name: str
     draw: Callable[[np.random.Generator], Mapping[str, Any]]
@@ -20,7 +20,7 @@ class Form(NamedTuple):
 
     @property
     def given(self) -> Mapping[str, Callable[[np.random.Generator], Any]]:
-        """The names, of one draw."""
+        """Functions that draw each name, and `_turns`; those of one generator share a draw."""
         drawn: list[tuple[Any, Mapping[str, Any]]] = []
 
         def one(name: str) -> Callable[[np.random.Generator], Any]:
@@ -34,7 +34,7 @@ class Form(NamedTuple):
         names = list(self.draw(np.random.default_rng(0)))
 
         def turns(rng: np.random.Generator) -> Any:
-            """Other examples in each turn; the first are those of the names."""
+            """Draw other examples for each turn; the first are those of the names."""
             drawn_here = [{name: one(name)(rng) for name in names}, *(self.draw(rng) for _ in range(TURNS - 1))]
             return [tuple(draw.values()) if len(names) > 1 else draw[names[0]] for draw in drawn_here]
 
@@ -42,11 +42,11 @@ class Form(NamedTuple):
 
 
 def forms(n_in: int, n_out: int, few: int = 0) -> Iterator[Form]:
-    """In the order in which they are tried: batches first, since more goes wrong in them.
+    """Yield forms in the order in which to try them: batches first, because more goes wrong in them.
 
-    With `few` they have so many examples, in round numbers, and labels that are 0 or 1.
+    With `few`, they have that number of examples, in round numbers, and labels that are 0 or 1.
     """
-    m, several = few or (EXAMPLES if n_out < EXAMPLES else n_out + 1), n_out > 1  # every class occurs
+    m, several = few or (EXAMPLES if n_out < EXAMPLES else n_out + 1), n_out > 1  # so that every class occurs
 
     def inputs(rng: np.random.Generator, *shape: int) -> Any:
         return constants(round_numbers(rng, shape) if few else rng.normal(size=shape))
@@ -84,7 +84,7 @@ def forms(n_in: int, n_out: int, few: int = 0) -> Iterator[Form]:
 
 
 def _targets(rng: np.random.Generator, n_out: int, shape: tuple[int, ...]) -> Any:
-    """Numbers between 0 and 1; of several outputs their sum is exactly 1, as the cross-entropy of softmax wants it."""
+    """Draw numbers between 0 and 1; several outputs sum to exactly 1, as softmax cross-entropy requires."""
     if n_out == 1:
         return rng.uniform(0.05, 0.95, size=shape)
     whole = 1 << (8 + n_out.bit_length())
@@ -93,14 +93,14 @@ def _targets(rng: np.random.Generator, n_out: int, shape: tuple[int, ...]) -> An
 
 
 def _hot(rng: np.random.Generator, n_out: int, shape: tuple[int, ...]) -> Any:
-    """Targets that are 0 or 1; of several outputs one is 1."""
+    """Draw targets that are 0 or 1; of several outputs, one is 1."""
     if n_out == 1:
         return rng.choice((0.0, 1.0), size=shape)
     return np.eye(n_out)[rng.integers(0, n_out, size=np.prod(shape) // n_out)].reshape(shape)
 
 
 def pair_forms(n_in: int, n_out: int, few: int = 0) -> Iterator[Form]:
-    """Lists of (x, y), as the book's mini-batches; with `few` so many, in round numbers."""
+    """Yield forms with lists of (x, y), like the book's mini-batches; with `few`, of that length in round numbers."""
 
     def form(name: str, *shapes: tuple[int, ...], listed: bool = False) -> Form:
         def draw(rng: np.random.Generator) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Scenes of functions that take each parameter by itself and return its gradient: gradients(W1, b1, W2, b2, x, y)."""
+"""Scenes for functions that take each parameter separately and return gradients: gradients(W1, b1, W2, b2, x, y)."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 
 
 def of_gradients(program: Program) -> Iterator[Attempt]:
-    """Functions whose arguments are weights and biases by their names, and examples."""
+    """Yield attempts with functions whose arguments are named as weights and biases, and x and y."""
     for node in program.functions:
         if not (_NAMED.search(node.name) or BACKWARD.search(node.name)) or CHECKING.search(node.name):
             continue
@@ -41,15 +41,15 @@ def of_gradients(program: Program) -> Iterator[Attempt]:
 
 
 def _layer(argument: str) -> str | None:
-    """The number of the layer whose weights or biases these are, by the name; None where it is no such name."""
+    """Return the layer number in a name of weights or biases, "" if it has none; None for another name."""
     found = _WEIGHTS.fullmatch(argument) or _BIASES.fullmatch(argument)
     return found[1] if found else None
 
 
 def _answers(node: ast.FunctionDef, own: Sequence[str]) -> list[str]:
-    """Names for what it gives: its own, or d and the parameter's, of as many in their order; a cost may come first.
+    """Return names for the results of a function: its own if they match the parameters, else one by position.
 
-    [] where it gives another number of arrays. One that is a dict or a tuple is taken as it is.
+    A cost may come first. A single result is kept whole, such as a dict. [] if the number of results does not fit.
     """
     results = results_of(node)
     costs = ["_cost"] if len(results) == len(own) + 1 else []
@@ -65,7 +65,7 @@ def _answers(node: ast.FunctionDef, own: Sequence[str]) -> list[str]:
 
 
 def _cost(node: ast.FunctionDef, known: Mapping[str, str]) -> str:
-    """The call of a function that is named as a cost, of nothing but these parameters and examples; or ""."""
+    """Return the call of a function named as a cost if it takes only these parameters and examples, else ""."""
     if not named_as_cost(node.name) or is_derivative(node.name):
         return ""
     required = [argument for argument, default in parameters_of(node, False) if default is None]
@@ -75,9 +75,9 @@ def _cost(node: ast.FunctionDef, known: Mapping[str, str]) -> str:
 
 
 def _shapes(own: Sequence[str]) -> Iterator[tuple[dict[str, Shape], tuple[int, int]]]:
-    """Shapes of the parameters, and the widths of x and y: examples in rows or in columns, one output or more.
+    """Yield shapes of the parameters, and widths of x and y: examples in rows or in columns, one output or more.
 
-    No two arrays have one size, so that a gradient shows which it belongs to.
+    No two arrays have the same size, so that a gradient shows which one it belongs to.
     """
     layers = sorted({layer for argument in own if (layer := _layer(argument)) is not None}, key=lambda n: int(n or 0))
     widths = [SIZES[0], *(SIZES[1] + 2 * place for place in range(len(layers) - 1))]
@@ -95,7 +95,7 @@ def _shapes(own: Sequence[str]) -> Iterator[tuple[dict[str, Shape], tuple[int, i
 def _of_one(
     own: Sequence[str], layers: Sequence[str], sizes: Sequence[int], rows: bool, bias: str, flat: bool
 ) -> dict[str, Shape]:
-    """`flat`: the last weights are a vector."""
+    """Return the shape of each parameter; with `flat`, the last weights are a vector."""
     shapes: dict[str, Shape] = {}
     for argument in own:
         place = layers.index(_layer(argument) or "")

@@ -1,4 +1,4 @@
-"""Gradients that are returned or stored, and the parameters that they belong to: by name, by place, by shape."""
+"""Match gradients that are returned or stored with their parameters: by name, by size, by position."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,11 @@ from gradproof.judge.find.roles import named_as_parameter, role_of, stem
 
 _LAST = re.compile(r"\['?([^'\]]*)'?\]$|\.?([^.\[\]]+)$")
 DATA = ("x", "y", "pairs", "_turns")
-LEAVES = ("data", "value", "val", "item", "v")  # what a scalar of an engine holds
+LEAVES = ("data", "value", "val", "item", "v")  # attributes in which a scalar of an engine holds its number
 
 
 def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[str, str]:
-    """The path of a gradient for the path of each parameter; {} where they do not cover all that has an effect."""
+    """Map the path of each parameter to that of its gradient; {} unless every parameter with an effect has one."""
     fresh = [
         path
         for path, held in after.items()
@@ -31,11 +31,11 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
     parameters = [path for path in feeding(candidates, results) if not _is_state(path)]
     idle = {path: held for path, held in candidates.items() if path not in parameters}
     if not parameters or _by_name(idle, {path: after[path] for path in fresh}):
-        return {}  # there is a gradient of what has no effect, as of all before a softmax of one class
+        return {}  # something without an effect has a gradient, as with a softmax of one class
     own = {path: before[path] for path in parameters}
     found = _by_name(own, {path: after[path] for path in fresh})
     if found and "x" in data and all(_is_data(path) for path in own if path not in found):
-        return found  # data by the program's own names; a layer gives the gradient of its x as well
+        return found  # the rest are data under other names; a layer, in contrast, returns the gradient of its x
     if len(found) < len(own):
         found = _by_size(own, {path: after[path] for path in fresh}) or found
     if len(found) < len(own):
@@ -50,7 +50,7 @@ def root(path: str) -> str:
 
 
 def last(path: str) -> str:
-    """The last name or key of a path."""
+    """Return the last name or key of a path."""
     found = _LAST.search(path)
     return (found[1] or found[2] or path) if found else path
 
@@ -64,7 +64,7 @@ def _is_data(path: str) -> bool:
 
 
 def _by_name(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[str, str]:
-    """dW1, grad_W1, grads['W1'] or grads['dW1'] belongs to W1; of several the one that is written last."""
+    """Match by name: dW1, grad_W1, grads['W1'] or grads['dW1'] belongs to W1; of several, the last one."""
     found: dict[str, str] = {}
     for path, held in parameters.items():
         name = last(path).lower()
@@ -78,7 +78,7 @@ def _by_name(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[
 
 
 def _by_size(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[str, str]:
-    """Where all parameters have sizes of their own, and each one gradient that fits; else {}."""
+    """Match by size, if each parameter has exactly one gradient of its size; else {}."""
     found: dict[str, str] = {}
     for path, held in parameters.items():
         fits = [other for other, new in fresh.items() if len(new.numbers) == len(held.numbers)]
@@ -89,7 +89,7 @@ def _by_size(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[
 
 
 def _by_place(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[str, str]:
-    """Lists of one length, one for each list of parameters; else arrays of the same shapes in their order."""
+    """Match by position: lists of gradients with lists of the same sizes, else arrays of the same shape in order."""
     found: dict[str, str] = {}
     groups: dict[str, list[str]] = {}
     for path in parameters:

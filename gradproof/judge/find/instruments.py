@@ -1,7 +1,7 @@
-"""The program's syntax tree with the questions that a `Watch` asks while it runs; no line moves.
+"""Instrument a program's syntax tree with calls to a `Watch`, without moving any line.
 
-Before each statement of the module and each turn of a loop the watch may look at the program's names; what is assigned
-or returned is shown to it.
+The watch can look at the program's names around each statement of the module and each turn of a loop. It also gets
+the values that are assigned, returned or appended.
 """
 
 import ast
@@ -14,14 +14,14 @@ _PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.Un
 
 
 class Loop(NamedTuple):
-    """Where a loop stands."""
+    """The place of a loop."""
 
     line: int
     path: str
 
 
 class Instruments(ast.NodeTransformer):
-    """Adds the questions to the tree of a file; `loops` tells where each loop stands by its number."""
+    """Adds the calls to the tree of a file; `loops` lists the places of all loops, by number."""
 
     def __init__(self, path: str, loops: list[Loop] | None = None) -> None:
         self.path = path
@@ -32,7 +32,7 @@ class Instruments(ast.NodeTransformer):
         body: list[ast.stmt] = []
         for statement in tree.body:
             plain = isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
-            asks = not plain and not is_docstring(statement)  # before a __future__ import nothing else may stand
+            asks = not plain and not is_docstring(statement)  # only a docstring may precede a __future__ import
             new = self.visit(statement)
             if asks:
                 body.append(_asking("statement", [ast.Constant(statement.lineno)], statement))
@@ -50,7 +50,7 @@ class Instruments(ast.NodeTransformer):
         return [node, _asking("left", [ast.Constant(number)], node)]
 
     def _comprehension(self, node: ast.GeneratorExp | ast.ListComp) -> ast.AST:
-        """A comprehension that calls something is a loop."""
+        """Treat a comprehension that calls something as a loop."""
         self.generic_visit(node)
         if any(isinstance(part, ast.Call) for part in ast.walk(node.elt)) and not node.generators[0].is_async:
             number = len(self.loops)
@@ -72,7 +72,7 @@ class Instruments(ast.NodeTransformer):
         return self._loop(node)
 
     def visit_If(self, node: ast.If) -> ast.AST:
-        """The statements under `if __name__ == "__main__"` are statements of the module."""
+        """Treat the statements under `if __name__ == "__main__"` as statements of the module."""
         self.generic_visit(node)
         if not self.functions and isinstance(node.test, ast.Compare) and "__name__" in ast.dump(node.test):
             node.body = [
@@ -108,7 +108,7 @@ class Instruments(ast.NodeTransformer):
         return [node, *self._shown([node.target], node)]
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """What is appended to a list, as losses are."""
+        """Report what is appended to a list, as costs often are."""
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr == "append" and len(node.args) == 1:
             name = ast.unparse(node.func.value)
@@ -116,7 +116,7 @@ class Instruments(ast.NodeTransformer):
         return node
 
     def _shown(self, targets: Sequence[ast.expr], node: ast.stmt) -> list[ast.stmt]:
-        """The values assigned; of an array of which some elements are, the array as well."""
+        """Return calls that report the assigned values; for assigned elements of an array, the array as well."""
         flat = [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
         parts = [part.value for part in flat if isinstance(part, ast.Subscript)]
         return [
@@ -130,7 +130,7 @@ class Instruments(ast.NodeTransformer):
 def _loaded(target: ast.expr) -> ast.expr:
     new = copied(target)
     for part in ast.walk(new):
-        if isinstance(part, ast.Name | ast.Attribute | ast.Subscript | ast.Tuple):  # whatever _PURE may be stored to
+        if isinstance(part, ast.Name | ast.Attribute | ast.Subscript | ast.Tuple):  # the assignable kinds of _PURE
             part.ctx = ast.Load()
     return new
 

@@ -1,4 +1,4 @@
-"""Scenes of single parts: layers as functions or objects, whose cost is Σ out · dout, and engines of gradients."""
+"""Scenes for single parts: layers as functions or classes, with cost Σ out · dout, and autograd engines."""
 
 import ast
 import re
@@ -25,7 +25,7 @@ _OUTER = re.compile(r"backward|backprop|bprop|^back|^bp$|^gradient$", re.IGNOREC
 
 
 def _like(seed: int = 5) -> Callable[[np.random.Generator], Callable[[Any], Any]]:
-    """What makes an array of constants of the shape of another."""
+    """Return a draw of a function that makes random constants of the shape of its argument."""
 
     def draw(rng: np.random.Generator) -> Callable[[Any], Any]:
         return lambda array: constants(rng.normal(size=np.shape(array))) if np.shape(array) else constants(rng.normal())
@@ -34,18 +34,18 @@ def _like(seed: int = 5) -> Callable[[np.random.Generator], Callable[[Any], Any]
 
 
 def first_of(result: Any) -> Any:
-    """The output, which comes first where a state is returned as well."""
+    """Return the output of a forward pass: the first result if it returns a state as well."""
     return result[0] if isinstance(result, tuple) else result
 
 
-# Names of arguments and shapes that fit together; the first of which all are found.
+# Argument names with shapes that fit together. Every entry that has all of a function's arguments is tried.
 SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (5, 3), "w": (3, 4), "b": (4,), "gamma": (3,), "beta": (3,), "a": (5, 3), "z": (5, 3), "s": (5, 3),
      "inputs": (5, 3), "input": (5, 3), "data": (5, 3), "weights": (3, 4), "bias": (4,), "biases": (4,),
      "A_prev": (3, 5), "W": (4, 3), "A": (3, 5), "Z": (3, 5), "X": (5, 3), "prev_h": (5, 4), "prev_c": (5, 4),
      "Wx": (3, 4), "Wh": (4, 4), "Wq": (3, 4), "Wk": (3, 4), "Wv": (3, 6), "Wo": (6, 2),
      "q": (5, 3), "k": (4, 3), "v": (4, 6), "Q": (5, 3), "K": (4, 3), "V": (4, 6), "h_prev": (5, 4), "c_prev": (5, 4)},
-    {"x": (7, SIZES[0])},  # so many examples as no layer has units: a factor of 7 is their number
+    {"x": (7, SIZES[0])},  # no layer has 7 units: a factor of 7 must be the number of examples
     {"x": (2, 3, 5, 5), "w": (2, 3, 3, 3), "b": (2,), "gamma": (3,), "beta": (3,), "X": (2, 3, 5, 5), "W": (2, 3, 3, 3),
      "image": (5, 5), "input": (5, 5), "inputs": (5, 5)},
     {"x": (5, 3), "W": (3, 4), "b": (4,), "X": (5, 3), "A_prev": (5, 3), "A": (5, 3), "w": (4, 3)},
@@ -58,7 +58,7 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (4,), "input": (4,), "inputs": (4,), "X": (4,)},
     {"x": (3, 5, 5), "image": (5, 5, 3), "input": (3, 5, 5), "inputs": (3, 5, 5)},
 ]  # fmt: skip
-# Of what a class takes beside x, such as the state of a recurrent cell or keys: of x, and of the others
+# Shapes of x and of the other arguments of a forward method, such as a recurrent cell's state or attention keys
 STATES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
     ((2, SIZES[0]), (2, SIZES[1])), ((SIZES[0], 1), (SIZES[1], 1)), ((SIZES[0],), (SIZES[1],)), ((3, SIZES[0]),) * 2,
 ]  # fmt: skip
@@ -68,7 +68,7 @@ _DICTS = {"conv_param": "{'stride': 1, 'pad': 1}", "pool_param": "{'pool_height'
 
 
 def of_layer_functions(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
-    """Each pair of functions such as affine_forward and affine_backward, and the scenes in which it is tried."""
+    """Yield each pair of functions such as affine_forward and affine_backward, with its scenes."""
     by_name = {node.name: node for node in program.functions}
     for name, forward in by_name.items():
         if not _FORWARD.search(name):
@@ -105,7 +105,7 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
 
 
 def _derivatives(answers: Sequence[str], takes: Sequence[str]) -> list[str]:
-    """Names for what a backward pass gives: its own, or those of what the forward pass takes, in that order."""
+    """Return names for the results of a backward pass: its own, or d and the forward pass's arguments, in order."""
     if len(answers) < 2 and stem("".join(answers)) not in [name.lower() for name in takes]:
         return [f"d{takes[0]}"]
     unnamed = len(answers) == len(takes) and all(answer.startswith("_result") for answer in answers)
@@ -129,7 +129,7 @@ def _given(
 
 
 def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
-    """Each class with a forward pass of x and a backward pass of what comes from behind."""
+    """Yield each class with a forward and a backward pass: scenes of a step, then of gradients returned or kept."""
     for kind in program.classes:
         methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
         forward = next((m for m in methods if _INNER.search(m.name) and not _OUTER.search(m.name)), None)
@@ -146,22 +146,22 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
 
 
 def _is_compared(forward: ast.FunctionDef) -> bool:
-    """Whether a forward pass takes an output and its labels, as that of a loss does."""
+    """Whether a forward pass takes an output and its labels, as a loss layer does."""
     takes = [argument for argument, default in parameters_of(forward, True) if default is None]
     return len(takes) == 2 and role_of(takes[1]) == "y"
 
 
 def _alone(rng: np.random.Generator) -> Callable[[Any], Any]:
-    """Of a cost nothing follows: dC/dC = 1, which many write as a default and leave out."""
+    """Draw the upstream gradient of a cost: dC/dC = 1, which many write as a default argument and leave out."""
     return lambda array: constants(np.ones(np.shape(array))) if np.shape(array) else constants(1.0).item()
 
 
 def _shares(rng: np.random.Generator) -> Any:
-    """Outputs of three examples that may be probabilities, or logits."""
+    """Draw five examples of three outputs that can serve as probabilities or as logits."""
     return constants(rng.dirichlet(np.ones(3), size=5))
 
 
-# The labels of such outputs: one-hot, or the number of a class
+# Labels for these outputs: one-hot, or class numbers
 LABELS: list[Callable[[np.random.Generator], Any]] = [
     lambda rng: constants(np.eye(3)[rng.permutation(5) % 3]), lambda rng: rng.permutation(5) % 3,
 ]  # fmt: skip
@@ -172,7 +172,7 @@ def _class_scenes(
 ) -> Iterator[Scene]:
     upstream = parameters_of(backward, True)[:1]
     takes = [argument for argument, default in parameters_of(forward, True) if default is None]
-    flowing = {name: "dout * 1" for name, _ in upstream} | {"cache": "answer[-1]"}  # it may be changed in place
+    flowing = {name: "dout * 1" for name, _ in upstream} | {"cache": "answer[-1]"}  # a copy, to be changed in place
     text = call(backward, f"net.{backward.name}", flowing, method=True)
     if not text:
         return
@@ -201,11 +201,11 @@ def _class_scenes(
 
 
 def of_engines(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
-    """Classes of scalars that know their gradient: a value, operators, backward()."""
+    """Yield each class of scalars that keep their gradient, with operators and backward(), and its scenes."""
     made = (ast.Import, ast.ImportFrom, ast.Try, ast.FunctionDef, ast.ClassDef)
     kinds = {kind.name for kind in program.classes}
     kept = [node for node in program.tree.body if isinstance(node, made) or _is_constant(node, kinds)]
-    program = replace(program, tree=ast.Module(kept, []))  # without the scalars of its own example
+    program = replace(program, tree=ast.Module(kept, []))  # without the scalars that its own example makes
     for kind in program.classes:
         names = {node.name for node in kind.body if isinstance(node, ast.FunctionDef)}
         if "__mul__" in names and "__add__" in names and names & {"backward", "backprop", "backward_pass"}:
@@ -213,7 +213,7 @@ def of_engines(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
 
 
 def _is_constant(node: ast.stmt, kinds: Collection[str]) -> bool:
-    """Whether it gives something a name and makes no object of the program's own classes."""
+    """Whether a statement is an assignment that makes no object of the program's own classes."""
     called = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
     return isinstance(node, ast.Assign) and not any(ast.unparse(function) in kinds for function in called)
 
@@ -225,7 +225,7 @@ def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Ite
     more += ["t = t ** 2 + a" if "__pow__" in names else "t = t * t + a"]
     more += ["t = t - b * s" if "__sub__" in names else "t = t + b * s"]
     more += ["t = t / c" if "__truediv__" in names else "t = t * c"]
-    # One turn: that gradients pile up over several is meant
+    # Only one turn, because an engine accumulates gradients over several on purpose
     for two in ("2", "b"):  # not every engine takes plain numbers
         for value in (*LEAVES, "x"):
             lines = [

@@ -1,7 +1,6 @@
-"""Running means, as Adam keeps them: what is added has the rest of the weight, and a bias has its own decay.
+"""Find wrong running means, such as Adam's: weights that do not add up to 1, or another decay in the bias correction.
 
-The first step does not show either: a mean that begins with 0 is then a multiple of the gradient, and Adam steps by its
-sign.
+The first step shows neither: a mean that starts at 0 is then a multiple of the gradient, and Adam steps by its sign.
 """
 
 import ast
@@ -12,7 +11,7 @@ from gradproof.judge.find.program import copied, statements
 
 
 class WrongMean(NamedTuple):
-    """A statement whose decay is not that of its mean."""
+    """A statement whose decay is not that of its running mean."""
 
     line: int
     said: str
@@ -20,7 +19,7 @@ class WrongMean(NamedTuple):
 
 
 def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
-    """`m = a * m + (1 - b) * g`, and `m / (1 - b ** t)` for a mean of decay a."""
+    """Yield statements `m = a * m + (1 - b) * g`, and `m / (1 - b ** t)` for a mean of decay a."""
     decays = dict[str, str]()
     for node in statements(tree):
         if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
@@ -44,7 +43,7 @@ def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
 
 
 def _factor_beside(node: ast.expr, name: str) -> str:
-    """a of `a * name` or `name * a`."""
+    """Return a of `a * name` or `name * a`, else ""."""
     if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)):
         return ""
     sides = [ast.unparse(node.left), ast.unparse(node.right)]
@@ -58,7 +57,7 @@ def _leftmost(node: ast.expr) -> ast.expr:
 
 
 def _rest_of(node: ast.expr) -> ast.expr | None:
-    """b of `1 - b`."""
+    """Return b of `1 - b`, else None."""
     is_rest = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and ast.unparse(node.left) in ("1", "1.0")
     return node.right if is_rest and isinstance(node, ast.BinOp) else None
 
@@ -69,7 +68,7 @@ def _rest(node: ast.expr) -> str:
 
 
 def _base(node: ast.expr | None) -> str:
-    """b of `b ** t` or `np.power(b, t)`."""
+    """Return b of `b ** t` or `np.power(b, t)`, else ""."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
         return ast.unparse(node.left)
     is_power = isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("power", "pow")
@@ -77,7 +76,7 @@ def _base(node: ast.expr | None) -> str:
 
 
 def _with(statement: ast.stmt, old: str, new: str) -> str:
-    """The statement with one decay for another where that is taken from 1."""
+    """Return the statement with another decay where it is subtracted from 1."""
     return ast.unparse(_Corrected(old, new).visit(copied(statement)))
 
 

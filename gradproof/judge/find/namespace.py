@@ -1,4 +1,4 @@
-"""What a program holds at a moment: every array and number that can be reached from its names, by path."""
+"""What a program holds at one moment: every array and number that can be reached from its names, by path."""
 
 import ctypes
 import sys
@@ -14,7 +14,7 @@ from flint import arb
 from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.numbers import Number
 
-DEEPEST, MOST = 8, 4000  # what is nested deeper, or is more, is no network on which anything is tried
+DEEPEST, MOST = 8, 4000  # levels and slots that are searched; no network that is tried has more
 
 
 class Slot(NamedTuple):
@@ -39,11 +39,11 @@ class Slot(NamedTuple):
 
     @property
     def array(self) -> ExactArray:
-        """Its numbers as they are now, in an array of their own."""
+        """Its current numbers, in a new array."""
         return array_of(self.numbers, self.shape)
 
     def write(self, numbers: list[Number]) -> None:
-        """Put these numbers in the place of its own; whoever shares the array or the list sees them."""
+        """Replace its numbers in place, so that everything that shares the array or the list sees them."""
         if isinstance(self.value, ExactArray):
             plain = self.value.view(np.ndarray)
             for place, x in zip(np.ndindex(plain.shape), numbers, strict=True):
@@ -61,9 +61,9 @@ class Slot(NamedTuple):
 
 
 def slots(names: Mapping[str, Any], module: str, frame: FrameType | None = None) -> Iterator[Slot]:
-    """Every slot that can be reached from these names; an array has one for each of its paths.
+    """Yield every slot that can be reached from these names; an array once for each of its paths.
 
-    `module` is the name of the module whose objects are looked into; numbers are written into `frame`.
+    `module` names the module whose objects are searched. A single number is written into `frame`, if there is one.
     """
     seen: set[int] = set()
     left = [MOST]
@@ -73,7 +73,7 @@ def slots(names: Mapping[str, Any], module: str, frame: FrameType | None = None)
 
 
 def _write_local(frame: FrameType, name: str, value: Any) -> None:
-    """Bind a name in a frame: a local one, which Python 3.13 does by itself, or one of the module."""
+    """Bind a name in a frame: a local name, which Python 3.13 writes through by itself, or a global one."""
     if name not in frame.f_locals or frame.f_locals is frame.f_globals:
         frame.f_globals[name] = value
         return
@@ -92,7 +92,7 @@ def _within(
     if isinstance(value, str | bytes | int | float | np.generic) or value is None or left[0] < 0 or depth > DEEPEST:
         return
     if id(value) in seen and not isinstance(value, ExactArray):
-        return  # but an array: which of its names is bound anew, the step shows
+        return  # an array keeps all its paths: the step decides which of them is rebound
     seen.add(id(value))
     if isinstance(value, ExactArray):
         left[0] -= 1
@@ -111,7 +111,7 @@ def _within(
 
 
 def _parts(value: Any, path: str, module: str) -> Iterator[tuple[str, Any, Any]]:
-    """The named parts of a container or of an object of the program's own classes."""
+    """Yield (path, item, key) for each part of a container or of an object of the program's own classes."""
     if isinstance(value, dict):
         yield from ((f"{path}[{key!r}]", item, key) for key, item in list(value.items()))
     elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
@@ -142,5 +142,5 @@ def _attributes(value: Any) -> list[str]:
 
 
 def variables(values: Any) -> list[Number]:
-    """Numbers that gradients can be taken by."""
+    """Return numbers with respect to which gradients can be taken."""
     return [Number(arb(float(value)), varies=True) for value in values]

@@ -1,4 +1,4 @@
-"""Exact numbers to begin with."""
+"""Exact numbers to start with: constants from floats, and random draws."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,16 +9,16 @@ from flint import arb
 from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import Number
 
-ROUND_NUMBERS = (-1.0, -0.5, 0.5, 1.0, 1.5, 2.0)  # that somebody can calculate with by hand
+ROUND_NUMBERS = (-1.0, -0.5, 0.5, 1.0, 1.5, 2.0)  # easy to calculate with by hand
 
 
 def round_numbers(rng: np.random.Generator, shape: Any) -> Any:
-    """Small round numbers, none of them 0."""
+    """Draw small round numbers, none of them 0."""
     return rng.choice(ROUND_NUMBERS, size=shape)
 
 
 def floats(*shape: int, scale: float = 1.0) -> Callable[[np.random.Generator], Any]:
-    """An exact array of normally distributed numbers."""
+    """Return a draw of an exact array of normally distributed numbers."""
     return lambda rng: constants(scale * rng.normal(size=shape))
 
 

@@ -33,26 +33,26 @@ from gradproof.judge.trial.running import InexactError
 
 @dataclass
 class Observation:
-    """What one step did with these numbers."""
+    """What one step did to its parameters, and computed on the way."""
 
-    given: dict[str, ExactArray] = field(default_factory=dict)  # parameters before, drawn anew: variables
+    given: dict[str, ExactArray] = field(default_factory=dict)  # parameters before the step, drawn as variables
     after: dict[str, ExactArray] = field(default_factory=dict)
-    reshaped: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what has another shape after it
+    reshaped: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # with another shape after it
     events: list[Event] = field(default_factory=list)
-    called: dict[str, Number] = field(default_factory=dict)  # what the program calls its cost, by the call
-    lines: set[tuple[str, int]] = field(default_factory=set)  # on which a cost is assigned, by the words for it
-    without: list[str] = field(default_factory=list)  # regularisers that are 0, whose gradients say nothing
-    gradients: bool = False  # whether it gives gradients back, of either sign, and moves nothing
-    answers: int = 0  # how many arrays are returned
-    given_back: list[Any] = field(default_factory=list)  # the arrays themselves
-    targets: Any = None  # the y of the scene, where it has one
-    outside: set[str] = field(default_factory=set)  # calls of a cost outside of the loop of which the step is a turn
-    kept: Any = None  # the arrays that an optimizer may keep
-    rates: Mapping[str, Fraction] = field(default_factory=dict)  # by what each variable is moved, where that differs
-    zeros: list[str] = field(default_factory=list)  # parameters of which some elements begin as 0, and others do not
-    twins: dict[str, str] = field(default_factory=dict)  # what begins as a copy of a parameter, by that
-    velocities: list[str] = field(default_factory=list)  # parameters that begin as 0, one for each of the others
-    state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # what else changes: before, after
+    called: dict[str, Number] = field(default_factory=dict)  # values of the program's cost calls, by call
+    lines: set[tuple[str, int]] = field(default_factory=set)  # (file, line) pairs that assign a cost
+    without: list[str] = field(default_factory=list)  # decay rates that are 0, so that what they add is not tested
+    gradients: bool = False  # whether it returns gradients, of either sign, and moves nothing
+    answers: int = 0  # how many arrays it returns
+    given_back: list[Any] = field(default_factory=list)  # these arrays
+    targets: Any = None  # the y of the scene, if it has one
+    outside: set[str] = field(default_factory=set)  # cost calls outside the loop of the step
+    kept: Any = None  # all other arrays, which an optimizer may keep
+    rates: Mapping[str, Fraction] = field(default_factory=dict)  # learning rate of each variable, if they differ
+    zeros: list[str] = field(default_factory=list)  # parameters that start with only some elements 0
+    twins: dict[str, str] = field(default_factory=dict)  # what starts as a copy of a parameter, by parameter
+    velocities: list[str] = field(default_factory=list)  # parameters that start as 0, one for each of the others
+    state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # other slots, before and after
 
     @cached_property
     def _numbers(self) -> tuple[dict[str, Number], dict[str, Number]]:
@@ -63,39 +63,38 @@ class Observation:
         return as_costs(*self._numbers, self.given, self.after, self.events)
 
     def single_number(self, words: str) -> Number | None:
-        """What it computes under these words, for who knows that it is the cost."""
+        """Return the number with these words, for a caller that knows it is the cost."""
         stated, others = self._numbers
         return (others | stated).get(words)
 
     @property
     def costs(self) -> dict[str, Number]:
-        """What is named as a cost, by the words for it."""
+        """The numbers that are named as a cost, by the words for them."""
         return self._collected[0]
 
     @property
     def scalars(self) -> dict[str, Number]:
-        """The other single numbers that it computes."""
+        """The other single numbers that may be the cost."""
         return self._collected[1]
 
     @property
     def doubtful(self) -> set[str]:
-        """Which of the costs are of other examples, by the constants in their products or since the program calls them
-        outside of the loop of the step."""
+        """Names of costs that may be of other examples, by their constants or by a call outside the step's loop."""
         return self._collected[2] | self.outside
 
     @property
     def moved(self) -> dict[str, Any]:
-        """θ′ − θ; at one rate, where each has its own."""
+        """θ′ − θ, rescaled to one learning rate if the variables have their own."""
         moves = {path: exact(self.after[path]) - array for path, array in self.given.items()}
         usual = next(iter(self.rates.values()), None)
         for path, move in moves.items():
             if (rate := self.rates.get(last(path), usual)) != usual and usual and rate:
-                moves[path] = move * (literal(float(usual)) / literal(float(rate)))  # as this run takes literals
+                moves[path] = move * (literal(float(usual)) / literal(float(rate)))  # as this run reads literals
         return moves
 
     @cached_property
     def aims(self) -> list[Number]:
-        """What is named as a target and computed from the parameters themselves, as r + γ max Q′ is."""
+        """Numbers named only as targets, but computed from the parameters, as r + γ max Q′ is."""
         named = [event for event in self.events if _AIM.search(event.name)]
         unnamed = (event for event in self.events if event.shape and not _AIM.search(event.name))
         others = {id(x) for event in unnamed for x in event.numbers}
@@ -103,7 +102,7 @@ class Observation:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """With its targets as if they were constants."""
+        """Treat the targets as constants while the context lasts."""
         before = [(x.rule, x.operands) for x in self.aims]
         for x in self.aims:
             x.rule, x.operands, x.varies = None, (), False
@@ -124,17 +123,17 @@ def observe(
     ask: Callable[[FrameType], None] = lambda frame: None,
     constants: bool = False,
 ) -> Observation:
-    """Run the scene up to the end of its step, with parameters drawn anew; InexactError where it goes another way.
+    """Run the scene to the end of its step, with newly drawn parameters; InexactError if it goes another way.
 
-    `calls` are expressions that compute the program's cost: each is tried where the step begins. `ask` is called with
-    the frame wherever the program asks its watch. The graph of its numbers has `constants` too, if that is asked for.
+    `calls` are expressions for the program's cost, each tried where the step begins. `ask` is called with the frame
+    wherever the program calls `asked` on its watch. With `constants`, constant numbers keep their operands.
     """
     seen = Observation(gradients=bool(step.gradients), rates=scene.rates, outside=_outside(scene, step, calls))
     seen.lines = {(scene.program.path, line) for line in lines_of_costs(scene.program.tree)}
     rng = np.random.default_rng([seed, 3])
     names: dict[str, Any] = {}
     state: dict[str, ExactArray] = {}
-    before: dict[str, ExactArray] = {}  # of what the step leaves in another shape
+    before: dict[str, ExactArray] = {}  # of parameters with another shape after the step
     wanted = list(step.parameters)
 
     def begin(slots: list[Slot], frame: FrameType) -> None:
@@ -158,9 +157,7 @@ def observe(
                     twin.write(numbers)
             slot.write(numbers)
             (seen.given if path in wanted else before)[path] = array_of(numbers, slot.shape)
-        current().keeps_constants = (
-            constants  # where the cost runs a forward pass of its own, it has the step's numbers
-        )
+        current().keeps_constants = constants  # before the cost, which may run a forward pass like the step's
         _evaluate(scene.program.tree, calls, frame, seen)
         watch.events.clear()
         seen.targets = frame.f_globals.get("y")
@@ -206,7 +203,7 @@ def observe(
 
 
 def _outside(scene: Scene, step: Step, calls: Sequence[str]) -> set[str]:
-    """Those of these calls that stand neither in the loop whose turn is the step, nor in a function called there."""
+    """Return the calls that are neither in the loop whose turn is the step, nor in a function called there."""
     if step.kind != "turn" or not calls:
         return set()
     tree, loop = scene.program.tree, scene.code()[1][step.where]
@@ -226,7 +223,7 @@ def _outside(scene: Scene, step: Step, calls: Sequence[str]) -> set[str]:
 
 
 def _is_of_epochs(loop: ast.For | ast.While) -> bool:
-    """Whether each turn of a loop has all examples, as far as its words tell."""
+    """Whether each turn of a loop seems to be an epoch, with all examples, going by its header."""
     if isinstance(loop, ast.While):
         return True
     counts = loop.iter.args if isinstance(loop.iter, ast.Call) else []
@@ -236,17 +233,17 @@ def _is_of_epochs(loop: ast.For | ast.While) -> bool:
 
 
 def drawn(slot: Slot, rng: np.random.Generator) -> Any:
-    """Numbers for a parameter: normally distributed, smaller where many are summed."""
+    """Draw normally distributed numbers for a parameter, smaller ones if many are summed."""
     size = max(1, len(slot.numbers))
     widest = max(slot.shape, default=1)
     return rng.normal(size=size) / np.sqrt(max(1.0, widest / 6))
 
 
 def _evaluate(program: ast.Module, calls: Sequence[str], frame: FrameType, seen: Observation) -> None:
-    """What the program calls its cost, of these parameters."""
+    """Evaluate the cost calls with these parameters, and record their values."""
     for text in calls:
         names = dict(frame.f_globals) | dict(frame.f_locals) | {HELPER: operators}
-        names = {name.swapcase(): value for name, value in names.items() if len(name) == 1} | names  # x of X
+        names = {name.swapcase(): value for name, value in names.items() if len(name) == 1} | names  # X may stand for x
         if text.startswith("self.") and "self" not in names:
             method = text[5:].partition("(")[0]
             owner = next((one for one in names.values() if hasattr(type(one), method)), None)
@@ -265,7 +262,7 @@ def _evaluate(program: ast.Module, calls: Sequence[str], frame: FrameType, seen:
 
 
 class _Predicted(ast.NodeTransformer):
-    """In place of a name that is bound after the step alone, as a prediction may be, the one call it is bound to."""
+    """Replaces a name that is bound only after the step, as a prediction may be, by the one call it is bound to."""
 
     def __init__(self, program: ast.Module, names: Mapping[str, Any]) -> None:
         self._names = names

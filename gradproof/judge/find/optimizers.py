@@ -1,6 +1,6 @@
-"""What stands for scipy.optimize in a program that is judged: plain steps along the gradient that the program gives.
+"""A stand-in for scipy.optimize in a subject: plain descent along the gradient that the program gives.
 
-It is run as a part of the program, so that its loop is seen.
+It runs as a part of the program, so that steps are found in its loop.
 """
 
 from typing import Any

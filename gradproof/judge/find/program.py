@@ -1,4 +1,4 @@
-"""A file as somebody wrote it: a script, a module or a notebook, in Python 3 or 2; its definitions, or all of it."""
+"""The source of a script, a module or a notebook, in Python 3 or 2: all of it, or its definitions."""
 
 import ast
 import json
@@ -15,10 +15,10 @@ from gradproof.judge.find.data import Widths, shrunk, smaller, widths_of
 from gradproof.judge.loading import decoded, in_python_3
 
 Tree = TypeVar("Tree", bound=ast.AST)
-LARGEST, MOST_USERS = 300_000, 3  # of files that import another: bytes that are read, and how many are tried
+LARGEST, MOST_USERS = 300_000, 3  # for files that import another: bytes to read, and how many to try
 _MAGIC = re.compile(r"^(\s*)(?:[%!?]|get_ipython\(\)).*$|^(\s*)\w[\w.]*\?+\s*$")
 _IPYTHON = re.compile(r"^(\s*)([\w, .\[\]]+=\s*)[%!].*$")
-WATCH = "_gradproof_watch_"  # under which the program finds the watch
+WATCH = "_gradproof_watch_"  # the name under which the program finds the watch
 
 
 @dataclass(frozen=True)
@@ -26,48 +26,48 @@ class Program:
     """The source of a file, its tree, and where its lines come from."""
 
     path: str
-    text: str  # in Python 3, every line where it was
+    text: str  # in Python 3, with every line in its place
     tree: ast.Module
     cells: Sequence[tuple[int, int]] = ()  # of a notebook: the first line here, and the number of the cell
     notes: Sequence[str] = ()  # what was left out
-    only: str = ""  # the function or class that is asked about, if one is
-    widths: Widths = field(default_factory=Widths)  # of data that are not there
-    small: bool = False  # whether its own widths are made small
+    only: str = ""  # the function or class asked about, if any
+    widths: Widths = field(default_factory=Widths)  # of missing data
+    small: bool = False  # whether its own numbers are made small
     python_2: bool = False
-    tolerant: bool = False  # what raises at its top is skipped, as a plot that needs more than is there
+    tolerant: bool = False  # whether to skip what raises, such as a plot that needs missing data
 
     def place(self, line: int, file: str = "") -> str:
-        """How to name a line: of the file, of a notebook's cell, or of a module beside it."""
+        """Return words for a line: of the file, of a notebook's cell, or of a module beside it."""
         if file and file != self.path:
             return f"{Path(file).name}, line {line}"
         begun = [(first, number) for first, number in self.cells if first <= line]
         return f"cell {begun[-1][1]}, line {line - begun[-1][0] + 1}" if begun else f"line {line}"
 
     def placed(self, words: str) -> str:
-        """The words, with the cell of each line that they name."""
+        """Return the words with each line of a notebook that they name given by its cell."""
         return re.sub(r"\bline (\d+)(?! column)", lambda found: self.place(int(found[1])), words)
 
     def line(self, number: int, file: str = "") -> str:
-        """The source of a line, of the file or of a module beside it."""
+        """Return the source of a line, of the file or of a module beside it."""
         lines = self.text.splitlines() if file in ("", self.path) else linecache.getlines(file)
         return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
     def about(self, name: str) -> "Program":
-        """The same program, restricted to one function or class."""
+        """Return the same program, restricted to one function or class."""
         return replace(self, only=name)
 
     def made_small(self) -> "Program":
-        """The same program with smaller whole numbers, for widths, examples and turns."""
+        """Return the same program with smaller whole numbers, for widths, examples and turns."""
         return replace(
             self, tree=with_small_numbers(self.tree, self.widths.classes), widths=shrunk(self.widths), small=True
         )
 
     def made_tolerant(self) -> "Program":
-        """The same program, in which what raises is skipped: statements of the module and of its functions."""
+        """Return the same program, which skips module statements and bare expressions of functions if they raise."""
         tree = copied(self.tree)
         mains = [node for node in tree.body if is_main(node)]
         for holder in (tree, *mains, *(node for node in tree.body if isinstance(node, ast.FunctionDef))):
-            alone = isinstance(holder, ast.FunctionDef)  # of a function only what it does not go on with
+            alone = isinstance(holder, ast.FunctionDef)  # in a function, only values that it does not use
             holder.body = [  # type: ignore[attr-defined]
                 node
                 if is_docstring(node) or node in mains or (alone and not isinstance(node, ast.Expr)) or _is_future(node)
@@ -92,7 +92,7 @@ class Program:
 
 
 def read_program(path: str) -> Program:
-    """Read the program in a file; DataError if there is none."""
+    """Read the program in a file; DataError if it is not Python or not a notebook."""
     content = Path(path).read_bytes()
     try:
         if path.endswith(".ipynb"):
@@ -112,7 +112,7 @@ _TRAINING = re.compile(r"main|train|run|example|demo|xor|fit|test", re.IGNORECAS
 
 
 def users(path: str) -> list[str]:
-    """Files beside this one, or one folder up, that import it; those first that are named as what trains."""
+    """Return files beside this one, or one folder up, that import it; those named as training code come first."""
     file = Path(path).resolve()
     stem, package = re.escape(file.stem), re.escape(file.parent.name)
     found = []
@@ -129,7 +129,7 @@ def parsed(text: str, path: str) -> ast.Module:
 
 
 def _notebook(path: str, content: bytes) -> Program:
-    """The code cells of a notebook, in order, without magics and without cells that are not Python."""
+    """Read the code cells of a notebook, in order, without magics and without cells that are not Python."""
     try:
         document = json.loads(content)
         cells = [cell for cell in document["cells"] if cell.get("cell_type") == "code"]
@@ -158,11 +158,11 @@ def _notebook(path: str, content: bytes) -> Program:
     )
 
 
-_TIMED = re.compile(r"%%(?:time|timeit|capture|prun|memit)\b")  # what follows is run by IPython as well
+_TIMED = re.compile(r"%%(?:time|timeit|capture|prun|memit)\b")  # IPython runs the rest of such a cell as well
 
 
 def divides_whole(text: str, python_2: bool) -> bool:
-    """Whether / of two whole numbers gives a whole number."""
+    """Whether / of two whole numbers gives a whole number, as in Python 2."""
     return python_2 and not re.search(r"from __future__ import.*division", text)
 
 
@@ -173,7 +173,7 @@ def _without_magic(line: str) -> str:
 
 
 def with_small_numbers(tree: ast.Module, classes: int) -> ast.Module:
-    """A copy in which 784 is 9, and so on; sums and products of them stay what they were to each other."""
+    """Return a copy with smaller whole numbers, whose sums and products still fit: 784 = 28 · 28 becomes 9 = 3 · 3."""
     tree = copied(tree)
     found = [(node, node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     whole = sorted({value for _, value in found if type(value) is int})
@@ -188,7 +188,7 @@ def is_docstring(node: ast.stmt) -> bool:
 
 
 def definitions(tree: ast.Module) -> list[ast.stmt]:
-    """What defines something and does nothing else: imports, functions, classes, constants; each on its own."""
+    """Return the statements that only define something, such as imports and functions; each may fail by itself."""
     kept: list[ast.stmt] = []
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or (
@@ -205,7 +205,7 @@ def _is_future(node: ast.stmt) -> bool:
 
 
 def tried(node: ast.stmt) -> ast.stmt:
-    """The statement, which may fail; the watch is told."""
+    """Return the statement so that it may fail, which the watch counts; definitions as they are."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return node
     handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.parse(f"{WATCH}.failed()").body[0]])
@@ -213,7 +213,7 @@ def tried(node: ast.stmt) -> ast.stmt:
 
 
 def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """The statements in a node, those inside others too, without a look into their expressions."""
+    """Yield the statements in a node, nested ones too, without descending into expressions."""
     for block in ("body", "handlers", "orelse", "finalbody", "cases"):
         for part in getattr(node, block, ()):
             yield part
@@ -224,7 +224,7 @@ def is_main(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and "__name__" in ast.dump(node.test)
 
 
-# Calls that make a constant and neither read, draw, plot nor train.
+# Calls that make constants and do not read files, plot or train.
 _QUIET = {"array", "zeros", "ones", "eye", "arange", "linspace", "range", "len", "list", "tuple", "dict", "set", "int",
           "float", "seed", "RandomState", "default_rng", "random", "randn", "rand", "randint", "uniform", "normal",
           "standard_normal", "random_sample", "reshape", "astype", "sqrt", "exp", "log", "vectorize", "namedtuple",
@@ -235,7 +235,7 @@ _QUIET = {"array", "zeros", "ones", "eye", "arange", "linspace", "range", "len",
 
 
 def _is_quiet(node: ast.stmt, classes: set[str]) -> bool:
-    """Whether it calls nothing but what makes constants, or objects of the program's own classes."""
+    """Whether a statement has no loop, and calls only what makes constants or objects of the program's own classes."""
     for part in ast.walk(node):
         if isinstance(part, ast.Call):
             name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, "id", "")
@@ -247,7 +247,7 @@ def _is_quiet(node: ast.stmt, classes: set[str]) -> bool:
 
 
 def copied(node: Tree) -> Tree:
-    """The tree again, to be changed: copy.deepcopy takes four times as long, and a correction is sought among many."""
+    """Return a copy to change: copy.deepcopy takes four times as long, and the search for a correction needs many."""
     new = node.__class__.__new__(node.__class__)
     for name, value in vars(node).items():
         if isinstance(value, list):

@@ -1,15 +1,17 @@
-"""Difference quotients that a program computes its gradients by: their limit is what is judged."""
+"""Difference quotients by which a program computes its gradients, and their limit, which is judged instead."""
 
 import ast
 
 from gradproof.judge.find.program import copied, statements
 
-LARGEST, TINY = 0.1, 1e-36  # a step that a person writes down, and one whose error is below what exact numbers show
+LARGEST, TINY = 0.1, 1e-36  # the largest step that people write, and one whose error is too small to show
 
 
 def with_small_differences(tree: ast.Module) -> ast.Module | None:
-    """The program with a tiny number for each step of a difference quotient, as in (f(x + h) - f(x - h)) / (2 * h);
-    None where there is none."""
+    """Return the program with a tiny step h in each difference quotient, as in (f(x + h) - f(x - h)) / (2 * h).
+
+    None if it has no such quotient.
+    """
     changed = copied(tree)
     steps = {name for node in ast.walk(changed) for name in _steps(node)}
     found = False
@@ -25,7 +27,7 @@ def with_small_differences(tree: ast.Module) -> ast.Module | None:
 
 
 def _steps(node: ast.AST) -> list[str]:
-    """The names in the denominator of a quotient of a difference."""
+    """Return the names in the denominator of a difference quotient, if the node is one."""
     if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.left, ast.BinOp)):
         return []
     if not isinstance(node.left.op, ast.Sub):

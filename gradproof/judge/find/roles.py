@@ -1,8 +1,8 @@
-"""What a name of somebody's program stands for: the words that people use, in one table."""
+"""What the names in a program stand for: a table of the words that people use."""
 
 import re
 
-# role → what names of arguments look like, in lower case without underscores at the ends; the first that fits counts
+# role → pattern of argument names, in lower case without outer underscores; the first that fits counts
 _WORDS = {
     "pairs": r"mini_?batch|training_?data|(?:test|valid(?:ation)?|val|eval|dev)_?(?:data|set)|"
     r"train_?data|trainset|patterns|pairs|examples|samples|dataset|data",
@@ -62,7 +62,7 @@ _COST = re.compile(
 
 
 def role_of(name: str, constructor: bool = False) -> str:
-    """The role of an argument, or ""."""
+    """Return the role of an argument, or ""."""
     plain = name.strip("_").lower()
     if not constructor and plain in ("n",):
         return "total"
@@ -73,7 +73,7 @@ def role_of(name: str, constructor: bool = False) -> str:
 
 
 def named_as_parameter(path: str) -> bool:
-    """Whether a path ends in a name that people give to weights and biases."""
+    """Whether a path ends in a usual name of weights or biases."""
     return _PARAMETER.search(path) is not None
 
 
@@ -83,7 +83,7 @@ def named_as_cost(name: str) -> bool:
 
 
 def stem(name: str) -> str:
-    """The parameter that a gradient's name speaks of: dW1, grad_W1, W1_grad, nabla_w → w1, w1, w1, w."""
+    """Return the parameter in a gradient's name: dW1, grad_W1, W1_grad, nabla_w → w1, w1, w1, w."""
     plain = name.lower().strip("_'\"] ")
     before = r"^(?:gradient_?(?:of_)?|grad_?|delta_?|nabla_?|del_|d[cjle]_?d|d_|g_|d|g)(?=[a-z])"
     plain = re.sub(before, "", plain)

@@ -1,4 +1,4 @@
-"""A scene: how a program is made to take a step, and one run of it."""
+"""A scene: how to make a program take a step, and how to run it once."""
 
 import ast
 import random
@@ -21,8 +21,8 @@ from gradproof.judge.find.program import WATCH, Program, copied, definitions, is
 from gradproof.judge.find.surroundings import WATCHING, surroundings
 from gradproof.judge.find.watching import Found, Watch
 
-DRIVEN = 1_000_000  # lines of the driver are numbered from here on
-MODULE = "__main__"  # as which the program runs
+DRIVEN = 1_000_000  # where the line numbers of the driver start
+MODULE = "__main__"  # the name under which the program runs
 
 
 class Nudge(NamedTuple):
@@ -35,31 +35,31 @@ class Nudge(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """The program's definitions, or all of it, and lines in its own words that follow."""
+    """A program's definitions, or all of it, followed by the lines of a driver."""
 
     program: Program
     driver: str = ""  # such as "net = Network([3, 4, 2])\nnet.train(x, y)"
-    whole: bool = False  # the file's own example runs
-    given: Mapping[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)  # names, drawn anew
+    whole: bool = False  # whether the file's own example runs
+    given: Mapping[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)  # names, drawn for each run
     label: str = ""
-    gradients: bool = False  # it gives gradients back and moves nothing
-    examples: int = 0  # how many, where that is known
-    driven: bool = False  # steps count in the driver's lines alone
-    scale: float = 1.0  # of the examples that are drawn, and of parameters
-    scales_labels: bool = False  # one-hot ones, too
-    clips: tuple[Any, ...] = ()  # places of clips that larger ones would reach
+    gradients: bool = False  # whether it returns gradients and moves nothing
+    examples: int = 0  # how many, if known
+    driven: bool = False  # whether steps count only in the driver's lines
+    scale: float = 1.0  # factor of the drawn examples and parameters
+    scales_labels: bool = False  # whether it applies to one-hot labels too
+    clips: tuple[Any, ...] = ()  # places that clip numbers at full scale
     nudge: Nudge | None = None
-    is_round: bool = False  # parameters are small round numbers
-    as_begun: bool = False  # what is 0 among a parameter's other numbers stays so, and copies of it are drawn with it
-    rates: Mapping[str, Fraction] = field(default_factory=dict)  # by what each variable is moved, where that differs
-    data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names of what no gradient is asked for
+    is_round: bool = False  # whether parameters are small round numbers
+    as_begun: bool = False  # whether parameters keep their zeros, and their copies are drawn with them
+    rates: Mapping[str, Fraction] = field(default_factory=dict)  # learning rate of each variable, if they differ
+    data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names that need no gradient
 
     @property
     def _key(self) -> Any:
         return self.program.path, self.program.text, self.program.small, self.program.tolerant, self.driver, self.whole
 
     def code(self) -> Any:
-        """The instrumented code, and the lines of its loops."""
+        """Return the instrumented code and the places of its loops."""
         key = self._key
         if key not in _COMPILED:
             tree = copied(self.program.tree)
@@ -77,8 +77,10 @@ class Scene:
         return _COMPILED[key]
 
     def _prepared(self, tree: ast.Module, path: str) -> Any:
-        """The code of a module beside the program, in which steps are looked for as well: but for what it does when it
-        is run by itself. Its loops have the same numbers in every run."""
+        """Return the instrumented code of a module beside the program, without what it does when run by itself.
+
+        Its loops have the same numbers in every run.
+        """
         key = (
             self.program.path,
             self.program.text,
@@ -99,13 +101,11 @@ class Scene:
     def first_loop(self) -> int:
         """The number of the first loop in which a step counts."""
         loops = self.code()[1]
-        driven = self.driven or (
-            self.gradients and not self.whole
-        )  # a driver of ours gets the gradients in its own loop
+        driven = self.driven or (self.gradients and not self.whole)  # a driver gets the gradients in its own loop
         return next((k for k, loop in enumerate(loops) if loop.line >= DRIVEN), 0) if driven else 0
 
     def names(self, seed: int) -> dict[str, Any]:
-        """The global names with which it begins."""
+        """Return the global names with which it starts."""
         rng = np.random.default_rng([seed, 11])
         return {
             "__name__": MODULE,
@@ -116,13 +116,13 @@ class Scene:
         }
 
     def _scaled(self, name: str, value: Any) -> Any:
-        """What is given, by the scale; of `_like` what it makes."""
+        """Return a given value times the scale; for `_like`, scale what it makes."""
         if name == "_like":
             return lambda array: scaled(value(array), self.scale, labels=False)
         return scaled(value, self.scale, self.scales_labels)
 
     def play(self, names: dict[str, Any], watch: Watch) -> None:
-        """Run it to its end, or to where the watch ends it; whatever the program raises is raised."""
+        """Run it to its end, or until the watch ends it. Raises what the program raises."""
         names[WATCH] = watch
         WATCHING.append(watch)
         WIDTHS.append(self.program.widths)
@@ -140,7 +140,7 @@ class Scene:
 
 
 def scaled(value: Any, scale: float, labels: bool) -> Any:
-    """Exact arrays and numbers, in lists and tuples, times a factor; functions and numbers of classes as they are."""
+    """Multiply exact arrays and numbers, in lists and tuples too, by a factor; one-hot ones only if `labels`."""
     if scale == 1 or not isinstance(value, list | tuple | ExactArray | Number):
         return value
     if isinstance(value, ExactArray | Number):
@@ -149,7 +149,7 @@ def scaled(value: Any, scale: float, labels: bool) -> Any:
 
 
 def is_hot(value: Any) -> bool:
-    """Whether an array is of whole numbers, as one-hot labels are: half of one means nothing."""
+    """Whether an array has only whole numbers, as one-hot labels do: half of one means nothing."""
     return isinstance(value, ExactArray) and all(x.value.is_integer() for x in value.flat)
 
 
@@ -157,5 +157,5 @@ _COMPILED: dict[Any, Any] = {}
 
 
 def forget(scene: Scene) -> None:
-    """Free the code of a scene that is not run again."""
+    """Free the compiled code of a scene that will not run again."""
     _COMPILED.pop(scene._key, None)

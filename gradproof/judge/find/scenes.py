@@ -1,4 +1,4 @@
-"""The scenes of a program, the likeliest first: its own example, its functions, its classes, in every form of data."""
+"""The scenes of a program: its own example, and its functions and classes, likeliest first, in every form of data."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ FORWARD = re.compile(
     r"forward|feed|propagat|^run$|think|compute_output|^predict$|^output$|^call$|model_output", re.IGNORECASE
 )
 BACKWARD = re.compile(r"back|^grad|gradient|compute_grad|calc_grad|deltas?$", re.IGNORECASE)
-CHECKING = re.compile(r"approx|numeric|check|finite|estimat|compar", re.IGNORECASE)  # of gradients, by differences
+CHECKING = re.compile(r"approx|numeric|check|finite|estimat|compar", re.IGNORECASE)  # gradients, by finite differences
 UPDATE = re.compile(r"update|^step$|apply|descent|optimi[sz]e|adjust|descend", re.IGNORECASE)
 INITIAL = re.compile(r"init|make|create|build|random|setup|new", re.IGNORECASE)
 
@@ -45,14 +45,14 @@ class Attempt:
 
 
 def attempts(program: Program) -> Iterator[Attempt]:
-    """Everything that is tried, in order; the own example last, since it may be large."""
+    """Yield what to try besides the program's example: functions, then classes that take steps or give gradients."""
     yield from _of_functions(program)
     yield from _of_classes(program)
     yield from _gradients_of_classes(program)
 
 
 def example_step(program: Program) -> str:
-    """A line that may take a step, for whoever is asked to name one."""
+    """Return a line that may take a step, as a suggestion to a user who has to name one."""
     for kind in sorted(program.classes, key=lambda kind: -_training(kind)):
         made = next(constructions(kind, program.tree), "")
         lines = next((lines for lines, _ in _drivers(kind)), "")
@@ -93,7 +93,7 @@ def _methods(kind: ast.ClassDef) -> list[ast.FunctionDef]:
 
 
 def _training(kind: ast.ClassDef) -> int:
-    """How much a class looks like one that can be trained."""
+    """Count the methods of a class whose names suggest training."""
     names = [method.name for method in _methods(kind)]
     return sum(any(re.search(rank, name, re.IGNORECASE) for rank in _RANK) for name in names)
 
@@ -107,7 +107,7 @@ def _ranked(functions: Iterable[ast.FunctionDef]) -> list[ast.FunctionDef]:
 
 
 def widths(slots: Sequence[Slot]) -> list[tuple[int, int]]:
-    """What widths of x and y the weight matrices suggest: with examples in rows, in columns, with a bias folded in."""
+    """Return widths of x and y that the weight matrices suggest: for rows, for columns, or with the bias folded in."""
     shapes = [slot.shape for slot in slots if len(slot.shape) == 2 and min(slot.shape) >= 1]
     chains = []
     for place, shape in enumerate(shapes):
@@ -128,7 +128,7 @@ def widths(slots: Sequence[Slot]) -> list[tuple[int, int]]:
 def _of_object(
     program: Program, kind: ast.ClassDef, text: str, slots: Sequence[Slot], needs_data: bool
 ) -> Iterator[Attempt]:
-    """The ways in which an object may take a step."""
+    """Yield the ways in which an object may take a step."""
     ends = widths(slots) if not needs_data else [(SIZES[0], 2), (SIZES[0], 1)]
     named = cost_calls(program, inside=True)
     if re.search(rf"\b{SIZES[0]}\b", text):
@@ -136,7 +136,7 @@ def _of_object(
     for lines, pairs in _drivers(kind):
         for n_in, n_out in ends:
             for form in pair_forms(n_in, n_out) if pairs else forms(n_in, n_out):
-                of = "(pairs * 2)" if "len(pairs)" in lines else "pairs"  # so that n is not the mini-batch's length
+                of = "(pairs * 2)" if "len(pairs)" in lines else "pairs"  # so that n differs from the mini-batch size
                 known = {"pairs": of, "data": of} if pairs else {"x": "x", "y": "y"}
                 calls = [*cost_methods("net", kind, known), *named]
                 driver = f"net = {text}\n{PAIRED if pairs else TURNS}{lines}"
@@ -145,7 +145,7 @@ def _of_object(
 
 
 def _drivers(kind: ast.ClassDef, these: Sequence[ast.FunctionDef] = ()) -> Iterator[tuple[str, bool]]:
-    """Lines that train an object once, and whether they take pairs; by these methods, whose results are bound."""
+    """Yield lines that train an object once, and whether they take pairs; results of `these` methods are bound."""
     methods = _methods(kind)
     for node in these or _ranked(methods):
         for pairs in (True, False):
@@ -162,7 +162,7 @@ def _drivers(kind: ast.ClassDef, these: Sequence[ast.FunctionDef] = ()) -> Itera
 
 
 def _sequences(methods: Sequence[ast.FunctionDef]) -> Iterator[tuple[str, bool]]:
-    """Forward, backward and update one after the other."""
+    """Yield lines that call forward, backward and update in turn."""
     forward = [m for m in methods if FORWARD.search(m.name) and not BACKWARD.search(m.name)]
     backward = [m for m in methods if BACKWARD.search(m.name)]
     update = [m for m in methods if UPDATE.search(m.name) and not BACKWARD.search(m.name)]
@@ -186,7 +186,7 @@ def _sequences(methods: Sequence[ast.FunctionDef]) -> Iterator[tuple[str, bool]]
 
 
 def _remember(known: dict[str, str], results: Sequence[str], kind: str) -> None:
-    """What a call gave, by its own names and by its kind."""
+    """Add the results of a call to `known`, by their names and by kind."""
     for name in results:
         known[name] = name
         known.setdefault(name.lower(), name)
@@ -200,7 +200,7 @@ def _remember(known: dict[str, str], results: Sequence[str], kind: str) -> None:
 
 
 def _gradients_of_classes(program: Program) -> Iterator[Attempt]:
-    """Methods that give gradients back, or keep them."""
+    """Yield attempts with methods that return gradients or keep them."""
     named = cost_calls(program, inside=True)
     for kind in program.classes:
         methods = [m for m in _methods(kind) if re.search(r"loss|cost|grad|back|propagate", m.name, re.IGNORECASE)]
@@ -244,7 +244,7 @@ def _of_functions(program: Program) -> Iterator[Attempt]:
 
 
 def _made_alone(program: Program) -> list[tuple[int, int]]:
-    """The widths of what functions without arguments make, such as init_params()."""
+    """Return the widths of what a function without required arguments makes, such as init_params()."""
     for node in program.functions:
         if INITIAL.search(node.name) and all(default is not None for _, default in parameters_of(node, False)):
             made = explore(Scene(program, f"made = {node.name}()"), seconds=2.0)
@@ -254,7 +254,7 @@ def _made_alone(program: Program) -> list[tuple[int, int]]:
 
 
 def _flows(program: Program, ends: Sequence[tuple[int, int]], calls: Sequence[str]) -> Iterator[Attempt]:
-    """Functions one after the other, by the names that flow between them: init, forward, cost, backward, update."""
+    """Yield attempts with functions in turn, linked by the names of results: init, forward, cost, backward, update."""
     functions = [f for f in program.functions if not CHECKING.search(f.name)]
     initial = [f for f in functions if INITIAL.search(f.name) and not FORWARD.search(f.name)]
     forward = [f for f in functions if FORWARD.search(f.name) and not BACKWARD.search(f.name)]
@@ -311,7 +311,7 @@ def _flow(
 
 
 def _sized(node: ast.FunctionDef, sizes: Sequence[int]) -> str:
-    """A call that makes parameters of these sizes."""
+    """Return a call that makes parameters of these sizes."""
     told: list[str] = []
     plain = iter(sizes)
     for argument, default in parameters_of(node, False):

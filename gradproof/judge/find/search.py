@@ -1,4 +1,4 @@
-"""Finding what to judge in a program: its own example or the first scene in which a step is taken."""
+"""Find what to judge in a program: its own example, or the first scene that takes a step."""
 
 import ast
 import re
@@ -22,23 +22,23 @@ from gradproof.judge.find.stated import cost_calls
 from gradproof.judge.find.theta import of_theta
 from gradproof.judge.find.watching import Step
 
-SECONDS = 6.0  # for all that is tried
-_TOO_MANY = "could not broadcast input array"  # raised where an array in its place is given more rows than it has
+SECONDS = 6.0  # for a series of tries
+_TOO_MANY = "could not broadcast input array"  # NumPy's message when an in-place update has too many rows
 
 
 class Search(NamedTuple):
-    """What was found, and what the tries that failed ran into."""
+    """The subjects found, and the errors of the tries that failed."""
 
     subjects: Sequence[Subject]
     troubles: Sequence[str]
-    others: Iterator[Subject] = iter(())  # which may tell what the first do not
-    are_parts: bool = False  # layers and engines, each by itself
-    misfits: Sequence[str] = ()  # layers whose backward pass runs and gives no gradient of all that they take
-    engines: Iterator[Subject] = iter(())  # that its own example uses: where one is wrong, so is that
+    others: Iterator[Subject] = iter(())  # which may decide what the first do not
+    are_parts: bool = False  # whether they are layers and engines, each by itself
+    misfits: Sequence[str] = ()  # layers whose backward pass runs, but whose results do not fit their inputs
+    engines: Iterator[Subject] = iter(())  # that its example uses: if one is wrong, so is the example
 
 
 def search(program: Program, name: str = "", step: str = "") -> Search:
-    """The subjects of a program; of one of its functions or classes only, or of the line that is given."""
+    """Find the subjects of a program, of its function or class `name` only, or of the caller's line `step`."""
     troubles: list[str] = []
     if step:
         return _of_the_line(program, step, troubles)
@@ -64,7 +64,7 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
 
 
 def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
-    """What its functions and classes do when they are called as their names tell."""
+    """Yield at most one subject, found by calling the program's functions and classes as their names suggest."""
     if program.widths.features > LARGE:
         program = program.made_small()
     found = _first(chain(attempts(program), of_gradients(program), of_theta(program)), troubles)
@@ -75,7 +75,7 @@ def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
 
 
 def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
-    """The step that a line of the caller's takes, in the program's words: after its own example, or its definitions."""
+    """Find the step that the caller's line takes after the program's own example, or after its definitions."""
     for gradients in (False, True):
         for whole in (True, False):
             for form in [form for ends in _widths_in(step) for form in list(forms(*ends))[:8]][: 1 if whole else None]:
@@ -93,7 +93,7 @@ def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
 
 
 def _made_first(step: str) -> tuple[str, str]:
-    """What is done once and what is the step: of `net = Net(2); net.train(x, y)`, and of `Net(2).train(x, y)`."""
+    """Split the caller's line into setup and step: `net = Net(2); net.train(x, y)`, or `Net(2).train(x, y)`."""
     *head, last = ast.parse(step).body
     before = "".join(f"{ast.unparse(statement)}\n" for statement in head)
     call = last.value if isinstance(last, ast.Expr) else None
@@ -104,22 +104,22 @@ def _made_first(step: str) -> tuple[str, str]:
 
 
 def _widths_in(step: str) -> list[tuple[int, int]]:
-    """Widths of x and y: the first and the last whole number of a line, else the usual ones."""
+    """Return widths of x and y to try: the first and (second to) last whole number of a line, or the usual ones."""
     told = [int(n) for n in re.findall(r"(?<![\w.])\d+(?![\w.])", step)]
     return [(told[0], told[-1]), (told[0], told[-2])] if len(told) > 1 else [SIZES[::2], (SIZES[0], 1)]
 
 
 def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Iterator[Subject]:
-    """backprop(weights, biases, x, y) as a function, in whatever order and clothes."""
+    """Yield the subjects of functions like backprop(weights, biases, x, y), in any argument order."""
     for name, made in book.scenes(program, wanted):
         for numbers in book.USUAL:
             if set(numbers.sizes) == {1} and not all("convert" in said or "length-1" in said for said in troubles):
-                continue  # where all widths are 1, order and transposition are invisible
+                continue  # if all widths are 1, order and transposition are invisible
             explored = explore(made(numbers), seconds=3.0)
             if explored.step:
                 others = [replace(explored, step=step) for step in _other_orders(explored, numbers)]
                 yield Subject(name, explored, (), [made(other) for other in book.harder(numbers)], others)
-                for deep in book.DEEPER:  # some slips show in deeper networks alone
+                for deep in book.DEEPER:  # some slips show only in deeper networks
                     deeper = explore(made(deep._replace(rows=numbers.rows)), seconds=3.0)
                     if deeper.step and len(numbers.sizes) == 3:
                         yield Subject(f"{name}, for three layers", deeper, ())
@@ -127,13 +127,13 @@ def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Ite
                 break
             batch = numbers.rows or book.means_batches(program, name)
             if not explored.trouble and numbers.examples > 1 and batch:
-                break  # it runs, but what it gives back does not fit
+                break  # it runs, but its results do not fit the parameters
             if explored.trouble:
                 troubles.append(explored.trouble)
 
 
 def _other_orders(explored: Explored, numbers: book.Numbers) -> Iterator[Step]:
-    """Where all are single numbers, no shape distinguishes weights from biases: the answer in its order, and turned."""
+    """If all widths are 1, so that shapes tell nothing, yield the step with the answer's halves in both orders."""
     step = explored.step
     if step is None or set(numbers.sizes) != {1}:
         return
@@ -150,10 +150,10 @@ def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:
     for attempt in tries:
         explored = explore(attempt.scene, seconds=3.0)
         if explored.step:
-            is_one = attempt.scene.label.startswith("a ")  # a row, a vector, …
+            is_one = attempt.scene.label.startswith("a ")  # of one example: a row, a vector, …
             return Subject(attempt.scene.driver, explored, attempt.calls, raises=raises if is_one else "")
         if _TOO_MANY in explored.trouble and _counts(attempt.scene.program, explored.raised):
-            raises = f"{explored.trouble} in line {explored.raised}"  # an update with one row for each example
+            raises = f"{explored.trouble} in line {explored.raised}"  # an update with one row per example
         if explored.trouble and explored.trouble not in troubles:
             troubles.append(explored.trouble)
         if time.process_time() - begun > SECONDS:
@@ -162,7 +162,7 @@ def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:
 
 
 def _counts(program: Program, line: int) -> bool:
-    """Whether a function in which this line is asks how many examples there are."""
+    """Whether a function around this line asks how many examples there are."""
     functions = [node for node in ast.walk(program.tree) if isinstance(node, ast.FunctionDef)]
     around = [node for node in functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
     return any(re.search(r"\.shape\[|\blen\([xXyY]", ast.unparse(node)) for node in around)
@@ -173,7 +173,7 @@ PARTS: list[Parts] = [of_engines, of_layer_functions, of_layer_classes]
 
 
 def _parts(program: Program, misfits: list[str], kinds: Sequence[Parts] = PARTS) -> Iterator[Subject]:
-    """Layers and engines, each by itself; `misfits` gets the names of those whose gradients do not fit."""
+    """Yield layers and engines, each by itself; add the names of those whose gradients do not fit to `misfits`."""
     end = time.process_time() + SECONDS
     for several in kinds:
         for name, scenes in several(program):
@@ -191,7 +191,7 @@ def _parts(program: Program, misfits: list[str], kinds: Sequence[Parts] = PARTS)
 
 
 def _gives_all(scene: Scene) -> bool:
-    """Whether a layer gives back as many arrays as it takes."""
+    """Whether a layer returns one gradient for each array that it takes."""
     takes = [name for name in scene.given if not name.startswith("_")]
     last = [node for node in ast.walk(ast.parse(scene.driver)) if isinstance(node, ast.Assign)][-1].targets[0]
     return scene.gradients and len(takes) == (len(last.elts) if isinstance(last, ast.Tuple) else 1)

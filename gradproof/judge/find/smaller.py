@@ -1,4 +1,4 @@
-"""The same scene with narrower layers, fewer examples and round numbers, as somebody would calculate it by hand."""
+"""Smaller variants of a scene: narrower layers, fewer examples and round numbers, as for a calculation by hand."""
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
@@ -15,14 +15,14 @@ from gradproof.judge.find.numbers import constants, round_numbers
 from gradproof.judge.find.scene import Scene, is_hot
 
 NARROW = ((1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 2, 1), (2, 2, 2), (2, 3, 2))  # in place of SIZES
-FEW = (1, 2)  # examples
-WIDEST = 9  # inputs or outputs of what is made smaller
+FEW = (1, 2)  # numbers of examples
+WIDEST = 9  # most inputs or outputs of a scene that can be made smaller
 
 
 def smaller(scene: Scene) -> Iterator[Scene]:
-    """The smallest first, and the scene itself in round numbers last; whether they run is not known."""
+    """Yield the smallest variant first, and the scene itself in round numbers last; some may not run."""
     scene = replace(scene, is_round=True)
-    if "_like" in scene.given:  # of a layer
+    if "_like" in scene.given:  # the scene of a layer
         given = {name: draw if name == "_first" else _in_round_numbers(draw) for name, draw in scene.given.items()}
         yield replace(scene, given=given)
     seen = set()
@@ -39,7 +39,7 @@ def smaller(scene: Scene) -> Iterator[Scene]:
 
 
 def _with(driver: str, widths: Mapping[int, int]) -> tuple[str, set[int]]:
-    """The lines with other numbers where something is made, before the step; and which numbers were there."""
+    """Replace the widths in the lines before the step; return the new lines, and the widths that were there."""
     tree, changed = ast.parse(driver), set[int]()
     for statement in tree.body[:-1]:
         for node in ast.walk(statement):
@@ -50,9 +50,9 @@ def _with(driver: str, widths: Mapping[int, int]) -> tuple[str, set[int]]:
 
 
 def _ends(scene: Scene) -> tuple[int, int] | None:
-    """How many inputs and outputs the examples of a scene have, by their shapes."""
+    """Return how many inputs and outputs the examples of a scene have, by their shapes; None if no form fits."""
     here = _shapes(scene.given)
-    counts = sorted(range(1, WIDEST + 1), key=lambda n: n not in SIZES)  # labels that are classes do not tell
+    counts = sorted(range(1, WIDEST + 1), key=lambda n: n not in SIZES)  # class labels fit any count
     for n_in, n_out in product(counts, counts):
         form = _form(scene, n_in, n_out, 0)
         if form is not None and _shapes(form.given) == here:
@@ -66,7 +66,7 @@ def _form(scene: Scene, n_in: int, n_out: int, few: int) -> Form | None:
 
 
 def _shapes(given: Mapping[str, Callable[[np.random.Generator], Any]]) -> list[Any]:
-    """Of the examples; of pairs, of the parts of the first."""
+    """Return the shapes of the examples; of pairs, those of the parts of the first."""
     rng = np.random.default_rng(0)
     if "pairs" in given:
         return [np.shape(part) for part in given["pairs"](rng)[0]]

@@ -1,4 +1,4 @@
-"""What stands for modules that are not installed, or that draw, download or wait: objects that do nothing, and data."""
+"""Stand-ins for modules that are missing, or that draw, download or wait: objects that do nothing, and made-up data."""
 
 import types
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ SILENT = {
 
 
 class Nothing:
-    """Whatever is asked of it, it is there and does nothing."""
+    """An object that has every attribute and does nothing."""
 
     def __init__(self, name: str = "nothing") -> None:
         self._name = name
@@ -58,7 +58,7 @@ class Nothing:
     def __len__(self) -> int:
         return 0
 
-    def __array__(self, *arguments: Any, **options: Any) -> Any:  # NumPy would look for its elements without end
+    def __array__(self, *arguments: Any, **options: Any) -> Any:  # else NumPy would look for elements forever
         raise TypeError(f"{self._name} replaces something that is missing, and is not an array")
 
 
@@ -74,7 +74,7 @@ class Silent(types.ModuleType):
 
 
 def _own(name: str) -> Any:
-    """What stands for this name, or nothing."""
+    """Return the stand-in for this name, or a `Nothing`."""
     late = next((made for end, made in data.LATE if name.endswith(end)), None)
     return _OWN.get(name) or late or Nothing(name)
 
@@ -88,13 +88,13 @@ def _moment() -> Any:
 
 
 def _split(*arrays: Any, **options: Any) -> list[Any]:
-    """train_test_split: three quarters and the rest of each."""
+    """Stand in for train_test_split: three quarters of each array, and the rest."""
     parts = [(array[: -(len(array) // 4)], array[-(len(array) // 4) :]) for array in arrays]
     return [part for both in parts for part in both]
 
 
 def _made(features: int, classes: int) -> Callable[..., Any]:
-    """Data as sklearn.datasets makes them: a few examples, and their labels."""
+    """Return a stand-in for a maker of sklearn.datasets: it gives a few examples and their labels."""
 
     def make(*arguments: Any, **options: Any) -> Any:
         rng = np.random.default_rng(3)
@@ -105,7 +105,7 @@ def _made(features: int, classes: int) -> Callable[..., Any]:
 
 
 def _loaded_data(features: int, classes: int) -> Callable[..., Any]:
-    """The same as an object with data and target."""
+    """Return a stand-in for a loader of sklearn.datasets: it gives an object with data and target."""
 
     def load(*arguments: Any, **options: Any) -> Any:
         data, target = _made(features, classes)()
@@ -116,7 +116,7 @@ def _loaded_data(features: int, classes: int) -> Callable[..., Any]:
 
 
 class _Scaler:
-    """StandardScaler and its like: the numbers as they are."""
+    """Stands in for StandardScaler and similar classes, and leaves the numbers unchanged."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None: ...
 
@@ -133,13 +133,13 @@ class _Scaler:
 
 
 def _as_it_is(*arguments: Any, **options: Any) -> Any:
-    """A decorator that only makes a function faster, with or without arguments of its own."""
+    """Stand in for a decorator that only makes a function faster, used with or without arguments."""
     plain = len(arguments) == 1 and not options and isinstance(arguments[0], types.FunctionType)
     return arguments[0] if plain else lambda function: function
 
 
 def _each(*arguments: Any, **options: Any) -> Any:
-    """numba.vectorize: a function of numbers, applied to each element."""
+    """Stand in for numba.vectorize: apply a function of numbers to each element."""
     plain = len(arguments) == 1 and not options and isinstance(arguments[0], types.FunctionType)
     return vectorize(arguments[0]) if plain else vectorize
 

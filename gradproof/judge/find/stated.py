@@ -1,4 +1,4 @@
-"""The costs of a program: what it calls so, computes on the way, or only defines."""
+"""The costs of a program: those that it names, computes on the way, or only defines."""
 
 import ast
 import re
@@ -20,8 +20,10 @@ def single_numbers(
     called: Mapping[str, Number],
     lines: Container[tuple[str, int]] = (),
 ) -> tuple[dict[str, Number], dict[str, Number]]:
-    """The single numbers among what was assigned, returned and appended: those that are named as a cost, or assigned on
-    one of these lines, and others."""
+    """Return the single numbers among the events, by words: those named as a cost or assigned on `lines`, and others.
+
+    Constants and the parameters themselves are left out. The known costs `called` come first.
+    """
     stated, others = dict(called), dict[str, Number]()
     indices = {x.index for array in given.values() for x in array.ravel().tolist()}
     late = {x.index for array in after.values() for x in array.ravel().tolist()} - indices
@@ -33,11 +35,11 @@ def single_numbers(
             continue
         named = named_as_cost(event.name) or (event.kind == "assigned" and (event.file, event.line) in lines)
         where = stated if named and not is_derivative(event.name) else others
-        if where is stated:  # what a function without such a name returns is a cost by this one
+        if where is stated:  # a function without such a name may have returned it
             others = {name: known for name, known in others.items() if known is not number}
         if not any(number is known for known in (*stated.values(), *others.values())):
             before = where.setdefault(words_for(event), number)
-            if before is not number and _adds_up(before, number):  # over time steps, say: its last value counts
+            if before is not number and _adds_up(before, number):  # over time steps, for example: the last value counts
                 where[words_for(event)] = number
     return stated, others
 
@@ -49,7 +51,7 @@ def as_costs(
     after: Mapping[str, ExactArray],
     events: Sequence[Event],
 ) -> tuple[dict[str, Number], dict[str, Number], set[str]]:
-    """Those that may be the cost of the step; and those of them that are of other examples, by their constants."""
+    """Return the numbers that may be the step's cost, and the names of those whose constants suggest other examples."""
     stated, others = dict(stated), dict(others)
     indices = {x.index for array in given.values() for x in array.ravel().tolist()}
     late = {x.index for array in after.values() for x in array.ravel().tolist()} - indices
@@ -57,14 +59,14 @@ def as_costs(
     arrays = [{x.index for x in array.flat} for array in given.values() if array.size > 1]
     inputs, doubtful = _inputs(moves, indices, arrays), set[str]()
     aims = _aims([*moves, *(x for event in events for x in event.numbers)])
-    used = _constants(moves) if inputs else set()  # also where only the sign of an error comes back
+    used = _constants(moves) if inputs else set()  # also needed if only the sign of an error is propagated back
     for costs in (stated, others):
         for name, number in list(costs.items()):
             ancestors = {x.index for x in computed_from([number])}
             elsewhere = bool(inputs) and not _inputs([number], indices, arrays) <= inputs | used
-            elsewhere |= 0 < len(aims) < len(_aims([number]) - aims)  # most of its targets are those of other examples
+            elsewhere |= 0 < len(aims) < len(_aims([number]) - aims)  # most of its targets belong to other examples
             if ancestors & late or not ancestors & indices or (elsewhere and costs is others):
-                del costs[name]  # of the parameters after the step, or of none
+                del costs[name]  # computed from the parameters after the step, or from none
             elif elsewhere:
                 doubtful.add(name)
     parts = _parts([*stated.values()], indices)
@@ -75,8 +77,10 @@ def as_costs(
 
 
 def _parts(costs: Sequence[Number], indices: set[int]) -> set[int]:
-    """Indices of what one of these costs has a further term of the parameters added to, such as a regulariser; before
-    or after it was divided by the number of examples."""
+    """Return the indices of parts of these costs: terms that a regulariser or another term is added to.
+
+    A division by the number of examples may come before or after.
+    """
     found: set[int] = set()
     waiting = [(cost, False) for cost in costs]
     while waiting:
@@ -102,13 +106,15 @@ def _adds_up(before: Number, number: Number) -> bool:
 
 
 def words_for(event: Event) -> str:
-    """What to call a single number that the program computes."""
+    """Return the words for a single number that the program computes."""
     return f"{event.name}{'()' * (event.kind == 'returned')} of line {event.line}"
 
 
 def _inputs(results: Sequence[Number], parameters: set[int], arrays: Sequence[set[int]]) -> set[float]:
-    """The constants that meet a parameter in a product: the examples. One by which all of an array is multiplied is its
-    weight decay."""
+    """Return the constants that multiply a parameter: the examples.
+
+    A constant that multiplies a whole array is left out, because it is a weight decay.
+    """
     found: set[float] = set()
     met: dict[int, tuple[float, set[int]]] = {}
     for x in computed_from(results):
@@ -124,23 +130,23 @@ def _inputs(results: Sequence[Number], parameters: set[int], arrays: Sequence[se
 
 
 def _constants(results: Sequence[Number]) -> set[float]:
-    """The constants that meet anything in a product."""
+    """Return the constants that are factors of any product."""
     products = [x for x in computed_from(results) if x.rule is not None and x.rule.name in ("dot", "multiply")]
     sides = {id(side): side for x in products for side in (x.operands if x.rule is DOT else (x.operands,))}
     return {float(x.value.mid()) for side in sides.values() for x in side if not x.varies}
 
 
 def _aims(results: Sequence[Number]) -> set[float]:
-    """The constants that something is subtracted from, or that are subtracted: the targets of the examples."""
+    """Return the constants on either side of a subtraction: the targets of the examples."""
     found = set()
     for x in computed_from(results):
         if x.rule is not None and x.rule.name == "subtract":
             found |= {float(y.value.mid()) for y in x.operands if not y.varies}
-    return found - {-1, 0, 0.5, 1, 2}  # which formulas have as well
+    return found - {-1, 0, 0.5, 1, 2}  # which occur in formulas as well
 
 
 def cost_calls(program: Program, inside: bool = False) -> list[str]:
-    """The expressions by which the program itself computes what is named as a cost; `inside` functions alone."""
+    """Return the program's own calls of what is named as a cost; `inside`: only those in functions and classes."""
     found: dict[str, None] = {}
     nodes = [node for node in program.tree.body if not inside or isinstance(node, ast.FunctionDef | ast.ClassDef)]
     for node in (part for statement in nodes for part in ast.walk(statement)):
@@ -152,7 +158,7 @@ def cost_calls(program: Program, inside: bool = False) -> list[str]:
 
 
 def costs_defined(program: Program) -> list[str]:
-    """Calls of what the program defines as a cost though it may never call it, by the names of its own arguments."""
+    """Return calls of every cost that the program defines, even if it never calls it, with its argument names."""
     found = []
     for owner, body in (("", program.tree.body), *(("self.", kind.body) for kind in program.classes)):
         for node in body:
@@ -163,7 +169,7 @@ def costs_defined(program: Program) -> list[str]:
 
 
 def lines_of_costs(tree: ast.Module) -> set[int]:
-    """Where something is assigned that comes from an object named as a cost, as in value = self.loss.forward(x, y)."""
+    """Return the lines that assign what an object named as a cost returns, as in value = self.loss.forward(x, y)."""
     return {
         node.lineno
         for node in statements(tree)
@@ -174,7 +180,7 @@ def lines_of_costs(tree: ast.Module) -> set[int]:
 
 
 def moved_at_times(tree: ast.Module) -> set[str]:
-    """The last names of what is added to or subtracted from under a condition, as layers that are frozen at first."""
+    """Return the last names of what is updated under a condition, such as layers that are frozen at first."""
     branches = [node for node in statements(tree) if isinstance(node, ast.If) and not is_main(node)]
     found = set()
     for node in (part for branch in branches for part in statements(branch)):
@@ -188,7 +194,7 @@ def moved_at_times(tree: ast.Module) -> set[str]:
 
 
 def takes_the_same(program: Program, cost: str, driver: str) -> bool:
-    """Whether a method that is called for its cost takes what the one that takes the step does, by the same names."""
+    """Whether the method called for its cost has the same argument names as the method that takes the step."""
     methods = {node.name: parameters_of(node, True) for kind in program.classes for node in kind.body
                if isinstance(node, ast.FunctionDef)}  # fmt: skip
     called = [re.search(r"net\.(\w+)\(", text) for text in (cost, driver.rpartition("\n")[2])]
@@ -200,14 +206,14 @@ _COSTLY = re.compile(r"loss|cost|objective|hinge|error|energy|nll|mse|(?:^|_)j(?
 
 
 def is_derivative(name: str) -> bool:
-    """Whether a function is named as a derivative, or as what trains."""
+    """Whether a function is named as a derivative, or as one that trains, plots, updates or appends."""
     plain = name.lower()
     words = "prime|der|dcost|dloss|dmse|grad|delta|backward|back_?prop|train|fit|plot|update"
     return re.search(words, plain) is not None or plain.startswith(("d_", "append"))
 
 
 def cost_methods(owner: str, kind: ast.ClassDef, known: Mapping[str, str]) -> list[str]:
-    """Calls of an object's methods that are named as a cost, with arguments by their roles."""
+    """Return calls of an object's methods that are named as a cost, with arguments by their roles."""
     methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
     chosen = [node for node in methods if named_as_cost(node.name) and not is_derivative(node.name)]
     return [text for node in chosen if (text := call(node, f"{owner}.{node.name}", known, True, "pairs" in known))]

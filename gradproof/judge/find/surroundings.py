@@ -1,4 +1,4 @@
-"""What a program finds around it: its own neighbours in exact arithmetic, and nothing that reads, plots or waits."""
+"""What a program finds around it: its neighbours in exact arithmetic, and stand-ins for what reads, plots or waits."""
 
 import ast
 import builtins
@@ -19,11 +19,11 @@ from gradproof.judge.find.program import WATCH
 from gradproof.judge.find.stands import FOREIGN, SILENT, Nothing, silent
 from gradproof.judge.loading import decoded, in_python_3
 
-WATCHING: list[Any] = []  # the watch of the program that runs
+WATCHING: list[Any] = []  # of the programs that run, the innermost last
 
 
 def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[str, Any]:
-    """The builtins of a program that lies at this path; modules beside it are prepared as it is."""
+    """Return the builtins for the program at this path; `prepare` compiles the modules beside it."""
     folder = Path(path).resolve().parent
     modules: dict[str, types.ModuleType] = {}
     exact = exact_builtins()
@@ -31,11 +31,11 @@ def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[s
 
     def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         top = name.partition(".")[0]
-        here = Path((globals or {}).get("__file__", path)).resolve().parent  # of the module that imports
+        here = Path((globals or {}).get("__file__", path)).resolve().parent  # of the importing module
         if level:
             return _neighbour(here if level == 1 else here.parents[level - 2], name, fromlist)
         known = top in SILENT or _is_installed(top)
-        for base in (folder,) if known else (folder, here, *folder.parents[:2]):  # which people put into sys.path
+        for base in (folder,) if known else (folder, here, *folder.parents[:2]):  # that people put into sys.path
             if _lies(base, name):
                 return _neighbour(base, name, fromlist)
         if name in ("os", "os.path"):
@@ -48,7 +48,7 @@ def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[s
         return _with_all(module, name, [part for part in fromlist or () if part != "*" and not hasattr(module, part)])
 
     def _neighbour(base: Path, name: str, fromlist: Any) -> Any:
-        """A module beside the program, run exactly; what is imported from it is looked for in files as well."""
+        """Run a module beside the program in exact arithmetic; names imported from it may also be files."""
         if not name:
             holder = types.ModuleType(base.name)
             for part in fromlist or ():
@@ -92,7 +92,7 @@ def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[s
         return getattr(_loaded(Path(__file__).with_name("optimizers.py"), "scipy.optimize"), name)
 
     around = exact | {
-        "np": imported("numpy"),  # which a file that was cut out of a notebook forgets to import
+        "np": imported("numpy"),  # a file cut out of a notebook often forgets to import it
         "_gradproof_outside": types.SimpleNamespace(missing=data.missing, matrices=data.matrices, optimizer=optimizer),
         "__import__": imported,
         "input": _answered,
@@ -111,7 +111,7 @@ def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[s
 
 
 def _with_all(module: Any, name: str, missing: list[str]) -> Any:
-    """A module with what it does not have here, such as urlretrieve of Python 2's urllib, as nothing."""
+    """Return a module with stand-ins for what it lacks here, such as urlretrieve of Python 2's urllib."""
     if not missing:
         return module
     made = types.ModuleType(name)
@@ -121,7 +121,7 @@ def _with_all(module: Any, name: str, missing: list[str]) -> Any:
 
 
 def _outside_of_folders(os: types.ModuleType) -> types.ModuleType:
-    """os, by which no folder is made, left or emptied."""
+    """Return os without its effects: what changes files or starts programs does nothing."""
     made = types.ModuleType(os.__name__)
     vars(made).update(vars(os))
     quiet = dict.fromkeys(("chdir", "makedirs", "mkdir", "remove", "rename", "system", "rmdir", "startfile"))
@@ -130,7 +130,7 @@ def _outside_of_folders(os: types.ModuleType) -> types.ModuleType:
 
 
 def _called(sys: types.ModuleType, path: str) -> types.ModuleType:
-    """sys, with as many arguments in argv as the program looks at: small numbers, or tables where they are opened."""
+    """Return sys with the arguments in argv that the program looks at: small numbers, or tables if it opens them."""
     indices = [int(found) for found in re.findall(r"argv\s*\[(\d+)\]", decoded(Path(path).read_bytes()))]
     made = types.ModuleType(sys.__name__)
     vars(made).update(vars(sys))
@@ -139,14 +139,14 @@ def _called(sys: types.ModuleType, path: str) -> types.ModuleType:
 
 
 def _answered(question: Any = "", *rest: Any) -> str:
-    """What somebody types: a learning rate of 1 would hide one that counts twice, a width of 1 what is transposed."""
+    """Answer a prompt. A learning rate of 1 would hide one applied twice, and a width of 1 a missing transpose."""
     if re.search(r"(?i)\b(eta|alpha|rate|lr|momentum|taxa|tasa|lambda)\b", str(question)):
         return "0.3"
     return "3" if re.search(r"(?i)neuron|hidden|nodes|units", str(question)) else "1"
 
 
 def _opened(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
-    """What would be written goes nowhere; a text that is not there is a short one."""
+    """Open a file. Writes go nowhere, and made-up content may replace a missing file."""
     if any(letter in mode for letter in "wax+"):
         return io.BytesIO() if "b" in mode else io.StringIO()
     if isinstance(file, data.Argument):
@@ -158,7 +158,7 @@ def _opened(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
 
 
 def _lies(folder: Path, name: str) -> bool:
-    """Whether a module of that name lies beside the program."""
+    """Whether a folder has a module of this name."""
     if not name:
         return False
     file = folder.joinpath(*name.split("."))

@@ -1,4 +1,4 @@
-"""What stands for pandas: tables of a few examples, whose columns come into being as a program names them."""
+"""A stand-in for pandas: tables of a few examples, whose columns appear as a program names them."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _LABEL = re.compile(
 
 
 class Frame(ExactArray):
-    """A table: an array in which columns have names, too."""
+    """A table: an array whose columns also have names."""
 
     names: list[Any]
 
@@ -23,7 +23,7 @@ class Frame(ExactArray):
         self.names = list(getattr(other, "names", ()))
 
     def _place(self, name: Any) -> int:
-        """The number of a column; of a name that is new the label's, or the first that has none."""
+        """Return the index of a column. A new name gets the label column if it fits, else the first unnamed."""
         width = self.shape[-1]
         self.names = (self.names + [None] * width)[:width]
         if name not in self.names:
@@ -125,7 +125,7 @@ class _Plot:
 
 
 class Columns(list[Any]):
-    """The names of columns; whichever is asked for is there."""
+    """The names of columns; every name counts as present."""
 
     def __contains__(self, name: Any) -> bool:
         return True
@@ -138,7 +138,7 @@ class Columns(list[Any]):
 
 
 class Series(Frame):
-    """One column."""
+    """One column of a table."""
 
     def map(self, change: Any, *arguments: Any) -> Any:
         return self if isinstance(change, dict) else self.apply(change)
@@ -154,7 +154,7 @@ class Series(Frame):
 
 
 class _By:
-    """`iloc` and `loc`: rows and columns by place or by name."""
+    """`iloc` and `loc`: rows and columns by position or by name."""
 
     def __init__(self, frame: Frame, place: Any) -> None:
         self.frame, self.place = frame, place
@@ -188,33 +188,33 @@ def framed(array: Any, names: Sequence[Any] = ()) -> Frame:
 
 
 def read(path: Any = "", *arguments: Any, names: Any = None, **options: Any) -> Frame:
-    """read_csv and its like."""
+    """Stand in for read_csv and similar functions."""
     return framed(data.table(str(path)), names or ())
 
 
 def frame(table: Any = None, columns: Any = None, **options: Any) -> Any:
-    """DataFrame(…)."""
+    """Stand in for DataFrame(…)."""
     if isinstance(table, dict):
         return framed(np.stack([exact(column) for column in table.values()], axis=1), list(table))
     return framed(table if table is not None else data.table(""), columns if columns is not None else ())
 
 
 def dummies(column: Any, *arguments: Any, **options: Any) -> Frame:
-    """get_dummies: of each whole number whether it is there."""
+    """Stand in for get_dummies: a column for each whole number, 1 where it occurs."""
     column = exact(column).ravel()
     kinds = sorted({int(x) for x in column.tolist()})
     return framed([[int(int(x) == kind) for kind in kinds] for x in column.tolist()])
 
 
 def joined(frames: Sequence[Any], axis: int = 0, **options: Any) -> Frame:
-    """concat."""
+    """Stand in for concat."""
     columns = [exact(f).view(ExactArray).reshape(len(f), -1) for f in frames]
     names = [name for f in frames for name in (f._named() if isinstance(f, Frame) and f.ndim == 2 else [None])]
     return framed(np.concatenate(columns, axis=axis), names if axis else getattr(frames[0], "names", ()))
 
 
 def fetched(*arguments: Any, **options: Any) -> Any:
-    """What fetch_ucirepo gives."""
+    """Stand in for fetch_ucirepo."""
     sets = data.Bunch(features=framed(data.inputs()), targets=framed(exact(data.labels())[:, None]))
     return data.Bunch(data=sets, metadata={}, variables={})
 

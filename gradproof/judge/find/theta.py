@@ -1,4 +1,4 @@
-"""Scenes of functions of one vector or one matrix of all parameters: cost(theta, …) and gradient(theta, …)."""
+"""Scenes for functions of one vector or matrix of all parameters: cost(theta, …) and gradient(theta, …)."""
 
 import ast
 import re
@@ -24,7 +24,7 @@ def _is_activation(name: str) -> bool:
 
 
 def of_theta(program: Program) -> Iterator[Attempt]:
-    """cost(theta, …) and gradient(theta, …), or one function that gives both; of a vector or one matrix."""
+    """Yield attempts with gradient(theta, …), or with one function that returns cost and gradient."""
     functions = [f for f in program.functions if parameters_of(f, False)]
     for node in functions:
         arguments = [argument for argument, _ in parameters_of(node, False)]
@@ -53,7 +53,7 @@ def of_theta(program: Program) -> Iterator[Attempt]:
 
 
 def _is_of_more(node: ast.FunctionDef, text: str) -> bool:
-    """Whether it takes another parameter, by its name or since x or y would be given twice."""
+    """Whether a function takes further parameters, by their names or because x or y would be passed twice."""
     arguments = [argument for argument, default in parameters_of(node, False)[1:] if default is None]
     words = [word.rpartition("=")[2] for word in text[text.index("(") + 1 : -1].split(", ")]
     return (
@@ -72,7 +72,10 @@ def _gives_two(node: ast.FunctionDef) -> bool:
 
 
 def _thetas(program: Program, node: ast.FunctionDef) -> Iterator[tuple[Sequence[int], Sequence[int], dict[str, str]]]:
-    """Shapes of theta: as the program makes it, or of widths that the function takes, or of a single layer."""
+    """Yield shapes of theta, widths of x and y, and expressions for the arguments.
+
+    A shape comes from what the program makes, from the widths that the function takes, or from a single layer.
+    """
     known = {"x": "x", "y": "y", parameters_of(node, False)[0][0]: "theta"}
     for other in program.functions:
         if all(default is not None for _, default in parameters_of(other, False)):
@@ -97,7 +100,7 @@ def _thetas(program: Program, node: ast.FunctionDef) -> Iterator[tuple[Sequence[
 
 
 def _constants(program: Program) -> Iterator[Sequence[int]]:
-    """Widths that stand at the top of the file, first and last."""
+    """Yield pairs of widths: the first and last whole number assigned at module level, then the usual ones."""
     values = [
         node.value.value
         for statement in program.tree.body

@@ -1,7 +1,7 @@
-"""Watching a program run: where it takes its first step, and what it computes on the way.
+"""Watch a program run: find where it takes its first step, and record what it computes on the way.
 
-Exploring, every statement of the module and every turn of a loop is a candidate; the first after which parameters have
-moved by one whole step is taken. Later runs draw the parameters anew where that step begins, and end where it ends.
+While exploring, every statement of the module and every turn of a loop is a candidate. The first after which parameters
+have moved by one whole step is the step. Later runs draw new parameters where it begins, and stop where it ends.
 """
 
 import sys
@@ -18,84 +18,84 @@ from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.roles import named_as_cost
 
 MOST_EVENTS = 20_000
-MOST_TURNS = 150  # of a loop that are looked at: one that takes a step takes it sooner
+MOST_TURNS = 150  # of a loop that are examined: a loop that takes a step does so earlier
 
 
 class Found(BaseException):
-    """The step has ended: nothing more needs to run. No Exception, which the program might catch."""
+    """Stops the program when the step has ended. Not an Exception, because the program might catch that."""
 
 
 class Step(NamedTuple):
-    """Where a step is taken and what it moves."""
+    """Where a program takes a step, and what the step moves."""
 
-    kind: str  # "turn" of a loop or "statement" of the module
+    kind: str  # "turn" of a loop, "statement" of the module, or "span": from a statement to the end
     where: int  # the number of the loop, or the line of the statement
-    turn: int  # which time, from 0 on
+    turn: int  # counted from 0
     parameters: Sequence[str]  # paths
-    still: Sequence[str] = ()  # paths of what is named as a parameter and has an effect, but does not move
-    gradients: Mapping[str, str] = {}  # where nothing moves: the path of the gradient of each parameter
-    doubtful: Sequence[str] = ()  # paths of what moves as well, and may be a parameter
-    reshaped: Mapping[str, str] = {}  # paths of parameters that have another shape after it, and what is said of that
+    still: Sequence[str] = ()  # paths named like the parameters that have an effect, but do not move
+    gradients: Mapping[str, str] = {}  # if nothing moves: the path of each parameter's gradient
+    doubtful: Sequence[str] = ()  # paths that move as well and may be parameters
+    reshaped: Mapping[str, str] = {}  # by path: how the shape of a parameter differs after the step
 
 
 class Event(NamedTuple):
-    """Something that the program computed and gave a name, or returned."""
+    """A value that the program assigned, returned or appended."""
 
     kind: str  # "assigned", "returned", "appended"
-    name: str  # the target as it is written, or the function's name
+    name: str  # the target as written, the function, or the list
     line: int
     shape: tuple[int, ...]
     numbers: Sequence[Number]
-    value: Any  # the array itself, to be told from others
-    file: str = ""  # the program's, or that of a module beside it
+    value: Any  # the array itself, for comparisons by identity
+    file: str = ""  # the program's, or a neighbouring module's
 
 
 @dataclass
 class Interval:
-    """Between two moments of a program."""
+    """A part of a run that may be the step."""
 
     frame: FrameType
     kind: str
     where: int
     turn: int
-    start: int  # the index of the first number made in it
+    start: int  # the index of the first number computed in it
     before: dict[str, Held]
-    failures: int = 0  # that there were before
+    failures: int = 0  # before it
 
 
 @dataclass
 class Watch:
-    """What the instrumented program calls."""
+    """The object that the instrumented program calls."""
 
     module: str
     names: Mapping[str, Any]  # of the module
     target: Step | None = None  # None while exploring
     begin: Callable[[list[Slot], FrameType], None] = lambda slots, frame: None
     end: Callable[[list[Slot], FrameType], None] = lambda slots, frame: None
-    ask: Callable[[FrameType], None] = lambda frame: None  # what is asked in the step, where `asked` stands
-    gradients: bool = False  # whether gradients that are given back are what is looked for
-    data: Sequence[str] = ()  # names of what none is asked for
-    first_loop: int = 0  # no step is looked for in the loops before
+    ask: Callable[[FrameType], None] = lambda frame: None  # called in the step, where the program calls `asked`
+    gradients: bool = False  # whether to look for returned gradients
+    data: Sequence[str] = ()  # names that need no gradient
+    first_loop: int = 0  # earlier loops are ignored
     found: Step | None = None
     events: list[Event] = field(default_factory=list)
     watching: bool = False
     intervals: dict[tuple[FrameType, str, int], Interval] = field(default_factory=dict)
     turns: dict[tuple[FrameType, str, int], int] = field(default_factory=dict)
-    looked: dict[int, int] = field(default_factory=dict)  # how many turns of each loop were looked at, exploring
-    failures: int = 0  # statements that raised and were left
-    spans: list[Interval] = field(default_factory=list)  # each from a statement of the module to the program's end
+    looked: dict[int, int] = field(default_factory=dict)  # turns of each loop examined, while exploring
+    failures: int = 0  # statements that raised and were skipped
+    spans: list[Interval] = field(default_factory=list)  # each from a module statement to the program's end
 
-    # ---- asked by the program ---------------------------------------------------------------------------------
+    # ---- called by the program --------------------------------------------------------------------------------
 
     def each(self, number: int, iterable: Any) -> Iterator[Any]:
-        """The items of a comprehension, each of which is a turn."""
+        """Yield the items of a comprehension, each as a turn of a loop."""
         for item in iterable:
             self._begin(sys._getframe(1), "turn", number)
             yield item
             self._end(sys._getframe(1), "turn", number)
 
     def finish(self) -> None:
-        """The program has ended without a loop: the step may be all that follows one of its statements."""
+        """Conclude a run that reached its end: the step may be everything from one of the statements on."""
         if self.target is not None:
             if self.target.kind == "span" and self.watching:
                 self.end(list(slots(self.names, self.module)), sys._getframe(0))
@@ -130,7 +130,7 @@ class Watch:
         self._event("assigned", name, line, value)
 
     def changed(self, name: str, line: int, value: Any) -> None:
-        """An array, some of whose elements have been assigned; not each time that it is one alone."""
+        """Record an array of which elements were assigned, unless it was a single one."""
         if isinstance(value, ExactArray) and value.size > 1 and self.watching:
             before = next((event for event in reversed(self.events) if event.kind == "assigned"), None)
             if before is None or before.line != line or before.shape:
@@ -148,7 +148,7 @@ class Watch:
         self.failures += 1
 
     def asked(self) -> None:
-        """What is computed to answer is none of the program's events."""
+        """Call `ask` without recording what it computes as events."""
         if self.watching:
             self.watching = False
             self.ask(sys._getframe(1))
@@ -157,7 +157,7 @@ class Watch:
     # ---- intervals --------------------------------------------------------------------------------------------
 
     def visible(self, frame: FrameType) -> list[Slot]:
-        """What can be reached from the names of a frame; those of the module come first."""
+        """Return the slots that can be reached from the names of a frame, those of the module first."""
         names = dict(self.names) | frame.f_globals
         if frame.f_locals is not frame.f_globals:
             names.update(frame.f_locals)
@@ -228,10 +228,10 @@ def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], 
 
 
 def _still(before: Moment, after: Moment, moved: Sequence[str], broken: bool) -> list[str]:
-    """What is named as a parameter and has an effect on those that moved, but stays.
+    """Return the paths that are named like those that moved and have an effect on them, but stay the same.
 
-    The bias of a layer that only stands for the input, beside the identity, may stay 0, unless something raised: that
-    may have been its step.
+    A layer that stands for the input has the identity as its weights, and a bias that may stay 0. Both are left out
+    unless something raised, which may have been its step.
     """
     kinds = {family(path) for path in moved} - {""}
     still = [path for path, held in before.items() if family(path) in kinds and _is_same(held, after.get(path))]

@@ -1,1 +1,1 @@
-"""The notes' network as somebody's backprop has it, judged in float64: every element under its derived bound."""
+"""Judge a backprop of the notes' network in float64, holding every element to its derived bound."""

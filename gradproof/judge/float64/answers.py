@@ -1,4 +1,4 @@
-"""One answer of somebody's code to one problem, in our conventions; wrong shapes and dtypes are explained."""
+"""Get a subject's answer to one problem in this project's conventions, and explain wrong shapes and dtypes."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from gradproof.problem import Array, Problem
 
 
 class Got(NamedTuple):
-    """One answer in this project's conventions; δ may have been inferred, z and a may be missing."""
+    """One answer in this project's conventions. δ may be inferred, and z and a may be missing."""
 
     delta: list[Array]
     e_delta: list[Array]
@@ -25,7 +25,7 @@ class Got(NamedTuple):
 
 
 def answer(submission: Submission, layout: Layout, problem: Problem) -> Got:
-    """Ask once, or once an example; where no δ is returned, ∂C/∂b of one example is δ."""
+    """Return the answer, from one call or one call per example. If no δ is returned, ∂C/∂b of single examples is δ."""
     m = problem.x.shape[1]
     ones = [problem._replace(x=problem.x[:, [i]], y=problem.y[:, [i]]) for i in range(m)]
     if layout.examples == "batch":
@@ -48,14 +48,14 @@ def answer(submission: Submission, layout: Layout, problem: Problem) -> Got:
 
 
 def _parts(lists: Lists, layout: Layout, problem: Problem) -> Got:
-    """What was returned, in this project's conventions; SubmissionError where a shape or dtype is wrong."""
+    """Convert what was returned to this project's conventions; raise SubmissionError if a shape or dtype is wrong."""
     delta, grad_b, grad_w, *forward = lists if len(lists) > 2 else ([], *lists)
     rows, m = [len(b) for b in problem.biases], problem.x.shape[1]
     zs, activations = forward or ([], [])
     if forward and len(activations) == len(rows):
         activations = [layout.given(problem).x, *activations]  # a⁰ = x is often left out
     if activations and activations[0].dtype.kind in "iub":
-        activations = [activations[0].astype(problem.x.dtype), *activations[1:]]  # x, as it was given
+        activations = [activations[0].astype(problem.x.dtype), *activations[1:]]  # x as given, in integers
     grad_b = [layouts.bias(g, n) for n, g in zip(rows, grad_b, strict=False)]
     grad_w = [layout.weight(g) for g in grad_w]
     delta, zs = ([layout.delta(v, n) for n, v in zip(rows, part, strict=False)] for part in (delta, zs))
@@ -77,7 +77,7 @@ def _parts(lists: Lists, layout: Layout, problem: Problem) -> Got:
 
 
 def _fits(name: str, array: Array, shape: tuple[int, ...], problem: Problem, layer: int) -> None:
-    """The shape, then the dtype, or a SubmissionError."""
+    """Raise SubmissionError if the shape or the dtype is wrong."""
     if array.shape != shape:
         said = f"{name} has shape {array.shape}, should be {shape} where m = {problem.x.shape[1]}"
         why = _why(name, array.shape, shape, problem.weights[layer - 1].shape, problem.x.shape[1])
@@ -88,7 +88,7 @@ def _fits(name: str, array: Array, shape: tuple[int, ...], problem: Problem, lay
 
 
 def _why(name: str, got: tuple[int, ...], shape: tuple[int, ...], weight: tuple[int, ...], m: int) -> str:
-    """The slip that gives just this shape, if there is one."""
+    """Return the slip that would give exactly this shape, or "" if none is known."""
     name = name.split()[0]
     if name == "∂C/∂b" and got in ((shape[0], m), (m, shape[0])):
         return ": not averaged over the mini-batch"

@@ -1,4 +1,4 @@
-"""A certificate of a verified backprop: what can be checked again without gradproof (docs/verify_certificate.py)."""
+"""The certificate of a verified backprop, which docs/verify_certificate.py checks again without gradproof."""
 
 import platform
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from gradproof.numerics import rounding, truth
 from gradproof.problem import Answer, Problem
 
 PARTS = ("delta", "grad_b", "grad_w")
-SMALL = 24  # parameters: the script that checks again differentiates by each of them, in decimals
+SMALL = 24  # parameters at most: the script that checks again differentiates by each of them, in decimals
 
 
 class Certified(NamedTuple):
-    """One network, what the backprop made of it in our conventions, the truth, and the radius of each number."""
+    """One network: the backprop's answer in our conventions, the true values, and the radius of each number."""
 
     problem: Problem
     claim: Answer
@@ -27,7 +27,7 @@ class Certified(NamedTuple):
 
 
 def sample(claims: Sequence[Claim], sigma: Sigma) -> list[Certified]:
-    """One small network of each stack that has one: those the judge has seen, so nothing is computed anew."""
+    """Return one small network of each stack that has one. The judge has seen them, so no code is called again."""
     chosen = []
     for claim in claims:
         radius = radii_of(claim, rounding.arithmetic(claim.stack.x.dtype), sigma)
@@ -45,7 +45,7 @@ def sample(claims: Sequence[Claim], sigma: Sigma) -> list[Certified]:
 def document(
     chosen: Sequence[Certified], subject: str, seed: int, conventions: Sequence[str], sha256: str = ""
 ) -> dict[str, Any]:
-    """The certificate as JSON; enclosures are pairs of decimal numbers. `sha256` is of the file that was judged."""
+    """Return the certificate as JSON. Enclosures are pairs of decimal numbers; `sha256` is that of the judged file."""
     return {
         "subject": subject,
         "sha256": sha256,
@@ -73,7 +73,7 @@ def document(
 
 
 def _version(name: str) -> str:
-    """What is installed; "" of a checkout that is not."""
+    """Return the installed version, or "" for a checkout that is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -85,12 +85,12 @@ def _plain(arrays: Sequence[Any]) -> list[Any]:
 
 
 def _ends(balls: Any) -> list[list[list[str]]]:
-    """The ends of each ball, rounded outwards."""
-    with ctx.workprec(256):  # more than the digits that are written
+    """Return the ends of each ball, rounded outwards."""
+    with ctx.workprec(256):  # more precision than is written
         return [[[_decimal(ball.lower(), -1), _decimal(ball.upper(), 1)] for ball in row] for row in balls]
 
 
 def _decimal(end: Any, outwards: int) -> str:
-    """A decimal number beyond the end of a ball, by less than a part in 10^38."""
+    """Return a decimal number beyond the end of a ball, by less than one part in 10^38."""
     moved = end + outwards * abs(end) * 2.0**-130
     return str(moved.str(45, radius=False))

@@ -1,4 +1,4 @@
-"""Somebody's answers to random networks, in this project's conventions, side by side in stacks."""
+"""A subject's answers to random networks, in this project's conventions, side by side in stacks."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -19,31 +19,31 @@ from gradproof.proof.theorem import Judged
 
 
 class Sigma(Enum):
-    """How well σ and σ′ must be computed; each is correct mathematics, and allows more rounding than the one before."""
+    """How accurate σ and σ′ must be. Each level is correct mathematics and allows more rounding than the one before."""
 
-    SHARP = 0  # both right relatively, in both tails
+    SHARP = 0  # both with a small relative error, in both tails
     BOOK = 1  # σ′ = a(1 − a), which cancels for z ≫ 0
-    TANH = 2  # and σ = ½(1 + tanh(z/2)), whose left tail has lost its digits, or another form that loses some there
+    TANH = 2  # and σ = ½(1 + tanh(z/2)), which loses its digits in the left tail, or another form that loses some there
 
 
 class Claim(NamedTuple):
-    """The answers of one stack in this project's conventions, and what is uncertain of them."""
+    """The answers to one stack in this project's conventions, and how uncertain they are."""
 
     source: str
     stack: Stack
-    mine: Answer  # z and a are autodiff's where none were given
-    centre: Answer  # autodiff's in float64, around which the radii are
-    e_delta: list[Array]  # radii of δ: 0 but where it had to be inferred
+    mine: Answer  # z and a are autodiff's if none were given
+    centre: Answer  # autodiff's in float64, the centre of the radii
+    e_delta: list[Array]  # radii of δ, 0 unless it had to be inferred
     showed_forward: bool
-    bounds: dict[Sigma, Answer]  # `radii_of` it, those that were asked for: the same under whichever cost
-    two_calls: bool = False  # δ is from another call or program than the gradients, and may have been rounded otherwise
-    from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is no δ
-    inferred: bool = False  # no δ was returned: what is wrong in one equation may be taken for another's δ
-    expected: Answer | None = None  # `expected_of` it, once it was asked for
+    bounds: dict[Sigma, Answer]  # results of `radii_of` so far, which do not depend on the cost
+    two_calls: bool = False  # δ is from another call or computation than the gradients, so its rounding may differ
+    from_weights: bool = False  # some δ was inferred from ∂C/∂w, since ∂C/∂b is not δ
+    inferred: bool = False  # no δ was returned, so a fault in one equation may pass for a δ of another
+    expected: Answer | None = None  # the result of `expected_of`, once computed
 
 
 def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -> Claim:
-    """Answers side by side in one stack, padded with zeros; z and a by the definition where none were given."""
+    """Put answers into one stack, padded with zeros; z and a are computed by the definition if none were given."""
     stacks = [stack_of(problem, architectures.WIDEST) for problem in problems]
     stack = Stack(*(_joined(parts) for parts in zip(*stacks, strict=True)))
 
@@ -72,9 +72,9 @@ def claim_of(source: str, problems: Sequence[Problem], answers: Sequence[Got]) -
 
 
 def of_another(claim: Claim, stack: Stack) -> Claim:
-    """The claim as an answer to other problems of the same shapes."""
+    """Return the claim as an answer to other problems of the same shapes."""
     centre, mine = witness.stage_by_stage(stack.astype(np.float64)), claim.mine
-    # What was b of its own for each example is from here on only a size, in the radii.
+    # From here on b only enters the radii, so of a b for each example the largest |b| is enough.
     sizes = [b if b.shape[-1] == 1 else np.abs(b).max(axis=-1, keepdims=True) for b in stack.biases]
     stack = stack._replace(biases=sizes)
     if not claim.showed_forward:
@@ -84,8 +84,8 @@ def of_another(claim: Claim, stack: Stack) -> Claim:
 
 
 def _forward(centre: Answer, stack: Stack) -> tuple[list[Array], list[Array]]:
-    """z and a of the witness, rounded to the stack's precision: nearer to the truth than any z and a computed in it."""
-    with np.errstate(over="ignore"):  # overflow is for the bounds to say
+    """Return the witness's z and a rounded to the stack's precision, closer to the truth than any computed in it."""
+    with np.errstate(over="ignore"):  # the bounds report overflow
         zs, activations = ([array.astype(stack.x.dtype) for array in part] for part in centre[:2])
     return zs, activations
 
@@ -99,10 +99,10 @@ def _joined(parts: Sequence[Any]) -> Any:
 
 
 def _inferred(claim: Claim) -> Claim:
-    """δ where only ∂C/∂b was returned: from ∂C/∂b of one example – or, where that is no δ, from ∂C/∂w.
+    """Infer a δ that was not returned: from ∂C/∂b of one example or, if that is not δ, from ∂C/∂w.
 
-    Layer by layer from the output: what satisfies the stage's equation is the claimant's δ. Where neither does, the
-    bias gradient is believed.
+    Going layer by layer from the output, the candidate that satisfies the stage's equation is taken as δ. If neither
+    does, the bias gradient is believed.
     """
     ar = rounding.arithmetic(claim.stack.x.dtype)
     for layer in range(len(claim.stack.weights), 0, -1):
@@ -134,7 +134,7 @@ def _with(arrays: list[Array], layer: int, array: Array) -> list[Array]:
 
 
 def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
-    """The layers whose δ is wrong in any network."""
+    """Return the layers whose δ is wrong in any network."""
     exact, submitted = claim.stack.astype(np.float64), claim.mine.in_float64()
     expected, inputs = claim.expected or expected_of(claim), inputs_of(claim, ar, Sigma.TANH)
     findings = equations.compared(compare, exact, claim.mine, submitted, ar, expected, inputs)
@@ -143,7 +143,7 @@ def _refuted(claim: Claim, ar: Arithmetic) -> set[int]:
 
 
 def inputs_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Inputs:
-    """How far the inputs of each equation may be from the claimant's own."""
+    """Return how far the inputs of each equation may be from the subject's."""
     depth, book, absolute = len(claim.stack.weights), sigma is not Sigma.SHARP, _absolute(ar, sigma)
     if claim.showed_forward and not claim.two_calls:
         return equations.shown(depth, ar)._replace(e_delta=claim.e_delta, book=book, absolute=absolute)
@@ -154,12 +154,12 @@ def inputs_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Inputs:
 
 
 def _absolute(ar: Arithmetic, sigma: Sigma) -> float:
-    """By how much σ may be off besides its rounding: ½(1 + tanh(z/2)) by a few u, e^{−log(1 + e^{−z})} by |z|σ(z)u."""
+    """The absolute error that σ may have: a few u in ½(1 + tanh(z/2)), |z|σ(z)u in e^{−log(1 + e^{−z})}."""
     return 4 * ar.u if sigma is Sigma.TANH else 0.0
 
 
 def radii_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
-    """The global radii of a stack, for whoever computes σ as `sigma` says."""
+    """Return the global radii of the stack for a σ computed as `sigma` allows, and keep them in the claim."""
     if sigma not in claim.bounds:
         exact = claim.stack.astype(np.float64)
         with np.errstate(all="ignore"):
@@ -168,7 +168,7 @@ def radii_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Answer:
 
 
 def expected_of(claim: Claim) -> Answer:
-    """What autodiff of each stage alone makes of the claimant's own numbers: the same in whichever light they stand."""
+    """Return what autodiff of each stage by itself gives at the subject's own numbers, the same for every `Sigma`."""
     if claim.expected is not None:
         return claim.expected
     exact, submitted = claim.stack.astype(np.float64), claim.mine.in_float64()
@@ -185,7 +185,7 @@ def expected_of(claim: Claim) -> Answer:
 
 
 def judged(claim: Claim, sigma: Sigma, compare: Callable[..., Finding] = compare) -> Judged:
-    """Each equation by itself; z and a too where they were shown."""
+    """Judge each equation by itself, including z and a if they were returned."""
     ar, exact = rounding.arithmetic(claim.stack.x.dtype), claim.stack.astype(np.float64)
     parts = exact, claim.mine, claim.mine.in_float64(), ar
     expected = expected_of(claim)

@@ -1,4 +1,4 @@
-"""Another cost, another sign, a sum for the mean: by which factor somebody's δ and gradients differ from ours."""
+"""Other costs, signs, and sums in place of means: the factor by which a subject's δ and gradients differ from ours."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -14,14 +14,14 @@ SIMPLE = sorted({Fraction(p, q) for p in range(1, 11) for q in range(1, 11) if 1
 SUMMED = "gradients of the sum over the mini-batch, not of the mean"
 AVERAGED = "δ is of the mean cost: 1/m is in it"
 DOWNHILL = "gradients point downhill, from y − a: to be added, not subtracted"
-# What --convention may declare of the cost; the other words are those of `layouts`.
+# The words of --convention about the cost; the others are in `layouts`.
 DECLARED = ("sum", "no-half", "downhill", "mean-outputs")
 
 
 class Cost(NamedTuple):
-    """The cost is `factor` times ours – divided by n_L, if `outputs` –, its gradients are of the sum or of the mean.
+    """A cost `factor` times ours, divided by n_L if `outputs`, with gradients of the sum or of the mean.
 
-    With `averaged` δ is ∂C/∂z of the mean cost, and the gradients are plain sums of it: the same gradients.
+    With `averaged`, δ is ∂C/∂z of the mean cost and the gradients are plain sums of it. They are then the same.
     """
 
     factor: Fraction = Fraction(1)
@@ -30,7 +30,7 @@ class Cost(NamedTuple):
     averaged: bool = False
 
     def said(self) -> list[str]:
-        """What differs from C = (1/2m) Σ‖y − a‖², in words."""
+        """Return what differs from C = (1/2m) Σ‖y − a‖², in words."""
         size, words = abs(self.factor), []
         per = ", divided by the number of outputs," if self.outputs else ""
         if size == 2:
@@ -41,7 +41,7 @@ class Cost(NamedTuple):
         return words + [DOWNHILL] * (self.factor < 0) + [SUMMED] * self.summed + [AVERAGED] * self.averaged
 
     def doubts(self, without_delta: bool) -> list[str]:
-        """What the factor may be as well where no δ shows whether it arises before the gradients or in them."""
+        """Return other explanations of the factor, if no δ tells whether it arises before the gradients or in them."""
         n = abs(self.factor)
         if without_delta and n == 1 and self.outputs and self.summed:
             cost = "the cost is divided by the number of outputs, and gradients are sums"
@@ -52,7 +52,7 @@ class Cost(NamedTuple):
         return [f"these cannot be distinguished without δ: the factor {n} is of the cost; it is {psum}"]
 
     def undone(self, claim: Claim) -> Claim:
-        """The claim as it would be of our cost."""
+        """Return the claim converted to our cost."""
         if self == Cost():
             return claim
         scale, m, mine = self._scale(claim), claim.stack.x.shape[-1], claim.mine
@@ -63,14 +63,14 @@ class Cost(NamedTuple):
 
         delta = divided(mine.delta, of_delta)
         mine = mine._replace(delta=delta, grad_b=divided(mine.grad_b, by), grad_w=divided(mine.grad_w, by))
-        ar = rounding.arithmetic(claim.stack.x.dtype)  # of multiplying and of dividing, by a factor and by m
+        ar = rounding.arithmetic(claim.stack.x.dtype)  # two roundings for the factor, and two more for m if averaged
         u = 0.0 if self._exact(m) else (4 if self.averaged else 2) * ar.u
         lost = m * ar.underflow if self.averaged and m > 1 else 0.0
         e_delta = [e / np.abs(of_delta) + u * np.abs(d) + lost for e, d in zip(claim.e_delta, delta, strict=True)]
         return claim._replace(mine=mine, e_delta=e_delta, expected=None)
 
     def times(self, part: str, outputs: int, m: int) -> float:
-        """How many times ours "delta", "grad_b" and "grad_w" of one network are; z and a are ours."""
+        """Return how many times ours "delta", "grad_b" or "grad_w" of one network is; other parts are the same."""
         if part not in ("delta", "grad_b", "grad_w"):
             return 1.0
         scale = float(self.factor) / (outputs if self.outputs else 1)
@@ -79,7 +79,7 @@ class Cost(NamedTuple):
         return scale * m if self.summed else scale
 
     def _exact(self, m: int) -> bool:
-        """Whether the factor rounds nothing: a power of two."""
+        """Whether the factor rounds nothing, being a power of two."""
         numbers = (self.factor.numerator, self.factor.denominator, m if self.summed or self.averaged else 1)
         return not self.outputs and all(abs(n) & (abs(n) - 1) == 0 for n in numbers)
 
@@ -89,13 +89,13 @@ class Cost(NamedTuple):
 
 
 def declared(words: Sequence[str]) -> Cost:
-    """The cost that these words of DECLARED say."""
+    """Return the cost that these words of DECLARED describe."""
     factor = Fraction(2 if "no-half" in words else 1) * (-1 if "downhill" in words else 1)
     return Cost(factor, "mean-outputs" in words, "sum" in words)
 
 
 def likely(claims: Sequence[Claim], cost: Cost) -> Iterator[Cost]:
-    """`cost` with a factor near that of δ^L: candidates to be judged, nothing is decided here."""
+    """Yield `cost` with each simple factor near that of δ^L. These are candidates, which are still to be judged."""
     for outputs in (False, True):
         factors = []
         for claim in claims:

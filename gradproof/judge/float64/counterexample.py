@@ -1,4 +1,4 @@
-"""The smallest network that shows a fault."""
+"""Find the smallest network that shows a fault."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,7 +18,7 @@ from gradproof.proof.summary import Fault
 
 VALUES = {"BP1": "δ", "BP2": "δ", "BP3": "∂C/∂b", "BP4": "∂C/∂w", "z": "z", "a": "a"}
 PARTS = {"z": "zs", "a": "activations", "BP1": "delta", "BP2": "delta", "BP3": "grad_b", "BP4": "grad_w"}
-ROUND = (  # at most four neurons and two layers first
+ROUND = (  # at most four neurons and two layers come first
     [1, 1], [1, 1, 1], [2, 1], [1, 2], [1, 2, 1], [2, 1, 1], [1, 1, 2], [2, 2], [1, 3], [1, 2, 2], [2, 2, 1], [2, 2, 2],
     [1, 1, 1, 1], [2, 2, 2, 2], [1, 1, 1, 1, 1],
 )  # fmt: skip
@@ -26,23 +26,23 @@ ROUND_NUMBERS = [-1.0, -0.5, 0.5, 1.0, 1.5, 2.0]
 
 
 class Shown(NamedTuple):
-    """A network small enough to check by hand, with what the faulty equation gives there and what it should.
+    """A network small enough to check by hand, with what the faulty equation gives there and what it should give.
 
-    All but `problem` is in the claimant's own conventions: what is printed is what the claimant's code returns.
+    All except `problem` is in the subject's own conventions, so what is printed is what its code returns.
     """
 
     problem: Problem
     given: Problem
-    value: str  # what is wrong there: δ, ∂C/∂b, …
+    value: str  # the name of the wrong value: δ, ∂C/∂b, …
     layer: int
     got: Array
     expected: Array
-    wrong: Array  # which of its elements are
+    wrong: Array  # a mask of its wrong elements
     note: str = ""  # where the value was taken from
 
 
 def _round_problems() -> Iterator[Problem]:
-    """Networks of at most four neurons and two layers, then of three, in small round numbers; smallest first."""
+    """Yield networks in small round numbers: first at most four neurons and two layers, then larger and deeper ones."""
     for sizes in ROUND:
         for m in (1, 2):
             rng = np.random.default_rng([len(sizes), sum(sizes), m])
@@ -54,7 +54,7 @@ def _round_problems() -> Iterator[Problem]:
 
 
 def smallest(submission: Submission, layout: Layout, cost: Cost, fault: Fault, sigma: Sigma) -> Shown | None:
-    """The first of the small round networks on which the same equation is refuted."""
+    """Return the first of the small round networks on which the same equation is refuted, or None."""
     for problem in _round_problems():
         m, depth = problem.x.shape[1], len(problem.weights)
         if (m > 1 and layout.examples != "batch") or depth != (layout.depth or depth):
@@ -71,11 +71,11 @@ def smallest(submission: Submission, layout: Layout, cost: Cost, fault: Fault, s
 
 
 def _findings(claim: Claim, sigma: Sigma) -> Iterator[tuple[Finding, Array]]:
-    """What is found in each equation and layer, and which elements are outside their bounds there."""
+    """Yield the finding of each equation and layer, with a mask of the elements outside their bounds."""
     wrong = {}
 
     def noting(equation: str, layer: int, got: Array, expected: Array, bound: Array, *live: Any) -> Finding:
-        wrong[equation, layer] = ~(np.abs(got - expected) <= bound)  # NaN is wrong as well
+        wrong[equation, layer] = ~(np.abs(got - expected) <= bound)  # so that NaN is wrong too
         return compare(equation, layer, got, expected, bound, *live)
 
     for finding in judged(claim, sigma, noting).findings:
@@ -90,9 +90,9 @@ def _shown(raw: Claim, layout: Layout, cost: Cost, equation: str, layer: int, wr
     got, expected = getattr(submitted, part)[which], getattr(by_autodiff, part)[which] * cost.times(part, n, m)
     wrong = wrong[0, : got.shape[0], : got.shape[1]]
     value, note = VALUES[equation], ""
-    if raw.inferred and part == "delta":  # none was returned
+    if raw.inferred and part == "delta":  # no δ was returned
         if np.array_equal(got, submitted.grad_b[which]):
-            part, value = "grad_b", VALUES["BP3"]  # of one example the same
+            part, value = "grad_b", VALUES["BP3"]  # for one example it is the same as δ
         else:
             note = " (from your ∂C/∂w)"
     got, expected, wrong = (layout.like(part, array) for array in (got, expected, wrong))

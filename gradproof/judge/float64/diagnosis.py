@@ -1,4 +1,4 @@
-"""The judgement: somebody's answers on random networks, equation by equation, and the mistake by its name."""
+"""Judge a subject's answers on random networks, equation by equation, and name its mistakes."""
 
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -29,7 +29,7 @@ TWICE = "the gradients come from another δ than the one returned, as with autod
 FORMS = {Sigma.SHARP: [], Sigma.BOOK: [BOOK], Sigma.TANH: [TANH]}
 
 
-@np.errstate(all="ignore")  # what somebody's code gives may be infinite or no number
+@np.errstate(all="ignore")  # a subject may return infinities and NaN
 def judgement(
     submission: Submission,
     networks: int = 200,
@@ -38,10 +38,10 @@ def judgement(
     declared: Sequence[str] = (),
     certified: bool = False,
 ) -> Judgement:
-    """Judge it on random networks of 1 to 4 layers in every regime; the same seed gives the same judgement.
+    """Judge the submission on random networks of 1 to 4 layers in every regime; the same seed gives the same judgement.
 
-    With `declared`, words of `layouts.DECLARED` and `costs.DECLARED`, these conventions are required and all else is
-    ours: other shapes, signs, factors and sums are faults. "ours" alone declares ours.
+    `declared` has words of `layouts.DECLARED` and `costs.DECLARED` (else UsageError). These conventions are then
+    required, and ours in everything else: other shapes, signs, factors and sums are faults. ["ours"] declares ours.
     """
     declared = [word.strip() for word in declared]
     for word in declared:
@@ -86,20 +86,21 @@ def judgement(
 
 
 class _Read(NamedTuple):
-    """What is kept of all answers: some claims, the light they are read in, what is counted of all in it."""
+    """What is kept of all answers: some claims, how they are interpreted, and counts over all networks."""
 
     claims: list[Claim]
-    light: Light | None  # None where there are no claims
+    light: Light | None  # None if there are no claims
     tally: Tally
-    others: int  # networks besides the claims'
+    others: int  # networks that are in no claim
     troubles: list[Trouble]
 
 
 def _read(asked: Questions, declared: Cost | None) -> _Read:
-    """All networks in one light: chosen by the first stacks, and again by each stack that contradicts it.
+    """Read all networks under one interpretation, chosen by the first stacks and again after each contradicting stack.
 
-    That stack is kept, so no light returns, and there are few. Of the others nothing is kept but counts: for another
-    light they are drawn, asked and judged again. What is wrong in every light ends it: no more is needed to refute.
+    Contradicting stacks are kept, so no interpretation recurs, and there are few of them. Of the others only counts
+    are kept: for another interpretation they are drawn, asked and judged again. If something is wrong under every
+    interpretation, reading stops, since that is enough to refute.
     """
     claims, troubles = asked.first()
     kept: set[int] = set()
@@ -133,9 +134,9 @@ def _digits(claims: Sequence[Claim]) -> int:
 
 
 def _right_for_another(light: Light, raw: list[Claim], declared: Sequence[str]) -> tuple[list[Trouble], Cost]:
-    """The slips of the forward pass and of the data that explain every answer, and the cost under which they do.
+    """Return the slips in the forward pass or the data that explain every answer, and the cost under which they do.
 
-    None where z and a are shown. Wrong answers may look as if they pointed downhill: then they are tried uphill too.
+    There are none if z and a were returned. Wrong answers may seem to point downhill, so uphill is tried then too.
     """
     if not light.wrong or raw[0].showed_forward:
         return [], light.cost

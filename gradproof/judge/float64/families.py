@@ -1,7 +1,7 @@
-"""Slips with a number in them that only their author knows: a forgotten weight decay, a fixed divisor, a learning rate.
+"""Slips with an unknown number in them: a forgotten weight decay, a fixed divisor, a learning rate.
 
-Each says got = base + t · direction. Every element allows an interval of t, since base and direction have radii; the
-slip is named only if one t is in all of them, on every network tried, and t = 0 is not.
+Each says got = base + t · direction. Base and direction have radii, so every element allows an interval of t. A slip
+is named only if one t is in all of these intervals, on every network tried, and t = 0 is not.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,12 +22,12 @@ class Family(NamedTuple):
     base: Callable[[Layer], Near]
     direction: Callable[[Layer], Near]
     seen: str = ""
-    of_batches: bool = False  # as the one before where m = 1
-    whole: str = ""  # what is said besides where the number is whole and above 1
+    of_batches: bool = False  # for m = 1 it equals the family before
+    whole: str = ""  # added to the name if the number is whole and above 1
 
 
 def _of_updated(p: Layer) -> Near:
-    """−(∂C/∂w^{l+1})ᵀδ^{l+1} ⊙ σ′(z^l): what one step of size 1 on w^{l+1} changes in δ^l."""
+    """Return −(∂C/∂w^{l+1})ᵀδ^{l+1} ⊙ σ′(z^l), the change of δ^l after a step of size 1 on w^{l+1}."""
     gradient = p.delta[p.l] @ p.a[p.l].mT * (1 / p.m)
     return (gradient.mT @ p.delta[p.l]) * p.slope[p.l - 1] * -1.0
 
@@ -64,7 +64,7 @@ FAMILIES = (
 
 
 def named(equation: str, tried: Sequence[tuple[Layer, Array]]) -> list[Mistake]:
-    """The families that explain every network with one number, which is put into their names."""
+    """Return the families that explain every network with one number, with that number in their names."""
     found, batches = [], any(layer.m > 1 for layer, _ in tried)
     for family in FAMILIES:
         if family.equation != equation or (family.of_batches and not batches):
@@ -77,7 +77,7 @@ def named(equation: str, tried: Sequence[tuple[Layer, Array]]) -> list[Mistake]:
 
 
 def _number(family: Family, tried: Sequence[tuple[Layer, Array]]) -> str | None:
-    """The t of every element of every network, in few digits; None without one, or if only one network has a say."""
+    """Return the t, in few digits, that fits every element, or None if 0 fits, none does, or one network decides it."""
     low, high, telling = -np.inf, np.inf, 0
     for layer, got in tried:
         try:
@@ -99,10 +99,10 @@ def _number(family: Family, tried: Sequence[tuple[Layer, Array]]) -> str | None:
 
 
 def _interval(got: Array, base: Near, direction: Near) -> tuple[Array, Array]:
-    """For each element the t with |got − base − t d| ≤ 2(E_base + |t| E_d) for some d; all t where d may be 0."""
+    """Return each element's ends of the t with |got − base − t d| ≤ 2(E_base + |t| E_d); any t fits if d may be 0."""
     residual, size = got - base.value, np.abs(direction.value)
     slack, spread = 2 * np.broadcast_to(base.radius, got.shape), 2 * np.broadcast_to(direction.radius, got.shape)
-    most = (np.abs(residual) + slack) / (size - spread)  # no t is larger
+    most = (np.abs(residual) + slack) / (size - spread)  # upper bound of |t|
     centre = residual / direction.value
     width = (slack + most * spread) / size + 4 * direction.ar.u * np.abs(centre)
     known = size > 2 * spread

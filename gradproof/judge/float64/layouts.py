@@ -1,4 +1,4 @@
-"""In which shape somebody writes down a network: recognised by trying, never punished – or declared."""
+"""The layouts in which a subject may store a network: recognised by trying, when none is a fault, or declared."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
@@ -15,18 +15,18 @@ SHAPES = {"column": (-1, 1), "flat": (-1,), "row": (1, -1)}
 
 
 class Layout(NamedTuple):
-    """How the claimant keeps examples, weights and biases; the default is this project's own."""
+    """How the subject keeps examples, weights and biases. The default is this project's layout."""
 
     rows: bool = False  # examples are rows
     transposed: bool = False  # w^l is (n_{l−1}, n_l)
     bias: str = "column"  # (n, 1); "flat": (n,); "row": (1, n)
-    examples: str = "batch"  # "single": one column a call; "vector": one vector (n,) a call
+    examples: str = "batch"  # "single": one column per call; "vector": one vector (n,) per call
     dtype: str = "float64"
-    depth: int = 0  # the only number of weight layers it takes; 0: any
+    depth: int = 0  # the only number of weight layers accepted; 0: any
     whole: bool = False  # x and y are given as integers
 
     def said(self) -> list[str]:
-        """What differs from this project's conventions, in words."""
+        """Return what differs from this project's conventions, in words."""
         words = []
         if self.examples != "batch":
             words.append("one example per call" + (", as a vector" if self.examples == "vector" else ""))
@@ -43,14 +43,14 @@ class Layout(NamedTuple):
         return words
 
     def given(self, problem: Problem) -> Problem:
-        """The problem as the claimant wants it."""
+        """Return the problem in this layout."""
         shape = SHAPES[self.bias]
         weights = [self._cast(w.T if self.transposed else w) for w in problem.weights]
         biases = [self._cast(b.reshape(shape)) for b in problem.biases]
         return Problem(weights, biases, *map(self._data, problem[2:]))
 
     def apart(self, problem: Problem) -> Problem:
-        """The same with x and y as stacks of single examples, each as the claimant wants it."""
+        """Return the problem in this layout, with x and y as stacks of single examples."""
         columns = range(problem.x.shape[1])
         x, y = (np.stack([self._data(part[:, [i]]) for i in columns]) for part in (problem.x, problem.y))
         return self.given(problem)._replace(x=x, y=y)
@@ -68,13 +68,13 @@ class Layout(NamedTuple):
         return array.T if self.transposed and array.ndim == 2 else array
 
     def delta(self, array: Array, n: int) -> Array:
-        """δ^l, z^l or a^l as (n, m)."""
+        """Return δ^l, z^l or a^l as (n, m)."""
         if array.shape == (n,):
             return array[:, None]
         return array.T if self.rows and array.ndim == 2 else array
 
     def like(self, part: str, array: Array) -> Array:
-        """One of our arrays – of "delta", "zs", "activations", "grad_b" or "grad_w" – as the claimant keeps it."""
+        """Return one of our arrays of part "delta", "zs", "activations", "grad_b" or "grad_w" in this layout."""
         if part == "grad_w":
             return self.weight(array)
         if part == "grad_b":
@@ -82,7 +82,7 @@ class Layout(NamedTuple):
         return array[:, 0] if self.examples == "vector" else array.T if self.rows else array
 
     def fits(self, lists: Lists, problem: Problem) -> bool:
-        """Whether the weight gradients, and δ if there is one, have the shapes that this layout calls for."""
+        """Whether the weight gradients, and δ if there is one, have the shapes that this layout requires."""
         if len(lists) > 2:
             deltas, m = zip(lists[0], problem.sizes[1:], strict=False), problem.x.shape[1]
             if any(self.delta(d, n).shape != (n, m) for d, n in deltas):
@@ -90,7 +90,7 @@ class Layout(NamedTuple):
         return [self.weight(g).shape for g in lists[-1 if len(lists) < 5 else 2]] == [w.shape for w in problem.weights]
 
 
-# What --convention may declare of the layout; the other words are those of `costs`.
+# The words of --convention about the layout; the others are in `costs`.
 DECLARED: dict[str, dict[str, Any]] = {
     "ours": {},
     "rows": {"rows": True},
@@ -104,7 +104,7 @@ DECLARED: dict[str, dict[str, Any]] = {
 
 
 def declared(words: Sequence[str], is_class: bool) -> Layout:
-    """The layout that these words declare, ours in all they do not name; a class is asked for one example per call."""
+    """Return the layout that these words declare, otherwise ours. A class is asked for one example per call."""
     layout = Layout(examples="single" if is_class else "batch")
     for word in words:
         layout = layout._replace(**DECLARED.get(word, {}))
@@ -112,12 +112,12 @@ def declared(words: Sequence[str], is_class: bool) -> Layout:
 
 
 def bias(array: Array, n: int) -> Array:
-    """∂C/∂b^l as (n, 1), in whichever of three shapes it came."""
+    """Return ∂C/∂b^l as (n, 1) if it has one of the three known shapes, else unchanged."""
     return array.reshape(n, 1) if array.shape in ((n,), (1, n), (n, 1)) else array
 
 
 def _candidates(is_class: bool) -> Iterator[Layout]:
-    """Every layout, the likelier first."""
+    """Yield every layout, the likelier ones first."""
     examples = ("single", "vector", "batch") if is_class else ("batch", "single", "vector")
     for how, rows, shape, transposed in product(examples, (False, True), ("column", "flat", "row"), (False, True)):
         if not (how == "vector" and rows):
@@ -125,18 +125,18 @@ def _candidates(is_class: bool) -> Iterator[Layout]:
 
 
 def recognised(submission: Submission, seed: int) -> Layout:
-    """The first layout in which the code takes a problem and returns gradients of the right shapes.
+    """Return the first layout in which the code takes a problem and returns gradients of the right shapes.
 
-    Tried on widths that all differ; then on equal ones, also as many as examples, where code that raises elsewhere, for
-    want of a transpose, may answer; then on other depths. Where none fits, this project's own (for a class: one example
-    a call), and the judge reports what happens.
+    Widths that all differ are tried first. Equal ones follow, also equal to the number of examples, because code that
+    lacks a transpose may answer only there. Other depths are last. If none fits, return this project's layout (for a
+    class: one example per call), and the judge reports what happens.
     """
     rng = np.random.default_rng(seed)
     for sizes in ([3, 4, 2], [4, 4, 4], [5, 5, 5], [3, 2], [3, 4, 5, 2], [3, 4, 5, 6, 2]):
         for layout in _candidates(submission.kind.is_class):
             lists = _tried(submission, layout, sizes, rng)
             if isinstance(lists, SubmissionError):
-                if lists.kind == "mutation":  # it ran: shapes are not what is wrong
+                if lists.kind == "mutation":  # it ran, so the shapes are not the problem
                     return layout
             elif layout.fits(lists, _random(sizes, _examples(layout), rng)):
                 if all(array.dtype == np.float32 for part in lists for array in part):
@@ -146,7 +146,7 @@ def recognised(submission: Submission, seed: int) -> Layout:
 
 
 def _of_one_depth(submission: Submission, layout: Layout, fitting: Sequence[int], rng: np.random.Generator) -> Layout:
-    """The layout, and the depth if networks of any other have no answer of the right shapes."""
+    """Return the layout, with its depth set if networks of all other depths get no answer of the right shapes."""
     width, depth = fitting[0] if len(set(fitting)) == 1 else 4, len(fitting) - 1
     for other in {1, 2, 3, 4} - {depth}:
         sizes = [width] * (other + 1)
@@ -163,7 +163,7 @@ def _examples(layout: Layout) -> int:
 def _tried(
     submission: Submission, layout: Layout, sizes: Sequence[int], rng: np.random.Generator
 ) -> Lists | SubmissionError:
-    """The answer to a random problem, or what came in its place; code that hangs or exits is not asked again."""
+    """Return the answer to a random problem, or the error. Raise it if the code hangs or exits, to ask no more."""
     try:
         return submission.backprop(layout.given(_random(sizes, _examples(layout), rng)))
     except SubmissionError as error:

@@ -1,4 +1,4 @@
-"""In which light somebody's answers look best: what cost they are of, how σ was computed, whether δ was twice."""
+"""Interpret a subject's answers in their favour: the cost, the form of σ, and whether δ was computed twice."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -15,27 +15,27 @@ from gradproof.proof.theorem import Judged
 
 
 class Light(NamedTuple):
-    """In which light the claims look best."""
+    """The interpretation under which the claims look best."""
 
-    judged: list[Judged]  # of each claim
-    claims: list[Claim]  # as they are understood: factors and sums undone
+    judged: list[Judged]  # one for each claim
+    claims: list[Claim]  # as interpreted, with factors and sums undone
     sigma: Sigma
     cost: Cost
-    equations: set[str]  # that are wrong
-    twice: bool = False  # the gradients are not made of the δ that is returned
+    equations: set[str]  # the wrong ones
+    twice: bool = False  # the gradients do not come from the returned δ
 
     @property
     def wrong(self) -> bool:
         return bool(self.equations)
 
     def of(self, claim: Claim) -> Judged:
-        """Another claim in this light."""
+        """Judge another claim under this interpretation."""
         return judged(self.cost.undone(claim._replace(two_calls=claim.two_calls or self.twice)), self.sigma)
 
     def telling(self, found: Sequence[Judged]) -> list[Judged]:
-        """The stacks that can tell something; these must be sharp by themselves.
+        """Return the stacks that can decide something, which must be sharp by themselves.
 
-        A cancelled σ′ has nothing to tell where σ saturates, and a float32 a^L − y of 1e-4 has too few digits.
+        A cancelled σ′ decides nothing where σ saturates, and a float32 a^L − y of 1e-4 has too few digits.
         """
         blunt = {"saturated"} if self.sigma is not Sigma.SHARP else set()
         blunt |= {"trained"} if found and found[0].stack.x.dtype == np.float32 else set()
@@ -43,9 +43,10 @@ class Light(NamedTuple):
 
 
 def chosen(claims: list[Claim], declared: Cost | None) -> Light:
-    """The best light, or that in which δ is computed once more for the gradients and rounded otherwise.
+    """Return the best interpretation, or one in which the gradients use a second δ with other rounding.
 
-    Under whichever cost – and only if nothing is wrong then. No claim is left out for a wrong δ, all being two calls.
+    The second is taken, under any cost, only if it leaves nothing wrong. No claim is then left out for a wrong δ,
+    because all count as two calls.
     """
     light = _in_the_best_light(claims, declared)
     if not light.wrong or all(claim.two_calls for claim in claims):
@@ -58,12 +59,12 @@ def chosen(claims: list[Claim], declared: Cost | None) -> Light:
 
 
 def _is_right(claims: list[Claim], cost: Cost) -> bool:
-    """Whether nothing is wrong under this cost for a σ of which most is allowed; the first that is wrong ends it."""
+    """Whether nothing is wrong under this cost with the most lenient σ; stop at the first wrong claim."""
     return not any(any_wrong([judged(cost.undone(claim), Sigma.TANH)]) for claim in claims)
 
 
 def _tried(claims: list[Claim], declared: Cost | None) -> Iterator[Cost]:
-    """Every cost in whose light `_in_the_best_light` may find them right."""
+    """Yield every cost under which `_in_the_best_light` may find the claims right."""
     if declared is not None:
         yield declared
         return
@@ -75,11 +76,11 @@ def _tried(claims: list[Claim], declared: Cost | None) -> Iterator[Cost]:
 
 
 def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
-    """The cost that is declared, or ours – or another, where faults are none under it.
+    """Interpret the claims under the declared cost, under ours, or under another if faults vanish under it.
 
-    A sum for the mean shows in BP3 and BP4 and in both; a sign or a factor shows in BP1 alone, all else being linear in
-    δ^L. So each is decided by itself, whatever else is wrong. A 1/m that is in δ shows in all three, and is a
-    convention only where nothing else is wrong.
+    A sum in place of the mean shows in both BP3 and BP4. A sign or a factor shows only in BP1, because all else is
+    linear in δ^L. So each is decided by itself, independently of other faults. A 1/m in δ shows in all three, and is a
+    convention only if nothing else is wrong.
     """
     if declared is not None:
         return light_of([declared.undone(claim) for claim in claims], declared)
@@ -99,9 +100,9 @@ def _in_the_best_light(claims: list[Claim], declared: Cost | None) -> Light:
 
 
 def _summed(light: Light, claims: list[Claim]) -> Light:
-    """The same cost, its gradients of the sum, where BP3 and BP4 are wrong and then are not.
+    """Return the interpretation with gradients of the sum, if BP3 and BP4 are wrong without it and right with it.
 
-    Where δ is wrong as well nothing may be seen of either until the factor of δ is found.
+    If δ is wrong as well, neither may show until the factor of δ is found.
     """
     if not light.equations >= {"BP3", "BP4"}:
         return light
@@ -111,7 +112,7 @@ def _summed(light: Light, claims: list[Claim]) -> Light:
 
 
 def _averaged(claims: list[Claim]) -> Light | None:
-    """The light in which 1/m is in δ and nothing is wrong, if there is one."""
+    """Return the interpretation with 1/m in δ under which nothing is wrong, or None."""
     cost = Cost(averaged=True)
     for each in (cost, *costs.likely(claims, cost)):
         light = light_of([each.undone(claim) for claim in claims], each)
@@ -121,20 +122,20 @@ def _averaged(claims: list[Claim]) -> Light | None:
 
 
 def _name_of_bp1(light: Light) -> bool:
-    """Whether its first fault of BP1 has a name. NaN that is turned round has no bound, hence no fault and no name."""
+    """Whether its first fault in BP1 has a name. A negated NaN has no bound, hence no fault and no name."""
     first = next((fault for fault in summary(light.judged).faults if fault.equation == "BP1"), None)
     return first is not None and bool(names_of(first, light.claims, light.judged, light.sigma))
 
 
 def _of_bp1(light: Light) -> int:
-    """How many elements of BP1 are wrong: where some were right uphill, it does not point downhill."""
+    """Count the wrong elements of BP1. If the other sign has more, some were right, and it does not point downhill."""
     return sum(int(f.refuted.sum()) for each in light.judged for f in each.findings if f.equation == "BP1")
 
 
 def light_of(claims: list[Claim], cost: Cost) -> Light:
-    """By the sharpest σ under which nothing is wrong; else by that under which least is.
+    """Interpret the claims under this cost, with the sharpest of those forms of σ that leave least wrong.
 
-    TANH allows whatever BOOK does: where as much is wrong under it as under SHARP, BOOK can make nothing right.
+    TANH allows all that BOOK does. So if it leaves as much wrong as SHARP, BOOK cannot help.
     """
     tried, claims = [], [claim._replace(expected=expected_of(claim)) for claim in claims]
     for sigma in (Sigma.SHARP, Sigma.TANH, Sigma.BOOK):
@@ -147,11 +148,11 @@ def light_of(claims: list[Claim], cost: Cost) -> Light:
     if not wrong:
         return Light(found, claims, sigma, cost, set())
     if any(claim.two_calls for claim in claims) and _delta_is_wrong(found):
-        # The radii of two calls are those of a right δ: of a wrong one only single examples can be judged further.
+        # The radii of two calls assume a right δ. If it is wrong, only single examples can be judged further.
         pairs = [pair for pair in zip(claims, found, strict=True) if not pair[0].two_calls]
         if any_wrong(
             [each for _, each in pairs]
-        ):  # else the fault, or the cost still to be found, shows in batches alone
+        ):  # else the fault, or the cost still to be found, shows only in batches
             claims, found = [claim for claim, _ in pairs], [each for _, each in pairs]
     equations = {f.equation for each in found for f in each.findings if f.verdict is Verdict.REFUTED}
     return Light(found, claims, sigma, cost, equations)

@@ -1,7 +1,7 @@
-"""How backpropagation goes wrong: formulas of the classic slips, each computed from the claimant's own inputs.
+"""The classic mistakes in backpropagation, as formulas computed from the subject's own inputs.
 
-A mistake is named only where its formula explains every value within the bound of that formula. To add one, add a
-line. Slips with an unknown number in them, as a forgotten weight decay has, are in `families`.
+A mistake is named only if its formula explains every value within the formula's own bound. To add one, add a line.
+Slips with an unknown number in them, such as a forgotten weight decay, are in `families`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from gradproof.numerics.near import Near
 
 
 class Layer(NamedTuple):
-    """What an equation has at hand in layer l, rightly or wrongly; each the claimant's own, with its radius."""
+    """What an equation may use in layer l, rightly or wrongly: the subject's own arrays with their radii."""
 
     w: list[Near]  # w¹ … w^L, so w[l] is w^{l+1}
     b: list[Near]  # b¹ … b^L
@@ -32,7 +32,7 @@ class Layer(NamedTuple):
         return int(self.y.value.shape[-1])
 
     def pulled_back(self, here: Near) -> Near:
-        """(w^{l+1})ᵀ …, from the output down, without σ′."""
+        """Return (w^{l+1})ᵀ … (wᴸ)ᵀ `here`, from the output down, without σ′."""
         for w in reversed(self.w[self.l :]):
             here = w.mT @ here
         return here
@@ -43,7 +43,7 @@ class Mistake(NamedTuple):
     name: str  # what was done
     formula: str  # with l for the layer
     compute: Callable[[Layer], Near]
-    seen: str = ""  # where, in the wild
+    seen: str = ""  # where it was found in public code
 
 
 RIGHT = {

@@ -1,4 +1,4 @@
-"""The mistake by its name: the one formula that explains every wrong value."""
+"""Name a mistake by the formula that explains every wrong value."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,9 +17,9 @@ from gradproof.proof.theorem import Judged
 
 
 def names_of(fault: Fault, claims: Sequence[Claim], found: Sequence[Judged], sigma: Sigma) -> list[Mistake]:
-    """The mistakes whose formula gives what was returned on every network with this layer, also where that is right.
+    """Return the mistakes whose formula gives the returned values on every network with this layer, right or wrong.
 
-    A slip that is made only for some networks has no formula and no name.
+    A slip made only on some networks has no formula and no name.
     """
     showing: list[Claim] = []
     hidden: list[Claim] = []
@@ -44,7 +44,7 @@ def names_of(fault: Fault, claims: Sequence[Claim], found: Sequence[Judged], sig
 
 
 def _networks(claim: Claim, fault: Fault, sigma: Sigma) -> Iterator[tuple[Layer, Array]]:
-    """What each network has at hand in the faulty layer, in its exact shape, and what it made of it."""
+    """Yield what each network has at hand in the faulty layer, in its exact shape, and its result there."""
     ar = rounding.arithmetic(claim.stack.x.dtype)
     inputs, unread, exact = inputs_of(claim, ar, sigma), np.float64(ar.underflow), claim.mine.in_float64()
 
@@ -71,7 +71,7 @@ def _networks(claim: Claim, fault: Fault, sigma: Sigma) -> Iterator[tuple[Layer,
 
 
 def _made(mine: Answer, fault: Fault) -> Array:
-    """What the claimant made of the faulty equation in its layer."""
+    """Return the subject's result of the faulty equation in its layer."""
     if fault.equation == "a":
         return mine.activations[fault.layer]
     part = {"z": mine.zs, "BP3": mine.grad_b, "BP4": mine.grad_w}.get(fault.equation, mine.delta)
@@ -79,7 +79,7 @@ def _made(mine: Answer, fault: Fault) -> Array:
 
 
 def slope(z: Near, ar: Arithmetic) -> Near:
-    """σ′ of any number, with the radius of whichever form is further off."""
+    """Return σ′ of any number, with the larger of the radii of its two forms."""
     slope = rounding.sigma_prime(z.value, z.radius, ar)
     e = np.exp(-np.abs(z.value))
     a = np.where(z.value >= 0, 1, e) / (1 + e)
@@ -88,11 +88,11 @@ def slope(z: Near, ar: Arithmetic) -> Near:
 
 
 def _explains(mistake: Mistake, layer: Layer, got: Array) -> bool:
-    """Whether the formula gives what was returned, within its own bound, in every element."""
+    """Whether the formula gives every returned element within the formula's own bound."""
     try:
         with np.errstate(all="ignore"):
             formula = mistake.compute(layer)
             off = np.abs(got - formula.value)
             return off.shape == got.shape and bool((off <= 2 * formula.radius).all())
-    except (ValueError, IndexError):  # shapes that do not fit: it cannot have been this
+    except (ValueError, IndexError):  # shapes that do not fit rule this formula out
         return False

@@ -1,4 +1,4 @@
-"""The networks that a submission is judged on: many small ones, then a wider one and real digits."""
+"""The networks that a submission is judged on: many small ones, then a few larger ones and real digits."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -10,20 +10,20 @@ from gradproof.proof import architectures
 from gradproof.train import mnist
 
 DEEPEST, WIDEST, MOST_EXAMPLES = 4, 8, 5
-KINDS = DEEPEST * len(architectures.REGIMES)  # stacks in which every depth and regime is once
-GROUP = 100  # networks of one stack at the most: KINDS times as many are read together, and no more are kept
-WIDER = 48  # all layers of it: XLA compiles one shape once; three layers where any depth is taken
+KINDS = DEEPEST * len(architectures.REGIMES)  # stacks that have every depth and regime once
+GROUP = 100  # networks in a stack at most, so that at most KINDS times as many are read together
+WIDER = 48  # width of all its layers, because XLA compiles each shape once; it has three if any depth is accepted
 DIGIT_SIZES = {1: [784, 10], 2: [784, 30, 10], 3: [784, 30, 20, 10], 4: [784, 30, 20, 15, 10]}
 DIGITS, WIDER_EXAMPLES = 10, 8
-FAR = 100.0  # the size of targets of which gradients are no longer small, as one that is clipped must be told from one
+FAR = 100.0  # the size of targets that give large gradients, so that clipping shows
 SAID = "networks of up to 4 layers of 8 neurons, one of 48, and of 784 pixels for the digits"
 
 
 def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -> Iterator[tuple[str, Stack]]:
-    """Networks of every depth, or of the one that is asked for, and regime; widths any, equal, distinct and thin.
+    """Yield networks of every depth (or only of depth `only`) and regime, with any, equal, distinct and thin widths.
 
-    Of those of equal widths half are as wide as they have examples: a bias added along the wrong axis runs only there.
-    The first two of three or more of a stack differ only in their parameters: a result cached for an x is then wrong.
+    Half of those with equal widths are as wide as they have examples: a bias added along the wrong axis runs only
+    there. In stacks of three or more the first two differ only in parameters, so a result cached for an x is wrong.
     """
     depths = [only] * DEEPEST if only else range(1, DEEPEST + 1)
     kinds, share = list(product(depths, architectures.REGIMES)), drawn(networks) // KINDS
@@ -36,7 +36,7 @@ def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -
         if m > 1:
             equal = (sizes == sizes[:, :1]).all(axis=1) & (rng.random(count) < 0.5)
             sizes = np.where(equal[:, None], m, sizes)
-        twins = slice(1, 2 if count > 2 else 1)  # of two, both are to differ
+        twins = slice(1, 2 if count > 2 else 1)  # of only two, both should differ
         sizes[twins] = sizes[0]
         stack = architectures.fill(sizes, m, regime, rng)
         stack.x[twins] = stack.x[0]
@@ -44,20 +44,20 @@ def stacks(networks: int, seed: int, most: int = MOST_EXAMPLES, only: int = 0) -
 
 
 def drawn(networks: int) -> int:
-    """How many random networks are drawn where so many are asked for: of each kind the same number."""
+    """Return how many random networks are drawn for this many: the same number of each kind."""
     return KINDS * max(1, -(-networks // KINDS))
 
 
 def larger(seed: int, alone: bool = False, only: int = 0) -> Iterator[tuple[str, Stack]]:
-    """A network with far targets, one on bits with an empty example and a repeated one, a wider one, and real digits
-    on one that reads them, as one mini-batch each – or, with `alone`, one example at a time."""
+    """Yield a network with far targets, one on bits with an empty and a repeated example, a wider one, and one that
+    reads real digits. Each has one mini-batch or, with `alone`, one example per network."""
     rng = np.random.default_rng([seed, DEEPEST + 1])
     sizes = [WIDEST] * ((only or 3) + 1)
     inputs, targets = (rng.standard_normal((WIDEST, MOST_EXAMPLES)) for _ in range(2))
     yield "far", _stack(sizes, inputs, FAR * targets, seed, alone)
     bits = (inputs > 0).astype(np.float64)
     bits[0] = 1
-    bits[:, 0], bits[:, 2] = float(alone), bits[:, 1]  # alone, an empty example shows no δ¹
+    bits[:, 0], bits[:, 2] = float(alone), bits[:, 1]  # a single empty example does not show δ¹
     yield "bits", _stack(sizes, bits, np.eye(WIDEST, MOST_EXAMPLES)[:, [0, 1, 1, 2, 3]], seed, alone)
     rng = np.random.default_rng([seed, DEEPEST])
     sizes = [WIDER] * ((only or 3) + 1)

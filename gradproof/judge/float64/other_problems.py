@@ -1,7 +1,7 @@
-"""Whose problem is it right for? Slips before the first equation: in the forward pass and in the data.
+"""Slips before the first equation, in the forward pass and in the data, as the problem that the answers are right for.
 
-Where z and a are not shown, a backprop that forgets the bias answers as ours does to a network without biases. So each
-such slip is another problem to which the answers are right, every one of them.
+If z and a are not returned, a backprop that forgets the bias answers as ours does for a network without biases. So each
+of these slips amounts to another problem, to which every answer is right.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def _single(array: Array) -> Array:
 
 
 def _along_the_wrong_axis(s: Stack) -> Stack:
-    """b¹ of the first example, b² of the second: NumPy adds it so only where there are as many examples as neurons."""
+    """Add b₁ to the first example, b₂ to the second, as NumPy does if there are as many examples as neurons."""
     m = s.x.shape[-1]
 
     def turned(b: Array, n: Array, live: Array) -> Array:

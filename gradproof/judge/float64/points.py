@@ -1,4 +1,4 @@
-"""Points for teachers: one for each of the four equations that was judged and is right, whatever else is wrong."""
+"""Points for teachers: one for each of the four equations that was judged and is right, even if others are wrong."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ EQUATIONS = ("BP1", "BP2", "BP3", "BP4")
 
 
 def told(judged: Judged) -> Counter[tuple[str, str]]:
-    """Of each equation: networks with it, those in which enough can be decided, elements about which nothing can."""
+    """Count for each equation its networks, those where enough can be decided, and the elements where nothing can."""
     counts: Counter[tuple[str, str]] = Counter()
     for equation in EQUATIONS:
         if own := [finding for finding in judged.findings if finding.equation == equation]:
@@ -23,8 +23,8 @@ def told(judged: Judged) -> Counter[tuple[str, str]]:
 
 
 def untold(counts: Counter[tuple[str, str]]) -> set[str]:
-    """The equations of which too little could be decided, each by the rule that decides the verdict of all; code for
-    one layer only says nothing about BP2."""
+    """Return the equations of which too little could be decided, by the rule for the verdict as a whole. Code for one
+    layer, for example, says nothing about BP2."""
     result = set()
     for equation in EQUATIONS:
         networks, sharp, lost = (counts[equation, what] for what in ("networks", "sharp", "lost"))

@@ -1,4 +1,4 @@
-"""Two problems that random networks are not: whole numbers as inputs and targets, and z so large that e^{−z} overflows.
+"""Two problems that random networks lack: whole numbers as inputs and targets, and z so large that e^{−z} overflows.
 
 Source: mlxtend#743 (np.zeros of integers cuts what is put into it), snntorch#433 (σ that overflows).
 """
@@ -16,12 +16,12 @@ from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem
 
-LARGE = {"float64": 800.0, "float32": 100.0}  # e^{709} and e^{88} are the last that are finite
+LARGE = {"float64": 800.0, "float32": 100.0}  # e^{709} and e^{88} are the last finite ones
 RIGHT_SIGMA = "σ(z) = e^{min(z,0)}/(1 + e^{−|z|}) and σ′(z) = e^{−|z|}/(1 + e^{−|z|})² never overflow"
 
 
 def troubles(submission: Submission, layout: Layout, seed: int) -> Iterator[Trouble]:
-    """What goes wrong there and nowhere else; code that raises on integers is strict, not wrong."""
+    """Yield what goes wrong on these problems only. Code that raises on integers is strict, not wrong."""
     rng = np.random.default_rng(seed)
     sizes = [3] * ((layout.depth or 2) + 1)
     m = 2 if layout.examples == "batch" else 1

@@ -1,4 +1,4 @@
-"""Asking somebody's code about networks: about the first to be read together, about the others stack by stack."""
+"""Ask a subject about networks: about the first ones, to be read together, then about the others stack by stack."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -15,22 +15,22 @@ from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.problem import Stack
 
-Answered = tuple[Claim | None, list[Trouble]]  # None where no network of the stack has an answer
-FATAL = ("hangs", "exits", "mutation", "dtype")  # nothing more is asked then
+Answered = tuple[Claim | None, list[Trouble]]  # None if no network of the stack has an answer
+FATAL = ("hangs", "exits", "mutation", "dtype")  # nothing more is asked after these
 
 
 class Questions(NamedTuple):
-    """All networks that somebody's code is asked about; each is drawn again wherever it is needed again."""
+    """All networks that a subject is asked about. They are drawn again whenever they are needed again."""
 
     submission: Submission
     layout: Layout
-    random: int  # so many of them, besides the larger ones
+    random: int  # how many, besides the larger ones
     seed: int
-    asked: Callable[[], None] = lambda: None  # called after each
+    asked: Callable[[], None] = lambda: None  # called after each network
 
     def first(self) -> tuple[list[Claim], list[Trouble]]:
-        """The answers to the first stack of each kind and to the larger networks; those on which the code gets into
-        trouble are left out and counted."""
+        """Return the answers to the first stack of each kind and to the larger networks. Those on which the code fails
+        are left out and counted as troubles."""
         drawn = [*islice(self._random(), networks.KINDS)]
         drawn += networks.larger(self.seed, self.layout.examples != "batch", self.layout.depth)
         answers = [self._answered(*each) for each in drawn]
@@ -41,7 +41,7 @@ class Questions(NamedTuple):
         return claims, troubles
 
     def others(self, known: Sequence[Claim], left_out: Collection[int]) -> Iterator[tuple[int, Answered]]:
-        """The answers to all further stacks, each with its number, one at a time: nobody keeps them here."""
+        """Yield the answers to all further stacks with their numbers, one at a time and without keeping them."""
         for number, (source, drawn) in islice(enumerate(self._random()), networks.KINDS, None):
             if number not in left_out and (drawn.x.shape[-1] == 1 or not _from_weights(known)):
                 claim, troubles = self._answered(source, drawn)
@@ -52,7 +52,7 @@ class Questions(NamedTuple):
         return networks.stacks(self.random, self.seed, most, self.layout.depth)
 
     def _answered(self, source: str, drawn: Stack) -> Answered:
-        """The answers to one stack, and a trouble for each network that has none."""
+        """Return the answers to one stack, and a trouble for each network without one; raise what is FATAL."""
         stack = drawn.astype(self.layout.dtype)
         problems, answers, troubles = [], [], []
         for network in range(len(stack.x)):
@@ -69,7 +69,7 @@ class Questions(NamedTuple):
 
 
 def believed(claims: list[Claim]) -> list[Claim]:
-    """Where ∂C/∂b is wrong, of several examples at once δ is unknown, and only one at a time can be judged."""
+    """Keep only single examples if ∂C/∂b is wrong (δ came from ∂C/∂w): δ of several examples is then unknown."""
     return [claim for claim in claims if claim.stack.x.shape[-1] == 1] if _from_weights(claims) else claims
 
 
@@ -78,14 +78,14 @@ def _from_weights(claims: Sequence[Claim]) -> bool:
 
 
 def _together(troubles: Sequence[Trouble]) -> list[Trouble]:
-    """One of each kind, the first, on as many networks as there are of it."""
+    """Return the first trouble of each kind, with the number of networks that have that kind."""
     said = {trouble.kind: trouble for trouble in reversed(troubles)}
     count = Counter(trouble.kind for trouble in troubles)
     return [said[kind]._replace(networks=networks) for kind, networks in count.items()]
 
 
 def _repeats(submission: Submission, layout: Layout, claim: Claim) -> None:
-    """The same problem again, after others – the last of the same shapes –, must give the same answer."""
+    """Raise SubmissionError if the same problem, asked again after another of its shapes, gets another answer."""
     problem = claim.stack.alone(0)
     answer(submission, layout, problem._replace(x=-problem.x))
     again = answer(submission, layout, problem)

@@ -1,6 +1,6 @@
-"""One parameter in one mini-batch, and where it goes: rightly, or by one of the known mistakes.
+"""The step of one parameter on one mini-batch: the right formula, and those of the known mistakes.
 
-C is the cost of the mini-batch: its mean over the examples or, if that is declared, its sum.
+C is the cost of the mini-batch: its mean over the examples or, if declared, its sum.
 """
 
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from gradproof.problem import Array
 
-ETA = 0.25  # not ½: 2η would be 1, as where η is missing
+ETA = 0.25  # not ½: 2η would be 1, as if η were missing
 SIZE, EXAMPLES = 3, 7  # 7 examples in mini-batches of 3: the last one is smaller
 RIGHT = "it should be w′ = w − (η/m) Σₓ ∂Cₓ/∂w and b′ = b − (η/m) Σₓ ∂Cₓ/∂b"
 RIGHT_OF_THE_SUM = "it should be w′ = w − η Σₓ ∂Cₓ/∂w and b′ = b − η Σₓ ∂Cₓ/∂b, as the sum is declared"
 
 
 class Gradient(NamedTuple):
-    """∂C/∂w or ∂C/∂b of a mini-batch, by autodiff, and its radius."""
+    """∂C/∂w or ∂C/∂b of a mini-batch by autodiff, with its radius."""
 
     value: Array
     radius: Array
@@ -34,18 +34,18 @@ class Step(NamedTuple):
     old: Array
     new: Array
     whole: Gradient  # of the mini-batch: the mean or the sum over its examples
-    first: Gradient  # of the first example alone, and of the last
+    first: Gradient  # of the first example only, and of the last
     last: Gradient
-    past: Gradient  # the sum over all examples of the mini-batches before
+    past: Gradient  # the sum over all examples of the earlier mini-batches
     m: int
-    per: int  # what the sum is divided by: m for the mean, 1 for the sum
+    per: int  # the divisor of the sum: m for the mean, 1 for the sum
 
 
-Formula = Callable[[Step], tuple[Array, Array]]  # where the parameter goes, and how far rounding may take it
+Formula = Callable[[Step], tuple[Array, Array]]  # the new parameter, and how far rounding may take it
 
 
 def _scaled(factor: Callable[[Step], float], which: str = "whole") -> Formula:
-    """old + factor · gradient."""
+    """Return the formula old + factor · gradient."""
 
     def moved(step: Step) -> tuple[Array, Array]:
         gradient = getattr(step, which).times(factor(step))
@@ -55,7 +55,7 @@ def _scaled(factor: Callable[[Step], float], which: str = "whole") -> Formula:
 
 
 def _kept(step: Step) -> tuple[Array, Array]:
-    """Accumulators that still hold the mini-batches before."""
+    """The step if accumulators still hold the earlier mini-batches."""
     gradient = step.whole.plus(step.past.times(1 / step.per)).times(-ETA)
     return step.old + gradient.value, gradient.radius
 
@@ -65,7 +65,7 @@ def _lost(step: Step) -> tuple[Array, Array]:
 
 
 right = _scaled(lambda step: -ETA)
-# What was done: the parameter that it gives.
+# The mistake, and the parameter that it gives.
 ALWAYS: dict[str, Formula] = {
     "the sign is wrong: it climbs": _scaled(lambda step: ETA),
     "η is missing": _scaled(lambda step: -1.0),

@@ -1,4 +1,4 @@
-"""What judged stacks come to together, in which nothing is wrong: counts and the worst element, but no networks."""
+"""Totals over judged stacks in which nothing is wrong: counts and the worst element, but no networks."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from gradproof.proof.total import Total, summed
 
 
 class Tally:
-    """All stacks that were added, counted together."""
+    """Totals over all stacks that were added."""
 
     def __init__(self, found: Iterable[Judged] = ()) -> None:
         self.total, self.told = Total(), Counter[tuple[str, str]]()
@@ -20,7 +20,7 @@ class Tally:
         self.add(found)
 
     def add(self, found: Iterable[Judged]) -> None:
-        """Count these stacks as well."""
+        """Add these stacks to the totals."""
         for judged in found:
             self.total.add(part(self.total.sums["stacks"], judged))
             self.told.update(points.told(judged))
@@ -29,9 +29,9 @@ class Tally:
                     self.worst = judged, finding
 
     def summary(self) -> Summary:
-        """The summary as of all of them at once."""
+        """Return one summary of all stacks."""
         return summed(self.total, [], self.worst)
 
     def untold(self) -> set[str]:
-        """The equations of which too little can be decided."""
+        """Return the equations of which too little can be decided."""
         return points.untold(self.told)

@@ -1,7 +1,7 @@
-"""A class's own descent: what is in its mini-batches, and how far each moves the parameters (RD and RU).
+"""Judge a class's own descent: what its mini-batches hold, and how far each moves the parameters.
 
-One epoch is watched, in mini-batches that do not divide the data, and each step is held to the bound of one step from
-the parameters it started from.
+One epoch is watched, in mini-batches that do not divide the data evenly. Each step is held to the bound of one step
+from the parameters it started from.
 """
 
 from collections import Counter
@@ -35,9 +35,9 @@ from gradproof.proof.architectures import WIDEST
 
 
 def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> list[Trouble]:
-    """What is wrong with the mini-batches and the steps of one epoch on each of a few networks.
+    """Return what is wrong with the mini-batches and the steps of one epoch on each of a few networks.
 
-    A step goes along the mean over the mini-batch; along the sum if the cost says that.
+    A step follows the gradient of the mean over the mini-batch, or of the sum if the cost is summed.
     """
     steps: list[Step] = []
     for _, stack in list(stacks(20, seed, only=layout.depth))[::5]:
@@ -66,7 +66,7 @@ def _with_examples(problem: Problem, seed: int) -> Problem:
 
 
 def _data(x_places: Sequence[Array], y_places: Sequence[Array]) -> str:
-    """What is wrong with the mini-batches: examples and targets apart, examples lost or repeated; "" if nothing is."""
+    """Return what is wrong with the mini-batches: mixed-up targets, examples lost or repeated; "" if nothing is."""
     xs, ys = ([int(i) for part in places for i in part] for places in (x_places, y_places))
     if any(x != y for x, y in zip(xs, ys, strict=True) if min(x, y) >= 0):
         return "x and y are shuffled apart: an example gets another's target (seen in udacity#1326)"
@@ -82,7 +82,7 @@ def _data(x_places: Sequence[Array], y_places: Sequence[Array]) -> str:
 
 
 def _goes_on(befores: Sequence[Array], afters: Sequence[Array], batches: int) -> bool:
-    """Whether each step but the first starts from what the one before made of every parameter."""
+    """Whether each step after the first starts from the parameters that the step before left."""
     each = len(befores) // max(1, batches)
     return all(np.array_equal(old, new) for old, new in zip(befores[each:], afters[:-each], strict=True))
 
@@ -95,7 +95,7 @@ def _steps(
     afters: Sequence[Array],
     places: Sequence[Array],
 ) -> Iterator[Step]:
-    """Every parameter in every step."""
+    """Yield every parameter in every step."""
     depth = len(problem.weights)
     past = [Gradient(0 * v, 0 * v) for v in (*problem.weights, *problem.biases)]
     for number, columns in enumerate(places):
@@ -120,7 +120,7 @@ def _column(array: Array) -> Array:
 
 
 def _gradients(problem: Problem, cost: Cost) -> list[Gradient]:
-    """∂C/∂w and then ∂C/∂b by autodiff, with the radii of whoever computes σ and σ′ in any of the accepted ways."""
+    """Return ∂C/∂w and then ∂C/∂b by autodiff, with radii for every accepted way to compute σ and σ′."""
     ar = rounding.arithmetic(problem.x.dtype)
     stack = stack_of(problem, WIDEST).astype(np.float64)
     centre = witness.stage_by_stage(stack)
@@ -133,7 +133,7 @@ def _gradients(problem: Problem, cost: Cost) -> list[Gradient]:
 
 
 def _explains(formula: Formula, step: Step) -> bool:
-    """Whether the new parameter is that of the formula, within both radii and the rounding of the step itself."""
+    """Whether the formula gives the new parameter, within both radii and the rounding of the step itself."""
     value, radius = formula(step)
     if step.new.shape != value.shape:
         return False
@@ -143,7 +143,7 @@ def _explains(formula: Formula, step: Step) -> bool:
 
 
 def _said(kind: str, steps: Sequence[Step], summed: bool) -> str:
-    """The mistake by name where one formula explains every step, else that there is one."""
+    """Return the message, naming the mistakes whose formula explains every step; several cannot be distinguished."""
     mistakes, should = (OF_THE_SUM, RIGHT_OF_THE_SUM) if summed else (OF_THE_MEAN, RIGHT)
     names = [name for name, formula in mistakes.items() if all(_explains(formula, step) for step in steps)]
     what = f"update_mini_batch does not move {kind} by −η ∂C/∂{kind}"

@@ -1,1 +1,1 @@
-"""Somebody's code in processes of its own, within limits of time and memory."""
+"""Run somebody's code in its own processes, within limits on time and memory."""

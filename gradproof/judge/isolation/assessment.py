@@ -1,4 +1,4 @@
-"""A whole program judged in a process of its own, within limits; the document of what was found."""
+"""Judge a whole program in its own process, within limits, and return the document of findings."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from gradproof.judge.isolation.sandbox import Sandbox
 from gradproof.judge.isolation.submission import ENVIRONMENT, START
 
 VERDICTS = ("verified", "refuted", "undecided", "none")
-TIMES = 12  # times as long as a call may the whole take
+TIMES = 12  # the limit for the whole, as a multiple of that for a call
 
 
 class UnfinishedError(DataError):
@@ -21,7 +21,7 @@ class UnfinishedError(DataError):
 
 
 class Assessment:
-    """Begins at once; `document` waits for it."""
+    """The judging of a program. It starts at once, and `document` waits for it."""
 
     def __init__(
         self, path: str, name: str = "", seconds: float = 10.0, memory: int = 8 << 30, step: str = "", cost: str = ""
@@ -43,7 +43,7 @@ class Assessment:
         self._folder.cleanup()
 
     def document(self) -> dict[str, Any]:
-        """What was found; DataError where the program cannot be judged, and why."""
+        """Return the findings; raise DataError with the reason if the program cannot be judged."""
         try:
             size = frames.size(self._sandbox.read(frames.HEAD, self._end))
             meta, _ = frames.unframed(self._sandbox.read(size, self._end))

@@ -1,7 +1,7 @@
-"""The process in which a whole program of somebody else's is judged exactly; it sends one document and ends.
+"""The process that judges somebody's whole program exactly, sends one document and ends.
 
-Started by `start`, as the worker is. Its folder is an empty one: what the program writes is lost, and what it would
-read there is not found.
+`start` starts it, like the worker. Its folder is empty: files that the program writes are lost, and files that it would
+read there are not found.
 """
 
 import gc
@@ -19,15 +19,15 @@ from gradproof.judge.isolation import worker
 
 
 def main(path: str, name: str, memory: int, folders: Sequence[str], step: str, cost: str) -> None:
-    """Judge the file and answer."""
+    """Judge the file and send the answer."""
     answers = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     del folders  # modules beside the program are read and run exactly, not imported
     worker.limit_memory(memory)
-    gc.set_threshold(100_000, 50, 100)  # exact numbers hold few cycles: to look for them took a tenth of the time
-    sys.argv = [path]  # for argparse: every option has its default
+    gc.set_threshold(100_000, 50, 100)  # exact numbers hold few cycles, and looking for them took a tenth of the time
+    sys.argv = [path]  # for argparse: every option keeps its default
     random.seed(0)
     np.random.seed(0)
     try:

@@ -1,4 +1,4 @@
-"""The process of whoever calls `gradproof.check`: what its arguments may be, and that it stays as it was."""
+"""Checks of the arguments of `gradproof.check`, and the restoring of its caller's process."""
 
 import os
 import random
@@ -17,7 +17,7 @@ MOST = 10_000_000
 
 
 def insist(networks: object, seed: object) -> None:
-    """Raise UsageError for numbers out of range."""
+    """Raise UsageError unless both are whole numbers in range."""
     for name, value, least, most in (("networks", networks, 1, MOST), ("seed", seed, 0, None)):
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
@@ -27,9 +27,9 @@ def insist(networks: object, seed: object) -> None:
 
 @contextmanager
 def undisturbed(x64: bool) -> Iterator[None]:
-    """Afterwards random numbers, warnings, environment, folder, NumPy's and JAX's switches are as before.
+    """Restore random numbers, warnings, environment, folder, and the switches of Python, NumPy and JAX afterwards.
 
-    `x64` is what JAX's switch was before the witness, which needs it on, was imported.
+    `x64` is the value of JAX's switch before the import of the witness, which needs it on.
     """
     chance, chances = random.getstate(), np.random.get_state()
     environment, folder, printing, deepest = (

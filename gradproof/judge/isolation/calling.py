@@ -1,4 +1,4 @@
-"""What somebody's code makes of a problem, as lists of NumPy arrays; whatever else it does is a `SubmissionError`."""
+"""Call somebody's code on a problem and return lists of NumPy arrays; anything else is a `SubmissionError`."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,18 +10,18 @@ import numpy as np
 from gradproof.judge.isolation.signatures import has_sgd
 from gradproof.judge.troubles import SubmissionError
 
-# As they are now: the code may put something else in NumPy's place.
+# Bound now, because the code may replace NumPy's functions.
 _asarray, _array, _shares_memory, _shape = np.asarray, np.array, np.shares_memory, np.shape
 _byte_bounds, _argwhere = np.lib.array_utils.byte_bounds, np.argwhere
 _Masked = np.ma.MaskedArray
 Lists = list[list[Any]]
-MOST = 1000  # arrays in one list: a generator may never end
+MOST = 1000  # arrays in one list, since a generator may never end
 PARAMETERS = ("weights", "biases")
 EXPECTED = "return (delta, grad_b, grad_w), (grad_b, grad_w) or (delta, grad_b, grad_w, zs, activations)"
 
 
 def called(subject: Any, request: str, problem: Lists, eta: float, size: int) -> Lists:
-    """The answer to one problem: of a backprop its lists, of a descent what `descended` says."""
+    """Return the answer to one problem: the lists of a backprop, or those of `descended`."""
     weights, biases, (x,), (y,) = problem
     if request == "descent":
         return descended(_network(subject, problem), x, y, eta, size)
@@ -34,7 +34,7 @@ def called(subject: Any, request: str, problem: Lists, eta: float, size: int) ->
 
 
 def _network(subject: Any, problem: Lists) -> Any:
-    """The class's network with the problem's parameters."""
+    """Return the class's network with the problem's parameters."""
     weights, biases, *_ = problem
     sizes = [weights[0].size // biases[0].size, *(b.size for b in biases)]
     network = subject(sizes)
@@ -45,7 +45,7 @@ def _network(subject: Any, problem: Lists) -> Any:
 
 
 def _reads(network: Any, missing: Sequence[str], problem: Lists) -> None:
-    """SubmissionError if its backprop answers without the attributes that are missing: it does not read them."""
+    """Raise SubmissionError if backprop runs without the missing attributes and has such arrays under other names."""
     given = dict(zip(PARAMETERS, problem, strict=False))
     for name in set(PARAMETERS) - set(missing):
         setattr(network, name, [array.copy() for array in given[name]])
@@ -54,7 +54,7 @@ def _reads(network: Any, missing: Sequence[str], problem: Lists) -> None:
     others = [name for name in attributes if name not in PARAMETERS and _sizes(attributes[name]) in sizes]
     try:
         network.backprop(*(part[0].copy() for part in problem[2:]))
-    except Exception:  # it does; or the shapes are not its own, and another call will tell
+    except Exception:  # it reads them, or the shapes do not fit, which another call shows
         return
     if others:
         said = f"attribute{'s' * (len(missing) > 1)} {' and '.join(missing)} that backprop reads"
@@ -63,12 +63,12 @@ def _reads(network: Any, missing: Sequence[str], problem: Lists) -> None:
 
 
 def _sizes(value: Any) -> list[int] | None:
-    """How many numbers are in each array of a list of arrays; None of anything else."""
+    """Return the size of each array in a list of arrays, or None for anything else."""
     return [each.size for each in value if hasattr(each, "size")] if isinstance(value, (list, tuple)) else None
 
 
 def unchanged(call: Callable[[], Any], problem: Lists) -> Any:
-    """What the call returns, if it leaves its arguments as they were."""
+    """Return what the call returns; raise SubmissionError if it changes its arguments."""
     names = [f"{kind}{j + 1}" for kind, part in zip("wb", problem, strict=False) for j in range(len(part))] + ["x", "y"]
     arguments = [array for part in problem for array in part]
     before = [array.tobytes() for array in arguments]
@@ -80,7 +80,7 @@ def unchanged(call: Callable[[], Any], problem: Lists) -> Any:
 
 
 def _in_order(problem: Lists, call: Callable[[], Any]) -> Any:
-    """What the call returns, if the lists of weights and of biases still hold the same arrays."""
+    """Return what the call returns; raise SubmissionError if the lists of parameters no longer hold the same arrays."""
     before = [list(part) for part in problem]
     result = call()
     for name, part, kept in zip(PARAMETERS, problem, before, strict=False):
@@ -90,7 +90,7 @@ def _in_order(problem: Lists, call: Callable[[], Any]) -> Any:
 
 
 def _with_its_own(network: Any, call: Callable[[], Any]) -> Any:
-    """What the call returns, if the network's weights and biases have the same values as before."""
+    """Return what the call returns; raise SubmissionError if the network's weights or biases have other values then."""
     before = {name: _values(network, name) for name in PARAMETERS}
     result = call()
     for name, values in before.items():
@@ -100,14 +100,14 @@ def _with_its_own(network: Any, call: Callable[[], Any]) -> Any:
 
 
 def _values(network: Any, name: str) -> Any:
-    """Each array's shape, dtype and bytes; None where the class keeps what NumPy cannot read."""
+    """Return each array's shape, dtype and bytes, or None if the class keeps something that NumPy cannot read."""
     with suppress(Exception):
         return [(array.shape, array.dtype, array.tobytes()) for array in map(_asarray, getattr(network, name))]
     return None
 
 
 def lists(returned: Any, problem: Lists) -> Lists:
-    """The returned tuple of lists as NumPy arrays."""
+    """Return what was returned as lists of NumPy arrays; raise SubmissionError if it cannot be an answer."""
     if not isinstance(returned, (tuple, list)) or len(returned) not in (2, 3, 5):
         what = f"{len(returned)} values" if isinstance(returned, (tuple, list)) else type(returned).__name__
         raise SubmissionError("shape", f"returns {what}; {EXPECTED}")
@@ -132,14 +132,14 @@ def lists(returned: Any, problem: Lists) -> Lists:
 
 
 def _native(array: Any) -> Any:
-    """The same numbers in the order of bytes of this machine: in another they are no other numbers."""
+    """Return the numbers in this machine's byte order. Another order is not another number."""
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _own_memory(gradients: Sequence[Any], problem: Lists) -> None:
-    """Each gradient in memory of its own: neither another's nor an argument's.
+    """Raise SubmissionError if a gradient shares memory with another or with an argument.
 
-    NumPy is asked of those alone whose ranges of addresses overlap: in a list without end there are a million pairs.
+    NumPy is only asked about pairs whose address ranges overlap, because an endless list has a million pairs.
     """
     count, arrays = len(gradients), [*gradients, *(argument for part in problem for argument in part)]
     low, high = _array([_byte_bounds(array) for array in arrays]).T
@@ -152,10 +152,10 @@ def _own_memory(gradients: Sequence[Any], problem: Lists) -> None:
 
 
 def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
-    """One epoch of a class's SGD in mini-batches of `size`, or of its update_mini_batch where it has no such SGD.
+    """Run one epoch of a class's SGD in mini-batches of `size`, or of its update_mini_batch if no SGD calls that.
 
-    x and y are stacks of examples. A list with the parameters before, and one with those after each mini-batch, weights
-    before biases; and one each with the places in x and in y of what was in it, −1 for what was not in the data.
+    x and y are stacks of examples. Return four lists: the parameters before and those after each mini-batch, weights
+    before biases; then the places of its examples in x and in y, −1 for any that is not in the data.
     """
     own, seen = network.update_mini_batch, Lists(([], [], [], []))
 
@@ -163,7 +163,7 @@ def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
         return [_native(_array(array)) for array in (*network.weights, *network.biases)]
 
     def watched(batch: Any, *others: Any, **named: Any) -> Any:
-        batch = batch if hasattr(batch, "__len__") else list(batch)  # an iterator can be read once
+        batch = batch if hasattr(batch, "__len__") else list(batch)  # an iterator can be read only once
         before, pairs = parameters(), [(example[0], example[1]) for example in batch]
         result = own(batch, *others, **named)
         seen[0] += before
@@ -183,5 +183,5 @@ def descended(network: Any, x: Any, y: Any, eta: float, size: int) -> Lists:
 
 
 def _place(array: Any, among: Sequence[Any]) -> int:
-    """Which of them this is, or −1."""
+    """Return the index of the array among the others, or −1."""
     return next((i for i, one in enumerate(among) if _shape(array) == one.shape and (array == one).all()), -1)

@@ -1,6 +1,7 @@
-"""What the judge and its worker say to each other: what it is about, as JSON, and arrays.
+"""The frames that the judge and its worker exchange: metadata as JSON, and arrays.
 
-Two lengths, of all the rest and of the JSON, the JSON with the arrays' names, dtypes and shapes, and their bytes.
+A frame has two lengths (of all that follows, and of the JSON), the JSON with the arrays' names, dtypes and shapes, and
+the arrays' bytes.
 """
 
 import json
@@ -14,13 +15,13 @@ import numpy as np
 
 from gradproof.judge.troubles import SubmissionError
 
-# As they are now: the code may put something else in their place.
+# Bound now, because the code may replace them.
 _frombuffer, _dtype, _dumps, _loads = np.frombuffer, np.dtype, json.dumps, json.loads
 _pack, _unpack = struct.pack, struct.unpack
 _is_number = re.compile(r"[<>|=]?(?:[iu][1248]|f(?:2|4|8|12|16)|b1)").fullmatch
 LARGEST = 1 << 28  # bytes of an answer: the judge's networks are small
 MOST_TEXT = 1 << 24  # bytes of the JSON
-HEAD = 8  # bytes that say how many more there are
+HEAD = 8  # bytes, which say how many follow
 Arrays = dict[str, Any]
 
 
@@ -29,7 +30,7 @@ class FrameError(Exception):
 
 
 def framed(meta: dict[str, Any], arrays: Arrays) -> bytes:
-    """The bytes of a frame."""
+    """Return the bytes of a frame."""
     entries = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
     text = _dumps(meta | {"arrays": entries}).encode()
     body = b"".join(array.tobytes() for array in arrays.values())
@@ -37,7 +38,7 @@ def framed(meta: dict[str, Any], arrays: Arrays) -> bytes:
 
 
 def size(head: bytes) -> int:
-    """How many bytes come after the head; FrameError where no frame is so large."""
+    """Return how many bytes follow the head; raise FrameError if no frame has that size."""
     (rest,) = _unpack("<Q", head)
     if not 8 <= rest <= LARGEST + MOST_TEXT:
         raise FrameError("is larger than any answer")
@@ -45,12 +46,12 @@ def size(head: bytes) -> int:
 
 
 def unframed(rest: bytes) -> tuple[dict[str, Any], Arrays]:
-    """(meta, arrays) of the bytes after the head, whatever they are: FrameError where they are not a frame."""
+    """Return (meta, arrays) from the bytes after the head; raise FrameError for any bytes that are not a frame."""
     (length,) = _unpack("<Q", rest[:8])
     text, body = rest[8 : 8 + length], rest[8 + length :]
     try:
         meta = _loads(text) if length <= min(MOST_TEXT, len(rest) - 8) else None
-    except (ValueError, RecursionError):  # no JSON, no UTF-8, digits without end; brackets without end
+    except (ValueError, RecursionError):  # not JSON or UTF-8, too many digits; too many brackets
         meta = None
     if not isinstance(meta, dict) or not isinstance(entries := meta.pop("arrays", None), list):
         raise FrameError("is no frame")
@@ -79,7 +80,7 @@ def _is_shape(shape: Any) -> bool:
 
 
 def packed(lists: Sequence[Sequence[Any]]) -> tuple[list[int], Arrays]:
-    """Lists of arrays as entries of a frame, and how long each list is."""
+    """Return the length of each list, and the arrays as a frame's entries; raise SubmissionError if they do not fit."""
     arrays = {f"{i}_{j}": a for i, part in enumerate(lists) for j, a in enumerate(part)}
     if other := [str(array.dtype) for array in arrays.values() if array.dtype.kind not in "fiub"]:
         raise SubmissionError("dtype", f"has parameters of {other[0]} where numbers should be")
@@ -89,7 +90,7 @@ def packed(lists: Sequence[Sequence[Any]]) -> tuple[list[int], Arrays]:
 
 
 def unpacked(lengths: Any, arrays: Arrays) -> list[list[Any]]:
-    """The lists of `packed`; FrameError where they are not the arrays that came."""
+    """Return the lists that `packed` was given; raise FrameError if lengths and arrays do not match."""
     if not (isinstance(lengths, list) and all(type(n) is int and 0 <= n <= len(arrays) for n in lengths)):
         raise FrameError("has no lengths")
     names = [[f"{i}_{j}" for j in range(length)] for i, length in enumerate(lengths)]

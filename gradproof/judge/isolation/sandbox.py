@@ -1,4 +1,4 @@
-"""A process that is fed and read within deadlines, and that ends with all it has started, whatever it or we die of."""
+"""A process that is written to and read within deadlines. It ends with all it has started, however it or we die."""
 
 import os
 import select
@@ -11,16 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
-DYING = 10.0  # seconds that what was killed may take to be gone
-TELLING = 2.0  # seconds after the end of its answers within which it is told how the process ended
+DYING = 10.0  # seconds that a killed process may take to be gone
+TELLING = 2.0  # seconds to wait, after the end of the answers, for the report of how the process ended
 PIECE = 1 << 20
 
 
 class Sandbox:
-    """A command in a process of its own, under a supervisor.
+    """A command in its own process, under a supervisor.
 
-    What is written and read takes until a moment of `time.monotonic()`: else TimeoutError. ChildProcessError where the
-    process has ended or closed its pipes, and how. It does not interpret what is said.
+    Writing and reading raise TimeoutError after `end`, a time of `time.monotonic()`. If the process has ended or closed
+    its pipes, they raise ChildProcessError, which says how. The bytes are not interpreted.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: str | None = None) -> None:
@@ -51,7 +51,7 @@ class Sandbox:
         self.open = True
 
     def write(self, data: bytes, end: float) -> None:
-        """All of it, though the process reads slowly or not at all."""
+        """Write all of the data before `end`, even if the process reads slowly."""
         rest = memoryview(data)
         while rest:
             _, ready, _ = select.select([], [self._requests], [], max(0.0, end - time.monotonic()))
@@ -63,7 +63,7 @@ class Sandbox:
                 raise ChildProcessError(self._how(end)) from None
 
     def read(self, count: int, end: float) -> bytes:
-        """So many bytes, and no less."""
+        """Read exactly `count` bytes before `end`."""
         got = bytearray()
         while len(got) < count:
             ready, _, _ = select.select([self._answers], [], [], max(0.0, end - time.monotonic()))
@@ -76,7 +76,7 @@ class Sandbox:
         return bytes(got)
 
     def _how(self, end: float) -> str:
-        """How the process ended; it may also go on, having closed its pipes."""
+        """Return how the process ended. It may also still run, having closed its pipes."""
         wait = min(TELLING, max(0.0, end - time.monotonic()))
         ready, _, _ = select.select([self._report], [], [], wait)
         if not ready:
@@ -88,13 +88,13 @@ class Sandbox:
         return f"ends the process ({f'killed by signal {-code}' if code < 0 else f'exit code {code}'})"
 
     def close(self) -> None:
-        """End the process and whatever it has started."""
+        """End the process and everything that it has started."""
         if not self.open:
             return
         self.open = False
         os.close(self._lifeline)
         with suppress(ProcessLookupError):
-            os.kill(self.supervisor.pid, signal.SIGCONT)  # a supervisor that was stopped would notice nothing
+            os.kill(self.supervisor.pid, signal.SIGCONT)  # a stopped supervisor would notice nothing
         for _ in range(2):
             with suppress(subprocess.TimeoutExpired):
                 self.supervisor.wait(DYING)

@@ -1,6 +1,6 @@
-"""What a class's constructor and its descent take: only where they are the book's are they called.
+"""What a class's constructor and its descent methods take. They are called only if their arguments are the book's:
 
-SGD(training_data, epochs, mini_batch_size, eta) and update_mini_batch(mini_batch, eta); the names may be others.
+SGD(training_data, epochs, mini_batch_size, eta) and update_mini_batch(mini_batch, eta), under any names.
 """
 
 import inspect
@@ -12,13 +12,13 @@ SGD, UPDATE = "SGD(training_data, epochs, mini_batch_size, eta)", "update_mini_b
 
 
 def made_otherwise(subject: type) -> str:
-    """How the class is made, if it cannot be made of sizes alone; else ""."""
+    """Return the constructor as it is written if sizes are not enough for it, else ""."""
     names, fits = _taken(subject, 1)
     return "" if fits else f"{subject.__name__}({', '.join(names)})"
 
 
 def has_sgd(subject: type) -> bool:
-    """Whether it has an SGD that takes the book's arguments in the book's order."""
+    """Whether the class has an SGD that takes the book's arguments in the book's order."""
     if not hasattr(subject, "SGD"):
         return False
     names, fits = _method(subject, "SGD", 4)
@@ -28,7 +28,7 @@ def has_sgd(subject: type) -> bool:
 
 
 def has_update(subject: Any) -> bool:
-    """Whether it has an update_mini_batch of a list of examples – which may take more, if its SGD hands that on."""
+    """Whether it has an update_mini_batch for a list of examples. It may take more if the class has the book's SGD."""
     if not hasattr(subject, "update_mini_batch"):
         return False
     names, fits = _method(subject, "update_mini_batch", 2)
@@ -36,7 +36,7 @@ def has_update(subject: Any) -> bool:
 
 
 def not_judged(subject: Any) -> str:
-    """What of its descent is not judged, and why, in words; "" if nothing is left out."""
+    """Return which part of the descent is not judged, and why, in words; "" if nothing is left out."""
     if not isinstance(subject, type):
         return ""
     if not hasattr(subject, "update_mini_batch"):
@@ -57,14 +57,14 @@ def _is(pattern: str, name: str) -> bool:
 
 
 def _method(subject: type, name: str, count: int) -> tuple[list[str], bool]:
-    """The names of a method's arguments without self, and whether so many alone will do."""
+    """Return the names of a method's arguments without self, and whether it can be called with `count` arguments."""
     bound = not isinstance(inspect.getattr_static(subject, name), (staticmethod, classmethod))
     names, fits = _taken(getattr(subject, name), count + bound)
     return names[bound:], fits
 
 
 def _taken(function: Any, count: int) -> tuple[list[str], bool]:
-    """The names of its arguments, and whether so many in their order will do; of what tells nothing, that they do."""
+    """Return the names of its arguments, and whether `count` positional ones suffice; [], True without a signature."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):

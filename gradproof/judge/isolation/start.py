@@ -1,4 +1,4 @@
-"""Starts the worker: what it imports for itself comes from no folder that somebody's code lies in.
+"""Start the worker so that its own imports come from no folder with somebody's code.
 
 python -P start.py FILE|MODULE NAME MEMORY [STEP COST]
 With STEP and COST, which may be empty, the whole program is judged.
@@ -12,14 +12,14 @@ HOME = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)
 
 
 def without(folders: set[str]) -> list[str]:
-    """The entries of sys.path, taken out of it, that are one of these folders, as PYTHONPATH may name them."""
+    """Remove these folders, which PYTHONPATH may name, from sys.path and return the removed entries."""
     taken = [entry for entry in sys.path if os.path.realpath(entry) in folders]
     sys.path[:] = [entry for entry in sys.path if entry not in taken]
     return taken
 
 
 def load_gradproof() -> None:
-    """The gradproof that this file belongs to, whichever else is installed and wherever it would be found."""
+    """Import the gradproof that this file belongs to, even if another is installed."""
     home = os.path.join(HOME, "gradproof")
     spec = spec_from_file_location("gradproof", os.path.join(home, "__init__.py"), submodule_search_locations=[home])
     assert spec is not None
@@ -44,4 +44,4 @@ if __name__ == "__main__":
         from gradproof.judge.isolation import worker
 
         worker.main(*given)
-    leave(0)  # threads that the code has left behind are not waited for
+    leave(0)  # without waiting for threads that the code left behind

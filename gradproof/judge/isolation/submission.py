@@ -1,4 +1,4 @@
-"""Somebody's backprop, wherever it runs: a function in this process, or a file in a process of its own."""
+"""Somebody's backprop: a function in this process, or a file in its own process."""
 
 import io
 import os
@@ -24,27 +24,27 @@ from gradproof.judge.troubles import KINDS, SubmissionError, words
 from gradproof.problem import Problem
 
 Made = TypeVar("Made")
-LOADING = 6  # times as long as a call may the loading take: importing torch or JAX takes long on a slow disk
-ALL = 60  # and so much the calls together
+LOADING = 6  # the limit for loading, as a multiple of that for a call: a slow disk imports torch or JAX slowly
+ALL = 60  # and the limit for all calls together
 START = Path(__file__).with_name("start.py")
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-ENVIRONMENT["PYTHONHASHSEED"] = "0"  # the order of a set of strings is the same in every run
+ENVIRONMENT["PYTHONHASHSEED"] = "0"  # so that a set of strings has the same order in every run
 FORGED = "writes into the pipe of its answers"
 
 
 class Kind(NamedTuple):
-    """What was submitted."""
+    """The kind of a submission."""
 
     is_class: bool = False
     updates: bool = False  # it has an update_mini_batch that can be judged
     name: str = "backprop"
-    unjudged: str = ""  # what of its descent is not judged, and why
-    source: str = ""  # of the file, as it was judged
+    unjudged: str = ""  # which part of its descent is not judged, and why
+    source: str = ""  # of the file as it was judged
     sha256: str = ""  # of the same
 
 
 class Submission(Protocol):
-    """What a judge needs: call it, once a problem, and hear what comes back or `SubmissionError`."""
+    """What a judge needs: to call it for each problem and get lists of arrays or a `SubmissionError`."""
 
     @property
     def kind(self) -> Kind: ...
@@ -55,7 +55,7 @@ class Submission(Protocol):
 
 
 class Function:
-    """A backprop, or a class that has one, that is called right here, without protection."""
+    """A backprop, or a class that has one, called in this process without protection."""
 
     def __init__(self, subject: Callable[..., Any]) -> None:
         if said := unfit(subject):
@@ -85,10 +85,10 @@ class Function:
 
 
 class File:
-    """A backprop in a file or a module, in a process of its own with limits of time and memory.
+    """A backprop in a file or a module, in its own process with limits on time and memory.
 
-    `seconds` limits each call (ALL times as much all of them, LOADING times the loading), `memory` (bytes) the
-    process's address space; 0 is no limit.
+    `seconds` limits each call; all calls together get ALL times as long, and loading LOADING times. `memory` limits
+    the process's address space, in bytes; 0 sets no limit.
     """
 
     def __init__(self, path: str, name: str = "", seconds: float = 10.0, memory: int = 8 << 30) -> None:
@@ -100,7 +100,7 @@ class File:
 
     @cached_property
     def kind(self) -> Kind:
-        """What was loaded; asked for late, since the process loads it in the meantime."""
+        """What was loaded (DataError if nothing was). It is read late, because the process loads in the meantime."""
         end = time.monotonic() + LOADING * self.seconds
         try:
             read, _ = self._heard(end, LOADING * self.seconds)
@@ -116,7 +116,7 @@ class File:
         self.close()
 
     def close(self) -> None:
-        """End the process and whatever it has started."""
+        """End the process and everything that it has started."""
         self.sandbox.close()
 
     def backprop(self, problem: Problem) -> Lists:
@@ -140,8 +140,8 @@ class File:
         return self._sound(lambda: _lists(request, frames.unpacked(answer.get("lengths"), got)))
 
     def _heard(self, end: float, seconds: float, request: bytes = b"") -> tuple[dict[str, Any], frames.Arrays]:
-        """The next frame, after the request; SubmissionError where the code is in trouble, has gone, or takes longer
-        than these seconds, until `end`."""
+        """Send the request and return the next frame. Raise SubmissionError if the code fails, has gone, or is not done
+        by `end`, after these seconds."""
         if not self.sandbox.open:
             raise SubmissionError("exits", "its process is gone")
         try:
@@ -163,7 +163,7 @@ class File:
         return meta, arrays
 
     def _sound(self, made: Callable[[], Made]) -> Made:
-        """What is made of an answer; one that the worker cannot have given was written by the code."""
+        """Return what is made of an answer. The code itself wrote any answer that the worker cannot have given."""
         try:
             return made()
         except frames.FrameError:
@@ -186,7 +186,7 @@ def _trouble(given: Any) -> tuple[str, str]:
 
 
 def _lists(request: str, lists: Lists) -> Lists:
-    """The lists, if a worker may answer such a request by them."""
+    """Return the lists if a worker can answer this request with them, else raise FrameError."""
     if request == "backprop" and len(lists) in (2, 3, 5):
         return lists
     if request == "descent" and len(lists) == 4 and len(lists[0]) == len(lists[1]) and len(lists[2]) == len(lists[3]):
@@ -198,7 +198,7 @@ def _lists(request: str, lists: Lists) -> Lists:
 
 
 def _no_code(path: str) -> str:
-    """Why there can be no Python code at this path, or ""; what is no path is a module's name."""
+    """Return why there can be no Python code at this path, or "". Other names than paths are those of modules."""
     file = Path(path)
     if path.endswith(".ipynb"):
         return f"{path} is a notebook: save its code as a script (jupyter nbconvert --to script {path})"
@@ -212,7 +212,7 @@ def _no_code(path: str) -> str:
 
 
 def _is_module(name: str) -> bool:
-    """Whether the first of its parts is there, in the current folder as well; nothing of it is imported."""
+    """Whether the module's top-level package can be found, also in the current folder, without importing it."""
     top = name.partition(".")[0]
     if not top.isidentifier() or top == "__main__":
         return False
@@ -220,6 +220,6 @@ def _is_module(name: str) -> bool:
 
 
 def _copy(problem: Problem) -> Lists:
-    """The problem's arrays, fresh and writable, as the user's own would be."""
+    """Return the problem's arrays as fresh, writable copies, as a user's own would be."""
     weights, biases, x, y = problem
     return [[np.array(w) for w in weights], [np.array(b) for b in biases], [np.array(x)], [np.array(y)]]

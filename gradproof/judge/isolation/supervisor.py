@@ -1,11 +1,11 @@
-"""Runs a command, and ends it with all that it has started as soon as it ends or nobody holds the lifeline any longer.
+"""Run a command, and kill it and all that it has started once it ends or nobody holds the lifeline any longer.
 
     python -I -S supervisor.py LIFELINE REPORT COMMAND …
 
-The command has stdin, stdout and stderr as they are here; how it ended is written to the descriptor REPORT, as
-`subprocess` counts. A process that dies of any signal lets go of the lifeline. On Linux what the command started is
-this process's own once its parent has gone, in whatever session or environment; elsewhere its process group ends with
-it. Standard library only, so that it starts within milliseconds and nothing can get in its way.
+The command inherits stdin, stdout and stderr. Its exit code, as `subprocess` counts, is written to the descriptor
+REPORT. A process that dies of any signal lets go of the lifeline. On Linux this process adopts what the command started
+once its parent has gone, in any session or environment; elsewhere only the command's process group ends with it. It
+uses only the standard library, so that it starts within milliseconds and nothing can get in its way.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-ENDING = 8.0  # seconds within which whatever was started must be gone
+ENDING = 8.0  # seconds within which all that was started must be gone
 HARD = {signal.SIGKILL, signal.SIGSTOP}
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     others = signal.valid_signals() - HARD - {signal.SIGCHLD}
-    for number in others:  # the command cannot end its supervisor by accident
+    for number in others:  # so that the command cannot end its supervisor by accident
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     _linux(PR_SET_CHILD_SUBREAPER, 1)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _become(command: list[str], parent: int) -> None:
-    """The command in place of this process: in a session of its own, and dead when its parent is."""
+    """Replace this process by the command, in its own session, to be killed when its parent dies."""
     try:
         os.setsid()
         _linux(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -66,13 +66,13 @@ def _become(command: list[str], parent: int) -> None:
 
 
 def _linux(option: int, value: int) -> None:
-    """prctl, where there is one."""
+    """Call prctl, if there is one."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _ended(child: int) -> int | None:
-    """How it ended, if it has; it stays a zombie, so that its number remains its own."""
+    """Return how the child ended, or None. It stays a zombie, so that its number is not given to another process."""
     info = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     if info is None:
         return None
@@ -80,7 +80,7 @@ def _ended(child: int) -> int | None:
 
 
 def _end_all(child: int) -> None:
-    """Kill until nothing is left: what was started meanwhile too."""
+    """Kill until nothing is left, including what is started in the meantime."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)
     end = time.monotonic() + ENDING
@@ -97,7 +97,7 @@ def _end_all(child: int) -> None:
 
 
 def _descendants() -> list[tuple[Callable[[int, int], None], int]]:
-    """How each process below this one is ended, and its group, so that none can start another in between."""
+    """List how to kill each process below this one, groups first, so that none can start another in between."""
     table = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
         if name.isdigit():

@@ -1,8 +1,8 @@
 """The process in which somebody else's backprop runs: it loads the code, calls it, and sends back arrays.
 
-Started by `start`. One frame a request and one an answer, on the pipes that were stdin and stdout; before them what was
-read, then what was loaded. The code's own output goes nowhere; its random numbers are the same in every run. This
-guards against accidents – code that raises, exits, hangs, prints or takes all memory – and not against malice.
+`start` starts it. Each request and each answer is one frame, on the pipes that were stdin and stdout. Two frames come
+first: what was read, then what was loaded. The code's output is discarded, and its random numbers are the same in each
+run. This guards against accidents – code that raises, exits, hangs, prints or takes all memory – not against malice.
 """
 
 import os
@@ -21,34 +21,34 @@ from gradproof.judge.isolation import frames, signatures
 from gradproof.judge.isolation.calling import called
 from gradproof.judge.troubles import SubmissionError, words
 
-# As they are now: the code may put something else in their place.
+# Bound now, because the code may replace them.
 _seed, _np_seed, _getpid, _exit = random.seed, np.random.seed, os.getpid, os._exit
 ME = os.getpid()
 JUDGE = os.path.dirname(os.path.dirname(__file__))
 
 
 def read(stream: BinaryIO) -> tuple[Any, frames.Arrays] | None:
-    """The next frame; None at the end."""
+    """Return the next frame, or None at the end."""
     head = stream.read(frames.HEAD)
     return frames.unframed(stream.read(frames.size(head))) if len(head) == frames.HEAD else None
 
 
 def write(stream: BinaryIO, meta: dict[str, Any], arrays: frames.Arrays) -> None:
-    if _getpid() != ME:  # a fork that the code has left behind: only the first process answers
+    if _getpid() != ME:  # a fork left behind by the code: only the first process answers
         _exit(0)
     stream.write(frames.framed(meta, arrays))
     stream.flush()
 
 
 def seeded(number: int) -> None:
-    """Begin the random numbers of Python and of NumPy anew, others for each number."""
+    """Seed the random numbers of Python and of NumPy, differently for each number."""
     _seed(number)
     _np_seed(number)
 
 
 def explained(error: BaseException, path: str) -> str:
-    """The error, and the last line of the user's own where it arose."""
-    if isinstance(error, SyntaxError):  # its str has the line in it
+    """Return the error in words, with the last line of the user's own code in its traceback."""
+    if isinstance(error, SyntaxError):  # its str would repeat the line
         said = " ".join(f"{type(error).__name__}: {error.msg}".split())[:300]
         return f"{said} ({Path(error.filename or path).name}, line {error.lineno})"
     said = words(error)[:300].rstrip(": ")
@@ -60,7 +60,7 @@ def explained(error: BaseException, path: str) -> str:
 
 
 def limit_memory(most: int) -> None:
-    """Limit the address space to this many bytes, or to the present limit if that is less; 0 sets none."""
+    """Limit the address space to this many bytes (0: leave it) or to the present limit if lower, and dump no core."""
     limits = [limit for limit in resource.getrlimit(resource.RLIMIT_AS) if limit != resource.RLIM_INFINITY]
     if most:
         least = min([most, *limits])
@@ -69,7 +69,7 @@ def limit_memory(most: int) -> None:
 
 
 def main(path: str, name: str, memory: int, folders: Sequence[str]) -> None:
-    """Answer until nobody asks; `folders` are those that `start` has kept out of the way of the imports above."""
+    """Answer until nobody asks. `folders` are those that `start` has kept out of the way of the imports above."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -88,7 +88,7 @@ def main(path: str, name: str, memory: int, folders: Sequence[str]) -> None:
             return write(answers, {"trouble": [error.kind, str(error)]}, {})
         for number, (meta, arrays) in enumerate(iter(lambda: read(requests), None), start=1):
             entries: frames.Arrays = {}
-            seeded(number)  # of this call: with one seed for all, code that draws would seem to repeat itself
+            seeded(number)  # for each call: with one seed for all, code that draws would seem to repeat itself
             try:
                 problem = frames.unpacked(meta["lengths"], arrays)
                 lengths, entries = frames.packed(called(subject, meta["request"], problem, meta["eta"], meta["size"]))

@@ -1,1 +1,1 @@
-"""The lines of a program: what each computes, where an array goes wrong, and the edit that makes it right."""
+"""What the lines of a program compute, where an array goes wrong, and which edit corrects it."""

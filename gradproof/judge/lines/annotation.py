@@ -1,4 +1,4 @@
-"""What each line of a program computes, and the boxes of its forward pass: for those who read the program."""
+"""What each line of a program computes, and the boxes of its forward pass, for readers of the program."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -13,20 +13,21 @@ from gradproof.judge.find.watching import Event
 from gradproof.judge.lines.labels import UNKNOWN, Labels, Located
 from gradproof.judge.trial.activations import activations
 
-MOST = 24  # boxes that are shown
+MOST = 24  # boxes to return at most
 
 
 def shown(path: str) -> str:
-    """A parameter's name as its author would write it."""
+    """Return a parameter's name as its author would write it, without net., self. or _answer."""
     for prefix in ("net.", "self.", "_answer"):
         path = path.removeprefix(prefix)
     return path
 
 
 def annotate(what: Observation, labelled: Labels, found: Mapping[str, Located]) -> list[dict[str, Any]]:
-    """Each line that has a label: `file`, `line`, `name`, `label`, `state`, in the order in which they run, each once.
+    """Return a dict for each line that computes a derivative or is affected by a fault, in the order in which they run.
 
-    The state is "right" of a derivative, "wrong" of the fault, "follows" of what was computed from it.
+    The keys are `file`, `line`, `name`, `label` and `state`. The state is "right" for a derivative or a moved
+    parameter, "wrong" for a fault and "follows" for what is computed from one. `found` has the place of each fault.
     """
     return [
         {"file": event.file, "line": event.line, "name": event.name, "label": label, "state": state}
@@ -35,13 +36,13 @@ def annotate(what: Observation, labelled: Labels, found: Mapping[str, Located]) 
 
 
 def annotated(what: Observation, labelled: Labels, found: Mapping[str, Located]) -> Iterator[tuple[Event, str, str]]:
-    """The events of these lines, each with its label and its state; of a line that runs again the first."""
+    """Yield (event, label, state) for these lines, once for each label and state of a line."""
     faults = {(place.file, place.line, place.name) for place in found.values()}
     places = {(place.file, place.line) for place in found.values()}
     spoilt = _computed_from_faults(labelled, faults)
     after = {path: {x.index for x in array.flat} for path, array in what.after.items()}
     steps = [_stepped(event, after) for event in labelled.events]
-    end = max((k for k, path in enumerate(steps) if path), default=len(steps))  # what follows the step is no part of it
+    end = max((k for k, path in enumerate(steps) if path), default=len(steps))  # events after the step do not count
     lines: dict[tuple[Any, ...], Event] = {}
     begun = False
     for event, label, factor, moved in list(
@@ -52,7 +53,7 @@ def annotated(what: Observation, labelled: Labels, found: Mapping[str, Located])
             begun = True
             lines.setdefault((*key, "", "wrong"), event)
         elif any(x.index in spoilt for x in event.numbers):
-            if begun and (event.file, event.line) not in places:  # before it the same numbers may have another name
+            if begun and (event.file, event.line) not in places:  # earlier, these numbers may have another name
                 lines.setdefault((*key, "", "follows"), event)
         elif moved and moved not in found:
             lines.setdefault((*key, f"{shown(moved)} after the step", "right"), event)
@@ -64,12 +65,12 @@ def annotated(what: Observation, labelled: Labels, found: Mapping[str, Located])
 
 
 def _stepped(event: Event, after: Mapping[str, set[int]]) -> str:
-    """The path of the parameter that this is after the step, or ""."""
+    """Return the path of the parameter whose numbers after the step these are, or ""."""
     return next((path for path, numbers in after.items() if all(x.index in numbers for x in event.numbers)), "")
 
 
 def _computed_from_faults(labelled: Labels, faults: set[tuple[str, int, str]]) -> set[int]:
-    """Indices of what depends on the numbers of a fault."""
+    """Return the indices of the numbers of the faults and of everything that is computed from them."""
     spoilt = {x.index for e in labelled.events if (e.file, e.line, e.name) in faults for x in e.numbers}
     for x in computed_from([x for event in labelled.events for x in event.numbers]) if spoilt else ():
         if x.rule is not None and any(y.index in spoilt for y in operands_of(x)):
@@ -78,10 +79,13 @@ def _computed_from_faults(labelled: Labels, faults: set[tuple[str, int, str]]) -
 
 
 def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
-    """What the cost is computed from and has a name, layer by layer: `file`, `line`, `name`, `shape`, `activation` and
-    the `parameters` that enter there. What examples one after the other, or turns, have in common is shown once."""
+    """Return a box for each named array that the cost is computed from, layer by layer.
+
+    A box has `file`, `line`, `name`, `shape`, `activation` and the `parameters` that enter there. Boxes that repeat, as
+    for successive examples or in a loop, are merged.
+    """
     given = {x.index: path for path, array in what.given.items() for x in array.flat}
-    depths = dict.fromkeys(given, 0)  # of all that has a name
+    depths = dict.fromkeys(given, 0)  # of every number that belongs to a named array
     boxes: dict[tuple[Any, ...], dict[str, Any]] = {}
     sums: list[Event] = []
     for event in named(labelled, given):
@@ -100,7 +104,7 @@ def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
 
 
 def named(labelled: Labels, given: Container[int]) -> Iterator[Event]:
-    """The events of the forward pass, of several in a row with the same numbers the last that is an assignment."""
+    """Yield the events of the forward pass; of several in a row with the same numbers only the last assignment."""
 
     def numbers(event: Event) -> Sequence[int]:
         return [x.index for x in event.numbers]
@@ -113,7 +117,7 @@ def named(labelled: Labels, given: Container[int]) -> Iterator[Event]:
 
 
 def _is_softmax(event: Event, of: Event) -> bool:
-    """Whether it is the softmax, row by row or column by column, of another array."""
+    """Whether `event` is the softmax of `of`, row by row or column by column."""
     if event.shape != of.shape or len(event.shape) not in (1, 2) or not all(x.value > 0 for x in event.numbers):
         return False
     a, z = (np.array([x.value for x in one.numbers], object).reshape(-1, one.shape[-1]) for one in (event, of))

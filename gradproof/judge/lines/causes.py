@@ -1,7 +1,8 @@
-"""The line that is wrong, by its effect: were its values the derivatives that they should be, all would be right.
+"""Find the line that is wrong by its effect: if its values were the right derivatives, the step would be right.
 
-The step is computed again from its graph of numbers, with other values in the place of what one line gives. The first
-line that so makes right what was wrong, and nothing wrong, is the cause; what stands before it is not to blame.
+The step is recomputed from its tape, with other values in place of those that one line gives. The cause is the line
+that makes the most wrong arrays right in this way and no right array wrong; of equals, the one with the likeliest
+values, then the first.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,8 +18,8 @@ from gradproof.judge.lines.inheritance import inherited
 from gradproof.judge.lines.labels import UNKNOWN, Labels, Located
 from gradproof.judge.lines.replay import Guess, Replay, Values
 
-MOST = 3  # lines that are looked for, one after the other
-NUMBERS = 6_000_000  # that are computed for them: about ten seconds
+MOST = 3  # lines to look for, one after the other
+NUMBERS = 6_000_000  # to compute in the search: about ten seconds
 
 
 class Cause(NamedTuple):
@@ -27,27 +28,27 @@ class Cause(NamedTuple):
     file: str
     line: int
     name: str  # what is assigned there
-    should: str  # the name of what it should be the derivative of
-    mends: frozenset[str]  # paths of the arrays that are then right
-    is_own: bool  # whether it is the gradient of what it mends, or the step
+    should: str  # such as "∂C/∂W1", or a slope in words
+    mends: frozenset[str]  # paths of the arrays that this makes right
+    is_own: bool  # whether it should be the gradient of what it mends, or the step
     is_step: bool  # whether it moves the parameters themselves
-    others: tuple[int, ...] = ()  # lines that explain as much, the likeliest first
+    others: tuple[int, ...] = ()  # lines that explain the same number of arrays, the likeliest first
 
 
 class Explanation(NamedTuple):
-    """The lines that explain what is wrong, one for each fault; none where no line does."""
+    """The lines that explain what is wrong, one for each fault; empty if no line does."""
 
     causes: Sequence[Cause]
-    right: Collection[str]  # paths of the arrays that follow the cost, though they may not follow that of others
-    inherited: Collection[str] = ()  # paths of those that are wrong only because of a fault in a later layer
+    right: Collection[str]  # paths of the arrays that follow this cost, even if other arrays follow another
+    inherited: Collection[str] = ()  # paths of arrays that are wrong only because of a later layer
 
     def is_whole(self, wrong: Collection[str]) -> bool:
-        """Whether one line explains everything."""
+        """Whether one line explains everything that is wrong."""
         return len(self.causes) == 1 and {*self.causes[0].mends, *self.right} >= set(wrong)
 
 
 def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[str, str]) -> Explanation:
-    """What explains the arrays that do not follow this cost; `wrong` has the state of each."""
+    """Find what explains the arrays that do not follow this cost; `wrong` maps their paths to their states."""
     replay = Replay(what, cost, wrong)
     hypotheses = Hypotheses(replay, labelled)
     found, put, left = list[Cause](), dict[int, Ball](), set(wrong) - replay.right
@@ -81,7 +82,7 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
             found += parts
         else:
             same = [other.line for (count, _), other, _ in told[1:] if count == order[0]]
-            same.sort(key=lambda line: hypotheses.first_of(line) > hypotheses.first_of(cause.line))  # what follows last
+            same.sort(key=lambda line: hypotheses.first_of(line) > hypotheses.first_of(cause.line))  # later lines last
             found.append(cause._replace(others=tuple(same)))
         put |= values
         left -= cause.mends
@@ -90,8 +91,10 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
 
 
 def _apart(cause: Cause, others: Sequence[Cause], hypotheses: Hypotheses) -> list[Cause]:
-    """The causes before one line in which all gradients come together, such as the update of each parameter in turn or
-    the return: each array's own, if each has one."""
+    """Return each array's own cause before a line in which all gradients come together, or [] if one has none.
+
+    Examples of such lines are a return, and the update in a loop over the parameters.
+    """
     parts = []
     for path in sorted(cause.mends) if cause.is_own else ():
         if (k := hypotheses.misshapen(path)) is not None:
@@ -108,7 +111,7 @@ def _apart(cause: Cause, others: Sequence[Cause], hypotheses: Hypotheses) -> lis
 
 
 def _likely(hypotheses: Hypotheses, fed: Collection[str], others: Collection[str]) -> Iterator[Values]:
-    """What a line that some of both follow from may be meant to give, all other lines being as they are."""
+    """Yield likely values of each line that feeds arrays of both groups, with all other lines as they are."""
     for line in hypotheses.lines:
         if all(any(hypotheses.feeds(line, path) for path in paths) for paths in (fed, others)):
             for _, fitted in _candidates(hypotheses.replay, hypotheses, line, fed, {}):
@@ -118,7 +121,7 @@ def _likely(hypotheses: Hypotheses, fed: Collection[str], others: Collection[str
 def _candidates(
     replay: Replay, hypotheses: Hypotheses, line: Line, fed: Collection[str], put: Values
 ) -> Iterator[tuple[Guess, Iterable[Values]]]:
-    """What a line may be meant to give, and the values that may be."""
+    """Yield guesses at what a line should give, each with the values that fit it."""
     for guess in hypotheses.of_line(line, fed):
         yield guess, replay.fitted(guess, sorted(fed), put)
     for guess, values in hypotheses.solved(line, fed, put):
@@ -126,7 +129,7 @@ def _candidates(
 
 
 def place(cause: Cause, labelled: Labels) -> Located:
-    """The place of a cause, as it is told; what is right before it, if that has a name."""
+    """Return the place of a cause as it is reported, with the derivative that is right before it if that has a name."""
     k = next(k for k, e in enumerate(labelled.events) if (e.file, e.line) == (cause.file, cause.line))
     event = labelled.events[k]
     before = next((j for j in reversed(range(k)) if labelled.labels[j] and labelled.reached[k] >> j & 1), None)
@@ -137,8 +140,10 @@ def place(cause: Cause, labelled: Labels) -> Located:
 
 
 def place_of_shape(what: Observation, labelled: Labels, path: str) -> Located | None:
-    """Where a parameter's step, which has another shape than the parameter, gets it: the first that it alone follows
-    from, and that follows from derivatives."""
+    """Return where a parameter's step gets a shape other than the parameter's; None if its shape is right.
+
+    This is the first event that follows from derivatives, is not one itself, and feeds only this parameter.
+    """
     if path not in what.reshaped:
         return None
     above = {x.index for x in computed_from(what.reshaped[path][1].flat)}
@@ -151,6 +156,6 @@ def place_of_shape(what: Observation, labelled: Labels, path: str) -> Located | 
 
 
 def _shown(should: str) -> str:
-    """A derivative by the name that its author would write."""
+    """Return the name of a derivative as the author would write it."""
     by = should.removeprefix("∂C/∂")
     return should if by == should or by.startswith(" ") else f"∂C/∂{shown(by)}"

@@ -1,4 +1,4 @@
-"""A program with its corrections in the place of what is wrong."""
+"""A program with corrections in place of what is wrong."""
 
 import ast
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from gradproof.judge.lines.repair import Repair
 
 
 def corrected(program: Program, repairs: Sequence[Repair]) -> Program | None:
-    """The program with the corrected statements; None where one is no statement that can be put in its place."""
+    """Return the program with its statements corrected; None without repairs, or if one cannot be put in place."""
     tree = copied(program.tree)
     for repair in repairs:
         if not _replace(tree, repair):
@@ -18,10 +18,10 @@ def corrected(program: Program, repairs: Sequence[Repair]) -> Program | None:
 
 
 def _replace(tree: ast.Module, repair: Repair) -> bool:
-    """Put the corrected statement where it belongs, if it is a single one and alone in its line."""
+    """Put the corrected statement in place; return False unless it is a simple one, and alone on its line."""
     try:
         new = ast.parse(repair.new).body
-    except SyntaxError:  # words are with it, such as where a statement is to be moved
+    except SyntaxError:  # the correction is partly in words, such as where to move a statement
         return False
     places = [
         (body, k)

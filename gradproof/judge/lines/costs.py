@@ -1,4 +1,4 @@
-"""The cost that a step may follow: its own, or one of the usual ones where the program computes none."""
+"""The cost that a step may follow: the program's own, or a usual one if the program computes none."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ USUAL = ("quadratic", "binary cross-entropy", "cross-entropy", "softmax cross-en
 
 
 def is_of_the_step(what: Observation, cost: Number) -> bool:
-    """Whether a cost was computed from the very numbers of the step's forward pass, not of another one."""
+    """Whether a cost was computed from the numbers of the step's own forward pass, not of another one."""
     forward = {x.index for x in computed_from([cost]) if x.varies}
     given = {x.index for array in what.given.values() for x in array.flat}
     moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
@@ -24,7 +24,7 @@ def is_of_the_step(what: Observation, cost: Number) -> bool:
 
 
 def only_cost(what: Observation) -> Number | None:
-    """The single number that all parameters enter, and that the step's forward pass gives, if there is but one."""
+    """Return the single number that all parameters enter and that the step's forward pass gives; None unless unique."""
     found = [x for x in {**what.scalars, **what.costs}.values() if is_of_the_step(what, x)]
     own = [{x.index for x in array.flat} for array in what.given.values()]
     all_enter = [x for x in found if all({y.index for y in computed_from([x])} & array for array in own)]
@@ -32,7 +32,7 @@ def only_cost(what: Observation) -> Number | None:
 
 
 def usual_costs(what: Observation) -> Iterator[tuple[str, Number]]:
-    """The costs of what is compared with labels last, the most usual first."""
+    """Yield the usual costs with their names, those of the last outputs first, the most usual of them first."""
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
     pairs = [(a, y) for a, y in outputs_and_labels(results) if {float(x.value.mid()) for x in y.flat} != {1.0}]
     for a, y in sorted(pairs, key=lambda pair: -max(x.index for x in pair[0].flat)):
@@ -41,10 +41,11 @@ def usual_costs(what: Observation) -> Iterator[tuple[str, Number]]:
 
 
 def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str, Number] | None:
-    """Of the usual costs the one whose gradient most arrays follow, and its name; None where none is followed by any.
+    """Return the usual cost, with its name, whose gradient most arrays follow; None if no array follows any.
 
-    Of several the one of the last outputs, and of labels that are not all one number: 1 − a in a slope looks like a
-    difference of outputs and labels, too. Of gradients that are given back the negative cost may be meant.
+    A tie goes to labels that are not all one number, because 1 − a in a slope looks like a difference of outputs and
+    labels too, and then to the last outputs. If the step gives gradients back, the negative cost is tried as well.
+    `among` restricts the names.
     """
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
     given = list(what.given.values())
@@ -53,7 +54,7 @@ def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str,
     known: Known = {}
     for a, y in outputs_and_labels(results):
         own = {x.index for x in a.flat}
-        joined = any(other < own for other in outputs)  # groups that were tried each
+        joined = any(other < own for other in outputs)  # it contains a group that was already tried
         outputs.append(own)
         labels = {float(x.value.mid()) for x in y.flat}
         rank = not joined, labels != {1.0} and (len(labels) > 1 or y.size == 1), max(own)
@@ -67,7 +68,7 @@ def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str,
 
 
 def outputs_of(what: Observation) -> list[Number]:
-    """What is compared with labels that are not all one number."""
+    """Return the outputs that are compared with labels that are not all one number."""
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
     pairs = [(a, {float(x.value.mid()) for x in y.flat}) for a, y in outputs_and_labels(results)]
     return [x for a, labels in pairs if len(labels) > 1 or (a.size == 1 and labels != {1.0}) for x in a.flat]
@@ -87,18 +88,18 @@ def _costs(a: ExactArray, y: ExactArray, among: Collection[str]) -> Iterator[tup
 
 
 def over_the_step(what: Observation, cost: Number) -> Number:
-    """The same cost of the numbers of the step's own forward pass, where another pass was run to compute it.
+    """Return the same cost over the numbers of the step's own forward pass, if another pass computed it.
 
-    Two numbers are one if they are computed alike from the same parameters and equal constants, and the step gives them
-    a name: a − y, or what stands in the midst of a line of the backward pass, is none of the forward pass. Several that
-    are computed alike, as of equal examples, are taken one by one.
+    Two numbers match if they are computed alike from the same parameters and equal constants, and the step names one of
+    them. A difference a − y never matches, nor does an unnamed intermediate of the backward pass. Several that are
+    computed alike, as for equal examples, are matched one by one.
     """
     if is_of_the_step(what, cost):
         return cost
     named = {x.index for event in what.events for x in event.numbers}
-    kinds: dict[Any, int] = {}  # what numbers that are computed alike have in common, and a number for that
-    of: dict[int, int] = {}  # by the index of a number
-    twins: dict[int, list[Number]] = {}  # of the step, by what they have in common
+    kinds: dict[Any, int] = {}  # an id for each way to compute a number
+    of: dict[int, int] = {}  # the id of each number, by its index
+    twins: dict[int, list[Number]] = {}  # the step's numbers, by that id
     moves = [x for move in what.moved.values() for x in move.ravel().tolist()]
     for x in computed_from(moves):
         kind = of[x.index] = kinds.setdefault(_alike(x, of), len(kinds))
@@ -117,7 +118,7 @@ def over_the_step(what: Observation, cost: Number) -> Number:
 
 
 def _is_an_error(x: Number) -> bool:
-    """Whether it is the difference to a label."""
+    """Whether a number is a difference from a constant, such as a label."""
     return x.rule is not None and x.rule.name == "subtract" and not all(y.varies for y in x.operands)
 
 
@@ -128,7 +129,7 @@ def _alike(x: Number, of: Mapping[int, int]) -> Any:
 
 
 def _each(x: Number, function: Callable[[Number], Any]) -> Any:
-    """The operands of a number, each replaced: a row and a column, of a product."""
+    """Return the operands of a number, each replaced by a function; a dot product has two sequences of them."""
     if x.rule is DOT:
         return tuple(tuple(function(y) for y in side) for side in x.operands)
     return tuple(function(y) for y in x.operands)

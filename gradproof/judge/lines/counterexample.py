@@ -1,4 +1,4 @@
-"""A point at which a program is wrong in numbers small enough to follow, with everything that is computed there."""
+"""A point at which a program is wrong in numbers small enough to follow, with everything that it computes there."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -28,25 +28,28 @@ from gradproof.judge.trial.descent import FIRST_OF_ADAM, rate_of
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.numerics.verdict import Verdict
 
-NUMBERS = 60_000  # that are computed for each way in which the program takes a step: less than half a second
-TRIES = 40  # of its classes and functions, where its own example was judged
-SEEDS = {True: range(2, 4), False: range(2, 6)}  # of round numbers, and of others
-_OWNER = re.compile(r"^[A-Za-z_]\w*(?=\.|\['?[A-Za-z])")  # the object or the dictionary that holds a parameter
-_WORD = re.compile(r"(?:.*\.)?(?:_cost_)?(\w+)(?=\(| of line )")  # of a cost: what the program calls it
+NUMBERS = 60_000  # to compute for each way to take a step: less than half a second
+TRIES = 40  # ways to run its classes and functions, if its own example was judged
+SEEDS = {True: range(2, 4), False: range(2, 6)}  # for scenes in round numbers, and for others
+_OWNER = re.compile(r"^[A-Za-z_]\w*(?=\.|\['?[A-Za-z])")  # the object or dictionary that holds a parameter
+_WORD = re.compile(r"(?:.*\.)?(?:_cost_)?(\w+)(?=\(| of line )")  # what the program calls a cost
 
 
 class Way(NamedTuple):
-    """A way in which the program takes its step."""
+    """A way to make the program take its step."""
 
     scene: Scene
     step: Step
     calls: Sequence[str]
-    is_made_up: bool = False  # whether data that are not there were made up
+    is_made_up: bool = False  # whether missing data were made up
 
 
 def counterexample(program: Program, subject: Subject, outcome: Outcome, read: Read) -> dict[str, Any] | None:
-    """The smallest point that was found: its `parameters`, its `data`, what is computed `forward` and `backward`, and
-    which number shows the fault, as `said`; None where the fault does not show in a single step."""
+    """Return the smallest point at which the fault shows; None if it does not show in a single step.
+
+    The result has the `parameters` and `data` of the point, what is computed `forward` and `backward`, the number that
+    shows the fault as `said`, whether the step `gives` gradients, and the `script`.
+    """
     if outcome.verdict is not Verdict.REFUTED or outcome.tried is None or subject.explored.is_slow:
         return None
     if outcome.where or outcome.declared or outcome.piled or read.raised:
@@ -66,12 +69,12 @@ def counterexample(program: Program, subject: Subject, outcome: Outcome, read: R
 
 
 def _of(path: str) -> str:
-    """A parameter, whatever the object is called that has it."""
+    """Return a parameter's path without the name of the object that holds it."""
     return _OWNER.sub("", path)
 
 
 def _ways(subject: Subject) -> Iterator[Way]:
-    """By its classes and functions, which may be made small; as it was judged."""
+    """Yield ways to take the step: by the program's classes and functions, which can be made small, then as judged."""
     scene, step = subject.explored.scene, subject.explored.step
     for attempt in islice(attempts(scene.program), TRIES) if scene.whole else ():
         explored = explore(attempt.scene)
@@ -88,7 +91,7 @@ def _points(scene: Scene) -> Iterator[tuple[Scene, int]]:
 
 
 def _shown(way: Way, seed: int, outcome: Outcome, read: Read, wrong: set[str]) -> dict[str, Any] | None:
-    """What is shown of a point; None where the fault is not seen there, or more than that."""
+    """Return what a point shows; None if the fault does not appear there, or if more than the fault does."""
     try:
         with ExactRun(_reading(outcome), BITS, seed) as run, guarded("the program", SECONDS):
             what = observe(way.scene, way.step, way.calls, seed, constants=True)
@@ -103,7 +106,7 @@ def _shown(way: Way, seed: int, outcome: Outcome, read: Read, wrong: set[str]) -
 
 
 def _script(way: Way, seed: int, point: Point) -> dict[str, str]:
-    """The `text` of a script that shows it, or `why` there is none."""
+    """Return the `text` of a script that shows the fault, or `why` there is none."""
     try:
         return {"text": script(way.scene, way.step, seed, point, way.is_made_up), "why": ""}
     except CannotBeWrittenError as error:
@@ -111,7 +114,7 @@ def _script(way: Way, seed: int, point: Point) -> dict[str, str]:
 
 
 def _judged(what: Observation, outcome: Outcome, read: Read, wrong: set[str]) -> Point | None:
-    """The point, if what is wrong there is what was found to be, and no more."""
+    """Return the point if something is wrong there, and only what was found to be wrong."""
     words, cost = _cost(what, outcome, read)
     if cost is None:
         return None
@@ -127,8 +130,10 @@ def _judged(what: Observation, outcome: Outcome, read: Read, wrong: set[str]) ->
 
 
 def _cost(what: Observation, outcome: Outcome, read: Read) -> tuple[str, Number | None]:
-    """The program's own, by its words or by what it is called; where it has none, the one that the other arrays follow,
-    without words."""
+    """Return the words for the program's own cost, and the cost, matched by its words or else by its name.
+
+    If the program computes none, return "" and the usual cost that the other arrays follow.
+    """
     if not outcome.cost:
         names = [one.name for one in outcome.named] or [read.cost] * bool(read.cost)
         likely = likeliest_cost(what, names) if names else None
@@ -143,7 +148,7 @@ def _cost(what: Observation, outcome: Outcome, read: Read) -> tuple[str, Number 
 
 
 def _set_right(lines: Sequence[dict[str, Any]], way: Way, seed: int, outcome: Outcome, read: Read) -> None:
-    """Beside what is wrong, what the same line gives in the corrected program, where a correction is right here."""
+    """Add to each wrong line what it gives in the corrected program, if the correction is right at this point."""
     wrong = [line for line in lines if line["state"] != "right"]
     program = corrected(way.scene.program, read.repairs) if wrong else None
     if program is None:

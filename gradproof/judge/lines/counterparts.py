@@ -1,19 +1,19 @@
-"""What the other layers do: the same statement with their numbers in its names, as it stands there or is missing here.
+"""The same statement as it stands in other layers, renumbered for this one, and statements that this layer lacks.
 
-dZ1 = dA1 * slope(Z1) says of dZ2 that it may be dA2 * slope(Z2); and where b1 -= lr * db1 stands and nothing gives a
-value to b2, b2 -= lr * db2 may be missing.
+dZ1 = dA1 * slope(Z1) suggests that dZ2 should be dA2 * slope(Z2). If b1 -= lr * db1 is there but nothing assigns b2,
+then b2 -= lr * db2 may be missing.
 """
 
 import ast
 import re
 from collections.abc import Iterator
 
-_NUMBER = re.compile(r"(?<=[A-Za-z_])\d(?!\.?\d)")  # of a layer, in a name or a key
-_LIBRARY = re.compile(r"\b(?:np|numpy|math|scipy)\.[\w.]+")  # whose names have numbers of another kind
+_NUMBER = re.compile(r"(?<=[A-Za-z_])\d(?!\.?\d)")  # the number of a layer in a name or a key
+_LIBRARY = re.compile(r"\b(?:np|numpy|math|scipy)\.[\w.]+")  # in these names a number does not mean a layer
 
 
 def counterparts(statement: ast.stmt, root: ast.AST) -> Iterator[ast.expr]:
-    """The values that the statement has in other layers, in the names of its own; statements of its own kind."""
+    """Yield the values that statements of the same kind have in other layers, in this statement's own names."""
     target = _target(statement)
     for other in ast.walk(root) if target else ():
         by = _distance(_target(other), target) if type(other) is type(statement) else 0
@@ -23,8 +23,10 @@ def counterparts(statement: ast.stmt, root: ast.AST) -> Iterator[ast.expr]:
 
 
 def missing(statement: ast.stmt, root: ast.AST, module: ast.Module) -> Iterator[tuple[ast.stmt, bool]]:
-    """The statement in the names of the next layers, where nothing gives a value to what it would give one to, and
-    whether it belongs behind this one: layers come in their order or in reverse."""
+    """Yield the statement in the names of each neighbouring layer if nothing assigns its target there.
+
+    The flag says whether it belongs after this one: statements of the layers come in ascending or descending order.
+    """
     text = _target(statement)
     if not _NUMBER.search(text):
         return
@@ -44,7 +46,7 @@ def missing(statement: ast.stmt, root: ast.AST, module: ast.Module) -> Iterator[
 
 
 def moved(statement: ast.stmt, by: int) -> ast.stmt | None:
-    """The statement with other numbers of layers in its names; None where one would be negative."""
+    """Return the statement with the layer numbers in its names shifted; None if one leaves 0 to 9, or it has none."""
     text, negative = ast.unparse(statement), False
     kept = [match.span() for match in _LIBRARY.finditer(text)]
 
@@ -64,7 +66,7 @@ def moved(statement: ast.stmt, by: int) -> ast.stmt | None:
 
 
 def _target(statement: ast.AST) -> str:
-    """What one target is written as; "" of several."""
+    """Return the source of the only target; "" if there are several or none."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
     if len(targets) != 1 or not isinstance(targets[0], ast.Name | ast.Attribute | ast.Subscript):
         return ""
@@ -72,7 +74,7 @@ def _target(statement: ast.AST) -> str:
 
 
 def _distance(one: str, other: str) -> int:
-    """By how much the numbers of one name must be moved to give the other; 0 of another name."""
+    """Return the shift of the layer numbers that turns one name into the other; 0 if there is none."""
     numbers = [_NUMBER.findall(text) for text in (one, other)]
     if one == other or _NUMBER.sub("#", one) != _NUMBER.sub("#", other):
         return 0

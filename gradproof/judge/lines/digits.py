@@ -1,7 +1,7 @@
-"""The same steps in float64: where a program overflows or is left without a digit, computed beside the exact numbers.
+"""Where a program overflows or loses every digit in float64, found from its exact run.
 
-Nothing is run again in float64: each step of the exact run is computed once more from the float64 values of its
-operands, as the program would. What a program computes and does not use is no trouble.
+Nothing is run again: each step of the exact run is recomputed from the float64 values of its operands, as the program
+would do it. What the program computes and does not use is ignored.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,14 +25,14 @@ from gradproof.judge.trial.rounding import rounding_radii
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
-SCALES = 1, 30, 1000  # times the parameters and the examples that are drawn: where σ and softmax overflow
+SCALES = 1, 30, 1000  # factors of the parameters and drawn examples, up to where σ and softmax overflow
 SEED, SECONDS = 5, 10.0
-MOST = 100_000  # numbers that are computed again: of larger programs the first scales are tried alone, or none
-SURE = 1e-3  # relative radius of a ball above which the true value is not known well enough to compare with
+MOST = 100_000  # numbers to recompute: larger programs are tried only at the first scales, or not at all
+SURE = 1e-3  # relative radius of a ball above which the true value is too uncertain to compare with
 
 
 def float_findings(program: Program, subject: Subject) -> list[dict[str, Any]]:
-    """One for each line that fails in float64, by the mildest numbers: `line`, `place`, `what`."""
+    """Return `line`, `place` and `what` for each failure of a line in float64, at the mildest scale that shows it."""
     step, found = subject.explored.step, dict[tuple[str, str], dict[str, Any]]()
     start = count_numbers()
     for scale in SCALES if step is not None else ():
@@ -55,7 +55,7 @@ def float_findings(program: Program, subject: Subject) -> list[dict[str, Any]]:
 
 
 def in_float64(numbers: Sequence[Number]) -> dict[int, float]:
-    """Each number, in the order in which they were computed, as float64 would have it."""
+    """Return each number as float64 would have it, by its index; `numbers` are in the order of computation."""
     values: dict[int, float] = {}
     with np.errstate(all="ignore"):
         for x in numbers:
@@ -68,7 +68,7 @@ def in_float64(numbers: Sequence[Number]) -> dict[int, float]:
 
 
 def _function(name: str) -> Callable[..., Any]:
-    """The rule as NumPy has it, or SciPy, which a program that uses its functions has imported."""
+    """Return a rule's function from NumPy or else SciPy, which a program that uses its functions has imported."""
     found: Callable[..., Any] | None = _OWN.get(name) or getattr(np, name, None)
     return found or getattr(import_module("scipy.special"), name)
 
@@ -81,7 +81,7 @@ _OWN: Mapping[str, Callable[..., Any]] = {
 
 
 def find_losses(results: Sequence[Number]) -> Iterator[tuple[str, Place | None, str]]:
-    """(what, place, where) of each step that gives no number, or after which no digit of a result is left."""
+    """Yield (what, place, where) for each step that gives no finite number, or that costs a result every digit."""
     numbers = computed_from(results)
     if len(numbers) > MOST:
         return

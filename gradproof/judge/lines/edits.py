@@ -1,6 +1,6 @@
-"""Small edits of a statement: what a person may have written in place of what was meant, undone.
+"""Small edits of a statement, each of which undoes a slip that its author may have made.
 
-Each is made in the syntax tree, runs, and is undone again; what stands where it was says what kind of slip it mends.
+An edit is made in the syntax tree, run, and undone again. Its kind says what slip it mends.
 """
 
 import ast
@@ -17,17 +17,17 @@ from gradproof.judge.lines.words import Words
 
 
 class Edit(NamedTuple):
-    """One node of the tree for another."""
+    """The replacement of one node of the tree by another."""
 
     kind: str  # of the slip that it mends
     old: ast.AST
     new: ast.AST
-    statement: ast.stmt  # in which it is
-    tier: int = 0  # how unlikely it is
-    said: str = ""  # in place of the new statement
+    statement: ast.stmt  # that contains the node
+    tier: int = 0  # 0 is the likeliest
+    said: str = ""  # the correction in words, if the new statement would not do
 
     def correction(self) -> str:
-        """The statement as it should be; the edit must be in the tree."""
+        """Return the statement as it should be; the edit must be in the tree."""
         return self.said or written(self.new if self.old is self.statement else self.statement)
 
 
@@ -38,7 +38,7 @@ def written(statement: ast.AST) -> str:
 
 
 class Place(NamedTuple):
-    """Where a node hangs."""
+    """Where a node hangs in the tree."""
 
     parent: ast.AST
     field: str
@@ -58,7 +58,7 @@ def places_of(tree: ast.AST) -> dict[ast.AST, Place]:
 
 @contextmanager
 def applied(edit: Edit, places: dict[ast.AST, Place]) -> Iterator[None]:
-    """The tree with the edit in it, as long as this lasts."""
+    """Keep the edit in the tree for the duration of the context."""
     place = places[edit.old]
     for part in ast.walk(edit.new):
         if isinstance(part, ast.expr | ast.stmt) and not hasattr(part, "lineno"):
@@ -78,7 +78,7 @@ def applied(edit: Edit, places: dict[ast.AST, Place]) -> Iterator[None]:
 
 
 def edits(statement: ast.stmt, words: Words, factors: bool = True) -> list[Edit]:
-    """The edits of one statement, the likeliest first; those of factors that may be missing, if they are asked for."""
+    """Return the edits of one statement, likeliest first; `factors` adds those that put in what may be missing."""
     found: dict[tuple[int, str], Edit] = {}
     before: dict[int, str] = {}
     for tier, kind, old, new in sorted(slips(statement, words, factors), key=lambda slip: slip.tier):
@@ -89,7 +89,7 @@ def edits(statement: ast.stmt, words: Words, factors: bool = True) -> list[Edit]
 
 
 def as_elsewhere(statement: ast.stmt, root: ast.AST) -> list[Edit]:
-    """The value that the statement has in other layers, in its own names."""
+    """Return the edits that give the statement its value from other layers, in its own names."""
     value, found = getattr(statement, "value", None), dict[str, Edit]()
     for new in counterparts(statement, root) if isinstance(value, ast.expr) else ():
         if isinstance(value, ast.expr) and ast.dump(new) != ast.dump(value):
@@ -98,7 +98,7 @@ def as_elsewhere(statement: ast.stmt, root: ast.AST) -> list[Edit]:
 
 
 def as_missing(statement: ast.stmt, root: ast.AST, module: ast.Module) -> list[Edit]:
-    """The statement of another layer, behind this one or before it, where that layer has none."""
+    """Return the edits that add the statement of a layer that has none, after this one or before it."""
     found = []
     for new, behind in missing(statement, root, module):
         text = written(new)
@@ -111,8 +111,11 @@ def as_missing(statement: ast.stmt, root: ast.AST, module: ast.Module) -> list[E
 
 
 def as_sums(statement: ast.stmt, kind: ast.AST) -> list[Edit]:
-    """What an engine gives an attribute inside the functions of its operations, added up everywhere: x is used twice in
-    x·x, and its gradient is the sum."""
+    """Return the edit that makes an engine's operations add to an attribute, such as grad, instead of overwriting it.
+
+    x is used twice in x·x, so its gradient is a sum. The edit covers all such assignments in functions inside the
+    methods of a class; there must be at least two, among them the statement.
+    """
     target = statement.targets[0] if isinstance(statement, ast.Assign) else None
     inner = [part for node in statements(kind) for part in statements(node) if isinstance(node, ast.FunctionDef)]
     inside = [part for node in inner if isinstance(node, ast.FunctionDef) for part in statements(node)]
@@ -137,7 +140,7 @@ def _added(node: Any) -> ast.AugAssign:
 
 
 def _is_among(part: ast.AST, nodes: Sequence[ast.Assign]) -> bool:
-    """Whether it is a copy of one of these statements."""
+    """Whether a node is a copy of one of these statements."""
     return isinstance(part, ast.Assign) and any(
         (part.lineno, part.col_offset) == (node.lineno, node.col_offset) for node in nodes
     )
@@ -149,7 +152,7 @@ def _listed(nodes: Sequence[ast.stmt]) -> str:
 
 
 def as_slip(edit: Edit, words: Words, places: dict[ast.AST, Place]) -> Edit:
-    """Of a counterpart the slip of the hand that it undoes, if it is one."""
+    """Return the slip that does the same as a counterpart edit, if there is one; else the edit itself."""
     if edit.kind != "counterpart":
         return edit
     with applied(edit, places):
@@ -163,7 +166,7 @@ def as_slip(edit: Edit, words: Words, places: dict[ast.AST, Place]) -> Edit:
 
 
 def moves(body: ast.AST, statement: ast.stmt) -> Iterator[Edit]:
-    """What stands before the statement behind it, and the statement earlier or later among its neighbours."""
+    """Yield edits that move an earlier neighbour behind the statement, then the statement up or down."""
     field = next((f for f in ("body", "orelse") if any(part is statement for part in getattr(body, f, ()))), "")
     if not field:
         return
@@ -187,12 +190,12 @@ def _moved(body: ast.AST, field: str, here: int, there: int) -> Edit:
 
 
 def name_of(edit: Edit) -> str:
-    """The slip that an edit mends."""
+    """Return the words for the slip that an edit mends."""
     return NAMES[edit.kind]
 
 
 def enclosing(tree: ast.AST, line: int) -> list[Any]:
-    """The nodes of statements around a line, the outermost first."""
+    """Return the statements around a line, outermost first."""
     found = []
     for node in statements(tree):
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):

@@ -1,6 +1,6 @@
-"""What edited expressions give in float64, in the frame of a run: a first look that sorts out most of them.
+"""Rough values of edited expressions in float64, in the frame of a run: a first look that rules out most edits.
 
-Only what an edit changes is computed anew. Nothing is decided here: what passes is run exactly.
+Only what an edit changes is recomputed. Nothing is decided here: what passes is run exactly.
 """
 
 import ast
@@ -27,30 +27,30 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: operator.not_, ast.Gt: operator.gt, ast.Lt: operator.lt,
     ast.GtE: operator.ge, ast.LtE: operator.le, ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }  # fmt: skip
-SECONDS = 0.3  # for the program's own functions, which are exact
-CLOSE = 1e-9  # of what is then run exactly
+SECONDS = 0.3  # for calls of the program's own functions, which run exactly
+CLOSE = 1e-9  # relative error up to which an edit is then run exactly
 _MODULES = {"np": np, "numpy": np}
 
 
 class Estimates:
-    """The values of the expressions of one statement, where its frame stands."""
+    """The values of the expressions of one statement in its frame."""
 
     def __init__(self, frame: FrameType) -> None:
         self.frame, self.spent = frame, 0.0
-        self.known: dict[int, Any] = {}  # of nodes that no edit has changed
-        self.texts: dict[str, Any] = {}  # of names, attributes, entries and what functions give for them
+        self.known: dict[int, Any] = {}  # by the ids of nodes that no edit has changed
+        self.texts: dict[str, Any] = {}  # of names, attributes, entries and calls, by their source
 
     def plain(self, value: ast.expr) -> Any:
-        """The value of a statement as it is."""
+        """Return the value of an expression as it is; None if it raises."""
         with suppress(Exception), np.errstate(all="ignore"):
             return self._value(value, set())
         return None
 
     def of(self, edit: Edit, value: ast.expr, places: Places) -> Any:
-        """The value of a statement with the edit in its tree; None where it raises or is of another kind."""
+        """Return the value of an expression with the edit in its tree; None if it raises."""
         changed: ast.AST = edit.new
         dirty = set(map(id, ast.walk(edit.new)))
-        dirty -= set(map(id, ast.walk(edit.old)))  # which it still holds, as they were
+        dirty -= set(map(id, ast.walk(edit.old)))  # the parts of the old node that it keeps
         dirty.add(id(edit.new))
         changed = places[edit.old].parent
         while changed in places and isinstance(changed, ast.expr | ast.keyword | ast.operator):
@@ -113,7 +113,7 @@ class Estimates:
         return isinstance(self._value(node, dirty), np.ndarray)
 
     def _exact(self, text: str) -> Any:
-        """What a name stands for in the run, as floats."""
+        """Return the value of an expression in the run, as floats."""
         if text not in self.texts:
             self.texts[text] = floats(self._evaluated(text))
         return self.texts[text]
@@ -125,7 +125,7 @@ class Estimates:
 
 
 def floats(value: Any) -> Any:
-    """The middle of each ball."""
+    """Return a value with each ball replaced by its midpoint."""
     if isinstance(value, Number):
         return float(value.value.mid())
     if isinstance(value, ExactArray):
@@ -134,7 +134,7 @@ def floats(value: Any) -> Any:
 
 
 def arrays_in(value: Any) -> Iterator[np.ndarray[Any, Any]]:
-    """The arrays in nested lists."""
+    """Yield the arrays in nested lists."""
     if isinstance(value, list):
         for item in value:
             yield from arrays_in(item)
@@ -144,9 +144,9 @@ def arrays_in(value: Any) -> Iterator[np.ndarray[Any, Any]]:
 
 @np.errstate(all="ignore")
 def is_multiple(value: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> bool:
-    """Whether one array is about a multiple of another of its size, in the same order or transposed.
+    """Whether one array is roughly a multiple of another of its size, in the same order or transposed.
 
-    A single number is a multiple of any other: by a small fraction, it must be.
+    Any number is a multiple of any other, so for a single number the factor must be a small fraction.
     """
     norm = slope @ slope
     for order in (value, value.T) if value.ndim == 2 and min(value.shape) > 1 else (value,):
@@ -162,7 +162,7 @@ def is_multiple(value: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> boo
 
 
 class Known:
-    """The derivatives of a cost, and the parameters, by their sizes: about what a statement may be meant to give."""
+    """The derivatives of a cost, and the parameters, by size: roughly what a statement should give."""
 
     def __init__(self, derivatives: Iterable[list[float]], given: Iterable[Any]) -> None:
         self.slopes: dict[int, list[Any]] = {}
@@ -174,7 +174,7 @@ class Known:
             self.given.setdefault(array.size, []).append(floats(array).ravel())
 
     def has(self, value: Any) -> bool:
-        """Whether an array is a multiple of a derivative, or a parameter that has been moved by one."""
+        """Whether an array is a multiple of a derivative, or a parameter that was moved by such a multiple."""
         value = np.asarray(value) if isinstance(value, float) else value
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not np.isfinite(value).all():
             return False

@@ -27,29 +27,32 @@ from gradproof.judge.trial.symmetry import OF_ANOTHER
 from gradproof.numerics.verdict import Verdict
 
 OTHER_DECAY = "the decay is that of another mean"
-SEEDS = range(2, 10)  # of which the first is taken at which all that is wrong shows
+SEEDS = range(2, 10)  # the first at which everything wrong shows is taken
 
 
 class Read(NamedTuple):
-    """What is told of a program's lines, by one run."""
+    """What one run tells about a program's lines."""
 
     located: dict[str, Located]  # where each wrong array goes wrong
     lines: list[dict[str, Any]]
     layers: list[dict[str, Any]]
     repairs: Sequence[Repair] = ()
-    raised: str = ""  # what the example raises, and where, where something else was judged in its place
-    follows: Collection[str] = ()  # paths of arrays that are only wrong beside those that are
-    cost: str = ""  # the name of that which those follow that are right
-    costs: Sequence[str] = ()  # the names of those that may be meant, where none is followed
-    inherited: Mapping[str, bool] = {}  # whether a wrong array, by its path, is so only because of a later layer
+    raised: str = ""  # what the example raises, if something else was judged in its place
+    follows: Collection[str] = ()  # paths of arrays that only seem wrong beside the faulty ones
+    cost: str = ""  # the name of the cost that the right arrays follow
+    costs: Sequence[str] = ()  # the names of costs that may be meant, if no array follows any
+    inherited: Mapping[str, bool] = {}  # by path: whether only a later layer makes the array wrong
 
 
 def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
-    """What its lines compute, of the cost that it was held against or that it follows; and how they are mended."""
+    """Return what the program's lines compute, and their repairs.
+
+    The lines are read against the cost that the program was compared with, or the one that it follows.
+    """
     step, tried = subject.explored.step, outcome.tried
     assert step is not None
     bad = {a.name: a.state for a in tried.arrays if a.state not in ("right", "undecided")} if tried else {}
-    if outcome.declared:  # it is right, for another cost
+    if outcome.declared:  # it is right, but for another cost
         return Read({}, [], [])
     raised = raised_by(program, subject.explored) if bad and outcome.verdict is Verdict.REFUTED else None
     if raised is not None and (repair := mend_example(program, raised, len({*step.parameters, *bad}))) is not None:
@@ -76,16 +79,16 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
     first = [line for cause in causes for line in (cause.line, *cause.others) if cause.file == trial.scene.program.path]
     first += [place.line for place in read.located.values()]
     explained = {path for cause in causes for path in cause.mends}
-    known = len(causes) == 1 and explained >= {*wrong} and not causes[0].is_step  # which explains whatever is before it
+    known = len(causes) == 1 and explained >= {*wrong} and not causes[0].is_step  # a step would explain all before it
     repairs = find_repairs(trial, wrong, list(dict.fromkeys(first)), known)
     if known and len(repairs) > 1 and causes[0].line not in {repair.line for repair in repairs}:
-        repairs = []  # one line explains what several edits would mend
+        repairs = []  # one line explains it all, so several edits are unlikely
     mended = {path for repair in repairs for path in repair.mends}
     return read._replace(repairs=repairs if mended >= explained else [])
 
 
 def _shows(what: Observation, outcome: Outcome, bad: Mapping[str, str]) -> bool:
-    """Whether all that is wrong is wrong at this point, as far as a cost of the program's own tells."""
+    """Whether all that is wrong is wrong at this point, as far as a cost of the program's own can tell."""
     own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
     wrong = {path for path, state in bad.items() if state != "not moved" and path in what.given}
     return own is None or wrong <= {array.name for array in against(what, own) if array.state != "right"}
@@ -94,8 +97,10 @@ def _shows(what: Observation, outcome: Outcome, bad: Mapping[str, str]) -> bool:
 def _read(
     what: Observation, outcome: Outcome, bad: Mapping[str, str], raised: Raised | None
 ) -> tuple[Read, str | None, Sequence[Cause]]:
-    """What the lines of one step compute, the name of the cost that shows it, or "" of its own and None of none, and
-    the causes of what is wrong."""
+    """Read the lines of one step, and find the causes of what is wrong.
+
+    The name is that of the cost that shows what is wrong: "" for the program's own, None if there is none.
+    """
     own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
     reshaped = what.reshaped
     what, vectors = in_segments(what)
@@ -130,7 +135,7 @@ def _read(
 def _mended_for_one_of(
     costs: Sequence[str], subject: Subject, reading: Reading, wrong: Sequence[str]
 ) -> Sequence[Repair]:
-    """Where no array follows any usual cost: the one edit with which all follow one of these."""
+    """Return the one edit with which all arrays follow one of these costs, if no array follows any so far."""
     for name in (costs or [""]) if wrong else ():
         assert subject.explored.step is not None
         trial = Trial(subject.explored.scene, subject.explored.step, (), "", name, reading)
@@ -143,10 +148,11 @@ def _mended_for_one_of(
 def _explained(
     what: Observation, own: Number | None, wrong: Mapping[str, str], known: Sequence[str]
 ) -> tuple[str, Number | None, Explanation]:
-    """The cost, its name if it is not the program's own, and what explains the arrays that do not follow it.
+    """Return the cost, its name, and what explains the arrays that do not follow it.
 
-    Where the program computes none, it is the one that most arrays follow; but if under a usual cost one line explains
-    everything, then that one. `known` are the names of those that the rest follows.
+    The name is "" for the program's own cost. If the program computes none, the cost is the one that most arrays
+    follow, unless one line explains everything under another usual cost. `known` names the costs that the right arrays
+    follow.
     """
     own = over_the_step(what, own) if own is not None else None
     if own is not None and is_of_the_step(what, own):
@@ -163,7 +169,7 @@ def _explained(
 
 
 def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> list[dict[str, Any]]:
-    """One for each array that is not what it should be, in the order of the lines."""
+    """Return a fault for each array that is not what it should be, in the order of the lines; [] unless refuted."""
     if outcome.verdict is not Verdict.REFUTED or outcome.tried is None:
         return []
     found = []
@@ -187,7 +193,7 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         before = f"; everything before it is right: {place.before}" if place and place.before else ""
         missing = f"; {place.missing}" if place and place.missing else ""
         state = array.state if not read.raised else f"its own example {read.raised}"
-        file = place.file if place and not repair else ""  # repairs are of the program itself
+        file = place.file if place and not repair else ""  # repairs are always in the program itself
         fault = _fault(program, array.name, line, f"{state}{before}{missing}", numbers, file)
         fault["inherited"] = read.inherited.get(array.name)
         if repair is not None:
@@ -202,7 +208,7 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
 
 
 def _add_quotient(found: Sequence[dict[str, Any]], subject: Subject, outcome: Outcome, gradients: bool) -> None:
-    """To the first fault that has numbers: what the program's own cost says, at one point."""
+    """Add what the program's own cost says, at one point, to the first fault that has numbers."""
     for fault in found:
         if not fault["numbers"] or not outcome.cost:
             continue
@@ -214,7 +220,7 @@ def _add_quotient(found: Sequence[dict[str, Any]], subject: Subject, outcome: Ou
 
 
 def _numbers(array: Compared, gradients: bool) -> str:
-    """The element that shows it best, and what it should be."""
+    """Describe the element that shows the fault best, and what it should be."""
     if not (array.element or array.got or array.expected):
         return ""
     where = f"[{', '.join(map(str, array.element))}]" if array.element else ""

@@ -1,4 +1,4 @@
-"""What the lines of a backward pass may be meant to give: derivatives by what the forward pass computes, and slopes."""
+"""What the lines of a backward pass should give: derivatives by what the forward pass computes, and slopes."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -15,20 +15,20 @@ from gradproof.judge.lines.labels import UNKNOWN, Labels
 from gradproof.judge.lines.replay import Guess, Replay, Values
 from gradproof.judge.lines.targets import Target, targets, unnamed
 
-MOST_FACTORS = 5  # of right gradients that are tried
-MOST_VALUES = 400  # arrays of one line that are looked at
+MOST_FACTORS = 5  # factors of right gradients to try
+MOST_VALUES = 400  # arrays of one line to look at
 
 
 class Line(NamedTuple):
-    """What one line gave, each time it ran."""
+    """One line, and what it gave each time it ran."""
 
     file: str
     number: int
-    events: Sequence[int]  # their places among those that are labelled
+    events: Sequence[int]  # their places among the labelled ones
 
 
 class Hypotheses:
-    """What the lines of the backward pass may be meant to give."""
+    """Guesses at what the lines of the backward pass should give."""
 
     def __init__(self, replay: Replay, labelled: Labels) -> None:
         self.replay, self.what, self.labelled = replay, replay.what, labelled
@@ -46,13 +46,13 @@ class Hypotheses:
                     seen.add(indices)
             elif any(index in above for above in self.above.values() for index in indices):
                 if (before := named.setdefault(indices, k)) < k and self._is_used_between(before, k):
-                    continue  # it has been used under its first name
+                    continue  # it was used under its first name
                 places.setdefault((event.file, event.line), []).append(k)
         self.forward += unnamed(replay.forward, {x.index for event in self.forward for x in event.numbers})
         self.lines = [Line(file, number, events) for (file, number), events in places.items()]
         self.targets = list(targets(self.forward, replay.truth, replay.forward))
         right = [self.above[path] for path in replay.right if path in self.above]
-        self.normal: dict[bool, list[Ball]] = {True: [], False: []}  # of gradients, and of what they follow from
+        self.normal: dict[bool, list[Ball]] = {True: [], False: []}  # factors: of gradients, and of the rest
         for k, (event, factor) in enumerate(zip(labelled.events, labelled.factors, strict=True)):
             if factor is not None and any(all(x.index in above for x in event.numbers) for above in right):
                 self.normal[self._is_gradient(k)].append(factor)
@@ -63,7 +63,7 @@ class Hypotheses:
         self._slopes: dict[int, bool] = {}
 
     def _is_used_between(self, before: int, k: int) -> bool:
-        """Whether what has a name at one event is computed with before it is given another at event k."""
+        """Whether the numbers of event k are operands of anything between event `before` and k."""
         own = {x.index for x in self.labelled.events[k].numbers}
         between = (x for event in self.labelled.events[before + 1 : k] for x in event.numbers if x.rule is not None)
         return any(y.index in own for x in between for y in operands_of(x))
@@ -73,8 +73,10 @@ class Hypotheses:
         return any(x.index in above for k in line.events for x in self.labelled.events[k].numbers)
 
     def misshapen(self, path: str) -> int | None:
-        """The first event that follows from derivatives, feeds this array alone, and has another size, such as a sum
-        over the wrong axis: no values in its place can be right."""
+        """Return the first event that follows from derivatives and feeds only this array, but has another size.
+
+        An example is a sum over the wrong axis. No values in its place can be right.
+        """
         for k in sorted(k for line in self.lines for k in line.events):
             event, size = self.labelled.events[k], self.what.given[path].size
             alone = [p for p in self.what.given if self._feeds(k, p)] == [path]
@@ -83,18 +85,17 @@ class Hypotheses:
         return None
 
     def first_of(self, line: int) -> int:
-        """The first event of a line."""
+        """Return the index of the first event of a line; 0 if it has none."""
         return min((k for k, event in enumerate(self.labelled.events) if event.line == line), default=0)
 
     def first_doubtful(self, line: int, paths: Collection[str]) -> int:
-        """Which event of a line is the first that is not a derivative yet, of those that these arrays follow from."""
+        """Return the first event of a line that feeds these arrays and is not a derivative yet, or else its first."""
         own = [k for one in self.lines if one.number == line for k in one.events]
         own = [k for k in own if any(self._feeds(k, path) for path in paths)] or own
         return next((k for k in own if not self._is_settled(k)), own[0])
 
     def solved(self, line: Line, fed: Collection[str], put: Values) -> Iterator[tuple[Guess, Values]]:
-        """A gradient to which something is added later, such as that of a regulariser: what it must be for all to be
-        right."""
+        """Yield values that make an array right, if a term such as a regulariser's is added to its gradient later."""
         for k in line.events:
             paths = [path for path in self.what.given if self._feeds(k, path)]
             event = self.labelled.events[k]
@@ -114,7 +115,7 @@ class Hypotheses:
                     yield Guess({}, event.name, f"∂C/∂{paths[0]}, but for what is added later", {}), values
 
     def of_line(self, line: Line, fed: Collection[str]) -> Iterator[Guess]:
-        """What its values may be meant to be, each time: those of one name, or several gradients together."""
+        """Yield guesses at the values of a line each time it ran: those of one name, or several gradients together."""
         events = [k for k in line.events if any(self._feeds(k, path) for path in fed)][:MOST_VALUES]
         names: dict[str, list[int]] = {}
         for k in events:
@@ -128,7 +129,7 @@ class Hypotheses:
 
     def _of_name(self, events: Sequence[int], fed: Collection[str]) -> Iterator[Guess]:
         parts = [self._of_parameter(k, fed) for k in events]
-        if (guess := self._joined(parts) or self._joined(parts[-1:])) is not None:  # what is filled bit by bit, at last
+        if (guess := self._joined(parts) or self._joined(parts[-1:])) is not None:  # or the last, if filled bit by bit
             several = len({part.should for part in parts if part is not None}) > 1
             yield guess._replace(rank=max(2, guess.rank)) if several else guess
         families: dict[Any, list[Target]] = {}
@@ -144,7 +145,7 @@ class Hypotheses:
         return any(x.index in self.above[path] for x in self.labelled.events[k].numbers)
 
     def _joined(self, parts: Sequence[Guess | None]) -> Guess | None:
-        """One guess of all values of a line; None where one has none."""
+        """Combine the guesses at all values of a line into one; None if one of them is missing."""
         slope: dict[int, Ball] = {}
         base: dict[int, Ball] = {}
         for part in parts:
@@ -156,7 +157,10 @@ class Hypotheses:
         return Guess(slope, parts[0].name, parts[0].should, base, rank) if parts and parts[0] and slope else None
 
     def _of_parameter(self, k: int, fed: Collection[str]) -> Guess | None:
-        """∂C/∂θ of what it feeds, of which each example may have its share; or θ and a step along that."""
+        """Guess that an event is ∂C/∂θ of a parameter that it feeds, or θ after a step along that.
+
+        With several examples, the common factor turns it into the share of each.
+        """
         event = self.labelled.events[k]
         paths = [path for path in self.what.given if self._feeds(k, path)]
         paths = [path for path in paths if self.what.given[path].size == len(event.numbers)]
@@ -173,7 +177,10 @@ class Hypotheses:
     def _of_family(
         self, events: Sequence[int], family: Sequence[Target], backwards: bool, skip: int
     ) -> Iterator[Guess | None]:
-        """The derivatives by the values of one line of the forward pass, each in its turn."""
+        """Guess that each event in turn is the derivative by one of the values that a forward line gives.
+
+        A None says that an event has no such value left.
+        """
         used: set[int] = set()
         for number, k in enumerate(events):
             size = len(self.labelled.events[k].numbers)
@@ -194,7 +201,7 @@ class Hypotheses:
             used |= set(fits[: at + 1])
             target = family[fits[at]]
             guess = self._guess(k, target.slope, target.shape, target.name)
-            if guess and target.is_local:  # of another argument, it is that which may be wrong
+            if guess and target.is_local:  # if it has another argument, that may be what is wrong
                 numbers = self.labelled.events[k].numbers
                 argument = {x.index for x in computed_from(numbers, self.replay.known)} & self.replay.known
                 if argument != {x.index for x in target.numbers}:
@@ -202,7 +209,7 @@ class Hypotheses:
             yield guess
 
     def _direct(self, k: int) -> set[int]:
-        """Indices of the numbers of the forward pass that nothing with a name lies between."""
+        """Return the indices of the forward numbers that an event uses with no named number in between."""
         numbers = self.labelled.events[k].numbers
         own = {x.index for x in numbers}
         named = {x.index for e in self.labelled.events[:k] for x in e.numbers} - own
@@ -211,7 +218,10 @@ class Hypotheses:
     def _guess(
         self, k: int, slope: Sequence[Ball], shape: tuple[int, ...], should: str, base: Sequence[Ball] = ()
     ) -> Guess | None:
-        """None of zeros, and of what is right already but for another name."""
+        """Return the guess that event k is this slope, ranked by how unlikely that is.
+
+        None if the slope is zero, the event is constant, or one number in it would need two values.
+        """
         event = self.labelled.events[k]
         order = np.arange(len(slope)).reshape(shape)
         if event.shape != shape and event.shape == shape[::-1]:
@@ -219,7 +229,7 @@ class Hypotheses:
         ordered = [slope[int(i)] for i in order.flat]
         if all(g.is_zero() for g in ordered):
             return None
-        if not any(x.varies for x in event.numbers):  # zeros to begin with
+        if not any(x.varies for x in event.numbers):  # an array initialised with zeros
             return None
         rank = int(self._is_settled(k))
         values = [x.value for x in event.numbers]
@@ -230,7 +240,7 @@ class Hypotheses:
         indices = [x.index for x in event.numbers]
         meant = dict(zip(indices, ordered, strict=True))
         if any(not meant[index].overlaps(g) for index, g in zip(indices, ordered, strict=True)):
-            return None  # one number in several places, each of which should have another
+            return None  # one number in several places that should differ
         return Guess(
             meant,
             event.name,
@@ -240,7 +250,7 @@ class Hypotheses:
         )
 
     def _is_normal(self, k: int) -> bool:
-        """Whether a derivative has the factor of one that a right move follows from; without any, the right sign."""
+        """Whether a derivative has a factor that right moves follow from; if none is known, a positive one."""
         factor, normal = self.labelled.factors[k], self.normal[self._is_gradient(k)]
         alike = factor is not None and any(factor.overlaps(other) for other in normal)
         return alike or (factor is not None and not any(self.normal.values()) and bool(factor > 0))
@@ -249,7 +259,7 @@ class Hypotheses:
         return self.labelled.labels[k].removeprefix("∂C/∂") in self.what.given
 
     def _is_settled(self, k: int) -> bool:
-        """Whether it is a derivative, and the first with that value; or a function gives the slope of an activation."""
+        """Whether an event is the first derivative with its numbers, or a function returns an activation's slope."""
         if self.labelled.labels[k] in ("", UNKNOWN):
             return self.labelled.events[k].kind == "returned" and self._is_slope(k)
         numbers = [x.index for x in self.labelled.events[k].numbers]
@@ -263,7 +273,7 @@ class Hypotheses:
         return self._slopes[k]
 
     def _forward_of(self, k: int) -> set[int]:
-        """Indices of the numbers of the forward pass that it was computed from."""
+        """Return the indices of the forward numbers that an event was computed from."""
         if k not in self._ancestors:
             self._ancestors[k] = {
                 x.index for x in computed_from(self.labelled.events[k].numbers) if x.index in self.replay.known
@@ -272,7 +282,7 @@ class Hypotheses:
 
 
 def _alike(values: Sequence[Ball], slope: Sequence[Ball]) -> bool:
-    """Whether one is a multiple of the other."""
+    """Whether the values are a multiple of the slope."""
     k = max(range(len(slope)), key=lambda i: float(abs(slope[i]).mid()))
     return not slope[k].contains(0) and all(
         v.overlaps(values[k] / slope[k] * g) for v, g in zip(values, slope, strict=True)

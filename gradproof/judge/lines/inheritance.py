@@ -1,4 +1,4 @@
-"""What is wrong only because of a fault in a later layer: it is right at what its own lines are given."""
+"""Arrays that are wrong only because of a fault in a later layer: their own lines are right for what they are given."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
@@ -9,7 +9,7 @@ from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.lines.hypotheses import Hypotheses
 from gradproof.judge.lines.replay import Values
 
-MOST = 100  # likely values that are tried for one layer: a step of many examples takes 5 ms for each
+MOST = 100  # likely values to try for one layer: each takes 5 ms for a step of many examples
 
 
 def inherited(
@@ -19,15 +19,16 @@ def inherited(
     wrong: Collection[str],
     likely: Callable[[Hypotheses, Collection[str], Collection[str]], Iterator[Values]],
 ) -> set[str]:
-    """Of these wrong arrays those that are right where the lines of later layers, and no others, give right values.
+    """Return the wrong arrays that become right if the lines of later layers, and no others, give right values.
 
-    A fault of its own, be it on the same line in another turn of a loop, would leave an array wrong. `put` are the
-    values with which all of them are right; where each has a line of its own, these say nothing about what comes from a
-    later layer, and any likely values of a line count if what follows from them in later layers is right as well.
+    An array with a fault of its own stays wrong, even if that is on the same line in another iteration of a loop. `put`
+    has the values with which all of these arrays are right. If each array has a line of its own there, `put` says
+    nothing about later layers. Then any likely values of a line count, provided that they also make the later arrays
+    right that it feeds.
     """
     replay, found = hypotheses.replay, set[str]()
     given = {path: [x.index for x in array.flat] for path, array in replay.what.given.items()}
-    layers: dict[frozenset[str], set[str]] = {}  # the wrong arrays of a layer, by the wrong ones of later layers
+    layers: dict[frozenset[str], set[str]] = {}  # wrong arrays, by the wrong ones of their later layers
     for path, later in later_layers(cost, given).items():
         if path in wrong and (blamed := frozenset(later.intersection(wrong))):
             layers.setdefault(blamed, set()).add(path)
@@ -46,12 +47,15 @@ def inherited(
 
 
 def later_layers(cost: Number, given: Mapping[str, Collection[int]]) -> dict[str, set[str]]:
-    """For each parameter, by its path, those of later layers. What is added up is of one layer, as b is in w a + b; a
-    later one takes what an earlier one gives, and not the other way round."""
+    """Return the paths of the parameters in later layers, for the path of each parameter.
+
+    Parameters whose terms are added up are in one layer, like w and b in w a + b. A layer is later if it takes what the
+    other gives, and not the other way round.
+    """
     own = {index: 1 << k for k, indices in enumerate(given.values()) for index in indices}
-    rests: dict[int, int] = {}  # the parameters that a number is computed from, as bits; given are indices
-    entering: dict[int, int] = {}  # those whose terms are added up in it
-    before = dict.fromkeys((1 << k for k in range(len(given))), 0)  # what each is multiplied by is computed from these
+    rests: dict[int, int] = {}  # the parameters that a number is computed from, as bits, by its index
+    entering: dict[int, int] = {}  # the parameters whose terms are added up in it
+    before = dict.fromkeys((1 << k for k in range(len(given))), 0)  # what multiplies each is computed from these
     layers = list(before)
     for x in computed_from([cost]):
         rests[x.index] = entering[x.index] = own.get(x.index, 0)
@@ -63,7 +67,7 @@ def later_layers(cost: Number, given: Mapping[str, Collection[int]]) -> dict[str
         for y, other in _products(x):
             if y.index not in own:
                 entering[x.index] |= entering[y.index] if not other.varies else 0
-            elif rests[other.index] != own[y.index]:  # else it is a square, as of a weight decay
+            elif rests[other.index] != own[y.index]:  # otherwise it is a square, as in a weight decay
                 entering[x.index] |= own[y.index]
                 before[own[y.index]] |= rests[other.index]
         layers = _joined(layers, entering[x.index])
@@ -76,20 +80,20 @@ def later_layers(cost: Number, given: Mapping[str, Collection[int]]) -> dict[str
 
 
 def _is_linear(x: Number) -> bool:
-    """Whether it is a sum, a difference, or something divided by a constant."""
+    """Whether a number is a sum, a difference, or something divided by a constant."""
     assert x.rule is not None
     return x.rule.name in LINEAR or (x.rule.name == "divide" and not x.operands[1].varies)
 
 
 def _products(x: Number) -> Iterator[tuple[Number, Number]]:
-    """Each factor of a product, or of those that are added up in it, with the other."""
+    """Yield each factor of a product, or of the products in a dot product, with the other factor."""
     if x.rule is not None and x.rule.name in ("multiply", "dot"):
         for y, other in zip(*x.operands, strict=True) if x.rule is DOT else [x.operands]:
             yield from ((y, other), (other, y))
 
 
 def _joined(layers: list[int], added: int) -> list[int]:
-    """The layers, those that are added up made one."""
+    """Return the layers, with all those merged that are added up."""
     parts = [layer for layer in layers if layer & added]
     return layers if len(parts) < 2 else [*(layer for layer in layers if not layer & added), _union(parts)]
 

@@ -1,6 +1,6 @@
-"""Where it goes wrong: each array of the backward pass is labelled with the ∂C/∂v that it is.
+"""Where a backward pass goes wrong: each of its arrays is labelled with the ∂C/∂v that it is.
 
-The first that is none, though it follows from such ones, is the fault.
+The fault is the first array that is not such a derivative, though it follows from one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,37 +19,37 @@ from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.watching import Event
 from gradproof.judge.trial.descent import OTHER_DECAY
 
-UNKNOWN = "?"  # a single number without a name that tells
-MOST_USES = 12  # of a parameter, that are told apart
-MOST = 400  # events of a step, of which all are looked at; of more …
-MOST_OF_A_LINE = 32  # … so many of a line, the first half and the last: a convolution stores each element by itself
+UNKNOWN = "?"  # a single number whose name says nothing
+MOST_USES = 12  # uses of a parameter to distinguish at most
+MOST = 400  # events of a step up to which all are examined; of more …
+MOST_OF_A_LINE = 32  # … this many of a line, half of them the last: a convolution stores each element by itself
 
 
 class Located(NamedTuple):
-    """The event at which an array of parameters goes wrong, and what is right before it."""
+    """The event at which a parameter array goes wrong, and what is right before it."""
 
     line: int
     name: str  # what is assigned there, or the function that returns
     kind: str  # "assigned", "returned", …
-    before: str  # "dA1 is ∂C/∂A1", or ""
-    missing: str = ""  # what is missing behind it, where nothing else is wrong with it
+    before: str  # such as "dA1 is ∂C/∂A1", or ""
+    missing: str = ""  # what it should be, or what is missing after it
     file: str = ""  # the program's, or that of a module beside it
-    others: Sequence[int] = ()  # lines that may be meant as well, the likeliest first
+    others: Sequence[int] = ()  # other lines that may be at fault, the likeliest first
 
 
 class Labels(NamedTuple):
-    """What each event of a step is: ∂C/∂v of some v times a factor, or no derivative."""
+    """What each event of a step is: a multiple of ∂C/∂v for some v, or not a derivative."""
 
     events: Sequence[Event]
     forward: set[int]  # indices of the numbers from which the cost is computed
-    labels: Sequence[str]  # "∂C/∂v"; "" of none, and of the forward pass
+    labels: Sequence[str]  # "∂C/∂v", or "" for the forward pass and for anything else
     factors: Sequence[Ball | None]
-    reached: Sequence[int]  # the earlier labelled events from which each follows, as bits
+    reached: Sequence[int]  # the earlier labelled events that each follows from, as bits
 
 
 def label_events(what: Observation, cost: Number) -> Labels:
-    """The label of each event, by the derivatives of this cost."""
-    truth = differentiate(cost, constants=True)  # also by what ReLU has cut off
+    """Label each event by the derivatives of this cost."""
+    truth = differentiate(cost, constants=True)  # including those by what ReLU has cut off
     nodes = [x for x in computed_from([cost]) if x.varies]
     forward = {x.index for x in nodes}
     events = _looked_at(what)
@@ -62,7 +62,7 @@ def label_events(what: Observation, cost: Number) -> Labels:
 
 
 def _looked_at(what: Observation) -> list[Event]:
-    """The events of a step that have a line of the program's."""
+    """Return the events on lines of the program; if there are too many, only some of each line."""
     events = [e for e in what.events if 0 < e.line < DRIVEN and len(e.numbers) > 0]
     if len(events) > MOST:
         lines: dict[Any, list[int]] = {}
@@ -75,10 +75,10 @@ def _looked_at(what: Observation) -> list[Event]:
 
 
 def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dict[str, Located]:
-    """The fault of each wrong array, by its path; `wrong` has the state of each."""
+    """Return the fault of each wrong array, by its path; `wrong` maps paths to states."""
     events, forward, labels, factors, reached = labelled
     found: dict[str, Located] = {}
-    ends: dict[int, list[str]] = {}  # the paths that go wrong in their own gradients, right behind one event
+    ends: dict[int, list[str]] = {}  # by event: paths that go wrong in their own gradients right after it
     for path, state in wrong.items():
         moves = what.moved[path].ravel().tolist()
         above = {x.index for x in computed_from(moves)}
@@ -106,7 +106,7 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
             if alone and right is not None and stem(last(event.name)) == last(path).lower():
                 ends.setdefault(right, []).append(path)
     for right, paths in ends.items():
-        if len(paths) > 1:  # weights and biases of one layer: what is between is missing, the slope of its activation
+        if len(paths) > 1:  # weights and biases of one layer: the slope of its activation is missing
             said = f"it is {labels[right]}, and a slope is missing after it"
             event = events[right]
             found |= {path: Located(event.line, event.name, event.kind, "", said, event.file) for path in paths}
@@ -114,7 +114,7 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
 
 
 def _is_linear(label: str, path: str, what: Observation, events: Sequence[Event]) -> bool:
-    """Whether what a label is the derivative by is linear in a parameter, as z is in w and b: no slope is between."""
+    """Whether the v of a label ∂C/∂v is linear in a parameter, as z is in w and b, with no slope in between."""
     own = {x.index for x in what.given[path].flat}
     waiting = [x for e in events if f"∂C/∂{e.name}" == label for x in e.numbers[:1]]
     while waiting:
@@ -127,7 +127,7 @@ def _is_linear(label: str, path: str, what: Observation, events: Sequence[Event]
 
 
 def beside(what: Observation, labelled: Labels) -> Located | None:
-    """Where the last of the parameters moves: an array that never does should move there, too."""
+    """Return where the last of the parameters moves: an array that never does should move there too."""
     after = {x.index for array in what.after.values() for x in array.flat}
     before = {x.index for array in what.given.values() for x in array.flat}
     for event in reversed(labelled.events):
@@ -137,7 +137,7 @@ def beside(what: Observation, labelled: Labels) -> Located | None:
 
 
 def derivatives(what: Observation, cost: Number) -> Iterator[list[float]]:
-    """∂C/∂v of everything that the program has named, about."""
+    """Yield ∂C/∂v in floats for each parameter and each array that the forward pass computes."""
     truth = differentiate(cost, constants=True)
     nodes = [x for x in computed_from([cost]) if x.varies]
     for _, numbers in _targets(what, _looked_at(what), {x.index for x in nodes}, nodes):
@@ -145,7 +145,7 @@ def derivatives(what: Observation, cost: Number) -> Iterator[list[float]]:
 
 
 def shares(what: Observation, cost: Number) -> Iterator[list[float]]:
-    """∂C/∂θ by each use of a parameter, about: that of one example, where each example is run by itself."""
+    """Yield ∂C/∂θ by each use of a parameter, in floats: that of one example, if each is run by itself."""
     truth = differentiate(cost)
     uses: dict[int, list[Ball]] = {x.index: [] for array in what.given.values() for x in array.flat}
     for x in computed_from([cost]):
@@ -169,7 +169,7 @@ def _update_of(
     labels: Sequence[str],
     factors: Sequence[Any],
 ) -> int | None:
-    """The update itself, where the gradient has the same factor as those of the arrays that are moved rightly."""
+    """Return the index of the update, if the gradient before it has the same factor as those of the right arrays."""
     if not wrong[path].startswith(("moved", "uphill", "with weight decay")):
         return None
     own = [factors[k] for k, label in enumerate(labels) if label == f"∂C/∂{path}" and factors[k] is not None]
@@ -188,11 +188,14 @@ def _update_of(
 def _first_wrong(
     path: str, state: str, events: Sequence[Event], labels: Sequence[str], reached: Sequence[int], chain: Sequence[int]
 ) -> int | None:
-    """The first of the chain that is no derivative though it follows from one; of a wrong factor, the last that is."""
+    """Return the first event of the chain that is not a derivative, though it follows from one.
+
+    If the array has another factor or a weight decay, return the first event that is its own derivative.
+    """
     mine = [k for k in chain if labels[k] == f"∂C/∂{path}"]
     if mine and state.startswith(("moved", "scaled", "with weight decay")):
         return mine[0]
-    if state == OTHER_DECAY:  # what is added last to its gradient
+    if state == OTHER_DECAY:  # the last addition to its gradient
         named = [k for k in chain if stem(last(events[k].name)) == last(path).lower() != last(events[k].name).lower()]
         if named:
             return named[-1]
@@ -204,19 +207,23 @@ def _first_wrong(
 
 
 def _is_forward(event: Event, forward: set[int]) -> bool:
-    """Whether the cost depends on any of it, as on one entry of a softmax; or it is constant."""
+    """Whether the cost depends on any of an event's numbers, as on one entry of a softmax, or all are constant."""
     return any(x.index in forward for x in event.numbers) or not any(x.varies for x in event.numbers)
 
 
 def _targets(
     what: Observation, events: Sequence[Event], forward: set[int], nodes: Sequence[Number]
 ) -> Iterator[tuple[str, Sequence[Number]]]:
-    """Everything that a derivative may be taken by: the parameters, and what the forward pass has named."""
+    """Yield everything by which a derivative may be taken, with its name.
+
+    These are the parameters and the arrays of the forward pass; the name is "" for those that the program does not
+    name.
+    """
     for path, array in what.given.items():
         yield path, array.ravel().tolist()
     for path, (before, _) in what.reshaped.items():
         yield path, before.ravel().tolist()
-    known: dict[int, Event] = {}  # by its variable rather than by the function that gives it: A1 of A1 = act(Z1)
+    known: dict[int, Event] = {}  # by the variable's name rather than the function's: A1 in A1 = act(Z1)
     for event in events:
         if _is_forward(event, forward) and any(x.varies for x in event.numbers):
             first = known.setdefault(id(event.value), event)
@@ -226,7 +233,7 @@ def _targets(
         yield event.name, event.numbers
     unnamed: dict[Any, list[Number]] = {}
     runs, begun = dict[Any, list[Number]](), 0
-    for k, x in enumerate(nodes):  # what has no name was computed in one place, at one time or in all turns of a loop
+    for k, x in enumerate(nodes):  # the unnamed, by place: of one pass, or of all iterations of a loop
         if x.rule is not None:
             unnamed.setdefault(x.place, []).append(x)
             begun = k if k == 0 or nodes[k - 1].place != x.place else begun
@@ -239,9 +246,9 @@ def _targets(
 def _label(
     event: Event, targets: Sequence[tuple[str, Sequence[Number]]], truth: Mapping[int, Ball], given: Mapping[str, Any]
 ) -> tuple[str, Ball | None]:
-    """∂C/∂v of which v this is a multiple, in the same order or transposed, and the factor; "" of none.
+    """Return the ∂C/∂v that this is a multiple of, in the same order or transposed, and the factor; "" if none.
 
-    A single number is a multiple of any other: it is told by its name, or unknown.
+    Any number is a multiple of any other, so a single number is labelled by its name, or as unknown.
     """
     if len(event.numbers) == 1:
         mine = [path for path in given if last(path).lower() == stem(last(event.name))]
@@ -256,14 +263,14 @@ def _label(
         if len(numbers) != len(event.numbers):
             continue
         slope = [truth.get(x.index, arb(0)) for x in numbers]
-        for order in orders[:1] if is_square and name in given else orders:  # of a square w, a transposed ∂C/∂w is none
+        for order in orders[:1] if is_square and name in given else orders:  # a transposed ∂C/∂w of a square w is wrong
             if (factor := _multiple([x.value for x in order], slope)) is not None:
                 return f"∂C/∂{name}", factor
     return "", None
 
 
 def _multiple(values: Sequence[Ball], slope: Sequence[Ball]) -> Ball | None:
-    """By what number all of these are multiples of the slope."""
+    """Return the factor by which the values are a multiple of the slope; None if they are not."""
     telling = [k for k, g in enumerate(slope) if not g.contains(0)]
     if not telling or all(v.is_zero() for v in values):
         return None
@@ -274,7 +281,7 @@ def _multiple(values: Sequence[Ball], slope: Sequence[Ball]) -> Ball | None:
 
 
 def _reached(events: Sequence[Event], labels: Sequence[str]) -> list[int]:
-    """For each event the earlier labelled ones that it was computed from, as bits."""
+    """Return the other labelled events that each event was computed from, as bits."""
     own: dict[int, int] = {}
     for k, event in enumerate(events):
         if labels[k] and labels[k] != UNKNOWN:

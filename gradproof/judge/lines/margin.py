@@ -1,4 +1,4 @@
-"""The margin of a program: what is said beside each of its lines."""
+"""The margin of a program: notes beside each of its lines."""
 
 import json
 import os
@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 from gradproof.judge.find.program import Program, read_program
 
 MARKS = {"wrong": "✗", "right": "✓", "follows": "↳"}
-WHOLE = 80  # lines of a source that is shown to its end; of a longer one what is told of, and …
-AROUND = 3  # … so many lines on both sides
+WHOLE = 80  # lines up to which a source is listed in full; of a longer one those with notes, and …
+AROUND = 3  # … this many lines on both sides
 LONGEST = 400  # characters of a line
 STEPPED = " after the step"  # ends the label of a parameter that has moved
-NAMED = 4  # results of one line that are named
+NAMED = 4  # results of one line to name
 
 
 class Note(NamedTuple):
-    """What is said beside a line."""
+    """A remark beside a line."""
 
     state: str
     mark: str
@@ -31,23 +31,23 @@ class Line(NamedTuple):
 
     number: int
     text: str
-    cell: str = ""  # of a notebook
-    shown: int = 0  # the number, in its cell
+    cell: str = ""  # the cell of a notebook that begins here
+    shown: int = 0  # the number within its cell
     notes: Sequence[Note] = ()
     state: str = ""
 
 
 class Source(NamedTuple):
-    """A file that is shown; `cells` has the numbers of a notebook's cells by their first lines."""
+    """A file to list; `cells` maps the first line of each cell of a notebook to the cell's number."""
 
     name: str
     text: str
     cells: Mapping[int, int] = {}
-    file: str = ""  # as the document names it; "" is all that it names
+    file: str = ""  # as the document names it; "" takes the notes of all files
 
 
 def sources(document: Mapping[str, Any], path: str) -> list[Source]:
-    """The program as it was written, and the modules beside it that something is told of."""
+    """Return the program as it was written, and the modules beside it that have notes."""
     program, own = read_program(path), os.path.abspath(path)
     told = [*document.get("lines", ()), *document.get("faults", ())]
     beside = [file for file in dict.fromkeys(line["file"] for line in told) if file != own and os.path.isfile(file)]
@@ -56,7 +56,7 @@ def sources(document: Mapping[str, Any], path: str) -> list[Source]:
 
 
 def lines(document: Mapping[str, Any], source: Source) -> list[Line]:
-    """Every line with its notes."""
+    """Return every line of a source with its notes."""
     found, first, cells = [], 1, source.cells
     notes = _notes(document, source.file)
     for number, text in enumerate(re.split(r"\r\n?|\n", source.text.rstrip()), start=1):
@@ -77,7 +77,7 @@ def lines(document: Mapping[str, Any], source: Source) -> list[Line]:
 
 
 def _notes(document: Mapping[str, Any], file: str) -> dict[int, list[Note]]:
-    """What is said beside which line: of a fault what it is, of what follows where from, else what it computes."""
+    """Return the notes of each line: what a fault is, that a result follows from one, or what is computed."""
     found: dict[int, dict[str, list[str]]] = {}
     faults, computed = (
         [one for one in document.get(name, ()) if not file or one.get("file") == file] for name in ("faults", "lines")
@@ -106,7 +106,7 @@ def _notes(document: Mapping[str, Any], file: str) -> dict[int, list[Note]]:
 
 
 def _is(fault: Mapping[str, Any]) -> str:
-    """What a fault is, in words."""
+    """Say in words what a fault is."""
     return fault.get("what", "") + "".join(f"; {name}" for name in fault["names"][:1])
 
 
@@ -119,7 +119,7 @@ def _few(texts: Sequence[str]) -> list[str]:
 
 
 def shown(lines: Sequence[Line], whole: int = WHOLE, around: int = AROUND) -> Iterator[Line]:
-    """All lines of a short source; of a long one those around what is told, and how many are left out between."""
+    """Yield all lines of a short source; of a long one only those around notes, and how many are left out between."""
     told = [line.number for line in lines if line.notes]
     near = {number + off for number in told for off in range(-around, around + 1)} or set(range(1, whole))
     left = 0
@@ -144,7 +144,7 @@ def _gap(left: int) -> Line:
 
 
 def _as_written(program: Program) -> str:
-    """The source, with the magics of a notebook as they stand there."""
+    """Return the source, with the magics of a notebook as they were written."""
     lines = program.text.splitlines()
     cells = json.loads(Path(program.path).read_bytes())["cells"] if program.cells else []
     for (first, number), (end, _) in pairwise([*program.cells, (len(lines) + 1, 0)]):

@@ -1,4 +1,4 @@
-"""What a slip of the hand is called, and an example of each."""
+"""The names of slips, and an example of each."""
 
 NAMES = {
     "sign": "the sign is wrong",
@@ -37,7 +37,7 @@ NAMES = {
     "extra statement": "there is one statement too many",
 }
 
-EXAMPLES = {  # as it was written, and as it was meant
+EXAMPLES = {  # as written, and as meant
     "sign": ("dZ2 = A2 + Y", "dZ2 = A2 - Y"),
     "extra factor": ("dZ2 = (A2 - Y) * dA2", "dZ2 = A2 - Y"),
     "extra term": ("dW1 = X.T @ dZ1 + W1", "dW1 = X.T @ dZ1"),

@@ -1,4 +1,4 @@
-"""The edits of the suspects that are tried, the likeliest first."""
+"""The edits of suspect lines to try, likeliest first."""
 
 import ast
 import itertools
@@ -22,18 +22,18 @@ from gradproof.judge.lines.words import Words, words_of
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
-FIRST, FIRST_OF_A_SLOPE = 6, 40  # edits of a statement, and of the likeliest, tried before those of the next
-MOST_OF_A_SLOPE = 150  # edits of a statement of an activation's derivative
-MOST_OF_A_TARGET = 12  # edits of the indices of what a statement is given to
-MOST_UNKNOWN = 8  # edits of a statement where no cost is known
-TURNS = 3  # of a statement in a loop that are looked at
+FIRST, FIRST_OF_A_SLOPE = 6, 40  # edits of a statement, or of the likeliest, to try before the next statement
+MOST_OF_A_SLOPE = 150  # edits of a statement in an activation's derivative
+MOST_OF_A_TARGET = 12  # edits of the indices of a target
+MOST_UNKNOWN = 8  # edits of a statement if no cost is known
+TURNS = 3  # iterations of a loop in which a statement is examined
 
 
 def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]) -> Iterator[Edit | None]:
-    """The edits of the statements on these lines: first those that make a derivative of a statement's value, a few of
-    each statement in turn.
+    """Yield the edits of statements on suspect lines, likeliest first, a few of each statement in turn.
 
-    None stands where what mends a part of the faults is taken, before less likely edits are tried.
+    Edits that make a statement's value a derivative come before others. A None marks where less likely edits begin, so
+    that one that corrects part of the faults can be taken first.
     """
     tree = trial.scene.program.tree
     rest: dict[int, list[Edit]] = {}
@@ -49,7 +49,7 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
         if sums := [edit for kind in kinds[-1:] for edit in as_sums(around[-1], kind)]:
             yield from sums
             break
-    for kind in ("axis", "missing sum") if trial.step.reshaped else ():  # it was most often summed over the wrong axis
+    for kind in ("axis", "missing sum") if trial.step.reshaped else ():  # most often a sum over the wrong axis
         for around in (enclosing(tree, line) for line in dict.fromkeys(itertools.chain(*suspects.groups))):
             yield from (edit for edit in edits(around[-1], words_at(tree, around)) if edit.kind == kind)
     for group, lines in enumerate(suspects.groups):
@@ -97,27 +97,27 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
 
 
 def words_at(tree: ast.Module, around: Sequence[ast.AST]) -> Words:
-    """What the innermost function around a statement can name."""
+    """Return what the innermost function around a statement can name."""
     functions = [node for node in around if isinstance(node, ast.FunctionDef)]
     kinds = [node for node in around if isinstance(node, ast.ClassDef)]
     return words_of(functions[-1] if functions else tree, kinds[-1] if kinds else None, tree)
 
 
 def _uses(edit: Edit, names: Sequence[str]) -> bool:
-    """Whether an edit puts one of these names where it was not."""
+    """Whether an edit adds a use of one of these names."""
     old, new = ([n.id for n in ast.walk(part) if isinstance(n, ast.Name)] for part in (edit.old, edit.new))
     return any(new.count(name) > old.count(name) for name in names)
 
 
 def _of_the_target(statement: ast.stmt, own: Sequence[Edit]) -> list[Edit]:
-    """The likeliest edits of which elements a statement gives a value to."""
+    """Return the likeliest edits of the indices of a statement's target."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", statement)]
     inside = {id(part) for target in targets for part in ast.walk(target) if isinstance(target, ast.Subscript)}
     return [edit for edit in own if id(edit.old) in inside and edit.tier == 0][:MOST_OF_A_TARGET]
 
 
 def _is_overwritten(outer: Sequence[ast.AST], statement: ast.stmt) -> bool:
-    """Whether the turns of a loop give the same elements a value that follows from what counts the turns."""
+    """Whether a loop assigns the same elements in each iteration, though the value depends on its counter."""
     if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Subscript):
         return False
     loops = [node for node in outer if isinstance(node, ast.For)]
@@ -130,13 +130,13 @@ def _is_overwritten(outer: Sequence[ast.AST], statement: ast.stmt) -> bool:
 
 
 def _is_compound(statement: ast.stmt) -> bool:
-    """Whether it gives several arrays at once, so that its value is no derivative."""
+    """Whether a statement gives several arrays at once, so that its value is not a derivative."""
     compound = ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.Dict, ast.Tuple, ast.List
     return any(isinstance(part, compound) for part in ast.walk(statement))
 
 
 def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: Places) -> list[Edit]:
-    """The edits with which the value of the statement is about a derivative of the cost, or a step along one."""
+    """Return the edits that make a statement's value roughly a derivative of the cost, or a step along one."""
     value = getattr(statement, "value", None)
     if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) or value is None:
         return []
@@ -163,7 +163,7 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
             with guarded("the program", LONGEST, Clock.COMPUTING), np.errstate(all="ignore"):
                 what = observe(scene, trial.step, trial.calls, trial.seeds[0], ask, constants=True)
             cost = cost_of(trial, what)
-            if cost is None:  # nothing tells what a derivative is
+            if cost is None:  # without it no derivative is known
                 return tried[:MOST_UNKNOWN]
             cost = over_the_step(what, cost)
             before = [before for before, _ in what.reshaped.values()]
@@ -174,20 +174,20 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
         forget(scene)
 
     def passes(value: Any, before: Any) -> bool:
-        """Of several values, those that the edit has changed."""
+        """Whether the value, or any of several that the edit has changed, is a known one."""
         if not isinstance(value, list):
             return known.has(value)
         then = list(arrays_in(before))
         changed = [v for v in arrays_in(value) if not any(np.array_equal(v, b) for b in then)]
-        return any(map(known.has, changed))  # not ∂C/∂x of the data
+        return any(map(known.has, changed))  # an unchanged ∂C/∂x of the data would pass
 
-    befores = [turn.pop(0) for turn in turns]  # one turn is enough: the next may follow from what is wrong in this
+    befores = [turn.pop(0) for turn in turns]  # one iteration is enough: the next may use what is wrong in this one
     found = [
         (_adds(edit) and any(map(_is_parallel, values, befores)), edit)
         for edit, *values in zip(tried, *turns, strict=True)
         if any(map(passes, values, befores))
     ]
-    return [edit for _, edit in sorted(found, key=lambda one: one[0])]  # what only adds a factor comes last
+    return [edit for _, edit in sorted(found, key=lambda one: one[0])]  # edits that only add a factor come last
 
 
 def _adds(edit: Edit) -> bool:
@@ -195,7 +195,7 @@ def _adds(edit: Edit) -> bool:
 
 
 def _is_parallel(value: Any, before: Any) -> bool:
-    """Whether an edit has only multiplied an array."""
+    """Whether an edit has only multiplied an array by a number."""
     if not (isinstance(value, np.ndarray) and isinstance(before, np.ndarray) and value.shape == before.shape):
         return False
     return bool(before.any()) and is_multiple(value, before.ravel())

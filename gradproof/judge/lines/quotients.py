@@ -1,4 +1,4 @@
-"""What the program's own cost says of one number, without any derivative: how it changes with a parameter."""
+"""The difference quotient of the program's own cost by one element of a parameter, without any derivative."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,18 +14,18 @@ from gradproof.judge.outcome import SECONDS, Outcome, against
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 
-H = 2.0**-20  # by which an element is changed: the quotient is then right to about twelve digits
-SEEDS = range(2, 10)  # of which the first is taken at which the array is wrong
+H = 2.0**-20  # change of an element, with which the quotient is right to about twelve digits
+SEEDS = range(2, 10)  # the first at which the array is wrong is taken
 
 
 class Quotient(NamedTuple):
-    """(C(w + h) − C(w − h)) / 2h of an element w."""
+    """(C(w + h) − C(w − h)) / 2h for an element w."""
 
-    array: Compared  # the element, how it is moved, and how it should be
+    array: Compared  # with the element, how it moves, and how it should
     value: float
 
     def told(self, gradients: bool) -> str:
-        """In words: the quotient, and what it is a multiple of where the parameters move."""
+        """Say in words what the quotient is and, if parameters move, by what multiple of it a right one moves."""
         where = f"[{', '.join(map(str, self.array.element))}]" if self.array.element else ""
         name = f"{shown(self.array.name)}{where}"
         said = f"(C({name} + h) − C({name} − h)) / 2h is {self.value:.6g} for h = 2⁻²⁰"
@@ -34,9 +34,9 @@ class Quotient(NamedTuple):
 
 
 def difference_quotient(subject: Subject, outcome: Outcome, path: str) -> Quotient | None:
-    """Of the element that shows best that this array is wrong.
+    """Return the quotient of the element that shows best that this array is wrong.
 
-    None without a cost of the program's own, and where no array shows how far it should be moved.
+    None if the program has no cost of its own, if it is slow, or if it is unknown how far the array should move.
     """
     for seed in SEEDS if not subject.explored.is_slow else ():
         try:
@@ -54,7 +54,10 @@ def difference_quotient(subject: Subject, outcome: Outcome, path: str) -> Quotie
 def _compared(
     subject: Subject, outcome: Outcome, seed: int, nudge: Nudge | None = None
 ) -> tuple[Sequence[Compared], Ball]:
-    """Each array, and the cost, where one element of a parameter is changed; LookupError without a cost."""
+    """Compare each array, and return the cost as well; LookupError if there is none.
+
+    With a nudge, which changes one element of a parameter, return only the cost.
+    """
     step = subject.explored.step
     assert step is not None
     reading = outcome.tried.reading if outcome.tried else Reading.EXACT

@@ -1,4 +1,4 @@
-"""Where a program raises when it is run as it is, and the edit with which it does not, and is right."""
+"""Where a program raises when it is run as it is, and the edit with which it takes a right step instead."""
 
 import ast
 import itertools
@@ -24,9 +24,9 @@ from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
 SECONDS = 1.5  # for one run of the example
-_OF_SHAPES = re.compile(r"shape|broadcast|align|dimension|axis|IndexError")  # what a slip of one operand raises
+_OF_SHAPES = re.compile(r"shape|broadcast|align|dimension|axis|IndexError")  # in what a slip in one operand raises
 MOST, LONG = 300, 8.0  # runs of edited examples, and seconds for all of them
-STATEMENTS = 40  # that are edited
+STATEMENTS = 40  # statements to edit
 SEEDS = 2, 3
 
 
@@ -35,21 +35,21 @@ class Raised(NamedTuple):
 
     line: int
     said: str
-    made_up: bool = False  # with data that are not there, and may not be what it takes
+    made_up: bool = False  # with made-up data, which may not suit it
 
     @property
     def is_a_name(self) -> bool:
-        """Whether a name is missing: that is the program's own fault, wherever it is."""
+        """Whether a name is missing, which is the program's own fault on any line."""
         return "NameError" in self.said or "UnboundLocalError" in self.said
 
     @property
     def is_of_shapes(self) -> bool:
-        """Whether arrays do not fit each other, as a slip of one operand has it."""
+        """Whether arrays do not fit each other, as after a slip in one operand."""
         return _OF_SHAPES.search(self.said) is not None
 
 
 def raised_by(program: Program, judged: Explored | None = None) -> Raised | None:
-    """What the example raises as it is, if something else was judged in its place, or nothing."""
+    """Return what the example raises as it is; None if it takes a step instead, or is what was judged."""
     if judged is not None and judged.scene.whole and judged.scene.program.tree is program.tree:
         return None
     explored = explore(own_example(program).scene, SECONDS)
@@ -59,7 +59,7 @@ def raised_by(program: Program, judged: Explored | None = None) -> Raised | None
 
 
 def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | None:
-    """The first edit with which the example takes a right step of at least so many arrays of parameters."""
+    """Return the first edit that makes the example take a right step of at least `parameters` arrays, or None."""
     if not raised.is_of_shapes:
         return None
     end, runs = time.process_time() + LONG, itertools.count()
@@ -67,7 +67,7 @@ def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | 
     first, *others = itertools.islice(_feeding(program.tree, raised.line), STATEMENTS)
     if "broadcast" in raised.said:  # most often a sum over the wrong axis
         others.sort(key=lambda statement: "axis=" not in ast.unparse(statement))
-    keys = _keys(first)  # of what is read there
+    keys = _keys(first)  # of the entries that it reads
     others.sort(key=lambda statement: keys.isdisjoint(_keys(statement)))
     turns = [(first, False), *itertools.product(others, (False, True)), (first, True)]
     for edit in itertools.chain.from_iterable(_edits(program, *turn) for turn in turns):
@@ -83,12 +83,12 @@ def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | 
 
 
 def _keys(statement: ast.stmt) -> set[str]:
-    """The names of entries in a statement: db2 of g['db2']."""
+    """Return the strings in a statement, such as the key db2 in g['db2']."""
     return {n.value for n in ast.walk(statement) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
 
 def _edits(program: Program, statement: ast.stmt, missing: bool) -> list[Edit]:
-    """The likeliest edits of a statement; or those with a sum or a product that may be missing."""
+    """Return the likeliest edits of a statement or, for `missing`, those that add a sum or a product."""
     found = edits(statement, words_at(program.tree, enclosing(program.tree, statement.lineno)), factors=missing)
     if missing:
         return [edit for edit in found if edit.kind in ("missing sum", "missing product")]
@@ -99,7 +99,7 @@ _EDITED = itertools.count()
 
 
 def _is_right(attempt: Attempt, parameters: int) -> bool:
-    """Whether an example takes a step, and goes down the gradient of a cost at two points."""
+    """Whether an example takes a step down the gradient of a cost, at two points."""
     try:
         explored = explore(attempt.scene, SECONDS)
         step = explored.step
@@ -124,8 +124,10 @@ def _goes_down(what: Observation) -> bool:
 
 
 def _feeding(tree: ast.Module, line: int) -> Iterator[ast.stmt]:
-    """The statement on a line, and those that give the names in it their values, the nearest first; none of those that
-    run before any step."""
+    """Yield the statement on a line, then those that assign the names in it, nearest first.
+
+    Statements that run before any step are left out.
+    """
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     given: dict[str, list[ast.stmt]] = {}
     for statement in _in_steps(tree):
@@ -146,7 +148,7 @@ def _feeding(tree: ast.Module, line: int) -> Iterator[ast.stmt]:
 
 
 def _in_steps(tree: ast.Module) -> Iterator[ast.stmt]:
-    """The statements of functions and loops, but for those that set up an object or parameters."""
+    """Yield the assignments and for loops in functions and loops, except where an object or parameters are set up."""
     for part in ast.walk(tree):
         if isinstance(part, ast.FunctionDef) and INITIAL.search(part.name):
             continue
@@ -155,7 +157,7 @@ def _in_steps(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def _targets(statement: ast.stmt) -> list[str]:
-    """The names, attributes and arrays that a statement gives a value to."""
+    """Return the names of the variables, attributes and arrays that a statement assigns."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
     waiting, found = list(targets), list[str]()
     while waiting:

@@ -1,7 +1,7 @@
-"""The line that is wrong, by mending it: the one small edit of a statement with which the whole program is right.
+"""Find the line that is wrong by mending it: the one small edit of a statement that makes the whole program right.
 
-The edits of the lines that the wrong arrays follow from are run exactly. What makes right what was wrong, changes
-nothing that was right, and leaves the cost what it was, is the correction – at a second point as well.
+The edits of lines that the wrong arrays follow from are run exactly. The correction makes right what was wrong, changes
+nothing that was right, and leaves the cost what it was. It does so at a second point as well.
 """
 
 import ast
@@ -25,11 +25,11 @@ from gradproof.judge.lines.trials import LONGEST, SEEDS, Seen, Trial, cost_of, i
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
-RUNS, NUMBERS = 300, 1_000_000  # of the edits for one fault: about three seconds
-MORE, OTHERS = 40, 2  # runs after the first correction, for one of all faults, or on other lines; and how many of those
-FEW = 100  # runs where a line is known that explains everything
-SECONDS = 15.0  # after which nothing more is tried, however slow the machine is
-MOST = 3  # faults that are looked for, one after the other
+RUNS, NUMBERS = 300, 1_000_000  # to spend on one fault: about three seconds
+MORE, OTHERS = 40, 2  # runs after the first correction, for one of all faults or on other lines; how many of those
+FEW = 100  # runs if a line is known that explains everything
+SECONDS = 15.0  # for everything, however slow the machine is
+MOST = 3  # faults to look for, one after the other
 
 
 class Repair(NamedTuple):
@@ -38,16 +38,19 @@ class Repair(NamedTuple):
     line: int
     name: str  # of the slip
     new: str
-    mends: Sequence[str]  # paths of the arrays that are right with it
+    mends: Sequence[str]  # paths of the arrays that it makes right
     others: Sequence[int] = ()  # lines on which another edit mends the same
 
 
 def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_explained: bool) -> list[Repair]:
-    """The corrections, one for each fault, in the order in which they were found; `first` are the likeliest lines."""
+    """Return the corrections, one for each fault, in the order in which they are found.
+
+    `first` has the likeliest lines, and `is_explained` says that one line is known to explain everything.
+    """
     end = time.monotonic() + SECONDS
     step = trial.step._replace(parameters=[*trial.step.parameters, *trial.step.still], still=())
     trial = trial._replace(step=step, calls=[call for call in trial.calls if call == trial.cost])
-    points: list[tuple[int, Seen]] = []  # two in which all that is wrong is seen to be, if there are
+    points: list[tuple[int, Seen]] = []  # if possible two at which all that is wrong shows
     for seed in SEEDS:
         if (at := seen_in(trial, seed)) is not None and at.wrong - at.flat:
             points.append((seed, at))
@@ -65,13 +68,13 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
             best: tuple[Edit, list[Seen]] | None = None
             whole: list[tuple[Edit, list[Seen]]] = []  # edits of different lines, each of which mends everything
             runs, limit, most = 0, FEW if is_explained else RUNS, count_numbers() + NUMBERS
-            known = [edit for edit in partial if edit.old in places]  # what has mended another part may do so now
+            known = [edit for edit in partial if edit.old in places]  # what mended another part may help now
             for edit in itertools.chain(known, proposals(trial, suspects, places, {repair.line for repair in found})):
                 if best is not None and edit is None:
                     limit = min(limit, runs + MORE)
                 lines = {one.statement.lineno for one, _ in whole}
                 if edit is None or edit.old not in places or edit.statement.lineno in lines:
-                    continue  # or it is of another file, or the module itself
+                    continue  # or it belongs to another file, or is the module itself
                 runs += 1
                 if runs > limit or len(whole) > OTHERS or count_numbers() > most or time.monotonic() > end:
                     break
@@ -98,8 +101,10 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
 
 
 def _likeness(tree: ast.Module, edit: Edit, places: dict[ast.AST, Place]) -> int:
-    """1 where the edit makes a statement look like another one in all but names and numbers, −1 where it no longer
-    does, as `self.b += vb` beside `self.W += vW`."""
+    """Return 1 if the edit makes a statement look like another in all but names and numbers, −1 if it no longer does.
+
+    An example is `self.b += vb` beside `self.W += vW`. If nothing changes, the result is 0.
+    """
     shapes = [_shape(node) for node in statements(tree) if node is not edit.statement]
     before = _shape(edit.statement) in shapes
     with applied(edit, places):
@@ -112,7 +117,7 @@ def _shape(node: ast.AST) -> str:
 
 
 def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
-    """What is seen at both points, if a part of what was wrong is right, nothing else wrong, and the cost the same."""
+    """Return what both points show; None unless wrong arrays are now right, no others wrong, and the cost the same."""
     result, alike = [], True
     for seed, old in zip(trial.seeds, before, strict=True):
         now = seen_in(in_all_shapes(trial), seed)
@@ -120,13 +125,13 @@ def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
             return None
         alike &= all(_is_moved_alike(old, now, path) for path in old.wrong - now.wrong)
         if old.adaptive and not old.wrong - now.wrong <= now.adaptive:
-            return None  # without its mean of squares any step is a plain one
+            return None  # the edit removed the mean of squares, and then any step is a plain one
         if old.cost is not None and not now.cost.overlaps(old.cost):
             return None
-        if now.wrong and not (trial.cost or trial.name):  # of an unknown cost, some arrays follow one by chance
+        if now.wrong and not (trial.cost or trial.name):  # if the cost is unknown, some arrays follow one by chance
             return None
         result.append(now)
-    return None if alike else result  # what was right was changed, so that the others have no other rate
+    return None if alike else result  # the edit changed the rate of the right arrays instead
 
 
 def _is_moved_alike(before: Seen, now: Seen, path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The step computed again from its graph of numbers, with other values in the place of some of them."""
+"""The step recomputed from its tape, with other values in place of some numbers."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -16,17 +16,17 @@ Values = Mapping[int, Ball]  # by the indices of numbers
 
 
 class Guess(NamedTuple):
-    """What the values of a line should be, but for a common factor: `base` + factor · `slope`."""
+    """What the values of a line should be, up to a common factor: `base` + factor · `slope`."""
 
     slope: Values
     name: str  # of the first of these values
     should: str
     base: Values
-    rank: int = 0  # how unlikely it is
+    rank: int = 0  # 0 is the likeliest
 
 
 class Replay:
-    """The moves of a step as a function of what some of its numbers are."""
+    """The moves of a step as a function of some of its numbers."""
 
     def __init__(self, what: Observation, cost: Number, wrong: Mapping[str, str]) -> None:
         self.what, self.truth = what, differentiate(cost, constants=True)
@@ -35,8 +35,8 @@ class Replay:
         self.moved = what.moved
         nodes = computed_from(x for move in self.moved.values() for x in move.flat)
         self.backward = [x for x in nodes if x.rule is not None and x.index not in self.known]
-        self._users: dict[int, list[Number]] = {}  # by the index of an operand
-        self._sides: dict[int, list[int]] = {}  # rows and columns of products that a number is in, by their ids …
+        self._users: dict[int, list[Number]] = {}  # what each number is an operand of, by its index
+        self._sides: dict[int, list[int]] = {}  # ids of the rows and columns of products that a number is in …
         self._products: dict[int, list[Number]] = {}  # … and the products of each
         for x in self.backward:
             for operand in x.operands:
@@ -54,19 +54,19 @@ class Replay:
         self.signs = (1,) if any(state.startswith("uphill") for state in wrong.values()) else (1, -1)
         judged = along(self.moved, self.given, self.truth, what.kept)
         self.law = _adaptive_law(self._pairs(array.name for array in judged if array.convention == FIRST_OF_ADAM))
-        self.factors: Sequence[Ball | int] = (1, -1)  # that gradients may have, where no rate tells
+        self.factors: Sequence[Ball | int] = (1, -1)  # that gradients may have, if no rate is known
         by_convention = {array.name for array in judged if array.state == "right"}
         own = {path: [x.value for x in move.flat] for path, move in self.moved.items()}
         self.right = by_convention | {path for path in own if self._follows(path, own[path])}
         if not any(ball != 0 for path in self.right for ball in own[path]):
             self.right = set()
-        self._telling = {path: self._largest(path) for path in self.moved}  # of each array the element of most slope
+        self._telling = {path: self._largest(path) for path in self.moved}  # by path: the element of largest slope
         self._few = {
             x.index for x in computed_from(move.flat[self._telling[path]] for path, move in self.moved.items())
         }
 
     def _pairs(self, paths: Iterable[str]) -> list[tuple[Ball, Ball]]:
-        """(move, slope) of each element of these arrays."""
+        """Return (move, slope) of each element of these arrays."""
         return [
             (u.value, self.truth.get(x.index, arb(0)))
             for path in paths
@@ -74,8 +74,7 @@ class Replay:
         ]
 
     def _follows(self, path: str, move: Sequence[Ball], element: int | None = None, rate: Ball | None = None) -> bool:
-        """Whether an array, or one of its elements, goes down its gradient at the rate of the others, or by the law of
-        their adaptive steps."""
+        """Whether an array, or one element, follows its gradient at the rate of the others or by their adaptive law."""
         parameters = self.what.given[path].ravel().tolist()
         parameters = parameters if element is None else [parameters[element]]
         slopes = [self.truth.get(x.index, arb(0)) for x in parameters]
@@ -90,7 +89,7 @@ class Replay:
         return max(range(len(slopes)), key=lambda i: float(slopes[i].mid()))
 
     def may_mend(self, put: Values, paths: Collection[str]) -> bool:
-        """Whether with these values an element of one of these arrays is moved as it should be."""
+        """Whether these values move one of these arrays as it should be, judged by one element of each."""
         if not self.right:
             return True
         moves = self.moves(put, few=True)
@@ -98,9 +97,9 @@ class Replay:
         return any(self._follows(path, moves[path], self._telling[path], rate) for path in paths)
 
     def _rate_with(self, moves: Mapping[str, Ball]) -> Ball:
-        """The rate of what is moved rightly, by one element of each array.
+        """Return the rate of the arrays that move rightly, from one element of each.
 
-        It is another one where all gradients are scaled by what they are together, as by their norm.
+        The new values change the rate if all gradients are scaled together, as by their norm.
         """
         for path, move in moves.items():
             k = self._telling[path]
@@ -111,7 +110,7 @@ class Replay:
         return self.rate
 
     def moves(self, put: Values, few: bool = False) -> dict[str, list[Ball]]:
-        """θ′ − θ where these numbers have these values; of a few elements, one of each array."""
+        """Return θ′ − θ if these numbers have these values; with `few`, of one element of each array."""
         values = dict(put)
         sides: dict[int, list[Ball]] = {}
 
@@ -133,7 +132,10 @@ class Replay:
         return {path: [values.get(x.index, x.value) for x in move.flat] for path, move in self.moved.items()}
 
     def _following(self, put: Values, few: bool) -> list[Number]:
-        """What these numbers change, in the order in which it was computed; a line's are put there many times."""
+        """Return what depends on these numbers, in the order of computation.
+
+        The last answer is kept, because the numbers of one line are replaced many times.
+        """
         if put.keys() != self._last[0]:
             found: dict[int, Number] = {}
             sides, waiting = set[int](), list(put)
@@ -152,7 +154,7 @@ class Replay:
         return self._last[2] if few else self._last[1]
 
     def right_with(self, put: Values) -> set[str]:
-        """The arrays that go down their gradients, each at the rate of those that do so by themselves."""
+        """Return the arrays that go down their gradients, at the rate of those that do so without these values."""
         moves = self.moves(put)
         if not self.right:
             made = {path: array_of([Number(v) for v in moves[path]], self.moved[path].shape) for path in moves}
@@ -166,8 +168,10 @@ class Replay:
         }
 
     def solved(self, numbers: Sequence[Number], path: str, places: Sequence[int], put: Values) -> Values | None:
-        """The values of these numbers with which an array goes down its gradient as fast as the rest, if each acts on
-        one element of it alone, that at its place; None where the rate is not known."""
+        """Return the values of these numbers with which an array goes down its gradient as fast as the others.
+
+        Each number should act only on the element at its place. None if one does not act there, or the rate is unknown.
+        """
         if not self.right or self.law is not None:
             return None
         own = {x.index: put.get(x.index, x.value) for x in numbers}
@@ -182,13 +186,16 @@ class Replay:
         return values
 
     def fitted(self, guess: Guess, wrong: Collection[str], put: Values) -> Iterator[Values]:
-        """The values, with the factor for which what is wrong goes down its gradient as fast as the rest."""
+        """Yield the values with the factor that makes a wrong array go down its gradient as fast as the others.
+
+        If their rate is unknown, or the line scales them too, yield the values with each of a few common factors.
+        """
         if not self.right or self.law is not None:
             yield from (_at(guess, factor) for factor in self.factors)
             return
         zero, one = self.moves({**put, **_at(guess, 0)}), self.moves({**put, **_at(guess, 1)})
         if any(a is not b for path in self.right for a, b in zip(zero[path], one[path], strict=True)):
-            yield from (_at(guess, factor) for factor in self.factors)  # by which all others are scaled
+            yield from (_at(guess, factor) for factor in self.factors)  # the line scales the right arrays too
         for path in wrong:
             slopes = [self.truth.get(x.index, arb(0)) for x in self.what.given[path].flat]
             effects = [
@@ -205,10 +212,12 @@ class Replay:
 
 
 def _adaptive_law(pairs: Sequence[tuple[Ball, Ball]]) -> Callable[[Ball], Ball] | None:
-    """The move of an element as a function of its slope, if one −η g/(|g| + ε), as Adam's, or −η g/√(g² + ε), as
-    AdaGrad's, holds for all of these."""
+    """Return an element's move as a function of its slope g, if one adaptive law holds for all these pairs.
+
+    The law is −η g/(|g| + ε), as in Adam, or −η g/√(g² + ε), as in AdaGrad.
+    """
     known = sorted(((u, g) for u, g in pairs if not g.contains(0)), key=lambda pair: float(abs(pair[1]).mid()))
-    for power in (1, 2) if len(known) > 2 else ():  # two tell η and ε, the others whether it is so
+    for power in (1, 2) if len(known) > 2 else ():  # two determine η and ε, the others confirm them
         (a, g), (b, h) = ((abs(u) ** power, abs(slope) ** power) for u, slope in (known[0], known[-1]))
         area = b * g - a * h
         if area.contains(0):

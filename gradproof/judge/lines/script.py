@@ -1,4 +1,4 @@
-"""A script that shows a fault of a program with nothing but NumPy and the program's own file."""
+"""A script that shows a fault of a program and needs only NumPy and the program's own file."""
 
 import ast
 import re
@@ -19,16 +19,16 @@ from gradproof.judge.lines.script_template import TEMPLATE
 from gradproof.judge.lines.values import Point
 from gradproof.judge.loading import decoded
 
-DRIVER = "<step>"  # where the lines stand that take the step, if the program takes none by itself
+DRIVER = "<step>"  # file name of the lines that take the step, if the program takes none itself
 _LINE = re.compile(r"(.+?)(\(\))? of line (\d+)$")
 
 
 class CannotBeWrittenError(Exception):
-    """Why there is no script."""
+    """There is no script; the message says why."""
 
 
 class Place(NamedTuple):
-    """Where a step stands: a file or DRIVER, a function, the first line and the last."""
+    """Where a step is: a file or DRIVER, a function, and its first and last lines."""
 
     file: str
     function: str
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 
 def script(scene: Scene, step: Step, seed: int, point: Point, is_made_up: bool) -> str:
-    """The script; CannotBeWrittenError where it would not be the program's own step, as on data that were made up."""
+    """Return the script; raise CannotBeWrittenError if its step would not be the program's own, as on made-up data."""
     program, what = scene.program, point.what
     _require_plain(scene, is_made_up)
     place = _place(scene, step)
@@ -70,7 +70,7 @@ def script(scene: Scene, step: Step, seed: int, point: Point, is_made_up: bool) 
 
 
 def _place(scene: Scene, step: Step) -> Place:
-    """Where the statements of a step stand."""
+    """Return where the statements of a step are."""
     if step.turn > 0:
         raise CannotBeWrittenError("its step is not the first turn of a loop")
     line, path = scene.code()[1][step.where] if step.kind == "turn" else (step.where, scene.program.path)
@@ -99,7 +99,7 @@ def _place(scene: Scene, step: Step) -> Place:
 
 
 def _require_plain(scene: Scene, is_made_up: bool) -> None:
-    """Raise CannotBeWrittenError where Python would not run what was judged."""
+    """Raise CannotBeWrittenError if Python would not run what was judged."""
     program = scene.program
     if not program.path.endswith(".py"):
         raise CannotBeWrittenError("a notebook is no file that Python runs")
@@ -118,7 +118,7 @@ def _require_plain(scene: Scene, is_made_up: bool) -> None:
 
 
 def _named(file: str, program: Program) -> str:
-    """A file, as the script calls it."""
+    """Return a file as the script refers to it."""
     return "FILE" if file == program.path else repr(file)
 
 
@@ -138,7 +138,7 @@ def _floats(array: Any) -> Any:
 
 
 def _text(lines: str) -> str:
-    """Several lines as Python's text, as they are where that is safe."""
+    """Return several lines as a Python string, left as they are if that is safe."""
     return repr(lines) if '"""' in lines or "\\" in lines else f'"""\\\n{lines}\n"""'
 
 
@@ -147,7 +147,7 @@ def _numbers(given: Mapping[str, Any]) -> str:
 
 
 def _elements(point: Point) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Of each array that is wrong the element that shows it, of each other that with the largest derivative."""
+    """Yield an element of each array: of a wrong one that which shows it, else that with the largest derivative."""
     for array in point.compared:
         slope = point.slopes[array.name]
         sizes = {place: abs(float(slope[place].mid())) for place in np.ndindex(slope.shape)}
@@ -158,7 +158,7 @@ def _elements(point: Point) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _data(scene: Scene, seed: int, what: Observation) -> Iterator[str]:
-    """The names that the lines of the step take, with their values."""
+    """Yield assignments of the names that the lines of the step use."""
     if scene.whole:
         return
     given = scene.names(seed)
@@ -176,7 +176,7 @@ def _data(scene: Scene, seed: int, what: Observation) -> Iterator[str]:
 
 
 def _python(value: Any) -> str:
-    """Exact numbers, arrays and lists of them, as Python."""
+    """Return exact numbers, arrays, and lists or tuples of them as Python source."""
     if isinstance(value, ExactArray):
         return f"np.array({_floats(value)})"
     if isinstance(value, Number):
@@ -191,7 +191,7 @@ def _python(value: Any) -> str:
 
 
 def _kept(scene: Scene) -> str:
-    """The line that leaves out what is no definition, where there is more than that."""
+    """Return the line that leaves out everything but definitions; "" if there is nothing else."""
     if scene.whole:
         return ""
     program: Program = scene.program
@@ -203,7 +203,7 @@ def _kept(scene: Scene) -> str:
 
 
 def _driven(scene: Scene) -> str:
-    """The lines that run what takes the step, where the file does not."""
+    """Return the lines that run the driver, if the file takes no step itself."""
     if scene.whole:
         return ""
     given = ", ".join(f"{name}={name}" for name in scene.given)
@@ -211,7 +211,7 @@ def _driven(scene: Scene) -> str:
 
 
 def _cost(scene: Scene, point: Point) -> dict[str, str]:
-    """The lines that see the cost: where it is called, given a name, or returned."""
+    """Return the lines that record the cost where it is called, assigned or returned."""
     pieces = dict.fromkeys(("BEGUN", "SEEN", "ENDED"), "")
     words, what = point.words, point.what
     found = _LINE.match(words)

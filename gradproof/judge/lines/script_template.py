@@ -1,7 +1,7 @@
-"""The lines of a script that shows a fault; `script` puts what is between two @ in its place.
+"""The template of a script that shows a fault; `script` replaces each name between two @.
 
-The file of the program is run as it is. Python's own tracing tells where the step begins and ends, which is where the
-numbers are put in and read, and what the cost is.
+The script runs the program's file as it is. Python's own tracing finds where the step begins and ends. The numbers are
+put in and read there, and the cost is read on the way.
 """
 
 TEMPLATE = '''"""One step of a program in small numbers, beside difference quotients of its own cost."""

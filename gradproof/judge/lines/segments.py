@@ -1,4 +1,4 @@
-"""One vector of all parameters, in the parts that the program makes of it."""
+"""The parts that a program makes of one vector of all its parameters."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +9,7 @@ from gradproof.judge.lines.labels import Located
 
 
 def in_segments(what: Observation) -> tuple[Observation, dict[str, str]]:
-    """The step with each named part of a vector as a parameter of its own, and the path of the vector of each part."""
+    """Return the step with each named part of a vector as a parameter, and the path of the vector for each part."""
     given, after, vectors = dict(what.given), dict(what.after), dict[str, str]()
     for path, vector in what.given.items():
         places = {x.index: place for place, x in enumerate(vector.flat)}
@@ -32,7 +32,7 @@ def in_segments(what: Observation) -> tuple[Observation, dict[str, str]]:
 
 
 def of_vectors(located: Mapping[str, Located], vectors: Mapping[str, str]) -> dict[str, Located]:
-    """Where each vector goes wrong: where the first of its parts does, or else the others."""
+    """Return where each vector goes wrong: where the first of its parts does, with the others as alternatives."""
     found: dict[str, Located] = {}
     for path, place in sorted(located.items(), key=lambda item: item[1].line):
         whole = vectors.get(path, path)

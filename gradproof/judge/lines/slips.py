@@ -1,4 +1,4 @@
-"""The slips of a hand: what may stand in a statement in place of what was meant, the likeliest first."""
+"""Slips of the hand: what may be meant in place of a part of a statement, and how likely that is."""
 
 import ast
 import copy
@@ -13,8 +13,8 @@ from gradproof.judge.lines.words import Words, is_leaf
 _ERROR = re.compile(r"(?i)(?:^|[._])(?:d(?:elta)?_?\w{0,3}|err\w*)$")
 _RATE = re.compile(r"(?i)(?:^|\.|_)(?:lr|eta|alpha|rate|learning_?rate|step_?size)$")
 Node = TypeVar("Node", bound=ast.AST)
-MOST_TARGETS = 3  # that are tried in the place of what a value is given to
-MOST_NAMES = 12  # that are tried in the place of one
+MOST_TARGETS = 3  # names to try in place of a target
+MOST_NAMES = 12  # names to try in place of another
 _OPPOSITE: dict[type[ast.AST], Sequence[type[Any]]] = {
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult), ast.Div: (ast.Mult,),
     ast.MatMult: (ast.Mult,), ast.Gt: (ast.LtE, ast.Lt, ast.GtE), ast.Lt: (ast.GtE, ast.Gt, ast.LtE),
@@ -24,7 +24,7 @@ _OPPOSITE: dict[type[ast.AST], Sequence[type[Any]]] = {
 
 
 class Slip(NamedTuple):
-    """A node for another, before it is known where."""
+    """A node and its replacement, before its place in the tree is known."""
 
     tier: int  # 0 is the likeliest
     kind: str
@@ -75,12 +75,10 @@ def slips(statement: ast.stmt, words: Words, factors: bool) -> Iterator[Slip]:
 
 
 def _of_the_target(target: ast.expr, words: Words) -> Iterator[Slip]:
-    """Another array that is given the value: those that are named most alike."""
+    """Yield other arrays to assign the value to: those whose names are most alike."""
     base = target.value if isinstance(target, ast.Subscript) else target
     text = ast.unparse(base)
-    index = ast.unparse(target).removeprefix(
-        text
-    )  # an index by itself has brackets of its own, in which no : can stand
+    index = ast.unparse(target).removeprefix(text)  # by itself an index gets parentheses, which cannot hold a slice
     plain = [other for other in words.arrays if other != text and "[" not in other]
     for other in sorted(plain, key=lambda other: -SequenceMatcher(None, other, text).ratio())[:MOST_TARGETS]:
         (made,) = ast.parse(f"{other}{index} = 0").body
@@ -89,7 +87,7 @@ def _of_the_target(target: ast.expr, words: Words) -> Iterator[Slip]:
 
 
 def _parts(statement: ast.stmt) -> Iterator[ast.expr]:
-    """The expressions of a statement: its value, and the indices of what it is given to."""
+    """Yield the expressions of a statement: its value or condition, and the indices in its targets."""
     if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return | ast.Expr) and statement.value:
         yield statement.value
     elif isinstance(statement, ast.For):
@@ -104,7 +102,7 @@ def _parts(statement: ast.stmt) -> Iterator[ast.expr]:
 
 
 def _of_counters(slices: Sequence[ast.expr], words: Words) -> Iterator[Slip]:
-    """The counter of a loop in an index, in the place of another number."""
+    """Yield other loop counters in place of each name in an index."""
     inside = {id(node): node for part in slices for node in ast.walk(part) if isinstance(node, ast.Name)}
     for node in inside.values():
         for other in words.counters:
@@ -113,7 +111,7 @@ def _of_counters(slices: Sequence[ast.expr], words: Words) -> Iterator[Slip]:
 
 
 def _of_structure(node: ast.expr) -> Iterator[Slip]:
-    """Signs, operands, transposes, axes, indices, comparisons."""
+    """Yield slips in signs, operands, transposes, axes, indices, comparisons, numbers and keys."""
     if isinstance(node, ast.BinOp):
         yield from _of_operator(node)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -139,7 +137,7 @@ def _of_structure(node: ast.expr) -> Iterator[Slip]:
 
 
 def _shifted(index: ast.expr, by: int) -> ast.expr:
-    """An index, one less or one more: i, for i + 1 − 1."""
+    """Return an index plus or minus one; i + 1 − 1 becomes i."""
     is_one = isinstance(index, ast.BinOp) and isinstance(index.right, ast.Constant) and index.right.value == 1
     if isinstance(index, ast.BinOp) and is_one and isinstance(index.op, ast.Sub if by > 0 else ast.Add):
         return index.left
@@ -152,7 +150,7 @@ def _of_operator(node: ast.BinOp) -> Iterator[Slip]:
     if not isinstance(node.op, ast.Div):
         yield Slip(0, "extra factor" if product else "extra term", node, node.right)
     for op in _OPPOSITE.get(type(node.op), ()):
-        other = ast.BinOp(node.left, op(), node.right)  # an operator itself is one node for the whole tree
+        other = ast.BinOp(node.left, op(), node.right)  # an operator is one node, shared by the whole tree
         yield Slip(0, "sign" if op in (ast.Add, ast.Sub) else "operator", node, other)
     if isinstance(node.op, ast.Sub | ast.MatMult | ast.Div):
         kind = "sign" if isinstance(node.op, ast.Sub) else "order"
@@ -221,7 +219,7 @@ def _dot(node: ast.Call, a: ast.expr, b: ast.expr, of_array: bool) -> ast.Call:
 
 
 def _of_sum(node: ast.Call, name: str) -> Iterator[Slip]:
-    """Over which axis, kept or not, and whether a mean."""
+    """Yield other axes, with and without keepdims, and a mean for a sum or the reverse."""
     if isinstance(node.func, ast.Attribute):
         other = "mean" if name == "sum" else "sum"
         yield Slip(0, "mean", node.func, ast.Attribute(node.func.value, other, ast.Load()))
@@ -240,7 +238,7 @@ def _of_sum(node: ast.Call, name: str) -> Iterator[Slip]:
 
 
 def _of_names(node: ast.expr, words: Words, above: ast.AST | None) -> Iterator[Slip]:
-    """Another array in the place of this."""
+    """Yield another array in place of this one, or a function of it."""
     if not is_leaf(node) or not isinstance(getattr(node, "ctx", None), ast.Load):
         return
     text = ast.unparse(node)
@@ -268,19 +266,19 @@ def _of_names(node: ast.expr, words: Words, above: ast.AST | None) -> Iterator[S
 
 
 def _of_errors(difference: ast.BinOp, words: Words) -> Iterator[Slip]:
-    """A δ in the place of the bare difference of outputs and targets."""
+    """Yield a δ in place of the bare difference of outputs and targets."""
     if is_leaf(difference.left) and is_leaf(difference.right):
         for text in (text for text in words.arrays if _ERROR.search(text)):
             yield Slip(0, "operand", difference, _expression(text))
 
 
 def _kind(text: str, words: Words) -> str:
-    """A count of examples and a rate stand for no array."""
+    """Return "count" or "rate" for a name that does not stand for an array."""
     return "count" if text in words.counts else "rate" if _RATE.search(text) else ""
 
 
 def _opposite_side(node: ast.expr, above: ast.AST | None) -> str:
-    """What a difference or a quotient has on its other side, as it is written."""
+    """Return the source of the other side of a difference or quotient; "" outside of one."""
     if not isinstance(above, ast.BinOp) or not isinstance(above.op, ast.Sub | ast.Div):
         return ""
     return ast.unparse(above.right if above.left is node else above.left)
@@ -294,7 +292,7 @@ def _of_functions(node: ast.expr, words: Words) -> Iterator[Slip]:
 
 
 def _of_factors(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
-    """What may be missing: a sign, a division by the number of examples, a slope, a factor."""
+    """Yield what may be missing or wrong in a product: a sign, a division by the examples, a slope, a factor."""
     if whole:
         yield Slip(0, "sign", node, ast.UnaryOp(ast.USub(), node))
         for count in words.counts:
@@ -327,7 +325,7 @@ def _of_factors(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
 
 
 def _of_shape(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
-    """What may be missing where the shapes do not fit: a sum over the examples, a product with a matrix."""
+    """Yield what may be missing if shapes do not fit: a sum over the examples, or a product with a matrix."""
     for axis in (0, 1):
         for options in ([ast.keyword("keepdims", ast.Constant(True))], []):
             over = [ast.keyword("axis", ast.Constant(axis)), *options]
@@ -340,7 +338,7 @@ def _of_shape(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
 
 
 def _factors_of(node: ast.expr) -> list[ast.expr]:
-    """The factors of a product, if it is one."""
+    """Return the factors of a product, [] for anything else."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         return [*(_factors_of(node.left) or [node.left]), node.right]
     return []
@@ -351,7 +349,7 @@ def _expression(text: str) -> ast.expr:
 
 
 def unplaced(made: Node) -> Node:
-    """The node without the lines of the text that it was made from."""
+    """Return the node, stripped of the positions in the text that it was parsed from."""
     for part in ast.walk(made):
         for name in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
             if hasattr(part, name):

@@ -1,4 +1,4 @@
-"""Where the array that a function returns is computed: the line that stores in it last, not the return."""
+"""Where the array that a function returns is computed: the line that last stores in it, not the return."""
 
 import ast
 import re
@@ -6,11 +6,11 @@ import re
 from gradproof.judge.lines.edits import enclosing
 from gradproof.judge.lines.labels import Located
 
-MOST = 2  # other lines that are told
+MOST = 2  # other lines to report
 
 
 def at_store(tree: ast.Module, located: Located) -> Located:
-    """The place of what a bare name returns, at the last statement that gives elements of it a value."""
+    """Move the place of a returned name to the last statement that assigns elements of it or updates it."""
     around = enclosing(tree, located.line)
     if not around or not isinstance(around[-1], ast.Return) or around[-1].value is None:
         return located
@@ -25,7 +25,7 @@ def at_store(tree: ast.Module, located: Located) -> Located:
 
 
 def _returned(value: ast.expr, said: str) -> str:
-    """The name of what is returned, as `f` or `f[1]`; "" if it has none."""
+    """Return the name that is returned, also as an entry of a tuple such as f[1]; "" if it has none."""
     index = re.search(r"\[(\d+)\]$", said)
     if index and isinstance(value, ast.Tuple | ast.List) and int(index[1]) < len(value.elts):
         value = value.elts[int(index[1])]

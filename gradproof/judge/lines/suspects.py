@@ -1,4 +1,4 @@
-"""The lines that may be wrong: what the wrong arrays follow from, the forward pass aside, the likeliest first."""
+"""The lines that may be wrong, likeliest first: those behind the wrong arrays, except the forward pass."""
 
 import ast
 from collections.abc import Container, Iterator, Sequence
@@ -14,17 +14,20 @@ from gradproof.judge.lines.words import is_elementary
 
 
 class Suspects(NamedTuple):
-    """Lines, the likeliest first."""
+    """The suspect lines, likeliest first."""
 
-    groups: Sequence[Sequence[int]]  # of what all wrong arrays follow from, then the rest; in each, those located first
-    late: frozenset[int]  # on which something is computed from an array that has been moved already
+    groups: Sequence[Sequence[int]]  # those behind all wrong arrays, then the rest; in each, the located lines first
+    late: frozenset[int]  # on which something is computed from an array that has already moved
     stays: bool = False  # whether one of the wrong arrays does not move at all
 
 
 def suspected(
     tree: ast.Module, what: Observation, forward: set[int], wrong: Sequence[str], first: Sequence[int]
 ) -> Suspects:
-    """The suspects; `forward` has the numbers of the forward pass, `first` the lines that labels tell."""
+    """Return the suspect lines.
+
+    `forward` has the indices of the numbers of the forward pass, `first` the lines that were located by other means.
+    """
     ends = {path: move.ravel().tolist() for path, move in what.moved.items()}
     still = [path for path in wrong if path in ends and _stays(what, path)]
     ends |= {path: after.ravel().tolist() for path, (_, after) in what.reshaped.items()}
@@ -32,7 +35,7 @@ def suspected(
     nodes = computed_from(x for path in wrong if path in ends for x in ends[path])
     known = {x.index for x in nodes if x.varies or x.rule is not None} - forward
     shared = {line_of(x.place) for x in nodes if x.index in forward and x.varies}
-    shared -= {line for path in what.reshaped for line in lines[path]}  # in which its numbers of the step before came
+    shared -= {line for path in what.reshaped for line in lines[path]}  # except those that give an array another shape
     above = {path: _above(what, ends[path], forward) for path in wrong if path in ends and path not in still}
     called = [e.line for e in what.events if any(x.index in known for x in e.numbers)]
     moved = {x.index for array in what.after.values() for x in array.flat}
@@ -40,11 +43,11 @@ def suspected(
     late = {line_of(x.place) for x in nodes if moved & {y.index for y in operands_of(x)}}
     bad = [line for path in wrong for line in lines.get(path, ())]
     good = {line for path in lines if path not in wrong for line in lines[path]}
-    bad, called = ([x for x in some if x not in shared] for some in (bad, called))  # the forward pass is as it is
+    bad, called = ([x for x in some if x not in shared] for some in (bad, called))  # the forward pass is not at fault
     alone = [line for line in bad if line not in good]
     others = [e.line for e in what.events if e.line not in shared]
     slopes = [x for x in called + bad if is_in_a_slope(tree, x)]
-    if still:  # where the others move, it should
+    if still:  # it should move where the others do
         first = [*(e.line for e in reversed(what.events) if all(x.index in moved for x in e.numbers)), *first]
     first = [line for line in first if line not in shared]
     groups = [first, alone, called + bad, slopes, others]
@@ -63,7 +66,10 @@ def _stays(what: Observation, path: str) -> bool:
 
 
 def _with_called(tree: ast.Module, lines: Sequence[int], shared: Container[int | None]) -> Iterator[int]:
-    """Each line, and those of the slopes that are called there: what they return may have been computed before."""
+    """Yield each line, and those of the short functions that it calls, such as slopes.
+
+    What such a function returns may have been computed earlier.
+    """
     for line in lines:
         yield line
         for function in _called(tree, enclosing(tree, line)[-1:]):
@@ -72,7 +78,7 @@ def _with_called(tree: ast.Module, lines: Sequence[int], shared: Container[int |
 
 
 def _reachable(tree: ast.Module, lines: Sequence[int]) -> Iterator[int]:
-    """The lines of the functions in which these stand, of those that are called there, and so on."""
+    """Yield the lines of the functions around these lines, of the functions called there, and so on."""
     around = [node for line in lines for node in enclosing(tree, line) if isinstance(node, ast.FunctionDef)]
     waiting, seen = list(dict.fromkeys(around)), set[ast.AST]()
     while waiting:
@@ -84,7 +90,7 @@ def _reachable(tree: ast.Module, lines: Sequence[int]) -> Iterator[int]:
 
 
 def _called(tree: ast.Module, statements: Sequence[ast.stmt]) -> list[ast.FunctionDef]:
-    """The program's functions and methods that are called in these, by name."""
+    """Return the program's functions and methods that these statements call, by name."""
     own = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     calls = [node.func for part in statements for node in ast.walk(part) if isinstance(node, ast.Call)]
     names = dict.fromkeys(getattr(call, "attr", getattr(call, "id", "")) for call in calls)
@@ -92,7 +98,7 @@ def _called(tree: ast.Module, statements: Sequence[ast.stmt]) -> list[ast.Functi
 
 
 def _above(what: Observation, moves: Sequence[Number], forward: set[int]) -> set[int]:
-    """The lines, the forward pass aside, that the move of an array follows from."""
+    """Return the lines that the move of an array follows from, except for the forward pass."""
     nodes = [x for x in computed_from(moves) if x.index not in forward and (x.varies or x.rule is not None)]
     indices = {x.index for x in nodes}
     lines = {line for x in nodes if (line := line_of(x.place))}
@@ -100,12 +106,12 @@ def _above(what: Observation, moves: Sequence[Number], forward: set[int]) -> set
 
 
 def is_in_a_slope(tree: ast.Module, line: int) -> bool:
-    """Whether a line is of a function of one argument, such as the derivative of an activation, of all layers."""
+    """Whether a line is in a function of one argument that all layers share, such as an activation's derivative."""
     functions = [node for node in enclosing(tree, line) if isinstance(node, ast.FunctionDef)]
     return bool(functions) and is_elementary(functions[-1])
 
 
 def _lines(moves: Sequence[Number], forward: set[int]) -> list[int]:
-    """Where these numbers were computed, the forward pass aside; in the order of the program."""
+    """Return the lines that computed these moves, in the order of computation, except for the forward pass."""
     nodes = [x for x in computed_from(moves) if x.rule is not None and x.index not in forward]
     return list(dict.fromkeys(line for x in nodes if (line := line_of(x.place))))

@@ -1,4 +1,4 @@
-"""What a value of the backward pass may be meant to be: ∂C/∂v of what the forward pass computes, or a slope of it."""
+"""What a value of the backward pass may be: ∂C/∂v for a v of the forward pass, or the slope of an activation."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,26 +11,28 @@ from gradproof.exact.run import line_of
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.watching import Event
 
-MOST_OF_A_SLOPE = 64  # elements of an activation whose slope is looked for
+MOST_OF_A_SLOPE = 64  # elements of the largest activation whose slope is sought
 
 
-MOST_PLACES = 8  # in which an array is used, that are told apart
+MOST_PLACES = 8  # uses of an array to distinguish at most
 
 
 class Target(NamedTuple):
-    """What a value of the backward pass may be meant to be: a derivative by what one line of the forward pass gives."""
+    """What a value of the backward pass may be: the derivative by what one line of the forward pass gives."""
 
     place: Any  # in the program
     name: str
     shape: tuple[int, ...]
     numbers: Sequence[Number]  # by which the derivative is taken
     slope: Sequence[Ball]
-    is_local: bool = False  # the slope of an activation, and no derivative of the cost
+    is_local: bool = False  # the slope of an activation, not a derivative of the cost
 
 
 def targets(forward: Sequence[Event], truth: Mapping[int, Ball], numbers: Sequence[Number]) -> Iterator[Target]:
-    """The derivatives by all that the forward pass gives, their shares, and its slopes; `truth` has ∂C/∂x by the index
-    of x, and `numbers` are those of the forward pass."""
+    """Yield the derivatives by everything that the forward pass gives, their shares, and its slopes.
+
+    `truth` has ∂C/∂x by the index of x, and `numbers` are those of the forward pass.
+    """
     for e in forward:
         slope = [truth.get(x.index, arb(0)) for x in e.numbers]
         yield Target(_place(e), f"∂C/∂{e.name}", e.shape, e.numbers, slope)
@@ -40,8 +42,10 @@ def targets(forward: Sequence[Event], truth: Mapping[int, Ball], numbers: Sequen
 
 
 def _shares(forward: Sequence[Event], truth: Mapping[int, Ball], numbers: Sequence[Number]) -> Iterator[Target]:
-    """Of what is used in several places, as a state is by the output and by the next state, what comes back from one of
-    them, and what from all others."""
+    """Yield the parts of a derivative that come back from each single use of an array, and from all other uses.
+
+    An example is a recurrent state, which the output and the next state use.
+    """
     used: dict[int, dict[Any, Ball]] = {x.index: {} for event in forward if event.name for x in event.numbers}
     for x in numbers:
         operands = operands_of(x) if x.rule is not None and x.index in truth else ()
@@ -66,7 +70,7 @@ def _shares(forward: Sequence[Event], truth: Mapping[int, Ball], numbers: Sequen
 
 
 def unnamed(numbers: Sequence[Number], named: Collection[int]) -> list[Event]:
-    """What the forward pass computes in one place, at one time, and gives no name."""
+    """Return the runs of numbers that the forward pass computes in one place and does not name, as events."""
     runs: list[list[Number]] = []
     for x in numbers:
         if x.rule is not None and runs and runs[-1][0].place == x.place:
@@ -81,7 +85,7 @@ def unnamed(numbers: Sequence[Number], named: Collection[int]) -> list[Event]:
 
 
 def _before_cuts(forward: Sequence[Event], truth: Mapping[int, Ball]) -> Iterator[Target]:
-    """∂C/∂z of what goes into a ReLU and has no name: where it is cut off, it is no part of the graph."""
+    """Yield ∂C/∂z for an unnamed z that enters a ReLU: where z is cut off, it is not in the graph."""
     for event in forward:
         slope = []
         for x in event.numbers:
@@ -95,12 +99,12 @@ def _before_cuts(forward: Sequence[Event], truth: Mapping[int, Ball]) -> Iterato
 
 
 def _local_slopes(forward: Sequence[Event]) -> Iterator[Target]:
-    """dq/dp of what the forward pass computes from another array of its, element by element."""
+    """Yield dq/dp for arrays p and q of the forward pass, if q is computed from p element by element."""
     named: dict[int, tuple[int, int]] = {}
     for j, event in enumerate(forward):
         for place, x in enumerate(event.numbers):
             named.setdefault(x.index, (j, place))
-    below: dict[int, tuple[int, list[Ball]]] = {}  # of an array the one that it is computed from, and the slope
+    below: dict[int, tuple[int, list[Ball]]] = {}  # by array: the one that it is computed from, and the slope
     for j, q in enumerate(forward):
         slope: list[Ball] = []
         sources: set[int] = set()
@@ -125,12 +129,12 @@ def _local_slopes(forward: Sequence[Event]) -> Iterator[Target]:
 
 
 def _place(event: Event) -> Any:
-    """Where an array of the forward pass is computed; each time that it is, it is the same."""
+    """Return where an array of the forward pass is computed, the same for every time that this line runs."""
     return (event.file, event.line) if event.name else event.numbers[0].place
 
 
 def _derivative(result: Number, nodes: Sequence[Number], source: int) -> Ball:
-    """∂result/∂source through these numbers."""
+    """Return ∂result/∂source through these numbers, which are in the order of computation."""
     adjoints = {result.index: arb(1)}
     for x in reversed(nodes):
         if x.rule is None or x.index == source or x.index not in adjoints:

@@ -1,4 +1,4 @@
-"""One run of a program whose statements may have been edited: what it shows of each array."""
+"""One run of a program whose statements may have been edited, and what it shows of each array."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -18,20 +18,20 @@ from gradproof.judge.trial.descent import FIRST_OF_ADAM, NO_ROOT, lengthened
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
-BENT = 0.125  # at every other point literals are others: 0.9 − 1 is −0.1 by chance
-LONGEST = 10.0  # seconds that one run may compute
-SEEDS = range(2, 10)  # of which the first two are taken at which something is wrong
+BENT = 0.125  # at every other point literals differ by up to this part: 0.9 − 1 is −0.1 by chance
+LONGEST = 10.0  # seconds of computing for one run
+SEEDS = range(2, 10)  # the first two at which something is wrong are taken
 _EDITED = itertools.count()
 
 
 class Trial(NamedTuple):
-    """How a program is run: its scene and step, and what it is held against."""
+    """How a program is run, and what it is compared with."""
 
     scene: Scene
     step: Step
     calls: Sequence[str]
-    cost: str  # its own, by its words, or ""
-    name: str  # of the table, where it computes none
+    cost: str  # the words for its own cost, or ""
+    name: str  # of a usual cost, if it computes none
     reading: Reading
     seeds: Sequence[int] = SEEDS
 
@@ -42,13 +42,13 @@ class Seen(NamedTuple):
     right: frozenset[str]
     wrong: frozenset[str]
     cost: Any
-    flat: frozenset[str] = frozenset()  # on which the cost does not depend here: to stay is right by chance
+    flat: frozenset[str] = frozenset()  # arrays that the cost does not depend on here: not to move is right by chance
     moves: Mapping[str, Sequence[Ball]] = {}  # of each array
-    adaptive: frozenset[str] = frozenset()  # those that are divided by the root of a mean of squares, or by such a mean
+    adaptive: frozenset[str] = frozenset()  # arrays whose steps are divided by a mean of squares or its root
 
 
 def seen_in(trial: Trial, seed: int) -> Seen | None:
-    """One run; None where it raises, or moves nothing."""
+    """Return what one run shows; None if it raises, moves nothing, or has no cost under the given words."""
     scene = fresh(trial.scene)
     try:
         with ExactRun(trial.reading, BITS, seed) as run:
@@ -63,13 +63,13 @@ def seen_in(trial: Trial, seed: int) -> Seen | None:
 
 
 def in_all_shapes(trial: Trial) -> Trial:
-    """The trial in which what was left in another shape is a parameter like the others."""
+    """Return the trial, with the arrays that were left in another shape among the parameters."""
     step = trial.step
     return trial._replace(step=step._replace(parameters=[*step.parameters, *step.reshaped], reshaped={}))
 
 
 def fresh(scene: Scene) -> Scene:
-    """The scene, to be compiled anew since its tree has changed."""
+    """Return the scene, to be compiled again because its tree has changed."""
     return replace(scene, program=replace(scene.program, text=f"{scene.program.text}# {next(_EDITED)}"))
 
 

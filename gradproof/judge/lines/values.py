@@ -19,24 +19,26 @@ from gradproof.judge.lines.annotation import MOST, annotated, named, shown
 from gradproof.judge.lines.labels import Located, label_events
 from gradproof.judge.trial.comparison import Compared
 
-LARGEST = 40  # numbers of an array that is shown
+LARGEST = 40  # numbers of the largest array that is displayed
 
 
 class Point(NamedTuple):
-    """What the program does with these numbers, in the run that is going on."""
+    """What the program does with these numbers, in the current run."""
 
     what: Observation
     cost: Number
     compared: Sequence[Compared]
-    rate: Any  # by which a gradient is multiplied where the others are right, or None where none is
+    rate: Any  # that multiplies the gradients of the right arrays, or None if none is right
     slopes: Mapping[str, Any]  # ∂C/∂θ of each array
-    words: str  # for the cost, where it is the program's own
+    words: str  # for the cost, or "" if it is not the program's own
     own: Number  # the same cost as the program computes it
 
 
 def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
-    """Its `parameters`, its `data`, what is computed `forward` and `backward`, which number shows
-    it, as `said`, and whether the step `gives` gradients rather than moves its parameters."""
+    """Return the `parameters` and `data` of a point, and what is computed `forward` and `backward`.
+
+    The number that shows the fault is `said`; `gives` says whether the step gives gradients back instead of moving.
+    """
     what = point.what
     labelled = label_events(what, point.cost)
     given = {x.index: path for path, array in what.given.items() for x in array.flat}
@@ -60,7 +62,7 @@ def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
 
 
 def _line(event: Event, what: Observation) -> dict[str, Any]:
-    """What is computed in a line, and which time it gives something this name."""
+    """Return what a line computes; `turn` counts from 0 how often it has computed this name."""
     alike = [e for e in what.events if (e.file, e.line, e.name) == (event.file, event.line, event.name)]
     return {
         "file": event.file,
@@ -72,7 +74,7 @@ def _line(event: Event, what: Observation) -> dict[str, Any]:
 
 
 def _parameter(array: Compared, point: Point) -> dict[str, Any]:
-    """Before the step, what its gradient is, how far it is moved, or what is given back, and what that should be."""
+    """Return a parameter's value and gradient, how far it moves or what is given back, and what that should be."""
     given, slope = point.what.given[array.name], point.slopes[array.name]
     sign = -1 if point.what.gradients else 1
     move = [sign * x.value for x in point.what.moved[array.name].flat]
@@ -80,7 +82,7 @@ def _parameter(array: Compared, point: Point) -> dict[str, Any]:
     return {
         "name": shown(array.name),
         "shape": list(given.shape),
-        "state": array.state if point.rate is not None else "wrong",  # else which of them are right is not known
+        "state": array.state if point.rate is not None else "wrong",  # otherwise it is not known which are right
         "value": plain([x.value for x in given.flat], given.shape),
         "gradient": plain(list(slope.flat), given.shape),
         "moved": plain(move, given.shape),
@@ -89,11 +91,11 @@ def _parameter(array: Compared, point: Point) -> dict[str, Any]:
 
 
 def _data(point: Point) -> list[dict[str, Any]]:
-    """The examples from which the step is computed, the smallest arrays that have them all."""
+    """Return the examples that the step is computed from, as the smallest arrays that have them all."""
     what = point.what
     moves = [x for array in what.after.values() for x in array.flat]
     used = {x.index for x in computed_from([point.cost, *moves]) if not x.varies}
-    written = {x.index for x in current().literals.values()}  # one number for all that are written as 0.0
+    written = {x.index for x in current().literals.values()}  # all literals 0.0, for example, are one number
     slots = [
         (path, before)
         for path, (before, _) in what.state.items()
@@ -108,7 +110,7 @@ def _data(point: Point) -> list[dict[str, Any]]:
             value = plain([x.value for x in array.flat], array.shape)
             found.append({"name": shown(path), "shape": list(array.shape), "value": value})
     order = [shown(path) for path in what.state]
-    behind = [  # of a layer by itself: what comes from behind
+    behind = [  # of a single layer: what comes back from the next one
         {"name": e.name, "shape": list(e.shape), "value": plain([x.value for x in e.numbers], e.shape)}
         for e in what.events
         if e.line >= DRIVEN and e.shape and not any(x.varies or x.rule for x in e.numbers)
@@ -117,7 +119,7 @@ def _data(point: Point) -> list[dict[str, Any]]:
 
 
 def said_of(point: Point) -> str:
-    """The number that shows it best, in words; without a rate two numbers that do not move alike."""
+    """Say which number shows the fault best or, without a rate, which two do not move alike."""
     gradients = point.what.gradients
     verb = "is" if gradients else "is moved by"
     off = (array for array in point.compared if array.state != "right" and (array.got or array.expected))
@@ -132,7 +134,7 @@ def said_of(point: Point) -> str:
                 move = (-1 if gradients else 1) * point.what.moved[path][place].value
                 told.append((move / slope[place], path, place, float(move.mid())))
     least, most = (pick(told, key=lambda one: float(one[0].mid())) for pick in (min, max))
-    differ = not least[0].overlaps(most[0])  # uphill all may move alike
+    differ = not least[0].overlaps(most[0])  # uphill, all may move alike
     words = [
         f"{_element(path, place)} {verb} {move:.6g}, which is {float(ratio.mid()):.6g} ∂C/∂{_element(path, place)}"
         for ratio, path, place, move in ([least, most] if differ else [most])
@@ -145,7 +147,7 @@ def _element(path: str, place: tuple[int, ...]) -> str:
 
 
 def slopes_of(what: Observation, truth: Mapping[int, Ball]) -> dict[str, Any]:
-    """∂C/∂θ of each array of parameters, in its shape."""
+    """Return ∂C/∂θ for each parameter array, in its shape."""
     found = {}
     for path, array in what.given.items():
         found[path] = np.empty(array.shape, dtype=object)
@@ -155,7 +157,7 @@ def slopes_of(what: Observation, truth: Mapping[int, Ball]) -> dict[str, Any]:
 
 
 def plain(values: Sequence[Any], shape: Sequence[int]) -> Any:
-    """Balls as nested lists of floats; None of many, or of what is not finite."""
+    """Return balls as nested lists of floats; None if there are too many, or one is not finite."""
     if len(values) > LARGEST or not all(value.is_finite() for value in values):
         return None
     return np.array([float(value.mid()) for value in values]).reshape(shape).tolist()

@@ -1,4 +1,4 @@
-"""What a function of the program can name, where one of its statements stands."""
+"""What a function of the program can name at one of its statements."""
 
 import ast
 import re
@@ -10,17 +10,17 @@ _COUNT = re.compile(r"(?:m|n|N|M|batch_?size|num_?(?:examples|samples)|n_?sample
 
 
 class Words(NamedTuple):
-    """What a function of the program may name, where a statement stands."""
+    """What a function of the program can name at one of its statements."""
 
     arrays: Sequence[str]  # names, attributes, entries
     functions: Sequence[str]  # of one argument, as they are called
-    counts: Sequence[str]  # of examples
-    counters: Sequence[str] = ()  # names of whole numbers that count the turns of loops
-    unused: Sequence[str] = ()  # names that are given a value, or are arguments, and that nothing uses
+    counts: Sequence[str]  # numbers of examples
+    counters: Sequence[str] = ()  # names that count the iterations of loops
+    unused: Sequence[str] = ()  # variables and arguments that nothing uses
 
 
 def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Words:
-    """The arrays, the functions and the numbers of examples that a function can name."""
+    """Return what a function can name; `kind` is the class that it belongs to, if any."""
     unused = _unused(function)
     arrays: dict[str, None] = dict.fromkeys(unused)
     counts: dict[str, None] = {}
@@ -47,14 +47,14 @@ def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Wor
     names |= counters
     bases = dict.fromkeys(text[: text.rindex("[")] for text in arrays if text.endswith("]") and "'" not in text)
     arrays |= dict.fromkeys(f"{base}[{counter}]" for base in bases for counter in sorted(counters))
-    own = getattr(function, "name", "")  # which would call itself without end
+    own = getattr(function, "name", "")  # a function would call itself without end
     others = [text for text in functions if text.removeprefix("self.") != own]
     told, never = ([text for text in some if text not in names] for some in (arrays, unused))
     return Words(told, others, list(counts), sorted(counters), never)
 
 
 def _counters(function: ast.AST) -> set[str]:
-    """The names that count the turns of a loop: whole numbers, and no arrays."""
+    """Return the names that count the iterations of a loop: whole numbers, not arrays."""
     found = set[str]()
     for node in ast.walk(function):
         if isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Call):
@@ -66,7 +66,7 @@ def _counters(function: ast.AST) -> set[str]:
 
 
 def _unused(function: ast.AST) -> list[str]:
-    """The names of a function that it never loads, nor a function in it."""
+    """Return the names that a function binds and never loads, not even in a function inside it."""
     if not isinstance(function, ast.FunctionDef):
         return []
     names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
@@ -77,7 +77,7 @@ def _unused(function: ast.AST) -> list[str]:
 
 
 def is_elementary(node: ast.FunctionDef) -> bool:
-    """Whether it is short, takes one argument besides self, and keeps nothing, as an activation or its slope does."""
+    """Whether a function is short, takes one argument besides self and stores nothing, as activations and slopes do."""
     needed = 1 + any(argument.arg in ("self", "cls") for argument in node.args.args[:1])
     keeps = any(
         isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store) for part in ast.walk(node)
@@ -87,7 +87,7 @@ def is_elementary(node: ast.FunctionDef) -> bool:
 
 
 def is_leaf(node: ast.AST) -> bool:
-    """A name, self.name, name[key] or a chain of them."""
+    """Whether it is a name, self.name, name[key] or a chain of them."""
     if isinstance(node, ast.Name):
         return True
     if isinstance(node, ast.Attribute):

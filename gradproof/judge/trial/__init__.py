@@ -1,1 +1,1 @@
-"""A gradient, a backward pass or a training step of somebody's own, tried against their own forward pass, exactly."""
+"""Tries somebody's gradient, backward pass or training step against their own forward pass, exactly."""

@@ -1,4 +1,4 @@
-"""Which activation it is: the function from a weighted sum to what enters the next one, named by its values."""
+"""Recognises activations, the functions from a weighted sum to what enters the next one, by their values."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -34,7 +34,7 @@ _LINEAR = ("dot", "sum")
 
 
 def weighted_sum(a: Number) -> Number | None:
-    """The z from which an activation is computed: the nearest sum of products, with its bias."""
+    """Return the z from which an activation is computed, the nearest sum of products with its bias, or None."""
     waiting, seen = [a], {a.index}
     while waiting:
         x = waiting.pop(0)
@@ -48,7 +48,7 @@ def weighted_sum(a: Number) -> Number | None:
 
 
 def _is_sum(x: Number) -> bool:
-    """A product with weights, or one with a bias added."""
+    """Whether x is a sum of products, with or without a bias."""
     if x.rule is None:
         return False
     if x.rule.name in _LINEAR:
@@ -59,7 +59,7 @@ def _is_sum(x: Number) -> bool:
 
 
 def named(pairs: Sequence[tuple[Ball, Ball]]) -> str:
-    """The activation that takes every z to its a; "leaky ReLU" with its slope; "" where there is no name for it."""
+    """Return the name of the activation that takes every z to its a, "leaky ReLU" with its slope, or ""."""
     for name, function in ACTIVATIONS:
         if all(function(z).overlaps(a) for z, a in pairs):
             return name
@@ -71,7 +71,7 @@ def named(pairs: Sequence[tuple[Ball, Ball]]) -> str:
 
 
 def activations(layers: Iterable[Sequence[Number]], parameters: set[int]) -> list[str]:
-    """The activations of arrays, one after the other; softmax where they sum to 1 and share their sums."""
+    """Return the name of each layer's activation; "" for one without a name."""
     names = []
     for numbers in layers:
         pairs = [(z.value, a.value) for a in numbers if a.varies and (z := weighted_sum(a)) is not None]
@@ -80,7 +80,10 @@ def activations(layers: Iterable[Sequence[Number]], parameters: set[int]) -> lis
 
 
 def hidden_layers(results: Iterable[Number], parameters: set[int]) -> list[list[Number]]:
-    """What is multiplied by parameters and is no data: activations, in the order in which they were computed."""
+    """Return what is multiplied by parameters and is not data: activations, in the order in which they are used.
+
+    At most 64 numbers of each layer are returned.
+    """
     groups: dict[Any, dict[int, Number]] = {}
     for x in computed_from(results):
         if x.rule is None or x.rule.name not in ("dot", "multiply"):

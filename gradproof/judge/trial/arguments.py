@@ -1,4 +1,4 @@
-"""Example arguments: their arrays by name, drawn anew, as exact variables or as the same numbers in float64."""
+"""Example arguments: their arrays by name, redrawn, as exact variables or as the same numbers in float64."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ Array = np.ndarray[Any, Any]
 
 
 def leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Every array and number in nested lists, tuples and dicts, with a name such as `grads['W1'][0]`."""
+    """Yield every array and number in nested lists, tuples and dicts, with a name such as `grads['W1'][0]`."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from leaves(item, f"{name}[{key!r}]")
@@ -26,7 +26,7 @@ def leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
-    """The same nesting with every array and float changed."""
+    """Return the same nesting with every array and float changed."""
     if isinstance(value, dict):
         return {key: rebuilt(item, change) for key, item in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -37,7 +37,10 @@ def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def prepared(arguments: Sequence[Any], seed: int) -> Any:
-    """The arguments with float64 arrays; UsageError where there is nothing to differentiate by."""
+    """Return the arguments with float64 arrays.
+
+    UsageError if there is nothing to differentiate by, if an array is complex, or if the seed is not a whole number.
+    """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed is {seed!r}, should be a whole number from 0 on")
     example = list(arguments)
@@ -52,7 +55,7 @@ def prepared(arguments: Sequence[Any], seed: int) -> Any:
 
 
 def argument_names(function: Any, count: int) -> list[str]:
-    """The names of the first positional parameters, or arg0, arg1, …"""
+    """Return the names of the first positional parameters, or arg0, arg1, … for unknown ones."""
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     names = list(code.co_varnames[: code.co_argcount]) if code else []
     names = names[1:] if inspect.ismethod(function) else names
@@ -60,14 +63,14 @@ def argument_names(function: Any, count: int) -> list[str]:
 
 
 def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0) -> Any:
-    """Other numbers of the same kind: integers stay, one-hot rows stay one-hot, masks keep their values.
+    """Draw other numbers of the same kind: integers stay, one-hot rows stay one-hot, masks keep their values.
 
-    What may be any number is normally distributed with this scale.
+    Arrays that may hold any numbers are normally distributed with this scale.
     """
 
     def change(value: Any) -> Any:
         if isinstance(value, float | np.floating):
-            return float(value)  # a learning rate, a regularisation: as it was given
+            return float(value)  # a learning rate, a regularisation
         if value.dtype.kind != "f":
             return value.copy()
         return _drawn_array(value.astype(np.float64), rng, scale)
@@ -78,7 +81,7 @@ def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0) -> Any:
 def _drawn_array(example: Array, rng: np.random.Generator, scale: float) -> Array:
     different = np.unique(example)
     if 1 < len(different) < example.size and len(different) <= max(2, example.size // 2):
-        return _shuffled(example, rng)  # labels, masks, images of few shades: what they hold has a meaning
+        return _shuffled(example, rng)  # labels, masks, images of few shades: their values have a meaning
     if np.all(example > 0):
         for axis in range(example.ndim):
             if example.shape[axis] > 1 and np.allclose(example.sum(axis=axis), 1):  # probabilities
@@ -91,7 +94,7 @@ def _drawn_array(example: Array, rng: np.random.Generator, scale: float) -> Arra
 
 
 def _shuffled(example: Array, rng: np.random.Generator) -> Array:
-    """The rows and columns in another order, which keeps what is one-hot one-hot."""
+    """Permute the rows and columns, which keeps one-hot arrays one-hot."""
     result = example
     for axis in range(example.ndim):
         result = np.take(result, rng.permutation(result.shape[axis]), axis=axis)
@@ -99,7 +102,7 @@ def _shuffled(example: Array, rng: np.random.Generator) -> Array:
 
 
 def exact_variables(value: Any, floats: bool = False) -> Any:
-    """Every array, and with `floats` every float, as exact numbers that gradients are taken by."""
+    """Turn every float array, and with `floats` every float, into exact variables."""
 
     def change(item: Any) -> Any:
         if not isinstance(item, np.ndarray):
@@ -112,17 +115,17 @@ def exact_variables(value: Any, floats: bool = False) -> Any:
 
 
 def as_floats(item: Any) -> Any:
-    """An array of exact numbers in float64; anything else as it is."""
+    """Return exact numbers in float64, and anything else unchanged."""
     if isinstance(item, ExactArray):
         return np.array([float(x.value.mid()) for x in numbers_of(item)]).reshape(item.shape)
     return float(item.value.mid()) if isinstance(item, Number) else item
 
 
 def copied(value: Any) -> Any:
-    """Fresh arrays, which the subject may change."""
+    """Return copies of the arrays, which the subject may change."""
     return rebuilt(value, lambda item: item.copy() if isinstance(item, np.ndarray) else item)
 
 
 def numbers_of(array: Any) -> list[Number]:
-    """The exact numbers of an array or of a single number, in order."""
+    """Return the exact numbers of an array, in order, or a single number in a list."""
     return array.ravel().tolist() if isinstance(array, ExactArray) else [array]

@@ -1,6 +1,6 @@
-"""The trials as assertions: they raise with the whole judgement unless it is verified.
+"""The trials as assertions, which raise with the whole judgement unless the verdict is verified.
 
-A failure under pytest is shown at the line of the test that asserts: `__tracebackhide__` leaves our lines out.
+Under pytest a failure is shown at the asserting line of the test: `__tracebackhide__` hides the lines of gradproof.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,11 +31,11 @@ def assert_step(*arguments: Any, **options: Any) -> None:
 
 
 def require(check: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any], again: str = "") -> None:
-    """AssertionError with the judgement, and what gives it again, unless the check of these arguments is verified."""
+    """Raise AssertionError with the judgement, followed by `again`, unless the check of these arguments verifies."""
     __tracebackhide__ = True
     try:
         judgement = check(*arguments, **options)
-    except GradproofError as error:  # one line, without the way it came
+    except GradproofError as error:  # one line, without its traceback
         raise error.with_traceback(None) from None
-    if not judgement:  # no assert statement: python -O would leave it out
+    if not judgement:  # not an assert statement, which python -O would leave out
         raise AssertionError(f"{judgement}{again}")

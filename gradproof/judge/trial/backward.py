@@ -43,7 +43,7 @@ def check_backward(
     names = argument_names(forward, len(inputs))
 
     def forwarded(run: ExactRun | FloatRun, numbers: Any) -> tuple[Any, Any, Sequence[Any]]:
-        """The layer with these arrays in it, out, and the cache if there is one."""
+        """Return the layer with these arrays in it, out, and a list of the cache, empty if there is none."""
         *given, held = numbers
         taken = put(run, layer, copied(held)) if layer is not None else None
         returned = run.call(forward, *copied(given))
@@ -68,7 +68,7 @@ def check_backward(
         return [*compared, *_kept(taken, held, truth)]
 
     def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
-        """What backward returns and what it leaves in the layer, exactly or in float64."""
+        """Return what backward returns and what it leaves in the layer, exactly or in float64."""
         taken, out, cache = forwarded(run, numbers)
         dout = _upstream(np.shape(out), seed)
         returned = run.call(backward, exact(dout) if isinstance(out, ExactArray | Number) else dout, *cache)
@@ -82,12 +82,12 @@ def check_backward(
 
 
 def _upstream(shape: Any, seed: int) -> Any:
-    """dout, the same at every point."""
+    """Return dout, the same at every point."""
     return np.asarray(np.random.default_rng([seed, 1]).normal(size=shape))
 
 
 def _kept(layer: Any, held: dict[str, Any], truth: dict[int, Any]) -> list[Compared]:
-    """The gradients that the layer keeps beside its parameters, of those that the output depends on."""
+    """Compare the gradients that the layer keeps beside its parameters, if the output depends on these."""
     results = []
     for name, value in held.items():
         parameters = [(path, leaf) for path, leaf in leaves(value, name) if isinstance(leaf, ExactArray)]

@@ -1,4 +1,4 @@
-"""One array that should be a derivative, compared with the derivative: right, or what else it is."""
+"""Compares an array with the derivative that it should be: right, or how it differs."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -11,18 +11,18 @@ from flint import arb
 from gradproof.exact.rules import Ball
 from gradproof.exact.run import Place
 
-DIFFERENCES = 4.5  # digits of agreement that no slip of a formula gives: it names what is refuted, no more
-LARGEST = 64  # the factors that have a name, such as 2, 1/m and m/(m + 1), have no larger terms
+DIFFERENCES = 4.5  # digits of agreement beyond any slip of a formula; affects only the words for a refutation
+LARGEST = 64  # the largest term of a factor that is named, such as 2, 1/m and m/(m + 1)
 
 
 class Compared(NamedTuple):
-    """What one array is, beside the derivative it should be."""
+    """How one array compares with the derivative that it should be."""
 
     name: str  # of the parameter
     state: str  # "right", "wrong", "zero", "scaled by 1/3", "transposed", "undecided", …
-    digits: float  # to which both agree at least, if right
-    alive: bool  # whether the true derivative is other than 0 anywhere
-    element: tuple[int, ...] = ()  # the element that shows it best, with …
+    digits: float  # to which both agree, at least, if right
+    alive: bool  # whether the true derivative is not 0 somewhere
+    element: tuple[int, ...] = ()  # the element that shows it best, and its values
     got: float = 0.0
     expected: float = 0.0
     place: Place | None = None  # where that element was computed
@@ -30,23 +30,23 @@ class Compared(NamedTuple):
 
 
 def compare(name: str, got: Any, expected: Any, place: Callable[[tuple[int, ...]], Place | None]) -> Compared:
-    """Two arrays of balls of one shape, element by element: no tolerance, they overlap or they do not."""
+    """Compare two arrays of balls of one shape by element, without a tolerance: they overlap or they do not."""
     alive = any(not ball.contains(0) for ball in expected.flat)
     pairs = list(zip(got.flat, expected.flat, strict=True))
     if unclear := [i for i in np.ndindex(got.shape) if not (got[i].is_finite() and expected[i].is_finite())]:
-        where = unclear[0]  # at more bits it may be finite: no proof of anything
+        where = unclear[0]  # it may be finite at more bits, so this proves nothing
         return Compared(name, "undecided", 0, alive, where, float("nan"), float(expected[where].mid()), place(where))
     if all(a.overlaps(b) for a, b in pairs):
         return Compared(name, "right", _digits(pairs), alive)
     apart = [i for i in np.ndindex(got.shape) if not got[i].overlaps(expected[i])]
-    # The one that a person can read: large, and off by much of itself.
+    # The largest difference is the easiest to read.
     shown = max(apart, key=lambda i: float(abs(got[i] - expected[i]).mid()))
     state = _state(got, expected)
     return Compared(name, state, 0, alive, shown, float(got[shown].mid()), float(expected[shown].mid()), place(shown))
 
 
 def _digits(pairs: Sequence[tuple[Ball, Ball]]) -> float:
-    """To how many digits of the largest element both are known to agree."""
+    """Return to how many digits of the largest element both are known to agree."""
     scale = max((float(abs(b).upper()) for _, b in pairs), default=0.0)
     off = max((float((abs(a - b)).upper()) for a, b in pairs), default=0.0)
     return inf if off == 0 else (log10(scale / off) if scale > 0 else 0.0)
@@ -73,13 +73,13 @@ def overlap(got: Any, expected: Any) -> bool:
 
 
 def common_factor(got: Any, expected: Any) -> Fraction | None:
-    """The one small fraction by which all elements differ, if there is one."""
+    """Return the one small fraction by which all elements differ, or None."""
     telling = [(a, b) for a, b in zip(got.flat, expected.flat, strict=True) if not b.contains(0)]
     if not telling:
         return None
     a, b = max(telling, key=lambda pair: float(abs(pair[1]).mid()))
     ratio = float((a / b).mid())
-    if not abs(ratio) <= LARGEST:  # or it is infinite, or no number
+    if not abs(ratio) <= LARGEST:  # also if it is infinite or NaN
         return None
     factor = Fraction(ratio).limit_denominator(LARGEST)
     if factor == 0:

@@ -1,4 +1,4 @@
-"""Of which cost it is the gradient: the usual ones, tried on the outputs and labels of a run, and named."""
+"""Names the cost behind a gradient: the usual ones are tried on the outputs and labels of a run."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -14,7 +14,7 @@ from gradproof.exact.sweeps import Known, computed_from, differentiate
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.descent import FIRST_OF_ADAM, along, rate_of
 
-# name, formula, the cost of outputs a and labels y; one that goes by example is tried along each axis
+# Name, formula, and the terms of the cost for outputs a and labels y; those by example are tried along each axis
 ELEMENTWISE: list[tuple[str, str, Callable[[Any, Any], Any]]] = [
     ("quadratic", "Σ(a − y)²", lambda a, y: (a - y) ** 2),
     ("cross-entropy", "Σ(−y log a)", lambda a, y: -np.log(a[_at(y)]) * y[_at(y)]),
@@ -35,22 +35,22 @@ BY_EXAMPLE: list[tuple[str, str, Callable[[Any, Any, int], Any]]] = [
     ("hinge between classes", "Σ max(0, 1 + a − a of the label)",
      lambda a, y, axis: (1 - y) * np.maximum(0, 1 + a - (y * a).sum(axis=axis, keepdims=True))),
 ]  # fmt: skip
-SAME = {  # names of one function, of which the first is said
-    "Poisson": "cross-entropy",  # where Σ a is constant, as of a softmax
-    "binary cross-entropy": "cross-entropy",  # where all labels are 1, as of the outputs p[range(m), y]
+SAME = {  # names that are left out where the other has the same gradient
+    "Poisson": "cross-entropy",  # where Σ a is constant, as after a softmax
+    "binary cross-entropy": "cross-entropy",  # where all labels are 1, as for the outputs p[range(m), y]
 }
 PLAIN = {1.0: "", 0.5: "½ ", 2.0: "2 "}
 
 
 class NamedCost(NamedTuple):
-    """`factor` × the cost ÷ `over`: 1, or the number of examples (or outputs), or of all elements."""
+    """`factor` × the cost ÷ `over`, which is 1 or the number of examples, of outputs, or of all elements."""
 
     name: str  # "quadratic", "cross-entropy", …
     formula: str  # of the sum, "Σ(a − y)²"
-    factor: float  # of a step, its rate is in it
+    factor: float  # for a step, it contains the rate
     over: int
-    decay: str = ""  # "with weight decay 0.01", where the gradient has one besides
-    decayed: tuple[bool, ...] = ()  # which of the parameters it has one of
+    decay: str = ""  # "with weight decay 0.01", if the gradient has one
+    decayed: tuple[bool, ...] = ()  # which of the parameters decay
 
     def __str__(self) -> str:
         times = PLAIN.get(abs(self.factor), f"{abs(self.factor):.6g} ")
@@ -60,14 +60,13 @@ class NamedCost(NamedTuple):
 
 
 def name_costs(output: Any, labels: Any, gradients: Sequence[tuple[Any, Any]]) -> list[NamedCost]:
-    """The usual costs of these outputs and labels whose exact gradient this is, up to a factor, which is given.
+    """Return the usual costs of these outputs and labels whose exact gradient this is, each with its factor.
 
-    `output`: exact numbers, as the forward pass of this run made them: activations or logits, examples in rows or
-    columns. `labels`: numbers of the same size, or whole numbers that are classes. `gradients`: (parameter, what is
-    claimed as the gradient by it), both exact; of a step, (parameter, −move). Several are given where these arrays
-    cannot tell, as by 2 where there are 2 examples; none where no cost of the table fits. This is one point: only what
-    is named, with the same factor, at further random points is that cost, since of a single output any cost's gradient
-    is a multiple of any other's.
+    `output`: exact numbers from the forward pass of this run, activations or logits, with examples in rows or columns.
+    `labels`: numbers of the same size, or class numbers. `gradients`: (parameter, its claimed gradient), both exact;
+    for a step, (parameter, −move). Several are returned if these arrays cannot distinguish them, such as ½ Σ and Σ / 2
+    for two examples; none if no cost of the table fits. This is one point: a cost counts only if it is named with the
+    same factor at further random points, since for a single output the gradients of all costs are parallel.
     """
     output = exact(output)
     fits = _fits(output, labels, gradients, {})
@@ -77,10 +76,10 @@ def name_costs(output: Any, labels: Any, gradients: Sequence[tuple[Any, Any]]) -
 def name_costs_of_steps(
     moved: dict[str, Any], parameters: Sequence[Any], among: Collection[str] = (), kept: Any = None
 ) -> set[NamedCost]:
-    """The usual costs along whose gradient these moves are, of whatever outputs and labels the code compares.
+    """Return the usual costs whose gradient these moves follow, for any outputs and labels that the code compares.
 
-    `kept` are the arrays that an optimizer may keep. How large an adaptive step is does not tell how large its gradient
-    is: the factor is then 1.
+    `among` restricts the names, unless it is empty. `kept` holds the arrays that an optimizer may keep. The factor of
+    an adaptive step is ±1, since its size does not show that of the gradient.
     """
     gradients = [(parameter, -move) for parameter, move in zip(parameters, moved.values(), strict=True)]
     results = [x for move in moved.values() for x in numbers_of(move)]
@@ -95,7 +94,7 @@ def name_costs_of_steps(
 
 
 def _is_a_parameter(output: ExactArray, own: set[int]) -> bool:
-    """Whether these are the elements of a parameter, each times something, as in λw − yx: no output of a network."""
+    """Whether these are the elements of a parameter, each times something, as in λw − yx, and not outputs."""
     if output.size < 2:
         return False
     each = [{y.index for y in computed_from([x])} & own for x in output.ravel().tolist()]
@@ -110,9 +109,9 @@ def _fits(
     among: Collection[str] = (),
     kept: Any = None,
 ) -> list[NamedCost]:
-    """Each cost of the table of whose gradient this is a multiple, the multiple as a float."""
+    """Return each cost of the table of whose gradient this is a multiple, with the multiple as a float."""
     parameters, fits = [exact(parameter) for parameter, _ in gradients], dict[Any, NamedCost]()
-    with running(Run(current().bits, current().reading)):  # what the table refuses is none of the subject's refusals
+    with running(Run(current().bits, current().reading)):  # what the table refuses, the subject did not
         moved = {str(place): -exact(gradient) for place, (_, gradient) in enumerate(gradients)}
         uphill = {name: -move for name, move in moved.items()}
         for y in _targets(output, labels):
@@ -120,7 +119,7 @@ def _fits(
                 if among and name not in among:
                     continue
                 if name == "cross-entropy" and all(x.value > 1 for x in output.flat):
-                    continue  # no probability: the denominator of a sigmoid, say
+                    continue  # not a probability but, say, the denominator of a sigmoid
                 truth = _derivatives(terms, known)
                 if truth and kept is None and not _may_fit(moved, uphill, parameters, truth):
                     continue
@@ -141,7 +140,7 @@ def _fits(
 def _may_fit(
     moved: dict[str, Any], uphill: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any], some: int = 24
 ) -> bool:
-    """Whether a few elements of each array fit: that most costs do not is soon seen."""
+    """Whether a few elements of each array fit, which rules out most costs quickly."""
     if sum(parameter.size for parameter in parameters) <= some * len(parameters):
         return True
     few = [parameter.ravel()[:some] for parameter in parameters]
@@ -153,7 +152,7 @@ def _may_fit(
 
 
 def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, ExactArray]]:
-    """What may be outputs and labels where nobody says: the two sides of each a − y, y − a and y / a of one place."""
+    """Yield what may be outputs and labels: the two sides of each a − y, y − a and y / a in one place of the code."""
     groups: dict[Any, list[tuple[Number, Number]]] = {}
     for x in computed_from(results):
         if x.rule is not None and x.rule.name in ("subtract", "divide") and x.place is not None:
@@ -161,10 +160,10 @@ def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, 
             if a.varies != y.varies and (x.rule.name == "subtract" or y.varies):
                 groups.setdefault((x.place, x.rule.name), []).append((a, y) if a.varies else (y, a))
     told = []
-    for (_, rule), pairs in groups.items():  # −1/p is what −log p comes to
+    for (_, rule), pairs in groups.items():  # −1/p is the derivative of −log p
         turned = rule == "divide" and all(y.value < 0 for _, y in pairs)
         told.append([(a, -y) for a, y in pairs] if turned else pairs)
-    if len(told) > 1:  # neurons that are written one by one
+    if len(told) > 1:  # neurons may be written one by one
         told.append([pair for (_, rule), pairs in groups.items() for pair in pairs if rule == "subtract"])
     for pairs in told:
         if pairs:
@@ -173,12 +172,12 @@ def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, 
 
 
 def _at(y: Any) -> Any:
-    """Where a label is not 0: the log of another output, which may be 0, says nothing."""
+    """Return where a label is not 0. The log of any other output, which may be 0, does not matter."""
     return np.array([not x.value.is_zero() for x in y.ravel().tolist()]).reshape(y.shape)
 
 
 def candidates(a: ExactArray, y: ExactArray) -> Iterator[tuple[str, str, Callable[[], Any]]]:
-    """Each cost of the table, of these outputs and labels: its name, its formula, its terms."""
+    """Yield the name, the formula and the terms of each cost of the table for these outputs and labels."""
     for name, formula, elementwise in ELEMENTWISE:
         yield name, formula, lambda compute=elementwise: compute(a, y)  # type: ignore[misc]
     for axis in (axis for axis in range(a.ndim) if a.shape[axis] > 1):
@@ -187,7 +186,7 @@ def candidates(a: ExactArray, y: ExactArray) -> Iterator[tuple[str, str, Callabl
 
 
 def _derivatives(terms: Callable[[], Any], known: Known) -> dict[int, Any]:
-    """∂C/∂v of every v; none where the cost cannot be had of such numbers."""
+    """Return ∂C/∂v for every v, or {} if these numbers have no such cost."""
     try:
         cost = terms().sum()
     except UndecidedError:
@@ -196,7 +195,7 @@ def _derivatives(terms: Callable[[], Any], known: Known) -> dict[int, Any]:
 
 
 def _targets(output: ExactArray, labels: Any) -> Iterator[ExactArray]:
-    """The labels in the output's shape: as they are, turned, or of one class an example."""
+    """Yield the labels in the output's shape: as they are, transposed, or one-hot from class numbers."""
     plain: Any = labels if isinstance(labels, ExactArray) else np.asarray(labels)
     if plain.size == output.size:
         turned = plain.ndim == output.ndim == 2 and plain.shape != output.shape and plain.shape == output.shape[::-1]
@@ -210,8 +209,11 @@ def _targets(output: ExactArray, labels: Any) -> Iterator[ExactArray]:
 
 
 def _spelled(factor: float, shape: tuple[int, ...]) -> list[tuple[float, int]]:
-    """(factor, divisor): those in which 1, ½ or 2 is left, which is a name and no verdict; else the factor as it is."""
+    """Return (factor, divisor) pairs with the factor 1, ½ or 2 up to sign, if there are any, else the factor as it is.
+
+    The spelling only affects the name of the cost, not the verdict.
+    """
     divisors = dict.fromkeys([1, *shape, int(np.prod(shape))])
     told = [(f, over) for over in divisors for f in PLAIN if f"{abs(factor) * over:.11g}" == f"{f:.11g}"]
-    told = [(f, over) for f, over in told if f != 2] or told  # 2 Σ / 4 is said to be ½ Σ
+    told = [(f, over) for f, over in told if f != 2] or told  # ½ Σ rather than 2 Σ / 4
     return [(f if factor > 0 else -f, over) for f, over in told] or [(factor, 1)]

@@ -1,4 +1,4 @@
-"""Each array's move against −∂C/∂θ: plain descent, weight decay, Adam's first step distinguished."""
+"""Compares each array's move with −∂C/∂θ: plain descent, weight decay, adaptive steps, steps by sign."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -25,7 +25,10 @@ OTHER_DECAY = "its weight decay is not that of its own cost"
 
 
 def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -> list[Compared]:
-    """Each array's move against −∂C/∂θ: one factor for all, with decay, or as Adam begins."""
+    """Compare each array's move with −∂C/∂θ, up to one rate for all, weight decay, or an adaptive first step.
+
+    `truth` has ∂C/∂v by the index of v. `kept` is the object that holds the arrays an optimizer may keep, or None.
+    """
     parameters = [leaf for _, leaf in leaves(given, "") if isinstance(leaf, ExactArray)]
     steps, slopes, values = _in_balls(moved, parameters, truth)
     eta = _factor(steps, slopes, values)
@@ -48,14 +51,14 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
 
 
 def _goes_down(step: Balls, slope: Balls) -> bool:
-    """Whether each element goes down its slope, at a rate of its own, as with AdaGrad or Adam."""
+    """Whether each element goes down its slope, at any rate, as with AdaGrad or Adam."""
     return all(g.contains(0) or s * g < 0 for s, g in zip(step.flat, slope.flat, strict=True))
 
 
 def _without_lonely(
     results: Sequence[Compared], steps: Sequence[Balls], slopes: Sequence[Balls], eta: Any
 ) -> list[Compared]:
-    """A single number follows any decay, and the sign of any slope: that counts where larger arrays have the same."""
+    """Accept the decay or sign step of a single number, which fits any, only if a larger array has the same."""
     common = {r.state for r, step in zip(results, steps, strict=True) if step.size > 1}
     told = []
     for r, step, slope in zip(results, steps, slopes, strict=True):
@@ -68,12 +71,12 @@ def _without_lonely(
 
 
 def rate_of(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> Any:
-    """η of the arrays that move by −η ∂C/∂θ."""
+    """Return η of the arrays that move by −η ∂C/∂θ."""
     return _factor(*_in_balls(moved, parameters, truth))
 
 
 def _in_balls(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> tuple[list[Balls], ...]:
-    """The moves, the derivatives and the parameters themselves; a number without axes is an array of one."""
+    """Return the moves, the derivatives and the parameters as balls; a scalar becomes an array of one."""
     slopes = [_balls(parameter, lambda x: truth.get(x.index, arb(0))) for parameter in parameters]
     return [_balls(move) for move in moved.values()], slopes, [_balls(parameter) for parameter in parameters]
 
@@ -81,14 +84,17 @@ def _in_balls(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int,
 def _adaptive(
     results: Sequence[Compared], steps: Sequence[Balls], slopes: Sequence[Balls], kept: Any
 ) -> Sequence[Compared]:
-    """Adam and its like keep a multiple of each gradient, or of its square: the same for all, else one gradient is not
-    what the others are, which hides in a step of its sign. Of a single number anything is a multiple."""
+    """Accept adaptive steps if the optimizer keeps the same multiple of every gradient, or of its square.
+
+    Another multiple shows that a gradient has a wrong factor, which a step by its sign hides. A single number does not
+    count, since it is a multiple of anything.
+    """
     if not any(
         found.state == ADAPTIVE or (found.state != "right" and _goes_down(step, slope))
         for found, step, slope in zip(results, steps, slopes, strict=True)
     ):
         return results
-    shares = {  # of all: two elements of one length follow a plain rate as well
+    shares = {  # of right ones too: two elements of one length follow a plain rate as well
         k: _shares(kept, slope, squares_alone=found.state != ADAPTIVE)
         for k, (found, step, slope) in enumerate(zip(results, steps, slopes, strict=True))
         if found.state in (ADAPTIVE, "right") or _goes_down(step, slope)
@@ -119,7 +125,7 @@ def _adaptive(
 def _goes_by_sign(
     moved: dict[str, Any], parameters: Sequence[Any], steps: Sequence[Balls], slopes: Sequence[Balls]
 ) -> bool:
-    """Whether all arrays are moved by one constant length against the sign of their slopes."""
+    """Whether every element is moved by one constant length against the sign of its slope."""
     arrays = list(zip(steps, slopes, strict=True))
     pairs = [(s, g) for step, slope in arrays for s, g in zip(step.flat, slope.flat, strict=True)]
     length = max((abs(s) for s, _ in pairs), key=lambda ball: float(ball.mid()), default=arb(0))
@@ -133,19 +139,22 @@ def _goes_by_sign(
 
 
 def lengthened(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> frozenset[str]:
-    """The arrays whose steps are as long as their gradients over the roots of a mean of squares say."""
+    """Return the arrays whose steps are as long as their gradients divided by the root of a mean of squares."""
     steps, slopes, _ = _in_balls(moved, parameters, truth)
     pairs = zip(moved, steps, slopes, strict=True)
     return frozenset(name for name, step, slope in pairs if _line(_lengths(step, slope)))
 
 
 def _lengths(step: Balls, slope: Balls) -> list[tuple[Any, Any]]:
-    """|g/s| and |g| of each element that moves."""
+    """Return |g/s| and |g| of each element that moves."""
     return [(abs(g / s), abs(g)) for s, g in zip(step.flat, slope.flat, strict=True) if not (s * g).contains(0)]
 
 
 def _line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:
-    """Where the line on which three points (y, x) or more lie begins, and its rise; None where there is none."""
+    """Return the intercept and the slope of the rising line through all points (y, x), of which there must be three.
+
+    Return None if there is no such line.
+    """
     if len(pairs) < 3:
         return None
     (low, first), *rest, (high, last) = sorted(pairs, key=lambda pair: float(pair[1].mid()))
@@ -157,7 +166,7 @@ def _line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:
 
 
 def _lacks_root(step: Balls, slope: Balls) -> bool:
-    """Whether |g/s| is c g² + d, as of s = −η g / (v + ε), in place of c |g| + d."""
+    """Whether |g/s| is c g² + d, as for s = −η g / (v + ε), instead of c |g| + d."""
     return _line([(q, x * x) for q, x in _lengths(step, slope)]) is not None
 
 
@@ -167,9 +176,9 @@ def _factor_of(ratio: Any) -> str:
 
 
 def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:
-    """By what multiple of this gradient (False) or of its square (True) it keeps any array: m and v after one step.
+    """Return the multiples of this gradient (False, r) or of its square (True, r) that the owner keeps.
 
-    The gradient itself is kept by many that take plain steps; its square is not.
+    These are Adam's m and v after one step. Many owners that take plain steps keep the gradient, but not its square.
     """
     arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
     squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
@@ -186,9 +195,11 @@ def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, A
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
-    """η, by which the most arrays follow their gradient, and of as many the most elements; one that the code writes
-    down counts twice: a factor of one δ is that of all layers before. Of each array the element of the largest slope
-    proposes."""
+    """Return η, the rate at which the most arrays follow their gradient, and among equals the most elements.
+
+    A rate that the code writes down counts twice, since a wrong factor of one δ is shared by all layers before it. Each
+    array proposes the rate of its element with the largest slope.
+    """
     pairs = [
         [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
         for step, slope in zip(steps, slopes, strict=True)
@@ -214,7 +225,7 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
 
 
 def _decayed_factor(step: Balls, slope: Balls, value: Balls) -> Sequence[Any]:
-    """η of θ′ − θ = −η g − κ θ, if one η and one κ explain an array of three elements or more."""
+    """Return [η] of θ′ − θ = −η g − κ θ if one η and one κ explain an array of three or more elements, else []."""
     i, j, *others = np.argsort([-float(abs(g).mid()) for g in slope.flat]) if slope.size > 2 else (0, 0)
     s, g, v = step.ravel(), slope.ravel(), value.ravel()
     area = g[i] * v[j] - g[j] * v[i]
@@ -246,7 +257,7 @@ def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: An
 
 
 def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
-    """Weight decay (θ′ = θ − η(g + λθ)) or Adam's first step (−η g/|g|); else wrong."""
+    """Name a move: weight decay (θ′ = θ − η(g + λθ)), Adam's first step (−η g/|g|), or wrong."""
     telling = [i for i in np.ndindex(step.shape) if not value[i].contains(0)]
     if telling and eta > 0:
         i = max(telling, key=lambda i: float(abs(value[i]).mid()))

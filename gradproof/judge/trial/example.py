@@ -1,4 +1,4 @@
-"""The example that shows a fault: round numbers, and a difference quotient of the user's own cost beside them."""
+"""Builds an example that shows a fault: round numbers, and a difference quotient of the user's own cost."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,14 +12,17 @@ from gradproof.judge.trial.preserving import untouched
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded, named
 
 TRIES = 12
-PRINTED = 24  # elements of one array
-STEP = 2.0**-17  # of the difference quotient: a reader's check, on which no verdict rests
+PRINTED = 24  # elements of an array that is written out
+STEP = 2.0**-17  # of the difference quotient, a check for the reader on which no verdict rests
 
 
 def example_lines(
     claim: Any, example: Any, names: Sequence[str], cost: Callable[..., Any] | None, seed: int
 ) -> list[str]:
-    """Arguments of round numbers at which an array is wrong, what it is there and what it should be."""
+    """Return lines with round arguments at which an array is wrong, what it is there and what it should be.
+
+    Return [] if no round arguments show the fault.
+    """
     found = _round_arguments(claim, example, seed)
     if found is None:
         return []
@@ -44,7 +47,7 @@ def _written(array: Any) -> str:
 
 
 def _round_arguments(claim: Any, example: Any, seed: int) -> tuple[Any, Compared] | None:
-    """Numbers in halves, if a fault shows there as well."""
+    """Return arguments in halves that show a fault, and the array that is most wrong there, or None."""
     for number in range(TRIES):
         rng = np.random.default_rng([seed, 1000 + number])
         arguments = rebuilt(drawn(example, rng), lambda x: np.round(2 * x) / 2 if _is_float(x) else x)
@@ -64,7 +67,7 @@ def _is_float(x: Any) -> bool:
 
 
 def _difference_quotient(cost: Any, arguments: Any, names: Sequence[str], wrong: Compared) -> float | None:
-    """(C(θ + h) − C(θ − h))/2h by the user's own cost, in plain float64; None where it cannot be run."""
+    """Return (C(θ + h) − C(θ − h))/2h of the user's own cost, in plain float64; None if it cannot be run."""
 
     def moved(step: float) -> float:
         copies = rebuilt(arguments, lambda x: x.copy() if isinstance(x, np.ndarray) else x)

@@ -1,4 +1,7 @@
-"""What exact arithmetic cannot see: where the same code overflows or loses all digits in float64; never refuted."""
+"""Finds where the code overflows or loses all digits in float64, which exact arithmetic cannot see.
+
+These findings never refute the code.
+"""
 
 import traceback
 import warnings
@@ -16,10 +19,10 @@ from gradproof.judge.trial.preserving import untouched
 from gradproof.judge.trial.rounding import EXACT, ROUNDED_ONCE, passed_on, rounding_radii
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded, named
 
-SCALES = (1.0, 5.0, 30.0, -30.0, 1000.0, -1000.0)  # times the arguments: where people work, where σ, softmax overflow
-OF_DIGITS = SCALES[:3]  # where the exact run stands beside: 1 − a of a sigmoid has lost its digits
+SCALES = (1.0, 5.0, 30.0, -30.0, 1000.0, -1000.0)  # of the arguments: ordinary sizes, and where σ or softmax overflow
+OF_DIGITS = SCALES[:3]  # compared with an exact run: 1 − a of a sigmoid loses its digits here
 ARITHMETIC = ("sum", "dot", "power", *EXACT, *ROUNDED_ONCE)
-NORMAL = 2.0**-1022  # what is smaller has no full digits in float64, and matters to nobody
+NORMAL = 2.0**-1022  # smaller numbers lack digits in float64, and matter to nobody
 REMEDIES = {
     "exp": "subtract the maximum, or branch on the sign, before exp",
     "log": "keep the argument of log above 0, or use log1p or a log-softmax",
@@ -27,11 +30,11 @@ REMEDIES = {
     "no digit": "rewrite it without the difference, as 1/(1 + exp(z)) is 1 − a",
 }
 
-Answer = Callable[[Any, Any], Any]  # of a run, exact or in float64, and its arguments
+Answer = Callable[[Any, Any], Any]  # a function of a run, exact or in float64, and its arguments
 
 
 class FloatRun:
-    """A run in float64 with the interface of `ExactRun`: the caller's own functions and objects, within `untouched`."""
+    """A float64 run with the interface of `ExactRun`, on the caller's own objects; use it within `untouched`."""
 
     def __init__(self) -> None:
         self.takeover, self.found = self, list[tuple[str, int | None]]()
@@ -40,7 +43,7 @@ class FloatRun:
         return value
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What the function gives; its warnings, and an error of its arithmetic, are found with their lines."""
+        """Return what the function gives, and record its warnings and arithmetic errors with their lines."""
         code = getattr(getattr(function, "__func__", function), "__code__", None)
         file = code.co_filename if code else ""
         with (
@@ -65,7 +68,10 @@ class FloatRun:
 def float_findings(
     answers: Sequence[Answer], functions: Sequence[Callable[..., Any]], example: Any, seed: int, floats: bool = False
 ) -> list[str]:
-    """One line for each place where float64 fails in giving one of these answers, the smallest arguments first."""
+    """Return a line for each place where float64 fails in giving one of these answers, smallest arguments first.
+
+    Whether digits are lost is only tried for the last of the answers.
+    """
     found: dict[tuple[str, int | None], str] = {}
     with untouched(*functions):
         for scale in SCALES:
@@ -90,10 +96,10 @@ def _said(what: str, line: int | None, there: str, scale: float, name: str) -> s
 
 
 def _lost(answer: Answer, arguments: Any, given: Any, seed: int, floats: bool) -> list[tuple[str, int | None, str]]:
-    """(what, line, where) of each step after which no digit of an element of the answer is left, the mildest of a line.
+    """Return (what, line, where) of each step that leaves no digit of an element of the answer, the mildest of a line.
 
-    The element is far off in float64, and by no more than the analysis of the steps explains: code that is otherwise
-    different there is not reported, as by random numbers.
+    Such an element is far off in float64, but by no more than the error analysis explains. Code that differs there for
+    another reason, such as random numbers, is not reported.
     """
     roots: list[Number] = []
     with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, 4 * BITS, seed) as run:
@@ -104,7 +110,7 @@ def _lost(answer: Answer, arguments: Any, given: Any, seed: int, floats: bool) -
 
 
 def lost_in(pairs: Sequence[tuple[float, Number]], radii: dict[int, float]) -> list[Number]:
-    """Of each line the mildest step after which no digit is left of one of these, in float64 and exactly."""
+    """Return for each line the mildest step that leaves no digit of one of these pairs (float64, exact)."""
     roots: dict[int | None, Number] = {}
     for got, number in pairs:
         true = float(number.value.mid())
@@ -116,7 +122,7 @@ def lost_in(pairs: Sequence[tuple[float, Number]], radii: dict[int, float]) -> l
 
 
 def _pairs(given: Any, exactly: Any) -> Iterator[tuple[float, Number]]:
-    """Each number of the answer in float64 and exactly."""
+    """Yield each number of the answer in float64 and exactly."""
     for (_, mine), (_, array) in zip(leaves(given, ""), leaves(exactly, ""), strict=False):
         got, numbers = np.ravel(mine).tolist(), numbers_of(array)
         if len(got) == len(numbers):
@@ -124,7 +130,7 @@ def _pairs(given: Any, exactly: Any) -> Iterator[tuple[float, Number]]:
 
 
 def _root(x: Number, radii: dict[int, float]) -> Number:
-    """The step at which the digits were lost: its operands still have some."""
+    """Return the step at which the digits were lost: its operands still have some."""
     while parts := passed_on(x, radii):
         worst, _ = max(parts, key=lambda part: part[1])
         if radii[worst.index] < _size(worst):
@@ -144,7 +150,7 @@ def words_of(x: Number) -> str:
 
 
 def where_of(x: Number) -> str:
-    """By the nearest function before that step, such as exp, and what it was taken of there."""
+    """Name the nearest function before that step, such as exp, and its argument there; "" if there is none."""
     for y in reversed(computed_from([x])):
         if y.rule is not None and y.rule.name not in ARITHMETIC:
             return f", where {y.rule.name} is taken of {float(y.operands[0].value.mid()):.4g}"

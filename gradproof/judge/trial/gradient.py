@@ -71,7 +71,7 @@ def check_gradient(
 
 
 def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, again: str) -> Judgement:
-    """The judgement on a claim that is tried at points."""
+    """Try a claim at points and return the judgement on it."""
     try:
         tried = try_points(claim, example, seed, draw)
     except SubjectError as error:
@@ -92,7 +92,7 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
 
 
 def _conventions(tried: Tried) -> list[str]:
-    """The reading under which it is right, and what is not as exact as its formulas."""
+    """Return the reading under which the code is right, and notes on what is not exact in it."""
     if tried.verdict is not Verdict.VERIFIED:
         return []
     notes = [note.said + (f" in line {line}" if (line := line_of(note.place)) else "") for note in tried.notes]
@@ -100,7 +100,7 @@ def _conventions(tried: Tried) -> list[str]:
 
 
 def scalar(result: Any, what: str) -> Number:
-    """The cost as one number; SubjectError for anything else."""
+    """Return the cost as one number; SubjectError for anything else."""
     if isinstance(result, ExactArray) and result.size == 1:
         result = result.ravel()[0]
     if isinstance(result, tuple) and result and isinstance(result[0], Number | ExactArray):
@@ -118,7 +118,7 @@ def scalar(result: Any, what: str) -> Number:
 
 
 def changed_in_place(given: Any, after: Any, what: str, names: Sequence[str]) -> None:
-    """SubjectError where the subject has written into its arguments."""
+    """Raise SubjectError if the subject has written into its arguments."""
     for name, before, now in zip(names, given, after, strict=True):
         for (path, a), (_, b) in zip(leaves(before, name), leaves(now, name), strict=False):
             if isinstance(a, ExactArray) and any(x is not y for x, y in zip(numbers_of(a), numbers_of(b), strict=True)):
@@ -126,7 +126,7 @@ def changed_in_place(given: Any, after: Any, what: str, names: Sequence[str]) ->
 
 
 def covers_floats(gradient: Callable[..., Any], example: Any, names: Sequence[str]) -> bool:
-    """Whether the answer has a number for a float among the arguments, as for a bias that is one; a trial run tells."""
+    """Whether the answer covers a float among the arguments, such as a bias, according to a trial run."""
     wanted = [leaf for name, value in zip(names, example, strict=True) for _, leaf in leaves(value, name)]
     if not any(isinstance(leaf, float) for leaf in wanted):
         return False
@@ -142,7 +142,7 @@ def covers_floats(gradient: Callable[..., Any], example: Any, names: Sequence[st
 
 
 def matched(answer: Any, given: Any, names: Sequence[str], what: str) -> list[tuple[str, Any, Any]]:
-    """(name, the answer's array, the parameter) for each array of the answer; SubjectError where they do not fit."""
+    """Return (name, array of the answer, parameter) for each array of the answer; SubjectError if they do not fit."""
     if answer is None:
         raise SubjectError(f"{what} returns nothing")
     if isinstance(answer, np.ndarray | Number | int | float | np.number):
@@ -173,7 +173,7 @@ def _numbers_in(answer: Any) -> list[Number]:
 
 
 def floats_of(answer: Any) -> Any:
-    """Plain arrays and numbers of the answer as exact ones."""
+    """Make plain arrays and numbers of the answer exact; SubjectError for a complex array."""
     if isinstance(answer, dict):
         return {key: floats_of(item) for key, item in answer.items()}
     if isinstance(answer, list | tuple):
@@ -186,12 +186,15 @@ def floats_of(answer: Any) -> Any:
 
 
 def _key(name: str) -> str:
-    """The last key of `params['W1']`, or the argument's name."""
+    """Return the last key of a name such as `params['W1']`, or the name."""
     return name.rpartition("['")[2].removesuffix("']") if name.endswith("']") else name
 
 
 def _by_key(got: Sequence[Leaf], wanted: Sequence[Leaf], what: str) -> list[tuple[str, Any, Any]]:
-    """Arrays of a dict by their keys: W1, dW1, grad_W1, W1_grad belong to W1. None of a dict's may be missing."""
+    """Match arrays by the keys of dicts: W1, dW1, grad_W1, W1_grad belong to W1. Return [] if the keys do not fit.
+
+    SubjectError if some parameters of a dict have no gradient.
+    """
     keys = {_key(name): (name, leaf) for name, leaf in wanted}
     pairs = []
     for name, leaf in got:
@@ -216,12 +219,12 @@ def _by_key(got: Sequence[Leaf], wanted: Sequence[Leaf], what: str) -> list[tupl
 
 
 def compare_leaf(name: str, got: Any, parameter: Any, truth: dict[int, Any]) -> Compared:
-    """One array of the answer against the derivative by the parameter's numbers."""
+    """Compare one array of the answer with the derivative by the parameter's numbers."""
     parameter, array = exact(parameter), exact(got)
     expected = np.empty(parameter.shape, object)
     for place, x in zip(np.ndindex(parameter.shape), numbers_of(parameter), strict=True):
         expected[place] = truth.get(x.index, arb(0))
-    if array.size == parameter.size == 1:  # a number for an array of one: what is done with it is the same
+    if array.size == parameter.size == 1:  # a number in place of an array of one behaves the same
         array = array.reshape(parameter.shape)
     if array.shape != parameter.shape:
         state = f"of shape {array.shape}, should be {parameter.shape}"

@@ -1,4 +1,4 @@
-"""The judgement on a gradient, a backward pass or a step, and its words."""
+"""The judgement on a gradient, a backward pass or a step, and its wording."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ class Judgement:
     """A verdict on somebody's code; true only if it is verified."""
 
     verdict: Verdict
-    subject: str  # what was judged: the function's name
-    claim: str  # what it was held against, such as "the gradient of cost"
-    digits: int = 0  # to which everything agrees
+    subject: str  # the name of the function that was judged
+    claim: str  # what it should be, such as "the gradient of cost"
+    digits: int = 0  # to which all arrays agree
     points: int = 0  # at which it was tried
     arrays: Sequence[Compared] = ()  # one for each array of the answer
     conventions: Sequence[str] = ()
     trouble: str = ""  # why nothing could be compared, if nothing could
-    undecided: Sequence[str] = ()  # what could not be told, and what would tell it
+    undecided: Sequence[str] = ()  # what could not be decided, and what would decide it
     float64: Sequence[str] = ()  # where the same code loses digits or overflows in float64
     example: Sequence[str] = ()  # round numbers that show the fault, line by line
     again: str = ""  # the call that gives this judgement again
@@ -47,7 +47,7 @@ class Judgement:
         )
 
     def _repr_html_(self) -> str:
-        """As a notebook shows it: with the lines in which the wrong numbers are computed."""
+        """HTML for a notebook, with the lines that compute the wrong numbers."""
         wrong: dict[tuple[str, int], list[str]] = {}
         for array in self.faults:
             if array.place and (line := line_of(array.place)):
@@ -56,7 +56,7 @@ class Judgement:
 
 
 def lines(judgement: Judgement) -> list[str]:
-    """The judgement in words, the verdict first."""
+    """Return the judgement in words, the verdict first."""
     j = judgement
     if j.verdict is Verdict.VERIFIED:
         first = f"verified: {j.subject} is {j.claim}, to {j.digits} digits at {j.points} random points"
@@ -85,6 +85,6 @@ def _said(array: Compared, at: str = ", computed in line {}") -> str:
     where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
     line = line_of(array.place)
     at = at.format(line) if line else ""
-    if array.got == array.expected == 0:  # the state says all
+    if array.got == array.expected == 0:  # the state says it all
         return array.state + at
     return f"{array.state}: {where or 'it'} is {array.got:.10g}, should be {array.expected:.10g}{at}"

@@ -1,7 +1,7 @@
-"""Whether a step remembers those before it: momentum, Nesterov's, and their sign, seen over three steps.
+"""Finds what a step remembers of earlier ones, over three steps: momentum, Nesterov's, or one of the wrong sign.
 
-u₂ = a u₁ + b f(θ₁), where f(θ) is what an optimizer that has taken no step before does at θ: a = 0 for plain descent,
-μ for momentum. This asks for no cost, only for a first step that is right.
+u₂ = a u₁ + b f(θ₁), where f(θ) is the first step of a fresh optimizer at θ: a = 0 for plain descent, μ for momentum.
+This needs no cost, only a first step that is right.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ from gradproof.judge.trial.running import ExactRun, SubjectError
 from gradproof.judge.trial.stepping import Stepping, arrays_in, moves
 
 Balls = Any  # an object array of arb
-MOST_SHARES = 12  # of the code's own literals that are tried as the μ of a momentum that looks ahead
+MOST_SHARES = 12  # literals of the code that are tried as the μ of a momentum that looks ahead
 ALL = "the gradients of the calls before are still in its step"
 
 
 class Memory(NamedTuple):
-    """What is remembered of the step before, of one array."""
+    """What one array's step remembers of the step before."""
 
     fault: str = ""
     convention: str = ""
@@ -34,10 +34,10 @@ class Memory(NamedTuple):
 def with_memory(
     run: ExactRun, stepping: Stepping, given: Any, rest: Any, moved: dict[str, Any], compared: list[Compared]
 ) -> list[Compared]:
-    """A first step that is right, and what two more steps show: momentum, or its sign that is wrong."""
+    """Add to the comparison of a right first step what two more steps show: momentum, or one of the wrong sign."""
 
     def started(arrays: Sequence[Balls]) -> Any:
-        """The parameters with these values, as numbers that were computed from nothing."""
+        """Return the parameters with these values, as new variables."""
         new = iter(arrays)
         return rebuilt(given, lambda x: _variables(next(new), x.shape) if isinstance(x, ExactArray) else x)
 
@@ -46,7 +46,7 @@ def with_memory(
         return [_values(move) for move in moves(start, stepping.after(run, start, copied(rest)), "").values()]
 
     def fresh(arrays: Sequence[Balls]) -> list[Balls]:
-        """The move of an optimizer that has taken no step before."""
+        """Return the move of an optimizer that has taken no step before."""
         kept, run.takeover = run.takeover, Takeover()
         try:
             return step_from(arrays)
@@ -59,7 +59,7 @@ def with_memory(
             steps.append(step_from([sum(u, x) for x, *u in zip(start, *steps, strict=True)]))
         shares = [x.value for x in run.run.literals.values() if x.value > 0 and x.value < 1]
         memories = remembered(start, steps, fresh, shares[:MOST_SHARES])
-    except (SubjectError, UndecidedError):  # what it does in later steps is not judged
+    except (SubjectError, UndecidedError):  # later steps are not judged
         return compared
     return [
         array._replace(state=memory.fault or array.state, convention=array.convention or memory.convention)
@@ -83,9 +83,9 @@ def remembered(
     fresh: Callable[[Sequence[Balls]], Sequence[Balls]],
     shares: Sequence[Ball] = (),
 ) -> list[Memory]:
-    """Of each array, from its first three moves; nothing where they are of another kind, such as Adam's.
+    """Return the memory of each array, from its first three moves; empty for other kinds of steps, such as Adam's.
 
-    `shares`: numbers of the code that may be the μ of a momentum that looks ahead: u₂ = μ u₁ + f(θ₁ + μ u₁).
+    `shares` are numbers of the code that may be the μ of a momentum that looks ahead: u₂ = μ u₁ + f(θ₁ + μ u₁).
     """
     first, second, third = steps
     after_one = [x + u for x, u in zip(start, first, strict=True)]
@@ -97,7 +97,7 @@ def remembered(
 
 
 def _rate(second: Balls, first: Balls, at_one: Balls) -> Ball | None:
-    """b of u₂ = a u₁ + b f, if one a and one b explain an array of three elements or more."""
+    """Return b > 0 of u₂ = a u₁ + b f if one a and one b explain an array of three or more elements, else None."""
     u, v, f = second.ravel(), first.ravel(), at_one.ravel()
     if u.size < 3:
         return None
@@ -121,7 +121,7 @@ def _looking_ahead(after_one: Any, first: Any, second: Any, fresh: Any, shares: 
 def _told(first: Balls, second: Balls, third: Balls, at_one: Balls, at_two: Balls, rate: Ball) -> Memory:
     rest = second - rate * at_one
     share = _multiple(rest, first)
-    if share is None or share.contains(0) or first.size == 1:  # of one number any number is a multiple
+    if share is None or share.contains(0) or first.size == 1:  # a single number is a multiple of any other
         return Memory()
     if share < 0:
         return Memory(f"its momentum points backwards: {_written(-share)} times the step before is subtracted")
@@ -136,7 +136,7 @@ def _told(first: Balls, second: Balls, third: Balls, at_one: Balls, at_two: Ball
 
 
 def _multiple(array: Balls, of: Balls) -> Ball | None:
-    """The one number by which the array is a multiple of the other."""
+    """Return the factor by which the array is a multiple of the other, or None."""
     i = max(np.ndindex(of.shape), key=lambda i: float(abs(of[i]).mid()))
     if of[i].contains(0):
         return None

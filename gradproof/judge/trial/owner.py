@@ -1,4 +1,4 @@
-"""The object that the subject's methods belong to: its arrays, and the gradients that it keeps beside them."""
+"""The object whose methods are judged: its arrays, and the gradients that it keeps beside them."""
 
 from collections.abc import Container
 from typing import Any
@@ -9,11 +9,11 @@ from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.judge.trial.arguments import leaves
 
-STATE = ("m", "v", "s", "vel", "mom", "cache", "accum")  # how arrays that an optimizer keeps are named
+STATE = ("m", "v", "s", "vel", "mom", "cache", "accum")  # names, or how names begin, of an optimizer's arrays
 
 
 def arrays_of(owner: Any) -> dict[str, Any]:
-    """The attributes that hold float arrays, bare or in lists and dicts."""
+    """Return the attributes that hold float arrays, bare or in lists and dicts."""
     return {
         name: value
         for name, value in vars(owner).items()
@@ -22,7 +22,7 @@ def arrays_of(owner: Any) -> dict[str, Any]:
 
 
 def is_state(name: str, value: Any) -> bool:
-    """Whether this looks like what an optimizer keeps between steps: 0 at first, and named so."""
+    """Whether this looks like an optimizer's state before its first step: named so, and 0."""
     zero = all(not np.any(leaf) for _, leaf in leaves(value, name) if isinstance(leaf, np.ndarray))
     return zero and _named_as_state(name)
 
@@ -33,14 +33,14 @@ def _named_as_state(name: str) -> bool:
 
 
 def moving_state(owner: Any, parameters: Container[str]) -> str:
-    """The name of what an optimizer keeps from steps that it has taken before; "" if there is none."""
+    """Return the name of the state that an optimizer keeps from earlier steps; "" if there is none."""
     held = arrays_of(owner) if hasattr(owner, "__dict__") else {}
     kept = [name for name, value in held.items() if _named_as_state(name) and not is_state(name, value)]
     return next((name for name in kept if name not in parameters), "")
 
 
 def put(run: Any, owner: Any, arrays: dict[str, Any]) -> Any:
-    """The owner of this run, exact or in float64, with these arrays in its attributes."""
+    """Put these arrays into the attributes of this run's owner, exact or in float64, and return it."""
     taken = run.takeover.take(owner)
     for name, value in arrays.items():
         object.__setattr__(taken, name, value)
@@ -48,7 +48,7 @@ def put(run: Any, owner: Any, arrays: dict[str, Any]) -> Any:
 
 
 def gradient_beside(taken: Any, name: str) -> Any:
-    """What the object keeps as the gradient of its attribute `name`: dW, grad_W, W_grad, grads['W'], …; or None."""
+    """Return what the object keeps as the gradient of its attribute `name` (dW, W_grad, grads['W'], …), or None."""
     forms = ("d{}", "d_{}", "grad_{}", "{}_grad", "{}_gradient", "grad{}", "{}grad", "delta_{}", "nabla_{}")
     spellings = [form.format(name) for form in forms] + [f"d{name.lower()}"]
     for spelling in spellings:

@@ -1,8 +1,8 @@
-"""Trying a claim at random points, under one reading of the literals after another, at as many bits as it takes.
+"""Tries a claim at random points, under one reading of the literals after another, at the precision that it takes.
 
-A claim is a function of (run, drawn arguments) that gives what was compared there. It is verified if every array is
-right at every point under one reading; refuted if under every reading some array is wrong somewhere, which ball
-arithmetic proves; undecided otherwise.
+A claim is a function of (run, drawn arguments) that returns the comparisons there. It is verified if every array is
+right at every point under one reading. It is refuted if under every reading some array is wrong somewhere, which ball
+arithmetic proves. Otherwise it is undecided.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.running import ExactRun, InexactError, NotFiniteError, SubjectError
 from gradproof.numerics.verdict import Verdict
 
-POINTS, MOST_POINTS = 3, 8  # more where a comparison has gone one way only, or a parameter has had no effect
+POINTS, MOST_POINTS = 3, 8  # more if a comparison has gone one way only, or a parameter has had no effect
 PRECISIONS = (BITS, 4 * BITS, 16 * BITS)
-TELLING = 6.0  # digits: an agreement to fewer is no agreement that says anything, and counts as undecided
+TELLING = 6.0  # digits; an agreement to fewer says nothing, and counts as undecided
 READINGS = {
     Reading.EXACT: "",
     Reading.ROUNDED: "its long literals are taken as rounded",
@@ -31,25 +31,28 @@ Claim = Callable[[ExactRun, Any], Sequence[Compared]]
 
 @dataclass
 class Tried:
-    """What all points showed, under the reading that decided."""
+    """What all points showed under the reading that decided."""
 
     verdict: Verdict
     reading: Reading
     arrays: Sequence[Compared]
     points: int
     notes: list[Note] = field(default_factory=list)
-    why: list[str] = field(default_factory=list)  # undecided
+    why: list[str] = field(default_factory=list)  # it is undecided
     arguments: Any = None  # those that showed the fault
 
     @property
     def digits(self) -> int:
-        """To which all arrays agree; an exact agreement counts as the precision."""
+        """The digits to which all arrays agree; an exact agreement counts as the precision."""
         most = BITS * 0.30103
         return int(min([most, *(array.digits for array in self.arrays if array.alive)]))
 
 
 def try_points(claim: Claim, example: Any, seed: int, draw: bool) -> Tried:
-    """The verdict on a claim; SubjectError where the subject cannot be run."""
+    """Return the verdict on a claim; SubjectError if the subject cannot be run.
+
+    Without `draw`, the claim is tried at the example only.
+    """
     seen: list[Tried] = []
     for reading in Reading:
         try:
@@ -64,7 +67,7 @@ def try_points(claim: Claim, example: Any, seed: int, draw: bool) -> Tried:
             continue  # not finite: as above
         seen.append(tried)
     wrong = [sum(array.state == "wrong" for array in tried.arrays) for tried in seen]
-    told = seen[wrong.index(min(wrong))]  # whose faults have a name, such as a factor
+    told = seen[wrong.index(min(wrong))]  # most of its faults have a name, such as a factor
     return next((tried for tried in seen if tried.verdict is Verdict.UNDECIDED), told)
 
 
@@ -102,7 +105,7 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool) 
     if dead := [array.name for array in best if not array.alive]:
         why.append(f"no derivative by {', '.join(dead)} was seen at any point tried")
     undecided = any(array.state == "undecided" for array in best) or bool(vague) or len(dead) == len(best)
-    if left := [note for note in notes.values() if note.kind == "left"]:  # what was made of it has no derivative
+    if left := [note for note in notes.values() if note.kind == "left"]:  # what is computed from it has no derivative
         why += map(_said, left)
     undecided = undecided or bool(left)
     verdict = Verdict.UNDECIDED if undecided else Verdict.VERIFIED
@@ -110,7 +113,7 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool) 
 
 
 def _at(claim: Claim, arguments: Any, reading: Reading, seed: int) -> tuple[Sequence[Compared], Any]:
-    """One point, at the first precision that decides its comparisons and is not drowned by cancellation."""
+    """Try one point, at the first precision that decides its comparisons and is not drowned by cancellation."""
     for bits in PRECISIONS:
         with ExactRun(reading, bits, seed) as run:
             try:
@@ -128,7 +131,7 @@ def _at(claim: Claim, arguments: Any, reading: Reading, seed: int) -> tuple[Sequ
                     raise
                 continue
             swallowed = [note for note in run.run.notes.values() if note.kind == "undecided"]
-            if swallowed:  # by an `except` of the subject's: what follows is no run of its code
+            if swallowed:  # by the subject's own `except`: the rest is not a run of its code
                 raise UndecidedError(swallowed[0].said)
         vague = any(array.state == "right" and array.alive and array.digits < 30 for array in compared)
         unclear = any(array.state == "undecided" for array in compared)

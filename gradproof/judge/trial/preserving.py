@@ -1,4 +1,4 @@
-"""The caller's objects as they were: what a function that runs in float64 changes is put back."""
+"""Restores the caller's objects after a function has run on them in float64."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from gradproof.exact.run import Run, running
 
 @contextmanager
 def untouched(*functions: Callable[..., Any]) -> Iterator[None]:
-    """Arrays, containers, attributes, closures and globals that the functions reach are afterwards what they were."""
+    """Restore afterwards the arrays, containers, attributes, closures and globals that the functions reach."""
     takeover = Takeover()
     with running(Run()):
         for function in functions:
@@ -28,7 +28,7 @@ def untouched(*functions: Callable[..., Any]) -> Iterator[None]:
 
 
 def _restoring(value: Any) -> Callable[[], object] | None:
-    """What puts a value back; None for what cannot change."""
+    """Return a function that restores a value, or None if the value cannot change."""
     match value:
         case np.ndarray():
             return partial(np.copyto, value, value.copy()) if value.flags.writeable else None
@@ -53,7 +53,7 @@ def _refill_set(members: set[Any], kept: set[Any]) -> None:
 
 
 def _refill(names: dict[Any, Any], kept: dict[Any, Any]) -> None:
-    """Only what has changed is touched: it may be the globals of code that is running."""
+    """Restore a dict, touching only what has changed: it may be the globals of running code."""
     for name in [name for name in names if name not in kept]:
         del names[name]
     for name, item in kept.items():

@@ -1,4 +1,4 @@
-"""How far the same steps may be off in float64: a running error analysis of the code's own steps, on the tape."""
+"""Bounds how far off the code's steps may be in float64: a running error analysis, on the tape."""
 
 from collections.abc import Iterable
 from math import isfinite
@@ -15,10 +15,10 @@ FUNCTION = 8  # times u: NumPy's and Python's exp, log, tanh, … are off by les
 
 
 def rounding_radii(results: Iterable[Number]) -> dict[int, float]:
-    """To first order in u, how far float64 may be off in each number that these were computed from, by its index.
+    """Return how far off float64 may be, to first order in u, in each number that these were computed from.
 
-    A step passes on what its operands are off by, times its own derivatives, and adds its own rounding. What is
-    constant has been rounded once.
+    The keys are the numbers' indices. A step passes on the errors of its operands, times its own derivatives, and adds
+    its own rounding. A constant has been rounded once.
     """
     radii: dict[int, float] = {}
     for x in computed_from(results):
@@ -31,7 +31,7 @@ def rounding_radii(results: Iterable[Number]) -> dict[int, float]:
 
 
 def passed_on(x: Number, radii: dict[int, float]) -> list[tuple[Number, float]]:
-    """Each operand, and how far off the number is because of it."""
+    """Return each operand, and how far off the number is because of it."""
     operands = operands_of(x)
     if x.rule is None:
         return []
@@ -40,7 +40,7 @@ def passed_on(x: Number, radii: dict[int, float]) -> list[tuple[Number, float]]:
 
 
 def _own(x: Number, parts: Any) -> float:
-    """The step's own rounding; a sum's, in any order, is that of every partial sum."""
+    """Return the step's own rounding; for a sum, in any order, that of every partial sum."""
     assert x.rule is not None
     name = x.rule.name
     if name in EXACT:
@@ -54,7 +54,7 @@ def _own(x: Number, parts: Any) -> float:
 
 
 def _size(value: Any) -> float:
-    """|value| as a float; what is beyond all floats counts as the largest."""
+    """Return |value| as a float; a value beyond all floats counts as 1e308."""
     if type(value) is int:
         return float(abs(value))
     size = float(abs(value).mid())

@@ -1,4 +1,4 @@
-"""A function of somebody else's, run in this process: exactly or in float64, quietly, within its time."""
+"""Runs somebody's function in this process, exactly or in float64, quietly and within a time limit."""
 
 import inspect
 import io
@@ -24,24 +24,24 @@ SECONDS = 30.0  # for one run; examples are small
 
 
 class SubjectError(Exception):
-    """The subject raised, hung, or cannot be run exactly: one line."""
+    """The subject raised, hung, or cannot be run exactly; the message is one line."""
 
 
 class InexactError(SubjectError):
-    """It cannot be run exactly, which says nothing of it in float64: undecided."""
+    """The subject cannot be run exactly. That says nothing about it in float64, so it is undecided."""
 
 
 class NotFiniteError(InexactError):
-    """A cost that is not finite, or so saturated that more bits are needed."""
+    """The cost is not finite, or so saturated that more bits are needed."""
 
 
 def named(function: Any) -> str:
-    """What to call it in a sentence."""
+    """Return a function's name for use in a sentence."""
     return str(getattr(function, "__qualname__", None) or type(function).__qualname__).replace("<locals>.", "")
 
 
 def require_callable(function: Any, what: str, *counts: int) -> None:
-    """UsageError unless this is a function that takes one of these numbers of arguments."""
+    """Raise UsageError unless this is a function that takes one of these numbers of arguments."""
     if not callable(function):
         raise UsageError(f"{what} is {type(function).__name__}, should be a function")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
@@ -65,10 +65,10 @@ def _takes(function: Any, count: int) -> bool:
 
 @contextmanager
 def guarded(what: str, seconds: float = SECONDS, clock: Clock = Clock.WALL) -> Iterator[None]:
-    """What the subject raises becomes a SubjectError; its prints and warnings go nowhere, the random streams stay."""
+    """Run the subject: what it raises becomes a SubjectError, what it prints is lost, random streams are restored."""
     try:
         with (
-            ONE_AT_A_TIME,  # what is redirected and put back belongs to all threads
+            ONE_AT_A_TIME,  # all threads share what is redirected and restored
             _put_back(),
             warnings.catch_warnings(action="ignore"),
             np.errstate(all="ignore"),
@@ -95,7 +95,7 @@ def guarded(what: str, seconds: float = SECONDS, clock: Clock = Clock.WALL) -> I
 
 @contextmanager
 def _put_back() -> Iterator[None]:
-    """The process's random streams and folder are afterwards what they were."""
+    """Restore the process's random streams and working directory afterwards."""
     streams, folder = (random.getstate(), np.random.get_state()), os.getcwd()
     try:
         yield
@@ -115,7 +115,7 @@ def _one_line(error: BaseException) -> str:
 
 
 class ExactRun:
-    """One run of one or more functions of the subject on one set of numbers, under one reading."""
+    """One exact run of one or more of the subject's functions on one set of numbers, under one reading."""
 
     def __init__(self, reading: Reading, bits: int, seed: int, seconds: float = SECONDS) -> None:
         self.run, self.takeover, self.seconds = Run(bits, reading, seed), Takeover(), seconds
@@ -130,7 +130,10 @@ class ExactRun:
 
     @contextmanager
     def given(self, unless: bool = False) -> Iterator[None]:
-        """What the subject is compared with: where that cannot be computed, there is no verdict on the subject."""
+        """Turn a SubjectError into an InexactError, except if `unless`.
+
+        This is for what the subject is compared with: if that cannot be computed, there is no verdict on the subject.
+        """
         try:
             yield
         except InexactError:
@@ -143,7 +146,7 @@ class ExactRun:
             raise InexactError(f"{error}, so there is nothing to compare it with") from error
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What the function gives for exact arguments."""
+        """Return what the function gives for exact arguments; InexactError for an error that floats do not cause."""
         what = named(function)
         try:
             with guarded(what, self.seconds):
@@ -160,7 +163,7 @@ class ExactRun:
 
 
 def _fails_in_float64(error: SubjectError, function: Callable[..., Any], arguments: Any) -> bool:
-    """Whether the function itself raises the same, on the same numbers as floats."""
+    """Whether the function itself raises the same error on the same line, with the same numbers as floats."""
     try:
         with untouched(function), guarded(named(function)):
             function(*rebuilt(arguments, as_floats))
@@ -170,7 +173,7 @@ def _fails_in_float64(error: SubjectError, function: Callable[..., Any], argumen
 
 
 def _line(error: SubjectError) -> Any:
-    """The innermost line of the subject's that raised; gradproof's own and a library's are none."""
+    """Return the innermost line that raised in the subject's own code, not in gradproof or a library."""
     frames = traceback.extract_tb(error.__cause__.__traceback__) if error.__cause__ else []
     own = [frame for frame in frames if not is_library(frame.filename)]
     return (own[-1].filename, own[-1].lineno) if own else str(error)

@@ -1,8 +1,8 @@
-"""Steps that scale their gradient: by one factor (clipped by its norm), or each element by itself (Adam's first step).
+"""Steps that scale their gradient, by one factor (clipped by its norm) or element by element (Adam's first step).
 
 A step u = h(∇C) that moves each element by an increasing function of its own slope has J_u = diag(h′) J, so diag(d) J_u
-is symmetric with d = 1/h′ (Kolmogorov). A step u = s(θ) ∇C satisfies Frobenius' condition u ∧ du = 0; so does some
-other code, and only a step whose length ‖u‖ is constant is called a clipped gradient.
+is symmetric with d = 1/h′ (Kolmogorov). A step u = s(θ) ∇C satisfies Frobenius' condition u ∧ du = 0. So does some
+other code, so only a step whose length ‖u‖ is constant is called a clipped gradient.
 """
 
 import itertools
@@ -26,9 +26,9 @@ from gradproof.judge.trial.stepping import all_numbers, arrays_in
 BY_ITSELF = "its length is always the same, as of an array that is clipped by its own norm"
 BY_ONE_FACTOR = "scaled by one factor, as a gradient is that is clipped by its norm"
 ADAPTIVE = "adaptive steps, as Adam's, RMSprop's or Adagrad's, of which the first is judged"
-# d of a step of size s η, from the share s < 1 of the largest possible step: −η g/(|g| + ε) and −η g/√(g² + ε)
+# The steps −η g/(|g| + ε) and −η g/√(g² + ε), each of size s η with s < 1
 FAMILIES: list[tuple[Callable[[Ball], Ball], Callable[[Ball, Ball, Ball], Ball]]] = [
-    # 1/d, and η from q = d_i/d_j and the sizes of i and j
+    # 1/d up to a constant, from s; and η, from q = d_i/d_j and the sizes of i and j
     (lambda s: (1 - s) ** 2, lambda q, a, b: (q.sqrt() * a - b) / (q.sqrt() - 1)),
     (
         lambda s: (1 - s * s) ** arb("1.5"),
@@ -38,10 +38,11 @@ FAMILIES: list[tuple[Callable[[Ball], Ball], Callable[[Ball, Ball, Ball], Ball]]
 
 
 def excused(moved: dict[str, Any], given: Any, compared: Sequence[Compared], seed: int) -> list[Compared]:
-    """What is not symmetric, with another state where it is a gradient that is scaled.
+    """Return the comparison of a step that is not symmetric, revised if the step is a scaled gradient.
 
-    Right, if it is scaled by one factor or as Adam does; by how much one array is too long, where each has a factor of
-    its own. InexactError where each element has one that nothing explains: it may be a gradient, clipped or alike.
+    The arrays are right if one factor scales all of them, or if they are scaled as by Adam. If each array has its own
+    factor, the state says how far the array moves relative to the others. InexactError if each array has a constant
+    length or each element a factor that nothing explains: it may be a gradient that is clipped or the like.
     """
     blocks = [array for array in arrays_in(given) if array.size]
     parts = [numbers_of(move) for move in moved.values()]
@@ -67,7 +68,7 @@ def excused(moved: dict[str, Any], given: Any, compared: Sequence[Compared], see
 
 
 def _with_factors(compared: Sequence[Compared], by_array: Sequence[Sequence[Ball]]) -> list[Compared]:
-    """How far each array is moved beside the largest group of elements that are moved alike."""
+    """State how far each array is moved relative to the largest group of elements that are moved alike."""
     alike = [sum(len(other) for other in by_array if other[0].overlaps(one[0])) for one in by_array]
     usual = by_array[alike.index(max(alike))][0]
     told = []
@@ -84,7 +85,7 @@ def _with_factors(compared: Sequence[Compared], by_array: Sequence[Sequence[Ball
 def lengths_are_constant(
     parts: Sequence[Sequence[Number]], variables: Sequence[Number], seed: int
 ) -> tuple[bool, bool]:
-    """Whether ‖u‖ of the whole step, and that of each array, stays the same along a random direction."""
+    """Whether ‖u‖ of the whole step, and of every array, stays constant along a random direction."""
     flat = [x for part in parts for x in part]
     direction = np.random.default_rng([seed, 11]).normal(size=len(flat)).tolist()
     tangents = push_forward(flat, {x.index: d for x, d in zip(variables, direction, strict=True)})
@@ -101,10 +102,10 @@ def scaled_each(
     seed: int,
     before: dict[str, Ball],
 ) -> list[Compared]:
-    """The same, but right where each array is moved downhill: so far as those of one rate, or by a constant length.
+    """Return all arrays as right if each is moved downhill, at a common rate or by a constant length.
 
-    `before` has the rates of the latter at an earlier point. Where they are those of this one, as beside a hinge, whose
-    gradient is constant itself, it is the rate that is wrong.
+    Otherwise the comparison stays unchanged. `before` has the rates of arrays with a constant length at earlier points.
+    If such a rate is the same here, as for a hinge, whose gradient is constant itself, it is the rate that is wrong.
     """
     variables = all_numbers(given)
     direction = np.random.default_rng([seed, 12]).normal(size=len(variables)).tolist()
@@ -135,7 +136,7 @@ def scaled_each(
 
 
 def scaled_by_one_factor(moves: Sequence[Number], variables: Sequence[Number], seed: int) -> float:
-    """The digits to which u ∧ du = 0 along three random directions; 0 where it is not."""
+    """Return the digits to which u ∧ du = 0 along three random directions; 0 if it is not."""
     rng = np.random.default_rng([seed, 8])
     directions = rng.normal(size=(3, len(moves))).tolist()
     tangents = [push_forward(moves, {x.index: d for x, d in zip(variables, one, strict=True)}) for one in directions]
@@ -149,7 +150,10 @@ def scaled_by_one_factor(moves: Sequence[Number], variables: Sequence[Number], s
 
 
 def scales_of_elements(moves: Sequence[Number], variables: Sequence[Number], pivots: Sequence[int]) -> dict[int, Any]:
-    """(component, d) of each element i that is linked with a pivot p: d_i J_ip = d_p J_pi; {} if some d is negative."""
+    """Return (component, d) for each element i that is linked with a pivot p by d_i J_ip = d_p J_pi.
+
+    Return {} if some d is negative.
+    """
     known: dict[int, tuple[int, Ball]] = {}
     for component, p in enumerate(pivots):
         column, row = push_forward(moves, {variables[p].index: 1}), differentiate(moves[p])
@@ -171,7 +175,7 @@ def scales_of_elements(moves: Sequence[Number], variables: Sequence[Number], piv
 
 
 def scaled_symmetry(moves: Sequence[Number], variables: Sequence[Number], scales: dict[int, Any], seed: int) -> float:
-    """The digits to which diag(d) J is symmetric along two random directions; 0 where it is not."""
+    """Return the digits to which diag(d) J is symmetric along two random directions; 0 if it is not."""
     rng = np.random.default_rng([seed, 9])
     u, v = ([float(x) if i in scales else 0.0 for i, x in enumerate(rng.normal(size=len(moves)))] for _ in range(2))
     pushed = [push_forward(moves, {x.index: d for x, d in zip(variables, one, strict=True)}) for one in (u, v)]
@@ -181,11 +185,11 @@ def scaled_symmetry(moves: Sequence[Number], variables: Sequence[Number], scales
 
 
 def is_adaptive(moves: Sequence[Number], scales: dict[int, Any]) -> bool:
-    """Whether each element's scale follows from its own step, as ε makes it: d = c/(1 − |u|/η)² or alike."""
+    """Whether each element's scale follows from its step as it does with ε: d = c/(1 − |u|/η)² or the like."""
     sizes = {i: abs(moves[i].value) for i in scales}
     first = next(iter(scales.values()), (0, None))[0]
     home = sorted((i for i in scales if scales[i][0] == first), key=lambda i: float(sizes[i].mid()))
-    if len(home) < 4:  # two tell η, the others whether it is so
+    if len(home) < 4:  # two determine η, the others confirm it
         return False
     small, large = home[0], home[-1]
     for inverse, rate in FAMILIES:
@@ -202,7 +206,7 @@ def is_adaptive(moves: Sequence[Number], scales: dict[int, Any]) -> bool:
 
 
 def agreement(a: Ball, b: Ball, size: Ball) -> float:
-    """The digits of `size` to which a and b agree; 0 where they do not overlap."""
+    """Return the digits of `size` to which a and b agree; 0 if they do not overlap."""
     if not a.overlaps(b) or size.contains(0):
         return 0.0
     off = float(abs(a - b).upper())

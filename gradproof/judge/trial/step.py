@@ -54,7 +54,7 @@ def check_step(
 
     stepping = Stepping(step, parameters, owner if held else None)
     state = moving_state(owner if held else getattr(step, "__self__", None), example[0] if held else ())
-    costs: dict[Reading, set[NamedCost]] = {}  # those that it is the gradient of at every point so far
+    costs: dict[Reading, set[NamedCost]] = {}  # those whose gradient it is at every point so far
     memories: set[Reading] = set()  # under which several steps have been tried
 
     def claim(run: ExactRun, numbers: Any) -> Sequence[Compared]:
@@ -86,7 +86,7 @@ def check_step(
     again = f"gradproof.check_step({named(step)}, …, seed={seed})"
 
     def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
-        """The parameters after the step, exactly or in float64."""
+        """Return the parameters after the step, exactly or in float64."""
         mine = copied(numbers[0])
         returned = stepping.call(run, step, mine, copied(numbers[1:]))
         return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
@@ -101,12 +101,12 @@ def check_step(
 
 
 def _constants(data: Any) -> Any:
-    """Data as exact numbers that nothing is differentiated by."""
+    """Return the data as exact numbers that nothing is differentiated by."""
     return rebuilt(data, lambda x: exact(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x)
 
 
 def _parameters_of(owner: Any, cost: Any, data: Any, seed: int) -> dict[str, Any]:
-    """The object's arrays that the cost depends on; without one, those that are not an optimizer's state."""
+    """Return the object's arrays that the cost depends on or, without a cost, those that are not optimizer state."""
     arrays = arrays_of(owner)
     if cost is None:
         return {name: value for name, value in arrays.items() if not is_state(name, value)}
@@ -130,7 +130,7 @@ def _parameters_of(owner: Any, cost: Any, data: Any, seed: int) -> dict[str, Any
 
 
 def _name(costs: dict[Reading, set[NamedCost]], reading: Reading, moved: dict[str, Any], given: Any) -> None:
-    """Only the usual costs that fit here as well."""
+    """Keep only the usual costs that fit at this point as well."""
     if costs.get(reading) != set():
         here = name_costs_of_steps(moved, arrays_in(given), {cost.name for cost in costs.get(reading, ())})
         costs[reading] = costs.get(reading, here) & here

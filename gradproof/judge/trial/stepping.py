@@ -1,4 +1,4 @@
-"""How somebody's training step is called, and what it moves."""
+"""Calls somebody's training step, and finds what it moves."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -16,14 +16,14 @@ from gradproof.judge.trial.running import SubjectError, named
 
 
 class Stepping(NamedTuple):
-    """A step, and whose arrays it moves: those of an object, or arguments in any nesting."""
+    """A step and the arrays that it moves: an object's, or arguments in any nesting."""
 
     step: Callable[..., Any]
     parameters: Any
     owner: Any  # the object whose arrays they are, or None
 
     def after(self, run: Any, given: Any, data: Any) -> Any:
-        """The parameters after a step of this run, in the nesting of those before."""
+        """Return the parameters after a step of this run; SubjectError if none change and none are returned."""
         mine = copied(given)
         answer = self.call(run, self.step, mine, data)
         if self.owner is not None:
@@ -36,7 +36,7 @@ class Stepping(NamedTuple):
         return answer
 
     def call(self, run: Any, function: Callable[..., Any], given: Any, data: Any) -> Any:
-        """What the step, or a cost that is called in the same way, gives in this run, exact or in float64."""
+        """Return what the step, or a cost that is called in the same way, gives in this run, exact or in float64."""
         if self.owner is not None:
             put(run, self.owner, given)
             return run.call(function, *data)
@@ -53,17 +53,17 @@ def _takes(function: Any) -> int:
 
 
 def arrays_in(value: Any) -> list[ExactArray]:
-    """The exact arrays of any nesting."""
+    """Return the exact arrays of any nesting."""
     return [leaf for _, leaf in leaves(value, "") if isinstance(leaf, ExactArray)]
 
 
 def all_numbers(value: Any) -> list[Number]:
-    """The exact numbers of all of them."""
+    """Return the exact numbers of all arrays of any nesting."""
     return [x for array in arrays_in(value) for x in numbers_of(array)]
 
 
 def moves(given: Any, after: Any, what: str) -> dict[str, Any]:
-    """θ′ − θ of each array, as exact numbers."""
+    """Return θ′ − θ of each array, as exact numbers; SubjectError if their number or a shape has changed."""
     before = [(name.removeprefix("["), leaf) for name, leaf in leaves(given, "θ") if isinstance(leaf, ExactArray)]
     now = [leaf for _, leaf in leaves(after, "") if isinstance(leaf, ExactArray | Number | np.ndarray)]
     if len(now) != len(before):
@@ -75,9 +75,11 @@ def moves(given: Any, after: Any, what: str) -> dict[str, Any]:
 
 
 def takes_several(given: Any, after: Any) -> bool:
-    """Whether a parameter has a value between the two with which the code computes on, as in a loop of steps; or one
-    array follows from another as that is after its own step and no longer from what it was, as where two nets take
-    turns."""
+    """Whether the code takes several steps.
+
+    Either it computes on with a value that a parameter has in between, as in a loop of steps, or one array follows from
+    another's new value and no longer from its old one, as where two nets take turns.
+    """
     finals = [x for leaf in arrays_in([after]) for x in numbers_of(leaf)]
     uses: dict[int, int] = {}
     for x in computed_from(finals):
@@ -95,8 +97,10 @@ def takes_several(given: Any, after: Any) -> bool:
 
 
 def _comes_later(old: ExactArray, new: ExactArray, others: Sequence[tuple[ExactArray, ExactArray]]) -> bool:
-    """Whether `new` follows from where other arrays have moved to, not from where those were, and by a forward pass of
-    its own: one that is only propagated through what has moved is none."""
+    """Whether `new` follows from where other arrays have moved to, not from where they were, by its own forward pass.
+
+    A gradient that is only propagated back through moved arrays does not count.
+    """
     moved = [{x.index for x in numbers_of(b)} - {x.index for x in numbers_of(a)} for a, b in others]
     numbers = computed_from(numbers_of(new), set[int]().union(*moved))
     origins = {x.index for x in numbers}
@@ -107,7 +111,7 @@ def _comes_later(old: ExactArray, new: ExactArray, others: Sequence[tuple[ExactA
         return False
     latest, own = max(index for ends, _ in hit for index in ends), {x.index for x in numbers_of(old)}
     errors = [x for x in numbers if x.rule is not None and x.rule.name in ("add", "subtract", "sum") and _has_target(x)]
-    if errors:  # as where the error alone is computed again
+    if errors:  # only the error may be computed again
         own |= set[int]().union(*(ends for ends, _ in hit)) & {x.index for x in computed_from(errors)}
     decays = {x.index for x in terms(numbers_of(new))}
     return any(
@@ -118,12 +122,12 @@ def _comes_later(old: ExactArray, new: ExactArray, others: Sequence[tuple[ExactA
 
 
 def _has_target(x: Number) -> bool:
-    """Whether a sum has a constant in it, as an error has."""
+    """Whether a sum contains a constant other than 0, as an error does."""
     return any(not y.varies and not y.value.is_zero() for y in operands_of(x))
 
 
 def terms(results: Sequence[Number]) -> list[Number]:
-    """What these are sums of, through sums and products with constants other than 0."""
+    """Return the terms of these numbers, through sums and products with constants other than 0."""
     found, waiting = {x.index: x for x in results}, list(results)
     while waiting:
         x = waiting.pop()
@@ -137,7 +141,7 @@ def terms(results: Sequence[Number]) -> list[Number]:
 
 
 def _between(start: Number, final: Number) -> Iterator[Number]:
-    """The values of a parameter on its way, which is one of sums and differences."""
+    """Yield the values of a parameter between these two, if only sums and differences link them."""
     x, way = _genuine(final), list[Number]()
     while x is not start:
         if x.rule is None or x.rule.name not in ("add", "subtract"):

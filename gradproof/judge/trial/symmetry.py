@@ -1,4 +1,4 @@
-"""Is it the gradient of any cost? Then its derivatives are symmetric (Schwarz)."""
+"""Tests whether a step is the gradient of any cost: then its derivatives are symmetric (Schwarz)."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared
 from gradproof.text import some
 
-OF_ANOTHER = "of another cost"  # an array beside which others break the symmetry
+OF_ANOTHER = "of another cost"  # state of an array that is symmetric by itself, but not with others
 
 
 def symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
-    """Schwarz: u·(∂g_A/∂θ_B)v = v·(∂g_B/∂θ_A)u for random directions u, v, within a block and between two."""
+    """Test u·(∂g_A/∂θ_B)v = v·(∂g_B/∂θ_A)u (Schwarz) for random directions u, v, within a block and between two."""
     rng = np.random.default_rng([seed, 7])
     blocks = [leaf for _, leaf in leaves(given, "") if isinstance(leaf, ExactArray)]
     moves = list(moved.values())
@@ -30,19 +30,19 @@ def symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
     ]
 
     def form(which: int, row: int, column: int) -> Any:
-        """Σ u_i (∂g_i/∂θ) v over the elements of block `row`, along a direction of block `column`."""
+        """Return Σ u_i (∂g_i/∂θ) v over the elements of block `row`, along a direction of block `column`."""
         tangents, weights = pushed[which][column], directions[1 - which][row]
         return sum(
             (w * tangents.get(x.index, arb(0)) for w, x in zip(weights, numbers_of(moves[row]), strict=True)), arb(0)
         )
 
-    alone = {k for k in range(len(moves)) if not form(0, k, k).overlaps(form(1, k, k))}  # surely wrong
+    alone = {k for k in range(len(moves)) if not form(0, k, k).overlaps(form(1, k, k))}  # wrong whatever the others are
     results = []
     for row, name in enumerate(moved):
         broken, digits, alive = [], np.inf, False
         for column, other in enumerate(moved):
             if column in alone and column != row:
-                continue  # which says nothing of this one
+                continue  # says nothing about this one
             a, b = form(0, row, column), form(1, column, row)
             alive = alive or not a.contains(0)
             if not a.overlaps(b):

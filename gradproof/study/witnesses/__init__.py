@@ -1,1 +1,1 @@
-"""The witnesses of the study, one file each: they hear a claim and say whether it holds, independently."""
+"""The witnesses of the study, one file each: independent ways to test whether a claim holds."""

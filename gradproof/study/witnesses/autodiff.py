@@ -1,7 +1,7 @@
-"""The witness of autodiff: JAX differentiates the definition, on many random networks of many shapes.
+"""The autodiff witness: JAX differentiates the definitions, on many random networks of several shapes.
 
-Both sides carry how far rounding may have taken them (numerics.near, numerics.program), so their difference is either
-explained by rounding or it is not; nothing is chosen.
+Both sides carry bounds on their rounding errors (numerics.near, numerics.program). Their difference is either explained
+by rounding or not; no tolerance is chosen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ NET = "network"  # their axis
 
 
 class _Jax:
-    """JAX's own numbers: what it differentiates. It can differentiate derivatives too."""
+    """Numbers that JAX can differentiate, derivatives included."""
 
     def number(self, value: Any) -> Any:
         return np.asarray(float(value))
@@ -51,7 +51,7 @@ class _Jax:
         return Value(at.axes, pull_back(jnp.ones_like(value))[0])
 
     def derivative(self, world: Evaluator, env: Env, body: Node, name: Key, at: Value) -> Value:
-        """One pull-back for each element of the body; along axes that both have, all at once."""
+        """Pull back once for each element of the body, for all positions along axes that both share at once."""
         axes: list[tuple[str, ...]] = []
 
         def function(array: Any) -> Any:
@@ -60,7 +60,7 @@ class _Jax:
             axes.append(value.axes)
             return value.array
 
-        if not at.rank:  # one number that moves: forward, all of the body at once
+        if not at.rank:  # a scalar variable: forward mode takes all of the body at once
             value, slopes = jax.jvp(function, (jnp.asarray(at.array),), (jnp.ones(at.array.shape),))
             if set(at.axes) <= set(axes[-1]):
                 return Value(axes[-1], slopes)
@@ -86,7 +86,7 @@ class _Jax:
 
 
 class Rounded:
-    """Numbers with their radii; derivatives are what JAX's program gives, run with radii as well."""
+    """Numbers with rounding radii; for derivatives, JAX's program is run on such numbers."""
 
     def number(self, value: Any) -> Near:
         nearest = float(value)
@@ -141,14 +141,14 @@ def _run(function: Any, *inputs: Near) -> Near:
 
 
 def _twin(world: Evaluator) -> World:
-    """The same networks in JAX's numbers, for one trace: what is traced must not be kept beyond it."""
+    """Return the same networks in JAX's numbers, with an empty memo: traced values must not outlive their trace."""
     assert isinstance(world, World)
     primitives = {key: Value(value.axes, value.array.value) for key, value in world.primitives.items()}
     return world._replace(numbers=_Jax(), primitives=primitives, memo={})
 
 
 def world(definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numbers: Mapping[Key, Array]) -> World:
-    """Networks side by side: each array has them along its first axis."""
+    """Return networks side by side, which are the first axis of each array."""
     primitives = {}
     for key, array in numbers.items():
         axes = (NET, "s") if key[0] in ("x", "y") else (NET,)
@@ -157,7 +157,7 @@ def world(definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numb
 
 
 def random(sizes: Sequence[int], m: int, letters: Sequence[str], rng: np.random.Generator) -> dict[Key, Array]:
-    """Weights, biases and letters from N(0, 1), η from 0 to 3, samples 0 … m: x from N(0, 1), y from 0 to 1."""
+    """Draw weights, biases, Δ, letters and x from N(0, 1), η uniformly from 0 to 3, y from 0 to 1; samples 0 … m."""
     count = SIDE_BY_SIDE
     numbers: dict[Key, Array] = {}
     for layer, (k, j) in enumerate(pairwise(sizes), start=1):
@@ -174,16 +174,16 @@ def random(sizes: Sequence[int], m: int, letters: Sequence[str], rng: np.random.
 
 
 class Compared(NamedTuple):
-    """Both sides on networks side by side: which elements rounding cannot explain, and the worst ratio."""
+    """The comparison of both sides on networks side by side."""
 
     elements: int
-    unknown: int  # of them, where nothing can be said: overflow, or a division by what may be 0
-    refuted: Array  # (networks,)
-    ratio: float
+    unknown: int  # of the elements, undecided because of overflow or a division by what may be 0
+    refuted: Array  # (networks,) whether rounding cannot explain some element
+    ratio: float  # of difference to bound, the largest
 
 
 def compared(relation: str, left: Value, right: Value) -> Compared:
-    """Is the difference within the two radii?"""
+    """Test whether the two radii explain where the sides violate the relation."""
     off, radius = left.array.value - right.array.value, left.array.radius + right.array.radius
     excess = {"==": np.abs(off), "<=": off, ">=": -off}[relation]
     finite = np.isfinite(radius) & np.isfinite(off)

@@ -1,7 +1,7 @@
-"""The witness of the code: the function that stands for a line, run on random networks, gives what the line says.
+"""The code witness: on random networks, the function that implements a line must give what the line says.
 
-It is run on numbers that carry their rounding (numerics.near), the function as it is and every small change of it:
-what the line says must hold for the function and for none of its mutants.
+The function and all its mutants run on numbers that carry their rounding (numerics.near). The line must hold for the
+function and for none of its mutants, except those that are the same function.
 """
 
 import inspect
@@ -22,11 +22,11 @@ from gradproof.study.world import World
 
 
 class Anchored(NamedTuple):
-    """Where the code stands now."""
+    """Where the anchor of the code is now."""
 
     path: str  # such as handcrafted/equations.py
     line: int  # 0 if the anchor has moved
-    text: str  # what stands there
+    text: str  # the source line there
 
 
 class Run(NamedTuple):
@@ -34,7 +34,7 @@ class Run(NamedTuple):
     networks: int
     killed: int
     tried: int
-    same: tuple[str, ...]  # mutants that are the same function, and why
+    same: tuple[str, ...]  # mutants equal to the function, and why
     survivors: tuple[str, ...]
 
     @property
@@ -43,7 +43,7 @@ class Run(NamedTuple):
 
 
 def anchored(code: Code) -> Anchored:
-    """Where the anchor stands, in the function or in a function with a _ that it calls; line 0 if it has moved."""
+    """Find the anchor in the function or in a private function that it calls; line 0 if it has moved."""
     module, _, name = code.function.rpartition(".")
     path = module.replace(".", "/") + ".py"
     home = import_module(module)
@@ -59,7 +59,7 @@ def anchored(code: Code) -> Anchored:
 def heard(
     code: Code, worlds: list[World], layers: Callable[[World], list[int]], known: "dict[Any, Called] | None" = None
 ) -> Run:
-    """The function on every network, and its mutants; `known` are those that were called for another line."""
+    """Run the function and its mutants on every network; `known` holds the calls made for other lines."""
     package, _, rest = code.function.partition(".")
     module, _, name = rest.rpartition(".")
     function = getattr(import_module(f"{package}.{module}"), name)
@@ -78,7 +78,7 @@ def heard(
             wrong = called(mutants.made(module, name, mutant), mutant.said)
             agrees = not _trouble(code, wrong, places)
             if agrees and code.result and any(_differ(right(*place), wrong(*place)) for place in places):
-                continue  # it changes what other lines are about, as that of b where this one is about w
+                continue  # it changes only what other lines are about, such as b if this one is about w
             tried += 1
             if not agrees:
                 killed += 1
@@ -91,7 +91,7 @@ def heard(
 
 
 class Called:
-    """What a function returns on a network: called once where its arguments are the same in every layer."""
+    """A function's results on networks; called once per network if its arguments are the same in every layer."""
 
     def __init__(self, function: Any, call: Any, code: Code) -> None:
         self.function, self.call, self.code = function, call, code
@@ -113,14 +113,14 @@ def _env(world: World, layer: int) -> Env:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    """Is any number of the two results another?"""
+    """Whether the two results differ in any number."""
     if isinstance(one, Near):
         return not np.array_equal(one.value, other.value)
     return any(_differ(*pair) for pair in zip(one, other, strict=True))
 
 
 def _trouble(code: Code, called: Called, places: list[tuple[World, int]]) -> str:
-    """What the function does instead of what the line says, on the first network that shows it; empty if nothing."""
+    """Say how and on which network the function first departs from the line; empty if it never does."""
     if not places:
         return "there is no layer on which it could be called"
     for world, layer in places:
@@ -128,7 +128,7 @@ def _trouble(code: Code, called: Called, places: list[tuple[World, int]]) -> str
         try:
             if not _agrees(code, called, world, layer):
                 return f"it gives something else {where}"
-        except Exception as error:  # whatever it raises, or what has no meaning here
+        except Exception as error:  # the function may raise anything, and the line may mean nothing here
             return f"{type(error).__name__} {where}: {' '.join(str(error).split())}"
     return ""
 
@@ -148,7 +148,7 @@ def _agrees(code: Code, called: Called, world: World, layer: int) -> bool:
 
 
 def _argument(node: Any, world: World, env: Env) -> Any:
-    """A matrix, or the list of all weights or biases; a row of a weight matrix is a neuron that receives."""
+    """Return a matrix, or the list of all weights or biases; a weight matrix has a row for each receiving neuron."""
     if node == "weights":
         return [_matrices(world.primitives["edge", layer], world).mT for layer in range(1, world.depth + 1)]
     if node == "biases":
@@ -161,7 +161,7 @@ def _by_hand(function: Any, arguments: list[Any]) -> Any:
 
 
 def _by_autodiff(function: Any, arguments: list[Any]) -> Any:
-    """A function of reference/ takes one network: its program, mapped over all of them."""
+    """Run the program of a function of reference/, which takes one network, mapped over all networks."""
     import jax
 
     flat, tree = jax.tree.flatten(arguments, is_leaf=lambda each: isinstance(each, Near))
@@ -173,7 +173,10 @@ def _by_autodiff(function: Any, arguments: list[Any]) -> Any:
 
 
 def _matrices(value: Value, world: World) -> Near:
-    """As both networks take them: stacks of matrices, examples as columns; numbers as they are."""
+    """Return the value as both backends take it: a stack of matrices, one for each network, with samples as columns.
+
+    Without samples a vector is one column, and a number a 1 × 1 matrix. A number for each sample stays one-dimensional.
+    """
     array: Near = value.array
     if NET not in value.axes:
         count = len(world.primitives["η", None].array.value)

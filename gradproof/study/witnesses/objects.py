@@ -1,4 +1,4 @@
-"""NumPy arrays of objects: what the symbolic and the rigorous witness have in common."""
+"""NumPy arrays of objects, the common base of the symbolic and the rigorous witness."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,19 +11,19 @@ from gradproof.study.values import Env, Evaluator, Key, Value, insist_on_one_siz
 
 
 def array_of(flat: list[Any], shape: tuple[int, ...]) -> Array:
-    """Objects in an array, whatever they are."""
+    """Return the objects as an array of this shape."""
     result = np.empty(len(flat), object)
     result[:] = flat
     return result.reshape(shape)
 
 
 def each(function: Callable[..., Any], *arrays: Array) -> Array:
-    """The function of every element."""
+    """Apply a function element by element and return an object array."""
     return np.asarray(np.frompyfunc(function, len(arrays), 1)(*arrays), object)
 
 
 class Boxed(np.ndarray):
-    """An object array that stays one when nothing but a single element is left."""
+    """An object array that remains an array when an operation leaves a single element."""
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return np.asarray(array, object).view(Boxed)
@@ -34,7 +34,7 @@ def boxed(array: Array) -> Array:
 
 
 class Objects:
-    """The structure of arrays of objects; numbers, functions and derivatives are for the witness to say."""
+    """The structural operations on object arrays; a witness adds numbers, functions and derivatives."""
 
     def total(self, array: Array, axis: int) -> Array:
         return boxed(np.add.reduce(np.asarray(array, object), axis=axis))
@@ -46,18 +46,18 @@ class Objects:
         return boxed(np.diagonal(np.asarray(array, object), axis1=first, axis2=second))
 
     def derivative(self, world: Evaluator, env: Env, body: Node, name: Key, at: Value) -> Value:
-        """Element by element of the variable; an axis that the body has as well, such as s, runs along with it."""
+        """Differentiate by each element of the variable, position by position along axes that the body has too (s)."""
         here = world.value(body, _bound(env, name, at))
         insist_on_one_size(here, at)
         shared = tuple(axis for axis in at.axes if axis in here.axes)
         kept = tuple(axis for axis in at.axes if axis not in shared)
         order = [*map(at.axes.index, (*shared, *kept)), *range(len(at.axes), at.array.ndim)]
         turned = np.asarray(at.array, object).transpose(order)
-        across = turned.shape[len(shared) :]  # each of these elements is varied by itself
+        across = turned.shape[len(shared) :]  # each of these elements is varied separately
         flat = turned.reshape((*turned.shape[: len(shared)], -1))
 
         def value(flat: Array) -> Value:
-            """The body where the variable has these elements."""
+            """Return the body with these elements in the variable."""
             array = flat.reshape(turned.shape).transpose(np.argsort(order))
             return world.value(body, _bound(env, name, Value(at.axes, boxed(array))))
 
@@ -69,7 +69,7 @@ class Objects:
         return Value((*here.axes, *kept), boxed(whole.transpose(moved)))
 
     def slopes(self, value: Callable[[Array], Value], flat: Value, here: Value) -> Iterator[Array]:
-        """What each element along the last axis of `flat` does to the body, which is `here`."""
+        """Yield the derivative of the body, whose value is `here`, by each element along the last axis of `flat`."""
         raise NotImplementedError
 
 

@@ -1,6 +1,6 @@
-"""The rigorous witness: ball arithmetic. Both sides enclosed, with every rounding of the computation inside.
+"""The rigorous witness: ball arithmetic encloses both sides, with every rounding of the computation.
 
-A derivative is taken over what was computed, by the rules of +, ·, / and exp (gradproof.exact).
+Derivatives are those of the recorded computation, by the rules of +, ·, / and exp (gradproof.exact).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ from gradproof.study.world import World
 
 
 class Balls(Objects):
-    """Numbers that are balls; where a derivative is asked for, exact numbers that remember what they came from."""
+    """Numbers that are balls; for derivatives, numbers of gradproof.exact that record how they were computed."""
 
     def number(self, value: Any) -> Array:
         exact = arb(fmpq(value.numerator, value.denominator))
@@ -45,21 +45,21 @@ class Balls(Objects):
 
 
 def _variables(array: Array) -> Array:
-    """The balls as what derivatives are taken by."""
+    """Return the balls as variables of a differentiation; SilentError if they already depend on some."""
     if any(isinstance(element, Number) for element in array.flat):
         raise SilentError("no second derivatives")
     return each(lambda ball: Number(ball, varies=True), array)
 
 
 def _along(results: Array, variables: Array) -> Array:
-    """How each result changes where these variables change alike."""
+    """Return the derivative of each result along the direction in which these variables all grow alike."""
     numbers = [element for element in results.flat if isinstance(element, Number)]
     slopes = push_forward(numbers, {variable.index: 1 for variable in np.ravel(variables)})
     return each(lambda element: slopes.get(element.index, arb(0)) if isinstance(element, Number) else arb(0), results)
 
 
 def world(definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numbers: Mapping[Key, Array]) -> World:
-    """A network of exact numbers: floats taken as they are."""
+    """Return a network of balls of radius 0, the exact values of the floats."""
     primitives = {}
     for key, array in numbers.items():
         axes = ("s",) if key[0] in ("x", "y") else ()
@@ -69,7 +69,7 @@ def world(definitions: Mapping[Head, Node], sizes: tuple[int, ...], m: int, numb
 
 
 def false(relation: str, left: Any, right: Any) -> bool:
-    """Certainly false: the balls are apart, or on the wrong sides of each other."""
+    """Whether the relation is certainly false: the balls are disjoint, and for <= or >= in the wrong order."""
     if relation == "==":
         return not left.overlaps(right)
     return bool(left > right) if relation == "<=" else bool(left < right)

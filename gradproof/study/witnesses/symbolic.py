@@ -1,7 +1,7 @@
-"""The symbolic witness: sympy. Both sides as formulas of symbols; their difference is 0 or it is not.
+"""The symbolic witness: sympy writes both sides as formulas of symbols and tests whether their difference is 0.
 
-Where a line is general, σ and C_x are functions about which nothing is known but that they have derivatives: what is
-proven then holds for every activation and every cost.
+For a general line, σ and C_x are functions of which only the existence of derivatives is assumed. A proof then holds
+for every activation and every cost.
 """
 
 import math
@@ -19,9 +19,9 @@ from gradproof.study.values import Env, Evaluator, Key, SilentError, Value
 from gradproof.study.witnesses.objects import Objects, array_of, boxed, each
 from gradproof.study.world import World
 
-NETWORKS, EXAMPLES = ((2, 3, 2), (1, 1, 1)), 2  # neighbours differ
-POLYNOMIAL, QUOTIENT = 2000, 120  # operations in a formula: what is larger is left to the other witnesses
-TERMS = 20_000  # of a formula written out, likewise
+NETWORKS, EXAMPLES = ((2, 3, 2), (1, 1, 1)), 2  # neighbouring widths of the first differ
+POLYNOMIAL, QUOTIENT = 2000, 120  # operations in a formula; larger ones are left to the other witnesses
+TERMS = 20_000  # in an expanded formula, likewise
 NOWHERE, UNDEFINED = (sympy.zoo, sympy.nan, sympy.oo), "a formula is infinite or undefined"
 
 
@@ -37,7 +37,7 @@ class Symbolic(Objects):
         return boxed(each({"exp": sympy.exp, "log": sympy.log}[name], array))
 
     def any_function(self, name: str, parts: list[Value]) -> Value:
-        """name(all elements of the parts), for each sample."""
+        """Return name(all elements of the parts) for each sample."""
         rows = [np.asarray(part.array, object).reshape(part.size("s"), -1) for part in parts]
         elements = np.concatenate(rows, axis=1)
         return Value(("s",), boxed(array_of([_opaque(name)(*row) for row in elements], (len(elements),))))
@@ -66,7 +66,7 @@ class Symbolic(Objects):
 def world(
     definitions: Mapping[Head, Node], general: bool, letters: tuple[str, ...], sizes: tuple[int, ...] = NETWORKS[0]
 ) -> World:
-    """A network of symbols."""
+    """Return a network of symbols; if `general`, σ and C_x are left open."""
     primitives: dict[Key, Value] = {}
     for layer, (k, j) in enumerate(pairwise(sizes), start=1):
         primitives["edge", layer] = Value((), _symbols(f"w{layer}", (k, j)))
@@ -81,10 +81,10 @@ def world(
 
 
 def vanishes(formula: Any) -> bool:
-    """Is it 0? Certain, as it is a quotient of polynomials in symbols, exponentials and unknown functions.
+    """Whether the formula, a quotient of polynomials in symbols, exponentials and unknown functions, is 0.
 
-    Logarithms, and functions of quotients, satisfy laws that writing out does not apply, log(1/u) = -log(u): of them
-    only a 0 is certain.
+    Logarithms, and functions of quotients, satisfy laws that expansion does not apply, such as log(1/u) = -log(u). For
+    them only a 0 is certain. SilentError if the answer is not, or if the formula is too large or undefined.
     """
     if formula == 0:
         return True
@@ -106,14 +106,14 @@ def vanishes(formula: Any) -> bool:
 
 
 def _expanded(formula: Any) -> Any:
-    """Written out, if it is not too long for that."""
+    """Return the expanded formula; SilentError if it would have too many terms."""
     if _terms(formula, {}) > TERMS:
         raise SilentError("the formula is too large to expand")
     return sympy.expand(formula)
 
 
 def _terms(formula: Any, known: dict[Any, int]) -> int:
-    """An upper bound for the number of terms of the expanded formula; counted up to TERMS + 1."""
+    """Return an upper bound for the number of terms of the expanded formula, counted up to TERMS + 1."""
     if formula not in known:
         inside = [_terms(part, known) for part in formula.args]
         if formula.is_Add:
@@ -130,7 +130,7 @@ def _terms(formula: Any, known: dict[Any, int]) -> int:
 
 
 def _polynomial(formula: Any) -> bool:
-    """No division: what is not 0 when it is expanded is not 0."""
+    """Whether the formula has no division: it is then 0 only if its expansion is."""
     return not any(power.exp.is_negative for power in formula.atoms(sympy.Pow))
 
 
@@ -141,7 +141,7 @@ def _symbols(name: str, shape: tuple[int, ...]) -> Array:
 
 @cache
 def _opaque(name: str) -> Any:
-    """A function about which nothing is known; its derivatives are functions of the same kind."""
+    """Return a function of which nothing is known; its derivatives are functions of the same kind."""
 
     def fdiff(self: Any, argindex: int = 1) -> Any:
         return _opaque(f"{name}_{argindex}")(*self.args)
