@@ -46,7 +46,7 @@ class Verbs(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args[0] not in VERBS and (meant := get_close_matches(args[0], VERBS, 1)):
-            raise click.UsageError(f"No such command {args[0]!r}. Did you mean {meant[0]!r}?", ctx)
+            raise click.UsageError(f"No such command {args[0]!r} (did you mean {meant[0]!r}?)", ctx)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -65,7 +65,7 @@ class Verbs(click.Group):
 def gradproof_command() -> None:
     """A network derived by hand, proven against autodiff.
 
-    Exit codes: 0 verified or done, 1 refuted, or a training that diverged, 2 wrong usage, 3 bad data or a bad file,
+    Exit codes: 0 verified or done, 1 refuted or diverged, 2 wrong usage, 3 bad data or a bad file,
     4 the machine failed, 5 undecided, 70 a bug in gradproof, 130 interrupted by
     Ctrl-C, SIGTERM or SIGHUP.
     """
@@ -120,7 +120,7 @@ def _kept(error: Exception) -> str:
         path = files.put_aside("gradproof-crash-", about + "".join(format_exception(error)))
     except OSError as failed:
         return f"please report it (its traceback could not be kept: {failed.strerror})"
-    return f"please report it with {path}, where its traceback is"
+    return f"please report it with {path}, which has the traceback"
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gradproof.errors import DataError, MachineError
 
-NO_FILE = "is a folder, a pipe or a device instead of a file"
-A_LINK = "is a link, and nothing is written through a link"
+NO_FILE = "is a folder, a pipe or a device, not a file"
+A_LINK = "is a link; gradproof does not write through links"
 UNFINISHED = ".unfinished-"  # prefix of a file's name until all of it is on the disk
 PIECE = 2**26  # bytes read at once …
 TAIL = 2**16  # … and at the end of a log, which may be long
@@ -83,7 +83,7 @@ def give(path: Path, text: str) -> None:
             os.close(handle)
     except (OSError, DataError) as error:
         nobody = isinstance(error, OSError) and error.errno == errno.ENXIO
-        reason = "nobody reads from that pipe" if nobody else _reason(error)
+        reason = "nobody is reading from that pipe" if nobody else _reason(error)
         raise MachineError(f"cannot write to {path}: {reason}; choose another") from None
 
 
@@ -98,7 +98,7 @@ def expect(path: Path) -> None:
                 return  # a pipe or a device, whose reader may come later
             folder = os.stat(path.parent)
             if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, os.lstat(path).st_uid, folder.st_uid):
-                raise PermissionError(errno.EPERM, "it is another user's")
+                raise PermissionError(errno.EPERM, "it belongs to another user")
         if str(path.parent) not in STREAMS:
             with tempfile.TemporaryFile(dir=path.parent):
                 pass

@@ -53,7 +53,7 @@ def test_a_crash_ends_with_70_and_says_what_to_report(verb, place, tmp_path, mon
             code, err = ended(patch, capfd, verb)
         kept = re.fullmatch(
             rf"gradproof: a bug in gradproof: {type(error).__name__}: [^\n]*; "
-            r"please report it with (\S+), where its traceback is\n",
+            r"please report it with (\S+), which has the traceback\n",
             err,
         )
         assert code == 70

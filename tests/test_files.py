@@ -197,7 +197,7 @@ def test_what_somebody_gives_as_an_output_is_written_to(tmp_path: Path, capfd: p
     assert capfd.readouterr().out == "δ\nδ\n"
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(MachineError, match=r"nobody reads from that pipe; choose another$"):
+    with pytest.raises(MachineError, match=r"nobody is reading from that pipe; choose another$"):
         files.give(pipe, "δ")
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     files.give(pipe, "δ")

@@ -99,7 +99,7 @@ def test_the_file_of_another_user_is_refused_where_that_keeps_its_place(
     try:
         files.expect(Path("open/report.xml"))
         files.give(Path("open/report.xml"), "mine")
-        with pytest.raises(MachineError, match="it is another user's; choose another"):
+        with pytest.raises(MachineError, match="it belongs to another user; choose another"):
             files.expect(Path("shared/report.xml"))
         with pytest.raises(MachineError):
             files.give(Path("shared/report.xml"), "mine")

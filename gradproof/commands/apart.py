@@ -100,11 +100,11 @@ def explained(said: str, number: int, resume: str = "") -> str:
     """Explain from C++'s output why a signal ended a process; `resume` is the command that resumes the run, if any."""
     again = "no step was taken; start all processes again"
     if resume:
-        again = f"the run is kept as its last checkpoint has it; start all processes again, this one with: {resume}"
+        again = f"the run is kept as of its last checkpoint; start all processes again, this one with: {resume}"
     if lost := LOST.findall(said):
         numbers = re.findall(r"(?:^|\s|task:)(\d+)", lost[-1])
         which = ", ".join(sorted(set(numbers), key=int))
-        return f"process {which} is lost: it gave no sign of life within the heartbeat; {again}"
+        return f"process {which} is lost: it sent no heartbeat in time; {again}"
     if FIRST_LOST in said:
         return f"process 0, which all others report to, is lost; {again}"
     return f"this process was ended by {signal.Signals(number).name}; {again}"

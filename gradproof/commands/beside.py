@@ -37,7 +37,7 @@ def begun(
             with _nothing_beside():
                 process.start()
         except OSError as error:
-            raise MachineError(f"no process can be started: {error.strerror or error}") from None
+            raise MachineError(f"cannot start a process: {error.strerror or error}") from None
     stack.callback(end, process, clearing)
     return mine, process
 
@@ -68,7 +68,7 @@ def how_lost(process: BaseProcess) -> str:
     process.join(DYING)
     code = process.exitcode or 0
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    return how + (", as the system does where memory runs out" if code == -signal.SIGKILL else "")
+    return how + (", as the system does when memory runs out" if code == -signal.SIGKILL else "")
 
 
 def depend_on_the_parent() -> None:

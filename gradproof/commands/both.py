@@ -91,9 +91,9 @@ def summary(pair: Pair, result: dict[str, Any]) -> str:
     """Return the last lines: whether they ended early, how fast they drift apart, and where the weights are."""
     lines, state = [], pair.runs[0].state
     if pair.runs[0].failed:
-        lines += [f"ended early; the last good weights are kept, those after {state.steps} mini-batches"]
+        lines += [f"ended early; the last good weights, after {state.steps} mini-batches, are kept"]
     elif not pair.runs[0].finished:
-        lines += [f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; what was reached is kept"]
+        lines += [f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; the weights so far are kept"]
     if grown := result["growth"]:
         lines += [
             f"the distance doubles every {grown['doubling']:.0f} steps, from {grown['from']['distance']:.2g} after"

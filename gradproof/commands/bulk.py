@@ -49,10 +49,10 @@ class Log:
             raise MachineError(f"cannot write to {self.place}: {error.strerror}; choose another --log") from None
         with _opened(self.own, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW) as handle:
             if not _locked(handle):
-                raise UsageError(f"{self.own} is being written by a process that still runs; wait for it")
+                raise UsageError(f"{self.own} is being written by another process; wait for it")
             for other in self.files():
                 if not other.stem.endswith(f"-of-{self.processes}") and _in_use(other):
-                    raise UsageError(f"{other} is being written; --processes must be the same for all at work")
+                    raise UsageError(f"{other} is being written; --processes must be the same for all of them")
             files.mend(self.own)
             if not self.own.stat().st_size:
                 files.append(self.own, json.dumps(self.claim).encode())
@@ -137,10 +137,10 @@ def tell_so_far(total: Total, place: Path, architectures: int, as_json: bool) ->
         said = {"verdict": verdict, "judged": judged, "of": theorem.units(architectures), "refuted": wrong}
         click.echo(json.dumps(said, indent=1))
         return int(bool(wrong))
-    click.echo(f"this share is judged; in {place}: {total.sums['drawn']:,} of {architectures:,} networks")
+    click.echo(f"this share is done; in {place}: {total.sums['drawn']:,} of {architectures:,} networks")
     if wrong:
         click.echo(f"refuted already: {wrong} of {judged} stacks of networks")
-    click.echo("the process that judges the last of them prints the verdict; so does this command, typed again then")
+    click.echo("the process that judges the last of them prints the verdict; or repeat this command then")
     return int(bool(wrong))
 
 

@@ -21,8 +21,8 @@ class Check(click.Command):
         except click.NoSuchOption as error:
             if error.option_name not in OF_PROVE:
                 raise
-            said = f"{error.option_name} belongs to gradproof prove, the theorem"
-            said += "; for float32 declare --convention float32" * (error.option_name == "--dtype")
+            said = f"{error.option_name} belongs to gradproof prove"
+            said += "; for float32, use --convention float32" * (error.option_name == "--dtype")
             raise click.UsageError(said, ctx) from None
 
 
@@ -43,8 +43,8 @@ class Check(click.Command):
     "--convention",
     metavar="WORD,…",
     shell_complete=completion.conventions,
-    help="Conventions that are required; where none is named, those of the notes. "
-    f"Of: {', '.join(completion.CONVENTIONS)}.",
+    help="Required conventions; whatever they leave open must follow the notes. Choose from: "
+    f"{', '.join(completion.CONVENTIONS)}.",
 )
 @click.option(
     "--cost",
@@ -57,14 +57,14 @@ class Check(click.Command):
     default=10.0,
     show_default=True,
     type=click.FloatRange(0.01, 1e6),
-    help="Time limit of one call; loading may take six times as long, all calls together sixty times.",
+    help="Seconds that one call may take; loading may take six times as long, all calls together sixty times.",
 )
 @click.option(
     "--memory",
     default=8.0,
     show_default=True,
     type=click.FloatRange(0, 1e6),
-    help="Memory limit of the code in GiB; 0 is no limit.",
+    help="Memory limit of the code in GiB; 0 means no limit.",
 )
 @click.option("--grade", is_flag=True, help="Print points for each array or equation, and no answers.")
 @click.option(
@@ -111,10 +111,12 @@ def command(
     limits of time and memory.
     """
     if not submissions:
-        raise click.UsageError("name the code to judge, as in gradproof check mine.py; the theorem is gradproof prove")
+        raise click.UsageError(
+            "name the code to judge, as in gradproof check mine.py; for the theorem: gradproof prove"
+        )
     for submission in submissions:
         if submission.endswith(".safetensors"):
-            raise click.UsageError(f"a recorded step is judged again by gradproof prove {typed(submission)}")
+            raise click.UsageError(f"to judge a recorded step again: gradproof prove {typed(submission)}")
     from gradproof.commands import folders
 
     options["rubric"] = None

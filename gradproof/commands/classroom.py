@@ -40,7 +40,7 @@ def tell(
     for option in ("script", "certificate"):
         if options[option]:
             raise UsageError(
-                f"--{option} is for one submission: gradproof check FILE --{option} {typed(options[option])}"
+                f"--{option} takes one submission: gradproof check FILE --{option} {typed(options[option])}"
             )
     found = folders.gathered(submissions)
     folder = _folder(out) if out else None
@@ -81,7 +81,7 @@ def tell(
     if rubric and (strange := register.strange(told)):
         raise rubric.refused(strange)
     if interrupted:
-        click.echo(f"gradproof: interrupted: {len(told)} of {len(found)} are judged", err=True)
+        click.echo(f"gradproof: interrupted: {len(told)} of {len(found)} judged", err=True)
         return INTERRUPTED
     return register.worst([each.code for each in told])
 
@@ -89,7 +89,7 @@ def tell(
 def _folder(out: str) -> Path:
     """Return the folder of the pages, creating it if necessary."""
     if out.endswith((".html", ".htm")):
-        raise UsageError(f"of several submissions -o is a folder of pages, not {out}")
+        raise UsageError(f"for several submissions -o is a folder of pages, not {out}")
     folder = Path(out)
     try:
         folder.mkdir(exist_ok=True)
@@ -100,13 +100,13 @@ def _folder(out: str) -> Path:
 
 def _expect(outputs: Sequence[Path], submissions: Sequence[str]) -> None:
     """Check before judging that every output can be written, and none over another output or a submission."""
-    taken = dict.fromkeys(map(os.path.realpath, submissions), "is where a submission is")
+    taken = dict.fromkeys(map(os.path.realpath, submissions), "is itself a submission")
     for path in outputs:
         files.expect(path)
         place = os.path.realpath(path)
         if place in taken and str(path.parent) not in files.STREAMS:
             raise UsageError(f"{path} {taken[place]}; choose another")
-        taken[place] = "is asked for twice"
+        taken[place] = "is named twice"
 
 
 def document(rows: Sequence[Row]) -> dict[str, Any]:

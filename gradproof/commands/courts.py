@@ -36,7 +36,7 @@ def tried(ledger: Ledger, seed: int) -> Iterator[Tried]:
             while number not in found:
                 ready = wait(list(courts), PATIENCE)
                 if not ready:
-                    raise MachineError(f"no line was settled for {PATIENCE:g} seconds; {REPAIR}")
+                    raise MachineError(f"no line was settled in {PATIENCE:g} seconds; {REPAIR}")
                 for end in [end for end in courts if end in ready]:
                     try:
                         at, said = end.recv()

@@ -38,7 +38,7 @@ def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:
         return 0
     found = catalogue.asked(words)
     if not found:
-        raise UsageError(f"nothing in the catalogue is called {' '.join(words)}; gradproof explain lists it")
+        raise UsageError(f"nothing in the catalogue is called {' '.join(words)}; gradproof explain lists all names")
     if as_json:
         click.echo(json_of([document(entry) for entry in found]))
     else:
@@ -46,8 +46,8 @@ def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:
     return 0
 
 
-SLIPS = """Named where the statement, with the slip undone, makes everything right that was wrong, exactly and at two
-random points, and leaves the cost what it was."""
+SLIPS = """Named if undoing the slip in the statement makes everything right that was wrong, exactly and at two
+random points, and leaves the cost unchanged."""
 
 
 def listed(entries: Sequence[Entry]) -> Iterator[str]:
@@ -67,12 +67,12 @@ def explained(entries: Sequence[Entry]) -> Iterator[str]:
             yield f"  where `{entry.right}` is meant"
             continue
         if entry.compute is None:
-            yield f"  no fault; to require it: {entry.formula}"
+            yield f"  not a fault; to require it: {entry.formula}"
             continue
         yield f"  yours is {entry.formula}"
         yield f"  it should be {entry.right}"
         value, got, expected = shown(entry)
-        yield f"  in the example {value} is {got}, and should be {expected}"
+        yield f"  in the example {value} is {got} and should be {expected}"
         if entry.seen:
             yield f"  seen in {entry.seen}"
     if any(entry.compute for entry in entries):
@@ -128,14 +128,12 @@ def page() -> str:
     for place in dict.fromkeys(entry.place for entry in entries):
         own = [entry for entry in entries if entry.place == place]
         if place == catalogue.CONVENTION:
-            lines += ["", "## Conventions", "", "Not a fault, but reported; `--convention WORD,…` requires them.", ""]
+            lines += ["", "## Conventions", "", "Not faults, but reported; `--convention WORD,…` requires them.", ""]
             lines += _table(("in words", "declared by"), [(e.name, f"`{e.formula}`") for e in own])
             continue
         if place == catalogue.LINE:
             lines += ["", "## One statement, in any network", "", SLIPS, ""]
-            lines += _table(
-                ("in words", "as in", "meant is"), [(e.name, f"`{e.formula}`", f"`{e.right}`") for e in own]
-            )
+            lines += _table(("in words", "as in", "meant"), [(e.name, f"`{e.formula}`", f"`{e.right}`") for e in own])
             continue
         value, _, expected = shown(own[0])
         lines += [

@@ -103,7 +103,7 @@ def _row(path: str, given: dict[str, Any], junit: Path | None, page: Path | None
             code, error = MachineError.exit_code, f"the machine failed: {failed or type(failed).__name__}"
         except Exception as failed:
             fault = f"a bug in gradproof: {type(failed).__name__}: {failed}"
-            error = f"{fault}; gradproof check {typed(path)} keeps its traceback"
+            error = f"{fault}; gradproof check {typed(path)} saves its traceback"
             code = CrashError.exit_code
     document = _read(written.getvalue())
     xml = junit.read_text("utf8") if junit and junit.exists() else ""

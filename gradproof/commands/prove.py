@@ -56,7 +56,7 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
     type=click.Choice(["float64", "float32"]),
     help="The precision that is judged.",
 )
-@click.option("--network", type=click.IntRange(min=0), help="Judge only this one of the random networks.")
+@click.option("--network", type=click.IntRange(min=0), help="Judge only the random network with this number.")
 @click.option(
     "--log",
     type=click.Path(file_okay=False),
@@ -106,7 +106,7 @@ def command(
     if network is not None and network >= architectures:
         raise click.BadParameter(f"{network} is not one of {architectures} networks", param_hint="--network")
     if log == "" or (log is None and processes > 1):
-        raise click.UsageError("--processes needs --log FOLDER, one that all of them write to")
+        raise click.UsageError("--processes needs --log FOLDER, which all of them share")
     if process >= processes or (network is not None and log is not None):
         wrong = f"--process must be below {processes}, the number of --processes, not {process}"
         raise click.UsageError(wrong if process >= processes else "--network is judged alone; leave out --log")
@@ -155,15 +155,15 @@ def command(
 def _refuse_ignored(context: click.Context, step: str | None) -> None:
     """Refuse options that would be ignored."""
     if step is not None and not step.endswith(".safetensors"):
-        raise click.UsageError(f"{visible(step)} is not a recorded step; your own code is for gradproof check FILE.py")
+        raise click.UsageError(f"{visible(step)} is not a recorded step; for your own code: gradproof check FILE.py")
     for name in context.params:
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
         option = "--json" if name == "as_json" else f"--{name}"
         if step is not None and name not in ("step", "as_json"):
-            raise click.UsageError(f"{option} is not for a recorded step, which is judged as it is")
+            raise click.UsageError(f"{option} does not apply to a recorded step, which is judged as it is")
         if name in ("processes", "process") and not context.params["log"]:
-            raise click.UsageError(f"{option} needs --log FOLDER, one that all of them write to")
+            raise click.UsageError(f"{option} needs --log FOLDER, which all of them share")
 
 
 def _smallest(equation: str, seed: int) -> Problem | None:

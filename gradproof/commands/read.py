@@ -78,5 +78,5 @@ def _latest() -> Path:
     trained = sorted((run for run in runs if (run / WEIGHTS).is_file()), key=lambda run: int(run.name))
     if not trained:
         example = "gradproof train --backend handcrafted --epochs 3"
-        raise UsageError(f"there is no trained network in runs: train one by {example}, or name one by --run")
+        raise UsageError(f"there is no trained network in runs: train one with {example}, or name one with --run")
     return trained[-1]

@@ -109,7 +109,7 @@ def _recorded(error: StepError, run: Run) -> StepError:
     if not run.writes:
         return error
     path = typed(os.path.abspath(recorded.save(error, run.place)))
-    return error.kept(f"in epoch {run.state.epoch}; see it again with: gradproof prove {path}")
+    return error.kept(f"in epoch {run.state.epoch}; judge it again with: gradproof prove {path}")
 
 
 def _page(run: Run, result: Mapping[str, Any]) -> Path:
@@ -133,7 +133,7 @@ def headline(run: Run, name: str = "") -> str:
         f"{train} images to train, {validation} to validate, {test} to test",
     ]
     if run.state.steps:
-        lines += [f"goes on in epoch {run.state.epoch}, after {run.state.steps} mini-batches"]
+        lines += [f"continues in epoch {run.state.epoch}, after {run.state.steps} mini-batches"]
     return "\n".join(lines)
 
 
@@ -146,11 +146,9 @@ def summary(run: Run, result: Mapping[str, Any]) -> str:
     """Return the last lines: whether it ended early, the proof, the weights, the best epoch, and how to use them."""
     lines, out, state = [], result["out"], run.state
     if run.failed:
-        lines += [f"ended early; the last good weights are kept, those after {state.steps} mini-batches"]
+        lines += [f"ended early; the last good weights, after {state.steps} mini-batches, are kept"]
     elif not run.finished:
-        lines += [
-            f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; the weights reached are kept"
-        ]
+        lines += [f"ended early, in epoch {state.epoch}, after {state.steps} mini-batches; the weights so far are kept"]
     if state.proven.steps:
         p = state.proven
         lines += [

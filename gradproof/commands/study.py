@@ -57,7 +57,7 @@ def command(line: str | None, notes: Path | None, out: Path | None, walked: bool
 
     if walked:
         if line or notes or out:
-            raise UsageError("--walk takes no LINE and no other option but --json")
+            raise UsageError("--walk takes no LINE and no option but --json")
         return _walk(as_json)
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, not {seed}")
@@ -320,7 +320,7 @@ def _claim_text(c: ClaimTried) -> list[Text]:
             said = (
                 "corrected"
                 if holds
-                else "no correction, as it does not hold"
+                else "not a correction, as it does not hold"
                 if h.verdict == "refuted"
                 else "undecided"
             )
@@ -338,7 +338,7 @@ def _claim_text(c: ClaimTried) -> list[Text]:
     if c.smallest:
         texts += _smallest_text(c)
     if c.gate:
-        said = f"of {c.gate.tried} variants {c.gate.rejected} are wrong and rejected"
+        said = f"of {c.gate.tried} variants, {c.gate.rejected} are wrong and rejected"
         if nothing := c.gate.meaningless:
             said += f", {nothing} mean{'s' if nothing == 1 else ''} nothing"
         if same := len(c.gate.same):
@@ -375,7 +375,7 @@ def _code_text(c: CodeTried) -> list[Text]:
         return _wrapped(f"✗ {c.code.function}: {c.trouble}", style="bold red")
     mark, style = MARKS["holds"]
     name = c.code.function.rpartition(".")[2]
-    said = f"{mark} {c.anchored.path}:{c.anchored.line} {name} gives it on {c.run.networks} networks"
+    said = f"{mark} {c.anchored.path}:{c.anchored.line} {name} computes it on {c.run.networks} networks"
     if c.run.tried:
         same = f", {len(c.run.same)} the same function" if c.run.same else ""
         said += f"; {c.run.killed} of {c.run.tried} mutants killed{same}"

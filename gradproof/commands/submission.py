@@ -183,13 +183,13 @@ def _of_name(again: str, submission: str) -> str:
 def _expect(outputs: list[Path], code: str) -> None:
     """Check before judging that every output can be written, and none over another output or the code."""
     module = code.replace(".", os.sep) + ".py"
-    taken = dict.fromkeys(map(os.path.realpath, (code, module)), "is where the code is")
+    taken = dict.fromkeys(map(os.path.realpath, (code, module)), "is the code itself")
     for path in outputs:
         files.expect(path)
         place = os.path.realpath(path)
         if place in taken and str(path.parent) not in files.STREAMS:
             raise UsageError(f"{path} {taken[place]}; choose another")
-        taken[place] = "is asked for twice"
+        taken[place] = "is named twice"
 
 
 def _tell_verdict(

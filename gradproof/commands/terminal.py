@@ -126,7 +126,7 @@ def asked_to_end() -> Iterator[Callable[[], bool]]:
 
 def interrupted(again: str, page: bool) -> None:
     """Print on stderr the command that resumes, and on a terminal also why the prompt does not return at once."""
-    click.echo(f"gradproof: interrupted; go on with: {visible(again)}", err=True)
+    click.echo(f"gradproof: interrupted; continue with: {visible(again)}", err=True)
     if page and sys.stderr.isatty():
         click.echo("drawing the page; press Ctrl-C again to skip it", err=True)
 
@@ -143,7 +143,7 @@ def going_on(again: Callable[[], str]) -> Iterator[None]:
         raise
     except (MachineError, OSError) as error:
         said = str(error) if isinstance(error, MachineError) else f"the machine failed: {error}"
-        raise MachineError(f"{said}; then go on with: {again()}") from None
+        raise MachineError(f"{said}; then continue with: {again()}") from None
 
 
 def drawn(draw: Callable[[], Path]) -> Path | None:

@@ -29,7 +29,7 @@ HOW = ("checkpoint", "devices", "coordinator", "processes", "process", "heartbea
 NOT_FOR_BOTH = ("backend", "verify", "reproducible", "devices", "coordinator", "processes", "process", "heartbeat")
 OF_SEVERAL = ("processes", "process", "heartbeat")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-FOR_REFERENCE = "--devices and --coordinator are for --backend reference, which JAX can spread"
+FOR_REFERENCE = "--devices and --coordinator need --backend reference, which JAX can spread"
 
 
 def named(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
@@ -47,7 +47,7 @@ def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tup
     try:
         return tuple(int(number) for number in text.split(","))
     except ValueError:
-        raise click.BadParameter("give whole numbers with commas between, such as 784,30,10") from None
+        raise click.BadParameter("give whole numbers separated by commas, such as 784,30,10") from None
 
 
 def a_number(_context: click.Context, _option: click.Parameter, value: float) -> float:
@@ -277,7 +277,7 @@ def _is_both(resume: Path) -> bool:
 def _changes(context: click.Context, out: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that were typed along with --resume."""
     if out is not None:
-        raise UsageError("--resume goes on in the folder of its run; leave out --out")
+        raise UsageError("--resume continues in the folder of its run; leave out --out")
     return {key: value for key, value in chosen.items() if _given(context, key)}
 
 

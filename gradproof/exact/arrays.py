@@ -114,7 +114,7 @@ def exact(value: Any) -> ExactArray:
         else np.array(bare(value), dtype=object if holds_numbers(value) else None)
     )
     if plain.dtype.kind not in "biufO":
-        raise TypeError(f"numbers were expected, not {plain.dtype}")
+        raise TypeError(f"expected numbers, not {plain.dtype}")
     return array_of([number(x) for x in plain.ravel().tolist()], plain.shape)
 
 
@@ -202,5 +202,5 @@ def put(result: Any, out: Any, where: Any = True) -> Any:
     if isinstance(target, np.ndarray) and target.dtype.kind == "b":
         target[...] = result
         return target
-    current().note("left", "an array that gradproof did not make is changed in place: its other names keep old values")
+    current().note("left", "an array from outside gradproof is changed in place: other references keep the old values")
     return result

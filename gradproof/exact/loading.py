@@ -161,9 +161,7 @@ class Takeover:
             return function
         code = self._code(function.__code__)
         if code is None and _may_round(function.__code__):  # runs as it was compiled
-            current().note(
-                "unread", f"there is no Python source of {function.__qualname__}, so its literals are rounded"
-            )
+            current().note("unread", f"{function.__qualname__} has no Python source, so its literals are rounded")
         return self._with_code(function, code or function.__code__)
 
     def _with_code(self, function: types.FunctionType, code: types.CodeType) -> Any:
@@ -281,7 +279,7 @@ def take(function: Callable[..., Any], takeover: Takeover | None = None) -> Call
     copy = takeover.take(function)
     if copy is function and replacement(function) is None:
         name = getattr(function, "__qualname__", type(function).__qualname__)
-        raise NoSourceError(f"there is no Python source of {name}")
+        raise NoSourceError(f"{name} has no Python source")
     return copy
 
 

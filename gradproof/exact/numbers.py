@@ -186,7 +186,7 @@ def number(value: Any) -> Number:
         return Number(current().literal(float(value), value.strip()))
     if isinstance(value, arb):
         return Number(value)
-    raise TypeError(f"a number was expected, not {type(value).__name__}")
+    raise TypeError(f"expected a number, not {type(value).__name__}")
 
 
 def literal(value: float) -> Number:

@@ -103,7 +103,7 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
             return [other]
         if made_up and other.outcome.verdict is Verdict.VERIFIED:
             first.verdict = Verdict.UNDECIDED
-            first.trouble = "it is wrong with the data that were made up and right with others: give it its own data"
+            first.trouble = "it is wrong with made-up data and right with other data: give it its own data"
     engines = (_judged(subject, "") for subject in found.engines) if first.verdict is Verdict.UNDECIDED else ()
     return next(([one] for one in engines if one.outcome.verdict is Verdict.REFUTED), judged)
 
@@ -186,7 +186,7 @@ def _wrong_engine(program: Program, found: Search) -> str:
 
 
 def _of_misfits(names: Sequence[str]) -> str:
-    return f"{', '.join(names)}: what comes back does not have the shapes of what goes in"
+    return f"{', '.join(names)}: the gradients do not have the shapes of the inputs"
 
 
 def _mended(program: Program) -> str:
@@ -223,7 +223,7 @@ def _network(one: Assessed) -> dict[str, Any]:
             "activations": [*hidden, *([output] if output else [])],
             "sizes": _sizes(what, one.subject.explored.scene.given),
             "labels": of_all_targets(what),
-            "without": [f"{shown(path)} is 0 here, so what it adds was not tried" for path in what.without],
+            "without": [f"{shown(path)} is 0 here, so the term it scales was not tested" for path in what.without],
         }
 
 
@@ -345,7 +345,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
             places.setdefault(note.said, []).append(program.place(at, note.place[0].co_filename))
     notes = [f"{said} in {_together(list(dict.fromkeys(at)))}" for said, at in places.items()]
     clipped = [f"{program.place(line)} clips large gradients: judged where it does not" for line in outcome.clips]
-    stays = [f"{shown(path)} enters the forward pass, and the step does not move it" for path in outcome.unmoved]
+    stays = [f"{shown(path)} is used in the forward pass, but the step does not update it" for path in outcome.unmoved]
     inexact = bool(tried and any(note.kind in ("cast", "rounded", "left") for note in tried.notes))
     network = worst.network
     sure = network.get("labels", False) and _is_steady(outcome.factors) and not inexact
@@ -366,7 +366,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
             for one in judged
         ],
         "network": {name: network.get(name, []) for name in ("activations", "sizes")}
-        | {"cost": program.placed(_cost_words(worst)) or (f"{read.cost}, as the others do" if read.cost else "")},
+        | {"cost": program.placed(_cost_words(worst)) or (f"{read.cost}, unlike the others" if read.cost else "")},
         "gradients": bool(worst.subject.explored.step and worst.subject.explored.step.gradients),
         "digits": tried.digits if tried and outcome.verdict is Verdict.VERIFIED else 0,
         "points": tried.points if tried else 0,

@@ -52,7 +52,7 @@ def _conventions() -> Iterator[tuple[str, str]]:
     """Yield each word of --convention with its meaning."""
     for word in (*layouts.DECLARED, *costs.DECLARED):
         told = [*layouts.declared([word], is_class=False).said(), *costs.declared([word]).said()]
-        yield word, "; ".join(told) or "the conventions of the notes, in everything that no other word names"
+        yield word, "; ".join(told) or "the conventions of the notes, for everything that no other word declares"
 
 
 def asked(words: Sequence[str]) -> list[Entry]:

@@ -90,7 +90,9 @@ def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     own = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
     if not _is_nearer(own, outcome):
         return outcome
-    own.notes.append(f"its rates are {', '.join(f'{float(rate):g}' for rate in dict.fromkeys(rates.values()))}")
+    own.notes.append(
+        f"its learning rates are {', '.join(f'{float(rate):g}' for rate in dict.fromkeys(rates.values()))}"
+    )
     return own
 
 
@@ -136,7 +138,7 @@ def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome
             return later
     outcome.verdict = Verdict.UNDECIDED
     names = ", ".join(map(shown, outcome.late))
-    outcome.trouble = f"what moves {names} has a condition that none of the turns meets that were tried"
+    outcome.trouble = f"no iteration that was tried met the condition for updating {names}"
     return outcome
 
 

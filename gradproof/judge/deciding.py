@@ -20,7 +20,13 @@ if TYPE_CHECKING:  # importing JAX takes a second: it waits until the subject is
 
 
 # Words of the errors for a file without a backprop; a whole program can do without a missing module that draws, say
-NONE_OF_TWO = ("there is neither", "without a method backprop", "is made by", "ModuleNotFoundError", "ImportError")
+NONE_OF_TWO = (
+    "there is neither",
+    "without a method backprop",
+    "is constructed as",
+    "ModuleNotFoundError",
+    "ImportError",
+)
 
 
 class Decided(NamedTuple):

@@ -68,7 +68,7 @@ def loaded(code: Code, name: str) -> tuple[Any, str]:
     if name:
         raise SubmissionError("load", f"there is no {name!r} in {path}")
     wanted = "neither a function backprop(weights, biases, x, y) nor a class Network(sizes)"
-    raise SubmissionError("load", f"there is {wanted} in {path}; if yours has another name: {path}:NAME")
+    raise SubmissionError("load", f"there is {wanted} in {path}; if yours has another name, give {path}:NAME")
 
 
 def unfit(subject: Any) -> str:
@@ -77,10 +77,10 @@ def unfit(subject: Any) -> str:
         if not hasattr(subject, "backprop"):
             return "is a class without a method backprop(x, y)"
         made = signatures.made_otherwise(subject)
-        return f"is made by {made}, should be by {subject.__name__}(sizes), a list" if made else ""
+        return f"is constructed as {made}, should be {subject.__name__}(sizes) with a list" if made else ""
     if hasattr(subject, "backprop") and not callable(subject):
         name = type(subject).__name__
-        return f"is an instance of {name}: give the class {name}, of which networks of many sizes can be made"
+        return f"is an instance of {name}: give the class {name}, so that networks of many sizes can be made"
     return "" if callable(subject) else "is neither a function nor a class"
 
 

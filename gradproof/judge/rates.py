@@ -27,7 +27,7 @@ from gradproof.judge.trial.scaled import BY_ONE_FACTOR
 
 _RATE = re.compile(r"(?i)(?:lr|eta|alpha|rate|learning_?rate|step_?size)(?:_\w+|\d*)|\w+_(?:lr|rate|eta)")
 SCALED = "wrong, by a factor that differs from point to point"
-MEAN = "the gradients of its parameters are divided by the number of examples, that of its input is not"
+MEAN = "the gradients of its parameters are divided by the number of examples, but not its input's"
 
 
 def keep_steady(

@@ -11,7 +11,7 @@ from gradproof.text import visible
 WORST = (70, 4, 1, 2, 3, 5)  # exit codes, the worst first; all others are better
 COLUMNS = ("file", "verdict", "line", "first fault", "mistakes", "points", "page", "exit code")
 UNJUDGED = "not judged"
-NAMELESS = "wrong, without a name"
+NAMELESS = "wrong, but no known mistake"
 FORMULAS = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
 
 

@@ -59,7 +59,7 @@ class Judgement(NamedTuple):
         verdict, *_ = lines(self, "this backprop")
         wrong = [visible(f"{trouble.kind}: {trouble.said}")[:WIDE] for trouble in self.troubles]
         wrong += [repr(named)[:WIDE] for named in self.faults]
-        more = [f"and {len(wrong) - FEW} more; print it for all"] if len(wrong) > FEW else []
+        more = [f"and {len(wrong) - FEW} more; print it to see all"] if len(wrong) > FEW else []
         return "\n".join([verdict, *wrong[:FEW], *more])
 
     def _repr_html_(self) -> str:

@@ -38,7 +38,7 @@ class Rubric(NamedTuple):
 
     def refused(self, strange: Sequence[str], names: Collection[str] = ()) -> UsageError:
         """Return the error to raise for keys that fit no array."""
-        there = f"; there are {some(list(names), 12)}" if names else ""
+        there = f"; the arrays are {some(list(names), 12)}" if names else ""
         return UsageError(f"{self.path}: {', '.join(strange)} fits no array that was judged{there}")
 
 
@@ -65,9 +65,9 @@ def load(path: str) -> Rubric:
 def _worth(document: Mapping[str, Any], path: str) -> Rubric:
     points = document.get("points")
     if list(document) != ["points"] or not isinstance(points, dict):
-        raise DataError("has more than a table [points], or none")
+        raise DataError("needs one table [points] and nothing else")
     if not points:
-        raise DataError("gives points for nothing")
+        raise DataError("[points] is empty")
     for name, worth in points.items():
         if re.fullmatch(r"BP\d+", name) and name not in EQUATIONS:
             raise DataError(f"{name} is not an equation")
@@ -119,7 +119,7 @@ def _named(d: Mapping[str, Any], subject: Mapping[str, Any], name: str) -> str:
 def _remark(states: set[str] | None, causes: set[bool | None], known: bool) -> str:
     """Return the remark on an array, from its states and from whether only a later layer makes it wrong."""
     if states is None:
-        return "there is no such array" if known else "undecided"
+        return "no such array" if known else "undecided"
     if states == {"right"}:
         return ""
     if causes == {True}:

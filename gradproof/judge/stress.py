@@ -116,7 +116,7 @@ def _once(
                 with guarded("the program", SECONDS, Clock.COMPUTING):
                     what = observe(scene, step, calls, seed)
                 if step.turn and what.answers != outcome.answers:
-                    said = f"{what.answers} arrays are returned, {outcome.answers} at first"
+                    said = f"returns {what.answers} arrays, {outcome.answers} at first"
                     return [Compared(path, said, 0, True) for path in step.parameters]
                 if run.run.notes and any(note.kind != "clipped" for note in run.run.notes.values()):
                     return []
@@ -131,9 +131,9 @@ def _once(
                         same = [cost.factor for cost in here if cost.name == outcome.named[0].name]
                         outcome.factors.append((scene.examples, same))
                         if outcome.labels and not of_all_targets(what):
-                            compared = [a._replace(state="of other targets than those given") for a in compared]
+                            compared = [a._replace(state="uses other targets than those given") for a in compared]
                         elif not {cost.name for cost in here} & known and any(array.alive for array in compared):
-                            said = "of another cost than elsewhere"
+                            said = "follows a different cost than elsewhere"
                             compared = [array._replace(state=said) for array in compared]
             except (SubjectError, UndecidedError):
                 continue
@@ -197,7 +197,7 @@ def piled(
             fed = [path for path, array in what.given.items() if array.size == len(held)]
             fed = [path for path in fed if _feeds(what.state[other][0], what.after[path])]
             if told and all(_share(held[k], now[k]) < 0 for k in told):
-                said = f"its velocity {shown(other)} changes its sign at every step"
+                said = f"its velocity {shown(other)} changes sign at every step"
                 amiss |= {path: Amiss(said, line_of(now[0].place) or 0) for path in fed}
             for path in fed:
                 after = what.after[path].ravel().tolist()
@@ -207,7 +207,7 @@ def piled(
         for path, twin in twins.items():
             held, now = (array.ravel().tolist() for array in (what.state[twin][0], what.after[path]))
             if all(_share(x, y) > 0 for x, y in zip(held, now, strict=True)):
-                said = f"its velocity {shown(path)} - {shown(twin)} changes its sign at every step"
+                said = f"its velocity {shown(path)} - {shown(twin)} changes sign at every step"
                 amiss[path] = Amiss(said, line_of(now[0].place) or 0)
     return found, kept, amiss
 

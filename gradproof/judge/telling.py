@@ -2,6 +2,7 @@
 
 import ast
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from gradproof.judge.find.calls import takes_lists
 from gradproof.text import some, typed, visible
 
 WIDE, MOST, FEW = 96, 5, 16  # of small numbers: characters per line, lines, and elements of an array
-PILED, AMISS = "piled up", "of a wrong velocity or mean"  # states that the first step does not show
+PILED, AMISS = "gradient accumulates", "wrong velocity or mean"  # states that the first step does not show
 KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
 
@@ -22,7 +23,7 @@ def lines(document: Mapping[str, Any], path: str) -> list[str]:
 
 def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     subject, network = d["subject"], d["network"]
-    does = "gives" if d["gradients"] else "steps along"
+    does = "gives" if d["gradients"] else "follows"
     cost = network["cost"]
     said: list[str] = []
     if d["verdict"] == "verified":
@@ -36,7 +37,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
         whose = f"{names} {_does_not(d, len(faults))} the gradient{against}"
         states = {parameter["state"] for parameter in d["parameters"]} - {"right"}
         if states and states <= {PILED, AMISS}:
-            whose = f"the first step follows the gradient{against}; later ones of {names} do not"
+            whose = f"the first step follows the gradient{against}; later steps of {names} do not"
         said.append(f"refuted: {path}: {whose if faults else 'not everything it returns is right'}")
         said.append(f"  judged: {subject['name']}{' ' + d['where'] if d['where'] else ''}")
         for fault in together(faults):
@@ -44,7 +45,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
             if fault["mended"]:
                 said.append(f"    should be: `{fault['should_be']}` – {fault['names'][0]}")
             if fault["others"]:
-                said.append(f"    or it is {' or '.join(other['place'] for other in fault['others'])} that is wrong")
+                said.append(f"    possibly {' or '.join(other['place'] for other in fault['others'])} instead")
             if fault["quotient"]:
                 said.append(f"    its own cost says: {fault['quotient']}")
         said += by_hand(d["counterexample"]) if d["counterexample"] else []
@@ -60,13 +61,15 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     if len(d["subjects"]) > 1:
         said += [f"  {one['name']}: {one['verdict']}" for one in d["subjects"]]
     if d["verdict"] == "verified" and may_be_a_slip(d):
-        said.append("  for the quadratic cost σ′ is missing at the output (BP1): say which one is meant with --cost")
+        said.append("  for the quadratic cost, σ′ is missing at the output (BP1): say which cost you mean with --cost")
     said += [f"  convention: {words}" for words in d["conventions"]]
     if d["verdict"] == "verified":  # faults are to be mended first
         said += [f"  in float64: {one['what']}" for one in d["float"]]
     said += [f"  {words}" for words in d["notes"]]
     if d["verdict"] == "undecided" and d["step"]:
-        said.append(f"  say what is meant with --cost, or name the line that takes a step: {hint(path, d['step'])}")
+        said.append(
+            f"  say which cost you mean with --cost, or name the line that takes a step: {hint(path, d['step'])}"
+        )
     return said
 
 
@@ -118,7 +121,13 @@ def _of(cost: str) -> str:
         return "a cost that it does not compute"
     if cost.startswith(("Σ", "a ")):
         return cost
-    return f"its own cost, {cost}" if " line " in cost or "(" in cost.split(",")[0] else f"the {cost}"
+    if found := re.fullmatch(r"(.+) of ((?:cell \d+, )?line \d+)", cost):
+        return f"the program's own cost, `{found[1]}` in {found[2]}"
+    if "(" in cost.split(",")[0]:
+        return f"the program's own cost, `{cost}`"
+    return (
+        f"the program's own cost, the {named}" if (named := cost.removesuffix(", its own")) != cost else f"the {cost}"
+    )
 
 
 def _shape(network: Mapping[str, Any]) -> str:
@@ -129,7 +138,7 @@ def _shape(network: Mapping[str, Any]) -> str:
 
 def _does_not(d: Mapping[str, Any], count: int) -> str:
     if d["gradients"]:
-        return "has not" if count == 1 else "have not"
+        return "does not get" if count == 1 else "do not get"
     return "does not follow" if count == 1 else "do not follow"
 
 

@@ -20,7 +20,7 @@ def words(error: BaseException) -> str:
     try:
         said = str(error)
     except BaseException:
-        said = "(its own text raises)"
+        said = "(its message raises)"
     return " ".join(f"{type(error).__name__}: {said}".split())
 
 

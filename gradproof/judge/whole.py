@@ -47,7 +47,7 @@ from gradproof.numerics.verdict import Verdict
 FORGOTTEN = "not moved, though its gradient is computed"
 _OF_A_LAYER = "(out * dout)"  # in the driver of a layer that is judged by itself
 MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
-UPHILL = "uphill, which its words say is meant"
+UPHILL = "uphill, which its text says is intended"
 # Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
 _HIGH = re.compile(r"objective|reward|return|likelihood|elbo|utility|gain|fitness|score|log_?prob")
@@ -91,9 +91,9 @@ def judge(
                 moves = [x for move in what.moved.values() for x in move.flat]
                 clips = {index for index, place in run.run.clips.items() if place in explored.scene.clips}
                 if explored.scene.scale != 1 and not clips_gradients_alone(what, clips):
-                    raise InexactError("what is clipped is no gradient alone")
+                    raise InexactError("not only gradients are clipped")
                 if run.run.reading is not Reading.EXACT and all(x.value.is_zero() for x in moves):
-                    raise InexactError("nothing moves where a tiny learning rate is taken as 0")
+                    raise InexactError("nothing moves if a tiny learning rate is taken as 0")
                 return what
         except InexactError:
             raise
@@ -174,7 +174,9 @@ def judge(
             outcome.named = wanted
         else:
             outcome.verdict, outcome.other, outcome.declared, outcome.named = Verdict.REFUTED, named, cost, ()
-            outcome.tried = replace(tried, arrays=[a._replace(state=f"not of the {cost} cost") for a in tried.arrays])
+            outcome.tried = replace(
+                tried, arrays=[a._replace(state=f"not the gradient of the {cost} cost") for a in tried.arrays]
+            )
     elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not named:
         defined = costs_defined(explored.scene.program)
         if defined and not set(defined) <= set(calls):  # a cost of its own that this step does not compute
@@ -186,7 +188,7 @@ def judge(
                 return own
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = (
-            "it is the gradient of some cost, but of none that gradproof knows: say which one is meant with --cost"
+            "it is the gradient of a cost that gradproof does not know: say which one you mean with --cost"
         )
     elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not explored.step.gradients:
         down = [one for one in named if one.factor > 0]
@@ -221,7 +223,7 @@ def judge(
         if with_them.verdict is Verdict.VERIFIED:
             return with_them
         outcome.verdict = Verdict.UNDECIDED
-        outcome.trouble = f"{', '.join(unseen)} moves as well, and is not recognised as a parameter"
+        outcome.trouble = f"moves too, but is not recognised as a parameter: {', '.join(unseen)}"
     if outcome.verdict is Verdict.VERIFIED and kind != "listed" and staying:
         idle |= dict.fromkeys(_left_out(explored, calls, chosen, seed, list(staying)), FORGOTTEN)
     unmoved_here = dict.fromkeys(explored.step.still, "not moved") | idle
@@ -238,7 +240,7 @@ def judge(
         for mean in wrong_means(explored.scene.program.tree) if kept else ():
             outcome.amiss |= {path: Amiss(mean.said, mean.line, mean.new) for path in explored.step.parameters}
         if kept and not (outcome.piled or outcome.amiss):
-            outcome.notes.append(f"only the first use of what it keeps between steps, such as {kept[0]}, is judged")
+            outcome.notes.append(f"of the state kept between steps, such as {kept[0]}, only the first use is judged")
         outcome.verdict = Verdict.REFUTED if outcome.piled or outcome.amiss else outcome.verdict
     if (
         outcome.verdict is Verdict.VERIFIED
@@ -318,7 +320,7 @@ def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Readi
                 continue
             here = {one.name for one in name_costs_of_steps(what.moved, list(what.given.values()))}
             if here & {one.name for one in name_costs(array_of(others, outputs.shape), labels, gradients)}:
-                return "the outputs are those of another forward pass"
+                return "the outputs come from another forward pass"
     return ""
 
 

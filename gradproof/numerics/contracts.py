@@ -147,4 +147,4 @@ def insist(*dtypes: Any) -> None:
     lines = list(broken(*dtypes))
     if lines:
         what = "; ".join(lines)
-        raise MachineError(f"no bound holds on this machine, it breaks {what}; see {manual.named('bounds.md')}")
+        raise MachineError(f"no bound holds on this machine: it violates {what}; see {manual.named('bounds.md')}")

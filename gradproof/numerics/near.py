@@ -89,7 +89,7 @@ class Near:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> "Near":
         """Let NumPy's functions work on these arrays. TypeError for a ufunc or option without a derived bound."""
         if method != "__call__" or options or ufunc not in _UFUNCS:
-            raise TypeError(f"nothing is derived for {ufunc.__name__}")
+            raise TypeError(f"no bound is derived for {ufunc.__name__}")
         return _UFUNCS[ufunc](*(self._near(x) for x in inputs))
 
     def exp(self) -> "Near":

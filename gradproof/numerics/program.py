@@ -68,7 +68,7 @@ def _run(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
         elif name in OPERATIONS:
             results = [OPERATIONS[name](eqn.params, *arguments)]
         else:
-            raise UnknownOperationError(f"nothing is derived for JAX's {name}")
+            raise UnknownOperationError(f"no bound is derived for JAX's {name}")
         known.update(zip(eqn.outvars, results, strict=True))
     return [read(out) for out in jaxpr.outvars]
 
@@ -105,9 +105,9 @@ def _slice(params: Any, array: Array) -> Array:
 def _pad(params: Any, array: Any, filler: Any) -> Near:
     wide = [(low, high) for low, high, _ in params["padding_config"]]
     if any(inside for *_, inside in params["padding_config"]) or min(min(pair) for pair in wide) < 0:
-        raise UnknownOperationError("nothing is derived for this pad")
+        raise UnknownOperationError("no bound is derived for this pad")
     if float(np.asarray(_near(filler).value)) != 0:
-        raise UnknownOperationError("padded with other than 0")
+        raise UnknownOperationError("padded with something other than 0")
     return _near(array).moved(lambda part: np.pad(part, wide))
 
 

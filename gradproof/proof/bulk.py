@@ -45,7 +45,7 @@ def _faults(total: Total, again: Callable[[Worst], Summary]) -> Iterator[Fault]:
             _, worst, networks, elements = total.faults[equation, layer, alone]
             found = [f for f in again(worst).faults if (f.equation, f.layer) == (equation, layer)]
             if not found:
-                raise DataError(f"{equation} at layer {layer} was refuted in stack {-worst[1]} and now it is not")
+                raise DataError(f"{equation} at layer {layer} was refuted in stack {-worst[1]} and now is not")
             yield found[0]._replace(networks=networks, elements=elements)
 
 

@@ -131,7 +131,7 @@ def explained(result: Summary, problem: Problem | None, again: str) -> list[str]
         lines.append(f"it {worst.trouble}")
     else:
         low, high = worst.expected - worst.bound, worst.expected + worst.bound
-        lines.append(f"there {list(worst.element)} is {worst.got!r}, off by {worst.ratio:.3g} times the bound")
+        lines.append(f"element {list(worst.element)} is {worst.got!r}, off by {worst.ratio:.3g} times the bound")
         lines.append(f"allowed is {low!r} to {high!r}")
     lines += [f"also wrong: {f.equation} at layer {f.layer}" for f in result.faults[1:6]]
     if judged.source != "digits":

@@ -129,11 +129,11 @@ def _with(replaced: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
 
 SLIPS: dict[str, dict[str, Callable[..., Any]]] = {
     "σ′ dropped in BP1": {"bp1": lambda grad_a, z: grad_a},
-    "the sign of a − y turned": {"cost_gradient": lambda a, y: y - a},
+    "the sign of a − y flipped": {"cost_gradient": lambda a, y: y - a},
     "σ′ dropped in BP2": {"bp2": lambda w, delta, z: w.mT @ delta},
     "σ in place of σ′ in BP2": {"bp2": lambda w, delta, z: (w.mT @ delta) * equations.sigma(z)},
     "w not transposed in BP2": {"bp2": lambda w, delta, z: (w @ delta) * equations.sigma_prime(z)},
-    "the bias gradient forgotten": {"bp3": lambda delta: 0 * delta[..., :1]},
+    "the bias gradient left at 0": {"bp3": lambda delta: 0 * delta[..., :1]},
     "a factor 2 in BP4": {"bp4": lambda a, delta: 2 * (delta / delta.shape[-1]) @ a.mT},
 }
 

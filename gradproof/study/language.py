@@ -158,7 +158,7 @@ class _Parser:
                 if any(isinstance(i, Place) for i in picked):
                     raise self.error("expected an index such as j or 2", back=1)
                 if "s" in picked:
-                    raise self.error("s is the sample and picks no component; expected a letter such as j", back=1)
+                    raise self.error("s is the sample and selects no component; expected a letter such as j", back=1)
                 tree = Node("pick", (tree, picked))
         return tree
 
@@ -181,7 +181,7 @@ class _Parser:
 
     def _small(self, word: str) -> int:
         if len(word) > 4:
-            raise self.error("a number of more than four digits", back=1)
+            raise self.error("a number with more than four digits", back=1)
         return int(word)
 
     def primary(self) -> Node:
@@ -196,7 +196,7 @@ class _Parser:
         self.at += 1
         if kind == "number":
             if len(word) > 12:
-                raise self.error("a number of more than twelve digits", back=1)
+                raise self.error("a number with more than twelve digits", back=1)
             return Node("number", (Fraction(word),))
         order = 0
         while self.peek() == "'":

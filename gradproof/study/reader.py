@@ -33,7 +33,7 @@ def load(path: Path | None = None) -> Ledger:
             said = "is not a file" if file.exists() else "there is no such file"
             raise DataError(f"{file}: {said}; {manual.named('ledger.md')} says how a ledger is written")
         if file.stat().st_size > LARGEST:
-            raise DataError(f"{file}: larger than {LARGEST} bytes, no ledger")
+            raise DataError(f"{file}: larger than {LARGEST} bytes, too large for a ledger")
         text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: byte {error.start} is not UTF-8") from None
@@ -47,15 +47,15 @@ def read(text: str, source: str) -> Ledger:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{source}: no TOML: {error}") from None
+        raise DataError(f"{source}: not valid TOML: {error}") from None
     except ValueError:  # Python refuses integers of more than 4,300 digits
-        raise DataError(f"{source}: no TOML: a number has thousands of digits") from None
+        raise DataError(f"{source}: not valid TOML: a number has thousands of digits") from None
     except RecursionError:
-        raise DataError(f"{source}: no TOML: nested too deep") from None
+        raise DataError(f"{source}: not valid TOML: nested too deep") from None
     try:
         return _Reader(source, document).ledger()
     except RecursionError:
-        raise DataError(f"{source}: definitions: they go through each other too often") from None
+        raise DataError(f"{source}: definitions: they refer to each other too deeply") from None
 
 
 class _Reader:
@@ -93,7 +93,7 @@ class _Reader:
         for line in lines:
             self.where = f"line {line.id}"
             if ids.count(line.id.lower()) > 1:
-                raise self.error("id", f"{line.id} is taken twice")
+                raise self.error("id", f"{line.id} is used twice")
             for on in line.depends:
                 if on.lower() not in ids:
                     raise self.error("depends", f"there is no line {on}")
@@ -125,7 +125,7 @@ class _Reader:
         code = [self.code(t, f"code {i}") for i, t in self.tables(table, "code")]
         facts = [self.fact(t, f"fact {i}") for i, t in self.tables(table, "fact")]
         if not (claims or code or facts):
-            raise self.error("", "says nothing that can be tried; give it a [[line.claim]] or a [[line.fact]]")
+            raise self.error("", "states nothing that can be tested; give it a [[line.claim]] or a [[line.fact]]")
         return Line(
             name,
             self.get(table, "section", TEXT, ""),
@@ -197,7 +197,7 @@ class _Reader:
             raise self.error(f"{field}, function", f"there is no module {module}") from None
         found: Any = inspect.unwrap(getattr(home, name, lambda: None))
         if not inspect.isfunction(found) or found.__module__ != module:
-            raise self.error(f"{field}, function", f"{module} has no {name}, or it is no function of its own")
+            raise self.error(f"{field}, function", f"{module} has no {name}, or it is not a function defined there")
         signature = inspect.signature(found)
         try:
             signature.bind(*range(count))
@@ -211,7 +211,7 @@ class _Reader:
         self.only(table, ("measure", "says", "correction"), field)
         measure = self.get(table, "measure", TEXT, field=field)
         if measure not in MEASURES:
-            raise self.error(f"{field}, measure", f"{measure!r} is none of {', '.join(MEASURES)}")
+            raise self.error(f"{field}, measure", f"{measure!r} is not one of {', '.join(MEASURES)}")
         if "says" not in table:
             raise self.error(f"{field}, says", "is missing")
         for name in ("says", "correction"):
@@ -226,7 +226,7 @@ class _Reader:
     def layers(self, table: dict[str, Any], field: str) -> tuple[str, str]:
         low, dots, high = self.get(table, "layers", TEXT, "1..L", field).partition("..")
         if not dots or low.strip() not in ("1", "2", "L") or high.strip() not in ("1", "L", "L-1"):
-            raise self.error(f"{field}, layers", "should be such as 1..L, 2..L or 1..L-1")
+            raise self.error(f"{field}, layers", "should be a range such as 1..L, 2..L or 1..L-1")
         if (low.strip(), high.strip()) in (("2", "1"), ("L", "1"), ("L", "L-1")):
             raise self.error(f"{field}, layers", f"{low.strip()}..{high.strip()} is empty")
         return low.strip(), high.strip()
@@ -243,7 +243,7 @@ class _Reader:
         found: dict[Head, Node] = {}
         for left, right in table.items():
             if not isinstance(right, str):
-                raise self.error(f"{field}, {left}", "should be text, an expression in quotes")
+                raise self.error(f"{field}, {left}", "should be an expression in quotes")
             try:
                 key = head(left)
             except ClaimError as error:

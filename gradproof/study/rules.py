@@ -61,7 +61,7 @@ def _call(world: Evaluator, node: Node, env: Env) -> Value:
         return Value(value.axes, value.array.transpose((*range(n), n + 1, n)))
     if order == 0 and name == "norm2":
         if value.rank != 1:
-            raise MisfitError(f"norm2 is of vectors, {argument} is {said(value)}")
+            raise MisfitError(f"norm2 takes a vector, {argument} is {said(value)}")
         return Value(value.axes, world.numbers.total(value.array * value.array, len(value.axes)))
     if order == 0 and name in ("exp", "log", "abs"):
         return Value(value.axes, world.numbers.function(name, value.array))
@@ -80,7 +80,7 @@ def _sum(world: Evaluator, node: Node, env: Env) -> Value:
     limits = (world.place(low, env), world.place(high, env)) if low is not None else None
     if index == "s":
         if limits and limits[1] < limits[0]:
-            raise MisfitError(f"s = {limits[0]} … {limits[1]} is no range")
+            raise MisfitError(f"s = {limits[0]} … {limits[1]} is not a range")
         samples = tuple(range(limits[0], limits[1] + 1)) if limits else env.samples
         value, count = world.value(body, env._replace(samples=samples)), len(samples)
         if "s" not in value.axes:
@@ -128,7 +128,7 @@ def _at_each(world: Evaluator, node: Node, env: Env) -> Value:
     body, picked, value = node.args
     variable, (index,) = picked.args
     if not isinstance(index, str) or index in ("m", "l", "L"):
-        raise MisfitError(f"at( … , {picked} = … ): give the component a letter of its own, such as j")
+        raise MisfitError(f"at( … , {picked} = … ): name the component by a letter of its own, such as j")
     numbers = world.numbers
     before, after = world.value(variable, env), world.value(value, env)
     if before.rank != 1 or after.rank or (index in after.axes and after.size(index) != before.shape[0]):
@@ -145,7 +145,7 @@ def _at_each(world: Evaluator, node: Node, env: Env) -> Value:
         moved = Value(old.axes, old.array * (numbers.number(1) - one) + new.array * one)
         found.append(world.value(body, env._replace(bound=(*env.bound, (world.variable(variable, env), moved)))))
     if index in found[0].axes:
-        raise MisfitError(f"{index} is open in {body} already")
+        raise MisfitError(f"{index} is already an index of {body}")
     return stacked(found, index, numbers)
 
 

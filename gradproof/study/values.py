@@ -105,7 +105,7 @@ def aligned(left: Value, right: Value, numbers: Numbers) -> tuple[Value, Value]:
     insist_on_one_size(left, right)
     rank = max(left.rank, right.rank)
     if left.rank and right.rank and left.shape != right.shape:
-        raise MisfitError(f"{said(left)} meets {said(right)}")
+        raise MisfitError(f"{said(left)} does not fit {said(right)}")
     return spread(left, axes, rank), spread(right, axes, rank)
 
 
@@ -153,7 +153,7 @@ def stacked(values: list[Value], axis: str, numbers: Numbers) -> Value:
     """Stack values with the same axes along a new, last named axis."""
     axes, shape = values[0].axes, values[0].array.shape
     if any((value.axes, value.array.shape) != (axes, shape) for value in values):
-        raise MisfitError(f"what stands beside each other for each {axis} has not the same indices and shape")
+        raise MisfitError(f"the values for each {axis} differ in their indices or shape")
     n, size = len(axes), len(values[0].array.shape)
     whole = numbers.join([value.array.reshape((*shape, 1)) for value in values])
     return Value((*axes, axis), whole.transpose((*range(n), size, *range(n, size))))

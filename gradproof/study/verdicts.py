@@ -90,7 +90,7 @@ class ClaimTried(NamedTuple):
         if self.sentence is not Sentence.WRONG:
             return ""
         if self.correction is None:
-            written = ", and what is written as corrected is claimed nowhere" if self.claim.corrected else ""
+            written = ", and what is written as its correction is not claimed anywhere" if self.claim.corrected else ""
             return f"it is wrong, and no correction is given{written}"
         return {
             Verdict.VERIFIED: "",
@@ -108,8 +108,8 @@ class CodeTried(NamedTuple):
     def trouble(self) -> str:
         """Why the code does not implement the line; empty if it does."""
         if self.run is None:
-            return f"it no longer holds {self.code.anchor!r}: the anchor has moved"
-        return self.run.trouble or next((f"a mutant gives it as well: {s}" for s in self.run.survivors), "")
+            return f"it no longer contains {self.code.anchor!r}: the anchor has moved"
+        return self.run.trouble or next((f"a mutant computes it as well: {s}" for s in self.run.survivors), "")
 
     @property
     def sound(self) -> bool:
@@ -131,7 +131,7 @@ class FactTried(NamedTuple):
         if self.holds or self.found == self.fact.correction:
             return ""
         given = "and no correction is given" if self.fact.correction is None else "and neither is its correction"
-        return f"it is not so, {given}"
+        return f"that is not so, {given}"
 
 
 class Tried(NamedTuple):

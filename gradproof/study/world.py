@@ -52,7 +52,7 @@ class World(NamedTuple):
         letters = {"": 0, "L": self.depth, "m": self.m, "l": env.layer}
         base = letters.get(place.letter)
         if base is None:
-            raise MisfitError(f"{place.letter} is no number here")
+            raise MisfitError(f"{place.letter} is not a number here")
         return base + place.more
 
     def variable(self, node: Node, env: Env) -> Key:
@@ -84,7 +84,7 @@ class World(NamedTuple):
             return self.theta()
         if layer is not None and any(key[0] == name for key in [*self.primitives, *self._heads()]):
             raise MisfitError(f"there is no {name} in layer {layer}")
-        raise MisfitError(f"{name} is defined nowhere")
+        raise MisfitError(f"{name} is not defined")
 
     def parameters(self) -> list[Key]:
         return [(name, layer) for layer in range(1, self.depth + 1) for name in ("edge", "b")]
@@ -119,7 +119,8 @@ class World(NamedTuple):
             return value
         missing = [index for index in left.indices if index not in value.axes]
         if missing or value.rank:
-            raise MisfitError(f"the definition of {left.name} has no index {', '.join(missing) or 'alone'}")
+            said = f"has no index {', '.join(missing)}" if missing else "is not one number for each index"
+            raise MisfitError(f"the definition of {left.name} {said}")
         rest = [axis for axis in value.axes if axis not in left.indices]
         order = [value.axes.index(axis) for axis in [*rest, *left.indices]]
         return Value(tuple(rest), value.array.transpose(order))

@@ -137,7 +137,7 @@ def begun(settings: Settings, data: Path | None, out: Path | None, seconds: floa
             pair = Pair(place, [stack.enter_context(one) for one in each])
             pair.keep()
         except MachineError as error:
-            raise MachineError(f"{error}; then go on with: {_resuming(place)}") from None
+            raise MachineError(f"{error}; then continue with: {_resuming(place)}") from None
         finally:
             if not any((place / name).exists() for name in NAMES):
                 (place / RESULTS).unlink(missing_ok=True)
@@ -153,7 +153,7 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
     """
     with folder.reopened(place), ExitStack() as stack:
         if not is_both(place):
-            raise UsageError(f"{place} is no run of both networks; leave out --both")
+            raise UsageError(f"{place} is not a run of both networks; leave out --both")
         found = {name: checkpoint.sound(place / name) for name in NAMES}
         kept = [{each.position for each in sound} for sound, _ in found.values()]
         if not all(kept) and set().union(*kept) <= {START} and not any(faults for _, faults in found.values()):
@@ -163,7 +163,9 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
             kept = [{START}]
         if not (common := set.intersection(*kept)):
             each = " or ".join(_resuming(place / name) for name in NAMES)
-            raise DataError(f"{place}: its networks have kept no common step; continue one by itself: {each}")
+            raise DataError(
+                f"{place}: its networks have no checkpoint of the same step; continue one by itself: {each}"
+            )
         at = max(common)
         runs = [stack.enter_context(run.continued(place / name, data, changes, seconds, position=at)) for name in NAMES]
         yield Pair(place, runs, _points(place, runs[0].state.steps))
@@ -188,7 +190,7 @@ def _planned(place: Path, backend: str) -> tuple[Settings, Path | None]:
             raise TypeError("no name of a folder")
         return settings, Path(data) if data else None
     except (OSError, *UNREADABLE):
-        lost = f"nothing was trained, and {RESULTS} does not say what was to be"
+        lost = f"nothing was trained, and {RESULTS} does not say what to train"
         raise DataError(f"{place}: {lost}; start it again elsewhere") from None
 
 

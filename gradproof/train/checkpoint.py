@@ -110,7 +110,7 @@ def load(place: Path, position: Position | None = None) -> tuple[Checkpoint, lis
     found, faults = sound(place)
     found = [each for each in found if position in (None, each.position)]
     if not found:
-        raise DataError("; ".join(faults) or f"{place}: holds no checkpoint, nothing was trained; start it again")
+        raise DataError("; ".join(faults) or f"{place}: no checkpoint, so nothing was trained; start it again")
     return max(found, key=lambda checkpoint: checkpoint.generation), faults
 
 
@@ -132,7 +132,7 @@ def read(file: Path) -> Checkpoint:
         content = files.read(file, LARGEST)
         metadata = _metadata(content)
         if metadata.get("format") != FORMAT:
-            read = f"this gradproof reads {FORMAT!r}; go on with the version that wrote it, or start a new run"
+            read = f"this gradproof reads {FORMAT!r}; continue with the version that wrote it, or start a new run"
             raise DataError(f"is written in format {metadata.get('format')!r}, {read}")
         signed = metadata.get("sha256", "")
         unsigned = content.replace(signed.encode(), ZEROS.encode(), 1)
@@ -154,7 +154,7 @@ def _metadata(content: bytes) -> dict[str, str]:
     """Return the metadata of a safetensors file: 8 bytes give the length of the JSON header that follows."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 + length or not length:
-        raise DataError("is cut short, or no safetensors file")
+        raise DataError("is cut short, or not a safetensors file")
     return _texts(json.loads(content[8 : 8 + length])["__metadata__"])
 
 

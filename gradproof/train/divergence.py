@@ -84,15 +84,15 @@ def complaint(
     with np.errstate(all="ignore"):
         cost, flat = reading.cost(*network, blocks), reading.shares_near_0_or_1(*network, blocks, FLAT)
     most = int(np.argmax(flat))
-    worst = f"; worst is layer {most + 1}, where {flat[most]:.1%} of all activations are 0.0000, 1.0000 or no number"
+    worst = f"; worst is layer {most + 1}, where {flat[most]:.1%} of all activations are 0.0000, 1.0000 or not a number"
     worst = worst if flat[most] else ""
     if not math.isfinite(costs[-1]):
         return f"the cost is no longer finite{worst}"
     if cost >= blind and flat[-1] >= NEARLY_ALL and _moved(*network, blocks[0], PATIENCE * reach) < MOVED:
         first = next(layer for layer in range(1, len(flat) + 1) if min(flat[layer - 1 :]) >= NEARLY_ALL)
         which = f"layer {first} is" if first == len(flat) else f"layers {first} to {len(flat)} are"
-        told = f"{flat[-1]:.1%} of all outputs are 0.0000 or 1.0000, where σ′ lets nothing move in {PATIENCE} epochs"
-        return f"{which} saturated: {told}"
+        told = f"{flat[-1]:.1%} of all outputs are 0.0000 or 1.0000, and σ′ is too small to move them"
+        return f"{which} saturated: {told} in {PATIENCE} epochs"
     if cost >= blind and min(costs[-2:]) >= blind and min(costs) < FORGOTTEN * blind:
         risen = f"the cost has risen to {costs[-1]:.2f}, from {min(costs):.2f} after epoch {1 + np.argmin(costs)}"
         return f"{risen}{worst}"

@@ -34,7 +34,7 @@ def claimed(out: Path | None, files: Iterable[str]) -> Iterator[Path]:
             reason = error.strerror or error
             raise MachineError(f"cannot write to {folder}: {reason}; choose another --out") from None
         if held := [name for name in files if os.path.lexists(folder / name)]:
-            raise UsageError(f"{folder} already holds {held[0]}, which stays; choose another --out")
+            raise UsageError(f"{folder} already holds {held[0]}, which is not overwritten; choose another --out")
         with _held(folder):
             yield folder
     finally:
@@ -50,7 +50,7 @@ def reopened(folder: Path) -> Iterator[Path]:
     Raises DataError if there is no such folder, MachineError if it cannot be written to.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give the folder of a run, such as runs/1, to --resume")
+        raise DataError(f"{folder}: no such folder; give --resume the folder of a run, such as runs/1")
     with _held(folder):
         for path in folder.glob(f"{UNFINISHED}*"):
             with suppress(OSError):
@@ -58,7 +58,7 @@ def reopened(folder: Path) -> Iterator[Path]:
         try:
             _try(folder)
         except OSError as error:
-            reason = f"{error.strerror or error}; the run needs room and permission there to go on"
+            reason = f"{error.strerror or error}; the run needs space and permission there to continue"
             raise MachineError(f"cannot write to {folder}: {reason}") from None
         yield folder
 
@@ -80,7 +80,7 @@ def _held(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f"{folder} is the folder of a training that is still running; wait for it") from None
+            raise UsageError(f"{folder} belongs to a training that is still running; wait for it") from None
         except OSError:  # a file system without locks
             pass
         yield

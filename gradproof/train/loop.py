@@ -149,9 +149,9 @@ def fault(s: Settings, examples: mnist.DataSet) -> str | None:
     if not np.finfo(s.dtype).smallest_subnormal <= np.float64(s.eta) <= np.finfo(s.dtype).max:
         return f"--eta must be a finite number above 0 in {s.dtype}, not {s.eta}"
     if (parameters(s) + s.batch * sum(s.sizes)) * np.dtype(s.dtype).itemsize > LARGEST:
-        return "--sizes and --batch need more than 1 GiB, parameters and one mini-batch; choose smaller ones"
+        return "--sizes and --batch need more than 1 GiB for parameters and one mini-batch; choose smaller ones"
     if s.reproducible and s.backend != "reference":
-        return "--reproducible is for --backend reference; the other computes on one device, where every run is"
+        return "--reproducible needs --backend reference; the other computes on one device, where every run is"
     if s.reproducible and parameters(s) * s.batch * np.dtype(s.dtype).itemsize > LARGEST:
         return "--reproducible keeps a gradient for each example, here more than 1 GiB; choose a smaller --batch"
     return None

@@ -55,7 +55,7 @@ def _opened(path: str | os.PathLike[str]) -> Image.Image:
                 raise DataError(f"{image.width} × {image.height} pixels are too many; make it smaller")
             return _coloured(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
-        raise DataError(f"{path}: no picture; give one as {', '.join(FORMATS)}") from None
+        raise DataError(f"{path}: not a picture; give one as {', '.join(FORMATS)}") from None
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except MemoryError:

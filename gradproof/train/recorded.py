@@ -45,7 +45,7 @@ def load(path: Path) -> tuple[int, Step]:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
     except MemoryError:
         reason = "too large for this machine's memory"
-    raise DataError(f"{path}: {reason}; give the file that a refuted step of `gradproof train --verify` left")
+    raise DataError(f"{path}: {reason}; give a step that `gradproof train --verify` refuted and saved")
 
 
 def _named(step: Step) -> Iterator[tuple[str, Array]]:

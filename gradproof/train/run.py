@@ -173,7 +173,7 @@ def continued(
     """
     with folder.reopened(place) if writes else nullcontext():
         at, notes = checkpoint.load(place, position)
-        notes = [f"{note}; the checkpoint before it is used" for note in notes]
+        notes = [f"{note}; the previous checkpoint is used" for note in notes]
         for name, value in changes.items():
             if name != "epochs" and value != (was := getattr(at.settings, name)):
                 raise UsageError(f"--{name} stays {was} in this run; leave it out, or start a new run")

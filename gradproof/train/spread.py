@@ -38,7 +38,7 @@ class Spread:
 
         here = jax.local_device_count()
         if devices is not None and devices != here and (devices > here or jax.process_count() > 1):
-            raise UsageError(f"--devices {devices}, but JAX has {here} here; choose as many or leave it out")
+            raise UsageError(f"--devices {devices}, but JAX has {here} here; choose that many or leave it out")
         self.mesh = mesh.over(devices if jax.process_count() == 1 else None)
         self.gradient = mesh.in_order if reproducible else mesh.summed
         said = [f"{self.mesh.size} device{'s' * (self.mesh.size != 1)}"]
@@ -168,11 +168,11 @@ def joined(coordinator: str, processes: int | None, process: int | None, heartbe
         )
     except ValueError as error:
         reason = " ".join(str(error).split())
-        said = "no launcher (SLURM, Open MPI, …) is here to ask" if coordinator == "auto" else reason
-        raise UsageError(f"{said}; say --coordinator HOST:PORT, --processes and --process") from None
+        said = "there is no launcher (SLURM, Open MPI, …) to ask" if coordinator == "auto" else reason
+        raise UsageError(f"{said}; give --coordinator HOST:PORT, --processes and --process") from None
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
-        raise MachineError(f"the processes did not come together at {coordinator}: {reason}") from None
+        raise MachineError(f"the processes did not all connect to {coordinator}: {reason}") from None
     yield
     with together():
         jax.distributed.shutdown()  # waits for the others, so only if nothing went wrong

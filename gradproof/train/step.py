@@ -29,7 +29,7 @@ class Proven(NamedTuple):
         reasons = [
             (
                 self.narrow,
-                f"look like steps not taken, since no gradient of a layer exceeds its bound in {dtype}, as in"
+                f"cannot be told from steps not taken, since no gradient of a layer exceeds its bound in {dtype}, as in"
                 " wide networks and at saturated neurons",
                 [wider, tighter] if wider or tighter else [start, "a smaller network"],
             ),

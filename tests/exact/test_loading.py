@@ -324,5 +324,5 @@ def test_what_has_no_source_runs_as_it_was_compiled_and_says_so_where_that_may_r
 
 @pytest.mark.parametrize("without", [len, "".join])
 def test_what_has_no_source_is_said_to_have_none(without: Callable[..., Any]) -> None:
-    with running(Run()), pytest.raises(NoSourceError, match="no Python source of"):
+    with running(Run()), pytest.raises(NoSourceError, match="has no Python source"):
         take(without)

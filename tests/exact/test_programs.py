@@ -84,7 +84,7 @@ def test_a_step_of_an_object_may_be_told_by_any_function() -> None:
 def test_what_is_the_gradient_of_no_cost_by_itself_says_nothing_of_the_others() -> None:
     net = Net()
     judged = gradproof.check_step(net.step, net, np.ones(2))
-    assert [(array.name, array.state) for array in judged.faults] == [("θ['w']", "the gradient of no cost")], judged
+    assert [(one.name, one.state) for one in judged.faults] == [("θ['w']", "not the gradient of any cost")], judged
     assert "should be 0" not in str(judged)
 
 

@@ -111,13 +111,13 @@ WRONG = {
     "σ′ missing at the output": ({"output": lambda p: p.e}, "BP1", "σ′ is missing"),
     "σ′(a) at the output": ({"output": lambda p: p.e * slope(p.a[-1])}, "BP1", "a in place of z"),
     "tanh′ at the output": ({"output": lambda p: p.e * tanh_prime(p.a[-1])}, "BP1", "tanh"),
-    "σ for σ′ at the output": ({"output": lambda p: p.e * p.a[-1]}, "BP1", "σ stands for σ′"),
-    "σ′ twice at the output": ({"output": lambda p: p.e * slope(p.z[-1]) ** 2}, "BP1", "taken twice"),
+    "σ for σ′ at the output": ({"output": lambda p: p.e * p.a[-1]}, "BP1", "σ in place of σ′"),
+    "σ′ twice at the output": ({"output": lambda p: p.e * slope(p.z[-1]) ** 2}, "BP1", "applied twice"),
     "one-hot off by one": (
         {"output": lambda p: (p.a[-1] - np.roll(p.y, 1, 0)) * slope(p.z[-1])}, "BP1", "one class off"),
     "y forgotten": ({"output": lambda p: p.a[-1] * slope(p.z[-1])}, "BP1", "y is missing"),
-    "δ averaged": ({"output": lambda p: p.e * slope(p.z[-1]) / p.y.shape[1]}, "BP1", "already in δ"),
-    "output error forgotten": ({"output": lambda p: 0 * p.e}, "BP1", "forgotten"),
+    "δ averaged": ({"output": lambda p: p.e * slope(p.z[-1]) / p.y.shape[1]}, "BP1", "already taken in δ"),
+    "output error forgotten": ({"output": lambda p: 0 * p.e}, "BP1", "left at 0"),
     "matrices at the output": ({"output": lambda p: p.e @ slope(p.z[-1])}, "BP1", "⊙ is a matrix product"),
     "absolute error": ({"output": lambda p: np.abs(p.e) * slope(p.z[-1])}, "BP1", None),
     "error cubed": ({"output": lambda p: p.e**3 * slope(p.z[-1])}, "BP1", None),
@@ -127,23 +127,23 @@ WRONG = {
         {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.a[i])}, "BP2", "a in place of z"),
     "tanh′ in hidden layers": (
         {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * tanh_prime(p.a[i])}, "BP2", "tanh"),
-    "σ for σ′ in hidden layers": ({"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * p.a[i]}, "BP2", "σ stands for σ′"),
+    "σ for σ′ in hidden layers": ({"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * p.a[i]}, "BP2", "σ in place of σ′"),
     "σ′ twice in hidden layers": (
-        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) ** 2}, "BP2", "taken twice"),
+        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) ** 2}, "BP2", "applied twice"),
     "the error propagated": (
         {"hidden": lambda p, i, d: pulled_back(p, i) * slope(p.z[i - 1])}, "BP2", "aᴸ − y is propagated"),
     "w not transposed": (
         {"hidden": lambda p, i, d: (p.w[i] @ d[i]) * slope(p.z[i - 1])}, "BP2", "not transposed"),
     "w of the wrong layer": (
         {"hidden": lambda p, i, d: (p.w[i - 1].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "wrong layer"),
-    "w forgotten": ({"hidden": lambda p, i, d: d[i] * slope(p.z[i - 1])}, "BP2", "w is forgotten"),
+    "w forgotten": ({"hidden": lambda p, i, d: d[i] * slope(p.z[i - 1])}, "BP2", "w is left out"),
     "σ′ before w": (
         {"hidden": lambda p, i, d: p.w[i].T @ (d[i] * slope(p.z[i]))}, "BP2", "before w"),
     "matrices in hidden layers": (
         {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) @ slope(p.z[i - 1])}, "BP2", "⊙ is a matrix product"),
     "hidden sign": ({"hidden": lambda p, i, d: -(p.w[i].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "sign"),
-    "hidden factor 2": ({"hidden": lambda p, i, d: 2 * (p.w[i].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "factor 2"),
-    "hidden factor ½": ({"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) / 2}, "BP2", "factor ½"),
+    "hidden factor 2": ({"hidden": lambda p, i, d: 2 * (p.w[i].T @ d[i]) * slope(p.z[i - 1])}, "BP2", "factor of 2"),
+    "hidden factor ½": ({"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) / 2}, "BP2", "factor of ½"),
     "layer 1 skipped": ({"hidden": first_layer(lambda p, i, d: 0 * p.z[0])}, "BP2", "skipped"),
     "w updated first": (
         {"hidden": lambda p, i, d: ((p.w[i] - 0.25 * d[i] @ p.a[i].T / d[i].shape[1]).T @ d[i]) * slope(p.z[i - 1])},
@@ -152,9 +152,9 @@ WRONG = {
         {"hidden": lambda p, i, d: ((p.w[i] - 0.25 * d[i] @ p.a[i].T).T @ d[i]) * slope(p.z[i - 1])},
         "BP2", "updated"),
     "σ′ of the layer above": (
-        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i])}, "BP2", "of the layer above"),
+        {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i])}, "BP2", "from the layer above"),
     "output error in every layer": (
-        {"hidden": lambda p, i, d: p.e * slope(p.z[i - 1])}, "BP2", "the output error is taken in every layer"),
+        {"hidden": lambda p, i, d: p.e * slope(p.z[i - 1])}, "BP2", "the output error is used in every layer"),
     "hidden δ clipped": (
         {"hidden": lambda p, i, d: np.clip((p.w[i].T @ d[i]) * slope(p.z[i - 1]), -1e-4, 1e-4)}, "BP2", None),
     "hidden δ averaged over neurons": (
@@ -165,7 +165,7 @@ WRONG = {
         {"hidden": lambda p, i, d: (p.w[i].T @ d[i]) * slope(p.z[i - 1]) + 1e-3 * p.w[i].sum()}, "BP2", None),
     "largest example of the bias": ({"bias": lambda p, i, d: d.max(1, keepdims=True)}, "BP3", None),
     "bias decay": ({"bias": lambda p, i, d: d.mean(1, keepdims=True) + 0.1 * p.b[i - 1]}, "BP3", "0.1 b is added"),
-    "bias gradient forgotten": ({"bias": lambda p, i, d: 0 * d[:, :1]}, "BP3", "forgotten"),
+    "bias gradient forgotten": ({"bias": lambda p, i, d: 0 * d[:, :1]}, "BP3", "left at 0"),
     "bias gradient summed": ({"bias": lambda p, i, d: d.sum(1, keepdims=True)}, "BP3", "summed, not averaged"),
     "bias gradient over m²": ({"bias": lambda p, i, d: d.mean(1, keepdims=True) / d.shape[1]}, "BP3", "m twice"),
     "bias gradient over neurons": (
@@ -175,19 +175,19 @@ WRONG = {
     "first example of the bias": ({"bias": lambda p, i, d: d[:, :1] + 0}, "BP3", "first example"),
     "last example of the bias": ({"bias": lambda p, i, d: d[:, -1:] + 0}, "BP3", "last example"),
     "bias sign": ({"bias": lambda p, i, d: -d.mean(1, keepdims=True)}, "BP3", "sign"),
-    "bias factor 2": ({"bias": lambda p, i, d: 2 * d.mean(1, keepdims=True)}, "BP3", "factor 2"),
+    "bias factor 2": ({"bias": lambda p, i, d: 2 * d.mean(1, keepdims=True)}, "BP3", "factor of 2"),
     "bias times a": ({"bias": lambda p, i, d: (d * p.a[i]).mean(1, keepdims=True)}, "BP3", "as if it were a weight"),
     "constant added": ({"bias": lambda p, i, d: d.mean(1, keepdims=True) + 1e-3}, "BP3", "the number 0.001 is added"),
     "weight gradient summed": ({"weight": lambda p, i, d: d @ p.a[i - 1].T}, "BP4", "summed, not averaged"),
     "weight gradient over m²": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] ** 2}, "BP4", "m twice"),
-    "weight gradient forgotten": ({"weight": lambda p, i, d: 0 * p.w[i - 1]}, "BP4", "forgotten"),
+    "weight gradient forgotten": ({"weight": lambda p, i, d: 0 * p.w[i - 1]}, "BP4", "left at 0"),
     "image not scaled": (
         {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * (255 if i == 1 else 1)}, "BP4", "not scaled"),
     "a of the example before": (
-        {"weight": lambda p, i, d: d @ np.roll(p.a[i - 1], 1, 1).T / d.shape[1]}, "BP4", "the example before"),
+        {"weight": lambda p, i, d: d @ np.roll(p.a[i - 1], 1, 1).T / d.shape[1]}, "BP4", "the previous example"),
     "first example of the weights": ({"weight": lambda p, i, d: d[:, :1] @ p.a[i - 1][:, :1].T}, "BP4", "first"),
     "weight sign": ({"weight": lambda p, i, d: -d @ p.a[i - 1].T / d.shape[1]}, "BP4", "sign"),
-    "weight factor ½": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] / 2}, "BP4", "factor ½"),
+    "weight factor ½": ({"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] / 2}, "BP4", "factor of ½"),
     "σ′ once more": (
         {"weight": lambda p, i, d: (d * slope(p.z[i - 1])) @ p.a[i - 1].T / d.shape[1]}, "BP4", "once more"),
     "a of the layer itself": ({"weight": lambda p, i, d: d @ p.a[i].T / d.shape[1]}, "BP4", "the layer itself"),
@@ -211,7 +211,7 @@ WRONG = {
     "gradient clipped": ({"weight": lambda p, i, d: np.clip(d @ p.a[i - 1].T / d.shape[1], -1e-3, 1e-3)}, "BP4", None),
     "weight gradient off by 1e-12": (
         {"weight": lambda p, i, d: d @ p.a[i - 1].T / d.shape[1] * (1 + 1e-12)}, "BP4",
-        "a factor 1.000000000001"),
+        "an extra factor of 1.000000000001"),
 }  # fmt: skip
 
 
@@ -257,15 +257,15 @@ def _rounded(w):
 # Slips before the first equation, in submissions that show only δ and gradients: (the function, kind, words)
 UNSEEN = {
     "bias along the wrong axis": (backprop(forward=along_the_wrong_axis), "z", "along the wrong axis"),
-    "bias forgotten": (backprop(forward=lambda w, b, a: w @ a), "z", "the bias is forgotten"),
+    "bias forgotten": (backprop(forward=lambda w, b, a: w @ a), "z", "the bias is left out"),
     "bias subtracted": (backprop(forward=lambda w, b, a: w @ a - b), "z", "the bias is subtracted"),
     "bias twice": (backprop(forward=lambda w, b, a: w @ a + 2 * b), "z", "added twice"),
     "weights in float32": (_of_other_data(lambda w, b, x, y: ([_rounded(v) for v in w], b, x, y)), "z", "float32"),
     "weights whole": (_of_other_data(lambda w, b, x, y: ([np.trunc(v) for v in w], b, x, y)), "z", "whole numbers"),
-    "inputs whole": (_of_other_data(lambda w, b, x, y: (w, b, np.trunc(x), y)), "data", "inputs are cut"),
+    "inputs whole": (_of_other_data(lambda w, b, x, y: (w, b, np.trunc(x), y)), "data", "inputs are truncated"),
     "image times 255": (_of_other_data(lambda w, b, x, y: (w, b, 255 * x, y)), "data", "255 times too large"),
     "image scaled twice": (_of_other_data(lambda w, b, x, y: (w, b, x / 255, y)), "data", "scaled twice"),
-    "targets shifted": (_of_other_data(lambda w, b, x, y: (w, b, x, np.roll(y, 1, 1))), "data", "shuffled apart"),
+    "targets shifted": (_of_other_data(lambda w, b, x, y: (w, b, x, np.roll(y, 1, 1))), "data", "shuffled separately"),
     "targets reversed": (_of_other_data(lambda w, b, x, y: (w, b, x, y[:, ::-1])), "data", "in reverse order"),
 }
 
@@ -405,14 +405,14 @@ RIGHT_ONES = {
     "no ½, sum": (_scaled(2.0, summed=True), "sum"),
     "y − a": (_scaled(-1.0), "downhill"),
     "y − a, sum": (_scaled(-1.0, summed=True), "downhill"),
-    "1/m in δ": (_averaged(1.0), "1/m is in it"),
-    "1/m in δ, y − a": (_averaged(-1.0), "1/m is in it"),
-    "1/m in δ, cost three times ours": (_averaged_late(3.0), "1/m is in it"),
+    "1/m in δ": (_averaged(1.0), "it contains 1/m"),
+    "1/m in δ, y − a": (_averaged(-1.0), "it contains 1/m"),
+    "1/m in δ, cost three times ours": (_averaged_late(3.0), "it contains 1/m"),
     "einsum": (_einsum, ""),
     "cost three times ours": (_scaled(3.0), "3·½‖y − a‖²"),
     "mean of the outputs": (_mean_of_outputs(2.0), "divided by the number of outputs"),
     "½ and mean of the outputs": (_mean_of_outputs(1.0), "divided by the number of outputs"),
-    "δ twice": (twice(1.0), "another δ"),
+    "δ twice": (twice(1.0), "a different δ"),
     "δ twice, sum": (twice(1.0, summed=True), "sum"),
     "δ twice, y − a": (twice(-1.0), "downhill"),
     "δ twice, no ½": (twice(2.0), "without the ½"),

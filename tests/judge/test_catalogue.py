@@ -87,7 +87,7 @@ def test_every_slip_of_a_statement_is_in_the_catalogue_once() -> None:
 def test_every_word_of_convention_is_explained() -> None:
     (help_of_it,) = (option.help for option in check.params if option.name == "convention")
     words = [entry.formula.removeprefix("--convention ") for entry in ENTRIES if entry.place == CONVENTION]
-    assert help_of_it.endswith(f"Of: {', '.join(words)}.")
+    assert help_of_it.endswith(f"Choose from: {', '.join(words)}.")
 
 
 def test_a_name_is_explained_in_words_and_for_programs(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_name_is_explained_in_words_and_for_programs(tmp_path: Path) -> None:
     assert lines[3].startswith("  in the example δ¹ is [[")
     assert lines[-1].startswith("  x = [[1, -1], [0.5, 2]], y = ")
     (told,) = json.loads(explain(tmp_path, "BP2 σ′ is missing", "--json").stdout)
-    assert f"in the example δ¹ is {told['example']['is']}, and should be {told['example']['should_be']}" in lines[3]
+    assert f"in the example δ¹ is {told['example']['is']} and should be {told['example']['should_be']}" in lines[3]
     assert len(explain(tmp_path).stdout.splitlines()) == len(ENTRIES)
 
 

@@ -221,7 +221,7 @@ def test_without_a_cost_in_sight_the_one_array_that_does_not_follow_the_cost_of_
     found = told(source.replace("dW2 = A1.T @ dZ2 / m", "dW2 = A1.T @ dZ2"), tmp_path)
     assert [(fault["parameter"], fault["code"]) for fault in found["faults"]] == [("W2", "dW2 = A1.T @ dZ2")]
     assert {p["name"] for p in found["parameters"] if p["state"] == "right"} == {"W1", "b1", "b2"}
-    assert found["network"]["cost"] == "quadratic, as the others do"
+    assert found["network"]["cost"] == "quadratic, unlike the others"
 
 
 @pytest.mark.turns(1)
@@ -230,7 +230,7 @@ def test_a_gradient_is_told_where_it_is_computed_though_a_regulariser_is_added_l
     source = source.replace("dW1 = X.T @ dZ1 / m", "dW1 = X.T @ dZ1 ** 3 / m\n        dW1 += 0.2 * self.W1")
     (fault,) = told(source, tmp_path)["faults"]
     assert fault["code"] == "dW1 = X.T @ dZ1 ** 3 / m"
-    assert fault["what"].endswith("dW1 should be ∂C/∂W1, but for what is added later")
+    assert fault["what"].endswith("dW1 should be ∂C/∂W1, except for what is added later")
 
 
 @pytest.mark.turns(1)
@@ -240,7 +240,7 @@ def test_of_a_vector_of_all_parameters_the_part_that_is_wrong_is_told(tmp_path: 
     assert source.count(right) == 1
     (fault,) = told(source.replace(right, "Theta2_grad = np.exp(d3.T @ a2 / m)"), tmp_path)["faults"]
     assert (fault["line"], fault["parameter"]) == (line_of(right, source), "theta")
-    assert fault["what"].endswith("Theta2_grad should be ∂C/∂Theta2, but for what is added later")
+    assert fault["what"].endswith("Theta2_grad should be ∂C/∂Theta2, except for what is added later")
 
 
 @pytest.mark.turns(1)
@@ -283,7 +283,7 @@ def test_what_never_moves_is_told_where_the_others_do(tmp_path: Path) -> None:
     (fault,) = found["faults"]
     assert fault["parameter"] == "W1"
     assert fault["code"] == "self.b1 -= lr * db1" or fault["should_be"].startswith("self.W1 -= lr * dW1, before line")
-    assert fault["what"] == "not moved, though its gradient is computed; self.b1 is moved here"
+    assert fault["what"] == "not moved, though its gradient is computed; self.b1 is updated here"
 
 
 ADAPTIVE = """

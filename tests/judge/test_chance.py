@@ -27,4 +27,4 @@ def test_code_that_draws_random_numbers_is_judged_alike_in_every_run(name, tmp_p
 
 def test_code_that_draws_random_numbers_draws_others_in_each_call(tmp_path):
     noise = "return ([b + 0.001 * random.random() for b in nabla_b], nabla_w)"
-    assert "gives another answer the second time" in str(judged(written(tmp_path, RIGHT.replace(ANSWER, noise))))
+    assert "gives a different answer the second time" in str(judged(written(tmp_path, RIGHT.replace(ANSWER, noise))))

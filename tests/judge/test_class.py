@@ -159,10 +159,10 @@ def test_annotations_name_the_line_of_each_fault(judged: tuple[Path, Any]) -> No
         (["no*.py"], "'no*.py': there is no .py or .ipynb file to judge", 3),
         (["a.py", "b.py", "-o", "x.html"], "-o is a folder of pages, not x.html", 2),
         (["a.py", "b.py", "-o", "a.py"], "cannot make the folder a.py", 4),
-        (["a.py", "b.py", "--script", "s.py"], "--script is for one submission", 2),
-        (["a.py", "b.py", "--csv", "b.py"], "b.py is where a submission is; choose another", 2),
-        (["a.py", "b.py", "--csv", "o", "--junit", "./o"], "o is asked for twice; choose another", 2),
-        (["a.py", "b.safetensors"], "judged again by gradproof prove b.safetensors", 2),
+        (["a.py", "b.py", "--script", "s.py"], "--script takes one submission", 2),
+        (["a.py", "b.py", "--csv", "b.py"], "b.py is itself a submission; choose another", 2),
+        (["a.py", "b.py", "--csv", "o", "--junit", "./o"], "o is named twice; choose another", 2),
+        (["a.py", "b.safetensors"], "to judge a recorded step again: gradproof prove b.safetensors", 2),
     ],
 )
 def test_what_cannot_be_done_is_one_line_before_the_work(
@@ -194,7 +194,7 @@ def test_a_judge_that_the_system_kills_costs_the_submission_it_was_at(tmp_path: 
                 os.kill(process.pid or 0, signal.SIGKILL)
     assert [found[n].verdict for n in range(3)] == ["not judged", "verified", "refuted"]
     assert found[0].code == 4
-    assert found[0].said == "its judge was ended by SIGKILL, as the system does where memory runs out"
+    assert found[0].said == "its judge was ended by SIGKILL, as the system does when memory runs out"
     assert not active_children()
 
 
@@ -224,7 +224,7 @@ def test_interrupted_it_says_how_far_it_got_and_leaves_nothing_behind(
         out, err = process.communicate(timeout=60)
     assert first.startswith(f"{tmp_path}/all/a.py:15: refuted: ")
     assert process.returncode == 130
-    assert err == "gradproof: interrupted: 1 of 2 are judged\n"
+    assert err == "gradproof: interrupted: 1 of 2 judged\n"
     assert out.startswith("1 submission: 1 refuted\n")
     assert (tmp_path / "a.csv").read_text("utf8").count("\n") == 2
     end = time.monotonic() + 20

@@ -119,7 +119,7 @@ def test_in_words_they_are_a_few_lines_with_the_element_that_is_wrong(tmp_path: 
     assert said[begin + 1 : begin + 1 + len(numbers) + 1] == [*numbers, last]
     assert len(numbers) <= telling.MOST
     assert all(f"{name} = [[" in " ".join(numbers) for name in ("w1", "b1", "w2", "b2", "x", "y"))
-    element, moved, right = last.strip().replace(" is moved by ", "|").replace(", should be moved by ", "|").split("|")
+    element, moved, right = last.strip().replace(" moves by ", "|").replace(", should move by ", "|").split("|")
     (one,) = (one for one in found["counterexample"]["parameters"] if one["name"] == element.rpartition("[")[0])
     assert float(moved) in [float(f"{x:.6g}") for x in np.ravel(one["moved"])]
     assert float(right) in [float(f"{x:.6g}") for x in np.ravel(one["should_be"])]
@@ -133,10 +133,10 @@ def test_where_nothing_is_right_two_numbers_are_told_that_follow_no_one_rate(tmp
     shown = found["counterexample"]
     assert {one["state"] for one in shown["parameters"]} == {"wrong"}
     assert all(one["should_be"] is None for one in shown["parameters"])
-    assert shown["said"].endswith(": one rate cannot give both")
+    assert shown["said"].endswith(": no single rate gives both")
     ratios = []
     for part in shown["said"].split("; "):
-        element, rest = part.split(" is moved by ")
+        element, rest = part.split(" moves by ")
         moved, ratio = rest.split(" ∂C")[0].split(", which is ")
         (one,) = (one for one in shown["parameters"] if one["name"] == element.rpartition("[")[0])
         place = tuple(map(int, element.rpartition("[")[2].rstrip("]").split(", ")))
@@ -150,7 +150,7 @@ def test_where_nothing_is_right_two_numbers_are_told_that_follow_no_one_rate(tmp
 def test_of_a_step_uphill_one_number_is_told_since_all_move_alike(tmp_path: Path) -> None:
     shown = told(SCRIPT.replace("(1 - h)", "(1 - h ** 2)").replace("-= 0.1", "+= 0.1"), tmp_path)["counterexample"]
     assert "; " not in shown["said"]
-    assert "cannot give both" not in shown["said"]
+    assert "gives both" not in shown["said"]
     assert ", which is 0.1 ∂C/∂" in shown["said"]
 
 

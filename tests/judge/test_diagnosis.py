@@ -78,7 +78,7 @@ def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
     assert judged.verdict == "verified", str(judged)
     if word:
         assert any(word in convention for convention in judged.conventions)
-    assert any("another δ" in convention for convention in judged.conventions) == name.startswith("δ twice")
+    assert any("a different δ" in convention for convention in judged.conventions) == name.startswith("δ twice")
     if word == "":
         assert not judged.conventions
 
@@ -88,7 +88,7 @@ def test_a_correct_backprop_is_verified_and_its_convention_recognised(name):
 def test_a_delta_that_is_computed_twice_and_has_the_mean_in_it_is_recognised(factor):
     judged = gradproof.check(twice(factor, averaged=True), networks=NETWORKS)
     assert judged.verdict == "verified", str(judged)
-    for words in ("1/m is in it", "another δ"):
+    for words in ("it contains 1/m", "a different δ"):
         assert any(words in convention for convention in judged.conventions)
 
 
@@ -237,7 +237,7 @@ def test_what_is_right_uphill_on_some_networks_is_not_said_to_point_downhill(whe
 def test_a_mean_that_is_in_delta_is_a_convention_only_where_nothing_else_is_wrong():
     right = RIGHT_ONES["1/m in δ"][0]
     judged = gradproof.check(right, networks=NETWORKS)
-    assert judged.conventions == ["δ is of the mean cost: 1/m is in it"]
+    assert judged.conventions == ["δ is the error of the mean cost: it contains 1/m"]
     twice = gradproof.check(backprop(**WRONG["δ averaged"][0]), networks=NETWORKS)
     assert {named.fault.equation for named in twice.faults} == {"BP1"}
     assert not twice.conventions
@@ -305,13 +305,13 @@ def test_an_equation_of_which_nothing_can_be_told_scores_no_point():
 
 
 def test_an_unknown_convention_is_one_line():
-    with pytest.raises(UsageError, match="no convention 'mine'; choose of ours, rows"):
+    with pytest.raises(UsageError, match="no convention 'mine'; choose from ours, rows"):
         judgement(Function(backprop()), NETWORKS, declared=["mine"])
 
 
 @pytest.mark.parametrize("words", ["", " ", "rows,", "sum,,rows"])
 def test_an_empty_convention_is_refused_in_one_line(words):
-    with pytest.raises(UsageError, match="no convention ''; choose of ours, rows"):
+    with pytest.raises(UsageError, match="no convention ''; choose from ours, rows"):
         judgement(Function(backprop()), NETWORKS, declared=words.split(","))
 
 
@@ -435,7 +435,7 @@ def test_without_delta_a_psum_and_a_factor_of_the_cost_cannot_be_told_apart_and_
 
     judged = gradproof.check(psum, networks=NETWORKS)
     (said,) = [words for words in judged.conventions if "cannot be distinguished" in words]
-    assert f"the factor {factor} is of the cost" in said
+    assert f"the factor {factor} belongs to the cost" in said
     assert f"a psum over {factor} devices" in said
     declared = gradproof.check(psum, networks=NETWORKS, convention="no-half")
     assert declared.verdict == ("verified" if factor == 2 else "refuted")
@@ -484,7 +484,7 @@ def test_a_backprop_by_autodiff_is_not_accused_of_rounding_its_delta_twice() -> 
 
     found = gradproof.check(by_autodiff, networks=20)
     assert found.verdict is Verdict.VERIFIED, str(found)
-    assert any("another δ" in convention for convention in found.conventions)
+    assert any("a different δ" in convention for convention in found.conventions)
 
     def nearly(weights, biases, x, y):
         delta, grad_b, grad_w = by_autodiff(weights, biases, x, y)

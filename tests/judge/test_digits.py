@@ -43,7 +43,7 @@ class Net:
 QUADRATIC = {"loss": "np.sum((A - Y) ** 2) / 2", "error": "(A - Y) * slope(Z)"}
 SOFTMAX = {"loss": "-np.sum(Y * np.log(A))", "error": "A - Y", "slope": "None"}
 STABLE = "np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))))"
-NO_DIGIT = "no digit is left of a difference of nearly equal numbers in line "
+NO_DIGIT = "a difference of nearly equal numbers loses all digits in line "
 SHIFTED = "np.exp(z - z.max(1, keepdims=True))"
 CASES = {
     "σ that overflows": (

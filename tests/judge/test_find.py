@@ -365,7 +365,7 @@ def test_python_2_and_magics_in_a_script_are_read_in_their_lines(tmp_path: Path)
 def test_what_is_no_python_is_said_in_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"is not Python that can be read: ") as said:
+    with pytest.raises(DataError, match=r"cannot be read as Python: ") as said:
         read_program(str(path))
     assert "\n" not in str(said.value)
 
@@ -550,7 +550,7 @@ def test_layers_alone_verify_no_program_whose_example_was_not_reached_in_time(
         (tmp_path / "mine.py").write_text(source, "utf8")
         told = assess(str(tmp_path / "mine.py"))
         assert told["verdict"] == verdict, told["undecided"]
-    assert "does not return" in told["undecided"][0]
+    assert "takes longer than" in told["undecided"][0]
 
 
 ARCHIVE = """

@@ -104,7 +104,7 @@ def test_a_frame_that_is_none_is_one_line(asked, text):
 
 @pytest.mark.parametrize("size", [0, 7, 2**28 + 2**25, 2**63, 2**64 - 1])
 def test_a_frame_of_no_size_is_one_line(size):
-    assert "writes into the pipe of its answers" in told(struct.pack("<Q", size) + b"x" * 64, ASKED["backprop"])
+    assert "writes to the pipe that carries its answers" in told(struct.pack("<Q", size) + b"x" * 64, ASKED["backprop"])
 
 
 @given(st.lists(st.lists(st.sampled_from([(), (0,), (2, 3), (1, 1)]), max_size=3), max_size=5), st.sampled_from("fdi?"))

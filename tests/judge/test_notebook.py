@@ -187,7 +187,7 @@ def test_a_path_is_judged_as_the_command_judges_it(tmp_path: Path) -> None:
     assert isinstance(found, FileJudgement)
     assert (str(found.verdict), bool(found), found.digits) == ("refuted", False, 0)
     assert [(fault["parameter"], fault["line"]) for fault in found.faults] == [("w1", 15), ("b1", 15)]
-    said = "w1, b1 do not follow the gradient of the quadratic, as the others do\n"
+    said = "w1, b1 do not follow the gradient of the quadratic, unlike the others\n"
     assert str(found).startswith(f"refuted: {tmp_path / 'mine.py'}: {said}")
     (tmp_path / "mine.ipynb").write_text(notebook("import numpy as np", NET, MADE + "net.train(x, y)"), "utf8")
     right = gradproof.check(str(tmp_path / "mine.ipynb"))
@@ -234,9 +234,9 @@ def told(folder: Path, *cells: str) -> Any:
 
 @pytest.mark.turns(1)
 def test_wherever_a_line_of_a_notebook_is_named_its_cell_is(tmp_path: Path) -> None:
-    assert "a value is clipped (cell 2, line 14): whether" in str(told(tmp_path, CLIPPED, TRAINED))
+    assert "a value is clipped (cell 2, line 14): gradproof cannot know" in str(told(tmp_path, CLIPPED, TRAINED))
     wrong = told(tmp_path, FOURTH.replace("(1 - h * h)", "(1 - h)"), TRAINED)
-    assert "of its own cost, loss of cell 2, line 11\n" in str(wrong)
+    assert "of the program's own cost, `loss` in cell 2, line 11\n" in str(wrong)
     assert "cell 2, line 13: `d1 =" in str(wrong)
     assert wrong.document["subject"]["place"].startswith("cell ")
 

@@ -101,4 +101,7 @@ def test_a_regulariser_that_is_0_is_said_to_hide_what_it_adds(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
         found = assess(str(path))
-    assert (found["verdict"], found["conventions"]) == ("verified", ["reg is 0 here, so what it adds was not tried"])
+    assert (found["verdict"], found["conventions"]) == (
+        "verified",
+        ["reg is 0 here, so the term it scales was not tested"],
+    )

@@ -15,9 +15,7 @@ from tests.judge.test_suspects import EXAMPLE
 @pytest.mark.parametrize("wrong", ["dW1 = X.T @ dZ1", "dW1 = X.T @ dA1 / m"])
 def test_the_quotient_of_the_programs_own_cost_says_what_the_derivative_says(wrong: str, tmp_path: Path) -> None:
     (fault,) = told(NETWORK.replace("dW1 = X.T @ dZ1 / m", wrong) + EXAMPLE, tmp_path)["faults"]
-    name, moved, right = re.fullmatch(
-        r"(\S+ ?\d+\]) is moved by (\S+), should be moved by (\S+)", fault["numbers"]
-    ).groups()  # type: ignore[union-attr]
+    name, moved, right = re.fullmatch(r"(\S+ ?\d+\]) moves by (\S+), should move by (\S+)", fault["numbers"]).groups()  # type: ignore[union-attr]
     said = f"(C({name} + h) − C({name} − h)) / 2h is "
     assert fault["quotient"].startswith(said)
     value, rate = map(float, re.findall(r"(?:is|by) (-?[\d.e-]+) (?:for|times)", fault["quotient"]))

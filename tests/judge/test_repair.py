@@ -54,14 +54,14 @@ SLIPS = [
     ("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = (Y - A2) * sigmoid_prime(Z2)", "the sign is wrong"),
     ("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = (A2 - Y) * sigmoid_prime(A2)",
      "the function is applied to the wrong array"),
-    ("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = (A2 - Y) * sigmoid(Z2)", "another function is meant"),
+    ("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = (A2 - Y) * sigmoid(Z2)", "the wrong function is used"),
     ("dW2 = A1.T @ dZ2 / m", "dW2 = A1.T @ dZ2", "the division by the number of examples is missing"),
-    ("dW2 = A1.T @ dZ2 / m", "dW2 = Z1.T @ dZ2 / m", "another array is meant"),
-    ("db2 = np.sum(dZ2, axis=0, keepdims=True) / m", "db2 = np.sum(dZ2) / m", "the sum goes over the wrong axis"),
-    ("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * A1 * (1 - A1)", "the slope is not that of the activation"),
+    ("dW2 = A1.T @ dZ2 / m", "dW2 = Z1.T @ dZ2 / m", "the wrong array is used"),
+    ("db2 = np.sum(dZ2, axis=0, keepdims=True) / m", "db2 = np.sum(dZ2) / m", "the sum is over the wrong axis"),
+    ("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * A1 * (1 - A1)", "the slope belongs to a different activation"),
     ("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1", "the slope of the activation is missing"),
-    ("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * (1 - Z1 ** 2)", "another array is meant"),
-    ("dW1 = X.T @ dZ1 / m", "dW1 = X.T @ dA1 / m", "another array is meant"),
+    ("dZ1 = dA1 * (1 - A1 ** 2)", "dZ1 = dA1 * (1 - Z1 ** 2)", "the wrong array is used"),
+    ("dW1 = X.T @ dZ1 / m", "dW1 = X.T @ dA1 / m", "the wrong array is used"),
     ("self.b1 -= lr * db1", "self.b1 += lr * db1", "the sign is wrong"),
     ("self.W1 -= lr * dW1", "self.W1 -= 2 * lr * dW1", "a number is wrong"),
 ]  # fmt: skip
@@ -83,7 +83,7 @@ def test_a_slip_is_found_at_its_line_and_its_correction_is_verified(
     found = judged(source, tmp_path)
     assert found["verdict"] == "refuted"
     assert {fault["line"] for fault in found["faults"]} == {line}, found["faults"]
-    assert {fault["names"][0] for fault in found["faults"]} <= {name, "there is one factor too many"}, found["faults"]
+    assert {fault["names"][0] for fault in found["faults"]} <= {name, "there is an extra factor"}, found["faults"]
     (correction,) = {fault["should_be"] for fault in found["faults"]}
     indent = source.splitlines()[line - 1].partition(wrong)[0]
     mended = "\n".join(

@@ -67,7 +67,7 @@ def test_a_name_counts_before_a_pattern_and_the_first_pattern_before_the_others(
 def test_an_array_that_is_asked_for_and_is_not_there_has_no_points() -> None:
     given = grade(document({"W1": "right"}), Rubric({}, {"W1": 1, "b1": 2, "c*": 3}))
     assert (given.points, given.of) == ({"W1": 1, "b1": 0}, {"W1": 1, "b1": 2})
-    assert given.remarks == {"b1": "there is no such array"}
+    assert given.remarks == {"b1": "no such array"}
     assert given.strange == ["b1", "c*"]
     unknown = grade(document({}), Rubric({}, {"W1": 1}))
     assert (unknown.points, unknown.remarks, unknown.strange) == ({"W1": 0}, {"W1": "undecided"}, None)
@@ -128,7 +128,7 @@ def test_a_class_is_graded_in_its_lines_its_table_and_its_document(tmp_path: Pat
     ended = check(tmp_path, "a.py", "b.py", "c.py", "d.py", "--rubric", "rubric.toml", "--csv", "a.csv", "-o", "pages")
     assert ended.returncode == 1
     first, second, third, fourth, *_ = ended.stdout.splitlines()
-    no_v = "v 0 (there is no such array)"
+    no_v = "v 0 (no such array)"
     assert first == f"a.py: refuted (4 of 7.5): w1 4 ({INHERITED}), b1 0 ({INHERITED}), w2 0, b2 0, {no_v}"
     assert second == f"b.py: refuted (2.5 of 7.5): w1 0, b1 0, w2 2, b2 0.5, {no_v}"
     assert third.startswith("c.py: not judged: found no step")
@@ -147,7 +147,7 @@ def test_what_fits_no_array_of_any_submission_is_one_line_with_code_2(tmp_path: 
     alone = check(tmp_path, "a.py", "--rubric", "rubric.toml")
     assert (alone.returncode, alone.stdout) == (2, "")
     said = "gradproof: rubric.toml: x*, b9 fits no array that was judged"
-    assert alone.stderr == f"{said}; there are w1, b1, w2, b2\n"
+    assert alone.stderr == f"{said}; the arrays are w1, b1, w2, b2\n"
     both = check(tmp_path, "a.py", "b.py", "--rubric", "rubric.toml")
     assert (both.returncode, both.stderr) == (2, f"{said}\n")
     assert len(both.stdout.splitlines()) == 3, "the class is told all the same"

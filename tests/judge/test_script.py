@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("few_edits")
 COST = WRONG.replace("        d2 =", "        cost = 0.5 * np.sum((a - y) ** 2)\n        d2 =")
 TRAINS = COST + 'open("trained", "w").close()\n' + TRAINED
 LINE = re.compile(
-    r"(.+?)(\[[\d, ]*\])? (?:is|is moved by) (\S+), (\S+) times \(C\(w \+ h\) - C\(w - h\)\) / 2h, which is (\S+)"
+    r"(.+?)(\[[\d, ]*\])? (?:is|moves by) (\S+), (\S+) times \(C\(w \+ h\) - C\(w - h\)\) / 2h, which is (\S+)"
 )
 READ = "import numpy as np\nx = np.loadtxt('nowhere.csv', delimiter=',')\ny = x[:, :1]\n" + SCRIPT.partition("\n")[2]
 
@@ -32,7 +32,7 @@ def ran(script: str, folder: Path) -> list[tuple[str, tuple[int, ...], float, fl
     done = subprocess.run([sys.executable, "-I", "show.py"], cwd=folder, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     *lines, last = done.stdout.splitlines()
-    assert last == "Where every gradient is right, that is the same number of times for all."
+    assert last == "If every gradient is right, that factor is the same for all."
     found = [match for line in lines if (match := LINE.fullmatch(line))]
     assert len(found) == len(lines)
     return [(m[1], tuple(json.loads(m[2] or "[]")), float(m[3]), float(m[4]), float(m[5])) for m in found]
@@ -102,10 +102,10 @@ def test_of_corrected_code_it_shows_that_all_is_right(tmp_path: Path) -> None:
 
 
 NONE = {
-    "it computes no cost of its own that what it does could be compared with": WRONG + TRAINED,
-    "the data that the file reads are not there": READ,
+    "it computes no cost of its own to compare with": WRONG + TRAINED,
+    "the data that the file reads are missing": READ,
     "the file is not written for Python 3": (HERE / "programs/open/24_python2_class.py").read_text("utf8"),
-    "its loop stands in one line, 7": "\n".join(SCRIPT.splitlines()[:6])
+    "its loop is written in one line, 7": "\n".join(SCRIPT.splitlines()[:6])
     + "\nfor i in range(9): h = np.tanh(x @ w1); a = h @ w2; loss = ((a - t) ** 2).sum(); da = 2 * (a - t);"
     " dh = da @ w2.T; w2 -= 0.1 * h.T @ da; w1 -= 0.1 * x.T @ (dh * (1 - h))\n",
     "large whole numbers of the file were replaced by small ones": "import numpy as np\n"
@@ -125,7 +125,7 @@ def test_where_python_would_not_run_what_was_judged_one_line_says_why(why: str, 
 @pytest.mark.turns(2)
 def test_the_command_says_why_it_writes_none(tmp_path: Path) -> None:
     for source, why, code in (
-        (WRONG + TRAINED, "it computes no cost of its own that what it does could be compared with", 1),
+        (WRONG + TRAINED, "it computes no cost of its own to compare with", 1),
         (NET + TRAINED, "there is no counterexample to show", 0),
     ):
         done = check(tmp_path, source, "--script", "it.py")
@@ -136,4 +136,4 @@ def test_the_command_says_why_it_writes_none(tmp_path: Path) -> None:
 def test_a_notebook_has_none(tmp_path: Path) -> None:
     cells = [{"cell_type": "code", "source": SCRIPT}]
     (tmp_path / "mine.ipynb").write_text(json.dumps({"cells": cells}), "utf8")
-    assert assess(str(tmp_path / "mine.ipynb"))["script"]["why"] == "a notebook is no file that Python runs"
+    assert assess(str(tmp_path / "mine.ipynb"))["script"]["why"] == "Python cannot run a notebook as a file"

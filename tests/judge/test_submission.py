@@ -72,8 +72,8 @@ CHANGED = {
     "σ′ missing above": (" * sigmoid_prime(zs[-1])", "", "σ′ is missing at the output"),
     "no transpose": ("self.weights[-l + 1].transpose()", "self.weights[-l + 1]", "w is not transposed"),
     "wrong w": ("self.weights[-l + 1].transpose()", "self.weights[-l].transpose()", "BP2 at layer"),
-    "wrong a": ("activations[-l - 1].transpose()", "activations[-l].transpose()", "a is that of the layer itself"),
-    "no bias gradient": ("nabla_b[-l] = delta", "pass", "the bias gradient is forgotten"),
+    "wrong a": ("activations[-l - 1].transpose()", "activations[-l].transpose()", "a is from the layer itself"),
+    "no bias gradient": ("nabla_b[-l] = delta", "pass", "the bias gradient is left at 0"),
     "y − a": ("output_activations - y", "y - output_activations", "downhill"),
     "tanh′": ("sigmoid(z) * (1 - sigmoid(z))", "1 - sigmoid(z) ** 2", "the derivative is that of tanh"),
 }  # fmt: skip
@@ -122,7 +122,7 @@ def test_what_cannot_be_found_is_one_line(subject, code, words, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [("self.weights", "self.W", "Network has no attribute weights that backprop reads; rename yours (it has W)"),
-     ("self, sizes):", "self, n, k):\n        sizes = [n, k]", "Network(n, k), should be by Network(sizes), a list")],
+     ("self, sizes):", "self, n, k):\n        sizes = [n, k]", "Network(n, k), should be Network(sizes) with a list")],
 )  # fmt: skip
 def test_a_class_that_is_not_the_books_is_told_in_one_line_what_a_convention_needs(old, new, words, tmp_path):
     path = written(tmp_path, RIGHT.replace(old, new))
@@ -135,12 +135,12 @@ def test_a_class_that_is_not_the_books_is_told_in_one_line_what_a_convention_nee
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--grade"], "as in gradproof check mine.py; the theorem is gradproof prove"),
+    [(["--grade"], "as in gradproof check mine.py; for the theorem: gradproof prove"),
      (["mine.py", "--network", "3"], "--network belongs to gradproof prove"),
-     (["mine.py", "--dtype", "float32"], "belongs to gradproof prove, the theorem; for float32 declare --convention"),
+     (["mine.py", "--dtype", "float32"], "belongs to gradproof prove; for float32, use --convention"),
      (["mine.py", "--processes", "2"], "--processes belongs to gradproof prove"),
      (["mine.py", "--process", "0"], "--process belongs to gradproof prove"),
-     (["x.safetensors", "--seed", "1"], "a recorded step is judged again by gradproof prove x.safetensors")],
+     (["x.safetensors", "--seed", "1"], "to judge a recorded step again: gradproof prove x.safetensors")],
 )  # fmt: skip
 def test_an_option_that_would_be_ignored_is_refused_in_one_line(arguments, words):
     result = CliRunner().invoke(command, arguments)
@@ -256,11 +256,11 @@ def test_a_rubric_says_what_each_equation_is_worth_and_what_is_none_is_one_line(
         ("[points]\nBP1 = -1", "BP1 is worth -1, which is not a number of points"),
         ("[points]\nBP1 = true", "BP1 is worth True"),
         ("[points]\nBP1 = nan", "BP1 is worth nan"),
-        ("points = 3", "a table [points], or none"),
+        ("points = 3", "one table [points] and nothing else"),
         ("[points", "Expected"),
-        ("[points]", "gives points for nothing"),
+        ("[points]", "[points] is empty"),
         ("[points]\nnet.W1 = 2", "net is worth {'W1': 2}, which is not a number of points"),
-        ("", "a table [points], or none"),
+        ("", "one table [points] and nothing else"),
     ]:
         rubric.write_text(text)
         ended = check(path, "--rubric", str(rubric))

@@ -80,7 +80,7 @@ def test_where_nothing_goes_down_no_number_is_said_to_be_what_it_should_be(tmp_p
     source = NETWORK.replace("dZ2 = (A2 - Y) * sigmoid_prime(Z2)", "dZ2 = np.exp(A2 - Y)")
     assert {fault["numbers"] for fault in told(source + EXAMPLE, tmp_path)["faults"]} == {""}
     of_one = told(NETWORK.replace("dW1 = X.T @ dZ1 / m", "dW1 = X.T @ dZ1 ** 3 / m") + EXAMPLE, tmp_path)
-    assert "should be moved by" in of_one["faults"][0]["numbers"]
+    assert "should move by" in of_one["faults"][0]["numbers"]
 
 
 def test_what_counts_the_turns_of_a_loop_is_no_array() -> None:

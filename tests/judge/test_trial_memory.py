@@ -60,7 +60,7 @@ def nesterov(number: int, place: Any, moves: Any, kept: list[Any] = []) -> Any: 
         (momentum(0.0), Memory()),
         (momentum(0.5), Memory(convention="momentum 0.5, seen over three steps")),
         (momentum(0.875), Memory(convention="momentum 0.875, seen over three steps")),
-        (momentum(-0.5), Memory("its momentum points backwards: 0.5 times the step before is subtracted")),
+        (momentum(-0.5), Memory("its momentum points backwards: 0.5 times the previous step is subtracted")),
         (momentum(1.0), Memory(ALL)),
         (momentum(1.5), Memory(ALL)),
         (lambda n, place, moves: [g / (n + 1) for g in descent(place)], Memory()),
@@ -80,7 +80,7 @@ def test_steps_of_one_size_remember_nothing() -> None:
 def test_each_array_is_told_by_itself() -> None:
     wrong, right = told(momentum(-0.25, second=0.5))
     assert right.convention == "momentum 0.5, seen over three steps"
-    assert wrong.fault == "its momentum points backwards: 0.25 times the step before is subtracted"
+    assert wrong.fault == "its momentum points backwards: 0.25 times the previous step is subtracted"
 
 
 def test_nesterovs_momentum_is_told() -> None:

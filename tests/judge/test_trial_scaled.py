@@ -13,7 +13,7 @@ from gradproof.judge.trial.running import InexactError
 from gradproof.judge.trial.scaled import excused
 
 S = np.array([[1.0, 2, 3, 5], [2, 7, 1, 4], [3, 1, 6, 2], [5, 4, 2, 3]])  # symmetric
-WRONG = Compared("θ", "the gradient of no cost", 0, True)
+WRONG = Compared("θ", "not the gradient of any cost", 0, True)
 
 
 def states(matrix: Any, *sizes: int) -> list[str]:
@@ -27,7 +27,7 @@ def states(matrix: Any, *sizes: int) -> list[str]:
 
 
 def test_elements_with_a_scale_each_are_undecided() -> None:
-    with pytest.raises(InexactError, match="a factor of its own"):
+    with pytest.raises(InexactError, match="scaled by its own factor"):
         states(np.diag([1.0, 2, 3, 4]) @ S, 4)
 
 

@@ -77,8 +77,8 @@ def step_of(each: str, gradients: str = "gradients", before: str = "pass", cost:
     [
         *((name, V, "adaptive steps") for name in ("Adam", "RMSprop", "RMSprop, ε inside", "Adagrad")),
         ("by their norm", V, "scaled by one factor"),
-        ("each by its norm", U, "every array is moved by one length"),
-        ("by cubes", U, "every element is moved by a factor of its own"),
+        ("each by its norm", U, "every array moves by a fixed length"),
+        ("by cubes", U, "every element is scaled by its own factor"),
         ("b twice", R, "θ['b']: moved 2 times as far as the others"),
     ],
 )
@@ -95,7 +95,7 @@ def test_without_a_cost_a_scaled_gradient_is_told(each: str, verdict: Verdict, s
 def test_what_is_wrong_is_wrong_however_it_is_scaled(each: str) -> None:
     judged = step_of(each, "wrong")
     assert judged.verdict is R, judged
-    assert "no cost" in str(judged)
+    assert "not the gradient of any cost" in str(judged)
 
 
 def test_adam_hides_no_factor_of_one_gradient() -> None:
@@ -105,7 +105,7 @@ def test_adam_hides_no_factor_of_one_gradient() -> None:
     data = np.zeros((5, 3)), np.zeros((5, 2))
     judged = gradproof.check_step(names.Optimizer().step, example, *data, cost=names.cost)
     assert judged.verdict is R, judged
-    assert "θ['b']: of 2 times its gradient, which adaptive steps hide" in str(judged)
+    assert "θ['b']: follows 2 times its gradient, which adaptive steps hide" in str(judged)
 
 
 LINE = """
@@ -141,8 +141,8 @@ def test_a_single_number_is_no_multiple_of_its_gradient_that_counts(factor: str,
         ("momentum, other sign", V, "momentum 0.9, seen over three steps"),
         ("damped momentum", V, "momentum 0.75, seen over three steps"),
         ("Nesterov", V, "Nesterov's momentum 0.9, seen over three steps"),
-        ("wrong sign", R, "its momentum points backwards: 0.9 times the step before is subtracted"),
-        ("sums", R, "the gradients of the calls before are still in its step"),
+        ("wrong sign", R, "its momentum points backwards: 0.9 times the previous step is subtracted"),
+        ("sums", R, "the gradients of earlier calls are still in its step"),
         ("wrong sign of b", R, "θ['b']: its momentum points backwards"),
     ],
 )
@@ -151,7 +151,7 @@ def test_momentum_is_told_and_judged_over_several_steps(each: str, verdict: Verd
     assert judged.verdict is verdict, judged
     assert said in str(judged)
     if not said:
-        assert not any("momentum" in words or "step before" in words for words in judged.conventions)
+        assert not any("momentum" in words or "previous one" in words for words in judged.conventions)
     if "of b" in each:
         assert [array.name for array in judged.faults] == ["θ['b']"]
 

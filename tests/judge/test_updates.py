@@ -69,7 +69,7 @@ def test_steps_that_do_not_go_on_where_the_one_before_ended_are_refuted():
     found = judged(lost)
     assert found.verdict == "refuted"
     assert [trouble.kind for trouble in found.troubles] == ["update"]
-    assert "does not start from where the one before ended" in found.troubles[0].said
+    assert "does not start where the previous one ended" in found.troubles[0].said
 
 
 WITHOUT_SGD = RIGHT[: RIGHT.index("    def SGD")] + RIGHT[RIGHT.index("    def update_mini_batch") :]
@@ -204,7 +204,9 @@ def test_more_arguments_that_sgd_itself_hands_on_are_no_other_signature():
 def test_a_class_that_is_not_made_of_sizes_is_told_so():
     names = {"random": random, "np": np}
     exec(book(("def __init__(self, sizes):", "def __init__(self, n_in, n_out):\n        sizes = [n_in, n_out]")), names)
-    with pytest.raises(UsageError, match=r"Network is made by Network\(n_in, n_out\), should be by Network\(sizes\)"):
+    with pytest.raises(
+        UsageError, match=r"Network is constructed as Network\(n_in, n_out\), should be Network\(sizes\)"
+    ):
         judgement(Function(names["Network"]), 20)
 
 
@@ -225,7 +227,7 @@ OF_THE_SUM = {  # the step of the weights: the words
     "[w - nw for": ": η is missing;",
     "[w - nw / len(mini_batch) for": ": η is missing, and multiplied by 1/m;",
     "[w - (eta ** 2) * nw for": ": η is squared;",
-    "[w - 2 * eta * nw for": ": there is a factor 2 too much;",
+    "[w - 2 * eta * nw for": ": there is an extra factor of 2;",
     "[w - (eta / len(mini_batch) ** 2) * nw for": ": multiplied by 1/m²;",
     "[w - (eta * len(mini_batch)) * nw for": ": multiplied by m;",
     "[w - (eta / 3) * nw for": ": multiplied by 1/(the nominal size of a mini-batch);",

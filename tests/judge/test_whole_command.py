@@ -78,13 +78,13 @@ def test_right_code_is_verified_with_its_network_and_its_cost(place: Path) -> No
     assert (ended.returncode, ended.stderr) == (0, "")
     first, judged, *digits = ended.stdout.splitlines()
     assert re.fullmatch(
-        r"verified: mine.py steps along the gradient of the quadratic, \S*Σ\(a − y\)² \(tanh, linear; 4–5–3\), "
+        r"verified: mine.py follows the gradient of the quadratic, \S*Σ\(a − y\)² \(tanh, linear; 4–5–3\), "
         r"to \d\d digits",
         first,
     )
     assert judged.startswith("  judged: Net.train(x, y), at ")
-    assert [re.sub("where tanh is taken of .*", "", line) for line in digits] == [
-        "  in float64: no digit is left of a difference of nearly equal numbers in line 15, "
+    assert [re.sub(r"for tanh\(.*", "", line) for line in digits] == [
+        "  in float64: a difference of nearly equal numbers loses all digits in line 15, "
     ]
     assert left(place) == []
 
@@ -94,9 +94,9 @@ def test_wrong_code_is_refuted_at_its_line(place: Path) -> None:
     ended = check(place, WRONG)
     assert (ended.returncode, ended.stderr) == (1, "")
     lines = ended.stdout.splitlines()
-    assert lines[0] == "refuted: mine.py: w1, b1 do not follow the gradient of the quadratic, as the others do"
+    assert lines[0] == "refuted: mine.py: w1, b1 do not follow the gradient of the quadratic, unlike the others"
     assert any(line.startswith("  line 15: `d1 = (self.w2.T @ d2) * (1 - h)` – w1, b1: ") for line in lines)
-    assert "    should be: `d1 = self.w2.T @ d2 * (1 - h ** 2)` – the slope is not that of the activation" in lines
+    assert "    should be: `d1 = self.w2.T @ d2 * (1 - h ** 2)` – the slope belongs to a different activation" in lines
     assert "  right: w2, b2" in lines
     assert "again: gradproof check mine.py" in lines[-1]
     assert left(place) == []
@@ -107,9 +107,7 @@ def test_what_cannot_be_told_is_undecided(place: Path) -> None:
     source = NET.replace("d2 = a - y", "d2 = (a - y) ** 5")  # the gradient of a cost without a name
     ended = check(place, source)
     assert (ended.returncode, ended.stderr) == (5, "")
-    assert ended.stdout.startswith(
-        "undecided: mine.py: it is the gradient of some cost, but of none that gradproof knows"
-    )
+    assert ended.stdout.startswith("undecided: mine.py: it is the gradient of a cost that gradproof does not know")
     assert "--cost" in ended.stdout.splitlines()[-1]
     assert "--step" in ended.stdout.splitlines()[-1]
 
@@ -130,7 +128,7 @@ def test_the_line_that_takes_a_step_may_be_named(place: Path) -> None:
     assert check(place, source).returncode == 3
     ended = check(place, source, "--step", "net.f1(x, y)")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert "steps along the gradient of the quadratic" in ended.stdout
+    assert "follows the gradient of the quadratic" in ended.stdout
     assert "judged: net.f1(x, y)" in ended.stdout
 
 
@@ -165,7 +163,7 @@ def test_the_gradient_of_another_cost_than_the_declared_one_is_refuted(cost: str
 def test_the_declared_cost_is_verified(place: Path) -> None:
     ended = check(place, NET, "--cost", "quadratic")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.startswith("verified: mine.py steps along the gradient of the quadratic")
+    assert ended.stdout.startswith("verified: mine.py follows the gradient of the quadratic")
 
 
 DROPPED = NET.replace(
@@ -210,9 +208,9 @@ SIGMOID = NET.replace("a = self.w2 @ h + self.b2", "a = 1 / (1 + np.exp(-(self.w
 def test_a_gradient_that_may_be_of_either_cost_is_told_as_both(place: Path) -> None:
     ended = check(place, SIGMOID)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert "steps along the gradient of the binary cross-entropy" in ended.stdout
+    assert "follows the gradient of the binary cross-entropy" in ended.stdout
     assert (
-        "for the quadratic cost σ′ is missing at the output (BP1): say which one is meant with --cost" in ended.stdout
+        "for the quadratic cost, σ′ is missing at the output (BP1): say which cost you mean with --cost" in ended.stdout
     )
     for cost, code in (("binary", 0), ("cross-entropy", 0), ("quadratic", 1)):
         assert check(place, SIGMOID, "--cost", cost).returncode == code, cost

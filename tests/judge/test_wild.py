@@ -14,7 +14,7 @@ WILD = Path(__file__).parent / "submissions" / "wild"
 UPDATED = "the weights are updated before δ is propagated (η = "
 SUMMED = "the mini-batch is summed, not averaged"
 OF_A = "σ′ is applied to a in place of z"
-OF_Z = "a(1 − a) is given z in place of a"
+OF_Z = "a(1 − a) is applied to z in place of a"
 # the file: what is wrong, (equation, the mistake's name) or (kind of trouble, words); and a word of each convention
 EXPECTED = {
     "make_your_own": ({("BP2", "the error aᴸ − y is propagated in place of δˡ⁺¹")}, ["2 layers", "downhill"]),
@@ -33,14 +33,14 @@ EXPECTED = {
     "stat453": ({("BP3", "summed over the neurons as well")}, ["rows"]),
     "kvfrans_notes": ({("BP4", SUMMED)}, []),
     "handson_ml": ({("BP4", SUMMED)}, ["rows", "without the ½"]),
-    "mattm_no_bias": ({("BP3", "the bias gradient is forgotten")}, ["as a vector"]),
+    "mattm_no_bias": ({("BP3", "the bias gradient is left at 0")}, ["as a vector"]),
     "dl4j_wrong_dimension": (
         {("BP3", "averaged over the neurons, not over the mini-batch"), ("shape", "the other axis")}, []),
     "dl4j_in_place": ({("mutation", "z1 and a1 are the same array")}, []),
     "differentiation": ({("shape", "not averaged over the mini-batch")}, ["rows"]),
     "mistnet": ({("update", "not divided by m")}, ["one example"]),
     "shuffle_ndarray": ({("data", "of 7 examples an epoch leaves out")}, ["one example"]),
-    "practical_dl_accumulation": ({("mutation", "another answer the second time")}, []),
+    "practical_dl_accumulation": ({("mutation", "a different answer the second time")}, []),
     "iamtrask_11_lines": (set(), ["2 layers", "rows", "downhill", "sum", "a(1 − a)"]),  # reported, and no bug
 }  # fmt: skip
 

@@ -74,10 +74,10 @@ def in_place(weights, biases, x, y):
 
 TROUBLES = {  # what it does: (the submission, the kind of fault, words that must be said)
     "changes w": (returning(doubles_w), "mutation", "changes its argument w1"),
-    "rebinds w": (returning(rebinds_w), "mutation", "changes the list of its argument weights"),
-    "reverses w": (returning(reverses_w), "mutation", "changes the list of its argument weights"),
+    "rebinds w": (returning(rebinds_w), "mutation", "changes its argument weights, a list"),
+    "reverses w": (returning(reverses_w), "mutation", "changes its argument weights, a list"),
     "aliased": (returning(aliased), "mutation", "share memory"),
-    "remembers": (Remembers(), "mutation", "remembers"),
+    "remembers": (Remembers(), "mutation", "keeps state between calls"),
     "None": (returning(lambda *a, **k: None), "shape", "returns NoneType"),
     "four values": (returning(lambda d, b, w, **k: (d, b, w, w)), "shape", "returns 4 values"),
     "too few layers": (returning(lambda d, b, w, **k: (d, b[1:], w)), "shape", "one per layer"),
@@ -101,8 +101,8 @@ TROUBLES = {  # what it does: (the submission, the kind of fault, words that mus
     ),
     "masked": (returning(lambda d, b, w, **k: (d, b, [np.ma.masked_less(g, 0) for g in w])), "dtype", "masked array"),
     "σ in place": (in_place, "mutation", "z1 and a1 are the same array"),
-    "caches activations": (CachesActivations(), "mutation", "remembers"),
-    "into integers": (into_integers, "dtype", "x and y of integers"),
+    "caches activations": (CachesActivations(), "mutation", "keeps state between calls"),
+    "into integers": (into_integers, "dtype", "integers in x and y"),
     "σ overflows": (overflows, "a", "σ overflows"),
     "raises": (returning(lambda *a, **k: 1 / 0), "raises", "ZeroDivisionError"),
 }

@@ -78,7 +78,7 @@ def test_a_plan_is_read(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_setting_of_another_kind_is_one_line(tmp_path: Path, name: str, value: Any) -> None:
-    with pytest.raises(DataError, match=r"nothing was trained, and both\.json does not say what was to be; start it"):
+    with pytest.raises(DataError, match=r"nothing was trained, and both\.json does not say what to train; start it"):
         plan(tmp_path, **{name: value})
 
 

@@ -79,7 +79,7 @@ def test_each_line_stands_beside_what_it_computes_and_the_fault_is_marked(wrong:
     assert fault.startswith("15 d1 = (self.w2.T @ d2) * (1 - h) ✗ wrong: w1, b1: ")
     assert lines[15] == ("right", "16 self.w2 -= lr * d2 @ h.T ✓ w2 after the step")
     assert lines[17][0] == "follows"
-    assert lines[17][1].endswith("↳ computed from what is wrong in line 15")
+    assert lines[17][1].endswith("↳ computed from wrong values in line 15")
     assert [kind for kind, _ in lines if kind] == ["right", "wrong", "right", "right", "follows", "follows"]
 
 
@@ -90,7 +90,7 @@ def test_the_words_of_the_terminal_the_layers_and_the_arrays_are_on_the_page(wro
         assert line.strip().removeprefix("refuted: ").replace("&", "&amp;").replace("'", "&#39;") in html
     assert "<b>h</b>" in html
     assert "5 × 6<small>tanh</small>" in html
-    assert "of w1 5 × 4, b1 5 × 1" in html
+    assert "with w1 5 × 4, b1 5 × 1" in html
     assert '<code>w1</code></th><td class="note-wrong">' in html
     assert "<code>gradproof check mine.py</code>" in html
     assert str(Path(path).parent) not in html, "whom it is sent to need not know our folders"
@@ -189,7 +189,7 @@ def test_of_a_long_source_what_is_told_of_is_shown_and_how_much_more_there_is(tm
     document, path = found(tmp_path, "# a comment\n" * 30_000 + WRONG + f"# {'long ' * 90_000}\n" * 4)
     html = verdict.of_file(document, path)
     lines = shown(html)
-    assert ("gap", "30010 lines more") in lines
+    assert ("gap", "30010 more lines") in lines
     assert [kind for kind, _ in lines].count("wrong") == 1
     assert len(html) < 30_000
     document |= {"lines": [], "faults": [], "layers": []}

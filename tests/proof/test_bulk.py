@@ -225,8 +225,8 @@ def test_killed_and_interrupted_nothing_is_lost_and_nothing_judged_twice(tmp_pat
         (["--log", ""], "--processes needs --log FOLDER"),
         (["--processes", "2", "--process", "2", "--log", "x"], "--process must be below 2"),
         (["--network", "1", "--log", "x"], "leave out --log"),
-        (["mine.py", "--log", "x"], "mine.py is not a recorded step; your own code is for gradproof check FILE.py"),
-        (["step-7.safetensors", "--seed", "1"], "--seed is not for a recorded step"),
+        (["mine.py", "--log", "x"], "mine.py is not a recorded step; for your own code: gradproof check FILE.py"),
+        (["step-7.safetensors", "--seed", "1"], "--seed does not apply to a recorded step"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments, reason, tmp_path):

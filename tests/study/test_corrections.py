@@ -34,11 +34,11 @@ LEDGER = (
 TROUBLES = {
     "Good": [],
     "Bad": ["it is wrong, and so is its correction"],
-    "Latex": ["it is wrong, and no correction is given, and what is written as corrected is claimed nowhere"],
+    "Latex": ["it is wrong, and no correction is given, and what is written as its correction is not claimed anywhere"],
     "None_": ["it is wrong, and no correction is given"],
     "Right": [],
-    "Neither": ["loops: it is not so, and neither is its correction"],
-    "Missing": ["loops: it is not so, and no correction is given"],
+    "Neither": ["loops: that is not so, and neither is its correction"],
+    "Missing": ["loops: that is not so, and no correction is given"],
 }
 
 
@@ -88,7 +88,7 @@ def test_the_list_says_why_the_exit_code_is_1(court: tuple[Court, list[Tried]]) 
 def test_one_line_tells_a_correction_that_does_not_hold_in_its_own_words(court: tuple[Court, list[Tried]]) -> None:
     words = {t.line.id: "\n".join(text.plain for text in command.explained(t)) for t in court[1]}
     assert "    corrected: σ(z) ==" in words["Good"]
-    assert "    no correction, as it does not hold: σ(z) ==" in words["Bad"]
+    assert "    not a correction, as it does not hold: σ(z) ==" in words["Bad"]
     assert "    corrected:" not in words["Bad"]
     assert "not settled" in words["None_"]
     assert "not settled" not in words["Good"]

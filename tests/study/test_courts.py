@@ -60,7 +60,7 @@ def test_a_process_that_the_system_kills_is_noticed_in_one_line(study: subproces
     os.kill(mine[-1], signal.SIGKILL)
     out, err = study.communicate(timeout=60)
     assert (study.returncode, out) == (MachineError.exit_code, "")
-    assert err.startswith("gradproof: a process of the study was ended by SIGKILL, as the system does where memory")
+    assert err.startswith("gradproof: a process of the study was ended by SIGKILL, as the system does when memory")
     assert err.count("\n") == 1
     assert not any(Path(f"/proc/{pid}").exists() for pid in mine)
 
@@ -86,7 +86,7 @@ def test_a_process_that_says_nothing_any_more_is_not_waited_for_without_end(monk
 
     stopping = threading.Thread(target=stop)
     stopping.start()
-    with pytest.raises(MachineError, match=r"^no line was settled for 0\.5 seconds; start the study again"):
+    with pytest.raises(MachineError, match=r"^no line was settled in 0\.5 seconds; start the study again"):
         list(courts.tried(reader.read(LEDGER, "mine.toml"), 0))
     stopping.join(60)
     until(lambda: not active_children())

@@ -65,10 +65,10 @@ def test_a_good_ledger_is_read() -> None:
         ("σ(u) * (1 - σ(u))", "τ(u)", "line A1, claim 1, claim: τ is neither defined nor one of"),
         ("σ(u) * (1 - σ(u))", "v", "claim: v is neither defined"),
         ('letters = ["u"]', 'letters = "u"', "letters: should be a list of texts"),
-        ('"1 / (1 + exp(-t))"', "3", "definitions, σ(t): should be text"),
+        ('"1 / (1 + exp(-t))"', "3", "definitions, σ(t): should be an expression in quotes"),
         ('"1 / (1 + exp(-t))"', '"1 / (1 + exp(-t)"', "definitions, σ(t), column 17: expected ')'"),
         ('"σ(t)"', '"σ(t)(u)"', "definitions, σ(t)(u): expected an operator or the end"),
-        ("[[line.claim]]", "[[line.claim]]\nlayers = '1..7'", "claim 1, layers: should be such as 1..L"),
+        ("[[line.claim]]", "[[line.claim]]\nlayers = '1..7'", "claim 1, layers: should be a range such as 1..L"),
         ("[[line.claim]]", "[[line.claim]]\ngeneral = 1", "claim 1, general: should be true or false"),
         ("[[line.claim]]", '[[line.claim]]\nreadings = "index"', "claim 1, readings: there is no [readings.index]"),
         ("[[line.claim]]", "[[line.claim]]\nreadings = { a = 1 }", "claim 1, readings, a: should be a table"),
@@ -83,9 +83,13 @@ def test_a_good_ledger_is_read() -> None:
         (*_code("handcrafted.equations.np", 2), "line A1, code 1, function: handcrafted.equations has no np, or it is"),
         (*_code("handcrafted.equations.bp1", 1), "code 1, arguments: bp1 takes grad_a, z; it is given 1"),
         (*_code("reference.stages.hidden_delta", 9), "code 1, arguments: hidden_delta takes "),
-        ("[[line.claim]]", '[[line.fact]]\nmeasure = "luck"\nsays = 1\n[[line.claim]]', "measure: 'luck' is none of"),
+        (
+            "[[line.claim]]",
+            '[[line.fact]]\nmeasure = "luck"\nsays = 1\n[[line.claim]]',
+            "measure: 'luck' is not one of",
+        ),
         ('letters = ["u"]', 'letters = ["u"]\nreadings.index = 1', "readings.index: should be a table"),
-        ("title =", "title ", "no TOML: "),
+        ("title =", "title ", "not valid TOML: "),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_place(old: str, new: str, said: str) -> None:
@@ -100,7 +104,7 @@ BEYOND = "line A1, fact 1, says: should be a number of at most 15 digits, and fi
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        ("1" * 5000, "no TOML: a number has thousands of digits"),
+        ("1" * 5000, "not valid TOML: a number has thousands of digits"),
         ("0xff" + "f" * 4000, BEYOND),
         ("nan", BEYOND),
         ("-inf", BEYOND),
@@ -122,7 +126,7 @@ def test_a_part_of_what_a_function_returns_is_a_small_number(result: str) -> Non
 
 
 def test_an_id_is_taken_once() -> None:
-    assert "id: A1 is taken twice" in complaint(GOOD + GOOD[GOOD.index("[[line]]") :])
+    assert "id: A1 is used twice" in complaint(GOOD + GOOD[GOOD.index("[[line]]") :])
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", None])

@@ -226,7 +226,14 @@ def test_one_line_is_explained_with_its_numbers() -> None:
     done = study_here("n21")
     assert (done.returncode, done.stderr) == (0, "")
     claims = 'its claims are in gradproof/study/notes.toml, under id = "N21"'
-    for said in ("N21 holds under a convention", "w_jk leads from", "symbolic", "rigorous", "bp2 gives it", "0.042972"):
+    for said in (
+        "N21 holds under a convention",
+        "w_jk leads from",
+        "symbolic",
+        "rigorous",
+        "bp2 computes it",
+        "0.042972",
+    ):
         assert said in done.stdout
     assert claims in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100

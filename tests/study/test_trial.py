@@ -311,7 +311,7 @@ def test_code_that_does_something_else_does_not_stand_for_the_line(
         ('gives = "a[L]"', "gives something else on a network 3–2, layer 1"),
         ('arguments = ["x", "z[L]"]', "ValueError on a network 3–2, layer 1: operands could not be broadcast"),
         ("result = [9999]", "IndexError on a network 3–2, layer 1: "),
-        ('anchor = "nowhere"', "no longer holds 'nowhere': the anchor has moved"),
+        ('anchor = "nowhere"', "no longer contains 'nowhere': the anchor has moved"),
     ],
 )
 def test_a_line_that_its_code_does_not_fit_is_refuted_with_the_reason(changed: str, said: str) -> None:

@@ -125,7 +125,7 @@ def test_a_signal_ends_both_with_what_they_have_and_they_go_on_as_if_there_had_b
     line = both_of(digits, tmp_path / "a", "--epochs", "1000000", "--checkpoint", "9")
     code, out, err = interrupted(line, tmp_path, number)
     again = f"gradproof train --resume {tmp_path / 'a'} --checkpoint 9"
-    assert (code, err) == (130, f"gradproof: interrupted; go on with: {again}\n")
+    assert (code, err) == (130, f"gradproof: interrupted; continue with: {again}\n")
     assert "ended early, in epoch " in out
     assert out.splitlines()[-1] == f"page: {str(tmp_path / 'a/both.html')!r}"
     assert "Ended early" in (tmp_path / "a/both.html").read_text()
@@ -240,7 +240,7 @@ def test_where_one_diverges_both_go_back_to_the_end_of_the_last_good_epoch(digit
 
 def test_a_run_of_one_network_is_not_taken_for_one_of_both(digits: Path, tmp_path: Path) -> None:  # noqa: F811
     run(digits, tmp_path / "one", "--backend", "handcrafted", "--no-page")
-    assert_refused(resumed(tmp_path / "one", "--both"), 2, "is no run of both networks; leave out --both")
+    assert_refused(resumed(tmp_path / "one", "--both"), 2, "is not a run of both networks; leave out --both")
 
 
 @needs_chromium

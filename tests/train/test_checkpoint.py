@@ -184,15 +184,15 @@ def headed(metadata: str) -> bytes:
 
 
 FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
-    "empty": (lambda: b"", "is cut short, or no safetensors file"),
-    "text": (lambda: b"<!DOCTYPE html><p>hello" * 9, "is cut short, or no safetensors file"),
-    "png": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(100), "is cut short, or no safetensors file"),
+    "empty": (lambda: b"", "is cut short, or not a safetensors file"),
+    "text": (lambda: b"<!DOCTYPE html><p>hello" * 9, "is cut short, or not a safetensors file"),
+    "png": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(100), "is cut short, or not a safetensors file"),
     "weights": (lambda: serialised({"w1": np.zeros((2, 1))}, {"format": "1"}), "is written in format '1'"),
     "no metadata": (lambda: serialised({"w1": np.zeros((2, 1))}), "is not a checkpoint of gradproof"),
     "an old format": (lambda: forged(format="gradproof checkpoint 0"), "is written in format 'gradproof checkpoint 0'"),
     "a later format": (
         lambda: forged(format="gradproof checkpoint 3"),
-        "this gradproof reads 'gradproof checkpoint 2'; go on with the version that wrote it, or start a new run",
+        "this gradproof reads 'gradproof checkpoint 2'; continue with the version that wrote it, or start a new run",
     ),
     "deep nesting": (lambda: (10**6).to_bytes(8, "little") + b"[" * 10**6, "is not a checkpoint of gradproof"),
     "header of a list": (lambda: (4).to_bytes(8, "little") + b"[ 1]", "is not a checkpoint of gradproof"),
@@ -241,10 +241,10 @@ def test_a_foreign_file_is_told_in_one_line_and_the_older_checkpoint_used(what: 
 def test_a_folder_a_pipe_and_a_huge_file_are_told_and_the_older_checkpoint_used(two: Path) -> None:
     (two / FILES[1]).unlink()
     (two / FILES[1]).mkdir()
-    assert_older_is_used(two, "is a folder, a pipe or a device instead of a file")
+    assert_older_is_used(two, "is a folder, a pipe or a device, not a file")
     (two / FILES[1]).rmdir()
     os.mkfifo(two / FILES[1])
-    assert_older_is_used(two, "is a folder, a pipe or a device instead of a file")
+    assert_older_is_used(two, "is a folder, a pipe or a device, not a file")
     (two / FILES[1]).unlink()
     (two / FILES[1]).touch()
     os.truncate(two / FILES[1], 2**40)
@@ -266,7 +266,7 @@ def test_the_next_checkpoint_takes_the_place_of_the_damaged_one(digits: Path, tm
     newest.write_bytes(newest.read_bytes()[:-1])
     with run.continued(tmp_path / "run", None, {}, 0) as second:
         assert len(second.notes) == 1
-        assert second.notes[0].endswith("its checksum does not match its content; the checkpoint before it is used")
+        assert second.notes[0].endswith("its checksum does not match its content; the previous checkpoint is used")
         second.keep()
         assert checkpoint.load(tmp_path / "run")[1] == []
         assert train(second) == expected
@@ -337,7 +337,7 @@ def test_a_line_of_the_log_that_is_none_of_ours_is_passed_over(line: str, digits
 
 
 def test_no_second_process_trains_in_the_folder_meanwhile(digits: Path, tmp_path: Path) -> None:
-    running = r"^.* is the folder of a training that is still running; wait for it$"
+    running = r"^.* belongs to a training that is still running; wait for it$"
     with begun(tmp_path / "run", digits), pytest.raises(UsageError, match=running):
         run.continued(tmp_path / "run", None, {}, 0).__enter__()
     with run.continued(tmp_path / "run", None, {}, 0), pytest.raises(UsageError, match=running):
@@ -359,7 +359,7 @@ def test_what_a_killed_process_left_unfinished_is_removed(digits: Path, tmp_path
 
 
 def test_a_folder_without_a_checkpoint_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no such folder; give the folder of a run, such as runs/1, to --resume$"):
+    with pytest.raises(DataError, match=r"no such folder; give --resume the folder of a run, such as runs/1$"):
         run.continued(tmp_path / "absent", None, {}, 0).__enter__()
-    with pytest.raises(DataError, match=r"holds no checkpoint, nothing was trained; start it again$"):
+    with pytest.raises(DataError, match=r"no checkpoint, so nothing was trained; start it again$"):
         run.continued(tmp_path, None, {}, 0).__enter__()

@@ -149,7 +149,7 @@ def test_help_waits_for_no_numpy_and_no_jax(tmp_path: Path) -> None:
 # What is typed after good arguments, and what the error then has to say.
 WRONG: list[tuple[list[str], str]] = [
     (["--backend", "torch"], "'torch' is not one of 'handcrafted', 'reference'"),
-    (["--sizes", "12,x,10"], "give whole numbers with commas between, such as 784,30,10"),
+    (["--sizes", "12,x,10"], "give whole numbers separated by commas, such as 784,30,10"),
     (["--sizes", ""], "give whole numbers"),
     (["--sizes", "12,,10"], "give whole numbers"),
     (["--sizes", "12,8.5,10"], "give whole numbers"),
@@ -191,7 +191,7 @@ def test_wrong_usage_is_one_line_and_leaves_nothing(
 )
 def test_a_mistyped_verb_is_told_which_one_was_meant(verb: str, meant: str, tmp_path: Path) -> None:
     done = ended_here([sys.executable, "-m", "gradproof", verb], tmp_path)
-    assert_refused(done, 2, f"No such command '{verb}'. Did you mean '{meant}'?; see gradproof --help")
+    assert_refused(done, 2, f"No such command '{verb}' (did you mean '{meant}'?); see gradproof --help")
 
 
 def test_a_backend_must_be_chosen(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_bad_data_is_one_line_and_leaves_nothing(fault: str, digits: Path, tmp_p
 def test_an_earlier_run_is_never_written_over(digits: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_text("precious")
     done = ended_here(typed(digits, "--out", str(tmp_path)), tmp_path)
-    assert_refused(done, 2, "already holds weights.safetensors, which stays; choose another --out")
+    assert_refused(done, 2, "already holds weights.safetensors, which is not overwritten; choose another --out")
     assert os.listdir(tmp_path) == ["weights.safetensors"]
     assert (tmp_path / "weights.safetensors").read_text() == "precious"
 
@@ -257,7 +257,7 @@ def test_ctrl_c_keeps_the_weights_reached(backend: str, json_too: bool, digits: 
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=30)
     again = f"gradproof train --resume {tmp_path}/runs/1 --no-page" + " --json" * json_too
-    assert (running.returncode, err) == (130, f"gradproof: interrupted; go on with: {again}\n")
+    assert (running.returncode, err) == (130, f"gradproof: interrupted; continue with: {again}\n")
     result = assert_kept(tmp_path / "runs/1")
     epochs = len(result["epochs"])
     assert epochs >= (0 if json_too else 3)
@@ -267,7 +267,7 @@ def test_ctrl_c_keeps_the_weights_reached(backend: str, json_too: bool, digits: 
     else:
         early = next(line for line in out.splitlines() if line.startswith("ended"))
         count = f"after {result['steps']} mini-batches"
-        assert early == f"ended early, in epoch {epochs + 1}, {count}; the weights reached are kept"
+        assert early == f"ended early, in epoch {epochs + 1}, {count}; the weights so far are kept"
 
 
 def test_a_reader_that_leaves_ends_the_run_quietly_and_the_weights_are_kept(digits: Path, tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_where_the_output_finds_no_room_the_run_is_kept_and_says_how_to_go_on(
             line, cwd=tmp_path, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
         )
     assert done.returncode == 4
-    said = "gradproof: the machine failed: [Errno 28] No space left on device; then go on with: "
+    said = "gradproof: the machine failed: [Errno 28] No space left on device; then continue with: "
     assert done.stderr == f"{said}gradproof train --resume {tmp_path}/a {' '.join(['--no-page', *options])}\n"
     again = ended_here(typed(digits, "--epochs", "2", "--out", "b"), tmp_path)
     on = subprocess.run(
@@ -397,7 +397,7 @@ def test_a_diverging_run_says_which_layer_and_what_to_try_and_keeps_the_last_goo
     result = assert_kept(tmp_path / "a", steps=0)
     assert (result["epochs"], result["best"]) == ([], None)
     assert f"gradproof: {result['ended']}\n" == done.stderr
-    assert "ended early; the last good weights are kept, those after 0 mini-batches" in done.stdout
+    assert "ended early; the last good weights, after 0 mini-batches, are kept" in done.stdout
 
 
 def test_a_run_leaves_a_page_however_it_ends(digits: Path, tmp_path: Path) -> None:
@@ -436,7 +436,10 @@ def interrupted(line: list[str], place: Path, number: int = signal.SIGINT) -> tu
 def test_an_interrupted_run_says_so_on_its_page(number: int, digits: Path, tmp_path: Path) -> None:
     line = typed(digits, "--epochs", "1000000", "--page", "--out", "a")
     code, out, err = interrupted(line, tmp_path, number)
-    assert (code, err) == (130, f"gradproof: interrupted; go on with: gradproof train --resume {tmp_path}/a --page\n")
+    assert (code, err) == (
+        130,
+        f"gradproof: interrupted; continue with: gradproof train --resume {tmp_path}/a --page\n",
+    )
     assert out.splitlines()[-1] == "page: 'a/run.html'"
     text = (tmp_path / "a/run.html").read_text()
     assert re.search(r"Ended early</b>, in epoch [\d,]+ of 1000000, after [\d,]+ steps: interrupted", text)
@@ -449,7 +452,7 @@ def test_the_command_to_go_on_keeps_how_the_run_is_carried_out(digits: Path, tmp
     line = [*typed(digits, "--epochs", "1000000", "--reproducible", "--verify", backend="reference"), *how]
     code, _, err = interrupted(line, tmp_path)
     again = f"gradproof train --resume {tmp_path}/runs/1 --checkpoint 0.5 --devices 1 --no-page"
-    assert (code, err) == (130, f"gradproof: interrupted; go on with: {again}\n")
+    assert (code, err) == (130, f"gradproof: interrupted; continue with: {again}\n")
     steps = json.loads((tmp_path / "runs/1/run.json").read_text())["steps"]
     epochs = steps // 11 + 1
     whole = ended_here([*line[:-5], "--epochs", str(epochs), "--no-page", "--json", "--out", "whole"], tmp_path)
@@ -479,9 +482,9 @@ def test_a_page_that_cannot_be_drawn_loses_nothing(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--resume", "absent"], "absent: no such folder; give the folder of a run"),
+        (["--resume", "absent"], "absent: no such folder; give --resume the folder of a run"),
         (["--resume", ""], "is empty"),
-        (["--resume", "a", "--out", "b"], "--resume goes on in the folder of its run; leave out --out"),
+        (["--resume", "a", "--out", "b"], "--resume continues in the folder of its run; leave out --out"),
         (["--resume", "a", "--eta", "2"], "--eta stays 3.0 in this run"),
         (["--resume", "a", "--backend", "reference"], "--backend stays handcrafted in this run"),
         (["--resume", "a", "--epochs", "0"], "--epochs must be at least 1"),
@@ -598,7 +601,9 @@ def test_an_undecided_proof_says_why_and_what_it_says_to_try_is_verified(digits:
     done = ended_here(typed(digits, *deep, "--out", "a", backend="reference"), tmp_path)
     assert done.returncode == 5
     found = re.search(
-        r"^undecided: ((\d+) of 11 steps look like steps not taken.* float32, .*; try (.*))$", done.stdout, re.M
+        r"^undecided: ((\d+) of 11 steps cannot be told from steps not taken.* float32, .*; try (.*))$",
+        done.stdout,
+        re.M,
     )
     assert found, done.stdout
     result = json.loads((tmp_path / "a/run.json").read_text())

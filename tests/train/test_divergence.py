@@ -66,7 +66,7 @@ def test_a_saturated_network_is_told_with_its_layers_after_the_first_epoch(
     with pytest.raises(DivergenceError) as caught:
         list(train(settings, few))
     other = "; try --eta 3 or --init scaled" if init == "normal" else "; try --eta 3"
-    outputs = "[0-9.]+% of all outputs are 0.0000 or 1.0000, where σ′ .* 30 epochs"
+    outputs = "[0-9.]+% of all outputs are 0.0000 or 1.0000, and σ′ is too small to move them in 30 epochs"
     pattern = rf"the descent diverged: after epoch 1, ({layers}) saturated: {outputs}{other}"
     assert re.fullmatch(pattern, str(caught.value))
     state = caught.value.state
@@ -144,7 +144,7 @@ def test_a_cost_that_has_risen_above_that_of_a_blind_answer_is_told_with_the_lay
     weights, biases = starting_parameters(SMALL.sizes, 0, "normal")
     weights[layer - 1] *= 10
     reason = judged(weights, biases, [0.3, 0.05, 0.7, 0.9])
-    told = rf"worst is layer {layer}, where [1-9]\d\.\d% of all activations are 0\.0000, 1\.0000 or no number"
+    told = rf"worst is layer {layer}, where [1-9]\d\.\d% of all activations are 0\.0000, 1\.0000 or not a number"
     assert reason is not None
     assert re.fullmatch(rf"the cost has risen to 0\.90, from 0\.05 after epoch 2; {told}", reason)
 
@@ -164,7 +164,7 @@ def test_a_test_cost_that_rises_while_the_training_images_are_learned_is_not() -
 def test_a_cost_that_is_no_number_is_told_with_the_first_layer_that_has_none(layer: int) -> None:
     weights, biases = starting_parameters(SMALL.sizes, 0, "normal")
     weights[layer - 1][:] = np.nan
-    worst = f"worst is layer {layer}, where 100.0% of all activations are 0.0000, 1.0000 or no number"
+    worst = f"worst is layer {layer}, where 100.0% of all activations are 0.0000, 1.0000 or not a number"
     assert judged(weights, biases, [0.1, float("nan")]) == f"the cost is no longer finite; {worst}"
 
 

@@ -238,14 +238,14 @@ def test_missing_file_is_named(name: str, folder: Path) -> None:
 def test_folder_in_place_of_a_file_is_refused(name: str, folder: Path) -> None:
     (folder / name).unlink()
     (folder / name).mkdir()
-    assert_refused(folder, name, "is a folder, a pipe or a device instead of a file")
+    assert_refused(folder, name, "is a folder, a pipe or a device, not a file")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
 def test_pipe_in_place_of_a_file_is_refused_without_waiting(folder: Path) -> None:
     (folder / LABELS).unlink()
     os.mkfifo(folder / LABELS)
-    assert_refused(folder, LABELS, "is a folder, a pipe or a device instead of a file")
+    assert_refused(folder, LABELS, "is a folder, a pipe or a device, not a file")
 
 
 def test_link_to_itself_is_refused(folder: Path) -> None:

@@ -127,7 +127,7 @@ def test_what_cannot_be_read_is_one_line_and_the_rest_goes_on(place: Path) -> No
     first, *shown = ended.stdout.splitlines()
     assert first.startswith("a [1].png: ")
     assert len(shown) == 14
-    assert "text.png: no picture; give one as PNG" in ended.stderr
+    assert "text.png: not a picture; give one as PNG" in ended.stderr
     assert [line.partition(": ")[2].partition(":")[0] for line in ended.stderr.splitlines()] == [
         "blank.png",
         "text.png",

@@ -244,7 +244,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: save_file(dict(saved.named(*parameters())), path, {"format": "2"}),
         "is written in format 2, this gradproof reads format 1",
     ),
-    "folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder, a pipe or a device instead of a file"),
+    "folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder, a pipe or a device, not a file"),
     "link_to_itself": (lambda path: (path.unlink(), path.symlink_to(path)), "Too many levels of symbolic links"),
 }
 if hasattr(os, "mkfifo"):
@@ -345,7 +345,7 @@ def test_folders_that_stay_empty_are_removed_and_others_are_not(tmp_path: Path) 
 @pytest.mark.parametrize("name", [WEIGHTS, RESULTS])
 def test_a_folder_that_holds_a_run_is_not_claimed(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("precious")
-    with pytest.raises(UsageError, match=rf"already holds {name}, which stays; choose another --out$"):
+    with pytest.raises(UsageError, match=rf"already holds {name}, which is not overwritten; choose another --out$"):
         folder.claimed(tmp_path, [WEIGHTS, RESULTS]).__enter__()
     assert (tmp_path / name).read_text() == "precious"
     assert os.listdir(tmp_path) == [name]

@@ -110,7 +110,7 @@ def assert_survives(fault: str, digits: Path, tmp_path: Path, monkeypatch: pytes
             assert faults == []
             assert back.generation >= max(kept)
             if code:
-                again = f"go on with: gradproof train --resume {place} {' '.join(ALWAYS)}\n"
+                again = f"continue with: gradproof train --resume {place} {' '.join(ALWAYS)}\n"
                 assert err.endswith(again) or "log.jsonl" in err
             code, out, err = typed_here([*resume(place), *ALWAYS])
             assert (code, err) == (0, "")
@@ -162,7 +162,7 @@ def assert_resumed_run_survives(fault: str, digits: Path, tmp_path: Path, monkey
             assert (faults, back.state.steps >= 11) == ([], True)
             code, out, _ = typed_here([*resume(place), *longer])
         elif err:
-            assert re.fullmatch(r"gradproof: [^\n]+; the checkpoint before it is used\n", err), err
+            assert re.fullmatch(r"gradproof: [^\n]+; the previous checkpoint is used\n", err), err
         assert code == 0
         assert json.loads(out)["run_hash"] == expected == run_hash(*load(place))
         assert checkpoint.load(place)[1] == []
@@ -212,7 +212,7 @@ def assert_both_survive(fault: str, failing: str, step: int, digits: Path, tmp_p
             assert code == 4
             assert re.fullmatch(r"gradproof: cannot [^\n]+\n", err), err
         if place.exists():
-            assert "go on with" in err or not code, err
+            assert "continue with" in err or not code, err
             assert common(place) or not (place / "reference" / checkpoint.FILES[0]).exists()
             code, out, err = typed_here([*resume(place), *ALWAYS])
             assert (code, err) == (0, "")
@@ -389,7 +389,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_the_command_to_go_on(
         _, err = running.communicate(timeout=60)
         assert time.monotonic() - asked < 30
     assert running.returncode == 130
-    said = re.fullmatch(r"gradproof: interrupted; go on with: (.*)\n", err)
+    said = re.fullmatch(r"gradproof: interrupted; continue with: (.*)\n", err)
     assert said
     back, faults = checkpoint.load(place)
     assert faults == []
@@ -402,7 +402,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_the_command_to_go_on(
         timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"goes on in epoch {back.state.epoch}, after {back.state.steps} mini-batches" in done.stdout
+    assert f"continues in epoch {back.state.epoch}, after {back.state.steps} mini-batches" in done.stdout
     assert f"run hash {expected}" in done.stdout
 
 
@@ -421,4 +421,4 @@ def test_a_signal_while_a_run_begins_ends_it_with_the_command_to_go_on(
     line = ["--sizes", ",".join(map(str, SIZES)), "--data", str(digits), "--out", str(tmp_path / "run"), *which]
     code, _, err = typed_here(["gradproof", "train", *line, *ALWAYS])
     assert code == 130
-    assert err.startswith(f"gradproof: interrupted; go on with: gradproof train --resume {tmp_path / 'run'} ")
+    assert err.startswith(f"gradproof: interrupted; continue with: gradproof train --resume {tmp_path / 'run'} ")

@@ -66,7 +66,7 @@ def harder(numbers: Numbers) -> Iterator[Numbers]:
     if max(sizes) > 100:
         return
     if min(sizes) > 1:
-        yield numbers._replace(sizes=[3] * len(sizes), words="where all layers have one width")
+        yield numbers._replace(sizes=[3] * len(sizes), words="where all layers have the same width")
         yield numbers._replace(sizes=[2, *[7] * (len(sizes) - 2), 3], words="for wider layers")
     if m > 1:
         yield numbers._replace(examples=17, words="for 17 examples")
@@ -77,7 +77,7 @@ def harder(numbers: Numbers) -> Iterator[Numbers]:
     yield numbers._replace(y_scale=20000.0, words="where targets, and so gradients, are in the thousands")
     yield numbers._replace(x_scale=25.0, words="where z is about 50")
     yield numbers._replace(bits=True, words="where all targets are 0 or 1")
-    yield numbers._replace(y_scale=-3.0, words="for targets outside of 0 to 1")
+    yield numbers._replace(y_scale=-3.0, words="for targets outside 0 to 1")
 
 
 def scenes(program: Program, wanted: str = "") -> Iterator[tuple[str, Callable[[Numbers], Scene]]]:

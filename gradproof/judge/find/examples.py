@@ -17,7 +17,7 @@ from gradproof.judge.find.scenes import own_example
 QUICK, SECONDS, ALL = 1.5, 6.0, 8.0  # seconds for the first try, for another, and after which none begins
 LARGE = 100  # features; a program with more is made small
 MOST = 8  # tries
-LATE = "does not return"
+LATE = "takes longer than"
 
 
 class Subject(NamedTuple):
@@ -46,7 +46,7 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
     for _ in range(MOST):
         variant, seconds = queue.pop(0)
         if time.process_time() > end:
-            troubles.append(f"{name} {LATE} within {ALL:g} seconds, whatever is tried")
+            troubles.append(f"{name} {LATE} {ALL:g} seconds, whatever is tried")
             break
         example = own_example(variant)
         explored = explore(example.scene, seconds)

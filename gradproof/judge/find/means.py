@@ -29,7 +29,7 @@ def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
         if isinstance(total.op, ast.Add) and decay and weight:
             decays[name] = decay
             if weight != decay:
-                said = f"{name} keeps {decay} of itself, so that what is added should be multiplied by 1 - {decay}"
+                said = f"{name} keeps {decay} of itself, so what is added should be multiplied by 1 - {decay}"
                 yield WrongMean(node.lineno, said, _with(node, weight, decay))
     for node in (one for one in statements(tree) if isinstance(one, ast.Assign | ast.AugAssign | ast.Return)):
         for part in ast.walk(node):
@@ -37,7 +37,7 @@ def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
                 known, power = decays.get(ast.unparse(part.left)), _base(_rest_of(part.right))
                 if known and power and power != known:
                     said = (
-                        f"{ast.unparse(part.left)} keeps {known} of itself, and should be divided by 1 - {known} ** t"
+                        f"{ast.unparse(part.left)} keeps {known} of itself, so it should be divided by 1 - {known} ** t"
                     )
                     yield WrongMean(node.lineno, said, _with(node, power, known))
 

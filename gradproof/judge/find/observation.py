@@ -176,7 +176,7 @@ def observe(
             for path in step.parameters
             for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
         ):
-            raise InexactError("no parameter is moved")
+            raise InexactError("no parameter moves")
         seen.reshaped = {path: (old, by_path[path].array) for path, old in before.items() if path in by_path}
         rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
         seen.without = [

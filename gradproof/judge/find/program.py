@@ -105,7 +105,7 @@ def read_program(path: str) -> Program:
     except (SyntaxError, UnicodeDecodeError) as error:
         where = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
         said = error.msg if isinstance(error, SyntaxError) else "it is not text"
-        raise DataError(f"{path} is not Python that can be read: {said}{where}") from error
+        raise DataError(f"{path} cannot be read as Python: {said}{where}") from error
 
 
 _TRAINING = re.compile(r"main|train|run|example|demo|xor|fit|test", re.IGNORECASE)

@@ -59,7 +59,7 @@ class Nothing:
         return 0
 
     def __array__(self, *arguments: Any, **options: Any) -> Any:  # else NumPy would look for elements forever
-        raise TypeError(f"{self._name} replaces something that is missing, and is not an array")
+        raise TypeError(f"{self._name} stands in for something missing and is not an array")
 
 
 class Silent(types.ModuleType):

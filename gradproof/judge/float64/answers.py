@@ -93,9 +93,9 @@ def _why(name: str, got: tuple[int, ...], shape: tuple[int, ...], weight: tuple[
     if name == "∂C/∂b" and got in ((shape[0], m), (m, shape[0])):
         return ": not averaged over the mini-batch"
     if name == "∂C/∂b" and got in ((1, m), (m,)):
-        return ": averaged over the neurons, not over the mini-batch; the other axis"
+        return ": averaged over the neurons, not over the mini-batch; use the other axis"
     if name == "∂C/∂b" and got == weight:
-        return ": that of ∂C/∂w; are the two returned in the other order?"
+        return ": the shape of ∂C/∂w; are the two returned in the wrong order?"
     if name == "∂C/∂w" and got == (weight[0], m):
         return ": δ times a element by element, not the outer product δaᵀ"
     if name == "∂C/∂w" and got == shape[::-1]:

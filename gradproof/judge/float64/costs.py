@@ -12,7 +12,7 @@ from gradproof.problem import Array
 
 SIMPLE = sorted({Fraction(p, q) for p in range(1, 11) for q in range(1, 11) if 1 in (p, q)} | {Fraction(1, 100)})
 SUMMED = "gradients of the sum over the mini-batch, not of the mean"
-AVERAGED = "δ is of the mean cost: 1/m is in it"
+AVERAGED = "δ is the error of the mean cost: it contains 1/m"
 DOWNHILL = "gradients point downhill, from y − a: to be added, not subtracted"
 # The words of --convention about the cost; the others are in `layouts`.
 DECLARED = ("sum", "no-half", "downhill", "mean-outputs")
@@ -45,11 +45,11 @@ class Cost(NamedTuple):
         n = abs(self.factor)
         if without_delta and n == 1 and self.outputs and self.summed:
             cost = "the cost is divided by the number of outputs, and gradients are sums"
-            return [f"these cannot be distinguished without δ: {cost}; m is taken as that number, as by len(y)"]
+            return [f"these cannot be distinguished without δ: {cost}; m is taken to be that number, as by len(y)"]
         if not without_delta or n.denominator != 1 or n == 1:
             return []
-        psum = f"of a psum over {n} devices of gradients that jax.grad has summed over them already"
-        return [f"these cannot be distinguished without δ: the factor {n} is of the cost; it is {psum}"]
+        psum = f"a psum over {n} devices of gradients that jax.grad has already summed over them"
+        return [f"these cannot be distinguished without δ: the factor {n} belongs to the cost; it comes from {psum}"]
 
     def undone(self, claim: Claim) -> Claim:
         """Return the claim converted to our cost."""

@@ -23,9 +23,9 @@ from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics.verdict import Verdict
 from gradproof.proof.summary import summary
 
-BOOK = "σ′ is taken as a(1 − a), which cancels where σ saturates: correct, judged by its own bound"
+BOOK = "σ′ is computed as a(1 − a), which cancels where σ saturates: correct, judged by its own bound"
 TANH = "σ loses digits in its left tail, as ½(1 + tanh(z/2)) does: correct, judged by its own bound"
-TWICE = "the gradients come from another δ than the one returned, as with autodiff: correct, judged end to end"
+TWICE = "the gradients come from a different δ than the one returned, as with autodiff: correct, judged end to end"
 FORMS = {Sigma.SHARP: [], Sigma.BOOK: [BOOK], Sigma.TANH: [TANH]}
 
 
@@ -47,7 +47,7 @@ def judgement(
     for word in declared:
         if word not in (*layouts.DECLARED, *costs.DECLARED):
             known = ", ".join((*layouts.DECLARED, *costs.DECLARED))
-            raise UsageError(f"there is no convention {word!r}; choose of {known}")
+            raise UsageError(f"there is no convention {word!r}; choose from {known}")
     done, total = count(1), drawn(networks)
     try:
         if declared:

@@ -41,20 +41,20 @@ def _nothing(right: Callable[[Layer], Near]) -> Callable[[Layer], Near]:
 
 
 _EARLY = "joelgrus/data-science-from-scratch#31, Toy-Neural-Network-JS#72, basic_neural_network#7"
-_DEVICES = ", as of a psum over {t} devices, where jax.grad has summed the gradients of replicated parameters already"
+_DEVICES = ", as from a psum over {t} devices where jax.grad has already summed the gradients of replicated parameters"
 FAMILIES = (
-    Family("BP1", "there is a factor {t}", "{t}(aᴸ − y) ⊙ σ′(zᴸ)", _nothing(m.bp1), m.bp1),
-    Family("BP2", "there is a factor {t}", "{t}((wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)", _nothing(m.bp2), m.bp2),
+    Family("BP1", "there is an extra factor of {t}", "{t}(aᴸ − y) ⊙ σ′(zᴸ)", _nothing(m.bp1), m.bp1),
+    Family("BP2", "there is an extra factor of {t}", "{t}((wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)", _nothing(m.bp2), m.bp2),
     Family("BP2", "the weights are updated before δ is propagated (η = {t})", "((wˡ⁺¹ − {t} ∂C/∂wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)",
            m.bp2, _of_updated, _EARLY),
     Family("BP2", "the weights are updated by the sum before δ is propagated (η = {t})",
            "((wˡ⁺¹ − {t} m ∂C/∂wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)", m.bp2, _sum_updated, _EARLY, True),
-    Family("BP3", "there is a factor {t}", "({t}/m) Σₓ δˡ", _nothing(m.bp3), m.bp3, whole=_DEVICES),
+    Family("BP3", "there is an extra factor of {t}", "({t}/m) Σₓ δˡ", _nothing(m.bp3), m.bp3, whole=_DEVICES),
     Family("BP3", "the sum over the mini-batch is multiplied by {t}, not by 1/m", "{t} Σₓ δˡ", _nothing(m.bp3),
            lambda p: p.delta[p.l - 1].sum(-1), "", True),
     Family("BP3", "the bias decays as well: {t} b is added", "(1/m) Σₓ δˡ + {t} bˡ", m.bp3, lambda p: p.b[p.l - 1]),
     Family("BP3", "the number {t} is added", "(1/m) Σₓ δˡ + {t}", m.bp3, lambda p: p.b[p.l - 1] * 0.0 + 1.0),
-    Family("BP4", "there is a factor {t}", "({t}/m) δˡ(aˡ⁻¹)ᵀ", _nothing(m.bp4), m.bp4, whole=_DEVICES),
+    Family("BP4", "there is an extra factor of {t}", "({t}/m) δˡ(aˡ⁻¹)ᵀ", _nothing(m.bp4), m.bp4, whole=_DEVICES),
     Family("BP4", "the sum over the mini-batch is multiplied by {t}, not by 1/m", "{t} δˡ(aˡ⁻¹)ᵀ", _nothing(m.bp4),
            lambda p: p.delta[p.l - 1] @ p.a[p.l - 1].mT, "deeplearning4j#1452", True),
     Family("BP4", "weight decay is left in: {t} w is added", "(1/m) δˡ(aˡ⁻¹)ᵀ + {t} wˡ", m.bp4, lambda p: p.w[p.l - 1]),

@@ -38,18 +38,18 @@ def _along_the_wrong_axis(s: Stack) -> Stack:
 
 
 SLIPS = (
-    Slip("z", "the bias is forgotten", lambda s: s._replace(biases=_each(s.biases, lambda b: 0 * b))),
+    Slip("z", "the bias is left out", lambda s: s._replace(biases=_each(s.biases, lambda b: 0 * b))),
     Slip("z", "the bias is subtracted, not added", lambda s: s._replace(biases=_each(s.biases, lambda b: -b))),
     Slip("z", "the bias is added twice", lambda s: s._replace(biases=_each(s.biases, lambda b: 2 * b))),
     Slip("z", "the bias is added along the wrong axis (seen in jimfleming/differentiation#1)", _along_the_wrong_axis),
     Slip("z", "the weights are rounded to float32", lambda s: s._replace(weights=_each(s.weights, _single))),
-    Slip("z", "the weights are cut to whole numbers", lambda s: s._replace(weights=_each(s.weights, np.trunc))),
-    Slip("data", "x and y are shuffled apart: each example has the target of the one before",
+    Slip("z", "the weights are truncated to whole numbers", lambda s: s._replace(weights=_each(s.weights, np.trunc))),
+    Slip("data", "x and y are shuffled separately: each example has the target of the one before",
          lambda s: s._replace(y=np.roll(s.y, 1, -1))),
-    Slip("data", "x and y are shuffled apart: each example has the target of the one after",
+    Slip("data", "x and y are shuffled separately: each example has the target of the one after",
          lambda s: s._replace(y=np.roll(s.y, -1, -1))),
     Slip("data", "the examples are in reverse order, the targets are not", lambda s: s._replace(y=s.y[..., ::-1])),
-    Slip("data", "the inputs are cut to whole numbers", lambda s: s._replace(x=np.trunc(s.x))),
+    Slip("data", "the inputs are truncated to whole numbers", lambda s: s._replace(x=np.trunc(s.x))),
     Slip("data", "the image is not scaled: x is 255 times too large", lambda s: s._replace(x=255 * s.x)),
     Slip("data", "the image is scaled twice: x is 255 times too small", lambda s: s._replace(x=s.x / 255)),
 )  # fmt: skip

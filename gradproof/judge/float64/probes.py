@@ -45,7 +45,7 @@ def _whole(submission: Submission, layout: Layout, problem: Problem) -> Iterator
         return
     wrong = [any(f.verdict is Verdict.REFUTED for f in judged(claim, Sigma.TANH).findings) for claim in claims]
     if wrong == [False, True]:
-        yield Trouble("dtype", "x and y of integers give other gradients than the same numbers as floats", 1)
+        yield Trouble("dtype", "integers in x and y give different gradients from the same numbers as floats", 1)
 
 
 def _large(submission: Submission, layout: Layout, problem: Problem) -> Iterator[Trouble]:

@@ -92,4 +92,4 @@ def _repeats(submission: Submission, layout: Layout, claim: Claim) -> None:
     before = claim.mine.alone(0, problem.sizes)
     for one, other in zip((*before.grad_b, *before.grad_w), (*again.grad_b, *again.grad_w), strict=True):
         if not np.array_equal(one, other, equal_nan=True):
-            raise SubmissionError("mutation", "gives another answer the second time: it remembers something")
+            raise SubmissionError("mutation", "gives a different answer the second time: it keeps state between calls")

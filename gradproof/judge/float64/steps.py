@@ -11,7 +11,7 @@ from gradproof.problem import Array
 ETA = 0.25  # not ½: 2η would be 1, as if η were missing
 SIZE, EXAMPLES = 3, 7  # 7 examples in mini-batches of 3: the last one is smaller
 RIGHT = "it should be w′ = w − (η/m) Σₓ ∂Cₓ/∂w and b′ = b − (η/m) Σₓ ∂Cₓ/∂b"
-RIGHT_OF_THE_SUM = "it should be w′ = w − η Σₓ ∂Cₓ/∂w and b′ = b − η Σₓ ∂Cₓ/∂b, as the sum is declared"
+RIGHT_OF_THE_SUM = "it should be w′ = w − η Σₓ ∂Cₓ/∂w and b′ = b − η Σₓ ∂Cₓ/∂b, since the sum is declared"
 
 
 class Gradient(NamedTuple):
@@ -70,19 +70,19 @@ ALWAYS: dict[str, Formula] = {
     "the sign is wrong: it climbs": _scaled(lambda step: ETA),
     "η is missing": _scaled(lambda step: -1.0),
     "η is squared": _scaled(lambda step: -ETA * ETA),
-    "there is a factor 2 too much": _scaled(lambda step: -2 * ETA),
+    "there is an extra factor of 2": _scaled(lambda step: -2 * ETA),
     "nothing is updated": _scaled(lambda step: 0.0),
     "only the last example counts": _scaled(lambda step: -ETA, "last"),
     "only the last example counts, divided by m": _scaled(lambda step: -ETA / step.m, "last"),
     "only the first example counts": _scaled(lambda step: -ETA, "first"),
     "only the first example counts, divided by m": _scaled(lambda step: -ETA / step.m, "first"),
-    "the gradients of the mini-batches before are still in the sum (PINA#718)": _kept,
+    "the gradients of earlier mini-batches are still in the sum (PINA#718)": _kept,
     "the old parameters are lost": _lost,
 }
 OF_THE_MEAN = ALWAYS | {
     "not divided by m": _scaled(lambda step: -ETA * step.m),
     "divided by m twice": _scaled(lambda step: -ETA / step.m),
-    "divided by the nominal size of a mini-batch, also the last, smaller one (DL4J#1452)": _scaled(
+    "divided by the nominal size of a mini-batch, even for the last, smaller one (DL4J#1452)": _scaled(
         lambda step: -ETA * step.m / SIZE
     ),
     "divided by the number of all examples, not of those in the mini-batch": _scaled(

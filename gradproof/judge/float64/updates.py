@@ -49,7 +49,7 @@ def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> lis
         if said := _data(x_places, y_places):
             return [Trouble("data", said, 1)]
         if not _goes_on(befores, afters, len(x_places)):
-            return [Trouble("update", "a mini-batch does not start from where the one before ended", 1)]
+            return [Trouble("update", "a mini-batch does not start where the previous one ended", 1)]
         steps += _steps(problem, layout, cost, befores, afters, x_places)
     wrong = [step for step in steps if not _explains(right, step)]
     return [
@@ -69,7 +69,7 @@ def _data(x_places: Sequence[Array], y_places: Sequence[Array]) -> str:
     """Return what is wrong with the mini-batches: mixed-up targets, examples lost or repeated; "" if nothing is."""
     xs, ys = ([int(i) for part in places for i in part] for places in (x_places, y_places))
     if any(x != y for x, y in zip(xs, ys, strict=True) if min(x, y) >= 0):
-        return "x and y are shuffled apart: an example gets another's target (seen in udacity#1326)"
+        return "x and y are shuffled separately: an example gets the target of another (seen in udacity#1326)"
     if min(xs + ys, default=0) < 0:
         return "a mini-batch holds an example that is not in the data"
     count = Counter(xs)

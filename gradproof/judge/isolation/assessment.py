@@ -48,12 +48,12 @@ class Assessment:
             size = frames.size(self._sandbox.read(frames.HEAD, self._end))
             meta, _ = frames.unframed(self._sandbox.read(size, self._end))
         except TimeoutError:
-            said = f"is not judged within {self.seconds:g} seconds: allow more with --seconds, or use a smaller example"
+            said = f"needs more than {self.seconds:g} seconds: allow more with --seconds, or use a smaller example"
             raise UnfinishedError(f"{self.path} {said}") from None
         except ChildProcessError as error:
             raise UnfinishedError(f"{self.path} {error} instead of being judged") from None
         except frames.FrameError:
-            raise DataError(f"{self.path} writes into the pipe of its judgement") from None
+            raise DataError(f"{self.path} writes to the pipe that carries its verdict") from None
         finally:
             self.close()
         if "trouble" in meta:
@@ -65,5 +65,5 @@ class Assessment:
             "undecided",
             "none",
         ):
-            raise DataError(f"{self.path} writes into the pipe of its judgement")
+            raise DataError(f"{self.path} writes to the pipe that carries its verdict")
         return document

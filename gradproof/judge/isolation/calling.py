@@ -85,7 +85,7 @@ def _in_order(problem: Lists, call: Callable[[], Any]) -> Any:
     result = call()
     for name, part, kept in zip(PARAMETERS, problem, before, strict=False):
         if len(part) != len(kept) or any(one is not other for one, other in zip(part, kept, strict=True)):
-            raise SubmissionError("mutation", f"changes the list of its argument {name}; work on a copy")
+            raise SubmissionError("mutation", f"changes its argument {name}, a list; work on a copy")
     return result
 
 
@@ -121,7 +121,7 @@ def lists(returned: Any, problem: Lists) -> Lists:
     for part in result:
         for array in part:
             if array.dtype.kind not in "fiub":
-                raise SubmissionError("dtype", f"returns {array.dtype} where numbers should be")
+                raise SubmissionError("dtype", f"returns {array.dtype}, should return numbers")
     _own_memory([array for part in result[-2 if len(result) < 5 else 1 :][:2] for array in part if array.size], problem)
     if len(result) == 5:
         for layer, (z, a) in enumerate(zip(result[3], result[4][1:], strict=False), start=1):

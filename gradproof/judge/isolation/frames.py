@@ -83,7 +83,7 @@ def packed(lists: Sequence[Sequence[Any]]) -> tuple[list[int], Arrays]:
     """Return the length of each list, and the arrays as a frame's entries; raise SubmissionError if they do not fit."""
     arrays = {f"{i}_{j}": a for i, part in enumerate(lists) for j, a in enumerate(part)}
     if other := [str(array.dtype) for array in arrays.values() if array.dtype.kind not in "fiub"]:
-        raise SubmissionError("dtype", f"has parameters of {other[0]} where numbers should be")
+        raise SubmissionError("dtype", f"has parameters of {other[0]}, should have numbers")
     if sum(array.nbytes for array in arrays.values()) > LARGEST:
         raise SubmissionError("shape", f"returns more than {LARGEST >> 20} MiB")
     return [len(part) for part in lists], arrays

@@ -29,7 +29,7 @@ ALL = 60  # and the limit for all calls together
 START = Path(__file__).with_name("start.py")
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 ENVIRONMENT["PYTHONHASHSEED"] = "0"  # so that a set of strings has the same order in every run
-FORGED = "writes into the pipe of its answers"
+FORGED = "writes to the pipe that carries its answers"
 
 
 class Kind(NamedTuple):
@@ -143,7 +143,7 @@ class File:
         """Send the request and return the next frame. Raise SubmissionError if the code fails, has gone, or is not done
         by `end`, after these seconds."""
         if not self.sandbox.open:
-            raise SubmissionError("exits", "its process is gone")
+            raise SubmissionError("exits", "its process has ended")
         try:
             self.sandbox.write(request, end)
             size = self._sound(lambda: frames.size(self.sandbox.read(frames.HEAD, end)))

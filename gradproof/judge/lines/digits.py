@@ -104,4 +104,4 @@ def _trouble(name: str, value: float, operands: Sequence[float]) -> str:
 
 
 def _taken_of(name: str, operands: Sequence[float]) -> str:
-    return f", where {name} is taken of {operands[0]:.4g}" if len(operands) == 1 else ""
+    return f", for {name}({operands[0]:.4g})" if len(operands) == 1 else ""

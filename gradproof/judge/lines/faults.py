@@ -26,7 +26,7 @@ from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.symmetry import OF_ANOTHER
 from gradproof.numerics.verdict import Verdict
 
-OTHER_DECAY = "the decay is that of another mean"
+OTHER_DECAY = "the decay belongs to another mean"
 SEEDS = range(2, 10)  # the first at which everything wrong shows is taken
 
 
@@ -174,7 +174,7 @@ def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> 
         return []
     found = []
     for path, other in outcome.piled.items():
-        said = f"its gradient piles up in {shown(other)}, which is not 0 when the second step begins"
+        said = f"its gradient accumulates in {shown(other)}, which is not reset before the second step"
         found.append(_fault(program, path, 0, said, ""))
     for path, amiss in outcome.amiss.items():
         fault = _fault(program, path, amiss.line, amiss.said, "")
@@ -225,7 +225,7 @@ def _numbers(array: Compared, gradients: bool) -> str:
         return ""
     where = f"[{', '.join(map(str, array.element))}]" if array.element else ""
     got, should = (-array.got, -array.expected) if gradients else (array.got, array.expected)
-    verbs = ("is", "should be") if gradients else ("is moved by", "should be moved by")
+    verbs = ("is", "should be") if gradients else ("moves by", "should move by")
     return f"{shown(array.name)}{where} {verbs[0]} {got:.6g}, {verbs[1]} {should:.6g}"
 
 

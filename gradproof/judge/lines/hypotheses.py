@@ -112,7 +112,7 @@ class Hypotheses:
                 order = np.arange(len(event.numbers)).reshape(shape)
                 places = (order if event.shape == shape else order.T).ravel().tolist()
                 if (values := self.replay.solved(event.numbers, paths[0], places, put)) is not None:
-                    yield Guess({}, event.name, f"∂C/∂{paths[0]}, but for what is added later", {}), values
+                    yield Guess({}, event.name, f"∂C/∂{paths[0]}, except for what is added later", {}), values
 
     def of_line(self, line: Line, fed: Collection[str]) -> Iterator[Guess]:
         """Yield guesses at the values of a line each time it ran: those of one name, or several gradients together."""

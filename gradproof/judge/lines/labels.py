@@ -107,7 +107,7 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
                 ends.setdefault(right, []).append(path)
     for right, paths in ends.items():
         if len(paths) > 1:  # weights and biases of one layer: the slope of its activation is missing
-            said = f"it is {labels[right]}, and a slope is missing after it"
+            said = f"it is {labels[right]}, but the slope after it is missing"
             event = events[right]
             found |= {path: Located(event.line, event.name, event.kind, "", said, event.file) for path in paths}
     return found
@@ -132,7 +132,7 @@ def beside(what: Observation, labelled: Labels) -> Located | None:
     before = {x.index for array in what.given.values() for x in array.flat}
     for event in reversed(labelled.events):
         if all(x.index in after and x.index not in before for x in event.numbers):
-            return Located(event.line, event.name, event.kind, "", f"{event.name} is moved here", event.file)
+            return Located(event.line, event.name, event.kind, "", f"{event.name} is updated here", event.file)
     return None
 
 

@@ -94,7 +94,7 @@ def _notes(document: Mapping[str, Any], file: str) -> dict[int, list[Note]]:
         states = found.setdefault(line["line"], {})
         if line["state"] == "follows":
             states["follows"] = [
-                "computed from what is wrong" + "".join(f" in {one}" for one in places if len(places) == 1)
+                "computed from wrong values" + "".join(f" in {one}" for one in places if len(places) == 1)
             ]
         elif line["state"] == "right":
             moved = line["label"].endswith(STEPPED)
@@ -140,7 +140,7 @@ def cut(text: str) -> str:
 
 
 def _gap(left: int) -> Line:
-    return Line(0, f"{left} line{'s' * (left > 1)} more")
+    return Line(0, f"{left} more line{'s' * (left > 1)}")
 
 
 def _as_written(program: Program) -> str:

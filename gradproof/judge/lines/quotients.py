@@ -30,7 +30,7 @@ class Quotient(NamedTuple):
         name = f"{shown(self.array.name)}{where}"
         said = f"(C({name} + h) − C({name} − h)) / 2h is {self.value:.6g} for h = 2⁻²⁰"
         rate = self.array.expected / self.value if self.value else 0.0
-        return said if gradients else f"{said}, and what is right is moved by {rate:.6g} times that"
+        return said if gradients else f"{said}; the right step is {rate:.6g} times that"
 
 
 def difference_quotient(subject: Subject, outcome: Outcome, path: str) -> Quotient | None:

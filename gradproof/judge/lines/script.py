@@ -42,7 +42,7 @@ def script(scene: Scene, step: Step, seed: int, point: Point, is_made_up: bool) 
     _require_plain(scene, is_made_up)
     place = _place(scene, step)
     if place.function != "<module>" and any(not x.shape and path.isidentifier() for path, x in what.given.items()):
-        raise CannotBeWrittenError("a parameter is a single number that only a function has")
+        raise CannotBeWrittenError("a parameter is a single number local to a function")
     names = {path: step.gradients.get(path, path) for path in what.given}
     pieces = {
         "FILE": repr(program.path),
@@ -51,7 +51,7 @@ def script(scene: Scene, step: Step, seed: int, point: Point, is_made_up: bool) 
         "SHOWN": repr(dict(_elements(point))),
         "DATA": "".join(f"{line}\n" for line in _data(scene, seed, what)),
         "LINES": "" if scene.whole else f"STEP = {_text(scene.driver.replace('_gradproof_turn', 'turn'))}\n",
-        "WHAT": "What is given back" if step.gradients else "How far each array is moved",
+        "WHAT": "What is returned" if step.gradients else "How far each array moves",
         "FILES": f"({', '.join(dict.fromkeys(_named(file, program) for file in (program.path, place.file, DRIVER)))})",
         "WHERE": _named(place.file, program),
         "FUNCTION": repr(place.function),
@@ -60,7 +60,7 @@ def script(scene: Scene, step: Step, seed: int, point: Point, is_made_up: bool) 
         "AFTER": repr(names),
         "MOVED": "after[name]" if step.gradients else "after[name] - before[name]",
         "WHERETO": "the gradient of each" if step.gradients else "where each is after the step",
-        "VERB": "is" if step.gradients else "is moved by",
+        "VERB": "is" if step.gradients else "moves by",
         "NAME": repr("__main__" if scene.whole else Path(program.path).stem),
         "KEPT": _kept(scene),
         "DRIVEN": _driven(scene),
@@ -72,7 +72,7 @@ def script(scene: Scene, step: Step, seed: int, point: Point, is_made_up: bool) 
 def _place(scene: Scene, step: Step) -> Place:
     """Return where the statements of a step are."""
     if step.turn > 0:
-        raise CannotBeWrittenError("its step is not the first turn of a loop")
+        raise CannotBeWrittenError("its step is not the first iteration of a loop")
     line, path = scene.code()[1][step.where] if step.kind == "turn" else (step.where, scene.program.path)
     driven = line >= DRIVEN
     tree = ast.parse(scene.driver) if driven else _original(path)
@@ -83,12 +83,12 @@ def _place(scene: Scene, step: Step) -> Place:
     kinds = (ast.For, ast.While) if step.kind == "turn" else (ast.stmt,)
     nodes = [node for node in ast.walk(tree) if isinstance(node, kinds) and node.lineno == line]
     if not nodes:
-        raise CannotBeWrittenError("its step is a turn of a comprehension")
+        raise CannotBeWrittenError("its step is an iteration of a comprehension")
     node = nodes[0]
     first = node.body[0] if step.kind == "turn" else node  # type: ignore[attr-defined]
     final = node.body[-1] if step.kind == "turn" else node  # type: ignore[attr-defined]
     if step.kind == "turn" and first.lineno == node.lineno:
-        raise CannotBeWrittenError(f"its loop stands in one line, {line}")
+        raise CannotBeWrittenError(f"its loop is written in one line, {line}")
     around = [
         outer
         for outer in ast.walk(tree)
@@ -102,15 +102,15 @@ def _require_plain(scene: Scene, is_made_up: bool) -> None:
     """Raise CannotBeWrittenError if Python would not run what was judged."""
     program = scene.program
     if not program.path.endswith(".py"):
-        raise CannotBeWrittenError("a notebook is no file that Python runs")
+        raise CannotBeWrittenError("Python cannot run a notebook as a file")
     if _written(program.path) != program.text:
         raise CannotBeWrittenError("the file is not written for Python 3")
     if is_made_up:
-        raise CannotBeWrittenError("the data that the file reads are not there")
+        raise CannotBeWrittenError("the data that the file reads are missing")
     if scene.driven:
         raise CannotBeWrittenError("the line that takes a step is not in the file")
     if program.tolerant:
-        raise CannotBeWrittenError("statements of the file that raise were skipped")
+        raise CannotBeWrittenError("statements of the file that raise exceptions were skipped")
     whole = scene.whole
     bodies = [tree.body if whole else definitions(tree) for tree in (program.tree, parsed(program.text, program.path))]
     if len({tuple(map(ast.dump, body)) for body in bodies}) > 1:
@@ -216,7 +216,7 @@ def _cost(scene: Scene, point: Point) -> dict[str, str]:
     words, what = point.words, point.what
     found = _LINE.match(words)
     if not words:
-        raise CannotBeWrittenError("it computes no cost of its own that what it does could be compared with")
+        raise CannotBeWrittenError("it computes no cost of its own to compare with")
     if not found:
         owner = next(iter(what.given)).partition(".")[0]
         text = words if owner == "self" else re.sub(r"\bself\.", f"{owner}.", words)
@@ -225,7 +225,7 @@ def _cost(scene: Scene, point: Point) -> dict[str, str]:
     name, returned, line = found[1], found[2], int(found[3])
     events = [event for event in what.events if words_for(event) == words]
     if not events or events[-1].numbers[0] is not point.own:
-        raise CannotBeWrittenError("its own cost is one of several numbers of one name")
+        raise CannotBeWrittenError("its own cost shares its name with other numbers")
     if line >= DRIVEN:
         pieces["ENDED"] = f"            costs.append(number(value(frame, {name!r})))\n"
         return pieces

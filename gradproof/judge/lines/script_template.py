@@ -4,7 +4,7 @@ The script runs the program's file as it is. Python's own tracing finds where th
 put in and read there, and the cost is read on the way.
 """
 
-TEMPLATE = '''"""One step of a program in small numbers, beside difference quotients of its own cost."""
+TEMPLATE = '''"""One step of a program in small numbers, next to difference quotients of its own cost."""
 
 import ast
 import contextlib
@@ -80,5 +80,5 @@ for name, element in SHOWN.items():
     move, quotient = moved[name][element], (above - below) / (2 * H)
     print(f"{name}{list(element) or ''} @VERB@ {move:.6g}, {move / quotient:.6g} times ", end="")
     print(f"(C(w + h) - C(w - h)) / 2h, which is {quotient:.6g}")
-print("Where every gradient is right, that is the same number of times for all.")
+print("If every gradient is right, that factor is the same for all.")
 '''

@@ -60,12 +60,12 @@ def _shares(forward: Sequence[Event], truth: Mapping[int, Ball], numbers: Sequen
         if not 1 < len(places) <= MOST_PLACES:
             continue
         for place in places:
-            name = f"the share of ∂C/∂{e.name} that comes back from line {line_of(place)}"
+            name = f"the part of ∂C/∂{e.name} that flows back from line {line_of(place)}"
             here = [used[x.index].get(place, arb(0)) for x in e.numbers]
             yield Target((_place(e), place), name, e.shape, e.numbers, here)
             if len(places) > 2:
                 rest = [truth.get(x.index, arb(0)) - share for x, share in zip(e.numbers, here, strict=True)]
-                name = f"the share of ∂C/∂{e.name} that does not come back from line {line_of(place)}"
+                name = f"the part of ∂C/∂{e.name} that does not flow back from line {line_of(place)}"
                 yield Target((_place(e), place, "others"), name, e.shape, e.numbers, rest)
 
 

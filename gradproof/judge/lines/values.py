@@ -121,12 +121,11 @@ def _data(point: Point) -> list[dict[str, Any]]:
 def said_of(point: Point) -> str:
     """Say which number shows the fault best or, without a rate, which two do not move alike."""
     gradients = point.what.gradients
-    verb = "is" if gradients else "is moved by"
+    verb, other = ("is", "be") if gradients else ("moves by", "move by")
     off = (array for array in point.compared if array.state != "right" and (array.got or array.expected))
     if point.rate is not None and (array := next(off, None)) is not None:
         got, should = (-array.got, -array.expected) if gradients else (array.got, array.expected)
-        name, other = _element(array.name, array.element), verb.replace("is", "be", 1)
-        return f"{name} {verb} {got:.6g}, should {other} {should:.6g}"
+        return f"{_element(array.name, array.element)} {verb} {got:.6g}, should {other} {should:.6g}"
     told = []
     for path, slope in point.slopes.items():
         for place in np.ndindex(slope.shape):
@@ -139,7 +138,7 @@ def said_of(point: Point) -> str:
         f"{_element(path, place)} {verb} {move:.6g}, which is {float(ratio.mid()):.6g} ∂C/∂{_element(path, place)}"
         for ratio, path, place, move in ([least, most] if differ else [most])
     ]
-    return "; ".join(words) + (f": one {'factor' if gradients else 'rate'} cannot give both" if differ else "")
+    return "; ".join(words) + (f": no single {'factor' if gradients else 'rate'} gives both" if differ else "")
 
 
 def _element(path: str, place: tuple[int, ...]) -> str:

@@ -42,7 +42,7 @@ def prepared(arguments: Sequence[Any], seed: int) -> Any:
     UsageError if there is nothing to differentiate by, if an array is complex, or if the seed is not a whole number.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise UsageError(f"seed is {seed!r}, should be a whole number from 0 on")
+        raise UsageError(f"seed is {seed!r}, should be a non-negative whole number")
     example = list(arguments)
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example, "")):  # functions of plain numbers
         example = rebuilt(example, lambda x: np.asarray(float(x)))

@@ -17,11 +17,11 @@ from gradproof.judge.trial.stepping import all_numbers
 
 Balls = Any  # an object array of arb
 ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
-FIRST_OF_ADAM = "adaptive steps, as Adam's or RMSprop's, of which the first is judged"
-SIGNS = "steps of one length, by the sign of the gradient alone"
-NO_ROOT = "divided by the mean of its squared gradient, not by the root of that"
+FIRST_OF_ADAM = "adaptive steps, like Adam's or RMSprop's: only the first is judged"
+SIGNS = "steps of a fixed length, by the sign of the gradient alone"
+NO_ROOT = "divided by the mean of its squared gradient, without the square root"
 DECAY = "with weight decay"
-OTHER_DECAY = "its weight decay is not that of its own cost"
+OTHER_DECAY = "its weight decay differs from that in its own cost"
 
 
 def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -> list[Compared]:
@@ -118,7 +118,7 @@ def _adaptive(
             told[k] = results[k]._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
         elif k not in group and (ratios := [r / share for s, r in own if s == squared]):
             factor = _factor_of(ratios[0].sqrt() if squared else ratios[0])
-            told[k] = results[k]._replace(state=f"of {factor} times its gradient, which adaptive steps hide")
+            told[k] = results[k]._replace(state=f"follows {factor} times its gradient, which adaptive steps hide")
     return told
 
 

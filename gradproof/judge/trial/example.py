@@ -33,10 +33,12 @@ def example_lines(
             if isinstance(leaf, np.ndarray):
                 lines.append(f"{path} = {_written(leaf)}")
     where = f"[{', '.join(map(str, wrong.element))}]" if wrong.element else ""
-    lines.append(f"the derivative by {wrong.name}{where} is {wrong.expected:.10g}, yours is {wrong.got:.10g}")
+    lines.append(
+        f"the derivative with respect to {wrong.name}{where} is {wrong.expected:.10g}, yours is {wrong.got:.10g}"
+    )
     quotient = _difference_quotient(cost, arguments, names, wrong) if cost else None
     if quotient is not None:
-        lines.append(f"({named(cost)} moved both ways by 2⁻¹⁷ there, in float64: {quotient:.10g})")
+        lines.append(f"(difference quotient of {named(cost)} there, in float64 with h = 2⁻¹⁷: {quotient:.10g})")
     return lines
 
 

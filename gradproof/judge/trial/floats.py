@@ -26,8 +26,8 @@ NORMAL = 2.0**-1022  # smaller numbers lack digits in float64, and matter to nob
 REMEDIES = {
     "exp": "subtract the maximum, or branch on the sign, before exp",
     "log": "keep the argument of log above 0, or use log1p or a log-softmax",
-    "divide": "the denominator becomes 0: add what keeps it away, or cancel it by hand",
-    "no digit": "rewrite it without the difference, as 1/(1 + exp(z)) is 1 − a",
+    "divide": "the denominator becomes 0: keep it away from 0, or cancel it by hand",
+    "loses all digits": "rewrite it without the difference, such as 1/(1 + exp(z)) for 1 − a",
 }
 
 Answer = Callable[[Any, Any], Any]  # a function of a run, exact or in float64, and its arguments
@@ -146,12 +146,12 @@ def _size(x: Number) -> float:
 def words_of(x: Number) -> str:
     name = x.rule.name if x.rule else "a constant"
     difference = name in ("add", "subtract", "sum", "dot")
-    return f"no digit is left of {'a difference of nearly equal numbers' if difference else name}"
+    return f"{'a difference of nearly equal numbers' if difference else name} loses all digits"
 
 
 def where_of(x: Number) -> str:
     """Name the nearest function before that step, such as exp, and its argument there; "" if there is none."""
     for y in reversed(computed_from([x])):
         if y.rule is not None and y.rule.name not in ARITHMETIC:
-            return f", where {y.rule.name} is taken of {float(y.operands[0].value.mid()):.4g}"
+            return f", for {y.rule.name}({float(y.operands[0].value.mid()):.4g}{', …' * (len(y.operands) > 1)})"
     return ""

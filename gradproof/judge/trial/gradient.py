@@ -159,7 +159,7 @@ def matched(answer: Any, given: Any, names: Sequence[str], what: str) -> list[tu
     if by_key := _by_key(got, wanted, what):
         return by_key
     if not got or len(got) > len(wanted):
-        raise SubjectError(f"{what} returns {len(got)} arrays for {len(wanted)} arguments that gradients are taken by")
+        raise SubjectError(f"{what} returns {len(got)} arrays for {len(wanted)} arguments to differentiate by")
     return [(name, leaf, parameter) for (_, leaf), (name, parameter) in zip(got, wanted, strict=False)]
 
 

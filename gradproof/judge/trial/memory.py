@@ -21,7 +21,7 @@ from gradproof.judge.trial.stepping import Stepping, arrays_in, moves
 
 Balls = Any  # an object array of arb
 MOST_SHARES = 12  # literals of the code that are tried as the μ of a momentum that looks ahead
-ALL = "the gradients of the calls before are still in its step"
+ALL = "the gradients of earlier calls are still in its step"
 
 
 class Memory(NamedTuple):
@@ -124,7 +124,7 @@ def _told(first: Balls, second: Balls, third: Balls, at_one: Balls, at_two: Ball
     if share is None or share.contains(0) or first.size == 1:  # a single number is a multiple of any other
         return Memory()
     if share < 0:
-        return Memory(f"its momentum points backwards: {_written(-share)} times the step before is subtracted")
+        return Memory(f"its momentum points backwards: {_written(-share)} times the previous step is subtracted")
     if not share < 1:
         return Memory(ALL)
     if _multiple(third - rate * at_two, second) is not None:
@@ -132,7 +132,7 @@ def _told(first: Balls, second: Balls, third: Balls, at_one: Balls, at_two: Ball
     mu = (share + (share * share + 4 * share).sqrt()) / 2  # a = μ²/(1 + μ)
     if _overlap(third - rate * at_two, share * (mu * first + at_one)):
         return Memory(convention=f"Nesterov's momentum {_written(mu)}, seen over three steps")
-    return Memory(convention=f"{_written(share)} of the step before is in the next")
+    return Memory(convention=f"each step contains {_written(share)} of the previous one")
 
 
 def _multiple(array: Balls, of: Balls) -> Ball | None:

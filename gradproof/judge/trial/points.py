@@ -23,7 +23,7 @@ TELLING = 6.0  # digits; an agreement to fewer says nothing, and counts as undec
 READINGS = {
     Reading.EXACT: "",
     Reading.ROUNDED: "its long literals are taken as rounded",
-    Reading.WITHOUT_EPSILON: "right but for the tiny literals, which are taken as 0",
+    Reading.WITHOUT_EPSILON: "right except for the tiny literals, which are taken as 0",
 }
 
 Claim = Callable[[ExactRun, Any], Sequence[Compared]]
@@ -103,7 +103,7 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool) 
     if vague := [array.name for array in best if array.alive and array.digits < TELLING]:
         why.append(f"{', '.join(vague)}: the enclosures are too wide to decide")
     if dead := [array.name for array in best if not array.alive]:
-        why.append(f"no derivative by {', '.join(dead)} was seen at any point tried")
+        why.append(f"no effect of {', '.join(dead)} was seen at any point tried")
     undecided = any(array.state == "undecided" for array in best) or bool(vague) or len(dead) == len(best)
     if left := [note for note in notes.values() if note.kind == "left"]:  # what is computed from it has no derivative
         why += map(_said, left)
@@ -149,6 +149,6 @@ def _merged(a: Compared, b: Compared) -> Compared:
 
 def _said(note: Note) -> str:
     if note.kind == "unread":
-        return f"{note.said}, and an error beside them is no proof: judge it where its source is"
+        return f"{note.said}, and an error beside them proves nothing: judge it where its source is available"
     line = line_of(note.place)
-    return f"{note.said}" + (f" (line {line})" if line else "") + ": whether that is intended cannot be known"
+    return f"{note.said}" + (f" (line {line})" if line else "") + ": gradproof cannot know whether that is intended"

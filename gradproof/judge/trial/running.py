@@ -80,13 +80,13 @@ def guarded(what: str, seconds: float = SECONDS, clock: Clock = Clock.WALL) -> I
     except (UndecidedError, InexactError):
         raise
     except LateError:
-        raise InexactError(f"{what} does not return within {seconds:g} seconds: try smaller arrays") from None
+        raise InexactError(f"{what} takes longer than {seconds:g} seconds: try smaller arrays") from None
     except SystemExit:
         raise SubjectError(f"{what} calls sys.exit instead of returning") from None
     except NoSourceError as error:
         raise InexactError(f"{error}, which is needed to run {what} exactly") from None
     except RecursionError as error:
-        raise SubjectError(f"{what} calls itself without end") from error
+        raise SubjectError(f"{what} recurses endlessly") from error
     except KeyboardInterrupt:  # the caller's own
         raise
     except BaseException as error:
@@ -152,14 +152,14 @@ class ExactRun:
             with guarded(what, self.seconds):
                 taken = self.takeover.take(function)
                 if taken is function and replacement(function) is None:
-                    raise NoSourceError(f"there is no Python source of {what}")
+                    raise NoSourceError(f"{what} has no Python source")
                 return taken(*arguments)
         except InexactError:
             raise
         except SubjectError as error:
             if _fails_in_float64(error, function, arguments):
                 raise
-            raise InexactError(f"{error}, though only where it is run exactly") from error
+            raise InexactError(f"{error}, but only in exact arithmetic") from error
 
 
 def _fails_in_float64(error: SubjectError, function: Callable[..., Any], arguments: Any) -> bool:

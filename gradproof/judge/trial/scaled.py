@@ -23,9 +23,9 @@ from gradproof.judge.trial.points import TELLING
 from gradproof.judge.trial.running import InexactError
 from gradproof.judge.trial.stepping import all_numbers, arrays_in
 
-BY_ITSELF = "its length is always the same, as of an array that is clipped by its own norm"
-BY_ONE_FACTOR = "scaled by one factor, as a gradient is that is clipped by its norm"
-ADAPTIVE = "adaptive steps, as Adam's, RMSprop's or Adagrad's, of which the first is judged"
+BY_ITSELF = "its length is always the same, as if clipped by its own norm"
+BY_ONE_FACTOR = "scaled by one factor, like a gradient clipped by its norm"
+ADAPTIVE = "adaptive steps, like Adam's, RMSprop's or Adagrad's: only the first is judged"
 # The steps −η g/(|g| + ε) and −η g/√(g² + ε), each of size s η with s < 1
 FAMILIES: list[tuple[Callable[[Ball], Ball], Callable[[Ball, Ball, Ball], Ball]]] = [
     # 1/d up to a constant, from s; and η, from q = d_i/d_j and the sizes of i and j
@@ -51,7 +51,7 @@ def excused(moved: dict[str, Any], given: Any, compared: Sequence[Compared], see
     if whole and (digits := scaled_by_one_factor(flat, variables, seed)) >= TELLING:
         return [a._replace(state="right", digits=digits, alive=True, convention=BY_ONE_FACTOR) for a in compared]
     if by_part:
-        raise InexactError("every array is moved by one length, as if clipped by itself: give the cost")
+        raise InexactError("every array moves by a fixed length, as if clipped by its own norm: give the cost")
     starts = np.cumsum([0, *map(len, parts)]).tolist()
     rng = np.random.default_rng([seed, 10])
     pivots = [start + int(rng.integers(len(part))) for start, part in zip(starts, parts, strict=False)]
@@ -62,7 +62,7 @@ def excused(moved: dict[str, Any], given: Any, compared: Sequence[Compared], see
     if digits >= TELLING and len(scales) == len(flat) and len({home for home, _ in scales.values()}) == 1:
         by_array = [[scales[i][1] for i in range(a, b)] for a, b in itertools.pairwise(starts)]
         if not all(d.overlaps(one[0]) for one in by_array for d in one):
-            raise InexactError("every element is moved by a factor of its own: give the cost, or a step without it")
+            raise InexactError("every element is scaled by its own factor: give the cost, or a step without these")
         return _with_factors(compared, by_array)
     return list(compared)
 

@@ -95,7 +95,7 @@ def check_step(
     if result:
         result = replace(result, float64=float_findings([answered], [step], example, seed))
     if result and (found := next((some for some in costs.values() if some), None)):
-        said = f"its cost, of outputs a and labels y: {' or '.join(sorted(map(str, found)))}"
+        said = f"its cost, for outputs a and labels y: {' or '.join(sorted(map(str, found)))}"
         result = replace(result, conventions=[*result.conventions, said])
     return result
 

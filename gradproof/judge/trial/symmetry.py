@@ -11,7 +11,7 @@ from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared
 from gradproof.text import some
 
-OF_ANOTHER = "of another cost"  # state of an array that is symmetric by itself, but not with others
+OF_ANOTHER = "follows a different cost"  # state of an array that is symmetric by itself, but not with others
 
 
 def symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
@@ -51,7 +51,7 @@ def symmetric(moved: dict[str, Any], given: Any, seed: int) -> list[Compared]:
                 digits = min(digits, float(np.log10(float(abs(a).mid()) / max(float(abs(a - b).upper()), 1e-300))))
         place = numbers_of(moves[row])[0].place
         if name in broken:
-            results.append(Compared(name, "the gradient of no cost", 0, True, place=place))
+            results.append(Compared(name, "not the gradient of any cost", 0, True, place=place))
         elif broken:
             results.append(Compared(name, f"{OF_ANOTHER} than {some(broken, 3)}", 0, True, place=place))
         else:
