@@ -7,9 +7,15 @@ import numpy as np
 from gradproof.exact.arrays import exact
 from gradproof.exact.numbers import literal, number
 
-__all__ = ["divide", "divisor", "literal", "power", "remainder"]
+__all__ = ["cast", "divide", "divisor", "literal", "power", "remainder"]
 
 _PLAIN = (int, float, np.integer, np.floating)
+
+
+def cast(array: Any) -> Any:
+    """Make what NumPy has cast to float64 exact, so that it can change in place like any other exact array."""
+    is_plain = type(array) is np.ndarray and array.dtype == np.float64
+    return exact(array) if is_plain else array
 
 
 def divide(a: Any, b: Any) -> Any:

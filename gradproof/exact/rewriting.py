@@ -8,7 +8,7 @@ HELPER = "_gradproof_"  # how rewritten code refers to gradproof.exact.operators
 
 
 class _Exactness(ast.NodeTransformer):
-    """0.1 → literal(0.1), a / b → divide(a, b), a ** b → power(a, b), a % b → remainder(a, b)."""
+    """0.1 → literal(0.1), a / b → divide(a, b), a ** b → power(a, b), a % b → remainder(a, b), a.astype(t) → cast(…)."""
 
     operators = {ast.Div: "divide", ast.Pow: "power", ast.Mod: "remainder"}  # noqa: RUF012
 
@@ -30,6 +30,12 @@ class _Exactness(ast.NodeTransformer):
         if isinstance(node.op, ast.Div):
             node.value = _call("divisor", [node.value], node.value)
         return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Make x.astype(float) exact, which NumPy computes by itself for truth values and whole numbers."""
+        self.generic_visit(node)
+        casts = isinstance(node.func, ast.Attribute) and node.func.attr == "astype"
+        return _call("cast", [node], node) if casts else node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value:

@@ -46,7 +46,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     moved = changed(before, after)
     if not moved:
         return []
-    bits, _ = _bits(before, moved)
+    bits, masks = _bits(before, moved)
     results = [x for path in moved for x in after[path].numbers]
     reach, _ = _reach(results, bits)
     found, alike, carried = list[str](), list[str](), list[str]()
@@ -60,7 +60,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
             carried += [path] if len(new) == 1 and _moves(old[0], new[0], reach) else []
             continue
         own = all(_moves(x, y, reach) for x, y in zip(old, new, strict=True) if x is not y)
-        if own and _crosses(path, before, after, moved, reach, bits):
+        if own and _crosses(path, before, after, moved, reach, masks):
             found.append(path)
         elif own:
             alike.append(path)
@@ -71,7 +71,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     found += [  # the a of y = a x + b, but not the t of a decaying rate, which depends on no parameter
         path
         for path in carried
-        if _crosses(path, before, after, found, reach, bits)
+        if _crosses(path, before, after, found, reach, masks)
         and any(reach.get(after[path].numbers[0].index, 0) & bits[index] for index in own_bits)
     ]
     larger = {family(path) for path in alike if len(before[path].numbers) > 1} - {""}
@@ -98,14 +98,14 @@ def family(path: str) -> str:
 def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
     """Return the paths that move like parameters, but are named like activations or errors."""
     moved = [path for path in changed(before, after) if not (_GRADIENTS.fullmatch(path) or GRADIENT.search(path))]
-    bits, _ = _bits(before, moved)
+    bits, masks = _bits(before, moved)
     reach, _ = _reach([x for path in moved for x in after[path].numbers], bits)
     told = []
     for path in moved:
         pairs = list(zip(before[path].numbers, after[path].numbers, strict=True))
         if path in found or not all(_moves(x, y, reach) for x, y in pairs if x is not y):
             continue
-        if _is_carried(path) and len(pairs) > 1 and _crosses(path, before, after, moved, reach, bits):
+        if _is_carried(path) and len(pairs) > 1 and _crosses(path, before, after, moved, reach, masks):
             told.append(path)
     return told
 
@@ -181,6 +181,7 @@ _CARRIED = re.compile(
     r"hi(?:_\w+)?|lo(?:w_?\w*)?|high\w*|mid\w*|left\w*|right\w*|sum\w*|loss\w*|acc\w*|cost\w*|activ\w*|layer\w*|current\w*|signal\w*|value\w*|res\w*",
     re.IGNORECASE,
 )
+_OUTPUTS = re.compile(r"(?i)(?:x\w?|h\w?|a|z|s|out\w*|inp\w*|hidden\w*|activ\w*)(?:\[\d+\])+")  # of a layer of scalars
 _GRADIENTS = re.compile(r"(?i)(?:g\w{0,2}|grad\w*|d\w{1,2}|delta\w*|err\w*)(?:\[\d+\])+")  # gradients in lists
 STATE = re.compile(
     r"(?:velo\w*|momentum|_mom)(?=$|[.\['\]])|"
@@ -206,8 +207,9 @@ LINEAR = ("add", "subtract", "copy", "sum", "negative")
 
 
 def _is_carried(path: str) -> bool:
-    """Whether a path is named like a value that is passed on; an engine's scalar counts by its own name."""
-    return _CARRIED.fullmatch(re.sub(r"\.(?:data|value|val|v|x)$", "", path)) is not None
+    """Whether a path is named like a value that is passed on, an engine's scalar too, also one in a list."""
+    plain = re.sub(r"\.(?:data|value|val|v|x)$", "", path)
+    return _CARRIED.fullmatch(plain) is not None or (plain != path and _OUTPUTS.fullmatch(plain) is not None)
 
 
 def _is_scheduled(path: str, old: Sequence[Number], new: Sequence[Number], reach: Mapping[int, int]) -> bool:
@@ -360,18 +362,17 @@ def _reach(results: Sequence[Number], bits: Mapping[int, int]) -> tuple[dict[int
 
 
 def _crosses(
-    path: str, before: Moment, after: Moment, moved: Sequence[str], reach: Mapping[int, int], bits: Mapping[int, int]
+    path: str, before: Moment, after: Moment, moved: Sequence[str], reach: Mapping[int, int], masks: Mapping[str, int]
 ) -> bool:
     """Whether an element of the path affects an element other than its own, in any array that moved.
 
     An effect on a single number, such as an accumulated cost, counts only if it does not pass through what else was
     moved: a velocity affects the cost of the next forward pass through the parameter that it moves.
     """
-    marks = {x.index: place for place, x in enumerate(before[path].numbers[:MARKED])}
-    mine = 0
-    for index in marks:
-        mine |= bits[index]
-    places = {bits[index]: place for index, place in marks.items()}
+    first = masks[path] & -masks[path]
+    places = {first << place: place for place in range(min(len(before[path].numbers), MARKED))}
+    mine = sum(places)
+    itself = {after[path].numbers[place].index: bit for bit, place in places.items()}  # also in views of the array
     alone = len(before[path].numbers) == 1
     carried = alone and STATE.search(path) and not _is_moved(before[path].numbers[0], after[path].numbers[0], reach)
     for other in moved:
@@ -383,6 +384,7 @@ def _crosses(
             if not found:
                 continue
             own = next((bit for bit, place in places.items() if place == j), 0) if same else 0
+            own |= itself.get(y.index, 0)
             if found & ~own and (len(after[other].numbers) > 1 or _reaches(path, other, before, after, moved)):
                 return True
     return False

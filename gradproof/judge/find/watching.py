@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from gradproof.exact.arrays import ExactArray
-from gradproof.exact.numbers import Number, count_numbers, number
+from gradproof.exact.numbers import Number, copy, count_numbers, number
 from gradproof.judge.find.dependence import Held, Moment, doubtful, family, feeding, reshaped, stepped
 from gradproof.judge.find.gradients import LEAVES, paired
 from gradproof.judge.find.namespace import Slot, slots
@@ -170,7 +170,9 @@ class Watch:
             self.looked[where] = self.looked.get(where, 0) + (kind == "turn")
             if self.looked[where] > MOST_TURNS:
                 return
-            now = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
+            there = self.visible(frame)
+            _separate(there)
+            now = {slot.path: Held(slot.shape, slot.numbers) for slot in there}
             self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), now, self.failures)
             if kind == "statement" and len(self.spans) < 200:
                 self.spans.append(self.intervals[key])
@@ -210,6 +212,16 @@ class Watch:
             self.events.append(Event(kind, label, line, shape, numbers, one, file))
 
 
+def _separate(there: Sequence[Slot]) -> None:
+    """Give each element of a list like `[0.0] * n`, which holds one number n times, a number of its own.
+
+    Otherwise an effect of one element would look like an effect of all.
+    """
+    for slot in there:
+        if isinstance(slot.value, list) and len({x.index for x in slot.value}) < len(slot.value):
+            slot.write([copy(x) for x in slot.value])
+
+
 def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], Any, str]]:
     if isinstance(value, Number):
         return [([value], (), value, name)]
@@ -223,7 +235,8 @@ def _arrays(value: Any, name: str) -> list[tuple[list[Number], tuple[int, ...], 
         return [found for place, item in enumerate(value) for found in _arrays(item, f"{name}[{place}]")]
     if named_as_cost(name):  # a scalar of an engine
         held = [getattr(value, leaf, None) for leaf in (*LEAVES, "x")]
-        return [found for item in held if isinstance(item, Number) for found in _arrays(item, name)]
+        numbers = [item.item() if isinstance(item, ExactArray) and item.size == 1 else item for item in held]
+        return [found for item in numbers if isinstance(item, Number) for found in _arrays(item, name)]
     return []
 
 
