@@ -42,6 +42,7 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "fmin": smallest,
     "clip": clip_one,
     "sign": _sign,
+    "copysign": lambda x, y: -abs(number(x)) if is_less(y, 0) else abs(number(x)),
     "heaviside": lambda x, at_zero: number(at_zero) if is_equal(x, 0) else number(int(is_less(0, x))),
     "positive": number,
     "conjugate": number,

@@ -157,4 +157,7 @@ SNIPPETS = [
     "r = list(map(lambda a, b: a - b, v, v[::-1])), [x for x in A.flat][:3], dict(a=s)['a']",
     "r = np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([True, False]), np.array(['a'])",
     "r = np.copyto(np.zeros(4), v), np.empty_like(v).shape, np.full_like(v, 2.5), np.zeros_like(k)",
+    "r = (A > 0).astype(float); r[0] -= r.sum(axis=0); r /= 3; r *= s",
+    "r = np.copysign(A, -A), np.copysign(2.0, v), np.copysign(A[0], v), [math.copysign(0.5, x) for x in v]",
+    "r = 0 * A, A * 0, 0 * s, [1, 2] * 0, 0 * k, 0 * 'a'",
 ]

@@ -28,6 +28,7 @@ from gradproof.judge.find.namespace import slots, variables
 from gradproof.judge.find.numbers import constants
 from gradproof.judge.find.program import WATCH, parsed, read_program
 from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_of, stem
+from gradproof.judge.find.search import search
 from gradproof.judge.loading import in_python_3
 from tests.exact.calling import FOLDERS
 from tests.judge.corpus import without_repairs
@@ -135,6 +136,59 @@ def test_the_update_of_one_layer_is_no_whole_step(updates) -> None:
     before = STEP.format(first="", second="", third="")
     assert moved(updates[0], SHAPES, before) == []
     assert sorted(moved("\n".join(updates), SHAPES, before)) == []
+
+
+@pytest.mark.parametrize("places", ["image[0] += 1", "image[1, 2] += 1", "image[:, 3] *= 2"])
+@pytest.mark.parametrize("row", [0, 17])
+def test_what_is_changed_through_a_view_of_it_affects_no_other_array(places: str, row: int) -> None:
+    assert moved(places, {"images": (18, 4, 4), "image": ()}, before=f"image = images[{row}]") == []
+
+
+MADE = {  # how a program begins, and the parameters that its first step moves
+    "rows of a list like [0.0] * n": (
+        """
+w = [[0.3, -0.2], [0.1, 0.5], [0.7, -0.6]]
+c = [[0.0] * 2 for _ in range(3)]
+def train(x, t):
+    for j in range(2):
+        a = sum(x[i] * w[i][j] for i in range(3))
+        for i in range(3):
+            c[i][j] = 0.1 * (t[j] - a) * x[i] + 0.5 * c[i][j]
+            w[i][j] += c[i][j]
+for turn in range(3):
+    for x, t in [([0.4, 1.0, -2.0], [1.0, 0.0])]:
+        train(x, t)
+""",
+        ["w[0]", "w[1]", "w[2]"],
+    ),
+    "outputs of scalars in a list": (
+        """
+class Value:
+    def __init__(self, data):
+        self.data = data
+w = [[Value(0.3), Value(-0.2)], [Value(0.5), Value(0.9)]]
+def forward(x):
+    for turn in range(2):
+        x = [Value(x[0].data * w[turn][0].data + x[1].data * w[turn][1].data) for _ in range(2)]
+    return x[0].data
+for turn in range(3):
+    error = forward([Value(0.4), Value(1.5)]) - 1.0
+    for row in w:
+        for one in row:
+            one.data -= 0.1 * error * one.data
+""",
+        ["w[0][0].data", "w[0][1].data", "w[1][0].data", "w[1][1].data"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_first_step_moves_the_parameters_and_nothing_before_it_does(name: str, tmp_path: Path) -> None:
+    source, parameters = MADE[name]
+    (tmp_path / "mine.py").write_text(source, "utf8")
+    (subject,) = search(read_program(str(tmp_path / "mine.py"))).subjects
+    assert subject.explored.step is not None
+    assert list(subject.explored.step.parameters) == parameters
 
 
 def test_what_no_other_number_follows_from_is_no_parameter() -> None:

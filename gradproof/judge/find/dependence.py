@@ -74,13 +74,18 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         if _crosses(path, before, after, found, reach, masks)
         and any(reach.get(after[path].numbers[0].index, 0) & bits[index] for index in own_bits)
     ]
-    larger = {family(path) for path in alike if len(before[path].numbers) > 1} - {""}
-    found = [  # a single number affects no other of its array: its larger sisters decide whether it is a velocity
-        path for path in found if len(before[path].numbers) > 1 or family(path) not in larger
-    ]
+    # A single number affects no other of its array: its larger sisters decide whether it is a velocity
+    large = {path for path in (*found, *alike) if len(before[path].numbers) > 1}
+    kept = {_container(path) for path in large.intersection(alike)} - {
+        _container(path) for path in large.intersection(found)
+    }
+    found = [path for path in found if path in large or _container(path) not in kept - {""}]
     kinds = {family(path) for path in found} - {""}
     # A bias affects nothing if only the sign of an error is propagated back
-    found = [path for path in moved if path in found or (path in alike and family(path) in kinds)]
+    biases = [
+        path for path in alike if family(path) in kinds and not _affects(path, [*found, *alike], after, reach, masks)
+    ]
+    found = [path for path in moved if path in found or path in biases]
     found = _without_views(found, after)
     own_bits, _ = _bits(before, found)
     moves = [x for path in found for x in after[path].numbers]
@@ -95,15 +100,38 @@ def family(path: str) -> str:
     return re.sub(r"\d+", "", path) if re.search(r"\d", path) else ""
 
 
+def _container(path: str) -> str:
+    """Return what a path shares with the other items of its list or dict; "" if it is in neither."""
+    return re.sub(r"\['[^']*'\]", "[]", re.sub(r"\d+", "", path)) if re.search(r"\d|\['", path) else ""
+
+
+def _affects(
+    path: str, others: Sequence[str], after: Moment, reach: Mapping[int, int], masks: Mapping[str, int]
+) -> bool:
+    """Whether an array has an effect on another of its shape, like a velocity on what it moves."""
+    own = {y.index for y in after[path].numbers}
+    return any(
+        reach.get(y.index, 0) & masks[path] and y.index not in own
+        for other in others
+        if other != path and after[other].shape == after[path].shape
+        for y in after[other].numbers
+    )
+
+
 def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
     """Return the paths that move like parameters, but are named like activations or errors."""
     moved = [path for path in changed(before, after) if not (_GRADIENTS.fullmatch(path) or GRADIENT.search(path))]
     bits, masks = _bits(before, moved)
     reach, _ = _reach([x for path in moved for x in after[path].numbers], bits)
+    known = {tuple(x.index for x in after[path].numbers) for path in found}  # another name of a parameter is none
     told = []
     for path in moved:
         pairs = list(zip(before[path].numbers, after[path].numbers, strict=True))
-        if path in found or not all(_moves(x, y, reach) for x, y in pairs if x is not y):
+        if (
+            path in found
+            or tuple(y.index for _, y in pairs) in known
+            or not all(_moves(x, y, reach) for x, y in pairs if x is not y)
+        ):
             continue
         if _is_carried(path) and len(pairs) > 1 and _crosses(path, before, after, moved, reach, masks):
             told.append(path)

@@ -13,6 +13,7 @@ from flint import arb
 
 from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.numbers import Number
+from gradproof.judge.trial.running import InexactError
 
 DEEPEST, MOST = 8, 4000  # levels and slots that are searched; no network that is tried has more
 
@@ -56,6 +57,8 @@ class Slot(NamedTuple):
             self.holder.cell_contents = numbers[0]
         elif isinstance(self.holder, dict | list):
             self.holder[self.key] = numbers[0]
+        elif isinstance(self.holder, tuple):
+            raise InexactError(f"{self.path} is a number in a tuple, which cannot be changed there; use an array")
         else:
             setattr(self.holder, self.key, numbers[0])
 
