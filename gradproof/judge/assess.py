@@ -15,7 +15,7 @@ from gradproof.judge.find.examples import LATE, Subject
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
-from gradproof.judge.find.program import Program, read_program
+from gradproof.judge.find.program import Program, long_texts, read_program
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
@@ -137,12 +137,13 @@ def _judged(subject: Subject, cost: str) -> Assessed:
     return Assessed(subject._replace(explored=outcome.explored, calls=outcome.calls or subject.calls), outcome)
 
 
-def _changed(explored: Explored) -> list[str]:
+def _changed(explored: Explored, program: Program) -> list[str]:
     """Describe how the judged program differs from the file."""
     said = ["missing data were made up"] * explored.made_up
-    return (
-        said + ["large whole numbers, such as layer widths, were replaced by small ones"] * explored.scene.program.small
-    )
+    if explored.scene.program.small:
+        said.append("large whole numbers, such as layer widths, were replaced by small ones")
+        said += ["a long text was cut to its first letters"] * bool(long_texts(program.tree))
+    return said
 
 
 def _looked(program: Program, found: Search) -> str:
@@ -392,7 +393,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
             *program.notes,
             *outcome.notes,
             *(stays if outcome.verdict is Verdict.VERIFIED else ()),
-            *_changed(worst.subject.explored),
+            *_changed(worst.subject.explored, program),
         ],
         "troubles": list(found.troubles[:3]),
     }

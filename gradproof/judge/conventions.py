@@ -4,6 +4,7 @@ A step may begin late, look back to earlier parameters, leave some elements at 0
 gradients by difference quotients, or clip them.
 """
 
+import ast
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from gradproof.exact.run import line_of
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.gradients import last
+from gradproof.judge.find.program import statements
 from gradproof.judge.find.quotients import with_small_differences
-from gradproof.judge.find.scene import forget
+from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import Outcome
@@ -21,6 +23,7 @@ from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
 LATER = 8  # turns, the first included, in which an update under a condition is looked for
+OTHER_ITEMS = (1, 2, 3)
 SMALLER = 0.05  # scale of examples and parameters whose gradients should reach no clip
 
 
@@ -34,12 +37,55 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
             outcome = again(subject, outcome, cost)
     if outcome.verdict is Verdict.VERIFIED and outcome.late:
         outcome = _with_the_late(outcome, subject.calls, cost)
+    if outcome.verdict is Verdict.VERIFIED:
+        outcome = _at_other_items(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
         clips = tuple(note.place for note in outcome.tried.notes if note.kind == "clipped")
         if smaller := _of_smaller(subject, clips, cost):
             lines = sorted({line for place in clips if (line := line_of(place))})
             smaller.clips, outcome = lines, smaller
     return outcome
+
+
+def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
+    """Test elements that did not move at other items of the loop, as after the inputs 0 and 0 of XOR.
+
+    Return the outcome that leaves fewest of them, or the first that is wrong.
+    """
+    step, scene = outcome.explored.step, outcome.explored.scene
+    if (
+        step is None
+        or (step.kind, step.turn) != ("turn", 0)
+        or not outcome.untouched
+        or not _goes_through_examples(scene, step.where)
+    ):
+        return outcome
+    for first in OTHER_ITEMS:
+        there = replace(outcome.explored, scene=replace(scene, rotated=(step.where, first)))
+        other = judge(there, calls, cost=cost)
+        if other.verdict is Verdict.REFUTED:
+            other.where = f"at item {first + 1} of its loop"
+            return other
+        if other.verdict is Verdict.VERIFIED and other.untouched < outcome.untouched:
+            outcome = other
+        if not outcome.untouched:
+            break
+    return outcome
+
+
+def _goes_through_examples(scene: Scene, number: int) -> bool:
+    """Whether a loop is one over examples, and not one that repeats the same for several epochs."""
+    loop = scene.code()[1][number]
+    nodes = [node for node in statements(scene.program.tree) if isinstance(node, ast.For) and node.lineno == loop.line]
+    if loop.path != scene.program.path or not nodes:
+        return False
+    indices = {
+        ast.unparse(part)
+        for node in ast.walk(nodes[0])
+        if isinstance(node, ast.Subscript)
+        for part in ast.walk(node.slice)
+    }
+    return not ast.unparse(nodes[0].iter).startswith("range(") or ast.unparse(nodes[0].target) in indices
 
 
 def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:

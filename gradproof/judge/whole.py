@@ -112,6 +112,7 @@ def judge(
     lengths: dict[Reading, dict[str, Any]] = {}
     doubted = set[str]()
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
+    untouched = dict[str, set[int]]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
@@ -123,6 +124,9 @@ def judge(
         zeros.update(dict.fromkeys(what.zeros))
         twins.update(what.twins)
         velocities[:] = what.velocities
+        for path, move in what.moved.items():
+            unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
+            untouched[path] = untouched.get(path, unmoved_there) & unmoved_there
         return holding(what, lambda: compared_with(run, what))
 
     def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
@@ -167,7 +171,7 @@ def judge(
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
     named = next((ranked(some) for some in costs.values() if some), [])
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
-    outcome.velocities = velocities
+    outcome.velocities, outcome.untouched = velocities, sum(map(len, untouched.values()))
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]
         if wanted:

@@ -351,6 +351,32 @@ def test_of_what_goes_wrong_later_the_first_step_is_said_to_be_right(tmp_path: P
     assert "np.sqrt(s / (1 - b2 ** (t + 1)))" in fault["should_be"]
 
 
+ONE_BY_ONE_FROM_ZEROS = """
+import math, random
+W, v = [[random.uniform(-1, 1) for _ in range(3)] for _ in range(2)], [random.uniform(-1, 1) for _ in range(2)]
+points = [([0.0, 0.0, 1.0], 0.0), ([0.0, 1.0, 1.0], 1.0), ([1.0, 0.0, 1.0], 1.0), ([1.0, 1.0, 1.0], 0.0)]
+for epoch in range(9):
+    for x, t in points:
+        h = [math.tanh(sum(a * b for a, b in zip(row, x))) for row in W]
+        d = sum(a * b for a, b in zip(v, h)) - t
+        loss = 0.5 * d ** 2
+        for j in range(2):
+            for i in range(3):
+                W[j][i] -= 0.1 * d * v[j] * (1 - h[j] ** 2) * x[i]
+        for j in range(2):
+            v[j] -= 0.1 * d * h[j]
+"""
+
+
+def test_an_element_that_the_first_item_does_not_move_is_tested_at_another(tmp_path: Path) -> None:
+    """Only W's last column moves at the inputs 0 and 0; v is changed after W is, which is right."""
+    assert verdict_on(ONE_BY_ONE_FROM_ZEROS, tmp_path)["verdict"] == "verified"
+    found = verdict_on(ONE_BY_ONE_FROM_ZEROS.replace("* x[i]", "* x[1 - i if i < 2 else i]"), tmp_path)
+    assert (found["verdict"], found["where"]) == ("refuted", "at item 2 of its loop")
+    over_indices = ONE_BY_ONE_FROM_ZEROS.replace("for x, t in points:", "for k in range(4):\n        x, t = points[k]")
+    assert verdict_on(over_indices.replace("* x[i]", "* x[1 - i if i < 2 else i]"), tmp_path)["verdict"] == "refuted"
+
+
 SCALARS = """
 import numpy as np
 X, y = np.random.randn(9), np.random.randn(9)

@@ -46,6 +46,8 @@ class Instruments(ast.NodeTransformer):
         number = len(self.loops)
         self.loops.append(Loop(node.lineno, self.path))
         self.generic_visit(node)
+        if isinstance(node, ast.For):
+            node.iter = _call("items", [ast.Constant(number), node.iter], node.iter)
         node.body.insert(0, _asking("turn", [ast.Constant(number)], node))
         return [node, _asking("left", [ast.Constant(number)], node)]
 

@@ -16,6 +16,8 @@ from gradproof.judge.loading import decoded, in_python_3
 
 Tree = TypeVar("Tree", bound=ast.AST)
 LARGEST, MOST_USERS = 300_000, 3  # for files that import another: bytes to read, and how many to try
+LETTERS = 16  # of a long text that are left in a small program
+_TEXT = re.compile(r"(?i)(?:^|[._])(?:text|txt|data|corpus|sentences?|string|story|poem|raw|book)$")
 _MAGIC = re.compile(r"^(\s*)(?:[%!?]|get_ipython\(\)).*$|^(\s*)\w[\w.]*\?+\s*$")
 _IPYTHON = re.compile(r"^(\s*)([\w, .\[\]]+=\s*)[%!].*$")
 WATCH = "_gradproof_watch_"  # the name under which the program finds the watch
@@ -173,14 +175,32 @@ def _without_magic(line: str) -> str:
 
 
 def with_small_numbers(tree: ast.Module, classes: int) -> ast.Module:
-    """Return a copy with smaller whole numbers, whose sums and products still fit: 784 = 28 · 28 becomes 9 = 3 · 3."""
+    """Return a copy with smaller whole numbers, whose sums and products still fit: 784 = 28 · 28 becomes 9 = 3 · 3.
+
+    Of a long text to learn, such as `text = "the quick brown …"`, only the beginning is left.
+    """
     tree = copied(tree)
+    for node in long_texts(tree):
+        node.value = node.value[:LETTERS]
     found = [(node, node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     whole = sorted({value for _, value in found if type(value) is int})
     for node, value in found:
         if type(value) is int:
             node.value = smaller(value, whole, classes)
     return tree
+
+
+def long_texts(tree: ast.Module) -> list[ast.Constant]:
+    """Return the long strings that have the name of a text."""
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and len(node.value.value) > 2 * LETTERS
+        and _TEXT.search(ast.unparse(node.targets[0]))
+    ]
 
 
 def is_docstring(node: ast.stmt) -> bool:

@@ -50,6 +50,7 @@ class Scene:
     clips: tuple[Any, ...] = ()  # places that clip numbers at full scale
     nudge: Nudge | None = None
     is_round: bool = False  # whether parameters are small round numbers
+    rotated: tuple[int, int] = (-1, 0)  # a loop, and which of its items comes first
     as_begun: bool = False  # whether parameters keep their zeros, and their copies are drawn with them
     rates: Mapping[str, Fraction] = field(default_factory=dict)  # learning rate of each variable, if they differ
     data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names that need no gradient
@@ -123,6 +124,7 @@ class Scene:
 
     def play(self, names: dict[str, Any], watch: Watch) -> None:
         """Run it to its end, or until the watch ends it. Raises what the program raises."""
+        watch.rotated = self.rotated
         names[WATCH] = watch
         WATCHING.append(watch)
         WIDTHS.append(self.program.widths)

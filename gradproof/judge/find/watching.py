@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number, copy, count_numbers, number
 from gradproof.judge.find.dependence import Held, Moment, doubtful, family, feeding, reshaped, stepped
@@ -76,6 +78,7 @@ class Watch:
     gradients: bool = False  # whether to look for returned gradients
     data: Sequence[str] = ()  # names that need no gradient
     first_loop: int = 0  # earlier loops are ignored
+    rotated: tuple[int, int] = (-1, 0)  # a loop, and which of its items comes first
     found: Step | None = None
     events: list[Event] = field(default_factory=list)
     watching: bool = False
@@ -86,6 +89,15 @@ class Watch:
     spans: list[Interval] = field(default_factory=list)  # each from a module statement to the program's end
 
     # ---- called by the program --------------------------------------------------------------------------------
+
+    def items(self, number: int, iterable: Any) -> Any:
+        """Return what a loop iterates over, beginning with another item if that is asked of this loop."""
+        loop, first = self.rotated
+        if number != loop or not isinstance(iterable, list | tuple | range | zip | enumerate | np.ndarray):
+            return iterable
+        items = list(iterable)
+        first %= max(1, len(items))
+        return items[first:] + items[:first]
 
     def each(self, number: int, iterable: Any) -> Iterator[Any]:
         """Yield the items of a comprehension, each as a turn of a loop."""
