@@ -322,6 +322,8 @@ def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Readi
             others = [x for x in computed_from([cost]) if x.rule is first.rule and x.place == first.place]
             if len(others) != m or all(x.value.overlaps(y.value) for x, y in zip(others, outputs.flat, strict=True)):
                 continue
+            if any({first.index, others[0].index} <= {x.index for x in event.numbers} for event in what.events):
+                continue  # they are of one array, so that the cost picks other outputs of the same pass
             here = {one.name for one in name_costs_of_steps(what.moved, list(what.given.values()))}
             if here & {one.name for one in name_costs(array_of(others, outputs.shape), labels, gradients)}:
                 return "the outputs come from another forward pass"

@@ -336,6 +336,9 @@ class Silence:
 
     appended = returned
 
+    def items(self, number: int, iterable: Any) -> Any:
+        return iterable
+
     def each(self, number: int, iterable: Any) -> Iterator[Any]:
         yield from iterable
 
