@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.exact.arrays import exact
-from gradproof.exact.numbers import Number, number
+from gradproof.exact.numbers import Number, literal, number
 from gradproof.exact.run import current
 
 
@@ -54,7 +54,9 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return value
     if isinstance(value, str):
-        return number(value) if math.isfinite(float(value)) else float(value)
+        if not math.isfinite(float(value)):
+            return float(value)
+        return literal(float(value)) if repr(float(value)) == value.strip() else number(value)
     if not isinstance(value, Number | int | float | np.number | np.ndarray | np.bool_) and hasattr(value, "__float__"):
         return number(float(value))
     return number(value)

@@ -160,4 +160,5 @@ SNIPPETS = [
     "r = (A > 0).astype(float); r[0] -= r.sum(axis=0); r /= 3; r *= s",
     "r = np.copysign(A, -A), np.copysign(2.0, v), np.copysign(A[0], v), [math.copysign(0.5, x) for x in v]",
     "r = 0 * A, A * 0, 0 * s, [1, 2] * 0, 0 * k, 0 * 'a'",
+    "z = [float(x) for x in ('1.4', '1.4', ' 2.5', '1e3')]; r = np.max(z[:2]), float('1.4') < z[0], float('1.4') == z[1], z",
 ]

@@ -22,14 +22,16 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import Run, running
 from gradproof.judge.assess import assess
 from gradproof.judge.find import examples
+from gradproof.judge.find.calls import constructions
 from gradproof.judge.find.dependence import Held, stepped
 from gradproof.judge.find.instruments import Instruments
 from gradproof.judge.find.namespace import slots, variables
 from gradproof.judge.find.numbers import constants
-from gradproof.judge.find.program import WATCH, parsed, read_program
+from gradproof.judge.find.program import WATCH, parsed, read_program, with_small_numbers
 from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_of, stem
 from gradproof.judge.find.search import search
 from gradproof.judge.loading import in_python_3
+from gradproof.judge.trial.running import InexactError
 from tests.exact.calling import FOLDERS
 from tests.judge.corpus import without_repairs
 from tests.judge.planted import planted, right
@@ -189,6 +191,26 @@ def test_the_first_step_moves_the_parameters_and_nothing_before_it_does(name: st
     (subject,) = search(read_program(str(tmp_path / "mine.py"))).subjects
     assert subject.explored.step is not None
     assert list(subject.explored.step.parameters) == parameters
+
+
+@pytest.mark.parametrize(
+    ("made", "first"), [("Net([2, 7, 1])", "Net([4, 5, 1])"), ("Net([2, 1, 3])", "Net([4, 5, 3])")]
+)
+def test_a_network_has_one_output_where_its_file_makes_it_so(made: str, first: str) -> None:
+    tree = ast.parse(f"class Net:\n    def __init__(self, sizes):\n        self.sizes = sizes\nnet = {made}\n")
+    assert isinstance(tree.body[0], ast.ClassDef)
+    assert next(constructions(tree.body[0], tree)) == first
+
+
+def test_of_a_long_text_a_small_program_learns_the_first_letters() -> None:
+    tree = ast.parse(f"text = {'ab' * 40!r}\nname = {'cd' * 40!r}\n")
+    assert [node.value.value for node in with_small_numbers(tree, 3).body] == ["ab" * 8, "cd" * 40]
+
+
+def test_a_number_in_a_tuple_cannot_be_given_another_value() -> None:
+    (slot,) = slots({"held": (constants(1.0).item(),)}, MODULE)
+    with pytest.raises(InexactError, match=r"held\[0\] is a number in a tuple"):
+        slot.write(variables([2.0]))
 
 
 def test_what_no_other_number_follows_from_is_no_parameter() -> None:

@@ -133,8 +133,9 @@ def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
     if init is None:
         candidates.append(f"{kind.name}()")
     else:
+        outs = (SIZES[2], 1) if not _has_one_output(kind.name, program) else (1, SIZES[2])
         for listed in (False, True):
-            for out in (SIZES[2], 1):
+            for out in outs:
                 candidates += _by_roles(kind, init, (*SIZES[:2], out), listed)
         candidates += _by_roles(kind, init, SIZES, needed=True)
         candidates += _by_position(kind.name, init)
@@ -145,6 +146,17 @@ def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
         if text and text not in seen:
             seen.add(text)
             yield text
+
+
+def _has_one_output(name: str, program: ast.Module) -> bool:
+    """Whether the program makes its networks with 1 as the last width: a mean over outputs may be right for 1 only."""
+    calls = [node for node in ast.walk(program) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name]
+    widths = [
+        [part.value for argument in call.args for part in ast.walk(argument)
+         if isinstance(part, ast.Constant) and type(part.value) is int]
+        for call in calls
+    ]  # fmt: skip
+    return bool(widths) and all(len(some) > 1 and some[-1] == 1 for some in widths)
 
 
 def not_made(kind: ast.ClassDef) -> list[str] | None:

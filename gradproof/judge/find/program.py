@@ -181,7 +181,7 @@ def with_small_numbers(tree: ast.Module, classes: int) -> ast.Module:
     """
     tree = copied(tree)
     for node in long_texts(tree):
-        node.value = node.value[:LETTERS]
+        node.value = str(node.value)[:LETTERS]
     found = [(node, node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     whole = sorted({value for _, value in found if type(value) is int})
     for node, value in found:
