@@ -132,8 +132,8 @@ def arange(*arguments: Any, dtype: Any = None, **options: Any) -> Any:
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, **options: Any) -> Any:
-    gap = (number(stop) - start) / max(1, num - bool(endpoint))
-    return exact([number(start) + gap * i for i in range(num)])
+    parts = max(1, num - bool(endpoint))  # the middle of −1 and 1 is exactly 0, which −1 + 50 · 0.02 only encloses
+    return exact([(number(start) * (parts - i) + number(stop) * i) / parts for i in range(num)])
 
 
 def vectorize(function: Any = None, otypes: Any = None, **options: Any) -> Any:

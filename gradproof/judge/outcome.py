@@ -1,5 +1,6 @@
 """The outcome of judging a scene, and the comparison of a step with a cost."""
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -204,10 +205,14 @@ def _idle(what: Observation) -> list[Event]:
 
 
 def _staying(what: Observation) -> list[str]:
+    """Return what is named as a parameter and keeps its numbers, unless it only keeps those of a parameter before."""
+    moved = [list(array.flat) for array in what.given.values()]
     return [
         path
         for path, (old, new) in what.state.items()
-        if named_as_parameter(path) and all(a is b for a, b in zip(old.flat, new.flat, strict=True))
+        if named_as_parameter(path)
+        and all(a is b for a, b in zip(old.flat, new.flat, strict=True))
+        and not any(len(old.flat) == len(given) and all(map(operator.is_, old.flat, given)) for given in moved)
     ]
 
 

@@ -161,4 +161,5 @@ SNIPPETS = [
     "r = np.copysign(A, -A), np.copysign(2.0, v), np.copysign(A[0], v), [math.copysign(0.5, x) for x in v]",
     "r = 0 * A, A * 0, 0 * s, [1, 2] * 0, 0 * k, 0 * 'a'",
     "z = [float(x) for x in ('1.4', '1.4', ' 2.5', '1e3')]; r = np.max(z[:2]), float('1.4') < z[0], float('1.4') == z[1], z",
+    "r = np.linspace(-1, 1, 101)[50] == 0, np.linspace(0.5, 2.5, 5), np.linspace(-1, 1, 4, endpoint=False), np.linspace(2, 3, 1)",
 ]

@@ -279,7 +279,21 @@ for turn in range(4):
         W -= 0.1 * dW
         b -= 0.1 * db
 """
+REBOUND = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
+made = [(np.random.randn(3, 4), np.zeros(4)), (np.random.randn(4, 2), np.zeros(2))]
+body, (W, b) = made[:-1], made[-1]
+for turn in range(9):
+    h = np.tanh(X @ body[0][0] + body[0][1])
+    d = h @ W + b - Y
+    loss = 0.5 * np.sum(d ** 2)
+    e = d @ W.T * (1 - h ** 2)
+    body = [(V - 0.1 * X.T @ e, a - 0.1 * e.sum(axis=0)) for V, a in body]
+    W, b = W - 0.1 * h.T @ d, b - 0.1 * d.sum(axis=0)
+"""
 BESIDE = {
+    "layers that are made anew, with the first ones kept": (REBOUND, ("X.T @ e", "X.T @ abs(e)")),
     "a velocity that is looked ahead by": (AHEAD, ("h.T @ d", "h.T @ abs(d)")),
     "clipped gradients of one example after another": (CLIPPED, ("d @ h.T", "abs(d) @ h.T")),
     "parameters that a cache has under other names": (CACHED, ("d @ before.T", "d @ abs(before).T")),

@@ -94,7 +94,7 @@ def _within(
         return
     if isinstance(value, str | bytes | int | float | np.generic) or value is None or left[0] < 0 or depth > DEEPEST:
         return
-    if id(value) in seen and not isinstance(value, ExactArray):
+    if id(value) in seen and not _holds_only_arrays(value):
         return  # an array keeps all its paths: the step decides which of them is rebound
     seen.add(id(value))
     if isinstance(value, ExactArray):
@@ -111,6 +111,13 @@ def _within(
         if isinstance(value, types.FunctionType):
             holder = (value.__closure__ or ())[value.__code__.co_freevars.index(where)]
         yield from _within(item, inner, holder, where, module, seen, depth + 1, left)
+
+
+def _holds_only_arrays(value: Any) -> bool:
+    """Whether a value is an array, or a list or tuple of nothing else, such as one layer of a copied list of layers."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(item, ExactArray) for item in value)
+    return isinstance(value, ExactArray)
 
 
 def _parts(value: Any, path: str, module: str) -> Iterator[tuple[str, Any, Any]]:
