@@ -32,7 +32,7 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
     if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
         outcome = later
-    for again in (_of_velocities, _as_begun, _of_own_rates, _of_small_differences):
+    for again in (_from_rest, _of_velocities, _as_begun, _of_own_rates, _of_small_differences):
         if outcome.verdict is not Verdict.VERIFIED:
             outcome = again(subject, outcome, cost)
     if outcome.verdict is Verdict.VERIFIED and outcome.late:
@@ -97,6 +97,16 @@ def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
         return None
     later = judge(replace(subject.explored, step=step._replace(turn=step.turn + 1)), subject.calls, cost=cost)
     return later if later.verdict is Verdict.VERIFIED else None
+
+
+def _from_rest(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """Judge a step that is not the first with velocities of 0, as at the first, which made the layers for example."""
+    step = subject.explored.step
+    if step is None or not step.turn or not outcome.memories:
+        return outcome
+    scene = replace(subject.explored.scene, at_rest=tuple(outcome.memories))
+    resting = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
+    return resting if _is_nearer(resting, outcome) else outcome
 
 
 def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:

@@ -61,6 +61,7 @@ class Outcome:
     zeros: Sequence[str] = ()  # parameters that begin with some elements 0 and others not
     twins: dict[str, str] = field(default_factory=dict)  # by parameter, what begins as a copy of it
     velocities: Sequence[str] = ()  # parameters that start as 0, one for each of the others
+    memories: Sequence[str] = ()  # arrays that change beside the parameters and have the shape of one
     untouched: int = 0  # elements that moved at no point, so that nothing is known of their gradients
     late: Sequence[str] = ()  # parameters moved under a condition, but not in this turn
     unmoved: Sequence[str] = ()  # named as parameters, used in the forward pass, not moved

@@ -163,7 +163,7 @@ def piled(
     with ExactRun(Reading.EXACT, BITS, seed) as run:
         try:
             with guarded("the program", SECONDS, Clock.COMPUTING):
-                what = observe(replace(explored.scene, as_begun=False), step, calls, seed, constants=True)
+                what = observe(replace(explored.scene, as_begun=False, at_rest=()), step, calls, seed, constants=True)
         except (SubjectError, UndecidedError):
             return {}, [], {}
         del run

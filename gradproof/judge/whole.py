@@ -112,7 +112,7 @@ def judge(
     lengths: dict[Reading, dict[str, Any]] = {}
     doubted = set[str]()
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
-    untouched = dict[str, set[int]]()
+    untouched, memories = dict[str, set[int]](), list[str]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
@@ -123,7 +123,7 @@ def judge(
         still.update(unmoved(what))
         zeros.update(dict.fromkeys(what.zeros))
         twins.update(what.twins)
-        velocities[:] = what.velocities
+        velocities[:], memories[:] = what.velocities, what.memories
         for path, move in what.moved.items():
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
             untouched[path] = untouched.get(path, unmoved_there) & unmoved_there
@@ -171,7 +171,7 @@ def judge(
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
     named = next((ranked(some) for some in costs.values() if some), [])
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
-    outcome.velocities, outcome.untouched = velocities, sum(map(len, untouched.values()))
+    outcome.velocities, outcome.memories, outcome.untouched = velocities, memories, sum(map(len, untouched.values()))
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]
         if wanted:

@@ -292,7 +292,30 @@ for turn in range(9):
     body = [(V - 0.1 * X.T @ e, a - 0.1 * e.sum(axis=0)) for V, a in body]
     W, b = W - 0.1 * h.T @ d, b - 0.1 * d.sum(axis=0)
 """
+LAZY = """
+import numpy as np
+class Dense:
+    def __init__(self, n):
+        self.n, self.W = n, None
+    def forward(self, x):
+        if self.W is None:
+            self.W, self.v = np.random.randn(x.shape[1], self.n), np.zeros((x.shape[1], self.n))
+        self.x = x
+        return x @ self.W
+    def backward(self, d):
+        dW, dx = self.x.T @ d, d @ self.W.T
+        self.v = 0.9 * self.v - 0.1 * dW
+        self.W += self.v
+        return dx
+net, X, Y = [Dense(5), Dense(2)], np.random.randn(8, 3), np.random.randn(8, 2)
+for epoch in range(9):
+    h = np.tanh(net[0].forward(X))
+    d = net[1].forward(h) - Y
+    loss = 0.5 * np.sum(d ** 2)
+    net[0].backward(net[1].backward(d) * (1 - h ** 2))
+"""
 BESIDE = {
+    "velocities of layers that the first turn makes": (LAZY, ("self.x.T @ d,", "self.x.T @ abs(d),")),
     "layers that are made anew, with the first ones kept": (REBOUND, ("X.T @ e", "X.T @ abs(e)")),
     "a velocity that is looked ahead by": (AHEAD, ("h.T @ d", "h.T @ abs(d)")),
     "clipped gradients of one example after another": (CLIPPED, ("d @ h.T", "abs(d) @ h.T")),

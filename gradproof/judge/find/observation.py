@@ -100,6 +100,16 @@ class Observation:
         others = {id(x) for event in unnamed for x in event.numbers}
         return list({x.index: x for event in named for x in event.numbers if x.varies and id(x) not in others}.values())
 
+    @property
+    def memories(self) -> list[str]:
+        """The arrays that change beside the parameters and have the shape of one, such as velocities."""
+        shapes = {array.shape for array in self.given.values()}
+        return [
+            path
+            for path, (old, new) in self.state.items()
+            if old.shape in shapes and any(a is not b for a, b in zip(old.flat, new.flat, strict=True))
+        ]
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Treat the targets as constants while the context lasts."""
@@ -142,6 +152,9 @@ def observe(
         zeros = {path: held for path in wanted if path in by_path if (held := held_at_zero(by_path[path]))}
         seen.zeros, seen.twins = list(zeros), {path: others[-1].path for path, others in twins.items()}
         seen.velocities = velocities(slots, wanted)
+        for path in scene.at_rest:
+            if path in by_path:
+                by_path[path].write([number(0)] * len(by_path[path].numbers))
         for path in (*wanted, *step.reshaped):
             if path not in by_path:
                 raise InexactError(f"{path} does not exist in every run")

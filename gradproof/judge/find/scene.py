@@ -51,6 +51,7 @@ class Scene:
     nudge: Nudge | None = None
     is_round: bool = False  # whether parameters are small round numbers
     rotated: tuple[int, int] = (-1, 0)  # a loop, and which of its items comes first
+    at_rest: tuple[str, ...] = ()  # arrays that are 0 when the step begins
     as_begun: bool = False  # whether parameters keep their zeros, and their copies are drawn with them
     rates: Mapping[str, Fraction] = field(default_factory=dict)  # learning rate of each variable, if they differ
     data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names that need no gradient
