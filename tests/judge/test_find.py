@@ -163,6 +163,42 @@ for turn in range(3):
 """,
         ["w[0]", "w[1]", "w[2]"],
     ),
+    "velocities of single numbers": (
+        """
+import numpy as np
+class Net:
+    def __init__(self):
+        self.W, self.cW = np.array([[0.3], [0.5]]), np.zeros((2, 1))
+        self.b, self.cb = np.zeros(1), np.zeros(1)
+net = Net()
+for turn in range(3):
+    x = np.array([0.4, -1.5])
+    a = np.tanh(x @ net.W + net.b)
+    d = (a - 1.0) * (1 - a ** 2)
+    net.cW = 0.9 * net.cW - 0.1 * np.outer(x, d)
+    net.cb = 0.9 * net.cb - 0.1 * d
+    net.W += net.cW
+    net.b += net.cb
+""",
+        ["net.W", "net.b"],
+    ),
+    "rows that are normalised": (
+        """
+w = [0.3, -0.2]
+points = [[1.5, 2.5, 1], [0.5, 7.5, 0], [2.5, 1.5, 0], [3.5, 4.5, 1]]
+low = [min(row[i] for row in points) for i in range(2)]
+high = [max(row[i] for row in points) for i in range(2)]
+for row in points:
+    for i in range(2):
+        row[i] = 2 * (row[i] - low[i]) / (high[i] - low[i]) - 1
+for turn in range(3):
+    for row in points:
+        error = sum(a * b for a, b in zip(w, row)) - row[2]
+        for i in range(2):
+            w[i] -= 0.1 * error * row[i]
+""",
+        ["w"],
+    ),
     "outputs of scalars in a list": (
         """
 class Value:

@@ -1,12 +1,12 @@
 """How parameters start, which random draws would hide: as copies of each other, or with some elements 0."""
 
-import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from gradproof.judge.find.dependence import difference
 from gradproof.judge.find.namespace import Slot
 
 _LOOKS_BACK = re.compile(r"_?(?:previous|prev|old|last|before)_?")
@@ -26,9 +26,9 @@ def copies(slots: Sequence[Slot], parameters: Iterable[str]) -> Mapping[str, lis
         if slot.path in own
     }
     telling = {slot.path for slot in slots if len({float(x.value.mid()) for x in slot.numbers}) > 1}
-    changes = {_change(path, twin.path) for path in telling & alike.keys() for twin in alike[path]}
+    changes = {difference(path, twin.path) for path in telling & alike.keys() for twin in alike[path]}
     found = {
-        path: [twin for twin in twins if path in telling or _change(path, twin.path) in changes]
+        path: [twin for twin in twins if path in telling or difference(path, twin.path) in changes]
         for path, twins in alike.items()
     }
     for path in own & alike.keys() if not any(found.values()) else ():
@@ -52,12 +52,12 @@ def velocities(slots: Sequence[Slot], parameters: Iterable[str]) -> list[str]:
     begun = {slot.path: slot for slot in slots if slot.path in own}
     still = {path for path, slot in begun.items() if all(x.value.is_zero() for x in slot.numbers)}
     pairs = [(path, other) for path in begun.keys() - still for other in still if shapes[path] == shapes[other]]
-    for change in {_change(path, other) for path, other in pairs}:
+    for change in {difference(path, other) for path, other in pairs}:
         found = [
             other
             for path in begun
             for other in still
-            if path != other and shapes[path] == shapes[other] and _change(path, other) == change
+            if path != other and shapes[path] == shapes[other] and difference(path, other) == change
         ]
         if 2 * len(set(found)) == len(begun) and not set(found) >= begun.keys() - still:
             return sorted(set(found))
@@ -74,15 +74,3 @@ def _are_same(one: Slot, other: Slot) -> bool:
 def _is_shared(one: Any, other: Any) -> bool:
     """Whether two arrays share memory."""
     return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.shares_memory(one, other)
-
-
-def _change(path: str, twin: str) -> tuple[str, str]:
-    """Return what differs between two paths: ("", "_old") for `W[0]` and `W_old[0]`."""
-    before = _alike(path, twin)
-    after = _alike(path[before:][::-1], twin[before:][::-1])
-    return path[before : len(path) - after], twin[before : len(twin) - after]
-
-
-def _alike(one: str, other: str) -> int:
-    """Return the length of the common prefix."""
-    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

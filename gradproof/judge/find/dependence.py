@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -50,6 +51,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     results = [x for path in moved for x in after[path].numbers]
     reach, _ = _reach(results, bits)
     found, alike, carried = list[str](), list[str](), list[str]()
+    strange = Counter[str]()  # what is replaced and not moved, by family: data that are normalised, for example
     for path in moved:
         old, new = before[path].numbers, after[path].numbers
         if _GRADIENTS.fullmatch(path) or GRADIENT.search(path) or (len(new) == 1 and _RATE.search(path)):
@@ -64,6 +66,8 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
             found.append(path)
         elif own:
             alike.append(path)
+        else:
+            strange[family(path)] += 1
     if not found:  # with a linear model and a hinge, only the sign of a margin depends on the weights and the bias
         named = [path for path in alike if _PLAIN.fullmatch(path)]
         found = named if len(named) > 1 and any(len(before[path].numbers) > 1 for path in named) else []
@@ -74,12 +78,9 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         if _crosses(path, before, after, found, reach, masks)
         and any(reach.get(after[path].numbers[0].index, 0) & bits[index] for index in own_bits)
     ]
-    # A single number affects no other of its array: its larger sisters decide whether it is a velocity
-    large = {path for path in (*found, *alike) if len(before[path].numbers) > 1}
-    kept = {_container(path) for path in large.intersection(alike)} - {
-        _container(path) for path in large.intersection(found)
-    }
-    found = [path for path in found if path in large or _container(path) not in kept - {""}]
+    found = _without_velocities(found, alike, before)
+    sisters = Counter(map(family, found))
+    found = [path for path in found if not family(path) or strange[family(path)] <= sisters[family(path)]]
     kinds = {family(path) for path in found} - {""}
     # A bias affects nothing if only the sign of an error is propagated back
     biases = [
@@ -93,6 +94,37 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     if any(_steps_twice(before[path], after[path], moves, own_reach) for path in found):
         return []
     return found if found and min(computed, default=start) >= start else []
+
+
+def _without_velocities(found: Sequence[str], alike: Sequence[str], before: Moment) -> list[str]:
+    """Drop velocities of a single number, which affect no other number of their array.
+
+    Their larger sisters tell: those in the same list or dict, or those that are named in the same way beside larger
+    parameters, as `cW` beside `W` and `cb` beside `b`.
+    """
+    large = {path for path in (*found, *alike) if len(before[path].numbers) > 1}
+    kept = {_container(path) for path in large.intersection(alike)}
+    kept -= {_container(path) for path in large.intersection(found)} | {""}
+    pairs = [(path, other) for path in large.intersection(found) for other in large.intersection(alike)]
+    named = {difference(path, other) for path, other in pairs if before[path].shape == before[other].shape}
+    return [
+        path
+        for path in found
+        if path in large
+        or (_container(path) not in kept and not any(difference(other, path) in named for other in found))
+    ]
+
+
+def difference(path: str, twin: str) -> tuple[str, str]:
+    """Return what stands in one path in place of what in the other: ("", "_old") of `W[0]` and `W_old[0]`."""
+    before = _alike(path, twin)
+    after = _alike(path[before:][::-1], twin[before:][::-1])
+    return path[before : len(path) - after], twin[before : len(twin) - after]
+
+
+def _alike(one: str, other: str) -> int:
+    """Return how many characters both begin with."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def family(path: str) -> str:
