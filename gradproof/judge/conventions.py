@@ -55,7 +55,7 @@ def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcom
     step, scene = outcome.explored.step, outcome.explored.scene
     if (
         step is None
-        or (step.kind, step.turn) != ("turn", 0)
+        or (step.kind, step.turn, step.entry) != ("turn", 0, 0)
         or not outcome.untouched
         or not _goes_through_examples(scene, step.where)
     ):
@@ -102,7 +102,7 @@ def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
 def _from_rest(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     """Judge a step that is not the first with velocities of 0, as at the first, which made the layers for example."""
     step = subject.explored.step
-    if step is None or not step.turn or not outcome.memories:
+    if step is None or not (step.turn or step.entry) or not outcome.memories:
         return outcome
     scene = replace(subject.explored.scene, at_rest=tuple(outcome.memories))
     resting = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
@@ -139,7 +139,7 @@ def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     """Judge with a separate rate for each array if the program has several; keep the given outcome unless it helps."""
     step, known = subject.explored.step, own_rates(subject.explored.scene.program.tree)
     names = {last(path) for path in step.parameters} if step else set()
-    rates = {name: rate for name, rate in known.items() if name in names}
+    rates = outcome.rates or {name: rate for name, rate in known.items() if name in names}
     if len(set(rates.values())) < 2:
         return outcome
     scene = replace(subject.explored.scene, rates=rates)

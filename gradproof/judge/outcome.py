@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,7 @@ class Outcome:
     twins: dict[str, str] = field(default_factory=dict)  # by parameter, what begins as a copy of it
     velocities: Sequence[str] = ()  # parameters that start as 0, one for each of the others
     memories: Sequence[str] = ()  # arrays that change beside the parameters and have the shape of one
+    rates: dict[str, Fraction] = field(default_factory=dict)  # of parameters that one line moves at several
     untouched: int = 0  # elements that moved at no point, so that nothing is known of their gradients
     late: Sequence[str] = ()  # parameters moved under a condition, but not in this turn
     unmoved: Sequence[str] = ()  # named as parameters, used in the forward pass, not moved

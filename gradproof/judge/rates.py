@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.exact.numbers import Number
-from gradproof.exact.run import Reading
+from gradproof.exact.numbers import Number, source
+from gradproof.exact.run import Place, Reading
 from gradproof.exact.sweeps import differentiate, operands_of
 from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.dependence import LINEAR
@@ -119,6 +119,29 @@ def own_rates(tree: ast.Module) -> dict[str, Fraction]:
                 if default is not None and (number := _number(default, values)) is not None:
                     values[argument] = number
     return {name: values[rate] for name, rate in rates.items() if values.get(rate)}
+
+
+def rates_of_groups(what: Observation) -> dict[str, Fraction]:
+    """Return the rate of each parameter if one line moves them all, at rates that differ, as of parameter groups.
+
+    A factor in the code of one array's update is none: other lines move the others.
+    """
+    rates, places = dict[str, Fraction](), set[Place | None]()
+    for path, array in what.given.items():
+        for old, new in zip(array.flat, what.after[path].flat, strict=True):
+            moved = source(new)
+            if moved.rule is None or moved.rule.name != "subtract" or moved.operands[0] is not old:
+                continue
+            change = source(moved.operands[1])
+            if change.rule is None or change.rule.name != "multiply":
+                continue
+            fixed = [x for x in change.operands if not x.varies]
+            if len(fixed) == 1:
+                rates[path] = Fraction(repr(float(fixed[0].value.mid())))
+                places.add(new.place)
+                break
+    several = len(rates) == len(what.given) and len(set(rates.values())) > 1 and 0 not in rates.values()
+    return rates if several and len(places) == 1 else {}
 
 
 def _written_rate(node: ast.AugAssign | ast.Assign) -> str:

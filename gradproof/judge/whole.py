@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from gradproof.judge.outcome import (
     ranked,
     unmoved,
 )
-from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside
+from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside, rates_of_groups
 from gradproof.judge.stress import clips_gradients_alone, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
@@ -112,7 +113,7 @@ def judge(
     lengths: dict[Reading, dict[str, Any]] = {}
     doubted = set[str]()
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
-    untouched, memories = dict[str, set[int]](), list[str]()
+    untouched, memories, group_rates = dict[str, set[int]](), list[str](), dict[str, Fraction]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
@@ -124,6 +125,7 @@ def judge(
         zeros.update(dict.fromkeys(what.zeros))
         twins.update(what.twins)
         velocities[:], memories[:] = what.velocities, what.memories
+        group_rates.update(rates_of_groups(what))
         for path, move in what.moved.items():
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
             untouched[path] = untouched.get(path, unmoved_there) & unmoved_there
@@ -171,6 +173,7 @@ def judge(
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
     named = next((ranked(some) for some in costs.values() if some), [])
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
+    outcome.rates = group_rates
     outcome.velocities, outcome.memories, outcome.untouched = velocities, memories, sum(map(len, untouched.values()))
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]

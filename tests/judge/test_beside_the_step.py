@@ -314,7 +314,21 @@ for epoch in range(9):
     loss = 0.5 * np.sum(d ** 2)
     net[0].backward(net[1].backward(d) * (1 - h ** 2))
 """
+LAZY_IN_A_CALL = LAZY.replace("for epoch in range(9):\n", "def epoch():\n  for batch in range(1):\n") + (
+    "for turn in range(9):\n    epoch()\n"
+)
+GROUPS = (
+    TWO_LAYERS.replace("for turn", 'groups = [{"params": [V], "lr": 0.1}, {"params": [W], "lr": 0.02}]\nfor turn')
+    + """
+    gradients = {id(V): dV, id(W): dW}
+    for group in groups:
+        for p in group["params"]:
+            p -= group["lr"] * gradients[id(p)]
+"""
+)
 BESIDE = {
+    "layers that the first call of a function makes": (LAZY_IN_A_CALL, ("self.x.T @ d,", "self.x.T @ abs(d),")),
+    "groups of parameters": (GROUPS, ("h.T @ d,", "h.T @ abs(d),")),
     "velocities of layers that the first turn makes": (LAZY, ("self.x.T @ d,", "self.x.T @ abs(d),")),
     "layers that are made anew, with the first ones kept": (REBOUND, ("X.T @ e", "X.T @ abs(e)")),
     "a velocity that is looked ahead by": (AHEAD, ("h.T @ d", "h.T @ abs(d)")),

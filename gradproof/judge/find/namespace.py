@@ -15,6 +15,7 @@ from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.numbers import Number
 from gradproof.judge.trial.running import InexactError
 
+SMALLEST_ID = 1 << 32  # keys of dicts beyond it are taken for what id() returns
 DEEPEST, MOST = 8, 4000  # levels and slots that are searched; no network that is tried has more
 
 
@@ -123,7 +124,7 @@ def _holds_only_arrays(value: Any) -> bool:
 def _parts(value: Any, path: str, module: str) -> Iterator[tuple[str, Any, Any]]:
     """Yield (path, item, key) for each part of a container or of an object of the program's own classes."""
     if isinstance(value, dict):
-        yield from ((f"{path}[{key!r}]", item, key) for key, item in list(value.items()))
+        yield from ((f"{path}[{_key(key, place)}]", item, key) for place, (key, item) in enumerate(list(value.items())))
     elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
         yield from ((f"{path}[{place}]", item, place) for place, item in enumerate(value))
     elif isinstance(value, types.FunctionType):
@@ -141,6 +142,13 @@ def _parts(value: Any, path: str, module: str) -> Iterator[tuple[str, Any, Any]]
         for name in _attributes(value):
             if hasattr(value, name):
                 yield f"{path}.{name}", getattr(value, name), name
+
+
+def _key(key: Any, place: int) -> str:
+    """Return the key of a dict as Python writes it; for an object or its id, which differ in every run, its place."""
+    if type(key) is int and key > SMALLEST_ID:
+        return f"id {place}"
+    return f"{type(key).__name__} {place}" if " at 0x" in (written := repr(key)) else written
 
 
 def _attributes(value: Any) -> list[str]:

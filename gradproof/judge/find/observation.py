@@ -88,7 +88,7 @@ class Observation:
         moves = {path: exact(self.after[path]) - array for path, array in self.given.items()}
         usual = next(iter(self.rates.values()), None)
         for path, move in moves.items():
-            if (rate := self.rates.get(last(path), usual)) != usual and usual and rate:
+            if (rate := self.rates.get(path, self.rates.get(last(path), usual))) != usual and usual and rate:
                 moves[path] = move * (literal(float(usual)) / literal(float(rate)))  # as this run reads literals
         return moves
 

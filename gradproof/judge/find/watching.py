@@ -5,6 +5,7 @@ have moved by one whole step is the step. Later runs draw new parameters where i
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
@@ -37,6 +38,7 @@ class Step(NamedTuple):
     still: Sequence[str] = ()  # paths named like the parameters that have an effect, but do not move
     gradients: Mapping[str, str] = {}  # if nothing moves: the path of each parameter's gradient
     doubtful: Sequence[str] = ()  # paths that move as well and may be parameters
+    entry: int = 0  # how often that turn has begun before, as in an earlier call of the function
     reshaped: Mapping[str, str] = {}  # by path: how the shape of a parameter differs after the step
 
 
@@ -61,6 +63,7 @@ class Interval:
     where: int
     turn: int
     start: int  # the index of the first number computed in it
+    entry: int  # how often this turn of the loop had begun before
     before: dict[str, Held]
     failures: int = 0  # before it
 
@@ -84,6 +87,7 @@ class Watch:
     watching: bool = False
     intervals: dict[tuple[FrameType, str, int], Interval] = field(default_factory=dict)
     turns: dict[tuple[FrameType, str, int], int] = field(default_factory=dict)
+    entries: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # beginnings of each turn, in any frame
     looked: dict[int, int] = field(default_factory=dict)  # turns of each loop examined, while exploring
     failures: int = 0  # statements that raised and were skipped
     spans: list[Interval] = field(default_factory=list)  # each from a module statement to the program's end
@@ -118,7 +122,7 @@ class Watch:
             moved = stepped(interval.before, after, interval.start)
             if moved and (best is None or len(moved) >= len(best.parameters)):
                 others = _said(interval.before, after, reshaped(interval.before, after, moved))
-                best = Step("span", interval.where, interval.turn, moved, reshaped=others)
+                best = Step("span", interval.where, interval.turn, moved, reshaped=others, entry=interval.entry)
         self.found = best
 
     def statement(self, line: int) -> None:
@@ -178,6 +182,8 @@ class Watch:
     def _begin(self, frame: FrameType, kind: str, where: int) -> None:
         key = frame, kind, where
         turn = self.turns[key] = self.turns.get(key, -1) + 1
+        entry = self.entries[kind, where, turn]
+        self.entries[kind, where, turn] += 1
         if self.target is None:
             self.looked[where] = self.looked.get(where, 0) + (kind == "turn")
             if self.looked[where] > MOST_TURNS:
@@ -185,14 +191,15 @@ class Watch:
             there = self.visible(frame)
             _separate(there)
             now = {slot.path: Held(slot.shape, slot.numbers) for slot in there}
-            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), now, self.failures)
+            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), entry, now, self.failures)
             if kind == "statement" and len(self.spans) < 200:
                 self.spans.append(self.intervals[key])
         elif (
             self.target[:3] in ((kind, where, turn), ("span" * (kind == "statement"), where, turn))
+            and self.target.entry == entry
             and not self.watching
         ):
-            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), {})
+            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), entry, {})
             self.begin(self.visible(frame), frame)
             self.watching = True
 
@@ -210,10 +217,12 @@ class Watch:
             others = _said(interval.before, after, reshaped(interval.before, after, moved))
             still = _still(interval.before, after, [*moved, *others], self.failures > interval.failures)
             more = doubtful(interval.before, after, moved)
-            self.found = Step(kind, where, interval.turn, moved, still, doubtful=more, reshaped=others)
+            self.found = Step(
+                kind, where, interval.turn, moved, still, doubtful=more, reshaped=others, entry=interval.entry
+            )
             raise Found
         if self.gradients and frame.f_locals is self.names and (pairs := paired(interval.before, after, self.data)):
-            self.found = Step(kind, where, interval.turn, list(pairs), (), pairs)
+            self.found = Step(kind, where, interval.turn, list(pairs), (), pairs, entry=interval.entry)
             raise Found
 
     def _event(self, kind: str, name: str, line: int, value: Any) -> None:
