@@ -21,7 +21,6 @@ ELEMENTWISE: list[tuple[str, str, Callable[[Any, Any], Any]]] = [
     ("binary cross-entropy", "Σ(−y log a − (1 − y) log(1 − a))",
      lambda a, y: -y * np.log(a) - (1 - y) * np.log(1 - a)),
     ("binary cross-entropy of logits", "Σ(log(1 + eᵃ) − ya)", lambda a, y: np.log1p(np.exp(a)) - y * a),
-    ("logistic of labels ±1", "Σ log(1 + exp(−ya))", lambda a, y: np.log1p(np.exp(-y * a))),
     ("absolute error", "Σ|a − y|", lambda a, y: np.abs(a - y)),
     ("Huber", "Σ(½(a − y)² up to 1, then |a − y| − ½)",
      lambda a, y: np.where(np.abs(a - y) <= 1, (a - y) ** 2 / 2, np.abs(a - y) - Fraction(1, 2))),
@@ -153,17 +152,13 @@ def _may_fit(
 
 
 def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, ExactArray]]:
-    """Yield what may be outputs and labels: the sides of each a − y, y − a, y / a and ±1 · a in one place."""
+    """Yield what may be outputs and labels: the two sides of each a − y, y − a and y / a in one place of the code."""
     groups: dict[Any, list[tuple[Number, Number]]] = {}
     for x in computed_from(results):
         if x.rule is not None and x.rule.name in ("subtract", "divide") and x.place is not None:
             a, y = x.operands
             if a.varies != y.varies and (x.rule.name == "subtract" or y.varies):
                 groups.setdefault((x.place, x.rule.name), []).append((a, y) if a.varies else (y, a))
-        elif x.rule is not None and x.rule.name == "multiply" and x.place is not None:  # the margin ya
-            a, y = x.operands if x.operands[0].varies else x.operands[::-1]
-            if a.varies and not y.varies and abs(y.value) == 1:
-                groups.setdefault((x.place, x.rule.name), []).append((a, y))
     told = []
     for (_, rule), pairs in groups.items():  # −1/p is the derivative of −log p
         turned = rule == "divide" and all(y.value < 0 for _, y in pairs)
