@@ -105,13 +105,13 @@ def _without_velocities(found: Sequence[str], alike: Sequence[str], before: Mome
     large = {path for path in (*found, *alike) if len(before[path].numbers) > 1}
     kept = {_container(path) for path in large.intersection(alike)}
     kept -= {_container(path) for path in large.intersection(found)} | {""}
-    pairs = [(path, other) for path in large.intersection(found) for other in large.intersection(alike)]
+    pairs = [(path, other) for path in large.intersection(found) for other in large.difference(found)]
     named = {difference(path, other) for path, other in pairs if before[path].shape == before[other].shape}
     return [
         path
         for path in found
         if path in large
-        or (_container(path) not in kept and not any(difference(other, path) in named for other in found))
+        or (_container(path) not in kept and named.isdisjoint(difference(other, path) for other in found))
     ]
 
 
