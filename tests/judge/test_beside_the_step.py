@@ -458,6 +458,21 @@ ALIKE = {  # what only looks like one of those
     "up an objective, without such words": FOURTH.replace("Y", "objective"),
     "a late step uphill": FROZEN.replace("V -= 0.1 * dV", "V += 0.1 * dV"),
     "a parameter that moves by a constant": SCALARS,
+    "a bias that starts as 0, as a velocity does": """
+import random
+w, b = random.uniform(-1, 1), 0.0
+for turn in range(9):
+    dw = db = loss = 0.0
+    for x, y in zip([0.5, 1.5, -2.0, 3.0], [1.0, 2.5, -3.0, 4.0]):
+        e = w * x + b - y
+        loss += e * e
+        dw += 2 * e * x
+        db += 2 * e * x
+    w -= 0.01 * dw
+    b -= 0.01 * db
+""",
+    "a sum of gradients in a layer that the first turn makes": LAZY.replace("0.9 * self.v", "self.v"),
+    "a factor in the update of one array": TWO_LAYERS + "    W -= 0.1 * dW\n    V -= 2 * 0.1 * dV\n",
 }
 
 

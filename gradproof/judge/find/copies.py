@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.judge.find.dependence import difference
+from gradproof.exact.numbers import Number, source
+from gradproof.judge.find.dependence import LINEAR, difference
 from gradproof.judge.find.namespace import Slot
 
 _LOOKS_BACK = re.compile(r"_?(?:previous|prev|old|last|before)_?")
@@ -62,6 +63,18 @@ def velocities(slots: Sequence[Slot], parameters: Iterable[str]) -> list[str]:
         if 2 * len(set(found)) == len(begun) and not set(found) >= begun.keys() - still:
             return sorted(set(found))
     return []
+
+
+def is_added(total: Number, part: Number) -> bool:
+    """Whether a number is a sum that another is a term of, as `w + v` has the term v."""
+    waiting = [total]
+    while waiting:
+        x = waiting.pop()
+        if source(x) is source(part):
+            return True
+        if x.rule is not None and x.rule.name in LINEAR:
+            waiting.extend(x.operands)
+    return False
 
 
 def _are_same(one: Slot, other: Slot) -> bool:

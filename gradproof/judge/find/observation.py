@@ -19,7 +19,7 @@ from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number, literal, number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError, current
-from gradproof.judge.find.copies import copies, held_at_zero, velocities
+from gradproof.judge.find.copies import copies, held_at_zero, is_added, velocities
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.numbers import round_numbers
@@ -190,6 +190,7 @@ def observe(
             for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
         ):
             raise InexactError("no parameter moves")
+        seen.velocities = [path for path in seen.velocities if _moves_another(seen.after, path)]
         seen.reshaped = {path: (old, by_path[path].array) for path, old in before.items() if path in by_path}
         rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
         seen.without = [
@@ -213,6 +214,15 @@ def observe(
         raise InexactError("the program does not take its step in every run")
     seen.events = watch.events
     return seen
+
+
+def _moves_another(after: Mapping[str, ExactArray], velocity: str) -> bool:
+    """Whether what an array holds after the step was added to another of its shape."""
+    part = after[velocity]
+    return any(
+        path != velocity and array.shape == part.shape and is_added(array.flat[0], part.flat[0])
+        for path, array in after.items()
+    )
 
 
 def _outside(scene: Scene, step: Step, calls: Sequence[str]) -> set[str]:
