@@ -22,8 +22,7 @@ def clip_one(x: Any, low: Any, high: Any) -> Number:
     result = result if high is None else smallest(result, high)
     if numbers.source(result) is not numbers.source(x) and x.varies:
         current().note("clipped", "a value is clipped")
-    result = copy(result)  # a number of its own, even if no limit was reached: x may be used elsewhere, too
-    current().clips[result.index] = current().place()
+    current().clips[result.index] = current().place()  # of the copy: x may be used elsewhere, too
     return result
 
 

@@ -472,6 +472,19 @@ for turn in range(9):
     b -= 0.01 * db
 """,
     "a sum of gradients in a layer that the first turn makes": LAZY.replace("0.9 * self.v", "self.v"),
+    "labels that are counted from 1 in the cost and from 0 in the step": """
+import numpy as np
+X, y = np.random.randn(6, 4), np.array([1, 2, 3, 1, 2, 3])
+W, total = np.random.randn(4, 4), 0.0
+for turn in range(9):
+    p = np.exp(X @ W)
+    p = p / p.sum(axis=1, keepdims=True)
+    loss = -np.log(p[np.arange(6), y - 1]).mean()
+    total += loss
+    d = p.copy()
+    d[np.arange(6), y] -= 1
+    W -= 0.1 * X.T @ d / 6
+""",
     "a factor in the update of one array": TWO_LAYERS + "    W -= 0.1 * dW\n    V -= 2 * 0.1 * dV\n",
 }
 
