@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.exact.arrays import ExactArray, array_of, exact
-from gradproof.exact.numbers import Number, literal, number
+from gradproof.exact.arrays import exact
+from gradproof.exact.numbers import literal, number
 
-__all__ = ["cast", "divide", "divisor", "literal", "power", "remainder", "zero_times"]
+__all__ = ["cast", "divide", "divisor", "literal", "power", "remainder"]
 
 _PLAIN = (int, float, np.integer, np.floating)
 
@@ -48,18 +48,6 @@ def power(a: Any, b: Any) -> Any:
 def remainder(a: Any, b: Any) -> Any:
     """Return a % b; if a is a string, format it with floats for exact numbers."""
     return a % _as_floats(b) if isinstance(a, str | bytes) else a % b
-
-
-def zero_times(a: Any) -> Any:
-    """Return 0 * a, which does not depend on a, unlike a product with a mask that is 0 here."""
-    product = 0 * a
-    if isinstance(product, Number):
-        return Number(product.value)
-    return (
-        array_of([Number(number(x).value) for x in product.flat], product.shape)
-        if isinstance(product, ExactArray)
-        else product
-    )
 
 
 def _as_floats(value: Any) -> Any:

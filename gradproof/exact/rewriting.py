@@ -8,7 +8,7 @@ HELPER = "_gradproof_"  # how rewritten code refers to gradproof.exact.operators
 
 
 class _Exactness(ast.NodeTransformer):
-    """0.1 → literal(0.1), a / b → divide(a, b), a ** b → power(a, b), a % b → remainder(a, b), 0 * a, casts."""
+    """0.1 → literal(0.1), a / b → divide(a, b), a ** b → power(a, b), a % b → remainder(a, b), and casts."""
 
     operators = {ast.Div: "divide", ast.Pow: "power", ast.Mod: "remainder"}  # noqa: RUF012
 
@@ -20,10 +20,6 @@ class _Exactness(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.op, ast.Mult):
-            for factor, other in ((node.left, node.right), (node.right, node.left)):
-                if isinstance(factor, ast.Constant) and type(factor.value) is int and factor.value == 0:
-                    return _call("zero_times", [other], node)
         name = self.operators.get(type(node.op))
         name = "divide_in_python_2" if name == "divide" and self.python_2 else name
         return _call(name, [node.left, node.right], node) if name else node
