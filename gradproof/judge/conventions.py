@@ -53,12 +53,7 @@ def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcom
     Return the outcome that leaves fewest of them, or the first that is wrong.
     """
     step, scene = outcome.explored.step, outcome.explored.scene
-    if (
-        step is None
-        or (step.kind, step.turn, step.entry) != ("turn", 0, 0)
-        or not outcome.untouched
-        or not _goes_through_examples(scene, step.where)
-    ):
+    if step is None or step.kind != "turn" or not outcome.untouched or not _goes_through_examples(scene, step.where):
         return outcome
     for first in OTHER_ITEMS:
         there = replace(outcome.explored, scene=replace(scene, rotated=(step.where, first)))
@@ -74,18 +69,23 @@ def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcom
 
 
 def _goes_through_examples(scene: Scene, number: int) -> bool:
-    """Whether a loop is one over examples, and not one that repeats the same for several epochs."""
+    """Whether a loop may begin with another item: it does not count epochs, and nothing depends on its count."""
     loop = scene.code()[1][number]
     nodes = [node for node in statements(scene.program.tree) if isinstance(node, ast.For) and node.lineno == loop.line]
     if loop.path != scene.program.path or not nodes:
         return False
-    indices = {
-        ast.unparse(part)
-        for node in ast.walk(nodes[0])
-        if isinstance(node, ast.Subscript)
-        for part in ast.walk(node.slice)
-    }
-    return not ast.unparse(nodes[0].iter).startswith("range(") or ast.unparse(nodes[0].target) in indices
+    (node, *_), parts = nodes, list(ast.walk(nodes[0]))
+    of = ast.unparse(node.iter).partition("(")[0]
+    counter = node.target.elts[0] if of == "enumerate" and isinstance(node.target, ast.Tuple) else node.target
+    count = ast.unparse(counter) if of in ("enumerate", "range") else ""
+    tests = [part.test for part in parts if isinstance(part, ast.If | ast.IfExp | ast.While)]
+    if count in _names_in(tests):
+        return False
+    return of != "range" or count in _names_in([part.slice for part in parts if isinstance(part, ast.Subscript)])
+
+
+def _names_in(nodes: Sequence[ast.expr]) -> set[str]:
+    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
@@ -102,21 +102,31 @@ def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
 def _from_rest(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     """Judge a step that is not the first with velocities of 0, as at the first, which made the layers for example."""
     step = subject.explored.step
-    if step is None or not (step.turn or step.entry) or not outcome.memories:
+    if step is None or not (step.turn or step.entry) or not step.memories:
         return outcome
-    scene = replace(subject.explored.scene, at_rest=tuple(outcome.memories))
+    scene = replace(subject.explored.scene, at_rest=tuple(step.memories))
     resting = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
-    return resting if _is_nearer(resting, outcome) else outcome
+    return resting if resting.untouched <= outcome.untouched and _is_nearer(resting, outcome) else outcome
 
 
 def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """Judge a step that looks ahead by velocities again with these held at the 0 at which they start."""
+    """Judge a step that looks ahead by velocities again with these held at the 0 at which they start.
+
+    The velocities must follow the gradient as well, wherever they are: there they decay, and move the parameters.
+    """
     step = subject.explored.step
     if step is None or not outcome.velocities:
         return outcome
-    step = step._replace(parameters=[path for path in step.parameters if path not in outcome.velocities])
-    ahead = judge(replace(subject.explored, step=step), subject.calls, subject.harder, cost=cost)
-    return ahead if _is_nearer(ahead, outcome) else outcome
+    rest = step._replace(parameters=[path for path in step.parameters if path not in outcome.velocities])
+    ahead = judge(replace(subject.explored, step=rest), subject.calls, subject.harder, cost=cost)
+    if not _is_nearer(ahead, outcome):
+        return outcome
+    own = step._replace(parameters=outcome.velocities)
+    if ahead.verdict is Verdict.VERIFIED:
+        decaying = judge(replace(subject.explored, step=own), subject.calls, subject.harder, cost=cost)
+        follows = decaying.tried and all(array.state == "right" for array in decaying.tried.arrays)
+        return ahead if follows else outcome
+    return ahead
 
 
 def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:

@@ -62,9 +62,8 @@ class Outcome:
     zeros: Sequence[str] = ()  # parameters that begin with some elements 0 and others not
     twins: dict[str, str] = field(default_factory=dict)  # by parameter, what begins as a copy of it
     velocities: Sequence[str] = ()  # parameters that start as 0, one for each of the others
-    memories: Sequence[str] = ()  # arrays that change beside the parameters and have the shape of one
     rates: dict[str, Fraction] = field(default_factory=dict)  # of parameters that one line moves at several
-    untouched: int = 0  # elements that moved at no point, so that nothing is known of their gradients
+    untouched: int = 0  # how many elements moved at no point, so that their gradients are not tested
     late: Sequence[str] = ()  # parameters moved under a condition, but not in this turn
     unmoved: Sequence[str] = ()  # named as parameters, used in the forward pass, not moved
     amiss: dict[str, Amiss] = field(default_factory=dict)  # by parameter, of what its steps keep

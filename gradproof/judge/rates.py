@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.exact.numbers import Number, source
-from gradproof.exact.run import Place, Reading
+from gradproof.exact.run import Place, Reading, line_of
 from gradproof.exact.sweeps import differentiate, operands_of
 from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.dependence import LINEAR
@@ -122,26 +123,33 @@ def own_rates(tree: ast.Module) -> dict[str, Fraction]:
 
 
 def rates_of_groups(what: Observation) -> dict[str, Fraction]:
-    """Return the rate of each parameter if one line moves them all, at rates that differ, as of parameter groups.
+    """Return the rate of each parameter if every line that moves some does so at the same several rates.
 
-    A factor in the code of one array's update is none: other lines move the others.
+    Those are the rates of groups of parameters or of layers, multiplied where the parameters are updated. A factor in
+    the update of one array is none, since other lines do not have it.
     """
-    rates, places = dict[str, Fraction](), set[Place | None]()
+    rates, places = dict[str, Fraction](), defaultdict[Place | None, set[Fraction]](set)
     for path, array in what.given.items():
         for old, new in zip(array.flat, what.after[path].flat, strict=True):
             moved = source(new)
             if moved.rule is None or moved.rule.name != "subtract" or moved.operands[0] is not old:
                 continue
             change = source(moved.operands[1])
-            if change.rule is None or change.rule.name != "multiply":
-                continue
+            if change.rule is None or change.rule.name != "multiply" or _line(change) != _line(new):
+                continue  # what is computed elsewhere may have a factor that is none of its rate
             fixed = [x for x in change.operands if not x.varies]
             if len(fixed) == 1:
                 rates[path] = Fraction(repr(float(fixed[0].value.mid())))
-                places.add(new.place)
+                places[new.place].add(rates[path])
                 break
-    several = len(rates) == len(what.given) and len(set(rates.values())) > 1 and 0 not in rates.values()
-    return rates if several and len(places) == 1 else {}
+    several = set(rates.values())
+    alike = len(several) > 1 and min(several) > 0 and all(some == several for some in places.values())
+    return rates if alike and len(rates) == len(what.given) else {}
+
+
+def _line(x: Number) -> Any:
+    """Return the file, function and line in which a number was computed."""
+    return x.place and (x.place[0], line_of(x.place))
 
 
 def _written_rate(node: ast.AugAssign | ast.Assign) -> str:

@@ -113,7 +113,7 @@ def judge(
     lengths: dict[Reading, dict[str, Any]] = {}
     doubted = set[str]()
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
-    untouched, memories, group_rates = dict[str, set[int]](), list[str](), dict[str, Fraction]()
+    untouched, group_rates = dict[str, set[int]](), dict[str, Fraction]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
@@ -124,7 +124,7 @@ def judge(
         still.update(unmoved(what))
         zeros.update(dict.fromkeys(what.zeros))
         twins.update(what.twins)
-        velocities[:], memories[:] = what.velocities, what.memories
+        velocities[:] = what.velocities
         group_rates.update(rates_of_groups(what))
         for path, move in what.moved.items():
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
@@ -174,7 +174,7 @@ def judge(
     named = next((ranked(some) for some in costs.values() if some), [])
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
     outcome.rates = group_rates
-    outcome.velocities, outcome.memories, outcome.untouched = velocities, memories, sum(map(len, untouched.values()))
+    outcome.velocities, outcome.untouched = velocities, sum(map(len, untouched.values()))
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]
         if wanted:

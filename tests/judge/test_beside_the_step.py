@@ -326,7 +326,73 @@ GROUPS = (
             p -= group["lr"] * gradients[id(p)]
 """
 )
+FROM_THE_INT_0 = """
+import numpy as np
+X = np.random.randn(3, 20)
+Y = (X[:1] > 0).astype(float)
+w, b = np.random.randn(3, 1), 0
+for turn in range(9):
+    A = 1 / (1 + np.exp(-(w.T @ X + b)))
+    cost = -np.mean(Y * np.log(A) + (1 - Y) * np.log(1 - A))
+    w = w - 0.1 * X @ (A - Y).T / 20
+    b = b - 0.1 * np.mean(A - Y)
+"""
+OF_LAYERS = """
+import numpy as np
+class Dense:
+    def __init__(self, rows, columns, rate):
+        self.W, self.b, self.rate = np.random.randn(rows, columns), np.zeros(columns), rate
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, d):
+        back = d @ self.W.T
+        self.W -= self.rate * (self.x.T @ d)
+        self.b -= self.rate * d.sum(axis=0)
+        return back
+first, second, X, Y = Dense(3, 4, 0.05), Dense(4, 1, 0.1), np.random.randn(9, 3), np.random.randn(9, 1)
+for turn in range(9):
+    h = np.tanh(first.forward(X))
+    d = second.forward(h) - Y
+    loss = 0.5 * np.sum(d ** 2)
+    first.backward(second.backward(d) * (1 - h ** 2))
+"""
+WITHOUT_END = """
+import itertools
+import numpy as np
+points = [(np.array([0.0, 0, 1]), 0.0), (np.array([0.0, 1, 1]), 1.0), (np.array([1.0, 0, 1]), 1.0)]
+V, w = np.random.randn(4, 3), np.random.randn(4)
+for turn, (x, y) in enumerate(itertools.cycle(points)):
+    h = np.tanh(V @ x)
+    d = w @ h - y
+    loss = 0.5 * d ** 2
+    dV = np.outer(d * w * (1 - h ** 2), x)
+    w -= 0.1 * d * h
+    V -= 0.1 * dV
+    if turn > 200:
+        break
+"""
+FROM_THE_SECOND_ON = """
+import numpy as np
+X, Y = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]), np.array([[0.0], [1], [1], [0]])
+V, W = np.random.randn(3, 4), np.random.randn(4, 1)
+for i in range(len(X)):
+    x, y = X[i : i + 1], Y[i : i + 1]
+    h = np.tanh(x @ V)
+    d = h @ W - y
+    loss = 0.5 * np.sum(d ** 2)
+    stepV, stepW = -0.1 * x.T @ (d @ W.T * (1 - h ** 2)), -0.1 * h.T @ d
+    if i > 0:
+        stepV, stepW = stepV + 0.9 * (V - V_old), stepW + 0.9 * (W - W_old)
+    V_old, W_old = V.copy(), W.copy()
+    V += stepV
+    W += stepW
+"""
 BESIDE = {
+    "a bias that starts as the int 0": (FROM_THE_INT_0, ("np.mean(A", "np.sum(A")),
+    "a rate of each layer": (OF_LAYERS, ("d.sum(axis=0)", "abs(d).sum(axis=0)")),
+    "examples without an end": (WITHOUT_END, ("d * w * (1", "d * w * (2")),
+    "momentum from the second example on": (FROM_THE_SECOND_ON, ("-0.1 * h.T @ d", "-0.1 * h.T @ abs(d)")),
     "layers that the first call of a function makes": (LAZY_IN_A_CALL, ("self.x.T @ d,", "self.x.T @ abs(d),")),
     "groups of parameters": (GROUPS, ("h.T @ d,", "h.T @ abs(d),")),
     "velocities of layers that the first turn makes": (LAZY, ("self.x.T @ d,", "self.x.T @ abs(d),")),
@@ -486,6 +552,105 @@ for turn in range(9):
     W -= 0.1 * X.T @ d / 6
 """,
     "a factor in the update of one array": TWO_LAYERS + "    W -= 0.1 * dW\n    V -= 2 * 0.1 * dV\n",
+    "an input, beside weights that the first example makes": """
+import numpy as np
+w, X = None, np.random.randn(9, 3)
+for x, y in zip(X, X @ np.array([1.0, -2.0, 0.5])):
+    if w is None:
+        w, b = np.random.randn(3), 0.0
+        continue
+    e = w @ x + b - y
+    loss = 0.5 * e ** 2
+    w -= 0.1 * abs(e) * x
+    b -= 0.1 * e
+""",
+    "labels, beside weights that the first example makes": """
+import random
+w, data = None, [([0.2, 1.5, -0.3], 1.0), ([1.2, -0.5, 0.7], 2.0), ([-0.4, 0.6, 1.1], -1.5)]
+for x, y in data:
+    if w is None:
+        w, b = [random.uniform(-1, 1) for _ in x], 0.1
+        continue
+    z = sum(a * c for a, c in zip(w, x)) + b
+    loss = 0.5 * (z - y) ** 2
+    for i in range(3):
+        w[i] -= 0.1 * z * x[i]
+    b -= 0.1 * z
+""",
+    "a hidden state, beside a step that begins late": """
+import numpy as np
+xs, h = np.random.randn(9), np.zeros(4)
+U, W, b, v = np.random.randn(4), np.random.randn(4, 4), np.zeros(4), np.random.randn(4)
+for t in range(8):
+    before, h = h, np.tanh(U * xs[t] + W @ h + b)
+    if t < 2:
+        continue
+    e = v @ h - xs[t + 1]
+    loss = 0.5 * e ** 2
+    d = e * v * (1 - h ** 2)
+    U -= 0.1 * d * xs[t]
+    W -= 0.1 * np.outer(before, d)
+    b -= 0.1 * d
+    v -= 0.1 * e * h
+""",
+    "a sign, which is no rate": TWO_LAYERS + "    for p, u in zip([V, W], [0.1 * dV, -0.1 * dW]):\n        p -= u\n",
+    "a mean, which is no rate": linear(
+        "def descend(p, u):\n    p -= u\nb = np.zeros(1)",
+        update="descend(w, 0.1 / 9 * (2 * X.T @ e))",
+        last="descend(b, 0.1 * (2 * e.sum()))",
+    ).replace("X @ w - y", "X @ w + b - y"),
+    "weights that do not look ahead in the error alone": AHEAD.replace("d @ W.T", "d @ theta[1].T"),
+    "layers in a list with what they keep": """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
+hidden = [np.random.randn(3, 4), np.zeros(4), np.zeros((9, 4)), np.zeros((9, 4)), np.zeros((9, 4))]
+W = np.random.randn(4, 2)
+for turn in range(9):
+    hidden[2] = X @ hidden[0] + hidden[1]
+    hidden[3] = np.tanh(hidden[2])
+    d = hidden[3] @ W - Y
+    loss = 0.5 * np.sum(d ** 2)
+    hidden[4] = d @ W.T * (1 - hidden[3])
+    W = W - 0.1 * hidden[3].T @ d
+    hidden[0] = hidden[0] - 0.1 * X.T @ hidden[4]
+    hidden[1] = hidden[1] - 0.1 * hidden[4].sum(axis=0)
+""",
+    "a mean that is continued from another's": """
+import numpy as np
+X, y, w, b = np.random.randn(9, 3), np.random.randn(9), np.random.randn(3), np.zeros(1)
+m, n, s, r = np.zeros(3), np.zeros(1), np.zeros(3), np.zeros(1)
+for t in range(1, 20):
+    e = X @ w + b - y
+    loss = np.mean(e ** 2)
+    g, h = 2 * X.T @ e / 9, 2 * e.mean(keepdims=True)
+    m = 0.9 * m + (1 - 0.9) * g
+    n = 0.9 * r + (1 - 0.9) * h
+    s = 0.99 * s + (1 - 0.99) * g ** 2
+    r = 0.99 * r + (1 - 0.99) * h ** 2
+    w = w - 0.1 * (m / (1 - 0.9 ** t)) / (np.sqrt(s / (1 - 0.99 ** t)) + 1e-8)
+    b = b - 0.1 * (n / (1 - 0.9 ** t)) / (np.sqrt(r / (1 - 0.99 ** t)) + 1e-8)
+""",
+    "a sum that is right for one output, of a network that is made with ten": """
+import gzip, pickle
+import numpy as np
+class Network:
+    def __init__(self, sizes, seed):
+        self.V, self.W, self.b = np.random.randn(*sizes[:2]), np.random.randn(*sizes[1:]), np.zeros(sizes[2])
+    def train(self, x, y):
+        h = np.tanh(x @ self.V)
+        d = h @ self.W + self.b - y
+        loss = 0.5 * np.sum(d ** 2)
+        self.V -= 0.1 * x.T @ (d @ self.W.T * (1 - h ** 2))
+        self.W -= 0.1 * h.T @ d
+        self.b -= 0.1 * np.sum(d)
+        return loss
+def main(path):
+    with gzip.open(path) as file:
+        x, y = pickle.load(file)
+    net = Network([784, 30, 10], 1)
+    for epoch in range(10):
+        print(net.train(x, y))
+""",
 }
 
 

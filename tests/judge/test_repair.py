@@ -193,6 +193,65 @@ def test_no_correction_is_right_by_the_values_of_two_constants_alone(tmp_path: P
     assert not fault["mended"] or fault["should_be"] == "self.v = momentum * self.v - db1 * lr"
 
 
+OVERWRITTEN = """
+import numpy as np
+X, Y = np.random.randn(6, 3), np.random.randn(6, 2)
+V, W = np.random.randn(3, 4), np.random.randn(4, 2)
+for epoch in range(9):
+    a = [X]
+    a.append(np.tanh(a[-1] @ V))
+    a.append(a[-1] @ W)
+    d = [a[-1] - Y]
+    d.insert(0, d[0] @ W.T * (1 - a[1] ** 2))
+    loss = 0.5 * np.sum((a[-1] - Y) ** 2)
+    a[0] = np.repeat(X[-1:], 6, axis=0)
+    gradients = [before.T @ error for before, error in zip(a, d)]
+    V -= 0.1 * gradients[0]
+    W -= 0.1 * gradients[1]
+"""
+
+
+@pytest.mark.turns(1)
+def test_data_that_are_overwritten_are_left_alone_and_not_given_to_another_array(tmp_path: Path) -> None:
+    """`d[-1] = np.repeat(…)` would leave the data alone as well, and be no correction."""
+    (fault,) = judged(OVERWRITTEN, tmp_path)["faults"]
+    assert (fault["code"], fault["should_be"]) == ("a[0] = np.repeat(X[-1:], 6, axis=0)", "pass")
+
+
+BY_ROWS = """
+import math, random
+W, v = [[random.uniform(-1, 1) for _ in range(3)] for _ in range(3)], [random.uniform(-1, 1) for _ in range(3)]
+points = [([0.0, 0.0, 1.0], 0.0), ([0.0, 1.0, 1.0], 1.0), ([1.0, 0.0, 1.0], 1.0), ([1.0, 1.0, 1.0], 0.0)]
+for epoch in range(9):
+    for x, t in points:
+        h = [math.tanh(sum(W[i][j] * x[i] for i in range(3))) for j in range(3)]
+        d = sum(a * b for a, b in zip(v, h)) - t
+        loss = 0.5 * d ** 2
+        e = [d * b * (1 - a ** 2) for a, b in zip(h, v)]
+        for i in range(3):
+            for j in range(3):
+                change = e[j] * x[j]
+                W[i][j] -= 0.1 * change
+        for j in range(3):
+            v[j] -= 0.1 * d * h[j]
+"""
+
+
+@pytest.mark.turns(1)
+def test_what_mends_one_row_by_chance_and_leaves_others_of_its_line_wrong_is_no_correction(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without x[j] the row of the input that is always 1 would be right, and no other."""
+    proposals = repair.proposals
+    for kind, wanted in (("counter", {"change = e[j] * x[i]"}), ("extra factor", set())):  # only this kind is tried
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                repair, "proposals", lambda *those, k=kind: (e for e in proposals(*those) if e is None or e.kind == k)
+            )
+            faults = judged(BY_ROWS, tmp_path)["faults"]
+        assert {fault["should_be"] for fault in faults if fault["mended"]} == wanted
+
+
 @pytest.mark.turns(1)
 def test_where_either_of_two_lines_may_be_meant_both_are_named(tmp_path: Path) -> None:
     """σ′ is given σ(z), or should be a(1 − a)."""

@@ -133,7 +133,7 @@ def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
     if init is None:
         candidates.append(f"{kind.name}()")
     else:
-        outs = (SIZES[2], 1) if not _has_one_output(kind.name, program) else (1, SIZES[2])
+        outs = (SIZES[2], 1) if not _has_one_output(kind, init, program) else (1, SIZES[2])
         for listed in (False, True):
             for out in outs:
                 candidates += _by_roles(kind, init, (*SIZES[:2], out), listed)
@@ -148,15 +148,19 @@ def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
             yield text
 
 
-def _has_one_output(name: str, program: ast.Module) -> bool:
-    """Whether the program makes its networks with 1 as the last width: a mean over outputs may be right for 1 only."""
-    calls = [node for node in ast.walk(program) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name]
-    widths = [
-        [part.value for argument in call.args for part in ast.walk(argument)
-         if isinstance(part, ast.Constant) and type(part.value) is int]
-        for call in calls
-    ]  # fmt: skip
-    return bool(widths) and all(len(some) > 1 and some[-1] == 1 for some in widths)
+def _has_one_output(kind: ast.ClassDef, init: ast.FunctionDef, program: ast.Module) -> bool:
+    """Whether the program makes all its networks with one output: a mean over outputs may be right for one only."""
+    names = [name for name, _ in parameters_of(init, True)]
+    ends = []
+    for node in ast.walk(program):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == kind.name:
+            given = dict(zip(names, node.args, strict=False)) | {one.arg: one.value for one in node.keywords if one.arg}
+            widths = [value for name, value in given.items() if role_of(name, constructor=True) in ("out", "sizes")]
+            last = [
+                value.elts[-1] if isinstance(value, ast.List | ast.Tuple) and value.elts else value for value in widths
+            ]
+            ends.append([ast.unparse(one) for one in last])
+    return bool(ends) and all(end == ["1"] for end in ends)
 
 
 def not_made(kind: ast.ClassDef) -> list[str] | None:

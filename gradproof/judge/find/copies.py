@@ -49,30 +49,26 @@ def velocities(slots: Sequence[Slot], parameters: Iterable[str]) -> list[str]:
     With Nesterov's momentum the cost is computed at `w + mu * v`, so that the velocity looks like a parameter.
     """
     own = set(parameters)
-    shapes = {slot.path: slot.shape for slot in slots if slot.path in own}
     begun = {slot.path: slot for slot in slots if slot.path in own}
     still = {path for path, slot in begun.items() if all(x.value.is_zero() for x in slot.numbers)}
-    pairs = [(path, other) for path in begun.keys() - still for other in still if shapes[path] == shapes[other]]
-    for change in {difference(path, other) for path, other in pairs}:
-        found = [
-            other
-            for path in begun
-            for other in still
-            if path != other and shapes[path] == shapes[other] and difference(path, other) == change
-        ]
-        if 2 * len(set(found)) == len(begun) and not set(found) >= begun.keys() - still:
-            return sorted(set(found))
+    pairs = [(path, other) for path in begun for other in still if path != other]
+    changes = {pair: difference(*pair) for pair in pairs if begun[pair[0]].shape == begun[pair[1]].shape}
+    for change in {changes[pair] for pair in changes if pair[0] not in still}:
+        found = {other for (_, other), one in changes.items() if one == change}
+        if 2 * len(found) == len(begun):
+            return sorted(found)
     return []
 
 
 def is_added(total: Number, part: Number) -> bool:
     """Whether a number is a sum that another is a term of, as `w + v` has the term v."""
-    waiting = [total]
+    waiting, seen = [total], set[int]()
     while waiting:
         x = waiting.pop()
         if source(x) is source(part):
             return True
-        if x.rule is not None and x.rule.name in LINEAR:
+        if x.rule is not None and x.rule.name in LINEAR and x.index not in seen:
+            seen.add(x.index)
             waiting.extend(x.operands)
     return False
 

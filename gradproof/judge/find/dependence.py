@@ -67,7 +67,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         elif own:
             alike.append(path)
         else:
-            strange[family(path)] += 1
+            strange[family(path)] += len(new) == 1 and family(path) != ""
     if not found:  # with a linear model and a hinge, only the sign of a margin depends on the weights and the bias
         named = [path for path in alike if _PLAIN.fullmatch(path)]
         found = named if len(named) > 1 and any(len(before[path].numbers) > 1 for path in named) else []
@@ -80,7 +80,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     ]
     found = _without_velocities(found, alike, before)
     sisters = Counter(map(family, found))
-    found = [path for path in found if not family(path) or strange[family(path)] <= sisters[family(path)]]
+    found = [path for path in found if len(before[path].numbers) > 1 or strange[family(path)] <= sisters[family(path)]]
     kinds = {family(path) for path in found} - {""}
     # A bias affects nothing if only the sign of an error is propagated back
     biases = [
@@ -148,6 +148,21 @@ def _affects(
         if other != path and after[other].shape == after[path].shape
         for y in after[other].numbers
     )
+
+
+def memories(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
+    """Return what a step keeps beside the parameters, such as velocities: each element is its old one plus a term."""
+    shapes = {before[path].shape for path in found}
+    moved = [path for path in changed(before, after) if path not in found and before[path].shape in shapes]
+    bits, _ = _bits(before, moved)
+    reach, _ = _reach([x for path in moved for x in after[path].numbers], bits)
+    return [
+        path
+        for path in moved
+        if all(
+            _moves(x, y, reach) for x, y in zip(before[path].numbers, after[path].numbers, strict=True) if x is not y
+        )
+    ]
 
 
 def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:

@@ -54,7 +54,9 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
         except SubjectError as error:
             trouble, raised = str(error).removeprefix("the program "), _line(error, scene.program.path)
     seconds = time.process_time() - begun
-    return Explored(scene, watch.found, trouble, names, run.made_up, seconds, frozenset(run.files), raised)
+    return Explored(
+        scene, watch.found or watch.fallback, trouble, names, run.made_up, seconds, frozenset(run.files), raised
+    )
 
 
 def _line(error: SubjectError, path: str) -> int:

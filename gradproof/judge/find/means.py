@@ -4,8 +4,10 @@ The first step shows neither: a mean that starts at 0 is then a multiple of the 
 """
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from gradproof.judge.find.program import copied, statements
 
@@ -19,27 +21,44 @@ class WrongMean(NamedTuple):
 
 
 def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
-    """Yield statements `m = a * m + (1 - b) * g`, and `m / (1 - b ** t)` for a mean of decay a."""
+    """Yield `m = a * m + (1 - b) * g`, `n = a * m + (1 - a) * g`, and `m / (1 - b ** t)` for a mean of decay a."""
     decays = dict[str, str]()
-    for node in statements(tree):
-        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
-            continue
-        name, total = ast.unparse(node.targets[0]), node.value
+    begun = Counter(
+        ast.unparse(one)
+        for node in statements(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        for one in (target.elts if isinstance(target, ast.Tuple) else [target])
+    )
+    sums = [node for node in statements(tree) if isinstance(node, ast.Assign) and _is_sum(node.value)]
+    for node in sums:
+        name, total = ast.unparse(node.targets[0]), cast(ast.BinOp, node.value)
         decay, weight = _factor_beside(total.left, name), _rest(_leftmost(total.right))
-        if isinstance(total.op, ast.Add) and decay and weight:
+        if decay and weight:
             decays[name] = decay
             if weight != decay:
                 said = f"{name} keeps {decay} of itself, so what is added should be multiplied by 1 - {decay}"
                 yield WrongMean(node.lineno, said, _with(node, weight, decay))
-    for node in (one for one in statements(tree) if isinstance(one, ast.Assign | ast.AugAssign | ast.Return)):
-        for part in ast.walk(node):
+    for node in sums:
+        name, total = ast.unparse(node.targets[0]), cast(ast.BinOp, node.value)
+        for other in decays if name not in decays and begun[name] > 1 else ():  # Nadam looks ahead by another name
+            if (decay := _factor_beside(total.left, other)) and decay == _rest(_leftmost(total.right)):
+                said = f"{name} keeps {decay} of {other}, which is another mean, and nothing of itself"
+                new = re.sub(rf"(?<![\w.]){re.escape(other)}(?![\w.\[])", name, ast.unparse(node.value), count=1)
+                yield WrongMean(node.lineno, said, f"{name} = {new}")
+    for statement in (one for one in statements(tree) if isinstance(one, ast.Assign | ast.AugAssign | ast.Return)):
+        for part in ast.walk(statement):
             if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Div):
                 known, power = decays.get(ast.unparse(part.left)), _base(_rest_of(part.right))
                 if known and power and power != known:
                     said = (
                         f"{ast.unparse(part.left)} keeps {known} of itself, so it should be divided by 1 - {known} ** t"
                     )
-                    yield WrongMean(node.lineno, said, _with(node, power, known))
+                    yield WrongMean(statement.lineno, said, _with(statement, power, known))
+
+
+def _is_sum(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
 
 
 def _factor_beside(node: ast.expr, name: str) -> str:

@@ -64,16 +64,19 @@ class Slot(NamedTuple):
             setattr(self.holder, self.key, numbers[0])
 
 
-def slots(names: Mapping[str, Any], module: str, frame: FrameType | None = None) -> Iterator[Slot]:
+def slots(
+    names: Mapping[str, Any], module: str, frame: FrameType | None = None, whole: set[str] | None = None
+) -> Iterator[Slot]:
     """Yield every slot that can be reached from these names; an array once for each of its paths.
 
-    `module` names the module whose objects are searched. A single number is written into `frame`, if there is one.
+    `module` names the module whose objects are searched. A single number is written into `frame`, if there is one. The
+    paths of ints, which are no slots, are added to `whole`.
     """
     seen: set[int] = set()
     left = [MOST]
     for name, value in list(names.items()):
         if not name.startswith("__") and not name.startswith("_gradproof"):
-            yield from _within(value, name, frame or names, name, module, seen, 0, left)
+            yield from _within(value, name, frame or names, name, module, seen, 0, left, whole)
 
 
 def _write_local(frame: FrameType, name: str, value: Any) -> None:
@@ -87,12 +90,22 @@ def _write_local(frame: FrameType, name: str, value: Any) -> None:
 
 
 def _within(
-    value: Any, path: str, holder: Any, key: Any, module: str, seen: set[int], depth: int, left: list[int]
+    value: Any,
+    path: str,
+    holder: Any,
+    key: Any,
+    module: str,
+    seen: set[int],
+    depth: int,
+    left: list[int],
+    whole: set[str] | None,
 ) -> Iterator[Slot]:
     if isinstance(value, Number):
         left[0] -= 1
         yield Slot(path, value, holder, key)
         return
+    if type(value) is int and whole is not None:
+        whole.add(path)
     if isinstance(value, str | bytes | int | float | np.generic) or value is None or left[0] < 0 or depth > DEEPEST:
         return
     if id(value) in seen and not _holds_only_arrays(value):
@@ -111,7 +124,7 @@ def _within(
         holder = value
         if isinstance(value, types.FunctionType):
             holder = (value.__closure__ or ())[value.__code__.co_freevars.index(where)]
-        yield from _within(item, inner, holder, where, module, seen, depth + 1, left)
+        yield from _within(item, inner, holder, where, module, seen, depth + 1, left, whole)
 
 
 def _holds_only_arrays(value: Any) -> bool:

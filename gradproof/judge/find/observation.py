@@ -100,16 +100,6 @@ class Observation:
         others = {id(x) for event in unnamed for x in event.numbers}
         return list({x.index: x for event in named for x in event.numbers if x.varies and id(x) not in others}.values())
 
-    @property
-    def memories(self) -> list[str]:
-        """The arrays that change beside the parameters and have the shape of one, such as velocities."""
-        shapes = {array.shape for array in self.given.values()}
-        return [
-            path
-            for path, (old, new) in self.state.items()
-            if old.shape in shapes and any(a is not b for a, b in zip(old.flat, new.flat, strict=True))
-        ]
-
     @contextmanager
     def held(self) -> Iterator[None]:
         """Treat the targets as constants while the context lasts."""

@@ -83,15 +83,7 @@ class Scene:
 
         Its loops have the same numbers in every run.
         """
-        key = (
-            self.program.path,
-            self.program.text,
-            self.program.small,
-            self.program.tolerant,
-            self.driver,
-            self.whole,
-            path,
-        )
+        key = (*self._key, path)
         if key not in _COMPILED:
             tree = with_small_numbers(tree, self.program.widths.classes) if self.program.small else tree
             tree.body = [node for node in tree.body if not is_main(node)]

@@ -4,6 +4,7 @@ While exploring, every statement of the module and every turn of a loop is a can
 have moved by one whole step is the step. Later runs draw new parameters where it begins, and stop where it ends.
 """
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,10 +16,10 @@ import numpy as np
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number, copy, count_numbers, number
-from gradproof.judge.find.dependence import Held, Moment, doubtful, family, feeding, reshaped, stepped
+from gradproof.judge.find.dependence import Held, Moment, doubtful, family, feeding, memories, reshaped, stepped
 from gradproof.judge.find.gradients import LEAVES, paired
 from gradproof.judge.find.namespace import Slot, slots
-from gradproof.judge.find.roles import named_as_cost
+from gradproof.judge.find.roles import named_as_cost, named_as_parameter
 
 MOST_EVENTS = 20_000
 MOST_TURNS = 150  # of a loop that are examined: a loop that takes a step does so earlier
@@ -38,6 +39,7 @@ class Step(NamedTuple):
     still: Sequence[str] = ()  # paths named like the parameters that have an effect, but do not move
     gradients: Mapping[str, str] = {}  # if nothing moves: the path of each parameter's gradient
     doubtful: Sequence[str] = ()  # paths that move as well and may be parameters
+    memories: Sequence[str] = ()  # paths of what it keeps, such as velocities
     entry: int = 0  # how often that turn has begun before, as in an earlier call of the function
     reshaped: Mapping[str, str] = {}  # by path: how the shape of a parameter differs after the step
 
@@ -66,6 +68,7 @@ class Interval:
     entry: int  # how often this turn of the loop had begun before
     before: dict[str, Held]
     failures: int = 0  # before it
+    whole: set[str] = field(default_factory=set)  # paths of ints
 
 
 @dataclass
@@ -83,6 +86,7 @@ class Watch:
     first_loop: int = 0  # earlier loops are ignored
     rotated: tuple[int, int] = (-1, 0)  # a loop, and which of its items comes first
     found: Step | None = None
+    fallback: Step | None = None  # if no later turn takes a whole step
     events: list[Event] = field(default_factory=list)
     watching: bool = False
     intervals: dict[tuple[FrameType, str, int], Interval] = field(default_factory=dict)
@@ -99,9 +103,9 @@ class Watch:
         loop, first = self.rotated
         if number != loop or not isinstance(iterable, list | tuple | range | zip | enumerate | np.ndarray):
             return iterable
-        items = list(iterable)
-        first %= max(1, len(items))
-        return items[first:] + items[:first]
+        rest = iter(iterable)  # which may have no end
+        head = list(itertools.islice(rest, first + 1))
+        return itertools.chain(head[first:], head[:first], rest)
 
     def each(self, number: int, iterable: Any) -> Iterator[Any]:
         """Yield the items of a comprehension, each as a turn of a loop."""
@@ -123,7 +127,7 @@ class Watch:
             if moved and (best is None or len(moved) >= len(best.parameters)):
                 others = _said(interval.before, after, reshaped(interval.before, after, moved))
                 best = Step("span", interval.where, interval.turn, moved, reshaped=others, entry=interval.entry)
-        self.found = best
+        self.found = best or self.fallback
 
     def statement(self, line: int) -> None:
         if self.first_loop == 0:
@@ -172,12 +176,12 @@ class Watch:
 
     # ---- intervals --------------------------------------------------------------------------------------------
 
-    def visible(self, frame: FrameType) -> list[Slot]:
-        """Return the slots that can be reached from the names of a frame, those of the module first."""
+    def visible(self, frame: FrameType, whole: set[str] | None = None) -> list[Slot]:
+        """Return the slots that can be reached from the names of a frame, those of the module first; see `slots`."""
         names = dict(self.names) | frame.f_globals
         if frame.f_locals is not frame.f_globals:
             names.update(frame.f_locals)
-        return list(slots(names, self.module, frame))
+        return list(slots(names, self.module, frame, whole))
 
     def _begin(self, frame: FrameType, kind: str, where: int) -> None:
         key = frame, kind, where
@@ -188,10 +192,11 @@ class Watch:
             self.looked[where] = self.looked.get(where, 0) + (kind == "turn")
             if self.looked[where] > MOST_TURNS:
                 return
-            there = self.visible(frame)
+            whole = set[str]()
+            there = self.visible(frame, whole)
             _separate(there)
             now = {slot.path: Held(slot.shape, slot.numbers) for slot in there}
-            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), entry, now, self.failures)
+            self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), entry, now, self.failures, whole)
             if kind == "statement" and len(self.spans) < 200:
                 self.spans.append(self.intervals[key])
         elif (
@@ -217,9 +222,14 @@ class Watch:
             others = _said(interval.before, after, reshaped(interval.before, after, moved))
             still = _still(interval.before, after, [*moved, *others], self.failures > interval.failures)
             more = doubtful(interval.before, after, moved)
-            self.found = Step(
-                kind, where, interval.turn, moved, still, doubtful=more, reshaped=others, entry=interval.entry
-            )
+            late = [path for path in interval.whole.intersection(after) if named_as_parameter(path)]
+            more += late  # a bias that starts as the int 0, and is a number from the next turn on
+            step = Step(kind, where, interval.turn, moved, still, doubtful=more, reshaped=others, entry=interval.entry)
+            step = step._replace(memories=memories(interval.before, after, moved))
+            if late:
+                self.fallback = self.fallback or step
+                return
+            self.found = step
             raise Found
         if self.gradients and frame.f_locals is self.names and (pairs := paired(interval.before, after, self.data)):
             self.found = Step(kind, where, interval.turn, list(pairs), (), pairs, entry=interval.entry)

@@ -60,6 +60,10 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             *outer, statement = around
             tried.add(id(statement))
             own = edits(statement, words_at(tree, around), factors=group % 5 < 4)
+            if line in suspects.data and isinstance(statement, ast.Assign):  # no gradient of another array, or element
+                own = [Edit("extra statement", statement, ast.Pass(), statement)] * isinstance(
+                    statement.targets[0], ast.Subscript
+                )
             root = next((node for node in reversed(outer) if isinstance(node, ast.FunctionDef)), tree)
             others = as_elsewhere(statement, root)
             in_slope = is_in_a_slope(tree, line)
@@ -181,6 +185,8 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
         changed = [v for v in arrays_in(value) if not any(np.array_equal(v, b) for b in then)]
         return any(map(known.has, changed))  # an unchanged ∂C/∂x of the data would pass
 
+    if all(np.size(before) == 1 for before, *_ in turns if not isinstance(before, list)):
+        return [edit for edit in tried if edit.tier == 0]  # any single number is a multiple of any other
     befores = [turn.pop(0) for turn in turns]  # one iteration is enough: the next may use what is wrong in this one
     found = [
         (_adds(edit) and any(map(_is_parallel, values, befores)), edit)

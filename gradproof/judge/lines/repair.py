@@ -45,7 +45,8 @@ class Repair(NamedTuple):
 def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_explained: bool) -> list[Repair]:
     """Return the corrections, one for each fault, in the order in which they are found.
 
-    `first` has the likeliest lines, and `is_explained` says that one line is known to explain everything.
+    `first` has the likeliest lines, and `is_explained` says that one line is known to explain everything. A correction
+    that leaves an array wrong which depends on its line is dropped: it may be right for the others by chance.
     """
     end = time.monotonic() + SECONDS
     step = trial.step._replace(parameters=[*trial.step.parameters, *trial.step.still], still=())
@@ -97,7 +98,8 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
             others = [one.statement.lineno for one, _ in whole[1:]]
             found.append(Repair(edit.statement.lineno, name_of(edit), edit.correction(), mended, others))
             before = now
-    return found
+    left = [suspects.above.get(path, ()) for path in before[0].wrong]
+    return [repair for repair in found if not any(repair.line in lines for lines in left)]
 
 
 def _likeness(tree: ast.Module, edit: Edit, places: dict[ast.AST, Place]) -> int:

@@ -1,7 +1,7 @@
 """The lines that may be wrong, likeliest first: those behind the wrong arrays, except the forward pass."""
 
 import ast
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gradproof.exact.numbers import Number
@@ -18,6 +18,8 @@ class Suspects(NamedTuple):
 
     groups: Sequence[Sequence[int]]  # those behind all wrong arrays, then the rest; in each, the located lines first
     late: frozenset[int]  # on which something is computed from an array that has already moved
+    above: Mapping[str, Container[int]] = {}  # the lines on which each wrong array depends
+    data: frozenset[int] = frozenset()  # on which only numbers that no parameter affects are assigned
     stays: bool = False  # whether one of the wrong arrays does not move at all
 
 
@@ -58,7 +60,9 @@ def suspected(
     ]
     groups = [list(_with_called(tree, group, shared)) for group in groups]
     groups.append([line for line in _reachable(tree, [x for group in groups for x in group]) if line not in shared])
-    return Suspects(groups, frozenset(line for line in late if line), bool(still))
+    assigned = [event for event in what.events if event.kind == "assigned"]
+    data = {e.line for e in assigned} - {e.line for e in assigned if any(x.varies for x in e.numbers)}
+    return Suspects(groups, frozenset(line for line in late if line), above, frozenset(data), bool(still))
 
 
 def _stays(what: Observation, path: str) -> bool:
