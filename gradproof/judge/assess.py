@@ -28,7 +28,7 @@ from gradproof.judge.lines.raising import mend_example, raised_by
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.rates import SCALED
 from gradproof.judge.telling import AMISS, PILED, may_be_a_slip
-from gradproof.judge.trial.activations import activations, hidden_layers
+from gradproof.judge.trial.activations import EITHER, activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
@@ -201,25 +201,39 @@ def _mended(program: Program) -> str:
 
 
 def _network(one: Assessed) -> dict[str, Any]:
-    """Return activations, widths, and other properties that one run shows."""
+    """Return activations, widths, and other properties that one run shows.
+
+    Where no z is negative, a linear unit looks like a ReLU; other numbers tell them apart.
+    """
+    runs = []
+    for seed in (1, 2, 3):
+        runs.append(_seen(one, seed))
+        if EITHER not in runs[-1]["activations"]:
+            break
+    return min(runs, key=lambda seen: (not seen["activations"], seen["activations"].count(EITHER)))
+
+
+def _seen(one: Assessed, seed: int) -> dict[str, Any]:
+    """Return what `_network` does of one run."""
     step = one.subject.explored.step
     assert step is not None
-    with ExactRun(Reading.EXACT, BITS, 1) as run:
+    with ExactRun(Reading.EXACT, BITS, seed) as run:
         try:
             with guarded("the program", SECONDS):
-                what = observe(one.subject.explored.scene, step, one.subject.calls, 1)
+                what = observe(one.subject.explored.scene, step, one.subject.calls, seed)
         except (SubjectError, UndecidedError):
             return {"activations": [], "sizes": []}
         del run
         results = [x for move in what.moved.values() for x in move.ravel().tolist()]
         parameters = {x.index for array in what.given.values() for x in array.flat}
-        hidden = [a for a in activations(hidden_layers(results, parameters), parameters) if a]
+        compared = [a.ravel().tolist() for a, _ in outputs_and_labels(results)]
+        before = [x for numbers in compared for x in numbers] or results  # so that no error counts as a layer
+        hidden = [a for a in activations(hidden_layers(before, parameters), parameters) if a]
         output = ""
         if any(cost.name == "cross-entropy" for cost in one.outcome.named[:1]):
             output = "softmax"
         else:
-            outputs = [activations([a.ravel().tolist()], parameters)[0] for a, _ in outputs_and_labels(results)]
-            output = next((a for a in outputs if a), "")
+            output = next((a for a in activations(compared, parameters) if a), "")
         return {
             "activations": [*hidden, *([output] if output else [])],
             "sizes": _sizes(what, one.subject.explored.scene.given),

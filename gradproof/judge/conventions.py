@@ -39,6 +39,8 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
         outcome = _with_the_late(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED:
         outcome = _at_other_items(outcome, subject.calls, cost)
+    if outcome.verdict is Verdict.VERIFIED and outcome.dead:
+        outcome = _without_effect(subject, outcome, cost)
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
         clips = tuple(note.place for note in outcome.tried.notes if note.kind == "clipped")
         if smaller := _of_smaller(subject, clips, cost):
@@ -48,12 +50,13 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
 
 
 def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
-    """Test elements that did not move at other items of the loop, as after the inputs 0 and 0 of XOR.
+    """Judge the step at the next item of its loop too, and at more while elements do not move, as after 0 and 0 of XOR.
 
-    Return the outcome that leaves fewest of them, or the first that is wrong.
+    What it takes from the first item, whatever the item is, is wrong there. Return the outcome that leaves fewest
+    elements untouched, or the first that is wrong.
     """
     step, scene = outcome.explored.step, outcome.explored.scene
-    if step is None or step.kind != "turn" or not outcome.untouched or not _goes_through_examples(scene, step.where):
+    if step is None or step.kind != "turn" or not _goes_through_examples(scene, step.where):
         return outcome
     for first in OTHER_ITEMS:
         there = replace(outcome.explored, scene=replace(scene, rotated=(step.where, first)))
@@ -65,6 +68,27 @@ def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcom
             outcome = other
         if not outcome.untouched:
             break
+    return outcome
+
+
+def _without_effect(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """Judge arrays without effect in the next turn of the loop, as the weights of a hidden state that starts as 0.
+
+    Return that turn's outcome if they are wrong there; otherwise, the outcome says which have no effect there either.
+    """
+    step, dead = outcome.explored.step, set(outcome.dead)
+    if step is not None and step.kind == "turn":
+        there = subject._replace(explored=replace(outcome.explored, step=step._replace(turn=step.turn + 1)))
+        later = _from_rest(there, judge(there.explored, there.calls, cost=cost), cost)
+        wrong = {array.name for array in later.tried.arrays if array.state != "right"} if later.tried else set()
+        if later.verdict is Verdict.REFUTED and wrong <= dead:
+            later.where = f"in turn {step.turn + 2} of its loop"
+            return later
+        if later.verdict is Verdict.VERIFIED:
+            dead &= set(later.dead)
+    if dead:
+        names = ", ".join(shown(path) for path in sorted(dead))
+        outcome.notes.append(f"nothing is tested of {names}: no effect on the cost was seen, and no step")
     return outcome
 
 

@@ -69,6 +69,11 @@ class Outcome:
     amiss: dict[str, Amiss] = field(default_factory=dict)  # by parameter, of what its steps keep
     piled: dict[str, str] = field(default_factory=dict)  # by parameter, where its gradients pile up
 
+    @property
+    def dead(self) -> list[str]:
+        """Parameters whose gradient is 0 at every point tried."""
+        return [array.name for array in self.tried.arrays if not array.alive] if self.tried else []
+
 
 def ranked(costs: set[NamedCost]) -> list[NamedCost]:
     """Return the costs in the order of the tables: the quadratic before Huber's, which equals it for small errors."""

@@ -494,6 +494,25 @@ def test_an_element_that_the_first_item_does_not_move_is_tested_at_another(tmp_p
     assert verdict_on(over_indices.replace("* x[i]", "* x[1 - i if i < 2 else i]"), tmp_path)["verdict"] == "refuted"
 
 
+def test_an_array_without_effect_is_said_to_be_untested(tmp_path: Path) -> None:
+    """A shift of all logits changes no softmax."""
+    shifted = """
+import numpy as np
+X, y, W, b = np.random.randn(6, 3), np.array([0, 1, 2, 0, 1, 2]), np.random.randn(3, 3), np.zeros(1)
+for turn in range(9):
+    p = np.exp(X @ W + b)
+    p = p / p.sum(axis=1, keepdims=True)
+    loss = -np.log(p[np.arange(6), y]).mean()
+    d = p.copy()
+    d[np.arange(6), y] -= 1
+    W -= 0.1 * X.T @ d / 6
+    b -= 0.1 * d.sum() / 6
+"""
+    told = verdict_on(shifted, tmp_path)
+    assert told["verdict"] == "verified"
+    assert "nothing is tested of b: no effect on the cost was seen, and no step" in told["notes"]
+
+
 SCALARS = """
 import numpy as np
 X, y = np.random.randn(9), np.random.randn(9)
@@ -593,6 +612,30 @@ for t in range(8):
     b -= 0.1 * d
     v -= 0.1 * e * h
 """,
+    "the weights of a hidden state that starts as 0": """
+import numpy as np
+xs, h = np.random.randn(9), np.zeros(4)
+U, W, b, v = np.random.randn(4), np.random.randn(4, 4), np.zeros(4), np.random.randn(4)
+for t in range(8):
+    before, h = h, np.tanh(U * xs[t] + W @ h + b)
+    e = v @ h - xs[t + 1]
+    loss = 0.5 * e ** 2
+    d = e * v * (1 - h ** 2)
+    U -= 0.1 * d * xs[t]
+    W -= 0.1 * np.outer(before, d)
+    b -= 0.1 * d
+    v -= 0.1 * e * h
+""",
+    "the inputs of the first mini-batch": TWO_LAYERS.replace(
+        "Y = np.random.randn(9, 3), np.random.randn(9, 2)", "Y = XS[:3], YS[:3]"
+    )
+    .replace("import numpy as np", "import numpy as np\nXS, YS = np.random.randn(9, 3), np.random.randn(9, 2)")
+    .replace(
+        "for turn in range(10):",
+        "for start in range(0, 9, 3):\n    X, Y = XS[start : start + 3], YS[start : start + 3]",
+    )
+    .replace("X.T @ (d", "XS[:3].T @ (d")
+    + "    W -= 0.1 * dW\n    V -= 0.1 * dV\n",
     "a sign, which is no rate": TWO_LAYERS + "    for p, u in zip([V, W], [0.1 * dV, -0.1 * dW]):\n        p -= u\n",
     "a mean, which is no rate": linear(
         "def descend(p, u):\n    p -= u\nb = np.zeros(1)",

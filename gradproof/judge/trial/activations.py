@@ -30,6 +30,7 @@ ACTIVATIONS: list[tuple[str, Callable[[Ball], Ball]]] = [
     ("scaled tanh", lambda z: arb("1.7159") * (2 * z / 3).tanh()),
     ("2σ − 1", lambda z: 2 / (1 + (-z).exp()) - 1),
 ]
+EITHER = "ReLU or linear"  # which are the same where no z is negative
 _LINEAR = ("dot", "sum")
 
 
@@ -62,7 +63,7 @@ def named(pairs: Sequence[tuple[Ball, Ball]]) -> str:
     """Return the name of the activation that takes every z to its a, "leaky ReLU" with its slope, or ""."""
     for name, function in ACTIVATIONS:
         if all(function(z).overlaps(a) for z, a in pairs):
-            return name
+            return EITHER if name == "ReLU" and not any(z < 0 for z, _ in pairs) else name
     slopes = {f"{float((a / z).mid()):.6g}" for z, a in pairs if z < 0}
     told = len(slopes) == 1 and any(z > 0 for z, _ in pairs) and 0 < float(next(iter(slopes))) < 1
     if told and all(a.overlaps(z) for z, a in pairs if z > 0):
