@@ -388,7 +388,22 @@ for i in range(len(X)):
     V += stepV
     W += stepW
 """
+OF_OTHERS = """
+import numpy as np
+A, X, Y = np.random.rand(8, 8), np.random.randn(8, 3), np.random.randn(8, 2)
+V, W = np.random.randn(3, 4), np.random.randn(4, 2)
+for turn in range(9):
+    H = np.tanh(A @ X @ V)
+    P = A @ H @ W
+    val_loss = 0.5 * np.sum((P[5:] - Y[5:]) ** 2)
+    d = np.zeros((8, 2))
+    d[:5] = P[:5] - Y[:5]
+    dW = (A @ H).T @ d
+    V -= 0.1 * (A @ X).T @ (A.T @ d @ W.T * (1 - H ** 2))
+    W -= 0.1 * dW
+"""
 BESIDE = {
+    "a cost of examples that are held out": (OF_OTHERS, ("(A @ H).T @ d", "(A @ H).T @ abs(d)")),
     "a bias that starts as the int 0": (FROM_THE_INT_0, ("np.mean(A", "np.sum(A")),
     "a rate of each layer": (OF_LAYERS, ("d.sum(axis=0)", "abs(d).sum(axis=0)")),
     "examples without an end": (WITHOUT_END, ("d * w * (1", "d * w * (2")),

@@ -59,6 +59,7 @@ _COST = re.compile(
     r"half_sse",
     re.IGNORECASE,
 )
+_OF_OTHERS = re.compile(r"(?:^|_)(?:val|valid|validation|dev|test)(?:_|$)", re.IGNORECASE)
 
 
 def role_of(name: str, constructor: bool = False) -> str:
@@ -78,8 +79,9 @@ def named_as_parameter(path: str) -> bool:
 
 
 def named_as_cost(name: str) -> bool:
-    """Whether a function or a variable is named as what is minimised."""
-    return _COST.search(name.rpartition(".")[2]) is not None
+    """Whether a function or a variable is named as what is minimised, which no cost of other examples is."""
+    last = name.rpartition(".")[2]
+    return _COST.search(last) is not None and _OF_OTHERS.search(last) is None
 
 
 def stem(name: str) -> str:
