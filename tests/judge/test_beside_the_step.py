@@ -509,6 +509,34 @@ def test_an_element_that_the_first_item_does_not_move_is_tested_at_another(tmp_p
     assert verdict_on(over_indices.replace("* x[i]", "* x[1 - i if i < 2 else i]"), tmp_path)["verdict"] == "refuted"
 
 
+@pytest.mark.turns(1)
+def test_a_table_named_as_data_that_follows_an_error_is_not_passed_over(tmp_path: Path) -> None:
+    source = (
+        TWO_LAYERS.replace("V, W = ", "rows, W = ").replace("X @ V", "X * rows").replace("randn(3, 4)", "randn(9, 3)")
+    )
+    source = source.replace("randn(4, 2)", "randn(3, 2)").replace("X.T @ (d @", "X * (d @").replace("1 - h", "1 + h")
+    told = verdict_on(source + "    W -= 0.1 * dW\n    rows -= 0.1 * dV\n", tmp_path)
+    assert told["verdict"] == "undecided"
+    assert "rows" in told["undecided"]
+
+
+@pytest.mark.turns(1)
+def test_a_state_that_drifts_is_no_parameter(tmp_path: Path) -> None:
+    source = """
+import numpy as np
+V, w, state = np.random.randn(4, 3), np.random.randn(4), np.random.randn(3)
+for t in range(9):
+    after = 0.9 * state + 0.1 * np.random.randn(3)
+    if t >= 2:
+        h = np.tanh(V @ state)
+        error = w @ h - after.sum()
+        loss = 0.5 * error ** 2
+        V, w = V - 0.1 * np.outer(error * w * (1 - h ** 2), state), w - 0.1 * error * h
+    state = after
+"""
+    assert verdict_on(source, tmp_path)["verdict"] != "refuted"
+
+
 def test_an_array_without_effect_is_said_to_be_untested(tmp_path: Path) -> None:
     """A shift of all logits changes no softmax."""
     shifted = """

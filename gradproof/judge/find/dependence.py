@@ -11,6 +11,7 @@ from flint import arb
 
 from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.roles import named_as_parameter
 
 MARKED = 48  # elements of an array that are tracked individually
 
@@ -79,6 +80,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
         and any(reach.get(after[path].numbers[0].index, 0) & bits[index] for index in own_bits)
     ]
     found = _without_velocities(found, alike, before)
+    found = [path for path in found if not _is_driven(path, before[path], after[path], reach, bits)] or found
     sisters = Counter(map(family, found))
     found = [path for path in found if len(before[path].numbers) > 1 or strange[family(path)] <= sisters[family(path)]]
     kinds = {family(path) for path in found} - {""}
@@ -166,11 +168,14 @@ def memories(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
 
 
 def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
-    """Return the paths that move like parameters, but are named like activations or errors."""
+    """Return the paths that move like parameters, but are named like activations, errors or data, or only drift."""
     moved = [path for path in changed(before, after) if not (_GRADIENTS.fullmatch(path) or GRADIENT.search(path))]
     bits, masks = _bits(before, moved)
     reach, _ = _reach([x for path in moved for x in after[path].numbers], bits)
     known = {tuple(x.index for x in after[path].numbers) for path in found}  # another name of a parameter is none
+    own = 0
+    for path in found:
+        own |= masks.get(path, 0)
     told = []
     for path in moved:
         pairs = list(zip(before[path].numbers, after[path].numbers, strict=True))
@@ -180,7 +185,9 @@ def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
             or not all(_moves(x, y, reach) for x, y in pairs if x is not y)
         ):
             continue
-        if _is_carried(path) and len(pairs) > 1 and _crosses(path, before, after, moved, reach, masks):
+        driven = _is_driven(path, before[path], after[path], reach, bits)
+        named = _is_carried(path) or (_DATA.match(path) and any(reach.get(y.index, 0) & own for _, y in pairs))
+        if driven or (named and len(pairs) > 1 and _crosses(path, before, after, moved, reach, masks)):
             told.append(path)
     return told
 
@@ -285,6 +292,14 @@ def _is_carried(path: str) -> bool:
     """Whether a path is named like a value that is passed on, an engine's scalar too, also one in a list."""
     plain = re.sub(r"\.(?:data|value|val|v|x)$", "", path)
     return _CARRIED.fullmatch(plain) is not None or (plain != path and _OUTPUTS.fullmatch(plain) is not None)
+
+
+def _is_driven(path: str, old: Held, new: Held, reach: Mapping[int, int], bits: Mapping[int, int]) -> bool:
+    """Whether an array drifts: each new element is its old one and constants alone, as of a state that is observed."""
+    if len(new.numbers) == 1 or named_as_parameter(path):
+        return False
+    pairs = zip(old.numbers, new.numbers, strict=True)
+    return all(reach.get(y.index, 0) == bits.get(x.index, 0) and x is not y for x, y in pairs)
 
 
 def _is_scheduled(path: str, old: Sequence[Number], new: Sequence[Number], reach: Mapping[int, int]) -> bool:
