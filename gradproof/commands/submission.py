@@ -131,10 +131,11 @@ def _tell_whole(
     rubric: Rubric | None,
 ) -> None:
     """Print the judgement on a whole program, or its points if there is a rubric."""
-    from gradproof.judge import rubric as rubrics
     from gradproof.judge import telling
 
     if rubric is not None:
+        from gradproof.judge import rubric as rubrics
+
         grade = rubrics.grade(found, rubric)
         if rubric.is_of_one and grade.strange:
             raise rubric.refused(grade.strange, [name for name in grade.of if name not in grade.strange])

@@ -178,6 +178,17 @@ def test_help_does_not_wait_for_jax():
     assert time.perf_counter() - started < 5  # 0.1 s; no timing is judged here, only that nothing heavy is imported
 
 
+def test_the_judgement_of_a_program_does_not_wait_for_jax(tmp_path):
+    step = "X = np.random.randn(9, 3)\nw = np.random.randn(3)\nfor turn in range(9):\n    w -= 0.1 * X.T @ (X @ w - 1)\n"
+    (tmp_path / "mine.py").write_text("import numpy as np\n" + step, "utf8")
+    code = "import atexit, sys, gradproof.__main__ as g; atexit.register(lambda: print('jax' in sys.modules)); g.main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code, "check", "mine.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert result.stdout.startswith("verified")
+    assert result.stdout.endswith("\nFalse\n")
+
+
 def test_nothing_to_do_shows_the_verbs():
     result = run()
     assert result.returncode == 2

@@ -1,11 +1,16 @@
 """Points for teachers: one for each of the four equations that was judged and is right, even if others are wrong."""
 
+from __future__ import annotations
+
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradproof.numerics.verdict import GUARD
-from gradproof.proof.theorem import Judged
+
+if TYPE_CHECKING:  # without JAX, which takes a while to import
+    from gradproof.proof.theorem import Judged
 
 EQUATIONS = ("BP1", "BP2", "BP3", "BP4")
 
