@@ -5,6 +5,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+from gradproof.exact.numbers import count_numbers
 from gradproof.exact.run import Run, running
 from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.scene import MODULE, Scene
@@ -13,7 +14,7 @@ from gradproof.judge.trial.running import SubjectError, guarded
 from gradproof.limits import Clock
 
 SECONDS = 6.0  # for one run
-SLOW = 0.4
+MANY = 20_000  # numbers in a run, about 0.3 s, beyond which a smaller one is tried: alike on every machine
 BITS = 64  # enough to see what depends on what
 
 
@@ -29,11 +30,12 @@ class Explored:
     seconds: float = 0.0  # of processor time
     files: frozenset[str] = frozenset()  # whose code ran
     raised: int = 0  # the line of the program that raised, or 0
+    numbers: int = 0  # how many it computed
 
     @property
     def is_slow(self) -> bool:
-        """Whether it takes too long to run many times."""
-        return self.seconds > SLOW
+        """Whether it computes too much to be run many times."""
+        return self.numbers > MANY
 
     def slots(self, name: str) -> list[Slot]:
         """Return the slots that can be reached from one of its names."""
@@ -44,8 +46,9 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
     """Run the scene once, with all numbers varying, and return what its watch found."""
     run = Run(BITS, seed=seed, exploring=True)
     names: dict[str, Any] = {}
-    trouble, raised, begun = "", 0, time.process_time()
+    trouble, raised, begun, numbers = "", 0, time.process_time(), 0
     with running(run):
+        first = count_numbers()
         watch = Watch(MODULE, names, gradients=scene.gradients, data=scene.data, first_loop=scene.first_loop)
         try:
             with guarded("the program", seconds, Clock.COMPUTING):
@@ -53,10 +56,9 @@ def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
                 scene.play(names, watch)
         except SubjectError as error:
             trouble, raised = str(error).removeprefix("the program "), _line(error, scene.program.path)
-    seconds = time.process_time() - begun
-    return Explored(
-        scene, watch.found or watch.fallback, trouble, names, run.made_up, seconds, frozenset(run.files), raised
-    )
+        numbers = count_numbers() - first
+    seconds, step = time.process_time() - begun, watch.found or watch.fallback
+    return Explored(scene, step, trouble, names, run.made_up, seconds, frozenset(run.files), raised, numbers)
 
 
 def _line(error: SubjectError, path: str) -> int:
