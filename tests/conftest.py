@@ -37,7 +37,7 @@ if tuple(map(int, version("jaxlib").split(".")[:2])) <= (0, 10):  # a flag unkno
     LITTLE_EFFORT += " --xla_cpu_use_fusion_emitters=false"
 
 # Many objects of JAX are alive here, and searching them for garbage again and again took a tenth of the time.
-gc.set_threshold(100_000, 50, 100)
+gc.set_threshold(1_000_000, 50, 100)
 
 # A process that ignores a signal passes that on to its children, as a shell does for background jobs, and `nohup`:
 # children of the tests would then not hear Ctrl-C. A handler, as here, leaves them the default.
@@ -54,7 +54,7 @@ fresh = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("quick", fresh, max_examples=30)
+settings.register_profile("quick", fresh, max_examples=20)
 settings.register_profile("thorough", fresh, max_examples=2000)
 settings.load_profile("quick")  # --hypothesis-profile is read after this and wins
 

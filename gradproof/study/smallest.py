@@ -12,12 +12,16 @@ from gradproof.problem import Array
 from gradproof.study.tree import Head, Node, Place, walk
 from gradproof.study.values import Key, MisfitError, SilentError
 from gradproof.study.witnesses import autodiff, rigorous
+from gradproof.study.world import World
 
 BITS = 128
 ARCHITECTURES = ((1, 1), (2, 1), (1, 2), (1, 1, 1), (1, 2, 1), (2, 2), (1, 2, 2))
 FEW = 3  # neurons, inputs included, for a slip; telling conventions apart may take a few more
 NUMBERS = ((0, 1), (0, 1, -1, 2))  # palettes, tried in turn
 MOST = 512  # networks side by side, per shape
+
+
+Worlds = dict[Any, tuple[dict[Key, Array], World]]
 
 
 class Smallest(NamedTuple):
@@ -33,12 +37,12 @@ class Smallest(NamedTuple):
 
 
 def smallest(
-    claim: Node, definitions: Mapping[Head, Node], letters: tuple[str, ...], layers: Any, few: int = FEW
+    claim: Node, definitions: Mapping[Head, Node], letters: tuple[str, ...], layers: Any, worlds: Worlds, few: int = FEW
 ) -> Smallest | None:
     """Return the first network on which the claim is certainly false, or else one on which it means nothing, or None.
 
     The palettes of NUMBERS are tried in turn: in each, shapes of up to `few` neurons, and in each shape small numbers
-    first.
+    first. `worlds` keeps the networks, and what was computed on them, for other claims of the same definitions.
     """
     misfit: Smallest | None = None
     names = {node.args[0] for node in walk(claim)}
@@ -50,8 +54,11 @@ def smallest(
             if sum(sizes) > few:
                 continue
             keys = _asked(sizes, m, free, alone, others)
-            numbers = _filled(keys, palette, sizes, m, letters)
-            world = autodiff.world(definitions, sizes, m, numbers)
+            kept = palette, sizes, m, tuple(keys)
+            if kept not in worlds:
+                filled = _filled(keys, palette, sizes, m, letters)
+                worlds[kept] = filled, autodiff.world(definitions, sizes, m, filled)
+            numbers, world = worlds[kept]
             for layer in layers(world):
                 try:
                     wrong = autodiff.compared(claim.op, *world.sides(claim, layer)).refuted

@@ -40,6 +40,7 @@ class Court:
         self.ledger, self.seed = ledger, seed
         self.found: dict[Any, Any] = {}
         self.called: dict[Any, code.Called] = {}
+        self.small: smallest.Worlds = {}
 
     @cached_property
     def architectures(self) -> list[tuple[tuple[int, ...], int]]:
@@ -150,7 +151,9 @@ class Court:
 
     def witness_of_few(self, tree: Node, claim: Claim, few: int = smallest.FEW) -> smallest.Smallest | None:
         book = self.ledger
-        return smallest.smallest(tree, book.definitions, book.letters, lambda world: world.layers(claim.layers), few)
+        return smallest.smallest(
+            tree, book.definitions, book.letters, lambda world: world.layers(claim.layers), self.small, few
+        )
 
     def witness_of_more(self, tree: Node, claim: Claim) -> smallest.Smallest | None:
         return self.witness_of_few(tree, claim, 9)

@@ -468,7 +468,7 @@ def verdicts_on(right: str, slip: tuple[str, str], folder: Path) -> list[object]
 
 
 @pytest.mark.turns(2)
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", BESIDE)
 def test_what_is_changed_beside_the_step_or_late_is_no_fault_and_hides_none(name: str, tmp_path: Path) -> None:
     assert verdicts_on(*BESIDE[name], tmp_path) == ["verified", "refuted"]

@@ -179,7 +179,7 @@ def test_help_does_not_wait_for_jax():
 
 
 def test_the_judgement_of_a_program_does_not_wait_for_jax(tmp_path):
-    step = "X = np.random.randn(9, 3)\nw = np.random.randn(3)\nfor turn in range(9):\n    w -= 0.1 * X.T @ (X @ w - 1)\n"
+    step = "X = np.random.randn(9, 3)\nw = np.random.randn(3)\nfor t in range(9):\n    w -= 0.1 * X.T @ (X @ w - 1)\n"
     (tmp_path / "mine.py").write_text("import numpy as np\n" + step, "utf8")
     code = "import atexit, sys, gradproof.__main__ as g; atexit.register(lambda: print('jax' in sys.modules)); g.main()"
     result = subprocess.run(

@@ -14,7 +14,7 @@ from gradproof.judge.trial.running import SubjectError, guarded
 from gradproof.limits import Clock
 
 SECONDS = 6.0  # for one run
-MANY = 20_000  # numbers in a run, about 0.3 s, beyond which a smaller one is tried: alike on every machine
+MANY = 5_000  # numbers in a run, about 0.3 s, beyond which a smaller one is tried: alike on every machine
 BITS = 64  # enough to see what depends on what
 
 
