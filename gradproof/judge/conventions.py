@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradproof.exact.run import line_of
+from gradproof.exact.run import Reading, line_of
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.program import statements
@@ -19,6 +19,7 @@ from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import Outcome
 from gradproof.judge.rates import own_rates
+from gradproof.judge.stress import compared_once
 from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
@@ -46,6 +47,24 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
         if smaller := _of_smaller(subject, clips, cost):
             lines = sorted({line for place in clips if (line := line_of(place))})
             smaller.clips, outcome = lines, smaller
+    if outcome.verdict is Verdict.VERIFIED and subject.larger is not None:
+        outcome = _at_its_own_size(subject, outcome, cost)
+    return outcome
+
+
+def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """Judge the program with its own numbers if one run shows what small ones hide, such as a later mini-batch."""
+    step, large = outcome.explored.step, subject.larger
+    assert step is not None
+    assert large is not None
+    scene = replace(outcome.explored.scene, program=large.scene.program)
+    scenes = [scene]
+    if step.kind == "turn" and _goes_through_examples(scene, step.where):
+        scenes.append(replace(scene, rotated=(step.where, 1)))
+    reading = outcome.tried.reading if outcome.tried else Reading.EXACT
+    chosen = outcome.kind, outcome.cost
+    if any(compared_once(each, step, chosen, outcome, outcome.calls, 0, reading) for each in scenes):
+        return judge_leniently(subject._replace(explored=large, larger=None), cost)
     return outcome
 
 

@@ -67,6 +67,7 @@ class Outcome:
     late: Sequence[str] = ()  # parameters moved under a condition, but not in this turn
     unmoved: Sequence[str] = ()  # named as parameters, used in the forward pass, not moved
     amiss: dict[str, Amiss] = field(default_factory=dict)  # by parameter, of what its steps keep
+    kind: str = ""  # where that cost was found: the attribute of an Observation, or "listed"
     piled: dict[str, str] = field(default_factory=dict)  # by parameter, where its gradients pile up
 
     @property

@@ -50,7 +50,7 @@ def stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], hard
         ]
     for scene, changed, words in tries:
         reading = outcome.tried.reading if outcome.tried else Reading.EXACT
-        compared = _once(scene, changed, chosen, outcome, calls, seed, reading)
+        compared = compared_once(scene, changed, chosen, outcome, calls, seed, reading)
         if compared:
             outcome.verdict, outcome.where = Verdict.REFUTED, words
             outcome.tried = Tried(Verdict.REFUTED, reading, compared, 1)
@@ -95,7 +95,7 @@ def _changed_late(outcome: Outcome, calls: Sequence[str], seed: int) -> str:
     return ""
 
 
-def _once(
+def compared_once(
     scene: Scene,
     step: Step,
     chosen: tuple[str, str],
@@ -129,7 +129,7 @@ def _once(
                         known = {cost.name for cost in outcome.named}
                         here = name_costs_of_steps(what.moved, list(what.given.values()), known)
                         same = [cost.factor for cost in here if cost.name == outcome.named[0].name]
-                        outcome.factors.append((scene.examples, same))
+                        outcome.factors += [(scene.examples, same)] * bool(scene.examples)
                         if outcome.labels and not of_all_targets(what):
                             compared = [a._replace(state="uses other targets than those given") for a in compared]
                         elif not {cost.name for cost in here} & known and any(array.alive for array in compared):

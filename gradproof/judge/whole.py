@@ -173,7 +173,7 @@ def judge(
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
     named = next((ranked(some) for some in costs.values() if some), [])
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
-    outcome.rates = group_rates
+    outcome.kind, outcome.rates = kind, group_rates
     outcome.velocities, outcome.untouched = velocities, sum(map(len, untouched.values()))
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]

@@ -746,6 +746,49 @@ def test_what_only_looks_like_it_is_a_fault(name: str, tmp_path: Path) -> None:
     assert verdict_on(ALIKE[name], tmp_path)["verdict"] == "refuted"
 
 
+RARE = """
+import numpy as np
+rng = np.random.RandomState(30)
+sick = (rng.rand(150) < 0.15).astype(float)
+X = rng.randn(150, 3) + np.outer(sick, [1.0, -0.5, 0.8])
+share = np.where(sick == 1, 5.0, 1.0)
+w, b = np.zeros(3), np.zeros(1)
+for turn in range(9):
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    loss = -np.sum(share * (sick * np.log(p) + (1 - sick) * np.log(1 - p))) / 150
+    d = share * (p - sick)
+    w -= 0.1 * X.T @ d / 150
+    b -= 0.1 * np.sum(d) / 150
+"""
+LATER = """
+import numpy as np
+X, Y = np.random.randn(60, 3), np.random.randn(60, 4)
+V, W = np.random.randn(3, 25), np.random.randn(25, 4)
+for start in range(0, 60, 20):
+    x, y = X[start : start + 20], Y[start : start + 20]
+    h = np.tanh(x @ V)
+    d = (h @ W - y) / 20
+    loss = 0.5 * np.sum(d * (h @ W - y))
+    e = d @ W.T * (1 - h ** 2)
+    W -= 0.1 * h.T @ d
+    V -= 0.1 * x.T @ e
+"""
+
+
+@pytest.mark.turns(2)
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(
+    ("source", "wrong"), [(RARE, ("np.sum(d)", "np.sum(p - sick)")), (LATER, ("x.T @ e", "X[:20].T @ e"))]
+)
+def test_what_small_numbers_hide_is_seen_with_the_programs_own(
+    source: str, wrong: tuple[str, str], tmp_path: Path
+) -> None:
+    """Of few examples none is rare, and few are one mini-batch."""
+    assert verdicts_on(source, wrong, tmp_path) == ["verified", "refuted"]
+    told = verdict_on(source, tmp_path)
+    assert any("replaced by small ones" in note for note in told["notes"])
+
+
 def test_what_no_turn_moves_is_not_verified(tmp_path: Path) -> None:
     told = verdict_on(FROZEN.replace("if turn > 3", "if turn > 1000"), tmp_path)
     assert told["verdict"] == "undecided"

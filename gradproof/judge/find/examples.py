@@ -28,6 +28,7 @@ class Subject(NamedTuple):
     calls: Sequence[str]
     harder: Sequence[Scene] = ()  # scenes in which the same must hold
     others: Sequence[Explored] = ()  # runs that assign the gradients to the parameters in another order
+    larger: Explored | None = None  # the same with the program's own numbers, if `explored` has smaller ones
     raises: str = ""  # what it raises for several examples, though its code asks how many there are
 
 
@@ -52,11 +53,14 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
         explored = explore(example.scene, seconds)
         trouble = explored.trouble
         if explored.step:
+            larger = None
             if explored.is_slow and not variant.small:
                 smaller = own_example(variant.made_small())
                 quick = explore(smaller.scene, explored.seconds)
-                example, explored = (smaller, quick) if quick.step else (example, explored)
-            return Subject(name, explored, example.calls), explored.seconds > QUICK and not variant.small
+                if quick.step:
+                    example, explored, larger = smaller, quick, explored
+            subject = Subject(name, explored, example.calls, larger=larger)
+            return subject, explored.seconds > QUICK and not variant.small
         if trouble and not variant.tolerant and f"{name} {trouble}" not in troubles and LATE not in trouble:
             troubles.append(f"{name} {trouble}")
         if fitting := corrected(variant.widths, trouble):

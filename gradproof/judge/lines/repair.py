@@ -28,7 +28,7 @@ from gradproof.limits import Clock
 RUNS, NUMBERS = 300, 1_000_000  # to spend on one fault: about three seconds
 MORE, OTHERS = 40, 2  # runs after the first correction, for one of all faults or on other lines; how many of those
 FEW = 100  # runs if a line is known that explains everything
-SECONDS = 15.0  # for everything, however slow the machine is
+SECONDS = 15.0  # of processor time for everything, however slow the machine is
 MOST = 3  # faults to look for, one after the other
 
 
@@ -48,7 +48,7 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
     `first` has the likeliest lines, and `is_explained` says that one line is known to explain everything. A correction
     that leaves an array wrong which depends on its line is dropped: it may be right for the others by chance.
     """
-    end = time.monotonic() + SECONDS
+    end = time.process_time() + SECONDS
     step = trial.step._replace(parameters=[*trial.step.parameters, *trial.step.still], still=())
     trial = trial._replace(step=step, calls=[call for call in trial.calls if call == trial.cost])
     points: list[tuple[int, Seen]] = []  # if possible two at which all that is wrong shows
@@ -77,7 +77,7 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
                 if edit is None or edit.old not in places or edit.statement.lineno in lines:
                     continue  # or it belongs to another file, or is the module itself
                 runs += 1
-                if runs > limit or len(whole) > OTHERS or count_numbers() > most or time.monotonic() > end:
+                if runs > limit or len(whole) > OTHERS or count_numbers() > most or time.process_time() > end:
                     break
                 with applied(edit, places):
                     now = _improved(trial, before)
