@@ -54,7 +54,7 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
         trouble = explored.trouble
         if explored.step:
             larger = None
-            if explored.is_slow and not variant.small:
+            if explored.is_large and not variant.small:
                 smaller = own_example(variant.made_small())
                 quick = explore(smaller.scene, explored.seconds)
                 if quick.step:

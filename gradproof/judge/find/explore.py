@@ -14,7 +14,7 @@ from gradproof.judge.trial.running import SubjectError, guarded
 from gradproof.limits import Clock
 
 SECONDS = 6.0  # for one run
-MANY = 5_000  # numbers in a run, about 0.3 s, beyond which a smaller one is tried: alike on every machine
+LARGE, SLOW = 5_000, 20_000  # numbers in a run, of which a machine computes 50,000 in a second or more
 BITS = 64  # enough to see what depends on what
 
 
@@ -34,8 +34,13 @@ class Explored:
 
     @property
     def is_slow(self) -> bool:
-        """Whether it computes too much to be run many times."""
-        return self.numbers > MANY
+        """Whether it computes too much to be run many times, alike on every machine."""
+        return self.numbers > SLOW
+
+    @property
+    def is_large(self) -> bool:
+        """Whether smaller numbers are worth a try."""
+        return self.numbers > LARGE
 
     def slots(self, name: str) -> list[Slot]:
         """Return the slots that can be reached from one of its names."""
