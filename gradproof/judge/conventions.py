@@ -47,13 +47,14 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
         if smaller := _of_smaller(subject, clips, cost):
             lines = sorted({line for place in clips if (line := line_of(place))})
             smaller.clips, outcome = lines, smaller
-    if outcome.verdict is Verdict.VERIFIED and subject.larger is not None:
-        outcome = _at_its_own_size(subject, outcome, cost)
-    return outcome
+    return outcome if subject.larger is None else _at_its_own_size(subject, outcome, cost)
 
 
 def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """Judge the program with its own numbers if one run shows what small ones hide, such as a later mini-batch."""
+    """Judge the program with its own numbers unless one run with them agrees with the small ones.
+
+    Small numbers may hide a fault, as of a later mini-batch, and may break what is right.
+    """
     step, large = outcome.explored.step, subject.larger
     assert step is not None
     assert large is not None
@@ -63,9 +64,11 @@ def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         scenes.append(replace(scene, rotated=(step.where, 1)))
     reading = outcome.tried.reading if outcome.tried else Reading.EXACT
     chosen = outcome.kind, outcome.cost
-    if any(compared_once(each, step, chosen, outcome, outcome.calls, 0, reading) for each in scenes):
-        return judge_leniently(subject._replace(explored=large, larger=None), cost)
-    return outcome
+    agrees = False
+    if outcome.verdict is not Verdict.UNDECIDED:
+        wrong = any(compared_once(each, step, chosen, outcome, outcome.calls, 0, reading) for each in scenes)
+        agrees = wrong is (outcome.verdict is Verdict.REFUTED)
+    return outcome if agrees else judge_leniently(subject._replace(explored=large, larger=None), cost)
 
 
 def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
