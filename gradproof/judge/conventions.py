@@ -59,15 +59,14 @@ def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     assert step is not None
     assert large is not None
     scene = replace(outcome.explored.scene, program=large.scene.program)
-    scenes = [scene]
     if step.kind == "turn" and _goes_through_examples(scene, step.where):
-        scenes.append(replace(scene, rotated=(step.where, 1)))
+        scene = replace(scene, rotated=(step.where, 1))
     reading = outcome.tried.reading if outcome.tried else Reading.EXACT
     chosen = outcome.kind, outcome.cost
     agrees = False
     if outcome.verdict is not Verdict.UNDECIDED:
-        wrong = any(compared_once(each, step, chosen, outcome, outcome.calls, 0, reading) for each in scenes)
-        agrees = wrong is (outcome.verdict is Verdict.REFUTED)
+        wrong = compared_once(scene, step, chosen, outcome, outcome.calls, 0, reading)
+        agrees = bool(wrong) is (outcome.verdict is Verdict.REFUTED)
     return outcome if agrees else judge_leniently(subject._replace(explored=large, larger=None), cost)
 
 
