@@ -1,5 +1,7 @@
 """Conventions beside plain descent: a subject that is not verified at first is judged again under each of them.
 
+What is verified is judged again too: at other items of its loop, in the next turn, and with the program's own numbers.
+
 A step may begin late, look back to earlier parameters, leave some elements at 0, have several rates, compute its
 gradients by difference quotients, or clip them.
 """
@@ -33,9 +35,13 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
     if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
         outcome = later
-    for again in (_from_rest, _of_velocities, _as_begun, _of_own_rates, _of_small_differences):
+    for again in (_from_rest, _of_velocities, _as_begun, _of_own_rates):
         if outcome.verdict is not Verdict.VERIFIED:
             outcome = again(subject, outcome, cost)
+    if outcome.verdict is not Verdict.VERIFIED:
+        outcome = _of_small_differences(subject, outcome, cost)
+        if outcome.verdict is Verdict.VERIFIED and not outcome.late:
+            return outcome  # its scene has the program's own differences, which are right to some digits only
     if outcome.verdict is Verdict.VERIFIED and outcome.late:
         outcome = _with_the_late(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED:
@@ -51,23 +57,25 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
 
 
 def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
-    """Judge the program with its own numbers unless one run with them agrees with the small ones.
+    """Judge the program with its own numbers, where small ones may hide a fault, or break what is right.
 
-    Small numbers may hide a fault, as of a later mini-batch, and may break what is right.
+    They hide a fault of a later mini-batch, for example. What is right with small numbers is run once with its own.
     """
     step, large = outcome.explored.step, subject.larger
     assert step is not None
     assert large is not None
-    scene = replace(outcome.explored.scene, program=large.scene.program)
-    if step.kind == "turn" and _goes_through_examples(scene, step.where):
-        scene = replace(scene, rotated=(step.where, 1))
-    reading = outcome.tried.reading if outcome.tried else Reading.EXACT
-    chosen = outcome.kind, outcome.cost
-    agrees = False
-    if outcome.verdict is not Verdict.UNDECIDED:
+    again = subject._replace(explored=large, larger=None)
+    if outcome.verdict is Verdict.VERIFIED:
+        scene = replace(outcome.explored.scene, program=large.scene.program)
+        if step.kind == "turn" and _goes_through_examples(scene, step.where):
+            scene = replace(scene, rotated=(step.where, 1))
+        reading = outcome.tried.reading if outcome.tried else Reading.EXACT
+        chosen = outcome.kind, outcome.cost
         wrong = compared_once(scene, step, chosen, outcome, outcome.calls, 0, reading)
-        agrees = bool(wrong) is (outcome.verdict is Verdict.REFUTED)
-    return outcome if agrees else judge_leniently(subject._replace(explored=large, larger=None), cost)
+        return judge_leniently(again, cost) if wrong else outcome
+    refuted = outcome.verdict is Verdict.REFUTED
+    own = outcome if refuted and large.is_slow else judge_leniently(again, cost)
+    return outcome if refuted and own.verdict is Verdict.REFUTED else own  # corrections are found sooner there
 
 
 def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
@@ -102,7 +110,7 @@ def _without_effect(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         there = subject._replace(explored=replace(outcome.explored, step=step._replace(turn=step.turn + 1)))
         later = _from_rest(there, judge(there.explored, there.calls, cost=cost), cost)
         wrong = {array.name for array in later.tried.arrays if array.state != "right"} if later.tried else set()
-        if later.verdict is Verdict.REFUTED and wrong <= dead:
+        if later.verdict is Verdict.REFUTED and wrong and wrong <= dead:
             later.where = f"in turn {step.turn + 2} of its loop"
             return later
         if later.verdict is Verdict.VERIFIED:
@@ -114,7 +122,7 @@ def _without_effect(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
 
 
 def _goes_through_examples(scene: Scene, number: int) -> bool:
-    """Whether a loop may begin with another item: it does not count epochs, and nothing depends on its count."""
+    """Whether a loop may begin with another item: it does not count epochs, and no condition depends on its count."""
     loop = scene.code()[1][number]
     nodes = [node for node in statements(scene.program.tree) if isinstance(node, ast.For) and node.lineno == loop.line]
     if loop.path != scene.program.path or not nodes:
@@ -151,7 +159,7 @@ def _from_rest(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         return outcome
     scene = replace(subject.explored.scene, at_rest=tuple(step.memories))
     resting = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
-    return resting if resting.untouched <= outcome.untouched and _is_nearer(resting, outcome) else outcome
+    return resting if _is_nearer(resting, outcome) else outcome
 
 
 def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
@@ -169,8 +177,10 @@ def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     own = step._replace(parameters=outcome.velocities)
     if ahead.verdict is Verdict.VERIFIED:
         decaying = judge(replace(subject.explored, step=own), subject.calls, subject.harder, cost=cost)
+        if decaying.verdict is Verdict.REFUTED:
+            return outcome
         follows = decaying.tried and all(array.state == "right" for array in decaying.tried.arrays)
-        return ahead if follows else outcome
+        return ahead if follows else decaying
     return ahead
 
 

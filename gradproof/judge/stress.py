@@ -50,8 +50,7 @@ def stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], hard
         ]
     for scene, changed, words in tries:
         reading = outcome.tried.reading if outcome.tried else Reading.EXACT
-        compared = compared_once(scene, changed, chosen, outcome, calls, seed, reading)
-        if compared:
+        if compared := compared_once(scene, changed, chosen, outcome, calls, seed, reading):
             outcome.verdict, outcome.where = Verdict.REFUTED, words
             outcome.tried = Tried(Verdict.REFUTED, reading, compared, 1)
             return
@@ -103,13 +102,16 @@ def compared_once(
     calls: Sequence[str],
     seed: int,
     reading: Reading,
-) -> list[Compared]:
-    """Return the comparison of one run of this scene if something is wrong there; [] if not, or if undecided."""
+) -> list[Compared] | None:
+    """Return the comparison of one run of this scene if something is wrong there, [] if not, None if undecided."""
     kind, name = chosen
-    if outcome.labels is None:
-        with ExactRun(reading, BITS, seed):
-            first = observe(outcome.explored.scene, outcome.explored.step, calls, seed)  # type: ignore[arg-type]
-            outcome.labels, outcome.answers = of_all_targets(first), first.answers
+    try:
+        if outcome.labels is None:
+            with ExactRun(reading, BITS, seed), guarded("the program", SECONDS, Clock.COMPUTING):
+                first = observe(outcome.explored.scene, outcome.explored.step, calls, seed)  # type: ignore[arg-type]
+                outcome.labels, outcome.answers = of_all_targets(first), first.answers
+    except (SubjectError, UndecidedError):
+        return None
     for bits in (BITS, 8 * BITS):
         with ExactRun(reading, bits, seed) as run:
             try:
@@ -119,7 +121,7 @@ def compared_once(
                     said = f"returns {what.answers} arrays, {outcome.answers} at first"
                     return [Compared(path, said, 0, True) for path in step.parameters]
                 if run.run.notes and any(note.kind != "clipped" for note in run.run.notes.values()):
-                    return []
+                    return None
                 if kind != "listed":
                     found = getattr(what, kind).get(name)
                     compared = against(what, found) if found is not None else []
@@ -128,11 +130,16 @@ def compared_once(
                     if all(array.state == "right" for array in compared):
                         known = {cost.name for cost in outcome.named}
                         here = name_costs_of_steps(what.moved, list(what.given.values()), known)
-                        same = [cost.factor for cost in here if cost.name == outcome.named[0].name]
+                        first_named = outcome.named[0].name if outcome.named else ""
+                        same = [cost.factor for cost in here if cost.name == first_named]
                         outcome.factors += [(scene.examples, same)] * bool(scene.examples)
                         if outcome.labels and not of_all_targets(what):
                             compared = [a._replace(state="uses other targets than those given") for a in compared]
-                        elif not {cost.name for cost in here} & known and any(array.alive for array in compared):
+                        elif (
+                            known
+                            and not {cost.name for cost in here} & known
+                            and any(array.alive for array in compared)
+                        ):
                             said = "follows a different cost than elsewhere"
                             compared = [array._replace(state=said) for array in compared]
             except (SubjectError, UndecidedError):
@@ -141,7 +148,7 @@ def compared_once(
         if "undecided" in states:
             continue
         return compared if states - {"right"} else []
-    return []
+    return None
 
 
 def _ordinal(n: int) -> str:

@@ -402,7 +402,47 @@ for turn in range(9):
     V -= 0.1 * (A @ X).T @ (A.T @ d @ W.T * (1 - H ** 2))
     W -= 0.1 * dW
 """
+ONE_BY_ONE_QUOTIENTS = """
+import numpy as np
+X, Y, w, h = np.random.randn(9, 3), np.random.randn(9), np.random.randn(3), 1e-5
+def loss(w, x, y):
+    return 0.5 * np.tanh(x @ w - y) ** 2
+for x, y in zip(X, Y):
+    g = np.zeros(3)
+    for i in range(3):
+        step = np.zeros(3)
+        step[i] = h
+        g[i] = (loss(w + step, x, y) - loss(w - step, x, y)) / (2 * h)
+    w -= 0.1 * g
+"""
+NADAM = """
+import numpy as np
+X, Y, W, b = np.random.randn(9, 3), np.random.randn(9, 2), np.random.randn(3, 2), np.zeros(2)
+m, n, s, r = np.zeros((3, 2)), np.zeros(2), np.zeros((3, 2)), np.zeros(2)
+for t in range(9):
+    d = X @ W + b - Y
+    loss = np.sum(d ** 2)
+    g, h = 2 * X.T @ d, 2 * d.sum(axis=0)
+    m = 0.9 * m + (1 - 0.9) * g
+    s = 0.99 * s + (1 - 0.99) * g ** 2
+    n = 0.9 * n + (1 - 0.9) * h
+    r = 0.99 * r + (1 - 0.99) * h ** 2
+    ahead = 0.9 * m + (1 - 0.9) * g
+    W -= 0.1 * ahead / (np.sqrt(s) + 1e-8)
+    ahead = 0.9 * n + (1 - 0.9) * h
+    b -= 0.1 * ahead / (np.sqrt(r) + 1e-8)
+"""
+LAZY_ONE_BY_ONE = LAZY.replace("np.random.randn(8, 3)", "np.array([[1.0, 0, 1], [0, 1, 1], [1, 1, 0]])").replace(
+    "for epoch in range(9):\n    h = np.tanh(net[0].forward(X))\n    d = net[1].forward(h) - Y\n",
+    "for k in range(3):\n    h = np.tanh(net[0].forward(X[k : k + 1]))\n    d = net[1].forward(h) - Y[k : k + 1]\n",
+)
 BESIDE = {
+    "difference quotients of one example after another": (
+        ONE_BY_ONE_QUOTIENTS,
+        ("loss(w + step, x, y) -", "loss(w + step, x, y) ** 2 -"),
+    ),
+    "Nesterov's look ahead by one name for two means": (NADAM, ("2 * X.T @ d,", "2 * X.T @ abs(d),")),
+    "velocities of layers that the first example makes": (LAZY_ONE_BY_ONE, ("self.x.T @ d,", "self.x.T @ abs(d),")),
     "a cost of examples that are held out": (OF_OTHERS, ("(A @ H).T @ d", "(A @ H).T @ abs(d)")),
     "a bias that starts as the int 0": (FROM_THE_INT_0, ("np.mean(A", "np.sum(A")),
     "a rate of each layer": (OF_LAYERS, ("d.sum(axis=0)", "abs(d).sum(axis=0)")),
@@ -685,6 +725,9 @@ for t in range(8):
         update="descend(w, 0.1 / 9 * (2 * X.T @ e))",
         last="descend(b, 0.1 * (2 * e.sum()))",
     ).replace("X @ w - y", "X @ w + b - y"),
+    "weight decay that its loss_val lacks": linear(update="w -= 0.1 * (g + 0.01 * w)").replace(
+        "loss = np.mean(e ** 2)", "loss_val = np.mean(e ** 2) + 0.5 * np.sum(w ** 2)"
+    ),
     "weights that do not look ahead in the error alone": AHEAD.replace("d @ W.T", "d @ theta[1].T"),
     "layers in a list with what they keep": """
 import numpy as np

@@ -187,7 +187,7 @@ def doubtful(before: Moment, after: Moment, found: Sequence[str]) -> list[str]:
             continue
         driven = _is_driven(path, before[path], after[path], reach, bits)
         named = _is_carried(path) or (_DATA.match(path) and any(reach.get(y.index, 0) & own for _, y in pairs))
-        if driven or (named and len(pairs) > 1 and _crosses(path, before, after, moved, reach, masks)):
+        if (driven or named) and len(pairs) > 1 and _crosses(path, before, after, moved, reach, masks):
             told.append(path)
     return told
 
@@ -295,7 +295,7 @@ def _is_carried(path: str) -> bool:
 
 
 def _is_driven(path: str, old: Held, new: Held, reach: Mapping[int, int], bits: Mapping[int, int]) -> bool:
-    """Whether an array drifts: each new element is its old one and constants alone, as of a state that is observed."""
+    """Whether an array drifts: each new element depends on its old one alone, as of a state that is observed."""
     if len(new.numbers) == 1 or named_as_parameter(path):
         return False
     pairs = zip(old.numbers, new.numbers, strict=True)

@@ -5,15 +5,14 @@ The first step shows neither: a mean that starts at 0 is then a multiple of the 
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
-from gradproof.judge.find.program import copied, statements
+from gradproof.judge.find.program import assigned, copied, statements
 
 
 class WrongMean(NamedTuple):
-    """A statement whose decay is not that of its running mean."""
+    """A statement that gives a running mean a wrong decay, or continues another one."""
 
     line: int
     said: str
@@ -23,13 +22,7 @@ class WrongMean(NamedTuple):
 def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
     """Yield `m = a * m + (1 - b) * g`, `n = a * m + (1 - a) * g`, and `m / (1 - b ** t)` for a mean of decay a."""
     decays = dict[str, str]()
-    begun = Counter(
-        ast.unparse(one)
-        for node in statements(tree)
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        for one in (target.elts if isinstance(target, ast.Tuple) else [target])
-    )
+    zeros = set(_begun(tree))
     sums = [node for node in statements(tree) if isinstance(node, ast.Assign) and _is_sum(node.value)]
     for node in sums:
         name, total = ast.unparse(node.targets[0]), cast(ast.BinOp, node.value)
@@ -41,7 +34,7 @@ def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
                 yield WrongMean(node.lineno, said, _with(node, weight, decay))
     for node in sums:
         name, total = ast.unparse(node.targets[0]), cast(ast.BinOp, node.value)
-        for other in decays if name not in decays and begun[name] > 1 else ():  # Nadam looks ahead by another name
+        for other in decays if name not in decays and name in zeros else ():  # Nadam looks ahead by another name
             if (decay := _factor_beside(total.left, other)) and decay == _rest(_leftmost(total.right)):
                 said = f"{name} keeps {decay} of {other}, which is another mean, and nothing of itself"
                 new = re.sub(rf"(?<![\w.]){re.escape(other)}(?![\w.\[])", name, ast.unparse(node.value), count=1)
@@ -55,6 +48,14 @@ def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
                         f"{ast.unparse(part.left)} keeps {known} of itself, so it should be divided by 1 - {known} ** t"
                     )
                     yield WrongMean(statement.lineno, said, _with(statement, power, known))
+
+
+def _begun(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that begin as zeros, as running means do."""
+    for node in statements(tree):
+        for name, value in assigned(node) if isinstance(node, ast.Assign) else ():
+            if "zeros" in (text := ast.unparse(value)) or text in ("0", "0.0"):
+                yield ast.unparse(name)
 
 
 def _is_sum(node: ast.expr) -> bool:

@@ -2,7 +2,7 @@
 
 import ast
 
-from gradproof.judge.find.program import copied, statements
+from gradproof.judge.find.program import assigned, copied, statements
 
 LARGEST, TINY = 0.1, 1e-36  # the largest step that people write, and one whose error is too small to show
 
@@ -16,8 +16,9 @@ def with_small_differences(tree: ast.Module) -> ast.Module | None:
     steps = {name for node in ast.walk(changed) for name in _steps(node)}
     found = False
     for node in statements(changed):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in steps:
-            found |= _made_tiny(node.value)
+        if isinstance(node, ast.Assign):
+            for target, value in assigned(node):
+                found |= isinstance(target, ast.Name) and target.id in steps and _made_tiny(value)
         elif isinstance(node, ast.FunctionDef):
             named = [*node.args.posonlyargs, *node.args.args]
             defaults = zip(named[::-1], node.args.defaults[::-1], strict=False)

@@ -59,7 +59,7 @@ _COST = re.compile(
     r"half_sse",
     re.IGNORECASE,
 )
-_OF_OTHERS = re.compile(r"(?:^|_)(?:val|valid|validation|dev|test)(?:_|$)", re.IGNORECASE)
+_OF_OTHERS = re.compile(r"^_?(?:val|valid|validation|dev|test)_", re.IGNORECASE)  # but loss_val is the value of a loss
 
 
 def role_of(name: str, constructor: bool = False) -> str:

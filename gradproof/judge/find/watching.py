@@ -127,7 +127,7 @@ class Watch:
             if moved and (best is None or len(moved) >= len(best.parameters)):
                 others = _said(interval.before, after, reshaped(interval.before, after, moved))
                 best = Step("span", interval.where, interval.turn, moved, reshaped=others, entry=interval.entry)
-        self.found = best or self.fallback
+        self.found = self.fallback or best
 
     def statement(self, line: int) -> None:
         if self.first_loop == 0:

@@ -185,7 +185,8 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
         changed = [v for v in arrays_in(value) if not any(np.array_equal(v, b) for b in then)]
         return any(map(known.has, changed))  # an unchanged ∂C/∂x of the data would pass
 
-    if all(np.size(before) == 1 for before, *_ in turns if not isinstance(before, list)):
+    arrays = [before for before, *_ in turns if not isinstance(before, list)]
+    if arrays and all(np.size(before) == 1 for before in arrays):
         return [edit for edit in tried if edit.tier == 0]  # any single number is a multiple of any other
     befores = [turn.pop(0) for turn in turns]  # one iteration is enough: the next may use what is wrong in this one
     found = [

@@ -8,13 +8,14 @@ import ast
 import itertools
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
 from gradproof.exact.numbers import count_numbers
 from gradproof.exact.run import BITS, UndecidedError
 from gradproof.exact.sweeps import computed_from
+from gradproof.judge.find.dependence import family
 from gradproof.judge.find.observation import observe
 from gradproof.judge.find.program import statements
 from gradproof.judge.lines.costs import outputs_of, over_the_step
@@ -46,7 +47,7 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
     """Return the corrections, one for each fault, in the order in which they are found.
 
     `first` has the likeliest lines, and `is_explained` says that one line is known to explain everything. A correction
-    that leaves an array wrong which depends on its line is dropped: it may be right for the others by chance.
+    that leaves a row wrong which depends on its line is dropped: it may be right for other rows by chance.
     """
     end = time.process_time() + SECONDS
     step = trial.step._replace(parameters=[*trial.step.parameters, *trial.step.still], still=())
@@ -98,8 +99,13 @@ def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_ex
             others = [one.statement.lineno for one, _ in whole[1:]]
             found.append(Repair(edit.statement.lineno, name_of(edit), edit.correction(), mended, others))
             before = now
-    left = [suspects.above.get(path, ()) for path in before[0].wrong]
-    return [repair for repair in found if not any(repair.line in lines for lines in left)]
+    return [repair for repair in found if not _leaves_sisters(repair, before[0].wrong, suspects)]
+
+
+def _leaves_sisters(repair: Repair, wrong: Collection[str], suspects: Suspects) -> bool:
+    """Whether a row that depends on the line of the correction stays wrong, while another row is mended."""
+    kinds = {family(path) for path in repair.mends} - {""}
+    return any(family(path) in kinds and repair.line in suspects.above.get(path, ()) for path in wrong)
 
 
 def _likeness(tree: ast.Module, edit: Edit, places: dict[ast.AST, Place]) -> int:
