@@ -17,7 +17,7 @@ from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation
-from gradproof.judge.find.program import statements
+from gradproof.judge.find.program import assigned, statements
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.trial.comparison import Compared
@@ -109,10 +109,7 @@ def own_rates(tree: ast.Module) -> dict[str, Fraction]:
             elif not named and (written := _written_rate(node)):
                 rates[last(ast.unparse(target))] = written
                 values[written] = Fraction(written)
-            pairs = [(target, node.value)]
-            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-                pairs = list(zip(target.elts, node.value.elts, strict=False))
-            for name, value in pairs:
+            for name, value in assigned(node) if isinstance(node, ast.Assign) else [(target, node.value)]:
                 if (number := _number(value, values)) is not None:
                     values[last(ast.unparse(name))] = number
         elif isinstance(node, ast.FunctionDef):

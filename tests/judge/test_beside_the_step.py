@@ -612,6 +612,20 @@ FOURTH = (
     .replace("T @ e", "T @ e ** 3")
 )
 FOURTH = FOURTH.replace("g = 2 *", "g = 4 *")
+SERIES = """
+import numpy as np
+xs, h = np.random.randn(9), np.zeros(4)
+U, W, b, v = np.random.randn(4), np.random.randn(4, 4), np.zeros(4), np.random.randn(4)
+for t in range(8):
+    before, h = h, np.tanh(U * xs[t] + W @ h + b)
+    e = v @ h - xs[t + 1]
+    loss = 0.5 * e ** 2
+    d = e * v * (1 - h ** 2)
+    U -= 0.1 * d * xs[t]
+    W -= 0.1 * np.outer(before, d)
+    b -= 0.1 * d
+    v -= 0.1 * e * h
+"""
 ALIKE = {  # what only looks like one of those
     "down a cost whose words speak of a maximum": linear(
         first="objective = np.mean((X @ w - y) ** 2)  # maximise the likelihood", update="w += 0.1 * g"
@@ -679,36 +693,10 @@ for x, y in data:
         w[i] -= 0.1 * z * x[i]
     b -= 0.1 * z
 """,
-    "a hidden state, beside a step that begins late": """
-import numpy as np
-xs, h = np.random.randn(9), np.zeros(4)
-U, W, b, v = np.random.randn(4), np.random.randn(4, 4), np.zeros(4), np.random.randn(4)
-for t in range(8):
-    before, h = h, np.tanh(U * xs[t] + W @ h + b)
-    if t < 2:
-        continue
-    e = v @ h - xs[t + 1]
-    loss = 0.5 * e ** 2
-    d = e * v * (1 - h ** 2)
-    U -= 0.1 * d * xs[t]
-    W -= 0.1 * np.outer(before, d)
-    b -= 0.1 * d
-    v -= 0.1 * e * h
-""",
-    "the weights of a hidden state that starts as 0": """
-import numpy as np
-xs, h = np.random.randn(9), np.zeros(4)
-U, W, b, v = np.random.randn(4), np.random.randn(4, 4), np.zeros(4), np.random.randn(4)
-for t in range(8):
-    before, h = h, np.tanh(U * xs[t] + W @ h + b)
-    e = v @ h - xs[t + 1]
-    loss = 0.5 * e ** 2
-    d = e * v * (1 - h ** 2)
-    U -= 0.1 * d * xs[t]
-    W -= 0.1 * np.outer(before, d)
-    b -= 0.1 * d
-    v -= 0.1 * e * h
-""",
+    "a hidden state, beside a step that begins late": SERIES.replace(
+        "    e =", "    if t < 2:\n        continue\n    e ="
+    ),
+    "the weights of a hidden state that starts as 0": SERIES,
     "the inputs of the first mini-batch": TWO_LAYERS.replace(
         "Y = np.random.randn(9, 3), np.random.randn(9, 2)", "Y = XS[:3], YS[:3]"
     )
@@ -787,6 +775,30 @@ def main(path):
 @pytest.mark.parametrize("name", ALIKE)
 def test_what_only_looks_like_it_is_a_fault(name: str, tmp_path: Path) -> None:
     assert verdict_on(ALIKE[name], tmp_path)["verdict"] == "refuted"
+
+
+MENDED = {  # the slips of those, and what is right
+    "an input, beside weights that the first example makes": ("abs(e)", "e"),
+    "labels, beside weights that the first example makes": ("0.1 * z", "0.1 * (z - y)"),
+    "a hidden state, beside a step that begins late": ("outer(before, d)", "outer(d, before)"),
+    "the weights of a hidden state that starts as 0": ("outer(before, d)", "outer(d, before)"),
+    "the inputs of the first mini-batch": ("XS[:3].T @", "X.T @"),
+    "a sign, which is no rate": ("-0.1 * dW", "0.1 * dW"),
+    "a mean, which is no rate": ("0.1 * (2 * e.sum())", "0.1 / 9 * (2 * e.sum())"),
+    "weights that do not look ahead in the error alone": ("theta[1].T", "W.T"),
+    "weight decay that its loss_val lacks": ("0.01 * w)", "w)"),
+    "layers in a list with what they keep": ("(1 - hidden[3])", "(1 - hidden[3] ** 2)"),
+    "a sum that is right for one output, of a network that is made with ten": ("np.sum(d)\n", "d.sum(axis=0)\n"),
+}
+
+
+@pytest.mark.turns(2)
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("name", MENDED)
+def test_without_its_slip_it_is_right(name: str, tmp_path: Path) -> None:
+    slip, right = MENDED[name]
+    assert slip in ALIKE[name]
+    assert verdict_on(ALIKE[name].replace(slip, right), tmp_path)["verdict"] == "verified"
 
 
 RARE = """
