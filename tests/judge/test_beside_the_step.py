@@ -469,6 +469,10 @@ BESIDE = {
     "two rates that are written down": (WRITTEN_RATES, ("0.0291 * dV", "0.0291 * -dV")),
     "signs of gradients": (BY_SIGN, ("sign(X.T @ (d @", "sign(X.T @ (abs(d) @")),
     "a mean of squares of a single number": (OF_LISTS, ("h.T @ d, d.sum", "h.T @ abs(d), d.sum")),
+    "difference quotients whose step is written twice": (
+        QUOTIENTS.replace("= h\n", "= 1e-5\n").replace("(2 * h)", "2e-5"),
+        ("loss(w + step) - loss", "loss(w + step) ** 2 - loss"),
+    ),
     "difference quotients": (QUOTIENTS, ("loss(w + step) - loss", "loss(w + step) ** 2 - loss")),
     "arrays that have a second name": (TWO_NAMES, ("h.T @ d", "h.T @ abs(d)")),
     "a velocity": (VELOCITY, ("0.9 * v", "-0.9 * v")),

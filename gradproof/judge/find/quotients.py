@@ -1,6 +1,7 @@
 """Difference quotients by which a program computes its gradients, and their limit, which is judged instead."""
 
 import ast
+from collections.abc import Iterator
 
 from gradproof.judge.find.program import assigned, copied, statements
 
@@ -10,7 +11,7 @@ LARGEST, TINY = 0.1, 1e-36  # the largest step that people write, and one whose 
 def with_small_differences(tree: ast.Module) -> ast.Module | None:
     """Return the program with a tiny step h in each difference quotient, as in (f(x + h) - f(x - h)) / (2 * h).
 
-    None if it has no such quotient.
+    h is a name, or a number that is written where it is added and where it divides. None if there is no such quotient.
     """
     changed = copied(tree)
     steps = {name for node in ast.walk(changed) for name in _steps(node)}
@@ -24,6 +25,9 @@ def with_small_differences(tree: ast.Module) -> ast.Module | None:
             defaults = zip(named[::-1], node.args.defaults[::-1], strict=False)
             for argument, value in defaults:
                 found |= argument.arg in steps and _made_tiny(value)
+    for divisor in [value for node in ast.walk(changed) for value in _divisors(node)]:
+        for literal in list(_written(changed, divisor)):
+            literal.value, found = TINY * round(2 * _small(literal) / divisor), True
     return changed if found else None
 
 
@@ -36,8 +40,38 @@ def _steps(node: ast.AST) -> list[str]:
     return [part.id for part in ast.walk(node.right) if isinstance(part, ast.Name)]
 
 
+def _divisors(node: ast.AST) -> list[float]:
+    """Return the small numbers by which the difference of two calls of one function is divided, if the node is one."""
+    match node:
+        case ast.BinOp(ast.BinOp(ast.Call(one), ast.Sub(), ast.Call(other)), ast.Div(), right) if ast.dump(
+            one
+        ) == ast.dump(other):
+            return [small for part in ast.walk(right) if (small := _small(part))]
+    return []
+
+
+def _written(tree: ast.Module, divisor: float) -> Iterator[ast.Constant]:
+    """Yield where the divisor, or half of it, is added, subtracted, stored in an element, or divides; no rate does."""
+    for node in ast.walk(tree):
+        parts: list[ast.AST] = []
+        match node:
+            case ast.BinOp(left, ast.Add() | ast.Sub(), right):
+                parts = [left, right]
+            case ast.AugAssign(_, ast.Add() | ast.Sub(), value) | ast.Assign([ast.Subscript()], value):
+                parts = [value]
+            case ast.BinOp(_, ast.Div(), right) if _divisors(node):
+                parts = [*ast.walk(right)]
+        yield from (part for part in parts if isinstance(part, ast.Constant) and _small(part) in (divisor, divisor / 2))
+
+
+def _small(node: ast.AST) -> float:
+    """Return the number that is written there if it may be a step h, else 0."""
+    value = node.value if isinstance(node, ast.Constant) else 0
+    return value if isinstance(value, float) and 0 < value < LARGEST else 0.0
+
+
 def _made_tiny(value: ast.expr) -> bool:
-    if isinstance(value, ast.Constant) and isinstance(value.value, float) and 0 < value.value < LARGEST:
+    if isinstance(value, ast.Constant) and _small(value):
         value.value = TINY
         return True
     return False
