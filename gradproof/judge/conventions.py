@@ -16,6 +16,7 @@ from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.program import statements
 from gradproof.judge.find.quotients import with_small_differences
+from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
@@ -35,7 +36,7 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
     outcome = judge(subject.explored, subject.calls, subject.harder, cost=cost)
     if outcome.verdict is Verdict.REFUTED and (later := _later(subject, outcome, cost)):
         outcome = later
-    for again in (_from_rest, _of_velocities, _as_begun, _of_own_rates):
+    for again in (_from_rest, _of_velocities, _without_means, _as_begun, _of_own_rates):
         if outcome.verdict is not Verdict.VERIFIED:
             outcome = again(subject, outcome, cost)
     if outcome.verdict is not Verdict.VERIFIED:
@@ -182,6 +183,24 @@ def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         follows = decaying.tried and all(array.state == "right" for array in decaying.tried.arrays)
         return ahead if follows else decaying
     return ahead
+
+
+def _without_means(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """Judge without what only looks like a parameter: it shrinks at each step and has no effect on the program's cost.
+
+    Running means of the gradient of one number look so, under names that say nothing.
+    """
+    step = subject.explored.step
+    means = [path for path in outcome.dead if path in outcome.shrinking and not named_as_parameter(path)]
+    if step is None or not means or not outcome.cost:
+        return outcome
+    step = step._replace(parameters=[path for path in step.parameters if path not in means])
+    without = judge(replace(subject.explored, step=step), subject.calls, subject.harder, cost=cost)
+    if without.verdict is not Verdict.VERIFIED:
+        return outcome
+    names = ", ".join(map(shown, means))
+    without.notes.append(f"{names}: taken for running means, because the cost does not depend on them")
+    return without
 
 
 def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:

@@ -61,6 +61,7 @@ class Outcome:
     calls: Sequence[str] = ()  # the expressions of its cost that were evaluated
     zeros: Sequence[str] = ()  # parameters that begin with some elements 0 and others not
     twins: dict[str, str] = field(default_factory=dict)  # by parameter, what begins as a copy of it
+    shrinking: Sequence[str] = ()  # parameters of which a step keeps only a part, as of a running mean
     velocities: Sequence[str] = ()  # parameters that start as 0, one for each of the others
     rates: dict[str, Fraction] = field(default_factory=dict)  # of parameters that one line moves at several
     untouched: int = 0  # how many elements moved at no point, so that their gradients are not tested

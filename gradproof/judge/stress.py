@@ -228,6 +228,12 @@ def _is_felt_twice(old: Number, new: Number, moved: Number) -> bool:
     return not own.contains(0) and _share(old, moved) / own > _share(old, new)
 
 
+def shrinks(old: Any, new: Any) -> bool:
+    """Whether each element is a part of its old one plus other terms, as of a velocity or a running mean."""
+    shares = [_share(x, y) for x, y in zip(old.flat, new.flat, strict=True)]
+    return all(0 < share < 1 for share in shares)
+
+
 def _share(old: Number, new: Any) -> Any:
     """Return k of new = k old + other terms, from the factors of old on the way; 0 if it is not a term."""
     if new is old:

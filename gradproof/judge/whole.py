@@ -33,7 +33,7 @@ from gradproof.judge.outcome import (
     unmoved,
 )
 from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside, rates_of_groups
-from gradproof.judge.stress import clips_gradients_alone, piled, stress
+from gradproof.judge.stress import clips_gradients_alone, piled, shrinks, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
 from gradproof.judge.trial.descent import FIRST_OF_ADAM
@@ -115,6 +115,7 @@ def judge(
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
     untouched, group_rates = dict[str, set[int]](), dict[str, Fraction]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
+    shrinking = list[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
@@ -125,6 +126,7 @@ def judge(
         zeros.update(dict.fromkeys(what.zeros))
         twins.update(what.twins)
         velocities[:] = what.velocities
+        shrinking[:] = [path for path, old in what.given.items() if shrinks(old, what.after[path])]
         group_rates.update(rates_of_groups(what))
         for path, move in what.moved.items():
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
@@ -174,6 +176,7 @@ def judge(
     named = next((ranked(some) for some in costs.values() if some), [])
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
     outcome.kind, outcome.rates = kind, group_rates
+    outcome.shrinking = shrinking
     outcome.velocities, outcome.untouched = velocities, sum(map(len, untouched.values()))
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]

@@ -442,6 +442,13 @@ BESIDE = {
         ("loss(w + step, x, y) -", "loss(w + step, x, y) ** 2 -"),
     ),
     "Nesterov's look ahead by one name for two means": (NADAM, ("2 * X.T @ d,", "2 * X.T @ abs(d),")),
+    "running means of one number, under names that say nothing": (
+        NADAM.replace("(9, 2)", "(9)")
+        .replace("(3, 2)", "(3)")
+        .replace("zeros(2)", "zeros(1)")
+        .replace("axis=0", "keepdims=True"),
+        ("d.sum(keepdims=True)", "abs(d).sum(keepdims=True)"),
+    ),
     "velocities of layers that the first example makes": (LAZY_ONE_BY_ONE, ("self.x.T @ d,", "self.x.T @ abs(d),")),
     "a cost of examples that are held out": (OF_OTHERS, ("(A @ H).T @ d", "(A @ H).T @ abs(d)")),
     "a bias that starts as the int 0": (FROM_THE_INT_0, ("np.mean(A", "np.sum(A")),
@@ -791,6 +798,7 @@ MENDED = {  # the slips of those, and what is right
     "a mean, which is no rate": ("0.1 * (2 * e.sum())", "0.1 / 9 * (2 * e.sum())"),
     "weights that do not look ahead in the error alone": ("theta[1].T", "W.T"),
     "weight decay that its loss_val lacks": ("0.01 * w)", "w)"),
+    "a mean that is continued from another's": ("0.9 * r + (1 - 0.9) * h", "0.9 * n + (1 - 0.9) * h"),
     "layers in a list with what they keep": ("(1 - hidden[3])", "(1 - hidden[3] ** 2)"),
     "a sum that is right for one output, of a network that is made with ten": ("np.sum(d)\n", "d.sum(axis=0)\n"),
 }
