@@ -54,8 +54,8 @@ class ExactArray(np.ndarray):
 
     # ---- methods that NumPy would do in C on float64 ---------------------------------------------------------
 
-    def astype(self, dtype: Any, *args: Any, **options: Any) -> Any:
-        return cast(self, dtype)
+    def astype(self, dtype: Any, *args: Any, copy: bool = True, **options: Any) -> Any:
+        return cast(self, dtype) if copy or np.dtype(dtype) not in (float, object) else self
 
     def dot(self, other: Any, out: Any = None) -> Any:
         return np.dot(self, other, out)

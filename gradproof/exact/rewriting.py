@@ -34,7 +34,7 @@ class _Exactness(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Make x.astype(float) exact, which NumPy computes by itself for truth values and whole numbers."""
         self.generic_visit(node)
-        casts = isinstance(node.func, ast.Attribute) and node.func.attr == "astype" and not node.keywords
+        casts = isinstance(node.func, ast.Attribute) and node.func.attr == "astype"
         return _call("cast", [node], node) if casts else node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:

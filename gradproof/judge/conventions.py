@@ -16,7 +16,6 @@ from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.program import statements
 from gradproof.judge.find.quotients import with_small_differences
-from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
@@ -82,8 +81,9 @@ def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
 def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
     """Judge the step at the next item of its loop too, and at more while elements do not move, as after 0 and 0 of XOR.
 
-    What it takes from the first item, whatever the item is, is wrong there. Return the outcome that leaves fewest
-    elements untouched, or the first that is wrong.
+    What it takes from the first item, whatever the item is, is wrong there. Steps by a convention are tried at all of
+    these items: Adam's first one is only a sign, which a wrong factor may leave as it is. Return the outcome that
+    leaves fewest elements untouched, or the first that is wrong.
     """
     step, scene = outcome.explored.step, outcome.explored.scene
     if step is None or step.kind != "turn" or not _goes_through_examples(scene, step.where):
@@ -96,7 +96,7 @@ def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcom
             return other
         if other.verdict is Verdict.VERIFIED and other.untouched < outcome.untouched:
             outcome = other
-        if not outcome.untouched:
+        if not outcome.untouched and outcome.tried and not any(array.convention for array in outcome.tried.arrays):
             break
     return outcome
 
@@ -175,11 +175,9 @@ def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     ahead = judge(replace(subject.explored, step=rest), subject.calls, subject.harder, cost=cost)
     if not _is_nearer(ahead, outcome):
         return outcome
-    own = step._replace(parameters=outcome.velocities)
     if ahead.verdict is Verdict.VERIFIED:
+        own = step._replace(parameters=outcome.velocities)
         decaying = judge(replace(subject.explored, step=own), subject.calls, subject.harder, cost=cost)
-        if decaying.verdict is Verdict.REFUTED:
-            return outcome
         follows = decaying.tried and all(array.state == "right" for array in decaying.tried.arrays)
         return ahead if follows else decaying
     return ahead
@@ -191,7 +189,7 @@ def _without_means(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     Running means of the gradient of one number look so, under names that say nothing.
     """
     step = subject.explored.step
-    means = [path for path in outcome.dead if path in outcome.shrinking and not named_as_parameter(path)]
+    means = [path for path in outcome.dead if path in outcome.shrinking]
     if step is None or not means or not outcome.cost:
         return outcome
     step = step._replace(parameters=[path for path in step.parameters if path not in means])

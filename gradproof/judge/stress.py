@@ -7,12 +7,13 @@ from typing import Any
 
 from flint import arb
 
-from gradproof.exact.numbers import Number
+from gradproof.exact.numbers import Number, source
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.dependence import GRADIENT, LINEAR, STATE
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.annotation import shown
@@ -232,6 +233,21 @@ def shrinks(old: Any, new: Any) -> bool:
     """Whether each element is a part of its old one plus other terms, as of a velocity or a running mean."""
     shares = [_share(x, y) for x, y in zip(old.flat, new.flat, strict=True)]
     return all(0 < share < 1 for share in shares)
+
+
+def means(what: Observation) -> list[str]:
+    """Return the supposed parameters that shrink as running means do.
+
+    What is named as a weight or a bias, as `mu_b` is, counts only if another is moved by what it has become.
+    """
+    found = [path for path, old in what.given.items() if shrinks(old, what.after[path])]
+    return [path for path in found if not named_as_parameter(path) or _moves_another(what, path)]
+
+
+def _moves_another(what: Observation, path: str) -> bool:
+    own = {source(x).index for x in what.after[path].flat}
+    others = [x for other, array in what.after.items() if other != path for x in array.flat]
+    return any(x.index in own for x in computed_from(others))
 
 
 def _share(old: Number, new: Any) -> Any:

@@ -30,10 +30,11 @@ from gradproof.judge.outcome import (
     left_out,
     perhaps_forgotten,
     ranked,
+    states,
     unmoved,
 )
 from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside, rates_of_groups
-from gradproof.judge.stress import clips_gradients_alone, piled, shrinks, stress
+from gradproof.judge.stress import clips_gradients_alone, means, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
 from gradproof.judge.trial.descent import FIRST_OF_ADAM
@@ -126,7 +127,7 @@ def judge(
         zeros.update(dict.fromkeys(what.zeros))
         twins.update(what.twins)
         velocities[:] = what.velocities
-        shrinking[:] = [path for path, old in what.given.items() if shrinks(old, what.after[path])]
+        shrinking[:] = means(what)
         group_rates.update(rates_of_groups(what))
         for path, move in what.moved.items():
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
@@ -139,6 +140,8 @@ def judge(
             if found is None:
                 raise InexactError(f"{name} is not computed in every run")
             unseen.update(dict.fromkeys(also_moved(what, found)))
+            for path in states(what, found):
+                unseen.pop(path, None)
             doubted.update(what.doubtful)
             compared = against(what, found)
             if _is_climbed(name, explored.scene.program.text, what, compared):

@@ -158,6 +158,8 @@ SNIPPETS = [
     "r = np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([True, False]), np.array(['a'])",
     "r = np.copyto(np.zeros(4), v), np.empty_like(v).shape, np.full_like(v, 2.5), np.zeros_like(k)",
     "r = (A > 0).astype(float); r[0] -= r.sum(axis=0); r /= 3; r *= s",
+    "r = (A > 0).astype(dtype=float); r[0] -= r.sum(axis=0); r /= 3; r *= s",
+    "n = np.array(k, float); r = n.astype(float, copy=False); r -= 1; r = r, n",
     "r = np.copysign(A, -A), np.copysign(2.0, v), np.copysign(A[0], v), [math.copysign(0.5, x) for x in v]",
     "r = 0 * A, A * 0, 0 * s, [1, 2] * 0, 0 * k, 0 * 'a'",
     "z = [float(x) for x in ('1.4', '1.4', ' 2.5', '1e3')]; r = np.max(z[:2]), float('1.4') < z[0], float('1.4') == z[1], z",

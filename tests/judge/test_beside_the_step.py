@@ -436,7 +436,88 @@ LAZY_ONE_BY_ONE = LAZY.replace("np.random.randn(8, 3)", "np.array([[1.0, 0, 1], 
     "for epoch in range(9):\n    h = np.tanh(net[0].forward(X))\n    d = net[1].forward(h) - Y\n",
     "for k in range(3):\n    h = np.tanh(net[0].forward(X[k : k + 1]))\n    d = net[1].forward(h) - Y[k : k + 1]\n",
 )
+SCALAR_VELOCITIES = """
+x, y = [0.5, 1.5, -2.0, 3.0], [1.0, 2.5, -3.0, 4.0]
+w, b, v, u = 0.3, 0.1, 0.0, 0.0
+for turn in range(9):
+    for a, t in zip(x, y):
+        e = w * a + b - t
+        loss = 0.5 * e * e
+        v = 0.9 * v + e * a
+        u = 0.9 * u + e
+        w -= 0.01 * v
+        b -= 0.01 * u
+"""
+SCALAR_ADAM = """
+import math
+x, y = [0.5, 1.5, -2.0, 3.0], [1.0, 2.5, -3.0, 4.0]
+w, b, mu_w, mu_b, nu_w, nu_b, t = 0.3, 0.1, 0.0, 0.0, 0.0, 0.0, 0
+for epoch in range(9):
+    for a, target in zip(x, y):
+        t += 1
+        e = w * a + b - target
+        loss = 0.5 * e * e
+        mu_w = 0.9 * mu_w + 0.1 * e * a
+        mu_b = 0.9 * mu_b + 0.1 * e
+        nu_w = 0.99 * nu_w + 0.01 * (e * a) ** 2
+        nu_b = 0.99 * nu_b + 0.01 * e ** 2
+        w -= 0.01 * mu_w / (1 - 0.9 ** t) / (math.sqrt(nu_w / (1 - 0.99 ** t)) + 1e-8)
+        b -= 0.01 * mu_b / (1 - 0.9 ** t) / (math.sqrt(nu_b / (1 - 0.99 ** t)) + 1e-8)
+"""
+OF_TWO_TURNS = """
+import numpy as np
+xs, h = np.random.randn(9), np.zeros(4)
+U, W, v = np.random.randn(4), np.random.randn(4, 4), np.random.randn(4)
+for t in range(8):
+    before, h = h, np.tanh(U * xs[t] + W @ h)
+    e = v @ h - xs[t + 1]
+    loss = 0.5 * e ** 2
+    d = e * v * (1 - h ** 2)
+    dU, dW, dv = d * xs[t], np.outer(d, before), e * h
+    if t == 0:
+        old = dU, dW, dv
+    U, W, v = [p - 0.1 * (1.5 * g - 0.5 * o) for p, g, o in zip((U, W, v), (dU, dW, dv), old)]
+    old = dU, dW, dv
+"""
+OF_TWO_ITEMS = """
+import numpy as np
+X, Y = np.random.randn(8, 3), np.random.randn(8)
+w, old = np.random.randn(3), np.zeros(3)
+for i in range(len(X)):
+    e = np.tanh(X[i] @ w) - Y[i]
+    loss = 0.5 * e ** 2 + 0.05 * np.sum(w ** 2)
+    g = e * (1 - (e + Y[i]) ** 2) * X[i]
+    step = g
+    if i > 0:
+        step = 1.5 * g - 0.5 * old
+    old = g
+    w -= 0.1 * (step + 0.1 * w)
+"""
+LEAKY = """
+import numpy as np
+xs, h = np.random.randn(9, 2), np.zeros(4)
+U, W, v = np.random.randn(4, 2), np.random.randn(4, 4), np.random.randn(1, 4)
+for t in range(8):
+    before, new = h, np.tanh(U @ xs[t] + W @ h)
+    h = 0.5 * h + new
+    if t < 2:
+        continue
+    e = v @ h - xs[t + 1, :1]
+    loss = 0.5 * np.sum(e ** 2)
+    d = (v.T @ e) * (1 - new ** 2)
+    U -= 0.1 * np.outer(d, xs[t])
+    W -= 0.1 * np.outer(d, before)
+    v -= 0.1 * np.outer(e, h)
+"""
 BESIDE = {
+    "velocities of one number": (SCALAR_VELOCITIES, ("0.9 * u + e", "0.9 * u + e * a")),
+    "Adam's means of one number": (SCALAR_ADAM, ("0.1 * e\n", "0.1 * e * a\n")),
+    "gradients of two turns, the older ones of weights without effect in the first": (
+        OF_TWO_TURNS,
+        ("e * h\n", "abs(e) * h\n"),
+    ),
+    "gradients of two items, and decay of its own": (OF_TWO_ITEMS, ("0.1 * w)", "0.2 * w)")),
+    "a leaky state, beside a step that begins late": (LEAKY, ("outer(d, before)", "outer(before, d)")),
     "difference quotients of one example after another": (
         ONE_BY_ONE_QUOTIENTS,
         ("loss(w + step, x, y) -", "loss(w + step, x, y) ** 2 -"),
@@ -623,6 +704,21 @@ FOURTH = (
     .replace("T @ e", "T @ e ** 3")
 )
 FOURTH = FOURTH.replace("g = 2 *", "g = 4 *")
+FORGOTTEN_BIAS = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
+W1, W2, b1, b2 = np.random.randn(3, 4), np.random.randn(4, 2), np.zeros(4), np.zeros(1)
+for turn in range(10):
+    h = np.tanh(X @ W1 + b1)
+    d = h @ W2 - Y
+    loss = 0.5 * np.sum(d ** 2) + 0.05 * (np.sum(W1 ** 2) + np.sum(W2 ** 2) + np.sum(b1 ** 2))
+    e = d @ W2.T * (1 - h ** 2)
+    dW2, dW1, db2, db1 = h.T @ d, X.T @ e, d.sum(), e.sum(axis=0)
+    W1 -= 0.1 * (dW1 + 0.1 * W1)
+    W2 -= 0.1 * (dW2 + 0.1 * W2)
+    b1 -= 0.1 * (db1 + 0.1 * b1)
+    b2 -= 0.1 * (db2 + 0.1 * b2)
+"""
 SERIES = """
 import numpy as np
 xs, h = np.random.randn(9), np.zeros(4)
@@ -638,6 +734,10 @@ for t in range(8):
     v -= 0.1 * e * h
 """
 ALIKE = {  # what only looks like one of those
+    "a sum of one number that is never begun anew": SCALAR_VELOCITIES.replace("0.9 * u", "u").replace("u", "q"),
+    "a bias that decays and that the forward pass lacks": FORGOTTEN_BIAS,
+    "a sign among the rates": TWO_LAYERS
+    + "    for p, g, r in zip([V, W], [dV, dW], [0.1, -0.1]):\n        p -= r * g\n",
     "down a cost whose words speak of a maximum": linear(
         first="objective = np.mean((X @ w - y) ** 2)  # maximise the likelihood", update="w += 0.1 * g"
     ).replace("    loss = np.mean(e ** 2)\n", ""),

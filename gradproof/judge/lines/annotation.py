@@ -130,7 +130,7 @@ def _is_softmax(event: Event, of: Event) -> bool:
 
 
 def _box(event: Event, entering: Sequence[str], what: Observation, given: Mapping[int, str]) -> dict[str, Any]:
-    (activation,) = activations([[x for x in event.numbers if x.varies][:64]], set(given)) if event.shape else ("",)
+    (activation,) = activations([event.numbers[:64]], set(given)) if event.shape else ("",)
     return {
         "file": event.file,
         "line": event.line,

@@ -59,11 +59,14 @@ def _is_sum(x: Number) -> bool:
     return x.rule.name in ("add", "copy") and any(y.rule is not None and _is_sum(y) for y in x.operands)
 
 
-def named(pairs: Sequence[tuple[Ball, Ball]]) -> str:
-    """Return the name of the activation that takes every z to its a, "leaky ReLU" with its slope, or ""."""
+def named(pairs: Sequence[tuple[Ball, Ball]], cut: bool = False) -> str:
+    """Return the name of the activation that takes every z to its a, "leaky ReLU" with its slope, or "".
+
+    `cut`: whether other elements of the layer are 0 whatever their z is, as where `np.maximum(0, z)` takes the 0.
+    """
     for name, function in ACTIVATIONS:
         if all(function(z).overlaps(a) for z, a in pairs):
-            return EITHER if name == "ReLU" and not any(z < 0 for z, _ in pairs) else name
+            return EITHER if name == "ReLU" and not cut and not any(z < 0 for z, _ in pairs) else name
     slopes = {f"{float((a / z).mid()):.6g}" for z, a in pairs if z < 0}
     told = len(slopes) == 1 and any(z > 0 for z, _ in pairs) and 0 < float(next(iter(slopes))) < 1
     if told and all(a.overlaps(z) for z, a in pairs if z > 0):
@@ -76,14 +79,15 @@ def activations(layers: Iterable[Sequence[Number]], parameters: set[int]) -> lis
     names = []
     for numbers in layers:
         pairs = [(z.value, a.value) for a in numbers if a.varies and (z := weighted_sum(a)) is not None]
-        names.append(named(pairs) if pairs else "")
+        cut = any(not a.varies and a.value.is_zero() for a in numbers)
+        names.append(named(pairs, cut) if pairs else "")
     return names
 
 
 def hidden_layers(results: Iterable[Number], parameters: set[int]) -> list[list[Number]]:
     """Return what is multiplied by parameters and is not data: activations, in the order in which they are used.
 
-    At most 64 numbers of each layer are returned.
+    At most 64 numbers of each layer are returned, with those that a ReLU has cut to 0.
     """
     groups: dict[Any, dict[int, Number]] = {}
     for x in computed_from(results):
@@ -94,5 +98,5 @@ def hidden_layers(results: Iterable[Number], parameters: set[int]) -> list[list[
             if all(w.index in parameters for w in sides[0]) and any(
                 a.varies and a.index not in parameters for a in sides[1]
             ):
-                groups.setdefault(x.place, {}).update({a.index: a for a in sides[1] if a.varies})
+                groups.setdefault(x.place, {}).update({a.index: a for a in sides[1]})
     return [list(group.values())[:64] for group in groups.values()]
