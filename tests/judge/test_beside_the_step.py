@@ -448,6 +448,30 @@ for turn in range(9):
         w -= 0.01 * v
         b -= 0.01 * u
 """
+BESIDE_RESULTS = """
+x, y = [0.5, 1.5, -2.0, 3.0], [1.0, 2.5, -3.0, 4.0]
+w, b, pred, miss, slope_w, slope_b = 0.3, 0.1, 0.0, 0.0, 0.0, 0.0
+for turn in range(9):
+    for a, t in zip(x, y):
+        pred = w * a + b
+        miss = pred - t
+        loss = 0.5 * miss * miss
+        slope_w, slope_b = miss * a, miss
+        w -= 0.01 * slope_w
+        b -= 0.01 * slope_b
+"""
+ONE_OUTPUT_IN_A_LIST = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.random.randn(9, 1)
+layer = [np.random.randn(3, 1), np.zeros(1), np.zeros((9, 1)), np.zeros((9, 1)), np.zeros((9, 1))]
+for turn in range(9):
+    layer[2] = X @ layer[0] + layer[1]
+    layer[3] = np.tanh(layer[2])
+    layer[4] = (layer[3] - Y) * (1 - layer[3] ** 2)
+    loss = 0.5 * np.sum((layer[3] - Y) ** 2)
+    layer[0] = layer[0] - 0.1 * X.T @ layer[4]
+    layer[1] = layer[1] - 0.1 * layer[4].sum(axis=0)
+"""
 SCALAR_ADAM = """
 import math
 x, y = [0.5, 1.5, -2.0, 3.0], [1.0, 2.5, -3.0, 4.0]
@@ -510,6 +534,11 @@ for t in range(8):
     v -= 0.1 * np.outer(e, h)
 """
 BESIDE = {
+    "single numbers beside more that are computed": (BESIDE_RESULTS, ("miss * a, miss", "miss * a, miss * a")),
+    "a bias of one number in a list with arrays that are computed": (
+        ONE_OUTPUT_IN_A_LIST,
+        ("layer[4].sum(", "abs(layer[4]).sum("),
+    ),
     "velocities of one number": (SCALAR_VELOCITIES, ("0.9 * u + e", "0.9 * u + e * a")),
     "Adam's means of one number": (SCALAR_ADAM, ("0.1 * e\n", "0.1 * e * a\n")),
     "gradients of two turns, the older ones of weights without effect in the first": (
