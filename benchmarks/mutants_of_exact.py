@@ -82,6 +82,9 @@ EQUIVALENT = {  # the change: why the function is the same
     "rules.py::_cube_root: `x < 0` becomes `x <= 0`": "∛0 = 0",
     "numbers.py::multiply: `(x, y)` becomes `(y, x)`": "x·y = y·x, and so are its derivatives",
     "numbers.py::is_equal: `(number(x), number(y))` becomes `(number(y), number(x))`": "x = y as y = x",
+    "functions.py::norm: `(2, 'fro')` becomes `('fro', 2)`": EITHER,
+    "functions.py::einsum: `False` becomes `True`": "the products are the same in any order",
+    "functions.py::where: `cast(condition, bool) if holds_numbers(condition) else np.asarray(condition)` becomes `cast(condition, bool)`": "a mask is only not cast to be quick",  # noqa: E501
     "numbers.py::_order: `1` becomes `2`": SIGN,
     "numbers.py::largest: `(number(x), number(y))` becomes `(number(y), number(x))`": EITHER,
     "numbers.py::smallest: `(number(x), number(y))` becomes `(number(y), number(x))`": EITHER,

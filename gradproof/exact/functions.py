@@ -61,18 +61,18 @@ def vdot(a: Any, b: Any) -> Any:
     return multiply_matrices(exact(a).ravel(), exact(b).ravel())
 
 
-def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, keepdims: bool = False) -> Any:
+def average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
     a = exact(a)
     if weights is None:
         return a.mean(axis=axis, keepdims=keepdims)
     weights = np.broadcast_to(weights, a.shape) if np.ndim(weights) == a.ndim else _along(weights, a.ndim, axis)
-    scale = (exact(weights) * np.ones(a.shape, int)).sum(axis=axis, keepdims=keepdims)
+    scale = exact(weights).sum(axis=axis, keepdims=keepdims)
     return (a * weights).sum(axis=axis, keepdims=keepdims) / scale
 
 
 def _along(weights: Any, ndim: int, axis: Any) -> Any:
     shape = [1] * ndim
-    shape[axis] = -1
+    shape[axis] = len(weights)
     return np.reshape(weights, shape)
 
 
@@ -92,13 +92,13 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> Any:
     """np.einsum by multiplying and summing, with one sum for each element of the result unless there is an ellipsis."""
     terms, _, kept = subscripts.replace(" ", "").partition("->")
-    names = terms.split(",")
+    names, letters = terms.split(","), set(terms) - {","}
     if "..." in subscripts:
         return wrap(np.einsum(subscripts, *[exact(x).view(np.ndarray) for x in operands], optimize=False))
     if "->" not in subscripts:
-        kept = "".join(sorted(c for c in set(terms) - {","} if terms.count(c) == 1))
+        kept = "".join(sorted(c for c in letters if terms.count(c) == 1))
     arrays = [exact(x) for x in operands]
-    order = kept + "".join(sorted(set(terms) - set(kept) - {","}))
+    order = kept + "".join(sorted(letters - set(kept)))
     result: Any = None
     array: Any
     for name, array in zip(names, arrays, strict=True):
@@ -112,7 +112,7 @@ def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> 
         array = array.reshape([array.shape[present.index(c)] if c in present else 1 for c in order])
         result = array if result is None else result * array
     summed = tuple(range(len(kept), len(order)))
-    return _put_out(result.sum(axis=summed) if summed else result, out)
+    return _put_out(result.sum(axis=summed), out)
 
 
 def _put_out(result: Any, out: Any) -> Any:
