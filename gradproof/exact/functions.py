@@ -142,11 +142,11 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **option
     return _put_out(each(clip_one, a, low, high), out)
 
 
-def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(x: Any, copy: bool = True, **options: Any) -> Any:
     bad = ~np.isfinite(x)
     if np.any(bad):
         raise current().refuse("nan_to_num of a value that is not finite")
-    return exact(x).copy()
+    return exact(x).copy() if copy else exact(x)
 
 
 def sort(a: Any, axis: int | None = -1, **options: Any) -> Any:
@@ -155,16 +155,16 @@ def sort(a: Any, axis: int | None = -1, **options: Any) -> Any:
     return result
 
 
-def array_equal(a: Any, b: Any, equal_nan: bool = False) -> bool:
+def array_equal(a: Any, b: Any, **options: Any) -> bool:
     a, b = np.asanyarray(a), np.asanyarray(b)
     return a.shape == b.shape and bool(np.all(a == b))
 
 
-def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, **options: Any) -> bool:
     return bool(np.all(isclose(a, b, rtol, atol)))
 
 
-def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, **options: Any) -> Any:
     a, b = exact(a), exact(b)
     return np.abs(a - b) <= number(atol) + number(rtol) * np.abs(b)
 
@@ -172,7 +172,7 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
 def like(value: Any) -> Callable[..., Any]:
     """Return zeros_like, ones_like and so on for this value: exact unless an integer or bool dtype is given."""
 
-    def make(a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
+    def make(a: Any, dtype: Any = None, shape: Any = None, **options: Any) -> Any:
         shape = np.shape(a) if shape is None else shape
         filling = options.get("fill_value", value)
         if dtype is not None and np.dtype(dtype).kind in "iub":
@@ -191,11 +191,12 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
     return result
 
 
-def median(a: Any, axis: Any = None, **options: Any) -> Any:
+def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     ordered = sort(a, axis=axis)
     n = ordered.shape[-1 if axis is None else axis]
     middle = np.take(ordered, [(n - 1) // 2, n // 2], axis=-1 if axis is None else axis)
-    return middle.mean(axis=-1 if axis is None else axis)
+    result = middle.mean(axis=-1 if axis is None else axis, keepdims=keepdims)
+    return result.reshape((1,) * np.ndim(a)) if keepdims and axis is None else result
 
 
 def method(name: str) -> Callable[..., Any]:
