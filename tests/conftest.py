@@ -54,7 +54,7 @@ fresh = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("quick", fresh, max_examples=20)
+settings.register_profile("quick", fresh, max_examples=15)
 settings.register_profile("thorough", fresh, max_examples=2000)
 settings.load_profile("quick")  # --hypothesis-profile is read after this and wins
 

@@ -73,16 +73,19 @@ def together(gates: dict[str, Gate]) -> Gate | None:
 
 
 def _against(court: Court, tree: Node, neighbour: Node, claim: Claim) -> Testimony:
-    """Return autodiff's testimony on a neighbour, or that of the balls if only they refute it by a number.
+    """Return the testimony of the balls on a neighbour, or autodiff's if they do not refute it by a number.
 
-    A neighbour that is not finite where the claim is finite means nothing: log(1 - exp(u)) for log(1 + exp(u)).
+    The balls are asked first because they answer sooner. A neighbour that is not finite where the claim is finite means
+    nothing: log(1 - exp(u)) for log(1 + exp(u)).
     """
+    balls = court.by_balls(neighbour, claim)
+    if balls.verdict is Verdict.REFUTED and not balls.misfit:
+        return balls
     found = court.by_autodiff(neighbour, claim)
     if found.verdict is Verdict.REFUTED and not found.misfit:
         return found
-    balls = court.by_balls(neighbour, claim)
     if balls.verdict is Verdict.REFUTED:
-        return found if found.misfit and balls.misfit else balls
+        return found if found.misfit else balls
     nothing = found.verdict is Verdict.UNDECIDED and balls.misfit
     return balls if nothing and not court.by_balls(tree, claim).misfit else found
 

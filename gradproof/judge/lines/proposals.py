@@ -36,12 +36,20 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
     that one that corrects part of the faults can be taken first.
     """
     tree = trial.scene.program.tree
+    made: dict[int, list[Edit]] = {}  # by the statement
+
+    def edits_of(around: Sequence[Any]) -> list[Edit]:
+        statement = around[-1]
+        if id(statement) not in made:
+            made[id(statement)] = edits(statement, words_at(tree, around))
+        return made[id(statement)]
+
     rest: dict[int, list[Edit]] = {}
     later: list[Edit] = []
     tried: set[int] = set()
     for line in dict.fromkeys(itertools.chain(*suspects.groups)):
         if line not in mended and (around := enclosing(tree, line)) and (unused := words_at(tree, around).unused):
-            own = [edit for edit in edits(around[-1], words_at(tree, around)) if _uses(edit, unused)]
+            own = [edit for edit in edits_of(around) if _uses(edit, unused)]
             own.sort(key=lambda edit: edit.kind not in ("operand", "factor"))
             yield from _promising(trial, around[-1], own, places)
     for around in (enclosing(tree, line) for line in dict.fromkeys(itertools.chain(*suspects.groups))):
@@ -51,7 +59,7 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             break
     for kind in ("axis", "missing sum") if trial.step.reshaped else ():  # most often a sum over the wrong axis
         for around in (enclosing(tree, line) for line in dict.fromkeys(itertools.chain(*suspects.groups))):
-            yield from (edit for edit in edits(around[-1], words_at(tree, around)) if edit.kind == kind)
+            yield from (edit for edit in edits_of(around) if edit.kind == kind)
     for group, lines in enumerate(suspects.groups):
         for line in lines:
             around = enclosing(tree, line)
@@ -59,7 +67,7 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
                 continue
             *outer, statement = around
             tried.add(id(statement))
-            own = edits(statement, words_at(tree, around), factors=group % 5 < 4)
+            own = edits_of(around) if group % 5 < 4 else edits(statement, words_at(tree, around), factors=False)
             if line in suspects.data and isinstance(statement, ast.Assign):  # no gradient of another array, or element
                 own = [Edit("extra statement", statement, ast.Pass(), statement)] * isinstance(
                     statement.targets[0], ast.Subscript
@@ -186,13 +194,18 @@ def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: P
         return any(map(known.has, changed))  # an unchanged ∂C/∂x of the data would pass
 
     arrays = [before for before, *_ in turns if not isinstance(before, list)]
-    if arrays and all(np.size(before) == 1 for before in arrays):
-        return [edit for edit in tried if edit.tier == 0]  # any single number is a multiple of any other
+    single = bool(arrays) and all(np.size(before) == 1 for before in arrays)
     befores = [turn.pop(0) for turn in turns]  # one iteration is enough: the next may use what is wrong in this one
+
+    def is_likely(edit: Edit, values: Sequence[Any]) -> bool:
+        if single and not any(isinstance(value, np.ndarray) and value.size > 1 for value in values):
+            return edit.tier == 0  # any single number is a multiple of any other
+        return any(map(passes, values, befores))
+
     found = [
         (_adds(edit) and any(map(_is_parallel, values, befores)), edit)
         for edit, *values in zip(tried, *turns, strict=True)
-        if any(map(passes, values, befores))
+        if is_likely(edit, values)
     ]
     return [edit for _, edit in sorted(found, key=lambda one: one[0])]  # edits that only add a factor come last
 
