@@ -92,11 +92,9 @@ class Run:
             return arb(0)
         if self.reading is Reading.EXACT or _is_short(number):
             value = arb(number) if decimal is None else arb(decimal)
-            return (
-                value
-                if _is_short(number) or not self.bent
-                else value * (1 + self.bent * random.Random(number).random())
-            )
+            if self.bent and not _is_short(number):
+                value *= 1 + self.bent * random.Random(number).random()
+            return value
         digits, _, exponent = repr(number).partition("e")
         written = len(digits.replace(".", "").strip("-0"))
         decimals = len(digits.partition(".")[2]) - int(exponent or 0)

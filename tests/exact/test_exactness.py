@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gradproof import check_gradient
 from gradproof.exact.loading import take
@@ -256,6 +258,27 @@ def test_a_literal_is_a_ball_of_the_size_of_its_reading() -> None:
             assert ball(short, reading, repr(short)).rad() == 0
         assert not ball(2e-5, reading).is_zero()
         assert ball(1e-5, reading).is_zero() is (reading is Reading.WITHOUT_EPSILON)
+
+
+def test_a_literal_that_may_have_been_truncated_has_half_of_its_last_digit_as_radius() -> None:
+    with running(Run(reading=Reading.ROUNDED)) as run:
+        for literal, radius in ((1.23456789e-4, 5e-13), (1.23456789e-5, 5e-14), (1.23456789e20, 5e11)):
+            assert float(run.literal(literal).rad()) == pytest.approx(radius, rel=0.1)
+        assert float(run.literal(1000.000000000001).rad()) < 4.6e-13  # all digits of a double: none was cut
+
+
+@given(st.floats(1e-3, 1e3))
+def test_longer_literals_are_bent_up_to_a_limit_and_short_ones_are_not(number: float) -> None:
+    straight, run = Run(), Run()
+    run.bent = 0.25
+    with running(run):
+        was, now = float(straight.literal(number)), float(run.literal(number))
+        short = max(map(int.bit_length, number.as_integer_ratio())) <= 20
+        assert now == was if short else was <= now <= 1.25 * was
+        assert short or float(run.literal(number) - straight.literal(number)) > 0
+        assert float(run.literal(0.5)) == 0.5
+        assert float(run.literal(255.0)) == 255.0
+        assert float(abs(3 * run.literal(0.1) - run.literal(0.3))) > 1e-4  # each by its own factor
 
 
 def test_the_float_of_a_variable_is_noted_and_that_of_a_constant_is_not() -> None:
