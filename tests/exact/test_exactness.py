@@ -267,6 +267,12 @@ def test_a_literal_that_may_have_been_truncated_has_half_of_its_last_digit_as_ra
         assert float(run.literal(1000.000000000001).rad()) < 4.6e-13  # all digits of a double: none was cut
 
 
+def test_a_literal_of_twenty_bits_is_exact_and_a_longer_one_is_not() -> None:
+    with running(Run(reading=Reading.ROUNDED)) as run:
+        assert [run.literal(short).rad() == 0 for short in (2.0**20 - 1, 2.0**-20)] == [True, True]
+        assert [run.literal(longer).rad() == 0 for longer in (2.0**20 + 1, 2.0**-21)] == [False, False]
+
+
 @given(st.floats(1e-3, 1e3))
 def test_longer_literals_are_bent_up_to_a_limit_and_short_ones_are_not(number: float) -> None:
     straight, run = Run(), Run()

@@ -20,7 +20,7 @@ from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.observation import observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
-from gradproof.judge.trial.floats import REMEDIES, lost_in, where_of, words_of
+from gradproof.judge.trial.floats import lost_in, remedy, where_of, words_of
 from gradproof.judge.trial.rounding import rounding_radii
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
@@ -48,8 +48,7 @@ def float_findings(program: Program, subject: Subject) -> list[dict[str, Any]]:
                 line = line_of(at)
                 if at is not None and line is not None and 0 < line < DRIVEN:
                     place = program.place(line, at[0].co_filename)
-                    remedy = next((words for key, words in REMEDIES.items() if key in said), "")
-                    words = f"{said} in {place}{where}{'; ' * bool(remedy)}{remedy}"
+                    words = f"{said} in {place}{where}{remedy(said, where)}"
                     found.setdefault((said, place), {"line": line, "place": place, "what": words})
     return list(found.values())
 

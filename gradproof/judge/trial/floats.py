@@ -91,8 +91,13 @@ def float_findings(
 def _said(what: str, line: int | None, there: str, scale: float, name: str) -> str:
     at = f"line {line}" if line else name
     where = "at arguments of ordinary size" if scale == 1 else f"at arguments {abs(scale):g} times as large"
-    remedy = next((words for key, words in REMEDIES.items() if key in what), "")
-    return f"{what} in {at} {where}{there}" + (f"; {remedy}" if remedy else "")
+    return f"{what} in {at} {where}{there}{remedy(what, there)}"
+
+
+def remedy(what: str, there: str) -> str:
+    """Return the usual remedy, after a semicolon; "" if there is none."""
+    found = next((f"; {words}" for key, words in REMEDIES.items() if key in what), "")
+    return found.replace("1/(1 + exp(z)) for 1 − a", "1/cosh(z)² for 1 − a²") if "tanh" in there else found
 
 
 def _lost(answer: Answer, arguments: Any, given: Any, seed: int, floats: bool) -> list[tuple[str, int | None, str]]:
