@@ -19,7 +19,6 @@ import numpy as np
 from gradproof.errors import MachineError, UsageError
 from gradproof.problem import Array
 
-HEARTBEAT = 30  # seconds without a sign of life after which a process counts as lost
 JOINING = 300  # seconds to wait for the other processes at the start
 NAME = 4096  # bytes of a path that are sent
 STATUS = re.compile(r"[A-Z_]+: ")  # how messages from JAX's C++ begin, in exceptions of several classes

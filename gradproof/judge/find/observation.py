@@ -112,7 +112,6 @@ class Observation:
 
 
 _AIM = re.compile(r"target|(?:^|_)td(?:_|$)|advantage|returns?$|bootstrap", re.IGNORECASE)
-Drawn = Callable[[Slot, np.random.Generator], np.ndarray[Any, Any]]
 
 
 def observe(

@@ -12,7 +12,6 @@ from gradproof.judge.isolation import frames
 from gradproof.judge.isolation.sandbox import Sandbox
 from gradproof.judge.isolation.submission import ENVIRONMENT, START
 
-VERDICTS = ("verified", "refuted", "undecided", "none")
 TIMES = 12  # the limit for the whole, as a multiple of that for a call
 
 
