@@ -13,10 +13,12 @@ from typing import Any
 
 from gradproof.exact.run import Reading, line_of
 from gradproof.judge.find.examples import Subject
+from gradproof.judge.find.explore import explore
 from gradproof.judge.find.gradients import last
-from gradproof.judge.find.program import statements
 from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.scene import Scene, forget
+from gradproof.judge.find.stated import moved_after, moved_at_times
+from gradproof.judge.find.watching import LATER, moved_besides
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import Outcome
@@ -25,7 +27,6 @@ from gradproof.judge.stress import compared_once
 from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
-LATER = 8  # turns, the first included, in which an update under a condition is looked for
 OTHER_ITEMS = (1, 2, 3)
 SMALLER = 0.05  # scale of examples and parameters whose gradients should reach no clip
 
@@ -42,8 +43,11 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
         outcome = _of_small_differences(subject, outcome, cost)
         if outcome.verdict is Verdict.VERIFIED and not outcome.late:
             return outcome  # its scene has the program's own differences, which are right to some digits only
-    if outcome.verdict is Verdict.VERIFIED and outcome.late:
+    if outcome.verdict is Verdict.VERIFIED and (late := outcome.late or _moved_later(outcome)):
+        outcome.late = late
         outcome = _with_the_late(outcome, subject.calls, cost)
+    if outcome.verdict is Verdict.VERIFIED:
+        outcome = _with_the_rest(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED:
         outcome = _at_other_items(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED and outcome.dead:
@@ -53,7 +57,28 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
         if smaller := _of_smaller(subject, clips, cost):
             lines = sorted({line for place in clips if (line := line_of(place))})
             smaller.clips, outcome = lines, smaller
+    if outcome.verdict is Verdict.REFUTED:
+        outcome = _without_the_held(outcome, subject.calls, cost)
     return outcome if subject.larger is None else _at_its_own_size(subject, outcome, cost)
+
+
+def _without_the_held(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
+    """Judge elements that begin as 0 and never move as constants, as those that a mask keeps at 0.
+
+    They may as well be forgotten, so if only they are wrong, the outcome is undecided.
+    """
+    wrong = {array.name for array in outcome.tried.arrays if array.state != "right"} if outcome.tried else set()
+    held = {path: frozenset(idle) for path, idle in outcome.idle.items() if path in wrong and idle}
+    if not held:
+        return outcome
+    scene = replace(outcome.explored.scene, held=held)
+    without = judge(replace(outcome.explored, scene=scene), calls, cost=cost)
+    if not without.tried or any(array.state != "right" for array in without.tried.arrays):
+        return outcome
+    names = ", ".join(map(shown, held))
+    without.verdict = Verdict.UNDECIDED
+    without.trouble = f"elements of {names} that begin as 0 never move, which is right only if they are constants"
+    return without
 
 
 def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
@@ -124,11 +149,10 @@ def _without_effect(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
 
 def _goes_through_examples(scene: Scene, number: int) -> bool:
     """Whether a loop may begin with another item: it does not count epochs, and no condition depends on its count."""
-    loop = scene.code()[1][number]
-    nodes = [node for node in statements(scene.program.tree) if isinstance(node, ast.For) and node.lineno == loop.line]
-    if loop.path != scene.program.path or not nodes:
+    node = scene.loop(number)
+    if not isinstance(node, ast.For):
         return False
-    (node, *_), parts = nodes, list(ast.walk(nodes[0]))
+    parts = list(ast.walk(node))
     of = ast.unparse(node.iter).partition("(")[0]
     counter = node.target.elts[0] if of == "enumerate" and isinstance(node.target, ast.Tuple) else node.target
     count = ast.unparse(counter) if of in ("enumerate", "range") else ""
@@ -258,6 +282,15 @@ def _of_small_differences(subject: Subject, outcome: Outcome, cost: str) -> Outc
     return small
 
 
+def _moved_later(outcome: Outcome) -> list[str]:
+    """Return what only a later turn moves, under a condition, such as the other block if two take turns."""
+    step, names = outcome.explored.step, moved_at_times(outcome.explored.scene.program.tree)
+    if step is None or step.kind != "turn" or not names:
+        return []
+    found = explore(outcome.explored.scene, later=(step, names)).step
+    return moved_besides([*found.parameters, *found.doubtful], step, names) if found else []
+
+
 def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
     """Judge the parameters that are moved under a condition in the first later turn that moves them.
 
@@ -277,6 +310,27 @@ def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome
     outcome.verdict = Verdict.UNDECIDED
     names = ", ".join(map(shown, outcome.late))
     outcome.trouble = f"no iteration that was tried met the condition for updating {names}"
+    return outcome
+
+
+def _with_the_rest(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
+    """Judge what moves only after the loop that takes the step, by what its turns have added up.
+
+    It may follow another cost, since the step has moved meanwhile. So unless it is right, the outcome is undecided.
+    """
+    step, scene = outcome.explored.step, outcome.explored.scene
+    loop = scene.loop(step.where) if step is not None and step.kind == "turn" else None
+    outer = scene.around(loop) if loop is not None else None
+    if step is None or loop is None or outer is None or not (names := moved_after(loop, outer[1])):
+        return outcome
+    found = explore(scene, later=(step._replace(where=outer[0], turn=-1), names)).step
+    rest = moved_besides(found.parameters, step, names) if found else []
+    if found is None or not rest:
+        return outcome
+    whole = judge(replace(outcome.explored, step=found._replace(parameters=rest, still=())), calls, cost=cost)
+    if whole.verdict is not Verdict.VERIFIED:
+        outcome.verdict = Verdict.UNDECIDED
+        outcome.trouble = f"{', '.join(map(shown, rest))} moves after the loop that takes the step, and may be wrong"
     return outcome
 
 

@@ -1,7 +1,7 @@
 """The outcome of judging a scene, and the comparison of a step with a cost."""
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -64,12 +64,17 @@ class Outcome:
     shrinking: Sequence[str] = ()  # parameters of which a step keeps only a part, as of a running mean
     velocities: Sequence[str] = ()  # parameters that start as 0, one for each of the others
     rates: dict[str, Fraction] = field(default_factory=dict)  # of parameters that one line moves at several
-    untouched: int = 0  # how many elements moved at no point, so that their gradients are not tested
+    idle: dict[str, set[int]] = field(default_factory=dict)  # by parameter, the elements that moved at no point
     late: Sequence[str] = ()  # parameters moved under a condition, but not in this turn
     unmoved: Sequence[str] = ()  # named as parameters, used in the forward pass, not moved
     amiss: dict[str, Amiss] = field(default_factory=dict)  # by parameter, of what its steps keep
     kind: str = ""  # where that cost was found: the attribute of an Observation, or "listed"
     piled: dict[str, str] = field(default_factory=dict)  # by parameter, where its gradients pile up
+
+    @property
+    def untouched(self) -> int:
+        """How many elements moved at no point, so that their gradients are not tested."""
+        return sum(map(len, self.idle.values()))
 
     @property
     def dead(self) -> list[str]:
@@ -187,12 +192,15 @@ def states(what: Observation, cost: Number) -> list[str]:
     ]
 
 
-def forgotten(what: Observation) -> list[str]:
-    """Return the variables that do not move although a gradient named after them is computed, and then not used."""
+def forgotten(what: Observation, later: Container[str]) -> list[str]:
+    """Return the variables that do not move although a gradient named after them is computed, and then not used.
+
+    `later`: the names that are used after the step, such as a sum that is complete then.
+    """
     named = {
         stem(event.name)
         for event in _idle(what)
-        if event.name.isidentifier() and stem(event.name) != event.name.lower()
+        if event.name.isidentifier() and event.name not in later and stem(event.name) != event.name.lower()
         if any(x.varies for x in event.numbers)
     }
     return [path for path in _staying(what) if path.isidentifier() and path.lower() in named]

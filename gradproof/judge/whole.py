@@ -117,11 +117,12 @@ def judge(
     untouched, group_rates = dict[str, set[int]](), dict[str, Fraction]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
     shrinking = list[str]()
+    used_after = explored.scene.used_after(explored.step.where) if explored.step.kind == "turn" else set[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
         what = seen(run, drawn)
         _forget_what_is_shown(run.run, what)
-        idle.update(dict.fromkeys(forgotten(what), FORGOTTEN))
+        idle.update(dict.fromkeys(forgotten(what, used_after), FORGOTTEN))
         staying.update(dict.fromkeys(perhaps_forgotten(what)))
         still.update(unmoved(what))
         zeros.update(dict.fromkeys(what.zeros))
@@ -180,7 +181,7 @@ def judge(
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
     outcome.kind, outcome.rates = kind, group_rates
     outcome.shrinking = shrinking
-    outcome.velocities, outcome.untouched = velocities, sum(map(len, untouched.values()))
+    outcome.velocities, outcome.idle = velocities, untouched
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]
         if wanted:

@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,14 +48,18 @@ class Explored:
         return list(slots({name: (self.names or {}).get(name)}, MODULE))
 
 
-def explore(scene: Scene, seconds: float = SECONDS, seed: int = 0) -> Explored:
-    """Run the scene once, with all numbers varying, and return what its watch found."""
+def explore(
+    scene: Scene, seconds: float = SECONDS, seed: int = 0, later: tuple[Step, Container[str]] | None = None
+) -> Explored:
+    """Run the scene once, with all numbers varying, and return what its watch found; for `later` see `Watch`."""
     run = Run(BITS, seed=seed, exploring=True)
     names: dict[str, Any] = {}
     trouble, raised, begun, numbers = "", 0, time.process_time(), 0
     with running(run):
         first = count_numbers()
-        watch = Watch(MODULE, names, gradients=scene.gradients, data=scene.data, first_loop=scene.first_loop)
+        watch = Watch(
+            MODULE, names, gradients=scene.gradients, data=scene.data, first_loop=scene.first_loop, later=later
+        )
         try:
             with guarded("the program", seconds, Clock.COMPUTING):
                 names.update(scene.names(seed))

@@ -153,6 +153,9 @@ def observe(
             if scene.nudge is not None and scene.nudge.path == path:
                 values.reshape(slot.shape or 1)[scene.nudge.element] += scene.nudge.by
             numbers = variables(values)
+            staying = scene.held.get(path, frozenset())
+            if all(slot.numbers[k].value.is_zero() for k in staying):
+                numbers = [number(0) if k in staying else x for k, x in enumerate(numbers)]
             if scene.as_begun:
                 numbers = [number(0) if k in zeros.get(path, ()) else x for k, x in enumerate(numbers)]
                 for twin in twins.get(path, ()):
@@ -218,12 +221,11 @@ def _outside(scene: Scene, step: Step, calls: Sequence[str]) -> set[str]:
     """Return the calls that are neither in the loop whose turn is the step, nor in a function called there."""
     if step.kind != "turn" or not calls:
         return set()
-    tree, loop = scene.program.tree, scene.code()[1][step.where]
-    nodes = [node for node in statements(tree) if isinstance(node, ast.For | ast.While) and node.lineno == loop.line]
-    if loop.path != scene.program.path or not nodes or _is_of_epochs(nodes[0]):
+    loop = scene.loop(step.where)
+    if loop is None or _is_of_epochs(loop):
         return set()
-    functions = {node.name: node for node in statements(tree) if isinstance(node, ast.FunctionDef)}
-    waiting, inside, seen = [nodes[0].body], set[str](), set[str]()
+    functions = {node.name: node for node in statements(scene.program.tree) if isinstance(node, ast.FunctionDef)}
+    waiting, inside, seen = [loop.body], set[str](), set[str]()
     while waiting:
         for call in (node for part in waiting.pop() for node in ast.walk(part) if isinstance(node, ast.Call)):
             inside.add(ast.unparse(call))

@@ -17,7 +17,7 @@ from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import current
 from gradproof.judge.find.data import WIDTHS
 from gradproof.judge.find.instruments import Instruments
-from gradproof.judge.find.program import WATCH, Program, copied, definitions, is_main, with_small_numbers
+from gradproof.judge.find.program import WATCH, Program, copied, definitions, is_main, statements, with_small_numbers
 from gradproof.judge.find.surroundings import WATCHING, surroundings
 from gradproof.judge.find.watching import Found, Watch
 
@@ -52,6 +52,7 @@ class Scene:
     is_round: bool = False  # whether parameters are small round numbers
     rotated: tuple[int, int] = (-1, 0)  # a loop, and which of its items comes first
     at_rest: tuple[str, ...] = ()  # arrays that are 0 when the step begins
+    held: Mapping[str, frozenset[int]] = field(default_factory=dict)  # elements of parameters that stay 0
     as_begun: bool = False  # whether parameters keep their zeros, and their copies are drawn with them
     rates: Mapping[str, Fraction] = field(default_factory=dict)  # learning rate of each variable, if they differ
     data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names that need no gradient
@@ -97,6 +98,29 @@ class Scene:
         loops = self.code()[1]
         driven = self.driven or (self.gradients and not self.whole)  # a driver gets the gradients in its own loop
         return next((k for k, loop in enumerate(loops) if loop.line >= DRIVEN), 0) if driven else 0
+
+    def loop(self, number: int) -> ast.For | ast.While | None:
+        """Return the statement of a loop; None if it is in another module."""
+        loop = self.code()[1][number]
+        nodes = (node for node in statements(self.program.tree) if isinstance(node, ast.For | ast.While))
+        return next((node for node in nodes if node.lineno == loop.line and loop.path == self.program.path), None)
+
+    def around(self, loop: ast.For | ast.While) -> tuple[int, ast.For | ast.While] | None:
+        """Return the innermost loop around a loop, with its number; None if there is none."""
+        nodes = [(number, node) for number in range(len(self.code()[1])) if (node := self.loop(number)) is not None]
+        outer = [(number, node) for number, node in nodes if any(part is loop for part in statements(node))]
+        return max(outer, key=lambda one: one[1].lineno, default=None)
+
+    def used_after(self, number: int) -> set[str]:
+        """Return the names that the loops around a loop use after it."""
+        loop, found = self.loop(number), set[str]()
+        if loop is None:
+            return found
+        for node in statements(self.program.tree):
+            if isinstance(node, ast.For | ast.While) and any(part is loop for part in statements(node)):
+                names = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+                found |= {name.id for name in names if name.lineno > (loop.end_lineno or loop.lineno)}
+        return found
 
     def names(self, seed: int) -> dict[str, Any]:
         """Return the global names with which it starts."""

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
@@ -182,8 +182,19 @@ def lines_of_costs(tree: ast.Module) -> set[int]:
 def moved_at_times(tree: ast.Module) -> set[str]:
     """Return the last names of what is updated under a condition, such as layers that are frozen at first."""
     branches = [node for node in statements(tree) if isinstance(node, ast.If) and not is_main(node)]
+    return _updated(part for branch in branches for part in statements(branch))
+
+
+def moved_after(loop: ast.stmt, outer: ast.stmt) -> set[str]:
+    """Return the last names of what is updated after a loop, in the loop around it, by a sum or a difference."""
+    after = [node for node in statements(outer) if isinstance(node, ast.stmt) and node.lineno > (loop.end_lineno or 0)]
+    sums = (node for node in after if not isinstance(getattr(node, "op", ast.Sub()), ast.Mult | ast.Div))
+    return {name.partition("[")[0] for name in _updated(sums)}
+
+
+def _updated(nodes: Iterable[ast.AST]) -> set[str]:
     found = set()
-    for node in (part for branch in branches for part in statements(branch)):
+    for node in nodes:
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             words = ast.unparse(node.targets[0])
             if any(ast.unparse(part) == words for part in ast.walk(node.value) if isinstance(part, ast.expr)):

@@ -7,7 +7,7 @@ have moved by one whole step is the step. Later runs draw new parameters where i
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.roles import named_as_cost, named_as_parameter
 
 MOST_EVENTS = 20_000
+LATER = 8  # turns after a step in which what it did not move is looked for
 MOST_TURNS = 150  # of a loop that are examined: a loop that takes a step does so earlier
 
 
@@ -85,6 +86,7 @@ class Watch:
     data: Sequence[str] = ()  # names that need no gradient
     first_loop: int = 0  # earlier loops are ignored
     rotated: tuple[int, int] = (-1, 0)  # a loop, and which of its items comes first
+    later: tuple[Step, Container[str]] | None = None  # a known step: only a later turn that moves such names is sought
     found: Step | None = None
     fallback: Step | None = None  # if no later turn takes a whole step
     events: list[Event] = field(default_factory=list)
@@ -189,12 +191,17 @@ class Watch:
         entry = self.entries[kind, where, turn]
         self.entries[kind, where, turn] += 1
         if self.target is None:
+            if self.later and (kind, where) != (self.later[0].kind, self.later[0].where):
+                return
             self.looked[where] = self.looked.get(where, 0) + (kind == "turn")
             if self.looked[where] > MOST_TURNS:
                 return
             whole = set[str]()
             there = self.visible(frame, whole)
             _separate(there)
+            if self.later:  # as at the first turn, nothing is computed from anything else
+                for slot in there:
+                    slot.write([Number(x.value, varies=x.varies) for x in slot.numbers])
             now = {slot.path: Held(slot.shape, slot.numbers) for slot in there}
             self.intervals[key] = Interval(frame, kind, where, turn, count_numbers(), entry, now, self.failures, whole)
             if kind == "statement" and len(self.spans) < 200:
@@ -218,6 +225,10 @@ class Watch:
             raise Found
         after = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
         moved = stepped(interval.before, after, interval.start)
+        if self.later and not (interval.turn > self.later[0].turn and moved_besides(moved, *self.later)):
+            if interval.turn > self.later[0].turn + LATER:
+                raise Found
+            return
         if moved and not self.gradients:
             others = _said(interval.before, after, reshaped(interval.before, after, moved))
             still = _still(interval.before, after, [*moved, *others], self.failures > interval.failures)
@@ -241,6 +252,11 @@ class Watch:
         file = sys._getframe(2).f_code.co_filename
         for numbers, shape, one, label in _arrays(value, name):
             self.events.append(Event(kind, label, line, shape, numbers, one, file))
+
+
+def moved_besides(moved: Iterable[str], known: Step, names: Container[str]) -> list[str]:
+    """Return what has one of these last names and is no parameter of the known step."""
+    return [path for path in moved if path not in known.parameters and path.rpartition(".")[2] in names]
 
 
 def _separate(there: Sequence[Slot]) -> None:
