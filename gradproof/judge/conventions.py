@@ -28,6 +28,7 @@ from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
 OTHER_ITEMS = (1, 2, 3)
+OTHER_STEPS = 3  # that are tried if the first decides nothing
 SMALLER = 0.05  # scale of examples and parameters whose gradients should reach no clip
 
 
@@ -59,7 +60,26 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
             smaller.clips, outcome = lines, smaller
     if outcome.verdict is Verdict.REFUTED:
         outcome = _without_the_held(outcome, subject.calls, cost)
+    if outcome.verdict is Verdict.UNDECIDED:
+        outcome = _of_another_step(subject, outcome, cost)
     return outcome if subject.larger is None else _at_its_own_size(subject, outcome, cost)
+
+
+def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
+    """Judge what else looks like a step, if the first was a loop that adds up gradients or data that are normalised.
+
+    What is wrong there counts only beside a cost of the program's own.
+    """
+    step = subject.explored.step
+    if step is None or len(subject.skipped) == OTHER_STEPS:
+        return outcome
+    skipped = (*subject.skipped, (step.kind, step.where))
+    explored = explore(subject.explored.scene, skipped=skipped)
+    if explored.step is None:
+        return outcome
+    other = judge_leniently(subject._replace(explored=explored, larger=None, skipped=skipped), cost)
+    decides = other.verdict is Verdict.VERIFIED or (other.verdict is Verdict.REFUTED and other.kind != "listed")
+    return other if decides else outcome
 
 
 def _without_the_held(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
@@ -217,9 +237,9 @@ def _without_means(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     if step is None or not means or not outcome.cost:
         return outcome
     step = step._replace(parameters=[path for path in step.parameters if path not in means])
-    without = judge(replace(subject.explored, step=step), subject.calls, subject.harder, cost=cost)
+    without = judge_leniently(subject._replace(explored=replace(subject.explored, step=step), larger=None), cost)
     if without.verdict is not Verdict.VERIFIED:
-        return outcome
+        return without if _is_nearer(without, outcome) else outcome
     names = ", ".join(map(shown, means))
     without.notes.append(f"{names}: taken for running means, because the cost does not depend on them")
     return without

@@ -252,24 +252,23 @@ def _moves_another(what: Observation, path: str) -> bool:
 
 def _share(old: Number, new: Any) -> Any:
     """Return k of new = k old + other terms, from the factors of old on the way; 0 if it is not a term."""
-    if new is old:
-        return arb(1)
-    if not isinstance(new, Number) or new.rule is None:
-        return arb(0)
-    match new.rule.name, new.operands:
-        case "add", (a, b):
-            return _share(old, a) + _share(old, b)
-        case "subtract", (a, b):
-            return _share(old, a) - _share(old, b)
-        case "negative", (a,):
-            return -_share(old, a)
-        case "multiply", (a, b):
-            return _share(old, a) * b.value + a.value * _share(old, b)
-        case "divide", (a, b):
-            return _share(old, a) / b.value
-        case "copy", (a,):
-            return _share(old, a)
-    return arb(0)
+    none, shares = arb(0), {old.index: arb(1)}
+    for x in computed_from([new], (old.index,)) if isinstance(new, Number) else ():
+        if x is old or x.rule is None or x.rule.name not in (*LINEAR, "multiply", "divide") or x.rule.name == "sum":
+            continue
+        first, *rest = [(shares.get(a.index, none), a.value) for a in x.operands]
+        match x.rule.name, first, rest:
+            case "add", (a, _), [(b, _)]:
+                shares[x.index] = a + b
+            case "subtract", (a, _), [(b, _)]:
+                shares[x.index] = a - b
+            case "multiply", (a, left), [(b, right)]:
+                shares[x.index] = a * right + left * b
+            case "divide", (a, _), [(_, divisor)]:
+                shares[x.index] = a / divisor
+            case "negative" | "copy" as name, (a, _), _:
+                shares[x.index] = -a if name == "negative" else a
+    return shares.get(new.index, none) if isinstance(new, Number) else none
 
 
 def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:

@@ -251,6 +251,7 @@ def judge(
     if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn":
         usual = [one.name for one in outcome.named if kind == "listed"]
         outcome.piled, kept, outcome.amiss = piled(explored, calls, seed, usual, twins)
+        kept = kept or list(explored.step.memories)
         for mean in wrong_means(explored.scene.program.tree) if kept else ():
             outcome.amiss |= {path: Amiss(mean.said, mean.line, mean.new) for path in explored.step.parameters}
         if kept and not (outcome.piled or outcome.amiss):

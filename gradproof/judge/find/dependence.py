@@ -378,9 +378,12 @@ def _moves(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
 
 def _is_moved(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
     """Whether new is old plus something that old affects, like m in y = m x + c, unlike a velocity or a sum."""
-    waiting, kept, felt = [new], False, False
+    waiting, seen, kept, felt = [new], set[int](), False, False
     while waiting:
         x = waiting.pop()
+        if x.index in seen:
+            continue
+        seen.add(x.index)
         if x.index == old.index:
             kept = True
         elif x.rule is not None and x.rule.name in LINEAR:
@@ -394,9 +397,12 @@ def _steps_twice(old: Held, new: Held, results: Sequence[Number], reach: Mapping
     """Whether a number between old and new enters a dot product, as in the forward pass of a second step."""
     between: set[int] = set()
     for x, y in zip(old.numbers, new.numbers, strict=True):
-        waiting = [y]
+        waiting, seen = [y], set[int]()
         while waiting:
             z = waiting.pop()
+            if z.index in seen:
+                continue
+            seen.add(z.index)
             if z.index != x.index and z.rule is not None and z.rule.name in LINEAR and _moves(x, z, reach):
                 if z is not y:
                     between.add(z.index)

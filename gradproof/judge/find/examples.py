@@ -29,6 +29,7 @@ class Subject(NamedTuple):
     harder: Sequence[Scene] = ()  # scenes in which the same must hold
     others: Sequence[Explored] = ()  # runs that assign the gradients to the parameters in another order
     larger: Explored | None = None  # the same with the program's own numbers, if `explored` has smaller ones
+    skipped: Sequence[tuple[str, int]] = ()  # kind and place of what only looked like a step
     raises: str = ""  # what it raises for several examples, though its code asks how many there are
 
 

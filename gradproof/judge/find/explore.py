@@ -49,16 +49,29 @@ class Explored:
 
 
 def explore(
-    scene: Scene, seconds: float = SECONDS, seed: int = 0, later: tuple[Step, Container[str]] | None = None
+    scene: Scene,
+    seconds: float = SECONDS,
+    seed: int = 0,
+    later: tuple[Step, Container[str]] | None = None,
+    skipped: Container[tuple[str, int]] = (),
 ) -> Explored:
-    """Run the scene once, with all numbers varying, and return what its watch found; for `later` see `Watch`."""
+    """Run the scene once, with all numbers varying, and return what its watch found.
+
+    For `later` and `skipped` see `Watch`.
+    """
     run = Run(BITS, seed=seed, exploring=True)
     names: dict[str, Any] = {}
     trouble, raised, begun, numbers = "", 0, time.process_time(), 0
     with running(run):
         first = count_numbers()
         watch = Watch(
-            MODULE, names, gradients=scene.gradients, data=scene.data, first_loop=scene.first_loop, later=later
+            MODULE,
+            names,
+            gradients=scene.gradients,
+            data=scene.data,
+            first_loop=scene.first_loop,
+            later=later,
+            skipped=skipped,
         )
         try:
             with guarded("the program", seconds, Clock.COMPUTING):

@@ -87,6 +87,7 @@ class Watch:
     first_loop: int = 0  # earlier loops are ignored
     rotated: tuple[int, int] = (-1, 0)  # a loop, and which of its items comes first
     later: tuple[Step, Container[str]] | None = None  # a known step: only a later turn that moves such names is sought
+    skipped: Container[tuple[str, int]] = ()  # (kind, where) of what only looks like a step
     found: Step | None = None
     fallback: Step | None = None  # if no later turn takes a whole step
     events: list[Event] = field(default_factory=list)
@@ -191,7 +192,7 @@ class Watch:
         entry = self.entries[kind, where, turn]
         self.entries[kind, where, turn] += 1
         if self.target is None:
-            if self.later and (kind, where) != (self.later[0].kind, self.later[0].where):
+            if (kind, where) in self.skipped or (self.later and (kind, where) != self.later[0][:2]):
                 return
             self.looked[where] = self.looked.get(where, 0) + (kind == "turn")
             if self.looked[where] > MOST_TURNS:

@@ -116,11 +116,14 @@ def locate(what: Observation, labelled: Labels, wrong: Mapping[str, str]) -> dic
 def _is_linear(label: str, path: str, what: Observation, events: Sequence[Event]) -> bool:
     """Whether the v of a label ∂C/∂v is linear in a parameter, as z is in w and b, with no slope in between."""
     own = {x.index for x in what.given[path].flat}
-    waiting = [x for e in events if f"∂C/∂{e.name}" == label for x in e.numbers[:1]]
+    waiting, seen = [x for e in events if f"∂C/∂{e.name}" == label for x in e.numbers[:1]], set[int]()
     while waiting:
         x = waiting.pop()
         if x.index in own:
             return True
+        if x.index in seen:
+            continue
+        seen.add(x.index)
         if x.rule is not None and x.rule.name in (*LINEAR, "dot", "multiply", "divide"):
             waiting += [y for y in operands_of(x) if y.varies]
     return False
