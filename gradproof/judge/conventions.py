@@ -28,6 +28,7 @@ from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
 OTHER_ITEMS = (1, 2, 3)
+BRIEF = 2.0  # seconds of a run that looks for more
 OTHER_STEPS = 3  # that are tried if the first decides nothing
 SMALLER = 0.05  # scale of examples and parameters whose gradients should reach no clip
 
@@ -44,6 +45,10 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
         outcome = _of_small_differences(subject, outcome, cost)
         if outcome.verdict is Verdict.VERIFIED and not outcome.late:
             return outcome  # its scene has the program's own differences, which are right to some digits only
+    if outcome.verdict is Verdict.UNDECIDED and not (
+        outcome.tried and outcome.tried.verdict is Verdict.VERIFIED and outcome.named
+    ):
+        outcome = _of_another_step(subject, outcome, cost)
     if outcome.verdict is Verdict.VERIFIED and (late := outcome.late or _moved_later(outcome)):
         outcome.late = late
         outcome = _with_the_late(outcome, subject.calls, cost)
@@ -60,26 +65,23 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
             smaller.clips, outcome = lines, smaller
     if outcome.verdict is Verdict.REFUTED:
         outcome = _without_the_held(outcome, subject.calls, cost)
-    if outcome.verdict is Verdict.UNDECIDED:
-        outcome = _of_another_step(subject, outcome, cost)
     return outcome if subject.larger is None else _at_its_own_size(subject, outcome, cost)
 
 
 def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     """Judge what else looks like a step, if the first was a loop that adds up gradients or data that are normalised.
 
-    What is wrong there counts only beside a cost of the program's own.
+    That counts only beside a cost of the program's own, since anything follows some cost.
     """
     step = subject.explored.step
     if step is None or len(subject.skipped) == OTHER_STEPS:
         return outcome
     skipped = (*subject.skipped, (step.kind, step.where))
-    explored = explore(subject.explored.scene, skipped=skipped)
+    explored = explore(subject.explored.scene, BRIEF, skipped=skipped)
     if explored.step is None:
         return outcome
     other = judge_leniently(subject._replace(explored=explored, larger=None, skipped=skipped), cost)
-    decides = other.verdict is Verdict.VERIFIED or (other.verdict is Verdict.REFUTED and other.kind != "listed")
-    return other if decides else outcome
+    return other if other.verdict is not Verdict.UNDECIDED and other.kind != "listed" else outcome
 
 
 def _without_the_held(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
@@ -307,7 +309,7 @@ def _moved_later(outcome: Outcome) -> list[str]:
     step, names = outcome.explored.step, moved_at_times(outcome.explored.scene.program.tree)
     if step is None or step.kind != "turn" or not names:
         return []
-    found = explore(outcome.explored.scene, later=(step, names)).step
+    found = explore(outcome.explored.scene, BRIEF, later=(step, names)).step
     return moved_besides([*found.parameters, *found.doubtful], step, names) if found else []
 
 
@@ -343,7 +345,7 @@ def _with_the_rest(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome
     outer = scene.around(loop) if loop is not None else None
     if step is None or loop is None or outer is None or not (names := moved_after(loop, outer[1])):
         return outcome
-    found = explore(scene, later=(step._replace(where=outer[0], turn=-1), names)).step
+    found = explore(scene, BRIEF, later=(step._replace(where=outer[0], turn=-1), names)).step
     rest = moved_besides(found.parameters, step, names) if found else []
     if found is None or not rest:
         return outcome
