@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gradproof.exact.arrays import array_of
+from gradproof.exact.numbers import variable
+from gradproof.exact.run import Run, running
 from gradproof.judge.assess import assess
+from gradproof.judge.stress import shrinks
 from gradproof.judge.telling import is_book, lines
 
 LINEAR = """
@@ -533,7 +537,66 @@ for t in range(8):
     W -= 0.1 * np.outer(d, before)
     v -= 0.1 * np.outer(e, h)
 """
+TAKING_TURNS = """
+import numpy as np
+x = np.linspace(-2, 2, 20)
+y = np.sin(x)
+c, s, w = np.linspace(-1.5, 1.5, 4), np.full(4, 0.8), np.random.randn(4)
+for turn in range(1, 99):
+    gap = x[:, None] - c
+    phi = np.exp(-gap ** 2 / (2 * s ** 2))
+    e = phi @ w - y
+    loss = 0.5 * np.mean(e ** 2)
+    if turn % 2:
+        w -= 0.5 * phi.T @ e / 20
+    else:
+        back = e[:, None] * w * phi / 20
+        gc, gs = (back * gap / s ** 2).sum(0), (back * gap ** 2 / s ** 3).sum(0)
+        c -= 0.3 * gc
+        s -= 0.3 * gs
+"""
+AFTER_A_LOOP = """
+import numpy as np
+words = [0, 1, 2, 3, 1, 4, 0, 3]
+V, U = np.random.randn(5, 3), np.random.randn(5, 3)
+for epoch in range(9):
+    for here, there in zip(words, words[1:]):
+        v = V[here]
+        gv = np.zeros(3)
+        for target, label in [(there, 1.0), ((there + 2) % 5, 0.0), ((there + 3) % 5, 0.0)]:
+            g = 1 / (1 + np.exp(-v @ U[target])) - label
+            gv += g * U[target]
+            U[target] -= 0.1 * g * v
+        V[here] -= 0.1 * gv
+"""
+SUMS_FIRST = """
+import math
+y = [0.3, -0.2, 0.5, 0.1, -0.4, 0.2]
+def filtered(gain, phi):
+    m = m_gain = m_phi = 0.0
+    J = J_gain = J_phi = 0.0
+    for obs in y:
+        pred, pred_gain, pred_phi = phi * m, phi * m_gain, m + phi * m_phi
+        e = obs - pred
+        J += e * e
+        J_gain -= 2 * e * pred_gain
+        J_phi -= 2 * e * pred_phi
+        m, m_gain, m_phi = pred + gain * e, pred_gain + e - gain * pred_gain, (1 - gain) * pred_phi
+    return J / len(y), J_gain / len(y), J_phi / len(y)
+a, b = 0.0, 0.0
+for turn in range(20):
+    gain, phi = 1 / (1 + math.exp(-a)), math.tanh(b)
+    J, d_gain, d_phi = filtered(gain, phi)
+    a -= 0.5 * d_gain * gain * (1 - gain)
+    b -= 0.5 * d_phi * (1 - phi * phi)
+"""
+CENTRED_FIRST = TWO_LAYERS.replace("V, W", "X -= X.mean(0)\nV, W", 1).replace("X", "pts") + (
+    "    W -= 0.1 * dW\n    V -= 0.1 * dV\n"
+)
 BESIDE = {
+    "two blocks that take turns": (TAKING_TURNS, ("/ s ** 3", "/ s ** 2")),
+    "sums of sensitivities before the step": (SUMS_FIRST, ("pred_gain + e - gain * pred_gain", "pred_gain + e")),
+    "data that are centred before the step": (CENTRED_FIRST, ("h.T @ d,", "h.T @ abs(d),")),
     "single numbers beside more that are computed": (BESIDE_RESULTS, ("miss * a, miss", "miss * a, miss * a")),
     "a bias of one number in a list with arrays that are computed": (
         ONE_OUTPUT_IN_A_LIST,
@@ -696,6 +759,46 @@ for t in range(9):
     state = after
 """
     assert verdict_on(source, tmp_path)["verdict"] != "refuted"
+
+
+@pytest.mark.turns(1)
+def test_what_moves_after_the_loop_that_takes_the_step_is_judged_there(tmp_path: Path) -> None:
+    """Its gradient is added up in the loop, and not forgotten. The wrong one uses what has moved already."""
+    assert verdict_on(AFTER_A_LOOP, tmp_path)["verdict"] == "verified"
+    sooner, update = "            gv += g * U[target]\n", "            U[target] -= 0.1 * g * v\n"
+    told = verdict_on(AFTER_A_LOOP.replace(sooner + update, update + sooner), tmp_path)
+    assert told["verdict"] == "undecided"
+    assert told["undecided"] == ["V moves after the loop that takes the step, and may be wrong"]
+
+
+MASKED = """
+import numpy as np
+X, Y = np.random.randn(9, 4), np.random.randn(9, 4)
+J, upper = np.zeros((4, 4)), np.triu(np.ones((4, 4)), 1)
+for turn in range(9):
+    e = X @ J - Y
+    loss = 0.5 * np.sum(e ** 2)
+    J -= 0.1 * (X.T @ e) * upper
+"""
+
+
+@pytest.mark.turns(1)
+def test_elements_that_a_mask_keeps_at_0_are_not_called_wrong(tmp_path: Path) -> None:
+    told = verdict_on(MASKED, tmp_path)
+    assert told["verdict"] == "undecided"
+    assert "elements of J that begin as 0 never move" in str(told["undecided"])
+    assert verdict_on(MASKED.replace("X.T @ e", "X.T @ abs(e)"), tmp_path)["verdict"] == "refuted"
+    begun = MASKED.replace("np.zeros((4, 4)), np", "np.random.randn(4, 4), np")
+    assert verdict_on(begun, tmp_path)["verdict"] == "refuted"
+
+
+def test_a_number_that_is_computed_in_many_ways_from_another_takes_no_time_without_end() -> None:
+    with running(Run()):
+        old = variable(0.5)
+        new = old
+        for _ in range(100):
+            new = (new + new) * 0.25
+        assert shrinks(array_of([old], (1,)), array_of([new], (1,)))
 
 
 def test_an_array_without_effect_is_said_to_be_untested(tmp_path: Path) -> None:
