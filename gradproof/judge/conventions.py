@@ -74,7 +74,7 @@ def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     That counts only beside a cost of the program's own, since anything follows some cost.
     """
     step = subject.explored.step
-    if step is None or len(subject.skipped) == OTHER_STEPS:
+    if step is None or step.kind == "span" or subject.explored.is_slow or len(subject.skipped) == OTHER_STEPS:
         return outcome
     skipped = (*subject.skipped, (step.kind, step.where))
     explored = explore(subject.explored.scene, BRIEF, skipped=skipped)
@@ -143,7 +143,8 @@ def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcom
             return other
         if other.verdict is Verdict.VERIFIED and other.untouched < outcome.untouched:
             outcome = other
-        if not outcome.untouched and outcome.tried and not any(array.convention for array in outcome.tried.arrays):
+        by_convention = outcome.tried is not None and any(array.convention for array in outcome.tried.arrays)
+        if not outcome.untouched and (outcome.explored.is_large or not by_convention):
             break
     return outcome
 

@@ -28,6 +28,7 @@ from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
+_SHARING = ("add", "subtract", "negative", "multiply", "divide", "copy")
 _VELOCITY = re.compile(r"(?i)(?:^|[._\['])(?:v|vel\w*|m|mom\w*|[vm]_?[wb]\w*|[vm]_\w+)(?:\d*'?\]?)$")
 
 
@@ -253,11 +254,15 @@ def _moves_another(what: Observation, path: str) -> bool:
 def _share(old: Number, new: Any) -> Any:
     """Return k of new = k old + other terms, from the factors of old on the way; 0 if it is not a term."""
     none, shares = arb(0), {old.index: arb(1)}
-    for x in computed_from([new], (old.index,)) if isinstance(new, Number) else ():
-        if x is old or x.rule is None or x.rule.name not in (*LINEAR, "multiply", "divide") or x.rule.name == "sum":
-            continue
+    way, waiting = dict[int, Number](), [new] if isinstance(new, Number) else []
+    while waiting:
+        x = waiting.pop()
+        if x.rule is not None and x is not old and x.index not in way and x.rule.name in _SHARING:
+            way[x.index] = x
+            waiting.extend(x.operands)
+    for x in (way[index] for index in sorted(way)):  # in the order of computation
         first, *rest = [(shares.get(a.index, none), a.value) for a in x.operands]
-        match x.rule.name, first, rest:
+        match x.rule.name, first, rest:  # type: ignore[union-attr]
             case "add", (a, _), [(b, _)]:
                 shares[x.index] = a + b
             case "subtract", (a, _), [(b, _)]:

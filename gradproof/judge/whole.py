@@ -141,7 +141,7 @@ def judge(
             if found is None:
                 raise InexactError(f"{name} is not computed in every run")
             unseen.update(dict.fromkeys(also_moved(what, found)))
-            for path in states(what, found):
+            for path in states(what, found) if unseen else ():
                 unseen.pop(path, None)
             doubted.update(what.doubtful)
             compared = against(what, found)
