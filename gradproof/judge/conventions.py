@@ -7,7 +7,8 @@ gradients by difference quotients, or clip them.
 """
 
 import ast
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +17,10 @@ from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.explore import explore
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.quotients import with_small_differences
+from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene, forget
-from gradproof.judge.find.stated import moved_after, moved_at_times
-from gradproof.judge.find.watching import LATER, moved_besides
+from gradproof.judge.find.stated import is_summed, moved_after, moved_at_times
+from gradproof.judge.find.watching import LATER, Step, moved_besides
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import Outcome
@@ -49,9 +51,10 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
         outcome.tried and outcome.tried.verdict is Verdict.VERIFIED and outcome.named
     ):
         outcome = _of_another_step(subject, outcome, cost)
-    if outcome.verdict is Verdict.VERIFIED and (late := outcome.late or _moved_later(outcome)):
-        outcome.late = late
+    if outcome.verdict is Verdict.VERIFIED:
         outcome = _with_the_late(outcome, subject.calls, cost)
+    if outcome.verdict is Verdict.VERIFIED:
+        outcome = _with_what_moves_later(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED:
         outcome = _with_the_rest(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED:
@@ -81,7 +84,18 @@ def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     if explored.step is None:
         return outcome
     other = judge_leniently(subject._replace(explored=explored, larger=None, skipped=skipped), cost)
-    return other if other.verdict is not Verdict.UNDECIDED and other.kind != "listed" else outcome
+    decides = other.verdict is not Verdict.UNDECIDED and other.kind != "listed"
+    return other if decides and _is_superseded(outcome, step, other) else outcome
+
+
+def _is_superseded(outcome: Outcome, step: Step, other: Outcome) -> bool:
+    """Whether what looked like the parameters of a step is none: local sums, data, or what the other step keeps."""
+    later = other.explored.step
+    own = {*later.parameters, *later.memories} if later is not None else set()
+    names = outcome.explored.names or {}
+    return step.kind == "statement" or all(
+        path in own or path in outcome.dead or re.split(r"[.\[]", path)[0] not in names for path in step.parameters
+    )
 
 
 def _without_the_held(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
@@ -95,7 +109,8 @@ def _without_the_held(outcome: Outcome, calls: Sequence[str], cost: str) -> Outc
         return outcome
     scene = replace(outcome.explored.scene, held=held)
     without = judge(replace(outcome.explored, scene=scene), calls, cost=cost)
-    if not without.tried or any(array.state != "right" for array in without.tried.arrays):
+    is_right = without.tried and all(array.state == "right" for array in without.tried.arrays)
+    if without.verdict is Verdict.REFUTED or not is_right:
         return outcome
     names = ", ".join(map(shown, held))
     without.verdict = Verdict.UNDECIDED
@@ -305,35 +320,57 @@ def _of_small_differences(subject: Subject, outcome: Outcome, cost: str) -> Outc
     return small
 
 
-def _moved_later(outcome: Outcome) -> list[str]:
-    """Return what only a later turn moves, under a condition, such as the other block if two take turns."""
+def _with_what_moves_later(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
+    """Judge what only a later turn moves, under a condition, such as the other blocks if several take turns.
+
+    It may follow another cost, or gradients of several turns. So unless it is right, the outcome is undecided.
+    """
     step, names = outcome.explored.step, moved_at_times(outcome.explored.scene.program.tree)
-    if step is None or step.kind != "turn" or not names:
-        return []
-    found = explore(outcome.explored.scene, BRIEF, later=(step, names)).step
-    return moved_besides([*found.parameters, *found.doubtful], step, names) if found else []
+    while step is not None and step.kind == "turn" and names:
+        found = explore(outcome.explored.scene, BRIEF, later=(step, names)).step
+        later = moved_besides([*found.parameters, *found.doubtful], step, names) if found else []
+        if found is None or not later:
+            break
+        there = found._replace(parameters=later, still=(), doubtful=())
+        if judge(replace(outcome.explored, step=there), calls, cost=cost).verdict is not Verdict.VERIFIED:
+            outcome.verdict = Verdict.UNDECIDED
+            outcome.trouble = f"what moves only in turn {found.turn + 1} of the loop may be wrong: {_list(later)}"
+            break
+        step = step._replace(parameters=[*step.parameters, *later])
+    return outcome
 
 
 def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
-    """Judge the parameters that are moved under a condition in the first later turn that moves them.
+    """Judge each parameter that is moved under a condition in the first later turn that moves it.
 
-    Return the outcome if they are right there, and that turn's if they are wrong. If no turn that is tried moves them,
-    the outcome becomes undecided.
+    Return the outcome if they are right there, and that turn's if one is wrong. If no turn that is tried moves it, the
+    outcome becomes undecided.
     """
-    step = outcome.explored.step._replace(  # type: ignore[union-attr]
-        parameters=list(outcome.late), still=(), doubtful=(), reshaped={}
-    )
-    for turn in range(1, LATER):
-        later = judge(replace(outcome.explored, step=step._replace(turn=step.turn + turn)), calls, cost=cost)
-        states = {array.state for array in later.tried.arrays} if later.tried else set()
-        if later.verdict is Verdict.VERIFIED:
-            return outcome
-        if later.verdict is Verdict.REFUTED and states - {"not moved"}:
-            return later
-    outcome.verdict = Verdict.UNDECIDED
-    names = ", ".join(map(shown, outcome.late))
-    outcome.trouble = f"no iteration that was tried met the condition for updating {names}"
+    step = outcome.explored.step
+    unseen = []
+    for path in outcome.late if step is not None else ():
+        alone = step._replace(parameters=[path], still=(), doubtful=(), reshaped={})  # type: ignore[union-attr]
+        for turn in range(1, LATER):
+            later = judge(replace(outcome.explored, step=alone._replace(turn=alone.turn + turn)), calls, cost=cost)
+            states = {array.state for array in later.tried.arrays} if later.tried else set()
+            if later.verdict is Verdict.VERIFIED:
+                break
+            if later.verdict is Verdict.REFUTED and states - {"right", "not moved"}:
+                if not is_summed(outcome.explored.scene.program.tree, last(path)):
+                    return later
+                outcome.verdict = Verdict.UNDECIDED
+                outcome.trouble = f"what is added up for {shown(path)} over several iterations may be wrong"
+                return outcome
+        else:
+            unseen.append(path)
+    if unseen:
+        outcome.verdict = Verdict.UNDECIDED
+        outcome.trouble = f"no iteration that was tried met the condition for updating {_list(unseen)}"
     return outcome
+
+
+def _list(paths: Iterable[str]) -> str:
+    return ", ".join(map(shown, paths))
 
 
 def _with_the_rest(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
@@ -348,10 +385,14 @@ def _with_the_rest(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome
         return outcome
     found = explore(scene, BRIEF, later=(step._replace(where=outer[0], turn=-1), names)).step
     rest = moved_besides(found.parameters, step, names) if found else []
-    if found is None or not rest:
-        return outcome
-    whole = judge(replace(outcome.explored, step=found._replace(parameters=rest, still=())), calls, cost=cost)
-    if whole.verdict is not Verdict.VERIFIED:
+    moved = {last(path) for path in step.parameters}
+    if found is None or not rest:  # several steps of the loop are no whole step
+        rest = sorted(name for name in names if named_as_parameter(name) and name not in moved)
+        is_right = not rest
+    else:
+        there = found._replace(parameters=rest, still=())
+        is_right = judge(replace(outcome.explored, step=there), calls, cost=cost).verdict is Verdict.VERIFIED
+    if not is_right:
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"{', '.join(map(shown, rest))} moves after the loop that takes the step, and may be wrong"
     return outcome

@@ -199,16 +199,16 @@ def forgotten(what: Observation, later: Container[str]) -> list[str]:
     """
     named = {
         stem(event.name)
-        for event in _idle(what)
-        if event.name.isidentifier() and event.name not in later and stem(event.name) != event.name.lower()
+        for event in _idle(what, later)
+        if event.name.isidentifier() and stem(event.name) != event.name.lower()
         if any(x.varies for x in event.numbers)
     }
     return [path for path in _staying(what) if path.isidentifier() and path.lower() in named]
 
 
-def perhaps_forgotten(what: Observation) -> list[str]:
+def perhaps_forgotten(what: Observation, later: Container[str]) -> list[str]:
     """Return what is named as a parameter, does not move, and has the size of an unused result."""
-    sizes = {len(event.numbers) for event in _idle(what)} - {1}
+    sizes = {len(event.numbers) for event in _idle(what, later)} - {1}
     return [path for path in _staying(what) if what.state[path][0].size in sizes]
 
 
@@ -220,21 +220,22 @@ def unmoved(what: Observation) -> list[str]:
     return [path for path in _staying(what) if any(x.index in enter for x in what.state[path][0].flat)]
 
 
-def left_out(what: Observation, cost: Number, paths: Iterable[str]) -> list[str]:
+def left_out(what: Observation, cost: Number, paths: Iterable[str], later: Container[str]) -> list[str]:
     """Return those of these parameters whose gradient is computed, up to a factor, and not used."""
     truth, found = differentiate(cost), list[str]()
     for path in paths:
         slope = np.array([truth.get(x.index, arb(0)) for x in what.given[path].flat], dtype=object)
-        events = (event for event in _idle(what) if len(event.numbers) == len(slope))
+        events = (event for event in _idle(what, later) if len(event.numbers) == len(slope))
         if any(common_factor(np.array([x.value for x in e.numbers], dtype=object), slope) for e in events):
             found.append(path)
     return found
 
 
-def _idle(what: Observation) -> list[Event]:
-    """Return the assignments that have no effect on anything that moves."""
+def _idle(what: Observation, later: Container[str]) -> list[Event]:
+    """Return the assignments that have no effect on anything that moves, in the step or from these names later."""
     used = {x.index for x in computed_from([x for array in what.after.values() for x in array.flat])}
-    return [e for e in what.events if e.kind == "assigned" and used.isdisjoint(x.index for x in e.numbers)]
+    assigned = [e for e in what.events if e.kind == "assigned" and e.name not in later]
+    return [e for e in assigned if used.isdisjoint(x.index for x in e.numbers)]
 
 
 def _staying(what: Observation) -> list[str]:

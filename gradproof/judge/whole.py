@@ -1,7 +1,7 @@
 """Judges a whole program: compares its step with the gradient of its own cost, or of the cost that fits."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -123,7 +123,7 @@ def judge(
         what = seen(run, drawn)
         _forget_what_is_shown(run.run, what)
         idle.update(dict.fromkeys(forgotten(what, used_after), FORGOTTEN))
-        staying.update(dict.fromkeys(perhaps_forgotten(what)))
+        staying.update(dict.fromkeys(perhaps_forgotten(what, used_after)))
         still.update(unmoved(what))
         zeros.update(dict.fromkeys(what.zeros))
         twins.update(what.twins)
@@ -239,7 +239,7 @@ def judge(
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"moves too, but is not recognised as a parameter: {', '.join(unseen)}"
     if outcome.verdict is Verdict.VERIFIED and kind != "listed" and staying:
-        idle |= dict.fromkeys(_left_out(explored, calls, chosen, seed, list(staying)), FORGOTTEN)
+        idle |= dict.fromkeys(_left_out(explored, calls, chosen, seed, list(staying), used_after), FORGOTTEN)
     unmoved_here = dict.fromkeys(explored.step.still, "not moved") | idle
     at_times = moved_at_times(explored.scene.program.tree)
     late = [path for path in unmoved_here if path.rpartition(".")[2] in at_times]
@@ -272,7 +272,12 @@ def judge(
 
 
 def _left_out(
-    explored: Explored, calls: Sequence[str], chosen: tuple[str, str], seed: int, paths: Iterable[str]
+    explored: Explored,
+    calls: Sequence[str],
+    chosen: tuple[str, str],
+    seed: int,
+    paths: Iterable[str],
+    later: Container[str],
 ) -> list[str]:
     """Return those of these possible parameters that the step forgets if its cost is the chosen number."""
     kind, name = chosen
@@ -282,7 +287,7 @@ def _left_out(
             with guarded("the program", SECONDS, Clock.COMPUTING):
                 what = observe(explored.scene, step, calls, seed)
             cost = getattr(what, kind).get(name)
-            return left_out(what, cost, paths) if cost is not None else []
+            return left_out(what, cost, paths, later) if cost is not None else []
         except (SubjectError, UndecidedError):
             return []
 

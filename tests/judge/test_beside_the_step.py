@@ -594,7 +594,6 @@ CENTRED_FIRST = TWO_LAYERS.replace("V, W", "X -= X.mean(0)\nV, W", 1).replace("X
     "    W -= 0.1 * dW\n    V -= 0.1 * dV\n"
 )
 BESIDE = {
-    "two blocks that take turns": (TAKING_TURNS, ("/ s ** 3", "/ s ** 2")),
     "sums of sensitivities before the step": (SUMS_FIRST, ("pred_gain + e - gain * pred_gain", "pred_gain + e")),
     "data that are centred before the step": (CENTRED_FIRST, ("h.T @ d,", "h.T @ abs(d),")),
     "single numbers beside more that are computed": (BESIDE_RESULTS, ("miss * a, miss", "miss * a, miss * a")),
@@ -769,6 +768,47 @@ def test_what_moves_after_the_loop_that_takes_the_step_is_judged_there(tmp_path:
     told = verdict_on(AFTER_A_LOOP.replace(sooner + update, update + sooner), tmp_path)
     assert told["verdict"] == "undecided"
     assert told["undecided"] == ["V moves after the loop that takes the step, and may be wrong"]
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize("right", ["/ s ** 3", "c -= 0.3 * gc"])
+def test_blocks_that_take_turns_are_each_judged(right: str, tmp_path: Path) -> None:
+    wrong = right.replace("** 3", "** 2").replace("-=", "+=")
+    assert verdicts_on(TAKING_TURNS, (right, wrong), tmp_path) == ["verified", "undecided"]
+
+
+ADDED_UP = """
+import numpy as np
+X, Y = np.random.randn(8, 3), np.random.randn(8, 2)
+W, b = np.random.randn(2, 3), np.zeros(2)
+for epoch in range(4):
+    db = np.zeros(2)
+    for x, y in zip(X, Y):
+        e = W @ x + b - y
+        loss = 0.5 * np.sum(e ** 2)
+        W -= 0.1 * np.outer(e, x)
+        db += e
+    b -= 0.1 * db
+"""
+IN_FOURS = """
+import numpy as np
+X, Y = np.random.randn(8, 3), np.random.randn(8, 2)
+W, b, acc = np.random.randn(2, 3), np.zeros(2), np.zeros(2)
+for i in range(8):
+    e = W @ X[i] + b - Y[i]
+    loss = 0.5 * np.sum(e ** 2)
+    W -= 0.1 * np.outer(e, X[i])
+    acc += e
+    if (i + 1) % 4 == 0:
+        b -= 0.1 * acc / 4
+        acc = np.zeros(2)
+"""
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize("source", [ADDED_UP, IN_FOURS])
+def test_what_is_added_up_over_several_steps_is_neither_verified_nor_refuted(source: str, tmp_path: Path) -> None:
+    assert verdicts_on(source, ("b -=", "b +="), tmp_path) == ["undecided", "undecided"]
 
 
 MASKED = """

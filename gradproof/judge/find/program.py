@@ -249,6 +249,30 @@ def statements(node: ast.AST) -> Iterator[ast.AST]:
             yield from statements(part)
 
 
+def names_in(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def updates_after(loop: ast.stmt, outer: ast.stmt) -> Iterator[ast.Assign | ast.AugAssign]:
+    """Yield the sums and differences that update something after a loop, in the loop around it."""
+    for node in statements(outer):
+        if isinstance(node, ast.Assign | ast.AugAssign) and node.lineno > (loop.end_lineno or loop.lineno):
+            scaled = isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult | ast.Div)
+            if updated(node) and not scaled:
+                yield node
+
+
+def updated(node: ast.AST) -> str:
+    """Return what a statement gives a value that is computed from its old one, or ""."""
+    if isinstance(node, ast.AugAssign):
+        return ast.unparse(node.target)
+    if not isinstance(node, ast.Assign) or len(node.targets) > 1:
+        return ""
+    words = ast.unparse(node.targets[0])
+    parts = (part for part in ast.walk(node.value) if isinstance(part, ast.expr))
+    return words if any(ast.unparse(part) == words for part in parts) else ""
+
+
 def is_main(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and "__name__" in ast.dump(node.test)
 

@@ -17,7 +17,17 @@ from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import current
 from gradproof.judge.find.data import WIDTHS
 from gradproof.judge.find.instruments import Instruments
-from gradproof.judge.find.program import WATCH, Program, copied, definitions, is_main, statements, with_small_numbers
+from gradproof.judge.find.program import (
+    WATCH,
+    Program,
+    copied,
+    definitions,
+    is_main,
+    names_in,
+    statements,
+    updates_after,
+    with_small_numbers,
+)
 from gradproof.judge.find.surroundings import WATCHING, surroundings
 from gradproof.judge.find.watching import Found, Watch
 
@@ -112,14 +122,13 @@ class Scene:
         return max(outer, key=lambda one: one[1].lineno, default=None)
 
     def used_after(self, number: int) -> set[str]:
-        """Return the names that the loops around a loop use after it."""
+        """Return the names from which the loops around a loop update something after it."""
         loop, found = self.loop(number), set[str]()
         if loop is None:
             return found
-        for node in statements(self.program.tree):
-            if isinstance(node, ast.For | ast.While) and any(part is loop for part in statements(node)):
-                names = (part for part in ast.walk(node) if isinstance(part, ast.Name))
-                found |= {name.id for name in names if name.lineno > (loop.end_lineno or loop.lineno)}
+        for outer in statements(self.program.tree):
+            if isinstance(outer, ast.For | ast.While) and any(part is loop for part in statements(outer)):
+                found |= {name for node in updates_after(loop, outer) for name in names_in(node.value)}
         return found
 
     def names(self, seed: int) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 import ast
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.calls import call, parameters_of
-from gradproof.judge.find.program import Program, is_main, statements
+from gradproof.judge.find.program import Program, is_main, names_in, statements, updated, updates_after
 from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.watching import Event
 
@@ -182,26 +182,20 @@ def lines_of_costs(tree: ast.Module) -> set[int]:
 def moved_at_times(tree: ast.Module) -> set[str]:
     """Return the last names of what is updated under a condition, such as layers that are frozen at first."""
     branches = [node for node in statements(tree) if isinstance(node, ast.If) and not is_main(node)]
-    return _updated(part for branch in branches for part in statements(branch))
+    words = (updated(part) for branch in branches for part in statements(branch))
+    return {text.rpartition(".")[2] for text in words if text}
 
 
 def moved_after(loop: ast.stmt, outer: ast.stmt) -> set[str]:
     """Return the last names of what is updated after a loop, in the loop around it, by a sum or a difference."""
-    after = [node for node in statements(outer) if isinstance(node, ast.stmt) and node.lineno > (loop.end_lineno or 0)]
-    sums = (node for node in after if not isinstance(getattr(node, "op", ast.Sub()), ast.Mult | ast.Div))
-    return {name.partition("[")[0] for name in _updated(sums)}
+    return {updated(node).rpartition(".")[2].partition("[")[0] for node in updates_after(loop, outer)}
 
 
-def _updated(nodes: Iterable[ast.AST]) -> set[str]:
-    found = set()
-    for node in nodes:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            words = ast.unparse(node.targets[0])
-            if any(ast.unparse(part) == words for part in ast.walk(node.value) if isinstance(part, ast.expr)):
-                found.add(words.rpartition(".")[2])
-        elif isinstance(node, ast.AugAssign):
-            found.add(ast.unparse(node.target).rpartition(".")[2])
-    return found
+def is_summed(tree: ast.Module, name: str) -> bool:
+    """Whether something is updated by a sum that the program adds up, as by gradients of several mini-batches."""
+    nodes = [node for node in statements(tree) if isinstance(node, ast.Assign | ast.AugAssign)]
+    sums = {updated(node) for node in nodes if isinstance(node, ast.AugAssign)} - {name, ""}
+    return any(names_in(node.value) & sums for node in nodes if updated(node).rpartition(".")[2] == name)
 
 
 def takes_the_same(program: Program, cost: str, driver: str) -> bool:

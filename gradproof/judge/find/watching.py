@@ -226,9 +226,9 @@ class Watch:
             raise Found
         after = {slot.path: Held(slot.shape, slot.numbers) for slot in self.visible(frame)}
         moved = stepped(interval.before, after, interval.start)
+        if self.later and interval.turn >= self.later[0].turn + LATER:
+            raise Found
         if self.later and not (interval.turn > self.later[0].turn and moved_besides(moved, *self.later)):
-            if interval.turn > self.later[0].turn + LATER:
-                raise Found
             return
         if moved and not self.gradients:
             others = _said(interval.before, after, reshaped(interval.before, after, moved))
