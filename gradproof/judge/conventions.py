@@ -14,7 +14,7 @@ from typing import Any
 
 from gradproof.exact.run import Reading, line_of
 from gradproof.judge.find.examples import Subject
-from gradproof.judge.find.explore import explore
+from gradproof.judge.find.explore import SECONDS, explore
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.roles import named_as_parameter
@@ -32,6 +32,7 @@ from gradproof.numerics.verdict import Verdict
 OTHER_ITEMS = (1, 2, 3)
 BRIEF = 2.0  # seconds of a run that looks for more
 OTHER_STEPS = 3  # that are tried if the first decides nothing
+UNSEEN = "later iterations take too long to see whether they move something else"
 SMALLER = 0.05  # scale of examples and parameters whose gradients should reach no clip
 
 
@@ -112,7 +113,7 @@ def _without_the_held(outcome: Outcome, calls: Sequence[str], cost: str) -> Outc
     is_right = without.tried and all(array.state == "right" for array in without.tried.arrays)
     if without.verdict is Verdict.REFUTED or not is_right:
         return outcome
-    names = ", ".join(map(shown, held))
+    names = _list(held)
     without.verdict = Verdict.UNDECIDED
     without.trouble = f"elements of {names} that begin as 0 never move, which is right only if they are constants"
     return without
@@ -327,9 +328,11 @@ def _with_what_moves_later(outcome: Outcome, calls: Sequence[str], cost: str) ->
     """
     step, names = outcome.explored.step, moved_at_times(outcome.explored.scene.program.tree)
     while step is not None and step.kind == "turn" and names:
-        found = explore(outcome.explored.scene, BRIEF, later=(step, names)).step
+        explored = explore(outcome.explored.scene, later=(step, names))
+        found = explored.step
         later = moved_besides([*found.parameters, *found.doubtful], step, names) if found else []
         if found is None or not later:
+            outcome.notes += [UNSEEN] * (explored.seconds > SECONDS)
             break
         there = found._replace(parameters=later, still=(), doubtful=())
         if judge(replace(outcome.explored, step=there), calls, cost=cost).verdict is not Verdict.VERIFIED:
@@ -383,7 +386,7 @@ def _with_the_rest(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome
     outer = scene.around(loop) if loop is not None else None
     if step is None or loop is None or outer is None or not (names := moved_after(loop, outer[1])):
         return outcome
-    found = explore(scene, BRIEF, later=(step._replace(where=outer[0], turn=-1), names)).step
+    found = explore(scene, later=(step._replace(where=outer[0], turn=-1), names)).step
     rest = moved_besides(found.parameters, step, names) if found else []
     moved = {last(path) for path in step.parameters}
     if found is None or not rest:  # several steps of the loop are no whole step
@@ -394,7 +397,7 @@ def _with_the_rest(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome
         is_right = judge(replace(outcome.explored, step=there), calls, cost=cost).verdict is Verdict.VERIFIED
     if not is_right:
         outcome.verdict = Verdict.UNDECIDED
-        outcome.trouble = f"{', '.join(map(shown, rest))} moves after the loop that takes the step, and may be wrong"
+        outcome.trouble = f"what moves only after the loop that takes the step may be wrong: {_list(rest)}"
     return outcome
 
 

@@ -767,7 +767,7 @@ def test_what_moves_after_the_loop_that_takes_the_step_is_judged_there(tmp_path:
     sooner, update = "            gv += g * U[target]\n", "            U[target] -= 0.1 * g * v\n"
     told = verdict_on(AFTER_A_LOOP.replace(sooner + update, update + sooner), tmp_path)
     assert told["verdict"] == "undecided"
-    assert told["undecided"] == ["V moves after the loop that takes the step, and may be wrong"]
+    assert told["undecided"] == ["what moves only after the loop that takes the step may be wrong: V"]
 
 
 @pytest.mark.turns(1)
@@ -803,6 +803,70 @@ for i in range(8):
         b -= 0.1 * acc / 4
         acc = np.zeros(2)
 """
+
+
+THREE_BLOCKS = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.random.randn(9, 2)
+P = [np.random.randn(3, 4), np.random.randn(4, 4), np.random.randn(4, 2)]
+for t in range(12):
+    h = np.tanh(X @ P[0])
+    k = np.tanh(h @ P[1])
+    d = k @ P[2] - Y
+    loss = 0.5 * np.sum(d ** 2)
+    e = d @ P[2].T * (1 - k ** 2)
+    f = e @ P[1].T * (1 - h ** 2)
+    if t % 3 == 0:
+        P[2] = P[2] - 0.1 * k.T @ d
+    elif t % 3 == 1:
+        P[1] = P[1] - 0.1 * h.T @ e
+    else:
+        P[0] = P[0] - 0.1 * X.T @ f
+"""
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize("names", ["P[0] P[1] P[2]", "Wa Wb Wc", "W1 W2 W3"])
+def test_more_blocks_than_two_take_turns(names: str, tmp_path: Path) -> None:
+    source = THREE_BLOCKS.replace("P = [", "Wa, Wb, Wc = [" if "W" in names else "P = [")
+    for old, new in zip(["P[0]", "P[1]", "P[2]"], names.split(), strict=True):
+        source = source.replace(old, new).replace("Wa, Wb, Wc", ", ".join(names.split()))
+    right, wrong = verdicts_on(source, ("- 0.1 * X.T @ f", "+ 0.1 * X.T @ f"), tmp_path)
+    assert (right, wrong != "verified") == ("verified", True)
+
+
+FORGOTTEN_AND_PRINTED = """
+import numpy as np
+X, Y = np.random.randn(8), np.random.randn(8)
+w, b = np.random.randn(1), np.zeros(1)
+for epoch in range(4):
+    for x, y in zip(X, Y):
+        e = w * x + b - y
+        loss = 0.5 * np.sum(e ** 2)
+        dw, db = e * x, e
+        w -= 0.1 * dw
+    print(epoch, db)
+"""
+UNDECIDED_BESIDE_RIGHT = """
+import numpy as np
+X, Y = np.random.randn(8, 3), np.random.randn(8, 2)
+W, b, V = np.random.randn(2, 3), np.zeros(2), np.random.randn(2, 3)
+for x, y in zip(X, Y):
+    e = np.round(W @ x, 1) + b - y
+    W -= 0.1 * np.outer(e, x)
+    b += 0.1 * e
+for x, y in zip(X, Y):
+    e = V @ x - y
+    loss = 0.5 * np.sum(e ** 2)
+    V -= 0.1 * np.outer(e, x)
+"""
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize("source", [FORGOTTEN_AND_PRINTED, UNDECIDED_BESIDE_RIGHT])
+def test_no_wrong_step_is_verified_by_what_stands_beside_it(source: str, tmp_path: Path) -> None:
+    """A gradient that is only printed is forgotten, and a second model that is right says nothing of the first."""
+    assert verdict_on(source, tmp_path)["verdict"] != "verified"
 
 
 @pytest.mark.turns(1)

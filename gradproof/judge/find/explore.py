@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Container
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ def explore(
     scene: Scene,
     seconds: float = SECONDS,
     seed: int = 0,
-    later: tuple[Step, Container[str]] | None = None,
+    later: tuple[Step, Collection[str]] | None = None,
     skipped: Container[tuple[str, int]] = (),
 ) -> Explored:
     """Run the scene once, with all numbers varying, and return what its watch found.

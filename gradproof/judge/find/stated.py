@@ -182,8 +182,8 @@ def lines_of_costs(tree: ast.Module) -> set[int]:
 def moved_at_times(tree: ast.Module) -> set[str]:
     """Return the last names of what is updated under a condition, such as layers that are frozen at first."""
     branches = [node for node in statements(tree) if isinstance(node, ast.If) and not is_main(node)]
-    words = (updated(part) for branch in branches for part in statements(branch))
-    return {text.rpartition(".")[2] for text in words if text}
+    words = (updated(part).rpartition(".")[2] for branch in branches for part in statements(branch))
+    return {name for text in words if text for name in (text, text.partition("[")[0])}
 
 
 def moved_after(loop: ast.stmt, outer: ast.stmt) -> set[str]:

@@ -7,7 +7,7 @@ have moved by one whole step is the step. Later runs draw new parameters where i
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple
@@ -86,7 +86,7 @@ class Watch:
     data: Sequence[str] = ()  # names that need no gradient
     first_loop: int = 0  # earlier loops are ignored
     rotated: tuple[int, int] = (-1, 0)  # a loop, and which of its items comes first
-    later: tuple[Step, Container[str]] | None = None  # a known step: only a later turn that moves such names is sought
+    later: tuple[Step, Collection[str]] | None = None  # a known step: only a later turn that moves such names is sought
     skipped: Container[tuple[str, int]] = ()  # (kind, where) of what only looks like a step
     found: Step | None = None
     fallback: Step | None = None  # if no later turn takes a whole step
@@ -255,9 +255,10 @@ class Watch:
             self.events.append(Event(kind, label, line, shape, numbers, one, file))
 
 
-def moved_besides(moved: Iterable[str], known: Step, names: Container[str]) -> list[str]:
-    """Return what has one of these last names and is no parameter of the known step."""
-    return [path for path in moved if path not in known.parameters and path.rpartition(".")[2] in names]
+def moved_besides(moved: Iterable[str], known: Step, names: Collection[str]) -> list[str]:
+    """Return what has one of these last names, as do items of lists, and is no parameter of the known step."""
+    others = (path for path in moved if path not in known.parameters)
+    return [path for path in others if {(last := path.rpartition(".")[2]), last.partition("[")[0]} & {*names}]
 
 
 def _separate(there: Sequence[Slot]) -> None:
