@@ -339,6 +339,7 @@ def _with_what_moves_later(outcome: Outcome, calls: Sequence[str], cost: str) ->
             outcome.verdict = Verdict.UNDECIDED
             outcome.trouble = f"what moves only in turn {found.turn + 1} of the loop may be wrong: {_list(later)}"
             break
+        outcome.notes.append(f"what moves only in turn {found.turn + 1} of the loop is right there: {_list(later)}")
         step = step._replace(parameters=[*step.parameters, *later])
     return outcome
 
@@ -398,6 +399,8 @@ def _with_the_rest(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome
     if not is_right:
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"what moves only after the loop that takes the step may be wrong: {_list(rest)}"
+    elif rest:
+        outcome.notes.append(f"what moves only after the loop that takes the step is right there: {_list(rest)}")
     return outcome
 
 

@@ -763,7 +763,9 @@ for t in range(9):
 @pytest.mark.turns(1)
 def test_what_moves_after_the_loop_that_takes_the_step_is_judged_there(tmp_path: Path) -> None:
     """Its gradient is added up in the loop, and not forgotten. The wrong one uses what has moved already."""
-    assert verdict_on(AFTER_A_LOOP, tmp_path)["verdict"] == "verified"
+    told = verdict_on(AFTER_A_LOOP, tmp_path)
+    assert told["verdict"] == "verified"
+    assert "what moves only after the loop that takes the step is right there: V" in told["notes"]
     sooner, update = "            gv += g * U[target]\n", "            U[target] -= 0.1 * g * v\n"
     told = verdict_on(AFTER_A_LOOP.replace(sooner + update, update + sooner), tmp_path)
     assert told["verdict"] == "undecided"
@@ -775,6 +777,7 @@ def test_what_moves_after_the_loop_that_takes_the_step_is_judged_there(tmp_path:
 def test_blocks_that_take_turns_are_each_judged(right: str, tmp_path: Path) -> None:
     wrong = right.replace("** 3", "** 2").replace("-=", "+=")
     assert verdicts_on(TAKING_TURNS, (right, wrong), tmp_path) == ["verified", "undecided"]
+    assert "what moves only in turn 2 of the loop is right there: c, s" in verdict_on(TAKING_TURNS, tmp_path)["notes"]
 
 
 ADDED_UP = """
