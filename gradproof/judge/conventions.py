@@ -75,7 +75,7 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
 def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     """Judge what else looks like a step, if the first was a loop that adds up gradients or data that are normalised.
 
-    That counts only beside a cost of the program's own, since anything follows some cost.
+    What is wrong there counts only beside a cost of the program's own.
     """
     step = subject.explored.step
     if step is None or step.kind == "span" or subject.explored.is_slow or len(subject.skipped) == OTHER_STEPS:
@@ -85,7 +85,7 @@ def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     if explored.step is None:
         return outcome
     other = judge_leniently(subject._replace(explored=explored, larger=None, skipped=skipped), cost)
-    decides = other.verdict is not Verdict.UNDECIDED and other.kind != "listed"
+    decides = other.verdict is Verdict.VERIFIED or (other.verdict is Verdict.REFUTED and other.kind != "listed")
     return other if decides and _is_superseded(outcome, step, other) else outcome
 
 

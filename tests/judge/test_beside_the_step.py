@@ -865,6 +865,36 @@ for x, y in zip(X, Y):
 """
 
 
+def test_without_a_cost_what_follows_centred_data_may_be_right(tmp_path: Path) -> None:
+    source = CENTRED_FIRST.replace("    loss = 0.5 * np.sum(d ** 2)\n", "")
+    assert "loss" not in source
+    assert verdict_on(source, tmp_path)["verdict"] == "verified"
+
+
+SENSITIVITIES = """
+import math
+obs, r, u = [0.51, 0.72, 0.58, 0.70, 0.61], 2.3, 0.4
+sr = su = 0.0
+for sweep in range(20):
+    x, x_r, x_u = u, 0.0, 1.0
+    misfit = gr = gu = 0.0
+    for o in obs:
+        x_r, x_u = x * (1 - x) + r * (1 - 2 * x) * x_r, r * (1 - 2 * x) * x_u
+        x = r * x * (1 - x)
+        d = x - o
+        misfit += d * d
+        gr += 2 * d * x_r
+        gu += 2 * d * x_u
+    sr, su = 0.9 * sr + 0.1 * gr * gr, 0.9 * su + 0.1 * gu * gu
+    r -= 0.004 * gr / (math.sqrt(sr) + 1e-6)
+    u -= 0.004 * gu / (math.sqrt(su) + 1e-6)
+"""
+
+
+def test_what_is_wrong_after_sums_counts_only_beside_a_cost(tmp_path: Path) -> None:
+    assert verdict_on(SENSITIVITIES, tmp_path)["verdict"] != "refuted"
+
+
 @pytest.mark.turns(1)
 @pytest.mark.parametrize("source", [FORGOTTEN_AND_PRINTED, UNDECIDED_BESIDE_RIGHT])
 def test_no_wrong_step_is_verified_by_what_stands_beside_it(source: str, tmp_path: Path) -> None:
