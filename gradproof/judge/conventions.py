@@ -359,7 +359,7 @@ def _with_the_late(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome
             states = {array.state for array in later.tried.arrays} if later.tried else set()
             if later.verdict is Verdict.VERIFIED:
                 break
-            if later.verdict is Verdict.REFUTED and states - {"right", "not moved"}:
+            if later.verdict is Verdict.REFUTED and states != {"not moved"}:
                 if not is_summed(outcome.explored.scene.program.tree, last(path)):
                     return later
                 outcome.verdict = Verdict.UNDECIDED

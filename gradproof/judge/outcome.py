@@ -179,8 +179,6 @@ def also_moved(what: Observation, cost: Number) -> list[str]:
 def states(what: Observation, cost: Number) -> list[str]:
     """Return what the step changes on the way to the cost, such as the state of a leaky unit, which is no parameter."""
     ancestors = {x.index for x in computed_from([cost])}
-    if any(x.index in ancestors for array in what.after.values() for x in array.flat):
-        return []  # the cost is computed after the step
     changed = {
         path: [b for a, b in zip(old.flat, new.flat, strict=True) if a is not b]
         for path, (old, new) in what.state.items()

@@ -116,7 +116,7 @@ def judge(
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
     untouched, group_rates = dict[str, set[int]](), dict[str, Fraction]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
-    shrinking = list[str]()
+    shrinking, passed = list[str](), list[str]()
     used_after = explored.scene.used_after(explored.step.where) if explored.step.kind == "turn" else set[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
@@ -141,8 +141,9 @@ def judge(
             if found is None:
                 raise InexactError(f"{name} is not computed in every run")
             unseen.update(dict.fromkeys(also_moved(what, found)))
-            for path in states(what, found) if unseen else ():
-                unseen.pop(path, None)
+            for path in unseen.keys() & states(what, found) if unseen else ():
+                del unseen[path]
+                passed.append(path)
             doubted.update(what.doubtful)
             compared = against(what, found)
             if _is_climbed(name, explored.scene.program.text, what, compared):
@@ -181,6 +182,8 @@ def judge(
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
     outcome.kind, outcome.rates = kind, group_rates
     outcome.shrinking = shrinking
+    if passed:
+        outcome.notes.append(f"{', '.join(passed)}: taken for states, because the cost depends on what they become")
     outcome.velocities, outcome.idle = velocities, untouched
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]

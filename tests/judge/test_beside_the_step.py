@@ -3,7 +3,9 @@
 Each program is right as it stands, and wrong with one replacement.
 """
 
+import ast
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -11,6 +13,10 @@ from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import variable
 from gradproof.exact.run import Run, running
 from gradproof.judge.assess import assess
+from gradproof.judge.find.examples import run_whole
+from gradproof.judge.find.explore import explore
+from gradproof.judge.find.program import read_program
+from gradproof.judge.find.stated import moved_after
 from gradproof.judge.stress import shrinks
 from gradproof.judge.telling import is_book, lines
 
@@ -492,6 +498,21 @@ for epoch in range(9):
         w -= 0.01 * mu_w / (1 - 0.9 ** t) / (math.sqrt(nu_w / (1 - 0.99 ** t)) + 1e-8)
         b -= 0.01 * mu_b / (1 - 0.9 ** t) / (math.sqrt(nu_b / (1 - 0.99 ** t)) + 1e-8)
 """
+LISTED_ADAM = """
+import math
+xs, ys = [0.5, 1.5, -2.0, 3.0], [1.0, 2.5, -3.0, 4.0]
+q, first, second, decay1, decay2 = [0.3, 0.1], [0.0, 0.0], [0.0, 0.0], 0.9, 0.99
+for t in range(1, 20):
+    errors = [q[0] * x + q[1] - y for x, y in zip(xs, ys)]
+    loss = sum(e * e for e in errors)
+    g = [2 * sum(e * x for e, x in zip(errors, xs)), 2 * sum(errors)]
+    for j in range(2):
+        first[j] = decay1 * first[j] + (1 - decay1) * g[j]
+        second[j] = decay2 * second[j] + (1 - decay2) * g[j] ** 2
+        m = first[j] / (1 - decay1 ** t)
+        s = second[j] / (1 - decay2 ** t)
+        q[j] -= 0.03 * m / (math.sqrt(s) + 1e-8)
+"""
 OF_TWO_TURNS = """
 import numpy as np
 xs, h = np.random.randn(9), np.zeros(4)
@@ -602,6 +623,10 @@ BESIDE = {
         ("layer[4].sum(", "abs(layer[4]).sum("),
     ),
     "velocities of one number": (SCALAR_VELOCITIES, ("0.9 * u + e", "0.9 * u + e * a")),
+    "Adam's means in lists, after a loop that only looks like the step": (
+        LISTED_ADAM,
+        ("(1 - decay2 ** t)", "(1 - decay1 ** t)"),
+    ),
     "Adam's means of one number": (SCALAR_ADAM, ("0.1 * e\n", "0.1 * e * a\n")),
     "gradients of two turns, the older ones of weights without effect in the first": (
         OF_TWO_TURNS,
@@ -836,6 +861,31 @@ def test_more_blocks_than_two_take_turns(names: str, tmp_path: Path) -> None:
         source = source.replace(old, new).replace("Wa, Wb, Wc", ", ".join(names.split()))
     right, wrong = verdicts_on(source, ("- 0.1 * X.T @ f", "+ 0.1 * X.T @ f"), tmp_path)
     assert (right, wrong != "verified") == ("verified", True)
+
+
+def test_a_leaky_state_is_told(tmp_path: Path) -> None:
+    notes = verdict_on(LEAKY, tmp_path)["notes"]
+    assert "h: taken for states, because the cost depends on what they become" in notes
+
+
+def test_after_a_loop_only_sums_and_differences_are_of_interest() -> None:
+    tree = ast.parse(
+        "for t in r:\n  for x in X:\n    w -= x\n  b -= s\n  V[0] = V[0] - s\n  lr *= 0.9\n  s /= 9\n  c = 1\n"
+    )
+    outer = cast(ast.For, tree.body[0])
+    assert moved_after(outer.body[0], outer) == {"b", "V"}
+
+
+def test_few_later_turns_are_run_to_see_what_they_move(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        FROZEN.replace("range(10)", "range(400)").replace("turn > 3", "turn > 300"), "utf8"
+    )
+    program = read_program(str(tmp_path / "mine.py"))
+    subject, _ = run_whole("mine.py", program, [])
+    assert subject is not None
+    step = subject.explored.step
+    assert step is not None
+    assert explore(subject.explored.scene, later=(step, {"V"})).numbers < 20 * subject.explored.numbers
 
 
 FORGOTTEN_AND_PRINTED = """

@@ -254,7 +254,10 @@ def names_in(node: ast.AST) -> set[str]:
 
 
 def updates_after(loop: ast.stmt, outer: ast.stmt) -> Iterator[ast.Assign | ast.AugAssign]:
-    """Yield the sums and differences that update something after a loop, in the loop around it."""
+    """Yield the sums and differences that update something after a loop, in the loop around it.
+
+    Rates that decay and sums that become means are only scaled there.
+    """
     for node in statements(outer):
         if isinstance(node, ast.Assign | ast.AugAssign) and node.lineno > (loop.end_lineno or loop.lineno):
             scaled = isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult | ast.Div)
