@@ -18,6 +18,7 @@ from gradproof.judge.find.means import wrong_means
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated import costs_defined, moved_at_times, takes_the_same
+from gradproof.judge.find.watching import has_last_name
 from gradproof.judge.outcome import (
     SECONDS,
     Amiss,
@@ -245,7 +246,7 @@ def judge(
         idle |= dict.fromkeys(_left_out(explored, calls, chosen, seed, list(staying), used_after), FORGOTTEN)
     unmoved_here = dict.fromkeys(explored.step.still, "not moved") | idle
     at_times = moved_at_times(explored.scene.program.tree)
-    late = [path for path in unmoved_here if path.rpartition(".")[2] in at_times]
+    late = [path for path in unmoved_here if has_last_name(path, at_times)]
     outcome.late = late
     amiss = {path: said for path, said in unmoved_here.items() if path not in late} | dict(explored.step.reshaped)
     if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:

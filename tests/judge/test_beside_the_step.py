@@ -888,6 +888,17 @@ def test_few_later_turns_are_run_to_see_what_they_move(tmp_path: Path) -> None:
     assert explore(subject.explored.scene, later=(step, {"V"})).numbers < 20 * subject.explored.numbers
 
 
+@pytest.mark.turns(1)
+def test_blocks_of_a_list_take_turns_by_an_index(tmp_path: Path) -> None:
+    head = THREE_BLOCKS.partition("    if t % 3")[0]
+    source = head + (
+        "    G = [X.T @ f, h.T @ e]\n    if t % 2 == 0:\n        P[2] = P[2] - 0.1 * k.T @ d\n    else:\n"
+        "        for l in (0, 1):\n            P[l] = P[l] - 0.1 * G[l]\n"
+    )
+    right, wrong = verdicts_on(source, ("h.T @ e]", "h.T @ abs(e)]"), tmp_path)
+    assert (right, wrong != "verified") == ("verified", True)
+
+
 FORGOTTEN_AND_PRINTED = """
 import numpy as np
 X, Y = np.random.randn(8), np.random.randn(8)

@@ -256,9 +256,14 @@ class Watch:
 
 
 def moved_besides(moved: Iterable[str], known: Step, names: Collection[str]) -> list[str]:
-    """Return what has one of these last names, as do items of lists, and is no parameter of the known step."""
-    others = (path for path in moved if path not in known.parameters)
-    return [path for path in others if {(last := path.rpartition(".")[2]), last.partition("[")[0]} & {*names}]
+    """Return what has one of these last names and is no parameter of the known step."""
+    return [path for path in moved if path not in known.parameters and has_last_name(path, names)]
+
+
+def has_last_name(path: str, names: Collection[str]) -> bool:
+    """Whether a path ends in one of these names, or is an item of what does."""
+    last = path.rpartition(".")[2]
+    return last in names or last.partition("[")[0] in names
 
 
 def _separate(there: Sequence[Slot]) -> None:
