@@ -47,7 +47,7 @@ def told(folder: Path, conftest: str, *arguments: str) -> list[list[str]]:
 
 @pytest.mark.turns(1)
 @pytest.mark.sample(1)
-@pytest.mark.parametrize(("profile", "examples"), [(None, "20"), ("thorough", "2000")])
+@pytest.mark.parametrize(("profile", "examples"), [(None, "15"), ("thorough", "2000")])
 def test_in_a_ci_each_run_draws_its_own_examples(tmp_path: Path, profile: str | None, examples: str) -> None:
     arguments = [f"--hypothesis-profile={profile}"] if profile else []
     first, second = told(tmp_path, CONFTEST, *arguments)
