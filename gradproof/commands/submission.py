@@ -64,6 +64,7 @@ def tell(
             step=step or "",
             seconds=seconds,
             memory=int(memory * 2**30),
+            lines=out is not None and rubric is None,
         )
     except DataError as error:
         _tell_error(str(error), submission, as_json, junit)

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,18 @@ class Assessed:
     network: dict[str, Any] = field(default_factory=dict)
 
 
-def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[str, Any]:
+def assess(
+    path: str,
+    name: str = "",
+    step: str = "",
+    cost: str = "",
+    tell: Callable[[dict[str, Any]], None] = lambda refuted: None,
+) -> dict[str, Any]:
     """Return the verdict on a file as a document of plain values; DataError if it cannot be read.
 
     `name` restricts the search to one function or class. `step` is a line that takes a step. `cost` is a key of
-    gradproof.judge.whole.DECLARED.
+    gradproof.judge.whole.DECLARED. `tell` gets the verdict and the network of what is refuted before the lines are
+    read, which can take most of the time.
     """
     program = read_program(path)
     found = search(program, name, step)
@@ -67,13 +74,16 @@ def assess(path: str, name: str = "", step: str = "", cost: str = "") -> dict[st
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
     if worst.outcome.verdict is Verdict.VERIFIED and (doubt := _doubt(program, worst.subject, found)):
         worst.outcome.verdict, worst.outcome.trouble = Verdict.UNDECIDED, doubt
+    network = _told_network(program, worst)
+    if worst.outcome.verdict is Verdict.REFUTED:
+        tell({"verdict": "refuted", "network": network})
     hint = example_step(program)
     if worst.outcome.verdict is Verdict.VERIFIED and (doubt := _wrong_engine(program, found)):
         worst.outcome.verdict, worst.outcome.trouble, hint = Verdict.UNDECIDED, doubt, ""
-    document = _document(program, worst, judged, found) | {"step": hint}
-    if not cost and document["verdict"] == "verified" and may_be_a_slip(document) and _names_the_quadratic(program):
-        return assess(path, name, step, "quadratic")
-    return document
+    verified = worst.outcome.verdict is Verdict.VERIFIED
+    if not cost and verified and may_be_a_slip({"network": network}) and _names_the_quadratic(program):
+        return assess(path, name, step, "quadratic", tell)
+    return _document(program, worst, judged, found) | {"step": hint}
 
 
 def _names_the_quadratic(program: Program) -> bool:
@@ -242,6 +252,12 @@ def _seen(one: Assessed, seed: int) -> dict[str, Any]:
         }
 
 
+def _told_network(program: Program, one: Assessed, cost: str = "") -> dict[str, Any]:
+    """Return the network as the document tells it, with `cost` if no other is known."""
+    told = {name: one.network.get(name, []) for name in ("activations", "sizes")}
+    return told | {"cost": program.placed(_cost_words(one)) or cost}
+
+
 def _is_steady(factors: Sequence[tuple[int, Sequence[float]]]) -> bool:
     """Whether one factor fits every number of examples, either as it is or divided by that number."""
     for scale in (lambda m: 1, lambda m: m):
@@ -380,8 +396,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
             }
             for one in judged
         ],
-        "network": {name: network.get(name, []) for name in ("activations", "sizes")}
-        | {"cost": program.placed(_cost_words(worst)) or (f"{read.cost}, unlike the others" if read.cost else "")},
+        "network": _told_network(program, worst, f"{read.cost}, unlike the others" if read.cost else ""),
         "gradients": bool(worst.subject.explored.step and worst.subject.explored.step.gradients),
         "digits": tried.digits if tried and outcome.verdict is Verdict.VERIFIED else 0,
         "points": tried.points if tried else 0,

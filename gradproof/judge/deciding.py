@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradproof.errors import DataError, UsageError
-from gradproof.judge.isolation.assessment import Assessment, UnfinishedError
+from gradproof.judge.isolation.assessment import Assessment, UnfinishedError, is_whole
 from gradproof.judge.isolation.submission import File, Kind
-from gradproof.judge.telling import is_book, may_be_a_slip, nothing, prefers_whole, takes_others
+from gradproof.judge.telling import is_book, may_be_a_slip, may_prefer_whole, nothing, prefers_whole, takes_others
 from gradproof.numerics.verdict import Verdict
 from gradproof.text import visible
 
@@ -49,8 +49,11 @@ def decide(
     step: str = "",
     seconds: float = 10.0,
     memory: int = 8 << 30,
+    lines: bool = False,
 ) -> Decided:
     """Judge a file; `judge` gives the verdict on a backprop. DataError, with the reason, if there is no verdict.
+
+    Without `lines`, the lines of a whole program are only read if its verdict counts.
 
     With `declared`, or with a rubric that has points for equations only, the file is only judged as a backprop. With a
     rubric that has points for arrays only, a backprop is a program like any other. UsageError if the file is missing or
@@ -77,12 +80,14 @@ def decide(
             kind = code.kind
             judged = judge(code)
         except DataError as error:
-            if found and found["verdict"] != "none":
-                return Decided(found)
+            if whole is not None and found and found["verdict"] != "none":
+                return Decided(whole.document())
             # Report what the code itself raises, but not that it lacks the two forms: more than these was looked for.
             none_of_two = any(words in str(error) for words in NONE_OF_TWO)
             said = nothing(found, path, graded) if found and none_of_two and not name else str(error)
             raise DataError(said) from None
+        if whole is not None and found is not None and not is_whole(found):
+            found = whole.document() if lines or may_prefer_whole(found, judged) else None
     if failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles:
         raise failure  # it may be right for another cost
     if found and found["verdict"] == "none" and takes_others(judged):
@@ -100,9 +105,9 @@ def _of_whole(found: dict[str, Any], path: str, graded: bool) -> Decided:
 
 
 def _found(whole: Assessment) -> tuple[dict[str, Any] | None, DataError | None]:
-    """Return the document on the whole program or None, and the error if judging began but did not finish."""
+    """Return what is first known of the whole program or None, and the error if judging began but did not finish."""
     try:
-        return whole.document(), None
+        return whole.first(), None
     except UnfinishedError as error:
         return None, error
     except DataError:

@@ -235,7 +235,7 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
     A proof of a fault counts. A judge of another network, cost or convention must not refute right code, but faults
     that only floats show, such as state kept between two calls, remain.
     """
-    verdict, sigmoid = d["verdict"], set(d["network"]["activations"]) <= {"sigmoid"} if d["verdict"] != "none" else True
+    verdict = d["verdict"]
     match str(judged.verdict), verdict:
         case _, "none":
             return False
@@ -250,5 +250,18 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
             kept = kinds & {"mutation", "dtype", "repeat", "state", "hangs"} or kinds <= {"update", "data"}
             return not d["inexact"] and not kept and (d["sure"] or d["subject"]["form"] != "function")
         case "refuted", "refuted":  # float64 says little about code that does not fit its problems
-            return not sigmoid or bool({one.kind for one in judged.troubles} & {"raises", "shape"} and _is_placed(d))
+            return not _is_sigmoid(d) or (_says_little(judged) and _is_placed(d))
     return False
+
+
+def may_prefer_whole(first: Mapping[str, Any], judged: Any) -> bool:
+    """Whether `prefers_whole` may hold for a program that is refuted and whose lines are not read yet."""
+    return str(judged.verdict) != "refuted" or not _is_sigmoid(first) or _says_little(judged)
+
+
+def _is_sigmoid(d: Mapping[str, Any]) -> bool:
+    return set(d["network"]["activations"]) <= {"sigmoid"}
+
+
+def _says_little(judged: Any) -> bool:
+    return bool({one.kind for one in judged.troubles} & {"raises", "shape"})

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from gradproof.judge.assess import assess
-from gradproof.judge.telling import prefers_whole
+from gradproof.judge.telling import may_prefer_whole, prefers_whole
 from tests.commands import ended_here
 from tests.judge.corpus import HERE, without_repairs
 
@@ -968,6 +969,16 @@ def test_what_only_raises_on_the_problems_of_the_notes_stays_undecided() -> None
     for troubles, faults, prefers in (([raises], [], True), ([raises, shape], [], False), ([raises], ["BP1"], False)):
         float64 = SimpleNamespace(verdict="refuted", troubles=troubles, faults=faults)
         assert prefers_whole(document, float64) == prefers
+
+
+def test_the_lines_are_read_wherever_they_may_count() -> None:
+    kinds = ([], ["raises"], ["shape"], ["update"], ["state"])
+    for verdict, kind, activation in product(("verified", "undecided", "refuted"), kinds, ("sigmoid", "ReLU")):
+        first = {"verdict": "refuted", "network": {"activations": [activation]}}
+        troubles = [SimpleNamespace(kind=each, said="") for each in kind]
+        float64 = SimpleNamespace(verdict=verdict, troubles=troubles, faults=[])
+        prefers = [prefers_whole(first | {"faults": faults}, float64) for faults in ([], [{"line": 3}])]
+        assert may_prefer_whole(first, float64) == any(prefers), (verdict, kind, activation)
 
 
 AFFINE = (HERE / "programs/open/19_affine_functions.py").read_text("utf8")

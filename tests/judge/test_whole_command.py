@@ -339,6 +339,28 @@ def test_junit_has_a_case_for_each_array(place: Path) -> None:
 
 
 @pytest.mark.turns(2)
+def test_where_float64_gives_the_verdict_nobody_waits_for_the_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take most of the time, and only a page shows them."""
+    asked = []
+    document = Assessment.document
+    monkeypatch.setattr(Assessment, "document", lambda self: asked.append(self.first()) or document(self))
+    book = (HERE / "submissions/book.py").read_text("utf8")
+    wrong = book.replace("self.weights[-l + 1].transpose()", "-self.weights[-l+1].transpose()")
+    assert wrong != book
+    (tmp_path / "mine.py").write_text(wrong, "utf8")
+    command = ["python", "-m", "gradproof", "check", "mine.py", "--architectures", "20"]
+    ended = ended_here(command, tmp_path)
+    assert (ended.returncode, asked) == (1, []), ended
+    assert "BP2 at layer" in ended.stdout
+    ended = ended_here([*command, "-o", "mine.html"], tmp_path)
+    assert ended.returncode == 1
+    assert [found["verdict"] for found in asked] == ["refuted"]
+    assert "-self.weights[" in (tmp_path / "mine.html").read_text("utf8")
+
+
+@pytest.mark.turns(2)
 def test_float64_refutes_nothing_that_may_be_right_for_another_cost_where_the_exact_judge_is_not_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,10 +368,10 @@ def test_float64_refutes_nothing_that_may_be_right_for_another_cost_where_the_ex
     other_cost = book.replace("y) * sigmoid_prime(zs[-1])", "y)")
     assert other_cost != book
 
-    def document(self: Assessment) -> None:
+    def first(self: Assessment) -> None:
         raise UnfinishedError(f"{self.path} takes more than 10 seconds")
 
-    monkeypatch.setattr(Assessment, "document", document)
+    monkeypatch.setattr(Assessment, "first", first)
     for source, code in ((book, 0), (other_cost, 3)):
         (tmp_path / "mine.py").write_text(source, "utf8")
         ended = ended_here(["python", "-m", "gradproof", "check", "mine.py", "--architectures", "20"], tmp_path)

@@ -30,6 +30,7 @@ class Assessment:
         command = [sys.executable, "-P", str(START), os.path.abspath(path), name, str(memory), step, cost]
         self._sandbox = Sandbox(command, os.environ | ENVIRONMENT, self._folder.name)
         self._end = time.monotonic() + self.seconds
+        self._first: dict[str, Any] | None = None
 
     def __enter__(self) -> "Assessment":
         return self
@@ -41,8 +42,21 @@ class Assessment:
         self._sandbox.close()
         self._folder.cleanup()
 
+    def first(self) -> dict[str, Any]:
+        """Return the verdict "refuted" with the network, before the lines are read, or else the whole document.
+
+        DataError, with the reason, if the program cannot be judged.
+        """
+        if self._first is None:
+            self._first = self._next()
+        return self._first
+
     def document(self) -> dict[str, Any]:
-        """Return the findings; raise DataError with the reason if the program cannot be judged."""
+        """Return the whole document; DataError, with the reason, if the program cannot be judged."""
+        first = self.first()
+        return first if is_whole(first) else self._next()
+
+    def _next(self) -> dict[str, Any]:
         try:
             size = frames.size(self._sandbox.read(frames.HEAD, self._end))
             meta, _ = frames.unframed(self._sandbox.read(size, self._end))
@@ -53,8 +67,6 @@ class Assessment:
             raise UnfinishedError(f"{self.path} {error} instead of being judged") from None
         except frames.FrameError:
             raise DataError(f"{self.path} writes to the pipe that carries its verdict") from None
-        finally:
-            self.close()
         if "trouble" in meta:
             raise DataError(str(meta["trouble"][-1]).replace(os.path.abspath(self.path), self.path))
         document = meta.get("document")
@@ -66,3 +78,8 @@ class Assessment:
         ):
             raise DataError(f"{self.path} writes to the pipe that carries its verdict")
         return document
+
+
+def is_whole(document: dict[str, Any]) -> bool:
+    """Whether the lines were read, too."""
+    return document["verdict"] == "none" or "faults" in document

@@ -1,4 +1,4 @@
-"""The process that judges somebody's whole program exactly, sends one document and ends.
+"""The process that judges somebody's whole program exactly, sends its document and ends.
 
 `start` starts it, like the worker. Its folder is empty: files that the program writes are lost, and files that it would
 read there are not found.
@@ -32,7 +32,7 @@ def main(path: str, name: str, memory: int, folders: Sequence[str], step: str, c
     np.random.seed(0)
     try:
         with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-            document = assess(path, name, step, cost)
+            document = assess(path, name, step, cost, lambda refuted: worker.write(answers, {"document": refuted}, {}))
         worker.write(answers, {"document": document}, {})
     except DataError as error:
         worker.write(answers, {"trouble": ["load", str(error)]}, {})

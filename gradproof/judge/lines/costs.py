@@ -59,7 +59,8 @@ def likeliest_cost(what: Observation, among: Collection[str] = ()) -> tuple[str,
         labels = {float(x.value.mid()) for x in y.flat}
         rank = not joined, labels != {1.0} and (len(labels) > 1 or y.size == 1), max(own)
         for name, cost in _costs(a, y, among):
-            for signed in (cost, -cost) if what.gradients else (cost,):
+            half = name == "quadratic"  # else the Huber, which has the ½, would fit a rate that is written down
+            for signed in (cost, -cost) if what.gradients else (cost / 2, cost) if half else (cost,):
                 compared = along(what.moved, given, differentiate(signed, known=known), None)
                 right = sum(array.state == "right" and array.alive for array in compared)
                 if right and (best is None or (right, *rank) > best[0]):

@@ -1,5 +1,6 @@
 """The faults of a program: the line of each, what is right before it, what it should be, and a name for it."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from gradproof.judge.trial.symmetry import OF_ANOTHER
 from gradproof.numerics.verdict import Verdict
 
 OTHER_DECAY = "the decay belongs to another mean"
+OF_ALL_COSTS = 15.0  # seconds of processor time, if several costs may be meant
 SEEDS = range(2, 10)  # the first at which everything wrong shows is taken
 
 
@@ -136,10 +138,11 @@ def _mended_for_one_of(
     costs: Sequence[str], subject: Subject, reading: Reading, wrong: Sequence[str]
 ) -> Sequence[Repair]:
     """Return the one edit with which all arrays follow one of these costs, if no array follows any so far."""
+    end = time.process_time() + OF_ALL_COSTS
     for name in (costs or [""]) if wrong else ():
         assert subject.explored.step is not None
         trial = Trial(subject.explored.scene, subject.explored.step, (), "", name, reading)
-        repairs = find_repairs(trial, wrong, [], True)
+        repairs = find_repairs(trial, wrong, [], True, end - time.process_time())
         if len(repairs) == 1 and set(repairs[0].mends) >= set(wrong):
             return repairs
     return []
@@ -161,7 +164,10 @@ def _explained(
     found = explain(what, cost, label_events(what, cost), wrong) if cost is not None else Explanation([], [])
     if not wrong or found.is_whole(wrong):
         return name, cost, found
+    end = time.process_time() + OF_ALL_COSTS
     for other, usual in usual_costs(what):
+        if time.process_time() > end:
+            break
         other_way = explain(what, usual, label_events(what, usual), {**dict.fromkeys(what.given, ""), **wrong})
         if other_way.is_whole(wrong):
             return other, usual, other_way

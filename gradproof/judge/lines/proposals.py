@@ -80,7 +80,7 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             turned = list(moves(outer[-1] if outer else tree, statement))
             early = [edit for edit in own if edit.old is statement and edit.tier == 0]
             early += own[:MOST_OF_A_SLOPE] if whole else _promising(trial, statement, [*others, *own], places)
-            early.sort(key=lambda edit: (edit.kind != "counterpart", edit.kind != "sign"))  # the likeliest of all
+            early.sort(key=_kind_first)
             early += _of_the_target(statement, own) if not whole else []
             early += turned if line in suspects.late else []
             if _is_overwritten(outer, statement):
@@ -145,6 +145,11 @@ def _is_compound(statement: ast.stmt) -> bool:
     """Whether a statement gives several arrays at once, so that its value is not a derivative."""
     compound = ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.Dict, ast.Tuple, ast.List
     return any(isinstance(part, compound) for part in ast.walk(statement))
+
+
+def _kind_first(edit: Edit) -> tuple[bool, bool, bool]:
+    """Return a key that sorts the likeliest edits to the front: a minus is dropped rather than a difference turned."""
+    return edit.kind != "counterpart", edit.kind != "sign", not isinstance(edit.old, ast.UnaryOp)
 
 
 def _promising(trial: Trial, statement: ast.stmt, own: Sequence[Edit], places: Places) -> list[Edit]:

@@ -43,13 +43,16 @@ class Repair(NamedTuple):
     others: Sequence[int] = ()  # lines on which another edit mends the same
 
 
-def find_repairs(trial: Trial, wrong: Sequence[str], first: Sequence[int], is_explained: bool) -> list[Repair]:
+def find_repairs(
+    trial: Trial, wrong: Sequence[str], first: Sequence[int], is_explained: bool, seconds: float = SECONDS
+) -> list[Repair]:
     """Return the corrections, one for each fault, in the order in which they are found.
 
     `first` has the likeliest lines, and `is_explained` says that one line is known to explain everything. A correction
-    that leaves a row wrong which depends on its line is dropped: it may be right for other rows by chance.
+    that leaves a row wrong which depends on its line is dropped: it may be right for other rows by chance. The search
+    takes at most so many seconds of processor time.
     """
-    end = time.process_time() + SECONDS
+    end = time.process_time() + seconds
     step = trial.step._replace(parameters=[*trial.step.parameters, *trial.step.still], still=())
     trial = trial._replace(step=step, calls=[call for call in trial.calls if call == trial.cost])
     points: list[tuple[int, Seen]] = []  # if possible two at which all that is wrong shows

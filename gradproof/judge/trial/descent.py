@@ -195,10 +195,10 @@ def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, A
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
-    """Return η, the rate at which the most arrays follow their gradient, and among equals the most elements.
+    """Return η, the rate at which the most arrays follow their gradient, and among equals a positive one.
 
-    A rate that the code writes down counts twice, since a wrong factor of one δ is shared by all layers before it. Each
-    array proposes the rate of its element with the largest slope.
+    A rate that the code writes down counts twice, since a wrong factor of one δ is shared by all layers before it. Then
+    the number of elements counts. Each array proposes the rate of its element with the largest slope.
     """
     pairs = [
         [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
@@ -212,7 +212,7 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
     ]
     written = [x.value for x in current().literals.values() if x.value != 1]
     ranked = [  # a single element follows any rate
-        (len([n for n in sizes if n > 1]) * (1 + is_written), is_written, sum(sizes))
+        (len([n for n in sizes if n > 1]) * (1 + is_written), is_written, bool(eta > 0), sum(sizes))
         for eta, sizes in zip(proposed, followed, strict=True)
         for is_written in [any(eta.overlaps(x) for x in written)]
     ]
