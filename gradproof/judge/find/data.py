@@ -27,6 +27,7 @@ class Widths(NamedTuple):
 WIDTHS: list[Widths] = [Widths()]  # of the programs that run, the innermost last
 
 
+MOST_KEPT = 20  # larger whole numbers are made smaller, and a few of these
 SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 12288: 12, 255: 255, 2049: 2049, 2051: 2051}
 
 
@@ -37,7 +38,7 @@ def smaller(number: int, others: Sequence[int], classes: int = 5) -> int:
     """
     if number in SMALL and (number != 20 or 400 in others):
         return SMALL[number]
-    if number <= 20:
+    if number <= MOST_KEPT:
         return number
     if number >= 1000:
         return 24 if number > 20_000 else 12

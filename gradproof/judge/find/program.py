@@ -8,15 +8,17 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gradproof.errors import DataError
-from gradproof.judge.find.data import Widths, shrunk, smaller, widths_of
+from gradproof.judge.find.data import MOST_KEPT, Widths, shrunk, smaller, widths_of
 from gradproof.judge.loading import decoded, in_python_3
 
 Tree = TypeVar("Tree", bound=ast.AST)
 LARGEST, MOST_USERS = 300_000, 3  # for files that import another: bytes to read, and how many to try
+MOMENTS = 4  # of a sequence in a small program
 LETTERS = 16  # of a long text that are left in a small program
+_LENGTH = re.compile(r"(?i)seq(?:uence)?_?len|len\w*_seq|unroll|bptt|time_?steps|num_steps|n_steps|^T$")
 _TEXT = re.compile(r"(?i)(?:^|[._])(?:text|txt|data|corpus|sentences?|string|story|poem|raw|book)$")
 _MAGIC = re.compile(r"^(\s*)(?:[%!?]|get_ipython\(\)).*$|^(\s*)\w[\w.]*\?+\s*$")
 _IPYTHON = re.compile(r"^(\s*)([\w, .\[\]]+=\s*)[%!].*$")
@@ -177,17 +179,32 @@ def _without_magic(line: str) -> str:
 def with_small_numbers(tree: ast.Module, classes: int) -> ast.Module:
     """Return a copy with smaller whole numbers, whose sums and products still fit: 784 = 28 · 28 becomes 9 = 3 · 3.
 
-    Of a long text to learn, such as `text = "the quick brown …"`, only the beginning is left.
+    Of a long text to learn, such as `text = "the quick brown …"`, only the beginning is left, and is repeated where the
+    program may read more letters at once.
     """
     tree = copied(tree)
+    numbers: list[Any] = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and type(n.value) is int]
+    for node in lengths_of_sequences(tree):
+        if node.value > MOMENTS and sum(n.value == node.value for n in numbers) == 1:
+            node.value = MOMENTS
+    whole = sorted({n.value for n in numbers})
+    length = max([LETTERS, *(2 + value for value in whole if value <= MOST_KEPT)])
     for node in long_texts(tree):
-        node.value = str(node.value)[:LETTERS]
-    found = [(node, node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    whole = sorted({value for _, value in found if type(value) is int})
-    for node, value in found:
-        if type(value) is int:
-            node.value = smaller(value, whole, classes)
+        node.value = (str(node.value)[:LETTERS] * 2)[:length]
+    for n in numbers:
+        n.value = smaller(n.value, whole, classes)
     return tree
+
+
+def lengths_of_sequences(tree: ast.Module) -> list[Any]:
+    """Return the whole numbers that are given the name of a sequence's length."""
+    return [
+        value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target, value in assigned(node)
+        if isinstance(value, ast.Constant) and type(value.value) is int and _LENGTH.search(ast.unparse(target))
+    ]
 
 
 def long_texts(tree: ast.Module) -> list[ast.Constant]:
