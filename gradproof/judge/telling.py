@@ -147,10 +147,10 @@ def _is_placed(d: Mapping[str, Any]) -> bool:
 
 
 def together(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Merge the faults of several arrays that share a line and its correction or explanation."""
+    """Merge the faults of several arrays that share a line, or have none, and a correction or explanation."""
     found: dict[Any, dict[str, Any]] = {}
-    for place, fault in enumerate(faults):
-        key: Any = (fault["line"], fault["should_be" if fault["mended"] else "what"]) if fault["line"] else place
+    for fault in faults:
+        key = fault["line"], fault["should_be" if fault["mended"] else "what"], "" if fault["line"] else fault["numbers"]
         if key in found:
             found[key]["parameters"].append(fault["parameter"])
             found[key]["parameter"] = some(found[key]["parameters"])

@@ -133,7 +133,8 @@ def judge(
         group_rates.update(rates_of_groups(what))
         for path, move in what.moved.items():
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
-            untouched[path] = untouched.get(path, unmoved_there) & unmoved_there
+            if len(unmoved_there) < move.size:  # an array that never moves is another matter
+                untouched[path] = untouched.get(path, unmoved_there) & unmoved_there
         return holding(what, lambda: compared_with(run, what))
 
     def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:

@@ -16,7 +16,17 @@ import numpy as np
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number, copy, count_numbers, number
-from gradproof.judge.find.dependence import Held, Moment, doubtful, family, feeding, memories, reshaped, stepped
+from gradproof.judge.find.dependence import (
+    GRADIENT,
+    Held,
+    Moment,
+    doubtful,
+    family,
+    feeding,
+    memories,
+    reshaped,
+    stepped,
+)
 from gradproof.judge.find.gradients import LEAVES, paired
 from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.roles import named_as_cost, named_as_parameter
@@ -235,6 +245,7 @@ class Watch:
             still = _still(interval.before, after, [*moved, *others], self.failures > interval.failures)
             more = doubtful(interval.before, after, moved)
             late = [path for path in interval.whole.intersection(after) if named_as_parameter(path)]
+            late = [path for path in late if not GRADIENT.search(path)]
             more += late  # a bias that starts as the int 0, and is a number from the next turn on
             step = Step(kind, where, interval.turn, moved, still, doubtful=more, reshaped=others, entry=interval.entry)
             step = step._replace(memories=memories(interval.before, after, moved))

@@ -114,7 +114,7 @@ def as_sums(statement: ast.stmt, kind: ast.AST) -> list[Edit]:
     """Return the edit that makes an engine's operations add to an attribute, such as grad, instead of overwriting it.
 
     x is used twice in x·x, so its gradient is a sum. The edit covers all such assignments in functions inside the
-    methods of a class; there must be at least two, among them the statement.
+    methods of a class, among them the statement; others may already add.
     """
     target = statement.targets[0] if isinstance(statement, ast.Assign) else None
     inner = [part for node in statements(kind) for part in statements(node) if isinstance(node, ast.FunctionDef)]
@@ -125,13 +125,16 @@ def as_sums(statement: ast.stmt, kind: ast.AST) -> list[Edit]:
         if isinstance(node, ast.Assign) and isinstance(target, ast.Attribute) and len(node.targets) == 1
         if isinstance(node.targets[0], ast.Attribute) and node.targets[0].attr == target.attr
     ]
-    if len(alike) < 2 or not any(node is statement for node in alike):
+    adding = [node.target for node in inside if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add)]
+    adding = [node for node in adding if isinstance(node, ast.Attribute) and node.attr == getattr(target, "attr", "")]
+    if len(alike) + len(adding) < 2 or not any(node is statement for node in alike):
         return []
     new = copied(kind)
     for node in (node for node in ast.walk(new) if hasattr(node, "body") and isinstance(node.body, list)):
         node.body = [_added(part) if _is_among(part, alike) else part for part in node.body]
     first, *rest = sorted(alike, key=lambda node: node.lineno)
-    said = f"{written(_added(first))}, and the same in line{'s' * (len(rest) > 1)} {_listed(rest)}"
+    said = written(_added(first))
+    said += f", and the same in line{'s' * (len(rest) > 1)} {_listed(rest)}" if rest else ""
     return [Edit("overwrites", kind, new, first, 0, said)]
 
 

@@ -39,7 +39,9 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
         return [r._replace(state="right", digits=np.inf, element=(), convention=SIGNS) for r in results]
     results = _without_lonely(_adaptive(results, steps, slopes, kept), steps, slopes, eta)
     adaptive = any(r.convention == FIRST_OF_ADAM for r in results)
-    if adaptive or not any(r.state == "right" and r.alive for r in results):  # how far each should move is not known
+    telling = sum(step.size for r, step in zip(results, steps, strict=True) if r.state == "right" and r.alive)
+    known = telling > 1 or (telling == 1 and (_is_written(eta) or eta.overlaps(1)))  # how far each should move
+    if adaptive or not known:
         results = [r._replace(element=(), got=0.0, expected=0.0) for r in results]
     decayed = [r for r in results if r.state.startswith(DECAY)]
     weights = {name for name, p in zip(moved, parameters, strict=True) if p.ndim > 1 and min(p.shape) > 1}
@@ -210,18 +212,23 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
         [len(one) for one in pairs if eta != 0 and one and all(s.overlaps(-eta * g) for s, g in one)]
         for eta in proposed
     ]
-    written = [x.value for x in current().literals.values() if x.value != 1]
     ranked = [  # a single element follows any rate
         (len([n for n in sizes if n > 1]) * (1 + is_written), is_written, bool(eta > 0), sum(sizes))
         for eta, sizes in zip(proposed, followed, strict=True)
-        for is_written in [any(eta.overlaps(x) for x in written)]
+        for is_written in [_is_written(eta)]
     ]
     if max((elements for *_, elements in ranked), default=0) <= 1:
+        proposed.sort(key=lambda eta: not (_is_written(eta) or eta.overlaps(1)))
         proposed = [
             eta for array in zip(steps, slopes, values, strict=True) for eta in _decayed_factor(*array)
         ] or proposed
         return proposed[0] if proposed else arb(0)
     return proposed[ranked.index(max(ranked))]
+
+
+def _is_written(eta: Any) -> bool:
+    """Whether the code writes this number down."""
+    return any(eta.overlaps(x.value) for x in current().literals.values() if x.value != 1)
 
 
 def _decayed_factor(step: Balls, slope: Balls, value: Balls) -> Sequence[Any]:
