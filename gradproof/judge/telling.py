@@ -150,7 +150,8 @@ def together(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Merge the faults of several arrays that share a line, or have none, and a correction or explanation."""
     found: dict[Any, dict[str, Any]] = {}
     for fault in faults:
-        key = fault["line"], fault["should_be" if fault["mended"] else "what"], "" if fault["line"] else fault["numbers"]
+        said = fault["should_be" if fault["mended"] else "what"]
+        key = (fault["line"], said, "" if fault["line"] else fault["numbers"])
         if key in found:
             found[key]["parameters"].append(fault["parameter"])
             found[key]["parameter"] = some(found[key]["parameters"])
