@@ -48,7 +48,6 @@ from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
 FORGOTTEN = "not moved, though its gradient is computed"
-_OF_A_LAYER = "(out * dout)"  # in the driver of a layer that is judged by itself
 MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
 UPHILL = "uphill, which its text says is intended"
 # Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
@@ -154,7 +153,7 @@ def judge(
                 earlier = lengths.setdefault(run.run.reading, {})
                 given = list(what.given.values())
                 compared = scaled_each(what.moved, given, differentiate(found), compared, seed, earlier)
-            if _OF_A_LAYER in explored.scene.driver:
+            if explored.scene.is_of_a_layer:
                 compared = allow_means(explored.scene, what, compared)
             if not any(array.convention == BY_ITSELF for array in compared):
                 compared = keep_steady(what, found, compared, rates, run.run.reading)

@@ -46,7 +46,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     only a part of a step, such as the update of one layer.
     """
     moved = changed(before, after)
-    if not moved:
+    if not moved or _began_before(before, after, moved, start):
         return []
     bits, masks = _bits(before, moved)
     results = [x for path in moved for x in after[path].numbers]
@@ -93,7 +93,7 @@ def stepped(before: Moment, after: Moment, start: int) -> list[str]:
     own_bits, _ = _bits(before, found)
     moves = [x for path in found for x in after[path].numbers]
     own_reach, computed = _reach(moves, own_bits)  # of the parameters only: a step does not start at an activation
-    if any(_steps_twice(before[path], after[path], moves, own_reach) for path in found):
+    if _steps_twice([(before[path], after[path]) for path in found], moves, own_reach):
         return []
     return found if found and min(computed, default=start) >= start else []
 
@@ -393,26 +393,60 @@ def _is_moved(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
     return kept and felt
 
 
-def _steps_twice(old: Held, new: Held, results: Sequence[Number], reach: Mapping[int, int]) -> bool:
+def _steps_twice(pairs: Sequence[tuple[Held, Held]], results: Sequence[Number], reach: Mapping[int, int]) -> bool:
     """Whether a number between old and new enters a dot product, as in the forward pass of a second step."""
     between: set[int] = set()
-    for x, y in zip(old.numbers, new.numbers, strict=True):
-        waiting, seen = [y], set[int]()
-        while waiting:
-            z = waiting.pop()
-            if z.index in seen:
-                continue
-            seen.add(z.index)
-            if z.index != x.index and z.rule is not None and z.rule.name in LINEAR and _moves(x, z, reach):
-                if z is not y:
-                    between.add(z.index)
-                waiting.extend(operands_of(z))
+    for old, new in pairs:
+        for x, y in zip(old.numbers, new.numbers, strict=True):
+            waiting, seen = [y], set[int]()
+            while waiting:
+                z = waiting.pop()
+                if z.index in seen:
+                    continue
+                seen.add(z.index)
+                if z.index != x.index and z.rule is not None and z.rule.name in LINEAR and _moves(x, z, reach):
+                    if z is not y:
+                        between.add(z.index)
+                    waiting.extend(operands_of(z))
     if not between:
         return False
     return any(
         z.rule is not None and z.rule.name == "dot" and any(w.index in between for w in operands_of(z))
         for z in computed_from(results)
     )
+
+
+def _began_before(before: Moment, after: Moment, moved: Sequence[str], start: int) -> bool:
+    """Whether what may be parameters moves by numbers that were computed from them before `start`.
+
+    An update of one layer, of which there are many in a step, is recognised by this at once.
+    """
+    paths = [
+        path
+        for path in moved
+        if not (GRADIENT.search(path) or _GRADIENTS.fullmatch(path) or STATE.search(path) or _DATA.match(path))
+        if not _is_carried(path)
+    ]
+    own = {x.index for path in paths for x in before[path].numbers}
+    held = {x.index for path in moved for x in before[path].numbers}
+    waiting, seen, older = [x for path in paths for x in after[path].numbers], set[int](), list[Number]()
+    while waiting:  # what was computed since
+        x = waiting.pop()
+        if x.index in seen or x.rule is None:
+            continue
+        seen.add(x.index)
+        if x.index >= start:
+            waiting += operands_of(x)
+        elif x.index not in held:
+            older.append(x)
+    while older:  # depth first: a gradient soon leads to a parameter
+        for y in operands_of(older.pop()):
+            if y.index in own:
+                return True
+            if y.index not in seen and y.rule is not None:
+                seen.add(y.index)
+                older.append(y)
+    return False
 
 
 def feeding(before: Moment, results: Sequence[Number]) -> list[str]:

@@ -14,7 +14,8 @@ from gradproof.judge.find.program import Program, read_program, users
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import own_example
 
-QUICK, SECONDS, ALL = 1.5, 6.0, 8.0  # seconds for the first try, for another, and after which none begins
+QUICK, SMALL, SECONDS = 1.5, 3.0, 6.0  # seconds for the first try, for a small program, and for one smaller still
+ALL = 12.0  # seconds after which no try begins
 LARGE = 100  # features; a program with more is made small
 MOST = 8  # tries
 LATE = "takes longer than"
@@ -39,11 +40,11 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
     Errors of failed tries go to `troubles`. The next try is smaller, has data that fit better, or skips what raises.
     """
     small = program.made_small()
-    queue = [(program, QUICK), (small, SECONDS), (program, SECONDS)]
+    queue = [(program, QUICK), (small, SMALL), (program, SECONDS)]
     if ast.dump(small.tree) == ast.dump(program.tree):
-        queue = [(program, SECONDS)]
+        queue = [(program, SMALL)]
     if program.widths.features > LARGE:
-        queue = [(small, SECONDS)]
+        queue = [(small, SMALL)]
     end = time.process_time() + ALL
     for _ in range(MOST):
         variant, seconds = queue.pop(0)
@@ -66,6 +67,8 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
             troubles.append(f"{name} {trouble}")
         if fitting := corrected(variant.widths, trouble):
             queue.insert(0, (replace(variant, widths=fitting), seconds))
+        elif LATE in trouble and seconds == SMALL:
+            queue[:0] = [((variant if variant.small else small).made_small(), SECONDS), (variant, SECONDS)]
         elif trouble and LATE not in trouble and not variant.tolerant:
             queue.insert(0, (variant.made_tolerant(), seconds))
         elif not queue or not (trouble or variant.tolerant or variant is small):  # made small, it may take no step

@@ -36,7 +36,7 @@ class Program:
     notes: Sequence[str] = ()  # what was left out
     only: str = ""  # the function or class asked about, if any
     widths: Widths = field(default_factory=Widths)  # of missing data
-    small: bool = False  # whether its own numbers are made small
+    small: int = 0  # whether its own numbers are made small (1), or smaller still (2)
     python_2: bool = False
     tolerant: bool = False  # whether to skip what raises, such as a plot that needs missing data
 
@@ -61,10 +61,13 @@ class Program:
         return replace(self, only=name)
 
     def made_small(self) -> "Program":
-        """Return the same program with smaller whole numbers, for widths, examples and turns."""
-        return replace(
-            self, tree=with_small_numbers(self.tree, self.widths.classes), widths=shrunk(self.widths), small=True
-        )
+        """Return the same program with smaller whole numbers, for widths, examples and turns.
+
+        Made small twice, it has smaller numbers still.
+        """
+        small = self.small + 1
+        tree = with_small_numbers(self.tree, self.widths.classes) if small == 1 else with_halves(self.tree)
+        return replace(self, tree=tree, widths=shrunk(self.widths), small=small)
 
     def made_tolerant(self) -> "Program":
         """Return the same program, which skips module statements and bare expressions of functions if they raise."""
@@ -193,6 +196,15 @@ def with_small_numbers(tree: ast.Module, classes: int) -> ast.Module:
         node.value = (str(node.value)[:LETTERS] * 2)[:length]
     for n in numbers:
         n.value = smaller(n.value, whole, classes)
+    return tree
+
+
+def with_halves(tree: ast.Module) -> ast.Module:
+    """Return a copy in which each even whole number from 8 on is halved, such as the size of a mini-batch."""
+    tree = copied(tree)
+    for n in ast.walk(tree):
+        if isinstance(n, ast.Constant) and type(n.value) is int and n.value in range(8, 2 * MOST_KEPT, 2):
+            n.value //= 2
     return tree
 
 

@@ -26,6 +26,7 @@ from gradproof.judge.find.program import (
     names_in,
     statements,
     updates_after,
+    with_halves,
     with_small_numbers,
 )
 from gradproof.judge.find.surroundings import WATCHING, surroundings
@@ -68,6 +69,11 @@ class Scene:
     data: tuple[str, ...] = ("x", "y", "pairs", "_turns")  # names that need no gradient
 
     @property
+    def is_of_a_layer(self) -> bool:
+        """Whether a layer is judged by itself."""
+        return "(out * dout)" in self.driver
+
+    @property
     def _key(self) -> Any:
         return self.program.path, self.program.text, self.program.small, self.program.tolerant, self.driver, self.whole
 
@@ -97,6 +103,7 @@ class Scene:
         key = (*self._key, path)
         if key not in _COMPILED:
             tree = with_small_numbers(tree, self.program.widths.classes) if self.program.small else tree
+            tree = with_halves(tree) if self.program.small > 1 else tree
             tree.body = [node for node in tree.body if not is_main(node)]
             tree = with_exact_numbers(Instruments(path, self.code()[1]).of_module(tree), self.program.python_2)
             _COMPILED[key] = compile(tree, path, "exec", dont_inherit=True)

@@ -10,7 +10,7 @@ from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import Run, UndecidedError, current, running
 from gradproof.exact.special import logsumexp
-from gradproof.exact.sweeps import Known, computed_from, differentiate
+from gradproof.exact.sweeps import Known, computed_from, differentiate, operands_of
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.descent import FIRST_OF_ADAM, along, rate_of
 
@@ -95,10 +95,29 @@ def name_costs_of_steps(
 
 def _is_a_parameter(output: ExactArray, own: set[int]) -> bool:
     """Whether these are the elements of a parameter, each times something, as in λw − yx, and not outputs."""
-    if output.size < 2:
-        return False
-    each = [{y.index for y in computed_from([x])} & own for x in output.ravel().tolist()]
-    return all(len(one) == 1 for one in each) and len(set.union(*each)) == output.size
+    sources = set[int]()
+    for x in output.ravel().tolist() if output.size > 1 else ():
+        if (source := _only_source(x, own)) is None:
+            return False
+        sources.add(source)
+    return len(sources) == output.size > 1
+
+
+def _only_source(x: Number, own: set[int]) -> int | None:
+    """Return the index of the one number among `own` that x was computed from; None if it is not just one."""
+    waiting, seen, found = [x], set[int](), None
+    while waiting:
+        y = waiting.pop()
+        if y.index in seen:
+            continue
+        seen.add(y.index)
+        if y.index not in own:
+            waiting += operands_of(y)
+        elif found is None:
+            found = y.index
+        else:
+            return None
+    return found
 
 
 def _fits(
