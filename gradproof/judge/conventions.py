@@ -137,7 +137,7 @@ def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         wrong = compared_once(scene, step, chosen, outcome, outcome.calls, 0, reading)
         return judge_leniently(again, cost) if wrong else outcome
     refuted = outcome.verdict is Verdict.REFUTED
-    own = outcome if refuted and large.is_slow else judge_leniently(again, cost)
+    own = outcome if large.is_slow else judge_leniently(again, cost)
     return outcome if refuted and own.verdict is Verdict.REFUTED else own  # corrections are found sooner there
 
 
