@@ -8,6 +8,7 @@ import sys
 import types
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,13 @@ from gradproof.judge.assess import assess
 from gradproof.judge.find import examples
 from gradproof.judge.find.calls import constructions
 from gradproof.judge.find.dependence import Held, stepped
+from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.instruments import Instruments
 from gradproof.judge.find.namespace import slots, variables
 from gradproof.judge.find.numbers import constants
 from gradproof.judge.find.program import WATCH, parsed, read_program, with_small_numbers
 from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_of, stem
+from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.search import search
 from gradproof.judge.loading import in_python_3
 from gradproof.judge.trial.running import InexactError
@@ -241,6 +244,53 @@ def test_a_network_has_one_output_where_its_file_makes_it_so(made: str, first: s
 def test_of_a_long_text_a_small_program_learns_the_first_letters() -> None:
     tree = ast.parse(f"text = {'ab' * 40!r}\nname = {'cd' * 40!r}\n")
     assert [node.value.value for node in with_small_numbers(tree, 3).body] == ["ab" * 8, "cd" * 40]
+
+
+@pytest.mark.parametrize(
+    ("length", "letters", "moments"),
+    [("seq_length = 25", 16, 4), ("seq_length, n = 30, 2", 16, 4), ("length = 20", 22, 20), ("T = 12; n = 12", 16, 12)],
+)
+def test_a_small_program_reads_short_sequences_from_a_text_that_is_long_enough(
+    length: str, letters: int, moments: int
+) -> None:
+    """A number that stands there twice may mean something else the second time."""
+    small = with_small_numbers(ast.parse(f"data = {'ab' * 40!r}\n{length}\n"), 3)
+    names: dict[str, Any] = {}
+    exec(compile(small, "small", "exec"), names)
+    text = names["data"]
+    assert (len(text), text.count("ab")) == (letters, letters // 2)
+    assert next(value for name, value in names.items() if name in ("seq_length", "length", "T")) == moments
+
+
+SLOW = """
+import numpy as np
+X, y = np.random.randn(16, 12), np.random.randn(16, 1)
+w = np.random.randn(12, 1)
+for turn in range(10):
+    miss = X @ w - y
+    loss = 0.5 * np.mean(miss ** 2)
+    w -= 0.1 * X.T @ miss / len(X)
+"""
+
+
+def test_a_small_program_that_takes_too_long_is_made_smaller_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explore = examples.explore
+
+    def late(scene: Scene, seconds: float) -> Explored:
+        explored = explore(scene, seconds)
+        return (
+            replace(explored, step=None, trouble="takes longer than 3 seconds") if scene.program.small < 2 else explored
+        )
+
+    monkeypatch.setattr(examples, "explore", late)
+    (tmp_path / "mine.py").write_text(SLOW, "utf8")
+    subject, slow = examples.run_whole("its own example", read_program(str(tmp_path / "mine.py")), [])
+    assert subject is not None
+    assert not slow
+    assert subject.explored.names["X"].shape == (8, 6)
+    assert subject.explored.step.parameters == ["w"]
 
 
 def test_a_number_in_a_tuple_cannot_be_given_another_value() -> None:
@@ -659,13 +709,106 @@ def test_layers_alone_verify_no_program_whose_example_was_not_reached_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A busy machine would verify what a quick one refutes."""
-    for name in ("QUICK", "SECONDS", "ALL"):
+    for name in ("QUICK", "SMALL", "SECONDS", "ALL"):
         monkeypatch.setattr(examples, name, 0.2)
     for source, verdict in ((LAYERS, "verified"), (NEVER_REACHED, "undecided")):
         (tmp_path / "mine.py").write_text(source, "utf8")
         told = assess(str(tmp_path / "mine.py"))
         assert told["verdict"] == verdict, told["undecided"]
     assert "takes longer than" in told["undecided"][0]
+
+
+NORM = """
+import numpy as np
+class Parameter:
+    def __init__(self, data):
+        self.data, self.grad = data, np.zeros_like(data)
+    def zero_grad(self):
+        self.grad{reset}
+class Scale:
+    def __init__(self, n):
+        self.gain = Parameter(np.ones(n))
+    def forward(self, x):
+        self.x = x
+        return x * self.gain.data
+    def backward(self, dy):
+        self.gain.grad += (dy * self.x).sum(0)
+        return dy * self.gain.data
+"""
+
+
+@pytest.mark.parametrize("reset", ["[...] = 0.0", ".fill(0)", " = np.zeros_like(self.data)", " = None", ".sum()"])
+def test_what_a_layer_adds_to_its_gradient_may_be_reset_by_its_caller(reset: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(NORM.format(reset=reset), "utf8")
+    assert assess(str(tmp_path / "mine.py"))["verdict"] == ("verified" if reset != ".sum()" else "refuted")
+
+
+ENGINE = """
+import random
+class Value:
+    def __init__(self, data, children=()):
+        self.data, self.grad = data, 0
+        self.children, self.pull = children, lambda: None
+    def __add__(self, other):
+        out = Value(self.data + other.data, (self, other))
+        def pull():
+            self.grad += out.grad
+            other.grad += out.grad
+        out.pull = pull
+        return out
+    def __mul__(self, other):
+        out = Value(self.data * other.data, (self, other))
+        def pull():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out.pull = pull
+        return out
+    def backward(self):
+        order, seen = [], set()
+        def visit(v):
+            if v not in seen:
+                seen.add(v)
+                for child in v.children:
+                    visit(child)
+                order.append(v)
+        visit(self)
+        self.grad = 1
+        for v in reversed(order):
+            v.pull()
+w = [Value(random.uniform(-1, 1)) for _ in range(3)]
+data = [([1.0, 2.0, 0.5], 1.0), ([-1.0, 0.3, 2.0], -2.0), ([0.4, -1.5, 1.0], 0.7)]
+for k in range(60):
+    loss = Value(0.0)
+    for x, y in data:
+        out = Value(-y)
+        for wi, xi in zip(w, x):
+            out = out + wi * Value(xi)
+        loss = loss + out * out
+    for wi in w:
+        loss = loss + wi * wi * Value(0.01)
+    for p in w:
+        p.grad = 0
+    loss.backward()
+    for p in w:
+        p.data -= 0.05 * p.grad
+"""
+
+
+def test_the_gradients_of_an_engine_that_begin_as_0_are_no_parameters(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ENGINE, "utf8")
+    found = assess(str(tmp_path / "mine.py"))
+    assert (found["verdict"], found["subject"]["form"]) == ("verified", "own example")
+    assert {one["name"] for one in found["parameters"]} == {f"w[{k}].data" for k in range(3)}
+
+
+def test_one_method_of_an_engine_that_overwrites_is_told_at_its_line(tmp_path: Path) -> None:
+    wrong = ENGINE.replace("self.grad += other.data", "self.grad = other.data")
+    (tmp_path / "mine.py").write_text(wrong, "utf8")
+    found = assess(str(tmp_path / "mine.py"))
+    assert found["verdict"] == "refuted"
+    assert {(one["code"], one["should_be"]) for one in found["faults"]} == {
+        ("self.grad = other.data * out.grad", "self.grad += other.data * out.grad")
+    }
 
 
 ARCHIVE = """

@@ -63,6 +63,42 @@ def test_of_the_negative_of_a_gradient_the_slope_that_is_missing_is_told(tmp_pat
     assert {fault["should_be"] for fault in found["faults"]} == {"L1_Delta = Sigmoid(L1, Deriv=True) * L1_Error"}
 
 
+UPHILL = """
+import numpy as np
+
+def sigmoid(z):
+    return 1.0 / (1.0 + np.exp(-z))
+
+X = np.random.rand(4, 3)
+y = np.array([[0, 1], [1, 0], [1, 1], [0, 0]])
+W1, W2, W3 = np.random.randn(3, 4), np.random.randn(4, 3), np.random.randn(3, 2)
+for epoch in range(10000):
+    a1 = sigmoid(X @ W1)
+    a2 = sigmoid(a1 @ W2)
+    a3 = sigmoid(a2 @ W3)
+    d3 = (a3 - y) * a3 * (1 - a3)
+    d2 = -(d3 @ W3.T) * a2 * (1 - a2)
+    d1 = (d2 @ W2.T) * a1 * (1 - a1)
+    W3 -= 0.5 * a2.T @ d3
+    W2 -= 0.5 * a1.T @ d2
+    W1 -= 0.5 * X.T @ d1
+"""
+
+
+@pytest.mark.turns(1)
+def test_where_some_go_up_and_some_go_down_and_no_cost_is_in_sight_those_that_go_up_are_wrong(tmp_path: Path) -> None:
+    """Also if more go up. A minus too many is dropped, and no difference is turned instead."""
+    of_the_book = BOOK.replace("self.weights[-l + 1].transpose()", "-self.weights[-l + 1].transpose()")
+    assert of_the_book != BOOK
+    for source, wrong, right in (
+        (UPHILL, {"W1", "W2"}, "d2 = d3 @ W3.T * a2 * (1 - a2)"),
+        (of_the_book, {"biases[1]", "weights[1]"}, "delta = np.dot(self.weights[-l + 1].transpose(), delta) * sp"),
+    ):
+        found = told(source, tmp_path)
+        assert "quadratic" in found["network"]["cost"]
+        assert {(one["parameter"], one["should_be"]) for one in found["faults"]} == {(each, right) for each in wrong}
+
+
 @pytest.mark.turns(1)
 def test_the_array_that_nothing_uses_is_the_one_that_was_meant(tmp_path: Path) -> None:
     """dW1 and db1 are right, too, if dA1 is multiplied by the slope instead: but then dZ1 would have no use."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from gradproof.exact.numbers import source
 from gradproof.judge.find.dependence import Held, Moment, changed, feeding
 from gradproof.judge.find.roles import named_as_parameter, role_of, stem
 
@@ -13,12 +14,14 @@ LEAVES = ("data", "value", "val", "item", "v")  # attributes in which a scalar o
 
 def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[str, str]:
     """Map the path of each parameter to that of its gradient; {} unless every parameter with an effect has one."""
+    known = {x.index for held in before.values() for x in held.numbers}
     fresh = [
         path
         for path, held in after.items()
         if (path not in before or path in changed(before, after) or held.shape != before[path].shape)
         and root(path) not in data
         and any(x.varies for x in held.numbers)
+        and not all(source(x).index in known for x in held.numbers)  # a cache, such as self.x = x
     ]
     candidates = {
         path: held

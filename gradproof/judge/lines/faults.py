@@ -154,15 +154,15 @@ def _explained(
     """Return the cost, its name, and what explains the arrays that do not follow it.
 
     The name is "" for the program's own cost. If the program computes none, the cost is the one that most arrays
-    follow, unless one line explains everything under another usual cost. `known` names the costs that the right arrays
-    follow.
+    follow. Unless these are more than half, it is another usual cost if one line explains everything under it. `known`
+    names the costs that the right arrays follow.
     """
     own = over_the_step(what, own) if own is not None else None
     if own is not None and is_of_the_step(what, own):
         return "", own, explain(what, own, label_events(what, own), wrong)
     name, cost = likeliest_cost(what, known) or ("", own or only_cost(what))
     found = explain(what, cost, label_events(what, cost), wrong) if cost is not None else Explanation([], [])
-    if not wrong or found.is_whole(wrong):
+    if not wrong or found.is_whole(wrong) or 2 * len(found.right) > len(what.given):
         return name, cost, found
     end = time.process_time() + OF_ALL_COSTS
     for other, usual in usual_costs(what):
