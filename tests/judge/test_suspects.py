@@ -63,7 +63,7 @@ def test_of_the_negative_of_a_gradient_the_slope_that_is_missing_is_told(tmp_pat
     assert {fault["should_be"] for fault in found["faults"]} == {"L1_Delta = Sigmoid(L1, Deriv=True) * L1_Error"}
 
 
-UPHILL = """
+BEGUN = """
 import numpy as np
 
 def sigmoid(z):
@@ -71,6 +71,23 @@ def sigmoid(z):
 
 X = np.random.rand(4, 3)
 y = np.array([[0, 1], [1, 0], [1, 1], [0, 0]])
+"""
+OF_TWO = (
+    BEGUN
+    + """
+W1, W2 = np.random.randn(3, 4), np.random.randn(4, 2)
+for epoch in range(10000):
+    a1 = sigmoid(X @ W1)
+    a2 = sigmoid(a1 @ W2)
+    d2 = (a2 - y) * a2 * (1 - a2)
+    d1 = -(d2 @ W2.T) * a1 * (1 - a1)
+    W2 -= 0.5 * a1.T @ d2
+    W1 -= 0.5 * X.T @ d1
+"""
+)
+OF_THREE = (
+    BEGUN
+    + """
 W1, W2, W3 = np.random.randn(3, 4), np.random.randn(4, 3), np.random.randn(3, 2)
 for epoch in range(10000):
     a1 = sigmoid(X @ W1)
@@ -83,20 +100,27 @@ for epoch in range(10000):
     W2 -= 0.5 * a1.T @ d2
     W1 -= 0.5 * X.T @ d1
 """
+)
+BACK = "self.weights[-l + 1].transpose()"
 
 
-@pytest.mark.turns(1)
-def test_where_some_go_up_and_some_go_down_and_no_cost_is_in_sight_those_that_go_up_are_wrong(tmp_path: Path) -> None:
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(
+    ("source", "wrong", "right"),
+    [
+        (OF_TWO, {"W1"}, "d1 = d2 @ W2.T * a1 * (1 - a1)"),
+        (OF_THREE, {"W1", "W2"}, "d2 = d3 @ W3.T * a2 * (1 - a2)"),
+        (BOOK.replace(BACK, f"-{BACK}"), {"biases[1]", "weights[1]"}, f"delta = np.dot({BACK}, delta) * sp"),
+    ],
+    ids=["two layers", "three layers", "the book's"],
+)
+def test_where_some_go_up_and_some_go_down_and_no_cost_is_in_sight_those_that_go_up_are_wrong(
+    source: str, wrong: set[str], right: str, tmp_path: Path
+) -> None:
     """Also if more go up. A minus too many is dropped, and no difference is turned instead."""
-    of_the_book = BOOK.replace("self.weights[-l + 1].transpose()", "-self.weights[-l + 1].transpose()")
-    assert of_the_book != BOOK
-    for source, wrong, right in (
-        (UPHILL, {"W1", "W2"}, "d2 = d3 @ W3.T * a2 * (1 - a2)"),
-        (of_the_book, {"biases[1]", "weights[1]"}, "delta = np.dot(self.weights[-l + 1].transpose(), delta) * sp"),
-    ):
-        found = told(source, tmp_path)
-        assert "quadratic" in found["network"]["cost"]
-        assert {(one["parameter"], one["should_be"]) for one in found["faults"]} == {(each, right) for each in wrong}
+    found = told(source, tmp_path)
+    assert "quadratic" in found["network"]["cost"]
+    assert {(one["parameter"], one["should_be"]) for one in found["faults"]} == {(each, right) for each in wrong}
 
 
 @pytest.mark.turns(1)

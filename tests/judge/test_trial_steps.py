@@ -98,6 +98,29 @@ def test_what_is_wrong_is_wrong_however_it_is_scaled(each: str) -> None:
     assert "not the gradient of any cost" in str(judged)
 
 
+OF_NUMBERS = """
+def cost(p, x, y):
+    return (p["w"] * x + p["b"] - y) ** 2
+
+def step(p, x, y):
+    d = 2 * (p["w"] * x + p["b"] - y)
+    p["w"] -= FIRST * d * x
+    p["b"] -= SECOND * d
+"""
+
+
+@pytest.mark.parametrize(
+    ("rates", "numbers"), [(("0.1", "2.5 / 5"), 1), (("3 / 10", "0.1"), 1), (("3 / 7", "3 / 5"), 0)]
+)
+def test_how_far_a_single_number_should_move_is_only_known_if_a_rate_is_written_down(
+    rates: tuple[str, str], numbers: int
+) -> None:
+    names = loaded(OF_NUMBERS.replace("FIRST", rates[0]).replace("SECOND", rates[1]))
+    judged = gradproof.check_step(names.step, {"w": 0.3, "b": 0.7}, 0.9, 0.2, cost=names.cost)
+    assert judged.verdict is R, judged
+    assert sum(array.got != 0 for array in judged.arrays) == numbers
+
+
 def test_adam_hides_no_factor_of_one_gradient() -> None:
     twice = EACH["Adam"].replace("g[k]", "((2 if k == 'b' else 1) * g[k])")
     names = loaded(HEAD.replace("EACH", twice).replace("GRADIENTS", "gradients").replace("BEFORE", "pass"))
