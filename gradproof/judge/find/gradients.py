@@ -37,6 +37,8 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
         return {}  # something without an effect has a gradient, as with a softmax of one class
     own = {path: before[path] for path in parameters}
     found = _by_name(own, {path: after[path] for path in fresh})
+    if found:  # a single number without a gradient of its name is a constant, such as Swish's beta
+        own = {p: held for p, held in own.items() if p in found or len(held.numbers) > 1 or last(p) in LEAVES}
     if found and "x" in data and all(_is_data(path) for path in own if path not in found):
         return found  # the rest are data under other names; a layer, in contrast, returns the gradient of its x
     if len(found) < len(own):
@@ -67,16 +69,23 @@ def _is_data(path: str) -> bool:
 
 
 def _by_name(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[str, str]:
-    """Match by name: dW1, grad_W1, grads['W1'] or grads['dW1'] belongs to W1; of several, the last one."""
+    """Match by name: dW1, grad_W1, grads['W1'] or grads['dW1'] belongs to W1.
+
+    Of several, one of the same object counts, then one of the same shape, then the last one.
+    """
     found: dict[str, str] = {}
     for path, held in parameters.items():
         name = last(path).lower()
         if name.isdigit():
             continue
-        for other, new in fresh.items():
-            same = len(new.numbers) == len(held.numbers)
-            if same and other != path and name in (stem(last(other)), last(other).lower(), stem(last(other)) + "s"):
-                found[path] = other
+        fits = [
+            (_holder(other) == _holder(path), new.shape == held.shape, place, other)
+            for place, (other, new) in enumerate(fresh.items())
+            if len(new.numbers) == len(held.numbers) and other != path
+            if name in (stem(last(other)), last(other).lower(), stem(last(other)) + "s")
+        ]
+        if fits:
+            found[path] = max(fits)[-1]
     return found
 
 

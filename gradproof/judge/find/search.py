@@ -147,18 +147,31 @@ def _other_orders(explored: Explored, numbers: book.Numbers) -> Iterator[Step]:
 
 def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:
     begun, raises = time.process_time(), ""
+    found: Subject | None = None  # in a form in which the program's own cost raises
     for attempt in tries:
         explored = explore(attempt.scene, seconds=3.0)
         if explored.step:
             is_one = attempt.scene.label.startswith("a ")  # of one example: a row, a vector, …
-            return Subject(attempt.scene.driver, explored, attempt.calls, raises=raises if is_one else "")
+            subject = Subject(attempt.scene.driver, explored, attempt.calls, raises=raises if is_one else "")
+            if _has_its_cost(attempt):
+                return subject
+            found = found or subject
         if _TOO_MANY in explored.trouble and _counts(attempt.scene.program, explored.raised):
             raises = f"{explored.trouble} in line {explored.raised}"  # an update with one row per example
         if explored.trouble and explored.trouble not in troubles:
             troubles.append(explored.trouble)
         if time.process_time() - begun > SECONDS:
-            return None
-    return None
+            break
+    return found
+
+
+def _has_its_cost(attempt: Attempt) -> bool:
+    """Whether one of the program's own costs takes the same examples as its gradient, if it has any."""
+    scene = attempt.scene
+    if not (attempt.calls and scene.gradients and scene.driver.startswith(TURNS)):
+        return True
+    with_costs = (replace(scene, driver=f"{scene.driver}\n    {called}") for called in attempt.calls)
+    return any(not explore(one, seconds=3.0).trouble for one in with_costs)
 
 
 def _counts(program: Program, line: int) -> bool:

@@ -102,7 +102,12 @@ def find_repairs(
             others = [one.statement.lineno for one, _ in whole[1:]]
             found.append(Repair(edit.statement.lineno, name_of(edit), edit.correction(), mended, others))
             before = now
-    return [repair for repair in found if not _leaves_sisters(repair, before[0].wrong, suspects)]
+    kept = [repair for repair in found if not _leaves_sisters(repair, before[0].wrong, suspects)]
+    by_line = dict[int, Repair]()
+    for repair in kept:  # the later correction of a line contains the earlier one
+        earlier = by_line[repair.line].mends if repair.line in by_line else ()
+        by_line[repair.line] = repair._replace(mends=[*earlier, *repair.mends])
+    return list(by_line.values())
 
 
 def _leaves_sisters(repair: Repair, wrong: Collection[str], suspects: Suspects) -> bool:
