@@ -62,6 +62,22 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
 STATES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
     ((2, SIZES[0]), (2, SIZES[1])), ((SIZES[0], 1), (SIZES[1], 1)), ((SIZES[0],), (SIZES[1],)), ((3, SIZES[0]),) * 2,
 ]  # fmt: skip
+_WIDTHS = [
+    (re.compile(words, re.IGNORECASE), size)
+    for words, size in (
+        (
+            r"(?:in|input|num|n)?_?(?:channels?|ch|chans)(?:_in)?|c_?in|in_?c|d_?model|model_?dim|dim|n_?embd?|embed(?:ding)?_?dim",
+            3,
+        ),
+        (r"(?:num|n)?_?groups|g|(?:num|n)?_?heads?", 3),
+        (
+            r"(?:out|output)_?(?:channels?|ch|c)|c_?out|(?:num|n)?_?filters|d_?(?:head|k|v|key|value)|head_?(?:size|dim)",
+            2,
+        ),
+        (r"(?:kernel|filter|pool|window)(?:_?size)?|k_?size|k|size|stride", 2),
+        (r"d_?ff|ff_?dim|hidden\w*|d_?hidden", 5),
+    )
+]
 _DICTS = {"conv_param": "{'stride': 1, 'pad': 1}", "pool_param": "{'pool_height': 2, 'pool_width': 2, 'stride': 2}",
           "bn_param": "{'mode': 'train'}", "ln_param": "{}", "gn_param": "{}", "stride": "1", "pad": "1", "eps": "1e-5",
           "hparameters": "{'stride': 1, 'pad': 1, 'f': 2}"}  # fmt: skip
@@ -133,6 +149,7 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
     for kind in program.classes:
         methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
         forward = next((m for m in methods if _INNER.search(m.name) and not _OUTER.search(m.name)), None)
+        forward = forward or next((m for m in methods if m.name == "__call__"), None)
         backward = next((m for m in methods if _OUTER.search(m.name)), None)
         if forward is None or backward is None:
             continue
@@ -170,9 +187,13 @@ LABELS: list[Callable[[np.random.Generator], Any]] = [
 def _class_scenes(
     program: Program, kind: ast.ClassDef, forward: ast.FunctionDef, backward: ast.FunctionDef, gradients: bool
 ) -> Iterator[Scene]:
-    upstream = parameters_of(backward, True)[:1]
+    upstream = [name for name, default in parameters_of(backward, True) if default is None] or [
+        name for name, _ in parameters_of(backward, True)[:1]
+    ]
     takes = [argument for argument, default in parameters_of(forward, True) if default is None]
-    flowing = {name: "dout * 1" for name, _ in upstream} | {"cache": "answer[-1]"}  # a copy, to be changed in place
+    flowing = dict.fromkeys(upstream[:1], "dout * 1") | {"cache": "answer[-1]"}  # a copy, to be changed in place
+    two = len(upstream) == len(results_of(forward)) == 2 and upstream[1] not in flowing  # as the h and c of an LSTM
+    flowing |= {upstream[1]: "dmore * 1"} if two else {}
     text = call(backward, f"net.{backward.name}", flowing, method=True)
     if not text:
         return
@@ -184,20 +205,37 @@ def _class_scenes(
     for first, others in STATES if len(takes) > 1 else ():
         given.append({takes[0]: floats(*first)} | {name: floats(*others) for name in takes[1:]})
     given += [{takes[0]: _shares, targets[0]: labels} for labels in LABELS] if targets else []
-    for made in constructions(kind, program.tree):
+    more = "\n    dmore = _like(answer[1])" if two else ""
+    cost = "(out * dout).sum()" + " + (answer[1] * dmore).sum()" * two
+    for made in (*_of_widths(kind), *constructions(kind, program.tree)):
         if re.search(r"\b[xy]\b", made) or explore(Scene(program, f"net = {made}"), seconds=2.0).trouble:
             continue
         for known in given:
             lines = f"answer = net.{forward.name}({', '.join([*takes, *targets])})\n    out = _first(answer)"
-            lines += "\n    dout = _like(out)"
-            lines += f"\n    _cost = (out * dout).sum()\n    {', '.join(answers)} = {text}"
+            lines += f"\n    dout = _like(out){more}"
+            lines += f"\n    _cost = {cost}\n    {', '.join(answers)} = {text}"
             yield Scene(
                 program,
                 f"net = {made}\nfor _gradproof_turn in range(2):\n    {lines}",
                 given=known | {"_like": _alone if targets else _like(), "_first": lambda rng: first_of},
                 gradients=gradients,
-                data=("dout", "out", "answer", *targets, *(() if gradients and results_of(backward) else takes)),
+                data=(
+                    "dout",
+                    "dmore",
+                    "out",
+                    "answer",
+                    *targets,
+                    *(() if gradients and results_of(backward) else takes),
+                ),
             )
+
+
+def _of_widths(kind: ast.ClassDef) -> list[str]:
+    """Return the call that makes a layer of channels, groups, or heads, with widths that suit the inputs above."""
+    init = next((node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
+    needed = [name for name, default in parameters_of(init, True) if default is None] if init is not None else []
+    widths = [next((size for words, size in _WIDTHS if words.fullmatch(name)), None) for name in needed]
+    return [f"{kind.name}({', '.join(map(str, widths))})"] if needed and None not in widths else []
 
 
 def of_engines(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
