@@ -743,6 +743,142 @@ def test_what_a_layer_adds_to_its_gradient_may_be_reset_by_its_caller(reset: str
     assert assess(str(tmp_path / "mine.py"))["verdict"] == ("verified" if reset != ".sum()" else "refuted")
 
 
+ALONE = {  # layers without an example: (source, what is right, what is wrong in its place)
+    "a constant beside the input": (
+        """
+class Swish:
+    def __init__(self, beta=1.0):
+        self.beta = beta
+    def forward(self, inputs):
+        self.inputs, self.sig = inputs, 1 / (1 + np.exp(-self.beta * inputs))
+        return inputs * self.sig
+    def backward(self, grad_output):
+        s = self.sig
+        return grad_output * (s + self.beta * self.inputs * s * (1 - s))
+""",
+        "self.inputs * s * (1 - s)", "s * (1 - s)",
+    ),
+    "two matrices of as many numbers": (
+        """
+class Linear:
+    def __init__(self, d_in, d_out):
+        self.W = np.random.randn(d_in, d_out)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, grad):
+        self.dW = self.x.T @ grad
+        return grad @ self.W.T
+class Residual:
+    def __init__(self, dim, hidden):
+        self.fc1, self.fc2 = Linear(dim, hidden), Linear(hidden, dim)
+    def forward(self, x):
+        return x + self.fc2.forward(np.tanh(self.fc1.forward(x)))
+    def backward(self, grad):
+        h = self.fc2.x
+        return self.fc1.backward(self.fc2.backward(grad) * (1 - h ** 2)) + grad
+""",
+        " + grad\n", "\n",
+    ),
+    "a gain that is made from n": (
+        """
+class Scale:
+    def __init__(self, n):
+        self.gain, self.dgain = np.ones(n), np.zeros(n)
+    def forward(self, x):
+        self.x = x
+        return x * self.gain
+    def backward(self, dy):
+        self.dgain = (dy * self.x).sum(0)
+        return dy * self.gain
+""",
+        "dy * self.gain", "dy * self.x",
+    ),
+    "groups of channels": (
+        """
+class GroupMean:
+    def __init__(self, num_groups, num_channels):
+        self.num_groups, self.gamma = num_groups, np.ones((1, num_channels, 1, 1))
+    def forward(self, x):
+        n, c, h, w = x.shape
+        g = x.reshape(n, self.num_groups, -1)
+        self.shape, self.hat = x.shape, (g - g.mean(-1, keepdims=True)).reshape(x.shape)
+        return self.hat * self.gamma
+    def backward(self, dout):
+        self.dgamma = (dout * self.hat).sum((0, 2, 3), keepdims=True)
+        d = (dout * self.gamma).reshape(self.shape[0], self.num_groups, -1)
+        return (d - d.mean(-1, keepdims=True)).reshape(self.shape)
+""",
+        "(d - d.mean(-1, keepdims=True))", "d",
+    ),
+    "called, of channels and a kernel": (
+        """
+class Conv:
+    def __init__(self, in_channels, out_channels, kernel_size):
+        self.k, self.W = kernel_size, np.random.randn(out_channels, in_channels, kernel_size)
+    def __call__(self, x):
+        self.x = x
+        steps = range(x.shape[2] - self.k + 1)
+        return np.stack([np.einsum("nck,ock->no", x[:, :, s:s + self.k], self.W) for s in steps], -1)
+    def backprop(self, grad):
+        self.dW, dx = np.zeros_like(self.W), np.zeros(self.x.shape)
+        for s in range(grad.shape[2]):
+            self.dW += np.einsum("no,nck->ock", grad[:, :, s], self.x[:, :, s:s + self.k])
+            dx[:, :, s:s + self.k] += np.einsum("no,ock->nck", grad[:, :, s], self.W)
+        return dx
+""",
+        "dx[:, :, s:s + self.k] +=", "dx[:, :, s:s + self.k] =",
+    ),
+    "a cell of two outputs": (
+        """
+class Cell:
+    def __init__(self, input_size, hidden_size):
+        self.W, self.V = np.random.randn(input_size, hidden_size), np.random.randn(hidden_size, hidden_size)
+    def forward(self, x, h_prev, c_prev):
+        g = np.tanh(x @ self.W + h_prev @ self.V)
+        c = 0.5 * c_prev + g
+        h = np.tanh(c)
+        self.cache = x, h_prev, g, h
+        return h, c
+    def backward(self, dh, dc):
+        x, h_prev, g, h = self.cache
+        total = dc + dh * (1 - h ** 2)
+        dz = total * (1 - g ** 2)
+        self.dW, self.dV = x.T @ dz, h_prev.T @ dz
+        return dz @ self.W.T, dz @ self.V.T, 0.5 * total
+""",
+        "dc + dh", "dh",
+    ),
+    "a cost that takes labels of one axis": (
+        """
+def sigmoid(z):
+    return 1.0 / (1.0 + np.exp(-z))
+def cost(theta, X, y, lam=0.1):
+    h = sigmoid(X @ theta)
+    return -(y @ np.log(h) + (1 - y) @ np.log(1 - h)) / len(y) + lam / (2 * len(y)) * np.sum(theta[1:] ** 2)
+def gradient(theta, X, y, lam=0.1):
+    grad = X.T @ (sigmoid(X @ theta) - y) / len(y)
+    grad[1:] += lam / len(y) * theta[1:]
+    return grad
+""",
+        "grad[1:] += lam / len(y) * theta[1:]", "grad += lam / len(y) * theta",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("name", ALONE)
+def test_what_has_no_example_is_tried_with_inputs_that_suit_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_repairs(monkeypatch)
+    source, right, wrong = ALONE[name]
+    assert source.count(right) >= 1
+    for text, verdict in ((source, "verified"), (source.replace(right, wrong), "refuted")):
+        (tmp_path / "mine.py").write_text(f"import numpy as np\n{text}", "utf8")
+        assert assess(str(tmp_path / "mine.py"))["verdict"] == verdict, text
+
+
 ENGINE = """
 import random
 class Value:
