@@ -849,6 +849,23 @@ class Cell:
 """,
         "dc + dh", "dh",
     ),
+    "static methods with a context": (
+        """
+class Context:
+    def save_for_backward(self, *arrays):
+        self.saved = arrays
+class MatMul:
+    @staticmethod
+    def forward(ctx, a, b):
+        ctx.save_for_backward(a, b)
+        return a @ b
+    @staticmethod
+    def backward(ctx, grad_output):
+        a, b = ctx.saved
+        return grad_output @ b.T, a.T @ grad_output
+""",
+        "a.T @ grad_output", "(a * a).T @ grad_output",
+    ),
     "a cost that takes labels of one axis": (
         """
 def sigmoid(z):

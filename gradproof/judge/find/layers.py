@@ -61,6 +61,7 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
 # Shapes of x and of the other arguments of a forward method, such as a recurrent cell's state or attention keys
 STATES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
     ((2, SIZES[0]), (2, SIZES[1])), ((SIZES[0], 1), (SIZES[1], 1)), ((SIZES[0],), (SIZES[1],)), ((3, SIZES[0]),) * 2,
+    ((3, SIZES[0]), (SIZES[0], 2)),
 ]  # fmt: skip
 _WIDTHS = [
     (re.compile(words, re.IGNORECASE), size)
@@ -153,8 +154,7 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
         backward = next((m for m in methods if _OUTER.search(m.name)), None)
         if forward is None or backward is None:
             continue
-        takes = [argument for argument, default in parameters_of(forward, True) if default is None]
-        if len(takes) not in (1, 2, 3) or not (parameters_of(backward, True) or _is_compared(forward)):
+        if len(_needed(forward)) not in (1, 2, 3) or not (parameters_of(backward, True) or _is_compared(forward)):
             continue
         for gradients in (False, True):
             given = "returns" if results_of(backward) else "keeps"
@@ -162,9 +162,14 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
             yield name, _class_scenes(program, kind, forward, backward, gradients)
 
 
+def _needed(method: ast.FunctionDef) -> list[str]:
+    """Return the arguments without a default of a method, other than self and ctx."""
+    return [name for name, default in parameters_of(method, True) if default is None and name != "ctx"]
+
+
 def _is_compared(forward: ast.FunctionDef) -> bool:
     """Whether a forward pass takes an output and its labels, as a loss layer does."""
-    takes = [argument for argument, default in parameters_of(forward, True) if default is None]
+    takes = _needed(forward)
     return len(takes) == 2 and role_of(takes[1]) == "y"
 
 
@@ -187,16 +192,16 @@ LABELS: list[Callable[[np.random.Generator], Any]] = [
 def _class_scenes(
     program: Program, kind: ast.ClassDef, forward: ast.FunctionDef, backward: ast.FunctionDef, gradients: bool
 ) -> Iterator[Scene]:
-    upstream = [name for name, default in parameters_of(backward, True) if default is None] or [
-        name for name, _ in parameters_of(backward, True)[:1]
-    ]
-    takes = [argument for argument, default in parameters_of(forward, True) if default is None]
-    flowing = dict.fromkeys(upstream[:1], "dout * 1") | {"cache": "answer[-1]"}  # a copy, to be changed in place
+    upstream = _needed(backward) or [name for name, _ in parameters_of(backward, True)[:1]]
+    takes = _needed(forward)
+    flowing = dict.fromkeys(upstream[:1], "dout * 1") | {"cache": "answer[-1]", "ctx": "ctx"}
     two = len(upstream) == len(results_of(forward)) == 2 and upstream[1] not in flowing  # as the h and c of an LSTM
-    flowing |= {upstream[1]: "dmore * 1"} if two else {}
+    flowing |= {upstream[1]: "dmore * 1"} if two else {}  # copies, to be changed in place
     text = call(backward, f"net.{backward.name}", flowing, method=True)
-    if not text:
+    context = _context(program, forward)
+    if not text or context is None:
         return
+    made_first, passed = (f"ctx = {context}\n    ", "ctx, ") if context else ("", "")
     targets = takes[1:] if _is_compared(forward) else []
     takes = takes if not targets else takes[:1]
     answers = _derivatives(results_of(backward), takes)
@@ -211,8 +216,8 @@ def _class_scenes(
         if re.search(r"\b[xy]\b", made) or explore(Scene(program, f"net = {made}"), seconds=2.0).trouble:
             continue
         for known in given:
-            lines = f"answer = net.{forward.name}({', '.join([*takes, *targets])})\n    out = _first(answer)"
-            lines += f"\n    dout = _like(out){more}"
+            lines = f"{made_first}answer = net.{forward.name}({passed}{', '.join([*takes, *targets])})"
+            lines += f"\n    out = _first(answer)\n    dout = _like(out){more}"
             lines += f"\n    _cost = {cost}\n    {', '.join(answers)} = {text}"
             yield Scene(
                 program,
@@ -228,6 +233,16 @@ def _class_scenes(
                     *(() if gradients and results_of(backward) else takes),
                 ),
             )
+
+
+def _context(program: Program, forward: ast.FunctionDef) -> str | None:
+    """Return the call that makes the ctx in which a static method keeps arrays, as in PyTorch; "" if it takes none.
+
+    Return None if the program has no such class.
+    """
+    if "ctx" not in dict(parameters_of(forward, True)):
+        return ""
+    return next((f"{kind.name}()" for kind in program.classes if re.search(r"(?i)context|ctx", kind.name)), None)
 
 
 def _of_widths(kind: ast.ClassDef) -> list[str]:
