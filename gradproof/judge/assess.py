@@ -327,7 +327,7 @@ def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
     lines = _TURN.sub("", scene.driver).splitlines()
     made = next((line for line in lines if line.startswith("net = ")), "")
     calls = [re.sub(r"^.*? = ", "", line.strip()) for line in lines if line != made]
-    calls = [call for call in calls if not call.startswith("(out")]
+    calls = [call for call in calls if not call.startswith(("(out", "{"))]  # nor a dict of the parameters
     kind = made.removeprefix("net = ").partition("(")[0]
     words = " · ".join(dict.fromkeys(call.replace("net.", f"{kind}.", 1) if kind else call for call in calls))
     return words, "class" if kind else "functions", _line_of(program, kind or calls[-1].partition("(")[0])

@@ -849,6 +849,50 @@ class Cell:
 """,
         "dc + dh", "dh",
     ),
+    "a dict of gradients before the cost": (
+        """
+def propagate(w, b, X, Y):
+    m = X.shape[1]
+    A = 1 / (1 + np.exp(-(np.dot(w.T, X) + b)))
+    cost = -1 / m * np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A))
+    grads = {"dw": 1 / m * np.dot(X, (A - Y).T), "db": 1 / m * np.sum(A - Y)}
+    return grads, np.squeeze(cost)
+""",
+        "np.dot(X, (A - Y).T)", "np.dot(X, ((A - Y) * A).T)",
+    ),
+    "theta after some steps": (
+        """
+def computeCost(X, y, theta):
+    return ((X.dot(theta) - y) ** 2).sum() / (2 * len(y))
+def gradientDescent(X, y, theta, alpha, iters):
+    J_history = []
+    for _ in range(iters):
+        err = X.dot(theta) - y
+        theta = theta - (alpha / len(y)) * X.T.dot(err)
+        J_history.append(computeCost(X, y, theta))
+    return theta, J_history
+""",
+        "X.T.dot(err)", "X.T.dot(np.abs(err))",
+    ),
+    "a dict of parameters, and scores without labels": (
+        """
+def two_layer_net(X, params, y=None, reg=0.0):
+    W1, b1, W2, b2 = params["W1"], params["b1"], params["W2"], params["b2"]
+    hidden = np.maximum(0, X.dot(W1) + b1)
+    scores = hidden.dot(W2) + b2
+    if y is None:
+        return scores
+    probs = np.exp(scores) / np.sum(np.exp(scores), axis=1, keepdims=True)
+    loss = -np.mean(np.log(probs[range(len(X)), y])) + 0.5 * reg * (np.sum(W1 ** 2) + np.sum(W2 ** 2))
+    d = probs.copy()
+    d[range(len(X)), y] -= 1
+    d /= len(X)
+    dhidden = d.dot(W2.T) * (hidden > 0)
+    grads = {"W2": hidden.T.dot(d) + reg * W2, "b2": d.sum(0), "W1": X.T.dot(dhidden) + reg * W1, "b1": dhidden.sum(0)}
+    return loss, grads
+""",
+        "+ reg * W1", "",
+    ),
     "static methods with a context": (
         """
 class Context:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from gradproof.judge.find.calls import SIZES, call, parameters_of, results_of, takes_lists
 from gradproof.judge.find.forms import forms
@@ -13,9 +14,11 @@ from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import BACKWARD, CHECKING, TURNS, Attempt
 from gradproof.judge.find.stated import is_derivative
 
-_NAMED = re.compile(r"grad|back|deriv|nabla|loss|cost", re.IGNORECASE)
+_NAMED = re.compile(r"grad|back|deriv|nabla|loss|cost|propagat|net", re.IGNORECASE)
+_WHOLE = re.compile(r"d?grads?|gradients?|d_?params|derivatives?", re.IGNORECASE)  # all gradients in one dict or list
 _WEIGHTS = re.compile(r"(?:w|weight|theta)_?(\d*)", re.IGNORECASE)
 _BIASES = re.compile(r"(?:b|bias)_?(\d*)", re.IGNORECASE)
+_PARAMS = re.compile(r"params?|parameters?|weights?|model|theta|net|network", re.IGNORECASE)
 Shape = tuple[int, ...]
 
 
@@ -49,9 +52,12 @@ def _layer(argument: str) -> str | None:
 def _answers(node: ast.FunctionDef, own: Sequence[str]) -> list[str]:
     """Return names for the results of a function: its own if they match the parameters, else one by position.
 
-    A cost may come first. A single result is kept whole, such as a dict. [] if the number of results does not fit.
+    A cost may come first. A dict of all gradients is kept whole. [] if the number of results does not fit.
     """
-    results = results_of(node)
+    results = _returned(node)
+    whole = [bool(_WHOLE.fullmatch(name)) for name in results]
+    if sum(whole) == 1 and len(results) == 2:
+        return ["_answer" if is_whole else "_cost" for is_whole in whole]
     costs = ["_cost"] if len(results) == len(own) + 1 else []
     if len(results) == 1 and not costs:
         return ["_answer"] if len(own) > 1 else [f"d{own[0]}"]
@@ -62,6 +68,46 @@ def _answers(node: ast.FunctionDef, own: Sequence[str]) -> list[str]:
     if sorted(stems) == sorted(argument.lower() for argument in own):
         return [*costs, *names]
     return [*costs, *(f"_result{place}" for place in range(len(own)))]
+
+
+def _returned(node: ast.FunctionDef) -> list[str]:
+    """Return names for the results of the last return statement: an earlier one may give scores only."""
+    returns = [part for part in ast.walk(node) if isinstance(part, ast.Return) and part.value is not None]
+    last = ast.FunctionDef(node.name, node.args, [max(returns, key=lambda part: part.lineno)], []) if returns else node
+    return results_of(last)
+
+
+def of_dicts(program: Program) -> Iterator[Attempt]:
+    """Yield attempts with functions that take a dict of all weights and biases, and x and y, and return gradients."""
+    for node in program.functions:
+        arguments = parameters_of(node, False)
+        for holder in (name for name, default in arguments if default is None and _PARAMS.fullmatch(name)):
+            own = _keys(node, holder)
+            answers = _answers(node, own)
+            rest = [role_of(name) for name, default in arguments if name != holder and default is None]
+            both = {role_of(name) for name, _ in arguments if name != holder} >= {"x", "y"}
+            if not own or not answers or not both or not {*rest} <= {"x", "y"} or not _NAMED.search(node.name):
+                continue
+            decays = {name: "0.1" for name, _ in arguments if role_of(name) == "decay"}  # 0 would hide a mistake
+            text = call(node, node.name, {"x": "x", "y": "y", holder: holder} | decays)
+            made = f"{holder} = {{{', '.join(f'{name!r}: {name}' for name in own)}}}\n"
+            for shapes, (n_in, n_out) in _shapes(own) if text else ():
+                for form in forms(n_in, n_out):
+                    given = dict(form.given) | {name: floats(*shape) for name, shape in shapes.items()}
+                    driver = f"{made}{TURNS}{', '.join(answers)} = {text}"
+                    scene = Scene(program, driver, given=given, label=form.name, gradients=True)
+                    yield Attempt(replace(scene, data=(*scene.data, holder)), [])
+
+
+def _keys(node: ast.FunctionDef, holder: str) -> list[str]:
+    """Return the keys of weights and biases that a function reads from this dict, in their order."""
+    found = {
+        part.slice.value: None
+        for part in ast.walk(node)
+        if isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name) and part.value.id == holder
+        if isinstance(part.slice, ast.Constant) and isinstance(part.slice.value, str)
+    }
+    return list(found) if all(_layer(key) is not None for key in found) else []
 
 
 def _cost(node: ast.FunctionDef, known: Mapping[str, str]) -> str:

@@ -13,13 +13,13 @@ from gradproof.judge.find.calls import SIZES
 from gradproof.judge.find.examples import LARGE, Subject, run_whole, used
 from gradproof.judge.find.explore import Explored, explore
 from gradproof.judge.find.forms import forms
-from gradproof.judge.find.gradient_functions import of_gradients
+from gradproof.judge.find.gradient_functions import of_dicts, of_gradients
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt, attempts
 from gradproof.judge.find.stated import cost_calls
-from gradproof.judge.find.theta import of_theta
+from gradproof.judge.find.theta import of_descents, of_theta
 from gradproof.judge.find.watching import Step
 
 SECONDS = 6.0  # for a series of tries
@@ -67,7 +67,10 @@ def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
     """Yield at most one subject, found by calling the program's functions and classes as their names suggest."""
     if program.widths.features > LARGE:
         program = program.made_small()
-    found = _first(chain(attempts(program), of_gradients(program), of_theta(program)), troubles)
+    found = _first(
+        chain(attempts(program), of_gradients(program), of_dicts(program), of_theta(program), of_descents(program)),
+        troubles,
+    )
     if found is not None and found.explored.is_slow and not program.small:
         found = _first(attempts(program.made_small()), []) or found
     if found is not None:

@@ -52,6 +52,26 @@ def of_theta(program: Program) -> Iterator[Attempt]:
                 yield Attempt(scene, calls)
 
 
+def of_descents(program: Program) -> Iterator[Attempt]:
+    """Yield attempts with functions that take theta, x and y, and return theta after some steps."""
+    for node in program.functions:
+        arguments = [argument for argument, _ in parameters_of(node, False)]
+        results = results_of(node)
+        for theta in (name for name in arguments if _THETA.fullmatch(name) and name in results[:1]):
+            text = call(node, node.name, {"x": "x", "y": "y", theta: theta})
+            costs = [call(f, f.name, {"x": "x", "y": "y", theta: theta}) for f in program.functions
+                     if named_as_cost(f.name) and not is_derivative(f.name) and f is not node]  # fmt: skip
+            if not text or "x" not in {role_of(name) for name in arguments}:
+                continue
+            a, c = SIZES[0], SIZES[2]
+            for shape, outputs in (((a, 1), 1), ((a,), 1), ((a, c), c), ((c, a), c)):
+                for form in forms(a, outputs):
+                    given = dict(form.given) | {theta: floats(*shape)}
+                    driver = f"{TURNS}{', '.join(results)} = {text}"
+                    scene = Scene(program, driver, given=given, label=form.name)
+                    yield Attempt(scene, [cost for cost in costs if cost])
+
+
 def _is_of_more(node: ast.FunctionDef, text: str) -> bool:
     """Whether a function takes further parameters, by their names or because x or y would be passed twice."""
     arguments = [argument for argument, default in parameters_of(node, False)[1:] if default is None]
