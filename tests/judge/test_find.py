@@ -893,6 +893,61 @@ def two_layer_net(X, params, y=None, reg=0.0):
 """,
         "+ reg * W1", "",
     ),
+    "a backward pass after a forward pass with a dict": (
+        """
+def forward_propagation(X, parameters):
+    A1 = np.tanh(np.dot(parameters["W1"], X) + parameters["b1"])
+    A2 = 1 / (1 + np.exp(-(np.dot(parameters["W2"], A1) + parameters["b2"])))
+    cache = {"A1": A1, "A2": A2}
+    return A2, cache
+def compute_cost(A2, Y):
+    return float(-np.sum(np.log(A2) * Y + np.log(1 - A2) * (1 - Y)) / Y.shape[1])
+def backward_propagation(parameters, cache, X, Y):
+    m = X.shape[1]
+    A1, dZ2 = cache["A1"], cache["A2"] - Y
+    dZ1 = np.dot(parameters["W2"].T, dZ2) * (1 - np.power(A1, 2))
+    return {"dW1": np.dot(dZ1, X.T) / m, "db1": np.sum(dZ1, axis=1, keepdims=True) / m,
+            "dW2": np.dot(dZ2, A1.T) / m, "db2": np.sum(dZ2, axis=1, keepdims=True) / m}
+""",
+        "1 - np.power(A1, 2)", "1 - A1",
+    ),
+    "functions of a cell with two outputs": (
+        """
+def lstm_step_forward(x, prev_h, prev_c, Wx, Wh, b):
+    n = prev_h.shape[1]
+    a = x.dot(Wx) + prev_h.dot(Wh) + b
+    i, f, o = (1 / (1 + np.exp(-a[:, k * n:(k + 1) * n])) for k in range(3))
+    g = np.tanh(a[:, 3 * n:])
+    next_c = f * prev_c + i * g
+    next_h = o * np.tanh(next_c)
+    cache = (x, prev_h, prev_c, Wx, Wh, i, f, o, g, next_c)
+    return next_h, next_c, cache
+def lstm_step_backward(dnext_h, dnext_c, cache):
+    x, prev_h, prev_c, Wx, Wh, i, f, o, g, next_c = cache
+    t = np.tanh(next_c)
+    dc = dnext_c + dnext_h * o * (1 - t ** 2)
+    da = np.hstack([dc * g * i * (1 - i), dc * prev_c * f * (1 - f), dnext_h * t * o * (1 - o), dc * i * (1 - g ** 2)])
+    dx, dprev_h, dprev_c = da.dot(Wx.T), da.dot(Wh.T), dc * f
+    dWx, dWh, db = x.T.dot(da), prev_h.T.dot(da), da.sum(axis=0)
+    return dx, dprev_h, dprev_c, dWx, dWh, db
+""",
+        "dnext_c + dnext_h", "dnext_h",
+    ),
+    "functions of attention": (
+        """
+def attention_forward(Q, K, V):
+    S = Q @ K.transpose(0, 2, 1)
+    P = np.exp(S - S.max(axis=-1, keepdims=True))
+    P = P / P.sum(axis=-1, keepdims=True)
+    return P @ V, (Q, K, V, P)
+def attention_backward(dO, cache):
+    Q, K, V, P = cache
+    dP = dO @ V.transpose(0, 2, 1)
+    dS = P * (dP - (dP * P).sum(axis=-1, keepdims=True))
+    return dS @ K, dS.transpose(0, 2, 1) @ Q, P.transpose(0, 2, 1) @ dO
+""",
+        "(dP * P).sum(axis=-1, keepdims=True)", "(dP * P).sum(axis=-2, keepdims=True)",
+    ),
     "static methods with a context": (
         """
 class Context:

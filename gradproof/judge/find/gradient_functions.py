@@ -78,25 +78,53 @@ def _returned(node: ast.FunctionDef) -> list[str]:
 
 
 def of_dicts(program: Program) -> Iterator[Attempt]:
-    """Yield attempts with functions that take a dict of all weights and biases, and x and y, and return gradients."""
+    """Yield attempts with functions that take a dict of all weights and biases, and return gradients.
+
+    A function that takes the results of a forward pass as well is called after it.
+    """
     for node in program.functions:
-        arguments = parameters_of(node, False)
-        for holder in (name for name, default in arguments if default is None and _PARAMS.fullmatch(name)):
-            own = _keys(node, holder)
-            answers = _answers(node, own)
-            rest = [role_of(name) for name, default in arguments if name != holder and default is None]
-            both = {role_of(name) for name, _ in arguments if name != holder} >= {"x", "y"}
-            if not own or not answers or not both or not {*rest} <= {"x", "y"} or not _NAMED.search(node.name):
-                continue
-            decays = {name: "0.1" for name, _ in arguments if role_of(name) == "decay"}  # 0 would hide a mistake
-            text = call(node, node.name, {"x": "x", "y": "y", holder: holder} | decays)
-            made = f"{holder} = {{{', '.join(f'{name!r}: {name}' for name in own)}}}\n"
-            for shapes, (n_in, n_out) in _shapes(own) if text else ():
-                for form in forms(n_in, n_out):
-                    given = dict(form.given) | {name: floats(*shape) for name, shape in shapes.items()}
-                    driver = f"{made}{TURNS}{', '.join(answers)} = {text}"
-                    scene = Scene(program, driver, given=given, label=form.name, gradients=True)
-                    yield Attempt(replace(scene, data=(*scene.data, holder)), [])
+        arguments = [name for name, default in parameters_of(node, False) if default is None]
+        for holder in filter(_PARAMS.fullmatch, arguments):
+            rest = [name for name in arguments if name != holder]
+            is_alone = {role_of(name) for name in rest} <= {"x", "y"}
+            for forward in (f for f in program.functions if is_alone or _gives(f, holder, rest)):
+                yield from _of_dict(program, node, holder, None if is_alone else forward)
+                if is_alone:
+                    break
+
+
+def _gives(forward: ast.FunctionDef, holder: str, rest: Sequence[str]) -> bool:
+    """Whether a function takes only x and the dict, and gives all else that a backward pass takes."""
+    takes = {role_of(name) for name, _ in parameters_of(forward, False) if name != holder}
+    needed = {name for name in rest if role_of(name) not in ("x", "y")}
+    return takes == {"x"} and needed <= {*results_of(forward)}
+
+
+def _of_dict(
+    program: Program, node: ast.FunctionDef, holder: str, forward: ast.FunctionDef | None
+) -> Iterator[Attempt]:
+    names = [name for name, _ in parameters_of(node, False)]
+    own = _keys(forward or node, holder)
+    answers = _answers(node, own)
+    if not own or not answers or not _NAMED.search(node.name) or not {role_of(name) for name in names} >= {"x", "y"}:
+        return
+    known = {"x": "x", "y": "y", holder: holder}
+    known |= {name: "0.1" for name in names if role_of(name) == "decay"}  # 0 would hide a mistake
+    before = ""
+    if forward is not None:
+        results = results_of(forward)
+        before = f"{', '.join(results)} = {call(forward, forward.name, known)}\n    "
+        known |= {name: name for name in results}
+    text = call(node, node.name, known)
+    others = (f for f in program.functions if f not in (node, forward) and named_as_cost(f.name))
+    costs = [called for f in others if not is_derivative(f.name) and (called := call(f, f.name, known))]
+    made = f"{holder} = {{{', '.join(f'{name!r}: {name}' for name in own)}}}\n"
+    for shapes, (n_in, n_out) in _shapes(own) if text else ():
+        for form in forms(n_in, n_out):
+            given = dict(form.given) | {name: floats(*shape) for name, shape in shapes.items()}
+            driver = f"{made}{TURNS}{before}{', '.join(answers)} = {text}"
+            scene = Scene(program, driver, given=given, label=form.name, gradients=True)
+            yield Attempt(replace(scene, data=(*scene.data, holder, *known)), costs)
 
 
 def _keys(node: ast.FunctionDef, holder: str) -> list[str]:

@@ -51,6 +51,8 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (5, 3), "W": (3, 4), "b": (4,), "X": (5, 3), "A_prev": (5, 3), "A": (5, 3), "w": (4, 3)},
     {"x": (2, 3, 3), "prev_h": (2, 4), "h0": (2, 4), "Wx": (3, 4), "Wh": (4, 4), "b": (4,), "prev_c": (2, 4)},
     {"x": (2, 3, 3), "prev_h": (2, 4), "h0": (2, 4), "Wx": (3, 16), "Wh": (4, 16), "b": (16,), "prev_c": (2, 4)},
+    {"x": (5, 3), "prev_h": (5, 4), "prev_c": (5, 4), "h_prev": (5, 4), "c_prev": (5, 4), "Wx": (3, 16), "Wh": (4, 16),
+     "b": (16,), "Q": (2, 3, 3), "K": (2, 4, 3), "V": (2, 4, 6), "q": (2, 3, 3), "k": (2, 4, 3), "v": (2, 4, 6)},
     {"x": (5, 5), "image": (5, 5), "input": (5, 5), "inputs": (5, 5), "X": (5, 5)},
     {"x": (SIZES[0], 7), "A": (3, 5), "A_prev": (3, 5), "X": (3, 5), "W": (4, 3), "b": (4, 1)},
     {"x": (4, 1), "input": (4, 1), "inputs": (4, 1), "X": (4, 1), "W": (3, 4), "b": (3, 1)},
@@ -112,13 +114,24 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
             | {"cache": first[-1]}
         )
         upstream = takes[0][0] if takes else "dout"
-        text = call(backward, backward.name, flowing | {upstream: "dout * 1"})
+        flowing |= {upstream: "dout * 1"}
+        more, cost = "", "(out * dout).sum()"
+        if len(out) == 3 and len(takes) == 3 and takes[1][0] not in flowing:  # as the h and c of an LSTM
+            flowing |= {takes[1][0]: "dmore * 1"}
+            more, cost = f"\n    dmore = _like({out[1]})", f"{cost} + ({out[1]} * dmore).sum()"
+        text = call(backward, backward.name, flowing)
         if not text:
             continue
         answers = _derivatives(results_of(backward), arguments)
-        lines = f"{begun}\n    dout = _like(out)\n    _cost = (out * dout).sum()\n    {', '.join(answers)} = {text}"
+        lines = f"{begun}\n    dout = _like(out){more}\n    _cost = {cost}\n    {', '.join(answers)} = {text}"
         driver = f"for _gradproof_turn in range(2):\n    {lines}"
-        yield Scene(program, driver, given=given | {"_like": _like()}, gradients=True, data=("dout", "out", "cache"))
+        yield Scene(
+            program,
+            driver,
+            given=given | {"_like": _like()},
+            gradients=True,
+            data=("dout", "dmore", "out", "cache", *out[1:]),
+        )
 
 
 def _derivatives(answers: Sequence[str], takes: Sequence[str]) -> list[str]:
