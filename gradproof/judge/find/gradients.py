@@ -41,7 +41,8 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
         own = {p: held for p, held in own.items() if p in found or len(held.numbers) > 1 or last(p) in LEAVES}
     if found and "x" in data and all(_is_data(path) for path in own if path not in found):
         return found  # the rest are data under other names; a layer, in contrast, returns the gradient of its x
-    if any(stem(last(o)) == last(p).lower() for p in own if p not in found for o in fresh):
+    names = {last(p).lower() for p in own if p not in found and not last(p).isdigit()}
+    if any(stem(last(path)) in names for path in fresh):
         return {}  # what has its name has another size: the inputs do not suit the layer, or it forgets a sum
     if len(found) < len(own):
         found = _by_size(own, {path: after[path] for path in fresh}) or found

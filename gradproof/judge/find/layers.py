@@ -130,7 +130,7 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
             driver,
             given=given | {"_like": _like()},
             gradients=True,
-            data=("dout", "dmore", "out", "cache", *out[1:]),
+            data=("dout", "dmore", "out", "cache", *(out[1:2] if more else ())),
         )
 
 
