@@ -101,6 +101,7 @@ for epoch in range(10000):
     W1 -= 0.5 * X.T @ d1
 """
 )
+CLASS = BOOK.partition("\nnet = ")[0] + "\n"
 BACK = "self.weights[-l + 1].transpose()"
 
 
@@ -110,7 +111,7 @@ BACK = "self.weights[-l + 1].transpose()"
     [
         (OF_TWO, {"W1"}, "d1 = d2 @ W2.T * a1 * (1 - a1)"),
         (OF_THREE, {"W1", "W2"}, "d2 = d3 @ W3.T * a2 * (1 - a2)"),
-        (BOOK.replace(BACK, f"-{BACK}"), {"biases[1]", "weights[1]"}, f"delta = np.dot({BACK}, delta) * sp"),
+        (CLASS.replace(BACK, f"-{BACK}"), {"biases[0]", "weights[0]"}, f"delta = np.dot({BACK}, delta) * sp"),
     ],
     ids=["two layers", "three layers", "the book's"],
 )
