@@ -7,9 +7,11 @@ wrong but for these.
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gradproof.judge.assess import assess
 from gradproof.judge.lines import faults
 from tests.thorough import THOROUGH
 
@@ -41,3 +43,10 @@ def without_repairs(patch: pytest.MonkeyPatch) -> None:
     """Verdicts alone: in the quick profile no correction is looked for, which takes longer than they do."""
     if not THOROUGH:
         patch.setattr(faults, "find_repairs", lambda *given: [])
+
+
+def assessed(source: str, folder: Path) -> dict[str, Any]:
+    """What is found in a program of this text."""
+    path = folder / "mine.py"
+    path.write_text(source, "utf8")
+    return assess(str(path))

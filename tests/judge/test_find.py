@@ -36,7 +36,7 @@ from gradproof.judge.find.search import search
 from gradproof.judge.loading import in_python_3
 from gradproof.judge.trial.running import InexactError
 from tests.exact.calling import FOLDERS
-from tests.judge.corpus import without_repairs
+from tests.judge.corpus import assessed, without_repairs
 from tests.judge.planted import planted, right
 
 PROGRAMS = sorted(path for folder in FOLDERS for path in folder.glob("*.py"))
@@ -739,8 +739,7 @@ class Scale:
 
 @pytest.mark.parametrize("reset", ["[...] = 0.0", ".fill(0)", " = np.zeros_like(self.data)", " = None", ".sum()"])
 def test_what_a_layer_adds_to_its_gradient_may_be_reset_by_its_caller(reset: str, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(NORM.format(reset=reset), "utf8")
-    assert assess(str(tmp_path / "mine.py"))["verdict"] == ("verified" if reset != ".sum()" else "refuted")
+    assert assessed(NORM.format(reset=reset), tmp_path)["verdict"] == ("verified" if reset != ".sum()" else "refuted")
 
 
 ALONE = {  # layers without an example: (source, what is right, what is wrong in its place)
@@ -991,76 +990,7 @@ def test_what_has_no_example_is_tried_with_inputs_that_suit_it(
     source, right, wrong = ALONE[name]
     assert source.count(right) >= 1
     for text, verdict in ((source, "verified"), (source.replace(right, wrong), "refuted")):
-        (tmp_path / "mine.py").write_text(f"import numpy as np\n{text}", "utf8")
-        assert assess(str(tmp_path / "mine.py"))["verdict"] == verdict, text
-
-
-ENGINE = """
-import random
-class Value:
-    def __init__(self, data, children=()):
-        self.data, self.grad = data, 0
-        self.children, self.pull = children, lambda: None
-    def __add__(self, other):
-        out = Value(self.data + other.data, (self, other))
-        def pull():
-            self.grad += out.grad
-            other.grad += out.grad
-        out.pull = pull
-        return out
-    def __mul__(self, other):
-        out = Value(self.data * other.data, (self, other))
-        def pull():
-            self.grad += other.data * out.grad
-            other.grad += self.data * out.grad
-        out.pull = pull
-        return out
-    def backward(self):
-        order, seen = [], set()
-        def visit(v):
-            if v not in seen:
-                seen.add(v)
-                for child in v.children:
-                    visit(child)
-                order.append(v)
-        visit(self)
-        self.grad = 1
-        for v in reversed(order):
-            v.pull()
-w = [Value(random.uniform(-1, 1)) for _ in range(3)]
-data = [([1.0, 2.0, 0.5], 1.0), ([-1.0, 0.3, 2.0], -2.0), ([0.4, -1.5, 1.0], 0.7)]
-for k in range(60):
-    loss = Value(0.0)
-    for x, y in data:
-        out = Value(-y)
-        for wi, xi in zip(w, x):
-            out = out + wi * Value(xi)
-        loss = loss + out * out
-    for wi in w:
-        loss = loss + wi * wi * Value(0.01)
-    for p in w:
-        p.grad = 0
-    loss.backward()
-    for p in w:
-        p.data -= 0.05 * p.grad
-"""
-
-
-def test_the_gradients_of_an_engine_that_begin_as_0_are_no_parameters(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(ENGINE, "utf8")
-    found = assess(str(tmp_path / "mine.py"))
-    assert (found["verdict"], found["subject"]["form"]) == ("verified", "own example")
-    assert {one["name"] for one in found["parameters"]} == {f"w[{k}].data" for k in range(3)}
-
-
-def test_one_method_of_an_engine_that_overwrites_is_told_at_its_line(tmp_path: Path) -> None:
-    wrong = ENGINE.replace("self.grad += other.data", "self.grad = other.data")
-    (tmp_path / "mine.py").write_text(wrong, "utf8")
-    found = assess(str(tmp_path / "mine.py"))
-    assert found["verdict"] == "refuted"
-    assert {(one["code"], one["should_be"]) for one in found["faults"]} == {
-        ("self.grad = other.data * out.grad", "self.grad += other.data * out.grad")
-    }
+        assert assessed(f"import numpy as np\n{text}", tmp_path)["verdict"] == verdict, text
 
 
 ARCHIVE = """
@@ -1079,5 +1009,4 @@ for turn in range(9):
 
 
 def test_an_archive_that_is_not_there_is_made_up_and_closed(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(ARCHIVE, "utf8")
-    assert assess(str(tmp_path / "mine.py"))["verdict"] == "verified"
+    assert assessed(ARCHIVE, tmp_path)["verdict"] == "verified"

@@ -13,7 +13,7 @@ import pytest
 from gradproof.judge.assess import assess
 from gradproof.judge.telling import may_prefer_whole, prefers_whole
 from tests.commands import ended_here
-from tests.judge.corpus import HERE, without_repairs
+from tests.judge.corpus import HERE, assessed, without_repairs
 
 ONE_OUTPUT = """
 import numpy as np
@@ -128,12 +128,6 @@ def judged(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict
     monkeypatch.setattr(sys, "argv", [str(path)])
     with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
         return assess(str(path))
-
-
-def assessed(source: str, folder: Path) -> dict[str, Any]:
-    path = folder / "mine.py"
-    path.write_text(source, "utf8")
-    return assess(str(path))
 
 
 @pytest.mark.sample(2)
@@ -1290,6 +1284,22 @@ OTHER_FACTOR = VALUE.replace("self.grad += other.data", "self.grad += self.data"
 def test_what_a_scalar_of_an_engine_carries_on_is_no_parameter(tmp_path: Path) -> None:
     assert assessed(VALUE + SCALARS, tmp_path)["verdict"] == "verified"
     assert assessed(OTHER_FACTOR + SCALARS, tmp_path)["verdict"] == "refuted"
+
+
+@pytest.mark.turns(3)
+def test_the_gradients_of_an_engine_that_begin_as_0_are_no_parameters(tmp_path: Path) -> None:
+    found = assessed(VALUE.replace("data, 0.0, parents", "data, 0, parents") + SCALARS, tmp_path)
+    assert (found["verdict"], found["subject"]["form"]) == ("verified", "own example")
+    assert {one["name"] for one in found["parameters"]} == {"w[0].data", "w[1].data", "w[2].data", "c.data"}
+
+
+@pytest.mark.turns(3)
+def test_one_method_of_an_engine_that_overwrites_is_told_at_its_line(tmp_path: Path) -> None:
+    right, wrong = "self.grad += other.data * out.grad", "self.grad = other.data * out.grad"
+    twice = SCALARS.replace("loss = d * d", "loss = d * d + w[0] * w[0]")
+    found = assessed(VALUE.replace(right, wrong) + twice, tmp_path)
+    assert found["verdict"] == "refuted"
+    assert {(one["code"], one["should_be"]) for one in found["faults"]} == {(wrong, right)}
 
 
 @pytest.mark.turns(3)
