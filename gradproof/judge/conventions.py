@@ -123,6 +123,7 @@ def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     """Judge the program with its own numbers, where small ones may hide a fault, or break what is right.
 
     They hide a fault of a later mini-batch, for example. What is right with small numbers is run once with its own.
+    What is not is judged with its own only if these are quick.
     """
     step, large = outcome.explored.step, subject.larger
     assert step is not None

@@ -87,7 +87,7 @@ def decide(
             said = nothing(found, path, graded) if found and none_of_two and not name else str(error)
             raise DataError(said) from None
         if whole is not None and found is not None and not is_whole(found):
-            found = whole.document() if lines or may_prefer_whole(found, judged) else None
+            found = _with_lines(whole, judged) if lines or may_prefer_whole(found, judged) else None
     if failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles:
         raise failure  # it may be right for another cost
     if found and found["verdict"] == "none" and takes_others(judged):
@@ -95,6 +95,16 @@ def decide(
     counts = bool(found) and prefers_whole(found or {}, judged)
     counts = counts and not (graded and may_be_a_slip(found or {}))  # the rubric asks for the notes' network
     return Decided(found, judged, kind, counts)
+
+
+def _with_lines(whole: Assessment, judged: Judgement) -> dict[str, Any] | None:
+    """Return the document with the lines; None if they take too long and both judges refute the program anyway."""
+    try:
+        return whole.document()
+    except UnfinishedError:
+        if judged.verdict is not Verdict.REFUTED:
+            raise
+        return None
 
 
 def _of_whole(found: dict[str, Any], path: str, graded: bool) -> Decided:

@@ -757,6 +757,34 @@ class Swish:
 """,
         "self.inputs * s * (1 - s)", "s * (1 - s)",
     ),
+    "a number whose gradient has no name": (
+        """
+class Scale:
+    def __init__(self):
+        self.a = 1.5
+    def forward(self, x):
+        self.x = x
+        return x * self.a
+    def backward(self, dy):
+        dx = dy * self.a
+        return dx, (dy * self.x).sum()
+""",
+        "(dy * self.x).sum()", "dy.sum()",
+    ),
+    "a number that is named like no parameter": (
+        """
+class Scale:
+    def __init__(self):
+        self.a = 1.5
+    def forward(self, x):
+        self.x = x
+        return x * self.a
+    def backward(self, dy):
+        self.da = (dy * self.x).sum()
+        return dy * self.a
+""",
+        "(dy * self.x).sum()", "dy.sum()",
+    ),
     "two matrices of as many numbers": (
         """
 class Linear:

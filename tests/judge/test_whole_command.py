@@ -359,6 +359,14 @@ def test_where_float64_gives_the_verdict_nobody_waits_for_the_lines(
     assert [found["verdict"] for found in asked] == ["refuted"]
     assert "-self.weights[" in (tmp_path / "mine.html").read_text("utf8")
 
+    def unfinished(self: Assessment) -> None:
+        raise UnfinishedError("takes too long")
+
+    monkeypatch.setattr(Assessment, "document", unfinished)
+    ended = ended_here([*command, "-o", "other.html"], tmp_path)
+    assert ended.returncode == 1, ended  # two judges refute it, with or without its lines
+    assert (tmp_path / "other.html").exists()
+
 
 @pytest.mark.turns(2)
 def test_float64_refutes_nothing_that_may_be_right_for_another_cost_where_the_exact_judge_is_not_done(

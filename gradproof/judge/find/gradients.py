@@ -23,21 +23,31 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
         and any(x.varies for x in held.numbers)
         and not all(source(x).index in known for x in held.numbers)  # a cache, such as self.x = x
     ]
+    named = {stem(last(path)) for path in fresh}
+    returned = any(path.startswith("_result") and len(after[path].numbers) == 1 for path in fresh)
     candidates = {
         path: held
         for path, held in before.items()
         if root(path) not in data
-        and (len(held.numbers) > 1 or named_as_parameter(path) or last(path) in LEAVES)
+        and (
+            len(held.numbers) > 1
+            or named_as_parameter(path)
+            or last(path) in LEAVES
+            or last(path).lower() in named
+            or returned
+        )
         and path not in fresh
     }
     results = [x for path in fresh for x in after[path].numbers]
+    fresh = [path for path in fresh if path != "_cost"]
     parameters = [path for path in feeding(candidates, results) if not _is_state(path)]
     idle = {path: held for path, held in candidates.items() if path not in parameters}
     if not parameters or _by_name(idle, {path: after[path] for path in fresh}):
         return {}  # something without an effect has a gradient, as with a softmax of one class
     own = {path: before[path] for path in parameters}
     found = _by_name(own, {path: after[path] for path in fresh})
-    if found:  # a single number without a gradient of its name is a constant, such as Swish's beta
+    if found and not returned:
+        # A single number is a constant, such as Swish's beta, if nothing that is returned can be its gradient
         own = {p: held for p, held in own.items() if p in found or len(held.numbers) > 1 or last(p) in LEAVES}
     if found and "x" in data and all(_is_data(path) for path in own if path not in found):
         return found  # the rest are data under other names; a layer, in contrast, returns the gradient of its x

@@ -65,22 +65,16 @@ STATES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
     ((2, SIZES[0]), (2, SIZES[1])), ((SIZES[0], 1), (SIZES[1], 1)), ((SIZES[0],), (SIZES[1],)), ((3, SIZES[0]),) * 2,
     ((3, SIZES[0]), (SIZES[0], 2)),
 ]  # fmt: skip
-_WIDTHS = [
-    (re.compile(words, re.IGNORECASE), size)
-    for words, size in (
-        (
-            r"(?:in|input|num|n)?_?(?:channels?|ch|chans)(?:_in)?|c_?in|in_?c|d_?model|model_?dim|dim|n_?embd?|embed(?:ding)?_?dim",
-            3,
-        ),
-        (r"(?:num|n)?_?groups|g|(?:num|n)?_?heads?", 3),
-        (
-            r"(?:out|output)_?(?:channels?|ch|c)|c_?out|(?:num|n)?_?filters|d_?(?:head|k|v|key|value)|head_?(?:size|dim)",
-            2,
-        ),
-        (r"(?:kernel|filter|pool|window)(?:_?size)?|k_?size|k|size|stride", 2),
-        (r"d_?ff|ff_?dim|hidden\w*|d_?hidden", 5),
-    )
-]
+# Names of a constructor's arguments, with widths that suit the inputs above
+_WIDTHS = [(re.compile(words, re.IGNORECASE), size) for words, size in (
+    (r"(?:in|input|num|n)?_?(?:channels?|ch|chans)(?:_in)?|c_?in|in_?c", 3),
+    (r"d_?model|model_?dim|dim|n_?embd?|embed(?:ding)?_?dim", 3),
+    (r"(?:num|n)?_?groups|g|(?:num|n)?_?heads?", 3),
+    (r"(?:out|output)_?(?:channels?|ch|c)|c_?out|(?:num|n)?_?filters", 2),
+    (r"d_?(?:head|k|v|key|value)|head_?(?:size|dim)", 2),
+    (r"(?:kernel|filter|pool|window)(?:_?size)?|k_?size|k|size|stride", 2),
+    (r"d_?ff|ff_?dim|hidden\w*|d_?hidden", 5),
+)]  # fmt: skip
 _DICTS = {"conv_param": "{'stride': 1, 'pad': 1}", "pool_param": "{'pool_height': 2, 'pool_width': 2, 'stride': 2}",
           "bn_param": "{'mode': 'train'}", "ln_param": "{}", "gn_param": "{}", "stride": "1", "pad": "1", "eps": "1e-5",
           "hparameters": "{'stride': 1, 'pad': 1, 'f': 2}"}  # fmt: skip
