@@ -13,10 +13,10 @@ from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.dependence import GRADIENT, LINEAR, STATE
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.gradients import last
+from gradproof.judge.find.layers import is_reset
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.find.stated import is_reset
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.costs import usual_costs
@@ -188,12 +188,12 @@ def piled(
         ]
         usual = [number for name, number in usual_costs(what) if name in named] if named else []
         own = {x.index for array in what.given.values() for x in array.flat}  # a cache may hold them by another name
-        alone, tree = explored.scene.is_of_a_layer, explored.scene.program.tree
+        layer, program = explored.scene.layer, explored.scene.program
         others = {
             path: (old, new)
             for path, (old, new) in what.state.items()
             if own.isdisjoint(x.index for x in old.flat if isinstance(x, Number))
-            if not (alone and is_reset(tree, last(path)))  # who calls the layer may reset it in between
+            if not (layer and is_reset(program, layer, last(path)))  # who calls the layer may reset it in between
         }
         for number in (*what.costs.values(), *what.scalars.values(), *usual):
             truth = differentiate(number)

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gradproof.judge.find.calls import SIZES, call, parameters_of, results_of, takes_lists
@@ -108,6 +108,8 @@ def _of_dict(
     answers = _answers(node, own)
     if not own or not answers or not _NAMED.search(node.name) or not {role_of(name) for name in names} >= {"x", "y"}:
         return
+    if any(_writes(part, (holder, *own)) for part in ast.walk(node)):
+        return  # it takes a step as well
     known = {"x": "x", "y": "y", holder: holder}
     known |= {name: "0.1" for name in names if role_of(name) == "decay"}  # 0 would hide a mistake
     before = ""
@@ -125,6 +127,19 @@ def _of_dict(
             driver = f"{made}{TURNS}{before}{', '.join(answers)} = {text}"
             scene = Scene(program, driver, given=given, label=form.name, gradients=True)
             yield Attempt(replace(scene, data=(*scene.data, holder, *known)), costs)
+
+
+def _writes(node: ast.AST, names: Collection[str]) -> bool:
+    """Whether a statement changes one of these variables in place, or an entry of one."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    for target in targets:
+        place = target
+        while isinstance(place, ast.Subscript):
+            place = place.value
+        changes = place is not target or isinstance(node, ast.AugAssign)
+        if changes and isinstance(place, ast.Name) and place.id in names:
+            return True
+    return False
 
 
 def _keys(node: ast.FunctionDef, holder: str) -> list[str]:

@@ -13,7 +13,10 @@ LEAVES = ("data", "value", "val", "item", "v")  # attributes in which a scalar o
 
 
 def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[str, str]:
-    """Map the path of each parameter to that of its gradient; {} unless every parameter with an effect has one."""
+    """Map the path of each parameter to that of its gradient; {} unless every parameter with an effect has one.
+
+    `data`: names of variables that are no parameters, and of attributes, such as `.beta`.
+    """
     known = {x.index for held in before.values() for x in held.numbers}
     fresh = [
         path
@@ -29,6 +32,7 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
         path: held
         for path, held in before.items()
         if root(path) not in data
+        and f".{last(path)}" not in data
         and (
             len(held.numbers) > 1
             or named_as_parameter(path)
@@ -46,14 +50,11 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
         return {}  # something without an effect has a gradient, as with a softmax of one class
     own = {path: before[path] for path in parameters}
     found = _by_name(own, {path: after[path] for path in fresh})
-    if found and not returned:
-        # A single number is a constant, such as Swish's beta, if nothing that is returned can be its gradient
-        own = {p: held for p, held in own.items() if p in found or len(held.numbers) > 1 or last(p) in LEAVES}
-    if found and "x" in data and all(_is_data(path) for path in own if path not in found):
-        return found  # the rest are data under other names; a layer, in contrast, returns the gradient of its x
     names = {last(p).lower() for p in own if p not in found and not last(p).isdigit()}
     if any(stem(last(path)) in names for path in fresh):
         return {}  # what has its name has another size: the inputs do not suit the layer, or it forgets a sum
+    if found and "x" in data and all(_is_data(path) for path in own if path not in found):
+        return found  # the rest are data under other names; a layer, in contrast, returns the gradient of its x
     if len(found) < len(own):
         found = _by_size(own, {path: after[path] for path in fresh}) or found
     if len(found) < len(own):
@@ -84,7 +85,7 @@ def _is_data(path: str) -> bool:
 def _by_name(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[str, str]:
     """Match by name: dW1, grad_W1, grads['W1'] or grads['dW1'] belongs to W1.
 
-    Of several, one of the same object counts, then one of the same shape, then the last one.
+    Of several, one that is returned counts, then one of the same object, of the same shape, and the last one.
     """
     found: dict[str, str] = {}
     for path, held in parameters.items():
@@ -92,7 +93,7 @@ def _by_name(parameters: Mapping[str, Held], fresh: Mapping[str, Held]) -> dict[
         if name.isdigit():
             continue
         fits = [
-            (_holder(other) == _holder(path), new.shape == held.shape, place, other)
+            ("." not in other, _holder(other) == _holder(path), new.shape == held.shape, place, other)
             for place, (other, new) in enumerate(fresh.items())
             if len(new.numbers) == len(held.numbers) and other != path
             if name in (stem(last(other)), last(other).lower(), stem(last(other)) + "s")

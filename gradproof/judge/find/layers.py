@@ -21,6 +21,8 @@ _FORWARD, _BACKWARD = (
     re.compile(r"_?(?:backward|bwd|backprop|back_prop|gradient|grad)_?", re.IGNORECASE),
 )
 _INNER = re.compile(r"forward|^call$|fprop|^fp$|feed", re.IGNORECASE)
+_UPSTREAM = re.compile(r"(?:grad|delta)\w*|d_?(?!ata|im)\w+", re.IGNORECASE)  # gradients that a backward pass takes
+_RESETS = re.compile(r"zero|reset|clear", re.IGNORECASE)
 _OUTER = re.compile(r"backward|backprop|bprop|^back|^bp$|^gradient$", re.IGNORECASE)
 
 
@@ -53,6 +55,9 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (2, 3, 3), "prev_h": (2, 4), "h0": (2, 4), "Wx": (3, 16), "Wh": (4, 16), "b": (16,), "prev_c": (2, 4)},
     {"x": (5, 3), "prev_h": (5, 4), "prev_c": (5, 4), "h_prev": (5, 4), "c_prev": (5, 4), "Wx": (3, 16), "Wh": (4, 16),
      "b": (16,), "Q": (2, 3, 3), "K": (2, 4, 3), "V": (2, 4, 6), "q": (2, 3, 3), "k": (2, 4, 3), "v": (2, 4, 6)},
+    {"x": (2, 4, 5, 5)},  # with two groups or two heads, each has two of the four channels
+    {"x": (2, 3, 4)},
+    {"x": (2, 4, 5)},
     {"x": (5, 5), "image": (5, 5), "input": (5, 5), "inputs": (5, 5), "X": (5, 5)},
     {"x": (SIZES[0], 7), "A": (3, 5), "A_prev": (3, 5), "X": (3, 5), "W": (4, 3), "b": (4, 1)},
     {"x": (4, 1), "input": (4, 1), "inputs": (4, 1), "X": (4, 1), "W": (3, 4), "b": (3, 1)},
@@ -67,12 +72,13 @@ STATES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
 ]  # fmt: skip
 # Names of a constructor's arguments, with widths that suit the inputs above
 _WIDTHS = [(re.compile(words, re.IGNORECASE), size) for words, size in (
-    (r"(?:in|input|num|n)?_?(?:channels?|ch|chans)(?:_in)?|c_?in|in_?c", 3),
-    (r"d_?model|model_?dim|dim|n_?embd?|embed(?:ding)?_?dim", 3),
-    (r"(?:num|n)?_?groups|g|(?:num|n)?_?heads?", 3),
+    (r"(?:in|input|num|n)?_?(?:channels?|ch|chans)(?:_in)?|c_?in|in_?c", 4),
+    (r"d_?model|model_?dim|dim|n_?embd?|embed(?:ding)?_?dim", 4),
+    (r"(?:num|n)?_?groups|(?:num|n)?_?heads?", 2),
     (r"(?:out|output)_?(?:channels?|ch|c)|c_?out|(?:num|n)?_?filters", 2),
-    (r"d_?(?:head|k|v|key|value)|head_?(?:size|dim)", 2),
-    (r"(?:kernel|filter|pool|window)(?:_?size)?|k_?size|k|size|stride", 2),
+    (r"d_?(?:head|k|v|key|value)|head_?(?:size|dim)", 3),
+    (r"(?:kernel|filter|pool|window)(?:_?size)?|k_?size|k|size", 2),
+    (r"stride|padding|pad", 1),
     (r"d_?ff|ff_?dim|hidden\w*|d_?hidden", 5),
 )]  # fmt: skip
 _DICTS = {"conv_param": "{'stride': 1, 'pad': 1}", "pool_param": "{'pool_height': 2, 'pool_width': 2, 'stride': 2}",
@@ -110,7 +116,7 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
         upstream = takes[0][0] if takes else "dout"
         flowing |= {upstream: "dout * 1"}
         more, cost = "", "(out * dout).sum()"
-        if len(out) == 3 and len(takes) == 3 and takes[1][0] not in flowing:  # as the h and c of an LSTM
+        if len(out) == len(takes) == 3 and _UPSTREAM.fullmatch(takes[1][0]):  # as the h and c of an LSTM
             flowing |= {takes[1][0]: "dmore * 1"}
             more, cost = f"\n    dmore = _like({out[1]})", f"{cost} + ({out[1]} * dmore).sum()"
         text = call(backward, backward.name, flowing)
@@ -161,7 +167,9 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
         backward = next((m for m in methods if _OUTER.search(m.name)), None)
         if forward is None or backward is None:
             continue
-        if len(_needed(forward)) not in (1, 2, 3) or not (parameters_of(backward, True) or _is_compared(forward)):
+        if len(_needed(forward)) not in (1, 2, 3) or not (
+            parameters_of(backward, True) or _is_compared(forward, backward)
+        ):
             continue
         for gradients in (False, True):
             given = "returns" if results_of(backward) else "keeps"
@@ -174,10 +182,10 @@ def _needed(method: ast.FunctionDef) -> list[str]:
     return [name for name, default in parameters_of(method, True) if default is None and name != "ctx"]
 
 
-def _is_compared(forward: ast.FunctionDef) -> bool:
-    """Whether a forward pass takes an output and its labels, as a loss layer does."""
+def _is_compared(forward: ast.FunctionDef, backward: ast.FunctionDef) -> bool:
+    """Whether a forward pass takes an output and its labels, and its backward pass needs nothing, as a loss layer's."""
     takes = _needed(forward)
-    return len(takes) == 2 and role_of(takes[1]) == "y"
+    return len(takes) == 2 and not _needed(backward) and role_of(takes[1]) == "y"
 
 
 def _alone(rng: np.random.Generator) -> Callable[[Any], Any]:
@@ -202,14 +210,15 @@ def _class_scenes(
     upstream = _needed(backward) or [name for name, _ in parameters_of(backward, True)[:1]]
     takes = _needed(forward)
     flowing = dict.fromkeys(upstream[:1], "dout * 1") | {"cache": "answer[-1]", "ctx": "ctx"}
-    two = len(upstream) == len(results_of(forward)) == 2 and upstream[1] not in flowing  # as the h and c of an LSTM
+    # Two outputs, as the h and c of an LSTM
+    two = len(upstream) == len(results_of(forward)) == 2 and bool(_UPSTREAM.fullmatch(upstream[1]))
     flowing |= {upstream[1]: "dmore * 1"} if two else {}  # copies, to be changed in place
     text = call(backward, f"net.{backward.name}", flowing, method=True)
     context = _context(program, forward)
     if not text or context is None:
         return
     made_first, passed = (f"ctx = {context}\n    ", "ctx, ") if context else ("", "")
-    targets = takes[1:] if _is_compared(forward) else []
+    targets = takes[1:] if _is_compared(forward, backward) else []
     takes = takes if not targets else takes[:1]
     answers = _derivatives(results_of(backward), takes)
     shapes = dict.fromkeys(shapes.get("x", (4,)) for shapes in SHAPES)
@@ -218,6 +227,7 @@ def _class_scenes(
         given.append({takes[0]: floats(*first)} | {name: floats(*others) for name in takes[1:]})
     given += [{takes[0]: _shares, targets[0]: labels} for labels in LABELS] if targets else []
     more = "\n    dmore = _like(answer[1])" if two else ""
+    kept = [] if gradients and results_of(backward) else takes
     cost = "(out * dout).sum()" + " + (answer[1] * dmore).sum()" * two
     for made in (*_of_widths(kind), *constructions(kind, program.tree)):
         if re.search(r"\b[xy]\b", made) or explore(Scene(program, f"net = {made}"), seconds=2.0).trouble:
@@ -231,15 +241,27 @@ def _class_scenes(
                 f"net = {made}\nfor _gradproof_turn in range(2):\n    {lines}",
                 given=known | {"_like": _alone if targets else _like(), "_first": lambda rng: first_of},
                 gradients=gradients,
-                data=(
-                    "dout",
-                    "dmore",
-                    "out",
-                    "answer",
-                    *targets,
-                    *(() if gradients and results_of(backward) else takes),
-                ),
+                data=("dout", "dmore", "out", "answer", *targets, *kept, *_constants(program)),
             )
+
+
+def _constants(program: Program) -> list[str]:
+    """Return attributes of classes, as in `.beta`, that a constructor's number gives, and that have no gradient.
+
+    An example is Swish's `def __init__(self, beta=1.0): self.beta = beta`.
+    """
+    nodes = [node for kind in program.classes for node in ast.walk(kind)]
+    words = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    words |= {str(node.value) for node in nodes if isinstance(node, ast.Constant)}
+    gradients = {stem(word) for word in words if stem(word) != word.lower()}
+    found = []
+    for kind in program.classes:
+        for init in (node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"):
+            numbers = {name for name, default in parameters_of(init, True) if isinstance(default, ast.Constant)}
+            for node in (node for node in init.body if isinstance(node, ast.Assign)):
+                if isinstance(node.value, ast.Name) and node.value.id in numbers:
+                    found += [f".{target.attr}" for target in node.targets if isinstance(target, ast.Attribute)]
+    return [name for name in found if name[1:].lower() not in gradients]
 
 
 def _context(program: Program, forward: ast.FunctionDef) -> str | None:
@@ -300,3 +322,40 @@ def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Ite
             driver = f"{made}\nfor _gradproof_turn in range(1):\n    " + "\n    ".join(lines)
             given = {f"_{name}": (lambda rng: constants(rng.normal()).item()) for name in "abc"}
             yield Scene(program, driver, given=given, gradients=True, data=("s", "t", "_a", "_b", "_c"))
+
+
+def is_reset(program: Program, layer: str, name: str) -> bool:
+    """Whether something that resets, such as zero_grad, sets attributes of this name of a layer's objects to 0.
+
+    It is a function, or a method of the layer's class or of a class that this one mentions, such as its base.
+    """
+    classes = {kind.name: kind for kind in program.classes}
+    waiting, methods = [layer], list(program.functions)
+    while waiting:
+        if kind := classes.pop(waiting.pop(), None):
+            methods += [part for part in kind.body if isinstance(part, ast.FunctionDef)]
+            waiting += [part.id for part in ast.walk(kind) if isinstance(part, ast.Name)]
+    parts = [part for one in methods if _RESETS.search(one.name) for part in ast.walk(one)]
+    return any(_sets_to_zero(part, name) for part in parts)
+
+
+def _sets_to_zero(node: ast.AST, name: str) -> bool:
+    if isinstance(node, ast.Assign):
+        return _is_zero(node.value) and any(_ends_with(target, name) for target in node.targets)
+    called = node.func if isinstance(node, ast.Call) else None
+    if not isinstance(called, ast.Attribute) or called.attr != "fill":
+        return False
+    return _ends_with(called.value, name) and all(map(_is_zero, node.args))  # type: ignore[attr-defined]
+
+
+def _is_zero(value: ast.expr) -> bool:
+    if isinstance(value, ast.Constant):
+        return value.value is None or (value.value == 0 and value.value is not False)
+    return isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in ("zeros", "zeros_like")
+
+
+def _ends_with(target: ast.expr, name: str) -> bool:
+    """Whether a target is `x.name`, or a part of it."""
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    return isinstance(target, ast.Attribute) and target.attr == name

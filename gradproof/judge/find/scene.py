@@ -74,6 +74,12 @@ class Scene:
         return "(out * dout)" in self.driver
 
     @property
+    def layer(self) -> str:
+        """The class of the layer that is judged by itself, if there is one."""
+        made = self.driver.removeprefix("net = ").partition("(")[0]
+        return made if self.is_of_a_layer and self.driver.startswith("net = ") else ""
+
+    @property
     def _key(self) -> Any:
         return self.program.path, self.program.text, self.program.small, self.program.tolerant, self.driver, self.whole
 

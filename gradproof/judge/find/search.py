@@ -149,23 +149,31 @@ def _other_orders(explored: Explored, numbers: book.Numbers) -> Iterator[Step]:
 
 
 def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:
+    """Return the first form in which the code runs; one in which the program's own cost runs as well comes first.
+
+    A form of one example is not preferred to one of several. If several do not fit code that counts them, the subject
+    says so.
+    """
     begun, raises = time.process_time(), ""
-    found: Subject | None = None  # in a form in which the program's own cost raises
+    found: tuple[bool, Subject] | None = None  # whether of one example
     for attempt in tries:
-        explored = explore(attempt.scene, seconds=3.0)
+        scene = attempt.scene
+        explored = explore(scene, seconds=3.0)
+        is_one = scene.label.startswith("a ")  # a row, a vector, …
         if explored.step:
-            is_one = attempt.scene.label.startswith("a ")  # of one example: a row, a vector, …
-            subject = Subject(attempt.scene.driver, explored, attempt.calls, raises=raises if is_one else "")
+            subject = Subject(scene.driver, explored, attempt.calls, raises=raises if is_one else "")
             if _has_its_cost(attempt):
-                return subject
-            found = found or subject
-        if _TOO_MANY in explored.trouble and _counts(attempt.scene.program, explored.raised):
+                return subject if found is None or found[0] >= is_one else found[1]
+            found = found or (is_one, subject)
+        elif _TOO_MANY in explored.trouble and _counts(_around(scene.program, explored.raised)):
             raises = f"{explored.trouble} in line {explored.raised}"  # an update with one row per example
+        elif not (explored.trouble or is_one) and scene.gradients and scene.label and _counts(_called(scene)):
+            raises = raises or "gives gradients that do not have the shapes of the parameters"
         if explored.trouble and explored.trouble not in troubles:
             troubles.append(explored.trouble)
         if time.process_time() - begun > SECONDS:
             break
-    return found
+    return found[1] if found else None
 
 
 def _has_its_cost(attempt: Attempt) -> bool:
@@ -177,11 +185,23 @@ def _has_its_cost(attempt: Attempt) -> bool:
     return any(not explore(one, seconds=3.0).trouble for one in with_costs)
 
 
-def _counts(program: Program, line: int) -> bool:
-    """Whether a function around this line asks how many examples there are."""
+def _around(program: Program, line: int) -> list[ast.FunctionDef]:
+    """Return the functions around a line."""
     functions = [node for node in ast.walk(program.tree) if isinstance(node, ast.FunctionDef)]
-    around = [node for node in functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
-    return any(re.search(r"\.shape\[|\blen\([xXyY]", ast.unparse(node)) for node in around)
+    return [node for node in functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
+
+
+def _called(scene: Scene) -> list[ast.FunctionDef]:
+    """Return the program's functions and methods that the driver calls."""
+    names = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in
+             (call.func for call in ast.walk(ast.parse(scene.driver)) if isinstance(call, ast.Call))}  # fmt: skip
+    functions = [node for node in ast.walk(scene.program.tree) if isinstance(node, ast.FunctionDef)]
+    return [node for node in functions if node.name in names]
+
+
+def _counts(functions: Sequence[ast.FunctionDef]) -> bool:
+    """Whether one of these functions asks how many examples there are."""
+    return any(re.search(r"\.shape\[|\blen\([xXyY]", ast.unparse(node)) for node in functions)
 
 
 Parts = Callable[[Program], Iterator[tuple[str, Iterator[Scene]]]]

@@ -222,32 +222,3 @@ def cost_methods(owner: str, kind: ast.ClassDef, known: Mapping[str, str]) -> li
     methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
     chosen = [node for node in methods if named_as_cost(node.name) and not is_derivative(node.name)]
     return [text for node in chosen if (text := call(node, f"{owner}.{node.name}", known, True, "pairs" in known))]
-
-
-def is_reset(tree: ast.AST, name: str) -> bool:
-    """Whether a function other than a constructor sets attributes or entries of this name to 0, as zero_grad does."""
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name != "__init__"]
-    for node in (node for function in functions for node in ast.walk(function)):
-        match node:
-            case ast.Assign(targets, value) if _is_zero(value) and any(_ends_with(one, name) for one in targets):
-                return True
-            case ast.Call(ast.Attribute(array, "fill"), values) if _ends_with(array, name) and all(
-                map(_is_zero, values)
-            ):
-                return True
-    return False
-
-
-def _is_zero(value: ast.expr) -> bool:
-    if isinstance(value, ast.Constant):
-        return value.value is None or value.value == 0
-    return isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in ("zeros", "zeros_like")
-
-
-def _ends_with(target: ast.expr, name: str) -> bool:
-    """Whether a target is `x.name`, `x["name"]`, or a part of it."""
-    while isinstance(target, ast.Subscript):
-        if isinstance(target.slice, ast.Constant) and target.slice.value == name:
-            return True
-        target = target.value
-    return isinstance(target, ast.Attribute) and target.attr == name
