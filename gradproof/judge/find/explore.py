@@ -32,6 +32,7 @@ class Explored:
     files: frozenset[str] = frozenset()  # whose code ran
     raised: int = 0  # the line of the program that raised, or 0
     numbers: int = 0  # how many it computed
+    misfit: bool = False  # whether some gradients fit their parameters, and another does not
 
     @property
     def is_slow(self) -> bool:
@@ -81,7 +82,8 @@ def explore(
             trouble, raised = str(error).removeprefix("the program "), _line(error, scene.program.path)
         numbers = count_numbers() - first
     seconds, step = time.process_time() - begun, watch.found or watch.fallback
-    return Explored(scene, step, trouble, names, run.made_up, seconds, frozenset(run.files), raised, numbers)
+    files, misfit = frozenset(run.files), watch.misfit and step is None
+    return Explored(scene, step, trouble, names, run.made_up, seconds, files, raised, numbers, misfit)
 
 
 def _line(error: SubjectError, path: str) -> int:

@@ -12,10 +12,11 @@ DATA = ("x", "y", "pairs", "_turns")
 LEAVES = ("data", "value", "val", "item", "v")  # attributes in which a scalar of an engine holds its number
 
 
-def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[str, str]:
+def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[str, str] | None:
     """Map the path of each parameter to that of its gradient; {} unless every parameter with an effect has one.
 
-    `data`: names of variables that are no parameters, and of attributes, such as `.beta`.
+    Return None if some gradients fit and another has a parameter's name and another size. `data`: names of variables
+    that are no parameters, and of attributes, such as `.beta`.
     """
     known = {x.index for held in before.values() for x in held.numbers}
     fresh = [
@@ -52,7 +53,7 @@ def paired(before: Moment, after: Moment, data: Sequence[str] = DATA) -> dict[st
     found = _by_name(own, {path: after[path] for path in fresh})
     names = {last(p).lower() for p in own if p not in found and not last(p).isdigit()}
     if any(stem(last(path)) in names for path in fresh):
-        return {}  # what has its name has another size: the inputs do not suit the layer, or it forgets a sum
+        return None if found else {}  # the inputs do not suit the layer, or it forgets a sum
     if found and "x" in data and all(_is_data(path) for path in own if path not in found):
         return found  # the rest are data under other names; a layer, in contrast, returns the gradient of its x
     if len(found) < len(own):

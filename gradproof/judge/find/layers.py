@@ -119,6 +119,8 @@ def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.F
         if len(out) == len(takes) == 3 and _UPSTREAM.fullmatch(takes[1][0]):  # as the h and c of an LSTM
             flowing |= {takes[1][0]: "dmore * 1"}
             more, cost = f"\n    dmore = _like({out[1]})", f"{cost} + ({out[1]} * dmore).sum()"
+        elif len(out) == len(takes) > 2:  # what the forward pass keeps, in its order
+            flowing |= {take: result for (take, _), result in zip(takes[1:], out[1:], strict=True)}
         text = call(backward, backward.name, flowing)
         if not text:
             continue
@@ -213,6 +215,8 @@ def _class_scenes(
     # Two outputs, as the h and c of an LSTM
     two = len(upstream) == len(results_of(forward)) == 2 and bool(_UPSTREAM.fullmatch(upstream[1]))
     flowing |= {upstream[1]: "dmore * 1"} if two else {}  # copies, to be changed in place
+    if not two and len(upstream) == len(results_of(forward)) == 2 and _UPSTREAM.fullmatch(upstream[0]):
+        flowing |= {upstream[1]: "answer[1]"}  # what the forward pass keeps
     text = call(backward, f"net.{backward.name}", flowing, method=True)
     context = _context(program, forward)
     if not text or context is None:

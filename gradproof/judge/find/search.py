@@ -162,12 +162,12 @@ def _first(tries: Iterator[Attempt], troubles: list[str]) -> Subject | None:
         is_one = scene.label.startswith("a ")  # a row, a vector, …
         if explored.step:
             subject = Subject(scene.driver, explored, attempt.calls, raises=raises if is_one else "")
-            if _has_its_cost(attempt):
-                return subject if found is None or found[0] >= is_one else found[1]
+            if _has_its_cost(attempt) and (found is None or found[0] >= is_one):
+                return subject
             found = found or (is_one, subject)
         elif _TOO_MANY in explored.trouble and _counts(_around(scene.program, explored.raised)):
             raises = f"{explored.trouble} in line {explored.raised}"  # an update with one row per example
-        elif not (explored.trouble or is_one) and scene.gradients and scene.label and _counts(_called(scene)):
+        elif not (explored.trouble or is_one) and (explored.misfit or (scene.gradients and _counts(_called(scene)))):
             raises = raises or "gives gradients that do not have the shapes of the parameters"
         if explored.trouble and explored.trouble not in troubles:
             troubles.append(explored.trouble)

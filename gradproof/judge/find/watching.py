@@ -100,6 +100,7 @@ class Watch:
     skipped: Container[tuple[str, int]] = ()  # (kind, where) of what only looks like a step
     found: Step | None = None
     fallback: Step | None = None  # if no later turn takes a whole step
+    misfit: bool = False  # whether some gradients fit their parameters, and another does not
     events: list[Event] = field(default_factory=list)
     watching: bool = False
     intervals: dict[tuple[FrameType, str, int], Interval] = field(default_factory=dict)
@@ -254,7 +255,9 @@ class Watch:
                 return
             self.found = step
             raise Found
-        if self.gradients and frame.f_locals is self.names and (pairs := paired(interval.before, after, self.data)):
+        pairs = paired(interval.before, after, self.data) if self.gradients and frame.f_locals is self.names else {}
+        self.misfit = self.misfit or pairs is None
+        if pairs:
             self.found = Step(kind, where, interval.turn, list(pairs), (), pairs, entry=interval.entry)
             raise Found
 

@@ -197,7 +197,7 @@ def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, A
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
-    """Return η, the rate at which the most arrays follow their gradient, and among equals a positive one.
+    """Return η, the rate at which the most arrays follow their gradient, and among equals 1, or a positive one.
 
     A rate that the code writes down counts twice, since a wrong factor of one δ is shared by all layers before it. Then
     the number of elements counts. Each array proposes the rate of its element with the largest slope.
@@ -213,7 +213,7 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
         for eta in proposed
     ]
     ranked = [  # a single element follows any rate
-        (len([n for n in sizes if n > 1]) * (1 + is_written), is_written, bool(eta > 0), sum(sizes))
+        (len([n for n in sizes if n > 1]) * (1 + is_written), is_written, eta.overlaps(1), bool(eta > 0), sum(sizes))
         for eta, sizes in zip(proposed, followed, strict=True)
         for is_written in [_is_written(eta)]
     ]
