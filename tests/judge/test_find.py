@@ -737,9 +737,64 @@ class Scale:
 """
 
 
-@pytest.mark.parametrize("reset", ["[...] = 0.0", ".fill(0)", " = np.zeros_like(self.data)", " = None", ".sum()"])
+@pytest.mark.sample(2)
+@pytest.mark.parametrize(
+    "reset", ["[...] = 0.0", ".fill(0)", " = np.zeros_like(self.data)", " = None", ".sum()", " = False"]
+)
 def test_what_a_layer_adds_to_its_gradient_may_be_reset_by_its_caller(reset: str, tmp_path: Path) -> None:
-    assert assessed(NORM.format(reset=reset), tmp_path)["verdict"] == ("verified" if reset != ".sum()" else "refuted")
+    assert assessed(NORM.format(reset=reset), tmp_path)["verdict"] == (
+        "refuted" if reset in (".sum()", " = False") else "verified"
+    )
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "class Statistics:\n    def clear(self):\n        self.grad = None\n",
+        "def reset(table):\n    table['grad'] = 0\n",
+        "",
+    ],
+)
+def test_what_resets_something_else_or_only_begins_does_not_reset_a_layer(elsewhere: str, tmp_path: Path) -> None:
+    source = NORM.format(reset=".sum()").replace(
+        "        self.gain.grad +=",
+        "        if self.gain.grad is None:\n            self.gain.grad = 0.0\n        self.gain.grad +=",
+    )
+    assert assessed(source + elsewhere, tmp_path)["verdict"] == "refuted"
+
+
+NOT_SUMMED = """
+import numpy as np
+class Model:
+    def __init__(self, n_in, n_hidden):
+        self.W1, self.b1 = np.random.randn(n_in, n_hidden), np.zeros(n_hidden)
+        self.W2, self.b2 = np.random.randn(n_hidden, 1), np.zeros(1)
+    def loss(self, X, y):
+        h = np.tanh(X @ self.W1 + self.b1)
+        d = h @ self.W2 + self.b2 - y
+        cost = 0.5 * np.sum(d ** 2)
+        dh = (d @ self.W2.T) * (1 - h ** 2)
+        return cost, {"W2": h.T @ d, "b2": d, "W1": X.T @ dh, "b1": dh.sum(axis=0)}
+"""
+STEPPING = """
+import numpy as np
+def network_gradients(X, params, y):
+    W1, b1 = params["W1"], params["b1"]
+    d = (X @ W1 + b1 - y) / len(X)
+    loss = 0.5 * len(X) * np.sum(d ** 2)
+    grads = {"W1": X.T @ d, "b1": d.sum(axis=0)}
+    params["W1"] = params["W1"] - 0.01 * grads["W1"] * np.abs(W1)
+    return loss, grads
+"""
+
+
+def test_what_fits_one_example_only_or_takes_a_step_as_well_is_not_verified(tmp_path: Path) -> None:
+    found = assessed(NOT_SUMMED, tmp_path)
+    assert (found["verdict"], "for several it gives" in found["undecided"][0]) == ("undecided", True)
+    assert assessed(NOT_SUMMED.replace('"b2": d,', '"b2": d.sum(axis=0),'), tmp_path)["verdict"] == "verified"
+    counting = NOT_SUMMED.replace("h @ self.W2 + self.b2 - y", "(h @ self.W2 + self.b2 - y) / X.shape[0]")
+    assert assessed(counting, tmp_path)["verdict"] == "undecided"
+    assert assessed(STEPPING, tmp_path)["verdict"] == "none"
 
 
 ALONE = {  # layers without an example: (source, what is right, what is wrong in its place)
@@ -784,6 +839,68 @@ class Scale:
         return dy * self.a
 """,
         "(dy * self.x).sum()", "dy.sum()",
+    ),
+    "what the forward pass keeps as a second argument": (
+        """
+class Tanh:
+    def forward(self, x):
+        t = np.tanh(x)
+        return t, t ** 2
+    def backward(self, dout, squares):
+        return dout * (1 - squares)
+""",
+        "(1 - squares)", "squares",
+    ),
+    "what the forward function keeps, in its order": (
+        """
+def swish_forward(x):
+    gate = 1 / (1 + np.exp(-x))
+    return x * gate, gate, x
+def swish_backward(dout, s, x):
+    return dout * (s + x * s * (1 - s))
+""",
+        "x * s * (1 - s)", "s * (1 - s)",
+    ),
+    "operands with the names of data and labels": (
+        """
+class Context:
+    pass
+class Mul:
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.x, ctx.y = x, y
+        return x @ y
+    @staticmethod
+    def backward(ctx, grad):
+        return grad @ ctx.y.T, ctx.x.T @ grad
+""",
+        "ctx.x.T @ grad", "ctx.x.T @ (grad * grad)",
+    ),
+    "a returned gradient beside one that is kept": (
+        """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W, self.dW = np.random.randn(n_in, n_out), 0.0
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, dout):
+        dW = self.x.T @ dout
+        self.dW = 0.9 * dW * (self.W > 0)
+        return dout @ self.W.T, dW
+""",
+        "dW = self.x.T @ dout\n        self.dW = 0.9 * dW * (self.W > 0)",
+        "self.dW = self.x.T @ dout\n        dW = self.dW * (self.W > 0)",
+    ),
+    "a cost that takes one example only": (
+        """
+def loss(d):
+    return 0.5 * d.dot(d)
+def gradients(W, b, x, y):
+    d = x @ W + b - y
+    return x.T @ d, d.sum(axis=0)
+""",
+        "d.sum(axis=0)", "d.max(axis=0)",
     ),
     "two matrices of as many numbers": (
         """
