@@ -12,7 +12,7 @@ from gradproof.judge.find.calls import takes_lists
 from gradproof.text import some, typed, visible
 
 WIDE, MOST, FEW = 96, 5, 16  # of small numbers: characters per line, lines, and elements of an array
-PILED, AMISS = "gradient accumulates", "wrong velocity or mean"  # states that the first step does not show
+PILED, AMISS = "gradient accumulates", "wrong from the second step on"  # states that the first step does not show
 KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
 

@@ -11,7 +11,7 @@ from flint import arb
 
 from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import Number
-from gradproof.exact.run import BITS, Reading, Run, UndecidedError
+from gradproof.exact.run import BITS, Reading, Run, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.means import wrong_means
@@ -42,7 +42,7 @@ from gradproof.judge.trial.descent import FIRST_OF_ADAM
 from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
 from gradproof.judge.trial.scaled import ADAPTIVE, BY_ITSELF, excused, scaled_each
-from gradproof.judge.trial.stepping import takes_several
+from gradproof.judge.trial.stepping import moved_again, takes_several
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
@@ -116,7 +116,7 @@ def judge(
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
     untouched, group_rates = dict[str, set[int]](), dict[str, Fraction]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
-    shrinking, passed = list[str](), list[str]()
+    shrinking, passed, again = list[str](), list[str](), dict[str, Amiss]()
     used_after = explored.scene.used_after(explored.step.where) if explored.step.kind == "turn" else set[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
@@ -130,6 +130,7 @@ def judge(
         velocities[:] = what.velocities
         shrinking[:] = means(what)
         group_rates.update(rates_of_groups(what))
+        again.update({path: said for path, array in what.given.items() if (said := _again(array, what.after[path]))})
         for path, move in what.moved.items():
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
             if len(unmoved_there) < move.size:  # an array that never moves is another matter
@@ -252,6 +253,8 @@ def judge(
     if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
         more = [Compared(path, state, 0, True) for path, state in amiss.items()]
         outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])
+    if outcome.verdict is Verdict.VERIFIED and again:
+        outcome.verdict, outcome.amiss = Verdict.REFUTED, again
     if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn":
         usual = [one.name for one in outcome.named if kind == "listed"]
         outcome.piled, kept, outcome.amiss = piled(explored, calls, seed, usual, twins)
@@ -273,6 +276,16 @@ def judge(
         stress(outcome, chosen, calls, harder, seed)
     outcome.unmoved = sorted(still)
     return outcome
+
+
+def _again(old: Any, new: Any) -> Amiss | None:
+    """Say that an array moves twice by the same gradient, if it does."""
+    if (found := moved_again(old, new)) is None:
+        return None
+    update, shared = found
+    at = f"line {line}" if (line := line_of(shared.place)) else "the forward pass"
+    said = f"it moves again by the gradient of the first step, because what {at} computes is not computed again"
+    return Amiss(said, line_of(update.place) or 0)
 
 
 def _left_out(

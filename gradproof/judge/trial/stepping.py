@@ -1,6 +1,7 @@
 """Calls somebody's training step, and finds what it moves."""
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -149,6 +150,39 @@ def _between(start: Number, final: Number) -> Iterator[Number]:
         x = _genuine(x.operands[0])
         way.append(x)
     yield from way[:-1]
+
+
+def moved_again(old: ExactArray, new: ExactArray) -> tuple[Number, Number] | None:
+    """Return an update that repeats an earlier one of its line, and the last number that both use; None if none does.
+
+    The gradient must be computed again, so that only the forward pass, which ran before the loop, is not.
+    """
+    found: tuple[Number, Number] | None = None
+    for start, final in zip(numbers_of(old), numbers_of(new), strict=True):
+        updates = [z for z in (final, *_between(start, final)) if z is not start and len(z.operands) == 2]
+        for later, earlier in itertools.pairwise(_genuine(z) for z in updates):
+            if later.place != earlier.place or later.rule is not earlier.rule:
+                return None
+            one, other = later.operands[1], earlier.operands[1]
+            if not one.value.overlaps(other.value) or _unscaled(one) is _unscaled(other):
+                return None
+            if not one.value.contains(0):
+                ours, theirs = computed_from([one]), {x.index for x in computed_from([other])}
+                shared = [x for x in ours if x.rule is not None and x.varies and x.index in theirs]
+                if not shared or any(x.rule is None and x.varies and x.index not in theirs for x in ours):
+                    return None
+                found = later, shared[-1]
+    return found
+
+
+def _unscaled(x: Number) -> Number:
+    """Return what a number is a multiple of, without its constant factors."""
+    while x.rule is not None and x.rule.name in ("multiply", "divide", "copy", "negative"):
+        varying = [y for y in x.operands if y.varies]
+        if len(varying) != 1:
+            break
+        x = varying[0]
+    return x
 
 
 def _genuine(x: Number) -> Number:

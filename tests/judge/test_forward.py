@@ -1,0 +1,112 @@
+"""A forward pass that runs before the loop: again at the end of each turn, as it should, or never again."""
+
+from pathlib import Path
+
+import pytest
+
+from gradproof.judge.find.forward import with_forward_passes
+from gradproof.judge.find.program import read_program
+from tests.judge.corpus import assessed
+
+DATA = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 1))
+theta, eta = rng.normal(size=(3, 1)), 0.1
+"""
+LINEAR = DATA + "h = X @ theta\nfor t in range(10):\n    theta = theta - 0.1 * X.T @ (h - y)\n    h = X @ theta\n"
+IN_A_FUNCTION = """
+def gradient_descent(X, y, theta, alpha, num_iters):
+    h = X.dot(theta)
+    for _ in range(num_iters):
+        theta = theta - alpha * X.T.dot(h - y)
+        h = X.dot(theta)
+    return theta
+"""
+TWO_LAYERS = """
+import numpy as np
+rng = np.random.default_rng(1)
+X, Y = rng.normal(size=(5, 3)), rng.uniform(size=(5, 2))
+W1, W2 = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
+def forward():
+    global a1, a2
+    a1 = 1 / (1 + np.exp(-X @ W1))
+    a2 = 1 / (1 + np.exp(-a1 @ W2))
+forward()
+for epoch in range(100):
+    d2 = (a2 - Y) * a2 * (1 - a2)
+    d1 = d2 @ W2.T * a1 * (1 - a1)
+    W2 -= 0.1 * a1.T @ d2
+    W1 -= 0.1 * X.T @ d1
+    forward()
+    loss = np.mean((a2 - Y) ** 2)
+    print(epoch, loss)
+"""
+
+
+@pytest.mark.turns(2)
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [
+        (LINEAR, "", ""),
+        (LINEAR, "h - y", "y - h"),
+        (IN_A_FUNCTION, "", ""),
+        (IN_A_FUNCTION, "X.T.dot(h - y)", "X.T.dot(h - y)[::-1]"),
+        (TWO_LAYERS, "", ""),
+        (TWO_LAYERS, "W2.T * a1", "W2.T * a2[:, :1]"),
+    ],
+)
+def test_a_step_that_uses_the_forward_pass_of_the_turn_before_is_judged(
+    source: str, right: str, wrong: str, tmp_path: Path
+) -> None:
+    """A turn of the loop does not begin with its forward pass, so that it is no step by itself."""
+    assert right in source
+    assert assessed(source.replace(right, wrong), tmp_path)["verdict"] == ("refuted" if wrong else "verified")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("    h = X @ theta\n", "    h = X @ theta\n    theta -= 0.01 * theta\n"),  # which h does not know of
+        ("    h = X @ theta\n", "    h = X @ theta\n    shrink(theta)\n"),
+        ("    h = X @ theta\n", "    h = X @ theta / 2\n"),
+        ("h = X @ theta\nfor", "h = X @ theta\ntheta = theta + 1\nfor"),
+        ("    theta = theta", "    h = X @ theta\n    theta = theta"),  # so that nothing is missing
+    ],
+)
+def test_no_forward_pass_is_added_that_would_give_other_numbers_or_that_is_there(
+    right: str, wrong: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.py"
+    for source, added in ((LINEAR, 1), (LINEAR.replace(right, wrong), 0)):
+        path.write_text(source, "utf8")
+        program = read_program(str(path))
+        loop, turned = program.tree.body[-1], with_forward_passes(program).tree.body[-1]
+        assert len(turned.body) - len(loop.body) == added, source  # type: ignore[attr-defined]
+
+
+STALE = LINEAR.removesuffix("    h = X @ theta\n")
+
+
+@pytest.mark.parametrize("source", [STALE, IN_A_FUNCTION.replace("        h = X.dot(theta)\n", "")])
+def test_a_forward_pass_that_is_never_run_again_is_refuted_and_named(source: str, tmp_path: Path) -> None:
+    found = assessed(source, tmp_path)
+    assert found["verdict"] == "refuted"
+    (fault,) = found["faults"]
+    before = next(k for k, line in enumerate(source.splitlines(), start=1) if line.lstrip().startswith("h = "))
+    assert f"what line {before} computes is not computed again" in fault["what"]
+    assert found["parameters"] == [{"name": "theta", "state": "wrong from the second step on"}]
+
+
+@pytest.mark.parametrize(
+    ("right", "other"),
+    [
+        ("theta = theta - 0.1 * X.T @ (h - y)", "theta = theta - 0.1 / 6 * X[[t]].T @ (h - y)[[t]]"),  # other examples
+        ("h = X @ theta\nfor", "g = X.T @ (X @ theta - y)\nfor"),  # the gradient in small parts
+    ],
+)
+def test_examples_one_by_one_and_a_step_in_parts_are_right(right: str, other: str, tmp_path: Path) -> None:
+    source = STALE.replace("range(10)", "range(6)").replace(right, other)
+    if "g = " in other:
+        source = source.replace("0.1 * X.T @ (h - y)", "0.1 / 6 * g")
+    assert assessed(source, tmp_path)["verdict"] == "verified"
