@@ -155,6 +155,11 @@ def sort(a: Any, axis: int | None = -1, **options: Any) -> Any:
     return result
 
 
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """np.digitize for bins that increase."""
+    return np.searchsorted(exact(bins).view(np.ndarray), exact(x).view(np.ndarray), "left" if right else "right")
+
+
 def array_equal(a: Any, b: Any, **options: Any) -> bool:
     a, b = np.asanyarray(a), np.asanyarray(b)
     return a.shape == b.shape and bool(np.all(a == b))
@@ -234,6 +239,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.clip: clip,
     np.nan_to_num: nan_to_num,
     np.sort: sort,
+    np.digitize: digitize,
     np.median: median,
     np.array_equal: array_equal,
     np.allclose: allclose,

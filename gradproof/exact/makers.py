@@ -75,6 +75,29 @@ def exactly(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+LINALG = "cholesky cond det eig eigh eigvals eigvalsh inv lstsq matrix_power matrix_rank pinv qr slogdet solve svd"
+
+
+def in_float64(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function of numpy.linalg: of constants it is computed in float64, which is noted. Else TypeError."""
+    call = exactly(function)
+
+    @wraps(function)
+    def constant(*arguments: Any, **options: Any) -> Any:
+        arrays = [exact(x) for x in arguments if holds_numbers(x)]
+        if not arrays:
+            return call(*arguments, **options)
+        if not current().exploring and any(x.varies for array in arrays for x in array.flat):
+            raise TypeError(f"gradproof has no exact rule for numpy.linalg.{function.__name__}")
+        result = call(*arguments, **options)
+        current().note("rounded", f"numpy.linalg.{function.__name__} is computed in float64")
+        parts = result if isinstance(result, tuple) else (result,)
+        current().rounded |= {x.index for part in parts if holds_numbers(part) for x in exact(part).flat}
+        return result
+
+    return constant
+
+
 def reading(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap load, loadtxt and the like: for a file that cannot be read, return the run's substitute if it has one."""
     read = exactly(function)
@@ -105,6 +128,8 @@ def lifted(result: Any) -> Any:
         return array_of([Number(arb(x)) for x in result.ravel().tolist()], result.shape)
     if isinstance(result, float | np.floating) and math.isfinite(result):
         return Number(arb(float(result)))
+    if isinstance(result, tuple) and hasattr(result, "_fields"):  # as from np.linalg.svd
+        return type(result)(*map(lifted, result))
     return type(result)(map(lifted, result)) if type(result) in (list, tuple) else result
 
 

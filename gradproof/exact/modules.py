@@ -127,7 +127,8 @@ NUMPY: dict[str, Any] = makers.LIFTED | {
 STANDS: dict[str, dict[str, Any]] = {
     "numpy": NUMPY,
     "numpy.random": NUMPY_RANDOM,
-    "numpy.linalg": {"norm": functions.norm},
+    "numpy.linalg": {name: makers.in_float64(getattr(np.linalg, name)) for name in makers.LINALG.split()}
+    | {"norm": functions.norm},
     "math": special.MATH,
     "random": PYTHON_RANDOM,
     "scipy": {},

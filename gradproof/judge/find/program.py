@@ -39,6 +39,7 @@ class Program:
     small: int = 0  # whether its own numbers are made small (1), or smaller still (2)
     python_2: bool = False
     tolerant: bool = False  # whether to skip what raises, such as a plot that needs missing data
+    with_cost: bool = False  # whether it computes its cost wherever it calls a gradient function that takes the same
 
     def place(self, line: int, file: str = "") -> str:
         """Return words for a line: of the file, of a notebook's cell, or of a module beside it."""
@@ -285,12 +286,13 @@ def names_in(node: ast.AST) -> set[str]:
 def updates_after(loop: ast.stmt, outer: ast.stmt) -> Iterator[ast.Assign | ast.AugAssign]:
     """Yield the sums and differences that update something after a loop, in the loop around it.
 
-    Rates that decay and sums that become means are only scaled there.
+    Rates that decay and sums that become means are only scaled there, and counters such as `wait` only count.
     """
     for node in statements(outer):
         if isinstance(node, ast.Assign | ast.AugAssign) and node.lineno > (loop.end_lineno or loop.lineno):
             scaled = isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult | ast.Div)
-            if updated(node) and not scaled:
+            counts = isinstance(node, ast.AugAssign) and isinstance(node.value, ast.Constant)
+            if updated(node) and not (scaled or counts):
                 yield node
 
 

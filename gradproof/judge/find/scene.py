@@ -81,7 +81,9 @@ class Scene:
 
     @property
     def _key(self) -> Any:
-        return self.program.path, self.program.text, self.program.small, self.program.tolerant, self.driver, self.whole
+        program = self.program
+        variant = program.small, program.tolerant, program.with_cost
+        return program.path, program.text, variant, self.driver, self.whole
 
     def code(self) -> Any:
         """Return the instrumented code and the places of its loops."""

@@ -19,7 +19,7 @@ from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_f
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt, attempts
-from gradproof.judge.find.stated import cost_calls
+from gradproof.judge.find.stated import cost_calls, with_own_cost
 from gradproof.judge.find.theta import of_descents, of_theta
 from gradproof.judge.find.watching import Step
 
@@ -52,7 +52,8 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
     if not name:
         own, slow = run_whole("its own example", program, troubles)
         if own is not None and not slow:
-            return Search([own], [], _tried(program, []), engines=_parts(program, [], [of_engines]))
+            others = chain(_with_own_cost(program), _tried(program, []))
+            return Search([own], [], others, engines=_parts(program, [], [of_engines]))
     found = next(_tried(program, troubles), None)
     if found is not None:
         return Search([found], troubles, iter([own] if own else ()))
@@ -63,6 +64,12 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         return Search(parts, troubles, are_parts=True, misfits=misfits)
     user = used(program, troubles) if not name else None
     return Search([user] if user else [], troubles, misfits=misfits)
+
+
+def _with_own_cost(program: Program) -> Iterator[Subject]:
+    """Yield the program's own example with the cost that its gradient function belongs to, if it has such a pair."""
+    if (other := with_own_cost(program)) is not program and (found := run_whole("its own example", other, [])[0]):
+        yield found
 
 
 def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
