@@ -122,13 +122,17 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
     """Return a candidate that the program's own cost refutes, or `first` if there is none.
 
     `first` follows a usual cost, and its step does not compute the program's own. The candidate must be called with the
-    examples that this cost takes, follow another usual cost, and not be parallel to the gradient of its own.
+    examples that this cost takes. It must follow its own cost in some arrays, or follow another usual cost and not be
+    parallel to the gradient of its own.
     """
     for subject in found.others:
         other = _judged(subject, "") if subject.calls and not subject.explored.made_up else None
         if other is None or other.outcome.verdict is not Verdict.REFUTED or other.outcome.tried is None:
             continue
-        if other.outcome.other and not any(array.state == SCALED for array in other.outcome.tried.arrays):
+        arrays = other.outcome.tried.arrays
+        if subject.explored.scene.program.with_cost and any(a.state == "right" and a.alive for a in arrays):
+            return other  # some arrays follow it, so that it is the cost that is meant
+        if other.outcome.other and not any(array.state == SCALED for array in arrays):
             return other
     return first
 

@@ -237,7 +237,7 @@ def _of_velocities(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         return outcome
     rest = step._replace(parameters=[path for path in step.parameters if path not in outcome.velocities])
     ahead = judge(replace(subject.explored, step=rest), subject.calls, subject.harder, cost=cost)
-    if not _is_nearer(ahead, outcome):
+    if ahead.verdict is not Verdict.UNDECIDED and not _is_nearer(ahead, outcome):
         return outcome
     if ahead.verdict is Verdict.VERIFIED:
         own = step._replace(parameters=outcome.velocities)

@@ -17,8 +17,9 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.means import wrong_means
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.find.stated import costs_defined, moved_at_times, takes_the_same
+from gradproof.judge.find.stated import costs_defined, is_descended, moved_at_times, takes_the_same
 from gradproof.judge.find.watching import has_last_name
+from gradproof.judge.lines.annotation import shown
 from gradproof.judge.outcome import (
     SECONDS,
     Amiss,
@@ -130,6 +131,7 @@ def judge(
         velocities[:] = what.velocities
         shrinking[:] = means(what)
         group_rates.update(rates_of_groups(what))
+        again.update({path: Amiss(f"its copy {shown(twin)} stays as it was", 0) for path, twin in what.stale.items()})
         again.update({path: said for path, array in what.given.items() if (said := _again(array, what.after[path]))})
         for path, move in what.moved.items():
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
@@ -239,7 +241,8 @@ def judge(
     if outcome.verdict is Verdict.VERIFIED and unseen:
         step = explored.step._replace(parameters=[*explored.step.parameters, *unseen], doubtful=())
         with_them = judge(replace(explored, step=step), calls, harder, seed, cost)
-        if with_them.verdict is Verdict.VERIFIED:
+        descended = kind != "listed" and all(is_descended(explored.scene.program.tree, path) for path in unseen)
+        if with_them.verdict is Verdict.VERIFIED or (descended and with_them.verdict is Verdict.REFUTED):
             return with_them
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"moves too, but is not recognised as a parameter: {', '.join(unseen)}"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.exact.numbers import Number, source
+from gradproof.exact.sweeps import operands_of
 from gradproof.judge.find.dependence import LINEAR, difference
 from gradproof.judge.find.namespace import Slot
 
@@ -22,7 +23,7 @@ def copies(slots: Sequence[Slot], parameters: Iterable[str]) -> Mapping[str, lis
     own = set(parameters)
     others = [slot for slot in slots if slot.path not in own and len(slot.numbers) > 0]
     alike = {
-        slot.path: [other for other in others if other.shape == slot.shape and _are_same(slot, other)]
+        slot.path: [other for other in others if _are_same(slot, other) or is_turned(slot, other)]
         for slot in slots
         if slot.path in own
     }
@@ -61,20 +62,37 @@ def velocities(slots: Sequence[Slot], parameters: Iterable[str]) -> list[str]:
 
 
 def is_added(total: Number, part: Number) -> bool:
-    """Whether a number is a sum that another is a term of, as `w + v` has the term v."""
+    """Whether a number is a sum that another, or a multiple of it, is a term of, as `w + mu * v` has the term v."""
     waiting, seen = [total], set[int]()
     while waiting:
         x = waiting.pop()
         if source(x) is source(part):
             return True
-        if x.rule is not None and x.rule.name in LINEAR and x.index not in seen:
-            seen.add(x.index)
-            waiting.extend(x.operands)
+        if x.rule is None or x.index in seen:
+            continue
+        seen.add(x.index)
+        varying = [y for y in operands_of(x) if y.varies]
+        if x.rule.name in LINEAR or (x.rule.name in ("multiply", "divide") and len(varying) == 1):
+            waiting.extend(varying)
     return False
 
 
+def is_turned(one: Slot, other: Slot) -> bool:
+    """Whether a matrix is a transposed copy of another, as a layer may keep one for its backward pass."""
+    if len(one.shape) != 2 or other.shape != one.shape[::-1] or _is_shared(one.value, other.value):
+        return False
+    turned = other.array.T.ravel().tolist()
+    return 1 not in one.shape and all(a is b for a, b in zip(one.numbers, turned, strict=True))
+
+
+def drawn_along(slot: Slot, twin: Slot, numbers: Sequence[Number]) -> list[Number]:
+    """Return a copy's numbers if the original's become these, in the copy's own order."""
+    new = {x.index: y for x, y in zip(slot.numbers, numbers, strict=True)}
+    return [new.get(x.index, y) for x, y in zip(twin.numbers, numbers, strict=True)]
+
+
 def _are_same(one: Slot, other: Slot) -> bool:
-    if one.value is other.value or _is_shared(one.value, other.value):
+    if other.shape != one.shape or one.value is other.value or _is_shared(one.value, other.value):
         return False
     pairs = list(zip(one.numbers, other.numbers, strict=True))
     return all(a is b for a, b in pairs) or all(a.value.is_zero() and b.value.is_zero() for a, b in pairs)

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -27,6 +27,7 @@ class Widths(NamedTuple):
 WIDTHS: list[Widths] = [Widths()]  # of the programs that run, the innermost last
 
 
+MOST_APART = 7  # of the small numbers that replace widths
 MOST_KEPT = 20  # larger whole numbers are made smaller, and a few of these
 SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 12288: 12, 255: 255, 2049: 2049, 2051: 2051}
 
@@ -34,7 +35,8 @@ SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 12288: 12, 25
 def smaller(number: int, others: Sequence[int], classes: int = 5) -> int:
     """Return what replaces a whole number of a program that is made small, given all its whole numbers.
 
-    What replaces a width from 21 to 999 is at least the number of classes, unless `SMALL` has it.
+    What replaces a width from 21 to 999 is at least the number of classes, unless `SMALL` has it. The order stays, so
+    that a mini-batch is no larger than the training set.
     """
     if number in SMALL and (number != 20 or 400 in others):
         return SMALL[number]
@@ -42,7 +44,8 @@ def smaller(number: int, others: Sequence[int], classes: int = 5) -> int:
         return number
     if number >= 1000:
         return 24 if number > 20_000 else 12
-    return max(5, classes) + sorted(n for n in others if 20 < n < 1000 and n not in SMALL).index(number) % 4
+    place = sorted(n for n in others if 20 < n < 1000 and n not in SMALL).index(number)
+    return max(5, classes) + min(place, MOST_APART)
 
 
 def shrunk(w: Widths) -> Widths:
@@ -228,7 +231,26 @@ def text(path: str, binary: bool) -> Any:
         return io.StringIO(WRITTEN)
     rows = [[float(x.value.mid()) if isinstance(x, Number) else x for x in row] for row in table(name).tolist()]
     between = "," if name.endswith((".csv", ".data")) else " "
-    return io.StringIO("\n".join(between.join(f"{float(x):.3g}" for x in row) for row in rows) + "\n")
+    return Rows("\n".join(between.join(f"{float(x):.3g}" for x in row) for row in rows) + "\n")
+
+
+class Rows(io.StringIO):
+    """The made-up rows of a missing table, which has whatever columns a program asks for."""
+
+    def records(self) -> Iterator["Record"]:
+        columns: dict[str, int] = {}
+        return (Record(line.split(","), columns) for line in self)
+
+
+class Record(dict[str, str]):
+    """A row as csv.DictReader gives it; each name that is new gets the next column."""
+
+    def __init__(self, values: Sequence[str], columns: dict[str, int]) -> None:
+        super().__init__()
+        self._values, self._columns = values, columns
+
+    def __missing__(self, name: str) -> str:
+        return self._values[self._columns.setdefault(name, len(self._columns)) % len(self._values)]
 
 
 class Argument(str):

@@ -394,10 +394,17 @@ def _is_moved(old: Number, new: Number, reach: Mapping[int, int]) -> bool:
 
 
 def _steps_twice(pairs: Sequence[tuple[Held, Held]], results: Sequence[Number], reach: Mapping[int, int]) -> bool:
-    """Whether a number between old and new enters a dot product, as in the forward pass of a second step."""
+    """Whether a number between old and new enters a dot product, as in the forward pass of a second step.
+
+    A weight plus a part of its velocity, where Nesterov's momentum looks ahead, is not a step yet.
+    """
     between: set[int] = set()
     for old, new in pairs:
-        for x, y in zip(old.numbers, new.numbers, strict=True):
+        sisters = [other for other, _ in pairs if other.shape == old.shape and len(old.numbers) > 1]
+        for k, (x, y) in enumerate(zip(old.numbers, new.numbers, strict=True)):
+            own = 0
+            for sister in sisters:
+                own |= reach.get(sister.numbers[k].index, 0)
             waiting, seen = [y], set[int]()
             while waiting:
                 z = waiting.pop()
@@ -405,7 +412,7 @@ def _steps_twice(pairs: Sequence[tuple[Held, Held]], results: Sequence[Number], 
                     continue
                 seen.add(z.index)
                 if z.index != x.index and z.rule is not None and z.rule.name in LINEAR and _moves(x, z, reach):
-                    if z is not y:
+                    if z is not y and reach.get(z.index, 0) & ~own:
                         between.add(z.index)
                     waiting.extend(operands_of(z))
     if not between:

@@ -19,7 +19,7 @@ from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number, literal, number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError, current
-from gradproof.judge.find.copies import copies, held_at_zero, is_added, velocities
+from gradproof.judge.find.copies import copies, drawn_along, held_at_zero, is_added, is_turned, velocities
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.numbers import round_numbers
@@ -51,6 +51,7 @@ class Observation:
     rates: Mapping[str, Fraction] = field(default_factory=dict)  # learning rate of each variable, if they differ
     zeros: list[str] = field(default_factory=list)  # parameters that start with only some elements 0
     twins: dict[str, str] = field(default_factory=dict)  # what starts as a copy of a parameter, by parameter
+    stale: dict[str, str] = field(default_factory=dict)  # by parameter, a transposed copy that stays as it was
     velocities: list[str] = field(default_factory=list)  # parameters that start as 0, one for each of the others
     state: dict[str, tuple[ExactArray, ExactArray]] = field(default_factory=dict)  # other slots, before and after
 
@@ -133,6 +134,7 @@ def observe(
     names: dict[str, Any] = {}
     state: dict[str, ExactArray] = {}
     before: dict[str, ExactArray] = {}  # of parameters with another shape after the step
+    turned: dict[str, str] = {}  # by path of a transposed copy, the parameter
     wanted = list(step.parameters)
 
     def begin(slots: list[Slot], frame: FrameType) -> None:
@@ -159,7 +161,8 @@ def observe(
             if scene.as_begun:
                 numbers = [number(0) if k in zeros.get(path, ()) else x for k, x in enumerate(numbers)]
                 for twin in twins.get(path, ()):
-                    twin.write(numbers)
+                    turned.update({twin.path: path} if is_turned(slot, twin) else {})
+                    twin.write(drawn_along(slot, twin, numbers))
             slot.write(numbers)
             (seen.given if path in wanted else before)[path] = array_of(numbers, slot.shape)
         current().keeps_constants = constants  # before the cost, which may run a forward pass like the step's
@@ -182,7 +185,17 @@ def observe(
             for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
         ):
             raise InexactError("no parameter moves")
-        seen.velocities = [path for path in seen.velocities if _moves_another(seen.after, path)]
+        seen.velocities = [
+            path
+            for path in seen.velocities
+            if _moves_another(seen.after, path, seen.after[path]) or _moves_another(seen.after, path, seen.given[path])
+        ]
+        seen.stale = {
+            path: twin
+            for twin, path in turned.items()
+            if twin in by_path
+            and not {x.index for x in by_path[twin].numbers} & {x.index for x in seen.after[path].flat}
+        }
         seen.reshaped = {path: (old, by_path[path].array) for path, old in before.items() if path in by_path}
         rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
         seen.without = [
@@ -208,9 +221,8 @@ def observe(
     return seen
 
 
-def _moves_another(after: Mapping[str, ExactArray], velocity: str) -> bool:
-    """Whether what an array holds after the step was added to another of its shape."""
-    part = after[velocity]
+def _moves_another(after: Mapping[str, ExactArray], velocity: str, part: ExactArray) -> bool:
+    """Whether what a velocity holds at some time was added to another array of its shape."""
     return any(
         path != velocity and array.shape == part.shape and is_added(array.flat[0], part.flat[0])
         for path, array in after.items()

@@ -16,10 +16,11 @@ from gradproof.judge.find.forms import forms
 from gradproof.judge.find.forward import with_forward_passes
 from gradproof.judge.find.gradient_functions import of_dicts, of_gradients
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
+from gradproof.judge.find.own_cost import with_own_cost
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt, attempts
-from gradproof.judge.find.stated import cost_calls, with_own_cost
+from gradproof.judge.find.stated import cost_calls
 from gradproof.judge.find.theta import of_descents, of_theta
 from gradproof.judge.find.watching import Step
 

@@ -3,14 +3,13 @@
 import ast
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.calls import call, parameters_of
-from gradproof.judge.find.program import Program, copied, is_main, names_in, statements, updated, updates_after
-from gradproof.judge.find.roles import named_as_cost
+from gradproof.judge.find.program import Program, is_main, names_in, statements, updated, updates_after
+from gradproof.judge.find.roles import named_as_cost, stem
 from gradproof.judge.find.watching import Event
 
 
@@ -163,73 +162,10 @@ def costs_defined(program: Program) -> list[str]:
     found = []
     for owner, body in (("", program.tree.body), *(("self.", kind.body) for kind in program.classes)):
         for node in body:
-            if isinstance(node, ast.FunctionDef) and _COSTLY.search(node.name) and not is_derivative(node.name):
+            if isinstance(node, ast.FunctionDef) and is_costly(node.name):
                 takes = [name for name, default in parameters_of(node, bool(owner)) if default is None]
                 found.append(f"{owner}{node.name}({', '.join(takes)})")
     return found
-
-
-def with_own_cost(program: Program) -> Program:
-    """Return the program that computes its cost before it calls a gradient function with the same arguments.
-
-    Return the same program if it has no such pair of functions. A cost that draws random numbers would draw others.
-    """
-    twins = {name: cost for body in (program.tree.body, *(kind.body for kind in program.classes))
-             for name, cost in _twins([node for node in body if isinstance(node, ast.FunctionDef)])}  # fmt: skip
-    if not twins or _draws(program, set(twins.values())):
-        return program
-    tree = copied(program.tree)
-    for holder in (tree, *statements(tree)):
-        if getattr(holder, "name", "") in {*twins, *twins.values()}:
-            continue
-        for block in (getattr(holder, name, []) for name in ("body", "orelse", "finalbody")):
-            block[:] = [new for node in block for new in (*_costs_before(node, twins), node)]
-    return replace(program, tree=tree, with_cost=True)
-
-
-def _twins(functions: Sequence[ast.FunctionDef]) -> list[tuple[str, str]]:
-    """Return pairs of names: of a gradient function, and of a cost that takes the same arguments."""
-    takes = {node.name: [name for name, _ in parameters_of(node, False)] for node in functions}
-    costs = {tuple(names): name for name, names in takes.items()
-             if len(names) > 1 and _COSTLY.search(name) and not is_derivative(name)}  # fmt: skip
-    return [(name, costs[tuple(names)]) for name, names in takes.items()
-            if tuple(names) in costs and _GRADIENT.search(name)]  # fmt: skip
-
-
-def _costs_before(node: ast.stmt, twins: Mapping[str, str]) -> list[ast.stmt]:
-    """Return assignments of the costs whose gradients a statement calls, with the arguments of the calls."""
-    found: list[ast.stmt] = []
-    for part in ast.walk(node) if isinstance(node, ast.Assign | ast.AugAssign | ast.Expr) else ():
-        if not isinstance(part, ast.Call) or any(isinstance(one, ast.Call) for a in part.args for one in ast.walk(a)):
-            continue
-        function = copied(part.func)
-        name = getattr(function, "attr", getattr(function, "id", ""))
-        if name in twins:
-            setattr(function, "attr" if isinstance(function, ast.Attribute) else "id", twins[name])
-            value = ast.Call(function, copied(part).args, copied(part).keywords)
-            new = ast.Assign([ast.Name("_cost_own", ast.Store())], value)
-            found.append(ast.fix_missing_locations(ast.copy_location(new, node)))
-    return found
-
-
-def _draws(program: Program, names: set[str]) -> bool:
-    """Whether one of these functions, or one that they call, draws random numbers."""
-    functions = {node.name: node for node in ast.walk(program.tree) if isinstance(node, ast.FunctionDef)}
-    waiting, seen = list(names), set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name in functions and name not in seen:
-            seen.add(name)
-            if _RANDOM.search(ast.unparse(functions[name])):
-                return True
-            parts = list(ast.walk(functions[name]))
-            waiting += [node.attr for node in parts if isinstance(node, ast.Attribute)]
-            waiting += [node.id for node in parts if isinstance(node, ast.Name)]
-    return False
-
-
-_RANDOM = re.compile(r"random|\brng\b|dropout|\brand", re.IGNORECASE)
-_GRADIENT = re.compile(r"grad|back|deriv|^d_?(?:loss|cost)", re.IGNORECASE)
 
 
 def lines_of_costs(tree: ast.Module) -> set[int]:
@@ -255,6 +191,17 @@ def moved_after(loop: ast.stmt, outer: ast.stmt) -> set[str]:
     return {updated(node).rpartition(".")[2].partition("[")[0] for node in updates_after(loop, outer)}
 
 
+def is_descended(tree: ast.Module, path: str) -> bool:
+    """Whether a statement such as `E -= lr * dE` subtracts what is named as the gradient of a variable from it."""
+    return any(
+        isinstance(node, ast.Assign | ast.AugAssign)
+        and updated(node) == path
+        and any(isinstance(part, ast.Sub) for part in (getattr(node, "op", None), getattr(node.value, "op", None)))
+        and any(stem(name) == path.lower() != name.lower() for name in names_in(node.value))
+        for node in statements(tree)
+    )
+
+
 def is_summed(tree: ast.Module, name: str) -> bool:
     """Whether something is updated by a sum that the program adds up, as by gradients of several mini-batches."""
     nodes = [node for node in statements(tree) if isinstance(node, ast.Assign | ast.AugAssign)]
@@ -271,7 +218,12 @@ def takes_the_same(program: Program, cost: str, driver: str) -> bool:
     return bool(taken[0]) and taken[0] == taken[1]
 
 
-_COSTLY = re.compile(r"loss|cost|objective|hinge|error|energy|nll|mse|(?:^|_)j(?:$|_)", re.IGNORECASE)
+_COSTLY = re.compile(r"hinge|error|energy|nll|mse|(?:^|_)j(?:$|_)", re.IGNORECASE)  # besides those named as a cost
+
+
+def is_costly(name: str) -> bool:
+    """Whether a function may compute a cost, judging by its name."""
+    return (named_as_cost(name) or _COSTLY.search(name) is not None) and not is_derivative(name)
 
 
 def is_derivative(name: str) -> bool:

@@ -42,6 +42,8 @@ def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[s
             return _outside_of_folders(genuine(name, globals, locals, fromlist, 0))
         if name == "sys":
             return _called(genuine(name, globals, locals, fromlist, 0), path)
+        if name == "csv":
+            return _with_records(genuine(name, globals, locals, fromlist, 0))
         if top in SILENT or (top not in FOREIGN and not _is_installed(top)):
             return silent(name, bool(fromlist))
         module = genuine(name, globals, locals, fromlist, 0)
@@ -126,6 +128,16 @@ def _outside_of_folders(os: types.ModuleType) -> types.ModuleType:
     vars(made).update(vars(os))
     quiet = dict.fromkeys(("chdir", "makedirs", "mkdir", "remove", "rename", "system", "rmdir", "startfile"))
     vars(made).update({name: lambda *arguments, **options: 0 for name in quiet if hasattr(os, name)})
+    return made
+
+
+def _with_records(csv: types.ModuleType) -> types.ModuleType:
+    """Return csv with a DictReader that also reads made-up rows, which have any column."""
+    made = types.ModuleType(csv.__name__)
+    vars(made).update(vars(csv))
+    vars(made)["DictReader"] = lambda file, *arguments, **options: (
+        file.records() if isinstance(file, data.Rows) else csv.DictReader(file, *arguments, **options)
+    )
     return made
 
 

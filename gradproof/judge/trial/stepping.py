@@ -91,6 +91,7 @@ def takes_several(given: Any, after: Any) -> bool:
         uses.get(value.index, 0) > 1
         for start, final in zip(all_numbers(given), finals, strict=False)
         for value in _between(start, final)
+        if not _looks_ahead(value)
     ):
         return True
     pairs = list(zip(arrays_in(given), arrays_in([after]), strict=False))
@@ -183,6 +184,11 @@ def _unscaled(x: Number) -> Number:
             break
         x = varying[0]
     return x
+
+
+def _looks_ahead(x: Number) -> bool:
+    """Whether a value is that of a parameter plus a multiple of another given one, as in Nesterov's momentum."""
+    return _unscaled(x.operands[1]).rule is None
 
 
 def _genuine(x: Number) -> Number:
