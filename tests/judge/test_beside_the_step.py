@@ -614,7 +614,107 @@ for turn in range(20):
 CENTRED_FIRST = TWO_LAYERS.replace("V, W", "X -= X.mean(0)\nV, W", 1).replace("X", "pts") + (
     "    W -= 0.1 * dW\n    V -= 0.1 * dV\n"
 )
+TRANSPOSED = """
+import numpy as np
+class Linear:
+    def __init__(self, n_in, n_out, rng):
+        self.weight = rng.normal(size=(n_in, n_out))
+        self.bias = np.zeros(n_out)
+    @property
+    def weight(self):
+        return self._weight
+    @weight.setter
+    def weight(self, value):
+        self._weight = value
+        self._turned = value.T.copy()
+    def forward(self, x):
+        self.x = x
+        return x @ self._weight + self.bias
+    def backward(self, d):
+        self.g, self.gb = self.x.T @ d, d.sum(axis=0)
+        return d @ self._turned
+    def step(self):
+        self.weight = self.weight - 0.1 * self.g
+        self.bias = self.bias - 0.1 * self.gb
+rng = np.random.default_rng(3)
+X, T = rng.normal(size=(5, 4)), rng.normal(size=(5, 2))
+one, two = Linear(4, 3, rng), Linear(3, 2, rng)
+for t in range(20):
+    h = np.tanh(one.forward(X))
+    e = two.forward(h) - T
+    loss = 0.5 * np.sum(e ** 2)
+    one.backward(two.backward(e) * (1 - h ** 2))
+    one.step()
+    two.step()
+"""
+LOOKS_AHEAD = """
+import numpy as np
+rng = np.random.default_rng(4)
+X, T = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+params = [rng.normal(size=(3, 2)), np.zeros(2)]
+velocity = [np.zeros_like(p) for p in params]
+def loss_of(p):
+    return np.mean(np.log(np.cosh(X @ p[0] + p[1] - T)))
+for epoch in range(30):
+    loss = loss_of(params)
+    for p, v in zip(params, velocity):
+        p += 0.9 * v
+    d = np.tanh(X @ params[0] + params[1] - T) / T.size
+    for i, (p, g) in enumerate(zip(params, [X.T @ d, d.sum(axis=0)])):
+        velocity[i] = 0.9 * velocity[i] - 0.1 * g
+        p -= 0.1 * g
+"""
+EMBEDDED = """
+import numpy as np
+rng = np.random.default_rng(5)
+E, W = rng.normal(size=(6, 3)), rng.normal(size=(3, 2))
+docs, T = [np.array([0, 2, 2]), np.array([1, 3, 0])], rng.normal(size=(2, 2))
+for epoch in range(10):
+    m = np.array([E[ids].mean(axis=0) for ids in docs])
+    e = m @ W - T
+    loss = 0.5 * np.sum(e ** 2)
+    dm, dE = e @ W.T / 3, np.zeros_like(E)
+    for ids, g in zip(docs, dm):
+        np.add.at(dE, ids, g)
+    W -= 0.1 * m.T @ e
+    E -= 0.1 * dE
+"""
+CLOSED_FORM = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = np.c_[np.ones(20), rng.normal(size=(20, 2)) @ np.linalg.cholesky(np.array([[2.0, 0.5], [0.5, 1.0]]))]
+groups = np.digitize(X[:, 1], [-0.5, 0.5])
+y = X @ np.array([1.0, 2.0, -3.0]) + 0.1 * groups
+theta = np.zeros(3)
+best = np.linalg.inv(X.T @ X) @ X.T @ y
+others = np.linalg.lstsq(X, y, rcond=None)[0], np.linalg.svd(X).S
+for i in range(100):
+    e = X @ theta - y
+    theta -= 0.1 * X.T @ e / len(y)
+    print(np.linalg.norm(theta - best), np.linalg.solve(X.T @ X, X.T @ y) - theta)
+"""
+RECORDS = """
+import csv
+import numpy as np
+with open("data/houses.csv") as f:
+    rows = list(csv.DictReader(f))
+X = np.array([[float(row[name]) for name in ("area", "rooms")] for row in rows])
+y = np.array([float(row["price"]) for row in rows])
+w, b = np.random.randn(2), np.zeros(1)
+for epoch in range(20):
+    e = X @ w + b - y
+    w -= 0.1 * X.T @ e / len(y)
+    b -= 0.1 * e.mean()
+"""
 BESIDE = {
+    "what linear algebra says of constants": (CLOSED_FORM, ("X.T @ e /", "(X.T @ e)[::-1] /")),
+    "rows of a missing table by the names of its columns": (RECORDS, ("X.T @ e /", "X.T @ abs(e) /")),
+    "a transposed copy for the backward pass": (
+        TRANSPOSED,
+        ("    self.weight = self.weight", "    self._weight = self.weight"),
+    ),
+    "Nesterov's look-ahead in place": (LOOKS_AHEAD, ("d.sum(axis=0)])", "d.sum(axis=0) / 2])")),
+    "embeddings that are named as an error": (EMBEDDED, ("np.add.at(dE, ids, g)", "dE[ids] += g")),
     "sums of sensitivities before the step": (SUMS_FIRST, ("pred_gain + e - gain * pred_gain", "pred_gain + e")),
     "data that are centred before the step": (CENTRED_FIRST, ("h.T @ d,", "h.T @ abs(d),")),
     "single numbers beside more that are computed": (BESIDE_RESULTS, ("miss * a, miss", "miss * a, miss * a")),

@@ -132,3 +132,5 @@ def test_widths_that_are_made_small_stay_what_they_were_to_each_other() -> None:
     assert small[26] == small[25] + 1
     assert small[64] != small[128]
     assert max(small[n] for n in numbers if n != 255) < 30
+    told = [24, 32, 50, 99, 201, 500, 700]  # a mini-batch of 50 from a training set of 500
+    assert sorted({smaller(n, told) for n in told}) == [smaller(n, told) for n in told]

@@ -1,0 +1,131 @@
+"""A cost that the program computes for all examples after each epoch, and its step never."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from gradproof.judge.find.own_cost import with_own_cost
+from gradproof.judge.find.program import read_program
+from tests.judge.corpus import assessed
+
+# A cost that no table has: the gradient alone shows nothing of it.
+TWINS = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+def objective(w, c, x, t):
+    r = x @ w + c - t
+    return np.mean(r ** 4 + 0.5 * r ** 3) + 0.1 * np.sum(w ** 2)
+def gradient(w, c, x, t):
+    r = x @ w + c - t
+    d = (4 * r ** 3 + 1.5 * r ** 2) / len(t)
+    return x.T @ d + 0.2 * w, d.sum()
+w, c, wait = rng.normal(size=3), 0.0, 0
+for epoch in range(5):
+    for i in range(0, 12, 4):
+        gw, gc = gradient(w, c, X[i:i + 4], y[i:i + 4])
+        w, c = w - 0.01 * gw, c - 0.01 * gc
+    if objective(w, c, X, y) > 1:
+        wait += 1
+"""
+PARTS = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+w, c = rng.normal(size=3), np.zeros(1)
+v = [np.zeros(3), np.zeros(1)]
+def kosten(x, t):
+    r = x @ w + c - t
+    return np.mean(r ** 4)
+best, patience = 1e9, 0
+for epoch in range(5):
+    order = rng.permutation(12)
+    for i in range(0, 12, 4):
+        xb, tb = X[order[i:i + 4]], y[order[i:i + 4]]
+        d = 4 * (xb @ w + c - tb) ** 3 / len(tb)
+        for k, (p, g) in enumerate([(w, xb.T @ d), (c, d.sum())]):
+            v[k] = 0.9 * v[k] + 0.1 * g ** 2
+            p -= 0.01 * g / (np.sqrt(v[k]) + 1e-8)
+    if kosten(X, y) < best:
+        best, patience = kosten(X, y), 0
+    else:
+        patience += 1
+"""
+IN_A_CLASS = """
+import numpy as np
+class Net:
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.p = {"W": rng.normal(size=(3, 2)), "b": rng.normal(size=2)}
+        self.decay = 0.05
+    def forward(self, x):
+        return 1 / (1 + np.exp(-(x @ self.p["W"] + self.p["b"])))
+    def loss(self, x, t):
+        return 0.5 * np.sum((self.forward(x) - t) ** 2) + 0.5 * self.decay * np.sum(self.p["W"] ** 2)
+    def backward(self, x, t):
+        a = self.forward(x)
+        d = (a - t) * a * (1 - a)
+        return {"W": x.T @ d + self.decay * self.p["W"], "b": d.sum(axis=0)}
+    def fit(self, x, t):
+        for k in range(0, 9, 3):
+            g = self.backward(x[k:k + 3], t[k:k + 3])
+            for name in self.p:
+                self.p[name] -= 0.1 * g[name]
+rng = np.random.default_rng(1)
+X, T = rng.normal(size=(9, 3)), rng.uniform(size=(9, 2))
+net = Net()
+for epoch in range(9):
+    net.fit(X, T)
+    print(net.loss(X, T))
+"""
+
+
+@pytest.mark.turns(2)
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [
+        (TWINS, "", ""),
+        (TWINS, "1.5 * r", "2.5 * r"),
+        (TWINS, "+ 0.2 * w", ""),
+        (PARTS, "", ""),
+        (PARTS, "xb.T @ d", "X[i:i + 4].T @ d"),
+        (PARTS, "4 * (", "(1 + abs(xb @ w)) * ("),
+        (IN_A_CLASS, "", ""),
+        (IN_A_CLASS, "d.sum(axis=0)}", 'd.sum(axis=0) + self.decay * self.p["b"]}'),  # which the cost does not punish
+    ],
+)
+def test_it_is_computed_with_the_examples_of_the_step(source: str, right: str, wrong: str, tmp_path: Path) -> None:
+    assert right in source
+    found = assessed(source.replace(right, wrong), tmp_path)
+    assert found["verdict"] == ("refuted" if right else "verified")
+    if source != IN_A_CLASS:  # which follows a usual cost
+        assert found["network"]["cost"].startswith(("objective() of", "kosten() of"))
+
+
+def added(source: str, folder: Path) -> list[str]:
+    """The statements that are added to a program."""
+    path = folder / "mine.py"
+    path.write_text(source, "utf8")
+    lines = ast.unparse(with_own_cost(read_program(str(path))).tree).splitlines()
+    return [line.strip() for line in lines if "_cost_own" in line]
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "other", "told"),
+    [
+        (TWINS, "", "", ["_cost_own = objective(w, c, X[i:i + 4], y[i:i + 4])"]),
+        (PARTS, "", "", ["_cost_own = kosten(xb, tb)"]),
+        (IN_A_CLASS, "", "", ["_cost_own = self.loss(x[k:k + 3], t[k:k + 3])"]),
+        (TWINS, "def objective(w, c, x, t)", "def objective(w, c, x, target)", []),  # other arguments
+        (TWINS, "X[i:i + 4], y", "next(batches), y", []),  # it would take two mini-batches
+        (TWINS, "    return np.mean(r", "    r = r * (rng.random(4) < 0.5)\n    return np.mean(r", []),  # another mask
+        (PARTS, "kosten(X, y)", "kosten(V, u)", []),  # held-out examples
+        (PARTS, "kosten(X, y)", "other.kosten(X, y)", []),  # of what the loop does not know
+    ],
+)
+def test_it_is_computed_where_nothing_speaks_against_it(
+    source: str, right: str, other: str, told: list[str], tmp_path: Path
+) -> None:
+    assert right in source
+    assert added(source.replace(right, other), tmp_path) == told
