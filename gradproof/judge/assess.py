@@ -20,6 +20,7 @@ from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
+from gradproof.judge.find.substeps import substeps
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.counterexample import counterexample
 from gradproof.judge.lines.digits import float_findings
@@ -32,7 +33,7 @@ from gradproof.judge.trial.activations import EITHER, activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
-from gradproof.judge.whole import judge
+from gradproof.judge.whole import SEVERAL, judge
 from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
@@ -114,6 +115,9 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
         if made_up and other.outcome.verdict is Verdict.VERIFIED:
             first.verdict = Verdict.UNDECIDED
             first.trouble = "it is wrong with made-up data and right with other data: give it its own data"
+    if first.trouble == SEVERAL and (parts := substeps(judged[0].subject.explored)):
+        own = judged[0].subject
+        return [_judged(own._replace(explored=part, larger=None), cost) for part in parts]
     engines = (_judged(subject, "") for subject in found.engines) if first.verdict is Verdict.UNDECIDED else ()
     return next(([one] for one in engines if one.outcome.verdict is Verdict.REFUTED), judged)
 
@@ -130,7 +134,7 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
         if other is None or other.outcome.verdict is not Verdict.REFUTED or other.outcome.tried is None:
             continue
         arrays = other.outcome.tried.arrays
-        if subject.explored.scene.program.with_cost and any(a.state == "right" and a.alive for a in arrays):
+        if "cost" in subject.explored.scene.program.added and any(a.state == "right" and a.alive for a in arrays):
             return other  # some arrays follow it, so that it is the cost that is meant
         if other.outcome.other and not any(array.state == SCALED for array in arrays):
             return other
@@ -306,6 +310,8 @@ def _cost_words(one: Assessed) -> str:
             else f"{cost.name}, {cost.formula}{', ' * bool(cost.decay)}{cost.decay}"
         )
         return words + (", its own" if name else "")
+    if called := re.match(r"_cost_(\w+) of line ", name):  # which the program calls elsewhere
+        return f"{called[1]}()"
     line = re.search(r" of line (\d+)$", name)
     if line and int(line[1]) >= DRIVEN:
         return "a value that it computes" if name.startswith("_cost of") else name[: line.start()]

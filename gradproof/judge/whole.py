@@ -48,6 +48,7 @@ from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
+SEVERAL = "several steps are taken at once"
 FORGOTTEN = "not moved, though its gradient is computed"
 MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
 UPHILL = "uphill, which its text says is intended"
@@ -316,7 +317,7 @@ def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:
     """Raise InexactError if something is wrong because several steps at once follow no gradient."""
     wrong = any(array.state != "right" for array in compared)
     if wrong and takes_several(list(what.given.values()), list(what.after.values())):
-        raise InexactError("several steps are taken at once")
+        raise InexactError(SEVERAL)
 
 
 def _forget_what_is_shown(run: Run, what: Observation) -> None:

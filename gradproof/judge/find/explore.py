@@ -55,10 +55,11 @@ def explore(
     seed: int = 0,
     later: tuple[Step, Collection[str]] | None = None,
     skipped: Container[tuple[str, int]] = (),
+    apart: Container[int] = (),
 ) -> Explored:
     """Run the scene once, with all numbers varying, and return what its watch found.
 
-    For `later` and `skipped` see `Watch`.
+    For `later`, `skipped` and `apart` see `Watch`.
     """
     run = Run(BITS, seed=seed, exploring=True)
     names: dict[str, Any] = {}
@@ -73,6 +74,7 @@ def explore(
             first_loop=scene.first_loop,
             later=later,
             skipped=skipped,
+            apart=apart,
         )
         try:
             with guarded("the program", seconds, Clock.COMPUTING):

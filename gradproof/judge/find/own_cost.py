@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.program import Program, assigned, copied, names_in, statements
+from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.stated import cost_calls, is_costly
 
 _RANDOM = re.compile(r"random|\brng\b|dropout|\brand", re.IGNORECASE)
@@ -42,14 +43,17 @@ def with_own_cost(program: Program) -> Program:
                 after = [_assigned(call, block[place]) for call in found if _is_known(call, holder)]
                 block[place : place + 1] = [*before, block[place], *after]
                 added += len(before) + len(after)
-    return replace(program, tree=tree, with_cost=True) if added else program
+    return replace(program, tree=tree, added=f"{program.added} cost") if added else program
 
 
 def _twins(functions: Sequence[ast.FunctionDef]) -> list[tuple[str, str]]:
     """Return pairs of names: of a gradient function, and of a cost that takes the same arguments."""
     takes = {node.name: tuple(name for name, _ in parameters_of(node, False)) for node in functions}
-    costs = {names: name for name, names in takes.items() if len(names) > 1 and is_costly(name)}
-    return [(name, costs[names]) for name, names in takes.items() if names in costs and _GRADIENT.search(name)]
+    likely = [name for name, names in takes.items() if len(names) > 1 and named_as_cost(name)]
+    costs = {takes[name]: name for name in likely if name.startswith("d_")}  # such as a discriminator's, with d_grads
+    costs |= {takes[name]: name for name in takes if len(takes[name]) > 1 and is_costly(name)}
+    gradients = [name for name, names in takes.items() if _GRADIENT.search(name) and costs.get(names, name) != name]
+    return [(name, costs[takes[name]]) for name in gradients]
 
 
 def _is_plain(call: ast.expr) -> bool:
@@ -96,7 +100,7 @@ def _is_known(call: Call, loop: ast.AST) -> bool:
 def _assigned(call: Call, at: ast.stmt) -> ast.stmt:
     function, arguments, keywords = call
     value = ast.Call(copied(function), [copied(one) for one in arguments], [copied(one) for one in keywords])
-    new = ast.Assign([ast.Name("_cost_own", ast.Store())], value)
+    new = ast.Assign([ast.Name(f"_cost_{_name(function)}", ast.Store())], value)
     return ast.fix_missing_locations(ast.copy_location(new, at))
 
 

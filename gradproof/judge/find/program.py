@@ -39,7 +39,7 @@ class Program:
     small: int = 0  # whether its own numbers are made small (1), or smaller still (2)
     python_2: bool = False
     tolerant: bool = False  # whether to skip what raises, such as a plot that needs missing data
-    with_cost: bool = False  # whether it computes its cost wherever it calls a gradient function that takes the same
+    added: str = ""  # what was added to its tree: "cost", "apart"
 
     def place(self, line: int, file: str = "") -> str:
         """Return words for a line: of the file, of a notebook's cell, or of a module beside it."""

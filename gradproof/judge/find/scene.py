@@ -82,7 +82,7 @@ class Scene:
     @property
     def _key(self) -> Any:
         program = self.program
-        variant = program.small, program.tolerant, program.with_cost
+        variant = program.small, program.tolerant, program.added
         return program.path, program.text, variant, self.driver, self.whole
 
     def code(self) -> Any:

@@ -97,6 +97,7 @@ class Watch:
     first_loop: int = 0  # earlier loops are ignored
     rotated: tuple[int, int] = (-1, 0)  # a loop, and which of its items comes first
     later: tuple[Step, Collection[str]] | None = None  # a known step: only a later turn that moves such names is sought
+    apart: Container[int] = ()  # loops whose turns are looked at by themselves, whatever came before
     skipped: Container[tuple[str, int]] = ()  # (kind, where) of what only looks like a step
     found: Step | None = None
     fallback: Step | None = None  # if no later turn takes a whole step
@@ -211,7 +212,7 @@ class Watch:
             whole = set[str]()
             there = self.visible(frame, whole)
             _separate(there)
-            if self.later:  # as at the first turn, nothing is computed from anything else
+            if self.later or where in self.apart:  # as at the first turn, nothing is computed from anything else
                 for slot in there:
                     slot.write([Number(x.value, varies=x.varies) for x in slot.numbers])
             now = {slot.path: Held(slot.shape, slot.numbers) for slot in there}
