@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,18 @@ def _names_the_quadratic(program: Program) -> bool:
 def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]:
     """Return the verdicts, falling back to the other candidates, then to the engines, if the first is undecided.
 
-    A subject that is refuted on made-up data but verified another way counts as undecided, because the made-up data may
-    not suit it.
+    The program's own cost, where it can be computed with the examples of the step, decides what usual costs do not
+    verify. A subject that is refuted on made-up data but verified another way counts as undecided, because the made-up
+    data may not suit it.
     """
     first = judged[0].outcome
-    if len(judged) == 1 and not cost and first.verdict is Verdict.VERIFIED and first.uncompared:
-        return [_by_its_own_cost(judged[0], found)]
+    if len(judged) == 1 and not cost and first.verdict is Verdict.VERIFIED:
+        return [_by_its_own_cost(judged[0], found)] if first.uncompared else judged
     made_up = first.verdict is Verdict.REFUTED and judged[0].subject.explored.made_up
+    if len(judged) == 1 and not cost and (first.verdict is Verdict.UNDECIDED or first.kind == "listed"):
+        for other in (_judged(subject, "") for subject in found.costed):
+            if other.outcome.verdict is not Verdict.UNDECIDED and other.outcome.kind != "listed":
+                return [other]
     if len(judged) > 1 or not (made_up or first.verdict is Verdict.UNDECIDED):
         return judged
     for other in (_judged(subject, cost) for subject in found.others):
@@ -129,7 +135,7 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
     examples that this cost takes. It must follow its own cost in some arrays, or follow another usual cost and not be
     parallel to the gradient of its own.
     """
-    for subject in found.others:
+    for subject in chain(found.costed, found.others):
         other = _judged(subject, "") if subject.calls and not subject.explored.made_up else None
         if other is None or other.outcome.verdict is not Verdict.REFUTED or other.outcome.tried is None:
             continue

@@ -15,6 +15,7 @@ from gradproof.judge.find.stated import cost_calls, is_costly
 
 _RANDOM = re.compile(r"random|\brng\b|dropout|\brand", re.IGNORECASE)
 _GRADIENT = re.compile(r"grad|back|deriv|^d_?(?:loss|cost)", re.IGNORECASE)
+_OF = re.compile(r"_?(?:grad|gradient|backward|backprop|deriv|derivative)(?:_of)?_?")
 Call = tuple[ast.expr, Sequence[ast.expr], Sequence[ast.keyword]]  # function and arguments
 
 
@@ -52,6 +53,13 @@ def _twins(functions: Sequence[ast.FunctionDef]) -> list[tuple[str, str]]:
     likely = [name for name, names in takes.items() if len(names) > 1 and named_as_cost(name)]
     costs = {takes[name]: name for name in likely if name.startswith("d_")}  # such as a discriminator's, with d_grads
     costs |= {takes[name]: name for name in takes if len(takes[name]) > 1 and is_costly(name)}
+    costs |= {
+        names: name
+        for name, names in takes.items()
+        if len(names) > 1
+        for other in takes
+        if takes[other] == names and _OF.sub("", other) == name != other
+    }  # such as energy and energy_grad
     gradients = [name for name, names in takes.items() if _GRADIENT.search(name) and costs.get(names, name) != name]
     return [(name, costs[takes[name]]) for name in gradients]
 

@@ -36,6 +36,7 @@ class Search(NamedTuple):
     others: Iterator[Subject] = iter(())  # which may decide what the first do not
     are_parts: bool = False  # whether they are layers and engines, each by itself
     misfits: Sequence[str] = ()  # layers whose backward pass runs, but whose results do not fit their inputs
+    costed: Iterator[Subject] = iter(())  # the example with the program's own cost, which its step does not compute
     engines: Iterator[Subject] = iter(())  # that its example uses: if one is wrong, so is the example
 
 
@@ -53,8 +54,8 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
     if not name:
         own, slow = run_whole("its own example", program, troubles)
         if own is not None and not slow:
-            others = chain(_with_own_cost(program), _tried(program, []))
-            return Search([own], [], others, engines=_parts(program, [], [of_engines]))
+            engines = _parts(program, [], [of_engines])
+            return Search([own], [], _tried(program, []), engines=engines, costed=_with_own_cost(program))
     found = next(_tried(program, troubles), None)
     if found is not None:
         return Search([found], troubles, iter([own] if own else ()))
