@@ -1386,6 +1386,25 @@ def test_what_small_numbers_hide_is_seen_with_the_programs_own(
     assert any("replaced by small ones" in note for note in told["notes"])
 
 
+TWICE_30 = """
+import numpy as np
+X, Y = np.random.randn(60, 3), np.random.randn(60, 4)
+V, W = np.random.randn(3, 25), np.random.randn(25, 4)
+for turn in range(9):
+    h = np.tanh(X @ V)
+    d = h @ W - Y
+    loss = 0.5 * np.sum(d ** 2) / 60
+    e = d @ W.T * (1 - h ** 2)
+    W -= 0.1 * h.T @ d / 60
+    V -= 0.1 * X.T @ e / (2 * 30)
+"""
+
+
+def test_what_small_numbers_break_is_judged_with_the_programs_own(tmp_path: Path) -> None:
+    """Made small, 2 · 30 is no longer 60."""
+    assert verdicts_on(TWICE_30, ("2 * 30", "30"), tmp_path) == ["verified", "refuted"]
+
+
 def test_what_no_turn_moves_is_not_verified(tmp_path: Path) -> None:
     told = verdict_on(FROZEN.replace("if turn > 3", "if turn > 1000"), tmp_path)
     assert told["verdict"] == "undecided"

@@ -121,6 +121,7 @@ def added(source: str, folder: Path) -> list[str]:
         (TWINS, "X[i:i + 4], y", "next(batches), y", []),  # it would take two mini-batches
         (TWINS, "    return np.mean(r", "    r = r * (rng.random(4) < 0.5)\n    return np.mean(r", []),  # another mask
         (PARTS, "kosten(X, y)", "kosten(V, u)", []),  # held-out examples
+        (PARTS, "kosten(X, y)", "kosten(X, u)", []),  # as many targets as there are examples
         (PARTS, "kosten(X, y)", "other.kosten(X, y)", []),  # of what the loop does not know
     ],
 )

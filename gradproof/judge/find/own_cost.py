@@ -35,8 +35,6 @@ def with_own_cost(program: Program) -> Program:
         return program
     tree, added = copied(program.tree), 0
     for holder in (tree, *statements(tree)):
-        if getattr(holder, "name", "") in {*twins, *costs}:
-            continue
         for block in (getattr(holder, name, []) for name in ("body", "orelse", "finalbody")):
             for place in reversed(range(len(block))):
                 before = [_assigned(call, block[place]) for call in _beside(block[place], twins)]
@@ -88,7 +86,7 @@ def _of_parts(begun: Sequence[ast.stmt], calls: Sequence[ast.expr]) -> Iterator[
     for place, node in enumerate(begun):
         for target, value in assigned(node) if isinstance(node, ast.Assign) else ():
             whole = value.value if isinstance(value, ast.Subscript) else None
-            if isinstance(whole, ast.Name) and isinstance(target, ast.Name) and target.id != whole.id:
+            if isinstance(whole, ast.Name) and isinstance(target, ast.Name):
                 parts[whole.id] = target.id
         if place == len(begun) - 2:
             known = dict(parts)
