@@ -48,9 +48,7 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
         outcome = _of_small_differences(subject, outcome, cost)
         if outcome.verdict is Verdict.VERIFIED and not outcome.late:
             return outcome  # its scene has the program's own differences, which are right to some digits only
-    if outcome.verdict is Verdict.UNDECIDED and not (
-        outcome.tried and outcome.tried.verdict is Verdict.VERIFIED and outcome.named
-    ):
+    if not (outcome.tried and outcome.tried.verdict is Verdict.VERIFIED and outcome.named):
         outcome = _of_another_step(subject, outcome, cost)
     if outcome.verdict is Verdict.VERIFIED:
         outcome = _with_the_late(outcome, subject.calls, cost)
@@ -75,10 +73,14 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
 def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     """Judge what else looks like a step, if the first was a loop that adds up gradients or data that are normalised.
 
-    What is wrong there counts only beside a cost of the program's own.
+    What is wrong there counts only beside a cost of the program's own. Data that are moved by their median, say, follow
+    no gradient.
     """
     step = subject.explored.step
     if step is None or step.kind == "span" or subject.explored.is_slow or len(subject.skipped) == OTHER_STEPS:
+        return outcome
+    alone = step.kind == "statement" and len(step.parameters) == 1 and outcome.kind == "listed"
+    if outcome.verdict is not Verdict.UNDECIDED and not (alone and outcome.verdict is Verdict.REFUTED):
         return outcome
     skipped = (*subject.skipped, (step.kind, step.where))
     explored = explore(subject.explored.scene, BRIEF, skipped=skipped)
@@ -86,6 +88,8 @@ def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         return outcome
     other = judge_leniently(subject._replace(explored=explored, larger=None, skipped=skipped), cost)
     decides = other.verdict is Verdict.VERIFIED or (other.verdict is Verdict.REFUTED and other.kind != "listed")
+    if outcome.verdict is Verdict.REFUTED and explored.step.kind == "turn":
+        return other
     return other if decides and _is_superseded(outcome, step, other) else outcome
 
 

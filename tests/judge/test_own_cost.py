@@ -72,6 +72,11 @@ class Net:
             g = self.backward(x[k:k + 3], t[k:k + 3])
             for name in self.p:
                 self.p[name] -= 0.1 * g[name]
+    def fit_clipped(self, x, t):
+        g = self.backward(x, t)
+        size = np.sqrt(sum(np.sum(one ** 2) for one in g.values()))
+        for name in self.p:
+            self.p[name] -= 0.1 * g[name] / max(1, size)
 rng = np.random.default_rng(1)
 X, T = rng.normal(size=(9, 3)), rng.uniform(size=(9, 2))
 net = Net()
@@ -81,7 +86,11 @@ for epoch in range(9):
 """
 
 
+CLIPPED = IN_A_CLASS.replace("net.fit(", "net.fit_clipped(")
+
+
 @pytest.mark.turns(2)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
     [
@@ -93,14 +102,16 @@ for epoch in range(9):
         (PARTS, "4 * (", "(1 + abs(xb @ w)) * ("),
         (IN_A_CLASS, "", ""),
         (IN_A_CLASS, "d.sum(axis=0)}", 'd.sum(axis=0) + self.decay * self.p["b"]}'),  # which the cost does not punish
+        (CLIPPED, "", ""),
+        (CLIPPED, "d.sum(axis=0)}", 'd.sum(axis=0) + self.decay * self.p["b"]}'),
     ],
 )
 def test_it_is_computed_with_the_examples_of_the_step(source: str, right: str, wrong: str, tmp_path: Path) -> None:
     assert right in source
     found = assessed(source.replace(right, wrong), tmp_path)
     assert found["verdict"] == ("refuted" if right else "verified")
-    if source != IN_A_CLASS:  # which follows a usual cost
-        assert found["network"]["cost"].startswith(("objective() of", "kosten() of"))
+    if source not in (IN_A_CLASS, CLIPPED):  # which follows a usual cost
+        assert found["network"]["cost"].startswith(("objective()", "kosten()"))
 
 
 def added(source: str, folder: Path) -> list[str]:
@@ -115,9 +126,29 @@ def added(source: str, folder: Path) -> list[str]:
     ("source", "right", "other", "told"),
     [
         (TWINS, "", "", ["_cost_objective = objective(w, c, X[i:i + 4], y[i:i + 4])"]),
-        (PARTS, "", "", ["_cost_kosten = kosten(xb, tb)"]),
-        (IN_A_CLASS, "", "", ["_cost_loss = self.loss(x[k:k + 3], t[k:k + 3])"]),
-        (TWINS, "def objective(w, c, x, t)", "def objective(w, c, x, target)", []),  # other arguments
+        (PARTS, "", "", ["_cost_kosten = kosten(X[order[i:i + 4]], y[order[i:i + 4]])"]),
+        (
+            IN_A_CLASS,
+            "",
+            "",
+            [
+                "_cost_loss = self.loss(x[k:k + 3], t[k:k + 3])",
+                "_cost_loss = self.loss(x, t)",
+                "_cost_loss = net.loss(X, T)",
+            ],
+        ),
+        (
+            TWINS,
+            "objective(w, c, X, y)",
+            "objective(w, c, X[1:], y[1:])",
+            ["_cost_objective = objective(w, c, X[i:i + 4], y[i:i + 4])"],
+        ),
+        (
+            TWINS,
+            "gradient(w, c, x, t)",
+            "gradient(w, c, x, target, len=len)",
+            ["_cost_objective = objective(w, c, X[i:i + 4], y[i:i + 4])"],
+        ),
         (TWINS, "X[i:i + 4], y", "next(batches), y", []),  # it would take two mini-batches
         (TWINS, "    return np.mean(r", "    r = r * (rng.random(4) < 0.5)\n    return np.mean(r", []),  # another mask
         (PARTS, "kosten(X, y)", "kosten(V, u)", []),  # held-out examples

@@ -32,6 +32,9 @@ MOST_KEPT = 20  # larger whole numbers are made smaller, and a few of these
 SMALL = {784: 9, 785: 10, 28: 3, 400: 9, 401: 10, 20: 3, 3072: 12, 12288: 12, 255: 255, 2049: 2049, 2051: 2051}
 
 
+SQUARES = {25: 5, 36: 6, 49: 7}  # of the sides of patches
+
+
 def smaller(number: int, others: Sequence[int], classes: int = 5) -> int:
     """Return what replaces a whole number of a program that is made small, given all its whole numbers.
 
@@ -40,7 +43,7 @@ def smaller(number: int, others: Sequence[int], classes: int = 5) -> int:
     """
     if number in SMALL and (number != 20 or 400 in others):
         return SMALL[number]
-    if number <= MOST_KEPT:
+    if number <= MOST_KEPT or (number in SQUARES and SQUARES[number] in others):
         return number
     if number >= 1000:
         return 24 if number > 20_000 else 12
@@ -54,8 +57,8 @@ def shrunk(w: Widths) -> Widths:
 
 def widths_of(text: str) -> Widths:
     """Return the widths of the data set that a program's text suggests, such as MNIST or iris, else the usual ones."""
-    if re.search(r"(?i)\b784\b|28 *\* *28|mnist", text):
-        return Widths(784, 10, 12, 12, 30, True)
+    if re.search(r"(?i)\b784\b|28 *\* *28|mnist|digit.?recogni", text):
+        return Widths(784, 10, 24 if _SPLIT.search(text) else 12, 12, 30, True)
     if re.search(r"ex[34](?:data|weights)", text):
         return Widths(400, 10, 12, 12, 25)
     if re.search(r"h5py|lr_utils|dnn_app_utils|catvnoncat", text):
@@ -63,7 +66,11 @@ def widths_of(text: str) -> Widths:
     told = re.search(r"\(id=(?:53|17|15|109)\)", text)  # of the UCI repository
     if told:
         return {"53": Widths(4, 3), "17": Widths(30, 2), "15": Widths(9, 2), "109": Widths(13, 3)}[told[0][4:-1]]
-    return Widths(*next((w for name, w in (("iris", (4, 3)), ("wine", (13, 3))) if name in text.lower()), ()))
+    features, classes = next((w for name, w in (("iris", (4, 3)), ("wine", (13, 3))) if name in text.lower()), (4, 2))
+    return Widths(features, classes, 24 if _SPLIT.search(text) else Widths().examples)
+
+
+_SPLIT = re.compile(r"\[\s*(?:\d+\s*:\s*|:?\s*)\d{4,}")  # off the first thousand examples, of which 12 are left
 
 
 def corrected(w: Widths, trouble: str) -> Widths | None:

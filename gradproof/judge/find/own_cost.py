@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gradproof.judge.find.calls import parameters_of
-from gradproof.judge.find.program import Program, assigned, copied, names_in, statements
+from gradproof.judge.find.program import Program, copied, names_in, statements
 from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.stated import cost_calls, is_costly
 
 _RANDOM = re.compile(r"random|\brng\b|dropout|\brand", re.IGNORECASE)
-_GRADIENT = re.compile(r"grad|back|deriv|^d_?(?:loss|cost)", re.IGNORECASE)
 _OF = re.compile(r"_?(?:grad|gradient|backward|backprop|deriv|derivative)(?:_of)?_?")
 Call = tuple[ast.expr, Sequence[ast.expr], Sequence[ast.keyword]]  # function and arguments
 
@@ -22,10 +21,9 @@ Call = tuple[ast.expr, Sequence[ast.expr], Sequence[ast.keyword]]  # function an
 def with_own_cost(program: Program) -> Program:
     """Return the program that computes its cost where its step begins; the same program if that is not possible.
 
-    It is computed before a gradient function with the same arguments is called: `loss(p, X[i], y[i])` before
-    `gradient(p, X[i], y[i])`. It is also computed in a loop that takes a part of what it is called with elsewhere:
-    `loss(xb, yb)` after `xb, yb = X[i], y[i]`, if there is a call of `loss(X, y)`. A cost that draws random numbers is
-    left alone, since it would draw others.
+    It is computed before a function with the same arguments is called: `loss(p, X[i], y[i])` before
+    `gradient(p, X[i], y[i])`. If there is a call of `loss(X, y)` elsewhere, `loss(X[i], y[i])` is computed before these
+    parts are used. A cost that draws random numbers is left alone, since it would draw others.
     """
     twins = {name: cost for body in (program.tree.body, *(kind.body for kind in program.classes))
              for name, cost in _twins([node for node in body if isinstance(node, ast.FunctionDef)])}  # fmt: skip
@@ -36,17 +34,17 @@ def with_own_cost(program: Program) -> Program:
     tree, added = copied(program.tree), 0
     for holder in (tree, *statements(tree)):
         for block in (getattr(holder, name, []) for name in ("body", "orelse", "finalbody")):
+            parts = [(place, one) for call in calls for place, one in _of_parts(block, call) if _is_known(one, holder)]
             for place in reversed(range(len(block))):
-                before = [_assigned(call, block[place]) for call in _beside(block[place], twins)]
-                found = _of_parts(block[: place + 1], calls) if isinstance(holder, ast.For) else ()
-                after = [_assigned(call, block[place]) for call in found if _is_known(call, holder)]
-                block[place : place + 1] = [*before, block[place], *after]
-                added += len(before) + len(after)
+                beside = list(_beside(block[place], twins))
+                found = beside or [one for first, one in parts if first == place]
+                block[place:place] = [_assigned(one, block[place]) for one in found]
+                added += len(found)
     return replace(program, tree=tree, added=f"{program.added} cost") if added else program
 
 
 def _twins(functions: Sequence[ast.FunctionDef]) -> list[tuple[str, str]]:
-    """Return pairs of names: of a gradient function, and of a cost that takes the same arguments."""
+    """Return pairs of names: of a function, such as a gradient, and of a cost that takes the same arguments."""
     takes = {node.name: tuple(name for name, _ in parameters_of(node, False)) for node in functions}
     likely = [name for name, names in takes.items() if len(names) > 1 and named_as_cost(name)]
     costs = {takes[name]: name for name in likely if name.startswith("d_")}  # such as a discriminator's, with d_grads
@@ -58,19 +56,21 @@ def _twins(functions: Sequence[ast.FunctionDef]) -> list[tuple[str, str]]:
         for other in takes
         if takes[other] == names and _OF.sub("", other) == name != other
     }  # such as energy and energy_grad
-    gradients = [name for name, names in takes.items() if _GRADIENT.search(name) and costs.get(names, name) != name]
-    return [(name, costs[takes[name]]) for name in gradients]
+    uses = {
+        node.name: {_name(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)} for node in functions
+    }
+    pairs = [(name, costs[names]) for name, names in takes.items() if costs.get(names, name) != name]
+    return [(name, cost) for name, cost in pairs if name not in uses[cost]]  # a forward pass takes the same arguments
 
 
 def _is_plain(call: ast.expr) -> bool:
-    """Whether this is a call with at least two variables and nothing else."""
-    if not isinstance(call, ast.Call) or call.keywords:
-        return False
-    return len(call.args) > 1 and all(isinstance(argument, ast.Name) for argument in call.args)
+    """Whether this is a call of variables, or of what functions give of them."""
+    plain = (ast.Call, ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.UnaryOp, ast.unaryop, ast.expr_context)
+    return isinstance(call, ast.Call) and not call.keywords and all(isinstance(node, plain) for node in ast.walk(call))
 
 
 def _beside(node: ast.stmt, twins: Mapping[str, str]) -> Iterator[Call]:
-    """Yield the costs whose gradient functions a statement calls, with the same arguments."""
+    """Yield the costs of the functions that a statement calls, with the same arguments."""
     for part in ast.walk(node) if isinstance(node, ast.Assign | ast.AugAssign | ast.Expr) else ():
         if not isinstance(part, ast.Call) or any(isinstance(one, ast.Call) for a in part.args for one in ast.walk(a)):
             continue
@@ -80,27 +80,41 @@ def _beside(node: ast.stmt, twins: Mapping[str, str]) -> Iterator[Call]:
             yield function, part.args, part.keywords
 
 
-def _of_parts(begun: Sequence[ast.stmt], calls: Sequence[ast.expr]) -> Iterator[Call]:
-    """Yield the costs of the mini-batch that the last of these statements of a loop completes."""
-    parts: dict[str, str] = {}  # by array, the name of its part
-    for place, node in enumerate(begun):
-        for target, value in assigned(node) if isinstance(node, ast.Assign) else ():
-            whole = value.value if isinstance(value, ast.Subscript) else None
-            if isinstance(whole, ast.Name) and isinstance(target, ast.Name):
-                parts[whole.id] = target.id
-        if place == len(begun) - 2:
-            known = dict(parts)
-    last = {} if len(begun) == 1 else known
-    for call in calls:
-        names = [argument.id for argument in call.args]  # type: ignore[attr-defined]
-        if sum(name in parts for name in names) > 1 and any(parts.get(name) != last.get(name) for name in names):
-            yield call.func, [ast.Name(parts.get(name, name), ast.Load()) for name in names], []  # type: ignore[attr-defined]
+def _of_parts(block: Sequence[ast.stmt], call: ast.expr) -> Iterator[tuple[int, Call]]:
+    """Yield a cost with the part of its examples that these statements take, and the place of the first that does."""
+    names = names_in(ast.Tuple(call.args))  # type: ignore[attr-defined]
+    parts: dict[str, ast.Subscript] = {}
+    first = len(block)
+    for place, node in enumerate(block):
+        for part in ast.walk(node) if isinstance(node, ast.Assign | ast.AugAssign | ast.Expr) else ():
+            name = _taken(part)
+            if name in names and name not in parts:
+                parts[name], first = part, min(first, place)  # type: ignore[assignment]
+    if len(parts) > 1 and len({frozenset(names_in(part.slice)) for part in parts.values()}) == 1:
+        yield first, (call.func, [_Parts(parts).visit(copied(one)) for one in call.args], [])  # type: ignore[attr-defined]
 
 
-def _is_known(call: Call, loop: ast.AST) -> bool:
-    """Whether a loop uses the object whose method is called."""
+class _Parts(ast.NodeTransformer):
+    """Replaces variables by their parts."""
+
+    def __init__(self, parts: Mapping[str, ast.Subscript]) -> None:
+        self._parts = parts
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return copied(self._parts[node.id]) if node.id in self._parts else node
+
+
+def _taken(node: ast.AST) -> str:
+    """Return the name of what a node takes a part of, as of X in `X[i]`, or ""."""
+    if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load) or not names_in(node.slice):
+        return ""
+    return node.value.id if isinstance(node.value, ast.Name) else ""
+
+
+def _is_known(call: Call, holder: ast.AST) -> bool:
+    """Whether a loop or a function uses the object whose method is called."""
     function = call[0]
-    return not isinstance(function, ast.Attribute) or names_in(function) <= names_in(loop)
+    return not isinstance(function, ast.Attribute) or names_in(function) <= names_in(holder)
 
 
 def _assigned(call: Call, at: ast.stmt) -> ast.stmt:

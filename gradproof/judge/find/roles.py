@@ -56,7 +56,7 @@ _PARAMETER = re.compile(
 )
 _COST = re.compile(
     r"loss|cost|objective|(?:^|_)(?:nll|mse|mae|sse|sae|rss|bce|cce|j|criterion|risk)(?:$|_|\d)|cross_?entropy|squared_?error|"
-    r"half_sse|kosten|verlust|zielfunktion|co[uû]t|perte|custo|perda|p[eé]rdida|perdita",
+    r"half_sse|pinball|log_?cosh|kosten|verlust|zielfunktion|co[uû]t|perte|custo|perda|p[eé]rdida|perdita|poter[iy]|koszt|strata|sunshi|daijia",
     re.IGNORECASE,
 )
 _OF_OTHERS = re.compile(r"^_?(?:val|valid|validation|dev|test)_", re.IGNORECASE)  # but loss_val is the value of a loss

@@ -57,11 +57,16 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
             engines = _parts(program, [], [of_engines])
             return Search([own], [], _tried(program, []), engines=engines, costed=_with_own_cost(program))
     found = next(_tried(program, troubles), None)
-    if found is not None:
+    misfits: list[str] = []
+    if found is not None:  # gradients that a function gives say nothing of layers beside it
+        beside = (
+            list(_parts(program, misfits, [of_layer_classes])) if found.explored.scene.gradients and not own else []
+        )
+        if beside:
+            return Search([found, *beside], troubles, are_parts=True, misfits=misfits)
         return Search([found], troubles, iter([own] if own else ()))
     if own is not None:
         return Search([own], troubles)
-    misfits: list[str] = []
     if parts := list(_parts(program, misfits)):
         return Search(parts, troubles, are_parts=True, misfits=misfits)
     user = used(program, troubles) if not name else None

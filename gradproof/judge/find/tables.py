@@ -97,7 +97,10 @@ class Frame(ExactArray):
         return self
 
     reset_index = dropna = fillna = head = sort_values = drop_duplicates = set_index = sample
-    info = describe = isnull = sample
+    info = describe = isnull = isna = notna = notnull = select_dtypes = rename = mode = value_counts = sample
+
+    def median(self, axis: Any = 0, **options: Any) -> Any:
+        return np.median(self.view(ExactArray), axis=axis)
 
     @property
     def plot(self) -> Any:
@@ -106,7 +109,8 @@ class Frame(ExactArray):
     hist = boxplot = plot
 
     def astype(self, dtype: Any, *arguments: Any, **options: Any) -> Any:
-        return self if isinstance(dtype, dict) or dtype is str else super().astype(dtype)
+        kept = isinstance(dtype, dict) or dtype in (str, "str", "category", "object")
+        return self if kept else super().astype(dtype)
 
     def apply(self, function: Any, *arguments: Any, **options: Any) -> Any:
         return self if self.ndim != 1 else exact([function(x) for x in self.tolist()]).view(type(self))
@@ -145,6 +149,15 @@ class Series(Frame):
 
     def replace(self, *arguments: Any, **options: Any) -> Any:
         return self
+
+    def __eq__(self, other: object) -> Any:
+        """Compare with a number, or with a word, which some rows have."""
+        return self.view(ExactArray) > 0 if isinstance(other, str) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> Any:
+        return ~(self == other) if isinstance(other, str) else super().__ne__(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def unique(self) -> Any:
         return exact(sorted({int(x) for x in self.tolist()}))
