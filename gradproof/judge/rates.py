@@ -20,11 +20,13 @@ from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.program import assigned, statements
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
+from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost
 from gradproof.judge.trial.descent import FIRST_OF_ADAM, OTHER_DECAY, rate_of
 from gradproof.judge.trial.points import Tried
-from gradproof.judge.trial.scaled import BY_ONE_FACTOR
+from gradproof.judge.trial.scaled import BY_ONE_FACTOR, lengths_are_constant
+from gradproof.judge.trial.stepping import all_numbers
 
 _RATE = re.compile(r"(?i)(?:lr|eta|alpha|rate|learning_?rate|step_?size)(?:_\w+|\d*)|\w+_(?:lr|rate|eta)")
 SCALED = "wrong, by a factor that differs from point to point"
@@ -40,11 +42,13 @@ def keep_steady(
     """
     if not all(array.state == "right" and array.convention != FIRST_OF_ADAM for array in compared):
         return compared
-    rate = rate_beside(what, cost)
+    rate, alone = rate_beside(what, cost), _is_of_one_number(what, cost)
+    scaled = [array._replace(convention=array.convention or BY_ONE_FACTOR) for array in compared]
+    parts = [numbers_of(move) for move in what.moved.values()]
+    if alone and lengths_are_constant(parts, all_numbers(list(what.given.values())), 0)[0]:
+        return scaled  # clipped by their norm
     if reading in rates and not rates[reading].overlaps(rate):
-        if not _is_of_one_number(what, cost):
-            return [array._replace(convention=array.convention or BY_ONE_FACTOR) for array in compared]
-        return [array._replace(state=SCALED) for array in compared]
+        return [array._replace(state=SCALED) for array in compared] if alone else scaled
     rates.setdefault(reading, rate)
     return compared
 

@@ -1,5 +1,6 @@
 """Compares each array's move with −∂C/∂θ: plain descent, weight decay, adaptive steps, steps by sign."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -8,9 +9,9 @@ import numpy as np
 from flint import arb
 
 from gradproof.exact.arrays import ExactArray
-from gradproof.exact.numbers import Number
+from gradproof.exact.numbers import Number, source
 from gradproof.exact.run import current
-from gradproof.exact.sweeps import push_forward
+from gradproof.exact.sweeps import computed_from, push_forward
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared, common_factor
 from gradproof.judge.trial.stepping import all_numbers
@@ -30,6 +31,40 @@ def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -
     `truth` has ∂C/∂v by the index of v. `kept` is the object that holds the arrays an optimizer may keep, or None.
     """
     parameters = [leaf for _, leaf in leaves(given, "") if isinstance(leaf, ExactArray)]
+    results = _along(moved, parameters, truth, kept)
+    if all(r.state == "right" for r in results) or kept is None:
+        return results
+    decay = [_decay_in_gradient(x, p) for x, p in zip(moved.values(), parameters, strict=True)]
+    if not any(decay):
+        return results
+    more = {
+        x.index: truth.get(x.index, arb(0)) + rate * x.value
+        for rate, p in zip(decay, parameters, strict=True)
+        if rate is not None
+        for x in numbers_of(p)
+    }
+    again = _along(moved, parameters, truth | more, kept)
+    if any(r.state != "right" for r in again):
+        return results
+    rate = float(next(filter(None, decay)).mid())
+    said = f"{DECAY} {rate:.3g}, which the cost does not have"
+    return [r._replace(convention=r.convention or said) for r in again]
+
+
+def _decay_in_gradient(moves: Any, parameter: ExactArray) -> Any:
+    """Return λ where each of the first elements moves by what was computed from a sum with λ θ; None if it does not."""
+    found: list[Any] = []
+    for move, x in itertools.islice(zip(numbers_of(moves), numbers_of(parameter), strict=True), 3):
+        sums = (z for z in computed_from([move]) if z.rule is not None and z.rule.name in ("add", "subtract"))
+        products = (y.operands for z in sums for y in z.operands if y.rule is not None and y.rule.name == "multiply")
+        rates = [a.value if source(b) is x else b.value for a, b in products
+                 if (source(a) is x and not b.varies) or (source(b) is x and not a.varies)]  # fmt: skip
+        found.append(rates[0] if rates else None)
+    same = found and None not in found and all(rate.overlaps(found[0]) for rate in found)
+    return found[0] if same else None
+
+
+def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[int, Any], kept: Any) -> list[Compared]:
     steps, slopes, values = _in_balls(moved, parameters, truth)
     eta = _factor(steps, slopes, values)
     results = []
@@ -127,17 +162,26 @@ def _adaptive(
 def _goes_by_sign(
     moved: dict[str, Any], parameters: Sequence[Any], steps: Sequence[Balls], slopes: Sequence[Balls]
 ) -> bool:
-    """Whether every element is moved by one constant length against the sign of its slope."""
-    arrays = list(zip(steps, slopes, strict=True))
-    pairs = [(s, g) for step, slope in arrays for s, g in zip(step.flat, slope.flat, strict=True)]
-    length = max((abs(s) for s, _ in pairs), key=lambda ball: float(ball.mid()), default=arb(0))
-    if not length > 0 or not all(s.contains(0) if g.contains(0) else s * g < 0 for s, g in pairs):
+    """Whether every element is moved by one constant length against the sign of its slope, and may decay besides."""
+    arrays = list(zip(steps, slopes, map(_balls, parameters), strict=True))
+    told = [one for step, slope, value in arrays for one in zip(step.flat, slope.flat, value.flat, strict=True)]
+    if not all(s * g < 0 or g.contains(0) for s, g, _ in told):
         return False
-    if not all(abs(s).overlaps(length) or g.contains(0) for s, g in pairs):
+    lengths = [(abs(s), w if g > 0 else -w) for s, g, w in told if not g.contains(0)]
+    longest = max((s for s, _ in lengths), key=lambda ball: float(ball.mid()), default=arb(0))
+    still = all(s.contains(0) for s, g, _ in told if g.contains(0))
+    constant = longest > 0 and still and all(s.overlaps(longest) for s, _ in lengths)
+    line = None if constant else _line(lengths)  # η + η λ w of an element that goes down
+    if not constant and (line is None or not line[0] > 0):
         return False
     moves = [x for move in moved.values() for x in numbers_of(move)]
-    tangents = push_forward(moves, {x.index: k + 1 for k, x in enumerate(all_numbers(parameters))})
-    return all(tangents.get(x.index, arb(0)).is_zero() for x in moves)
+    variables = list(enumerate(all_numbers(parameters)))
+    for parity in (0, 1):  # a decaying element depends on itself, the sign of a slope on nothing
+        tangents = push_forward(moves, {x.index: k + 1 for k, x in variables if constant or k % 2 == parity})
+        felt = [x for k, x in enumerate(moves) if constant or k % 2 != parity]
+        if not all(tangents.get(x.index, arb(0)).is_zero() for x in felt):
+            return False
+    return True
 
 
 def lengthened(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> frozenset[str]:
@@ -193,6 +237,8 @@ def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, A
                 ratio = balls[telling[0]] / target[telling[0]] if telling else arb(0)
                 if ratio > 0 and all(balls[i].overlaps(ratio * target[i]) for i in np.ndindex(slope.shape)):
                     found.append((squared, ratio))
+                elif squared and (line := _line([(balls[i], target[i]) for i in np.ndindex(slope.shape)])):
+                    found += [(squared, line[1])] * bool(line[0] > 0)  # AdaGrad's sum may start above 0
     return found
 
 
