@@ -34,7 +34,7 @@ from gradproof.judge.trial.activations import EITHER, activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
-from gradproof.judge.whole import SEVERAL, judge
+from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
@@ -121,7 +121,7 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
         if made_up and other.outcome.verdict is Verdict.VERIFIED:
             first.verdict = Verdict.UNDECIDED
             first.trouble = "it is wrong with made-up data and right with other data: give it its own data"
-    if first.trouble == SEVERAL and (parts := substeps(judged[0].subject.explored)):
+    if first.verdict is Verdict.UNDECIDED and (parts := substeps(judged[0].subject.explored)):
         own = judged[0].subject
         return [_judged(own._replace(explored=part, larger=None), cost) for part in parts]
     engines = (_judged(subject, "") for subject in found.engines) if first.verdict is Verdict.UNDECIDED else ()

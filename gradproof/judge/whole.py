@@ -48,7 +48,6 @@ from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
-SEVERAL = "several steps are taken at once"
 FORGOTTEN = "not moved, though its gradient is computed"
 MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
 UPHILL = "uphill, which its text says is intended"
@@ -317,7 +316,7 @@ def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:
     """Raise InexactError if something is wrong because several steps at once follow no gradient."""
     wrong = any(array.state != "right" for array in compared)
     if wrong and takes_several(list(what.given.values()), list(what.after.values())):
-        raise InexactError(SEVERAL)
+        raise InexactError("several steps are taken at once")
 
 
 def _forget_what_is_shown(run: Run, what: Observation) -> None:

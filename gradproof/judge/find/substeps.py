@@ -27,37 +27,42 @@ def substeps(explored: Explored) -> list[Explored]:
     if step is None or loop is None or not explored.scene.whole:
         return []
     roots = {re.split(r"[.\[]", path, maxsplit=1)[0] for path in step.parameters}
-    program, count = _taken_apart(explored.scene.program, loop, roots)
-    scene, found = own_example(with_own_cost(program)).scene, list[Explored]()
-    parts = [number for number in range(len(scene.code()[1]) if count else 0) if _is_part(scene.loop(number))]
-    for place in range(len(parts)):
-        part = explore(scene, SECONDS, skipped=[("turn", number) for number in parts[:place]], apart=parts)
-        if part.step is None or part.step[:2] != ("turn", parts[place]):
-            return []
-        found.append(part)
-    return found
+    for merged in (False, True):  # several statements may be one update
+        program, count = _taken_apart(explored.scene.program, loop, roots, merged)
+        scene, found = own_example(with_own_cost(program)).scene, list[Explored]()
+        parts = [number for number in range(len(scene.code()[1]) if count else 0) if _is_part(scene.loop(number))]
+        for place in range(len(parts)):
+            part = explore(scene, SECONDS, skipped=[("turn", number) for number in parts[:place]], apart=parts)
+            if part.step is None or part.step[:2] != ("turn", parts[place]):
+                break
+            found.append(part)
+        if found and len(found) == len(parts):
+            return found
+    return []
 
 
-def _taken_apart(program: Program, loop: ast.For | ast.While, roots: Collection[str]) -> tuple[Program, int]:
+def _taken_apart(
+    program: Program, loop: ast.For | ast.While, roots: Collection[str], merged: bool
+) -> tuple[Program, int]:
     """Return the program with a loop around each step of this loop's body, and their number, or 0."""
     tree = copied(program.tree)
     own = next(node for node in statements(tree) if isinstance(node, type(loop)) and node.lineno == loop.lineno)
-    parts = list(_parts(own.body, roots))
+    parts = list(_parts(own.body, roots, merged))
     leaves = (isinstance(node, ast.Break | ast.Continue) for part in parts for one in part for node in statements(one))
     if not 1 < len(parts) <= MOST or any(leaves):
         return program, 0
     rest = own.body[sum(map(len, parts)) :]
     own.body = [*map(_around, parts), *rest]
-    return replace(program, tree=tree, added=f"{program.added} apart"), len(parts)
+    return replace(program, tree=tree, added=f"{program.added} apart{merged}"), len(parts)
 
 
-def _parts(body: list[ast.stmt], roots: Collection[str]) -> Iterator[list[ast.stmt]]:
-    """Yield the statements up to each update of what these names hold; updates without anything between are one."""
+def _parts(body: list[ast.stmt], roots: Collection[str], merged: bool) -> Iterator[list[ast.stmt]]:
+    """Yield the statements up to each update of what these names hold; `merged`: up to the last of several in a row."""
     part: list[ast.stmt] = []
     for place, node in enumerate(body):
         part.append(node)
         following = body[place + 1] if place + 1 < len(body) else None
-        if _updates(node, roots) and not (following is not None and _updates(following, roots)):
+        if _updates(node, roots) and not (merged and following is not None and _updates(following, roots)):
             yield part
             part = []
 
