@@ -27,7 +27,9 @@ def clip_one(x: Any, low: Any, high: Any) -> Number:
 
 
 def _sign(x: Any) -> Number:
-    return number(-1) if is_less(x, 0) else number(int(is_less(0, x)))
+    """Return the sign, which has no derivative; while exploring, it depends on x."""
+    sign = number(-1) if is_less(x, 0) else number(int(is_less(0, x)))
+    return numbers.derive(RULES["tanh"], sign.value, (number(x),)) if current().exploring else sign
 
 
 # The ufuncs that are not smooth or do not return a number; all others are rules.

@@ -706,7 +706,92 @@ for epoch in range(20):
     w -= 0.1 * X.T @ e / len(y)
     b -= 0.1 * e.mean()
 """
+OPTIMIZED = """
+import numpy as np
+rng = np.random.default_rng(6)
+X, T = rng.normal(size=(7, 3)), rng.normal(size=(7, 2))
+p = {"W": rng.normal(size=(3, 4)), "b": np.zeros(4), "V": rng.normal(size=(4, 2)), "c": np.zeros(2)}
+kept = {}
+for epoch in range(30):
+    h = np.tanh(X @ p["W"] + p["b"])
+    e = h @ p["V"] + p["c"] - T
+    loss = 0.5 * np.sum(e ** 2)
+    d = e @ p["V"].T * (1 - h ** 2)
+    g = {"W": X.T @ d, "b": d.sum(axis=0), "V": h.T @ e, "c": e.sum(axis=0)}
+    for k in p:
+        STEP
+"""
+RMSPROP_WITH_DECAY = OPTIMIZED.replace(
+    "STEP",
+    """u = g[k] + 0.5 * p[k]
+        kept[k] = 0.9 * kept.get(k, 0.0) + 0.1 * u * u
+        p[k] = p[k] - 0.01 * u / (np.sqrt(kept[k]) + 1e-6)""",
+)
+ADAGRAD_FROM_ABOVE_0 = OPTIMIZED.replace(
+    "STEP",
+    """a = kept.setdefault(k, np.full_like(p[k], 1e-2))
+        a += g[k] * g[k]
+        p[k] -= 0.1 * g[k] / np.sqrt(a)""",
+)
+LION = OPTIMIZED.replace(
+    "STEP",
+    """m = kept.setdefault(k, np.zeros_like(p[k]))
+        up = np.sign(0.9 * m + 0.1 * g[k])
+        kept[k] = 0.98 * m + 0.02 * g[k]
+        p[k] = p[k] - 0.01 * (up + 0.1 * p[k])""",
+)
+CLIPPED_OUTPUT = """
+import numpy as np
+rng = np.random.default_rng(7)
+x, t = rng.normal(size=3), 1.0
+W, v = rng.normal(size=(2, 3)), rng.normal(size=2)
+for epoch in range(30):
+    h = np.tanh(W @ x)
+    z = v @ h
+    loss = np.log(1 + np.exp(-t * z))
+    d = -t / (1 + np.exp(t * z))
+    gv, gW = d * h, np.outer(d * v * (1 - h ** 2), x)
+    c = min(1.0, 0.2 / np.sqrt(np.sum(gv ** 2) + np.sum(gW ** 2)))
+    v -= 0.1 * c * gv
+    W -= 0.1 * c * gW
+"""
+TITANIC = """
+import numpy as np
+import pandas as pd
+df = pd.read_csv("titanic/train.csv")
+age = df["Age"].fillna(df["Age"].median())
+sex = (df["Sex"] == "female").astype(float)
+X = np.column_stack([df["Pclass"].astype("category"), sex, age, df["Fare"]]).astype(float)
+y = np.array(df["Survived"], dtype=float)
+w, b = np.random.randn(4), np.zeros(1)
+for epoch in range(20):
+    e = X @ w + b - y
+    w -= 0.1 * X.T @ e / len(y)
+    b -= 0.1 * e.mean()
+"""
+MEDIAN = """
+import numpy as np
+def zagruzit():
+    g = np.random.RandomState(1)
+    return g.rand(12, 2), g.rand(12, 1)
+def obuchit(X, Y):
+    ves, sdvig = np.ones((2, 1)), np.zeros(1)
+    for epoha in range(10):
+        e = X @ ves + sdvig - Y
+        ves = ves - 0.1 * X.T @ e / 12
+        sdvig = sdvig - 0.1 * e.mean()
+    return ves
+priznaki, tsena = zagruzit()
+tsena = tsena - np.median(tsena)
+print(obuchit(priznaki, tsena))
+"""
 BESIDE = {
+    "decay in the gradient of RMSprop": (RMSPROP_WITH_DECAY, ("e @ p", "abs(e) @ p")),
+    "AdaGrad's sums that start above 0": (ADAGRAD_FROM_ABOVE_0, ("(1 - h ** 2)", "(1 - h)")),
+    "decay beside steps by sign": (LION, ("e @ p", "abs(e) @ p")),
+    "one output whose gradient is clipped by its norm": (CLIPPED_OUTPUT, ("np.outer(d * v", "np.outer(d * abs(v)")),
+    "columns of a missing table with words": (TITANIC, ("X.T @ e", "X.T @ abs(e)")),
+    "data that are moved by their median": (MEDIAN, ("X.T @ e", "X.T @ abs(e)")),
     "what linear algebra says of constants": (CLOSED_FORM, ("X.T @ e /", "(X.T @ e)[::-1] /")),
     "rows of a missing table by the names of its columns": (RECORDS, ("X.T @ e /", "X.T @ abs(e) /")),
     "a transposed copy for the backward pass": (

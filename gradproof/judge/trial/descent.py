@@ -28,27 +28,31 @@ OTHER_DECAY = "its weight decay differs from that in its own cost"
 def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -> list[Compared]:
     """Compare each array's move with −∂C/∂θ, up to one rate for all, weight decay, or an adaptive first step.
 
-    `truth` has ∂C/∂v by the index of v. `kept` is the object that holds the arrays an optimizer may keep, or None.
+    A decay may also be added to the gradients from which an adaptive step is computed. `truth` has ∂C/∂v by the index
+    of v. `kept` is the object that holds the arrays an optimizer may keep, or None.
     """
     parameters = [leaf for _, leaf in leaves(given, "") if isinstance(leaf, ExactArray)]
     results = _along(moved, parameters, truth, kept)
     if all(r.state == "right" for r in results) or kept is None:
         return results
-    decay = [_decay_in_gradient(x, p) for x, p in zip(moved.values(), parameters, strict=True)]
-    if not any(decay):
-        return results
-    more = {
-        x.index: truth.get(x.index, arb(0)) + rate * x.value
-        for rate, p in zip(decay, parameters, strict=True)
-        if rate is not None
-        for x in numbers_of(p)
+    decay = {
+        name: rate
+        for (name, move), parameter in zip(moved.items(), parameters, strict=True)
+        if (rate := _decay_in_gradient(move, parameter)) is not None
     }
-    again = _along(moved, parameters, truth | more, kept)
-    if any(r.state != "right" for r in again):
+    if not decay.keys() >= _weights(moved, parameters):
         return results
-    rate = float(next(filter(None, decay)).mid())
-    said = f"{DECAY} {rate:.3g}, which the cost does not have"
-    return [r._replace(convention=r.convention or said) for r in again]
+    pairs = [(decay[name], parameter) for name, parameter in zip(moved, parameters, strict=True) if name in decay]
+    decayed = {x.index: truth.get(x.index, arb(0)) + rate * x.value for rate, one in pairs for x in numbers_of(one)}
+    again = _along(moved, parameters, truth | decayed, kept)
+    adaptive = any(r.convention == FIRST_OF_ADAM for r in again)
+    return again if adaptive and all(r.state == "right" for r in again) else results
+
+
+def _weights(moved: dict[str, Any], parameters: Sequence[ExactArray]) -> set[str]:
+    """Return the names of the matrices, or else of the arrays of several elements, which may decay without biases."""
+    matrices = {name for name, p in zip(moved, parameters, strict=True) if p.ndim > 1 and min(p.shape) > 1}
+    return matrices or {name for name, p in zip(moved, parameters, strict=True) if p.size > 1}
 
 
 def _decay_in_gradient(moves: Any, parameter: ExactArray) -> Any:
@@ -79,8 +83,7 @@ def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[
     if adaptive or not known:
         results = [r._replace(element=(), got=0.0, expected=0.0) for r in results]
     decayed = [r for r in results if r.state.startswith(DECAY)]
-    weights = {name for name, p in zip(moved, parameters, strict=True) if p.ndim > 1 and min(p.shape) > 1}
-    weights = weights or {name for name, p in zip(moved, parameters, strict=True) if p.size > 1}
+    weights = _weights(moved, parameters)
     if weights and {r.name for r in decayed} >= weights:
         said = f"{decayed[0].state}, which the cost does not have"
         results = [r._replace(state="right", digits=np.inf, convention=said) if r in decayed else r for r in results]
@@ -136,6 +139,9 @@ def _adaptive(
         for k, (found, step, slope) in enumerate(zip(results, steps, slopes, strict=True))
         if found.state in (ADAPTIVE, "right") or _goes_down(step, slope)
     }
+    sums = [line for k in shares for array in _kept(kept, slopes[k]) if (line := _line_of_squares(array, slopes[k]))]
+    for k, own in shares.items():  # AdaGrad's sums, which may start above 0
+        own += [(True, rise) for start, rise in sums[:1] if _is_sum(kept, slopes[k], start, rise)]
     groups = [
         (squared, share, [k for k, own in shares.items() if any(s == squared and r.overlaps(share) for s, r in own)])
         for squared, share in (one for own in shares.values() for one in own)
@@ -221,25 +227,40 @@ def _factor_of(ratio: Any) -> str:
     return str(plain) if ratio.overlaps(arb(plain.numerator) / plain.denominator) else f"{float(ratio.mid()):.4g}"
 
 
+def _kept(owner: Any, slope: Balls) -> list[Balls]:
+    """Return the arrays of an owner that have a slope's shape."""
+    arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
+    return [_balls(one) for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
+
+
 def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:
     """Return the multiples of this gradient (False, r) or of its square (True, r) that the owner keeps.
 
     These are Adam's m and v after one step. Many owners that take plain steps keep the gradient, but not its square.
     """
-    arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
     squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
     found = []
-    for array in arrays:
-        if isinstance(array, ExactArray) and (array.shape or (1,)) == slope.shape:
-            balls = _balls(array)
-            for squared, target in ((True, squares),) if squares_alone else ((False, slope), (True, squares)):
-                telling = [i for i in np.ndindex(slope.shape) if not target[i].contains(0)]
-                ratio = balls[telling[0]] / target[telling[0]] if telling else arb(0)
-                if ratio > 0 and all(balls[i].overlaps(ratio * target[i]) for i in np.ndindex(slope.shape)):
-                    found.append((squared, ratio))
-                elif squared and (line := _line([(balls[i], target[i]) for i in np.ndindex(slope.shape)])):
-                    found += [(squared, line[1])] * bool(line[0] > 0)  # AdaGrad's sum may start above 0
+    for balls in _kept(owner, slope):
+        for squared, target in ((True, squares),) if squares_alone else ((False, slope), (True, squares)):
+            telling = [i for i in np.ndindex(slope.shape) if not target[i].contains(0)]
+            ratio = balls[telling[0]] / target[telling[0]] if telling else arb(0)
+            if ratio > 0 and all(balls[i].overlaps(ratio * target[i]) for i in np.ndindex(slope.shape)):
+                found.append((squared, ratio))
     return found
+
+
+def _line_of_squares(kept: Balls, slope: Balls) -> tuple[Any, Any] | None:
+    """Return a and b of kept = a + b g², with a > 0, from at least three elements; None if it is not."""
+    line = _line([(one, g * g) for one, g in zip(kept.flat, slope.flat, strict=True)])
+    return line if line is not None and line[0] > 0 else None
+
+
+def _is_sum(owner: Any, slope: Balls, start: Any, rise: Any) -> bool:
+    """Whether the owner keeps an array a + b g², also one of fewer elements."""
+    return any(
+        all(one.overlaps(start + rise * g * g) for one, g in zip(array.flat, slope.flat, strict=True))
+        for array in _kept(owner, slope)
+    )
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
