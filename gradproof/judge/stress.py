@@ -201,7 +201,9 @@ def piled(
                 slope = [truth.get(x.index, arb(0)) for x in array.ravel().tolist()]
                 for other, (old, new) in others.items():
                     alike = old.size > 1 or "grad" in other.lower() or GRADIENT.search(other)
-                    if old.size == array.size and alike and _grows(old, new, slope) and _feeds(old, what.after[path]):
+                    decays = [x.value for x in array.ravel().tolist()]
+                    grows = old.size == array.size and alike and _grows(old, new, slope, decays)
+                    if grows and _feeds(old, what.after[path]):
                         found[path] = other
         amiss = dict[str, Amiss]()
         for other in (path for path in kept if _VELOCITY.search(path) or _VELOCITY.search(path.partition("[")[0])):
@@ -280,8 +282,8 @@ def _share(old: Number, new: Any) -> Any:
     return shares.get(new.index, none) if isinstance(new, Number) else none
 
 
-def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
-    """Whether new is old plus a multiple of the slope, and old is not 0.
+def _grows(old: Any, new: Any, slope: Sequence[Any], values: Sequence[Any]) -> bool:
+    """Whether new is old plus a multiple of the slope, and maybe of the values, as by weight decay, and old is not 0.
 
     The sum must have been computed: with two outputs that sum to 1, any difference is a multiple of the slope.
     """
@@ -294,7 +296,16 @@ def _grows(old: Any, new: Any, slope: Sequence[Any]) -> bool:
     grown = [b.value - a.value for a, b in zip(old.ravel().tolist(), new.ravel().tolist(), strict=True)]
     k = max(range(len(slope)), key=lambda i: float(abs(slope[i]).mid()))
     factor = grown[k] / slope[k]
-    return not factor.contains(0) and all(d.overlaps(factor * g) for d, g in zip(grown, slope, strict=True))
+    if not factor.contains(0) and all(d.overlaps(factor * g) for d, g in zip(grown, slope, strict=True)):
+        return True
+    areas = [slope[k] * w - g * values[k] for g, w in zip(slope, values, strict=True)]
+    j = max(range(len(areas)), key=lambda i: float(abs(areas[i]).mid()))
+    if len(slope) < 4 or areas[j].contains(0):  # two elements give both factors, the others confirm them
+        return False
+    factor = (grown[k] * values[j] - grown[j] * values[k]) / areas[j]
+    decay = (slope[k] * grown[j] - slope[j] * grown[k]) / areas[j]
+    told = zip(grown, slope, values, strict=True)
+    return not factor.contains(0) and all(d.overlaps(factor * g + decay * w) for d, g, w in told)
 
 
 def _is_added_to(old: Number, new: Number) -> bool:

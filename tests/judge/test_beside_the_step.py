@@ -740,6 +740,20 @@ LION = OPTIMIZED.replace(
         kept[k] = 0.98 * m + 0.02 * g[k]
         p[k] = p[k] - 0.01 * (up + 0.1 * p[k])""",
 )
+MOMENTUM_WITH_DECAY = OPTIMIZED.replace(
+    "STEP",
+    """u = g[k] + 0.01 * p[k]
+        kept[k] = 0.9 * kept.get(k, np.zeros_like(u)) + u
+        p[k] -= 0.1 * kept[k]""",
+)
+COUNTED = OPTIMIZED.replace("kept = {}", "m, s, t = {}, {}, 0").replace(
+    "    for k in p:\n        STEP",
+    """    t += 1
+    for k in p:
+        m[k] = 0.9 * m.get(k, 0.0) + (1 - 0.9) * g[k]
+        s[k] = 0.99 * s.get(k, 0.0) + (1 - 0.99) * g[k] ** 2
+        p[k] -= 0.01 * m[k] / (1 - 0.9 ** t) / (np.sqrt(s[k] / (1 - 0.99 ** t)) + 1e-8)""",
+)
 CLIPPED_OUTPUT = """
 import numpy as np
 rng = np.random.default_rng(7)
@@ -787,6 +801,11 @@ print(obuchit(priznaki, tsena))
 """
 BESIDE = {
     "decay in the gradient of RMSprop": (RMSPROP_WITH_DECAY, ("e @ p", "abs(e) @ p")),
+    "momentum that never decays, beside weights that do": (
+        MOMENTUM_WITH_DECAY,
+        ("0.9 * kept.get(k, np.zeros_like(u)) + u", "kept.get(k, np.zeros_like(u)) + 0.9 * u"),
+    ),
+    "a counter of steps": (COUNTED, ("    t += 1\n    for k in p:\n", "    for k in p:\n        t += 1\n")),
     "AdaGrad's sums that start above 0": (ADAGRAD_FROM_ABOVE_0, ("(1 - h ** 2)", "(1 - h)")),
     "decay beside steps by sign": (LION, ("e @ p", "abs(e) @ p")),
     "one output whose gradient is clipped by its norm": (CLIPPED_OUTPUT, ("np.outer(d * v", "np.outer(d * abs(v)")),

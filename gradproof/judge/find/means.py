@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
-from gradproof.judge.find.program import assigned, copied, statements
+from gradproof.judge.find.program import assigned, copied, names_in, statements
 
 
 class WrongMean(NamedTuple):
@@ -16,11 +16,15 @@ class WrongMean(NamedTuple):
 
     line: int
     said: str
-    new: str  # the statement as it should be
+    new: str  # the statement as it should be, if it is one
 
 
 def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
-    """Yield `m = a * m + (1 - b) * g`, `n = a * m + (1 - a) * g`, and `m / (1 - b ** t)` for a mean of decay a."""
+    """Yield `m = a * m + (1 - b) * g`, `n = a * m + (1 - a) * g`, and `m / (1 - b ** t)` for a mean of decay a.
+
+    Also yield a t that is increased for each array.
+    """
+    yield from _counted_by_array(tree)
     decays = dict[str, str]()
     zeros = set(_begun(tree))
     sums = [node for node in statements(tree) if isinstance(node, ast.Assign) and _is_sum(node.value)]
@@ -48,6 +52,21 @@ def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
                         f"{ast.unparse(part.left)} keeps {known} of itself, so it should be divided by 1 - {known} ** t"
                     )
                     yield WrongMean(statement.lineno, said, _with(statement, power, known))
+
+
+def _counted_by_array(tree: ast.Module) -> Iterator[WrongMean]:
+    """Yield `t += 1` in a loop over arrays whose means are corrected by `b ** t`: t should count steps."""
+    for loop in (node for node in statements(tree) if isinstance(node, ast.For)):
+        own = names_in(loop.target)
+        powers = [p for p in ast.walk(loop) if isinstance(p, ast.BinOp) and isinstance(p.op, ast.Pow)]
+        assigns = [node for node in loop.body if isinstance(node, ast.Assign | ast.AugAssign)]
+        targets = [t for node in assigns for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
+        if any(isinstance(t, ast.Name | ast.Subscript) and names_in(t) & own for t in targets):  # m, or m[k]
+            for node in assigns:
+                name = ast.unparse(node.target) if isinstance(node, ast.AugAssign) else ""
+                counts = isinstance(node.value, ast.Constant) and node.value.value == 1
+                if name and counts and any(ast.unparse(power.right) == name for power in powers):
+                    yield WrongMean(node.lineno, f"{name} counts arrays, not steps", "")
 
 
 def _begun(tree: ast.Module) -> Iterator[str]:
