@@ -50,7 +50,27 @@ for step in range(50):
 """
 
 
+IN_A_METHOD = (
+    GAN.partition("G, D = ")[0]
+    + """
+class Trainer:
+    def __init__(self):
+        self.G, self.D = new(), new()
+    def train_step(self):
+        real, z = rng.normal(3.0, 0.5, (4, 1)), rng.uniform(-1, 1, (4, 1))
+        fake, _ = forward(self.G, z)
+        update(self.D, d_grads(self.D, real, fake))
+        update(self.G, g_grads(self.G, self.D, z))
+        return d_loss(self.D, real, fake)
+trainer = Trainer()
+for step in range(50):
+    print(trainer.train_step())
+"""
+)
+
+
 @pytest.mark.sample(1)
+@pytest.mark.parametrize("source", [GAN, IN_A_METHOD], ids=["in the loop", "in a method"])
 @pytest.mark.parametrize(
     ("right", "wrong", "parts"),
     [
@@ -69,10 +89,10 @@ for step in range(50):
     ],
 )
 def test_each_step_of_an_iteration_is_judged_by_itself(
-    right: str, wrong: str, parts: list[str], tmp_path: Path
+    source: str, right: str, wrong: str, parts: list[str], tmp_path: Path
 ) -> None:
-    assert right in GAN
-    found = assessed(GAN.replace(right, wrong), tmp_path)
+    assert right in source
+    found = assessed(source.replace(right, wrong), tmp_path)
     assert [one["verdict"] for one in found["subjects"]] == parts
     assert found["verdict"] == ("refuted" if wrong else "verified")
 
