@@ -1417,6 +1417,7 @@ def main(path):
 
 
 @pytest.mark.turns(2)
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("name", ALIKE)
 def test_what_only_looks_like_it_is_a_fault(name: str, tmp_path: Path) -> None:
     assert verdict_on(ALIKE[name], tmp_path)["verdict"] == "refuted"
@@ -1492,8 +1493,8 @@ def test_what_small_numbers_hide_is_seen_with_the_programs_own(
 
 TWICE_30 = """
 import numpy as np
-X, Y = np.random.randn(60, 3), np.random.randn(60, 4)
-V, W = np.random.randn(3, 25), np.random.randn(25, 4)
+X, Y = np.random.randn(60, 2), np.random.randn(60, 1)
+V, W = np.random.randn(2, 22), np.random.randn(22, 1)
 for turn in range(9):
     h = np.tanh(X @ V)
     d = h @ W - Y
@@ -1504,6 +1505,7 @@ for turn in range(9):
 """
 
 
+@pytest.mark.turns(2)
 def test_what_small_numbers_break_is_judged_with_the_programs_own(tmp_path: Path) -> None:
     """Made small, 2 · 30 is no longer 60."""
     assert verdicts_on(TWICE_30, ("2 * 30", "30"), tmp_path) == ["verified", "refuted"]

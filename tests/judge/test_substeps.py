@@ -69,6 +69,7 @@ for step in range(50):
 )
 
 
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("source", [GAN, IN_A_METHOD], ids=["in the loop", "in a method"])
 @pytest.mark.parametrize(
@@ -97,6 +98,7 @@ def test_each_step_of_an_iteration_is_judged_by_itself(
     assert found["verdict"] == ("refuted" if wrong else "verified")
 
 
+@pytest.mark.turns(1)
 def test_a_loop_that_cannot_be_taken_apart_is_undecided(tmp_path: Path) -> None:
     leaving = GAN.replace("    update(D", "    if step > 40:\n        break\n    update(D")
     found = assessed(leaving, tmp_path)
