@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gradproof.exact.arrays import ExactArray, array_of, exact
+from gradproof.exact.loading import run_source
 from gradproof.exact.numbers import Number, variable
 from gradproof.exact.run import Run, UndecidedError, running
 
@@ -152,3 +153,17 @@ def test_arrays_in_an_array_of_objects_stay_what_they_are() -> None:
         boxed = np.empty(2, object)
         boxed[:] = [exact([1.0, 2.0]), exact([[3.0]])]
         assert [x.shape for x in np.flip(boxed.view(ExactArray))] == [(1, 1), (2,)]
+
+
+def test_linear_algebra_of_constants_is_computed_in_float64_and_noted() -> None:
+    source = (
+        "import numpy as np\nA = np.array([[2.0, 1.0], [1.0, 3.0]])\ninverse = np.linalg.inv(A)\n"
+        "svd = np.linalg.svd(A)\nplaces = np.digitize(A, [1.0, 2.5]), np.digitize(A, [1.0, 2.5], right=True)\n"
+    )
+    with running(Run()) as run:
+        names = run_source(source, "<linalg>", {})
+    inverse = [float(x.value.mid()) for x in names["inverse"].flat]
+    assert np.allclose(inverse, np.linalg.inv([[2, 1], [1, 3]]).ravel(), rtol=1e-14)
+    assert all(isinstance(part, ExactArray) for part in names["svd"])
+    assert {note.kind for note in run.notes.values()} == {"rounded"}
+    assert [part.tolist() for part in names["places"]] == [[[1, 1], [1, 2]], [[1, 0], [0, 2]]]

@@ -898,6 +898,15 @@ BESIDE = {
 }
 
 
+def test_a_look_ahead_in_place_is_undecided_where_its_cost_is_not_known(tmp_path: Path) -> None:
+    """The velocities look like parameters, and are none."""
+    source = LOOKS_AHEAD.replace("    loss = loss_of(params)\n", "").replace(
+        "np.tanh(X", "(lambda r: r ** 3 + r ** 5)(X"
+    )
+    found = verdict_on(source.partition("def loss_of")[0] + source[source.index("for epoch") :], tmp_path)
+    assert (found["verdict"], "does not know" in str(found["undecided"])) == ("undecided", True)
+
+
 @pytest.mark.turns(2)
 def test_no_correction_of_an_adaptive_step_gives_up_its_mean_of_squares(tmp_path: Path) -> None:
     """Without it any step goes down the slope, and with 1/g in it too."""

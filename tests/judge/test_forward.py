@@ -70,6 +70,7 @@ def test_a_step_that_uses_the_forward_pass_of_the_turn_before_is_judged(
         ("    h = X @ theta\n", "    h = X @ theta\n    theta -= 0.01 * theta\n"),  # which h does not know of
         ("    h = X @ theta\n", "    h = X @ theta\n    shrink(theta)\n"),
         ("    h = X @ theta\n", "    h = X @ theta / 2\n"),
+        ("h = X @ theta", "h = h + X @ theta"),  # which would count twice
         ("h = X @ theta\nfor", "h = X @ theta\ntheta = theta + 1\nfor"),
         ("    theta = theta", "    h = X @ theta\n    theta = theta"),  # so that nothing is missing
     ],

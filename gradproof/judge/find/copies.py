@@ -82,7 +82,7 @@ def is_turned(one: Slot, other: Slot) -> bool:
     if len(one.shape) != 2 or other.shape != one.shape[::-1] or _is_shared(one.value, other.value):
         return False
     turned = other.array.T.ravel().tolist()
-    return 1 not in one.shape and all(a is b for a, b in zip(one.numbers, turned, strict=True))
+    return all(a is b for a, b in zip(one.numbers, turned, strict=True))
 
 
 def drawn_along(slot: Slot, twin: Slot, numbers: Sequence[Number]) -> list[Number]:

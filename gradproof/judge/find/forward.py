@@ -43,12 +43,8 @@ def _carried(before: Sequence[ast.stmt], loop: ast.For | ast.While) -> list[ast.
     for place, node in enumerate(before):
         again = last.get(ast.unparse(node), 0)
         if again and _is_forward_pass(node):
-            own, earlier = names_in(node), loop.body[:again]
-            rest = [*before[place + 1 :], *loop.body[again + 1 :]]
-            steady = not any(own & _changed(other) for other in rest if ast.unparse(other) not in last)
-            steady &= not any(own & _changed(other) for other in loop.body[again + 1 :])
-            called = isinstance(node, ast.Expr) or any(own & _changed(other) for other in earlier)
-            if steady and called:
+            between = [other for other in before[place + 1 :] if ast.unparse(other) not in last]
+            if not any(names_in(node) & _changed(other) for other in (*between, *loop.body[again + 1 :])):
                 found.append(node)
     results = set[str]().union(*(_changed(node) for node in found))
     texts = {ast.unparse(node) for node in found}
@@ -60,7 +56,7 @@ def _carried(before: Sequence[ast.stmt], loop: ast.For | ast.While) -> list[ast.
 def _is_forward_pass(node: ast.stmt) -> bool:
     """Whether a statement may be a part of one: a plain assignment, or a call that is named like one."""
     if isinstance(node, ast.Assign):
-        return not updated(node) and not isinstance(node.value, ast.Constant)
+        return not updated(node)
     name = _called(node)
     return bool(name and FORWARD.search(name))
 

@@ -154,7 +154,7 @@ def _between(start: Number, final: Number) -> Iterator[Number]:
 
 
 def moved_again(old: ExactArray, new: ExactArray) -> tuple[Number, Number] | None:
-    """Return an update that repeats an earlier one of its line, and the last number that both use; None if none does.
+    """Return an update that repeats an earlier one, and the last number that both use; None if none does.
 
     The gradient must be computed again, so that only the forward pass, which ran before the loop, is not.
     """
@@ -162,15 +162,13 @@ def moved_again(old: ExactArray, new: ExactArray) -> tuple[Number, Number] | Non
     for start, final in zip(numbers_of(old), numbers_of(new), strict=True):
         updates = [z for z in (final, *_between(start, final)) if z is not start and len(z.operands) == 2]
         for later, earlier in itertools.pairwise(_genuine(z) for z in updates):
-            if later.place != earlier.place or later.rule is not earlier.rule:
-                return None
             one, other = later.operands[1], earlier.operands[1]
             if not one.value.overlaps(other.value) or _unscaled(one) is _unscaled(other):
                 return None
             if not one.value.contains(0):
                 ours, theirs = computed_from([one]), {x.index for x in computed_from([other])}
                 shared = [x for x in ours if x.rule is not None and x.varies and x.index in theirs]
-                if not shared or any(x.rule is None and x.varies and x.index not in theirs for x in ours):
+                if not shared:
                     return None
                 found = later, shared[-1]
     return found
