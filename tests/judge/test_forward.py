@@ -44,10 +44,30 @@ for epoch in range(100):
 """
 
 
+IN_A_CLASS = """
+import numpy as np
+class Model:
+    def __init__(self):
+        self.w, self.history = np.random.randn(3), []
+    def forward(self, X):
+        return np.tanh(X @ self.w)
+    def fit(self, X, y):
+        p = self.forward(X)
+        for t in range(10):
+            self.w -= 0.1 * X.T @ ((p - y) * (1 - p ** 2))
+            p = self.forward(X)
+            self.loss = 0.5 * np.sum((p - y) ** 2)
+            self.history.append(self.loss)
+Model().fit(np.random.randn(6, 3), np.random.randn(6))
+"""
+
+
 @pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
     [
+        (IN_A_CLASS, "", ""),
+        (IN_A_CLASS, "X.T @ (", "X[::-1].T @ ("),
         (LINEAR, "", ""),
         (LINEAR, "h - y", "y - h"),
         (IN_A_FUNCTION, "", ""),

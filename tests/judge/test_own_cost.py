@@ -153,6 +153,13 @@ def added(source: str, folder: Path) -> list[str]:
         (TWINS, "    return np.mean(r", "    r = r * (rng.random(4) < 0.5)\n    return np.mean(r", []),  # another mask
         (PARTS, "kosten(X, y)", "kosten(V, u)", []),  # held-out examples
         (PARTS, "kosten(X, y)", "kosten(X, u)", []),  # as many targets as there are examples
+        (PARTS, "y[order[i:i + 4]]", "y[epoch:epoch + 4]", []),  # parts that do not belong together
+        (
+            TWINS,
+            "    r = x @ w + c - t\n    return",
+            "    r = gradient(w, c, x, t)\n    return",
+            ["_cost_objective = objective(w, c, X[i:i + 4], y[i:i + 4])"],
+        ),  # a part of the cost
         (PARTS, "kosten(X, y)", "other.kosten(X, y)", []),  # of what the loop does not know
     ],
 )

@@ -103,3 +103,23 @@ def test_a_loop_that_cannot_be_taken_apart_is_undecided(tmp_path: Path) -> None:
     leaving = GAN.replace("    update(D", "    if step > 40:\n        break\n    update(D")
     found = assessed(leaving, tmp_path)
     assert (found["verdict"], found["undecided"][0]) == ("undecided", "several steps are taken at once")
+
+
+BY_STATEMENTS = """
+import numpy as np
+rng = np.random.default_rng(2)
+X, T = rng.normal(size=(5, 3)), rng.normal(size=5)
+u, b, v, c = rng.normal(size=3), np.zeros(1), rng.normal(size=3), np.zeros(1)
+for i in range(20):
+    r = X @ u + b - T
+    u -= 0.1 * X.T @ r
+    b -= 0.1 * r.sum()
+    s = X @ v + c - (X @ u + b)
+    v -= 0.1 * X.T @ s
+    c -= 0.1 * s.sum()
+"""
+
+
+def test_several_statements_may_be_one_of_the_steps(tmp_path: Path) -> None:
+    found = assessed(BY_STATEMENTS, tmp_path)
+    assert [one["verdict"] for one in found["subjects"]] == ["verified", "verified"]
