@@ -70,6 +70,7 @@ def run_whole(name: str, program: Program, troubles: list[str]) -> tuple[Subject
         elif LATE in trouble and seconds == SMALL:
             queue[:0] = [((variant if variant.small else small).made_small(), SECONDS), (variant, SECONDS)]
         elif LATE in trouble and seconds == SECONDS and not (queue or variant.small):
+            troubles.append(f"{name} {trouble}")
             queue.append((small.made_small(), SMALL))  # made small once, it raises
         elif trouble and LATE not in trouble and not variant.tolerant:
             queue.insert(0, (variant.made_tolerant(), seconds))
