@@ -72,7 +72,6 @@ def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = 
         remarks = dict.fromkeys(shared["undecided"], "undecided")
         return shared | {"points": judgement.worth(worth), "of": dict(worth), "remarks": remarks}
     shown = judgement.counterexample
-    problem = shown and shown.problem
     return shared | {
         "elements": result.elements if result else 0,
         "discriminating": result.discriminating if result else 0.0,
@@ -100,13 +99,14 @@ def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = 
             for named in judgement.faults
         ],
         "counterexample": None
-        if problem is None
+        if shown is None
         else {
-            "sizes": problem.sizes,
-            "weights": [w.tolist() for w in problem.weights],
-            "biases": [b.tolist() for b in problem.biases],
-            "x": problem.x.tolist(),
-            "y": problem.y.tolist(),
+            "sizes": shown.problem.sizes,
+            "weights": [w.tolist() for w in shown.problem.weights],
+            "biases": [b.tolist() for b in shown.problem.biases],
+            "x": shown.problem.x.tolist(),
+            "y": shown.problem.y.tolist(),
+            "checkers": [one.record() for one in shown.checkers],
         },
     }
 

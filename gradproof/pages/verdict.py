@@ -30,6 +30,7 @@ def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Sourc
         layers=[_layer(box) for box in document.get("layers", ())],
         arrays=[array | {"numbers": numbers.get(array["name"], "")} for array in document.get("parameters", ())],
         by_hand=_by_hand(document.get("counterexample")),
+        checkers=_checkers(document.get("counterexample")),
         floats="discriminating" in document,  # only for the notes' network
         again=again,
     )
@@ -68,6 +69,22 @@ def _by_hand(shown: Mapping[str, Any] | None) -> dict[str, Any] | None:
     corrected = any(one["should_be"] is not None for one in shown["backward"])
     known = any(one["should_be"] is not None for one in shown["parameters"])
     return tables | {"said": shown["said"], "corrected": corrected, "known": known, "gives": shown["gives"]}
+
+
+def _checkers(shown: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """Return the rows of the table of other checkers."""
+    says = {True: "accepts it", False: "rejects it", None: "leaves it to you"}
+    return [
+        {
+            "name": one["name"],
+            "rule": one["rule"],
+            "found": f"{one['found']:.3g}",
+            "allowed": "" if one["allowed"] is None else f"{one['allowed']:.3g}",
+            "says": says[one["accepts"]],
+            "state": {True: "wrong", False: "right", None: ""}[one["accepts"]],
+        }
+        for one in (shown or {}).get("checkers", ())
+    ]
 
 
 def _row(one: Mapping[str, Any]) -> dict[str, Any]:

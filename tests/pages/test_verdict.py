@@ -176,6 +176,28 @@ def test_beside_each_wrong_number_stands_the_right_one(wrong: tuple[dict[str, An
     assert f"{shown_by['said']}." in html
 
 
+def checkers_of(html: str) -> list[tuple[str, str, str]]:
+    """The name, the class and the verdict of each checker."""
+    table = html.partition("What other checkers make of it")[2].partition("</table>")[0]
+    row = r'<tr><th scope="row">([^<]*)</th>.*?<td(?: class="note-(\w+)")?>([^<]*)</td></tr>'
+    return re.findall(row, table)
+
+
+def test_what_other_checkers_make_of_it_is_on_the_page(wrong: tuple[dict[str, Any], str]) -> None:
+    assert checkers_of(verdict.of_file(*wrong)) == [
+        ("torch gradcheck", "right", "rejects it"),
+        ("jax check_grads", "right", "rejects it"),
+        ("autograd check_grads", "right", "rejects it"),
+        ("scipy check_grad", "", "leaves it to you"),
+    ]
+    document, path = wrong
+    some = [one | {"accepts": True} for one in document["counterexample"]["checkers"]]
+    other = document | {"counterexample": document["counterexample"] | {"checkers": some}}
+    assert {row[1:] for row in checkers_of(verdict.of_file(other, path))} == {("wrong", "accepts it")}
+    other = document | {"counterexample": document["counterexample"] | {"checkers": []}}
+    assert "What other checkers" not in verdict.of_file(other, path)
+
+
 def test_numbers_stand_in_columns() -> None:
     assert verdict.matrix([[1.0, -0.25], [-2.0, 3.0]]) == " 1  −0.25\n−2      3"
     assert verdict.matrix([0.5, 2.0]) == "0.5  2"
@@ -254,6 +276,7 @@ def test_of_the_notes_network_the_page_has_the_equations_and_the_smallest_networ
     assert "BP1 at layer" in html
     assert "smallest network that shows it" in html
     assert "within a bound derived for it." in html
+    assert [name for name, _, _ in checkers_of(html)][:2] == ["torch gradcheck", "jax check_grads"]
     assert len(shown(html)) == len(BOOK.splitlines())
     (tmp_path / "verdict.html").unlink()
     graded = typed(tmp_path, BOOK, "-o", "verdict.html", "--grade", "--architectures", "20")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradproof.judge.checkers import Checked, checked
 from gradproof.judge.float64.answers import answer
 from gradproof.judge.float64.claims import Claim, Sigma, claim_of, judged
 from gradproof.judge.float64.costs import Cost
@@ -38,6 +39,7 @@ class Shown(NamedTuple):
     got: Array
     expected: Array
     wrong: Array  # a mask of its wrong elements
+    checkers: list[Checked]  # what other checkers make of its gradient
     note: str = ""  # where the value was taken from
 
 
@@ -64,9 +66,11 @@ def smallest(submission: Submission, layout: Layout, cost: Cost, fault: Fault, s
             raw = claim_of("counterexample", [given], [answer(submission, layout, given)])
         except SubmissionError:
             continue
-        for finding, wrong in _findings(cost.undone(raw), sigma):
+        ours = cost.undone(raw)
+        for finding, wrong in _findings(ours, sigma):
             if finding.equation == fault.equation and finding.verdict is Verdict.REFUTED:
-                return _shown(raw, layout, cost, finding.equation, finding.layer, wrong)
+                shown = _shown(raw, layout, cost, finding.equation, finding.layer, wrong)
+                return shown._replace(checkers=_checkers(ours)) if finding.equation.startswith("BP") else shown
     return None
 
 
@@ -96,4 +100,10 @@ def _shown(raw: Claim, layout: Layout, cost: Cost, equation: str, layer: int, wr
         else:
             note = " (from your ∂C/∂w)"
     got, expected, wrong = (layout.like(part, array) for array in (got, expected, wrong))
-    return Shown(problem, layout.given(problem), value, layer, got, expected, wrong, note)
+    return Shown(problem, layout.given(problem), value, layer, got, expected, wrong, [], note)
+
+
+def _checkers(claim: Claim) -> list[Checked]:
+    """Return what other checkers make of ∂C/∂w and ∂C/∂b, in our conventions."""
+    mine, right = (answer.alone(0, claim.stack.alone(0).sizes) for answer in (claim.mine, claim.centre))
+    return checked([*mine.grad_w, *mine.grad_b], [*right.grad_w, *right.grad_b])

@@ -10,6 +10,7 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
 from gradproof.exact.run import current
 from gradproof.exact.sweeps import computed_from
+from gradproof.judge.checkers import checked
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.roles import role_of
@@ -18,6 +19,7 @@ from gradproof.judge.find.watching import Event
 from gradproof.judge.lines.annotation import MOST, annotated, named, shown
 from gradproof.judge.lines.labels import Located, label_events
 from gradproof.judge.trial.comparison import Compared
+from gradproof.problem import Array
 
 LARGEST = 40  # numbers of the largest array that is displayed
 
@@ -38,6 +40,7 @@ def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
     """Return the `parameters` and `data` of a point, and what is computed `forward` and `backward`.
 
     The number that shows the fault is `said`; `gives` says whether the step gives gradients back instead of moving.
+    `checkers` are what other checkers make of it.
     """
     what = point.what
     labelled = label_events(what, point.cost)
@@ -58,7 +61,22 @@ def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
         "backward": [line for line in backward if line["value"] is not None],
         "said": said_of(point),
         "gives": what.gradients,
+        "checkers": _checkers(point),
     }
+
+
+def _checkers(point: Point) -> list[dict[str, Any]]:
+    """Return what other checkers make of the gradient from which the arrays move; [] if the rate is unknown."""
+    rate = 1 if point.rate is None and point.what.gradients else point.rate
+    if rate is None:
+        return []
+    claimed = [_floats([-x.value / rate for x in point.what.moved[one.name].flat]) for one in point.compared]
+    right = [_floats(list(point.slopes[one.name].flat)) for one in point.compared]
+    return [one.record() for one in checked(claimed, right)]
+
+
+def _floats(values: Sequence[Any]) -> Array:
+    return np.array([float(value.mid()) for value in values])
 
 
 def _line(event: Event, what: Observation) -> dict[str, Any]:
