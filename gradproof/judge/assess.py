@@ -14,8 +14,10 @@ from gradproof.judge.conventions import judge_leniently
 from gradproof.judge.find.calls import not_made
 from gradproof.judge.find.examples import LATE, Subject
 from gradproof.judge.find.explore import Explored
+from gradproof.judge.find.forward import with_fixed_passes, with_forward_passes
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.own_cost import is_metric
 from gradproof.judge.find.program import Program, long_texts, read_program
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import DRIVEN
@@ -65,12 +67,11 @@ def assess(
     read, which can take most of the time.
     """
     program = read_program(path)
-    found = search(program, name, step)
-    if not found.subjects:
+    found, judged = _search_and_judge(program, name, step, cost)
+    if not judged:
         mended = _mended(program)
         looked = {"looked": _looked(program, found) + mended, "mended": mended}
         return {"verdict": "none", "subjects": [], "step": example_step(program)} | looked
-    judged = _settled([_judged(subject, cost) for subject in found.subjects], found, cost)
     for one in judged:
         one.network = _network(one)
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
@@ -86,6 +87,24 @@ def assess(
     if not cost and verified and may_be_a_slip({"network": network}) and _names_the_quadratic(program):
         return assess(path, name, step, "quadratic", tell)
     return _document(program, worst, judged, found) | {"step": hint}
+
+
+def _search_and_judge(program: Program, name: str, step: str, cost: str) -> tuple[Search, list[Assessed]]:
+    """Find what to judge, and judge it.
+
+    A forward pass that is carried from turn to turn depends on the parameters. If the step is wrong then, it may be
+    right with what is carried held fixed, as with the targets of a copy that is renewed after each step.
+    """
+    whole = with_forward_passes(program)
+    found = search(whole, name, step)
+    judged = _settled([_judged(subject, cost) for subject in found.subjects], found, cost)
+    if whole is not program and any(one.outcome.verdict is Verdict.REFUTED for one in judged):
+        explored, names = with_fixed_passes(program)
+        fixed = _judged(judged[0].subject._replace(explored=explored), cost) if explored else judged[0]
+        if fixed.outcome.verdict is Verdict.VERIFIED and fixed.outcome.kind != "listed":
+            fixed.outcome.notes.append(f"{names}: held fixed, as computed at the end of the turn before")
+            return found, [fixed]
+    return found, judged
 
 
 def _names_the_quadratic(program: Program) -> bool:
@@ -112,7 +131,7 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
     if len(judged) == 1 and not cost and (first.verdict is Verdict.UNDECIDED or first.kind == "listed"):
         for other in (_judged(subject, "") for subject in found.costed):
             if other.outcome.verdict is not Verdict.UNDECIDED and other.outcome.kind != "listed":
-                return [other]
+                return [judged[0] if _is_by_a_metric(other) else other]
     if len(judged) > 1 or not (made_up or first.verdict is Verdict.UNDECIDED):
         return judged
     for other in (_judged(subject, cost) for subject in found.others):
@@ -139,6 +158,8 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
         other = _judged(subject, "") if subject.calls and not subject.explored.made_up else None
         if other is None or other.outcome.verdict is not Verdict.REFUTED or other.outcome.tried is None:
             continue
+        if _is_by_a_metric(other):
+            continue
         arrays = other.outcome.tried.arrays
         if "cost" in subject.explored.scene.program.added and any(a.state == "right" and a.alive for a in arrays):
             return other  # some arrays follow it, so that it is the cost that is meant
@@ -155,10 +176,20 @@ def _judged(subject: Subject, cost: str) -> Assessed:
         if turned.verdict is Verdict.VERIFIED:
             outcome = turned
             break
+    one = Assessed(subject, outcome)
+    if not cost and outcome.cost in subject.calls and _is_by_a_metric(one):
+        known = [call for call in subject.calls if not is_metric(subject.explored.scene.program, call)]
+        without = judge_leniently(subject._replace(calls=known), cost)
+        outcome = outcome if without.verdict is Verdict.REFUTED else without
     if subject.raises and outcome.verdict is Verdict.VERIFIED:
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"it is right for one example, but for several it {subject.raises}"
     return Assessed(subject._replace(explored=outcome.explored, calls=outcome.calls or subject.calls), outcome)
+
+
+def _is_by_a_metric(one: Assessed) -> bool:
+    """Whether a subject is refuted by what the program may only report."""
+    return one.outcome.verdict is Verdict.REFUTED and is_metric(one.subject.explored.scene.program, one.outcome.cost)
 
 
 def _changed(explored: Explored, program: Program) -> list[str]:

@@ -14,7 +14,7 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, Run, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
-from gradproof.judge.find.means import wrong_means
+from gradproof.judge.find.means import line_of_counter, wrong_means
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated import costs_defined, is_descended, moved_at_times, takes_the_same
@@ -39,6 +39,7 @@ from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_be
 from gradproof.judge.stress import clips_gradients_alone, means, piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
+from gradproof.judge.trial.counters import counted_too_fast
 from gradproof.judge.trial.descent import FIRST_OF_ADAM
 from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
@@ -160,6 +161,11 @@ def judge(
                 compared = allow_means(explored.scene, what, compared)
             if not any(array.convention == BY_ITSELF for array in compared):
                 compared = keep_steady(what, found, compared, rates, run.run.reading)
+            if any(array.convention == FIRST_OF_ADAM for array in compared):
+                fast = counted_too_fast(what.moved, list(what.given.values()), differentiate(found), what.kept)
+                line = line_of_counter(explored.scene.program.tree)
+                again.update({path: Amiss(f"its first step has t = {t}: t counts arrays, not steps", line)
+                              for path, t in fast.items()})  # fmt: skip
             _refuse_several(what, compared)
             return compared
         given = list(what.given.values())

@@ -754,6 +754,12 @@ COUNTED = OPTIMIZED.replace("kept = {}", "m, s, t = {}, {}, 0").replace(
         s[k] = 0.99 * s.get(k, 0.0) + (1 - 0.99) * g[k] ** 2
         p[k] -= 0.01 * m[k] / (1 - 0.9 ** t) / (np.sqrt(s[k] / (1 - 0.99 ** t)) + 1e-8)""",
 )
+COUNTED_EACH = (
+    COUNTED.replace("m, s, t = {}, {}, 0", "m, s, t = {}, {}, {}")
+    .replace("    t += 1\n", "")
+    .replace("for k in p:\n", "for k in p:\n        t[k] = t.get(k, 0)\n        t[k] += 1\n")
+    .replace("** t)", "** t[k])")
+)
 CLIPPED_OUTPUT = """
 import numpy as np
 rng = np.random.default_rng(7)
@@ -806,6 +812,7 @@ BESIDE = {
         ("0.9 * kept.get(k, np.zeros_like(u)) + u", "kept.get(k, np.zeros_like(u)) + 0.9 * u"),
     ),
     "a counter of steps": (COUNTED, ("    t += 1\n    for k in p:\n", "    for k in p:\n        t += 1\n")),
+    "a counter of steps of each array": (COUNTED_EACH, ("t.get(k, 0)", "max(t.values(), default=0)")),
     "AdaGrad's sums that start above 0": (ADAGRAD_FROM_ABOVE_0, ("(1 - h ** 2)", "(1 - h)")),
     "decay beside steps by sign": (LION, ("e @ p", "abs(e) @ p")),
     "one output whose gradient is clipped by its norm": (CLIPPED_OUTPUT, ("np.outer(d * v", "np.outer(d * abs(v)")),

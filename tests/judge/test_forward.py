@@ -131,3 +131,37 @@ def test_examples_one_by_one_and_a_step_in_parts_are_right(right: str, other: st
     if "g = " in other:
         source = source.replace("0.1 * X.T @ (h - y)", "0.1 / 6 * g")
     assert assessed(source, tmp_path)["verdict"] == "verified"
+
+
+REWEIGHTED = (
+    DATA
+    + """
+k = 1 / (np.abs(X @ theta - y) + 0.1)
+for t in range(10):
+    r = X @ theta - y
+    loss = np.sum(k * r ** 2)
+    theta -= 0.2 * X.T @ (k * r)
+    k = 1 / (np.abs(X @ theta - y) + 0.1)
+"""
+)
+TARGETS = (
+    DATA
+    + """
+following, behind = rng.normal(size=(6, 3)), theta.copy()
+for t in range(10):
+    target = y + 0.5 * following @ behind
+    loss = np.mean((X @ theta - target) ** 2)
+    theta = theta - 0.1 / 3 * X.T @ (X @ theta - target)
+    behind = theta.copy()
+"""
+)
+
+
+@pytest.mark.parametrize("source", [REWEIGHTED, TARGETS])
+@pytest.mark.parametrize("wrong", ["", "X[::-1].T @ ("])
+def test_what_a_turn_leaves_for_the_next_may_be_held_fixed(source: str, wrong: str, tmp_path: Path) -> None:
+    """Weights of a majorising cost, or a copy for the targets: the gradient does not go through them."""
+    found = assessed(source.replace("X.T @ (", wrong or "X.T @ ("), tmp_path)
+    assert found["verdict"] == ("refuted" if wrong else "verified")
+    said = "k: held fixed, as computed at the end of the turn before" in found["notes"]
+    assert said == (source is REWEIGHTED and not wrong)

@@ -168,3 +168,39 @@ def test_it_is_computed_where_nothing_speaks_against_it(
 ) -> None:
     assert right in source
     assert added(source.replace(right, other), tmp_path) == told
+
+
+REPORTED = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(12, 3)), rng.integers(0, 2, size=12)
+w = rng.normal(size=3)
+def mse(w, x, t):
+    return np.mean((1 / (1 + np.exp(-x @ w)) - t) ** 2)
+def gradient(w, x, t):
+    return x.T @ (1 / (1 + np.exp(-x @ w)) - t) / len(t)
+for epoch in range(5):
+    for i in range(0, 12, 4):
+        w -= 0.1 * gradient(w, X[i:i + 4], y[i:i + 4])
+    print(epoch, mse(w, X, y))
+"""
+ALL_AT_ONCE = REPORTED.replace("    for i in range(0, 12, 4):\n    ", "").replace("[i:i + 4]", "")
+
+
+@pytest.mark.parametrize("source", [REPORTED, ALL_AT_ONCE])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("", ""),
+        (" gradient(", " gradient_of_mse("),
+        ("print(epoch, mse(w, X, y))", "loss = mse(w, X, y)"),
+        ("mse", "loss"),
+    ],
+)
+def test_a_metric_refutes_nothing_unless_the_program_says_that_it_is_minimised(
+    source: str, right: str, wrong: str, tmp_path: Path
+) -> None:
+    found = assessed(source.replace(right, wrong), tmp_path)
+    assert found["verdict"] == ("refuted" if wrong else "verified")
+    if not wrong:
+        assert found["network"]["cost"].startswith("binary cross-entropy")

@@ -7,9 +7,10 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from gradproof.judge.find.explore import Explored, explore
 from gradproof.judge.find.program import Program, copied, names_in, statements, updated
 from gradproof.judge.find.roles import named_as_cost
-from gradproof.judge.find.scenes import FORWARD
+from gradproof.judge.find.scenes import FORWARD, own_example
 
 _HARMLESS = {"print", "append", "format", "join"}
 
@@ -21,7 +22,21 @@ def with_forward_passes(program: Program) -> Program:
     tree = copied(program.tree)
     for before, loop in _loops(tree):
         loop.body[:0] = [copied(node) for node in _carried(before, loop)]
-    return replace(program, tree=tree)
+    return replace(program, tree=tree, added=f"{program.added} forward")
+
+
+def with_fixed_passes(program: Program) -> tuple[Explored | None, str]:
+    """Explore the program's own example, in which what each turn leaves for the next one is held fixed.
+
+    Return it, or None if no step is found, and the names of what is held.
+    """
+    scene = own_example(program).scene
+    carried = {loop.lineno: nodes for before, loop in _loops(program.tree) if (nodes := _carried(before, loop))}
+    loops = (scene.loop(number) for number in range(len(scene.code()[1])))
+    explored = explore(scene, apart=[n for n, loop in enumerate(loops) if loop is not None and loop.lineno in carried])
+    assigned = (node for nodes in carried.values() for node in nodes if isinstance(node, ast.Assign))
+    names = ", ".join(ast.unparse(target) for node in assigned for target in node.targets)
+    return explored if explored.step else None, names
 
 
 def _loops(tree: ast.AST) -> Iterator[tuple[Sequence[ast.stmt], ast.For | ast.While]]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
-from gradproof.judge.find.program import assigned, copied, names_in, statements
+from gradproof.judge.find.program import assigned, copied, statements
 
 
 class WrongMean(NamedTuple):
@@ -20,11 +20,7 @@ class WrongMean(NamedTuple):
 
 
 def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
-    """Yield `m = a * m + (1 - b) * g`, `n = a * m + (1 - a) * g`, and `m / (1 - b ** t)` for a mean of decay a.
-
-    Also yield a t that is increased for each array.
-    """
-    yield from _counted_by_array(tree)
+    """Yield `m = a * m + (1 - b) * g`, `n = a * m + (1 - a) * g`, and `m / (1 - b ** t)` for a mean of decay a."""
     decays = dict[str, str]()
     zeros = set(_begun(tree))
     sums = [node for node in statements(tree) if isinstance(node, ast.Assign) and _is_sum(node.value)]
@@ -54,19 +50,23 @@ def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
                     yield WrongMean(statement.lineno, said, _with(statement, power, known))
 
 
-def _counted_by_array(tree: ast.Module) -> Iterator[WrongMean]:
-    """Yield `t += 1` in a loop over arrays whose means are corrected by `b ** t`: t should count steps."""
-    for loop in (node for node in statements(tree) if isinstance(node, ast.For)):
-        own = names_in(loop.target)
-        powers = [p for p in ast.walk(loop) if isinstance(p, ast.BinOp) and isinstance(p.op, ast.Pow)]
-        assigns = [node for node in loop.body if isinstance(node, ast.Assign | ast.AugAssign)]
-        targets = [t for node in assigns for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
-        if any(isinstance(t, ast.Name | ast.Subscript) and names_in(t) & own for t in targets):  # m, or m[k]
-            for node in assigns:
-                name = ast.unparse(node.target) if isinstance(node, ast.AugAssign) else ""
-                counts = isinstance(node.value, ast.Constant) and node.value.value == 1
-                if name and counts and any(ast.unparse(power.right) == name for power in powers):
-                    yield WrongMean(node.lineno, f"{name} counts arrays, not steps", "")
+def line_of_counter(tree: ast.Module) -> int:
+    """Return the line that increases a t of `b ** t` by 1, or 0 if there is no such line, or more than one."""
+    powers = [p for p in ast.walk(tree) if isinstance(p, ast.BinOp) and isinstance(p.op, ast.Pow)]
+    exponents = {name for power in powers for name in _last_names(power.right)}
+    lines = {
+        node.lineno
+        for node in statements(tree)
+        if isinstance(node, ast.AugAssign) and isinstance(node.value, ast.Constant) and node.value.value == 1
+        if exponents.intersection(_last_names(node.target))
+    }
+    return lines.pop() if len(lines) == 1 else 0
+
+
+def _last_names(node: ast.expr) -> set[str]:
+    """Return t of `t` and of `self.t`."""
+    return {part.attr if isinstance(part, ast.Attribute) else part.id for part in ast.walk(node)
+            if isinstance(part, ast.Attribute | ast.Name)} - {"self"}  # fmt: skip
 
 
 def _begun(tree: ast.Module) -> Iterator[str]:

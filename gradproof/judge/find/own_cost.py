@@ -11,8 +11,13 @@ from dataclasses import replace
 from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.program import Program, copied, names_in, statements
 from gradproof.judge.find.roles import named_as_cost
-from gradproof.judge.find.stated import cost_calls, is_costly
+from gradproof.judge.find.stated import cost_calls, is_costly, is_derivative
 
+_METRIC = re.compile(
+    r"mse|mae|rmse|sse|rss|squared?_?err|abs(?:olute)?_?err|entropy|bce|cce|nll|log_?loss|hinge|accuracy|error_rate",
+    re.IGNORECASE,
+)
+_MEANT = re.compile(r"loss|cost|objective", re.IGNORECASE)
 _RANDOM = re.compile(r"random|\brng\b|dropout|\brand", re.IGNORECASE)
 _OF = re.compile(r"_?(?:grad|gradient|backward|backprop|deriv|derivative)(?:_of)?_?")
 Call = tuple[ast.expr, Sequence[ast.expr], Sequence[ast.keyword]]  # function and arguments
@@ -41,6 +46,20 @@ def with_own_cost(program: Program) -> Program:
                 block[place:place] = [_assigned(one, block[place]) for one in found]
                 added += len(found)
     return replace(program, tree=tree, added=f"{program.added} cost") if added else program
+
+
+def is_metric(program: Program, words: str) -> bool:
+    """Whether a cost may be a metric only: its name is that of a usual cost, and nothing says that it is minimised.
+
+    `loss = mse(w, X, y)` and a function `grad_mse` say so. `words` are the call, or the function and its line.
+    """
+    if not (found := re.match(r"(?:.*?\.)?(?:_cost_)?(\w+)(?=\(| of line )", words)) or not _METRIC.search(found[1]):
+        return False
+    name = found[1]
+    if any(name in node.name != name and is_derivative(node.name) for node in program.functions):
+        return False
+    calls = [n for n in statements(program.tree) if isinstance(n, ast.Assign | ast.Expr) and name in names_in(n)]
+    return not any(_MEANT.search(re.sub(rf"\b(_cost_)?{name}\b", "", ast.unparse(node))) for node in calls)
 
 
 def _twins(functions: Sequence[ast.FunctionDef]) -> list[tuple[str, str]]:

@@ -13,7 +13,6 @@ from gradproof.judge.find.calls import SIZES
 from gradproof.judge.find.examples import LARGE, Subject, run_whole, used
 from gradproof.judge.find.explore import Explored, explore
 from gradproof.judge.find.forms import forms
-from gradproof.judge.find.forward import with_forward_passes
 from gradproof.judge.find.gradient_functions import of_dicts, of_gradients
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
 from gradproof.judge.find.own_cost import with_own_cost
@@ -43,7 +42,6 @@ class Search(NamedTuple):
 def search(program: Program, name: str = "", step: str = "") -> Search:
     """Find the subjects of a program, of its function or class `name` only, or of the caller's line `step`."""
     troubles: list[str] = []
-    program = with_forward_passes(program)
     if step:
         return _of_the_line(program, step, troubles)
     if name:

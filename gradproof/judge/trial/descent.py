@@ -69,7 +69,7 @@ def _decay_in_gradient(moves: Any, parameter: ExactArray) -> Any:
 
 
 def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[int, Any], kept: Any) -> list[Compared]:
-    steps, slopes, values = _in_balls(moved, parameters, truth)
+    steps, slopes, values = in_balls(moved, parameters, truth)
     eta = _factor(steps, slopes, values)
     results = []
     for name, step, slope, value, array in zip(moved, steps, slopes, values, moved.values(), strict=True):
@@ -112,10 +112,10 @@ def _without_lonely(
 
 def rate_of(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> Any:
     """Return η of the arrays that move by −η ∂C/∂θ."""
-    return _factor(*_in_balls(moved, parameters, truth))
+    return _factor(*in_balls(moved, parameters, truth))
 
 
-def _in_balls(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> tuple[list[Balls], ...]:
+def in_balls(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> tuple[list[Balls], ...]:
     """Return the moves, the derivatives and the parameters as balls; a scalar becomes an array of one."""
     slopes = [_balls(parameter, lambda x: truth.get(x.index, arb(0))) for parameter in parameters]
     return [_balls(move) for move in moved.values()], slopes, [_balls(parameter) for parameter in parameters]
@@ -135,7 +135,7 @@ def _adaptive(
     ):
         return results
     shares = {  # of right ones too: two elements of one length follow a plain rate as well
-        k: _shares(kept, slope, squares_alone=found.state != ADAPTIVE)
+        k: kept_shares(kept, slope, squares_alone=found.state != ADAPTIVE)
         for k, (found, step, slope) in enumerate(zip(results, steps, slopes, strict=True))
         if found.state in (ADAPTIVE, "right") or _goes_down(step, slope)
     }
@@ -148,9 +148,9 @@ def _adaptive(
     ]
     size = {k: sum(not g.contains(0) for g in slopes[k].flat) for k in shares}
     squared, share, group = max(groups, key=lambda one: (sum(size[k] for k in one[2]), one[0]), default=(False, 0, []))
-    lengths = [abs(step) for k in group for step in steps[k].flat]
+    far = [abs(step) for k in group for step in steps[k].flat]
     if max((size[k] for k in group), default=0) < 2 and (
-        len(group) < 2 or not (squared or all(one.overlaps(lengths[0]) for one in lengths))
+        len(group) < 2 or not (squared or all(one.overlaps(far[0]) for one in far))
     ):
         return results
     told = list(results)
@@ -173,11 +173,11 @@ def _goes_by_sign(
     told = [one for step, slope, value in arrays for one in zip(step.flat, slope.flat, value.flat, strict=True)]
     if not all(s * g < 0 or g.contains(0) for s, g, _ in told):
         return False
-    lengths = [(abs(s), w if g > 0 else -w) for s, g, w in told if not g.contains(0)]
-    longest = max((s for s, _ in lengths), key=lambda ball: float(ball.mid()), default=arb(0))
+    pairs = [(abs(s), w if g > 0 else -w) for s, g, w in told if not g.contains(0)]
+    longest = max((s for s, _ in pairs), key=lambda ball: float(ball.mid()), default=arb(0))
     still = all(s.contains(0) for s, g, _ in told if g.contains(0))
-    constant = longest > 0 and still and all(s.overlaps(longest) for s, _ in lengths)
-    line = None if constant else _line(lengths)  # η + η λ w of an element that goes down
+    constant = longest > 0 and still and all(s.overlaps(longest) for s, _ in pairs)
+    line = None if constant else rising_line(pairs)  # η + η λ w of an element that goes down
     if not constant and (line is None or not line[0] > 0):
         return False
     moves = [x for move in moved.values() for x in numbers_of(move)]
@@ -192,17 +192,17 @@ def _goes_by_sign(
 
 def lengthened(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> frozenset[str]:
     """Return the arrays whose steps are as long as their gradients divided by the root of a mean of squares."""
-    steps, slopes, _ = _in_balls(moved, parameters, truth)
+    steps, slopes, _ = in_balls(moved, parameters, truth)
     pairs = zip(moved, steps, slopes, strict=True)
-    return frozenset(name for name, step, slope in pairs if _line(_lengths(step, slope)))
+    return frozenset(name for name, step, slope in pairs if rising_line(lengths(step, slope)))
 
 
-def _lengths(step: Balls, slope: Balls) -> list[tuple[Any, Any]]:
+def lengths(step: Balls, slope: Balls) -> list[tuple[Any, Any]]:
     """Return |g/s| and |g| of each element that moves."""
     return [(abs(g / s), abs(g)) for s, g in zip(step.flat, slope.flat, strict=True) if not (s * g).contains(0)]
 
 
-def _line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:
+def rising_line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:
     """Return the intercept and the slope of the rising line through all points (y, x), of which there must be three.
 
     Return None if there is no such line.
@@ -219,7 +219,7 @@ def _line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:
 
 def _lacks_root(step: Balls, slope: Balls) -> bool:
     """Whether |g/s| is c g² + d, as for s = −η g / (v + ε), instead of c |g| + d."""
-    return _line([(q, x * x) for q, x in _lengths(step, slope)]) is not None
+    return rising_line([(q, x * x) for q, x in lengths(step, slope)]) is not None
 
 
 def _factor_of(ratio: Any) -> str:
@@ -233,7 +233,7 @@ def _kept(owner: Any, slope: Balls) -> list[Balls]:
     return [_balls(one) for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
 
 
-def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:
+def kept_shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:
     """Return the multiples of this gradient (False, r) or of its square (True, r) that the owner keeps.
 
     These are Adam's m and v after one step. Many owners that take plain steps keep the gradient, but not its square.
@@ -251,7 +251,7 @@ def _shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, A
 
 def _line_of_squares(kept: Balls, slope: Balls) -> tuple[Any, Any] | None:
     """Return a and b of kept = a + b g², with a > 0, from at least three elements; None if it is not."""
-    line = _line([(one, g * g) for one, g in zip(kept.flat, slope.flat, strict=True)])
+    line = rising_line([(one, g * g) for one, g in zip(kept.flat, slope.flat, strict=True)])
     return line if line is not None and line[0] > 0 else None
 
 
