@@ -124,6 +124,8 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
     verify. A subject that is refuted on made-up data but verified another way counts as undecided, because the made-up
     data may not suit it.
     """
+    if not judged:
+        return []
     first = judged[0].outcome
     if len(judged) == 1 and not cost and first.verdict is Verdict.VERIFIED:
         return [_by_its_own_cost(judged[0], found)] if first.uncompared else judged
