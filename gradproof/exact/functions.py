@@ -160,6 +160,15 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     return np.searchsorted(exact(bins).view(np.ndarray), exact(x).view(np.ndarray), "left" if right else "right")
 
 
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    places = cast(x, int) if holds_numbers(x) else np.asarray(x)
+    if weights is None:
+        return np.bincount(places, minlength=minlength)
+    result = like(0)(np.zeros(max([minlength, *(places + 1).tolist()])))
+    np.add.at(result, places, exact(weights))
+    return result
+
+
 def array_equal(a: Any, b: Any, **options: Any) -> bool:
     a, b = np.asanyarray(a), np.asanyarray(b)
     return a.shape == b.shape and bool(np.all(a == b))
@@ -240,6 +249,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.nan_to_num: nan_to_num,
     np.sort: sort,
     np.digitize: digitize,
+    np.bincount: bincount,
     np.median: median,
     np.array_equal: array_equal,
     np.allclose: allclose,

@@ -1,5 +1,6 @@
 """`numpy.matrix`, whose `*` multiplies matrices."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,16 +41,22 @@ class Matrix(ExactArray):
         result = multiply_matrices(self.view(ExactArray), exact(other).view(ExactArray), dot=True)
         return result.view(Matrix) if isinstance(result, ExactArray) else result
 
-    def sum(self, axis: Any = None, **options: Any) -> Any:
-        result = self.view(ExactArray).sum(axis=axis, keepdims=axis is not None)
-        return result.view(Matrix) if isinstance(result, ExactArray) else result
-
-    def mean(self, axis: Any = None, **options: Any) -> Any:
-        result = self.view(ExactArray).mean(axis=axis, keepdims=axis is not None)
-        return result.view(Matrix) if isinstance(result, ExactArray) else result
-
     @property
     def A(self) -> ExactArray:  # noqa: N802  (NumPy's name)
         return self.view(ExactArray)
 
     A1 = property(lambda self: self.view(ExactArray).ravel())
+
+
+def _reducing(name: str) -> Callable[..., Any]:
+    """Return the method of this name, which keeps both axes if it goes along one."""
+
+    def reduce(self: Matrix, axis: Any = None, **options: Any) -> Any:
+        result = getattr(self.view(ExactArray), name)(axis=axis, keepdims=axis is not None)
+        return result.view(Matrix) if isinstance(result, ExactArray) else result
+
+    return reduce
+
+
+for _name in ("sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin"):
+    setattr(Matrix, _name, _reducing(_name))

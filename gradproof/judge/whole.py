@@ -54,7 +54,7 @@ MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
 UPHILL = "uphill, which its text says is intended"
 # Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
-_HIGH = re.compile(r"objective|reward|return|likelihood|elbo|utility|gain|fitness|score|log_?prob")
+_HIGH = re.compile(r"objective|surrogate|reward|return|likelihood|elbo|utility|gain|fitness|score|log_?prob")
 _ASCENT = re.compile(r"ascent|ascend|maximi[sz]|climb|reinforce\b", re.IGNORECASE)
 _DESCENT = re.compile(r"descent|minimi[sz]", re.IGNORECASE)
 DECLARED = {  # each word of --cost, and the names in the table that it means

@@ -65,20 +65,24 @@ def is_metric(program: Program, words: str) -> bool:
 def _twins(functions: Sequence[ast.FunctionDef]) -> list[tuple[str, str]]:
     """Return pairs of names: of a function, such as a gradient, and of a cost that takes the same arguments."""
     takes = {node.name: tuple(name for name, _ in parameters_of(node, False)) for node in functions}
-    likely = [name for name, names in takes.items() if len(names) > 1 and named_as_cost(name)]
+    likely = [name for name, names in takes.items() if names and named_as_cost(name)]
     costs = {takes[name]: name for name in likely if name.startswith("d_")}  # such as a discriminator's, with d_grads
-    costs |= {takes[name]: name for name in takes if len(takes[name]) > 1 and is_costly(name)}
+    costs |= {takes[name]: name for name in takes if takes[name] and is_costly(name)}
     costs |= {
         names: name
         for name, names in takes.items()
-        if len(names) > 1
+        if names
         for other in takes
         if takes[other] == names and _OF.sub("", other) == name != other
     }  # such as energy and energy_grad
     uses = {
         node.name: {_name(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)} for node in functions
     }
-    pairs = [(name, costs[names]) for name, names in takes.items() if costs.get(names, name) != name]
+    pairs = [
+        (name, costs[names])
+        for name, names in takes.items()
+        if costs.get(names, name) != name and (len(names) > 1 or is_derivative(name))
+    ]
     return [(name, cost) for name, cost in pairs if name not in uses[cost]]  # a forward pass takes the same arguments
 
 
@@ -90,7 +94,8 @@ def _is_plain(call: ast.expr) -> bool:
 
 def _beside(node: ast.stmt, twins: Mapping[str, str]) -> Iterator[Call]:
     """Yield the costs of the functions that a statement calls, with the same arguments."""
-    for part in ast.walk(node) if isinstance(node, ast.Assign | ast.AugAssign | ast.Expr) else ():
+    taken = node.iter if isinstance(node, ast.For) else node
+    for part in ast.walk(taken) if isinstance(node, ast.Assign | ast.AugAssign | ast.Expr | ast.For) else ():
         if not isinstance(part, ast.Call) or any(isinstance(one, ast.Call) for a in part.args for one in ast.walk(a)):
             continue
         if cost := twins.get(_name(part.func)):

@@ -218,7 +218,9 @@ def takes_the_same(program: Program, cost: str, driver: str) -> bool:
     return bool(taken[0]) and taken[0] == taken[1]
 
 
-_COSTLY = re.compile(r"hinge|error|energy|nll|mse|(?:^|_)j(?:$|_)", re.IGNORECASE)  # besides those named as a cost
+_COSTLY = re.compile(
+    r"hinge|error|energy|nll|mse|deviance|surrogate|(?:^|_)j(?:$|_)", re.IGNORECASE
+)  # besides those named as a cost
 
 
 def is_costly(name: str) -> bool:
