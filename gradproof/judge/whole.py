@@ -37,10 +37,10 @@ from gradproof.judge.outcome import (
 )
 from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside, rates_of_groups
 from gradproof.judge.stress import clips_gradients_alone, means, piled, stress
+from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
 from gradproof.judge.trial.counters import counted_too_fast
-from gradproof.judge.trial.descent import FIRST_OF_ADAM
 from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
 from gradproof.judge.trial.scaled import ADAPTIVE, BY_ITSELF, excused, scaled_each

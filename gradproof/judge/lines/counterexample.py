@@ -24,7 +24,8 @@ from gradproof.judge.lines.faults import Read
 from gradproof.judge.lines.script import CannotBeWrittenError, script
 from gradproof.judge.lines.values import Point, plain, slopes_of, values
 from gradproof.judge.outcome import SECONDS, Outcome, against
-from gradproof.judge.trial.descent import FIRST_OF_ADAM, rate_of
+from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
+from gradproof.judge.trial.descent import rate_of
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.numerics.verdict import Verdict
 

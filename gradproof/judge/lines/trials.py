@@ -14,7 +14,7 @@ from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.costs import likeliest_cost
 from gradproof.judge.outcome import against
-from gradproof.judge.trial.descent import FIRST_OF_ADAM, NO_ROOT, lengthened
+from gradproof.judge.trial.adaptive import FIRST_OF_ADAM, NO_ROOT, lengthened
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 

@@ -11,8 +11,9 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import Run, UndecidedError, current, running
 from gradproof.exact.special import logsumexp
 from gradproof.exact.sweeps import Known, computed_from, differentiate, operands_of
+from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
 from gradproof.judge.trial.arguments import numbers_of
-from gradproof.judge.trial.descent import FIRST_OF_ADAM, along, rate_of
+from gradproof.judge.trial.descent import along, rate_of
 
 # Name, formula, and the terms of the cost for outputs a and labels y; those by example are tried along each axis
 ELEMENTWISE: list[tuple[str, str, Callable[[Any, Any], Any]]] = [

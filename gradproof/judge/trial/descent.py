@@ -1,26 +1,30 @@
 """Compares each array's move with −∂C/∂θ: plain descent, weight decay, adaptive steps, steps by sign."""
 
 import itertools
-from collections.abc import Callable, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from flint import arb
 
 from gradproof.exact.arrays import ExactArray
-from gradproof.exact.numbers import Number, source
+from gradproof.exact.numbers import source
 from gradproof.exact.run import current
 from gradproof.exact.sweeps import computed_from, push_forward
+from gradproof.judge.trial.adaptive import (
+    ADAPTIVE,
+    FIRST_OF_ADAM,
+    accept_adaptive,
+    balls_of,
+    in_balls,
+    rising_line,
+)
 from gradproof.judge.trial.arguments import leaves, numbers_of
-from gradproof.judge.trial.comparison import LARGEST, Compared, common_factor
+from gradproof.judge.trial.comparison import Compared, common_factor
 from gradproof.judge.trial.stepping import all_numbers
 
 Balls = Any  # an object array of arb
-ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
-FIRST_OF_ADAM = "adaptive steps, like Adam's or RMSprop's: only the first is judged"
 SIGNS = "steps of a fixed length, by the sign of the gradient alone"
-NO_ROOT = "divided by the mean of its squared gradient, without the square root"
 DECAY = "with weight decay"
 OTHER_DECAY = "its weight decay differs from that in its own cost"
 
@@ -65,7 +69,7 @@ def _decay_in_gradient(moves: Any, parameter: ExactArray) -> Any:
                  if (source(a) is x and not b.varies) or (source(b) is x and not a.varies)]  # fmt: skip
         found.append(rates[0] if rates else None)
     same = found and None not in found and all(rate.overlaps(found[0]) for rate in found)
-    return found[0] if same else None
+    return found[0] if same and not found[0] < 0 else None
 
 
 def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[int, Any], kept: Any) -> list[Compared]:
@@ -76,7 +80,7 @@ def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[
         results.append(_one(name, step, slope, value, eta, array))
     if _goes_by_sign(moved, parameters, steps, slopes):
         return [r._replace(state="right", digits=np.inf, element=(), convention=SIGNS) for r in results]
-    results = _without_lonely(_adaptive(results, steps, slopes, kept), steps, slopes, eta)
+    results = _without_lonely(accept_adaptive(results, steps, slopes, values, kept), steps, slopes, eta)
     adaptive = any(r.convention == FIRST_OF_ADAM for r in results)
     telling = sum(step.size for r, step in zip(results, steps, strict=True) if r.state == "right" and r.alive)
     known = telling > 1 or (telling == 1 and (_is_written(eta) or eta.overlaps(1)))  # how far each should move
@@ -88,11 +92,6 @@ def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[
         said = f"{decayed[0].state}, which the cost does not have"
         results = [r._replace(state="right", digits=np.inf, convention=said) if r in decayed else r for r in results]
     return results
-
-
-def _goes_down(step: Balls, slope: Balls) -> bool:
-    """Whether each element goes down its slope, at any rate, as with AdaGrad or Adam."""
-    return all(g.contains(0) or s * g < 0 for s, g in zip(step.flat, slope.flat, strict=True))
 
 
 def _without_lonely(
@@ -115,61 +114,11 @@ def rate_of(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, A
     return _factor(*in_balls(moved, parameters, truth))
 
 
-def in_balls(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> tuple[list[Balls], ...]:
-    """Return the moves, the derivatives and the parameters as balls; a scalar becomes an array of one."""
-    slopes = [_balls(parameter, lambda x: truth.get(x.index, arb(0))) for parameter in parameters]
-    return [_balls(move) for move in moved.values()], slopes, [_balls(parameter) for parameter in parameters]
-
-
-def _adaptive(
-    results: Sequence[Compared], steps: Sequence[Balls], slopes: Sequence[Balls], kept: Any
-) -> Sequence[Compared]:
-    """Accept adaptive steps if the optimizer keeps the same multiple of every gradient, or of its square.
-
-    Another multiple shows that a gradient has a wrong factor, which a step by its sign hides. A single number does not
-    count, since it is a multiple of anything.
-    """
-    if not any(
-        found.state == ADAPTIVE or (found.state != "right" and _goes_down(step, slope))
-        for found, step, slope in zip(results, steps, slopes, strict=True)
-    ):
-        return results
-    shares = {  # of right ones too: two elements of one length follow a plain rate as well
-        k: kept_shares(kept, slope, squares_alone=found.state != ADAPTIVE)
-        for k, (found, step, slope) in enumerate(zip(results, steps, slopes, strict=True))
-        if found.state in (ADAPTIVE, "right") or _goes_down(step, slope)
-    }
-    sums = [line for k in shares for array in _kept(kept, slopes[k]) if (line := _line_of_squares(array, slopes[k]))]
-    for k, own in shares.items():  # AdaGrad's sums, which may start above 0
-        own += [(True, rise) for start, rise in sums[:1] if _is_sum(kept, slopes[k], start, rise)]
-    groups = [
-        (squared, share, [k for k, own in shares.items() if any(s == squared and r.overlaps(share) for s, r in own)])
-        for squared, share in (one for own in shares.values() for one in own)
-    ]
-    size = {k: sum(not g.contains(0) for g in slopes[k].flat) for k in shares}
-    squared, share, group = max(groups, key=lambda one: (sum(size[k] for k in one[2]), one[0]), default=(False, 0, []))
-    far = [abs(step) for k in group for step in steps[k].flat]
-    if max((size[k] for k in group), default=0) < 2 and (
-        len(group) < 2 or not (squared or all(one.overlaps(far[0]) for one in far))
-    ):
-        return results
-    told = list(results)
-    for k, own in shares.items():
-        if k in group and results[k].state != "right" and _lacks_root(steps[k], slopes[k]):
-            told[k] = results[k]._replace(state=NO_ROOT)
-        elif k in group and results[k].state != "right":
-            told[k] = results[k]._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
-        elif k not in group and (ratios := [r / share for s, r in own if s == squared]):
-            factor = _factor_of(ratios[0].sqrt() if squared else ratios[0])
-            told[k] = results[k]._replace(state=f"follows {factor} times its gradient, which adaptive steps hide")
-    return told
-
-
 def _goes_by_sign(
     moved: dict[str, Any], parameters: Sequence[Any], steps: Sequence[Balls], slopes: Sequence[Balls]
 ) -> bool:
     """Whether every element is moved by one constant length against the sign of its slope, and may decay besides."""
-    arrays = list(zip(steps, slopes, map(_balls, parameters), strict=True))
+    arrays = list(zip(steps, slopes, map(balls_of, parameters), strict=True))
     told = [one for step, slope, value in arrays for one in zip(step.flat, slope.flat, value.flat, strict=True)]
     if not all(s * g < 0 or g.contains(0) for s, g, _ in told):
         return False
@@ -188,79 +137,6 @@ def _goes_by_sign(
         if not all(tangents.get(x.index, arb(0)).is_zero() for x in felt):
             return False
     return True
-
-
-def lengthened(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any]) -> frozenset[str]:
-    """Return the arrays whose steps are as long as their gradients divided by the root of a mean of squares."""
-    steps, slopes, _ = in_balls(moved, parameters, truth)
-    pairs = zip(moved, steps, slopes, strict=True)
-    return frozenset(name for name, step, slope in pairs if rising_line(lengths(step, slope)))
-
-
-def lengths(step: Balls, slope: Balls) -> list[tuple[Any, Any]]:
-    """Return |g/s| and |g| of each element that moves."""
-    return [(abs(g / s), abs(g)) for s, g in zip(step.flat, slope.flat, strict=True) if not (s * g).contains(0)]
-
-
-def rising_line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:
-    """Return the intercept and the slope of the rising line through all points (y, x), of which there must be three.
-
-    Return None if there is no such line.
-    """
-    if len(pairs) < 3:
-        return None
-    (low, first), *rest, (high, last) = sorted(pairs, key=lambda pair: float(pair[1].mid()))
-    if (last - first).contains(0):
-        return None
-    rise = (high - low) / (last - first)
-    fits = rise > 0 and all(y.overlaps(low + rise * (x - first)) for y, x in rest)
-    return (low - rise * first, rise) if fits else None
-
-
-def _lacks_root(step: Balls, slope: Balls) -> bool:
-    """Whether |g/s| is c g² + d, as for s = −η g / (v + ε), instead of c |g| + d."""
-    return rising_line([(q, x * x) for q, x in lengths(step, slope)]) is not None
-
-
-def _factor_of(ratio: Any) -> str:
-    plain = Fraction(float(ratio.mid())).limit_denominator(LARGEST)
-    return str(plain) if ratio.overlaps(arb(plain.numerator) / plain.denominator) else f"{float(ratio.mid()):.4g}"
-
-
-def _kept(owner: Any, slope: Balls) -> list[Balls]:
-    """Return the arrays of an owner that have a slope's shape."""
-    arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
-    return [_balls(one) for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
-
-
-def kept_shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:
-    """Return the multiples of this gradient (False, r) or of its square (True, r) that the owner keeps.
-
-    These are Adam's m and v after one step. Many owners that take plain steps keep the gradient, but not its square.
-    """
-    squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
-    found = []
-    for balls in _kept(owner, slope):
-        for squared, target in ((True, squares),) if squares_alone else ((False, slope), (True, squares)):
-            telling = [i for i in np.ndindex(slope.shape) if not target[i].contains(0)]
-            ratio = balls[telling[0]] / target[telling[0]] if telling else arb(0)
-            if ratio > 0 and all(balls[i].overlaps(ratio * target[i]) for i in np.ndindex(slope.shape)):
-                found.append((squared, ratio))
-    return found
-
-
-def _line_of_squares(kept: Balls, slope: Balls) -> tuple[Any, Any] | None:
-    """Return a and b of kept = a + b g², with a > 0, from at least three elements; None if it is not."""
-    line = rising_line([(one, g * g) for one, g in zip(kept.flat, slope.flat, strict=True)])
-    return line if line is not None and line[0] > 0 else None
-
-
-def _is_sum(owner: Any, slope: Balls, start: Any, rise: Any) -> bool:
-    """Whether the owner keeps an array a + b g², also one of fewer elements."""
-    return any(
-        all(one.overlaps(start + rise * g * g) for one, g in zip(array.flat, slope.flat, strict=True))
-        for array in _kept(owner, slope)
-    )
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
@@ -336,7 +212,7 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
     if telling and eta > 0:
         i = max(telling, key=lambda i: float(abs(value[i]).mid()))
         decay = (step[i] + eta * slope[i]) / value[i]
-        shrinks = decay < 0 and all(
+        shrinks = -0.5 < decay < 0 and all(  # no step gives up more than half of a weight
             (step[k] + eta * slope[k]).overlaps(decay * value[k]) for k in np.ndindex(step.shape)
         )
         if shrinks:
@@ -346,10 +222,3 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
     if sizes and sizes[0] > 0 and downhill and all(size.overlaps(sizes[0]) for size in sizes):
         return ADAPTIVE
     return "wrong"
-
-
-def _balls(array: Any, of: Callable[[Number], Any] = lambda x: x.value) -> Balls:
-    result = np.empty(array.shape or 1, object)
-    for place, x in zip(np.ndindex(result.shape), numbers_of(array), strict=True):
-        result[place] = of(x)
-    return result
