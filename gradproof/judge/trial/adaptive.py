@@ -80,7 +80,8 @@ def misses_form(step: Balls, slope: Balls, value: Balls) -> str:
         return ""
     if len(ratios) < len(moving):
         return NO_FORM
-    if rising_line(ratios) or rising_line([(q * q, g * g) for q, g in ratios]):
+    lines = rising_line(ratios), rising_line([(q * q, g * g) for q, g in ratios])
+    if any(line and not line[0] < 0 for line in lines):
         return ""
     # q² = 2εq + a g² + b − ε², for q = |g / s| and η = 1
     plain = goes_down(step, slope) and _solved([([q, g * g, arb(1)], q * q) for q, g in ratios])
