@@ -93,8 +93,8 @@ def misses_form(step: Balls, slope: Balls, value: Balls) -> str:
                        for o, (s, g, w) in zip(signs, moving, strict=True)])  # fmt: skip
     decayed = decayed or _solved([([(s * g) ** 2, 2 * s * w * g * g, s * s, 2 * s * w, (w * g) ** 2, w * w], g * g)
                                   for s, g, w in moving])  # fmt: skip
-    if decayed:  # a and κ a
-        return "" if decayed[0] > 0 and not decayed[1] < 0 else NO_FORM
+    if decayed:  # a, κ a, and ε or b
+        return "" if decayed[0] > 0 and not (decayed[1] < 0 or decayed[2] < 0) else NO_FORM
     return "undecided" if len(moving) < 7 else NO_FORM
 
 
