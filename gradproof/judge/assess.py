@@ -41,6 +41,7 @@ from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
 ORDER = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.VERIFIED)
+_MATRIX = re.compile(r"\b(?:np|numpy)\.(?:as)?mat(?:rix)?\b")
 _TURN = re.compile(r"^for (?:_gradproof_turn in range\(\d+\)|x, y in _turns|pairs in _turns):\n", re.MULTILINE)
 
 
@@ -183,6 +184,9 @@ def _judged(subject: Subject, cost: str) -> Assessed:
         known = [call for call in subject.calls if not is_metric(subject.explored.scene.program, call)]
         without = judge_leniently(subject._replace(calls=known), cost)
         outcome = outcome if without.verdict is Verdict.REFUTED else without
+    scene = outcome.explored.scene
+    if outcome.verdict is Verdict.REFUTED and not scene.whole and _MATRIX.search(scene.program.text):
+        outcome.verdict, outcome.trouble = Verdict.UNDECIDED, "its functions may take np.matrix, but got arrays"
     if subject.raises and outcome.verdict is Verdict.VERIFIED:
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"it is right for one example, but for several it {subject.raises}"

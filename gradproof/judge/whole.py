@@ -41,6 +41,7 @@ from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
 from gradproof.judge.trial.counters import counted_too_fast
+from gradproof.judge.trial.descent import is_written
 from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
 from gradproof.judge.trial.scaled import ADAPTIVE, BY_ITSELF, excused, scaled_each
@@ -118,7 +119,8 @@ def judge(
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
     untouched, group_rates = dict[str, set[int]](), dict[str, Fraction]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
-    shrinking, passed, again = list[str](), list[str](), dict[str, Amiss]()
+    shrinking, passed, again, twice = list[str](), list[str](), dict[str, Amiss](), dict[str, Amiss]()
+    is_one_step = False  # of the cost at a rate that the program writes down, though in two parts
     used_after = explored.scene.used_after(explored.step.where) if explored.step.kind == "turn" else set[str]()
 
     def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
@@ -133,7 +135,7 @@ def judge(
         shrinking[:] = means(what)
         group_rates.update(rates_of_groups(what))
         again.update({path: Amiss(f"its copy {shown(twin)} stays as it was", 0) for path, twin in what.stale.items()})
-        again.update({path: said for path, array in what.given.items() if (said := _again(array, what.after[path]))})
+        twice.update({path: said for path, array in what.given.items() if (said := _again(array, what.after[path]))})
         for path, move in what.moved.items():
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
             if len(unmoved_there) < move.size:  # an array that never moves is another matter
@@ -141,6 +143,7 @@ def judge(
         return holding(what, lambda: compared_with(run, what))
 
     def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
+        nonlocal is_one_step
         if kind != "listed":
             found = getattr(what, kind).get(name)
             if found is None:
@@ -151,6 +154,7 @@ def judge(
                 passed.append(path)
             doubted.update(what.doubtful)
             compared = against(what, found)
+            is_one_step = is_one_step or (bool(twice) and is_written(rate_beside(what, found)))
             if _is_climbed(name, explored.scene.program.text, what, compared):
                 compared = [a._replace(convention=a.convention or UPHILL) for a in against(what, -found)]
             if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
@@ -262,6 +266,7 @@ def judge(
     if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
         more = [Compared(path, state, 0, True) for path, state in amiss.items()]
         outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])
+    again |= {} if is_one_step else twice
     if outcome.verdict is Verdict.VERIFIED and again:
         outcome.verdict, outcome.amiss = Verdict.REFUTED, again
     if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn":

@@ -763,6 +763,33 @@ def test_what_resets_something_else_or_only_begins_does_not_reset_a_layer(elsewh
     assert assessed(source + elsewhere, tmp_path)["verdict"] == "refuted"
 
 
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ("for _, g in self.parts():\n            g[...] = 0", "verified"),
+        ("for p in self.parts():\n            p.grad.fill(0)", "verified"),
+        ("for p in self.parts():\n            print(p.grad.sum())", "refuted"),
+        ("for p in self.parts():\n            self.count[...] = 0", "refuted"),
+    ],
+)
+def test_a_model_may_reset_what_its_layers_add_up(body: str, verdict: str, tmp_path: Path) -> None:
+    model = f"class Model:\n    def parts(self):\n        return []\n    def zero_grad(self):\n        {body}\n"
+    assert assessed(NORM.format(reset=".sum()") + model, tmp_path)["verdict"] == verdict
+
+
+def test_functions_of_matrices_are_not_called_wrong_for_what_arrays_do_in_them(tmp_path: Path) -> None:
+    source = """
+import numpy as np
+def loss(W, X, T):
+    return np.square(X * W - T).sum() / 2
+def gradient(W, X, T):
+    return X.T * (X * W - T)
+def column(y):
+    return np.asmatrix(y).T
+"""
+    assert assessed(source, tmp_path)["verdict"] in ("undecided", "none")
+
+
 NOT_SUMMED = """
 import numpy as np
 class Model:

@@ -93,6 +93,10 @@ def test_a_step_that_uses_the_forward_pass_of_the_turn_before_is_judged(
         ("h = X @ theta", "h = h + X @ theta"),  # which would count twice
         ("h = X @ theta\nfor", "h = X @ theta\ntheta = theta + 1\nfor"),
         ("    theta = theta", "    h = X @ theta\n    theta = theta"),  # so that nothing is missing
+        ("    h = X @ theta\n", "    h = X @ theta\n    theta[...] = 0.9 * theta\n"),
+        ("    h = X @ theta\n", "    h = X @ theta\n    for p in [theta]:\n        p -= 0.1 * p\n"),  # another name
+        ("    h = X @ theta\n", "    h = X @ theta\n    optimizer.step()\n"),
+        ("for t in range(10):", "for X in range(10):"),
     ],
 )
 def test_no_forward_pass_is_added_that_would_give_other_numbers_or_that_is_there(
@@ -104,6 +108,18 @@ def test_no_forward_pass_is_added_that_would_give_other_numbers_or_that_is_there
         program = read_program(str(path))
         loop, turned = program.tree.body[-1], with_forward_passes(program).tree.body[-1]
         assert len(turned.body) - len(loop.body) == added, source  # type: ignore[attr-defined]
+
+
+def test_what_a_forward_pass_reads_through_functions_counts_too(tmp_path: Path) -> None:
+    source = LINEAR.replace("h = X @ theta\n", "h = predicted()\n").replace(
+        "h = pre", "def predicted():\n    return scores() / 2\ndef scores():\n    return X @ theta\nh = pre", 1
+    )
+    path = tmp_path / "mine.py"
+    for end, added in (("", 1), ("    theta = theta / 2\n", 0), ("    print(theta.mean(), h.sum())\n", 1)):
+        path.write_text(source + end, "utf8")
+        program = read_program(str(path))
+        loop, turned = program.tree.body[-1], with_forward_passes(program).tree.body[-1]
+        assert len(turned.body) - len(loop.body) == added, end  # type: ignore[attr-defined]
 
 
 STALE = LINEAR.removesuffix("    h = X @ theta\n")

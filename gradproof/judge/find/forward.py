@@ -4,6 +4,7 @@ It is run once more at the beginning of the turn, where it gives the same number
 """
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,16 +13,22 @@ from gradproof.judge.find.program import Program, copied, names_in, statements, 
 from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.scenes import FORWARD, own_example
 
-_HARMLESS = {"print", "append", "format", "join"}
+_PURE = re.compile(
+    r"(?:np|numpy|math|time|os|json)\.(?!random)[\w.]+|print|len|sum|float|int|str|abs|round|max|min|range|enumerate|zip|"
+    r"list|tuple|dict|set|isinstance|sorted|any|all|"
+    r"(?:.*\.)?(?:append|format|join|copy|mean|std|sum|max|min|dot|item|tolist|astype|flatten|ravel|reshape|argmax|info|debug|write|flush|get)"
+)  # calls that change nothing that a forward pass reads
+_REPORTS = re.compile(r"accura|predict|score|evaluat|metric|plot|report|log_|history|show|display", re.IGNORECASE)
+_TOTALS = re.compile(r"total|sum|count|correct|hits|epoch|step|iter|loss|cost|err", re.IGNORECASE)
 
 
 def with_forward_passes(program: Program) -> Program:
     """Return the program in which each turn of a loop begins with the forward pass that the last one ended with."""
-    if not any(_carried(*there) for there in _loops(program.tree)):
+    if not any(_carried(program.tree, *there) for there in _loops(program.tree)):
         return program
     tree = copied(program.tree)
     for before, loop in _loops(tree):
-        loop.body[:0] = [copied(node) for node in _carried(before, loop)]
+        loop.body[:0] = [copied(node) for node in _carried(tree, before, loop)]
     return replace(program, tree=tree, added=f"{program.added} forward")
 
 
@@ -31,7 +38,9 @@ def with_fixed_passes(program: Program) -> tuple[Explored | None, str]:
     Return it, or None if no step is found, and the names of what is held.
     """
     scene = own_example(program).scene
-    carried = {loop.lineno: nodes for before, loop in _loops(program.tree) if (nodes := _carried(before, loop))}
+    carried = {
+        loop.lineno: nodes for before, loop in _loops(program.tree) if (nodes := _carried(program.tree, before, loop))
+    }
     loops = (scene.loop(number) for number in range(len(scene.code()[1])))
     explored = explore(scene, apart=[n for n, loop in enumerate(loops) if loop is not None and loop.lineno in carried])
     assigned = (node for nodes in carried.values() for node in nodes if isinstance(node, ast.Assign))
@@ -48,20 +57,24 @@ def _loops(tree: ast.AST) -> Iterator[tuple[Sequence[ast.stmt], ast.For | ast.Wh
                     yield block[:place], node
 
 
-def _carried(before: Sequence[ast.stmt], loop: ast.For | ast.While) -> list[ast.stmt]:
+def _carried(tree: ast.AST, before: Sequence[ast.stmt], loop: ast.For | ast.While) -> list[ast.stmt]:
     """Return the statements that run before a loop and again in its turns, after what they depend on has changed.
 
     Nothing may change what they read after either run, or their second run would not be the first of the next turn.
     """
     last = {ast.unparse(node): place for place, node in enumerate(loop.body)}
+    there = {ast.unparse(node) for node in before}
+    turn = names_in(loop.target) if isinstance(loop, ast.For) else set[str]()
     found: list[ast.stmt] = []
     for place, node in enumerate(before):
         again = last.get(ast.unparse(node), 0)
-        if again and _is_forward_pass(node):
-            between = [other for other in before[place + 1 :] if ast.unparse(other) not in last]
-            if not any(names_in(node) & _changed(other) for other in (*between, *loop.body[again + 1 :])):
-                found.append(node)
-    results = set[str]().union(*(_changed(node) for node in found))
+        if not again or not _is_forward_pass(node) or (read := _read(tree, node)) & turn:
+            continue
+        others = [other for other in before[place + 1 :] if ast.unparse(other) not in last]
+        others += [other for other in loop.body[again + 1 :] if ast.unparse(other) not in there]
+        if all(_keeps(other, read) for other in others):
+            found.append(node)
+    results = set[str]().union(*(names_in(target) for node in found for target in _targets(node)))
     texts = {ast.unparse(node) for node in found}
     first = next((place for place, node in enumerate(loop.body) if ast.unparse(node) in texts), 0)
     used = set[str]().union(*(names_in(node) for node in loop.body[:first]))
@@ -72,26 +85,51 @@ def _is_forward_pass(node: ast.stmt) -> bool:
     """Whether a statement may be a part of one: a plain assignment, or a call that is named like one."""
     if isinstance(node, ast.Assign):
         return not updated(node)
-    name = _called(node)
-    return bool(name and FORWARD.search(name))
+    called = _calls(node)[-1:] if isinstance(node, ast.Expr) else []
+    return any(FORWARD.search(text.rpartition(".")[2]) for text in called)
 
 
-def _called(node: ast.stmt) -> str:
-    """Return the last name of what a statement calls for its effect, or ""."""
-    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
-        return ""
-    return ast.unparse(node.value.func).rpartition(".")[2]
+def _calls(node: ast.AST) -> list[str]:
+    """Return what a statement calls, the outermost call last."""
+    return [ast.unparse(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)][::-1]
 
 
-def _changed(node: ast.stmt) -> set[str]:
-    """Return the names whose values a statement may change, without those that it calls a cost."""
-    found = set[str]()
+def _targets(node: ast.AST) -> list[ast.expr]:
+    """Return what a statement assigns."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, ast.AugAssign | ast.AnnAssign | ast.For) else []
+
+
+def _read(tree: ast.AST, node: ast.AST) -> set[str]:
+    """Return the names that a statement reads, also in the functions that it calls."""
+    functions = {part.name: part for part in ast.walk(tree) if isinstance(part, ast.FunctionDef)}
+    waiting, read, seen = [node], set[str](), set[str]()
+    while waiting:
+        one = waiting.pop()
+        read |= names_in(one)
+        called = {text.rpartition(".")[2] for text in _calls(one)} & functions.keys() - seen
+        seen |= called
+        waiting += [functions[name] for name in called]
+    return read
+
+
+def _keeps(node: ast.stmt, read: set[str]) -> bool:
+    """Whether a statement leaves what these names hold as it is, as far as can be seen."""
+    for text in _calls(node):
+        name = text.rpartition(".")[2]
+        makes = name[:1].isupper()  # an object
+        if not (_PURE.fullmatch(text) or makes or named_as_cost(name) or _REPORTS.search(name) or FORWARD.search(name)):
+            return False
     for part in (node, *statements(node)):
-        if isinstance(part, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.For):
-            targets = part.targets if isinstance(part, ast.Assign) else [part.target]
-            for target in targets:
-                if not named_as_cost(ast.unparse(target)):
-                    found |= names_in(target)
-        elif isinstance(part, ast.stmt) and _called(part) not in _HARMLESS:
-            found |= names_in(part) if isinstance(part, ast.Expr) else set()
-    return found
+        if isinstance(part, ast.Delete | ast.Global):
+            return False
+        for target in _targets(part):
+            text = ast.unparse(target)
+            if isinstance(target, ast.Name | ast.Tuple) and names_in(target) & read:
+                return False
+            if not isinstance(target, ast.Name | ast.Tuple) and not _TOTALS.search(text.rpartition(".")[2]):
+                return False
+            if isinstance(part, ast.AugAssign) and not (_TOTALS.search(text) or isinstance(part.value, ast.Constant)):
+                return False
+    return True

@@ -12,7 +12,7 @@ from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of
 from gradproof.judge.find.explore import explore
 from gradproof.judge.find.gradients import LEAVES
 from gradproof.judge.find.numbers import constants, floats
-from gradproof.judge.find.program import Program
+from gradproof.judge.find.program import Program, names_in
 from gradproof.judge.find.roles import role_of, stem
 from gradproof.judge.find.scene import Scene
 
@@ -331,7 +331,8 @@ def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Ite
 def is_reset(program: Program, layer: str, name: str) -> bool:
     """Whether something that resets, such as zero_grad, sets attributes of this name of a layer's objects to 0.
 
-    It is a function, or a method of the layer's class or of a class that this one mentions, such as its base.
+    It is a function, or a method of the layer's class or of a class that this one mentions, such as its base. Another
+    class may set what its loop goes through to 0, as in `for _, g in self.parameters(): g[...] = 0`.
     """
     classes = {kind.name: kind for kind in program.classes}
     waiting, methods = [layer], list(program.functions)
@@ -339,8 +340,22 @@ def is_reset(program: Program, layer: str, name: str) -> bool:
         if kind := classes.pop(waiting.pop(), None):
             methods += [part for part in kind.body if isinstance(part, ast.FunctionDef)]
             waiting += [part.id for part in ast.walk(kind) if isinstance(part, ast.Name)]
-    parts = [part for one in methods if _RESETS.search(one.name) for part in ast.walk(one)]
-    return any(_sets_to_zero(part, name) for part in parts)
+    resets = [one for one in ast.walk(program.tree) if isinstance(one, ast.FunctionDef) and _RESETS.search(one.name)]
+    if any(_clears(part) for one in resets for part in ast.walk(one) if isinstance(part, ast.For)):
+        return True
+    return any(_sets_to_zero(part, name) for one in methods if one in resets for part in ast.walk(one))
+
+
+def _clears(loop: ast.For) -> bool:
+    """Whether a loop sets the elements of what it goes through to 0."""
+    turn = names_in(loop.target)
+    cleared: list[ast.expr] = []
+    for node in ast.walk(loop):
+        if isinstance(node, ast.Assign) and _is_zero(node.value):
+            cleared += [target for target in node.targets if isinstance(target, ast.Subscript | ast.Attribute)]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fill":
+            cleared += [node.func.value] if all(map(_is_zero, node.args)) else []
+    return any(names_in(target) & turn for target in cleared)
 
 
 def _sets_to_zero(node: ast.AST, name: str) -> bool:

@@ -83,7 +83,7 @@ def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[
     results = _without_lonely(accept_adaptive(results, steps, slopes, values, kept), steps, slopes, eta)
     adaptive = any(r.convention == FIRST_OF_ADAM for r in results)
     telling = sum(step.size for r, step in zip(results, steps, strict=True) if r.state == "right" and r.alive)
-    known = telling > 1 or (telling == 1 and (_is_written(eta) or eta.overlaps(1)))  # how far each should move
+    known = telling > 1 or (telling == 1 and (is_written(eta) or eta.overlaps(1)))  # how far each should move
     if adaptive or not known:
         results = [r._replace(element=(), got=0.0, expected=0.0) for r in results]
     decayed = [r for r in results if r.state.startswith(DECAY)]
@@ -156,12 +156,12 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
         for eta in proposed
     ]
     ranked = [  # a single element follows any rate
-        (len([n for n in sizes if n > 1]) * (1 + is_written), is_written, eta.overlaps(1), bool(eta > 0), sum(sizes))
+        (len([n for n in sizes if n > 1]) * (1 + written), written, eta.overlaps(1), bool(eta > 0), sum(sizes))
         for eta, sizes in zip(proposed, followed, strict=True)
-        for is_written in [_is_written(eta)]
+        for written in [is_written(eta)]
     ]
     if max((elements for *_, elements in ranked), default=0) <= 1:
-        proposed.sort(key=lambda eta: not (_is_written(eta) or eta.overlaps(1)))
+        proposed.sort(key=lambda eta: not (is_written(eta) or eta.overlaps(1)))
         proposed = [
             eta for array in zip(steps, slopes, values, strict=True) for eta in _decayed_factor(*array)
         ] or proposed
@@ -169,7 +169,7 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
     return proposed[ranked.index(max(ranked))]
 
 
-def _is_written(eta: Any) -> bool:
+def is_written(eta: Any) -> bool:
     """Whether the code writes this number down."""
     return any(eta.overlaps(x.value) for x in current().literals.values() if x.value != 1)
 
