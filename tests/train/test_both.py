@@ -70,6 +70,12 @@ def test_both_are_what_they_are_alone(digits: Path, tmp_path: Path) -> None:  # 
     assert result["steps"] == 33
 
 
+def test_of_both_only_the_last_weights_are_kept_where_that_is_asked_for(digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    ended = run(digits, tmp_path / "both", "--both", "--json", "--no-page", "--keep", "last")
+    assert [one["best"]["weights"] for one in json.loads(ended.stdout)["runs"].values()] == [None, None]
+    assert list((tmp_path / "both").rglob(saved.BEST)) == []
+
+
 REFUSED = [
     ("--backend", "reference"),
     ("--verify",),
