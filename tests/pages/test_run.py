@@ -135,7 +135,8 @@ def test_it_says_what_the_run_says(drawn: Path) -> None:
     assert results["run_hash"] in text
     last = results["epochs"][-1]
     assert f"{last['test'] - last['correct']} of 10000 misread" in text
-    assert f"{last['correct']} of 10000" in text
+    for number in ("correct", "validation", "training"):
+        assert f'<td class="number">{last[number]} of 10000</td>' in text
     command = "--backend handcrafted --sizes 784,30,10 --epochs 2 --batch 10 --eta 3.0 --seed 0 --init normal"
     assert command in text
 
@@ -165,7 +166,7 @@ def test_any_network_and_any_images_make_a_page_of_two_megabytes_at_most(
     sets = Mnist(digits(40, *shape, classes), digits(20, *shape, classes), digits(300, *shape, classes))
     monkeypatch.setattr(mnist, "load", lambda _: sets)
     with run.begun(Settings("handcrafted", sizes, init="scaled"), None, tmp_path / "run", 999) as small:
-        epochs = tuple(Epoch(n, n % 300, 300, 3, 1 / n, 0.1) for n in range(1, 5001))
+        epochs = tuple(Epoch(n, n % 300, 300, 3, 5, 1 / n, 0.1) for n in range(1, 5001))
         small.state = small.state._replace(history=epochs, epoch=5001)
         path = run_page.write(small, small.results(), {SMALL.backend: small.state.history})
     assert path.stat().st_size <= LARGEST
@@ -229,6 +230,22 @@ def test_ticks_are_round_and_enclose_the_values(low: float, high: float) -> None
     assert ticks[0] <= low
     assert ticks[-1] >= high
     assert len(ticks) <= 8
+
+
+@pytest.mark.parametrize("names", [("handcrafted",), ("handcrafted", "reference")])
+def test_each_curve_is_of_what_it_says(names: tuple[str, ...]) -> None:
+    sets = Mnist(digits(40, 1, 1), digits(20, 1, 1), digits(30, 1, 1))
+    epochs = [Epoch(1, 15, 30, 18, 24, 1.0, 1.0), Epoch(2, 30, 30, 20, 30, 0.5, 1.0)]
+    shares, costs = run_page.learning(dict.fromkeys(names, epochs), sets)
+    whose = [f"{name}, " * (len(names) > 1) for name in names]
+    assert [line.label for line in shares.lines] == [
+        f"{n}{s}" for n in whose for s in ("test", "validation", "training")
+    ]
+    heights = {tick.at: tick.text for tick in shares.up}
+    for line in shares.lines:
+        assert [heights[y] for _, y in line.marks][1] == "100 %"
+    assert [heights.get(line.marks[0][1]) for line in shares.lines[:3]] == ["50 %", "90 %", "80 %"]
+    assert [line.label for line in costs.lines] == list(names)
 
 
 def test_a_curve_stays_inside_its_plot() -> None:

@@ -24,7 +24,10 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(st.lists(st.tuples(READ, READ), min_size=1, max_size=9))
 def test_no_test_image_has_a_say_in_which_epoch_is_best(read: list[tuple[int, int]]) -> None:
     one, other = (
-        [Epoch(n, correct[n - 1], 20, validation, 1.0, 1.0) for n, (validation, _) in enumerate(read, start=1)]
+        [
+            Epoch(n, correct[n - 1], 20, validation, training, 1.0, 1.0)
+            for n, (validation, training) in enumerate(read, start=1)
+        ]
         for correct in ([right for _, right in read], [20 - right for _, right in read])
     )
     best = loop.best_of(one).epoch

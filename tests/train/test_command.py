@@ -106,7 +106,15 @@ def test_json_is_one_document_on_stdout_and_the_same_in_the_folder(backend: str,
     result = json.loads(done.stdout)
     assert result == assert_kept(tmp_path / "a/b", steps=2 * 11)
     assert re.fullmatch("[0-9a-f]{64}", result.pop("run_hash"))
-    kinds = {"epoch": int, "correct": int, "test": int, "validation": int, "cost": float, "seconds": float}
+    kinds = {
+        "epoch": int,
+        "correct": int,
+        "test": int,
+        "validation": int,
+        "training": int,
+        "cost": float,
+        "seconds": float,
+    }
     for epoch in result["epochs"]:
         assert {key: type(value) for key, value in epoch.items()} == kinds
     assert [epoch["epoch"] for epoch in result.pop("epochs")] == [1, 2]
