@@ -48,6 +48,7 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
     weights, biases, test = run.state.weights, run.state.biases, run.digits.test
     read = review.read(run.settings.backend, weights, biases, test)
     misread = read.misread(test.labels, MISREAD)
+    glances = review.glances(weights, biases, test, read)
     varied = test.images.std(axis=0)
     neurons = _strongest(weights[0] * varied, NEURONS)
     return rendered(
@@ -66,9 +67,10 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
         misread=[(_digit(test, i), test.labels[i], read.digits[i], read.surely[i]) for i in misread],
         confusion=read.confusion.tolist(),
         neurons=[(j + 1, picture(diverging(_image(weights[0][j] * varied, test.rows)))) for j in neurons],
+        shown=glances[0].digit,
         glances=[
             (glance, _digit(test, glance.image), list(_parts(glance, test.rows)))
-            for glance in review.glances(weights, biases, test)
+            for glance in sorted(glances, key=lambda glance: glance.digit)
         ],
         left_out=_left_out(len(weights)),
     )

@@ -107,7 +107,20 @@ def test_the_digit_is_chosen_by_keyboard_too(drawn: Path) -> None:
     with opened(drawn) as shown:
         shown.page.locator("#digit-0").focus()
         shown.page.keyboard.press("ArrowRight")
-        assert shown.page.locator(".glance:visible img").first.get_attribute("alt") == "a 1"
+        assert re.match("a 1( that|$)", shown.page.locator(".glance:visible img").first.get_attribute("alt"))
+
+
+@pytest.mark.turns(1)
+@needs_chromium
+def test_the_first_digit_shown_is_the_misread_one_of_which_the_network_is_most_certain(drawn: Path) -> None:
+    with opened(drawn, javascript=False) as shown:
+        surest = shown.page.locator(".tiles img").first
+        said = surest.get_attribute("alt")
+        assert re.fullmatch(r"a \d that is read as \d", said)
+        glance = shown.page.locator(".glance:visible")
+        assert glance.locator("figcaption").first.inner_text() == said
+        for name in ("alt", "src"):
+            assert glance.locator("img").first.get_attribute(name) == surest.get_attribute(name)
 
 
 @pytest.mark.turns(1)
@@ -222,6 +235,37 @@ def test_confusion_counts_every_image_once_and_misread_ones_come_surest_first() 
     assert sorted(misread) == np.flatnonzero(read.digits != test.labels).tolist()
     assert all(read.surely[i] >= read.surely[j] for i, j in pairwise(misread))
     assert read.misread(test.labels, 3) == misread[:3]
+
+
+SEEN = st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+
+
+@given(st.lists(SEEN, min_size=1, max_size=40))
+def test_the_example_of_a_digit_is_its_surest_misread_image_or_else_its_first(
+    seen: list[tuple[int, int, float]],
+) -> None:
+    labels, digits, surely = (np.array(column) for column in zip(*seen, strict=True))
+    images = review.examples_of(labels, review.Read(digits, surely, np.zeros((10, 10))))
+    assert sorted(labels[images]) == sorted(set(labels.tolist()))
+    misread = [i for i in images if digits[i] != labels[i]]
+    assert images[: len(misread)] == misread, "the misread ones first"
+    assert all(surely[i] >= surely[j] for i, j in pairwise(misread))
+    for image in images:
+        own = np.flatnonzero(labels == labels[image])
+        wrong = own[digits[own] != labels[image]]
+        assert image == (min(wrong, key=lambda i: -surely[i]) if len(wrong) else own[0])
+
+
+def test_a_digit_that_is_never_misread_is_shown_without_a_word_about_it(tmp_path: Path) -> None:
+    with run.begun(SMALL, put_digits(tmp_path), tmp_path / "run", 999) as small:
+        labels = small.digits.test.labels
+        right = review.Read(labels, np.ones(len(labels)), np.diag(np.bincount(labels, minlength=10)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(review, "read", lambda *_: right)
+            text = run_page.page(small, small.results(), {})
+    assert "that is read as" not in text
+    assert 'id="digit-0" checked>' in text
+    assert text.count(" checked>") == 1
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (90.9, 92.3), (0.0621, 0.0719), (1, 30), (5, 5), (-3, 1e9)])
