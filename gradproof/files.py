@@ -116,6 +116,15 @@ def put_aside(prefix: str, text: str) -> str:
     return path
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if there is one. MachineError if that cannot be done."""
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+    except OSError as error:
+        raise MachineError(f"cannot remove {path}: {_reason(error)}") from None
+
+
 def append(path: Path, line: bytes) -> None:
     """Append a line to a file, all of it or nothing. MachineError if that cannot be done."""
     try:

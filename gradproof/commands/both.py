@@ -19,13 +19,21 @@ if TYPE_CHECKING:
     from gradproof.train.loop import State
 
 
-def compare(opened: AbstractContextManager[Pair], again: Callable[[Path], str], as_json: bool, page: bool) -> int:
+def compare(
+    opened: AbstractContextManager[Pair],
+    keeps_best: bool,
+    again: Callable[[Path], str],
+    as_json: bool,
+    page: bool,
+) -> int:
     """Train both, print every epoch, save the results, pages and both runs, and return the exit code."""
     from gradproof.train.divergence import DivergenceError
 
     say: Callable[[str], None] = (lambda _: None) if as_json else click.echo
     failed: DivergenceError | None = None
     with asked_to_end() as asked, opened as pair:
+        for run in pair.runs:
+            run.keeps_best = keeps_best
         for note in dict.fromkeys(note for run in pair.runs for note in run.notes):
             click.echo(f"gradproof: {note}", err=True)
         with going_on(lambda: again(pair.place)):

@@ -13,6 +13,7 @@ import click
 from gradproof.text import json_of, visible
 
 SHADES = " ░▒▓█"
+CERTAIN = 0.5  # a network whose outputs are all below this says of every digit that it is rather not there
 
 
 @click.command()
@@ -27,7 +28,8 @@ def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
     """Read pictures of digits with a trained network, and show what it saw.
 
     A picture shows one upright digit, of any size, in any two colours. The digit is cut out, scaled and centred as the
-    network expects it. The exit code is 3 if a picture cannot be read.
+    network expects it. The line says so if the network is not certain or the picture seems to hold more than one digit.
+    The exit code is 3 if a picture cannot be read.
     """
     import numpy as np
 
@@ -45,21 +47,33 @@ def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
     told, failed = [], False
     for image in images:
         try:
-            seen = pictures.pixels(image, side)
+            drawn = pictures.drawing(image)
         except DataError as error:
             failed = True
             click.echo(f"gradproof: {error}", err=True)
             continue
+        seen, several = pictures.pixels(drawn, side), pictures.several(drawn)
         x = mnist.pixels(seen.reshape(1, -1), network.weights[0].dtype).T
         values = np.asarray(backend.feedforward(network.weights, network.biases, x)[1][-1])[:, 0]
-        first, second = np.argsort(-values, kind="stable")[:2].tolist()
-        told.append({"file": image, "digit": first, "outputs": values.tolist()})
+        certain = bool(values.max() >= CERTAIN)
+        said = {"file": image, "digit": int(values.argmax()), "certain": certain, "several": several}
+        told.append(said | {"outputs": values.tolist()})
         if not as_json:
-            click.echo(f"{visible(image)}: {first} ({values[first]:.2f}), else {second} ({values[second]:.2f})")
+            click.echo(f"{visible(image)}: {line(values, several)}")
             click.echo("\n".join(shown(seen)))
     if as_json:
         click.echo(json_of(told))
     return DataError.exit_code if failed else 0
+
+
+def line(values: Any, several: bool) -> str:
+    """Return the digits of the two largest outputs (10,), and what speaks against believing the first."""
+    first, second = (-values).argsort(kind="stable")[:2].tolist()
+    doubts = [
+        "; the network is not certain" * bool(values[first] < CERTAIN),
+        "; the picture seems to hold more than one digit" * several,
+    ]
+    return f"{first} ({values[first]:.2f}), else {second} ({values[second]:.2f}){''.join(doubts)}"
 
 
 def shown(seen: Any) -> Iterator[str]:

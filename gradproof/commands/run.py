@@ -159,7 +159,8 @@ def summary(run: Run, result: Mapping[str, Any]) -> str:
     if best := result["best"]:
         validated = best["validation"] / len(run.digits.validation.labels)
         read = f"{validated:.2%} of the validation images, {best['correct'] / best['test']:.2%} of the test images"
-        lines += [f"best: epoch {best['epoch']}, {read}: {os.path.join(out, best['weights'])!r}"]
+        where = f": {os.path.join(out, best['weights'])!r}" if best["weights"] else "; its weights are not kept"
+        lines += [f"best: epoch {best['epoch']}, {read}{where}"]
     lines += [f"in Python: {in_python(run)}"]
     return "\n".join(lines)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gradproof.train.run import Run
     from gradproof.train.spread import Spread
 
-HOW = ("checkpoint", "devices", "coordinator", "processes", "process", "heartbeat", "page", "as_json")
+HOW = ("checkpoint", "keep", "devices", "coordinator", "processes", "process", "heartbeat", "page", "as_json")
 NOT_FOR_BOTH = ("backend", "verify", "reproducible", "devices", "coordinator", "processes", "process", "heartbeat")
 OF_SEVERAL = ("processes", "process", "heartbeat")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -89,6 +89,12 @@ def an_address(_context: click.Context, _option: click.Parameter, text: str | No
     metavar="SECONDS",
     help="How often to save what --resume needs.",
 )
+@click.option(
+    "--keep",
+    default="best",
+    type=click.Choice(["best", "last"]),
+    help="best: keep the weights of the best epoch by the validation images, beside the last ones.",
+)
 @click.option("--both", is_flag=True, help="Train both networks on one schedule and compare their weights.")
 @click.option(
     "--verify", is_flag=True, help="Judge every step as it is taken, equation by equation; --resume keeps doing so."
@@ -120,6 +126,7 @@ def command(
     out: Path | None,
     resume: Path | None,
     checkpoint: float,
+    keep: str,
     both: bool,
     verify: bool,
     page: bool,
@@ -146,7 +153,8 @@ def command(
 
         if given := [name for name in NOT_FOR_BOTH if _given(context, name)]:
             raise UsageError(f"--both trains both networks side by side, on this machine; leave out --{given[0]}")
-        return compare(_opened_both(context, data, out, resume, checkpoint, chosen), again, as_json, page)
+        pair = _opened_both(context, data, out, resume, checkpoint, chosen)
+        return compare(pair, keep == "best", again, as_json, page)
     if coordinator is None and (given := [name for name in OF_SEVERAL if _given(context, name)]):
         raise click.UsageError(f"--{given[0]} needs --coordinator HOST:PORT, where process 0 is")
     if processes is not None and process is not None and process >= processes:
@@ -175,6 +183,7 @@ def command(
         first = coordinator is None or spread.is_first()
         opened = _opened(context, data, out, resume, checkpoint, chosen, first, verify)
         with _others_alive(heartbeat), asked_to_end() as asked, opened as run:
+            run.keeps_best = keep == "best"
             if run.at.verify:
                 _ready_to_prove(run.settings.backend)
             over = _spread(run, devices, coordinator is not None)

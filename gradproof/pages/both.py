@@ -8,6 +8,7 @@ from gradproof.pages.chart import chart
 from gradproof.pages.page import rendered, typed_options
 from gradproof.pages.run import learning
 from gradproof.text import typed
+from gradproof.train import loop
 from gradproof.train.both import Pair
 from gradproof.train.loop import Epoch
 from gradproof.train.run import PAGE
@@ -22,6 +23,7 @@ def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
     lines = {"measured": apart[::every]}
     if grown:
         lines["fitted"] = _fitted(grown)
+    digits = pair.runs[0].digits
     title, comparison = compared(curves) if all(curves.values()) else ("", "")
     return rendered(
         "both.html",
@@ -31,7 +33,9 @@ def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
         result=result,
         pages={run.settings.backend: f"{run.settings.backend}/{PAGE}" for run in pair.runs},
         curves=curves,
-        charts=learning(curves, len(pair.runs[0].digits.validation.labels)) if all(curves.values()) else [],
+        validated=len(digits.validation.labels),
+        trained=len(loop.first_trained(digits).labels),
+        charts=learning(curves, digits) if all(curves.values()) else [],
         data=typed(pair.runs[0].at.data or ""),
         options=typed_options({k: v for k, v in pair.runs[0].settings._asdict().items() if k != "backend"}),
         apart=chart("log₁₀ of the distance of their weights, ‖p − p′‖/‖p‖", "", lines) if len(apart) > 1 else None,

@@ -14,8 +14,8 @@ from gradproof.pages.page import diverging, picture, rendered, typed_options
 from gradproof.problem import Array
 from gradproof.text import typed
 from gradproof.train import review
-from gradproof.train.loop import Epoch
-from gradproof.train.mnist import DataSet
+from gradproof.train.loop import Epoch, first_trained
+from gradproof.train.mnist import DataSet, Mnist
 from gradproof.train.review import Glance
 from gradproof.train.run import PAGE, Run
 
@@ -48,6 +48,7 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
     weights, biases, test = run.state.weights, run.state.biases, run.digits.test
     read = review.read(run.settings.backend, weights, biases, test)
     misread = read.misread(test.labels, MISREAD)
+    glances = review.glances(weights, biases, test, read)
     varied = test.images.std(axis=0)
     neurons = _strongest(weights[0] * varied, NEURONS)
     return rendered(
@@ -56,18 +57,20 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
         results=results,
         images=f"{len(run.digits.train.labels)} to train, {len(run.digits.validation.labels)} to validate",
         validated=len(run.digits.validation.labels),
+        trained=len(first_trained(run.digits).labels),
         data=typed(run.at.data or ""),
         options=typed_options(run.settings._asdict()),
         seconds=run.state.seconds + sum(epoch.seconds for epoch in run.state.history),
         curves={name: _thinned(epochs) for name, epochs in curves.items()},
-        charts=learning(curves, len(run.digits.validation.labels)) if run.state.history else [],
+        charts=learning(curves, run.digits) if run.state.history else [],
         wrong=int((read.digits != test.labels).sum()),
         misread=[(_digit(test, i), test.labels[i], read.digits[i], read.surely[i]) for i in misread],
         confusion=read.confusion.tolist(),
         neurons=[(j + 1, picture(diverging(_image(weights[0][j] * varied, test.rows)))) for j in neurons],
+        shown=glances[0].digit,
         glances=[
             (glance, _digit(test, glance.image), list(_parts(glance, test.rows)))
-            for glance in review.glances(weights, biases, test)
+            for glance in sorted(glances, key=lambda glance: glance.digit)
         ],
         left_out=_left_out(len(weights)),
     )
@@ -79,14 +82,16 @@ def write(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
     return run.place / PAGE
 
 
-def learning(curves: Mapping[str, Sequence[Epoch]], validated: int) -> list[Chart]:
-    """Return charts over the epochs: validation and test images read correctly, and the cost."""
+def learning(curves: Mapping[str, Sequence[Epoch]], digits: Mnist) -> list[Chart]:
+    """Return charts over the epochs: test, validation and training images read correctly, and the cost."""
+    validated, trained = len(digits.validation.labels), len(first_trained(digits).labels)
     thinned = {name: _thinned(epochs) for name, epochs in curves.items()}
     shares: dict[str, list[tuple[float, float]]] = {}
     for name, epochs in thinned.items():
         whose = f"{name}, " if len(curves) > 1 else ""
         shares[f"{whose}test"] = [(e.epoch, 100 * e.correct / e.test) for e in epochs]
         shares[f"{whose}validation"] = [(e.epoch, 100 * e.validation / validated) for e in epochs]
+        shares[f"{whose}training"] = [(e.epoch, 100 * e.training / trained) for e in epochs]
     costs = {name: [(e.epoch, e.cost) for e in epochs] for name, epochs in thinned.items()}
     return [chart("Images read correctly", "%", shares), chart("Cost C on the test images", "", costs)]
 

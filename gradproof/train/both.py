@@ -149,7 +149,7 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
     """Resume the two runs in a folder from the last step that both have saved.
 
     If one has no checkpoint yet and the other has not moved, it is started. Raises DataError if no step is common to
-    both, UsageError if the folder is not that of a pair.
+    both or no checkpoint can be read, UsageError if the folder is not that of a pair.
     """
     with folder.reopened(place), ExitStack() as stack:
         if not is_both(place):
@@ -161,6 +161,9 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
                 with run.begun(*_planned(place, name), place / name, seconds):
                     pass
             kept = [{START}]
+        faults = [fault for _, each in found.values() for fault in each]
+        if faults and not any(kept):  # neither network can go on alone either
+            raise DataError(faults[0])
         if not (common := set.intersection(*kept)):
             each = " or ".join(_resuming(place / name) for name in NAMES)
             raise DataError(

@@ -1,7 +1,7 @@
 """Checkpoints: the complete state of a run on disk, so that a killed run continues as if nothing had happened.
 
 Two files in the run's folder take turns, so that one stays intact while the other is written. Both are safetensors:
-w1, b1, w2, b2, …, those of the best epoch as best_w1, best_b1, …, and `history` (epochs, 6), one Epoch a row in
+w1, b1, w2, b2, …, those of the best epoch as best_w1, best_b1, …, and `history` (epochs, 7), one Epoch a row in
 float64. Everything else is text in the metadata. Its `sha256` is that of the whole file with 64 zeros in its own place,
 so no bit can change unnoticed.
 """
@@ -30,7 +30,7 @@ from gradproof.train.saved import named
 from gradproof.train.step import Proven
 
 FILES = ("checkpoint-0.safetensors", "checkpoint-1.safetensors")
-FORMAT = "gradproof checkpoint 2"
+FORMAT = "gradproof checkpoint 3"
 LARGEST = 2**32  # bytes; a checkpoint of the largest network has half of that
 ZEROS = "0" * 64
 BEST = "best_"  # prefix of the names of the best epoch's arrays

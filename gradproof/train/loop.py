@@ -47,6 +47,7 @@ class Epoch(NamedTuple):
     correct: int  # test images read correctly …
     test: int  # … of this number
     validation: int  # validation images read correctly
+    training: int  # of the first training images, as many as there are test images, those read correctly
     cost: float  # quadratic, on the test images
     seconds: float  # of descent, including the proof of judged steps and, in the first epoch, compilation
 
@@ -117,6 +118,13 @@ def best_of(history: Sequence[Epoch]) -> Epoch:
     return max(history, key=lambda epoch: epoch.validation)
 
 
+def first_trained(digits: mnist.Mnist) -> mnist.DataSet:
+    """Return the first training images, as many as there are test images, or all: each epoch ends with reading them."""
+    images, labels, rows = digits.train
+    most = len(digits.test.labels)
+    return mnist.DataSet(images[:most], labels[:most], rows)
+
+
 def descent_of(backend: str) -> Descent:
     """Return the module that takes many steps of that backend's network in one call."""
     return by_hand if backend == "handcrafted" else cast(Descent, import_module(f"{backend}.descent"))
@@ -181,7 +189,8 @@ def states(
     descent, put = (spread, spread.put) if spread else (descent_of(s.backend), partial(backends.put, s.backend))
     images = put(mnist.pixels(digits.train.images, s.dtype))
     targets = put(mnist.one_hot(digits.train.labels, s.dtype))
-    validation, test = (reading.blocks(s.backend, part, s.dtype, s.sizes) for part in digits[1:])
+    parts = [digits.validation, digits.test, first_trained(digits)]
+    measured = [reading.blocks(s.backend, part, s.dtype, s.sizes) for part in parts]
     longest = most or CHUNK
     first = longest if most or not verify else max(1, longest // 5)  # judging a step triples its time
     pace = Pace(longest, first if most or longest * parameters(s) * s.batch <= WORK else 1)
@@ -248,7 +257,7 @@ def states(
             yield state
         # One thread here too: several would round differently, and spin for a while on processors that the judge needs.
         with blas.limit(limits=1, user_api="blas"):
-            history = (*state.history, (yield from _measured(backend, state, validation, test)))
+            history = (*state.history, (yield from _measured(backend, state, *measured)))
         costs = [epoch.cost for epoch in history]
         reach = s.eta * an_epoch(s, digits.train)
         if reason := divergence.complaint(s.backend, state.weights, state.biases, costs, digits.train, reach):
@@ -291,11 +300,15 @@ def _taken(data: Any, rows: Array) -> Array:
 
 
 def _measured(
-    backend: Backend, state: State, validation: list[reading.Block], test: list[reading.Block]
+    backend: Backend,
+    state: State,
+    validation: list[reading.Block],
+    test: list[reading.Block],
+    training: list[reading.Block],
 ) -> Generator[State, None, Epoch]:
     """Return how well the network reads at the end of an epoch, yielding the state between two blocks of a set."""
     network, read, costs = (backend, state.weights, state.biases), [], []
-    for part in (validation, test):
+    for part in (validation, test, training):
         right = 0
         for number, block in enumerate(part):
             if number:
@@ -306,4 +319,4 @@ def _measured(
                     costs.append(len(block.labels) * reading.cost(*network, [block]))
         read.append(right)
     n = sum(len(block.labels) for block in test)
-    return Epoch(state.epoch, read[1], n, read[0], sum(costs) / n, state.seconds)
+    return Epoch(state.epoch, read[1], n, read[0], read[2], sum(costs) / n, state.seconds)

@@ -3,6 +3,8 @@
 import math
 import os
 import warnings
+from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -13,20 +15,51 @@ from gradproof.problem import Array
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 LARGEST = 10**8  # pixels of a picture
+TOO_LARGE = f"more than {LARGEST:,} pixels; make it smaller"
 ENOUGH = 1024  # rows or columns; larger pictures are scaled down to this
 FAINT = 32  # of 255; a pixel that differs less from the background counts as background …
 NOISE = 0.25  # … and so does one below this share of the largest difference, such as the grain of paper
+CELLS = 48  # rows or columns into which a drawing is divided to find its parts; a gap within a cell is none
 BOX = 20 / 28  # the share of a side that the digit fills, as in MNIST
 
 
-def pixels(path: str | os.PathLike[str], side: int = 28) -> Array:
-    """Return the picture as (side, side) uint8, from 0 where nothing is drawn to 255 for the strongest pixel.
+class Part(NamedTuple):
+    """The rows and columns that a part of a drawing takes up, in cells."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def beside(self, other: "Part") -> bool:
+        """Whether the two share at least half of the rows and at most half of the columns of the smaller one."""
+        rows = min(self.bottom, other.bottom) - max(self.top, other.top)
+        columns = min(self.right, other.right) - max(self.left, other.left)
+        shorter = min(self.bottom - self.top, other.bottom - other.top)
+        return 2 * rows >= shorter and 2 * columns <= min(self.right - self.left, other.right - other.left)
+
+
+def drawing(path: str | os.PathLike[str]) -> Array:
+    """Return how strongly each pixel of a picture is drawn, from 0 (background) to 1 (rows, columns).
 
     Raises DataError if the file cannot be read as a picture or nothing is drawn on it.
     """
     drawn = _drawn(_opened(path))
     if not drawn.any():
         raise DataError(f"{path}: nothing is drawn on it")
+    return drawn
+
+
+def several(drawn: Array) -> bool:
+    """Whether a drawing seems to hold several digits: separate parts of about the same height side by side."""
+    parts = _parts(drawn > 0)
+    tallest = max(part.bottom - part.top for part in parts)
+    large = [part for part in parts if part.bottom - part.top >= tallest / 2]
+    return any(one.beside(other) for one, other in combinations(large, 2))
+
+
+def pixels(drawn: Array, side: int = 28) -> Array:
+    """Return a drawing as (side, side) uint8, from 0 where nothing is drawn to 255 for the strongest pixel."""
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
     cut = Image.fromarray(drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     scale = max(1, round(BOX * side)) / max(cut.size)
@@ -52,7 +85,7 @@ def _opened(path: str | os.PathLike[str]) -> Image.Image:
             Image.open(file, formats=FORMATS) as image,
         ):
             if math.prod(image.size) > LARGEST:
-                raise DataError(f"{image.width} × {image.height} pixels are too many; make it smaller")
+                raise DataError(TOO_LARGE)
             return _coloured(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
         raise DataError(f"{path}: not a picture; give one as {', '.join(FORMATS)}") from None
@@ -60,7 +93,9 @@ def _opened(path: str | os.PathLike[str]) -> Image.Image:
         raise DataError(f"{path}: {error}") from None
     except MemoryError:
         raise DataError(f"{path}: too large for this machine's memory") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:  # Pillow's own limit, which is higher
+        raise DataError(f"{path}: {TOO_LARGE}") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(f"{path}: {reason}") from None
 
@@ -89,6 +124,26 @@ def _drawn(image: Image.Image) -> Array:
     drawn: Array = np.abs(values - np.median(border, axis=0)).max(axis=2)
     most = float(drawn.max())
     return np.where(drawn < max(FAINT, NOISE * most), 0, drawn / max(most, 1)).astype(np.float32)
+
+
+def _parts(drawn: Array) -> list[Part]:
+    """Return the parts of a drawing, bool (rows, columns), that no cell joins, not even at a corner."""
+    step = -(-max(drawn.shape) // CELLS)
+    across, down = (np.arange(0, n, step) for n in drawn.shape)
+    cells = np.logical_or.reduceat(np.logical_or.reduceat(drawn, across, axis=0), down, axis=1)
+    left = {(row, column) for row, column in np.argwhere(cells).tolist()}
+    parts = []
+    while left:
+        found, todo = [], [left.pop()]
+        while todo:
+            row, column = todo.pop()
+            found.append((row, column))
+            near = {(row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & left
+            left -= near
+            todo += near
+        rows, columns = zip(*found, strict=True)
+        parts.append(Part(min(rows), min(columns), max(rows) + 1, max(columns) + 1))
+    return parts
 
 
 def _centre(values: Array) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """The arrays for a run's page: what the trained network misreads, and what both backends compute for single digits."""
 
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -31,10 +30,11 @@ class Read(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """One digit, with its δ and ∂C/∂w from both networks, in float64."""
+    """An image of one digit, with its δ and ∂C/∂w from both networks, in float64."""
 
     digit: int
     image: int  # its index in the set
+    read: int  # the digit that the network reads in it
     outputs: Array  # (10,) a^L
     handcrafted: Answer
     autodiff: Answer
@@ -56,22 +56,33 @@ def read(backend: str, weights: Layers, biases: Layers, examples: mnist.DataSet)
     return Read(digits, a.max(axis=0), confusion)
 
 
-def glances(weights: Layers, biases: Layers, examples: mnist.DataSet) -> list[Glance]:
-    """Return a glance at the first image of each digit in the set, or of fewer digits if the network is large.
+def examples_of(labels: Array, found: Read) -> list[int]:
+    """Return the index of an image of each digit: the most confidently misread one or, if none is misread, the first.
+
+    The misread ones come first, the most confidently misread before the others.
+    """
+    misread, (_, firsts) = found.misread(labels, len(labels)), np.unique(labels, return_index=True)
+    by_digit: dict[int, int] = {}
+    for image in (*misread, *firsts.tolist()):
+        by_digit.setdefault(int(labels[image]), image)
+    return list(by_digit.values())
+
+
+def glances(weights: Layers, biases: Layers, examples: mnist.DataSet, found: Read) -> list[Glance]:
+    """Return a glance at each of `examples_of` the set, or at fewer of them if the network is large.
 
     The limit (WORK) lets the page be drawn within seconds.
     """
     exact = [w.astype(np.float64) for w in weights], [b.astype(np.float64) for b in biases]
-    digits, firsts = np.unique(examples.labels, return_index=True)
-    found = []
     most = max(1, WORK // sum(w.size for w in weights))
-    for digit, image in islice(zip(digits.tolist(), firsts.tolist(), strict=True), most):
-        x = mnist.pixels(examples.images[image], np.float64)[:, None]
-        found.append(_glance(digit, image, Problem(*exact, x, np.eye(CLASSES)[:, [digit]])))
-    return found
+    taken = []
+    for image in examples_of(examples.labels, found)[:most]:
+        digit, x = int(examples.labels[image]), mnist.pixels(examples.images[image], np.float64)[:, None]
+        taken.append(_glance(digit, image, int(found.digits[image]), Problem(*exact, x, np.eye(CLASSES)[:, [digit]])))
+    return taken
 
 
-def _glance(digit: int, image: int, problem: Problem) -> Glance:
+def _glance(digit: int, image: int, read: int, problem: Problem) -> Glance:
     mine, theirs = (backends.answer(backends.load(name), problem) for name in ("handcrafted", "reference"))
     stack, live = stack_of(problem), np.array(True)
     radius = radii(stack, theirs, arithmetic(np.float64))
@@ -80,4 +91,4 @@ def _glance(digit: int, image: int, problem: Problem) -> Glance:
         delta.append(compare("δ", layer, mine.delta[i], theirs.delta[i], 2 * radius.delta[i], live))
         gradients, telling = (mine.grad_w[i], theirs.grad_w[i]), stack.inputs_at_work(layer)
         grad_w.append(compare("∂C/∂w", layer, *gradients, 2 * radius.grad_w[i], live, telling))
-    return Glance(digit, image, mine.activations[-1][0, :, 0], mine, theirs, delta, grad_w)
+    return Glance(digit, image, read, mine.activations[-1][0, :, 0], mine, theirs, delta, grad_w)

@@ -35,6 +35,7 @@ class Run:
         self.place, self.digits, self.at, self.seconds, self.notes = place, digits, at, seconds, notes
         self.writes = writes  # of several processes, only one does
         self.settings, self.state = at.settings, at.state
+        self.keeps_best = True  # in a file of its own, besides the checkpoints, which always have it
         self.ended = ""  # the reason, if it ended before its last epoch
         self.on_disk: State | None = None  # the state that this process saved last
         self.kept = time.monotonic()
@@ -95,9 +96,11 @@ class Run:
             self.keep()
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
         saved.save(self.place, self.state.weights, self.state.biases, text)
-        if best := self.state.best:
+        if self.keeps_best and (best := self.state.best):
             text["steps"] = best.epoch * loop.an_epoch(self.settings, self.digits.train)
             saved.save(self.place, best.weights, best.biases, text, saved.BEST)
+        else:  # one that an earlier part of the run left would be taken for the best so far
+            files.remove(self.place / saved.BEST)
         files.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
         how = {"finished": self.finished, "ended": self.ended, "steps": self.state.steps}
         self.log("end", **how, run_hash=result["run_hash"])
@@ -120,12 +123,13 @@ class Run:
         }
 
     def _best(self) -> dict[str, Any] | None:
-        """Return the best epoch by validation images, what it read, and the file that holds its weights, or None."""
+        """Return the best epoch by validation images, what it read, and the file with its weights; None before one."""
         if (best := self.state.best) is None:
             return None
         epoch = self.state.history[best.epoch - 1]
         read = {name: getattr(epoch, name) for name in ("epoch", "validation", "correct", "test")}
-        return read | {"run_hash": saved.run_hash(best.weights, best.biases), "weights": saved.BEST}
+        file = saved.BEST if self.keeps_best else None
+        return read | {"run_hash": saved.run_hash(best.weights, best.biases), "weights": file}
 
 
 @contextmanager

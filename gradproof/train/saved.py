@@ -2,7 +2,7 @@
 
 `weights.safetensors` holds w1, b1, w2, b2, …, that is w^l (n_l, n_{l−1}) and b^l (n_l, 1), all float32 or all float64,
 and the settings as text in its metadata. `best.safetensors` holds the weights after the epoch that read most validation
-images. `run.json` holds what `gradproof train --json` prints.
+images, unless the run keeps only the last. `run.json` holds what `gradproof train --json` prints.
 """
 
 import hashlib

@@ -19,7 +19,7 @@ from tests.train.small import SMALL
 
 
 def said(mine: int, theirs: int, n: int = 10_000) -> tuple[str, str]:
-    ends = (Epoch(3, correct, n, 0, 0.1, 1.0) for correct in (mine, theirs))
+    ends = (Epoch(3, correct, n, 0, 0, 0.1, 1.0) for correct in (mine, theirs))
     return compared({name: [end] for name, end in zip(NAMES, ends, strict=True)})
 
 

@@ -107,7 +107,20 @@ def test_the_digit_is_chosen_by_keyboard_too(drawn: Path) -> None:
     with opened(drawn) as shown:
         shown.page.locator("#digit-0").focus()
         shown.page.keyboard.press("ArrowRight")
-        assert shown.page.locator(".glance:visible img").first.get_attribute("alt") == "a 1"
+        assert re.match("a 1( that|$)", shown.page.locator(".glance:visible img").first.get_attribute("alt"))
+
+
+@pytest.mark.turns(1)
+@needs_chromium
+def test_the_first_digit_shown_is_the_misread_one_of_which_the_network_is_most_certain(drawn: Path) -> None:
+    with opened(drawn, javascript=False) as shown:
+        surest = shown.page.locator(".tiles img").first
+        said = surest.get_attribute("alt")
+        assert re.fullmatch(r"a \d that is read as \d", said)
+        glance = shown.page.locator(".glance:visible")
+        assert glance.locator("figcaption").first.inner_text() == said
+        for name in ("alt", "src"):
+            assert glance.locator("img").first.get_attribute(name) == surest.get_attribute(name)
 
 
 @pytest.mark.turns(1)
@@ -135,7 +148,8 @@ def test_it_says_what_the_run_says(drawn: Path) -> None:
     assert results["run_hash"] in text
     last = results["epochs"][-1]
     assert f"{last['test'] - last['correct']} of 10000 misread" in text
-    assert f"{last['correct']} of 10000" in text
+    for number in ("correct", "validation", "training"):
+        assert f'<td class="number">{last[number]} of 10000</td>' in text
     command = "--backend handcrafted --sizes 784,30,10 --epochs 2 --batch 10 --eta 3.0 --seed 0 --init normal"
     assert command in text
 
@@ -165,7 +179,7 @@ def test_any_network_and_any_images_make_a_page_of_two_megabytes_at_most(
     sets = Mnist(digits(40, *shape, classes), digits(20, *shape, classes), digits(300, *shape, classes))
     monkeypatch.setattr(mnist, "load", lambda _: sets)
     with run.begun(Settings("handcrafted", sizes, init="scaled"), None, tmp_path / "run", 999) as small:
-        epochs = tuple(Epoch(n, n % 300, 300, 3, 1 / n, 0.1) for n in range(1, 5001))
+        epochs = tuple(Epoch(n, n % 300, 300, 3, 5, 1 / n, 0.1) for n in range(1, 5001))
         small.state = small.state._replace(history=epochs, epoch=5001)
         path = run_page.write(small, small.results(), {SMALL.backend: small.state.history})
     assert path.stat().st_size <= LARGEST
@@ -223,12 +237,59 @@ def test_confusion_counts_every_image_once_and_misread_ones_come_surest_first() 
     assert read.misread(test.labels, 3) == misread[:3]
 
 
+SEEN = st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+
+
+@given(st.lists(SEEN, min_size=1, max_size=40))
+def test_the_example_of_a_digit_is_its_surest_misread_image_or_else_its_first(
+    seen: list[tuple[int, int, float]],
+) -> None:
+    labels, digits, surely = (np.array(column) for column in zip(*seen, strict=True))
+    images = review.examples_of(labels, review.Read(digits, surely, np.zeros((10, 10))))
+    assert sorted(labels[images]) == sorted(set(labels.tolist()))
+    misread = [i for i in images if digits[i] != labels[i]]
+    assert images[: len(misread)] == misread, "the misread ones first"
+    assert all(surely[i] >= surely[j] for i, j in pairwise(misread))
+    for image in images:
+        own = np.flatnonzero(labels == labels[image])
+        wrong = own[digits[own] != labels[image]]
+        assert image == (min(wrong, key=lambda i: -surely[i]) if len(wrong) else own[0])
+
+
+def test_a_digit_that_is_never_misread_is_shown_without_a_word_about_it(tmp_path: Path) -> None:
+    with run.begun(SMALL, put_digits(tmp_path), tmp_path / "run", 999) as small:
+        labels = small.digits.test.labels
+        right = review.Read(labels, np.ones(len(labels)), np.diag(np.bincount(labels, minlength=10)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(review, "read", lambda *_: right)
+            text = run_page.page(small, small.results(), {})
+    assert "that is read as" not in text
+    assert 'id="digit-0" checked>' in text
+    assert text.count(" checked>") == 1
+
+
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (90.9, 92.3), (0.0621, 0.0719), (1, 30), (5, 5), (-3, 1e9)])
 def test_ticks_are_round_and_enclose_the_values(low: float, high: float) -> None:
     ticks = chart.ticks(low, high)
     assert ticks[0] <= low
     assert ticks[-1] >= high
     assert len(ticks) <= 8
+
+
+@pytest.mark.parametrize("names", [("handcrafted",), ("handcrafted", "reference")])
+def test_each_curve_is_of_what_it_says(names: tuple[str, ...]) -> None:
+    sets = Mnist(digits(40, 1, 1), digits(20, 1, 1), digits(30, 1, 1))
+    epochs = [Epoch(1, 15, 30, 18, 24, 1.0, 1.0), Epoch(2, 30, 30, 20, 30, 0.5, 1.0)]
+    shares, costs = run_page.learning(dict.fromkeys(names, epochs), sets)
+    whose = [f"{name}, " * (len(names) > 1) for name in names]
+    assert [line.label for line in shares.lines] == [
+        f"{n}{s}" for n in whose for s in ("test", "validation", "training")
+    ]
+    heights = {tick.at: tick.text for tick in shares.up}
+    for line in shares.lines:
+        assert [heights[y] for _, y in line.marks][1] == "100 %"
+    assert [heights.get(line.marks[0][1]) for line in shares.lines[:3]] == ["50 %", "90 %", "80 %"]
+    assert [line.label for line in costs.lines] == list(names)
 
 
 def test_a_curve_stays_inside_its_plot() -> None:

@@ -1,5 +1,6 @@
 """The best epoch is chosen by the validation images alone, and what is said of it is true of what is kept."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradproof.errors import MachineError
 from gradproof.train import loop, mnist, run, saved
 from gradproof.train.loop import Epoch
 from tests.train.small import SMALL, put_digits, train
@@ -22,7 +24,10 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(st.lists(st.tuples(READ, READ), min_size=1, max_size=9))
 def test_no_test_image_has_a_say_in_which_epoch_is_best(read: list[tuple[int, int]]) -> None:
     one, other = (
-        [Epoch(n, correct[n - 1], 20, validation, 1.0, 1.0) for n, (validation, _) in enumerate(read, start=1)]
+        [
+            Epoch(n, correct[n - 1], 20, validation, training, 1.0, 1.0)
+            for n, (validation, training) in enumerate(read, start=1)
+        ]
         for correct in ([right for _, right in read], [20 - right for _, right in read])
     )
     best = loop.best_of(one).epoch
@@ -53,6 +58,34 @@ def test_what_is_said_of_the_best_epoch_is_true_of_the_weights_that_are_kept(
         assert best["run_hash"] == saved.run_hash(*network)
         ends.append(best)
     assert all(best == ends[0] for best in ends)
+
+
+@pytest.mark.parametrize("stop_at", [None, 7, 30])
+def test_without_the_best_weights_the_run_says_the_same_of_its_best_epoch_but_where_they_are(
+    stop_at: int | None, digits: Path, tmp_path: Path
+) -> None:
+    """Also where an earlier part of the run kept them: what that left is gone, and a later part has them again."""
+    settings = SMALL._replace(epochs=6, eta=20.0)
+    with run.begun(settings, digits, tmp_path / "whole", 0) as whole:
+        expected = train(whole)
+    place = tmp_path / "run"
+    with run.begun(settings, digits, place, 0) as first:
+        train(first, stop_at)
+    for keeps_best in (False, True):
+        with run.continued(place, None, {}, 0) as again:
+            again.keeps_best = keeps_best
+            assert train(again) == expected
+        assert (place / saved.BEST).exists() == keeps_best
+        best = whole.results()["best"] | ({} if keeps_best else {"weights": None})
+        assert again.results()["best"] == json.loads((place / saved.RESULTS).read_text())["best"] == best
+
+
+def test_best_weights_that_cannot_be_removed_are_one_line(digits: Path, tmp_path: Path) -> None:
+    with run.begun(SMALL, digits, tmp_path / "run", 0) as one:
+        one.keeps_best = False
+        (tmp_path / "run" / saved.BEST).mkdir()
+        with pytest.raises(MachineError, match=r"^cannot remove [^\n]*best\.safetensors: [^\n]+$"):
+            train(one)
 
 
 def test_some_best_epochs_are_not_the_last_one_nor_that_of_the_test_images(digits: Path, tmp_path: Path) -> None:

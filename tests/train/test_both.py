@@ -70,6 +70,12 @@ def test_both_are_what_they_are_alone(digits: Path, tmp_path: Path) -> None:  # 
     assert result["steps"] == 33
 
 
+def test_of_both_only_the_last_weights_are_kept_where_that_is_asked_for(digits: Path, tmp_path: Path) -> None:  # noqa: F811
+    ended = run(digits, tmp_path / "both", "--both", "--json", "--no-page", "--keep", "last")
+    assert [one["best"]["weights"] for one in json.loads(ended.stdout)["runs"].values()] == [None, None]
+    assert list((tmp_path / "both").rglob(saved.BEST)) == []
+
+
 REFUSED = [
     ("--backend", "reference"),
     ("--verify",),
@@ -238,6 +244,20 @@ def test_where_one_diverges_both_go_back_to_the_end_of_the_last_good_epoch(digit
     assert "saturated" in (tmp_path / "a/both.html").read_text()
 
 
+@pytest.mark.parametrize("options", [["--both"], ["--backend", "handcrafted"]])
+def test_checkpoints_of_another_format_are_refused_in_one_line(
+    options: list[str],
+    digits: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run(digits, tmp_path / "a", "--no-page", *options)
+    now = checkpoint.FORMAT
+    monkeypatch.setattr(checkpoint, "FORMAT", "gradproof checkpoint 9")
+    said = f"is written in format '{now}', this gradproof reads 'gradproof checkpoint 9'; continue with the version"
+    assert_refused(resumed(tmp_path / "a"), 3, said)
+
+
 def test_a_run_of_one_network_is_not_taken_for_one_of_both(digits: Path, tmp_path: Path) -> None:  # noqa: F811
     run(digits, tmp_path / "one", "--backend", "handcrafted", "--no-page")
     assert_refused(resumed(tmp_path / "one", "--both"), 2, "is not a run of both networks; leave out --both")
@@ -264,3 +284,7 @@ def test_the_page_opens_offline_and_says_what_was_measured(digits: Path, tmp_pat
             assert (browser.errors, browser.requests) == ([], [])
             assert "handcrafted" in browser.page.inner_text("main")
             assert browser.page.locator("polyline").count() >= 2
+            browser.page.click("summary >> nth=0")
+            for one in json.loads((tmp_path / "both/both.json").read_text())["runs"].values():
+                rows = [f"{e['correct']} of 40 {e['validation']} of 21 {e['training']} of 40" for e in one["epochs"]]
+                assert all(row in " ".join(browser.page.inner_text("main").split()) for row in rows)

@@ -91,7 +91,7 @@ def test_a_checkpoint_comes_back_to_the_last_bit(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     settings = Settings("reference", tuple(sizes), seed=seed, dtype=dtype)
-    history = tuple(Epoch(n, right, 40, 7, cost, took) for n, (right, cost, took) in enumerate(epochs, start=1))
+    history = tuple(Epoch(n, right, 40, 7, right, cost, took) for n, (right, cost, took) in enumerate(epochs, start=1))
     state = loop.begin(settings)._replace(
         epoch=len(history) + 1, batch=batch, steps=3 * batch, seconds=seconds, history=history
     )
@@ -157,16 +157,21 @@ def signed(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
     return content.replace(checkpoint.ZEROS.encode(), hashlib.sha256(content).hexdigest().encode(), 1)
 
 
+def position(**changes: Any) -> str:
+    """Where a tiny run begins, as it stands in the metadata."""
+    state = loop.begin(Settings("handcrafted", (1, 2), epochs=9))._replace(**changes)
+    return json.dumps({field: value for field, value in state._asdict().items() if field not in checkpoint.ARRAYS})
+
+
 def forged(**changes: Any) -> bytes:
     """A checkpoint with a right checksum, but for what is changed in its metadata or arrays."""
     settings = Settings("handcrafted", (1, 2), epochs=9)
     state = loop.begin(settings)
-    position = {field: value for field, value in state._asdict().items() if field not in checkpoint.ARRAYS}
     arrays = dict(named(state.weights, state.biases)) | {"history": np.empty((0, len(Epoch._fields)))}
     metadata = {
         "format": checkpoint.FORMAT,
         "settings": json.dumps(settings._asdict()),
-        "position": json.dumps(position),
+        "position": position(),
         "data": "[null, null]",
         "versions": "{}",
         "generation": "9",
@@ -191,8 +196,8 @@ FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     "no metadata": (lambda: serialised({"w1": np.zeros((2, 1))}), "is not a checkpoint of gradproof"),
     "an old format": (lambda: forged(format="gradproof checkpoint 0"), "is written in format 'gradproof checkpoint 0'"),
     "a later format": (
-        lambda: forged(format="gradproof checkpoint 3"),
-        "this gradproof reads 'gradproof checkpoint 2'; continue with the version that wrote it, or start a new run",
+        lambda: forged(format="gradproof checkpoint 4"),
+        "this gradproof reads 'gradproof checkpoint 3'; continue with the version that wrote it, or start a new run",
     ),
     "deep nesting": (lambda: (10**6).to_bytes(8, "little") + b"[" * 10**6, "is not a checkpoint of gradproof"),
     "header of a list": (lambda: (4).to_bytes(8, "little") + b"[ 1]", "is not a checkpoint of gradproof"),
@@ -209,7 +214,11 @@ FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     "one array more": (lambda: forged(w2=np.zeros((3, 2), np.float32)), "its arrays do not fit its settings"),
     "another dtype": (lambda: forged(w1=np.zeros((2, 1))), "its weights are not finite numbers of float32"),
     "NaN": (lambda: forged(b1=np.full((2, 1), np.nan, np.float32)), "its weights are not finite"),
-    "epochs of nothing": (lambda: forged(history=np.zeros((3, 6))), "its arrays do not fit its settings"),
+    "epochs of nothing": (lambda: forged(history=np.zeros((3, 7))), "its arrays do not fit its settings"),
+    "epochs without training images": (
+        lambda: forged(history=np.zeros((1, 6)), position=position(epoch=2)),
+        "is not a checkpoint of gradproof",
+    ),
     "a best epoch without its arrays": (lambda: forged(best="1"), "its arrays do not fit its settings"),
     "a best epoch that was not reached": (
         lambda: forged(best="1", best_w1=np.zeros((2, 1), np.float32), best_b1=np.zeros((2, 1), np.float32)),
@@ -224,6 +233,13 @@ FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a word for a number": (lambda: forged(generation="nine"), "is not a checkpoint of gradproof"),
 }
+
+
+def test_a_run_of_before_the_training_images_were_read_is_refused_in_one_line(two: Path) -> None:
+    for file in FILES:
+        (two / file).write_bytes(forged(format="gradproof checkpoint 2", history=np.empty((0, 6))))
+    with pytest.raises(DataError, match=r"^[^\n]* is written in format 'gradproof checkpoint 2', this gradproof reads"):
+        checkpoint.load(two)
 
 
 def test_the_forger_can_write_what_is_read(two: Path) -> None:

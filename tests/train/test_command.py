@@ -106,7 +106,15 @@ def test_json_is_one_document_on_stdout_and_the_same_in_the_folder(backend: str,
     result = json.loads(done.stdout)
     assert result == assert_kept(tmp_path / "a/b", steps=2 * 11)
     assert re.fullmatch("[0-9a-f]{64}", result.pop("run_hash"))
-    kinds = {"epoch": int, "correct": int, "test": int, "validation": int, "cost": float, "seconds": float}
+    kinds = {
+        "epoch": int,
+        "correct": int,
+        "test": int,
+        "validation": int,
+        "training": int,
+        "cost": float,
+        "seconds": float,
+    }
     for epoch in result["epochs"]:
         assert {key: type(value) for key, value in epoch.items()} == kinds
     assert [epoch["epoch"] for epoch in result.pop("epochs")] == [1, 2]
@@ -122,6 +130,21 @@ def test_json_is_one_document_on_stdout_and_the_same_in_the_folder(backend: str,
         "worst_ratio": None,
         "out": "a/b",
     }
+
+
+def test_only_the_last_weights_are_kept_where_that_is_asked_for(digits: Path, tmp_path: Path) -> None:
+    line = typed(digits, "--epochs", "10", "--batch", "4")
+    both, last = (ended_here([*line, "--keep", keep], tmp_path).stdout.splitlines() for keep in ("best", "last"))
+    kept, alone = (json.loads((tmp_path / "runs" / number / "run.json").read_text()) for number in "12")
+    assert sorted(os.listdir(tmp_path / "runs/2")) == FILES
+    assert sorted(os.listdir(tmp_path / "runs/1")) == sorted([*FILES, BEST])
+    assert alone["run_hash"] == kept["run_hash"]
+    assert alone["best"] == kept["best"] | {"weights": None}
+    assert last[-2] == both[-2].replace(": 'runs/1/best.safetensors'", "; its weights are not kept")
+    resumed = [sys.executable, "-m", "gradproof", "train", "--resume", "runs/1", "--keep", "last"]
+    assert ended_here(resumed, tmp_path).returncode == 0
+    assert sorted(os.listdir(tmp_path / "runs/1")) == sorted([*FILES, "run.html"])
+    assert "best.safetensors" not in (tmp_path / "runs/1/run.html").read_text()
 
 
 def test_runs_are_numbered_and_one_seed_means_one_hash(digits: Path, tmp_path: Path) -> None:
@@ -448,14 +471,14 @@ def test_an_interrupted_run_says_so_on_its_page(number: int, digits: Path, tmp_p
 @pytest.mark.turns(1)
 def test_the_command_to_go_on_keeps_how_the_run_is_carried_out(digits: Path, tmp_path: Path) -> None:
     """What the run is about is in its folder: its settings, its digits, and that its steps are proven."""
-    how = ["--checkpoint", "0.5", "--devices", "1", "--no-page"]
+    how = ["--checkpoint", "0.5", "--keep", "last", "--devices", "1", "--no-page"]
     line = [*typed(digits, "--epochs", "1000000", "--reproducible", "--verify", backend="reference"), *how]
     code, _, err = interrupted(line, tmp_path)
-    again = f"gradproof train --resume {tmp_path}/runs/1 --checkpoint 0.5 --devices 1 --no-page"
+    again = f"gradproof train --resume {tmp_path}/runs/1 --checkpoint 0.5 --keep last --devices 1 --no-page"
     assert (code, err) == (130, f"gradproof: interrupted; continue with: {again}\n")
     steps = json.loads((tmp_path / "runs/1/run.json").read_text())["steps"]
     epochs = steps // 11 + 1
-    whole = ended_here([*line[:-5], "--epochs", str(epochs), "--no-page", "--json", "--out", "whole"], tmp_path)
+    whole = ended_here([*line[: -len(how)], "--epochs", str(epochs), "--no-page", "--json", "--out", "whole"], tmp_path)
     back = [sys.executable, "-m", *again.split(), "--epochs", str(epochs), "--json"]
     done = ended(back, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -57,6 +57,7 @@ def test_training_learns_and_keeps_its_dtype(backend: str, dtype: str) -> None:
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_an_epoch_says_what_its_weights_can_do(backend: str) -> None:
     network = backends.load(backend)
+    first = DataSet(DIGITS.train.images[:47], DIGITS.train.labels[:47])
     for state in train(SMALL._replace(backend=backend), DIGITS):
         weights, biases, epoch = state.weights, state.biases, state.history[-1]
         x, y = pixels(DIGITS.test.images, "float64").T, one_hot(DIGITS.test.labels, "float64").T
@@ -64,7 +65,9 @@ def test_an_epoch_says_what_its_weights_can_do(backend: str) -> None:
         assert epoch.test == 47
         assert epoch.correct == sum(a.argmax(axis=0) == DIGITS.test.labels)
         assert epoch.cost == pytest.approx(((y - a) ** 2).sum() / (2 * 47), rel=1e-12)
-        assert 0 <= epoch.validation <= 31
+        for part, right in ((DIGITS.validation, epoch.validation), (first, epoch.training)):
+            a = np.asarray(network.feedforward(weights, biases, pixels(part.images, "float64").T)[1][-1])
+            assert right == sum(a.argmax(axis=0) == part.labels)
         assert epoch.seconds > 0
 
 
@@ -128,9 +131,19 @@ def test_between_two_blocks_of_images_that_are_read_progress_is_reported(monkeyp
     monkeypatch.setattr(reading, "LARGEST", 10 * PIXELS)
     reports: list[State] = []
     (end, *_) = train(SMALL._replace(epochs=1), DIGITS, reports.append)
-    assert [state.batch for state in reports] == [20, *[21] * 8], "31 images in 4 blocks, 47 in 5"
+    assert [state.batch for state in reports] == [20, *[21] * 12], "31 images in 4 blocks, twice 47 in 5"
     assert end.history[0]._replace(seconds=0, cost=0) == whole._replace(seconds=0, cost=0)
     assert end.history[0].cost == pytest.approx(whole.cost, rel=1e-12)
+
+
+@given(n=st.integers(1, 60), tested=st.integers(1, 60))
+def test_as_many_training_images_are_read_as_test_images_or_all(n: int, tested: int) -> None:
+    few = Mnist(a_set(n, 0), a_set(3, 1), a_set(tested, 2))
+    epoch = next(train(SMALL._replace(batch=1, eta=1e-9, epochs=1), few)).history[0]
+    start = loop.begin(SMALL)
+    a = handcrafted.feedforward(start.weights, start.biases, pixels(few.train.images, "float64").T)[1][-1]
+    right = a.argmax(axis=0) == few.train.labels
+    assert epoch.training == sum(right[:tested])
 
 
 def test_few_images_are_read_at_once_where_a_network_is_large() -> None:
