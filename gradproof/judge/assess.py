@@ -17,7 +17,7 @@ from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.forward import with_fixed_passes, with_forward_passes
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
-from gradproof.judge.find.own_cost import is_metric
+from gradproof.judge.find.own_cost import OF_A_TWIN, is_metric
 from gradproof.judge.find.program import Program, long_texts, read_program
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import DRIVEN
@@ -30,10 +30,10 @@ from gradproof.judge.lines.digits import float_findings
 from gradproof.judge.lines.faults import faults, read_lines
 from gradproof.judge.lines.raising import mend_example, raised_by
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
-from gradproof.judge.rates import SCALED
 from gradproof.judge.telling import AMISS, PILED, may_be_a_slip
 from gradproof.judge.trial.activations import EITHER, activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
+from gradproof.judge.trial.descent import DECAY, OTHER_DECAY
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.judge.whole import judge
@@ -134,7 +134,7 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
     if len(judged) == 1 and not cost and (first.verdict is Verdict.UNDECIDED or first.kind == "listed"):
         for other in (_judged(subject, "") for subject in found.costed):
             if other.outcome.verdict is not Verdict.UNDECIDED and other.outcome.kind != "listed":
-                return [judged[0] if _is_by_a_metric(other) else other]
+                return [other if _counts(other, first) else judged[0]]
     if len(judged) > 1 or not (made_up or first.verdict is Verdict.UNDECIDED):
         return judged
     for other in (_judged(subject, cost) for subject in found.others):
@@ -154,21 +154,34 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
     """Return a candidate that the program's own cost refutes, or `first` if there is none.
 
     `first` follows a usual cost, and its step does not compute the program's own. The candidate must be called with the
-    examples that this cost takes. It must follow its own cost in some arrays, or follow another usual cost and not be
-    parallel to the gradient of its own.
+    examples that this cost takes.
     """
     for subject in chain(found.costed, found.others):
         other = _judged(subject, "") if subject.calls and not subject.explored.made_up else None
-        if other is None or other.outcome.verdict is not Verdict.REFUTED or other.outcome.tried is None:
-            continue
-        if _is_by_a_metric(other):
-            continue
-        arrays = other.outcome.tried.arrays
-        if "cost" in subject.explored.scene.program.added and any(a.state == "right" and a.alive for a in arrays):
-            return other  # some arrays follow it, so that it is the cost that is meant
-        if other.outcome.other and not any(array.state == SCALED for array in arrays):
+        if other and other.outcome.verdict is Verdict.REFUTED and _counts(other, first.outcome):
             return other
     return first
+
+
+def _counts(other: Assessed, first: Outcome) -> bool:
+    """Whether the program's own cost, which its step does not compute, decides about a step.
+
+    It may be a metric, have no dropout or no penalty, or be only a part of what is minimised. So it refutes only what
+    it is in some arrays the cost of, or what follows no usual cost and has the same arguments as that cost. Another
+    rate of weight decay does not count: the cost may divide it by another number of examples.
+    """
+    outcome = other.outcome
+    if outcome.verdict is not Verdict.REFUTED or outcome.tried is None:
+        return True
+    if _is_by_a_metric(other):
+        return False
+    arrays = outcome.tried.arrays
+    follow = sum(outcome.sizes.get(array.name, 0) for array in arrays if array.state == "right" and array.alive)
+    if all(array.state == "right" or array.state.startswith((DECAY, OTHER_DECAY)) for array in arrays):
+        return False
+    if first.verdict is Verdict.UNDECIDED and OF_A_TWIN in other.subject.explored.scene.program.added:
+        return True
+    return follow > 1 and all(array.alive for array in arrays)
 
 
 def _judged(subject: Subject, cost: str) -> Assessed:

@@ -1,7 +1,7 @@
 """The outcome of judging a scene, and the comparison of a step with a cost."""
 
 import operator
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -68,6 +68,7 @@ class Outcome:
     late: Sequence[str] = ()  # parameters moved under a condition, but not in this turn
     unmoved: Sequence[str] = ()  # named as parameters, used in the forward pass, not moved
     amiss: dict[str, Amiss] = field(default_factory=dict)  # by parameter, of what its steps keep
+    sizes: Mapping[str, int] = field(default_factory=dict)  # by parameter
     kind: str = ""  # where that cost was found: the attribute of an Observation, or "listed"
     piled: dict[str, str] = field(default_factory=dict)  # by parameter, where its gradients pile up
 

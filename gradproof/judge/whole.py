@@ -11,7 +11,7 @@ from flint import arb
 
 from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import Number
-from gradproof.exact.run import BITS, Reading, Run, UndecidedError, line_of
+from gradproof.exact.run import BITS, Reading, Run, UndecidedError, current, line_of
 from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.means import line_of_counter, wrong_means
@@ -194,7 +194,7 @@ def judge(
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
     named = next((ranked(some) for some in costs.values() if some), [])
     outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
-    outcome.kind, outcome.rates = kind, group_rates
+    outcome.kind, outcome.rates, outcome.sizes = kind, group_rates, sizes
     outcome.shrinking = shrinking
     if passed:
         outcome.notes.append(f"{', '.join(passed)}: taken for states, because the cost depends on what they become")
@@ -403,8 +403,11 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
                 none_at_all = not (what.costs or what.scalars)
                 if none_at_all:
                     break
+                compared_with_targets = _outputs_and_errors(what)
                 for kind in ("costs", "scalars"):
                     for name, number in getattr(what, kind).items():
+                        if kind == "scalars" and number.index in compared_with_targets:
+                            continue
                         if kind == "costs" and number.value < 0 and not name.startswith("_cost"):
                             negative.add(name)  # a signed error is not a cost
                         compared = against(what, number)
@@ -428,6 +431,17 @@ def _choose(seen: Any, seed: int) -> tuple[str, str]:
             ):
                 return key
     return ("costs", best[2]) if best[2] else ("listed", "")
+
+
+def _outputs_and_errors(what: Observation) -> set[int]:
+    """Return the indices of single numbers that are an error a − y, or the output a, which no step minimises."""
+    written, found = {x.index for x in current().literals.values()}, set[int]()
+    for x in what.scalars.values():
+        if x.rule is not None and x.rule.name == "subtract":
+            a, y = x.operands if x.operands[0].varies else x.operands[::-1]
+            if a.varies and not y.varies and y.index not in written:
+                found |= {x.index, a.index}
+    return found
 
 
 def _is_climbed(name: str, text: str, what: Observation, compared: Sequence[Compared]) -> bool:

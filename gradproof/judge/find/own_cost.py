@@ -13,6 +13,7 @@ from gradproof.judge.find.program import Program, copied, names_in, statements
 from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.stated import cost_calls, is_costly, is_derivative
 
+OF_A_TWIN, OF_PARTS = "twin", "parts"  # whose cost was added to a program: a gradient's, or one of all examples
 _METRIC = re.compile(
     r"mse|mae|rmse|sse|rss|squared?_?err|abs(?:olute)?_?err|entropy|bce|cce|nll|log_?loss|hinge|accuracy|error_rate",
     re.IGNORECASE,
@@ -36,7 +37,7 @@ def with_own_cost(program: Program) -> Program:
     costs = {*twins.values(), *(_name(call.func) for call in calls)}  # type: ignore[attr-defined]
     if not costs or _draws(program, costs):
         return program
-    tree, added = copied(program.tree), 0
+    tree, kinds = copied(program.tree), set[str]()
     for holder in (tree, *statements(tree)):
         for block in (getattr(holder, name, []) for name in ("body", "orelse", "finalbody")):
             parts = [(place, one) for call in calls for place, one in _of_parts(block, call) if _is_known(one, holder)]
@@ -44,8 +45,8 @@ def with_own_cost(program: Program) -> Program:
                 beside = list(_beside(block[place], twins))
                 found = beside or [one for first, one in parts if first == place]
                 block[place:place] = [_assigned(one, block[place]) for one in found]
-                added += len(found)
-    return replace(program, tree=tree, added=f"{program.added} cost") if added else program
+                kinds |= {OF_A_TWIN if beside else OF_PARTS} if found else set()
+    return replace(program, tree=tree, added=" ".join([program.added, *sorted(kinds)])) if kinds else program
 
 
 def is_metric(program: Program, words: str) -> bool:
@@ -71,10 +72,10 @@ def _twins(functions: Sequence[ast.FunctionDef]) -> list[tuple[str, str]]:
     costs |= {
         names: name
         for name, names in takes.items()
-        if names
+        if len(names) == 1  # what takes data as well may be a model
         for other in takes
         if takes[other] == names and _OF.sub("", other) == name != other
-    }  # such as energy and energy_grad
+    }  # such as f and grad_f
     uses = {
         node.name: {_name(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)} for node in functions
     }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat
 
-from gradproof.exact.arrays import ExactArray
+from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared
@@ -154,7 +154,8 @@ def _factor_of(ratio: Any) -> str:
 def _kept(owner: Any, slope: Balls) -> list[Balls]:
     """Return the arrays of an owner that have a slope's shape."""
     arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
-    return [balls_of(one) for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
+    known = (exact(one) for one in arrays if isinstance(one, ExactArray | Number))
+    return [balls_of(one) for one in known if (one.shape or (1,)) == slope.shape]
 
 
 def kept_shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:
