@@ -154,13 +154,28 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
     """Return a candidate that the program's own cost refutes, or `first` if there is none.
 
     `first` follows a usual cost, and its step does not compute the program's own. The candidate must be called with the
-    examples that this cost takes.
+    examples that this cost takes. `first` becomes undecided if it does not follow its own cost, which decides less.
     """
     for subject in chain(found.costed, found.others):
         other = _judged(subject, "") if subject.calls and not subject.explored.made_up else None
-        if other and other.outcome.verdict is Verdict.REFUTED and _counts(other, first.outcome):
+        if other is None or other.outcome.verdict is not Verdict.REFUTED or other.outcome.tried is None:
+            continue
+        if _counts(other, first.outcome):
             return other
+        if not _is_by_a_metric(other) and not _differs_in_decay(other.outcome):
+            first.outcome.verdict = Verdict.UNDECIDED
+            first.outcome.trouble = (
+                f"it follows the gradient of the {first.outcome.named[0].name}, but not that of {_cost_words(other)}, "
+                "which it computes elsewhere: say which cost you mean with --cost"
+            )
+            break
     return first
+
+
+def _differs_in_decay(outcome: Outcome) -> bool:
+    """Whether a step differs from its own cost in its weight decay only."""
+    arrays = outcome.tried.arrays if outcome.tried else ()
+    return all(array.state == "right" or array.state.startswith((DECAY, OTHER_DECAY)) for array in arrays)
 
 
 def _counts(other: Assessed, first: Outcome) -> bool:
@@ -177,7 +192,7 @@ def _counts(other: Assessed, first: Outcome) -> bool:
         return False
     arrays = outcome.tried.arrays
     follow = sum(outcome.sizes.get(array.name, 0) for array in arrays if array.state == "right" and array.alive)
-    if all(array.state == "right" or array.state.startswith((DECAY, OTHER_DECAY)) for array in arrays):
+    if _differs_in_decay(outcome):
         return False
     if first.verdict is Verdict.UNDECIDED and OF_A_TWIN in other.subject.explored.scene.program.added:
         return True

@@ -24,18 +24,23 @@ def wrong_means(tree: ast.Module) -> Iterator[WrongMean]:
     decays = dict[str, str]()
     zeros = set(_begun(tree))
     sums = [node for node in statements(tree) if isinstance(node, ast.Assign) and _is_sum(node.value)]
+    added = dict[str, str]()
+    found = list[tuple[ast.Assign, str, str, str]]()
     for node in sums:
         name, total = ast.unparse(node.targets[0]), cast(ast.BinOp, node.value)
         decay, weight = _factor_beside(total.left, name), _rest(_leftmost(total.right))
         if decay and weight:
-            decays[name] = decay
-            if weight != decay:
-                said = f"{name} keeps {decay} of itself, so what is added should be multiplied by 1 - {decay}"
-                yield WrongMean(node.lineno, said, _with(node, weight, decay))
+            decays[name], added[name] = decay, _without_rest(total.right)
+            found.append((node, name, decay, weight))
+    for node, name, decay, weight in found:
+        if weight != decay and weight in decays.values():  # not a factor of its own, such as dampening
+            said = f"{name} keeps {decay} of itself, so what is added should be multiplied by 1 - {decay}"
+            yield WrongMean(node.lineno, said, _with(node, weight, decay))
     for node in sums:
         name, total = ast.unparse(node.targets[0]), cast(ast.BinOp, node.value)
         for other in decays if name not in decays and name in zeros else ():  # Nadam looks ahead by another name
-            if (decay := _factor_beside(total.left, other)) and decay == _rest(_leftmost(total.right)):
+            decay, same = _factor_beside(total.left, other), _without_rest(total.right) == added[other]
+            if decay and decay == _rest(_leftmost(total.right)) and not same:  # else it looks ahead, as Nadam and Lion
                 said = f"{name} keeps {decay} of {other}, which is another mean, and nothing of itself"
                 new = re.sub(rf"(?<![\w.]){re.escape(other)}(?![\w.\[])", name, ast.unparse(node.value), count=1)
                 yield WrongMean(node.lineno, said, f"{name} = {new}")
@@ -93,6 +98,11 @@ def _leftmost(node: ast.expr) -> ast.expr:
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         node = node.left
     return node
+
+
+def _without_rest(node: ast.expr) -> str:
+    """Return what a term `(1 - a) * g` is a multiple of, as text."""
+    return ast.unparse(node).replace(ast.unparse(_leftmost(node)), "", 1).lstrip(") *")
 
 
 def _rest_of(node: ast.expr) -> ast.expr | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat
 
-from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared
@@ -59,17 +59,26 @@ def accept_adaptive(
     ):
         return results
     told = list(results)
+    larger = [(steps[j], slopes[j]) for j in group]
     for k, own in shares.items():
         if k in group and results[k].state != "right" and _lacks_root(steps[k], slopes[k]):
             told[k] = results[k]._replace(state=NO_ROOT)
         elif k in group and results[k].state != "right" and (found := misses_form(steps[k], slopes[k], values[k])):
             told[k] = results[k]._replace(state=found)
-        elif k in group and results[k].state != "right":
+        elif (k in group and results[k].state != "right") or (
+            slopes[k].size < 3 and _is_on_line(lengths(steps[k], slopes[k]), larger)
+        ):
             told[k] = results[k]._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
         elif k not in group and (ratios := [r / share for s, r in own if s == squared]):
             factor = _factor_of(ratios[0].sqrt() if squared else ratios[0])
             told[k] = results[k]._replace(state=f"follows {factor} times its gradient, which adaptive steps hide")
     return told
+
+
+def _is_on_line(points: Sequence[tuple[Any, Any]], arrays: Sequence[tuple[Balls, Balls]]) -> bool:
+    """Whether the few elements of an array are on the line |g / s| = c |g| + d that larger arrays are on."""
+    lines = [line for step, slope in arrays if (line := rising_line(lengths(step, slope)))]
+    return bool(lines) and all(q.overlaps(lines[0][0] + lines[0][1] * g) for q, g in points)
 
 
 def misses_form(step: Balls, slope: Balls, value: Balls) -> str:
@@ -84,27 +93,27 @@ def misses_form(step: Balls, slope: Balls, value: Balls) -> str:
     if any(line and not line[0] < 0 for line in lines):
         return ""
     # q² = 2εq + a g² + b − ε², for q = |g / s| and η = 1
-    plain = goes_down(step, slope) and _solved([([q, g * g, arb(1)], q * q) for q, g in ratios])
+    plain = goes_down(step, slope) and solved([([q, g * g, arb(1)], q * q) for q, g in ratios])
     if plain and plain[0] > 0 and plain[1] > 0 and not plain[2] + plain[0] ** 2 / 4 < 0:
         return ""
     # With s′ = s + κ θ in place of s: |g| = |s′| (a |g| + ε), or g² = s′² (a g² + b)
     signs = [1 if g < 0 else -1 for _, g, _ in moving]
-    decayed = _solved([([o * s * abs(g), o * w * abs(g), o * s, o * w], abs(g))
+    decayed = solved([([o * s * abs(g), o * w * abs(g), o * s, o * w], abs(g))
                        for o, (s, g, w) in zip(signs, moving, strict=True)])  # fmt: skip
-    decayed = decayed or _solved([([(s * g) ** 2, 2 * s * w * g * g, s * s, 2 * s * w, (w * g) ** 2, w * w], g * g)
+    decayed = decayed or solved([([(s * g) ** 2, 2 * s * w * g * g, s * s, 2 * s * w, (w * g) ** 2, w * w], g * g)
                                   for s, g, w in moving])  # fmt: skip
     if decayed:  # a, κ a, and ε or b
         return "" if decayed[0] > 0 and not (decayed[1] < 0 or decayed[2] < 0) else NO_FORM
     return "undecided" if len(moving) < 7 else NO_FORM
 
 
-def _solved(rows: Sequence[tuple[list[Any], Any]]) -> list[Any] | None:
+def solved(rows: Sequence[tuple[list[Any], Any]]) -> list[Any] | None:
     """Solve linear equations, of which there must be more than unknowns; None if no solution fits them all."""
-    n = len(rows[0][0])
+    n = len(rows[0][0]) if rows else 0
     order = sorted(rows, key=lambda row: float(abs(row[1]).mid()))
-    chosen = [order[round(k * (len(order) - 1) / (n - 1))] for k in range(n)]
     if len(rows) <= n:
         return None
+    chosen = [order[round(k * (len(order) - 1) / (n - 1))] for k in range(n)]
     try:
         found = arb_mat([row for row, _ in chosen]).solve(arb_mat([[right] for _, right in chosen]))
     except ZeroDivisionError:
@@ -154,8 +163,7 @@ def _factor_of(ratio: Any) -> str:
 def _kept(owner: Any, slope: Balls) -> list[Balls]:
     """Return the arrays of an owner that have a slope's shape."""
     arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
-    known = (exact(one) for one in arrays if isinstance(one, ExactArray | Number))
-    return [balls_of(one) for one in known if (one.shape or (1,)) == slope.shape]
+    return [balls_of(one) for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
 
 
 def kept_shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:

@@ -18,6 +18,7 @@ from gradproof.judge.trial.adaptive import (
     balls_of,
     in_balls,
     rising_line,
+    solved,
 )
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared, common_factor
@@ -122,12 +123,14 @@ def _goes_by_sign(
     told = [one for step, slope, value in arrays for one in zip(step.flat, slope.flat, value.flat, strict=True)]
     if not all(s * g < 0 or g.contains(0) for s, g, _ in told):
         return False
-    pairs = [(abs(s), w if g > 0 else -w) for s, g, w in told if not g.contains(0)]
-    longest = max((s for s, _ in pairs), key=lambda ball: float(ball.mid()), default=arb(0))
+    pairs = [
+        [(abs(s), w if g > 0 else -w) for s, g, w in zip(*(x.flat for x in array), strict=True) if not g.contains(0)]
+        for array in arrays
+    ]
+    longest = max((s for some in pairs for s, _ in some), key=lambda ball: float(ball.mid()), default=arb(0))
     still = all(s.contains(0) for s, g, _ in told if g.contains(0))
-    constant = longest > 0 and still and all(s.overlaps(longest) for s, _ in pairs)
-    line = None if constant else rising_line(pairs)  # η + η λ w of an element that goes down
-    if not constant and (line is None or not line[0] > 0):
+    constant = longest > 0 and still and all(s.overlaps(longest) for some in pairs for s, _ in some)
+    if not constant and not _shrink_besides(pairs):
         return False
     moves = [x for move in moved.values() for x in numbers_of(move)]
     variables = list(enumerate(all_numbers(parameters)))
@@ -137,6 +140,24 @@ def _goes_by_sign(
         if not all(tangents.get(x.index, arb(0)).is_zero() for x in felt):
             return False
     return True
+
+
+def _shrink_besides(pairs: Sequence[Sequence[tuple[Any, Any]]]) -> bool:
+    """Whether the steps of each array are η + κ w long, with one η for all, and κ = 0 where an array does not decay."""
+    lines = [
+        (some[0][0], arb(0)) if some and all(s.overlaps(some[0][0]) for s, _ in some) else rising_line(some)
+        for some in pairs
+    ]
+    known = [line for line in lines if line]
+    if not any(kappa > 0 for _, kappa in known):
+        return False
+    eta = next(eta for eta, kappa in known if kappa > 0)
+    few = [some for some, line in zip(pairs, lines, strict=True) if line is None]
+    return bool(
+        eta > 0
+        and all(one.overlaps(eta) for one, _ in known)
+        and all(any(s.overlaps(eta + kappa * w) for _, kappa in known) for some in few for s, w in some)
+    )
 
 
 def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Balls]) -> Any:
@@ -206,17 +227,33 @@ def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: An
     return Compared(name, state, 0, alive, where, float(step[where].mid()), float(expected[where].mid()), place)
 
 
+def _penalty(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
+    """Name what a step has besides −η g: −κ θ, also before the gradient is subtracted, or −κ sign θ; "" if neither.
+
+    No step gives up more than half of a weight.
+    """
+    rest = step + eta * slope
+    others = {f"{DECAY} {{}}": value, f"{DECAY} {{}} after the step": value - eta * slope}
+    if value.size > 2:  # of fewer, the sign and the value may fit alike
+        others[f"{DECAY} {{}} times the sign, an L1 penalty"] = np.frompyfunc(lambda w: w / abs(w), 1, 1)(value)
+    for said, shape in others.items():
+        telling = [i for i in np.ndindex(step.shape) if shape[i].is_finite() and not shape[i].contains(0)]
+        if not telling:
+            continue
+        i = max(telling, key=lambda i: float(abs(shape[i]).mid()))
+        kappa = -rest[i] / shape[i]
+        if kappa > 0 and kappa < 0.5 and all((rest[k] + kappa * shape[k]).contains(0) for k in np.ndindex(step.shape)):
+            return said.format(f"{float((kappa / eta).mid()):.6g}")
+    both = solved([([-w, -w / abs(w)], r) for w, r in zip(value.flat, rest.flat, strict=True) if not w.contains(0)])
+    if both and both[0] > 0 and both[0] < 0.5 and both[1] > 0:
+        return f"{DECAY} {float((both[0] / eta).mid()):.6g} and an L1 penalty {float((both[1] / eta).mid()):.6g}"
+    return ""
+
+
 def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
-    """Name a move: weight decay (θ′ = θ − η(g + λθ)), Adam's first step (−η g/|g|), or wrong."""
-    telling = [i for i in np.ndindex(step.shape) if not value[i].contains(0)]
-    if telling and eta > 0:
-        i = max(telling, key=lambda i: float(abs(value[i]).mid()))
-        decay = (step[i] + eta * slope[i]) / value[i]
-        shrinks = -0.5 < decay < 0 and all(  # no step gives up more than half of a weight
-            (step[k] + eta * slope[k]).overlaps(decay * value[k]) for k in np.ndindex(step.shape)
-        )
-        if shrinks:
-            return f"{DECAY} {float((-decay / eta).mid()):.6g}"
+    """Name a move: weight decay (θ′ = θ − η(g + λθ)), an L1 penalty, Adam's first step (−η g/|g|), or wrong."""
+    if eta > 0 and (penalty := _penalty(step, slope, value, eta)):
+        return penalty
     sizes = [abs(step[k]) for k in np.ndindex(step.shape) if not slope[k].contains(0)]
     downhill = all((step[k] < 0) == (slope[k] > 0) for k in np.ndindex(step.shape) if not slope[k].contains(0))
     if sizes and sizes[0] > 0 and downhill and all(size.overlaps(sizes[0]) for size in sizes):
