@@ -877,7 +877,7 @@ BESIDE = {
     "noise that the cost does not have": (NOISY, ("d @ self.W * (1", "d @ self.W * (2")),
     "a cost of its own beside a usual one": (
         WEIGHTED,
-        ("self.b -= 0.1 * d.sum()", "self.b -= 0.2 * d.sum()"),
+        ("0.1 * X.T @ d", "0.1 * X[::-1].T @ d"),
     ),
     "heavy-ball momentum by the parameters before": (HEAVY_BALL, ("0.9 * (V - V_old)", "0.9 * (V_old - V)")),
     "pruned weights": (PRUNED, OF_TWO),
