@@ -251,13 +251,24 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
             kept = kinds & {"mutation", "dtype", "repeat", "state", "hangs"} or kinds <= {"update", "data"}
             return not d["inexact"] and not kept and (d["sure"] or d["subject"]["form"] != "function")
         case "refuted", "refuted":  # float64 says little about code that does not fit its problems
-            return not _is_sigmoid(d) or (_says_little(judged) and _is_placed(d))
+            follows = any(array["state"] == "right" for array in d["parameters"])  # its own cost, so its δᴸ is right
+            another = follows and _may_be_of_another_cost(d, judged)
+            return not _is_sigmoid(d) or ((another or _says_little(judged)) and _is_placed(d))
     return False
 
 
 def may_prefer_whole(first: Mapping[str, Any], judged: Any) -> bool:
     """Whether `prefers_whole` may hold for a program that is refuted and whose lines are not read yet."""
-    return str(judged.verdict) != "refuted" or not _is_sigmoid(first) or _says_little(judged)
+    if str(judged.verdict) != "refuted" or not _is_sigmoid(first):
+        return True
+    return _says_little(judged) or _may_be_of_another_cost(first, judged)
+
+
+def _may_be_of_another_cost(d: Mapping[str, Any], judged: Any) -> bool:
+    """Whether float64 refutes δᴸ, and the program has a cost of its own, which need not be the quadratic."""
+    cost = d["network"]["cost"]
+    own = bool(cost) and ("its own" in cost or "Σ" not in cost)
+    return own and any(named.fault.equation == "BP1" for named in judged.faults)
 
 
 def _is_sigmoid(d: Mapping[str, Any]) -> bool:

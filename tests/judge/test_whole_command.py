@@ -384,3 +384,11 @@ def test_float64_refutes_nothing_that_may_be_right_for_another_cost_where_the_ex
         (tmp_path / "mine.py").write_text(source, "utf8")
         ended = ended_here(["python", "-m", "gradproof", "check", "mine.py", "--architectures", "20"], tmp_path)
         assert (ended.returncode, "takes more than 10 seconds" in ended.stderr) == (code, code == 3), ended
+
+
+def test_a_slip_beside_a_cost_of_its_own_is_not_called_a_slip_of_the_quadratic(tmp_path: Path) -> None:
+    """The notes' network with a cross-entropy of its own: a − y is right there, and the weight decay is not."""
+    ended = check(tmp_path, (HERE / "programs/open/10_nielsen_ce_l2.py").read_text("utf8"), "--architectures", "20")
+    assert ended.returncode == 1
+    assert "its weight decay differs from that in its own cost" in ended.stdout
+    assert "BP1" not in ended.stdout
