@@ -152,12 +152,23 @@ def test_annotations_name_the_line_of_each_fault(judged: tuple[Path, Any]) -> No
     assert second.startswith(start + "b1: ")
 
 
+@pytest.mark.turns(1)
+@pytest.mark.parametrize("option", ["--format github", "--csv a.csv"])
+def test_a_single_file_has_its_page_beside_its_annotations_or_its_row(tmp_path: Path, option: str) -> None:
+    fill(tmp_path, {"a.py": WRONG})
+    ended = check(tmp_path, "a.py", "-o", "x.html", *option.split())
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "a.py: w1, b1 do not follow" in (tmp_path / "x.html").read_text("utf8")
+    assert not (tmp_path / "index.html").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said", "code"),
     [
         (["empty"], "empty: there is no .py or .ipynb file to judge", 3),
         (["no*.py"], "'no*.py': there is no .py or .ipynb file to judge", 3),
         (["a.py", "b.py", "-o", "x.html"], "-o is a folder of pages, not x.html", 2),
+        (["a.py", "--format", "github", "-o", "no/x.html"], "no/x.html", 4),
         (["a.py", "b.py", "-o", "a.py"], "cannot make the folder a.py", 4),
         (["a.py", "b.py", "--script", "s.py"], "--script takes one submission", 2),
         (["a.py", "b.py", "--csv", "b.py"], "b.py is itself a submission; choose another", 2),
