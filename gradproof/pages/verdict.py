@@ -37,6 +37,7 @@ def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Sourc
         arrays=[array | {"numbers": numbers.get(array["name"], "")} for array in document.get("parameters", ())],
         by_hand=by_hand,
         checkers=_checkers(document.get("counterexample")),
+        in_float64=[one["what"] for one in document.get("float", ()) if visible(one["what"]) not in "\n".join(said)],
         floats="discriminating" in document,  # only for the notes' network
         again=again,
     )

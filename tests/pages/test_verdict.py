@@ -96,6 +96,21 @@ def test_the_words_of_the_terminal_the_layers_and_the_arrays_are_on_the_page(wro
     assert str(Path(path).parent) not in html, "whom it is sent to need not know our folders"
 
 
+def test_where_float64_fails_is_told_last_of_what_is_refuted(wrong: tuple[dict[str, Any], str]) -> None:
+    """On the page always, in the terminal only if it is one short line."""
+    document, path = wrong
+    short, long = "overflow in exp in line 6, for exp(<2e3>)", f"overflow in exp in line 7{', and so on' * 9}"
+    for told, in_terminal in (([short], True), ([long], False), ([short, short + "!"], False), ([], False)):
+        found = document | {"float": [{"line": 6, "place": "line 6", "what": what} for what in told]}
+        said, html = telling.lines(found, "mine.py"), verdict.of_file(found, path)
+        assert any(line.startswith("  in float64: ") for line in said) == in_terminal
+        assert ("In float64, apart from this: " in html) == (bool(told) and not in_terminal)
+        for what in told:
+            assert html.count(what.replace("<", "&lt;").replace(">", "&gt;").removesuffix("!")) == len(told)
+    verified = found | {"verdict": "verified", "float": [{"what": short}, {"what": long}], "faults": []}
+    assert len([line for line in telling.lines(verified, "mine.py") if line.startswith("  in float64: ")]) == 2
+
+
 def test_a_line_that_has_a_correction_has_it_beside_it(wrong: tuple[dict[str, Any], str]) -> None:
     document, path = wrong
     right = "d1 = (self.w2.T @ d2) * (1 - h * h)"
