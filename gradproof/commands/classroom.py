@@ -64,6 +64,8 @@ def tell(
         except KeyboardInterrupt:
             interrupted = True
     told = [rows[number] for number in sorted(rows)]
+    if folder and not rubric:
+        told = [_with_page(row, folder, pages[row.file]) for row in told]
     try:
         if as_json:
             click.echo(json_of(document(told)))
@@ -95,6 +97,16 @@ def _pages(out: str | None, found: Sequence[str], are_several: bool) -> tuple[Pa
         return Path(out).parent, {found[0]: Path(out).name}, None
     folder = _folder(out)
     return folder, dict(zip(found, folders.page_names(found), strict=True)), folder / folders.INDEX
+
+
+def _with_page(row: Row, folder: Path, page: str) -> Row:
+    """Write the page of what was not judged, which says why; a row with a verdict has its own."""
+    from gradproof.pages import verdict
+
+    if row.verdict != register.UNJUDGED:
+        return row
+    files.give(folder / page, verdict.unjudged(Path(row.file).name, row.said))
+    return row._replace(page=page)
 
 
 def _folder(out: str) -> Path:

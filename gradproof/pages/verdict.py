@@ -43,6 +43,11 @@ def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Sourc
     )
 
 
+def unjudged(file: str, why: str) -> str:
+    """Return the page, as HTML, of a file that could not be judged."""
+    return rendered("unjudged.html", file=file, why=why)
+
+
 # ---- the forward pass ------------------------------------------------------------------------------------------
 
 
