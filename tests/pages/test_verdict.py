@@ -324,6 +324,9 @@ def test_of_the_notes_network_the_page_has_the_equations_and_the_smallest_networ
     html = (tmp_path / "verdict.html").read_text("utf8")
     assert "BP1 at layer" in html
     assert "smallest network that shows it" in html
+    backward = html.partition("<h3>Backward</h3>")[2].partition("</table>")[0]
+    assert re.findall(r'<code>([^<]*)</code>|<td class="is note-(\w+)">', backward) == [("δ¹", ""), ("", "wrong")]
+    assert "<h3>The parameters and their gradients</h3>" in html
     assert "within a bound derived for it." in html
     assert [name for name, _, _ in checkers_of(html)][:2] == ["torch gradcheck", "jax check_grads"]
     assert len(shown(html)) == len(BOOK.splitlines())
