@@ -21,6 +21,7 @@ from gradproof.text import json_of, typed, visible
 if TYPE_CHECKING:
     from gradproof.judge.rubric import Rubric
 
+HTML = (".html", ".htm")
 COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow", register.UNJUDGED: "magenta"}
 
 
@@ -43,9 +44,9 @@ def tell(
                 f"--{option} takes one submission: gradproof check FILE --{option} {typed(options[option])}"
             )
     found = folders.gathered(submissions)
-    folder = _folder(out) if out else None
-    _expect([Path(file) for file in (csv, junit, folder and folder / folders.INDEX) if file], found)
-    pages = dict(zip(found, folders.page_names(found), strict=True)) if folder else {}
+    folder, pages, index = _pages(out, found, folders.are_several(submissions))
+    single = folder / pages[found[0]] if folder and not index else None
+    _expect([Path(file) for file in (csv, junit, index, single) if file], found)
     given = {"networks": networks, "seed": seed, "as_json": True} | options
     given["rubric"] = rubric and rubric._replace(is_of_one=False)
     rows: dict[int, Row] = {}
@@ -63,6 +64,8 @@ def tell(
         except KeyboardInterrupt:
             interrupted = True
     told = [rows[number] for number in sorted(rows)]
+    if folder and not rubric:
+        told = [_with_page(row, folder, pages[row.file]) for row in told]
     try:
         if as_json:
             click.echo(json_of(document(told)))
@@ -74,10 +77,10 @@ def tell(
         for path, text in ((csv, register.as_csv), (junit, register.as_junit)):
             if path:
                 files.give(Path(path), text(told))
-        if folder:
+        if index:
             from gradproof.pages import classroom
 
-            files.give(folder / folders.INDEX, classroom.index(told, len(found)))
+            files.give(index, classroom.index(told, len(found)))
     if rubric and (strange := register.strange(told)):
         raise rubric.refused(strange)
     if interrupted:
@@ -86,9 +89,29 @@ def tell(
     return register.worst([each.code for each in told])
 
 
+def _pages(out: str | None, found: Sequence[str], are_several: bool) -> tuple[Path | None, dict[str, str], Path | None]:
+    """Return the folder of the pages, each submission's page there, and the index, which a single page has not."""
+    if not out:
+        return None, {}, None
+    if not are_several and out.endswith(HTML):
+        return Path(out).parent, {found[0]: Path(out).name}, None
+    folder = _folder(out)
+    return folder, dict(zip(found, folders.page_names(found), strict=True)), folder / folders.INDEX
+
+
+def _with_page(row: Row, folder: Path, page: str) -> Row:
+    """Write the page of what was not judged, which says why; a row with a verdict has its own."""
+    from gradproof.pages import verdict
+
+    if row.verdict != register.UNJUDGED:
+        return row
+    files.give(folder / page, verdict.unjudged(Path(row.file).name, row.said))
+    return row._replace(page=page)
+
+
 def _folder(out: str) -> Path:
     """Return the folder of the pages, creating it if necessary."""
-    if out.endswith((".html", ".htm")):
+    if out.endswith(HTML):
         raise UsageError(f"for several submissions -o is a folder of pages, not {out}")
     folder = Path(out)
     try:

@@ -249,6 +249,8 @@ def _write_files(
         told = documents.document(judged, seed, again)
         if found and found["verdict"] == judged.verdict:  # the judges agree, so its lines can be shown too
             told |= {name: found[name] for name in ("lines", "layers", "parameters", "faults")}
+        if shown is not None:
+            told["counterexample"] |= {**shown.sides, "said": report.in_words(shown)}
         said = report.lines(judged, Path(submission).name)
         files.give(Path(out), verdict.page(told, said, [Source(submission, kind.source)], _of_name(again, submission)))
     elif out:

@@ -11,6 +11,7 @@ from gradproof.judge.float64.counterexample import VALUES, Shown
 from gradproof.judge.float64.mistakes import RIGHT, Mistake
 from gradproof.judge.float64.networks import SAID
 from gradproof.judge.float64.points import EQUATIONS
+from gradproof.judge.float64.sides import SUPERSCRIPTS
 from gradproof.judge.troubles import AFTER, Trouble
 from gradproof.numerics import rounding
 from gradproof.numerics.verdict import Verdict
@@ -19,7 +20,6 @@ from gradproof.text import visible
 
 Worth = Mapping[str, float]  # points for each equation that is right
 FEW, WIDE = 8, 200  # faults in a repr, and characters per line
-SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Named(NamedTuple):

@@ -12,6 +12,7 @@ from gradproof.judge.find.calls import takes_lists
 from gradproof.text import some, typed, visible
 
 WIDE, MOST, FEW = 96, 5, 16  # of small numbers: characters per line, lines, and elements of an array
+SHORT = 120  # characters of a finding in float64 that is told beside a fault
 PILED, AMISS = "gradient accumulates", "wrong from the second step on"  # states that the first step does not show
 KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
@@ -63,14 +64,19 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     if d["verdict"] == "verified" and may_be_a_slip(d):
         said.append("  for the quadratic cost, σ′ is missing at the output (BP1): say which cost you mean with --cost")
     said += [f"  convention: {words}" for words in d["conventions"]]
-    if d["verdict"] == "verified":  # faults are to be mended first
-        said += [f"  in float64: {one['what']}" for one in d["float"]]
+    said += _in_float64(d)
     said += [f"  {words}" for words in d["notes"]]
     if d["verdict"] == "undecided" and d["step"]:
         said.append(
             f"  say which cost you mean with --cost, or name the line that takes a step: {hint(path, d['step'])}"
         )
     return said
+
+
+def _in_float64(d: Mapping[str, Any]) -> list[str]:
+    """Return where float64 fails; of what is not verified only a single short line: faults are to be mended first."""
+    told = [f"  in float64: {one['what']}" for one in d["float"]]
+    return told if d["verdict"] == "verified" or (len(told) == 1 and len(told[0]) <= SHORT) else []
 
 
 def by_hand(shown: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """The index of a class's pages: a count of each mistake, and each submission with its verdict."""
 
 import os
+import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -23,4 +24,10 @@ def index(rows: Sequence[Row], count: int) -> str:
         count=len(rows),
         missing=count - len(rows),
         graded=any(row.points for row in rows),
+        pieces=_pieces,
     )
+
+
+def _pieces(file: str) -> list[str]:
+    """Split a path after each / and _, where a line may be broken."""
+    return re.split(r"(?<=[/_])(?=[^/_])", file)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import redirect_stdout
+from html import escape
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -117,11 +118,28 @@ def test_every_page_that_the_index_links_is_there_and_no_two_share_one(judged: t
         "all-anna-net.py.html",
         "all-bert-net.py.html",
         "all-my [last] version (2).py.html",
+        "all-nothing.py.html",
+        "all-broken.ipynb.html",
+        "all-no text.py.html",
     }
     html = (pages / "index.html").read_text("utf8")
     for name in there - {"index.html"}:
         assert f'href="{quote(name)}"' in html
     assert "2 of 6" in html
+
+
+def test_the_page_of_what_was_not_judged_says_why(judged: tuple[Path, Any], tmp_path: Path) -> None:
+    place, ended = judged
+    (line,) = (line for line in ended.stdout.splitlines() if "nothing.py" in line)
+    html = (place / "pages/all-nothing.py.html").read_text("utf8")
+    assert "<h1>Not judged: nothing.py</h1>" in html
+    assert f"<p>{escape(line.removeprefix('all/nothing.py: not judged: '), quote=False)}</p>" in html.replace(
+        "&#39;", "'"
+    )
+    assert str(place) not in html
+    fill(tmp_path, {"nothing.py": NOTHING})
+    check(tmp_path, "nothing.py", "nothing.py", "--grade", "-o", "pages")
+    assert [path.name for path in (tmp_path / "pages").iterdir()] == ["index.html"], "no page gives answers away"
 
 
 @pytest.mark.turns(1)
@@ -152,12 +170,23 @@ def test_annotations_name_the_line_of_each_fault(judged: tuple[Path, Any]) -> No
     assert second.startswith(start + "b1: ")
 
 
+@pytest.mark.turns(1)
+@pytest.mark.parametrize("option", ["--format github", "--csv a.csv"])
+def test_a_single_file_has_its_page_beside_its_annotations_or_its_row(tmp_path: Path, option: str) -> None:
+    fill(tmp_path, {"a.py": WRONG})
+    ended = check(tmp_path, "a.py", "-o", "x.html", *option.split())
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "a.py: w1, b1 do not follow" in (tmp_path / "x.html").read_text("utf8")
+    assert not (tmp_path / "index.html").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said", "code"),
     [
         (["empty"], "empty: there is no .py or .ipynb file to judge", 3),
         (["no*.py"], "'no*.py': there is no .py or .ipynb file to judge", 3),
         (["a.py", "b.py", "-o", "x.html"], "-o is a folder of pages, not x.html", 2),
+        (["a.py", "--format", "github", "-o", "no/x.html"], "no/x.html", 4),
         (["a.py", "b.py", "-o", "a.py"], "cannot make the folder a.py", 4),
         (["a.py", "b.py", "--script", "s.py"], "--script takes one submission", 2),
         (["a.py", "b.py", "--csv", "b.py"], "b.py is itself a submission; choose another", 2),
@@ -323,7 +352,8 @@ def test_no_two_pages_have_one_name_and_none_is_the_index(paths: list[str]) -> N
 def test_nothing_on_the_index_becomes_markup(rows: list[Row], text: str) -> None:
     def page(said: str) -> str:
         fault = register.Fault(1, said, said)
-        return classroom.index([Row(said, row.code, row.verdict, said, [fault], page="a.html") for row in rows], 9)
+        told = [Row(said, row.code, row.verdict, said, [fault], page="a.html") for row in rows]
+        return classroom.index(told, 9).replace("<wbr>", "")  # where a name may be broken
 
     assert let_in(page(text), page("word")) == []
 
@@ -332,6 +362,23 @@ LINES_OF_VERDICTS = """[...document.querySelectorAll("section:last-of-type tbody
     const words = document.createRange();
     words.selectNodeContents(cell);
     return words.getClientRects().length;
+})"""
+
+
+LINES_OF_NAMES = """all => all.map(link => {
+    const lines = [], letters = document.createRange();
+    const walk = document.createTreeWalker(link, NodeFilter.SHOW_TEXT);
+    let height = null;
+    for (let node = walk.nextNode(); node; node = walk.nextNode())
+        for (let k = 0; k < node.length; k++) {
+            letters.setStart(node, k);
+            letters.setEnd(node, k + 1);
+            const top = letters.getBoundingClientRect().top;
+            if (top !== height) lines.push("");
+            height = top;
+            lines[lines.length - 1] += node.data[k];
+        }
+    return [link.textContent, lines];
 })"""
 
 
@@ -348,6 +395,10 @@ def test_axe_finds_nothing_in_the_index_and_it_reads_on_a_telephone(judged: tupl
     with opened(file, viewport={"width": 375, "height": 800}) as here:
         assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
         assert here.page.evaluate(LINES_OF_VERDICTS) == [1] * len(CLASS)
+        names = here.page.eval_on_selector_all("th.file a", LINES_OF_NAMES)
+        assert [text for text, _ in names] == [f"all/{name}" for name in sorted(CLASS)]
+        for _, (*lines, _) in names:
+            assert all(line.endswith(("/", "_", " ")) for line in lines), names
         pages, _ = printed(here.page)
     assert pages == 1
 

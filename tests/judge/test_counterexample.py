@@ -178,6 +178,28 @@ def test_of_a_layer_it_is_what_the_layer_gives_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.turns(1)
+@pytest.mark.parametrize("name", ["04_class_relu_softmax_fused.py", "c16_functions_dict_relu_mask.py"])
+def test_arrays_are_called_what_the_report_and_the_margin_call_them(tmp_path: Path, name: str) -> None:
+    """The small numbers are those of other objects, and of one example ∂C/∂z is ∂C/∂b."""
+    found = told((HERE / "programs/open" / name).read_text("utf8"), tmp_path)
+    shown = found["counterexample"]
+    assert [one["name"] for one in shown["parameters"]] == [one["name"] for one in found["parameters"]]
+    assert shown["said"].startswith(tuple(one["name"] for one in found["parameters"]))
+    margin: dict[Any, set[str]] = {}
+    for line in found["lines"]:
+        margin.setdefault((line["line"], line["name"]), set()).add(line["label"].lstrip("−"))
+    for line in shown["backward"]:
+        others = margin.get((line["line"], line["name"]), set())
+        assert line["state"] != "right" or not others or line["label"].lstrip("−") in others
+
+
+@pytest.mark.turns(1)
+def test_the_data_of_a_function_are_x_and_y(tmp_path: Path) -> None:
+    found = told((HERE / "programs/threads/05_dlai402919_dW2_for_W2.py").read_text("utf8"), tmp_path)
+    assert [one["name"] for one in found["counterexample"]["data"]] == ["x", "y"]
+
+
+@pytest.mark.turns(1)
 def test_what_is_right_has_none(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(NET + MADE, "utf8")
     assert assess(str(tmp_path / "mine.py"))["counterexample"] is None

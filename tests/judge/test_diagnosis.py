@@ -350,6 +350,57 @@ def test_the_counterexample_is_small_and_its_numbers_are_round():
     assert expected == pytest.approx(got / (1 + np.exp(-z)) / (1 + np.exp(z)), rel=1e-12)
 
 
+def test_every_number_of_the_smallest_network_stands_beside_what_it_should_be():
+    """As one computes it by hand, where σ′ is forgotten behind the output: δ¹ is wrong, and so are w¹ and b¹."""
+    judged = gradproof.check(backprop(hidden=lambda p, i, d: p.w[i].T @ d[i]), networks=NETWORKS)
+    (w1, w2), (b1, b2), x, y = judged.counterexample.problem
+    sides = judged.counterexample.sides
+    z1 = w1 @ x + b1
+    z2 = w2 @ sigma(z1) + b2
+    d2 = (sigma(z2) - y) * slope(z2)
+    wrong, right = w2.T @ d2, w2.T @ d2 * slope(z1)
+    told = [(one["name"], one["value"], one["state"], one["should_be"]) for one in sides["backward"]]
+    assert told == [("δ²", approx(d2), "right", None), ("δ¹", approx(wrong), "wrong", approx(right))]
+    told = [(one["name"], one["moved"], one["state"], one["should_be"]) for one in sides["parameters"]]
+    assert told == [
+        ("w¹", approx(wrong @ x.T), "follows", approx(right @ x.T)),
+        ("b¹", approx(wrong), "follows", approx(right)),
+        ("w²", approx(d2 @ sigma(z1).T), "right", approx(d2 @ sigma(z1).T)),
+        ("b²", approx(d2), "right", approx(d2)),
+    ]
+    assert [one["value"] for one in sides["parameters"]] == [w1.tolist(), b1.tolist(), w2.tolist(), b2.tolist()]
+    assert [one["value"] for one in sides["forward"]] == [*map(approx, (z1, sigma(z1), z2, sigma(z2)))]
+    assert [one["value"] for one in sides["data"]] == [x.tolist(), y.tolist()]
+
+
+def approx(array):
+    return [[pytest.approx(value, rel=1e-12) for value in row] for row in array.tolist()]
+
+
+FORGOTTEN = backprop(hidden=lambda p, i, d: p.w[i].T @ d[i])  # σ′ behind the output
+
+
+def _in_rows(weights, biases, x, y):
+    delta, grad_b, grad_w = FORGOTTEN(weights, biases, x.T, y.T)
+    return [d.T for d in delta], grad_b, grad_w
+
+
+def _downhill(weights, biases, x, y):
+    delta, *gradients = FORGOTTEN(weights, biases, x, y)
+    return [-d for d in delta], *([-g * x.shape[1] for g in part] for part in gradients)
+
+
+@pytest.mark.parametrize("submission", [_in_rows, _downhill], ids=["examples as rows", "the sum of y − a"])
+def test_both_sides_are_in_the_conventions_of_the_code(submission):
+    shown = gradproof.check(submission, networks=NETWORKS).counterexample
+    delta, grad_b, grad_w = submission(*shown.given)
+    assert [one["value"] for one in shown.sides["backward"]] == [d.tolist() for d in reversed(delta)]
+    by_layer = [g.tolist() for pair in zip(grad_w, grad_b, strict=True) for g in pair]
+    assert [one["moved"] for one in shown.sides["parameters"]] == by_layer
+    assert [one["state"] for one in shown.sides["parameters"]] == ["follows", "follows", "right", "right"]
+    assert [one["value"] for one in shown.sides["data"]] == [shown.given.x.tolist(), shown.given.y.tolist()]
+
+
 def _cast(array):
     return array.astype(np.float32).astype(np.float64)
 

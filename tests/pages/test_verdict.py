@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from gradproof.judge import telling
 from gradproof.judge.assess import assess
 from gradproof.judge.lines.margin import Source
-from gradproof.pages import verdict
+from gradproof.pages import numbers, verdict
 from tests.browser import needs_chromium, opened, printed
 from tests.commands import ended_here
-from tests.judge.corpus import HERE
+from tests.judge.corpus import HERE, ODD, OPEN, THREADS, expected
 from tests.judge.test_whole_command import MADE, NET, WRONG
 from tests.pages.hostile import PAYLOADS, let_in, texts
 
@@ -96,6 +96,21 @@ def test_the_words_of_the_terminal_the_layers_and_the_arrays_are_on_the_page(wro
     assert str(Path(path).parent) not in html, "whom it is sent to need not know our folders"
 
 
+def test_where_float64_fails_is_told_last_of_what_is_refuted(wrong: tuple[dict[str, Any], str]) -> None:
+    """On the page always, in the terminal only if it is one short line."""
+    document, path = wrong
+    short, long = "overflow in exp in line 6, for exp(<2e3>)", f"overflow in exp in line 7{', and so on' * 9}"
+    for told, in_terminal in (([short], True), ([long], False), ([short, short + "!"], False), ([], False)):
+        found = document | {"float": [{"line": 6, "place": "line 6", "what": what} for what in told]}
+        said, html = telling.lines(found, "mine.py"), verdict.of_file(found, path)
+        assert any(line.startswith("  in float64: ") for line in said) == in_terminal
+        assert ("In float64, apart from this: " in html) == (bool(told) and not in_terminal)
+        for what in told:
+            assert html.count(what.replace("<", "&lt;").replace(">", "&gt;").removesuffix("!")) == len(told)
+    verified = found | {"verdict": "verified", "float": [{"what": short}, {"what": long}], "faults": []}
+    assert len([line for line in telling.lines(verified, "mine.py") if line.startswith("  in float64: ")]) == 2
+
+
 def test_a_line_that_has_a_correction_has_it_beside_it(wrong: tuple[dict[str, Any], str]) -> None:
     document, path = wrong
     right = "d1 = (self.w2.T @ d2) * (1 - h * h)"
@@ -168,18 +183,52 @@ def test_beside_each_wrong_number_stands_the_right_one(wrong: tuple[dict[str, An
     told = [*shown_by["forward"], *shown_by["backward"]]
     assert [(name, place) for name, place, _ in rows] == [(line["name"], line["place"]) for line in told]
     for line, (_, _, cells) in zip(told, rows, strict=True):
-        numbers = re.findall(r'<td(?: class="note-(\w+)")?><code class="matrix">([^<]*)</code></td>', cells)
+        found = re.findall(
+            r'<td(?: colspan="2")?(?: class="note-(\w+)")?><code class="matrix">([^<]*)</code></td>', cells
+        )
         state = line.get("state", "")
-        assert numbers[0] == (state, verdict.matrix(line["value"]))
-        right = [("right", verdict.matrix(line["should_be"]))] if state in ("wrong", "follows") else [("", "")]
-        assert numbers[1:] == (right if line in shown_by["backward"] else [])
+        right = [("right", numbers.matrix(line["should_be"]))] if state in ("wrong", "follows") else []
+        assert found == [(state, numbers.matrix(line["value"])), *right]
     assert f"{shown_by['said']}." in html
+
+
+def line_of(name: str, value: Any, **others: Any) -> dict[str, Any]:
+    return {"name": name, "place": f"line {len(name)}", "value": value, "state": "right", "should_be": None} | others
+
+
+def test_the_same_numbers_are_shown_once_with_all_their_names() -> None:
+    lines = [
+        line_of("dW1", [[1.0]], label="∂C/∂W1"),
+        line_of("dW2", [[2.0]], label="", state="wrong", should_be=[[3.0]]),
+        line_of("grads['dW1']", [[1.0]], label="∂C/∂W1"),
+        line_of("back[1]", [[2.0]], label="", state="follows", should_be=[[3.0]]),
+        line_of("dZ1", [[2.0]], label="∂C/∂Z1"),
+    ]
+    told = [(one["names"], one["place"], one["state"], one["label"]) for one in numbers.together(lines)]
+    assert told == [
+        (["dW1", "grads['dW1']"], "lines 3, 12", "right", "∂C/∂W1"),
+        (["dW2", "back[1]"], "lines 3, 7", "wrong", ""),
+        (["dZ1"], "line 3", "right", "∂C/∂Z1"),
+    ]
+
+
+def test_a_tall_array_is_written_transposed_and_says_so() -> None:
+    assert numbers.laid([[1.0], [2.0]]) == "1\n2"
+    assert numbers.laid([[1.0], [2.0], [3.0]]) == "1  2  3\xa0ᵀ"
+    assert numbers.laid([[0.1, 2.0]] * 5) == "0.1  0.1  0.1  0.1  0.1\n  2    2    2    2    2\xa0ᵀ"
+    assert numbers.laid([[0.123, 2.0]] * 20).count("\n") == 19, "it would be too wide"
+    assert numbers.laid([[1.0]] * 20).count("\n") == 0
+    shown = {"said": "", "gives": False, "data": [], "parameters": [], "forward": [], "backward": []}
+    for value, said in (([[1.0]] * 3, True), ([[1.0]], False)):
+        found = numbers.tables(shown | {"forward": [line_of("h", value)]})
+        assert found
+        assert found["transposed"] == said
 
 
 def checkers_of(html: str) -> list[tuple[str, str, str]]:
     """The name, the class and the verdict of each checker."""
     table = html.partition("What other checkers make of it")[2].partition("</table>")[0]
-    row = r'<tr><th scope="row">([^<]*)</th>.*?<td(?: class="note-(\w+)")?>([^<]*)</td></tr>'
+    row = r'<tr><th scope="row">([^<]*)</th><td(?: class="note-(\w+)")?>([^<]*)</td>'
     return re.findall(row, table)
 
 
@@ -199,11 +248,11 @@ def test_what_other_checkers_make_of_it_is_on_the_page(wrong: tuple[dict[str, An
 
 
 def test_numbers_stand_in_columns() -> None:
-    assert verdict.matrix([[1.0, -0.25], [-2.0, 3.0]]) == " 1  −0.25\n−2      3"
-    assert verdict.matrix([0.5, 2.0]) == "0.5  2"
-    assert verdict.matrix(0.123456) == "0.1235"
-    assert verdict.matrix([[[1.0]], [[2.0]]]) == "1\n\n2"
-    assert verdict.matrix(None) == ""
+    assert numbers.matrix([[1.0, -0.25], [-2.0, 3.0]]) == " 1  −0.25\n−2      3"
+    assert numbers.matrix([0.5, 2.0]) == "0.5  2"
+    assert numbers.matrix(0.123456) == "0.1235"
+    assert numbers.matrix([[[1.0]], [[2.0]]]) == "1\n\n2"
+    assert numbers.matrix(None) == ""
 
 
 @pytest.mark.turns(1)
@@ -275,6 +324,9 @@ def test_of_the_notes_network_the_page_has_the_equations_and_the_smallest_networ
     html = (tmp_path / "verdict.html").read_text("utf8")
     assert "BP1 at layer" in html
     assert "smallest network that shows it" in html
+    backward = html.partition("<h3>Backward</h3>")[2].partition("</table>")[0]
+    assert re.findall(r'<code>([^<]*)</code>|<td class="is note-(\w+)">', backward) == [("δ¹", ""), ("", "wrong")]
+    assert "<h3>The parameters and their gradients</h3>" in html
     assert "within a bound derived for it." in html
     assert [name for name, _, _ in checkers_of(html)][:2] == ["torch gradcheck", "jax check_grads"]
     assert len(shown(html)) == len(BOOK.splitlines())
@@ -340,6 +392,38 @@ def test_axe_finds_nothing_it_prints_on_three_pages_and_reads_on_a_telephone(
         with opened(file, color_scheme=scheme) as here:
             assert [v["id"] for v in Axe().run(here.page).response["violations"]] == []
             assert (here.errors, here.requests) == ([], [])
+    with opened(file, viewport={"width": 375, "height": 800}) as here:
+        assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
+        pages, spilled = printed(here.page)
+    assert (pages <= 3, spilled) == (True, [])
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [375, 1000])
+def test_what_each_checker_says_is_in_view_without_scrolling(
+    wrong: tuple[dict[str, Any], str], tmp_path: Path, width: int
+) -> None:
+    file = tmp_path / "verdict.html"
+    file.write_text(verdict.of_file(*wrong), "utf8")
+    with opened(file, viewport={"width": width, "height": 800}) as here:
+        ends = here.page.eval_on_selector_all(
+            "[aria-label='What other checkers make of it'] tr > :nth-child(2)",
+            "all => all.map(one => [one.innerText, one.getBoundingClientRect().right])",
+        )
+    assert [said for said, _ in ends] == ["verdict", "rejects it", "rejects it", "rejects it", "leaves it to you"]
+    assert max(end for _, end in ends) <= width - 12
+
+
+REFUTED = [path for path in (*THREADS, *OPEN, *ODD) if expected(path) == "refuted"]
+
+
+@pytest.mark.sample(3)
+@needs_chromium
+@pytest.mark.parametrize("program", REFUTED, ids=lambda path: path.name)
+def test_the_verdict_on_a_program_prints_on_three_pages(program: Path, tmp_path: Path) -> None:
+    file = tmp_path / "verdict.html"
+    line = [sys.executable, "-m", "gradproof", "check", str(program), "-o", str(file), "--architectures", "20"]
+    ended_here(line, tmp_path)
     with opened(file, viewport={"width": 375, "height": 800}) as here:
         assert here.page.evaluate("document.documentElement.scrollWidth") <= 375
         pages, spilled = printed(here.page)

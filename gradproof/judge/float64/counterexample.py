@@ -1,6 +1,6 @@
 """Find the smallest network that shows a fault."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from gradproof.judge.float64.answers import answer
 from gradproof.judge.float64.claims import Claim, Sigma, claim_of, judged
 from gradproof.judge.float64.costs import Cost
 from gradproof.judge.float64.layouts import Layout
+from gradproof.judge.float64.sides import both_sides
 from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.troubles import SubmissionError
 from gradproof.numerics.verdict import Finding, Verdict, compare
@@ -41,6 +42,7 @@ class Shown(NamedTuple):
     wrong: Array  # a mask of its wrong elements
     checkers: list[Checked]  # what other checkers make of its gradient
     note: str = ""  # where the value was taken from
+    sides: Mapping[str, Any] = {}  # every number of the network beside what it should be; see `both_sides`
 
 
 def _round_problems() -> Iterator[Problem]:
@@ -67,9 +69,12 @@ def smallest(submission: Submission, layout: Layout, cost: Cost, fault: Fault, s
         except SubmissionError:
             continue
         ours = cost.undone(raw)
-        for finding, wrong in _findings(ours, sigma):
+        findings = list(_findings(ours, sigma))
+        for finding, wrong in findings:
             if finding.equation == fault.equation and finding.verdict is Verdict.REFUTED:
+                all_wrong = {(one.equation, one.layer) for one, _ in findings if one.verdict is Verdict.REFUTED}
                 shown = _shown(raw, layout, cost, finding.equation, finding.layer, wrong)
+                shown = shown._replace(sides=both_sides(raw, layout, cost, all_wrong))
                 return shown._replace(checkers=_checkers(ours)) if finding.equation.startswith("BP") else shown
     return None
 

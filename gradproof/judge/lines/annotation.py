@@ -1,5 +1,6 @@
 """What each line of a program computes, and the boxes of its forward pass, for readers of the program."""
 
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -10,14 +11,16 @@ from flint import arb
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.watching import Event
-from gradproof.judge.lines.labels import UNKNOWN, Labels, Located
+from gradproof.judge.lines.labels import UNKNOWN, UNNAMED, Labels, Located
+from gradproof.judge.lines.margin import STEPPED
 from gradproof.judge.trial.activations import activations
 
 MOST = 24  # boxes to return at most
 
 
 def shown(path: str) -> str:
-    """Return a parameter's name as its author would write it, without net., self. or _answer."""
+    """Return a parameter's name as its author would write it, without net., self. or _answer; data as x and y."""
+    path = re.sub(r"^_turns\[0\]\[([01])\]", lambda found: "xy"[int(found[1])], path)
     for prefix in ("net.", "self.", "_answer"):
         path = path.removeprefix(prefix)
     return path
@@ -56,11 +59,11 @@ def annotated(what: Observation, labelled: Labels, found: Mapping[str, Located])
             if begun and (event.file, event.line) not in places:  # earlier, these numbers may have another name
                 lines.setdefault((*key, "", "follows"), event)
         elif moved and moved not in found:
-            lines.setdefault((*key, f"{shown(moved)} after the step", "right"), event)
+            lines.setdefault((*key, f"{shown(moved)}{STEPPED}", "right"), event)
         elif label and label != UNKNOWN:
             sign = "−" if factor is not None and factor < 0 else ""
             by = shown(label.removeprefix("∂C/∂"))
-            lines.setdefault((*key, f"{sign}∂C/∂{by}" if by else "a derivative of C", "right"), event)
+            lines.setdefault((*key, f"{sign}∂C/∂{by}" if by else UNNAMED, "right"), event)
     yield from ((event, label, state) for (*_, label, state), event in lines.items())
 
 

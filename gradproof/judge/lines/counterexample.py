@@ -99,7 +99,7 @@ def _shown(way: Way, seed: int, outcome: Outcome, read: Read, wrong: set[str]) -
             point = _judged(what, outcome, read, wrong)
             if point is None or run.run.notes:
                 return None
-            found = values(point, read.located) | {"script": _script(way, seed, point)}
+            found = values(point, read.located, read.lines) | {"script": _script(way, seed, point)}
     except (SubjectError, UndecidedError):
         return None
     _set_right(found["backward"], way, seed, outcome, read)
@@ -127,7 +127,19 @@ def _judged(what: Observation, outcome: Outcome, read: Read, wrong: set[str]) ->
     truth = differentiate(cost, constants=True)
     told = any(array.state == "right" and array.alive and _of(array.name) not in wrong for array in compared)
     rate = rate_of(what.moved, list(what.given.values()), truth) if told else None
-    return Point(what, over_the_step(what, cost), compared, rate, slopes_of(what, truth), words, cost)
+    return Point(
+        what, over_the_step(what, cost), compared, rate, slopes_of(what, truth), words, cost, _names(what, outcome)
+    )
+
+
+def _names(what: Observation, outcome: Outcome) -> dict[str, str]:
+    """Return the name that the report has for each array, which may be held by another object here."""
+    reported = [array.name for array in outcome.tried.arrays] if outcome.tried else []
+    names = {}
+    for path in what.given:
+        alike = [name for name in reported if name == path] or [name for name in reported if _of(name) == _of(path)]
+        names[path] = shown(alike[0] if len(alike) == 1 else path)
+    return names
 
 
 def _cost(what: Observation, outcome: Outcome, read: Read) -> tuple[str, Number | None]:

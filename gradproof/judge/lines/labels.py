@@ -3,7 +3,8 @@
 The fault is the first array that is not such a derivative, though it follows from one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flint import arb
@@ -19,6 +20,7 @@ from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.watching import Event
 from gradproof.judge.trial.descent import OTHER_DECAY
 
+UNNAMED = "a derivative of C"  # the label where v has no name
 UNKNOWN = "?"  # a single number whose name says nothing
 MOST_USES = 12  # uses of a parameter to distinguish at most
 MOST = 400  # events of a step up to which all are examined; of more …
@@ -47,18 +49,29 @@ class Labels(NamedTuple):
     reached: Sequence[int]  # the earlier labelled events that each follows from, as bits
 
 
-def label_events(what: Observation, cost: Number) -> Labels:
-    """Label each event by the derivatives of this cost."""
+def label_events(what: Observation, cost: Number, said: Mapping[tuple[str, int, str], Collection[str]] = {}) -> Labels:
+    """Label each event by the derivatives of this cost.
+
+    If several fit, as ∂C/∂z and ∂C/∂b do for one example, those come first that are `said` elsewhere of its file, line
+    and name.
+    """
     truth = differentiate(cost, constants=True)  # including those by what ReLU has cut off
     nodes = [x for x in computed_from([cost]) if x.varies]
     forward = {x.index for x in nodes}
     events = _looked_at(what)
     targets = list(_targets(what, events, forward, nodes))
-    told = [
-        ("", None) if _is_forward(event, forward) else _label(event, targets, truth, what.given) for event in events
-    ]
+    told: list[tuple[str, Ball | None]] = []
+    for event in events:
+        first = {ending(label) for label in said.get((event.file, event.line, event.name), ())}
+        likely = sorted(targets, key=lambda target: ending(target[0]) not in first) if first else targets
+        told.append(("", None) if _is_forward(event, forward) else _label(event, likely, truth, what.given))
     labels, factors = [label for label, _ in told], [factor for _, factor in told]
     return Labels(events, forward, labels, factors, _reached(events, labels))
+
+
+def ending(name: str) -> str:
+    """Return the end of a name or label, such as Z2 of cache["Z2"], ∂C/∂Z2 or net.Z2; "" if v has no name."""
+    return re.sub(r"^.*(?:∂|\.|\['|\[\")", "", name.removeprefix(UNNAMED))
 
 
 def _looked_at(what: Observation) -> list[Event]:

@@ -17,7 +17,8 @@ from gradproof.judge.find.roles import role_of
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.watching import Event
 from gradproof.judge.lines.annotation import MOST, annotated, named, shown
-from gradproof.judge.lines.labels import Located, label_events
+from gradproof.judge.lines.labels import Located, ending, label_events
+from gradproof.judge.lines.margin import STEPPED
 from gradproof.judge.trial.comparison import Compared
 from gradproof.problem import Array
 
@@ -34,16 +35,21 @@ class Point(NamedTuple):
     slopes: Mapping[str, Any]  # ∂C/∂θ of each array
     words: str  # for the cost, or "" if it is not the program's own
     own: Number  # the same cost as the program computes it
+    names: Mapping[str, str]  # of each array in the report, by its path here
 
 
-def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
+def values(point: Point, located: Mapping[str, Located], margin: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Return the `parameters` and `data` of a point, and what is computed `forward` and `backward`.
 
     The number that shows the fault is `said`; `gives` says whether the step gives gradients back instead of moving.
-    `checkers` are what other checkers make of it.
+    `checkers` are what other checkers make of it. The `margin` has the labels of the program's lines, which are taken
+    where they fit.
     """
-    what = point.what
-    labelled = label_events(what, point.cost)
+    what, said = point.what, dict[tuple[str, int, str], list[str]]()
+    for line in margin:
+        if line["state"] == "right":
+            said.setdefault((line["file"], line["line"], line["name"]), []).append(line["label"])
+    labelled = label_events(what, point.cost, said)
     given = {x.index: path for path, array in what.given.items() for x in array.flat}
     several = [event for event in named(labelled, given) if event.kind == "assigned" or event.shape == ()]
     known: dict[tuple[int, ...], Event] = {}
@@ -51,7 +57,7 @@ def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
         known.setdefault(tuple(x.index for x in event.numbers), event)
     forward = [_line(event, what) for event in known.values()]
     backward = [
-        _line(event, what) | {"label": label, "state": state, "should_be": None}
+        _line(event, what) | {"label": _as_said(label, event, said, point), "state": state, "should_be": None}
         for event, label, state in annotated(what, labelled, located)
     ]
     return {
@@ -63,6 +69,21 @@ def values(point: Point, located: Mapping[str, Located]) -> dict[str, Any]:
         "gives": what.gradients,
         "checkers": _checkers(point),
     }
+
+
+def _as_said(label: str, event: Event, said: Mapping[tuple[str, int, str], list[str]], point: Point) -> str:
+    """Return a label as the margin has it, or at least with the names of the report."""
+    others = said.get((event.file, event.line, event.name), [])
+    if len(event.numbers) == 1 and len(others) == 1:  # any label fits a single number
+        return others[0]
+    for other in others:
+        if ending(other) == ending(label) and other.startswith("−") == label.startswith("−"):
+            return other
+    for path, name in point.names.items():
+        for before, after in (("∂C/∂", ""), ("−∂C/∂", ""), ("", STEPPED)):
+            if label == f"{before}{shown(path)}{after}":
+                return f"{before}{name}{after}"
+    return label
 
 
 def _checkers(point: Point) -> list[dict[str, Any]]:
@@ -98,7 +119,7 @@ def _parameter(array: Compared, point: Point) -> dict[str, Any]:
     move = [sign * x.value for x in point.what.moved[array.name].flat]
     should = [-sign * point.rate * g for g in slope.flat] if point.rate is not None else None
     return {
-        "name": shown(array.name),
+        "name": point.names[array.name],
         "shape": list(given.shape),
         "state": array.state if point.rate is not None else "wrong",  # otherwise it is not known which are right
         "value": plain([x.value for x in given.flat], given.shape),
@@ -143,24 +164,24 @@ def said_of(point: Point) -> str:
     off = (array for array in point.compared if array.state != "right" and (array.got or array.expected))
     if point.rate is not None and (array := next(off, None)) is not None:
         got, should = (-array.got, -array.expected) if gradients else (array.got, array.expected)
-        return f"{_element(array.name, array.element)} {verb} {got:.6g}, should {other} {should:.6g}"
+        return f"{_element(point.names[array.name], array.element)} {verb} {got:.6g}, should {other} {should:.6g}"
     told = []
     for path, slope in point.slopes.items():
         for place in np.ndindex(slope.shape):
             if not slope[place].contains(0):
                 move = (-1 if gradients else 1) * point.what.moved[path][place].value
-                told.append((move / slope[place], path, place, float(move.mid())))
+                told.append((move / slope[place], point.names[path], place, float(move.mid())))
     least, most = (pick(told, key=lambda one: float(one[0].mid())) for pick in (min, max))
     differ = not least[0].overlaps(most[0])  # uphill, all may move alike
     words = [
-        f"{_element(path, place)} {verb} {move:.6g}, which is {float(ratio.mid()):.6g} ∂C/∂{_element(path, place)}"
-        for ratio, path, place, move in ([least, most] if differ else [most])
+        f"{_element(name, place)} {verb} {move:.6g}, which is {float(ratio.mid()):.6g} ∂C/∂{_element(name, place)}"
+        for ratio, name, place, move in ([least, most] if differ else [most])
     ]
     return "; ".join(words) + (f": no single {'factor' if gradients else 'rate'} gives both" if differ else "")
 
 
-def _element(path: str, place: tuple[int, ...]) -> str:
-    return f"{shown(path)}[{', '.join(map(str, place))}]" if place else shown(path)
+def _element(name: str, place: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(map(str, place))}]" if place else name
 
 
 def slopes_of(what: Observation, truth: Mapping[int, Ball]) -> dict[str, Any]:
