@@ -60,6 +60,8 @@ class Hypotheses:
             if len(replay.factors) < MOST_FACTORS and not any(factor.overlaps(arb(one)) for one in replay.factors):
                 replay.factors = (*replay.factors, factor)
         self._ancestors: dict[int, set[int]] = {}
+        self._direct: dict[int, set[int]] = {}
+        self._arguments: dict[int, set[int]] = {}
         self._slopes: dict[int, bool] = {}
 
     def _is_used_between(self, before: int, k: int) -> bool:
@@ -192,7 +194,7 @@ class Hypotheses:
             ]
             fits = fits[::-1] if backwards else fits
             if len(events) > 1 and len(fits) > 1:
-                direct = self._direct(k)
+                direct = self._direct_of(k)
                 fits.sort(key=lambda j: not any(x.index in direct for x in family[j].numbers))
             at = skip if len(events) == 1 or number == 0 else 0
             if len(fits) <= at:
@@ -202,18 +204,26 @@ class Hypotheses:
             target = family[fits[at]]
             guess = self._guess(k, target.slope, target.shape, target.name)
             if guess and target.is_local:  # if it has another argument, that may be what is wrong
-                numbers = self.labelled.events[k].numbers
-                argument = {x.index for x in computed_from(numbers, self.replay.known)} & self.replay.known
-                if argument != {x.index for x in target.numbers}:
+                if self._arguments_of(k) != {x.index for x in target.numbers}:
                     guess = guess._replace(rank=max(2, guess.rank))
             yield guess
 
-    def _direct(self, k: int) -> set[int]:
+    def _direct_of(self, k: int) -> set[int]:
         """Return the indices of the forward numbers that an event uses with no named number in between."""
-        numbers = self.labelled.events[k].numbers
-        own = {x.index for x in numbers}
-        named = {x.index for e in self.labelled.events[:k] for x in e.numbers} - own
-        return {x.index for x in computed_from(numbers, named | self.replay.known)} & self.replay.known
+        if k not in self._direct:
+            numbers = self.labelled.events[k].numbers
+            own = {x.index for x in numbers}
+            named = {x.index for e in self.labelled.events[:k] for x in e.numbers} - own
+            ends = computed_from(numbers, named | self.replay.known)
+            self._direct[k] = {x.index for x in ends} & self.replay.known
+        return self._direct[k]
+
+    def _arguments_of(self, k: int) -> set[int]:
+        """Return the indices of the forward numbers from which the backward pass begins to compute an event."""
+        if k not in self._arguments:
+            ends = computed_from(self.labelled.events[k].numbers, self.replay.known)
+            self._arguments[k] = {x.index for x in ends} & self.replay.known
+        return self._arguments[k]
 
     def _guess(
         self, k: int, slope: Sequence[Ball], shape: tuple[int, ...], should: str, base: Sequence[Ball] = ()
