@@ -763,6 +763,7 @@ def test_what_resets_something_else_or_only_begins_does_not_reset_a_layer(elsewh
     assert assessed(source + elsewhere, tmp_path)["verdict"] == "refuted"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("body", "verdict"),
     [

@@ -188,6 +188,7 @@ for epoch in range(5):
 ALL_AT_ONCE = REPORTED.replace("    for i in range(0, 12, 4):\n    ", "").replace("[i:i + 4]", "")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("right", "other"),
     [

@@ -5,6 +5,7 @@ that makes the most wrong arrays right in this way and no right array wrong; of 
 values, then the first.
 """
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from gradproof.judge.lines.replay import Guess, Replay, Values
 
 MOST = 3  # lines to look for, one after the other
 NUMBERS = 6_000_000  # to compute in the search: about ten seconds
+SECONDS = 30.0  # after which no other line is tried: a verdict must not wait for its lines without end
 
 
 class Cause(NamedTuple):
@@ -52,10 +54,11 @@ def explain(what: Observation, cost: Number, labelled: Labels, wrong: Mapping[st
     replay = Replay(what, cost, wrong)
     hypotheses = Hypotheses(replay, labelled)
     found, put, left = list[Cause](), dict[int, Ball](), set(wrong) - replay.right
+    end = time.process_time() + SECONDS
     while left and len(found) < MOST:
         told: list[tuple[tuple[int, int], Cause, Values]] = []
         for line in hypotheses.lines:
-            if replay.computed > NUMBERS:
+            if replay.computed > NUMBERS or time.process_time() > end:
                 break
             fed = {path for path in left if hypotheses.feeds(line, path)}
             best: tuple[tuple[int, int], Cause, Values] | None = None

@@ -148,15 +148,21 @@ def is_multiple(value: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> boo
 
     Any number is a multiple of any other, so for a single number the factor must be a small fraction.
     """
-    norm = slope @ slope
+    return is_multiple_of_one(value, slope[np.newaxis])
+
+
+@np.errstate(all="ignore")
+def is_multiple_of_one(value: np.ndarray[Any, Any], slopes: np.ndarray[Any, Any]) -> bool:
+    """Whether an array is roughly a multiple of one of several, (k, n), of its size."""
+    norms = (slopes * slopes).sum(axis=1)
     for order in (value, value.T) if value.ndim == 2 and min(value.shape) > 1 else (value,):
         flat = order.ravel()
-        factor = flat @ slope / norm
-        if not factor or not np.isfinite(factor):
-            continue
+        factors = slopes @ flat / norms
+        told = np.isfinite(factors) & (factors != 0)
         if flat.size == 1:
-            return abs(factor - float(Fraction(factor).limit_denominator(64))) <= CLOSE * abs(factor)
-        if np.abs(flat - factor * slope).max() <= CLOSE * np.abs(flat).max():
+            return any(abs(x - float(Fraction(x).limit_denominator(64))) <= CLOSE * abs(x) for x in factors[told])
+        off = np.abs(flat - factors[told, np.newaxis] * slopes[told]).max(axis=1, initial=0)
+        if (off <= CLOSE * np.abs(flat).max()).any():
             return True
     return False
 
@@ -165,10 +171,11 @@ class Known:
     """The derivatives of a cost, and the parameters, by size: roughly what a statement should give."""
 
     def __init__(self, derivatives: Iterable[list[float]], given: Iterable[Any]) -> None:
-        self.slopes: dict[int, list[Any]] = {}
+        slopes: dict[int, dict[tuple[float, ...], None]] = {}
         for slope in derivatives:
             if any(slope):
-                self.slopes.setdefault(len(slope), []).append(np.array(slope))
+                slopes.setdefault(len(slope), {})[tuple(slope)] = None
+        self.slopes = {size: np.array(list(some)) for size, some in slopes.items()}
         self.given: dict[int, list[Any]] = {}
         for array in given:
             self.given.setdefault(array.size, []).append(floats(array).ravel())
@@ -179,4 +186,5 @@ class Known:
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not np.isfinite(value).all():
             return False
         steps = [value, *(value.ravel() - array for array in self.given.get(value.size, ()))]
-        return any(is_multiple(step, slope) for step in steps for slope in self.slopes.get(value.size, ()))
+        slopes = self.slopes.get(value.size)
+        return slopes is not None and any(is_multiple_of_one(step, slopes) for step in steps)

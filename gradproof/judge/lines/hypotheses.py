@@ -203,9 +203,8 @@ class Hypotheses:
             used |= set(fits[: at + 1])
             target = family[fits[at]]
             guess = self._guess(k, target.slope, target.shape, target.name)
-            if guess and target.is_local:  # if it has another argument, that may be what is wrong
-                if self._arguments_of(k) != {x.index for x in target.numbers}:
-                    guess = guess._replace(rank=max(2, guess.rank))
+            if guess and target.is_local and self._arguments_of(k) != {x.index for x in target.numbers}:
+                guess = guess._replace(rank=max(2, guess.rank))  # the argument may be what is wrong
             yield guess
 
     def _direct_of(self, k: int) -> set[int]:
