@@ -241,3 +241,26 @@ for epoch in range(5):
 def test_what_it_prints_may_have_other_penalties(of_cost: str, of_step: str, verdict: str, tmp_path: Path) -> None:
     source = PENALISED.replace("COST", of_cost).replace("STEP", of_step)
     assert assessed(source, tmp_path)["verdict"] == verdict
+
+
+TWO = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, E, D = rng.normal(size=(12, 3)), rng.normal(size=(3, 2)), rng.normal(size=(2, 3))
+for epoch in range(5):
+    mu = X @ E
+    rec_loss = np.sum((mu @ D - X) ** 2) / 12
+    kl_loss = 0.5 * np.sum(mu ** 2) / 12
+    d = 2 * (mu @ D - X) / 12
+    dmu = d @ D.T + mu / 12
+    D -= 0.05 * mu.T @ d
+    E -= 0.05 * X.T @ dmu
+    print(rec_loss, kl_loss)
+"""
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("", ""), ("+ mu / 12", "+ mu")])
+def test_costs_that_are_only_printed_may_be_minimised_together(right: str, wrong: str, tmp_path: Path) -> None:
+    found = assessed(TWO.replace(right, wrong), tmp_path)
+    assert found["verdict"] == ("refuted" if wrong else "verified")
+    assert wrong or found["network"]["cost"] == "rec_loss + kl_loss of line 8"

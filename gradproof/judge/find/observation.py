@@ -31,6 +31,8 @@ from gradproof.judge.find.stated import as_costs, lines_of_costs, single_numbers
 from gradproof.judge.find.watching import Event, Step, Watch
 from gradproof.judge.trial.running import InexactError
 
+MOST_SUMMED = 4  # costs of one step
+
 
 @dataclass
 class Observation:
@@ -74,10 +76,16 @@ class Observation:
         """The numbers that are named as a cost, by the words for them."""
         return self._collected[0]
 
-    @property
+    @cached_property
     def scalars(self) -> dict[str, Number]:
-        """The other single numbers that may be the cost."""
-        return self._collected[1]
+        """The other single numbers that may be the cost, and the sum of the costs, such as the two of a VAE."""
+        costs, others, doubtful = self._collected
+        own = {words: x for words, x in costs.items() if " of line " in words and words not in doubtful}
+        if not 2 <= len(own) <= MOST_SUMMED:
+            return others
+        (first, *rest), names = own.values(), [words.partition(" of line ")[0] for words in own]
+        line = [words.rpartition(" ")[2] for words in own][-1]
+        return others | {f"{' + '.join(names)} of line {line}": sum(rest, first)}
 
     @property
     def doubtful(self) -> set[str]:
