@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from gradproof.errors import DataError
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.conventions import judge_leniently
@@ -36,6 +37,7 @@ from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.descent import DECAY, OTHER_DECAY
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.troubles import out_of_memory
 from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
@@ -70,6 +72,9 @@ def assess(
     program = read_program(path)
     found, judged = _search_and_judge(program, name, step, cost)
     if not judged:
+        if any(trouble.startswith("its own example raises MemoryError") for trouble in found.troubles):
+            raised = raised_by(program)
+            raise DataError(f"{path} {out_of_memory(program.place(raised.line) if raised else '')}")
         mended = _mended(program)
         looked = {"looked": _looked(program, found) + mended, "mended": mended}
         return {"verdict": "none", "subjects": [], "step": example_step(program)} | looked
