@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gradproof import files
 from gradproof.errors import DataError, UsageError
 from gradproof.judge.float64.points import EQUATIONS
+from gradproof.judge.junit import Case, suite
 from gradproof.text import some
 
 LARGEST = 2**20  # bytes of a file
@@ -139,6 +140,16 @@ def lines(d: Mapping[str, Any], given: Grade, path: str) -> list[str]:
         remark = f" ({given.remarks[name]})" if name in given.remarks else ""
         result.append(f"{name}: {points:g} of {given.of[name]:g}{remark}")
     return [*result, f"{sum(given.points.values()):g} of {sum(given.of.values()):g}"]
+
+
+def junit(given: Grade, path: str) -> str:
+    """Return a test case for each array, with its points; it fails if it lost some, and is skipped if undecided."""
+    cases = []
+    for name, points in given.points.items():
+        undecided = "undecided" if given.remarks.get(name) == "undecided" else ""
+        lost = f"{points:g} of {given.of[name]:g} points" if points < given.of[name] and not undecided else ""
+        cases.append(Case(name, lost, undecided, points={"points": points, "of": given.of[name]}))
+    return suite(path, cases or [Case("points", skipped="nothing that has points could be judged")])
 
 
 def document(d: Mapping[str, Any], given: Grade, again: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -102,6 +103,33 @@ def test_a_grade_of_a_program_has_points_for_each_array_and_no_answer(tmp_path: 
     for text in (plain.stdout, told, (tmp_path / "a.xml").read_text("utf8")):
         assert not [leak for leak in LEAKS if leak in text], text
     assert check(tmp_path, "mine.py").stdout.count("line") > 1, "what a grade leaves out is there"
+
+
+@pytest.mark.turns(1)
+def test_junit_has_the_points_of_a_grade_and_fails_only_what_lost_some(tmp_path: Path) -> None:
+    written(tmp_path, 'w2 = 3\n"*" = 2', mine=LATE, other=UNKNOWN_COST, book=BOOK.replace(", delta) * sp", ", delta)"))
+    check(tmp_path, "mine.py", "--rubric", "rubric.toml", "--junit", "a.xml")
+    assert graded(tmp_path / "a.xml") == {
+        "w1": ("2", "2", ""),
+        "b1": ("2", "2", ""),
+        "w2": ("0", "3", "failure: 0 of 3 points"),
+        "b2": ("0", "2", "failure: 0 of 2 points"),
+    }
+    check(tmp_path, "mine.py", "other.py", "book.py", "--grade", "--junit", "b.xml")
+    of_class = graded(tmp_path / "b.xml")
+    assert of_class["w1"] == ("0", "1", "skipped: undecided"), "of the last that has it"
+    assert of_class["BP2"] == ("0", "1", "failure: 0 of 1 points")
+    assert [of_class[name] for name in ("BP1", "BP3", "BP4")] == [("1", "1", "")] * 3
+
+
+def graded(path: Path) -> dict[str, tuple[str, str, str]]:
+    """Return the points, the possible points and what is told of each case."""
+    found = {}
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        points, of = (one.get("value") or "" for one in case.iter("property"))
+        told = [f"{one.tag}: {one.get('message')}" for one in case if one.tag != "properties"]
+        found[case.get("name") or ""] = points, of, "".join(told)
+    return found
 
 
 @pytest.mark.turns(1)
