@@ -23,6 +23,27 @@ UNKNOWN_COST = NET.replace("d2 = a - y", "d2 = (a - y) ** 5")
 LEAKS = ("line", "should", "slope", "d2", "d1 ", "instead", "missing", "mended", "quotient", "[[", "∂")
 
 
+BACKPROP = """import numpy as np
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def backprop(weights, biases, x, y):
+    activations = [x]
+    for w, b in zip(weights, biases):
+        activations.append(sigmoid(w @ activations[-1] + b))
+    a = activations[-1]
+    delta = [(a - y) * a * (1 - a)]
+    for w in weights[:0:-1]:
+        delta.insert(0, w.T @ delta[0])
+    m = x.shape[1]
+    grad_b = [d.sum(axis=1, keepdims=True) / m for d in delta]
+    return grad_b, [d @ a.T / m for d, a in zip(delta, activations)]
+"""
+
+
 def check(place: Path, *arguments: str) -> Any:
     return ended_here([sys.executable, "-m", "gradproof", "check", *arguments], place)
 
@@ -79,6 +100,33 @@ def test_of_several_things_that_were_judged_each_has_its_arrays() -> None:
     told["subjects"].append({"name": "Tanh.backward, what it returns", "verdict": "refuted"})
     told["subjects"][1]["parameters"] = [{"name": "x", "state": "wrong"}]
     assert grade(told, A_POINT).points == {"Net.train(x, y): w": 1, "Tanh.backward: x": 0}
+
+
+def test_a_function_that_is_judged_on_deeper_networks_too_has_one_grade() -> None:
+    told = document({"weights[0]": "wrong", "weights[1]": "right"}, **{"weights[0]": True})
+    told["subject"]["name"] = "backprop"
+    deeper = {"name": "backprop, for three layers", "verdict": "refuted", "parameters": []}
+    deeper["parameters"] = [{"name": f"weights[{k}]", "state": "wrong"} for k in range(3)]
+    told["subjects"].append(deeper)
+    given = grade(told, Rubric({}, {"weights*": 1}))
+    assert (given.points, given.strange) == ({"weights[0]": 1, "weights[1]": 1}, [])
+    told |= {"subject": deeper, "faults": [{"parameter": "weights[1]", "inherited": False}]}
+    assert list(grade(told, A_POINT).points.values()) == [0, 0, 0], "the one that shows the fault counts"
+
+
+@pytest.mark.turns(1)
+def test_a_backprop_function_has_one_grade_for_its_arrays(tmp_path: Path) -> None:
+    written(tmp_path, '"weights*" = 1\n"biases*" = 1', bp=BACKPROP)
+    ended = check(tmp_path, "bp.py", "--rubric", "rubric.toml")
+    assert ended.returncode == 1
+    assert ended.stdout.splitlines()[1:] == [
+        "  judged: backprop",
+        "weights[0]: 0 of 1",
+        "weights[1]: 1 of 1",
+        "biases[0]: 0 of 1",
+        "biases[1]: 1 of 1",
+        "2 of 4",
+    ]
 
 
 @pytest.mark.turns(1)
