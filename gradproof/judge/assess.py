@@ -72,7 +72,7 @@ def assess(
     program = read_program(path)
     found, judged = _search_and_judge(program, name, step, cost)
     if not judged:
-        if any(trouble.startswith("its own example raises MemoryError") for trouble in found.troubles):
+        if "raises MemoryError" in _trouble(found):
             raised = raised_by(program)
             raise DataError(f"{path} {out_of_memory(program.place(raised.line) if raised else '')}")
         mended = _mended(program)
@@ -249,10 +249,15 @@ def _looked(program: Program, found: Search) -> str:
     for kind in program.classes:
         if (needed := not_made(kind)) is not None:
             said += f"; {kind.name}({', '.join(needed)}) takes arguments that could not be guessed"
-    own = next((t for t in found.troubles if t.startswith("its own example")), "")
-    tried = own or (found.troubles[-1] if found.troubles else "")
+    tried = _trouble(found)
     misfits = [_of_misfits(found.misfits)] * bool(found.misfits)
     return "; ".join([said, *misfits, *[program.placed(tried)] * bool(tried), *program.notes])
+
+
+def _trouble(found: Search) -> str:
+    """Return what the program's own example ran into, or else the last try; "" if nothing raised."""
+    own = next((trouble for trouble in found.troubles if trouble.startswith("its own example")), "")
+    return own or (found.troubles[-1] if found.troubles else "")
 
 
 def _doubt(program: Program, subject: Subject, found: Search) -> str:

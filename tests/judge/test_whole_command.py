@@ -333,6 +333,12 @@ def test_what_takes_more_memory_than_it_may_is_one_line_with_the_option(what: st
     assert "needs more memory than the 1 GiB" in both.stdout.splitlines()[0]
 
 
+def test_a_step_that_is_named_and_takes_more_memory_than_it_may_is_told_so_too(place: Path) -> None:
+    ended = check(place, OF_MEMORY["a class"], "--memory", "1", "--step", "net.train(x, y)")
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (3, "", 1)
+    assert "needs more memory than the 1 GiB" in ended.stderr
+
+
 KEYS = {"verdict", "subject", "network", "digits", "parameters", "faults", "conventions", "float", "undecided"}
 OF_FAULTS = {"line", "file", "what", "should_be", "names", "parameter", "equation", "layer"}
 
