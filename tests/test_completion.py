@@ -39,7 +39,7 @@ def completed(*typed: str) -> list[str]:
         (["check", "--convention", "s"], ["single", "sum"]),
         (["check", "--convention", "sum,rows,s"], ["sum,rows,single"]),
         (["check", "--rub"], ["--rubric"]),
-        (["explain", ""], ["z", "a", "BP1", "BP2", "BP3", "BP4", "line", "convention"]),
+        (["explain", ""], ["z", "a", "BP1", "BP2", "BP3", "BP4", "line", "step", "convention"]),
         (["explain", "BP3", "av"], ["averaged"]),
         (["explain", "bp3", "averaged", "NEU"], ["neurons"]),
         (["explain", "convention", "row"], ["rows", "row-biases"]),

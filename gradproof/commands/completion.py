@@ -53,7 +53,7 @@ def words_of_mistakes(context: click.Context, _option: click.Parameter, begun: s
 
 def names() -> Iterator[str]:
     """Yield "place name" for every entry of the catalogue."""
-    from gradproof.judge.lines.names import NAMES
+    from gradproof.judge.lines.names import NAMES, STEPS
 
     for table in TABLES:
         calls = (node for node in ast.walk(ast.parse(table.read_text("utf8"))) if isinstance(node, ast.Call))
@@ -63,6 +63,7 @@ def names() -> Iterator[str]:
                     case [ast.Constant(value=str(place)), ast.Constant(value=str(name))]:
                         yield f"{place} {name}"
     yield from (f"line {name}" for name in NAMES.values())
+    yield from (f"step {name}" for name in STEPS)
     yield from (f"convention {word}" for word in CONVENTIONS)
 
 

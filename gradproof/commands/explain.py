@@ -14,8 +14,6 @@ from gradproof.text import json_of
 if TYPE_CHECKING:
     from gradproof.judge.catalogue import Entry
 
-SUPERSCRIPTS = {1: "¹", 2: "²"}
-
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[NAME]", shell_complete=completion.words_of_mistakes)
@@ -47,50 +45,67 @@ def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:
 
 
 SLIPS = """Named if undoing the slip in the statement makes everything right that was wrong, exactly and at two
-random points, and leaves the cost unchanged."""
+random points, and leaves the cost unchanged. The statements are run in this network with tanh:"""
+STEPS = """Told of an array if no slip in one statement is found that explains it. The example is a step of the matrix
+w² with η = 0.1 and λ = 0.1."""
 
 
 def listed(entries: Sequence[Entry]) -> Iterator[str]:
     """Yield one line for each entry."""
     for entry in entries:
-        yield f"{entry.place}: {entry.name}: {entry.formula}"
+        yield f"{entry.place}: {entry.name}: {entry.written or entry.formula}"
 
 
 def explained(entries: Sequence[Entry]) -> Iterator[str]:
-    """Yield each entry with its example, and at the end the network used in all examples."""
+    """Yield each entry with its example, and at the end the network used in the examples."""
     from gradproof.judge import catalogue
 
     for entry in entries:
         yield f"{entry.place}: {entry.name}"
-        if entry.place == catalogue.LINE:
-            yield f"  as in `{entry.formula}`"
-            yield f"  where `{entry.right}` is meant"
-            continue
-        if entry.compute is None:
-            yield f"  not a fault; to require it: {entry.formula}"
-            continue
-        yield f"  yours is {entry.formula}"
-        yield f"  it should be {entry.right}"
-        value, got, expected = shown(entry)
-        yield f"  in the example {value} is {got} and should be {expected}"
-        if entry.seen:
-            yield f"  seen in {entry.seen}"
-    if any(entry.compute for entry in entries):
+        yield from (f"  {line}" for line in _told(entry))
+    if any(entry.place != catalogue.LINE for entry in entries):
         yield "the network of the example:"
         yield from (f"  {line}" for line in network())
+    if any(entry.place == catalogue.LINE for entry in entries):
+        yield "the network of the statements, with tanh:"
+        yield from (f"  {line}" for line in network_of_statements())
+
+
+def _told(entry: Entry) -> Iterator[str]:
+    """Yield the formula of an entry, its example, how it is repaired, and where it was seen."""
+    from gradproof.judge import catalogue
+
+    value, got, expected = shown(entry)
+    if entry.place == catalogue.CONVENTION:
+        yield f"not a fault; to require it: {entry.written}"
+        yield f"the formula is {entry.formula}"
+        yield f"in the example {value} is {got}, in the notes' convention {expected}"
+        yield f"to convert it: {entry.repair}"
+    else:
+        yield f"yours is {entry.formula}"
+        if entry.right:
+            yield f"it should be {entry.right}"
+        if entry.written:
+            yield f"as in `{entry.written}`"
+            yield f"where `{entry.meant}` is meant"
+        yield f"in the example {value} is {got} and should be {expected}"
+        yield f"to repair it: {entry.repair}"
+    if entry.seen:
+        yield f"{'usual' if entry.place == catalogue.CONVENTION else 'seen'} in {entry.seen}"
 
 
 def shown(entry: Entry) -> tuple[str, str, str]:
-    """Return (the quantity that is wrong in the example, its wrong value, its right value)."""
-    from gradproof.judge import catalogue
+    """Return (the quantity that shows the entry in the example, its value there, its value in the notes)."""
+    from gradproof.judge.catalogue import in_full, numbers
 
-    value = catalogue.SHOWN[entry.place].replace("ˡ", SUPERSCRIPTS[catalogue.layer_of(entry.place)])
-    return value, catalogue.numbers(catalogue.wrong(entry).value), catalogue.numbers(catalogue.right(entry.place))
+    value, got, expected = entry.shown()
+    form = in_full if numbers(got) == numbers(expected) and (got != expected).any() else numbers
+    return value, form(got), form(expected)
 
 
 def network() -> Iterator[str]:
     """Yield the numbers of the example network."""
-    from gradproof.judge.catalogue import example, numbers
+    from gradproof.judge.catalogue import SUPERSCRIPTS, example, numbers
 
     problem = example()
     for layer, (w, b) in enumerate(zip(problem.weights, problem.biases, strict=True), start=1):
@@ -98,12 +113,22 @@ def network() -> Iterator[str]:
     yield f"x = {numbers(problem.x)}, y = {numbers(problem.y)}: two examples, as columns"
 
 
+def network_of_statements() -> Iterator[str]:
+    """Yield the numbers of the network whose statements are run."""
+    from gradproof.judge.catalogue import numbers
+    from gradproof.judge.lines.examples import arrays
+
+    given = arrays()
+    for names in (("W1", "b1"), ("W2", "b2")):
+        yield ", ".join(f"{name} = {numbers(given[name])}" for name in names)
+    yield f"X = {numbers(given['X'])}, Y = {numbers(given['Y'])}: two examples, as rows"
+
+
 def document(entry: Entry) -> dict[str, Any]:
     """Return the JSON document of an entry."""
-    told = {name: getattr(entry, name) for name in ("place", "name", "formula", "right", "seen")}
-    if entry.compute is None:
-        return told
+    names = ("place", "name", "formula", "right", "written", "meant", "seen", "repair")
     value, got, expected = shown(entry)
+    told = {name: getattr(entry, name) for name in names}
     return told | {"example": {"value": value, "is": got, "should_be": expected}}
 
 
@@ -126,26 +151,43 @@ def page() -> str:
         "```",
     ]
     for place in dict.fromkeys(entry.place for entry in entries):
-        own = [entry for entry in entries if entry.place == place]
-        if place == catalogue.CONVENTION:
-            lines += ["", "## Conventions", "", "Not faults, but reported; `--convention WORD,…` requires them.", ""]
-            lines += _table(("in words", "declared by"), [(e.name, f"`{e.formula}`") for e in own])
-            continue
-        if place == catalogue.LINE:
-            lines += ["", "## One statement, in any network", "", SLIPS, ""]
-            lines += _table(("in words", "as in", "meant"), [(e.name, f"`{e.formula}`", f"`{e.right}`") for e in own])
-            continue
-        value, _, expected = shown(own[0])
-        lines += [
-            "",
-            f"## {place}",
-            "",
-            f"It should be {own[0].right}. In the example {value} should be {expected}.",
-            "",
-        ]
-        head = ("what was done", "its formula", f"{value} in the example", "seen in")
-        lines += _table(head, [(e.name, e.formula, shown(e)[1], e.seen) for e in own])
+        lines += _section(place, [entry for entry in entries if entry.place == place])
     return "\n".join(lines) + "\n"
+
+
+def _section(place: str, own: Sequence[Entry]) -> Iterator[str]:
+    """Yield the section of the page on one equation, on statements, on steps or on conventions."""
+    from gradproof.judge import catalogue
+
+    head: Sequence[str]
+    rows: list[Sequence[str]] = []
+    if place == catalogue.CONVENTION:
+        yield from ("", "## Conventions", "", "Not faults, but reported; `--convention WORD,…` requires them.", "")
+        head = ("in words", "declared by", "the formula", "in the example", "in the notes", "to convert it", "usual in")
+        for e in own:
+            value, got, expected = shown(e)
+            rows.append((e.name, f"`{e.written}`", e.formula, f"{value} is {got}", expected, e.repair, e.seen))
+    elif place == catalogue.LINE:
+        yield from ("", "## One statement, in any network", "", SLIPS, "")
+        yield from ("```text", *network_of_statements(), "```", "")
+        head = ("in words", "the formula", "as in", "meant", "in the example", "should be", "to repair it", "seen in")
+        for e in own:
+            value, got, expected = shown(e)
+            example = (f"`{e.written}`", f"`{e.meant}`", f"`{value}` is {got}", expected)
+            rows.append((e.name, e.formula, *example, e.repair, e.seen))
+    elif place == catalogue.STEP:
+        yield from ("", "## A whole step, in any network", "", STEPS, "")
+        head = ("in words", "the formula", "the right one", "in the example", "should be", "to repair it", "seen in")
+        for e in own:
+            value, got, expected = shown(e)
+            rows.append((e.name, e.formula, e.right, f"{value} is {got}", expected, e.repair, e.seen))
+    else:
+        value, _, expected = shown(own[0])
+        yield from ("", f"## {place}", "")
+        yield from (f"It should be {own[0].right}. In the example {value} should be {expected}.", "")
+        head = ("what was done", "its formula", f"{value} in the example", "to repair it", "seen in")
+        rows = [(e.name, e.formula, shown(e)[1], e.repair, e.seen) for e in own]
+    yield from _table(head, rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -74,13 +74,13 @@ def tell(
         again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # they do not matter here
         _tell_whole(found or {}, submission, again, as_json, rubric)
         asked = {"junit": junit, "page": out, "script": script, "certificate": certificate}
-        _write_of_whole(found or {}, submission, again, rubric is not None, asked)
+        _write_of_whole(found or {}, submission, again, rubric, asked)
         return EXIT[(found or {})["verdict"]]
     worth = rubric.equations if rubric else None
     try:  # A full disk must not cost the verdict, nor a closed pipe the files.
         _tell_verdict(judged, submission, seed, again, as_json, worth)
     finally:
-        _write_files(judged, submission, kind, seed, worth is not None, junit, script, certificate, out, found, again)
+        _write_files(judged, submission, kind, seed, worth, junit, script, certificate, out, found, again)
     return EXIT[judged.verdict]
 
 
@@ -151,14 +151,17 @@ def _tell_whole(
 
 
 def _write_of_whole(
-    found: dict[str, Any], submission: str, again: str, graded: bool, asked: Mapping[str, str | None]
+    found: dict[str, Any], submission: str, again: str, rubric: Rubric | None, asked: Mapping[str, str | None]
 ) -> None:
     """Write the files that exist for a whole program, then say why the others are not written."""
+    from gradproof.judge import rubric as rubrics
     from gradproof.judge import telling
 
-    left_out = {}
-    if junit := asked["junit"]:
-        files.give(Path(junit), telling.junit(found, submission, graded))
+    left_out, graded = {}, rubric is not None
+    if (junit := asked["junit"]) and rubric is not None:
+        files.give(Path(junit), rubrics.junit(rubrics.grade(found, rubric), submission))
+    elif junit:
+        files.give(Path(junit), telling.junit(found, submission))
     if (page := asked["page"]) and graded:
         left_out[page] = LEAKS
     elif page:
@@ -221,7 +224,7 @@ def _write_files(
     submission: str,
     kind: Kind,
     seed: int,
-    grade: bool,
+    worth: Worth | None,
     junit: str | None,
     script: str | None,
     certificate: str | None,
@@ -233,9 +236,9 @@ def _write_files(
     from gradproof.judge import documents
     from gradproof.judge.float64 import certificate as certificates
 
-    shown, left_out = judged.counterexample, {}
+    shown, left_out, grade = judged.counterexample, {}, worth is not None
     if junit:
-        files.give(Path(junit), documents.junit(judged, submission, grade))
+        files.give(Path(junit), documents.junit(judged, submission, worth))
     if script and shown is not None and not grade:
         source = submission.partition(":")[0]
         files.give(Path(script), documents.script(shown, source, kind))

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from gradproof.errors import DataError
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.conventions import judge_leniently
@@ -36,6 +37,7 @@ from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.descent import DECAY, OTHER_DECAY
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.troubles import out_of_memory
 from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
@@ -70,6 +72,9 @@ def assess(
     program = read_program(path)
     found, judged = _search_and_judge(program, name, step, cost)
     if not judged:
+        if "raises MemoryError" in _trouble(found):
+            raised = raised_by(program)
+            raise DataError(f"{path} {out_of_memory(program.place(raised.line) if raised else '')}")
         mended = _mended(program)
         looked = {"looked": _looked(program, found) + mended, "mended": mended}
         return {"verdict": "none", "subjects": [], "step": example_step(program)} | looked
@@ -244,10 +249,15 @@ def _looked(program: Program, found: Search) -> str:
     for kind in program.classes:
         if (needed := not_made(kind)) is not None:
             said += f"; {kind.name}({', '.join(needed)}) takes arguments that could not be guessed"
-    own = next((t for t in found.troubles if t.startswith("its own example")), "")
-    tried = own or (found.troubles[-1] if found.troubles else "")
+    tried = _trouble(found)
     misfits = [_of_misfits(found.misfits)] * bool(found.misfits)
     return "; ".join([said, *misfits, *[program.placed(tried)] * bool(tried), *program.notes])
+
+
+def _trouble(found: Search) -> str:
+    """Return what the program's own example ran into, or else the last try; "" if nothing raised."""
+    own = next((trouble for trouble in found.troubles if trouble.startswith("its own example")), "")
+    return own or (found.troubles[-1] if found.troubles else "")
 
 
 def _doubt(program: Program, subject: Subject, found: Search) -> str:

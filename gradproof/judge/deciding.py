@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradproof.errors import DataError, UsageError
 from gradproof.judge.isolation.assessment import Assessment, UnfinishedError, is_whole
 from gradproof.judge.isolation.submission import File, Kind
+from gradproof.judge.loading import not_text
 from gradproof.judge.telling import is_book, may_be_a_slip, may_prefer_whole, nothing, prefers_whole, takes_others
 from gradproof.numerics.verdict import Verdict
 from gradproof.text import visible
@@ -64,6 +66,8 @@ def decide(
     program = path.endswith((".py", ".ipynb"))
     if program and not os.path.isfile(path):
         raise UsageError(f"there is no file {visible(path)}")
+    if path.endswith(".py") and (said := not_text(Path(path).read_bytes())):
+        raise DataError(f"{visible(path)} is not a Python file: {said}")
     if not program and rubric is not None and not rubric.equations:
         raise UsageError(f"{path} is judged by equations, and {rubric.path} has points for none")
     book = not program or (path.endswith(".py") and is_book(path, name))  # whether float64 judges it as well

@@ -2,12 +2,12 @@
 
 import os
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
 from gradproof.judge.float64.counterexample import Shown
 from gradproof.judge.isolation.submission import Kind
+from gradproof.judge.junit import Case, suite
 from gradproof.judge.loading import in_python_3
 from gradproof.judge.report import Judgement, Worth, in_words, told
 from gradproof.proof.summary import record
@@ -111,36 +111,38 @@ def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = 
     }
 
 
-def junit(judgement: Judgement, subject: str, graded: bool = False) -> str:
-    """Return one test case for each equation and for each other kind of fault; if graded, without answers."""
+def junit(judgement: Judgement, subject: str, worth: Worth | None = None) -> str:
+    """Return one test case for each equation and for each other kind of fault.
+
+    With `worth`, each equation has its points, fails only if it lost some, and gives no answer.
+    """
+    if worth is not None:
+        return suite(subject, _graded(judgement, worth))
     wrong = {named.fault.equation for named in judgement.faults} | {trouble.kind for trouble in judgement.troubles}
-    points = judgement.points
-    skipped = [name for name in points if name in judgement.untold and name not in wrong]
-    failed = [*(name for name, point in points.items() if not point and name not in skipped), *judgement.besides]
-    names = [*points, *judgement.besides]
-    suite = ElementTree.Element(
-        "testsuite",
-        name=visible(f"gradproof {subject}"),
-        tests=str(len(names)),
-        failures=str(len(failed)),
-        skipped=str(len(skipped)),
-    )
-    for name in names:
-        case = ElementTree.SubElement(suite, "testcase", classname=visible(subject), name=name)
-        if name in skipped:
-            ElementTree.SubElement(case, "skipped", message="undecided: too little can be decided")
-        elif name in failed:
+    cases = []
+    for name in (*judgement.points, *judgement.besides):
+        if name in judgement.untold and name not in wrong:
+            cases.append(Case(name, skipped="undecided: too little can be decided"))
+        elif judgement.points.get(name):
+            cases.append(Case(name))
+        else:
             own = [named for named in judgement.faults if named.fault.equation == name]
             lines = [line for named in own for line in told(named)]
             lines += [f"{trouble.kind}: {trouble.said}" for trouble in judgement.troubles]
-            failure = ElementTree.SubElement(case, "failure", message=f"{name} is wrong")
-            failure.text = None if graded else "\n".join(map(visible, lines))
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+            cases.append(Case(name, f"{name} is wrong", text="\n".join(map(visible, lines))))
+    return suite(subject, cases)
+
+
+def _graded(judgement: Judgement, worth: Worth) -> list[Case]:
+    """Return a case with its points for each equation, and one that is skipped for what is wrong without points."""
+    cases = []
+    for name, points in judgement.worth(worth).items():
+        undecided = "undecided" if name in judgement.untold else ""
+        lost = f"{points:g} of {worth[name]:g} points" if points < worth[name] and not undecided else ""
+        cases.append(Case(name, lost, undecided, points={"points": points, "of": worth[name]}))
+    return cases + [Case(name, skipped="wrong, without points") for name in judgement.besides]
 
 
 def junit_error(said: str, subject: str) -> str:
     """Return the single test case of code that could not be judged."""
-    suite = ElementTree.Element("testsuite", name=visible(f"gradproof {subject}"), tests="1", failures="0", errors="1")
-    case = ElementTree.SubElement(suite, "testcase", classname=visible(subject), name="load")
-    ElementTree.SubElement(case, "error", message=visible(said))
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    return suite(subject, [Case("load", error=said)])

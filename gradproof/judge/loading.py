@@ -103,6 +103,15 @@ def decoded(content: bytes) -> str:
     return io.TextIOWrapper(io.BytesIO(content), encoding).read()
 
 
+def not_text(content: bytes) -> str:
+    """Return why Python cannot read a file as text, or ""."""
+    try:
+        text = decoded(content)
+    except (SyntaxError, UnicodeDecodeError):
+        return "it is binary, or text in an encoding that it does not declare: save it as UTF-8"
+    return "it contains null bytes, as binary files and UTF-16 do: save it as UTF-8" if "\0" in text else ""
+
+
 def in_python_3(source: str, path: str) -> tuple[str, bool]:
     """Return the source in Python 3, and whether it was written for Python 2; SyntaxError if it is neither."""
     try:

@@ -6,12 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+from gradproof.judge.lines.names import NAMES
 from gradproof.text import visible
 
 WORST = (70, 4, 1, 2, 3, 5)  # exit codes, the worst first; all others are better
 COLUMNS = ("file", "verdict", "line", "first fault", "mistakes", "points", "page", "exit code")
 UNJUDGED = "not judged"
 NAMELESS = "wrong, but no known mistake"
+SAME = {  # mistakes of the notes' network, by the name that they have in a statement of any other program
+    "σ′ is missing (BP2)": NAMES["slope"],
+    "the derivative is that of tanh (BP1)": NAMES["wrong slope"],
+    "the derivative is that of tanh (BP2)": NAMES["wrong slope"],
+    "the sign of the error is wrong (BP1)": NAMES["sign"],
+    "the sign is wrong (BP2)": NAMES["sign"],
+    "the sign is wrong (BP3)": NAMES["sign"],
+    "the sign is wrong (BP4)": NAMES["sign"],
+    "the mini-batch is summed, not averaged (BP3)": NAMES["division"],
+    "the mini-batch is summed, not averaged (BP4)": NAMES["division"],
+    "divided by m twice (BP3)": NAMES["multiple"],
+    "divided by m twice (BP4)": NAMES["multiple"],
+}
 FORMULAS = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
 
 
@@ -108,10 +122,15 @@ def worst(codes: Sequence[int]) -> int:
 
 
 def counted(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
-    """Return each mistake with the files that have it, the most frequent first."""
+    """Return each mistake with the files that have it, the most frequent first.
+
+    What is the same in the notes' network and in another program is counted once, by the name that fits both.
+    """
     found: dict[str, list[str]] = {}
+    names = {mistake for each in rows for mistake in each.mistakes}
     for each in rows:
-        for mistake in each.mistakes:
+        shared = (SAME[mistake] if SAME.get(mistake) in names else mistake for mistake in each.mistakes)
+        for mistake in dict.fromkeys(shared):
             found.setdefault(mistake, []).append(each.file)
     return sorted(found.items(), key=lambda pair: -len(pair[1]))
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gradproof import files
 from gradproof.errors import DataError, UsageError
 from gradproof.judge.float64.points import EQUATIONS
+from gradproof.judge.junit import Case, suite
 from gradproof.text import some
 
 LARGEST = 2**20  # bytes of a file
@@ -94,7 +95,7 @@ def grade(d: Mapping[str, Any], rubric: Rubric) -> Grade:
     subject is undecided, so are all its arrays: they may be right for some unknown cost.
     """
     states: dict[str, set[str]] = {}
-    for subject in d["subjects"]:
+    for subject in _subjects(d):
         for parameter in subject["parameters"]:
             state = "undecided" if subject["verdict"] == "undecided" else parameter["state"]
             states.setdefault(_named(d, subject, parameter["name"]), set()).add(state)
@@ -113,7 +114,22 @@ def grade(d: Mapping[str, Any], rubric: Rubric) -> Grade:
 
 def _named(d: Mapping[str, Any], subject: Mapping[str, Any], name: str) -> str:
     """Return an array's name, after that of its subject if several were judged."""
-    return f"{subject['name'].removesuffix(', what it returns')}: {name}" if len(d["subjects"]) > 1 else name
+    return f"{subject['name'].removesuffix(', what it returns')}: {name}" if len(_subjects(d)) > 1 else name
+
+
+def _subjects(d: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what was judged, each function once.
+
+    A function of networks of any depth is judged on deeper ones too, by its name and ", for three layers". Of both the
+    one counts that the faults are of, else the first.
+    """
+    names = [one["name"] for one in d["subjects"]]
+    chosen: dict[str, Mapping[str, Any]] = {}
+    for one in d["subjects"]:
+        function = next((name for name in names if one["name"].startswith(f"{name}, for ")), one["name"])
+        if function not in chosen or one["name"] == d["subject"]["name"]:
+            chosen[function] = one
+    return list(chosen.values())
 
 
 def _remark(states: set[str] | None, causes: set[bool | None], known: bool) -> str:
@@ -133,16 +149,26 @@ def lines(d: Mapping[str, Any], given: Grade, path: str) -> list[str]:
     """Return the verdict and the points in lines, without any answer."""
     said = {"verified": "is right", "refuted": "is wrong", "undecided": "cannot be decided"}
     result = [f"{d['verdict']}: {path} {said[d['verdict']]}", f"  judged: {d['subject']['name']}"]
-    if len(d["subjects"]) > 1:
-        result += [f"  {one['name']}: {one['verdict']}" for one in d["subjects"]]
+    if len(judged := _subjects(d)) > 1:
+        result += [f"  {one['name']}: {one['verdict']}" for one in judged]
     for name, points in given.points.items():
         remark = f" ({given.remarks[name]})" if name in given.remarks else ""
         result.append(f"{name}: {points:g} of {given.of[name]:g}{remark}")
     return [*result, f"{sum(given.points.values()):g} of {sum(given.of.values()):g}"]
 
 
+def junit(given: Grade, path: str) -> str:
+    """Return a test case for each array, with its points; it fails if it lost some, and is skipped if undecided."""
+    cases = []
+    for name, points in given.points.items():
+        undecided = "undecided" if given.remarks.get(name) == "undecided" else ""
+        lost = f"{points:g} of {given.of[name]:g} points" if points < given.of[name] and not undecided else ""
+        cases.append(Case(name, lost, undecided, points={"points": points, "of": given.of[name]}))
+    return suite(path, cases or [Case("points", skipped="nothing that has points could be judged")])
+
+
 def document(d: Mapping[str, Any], given: Grade, again: str) -> dict[str, Any]:
     """Return the --json document, without the states of the arrays, which would give the answers away."""
     shared = {"verdict": d["verdict"], "subject": {name: d["subject"][name] for name in ("name", "form")}}
-    shared["subjects"] = [{"name": one["name"], "verdict": one["verdict"]} for one in d["subjects"]]
+    shared["subjects"] = [{"name": one["name"], "verdict": one["verdict"]} for one in _subjects(d)]
     return shared | {"architectures": d["points"], "again": again} | given._asdict()

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from gradproof.judge.find.calls import takes_lists
+from gradproof.judge.junit import Case, suite
 from gradproof.text import some, typed, visible
 
 WIDE, MOST, FEW = 96, 5, 16  # of small numbers: characters per line, lines, and elements of an array
@@ -213,22 +213,17 @@ def document(d: Mapping[str, Any], again: str) -> dict[str, Any]:
     }
 
 
-def junit(d: Mapping[str, Any], path: str, graded: bool = False) -> str:
-    """Return one test case for each array of parameters; if graded, without answers."""
+def junit(d: Mapping[str, Any], path: str) -> str:
+    """Return one test case for each array of parameters."""
     parameters = d["parameters"] or [{"name": d["subject"]["name"], "state": d["verdict"]}]
     wrong = {fault["parameter"]: fault for fault in d["faults"]}
-    suite = ElementTree.Element(
-        "testsuite", name=visible(f"gradproof {path}"), tests=str(len(parameters)), failures=str(len(wrong))
-    )
-    for parameter in parameters:
-        name = visible(parameter["name"])
-        case = ElementTree.SubElement(suite, "testcase", classname=visible(path), name=name)
-        if parameter["name"] in wrong:
-            failure = ElementTree.SubElement(case, "failure", message=f"{name} is wrong")
-            failure.text = None if graded else visible(_fault(wrong[parameter["name"]]))
-        elif d["verdict"] == "undecided":
-            ElementTree.SubElement(case, "skipped", message="undecided")
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    cases = []
+    for name in (parameter["name"] for parameter in parameters):
+        if name in wrong:
+            cases.append(Case(name, f"{name} is wrong", text=visible(_fault(wrong[name]))))
+        else:
+            cases.append(Case(name, skipped="undecided" if d["verdict"] == "undecided" else ""))
+    return suite(path, cases)
 
 
 def takes_others(judged: Any) -> bool:

@@ -1,5 +1,6 @@
 """Faults of a subject other than wrong values of an equation."""
 
+import resource
 from typing import NamedTuple
 
 AFTER = ("z", "a", "update", "data")  # kinds that leave the four equations intact
@@ -22,6 +23,13 @@ def words(error: BaseException) -> str:
     except BaseException:
         said = "(its message raises)"
     return " ".join(f"{type(error).__name__}: {said}".split())
+
+
+def out_of_memory(place: str = "") -> str:
+    """Say that the code needs more memory than its process may take, where, and the option that allows more."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    most = "there is" if limit == resource.RLIM_INFINITY else f"the {limit / 2**30:g} GiB that are allowed"
+    return f"needs more memory than {most}{place and f' ({place})'}: allow more with --memory, or use a smaller example"
 
 
 class Trouble(NamedTuple):

@@ -13,12 +13,20 @@ from hypothesis import strategies as st
 
 from gradproof.commands.check import command as check
 from gradproof.commands.explain import page
+from gradproof.commands.explain import shown as explained
 from gradproof.judge import catalogue
-from gradproof.judge.catalogue import CONVENTION, LINE, Entry
+from gradproof.judge.catalogue import CONVENTION, LINE, STEP, Entry
 from gradproof.judge.float64 import families, mistakes
+from gradproof.judge.lines import faults
 from gradproof.judge.lines.edits import applied, edits, places_of
-from gradproof.judge.lines.names import EXAMPLES, NAMES
+from gradproof.judge.lines.examples import EXAMPLES
+from gradproof.judge.lines.names import NAMES, STEPS
+from gradproof.judge.lines.steps import STEP_MISTAKES
 from gradproof.judge.lines.words import Words
+from gradproof.judge.trial.adaptive import ADAPTIVE, NO_ROOT
+from gradproof.judge.trial.descent import OTHER_DECAY
+from gradproof.judge.trial.symmetry import OF_ANOTHER
+from gradproof.judge.whole import FORGOTTEN
 from tests.commands import ended_here
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +77,7 @@ OF_SEVERAL = "order of statements", "counterpart", "missing statement"  # which 
 
 @pytest.mark.parametrize("kind", [kind for kind in EXAMPLES if kind not in OF_SEVERAL])
 def test_the_example_of_a_slip_is_mended_by_the_edit_of_its_name(kind: str) -> None:
-    written, meant = EXAMPLES[kind]
+    written, meant, *_ = EXAMPLES[kind]
     tree = ast.parse(written)
     names = ["X", "Y", "Z1", "A1", "Z2", "A2", "W1", "W2", "dZ1", "dZ2", "dA1", "dA2"]
     places, found = places_of(tree), []
@@ -84,9 +92,50 @@ def test_every_slip_of_a_statement_is_in_the_catalogue_once() -> None:
     assert [entry.name for entry in ENTRIES if entry.place == LINE] == list(NAMES.values())
 
 
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.place} {entry.name}")
+def test_each_has_a_formula_an_example_that_is_run_and_a_repair(entry: Entry) -> None:
+    assert entry.formula
+    assert entry.repair
+    value, got, expected = explained(entry)
+    assert value
+    assert (got == expected) == (entry.written == "--convention ours"), "the example shows what is said of it"
+
+
+def test_no_two_entries_have_the_same_example() -> None:
+    shown = [(entry.place, entry.written, entry.meant) for entry in ENTRIES if entry.place == LINE]
+    assert len(set(shown)) == len(shown)
+    divided = [EXAMPLES[kind].written for kind in ("division", "multiple")]
+    assert len(set(divided)) == 2
+
+
+def test_each_convention_says_where_it_is_usual() -> None:
+    assert all(entry.seen for entry in ENTRIES if entry.place == CONVENTION)
+
+
+def test_what_is_said_of_a_whole_step_is_in_the_catalogue_by_the_words_of_the_judge() -> None:
+    assert tuple(STEP_MISTAKES) == STEPS
+    assert {OTHER_DECAY, NO_ROOT, ADAPTIVE, OF_ANOTHER, FORGOTTEN, faults.OTHER_DECAY} <= set(STEPS)
+
+
+@pytest.mark.parametrize(
+    ("printed", "place", "name"),
+    [
+        ("its weight decay differs from that in its own cost", STEP, OTHER_DECAY),
+        ("moved 1/3 times as far as the others", STEP, "moved 0.1 times as far as the others"),
+        ("σ′ is missing (BP2)", "BP2", "σ′ is missing"),
+        ("weight decay is left in: 0.03 w is added (BP4)", "BP4", "weight decay is left in: 0.1 w is added"),
+    ],
+)
+def test_a_mistake_is_explained_by_the_name_that_the_count_of_a_class_gives_it(
+    printed: str, place: str, name: str
+) -> None:
+    (found,) = catalogue.asked([printed])
+    assert (found.place, found.name) == (place, name)
+
+
 def test_every_word_of_convention_is_explained() -> None:
     (help_of_it,) = (option.help for option in check.params if option.name == "convention")
-    words = [entry.formula.removeprefix("--convention ") for entry in ENTRIES if entry.place == CONVENTION]
+    words = [entry.written.removeprefix("--convention ") for entry in ENTRIES if entry.place == CONVENTION]
     assert help_of_it.endswith(f"Choose from: {', '.join(words)}.")
 
 
@@ -99,6 +148,8 @@ def test_a_name_is_explained_in_words_and_for_programs(tmp_path: Path) -> None:
         "  it should be δˡ = ((wˡ⁺¹)ᵀδˡ⁺¹) ⊙ σ′(zˡ)",
     ]
     assert lines[3].startswith("  in the example δ¹ is [[")
+    assert lines[4].startswith("  to repair it: delta = (w.T @ delta) * a * (1 - a)")
+    assert lines[5] == "  seen in Grokking#50, makeyourownneuralnetwork#88"
     assert lines[-1].startswith("  x = [[1, -1], [0.5, 2]], y = ")
     (told,) = json.loads(explain(tmp_path, "BP2 σ′ is missing", "--json").stdout)
     assert f"in the example δ¹ is {told['example']['is']} and should be {told['example']['should_be']}" in lines[3]

@@ -25,7 +25,7 @@ from rich.cells import cell_len
 
 from gradproof.commands import folders, judges
 from gradproof.commands.classroom import print_all as told_on_a_terminal
-from gradproof.judge import register
+from gradproof.judge import catalogue, register
 from gradproof.judge.register import Row
 from gradproof.pages import classroom
 from tests.browser import needs_chromium, opened, printed
@@ -299,6 +299,25 @@ def test_an_annotation_is_one_line_whose_text_is_text(row: Row) -> None:
     for line in register.annotations(row):
         _, properties, _ = line.split("::", 2)
         assert properties.count(",") == 2 if ",line=" in properties else properties.count(",") == 1
+
+
+def test_a_mistake_of_the_notes_network_and_of_another_program_is_counted_once() -> None:
+    def of(file: str, *mistakes: str) -> Row:
+        return Row(file, 1, "refuted", "", [register.Fault(0, name, name) for name in mistakes])
+
+    rows = [of("a.py", "σ′ is missing (BP2)"), of("b.py", "the slope of the activation is missing"), of("c.py")]
+    assert register.counted(rows) == [("the slope of the activation is missing", ["a.py", "b.py"])]
+    assert register.summary(rows)[1:] == ["2 of 3: the slope of the activation is missing"]
+    assert "2 of 3" in classroom.index(rows, 3)
+    assert register.counted(rows[:1]) == [("σ′ is missing (BP2)", ["a.py"])], "alone it has its equation"
+    both = of("d.py", "the sign is wrong (BP3)", "the sign is wrong (BP4)", "the sign is wrong")
+    assert register.counted([both]) == [("the sign is wrong", ["d.py"])]
+
+
+def test_what_is_counted_once_has_both_names_in_the_catalogue() -> None:
+    for name, shared in register.SAME.items():
+        assert len(catalogue.asked([name])) == 1
+        assert [entry.place for entry in catalogue.asked(["line", shared])] == [catalogue.LINE]
 
 
 @given(st.lists(_rows, max_size=8))

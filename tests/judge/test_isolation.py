@@ -52,7 +52,7 @@ REFUTED = {  # what happens: (module level, body, kind of trouble, words)
     "waits for input": ("", "return input('?')", "raises", "EOFError"),
     "prints": ("", "print('x' * 10**6); sys.stderr.write('y' * 10**6); return 1", "shape", "returns int"),
     "writes to its descriptors": ("", "os.write(1, b'nonsense' * 9); return 1", "shape", "returns int"),
-    "allocates 100 GB": ("", "np.ones(10**11 // 8); return 1", "raises", "MemoryError"),
+    "allocates 100 GB": ("", "np.ones(10**11 // 8); return 1", "raises", "more memory"),
     "returns 1 GB": ("", "return [np.zeros(1 << 27)], [np.zeros(9)]", "shape", "more than 256 MiB"),
     "patches NumPy": ("np.zeros = np.dot = np.asarray = np.frombuffer = None", "return 1",
                       "shape", "returns int"),
@@ -91,7 +91,7 @@ UNLOADABLE = {  # what happens: (module level, words)
     "import": ("import nowhere_to_be_found", "nowhere_to_be_found"),
     "exits while loading": ("sys.exit()", "SystemExit"),
     "hangs while loading": (NAP, "does not return within 1.2 seconds"),
-    "loading takes all memory": ("x = np.ones(10**11)", "MemoryError"),
+    "loading takes all memory": ("x = np.ones(10**11)", "more memory"),
     "no function": ("", "backprop in"),
     "an instance": ("class Network:\n    def backprop(self, x, y): pass", "give the class Network"),
     "a class without backprop": ("class Network: pass", "is a class without a method backprop(x, y)"),
@@ -197,7 +197,7 @@ def test_the_limit_of_memory_is_the_one_that_is_given(tmp_path):
     (within,) = judged(path, memory=8 << 30, seconds=5).troubles
     (beyond,) = judged(path, memory=1 << 30, seconds=5).troubles
     assert (within.kind, beyond.kind) == ("shape", "raises")
-    assert "MemoryError" in beyond.said
+    assert "needs more memory than the 1 GiB that are allowed" in beyond.said
 
 
 @pytest.mark.turns(1)

@@ -17,6 +17,7 @@ from gradproof import progress
 from gradproof.errors import DataError, UsageError
 from gradproof.fragment import SourceLine, fragment
 from gradproof.judge.file_judgement import FileJudgement
+from gradproof.judge.find.program import read_program
 from tests.browser import needs_chromium, opened
 from tests.judge.test_whole_command import MADE, NET, NOTHING, TRAINED, WRONG
 from tests.pages.hostile import let_in, texts
@@ -239,6 +240,42 @@ def test_wherever_a_line_of_a_notebook_is_named_its_cell_is(tmp_path: Path) -> N
     assert "of the program's own cost, `loss` in cell 2, line 11\n" in str(wrong)
     assert "cell 2, line 13: `d1 =" in str(wrong)
     assert wrong.document["subject"]["place"].startswith("cell ")
+
+
+@pytest.mark.turns(1)
+def test_magics_and_cells_that_are_skipped_are_told(tmp_path: Path) -> None:
+    cells = "%matplotlib inline\n!pip install numpy", "%%bash\nls", NET, MADE + "%time\nnet.train(x, y)"
+    found = told(tmp_path, *cells)
+    assert found
+    assert found.document["notes"] == [
+        "cell 3 is not Python (%%bash): skipped",
+        "magics are skipped: %matplotlib inline (cell 2), !pip install numpy (cell 2), %time (cell 5)",
+    ]
+    assert "  magics are skipped: %matplotlib inline (cell 2)" in str(found)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"kernelspec": {"name": "ir", "language": "R"}},
+        {"kernelspec": {"name": "ir"}},
+        {"language_info": {"name": "R"}, "kernelspec": 3},
+    ],
+)
+def test_a_notebook_in_another_language_is_said_to_be_no_python_notebook(
+    metadata: dict[str, Any], tmp_path: Path
+) -> None:
+    document = json.loads(notebook("x <- c(1, 2)")) | {"metadata": metadata}
+    (tmp_path / "mine.ipynb").write_text(json.dumps(document), "utf8")
+    with pytest.raises(DataError, match=r"mine.ipynb is a notebook in R, not in Python$"):
+        gradproof.check(tmp_path / "mine.ipynb")
+
+
+@pytest.mark.parametrize("metadata", [{"language_info": {"name": "ipython"}}, {"kernelspec": []}, 3])
+def test_a_notebook_that_says_python_or_nothing_is_read(metadata: Any, tmp_path: Path) -> None:
+    document = json.loads(notebook(NET, TRAINED)) | {"metadata": metadata}
+    (tmp_path / "mine.ipynb").write_text(json.dumps(document), "utf8")
+    assert read_program(str(tmp_path / "mine.ipynb")).cells == [(1, 1), (21, 2)]
 
 
 def test_cells_that_were_skipped_are_named_where_nothing_is_left_to_judge(tmp_path: Path) -> None:

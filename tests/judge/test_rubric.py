@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -20,6 +21,27 @@ pytestmark = pytest.mark.usefixtures("few_edits")
 LATE = NET.replace("d2 = a - y", "cost = ((a - y) ** 2).sum() / 2\n        d2 = np.sin(a - y)")
 UNKNOWN_COST = NET.replace("d2 = a - y", "d2 = (a - y) ** 5")
 LEAKS = ("line", "should", "slope", "d2", "d1 ", "instead", "missing", "mended", "quotient", "[[", "∂")
+
+
+BACKPROP = """import numpy as np
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def backprop(weights, biases, x, y):
+    activations = [x]
+    for w, b in zip(weights, biases):
+        activations.append(sigmoid(w @ activations[-1] + b))
+    a = activations[-1]
+    delta = [(a - y) * a * (1 - a)]
+    for w in weights[:0:-1]:
+        delta.insert(0, w.T @ delta[0])
+    m = x.shape[1]
+    grad_b = [d.sum(axis=1, keepdims=True) / m for d in delta]
+    return grad_b, [d @ a.T / m for d, a in zip(delta, activations)]
+"""
 
 
 def check(place: Path, *arguments: str) -> Any:
@@ -80,6 +102,33 @@ def test_of_several_things_that_were_judged_each_has_its_arrays() -> None:
     assert grade(told, A_POINT).points == {"Net.train(x, y): w": 1, "Tanh.backward: x": 0}
 
 
+def test_a_function_that_is_judged_on_deeper_networks_too_has_one_grade() -> None:
+    told = document({"weights[0]": "wrong", "weights[1]": "right"}, **{"weights[0]": True})
+    told["subject"]["name"] = "backprop"
+    deeper = {"name": "backprop, for three layers", "verdict": "refuted", "parameters": []}
+    deeper["parameters"] = [{"name": f"weights[{k}]", "state": "wrong"} for k in range(3)]
+    told["subjects"].append(deeper)
+    given = grade(told, Rubric({}, {"weights*": 1}))
+    assert (given.points, given.strange) == ({"weights[0]": 1, "weights[1]": 1}, [])
+    told |= {"subject": deeper, "faults": [{"parameter": "weights[1]", "inherited": False}]}
+    assert list(grade(told, A_POINT).points.values()) == [0, 0, 0], "the one that shows the fault counts"
+
+
+@pytest.mark.turns(1)
+def test_a_backprop_function_has_one_grade_for_its_arrays(tmp_path: Path) -> None:
+    written(tmp_path, '"weights*" = 1\n"biases*" = 1', bp=BACKPROP)
+    ended = check(tmp_path, "bp.py", "--rubric", "rubric.toml")
+    assert ended.returncode == 1
+    assert ended.stdout.splitlines()[1:] == [
+        "  judged: backprop",
+        "weights[0]: 0 of 1",
+        "weights[1]: 1 of 1",
+        "biases[0]: 0 of 1",
+        "biases[1]: 1 of 1",
+        "2 of 4",
+    ]
+
+
 @pytest.mark.turns(1)
 def test_a_grade_of_a_program_has_points_for_each_array_and_no_answer(tmp_path: Path) -> None:
     written(tmp_path, mine=LATE)
@@ -102,6 +151,33 @@ def test_a_grade_of_a_program_has_points_for_each_array_and_no_answer(tmp_path: 
     for text in (plain.stdout, told, (tmp_path / "a.xml").read_text("utf8")):
         assert not [leak for leak in LEAKS if leak in text], text
     assert check(tmp_path, "mine.py").stdout.count("line") > 1, "what a grade leaves out is there"
+
+
+@pytest.mark.turns(1)
+def test_junit_has_the_points_of_a_grade_and_fails_only_what_lost_some(tmp_path: Path) -> None:
+    written(tmp_path, 'w2 = 3\n"*" = 2', mine=LATE, other=UNKNOWN_COST, book=BOOK.replace(", delta) * sp", ", delta)"))
+    check(tmp_path, "mine.py", "--rubric", "rubric.toml", "--junit", "a.xml")
+    assert graded(tmp_path / "a.xml") == {
+        "w1": ("2", "2", ""),
+        "b1": ("2", "2", ""),
+        "w2": ("0", "3", "failure: 0 of 3 points"),
+        "b2": ("0", "2", "failure: 0 of 2 points"),
+    }
+    check(tmp_path, "mine.py", "other.py", "book.py", "--grade", "--junit", "b.xml")
+    of_class = graded(tmp_path / "b.xml")
+    assert of_class["w1"] == ("0", "1", "skipped: undecided"), "of the last that has it"
+    assert of_class["BP2"] == ("0", "1", "failure: 0 of 1 points")
+    assert [of_class[name] for name in ("BP1", "BP3", "BP4")] == [("1", "1", "")] * 3
+
+
+def graded(path: Path) -> dict[str, tuple[str, str, str]]:
+    """Return the points, the possible points and what is told of each case."""
+    found = {}
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        points, of = (one.get("value") or "" for one in case.iter("property"))
+        told = [f"{one.tag}: {one.get('message')}" for one in case if one.tag != "properties"]
+        found[case.get("name") or ""] = points, of, "".join(told)
+    return found
 
 
 @pytest.mark.turns(1)

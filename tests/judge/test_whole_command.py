@@ -253,6 +253,16 @@ def test_what_is_no_notebook_is_one_line(text: str, place: Path) -> None:
     assert "mine.ipynb is not a notebook: " in line
 
 
+@pytest.mark.parametrize("content", [bytes(range(128, 256)) * 4, b"\0\1\2" * 9, "x = 1\n".encode("utf-16")])
+def test_what_is_no_text_is_one_line_that_says_so(content: bytes, place: Path) -> None:
+    (place / "mine.py").write_bytes(content)
+    ended = ended_here([sys.executable, "-m", "gradproof", "check", "mine.py"], place)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("gradproof: mine.py is not a Python file: it ")
+    assert "line None" not in line
+
+
 MARK = "open(__file__ + '.left', 'w').write('left')\nopen('left.txt', 'a').write('left')\nnp.save('left.npy', x)\n"
 RUNS = {
     "exits": "import sys\n" + NET + "sys.exit(3)\n",
@@ -301,6 +311,32 @@ def test_what_cannot_be_judged_is_one_line_that_says_why(what: str, place: Path)
     assert words in line
     assert "Traceback" not in line
     assert left(place) == []
+
+
+OF_MEMORY = {
+    "a module": "x = [0] * 10**12\n",
+    "a class": NET.replace(FIRST, "        junk = bytearray(10**11)\n" + FIRST) + MADE + "net.train(x, y)\n",
+    "a backprop": "junk = [0] * 10**12\n\n\ndef backprop(weights, biases, x, y):\n    return weights, biases\n",
+}
+
+
+@pytest.mark.parametrize("what", OF_MEMORY)
+def test_what_takes_more_memory_than_it_may_is_one_line_with_the_option(what: str, place: Path) -> None:
+    alone = check(place, OF_MEMORY[what], "--memory", "1")
+    assert (alone.returncode, alone.stdout) == (3, "")
+    (line,) = alone.stderr.splitlines()
+    assert "needs more memory than the 1 GiB that are allowed (line " in line
+    assert line.endswith("allow more with --memory, or use a smaller example")
+    assert "MemoryError" not in line
+    both = check(place, OF_MEMORY[what], "mine.py", "--memory", "1")
+    assert both.stdout.startswith("mine.py: not judged: ")
+    assert "needs more memory than the 1 GiB" in both.stdout.splitlines()[0]
+
+
+def test_a_step_that_is_named_and_takes_more_memory_than_it_may_is_told_so_too(place: Path) -> None:
+    ended = check(place, OF_MEMORY["a class"], "--memory", "1", "--step", "net.train(x, y)")
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (3, "", 1)
+    assert "needs more memory than the 1 GiB" in ended.stderr
 
 
 KEYS = {"verdict", "subject", "network", "digits", "parameters", "faults", "conventions", "float", "undecided"}

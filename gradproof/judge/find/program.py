@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 from gradproof.errors import DataError
 from gradproof.judge.find.data import MOST_KEPT, Widths, shrunk, smaller, widths_of
 from gradproof.judge.loading import decoded, in_python_3
+from gradproof.text import some, visible
 
 Tree = TypeVar("Tree", bound=ast.AST)
 LARGEST, MOST_USERS = 300_000, 3  # for files that import another: bytes to read, and how many to try
 MOMENTS = 4  # of a sequence in a small program
+LONGEST = 40  # characters of a skipped magic that are told
 LETTERS = 16  # of a long text that are left in a small program
 _LENGTH = re.compile(r"(?i)seq(?:uence)?_?len|len\w*_seq|unroll|bptt|time_?steps|num_steps|n_steps|^T$")
 _TEXT = re.compile(r"(?i)(?:^|[._])(?:text|txt|data|corpus|sentences?|string|story|poem|raw|book)$")
@@ -137,7 +139,10 @@ def parsed(text: str, path: str) -> ast.Module:
 
 
 def _notebook(path: str, content: bytes) -> Program:
-    """Read the code cells of a notebook, in order, without magics and without cells that are not Python."""
+    """Read the code cells of a notebook, in order, without magics and without cells that are not Python.
+
+    DataError if it is no notebook, or one of another language.
+    """
     try:
         document = json.loads(content)
         cells = [cell for cell in document["cells"] if cell.get("cell_type") == "code"]
@@ -146,11 +151,17 @@ def _notebook(path: str, content: bytes) -> Program:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         said = "it has no cells" if isinstance(error, KeyError | TypeError) else " ".join(str(error).split())[:100]
         raise DataError(f"{path} is not a notebook: {said}") from None
+    if (language := _language(document)) and not _PYTHON.match(language):
+        raise DataError(f"{path} is a notebook in {visible(language)}, not in Python")
     lines: list[str] = []
+    magics: dict[str, int] = {}  # each with its cell
     begun, notes, python_2 = [], [], False
     for cell, source in zip(cells, sources, strict=True):
-        other = source.lstrip().startswith("%%") and not _TIMED.match(source.lstrip())  # %%bash, %%html
-        kept = [] if other else [_without_magic(line) for line in source.splitlines()]
+        if source.lstrip().startswith("%%") and not _TIMED.match(source.lstrip()):  # %%bash, %%html
+            notes.append(f"cell {numbers[id(cell)]} is not Python ({source.split()[0]}): skipped")
+            continue
+        kept = [_without_magic(line) for line in source.splitlines()]
+        skipped = [line.strip() for line, now in zip(source.splitlines(), kept, strict=True) if line != now]
         try:
             text, old = in_python_3("\n".join(kept) + "\n", path)
             python_2 |= old
@@ -160,12 +171,28 @@ def _notebook(path: str, content: bytes) -> Program:
             continue
         begun.append((len(lines) + 1, numbers[id(cell)]))
         lines += text.splitlines()
+        for line in skipped:
+            magics.setdefault(line if len(line) <= LONGEST else f"{line[:LONGEST]}…", numbers[id(cell)])
+    notes += [f"magics are skipped: {some([f'{line} (cell {cell})' for line, cell in magics.items()])}"] * bool(magics)
     text = "\n".join(lines) + "\n"
     return Program(
         path, text, parsed(text, path), begun, notes, widths=widths_of(text), python_2=divides_whole(text, python_2)
     )
 
 
+def _language(document: Any) -> str:
+    """Return the language that a notebook says it is in, or ""."""
+
+    def of(holder: Any, key: str) -> Any:
+        return holder.get(key) if isinstance(holder, dict) else None
+
+    kernel = of(of(document, "metadata"), "kernelspec")
+    of_kernel = "R" if of(kernel, "name") == "ir" else of(kernel, "language")
+    said = of(of(of(document, "metadata"), "language_info"), "name") or of_kernel
+    return said if isinstance(said, str) else ""
+
+
+_PYTHON = re.compile(r"(?i)i?python|sage")
 _TIMED = re.compile(r"%%(?:time|timeit|capture|prun|memit)\b")  # IPython runs the rest of such a cell as well
 
 

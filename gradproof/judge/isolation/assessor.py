@@ -16,6 +16,7 @@ import numpy as np
 from gradproof.errors import DataError
 from gradproof.judge.assess import assess
 from gradproof.judge.isolation import worker
+from gradproof.judge.troubles import out_of_memory
 
 
 def main(path: str, name: str, memory: int, folders: Sequence[str], step: str, cost: str) -> None:
@@ -36,5 +37,7 @@ def main(path: str, name: str, memory: int, folders: Sequence[str], step: str, c
         worker.write(answers, {"document": document}, {})
     except DataError as error:
         worker.write(answers, {"trouble": ["load", str(error)]}, {})
+    except MemoryError:  # of the judge itself, beside what the program takes
+        worker.write(answers, {"trouble": ["raises", f"{path} {out_of_memory()}"]}, {})
     except BaseException as error:
         worker.write(answers, {"trouble": ["raises", worker.explained(error, path)]}, {})

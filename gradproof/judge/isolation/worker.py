@@ -19,7 +19,7 @@ import numpy as np
 from gradproof.judge import loading
 from gradproof.judge.isolation import frames, signatures
 from gradproof.judge.isolation.calling import called
-from gradproof.judge.troubles import SubmissionError, words
+from gradproof.judge.troubles import SubmissionError, out_of_memory, words
 
 # Bound now, because the code may replace them.
 _seed, _np_seed, _getpid, _exit = random.seed, np.random.seed, os.getpid, os._exit
@@ -51,12 +51,14 @@ def explained(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError):  # its str would repeat the line
         said = " ".join(f"{type(error).__name__}: {error.msg}".split())[:300]
         return f"{said} ({Path(error.filename or path).name}, line {error.lineno})"
-    said = words(error)[:300].rstrip(": ")
     stack = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(JUDGE)]
     own = [f for f in stack if f.filename == path] or [
         f for f in stack if "importlib" not in f.filename and f"{os.sep}site-packages{os.sep}" not in f.filename
     ]
-    return said + (f" (line {own[-1].lineno}: {own[-1].line})" if own else "")
+    place = f"line {own[-1].lineno}: {own[-1].line}".rstrip(": ") if own else ""
+    if isinstance(error, MemoryError):
+        return out_of_memory(place)
+    return words(error)[:300].rstrip(": ") + (f" ({place})" if own else "")
 
 
 def limit_memory(most: int) -> None:

@@ -1,4 +1,4 @@
-"""The names of slips, and an example of each."""
+"""The names of slips in one statement, and of mistakes in a whole step."""
 
 NAMES = {
     "sign": "the sign is wrong",
@@ -37,39 +37,20 @@ NAMES = {
     "extra statement": "there is an extra statement",
 }
 
-EXAMPLES = {  # as written, and as meant
-    "sign": ("dZ2 = A2 + Y", "dZ2 = A2 - Y"),
-    "extra factor": ("dZ2 = (A2 - Y) * dA2", "dZ2 = A2 - Y"),
-    "extra term": ("dW1 = X.T @ dZ1 + W1", "dW1 = X.T @ dZ1"),
-    "operator": ("dZ1 = dA1 / slope(Z1)", "dZ1 = dA1 * slope(Z1)"),
-    "order": ("dW1 = dZ1 @ X.T", "dW1 = X.T @ dZ1"),
-    "transpose": ("dA1 = dZ2 @ W2", "dA1 = dZ2 @ W2.T"),
-    "mask": ("dZ1 = dA1 * (Z1 < 0)", "dZ1 = dA1 * (Z1 > 0)"),
-    "constant": ("dZ1 = dA1 * (2 - A1 ** 2)", "dZ1 = dA1 * (1 - A1 ** 2)"),
-    "index": ("dA1 = dZ2 @ weights[l]", "dA1 = dZ2 @ weights[l + 1]"),
-    "counter": ("dA1 = dZ2 @ weights[L]", "dA1 = dZ2 @ weights[l]"),
-    "key": ("grads['db1'] = db2", "grads['db2'] = db2"),
-    "axis": ("db1 = dZ1.sum(axis=1)", "db1 = dZ1.sum(axis=0)"),
-    "mean": ("db1 = dZ1.mean(axis=0)", "db1 = dZ1.sum(axis=0)"),
-    "extra sum": ("dZ2 = np.sum(A2 - Y)", "dZ2 = A2 - Y"),
-    "missing sum": ("db1 = dZ1", "db1 = dZ1.sum(axis=0, keepdims=True)"),
-    "missing product": ("dA1 = dZ2", "dA1 = dZ2 @ W2.T"),
-    "extra call": ("dZ1 = dA1 * slope(f(Z1))", "dZ1 = dA1 * slope(Z1)"),
-    "missing call": ("dZ1 = dA1 * Z1", "dZ1 = dA1 * slope(Z1)"),
-    "function": ("dZ1 = dA1 * f(Z1)", "dZ1 = dA1 * slope(Z1)"),
-    "operand": ("dW2 = Z1.T @ dZ2", "dW2 = A1.T @ dZ2"),
-    "operand of a mask": ("dZ1 = dA1 * (X > 0)", "dZ1 = dA1 * (Z1 > 0)"),
-    "operand of a function": ("dZ1 = dA1 * slope(A1)", "dZ1 = dA1 * slope(Z1)"),
-    "division": ("dW1 = X.T @ dZ1", "dW1 = X.T @ dZ1 / m"),
-    "multiple": ("dW1 = X.T @ dZ1", "dW1 = X.T @ dZ1 * m"),
-    "slope": ("dZ1 = dA1", "dZ1 = dA1 * slope(Z1)"),
-    "wrong slope": ("dZ1 = dA1 * A1 * (1 - A1)", "dZ1 = dA1 * (1 - A1 ** 2)"),
-    "factor": ("dZ1 = dA1", "dZ1 = dA1 * A1"),
-    "target": ("dZ1 = dA2 * slope(Z2)", "dZ2 = dA2 * slope(Z2)"),
-    "accumulates": ("dW1 += X.T @ dZ1", "dW1 = X.T @ dZ1"),
-    "overwrites": ("dW1 = X.T @ dZ1", "dW1 += X.T @ dZ1"),
-    "order of statements": ("W2 -= lr * dW2, before line 5", "W2 -= lr * dW2, after line 5"),
-    "counterpart": ("dZ1 = dA1 * slope(A2)", "dZ1 = dA1 * slope(Z1), as dZ2 = dA2 * slope(Z2)"),
-    "missing statement": ("b2 -= lr * db2", "b2 -= lr * db2, and b1 -= lr * db1"),
-    "extra statement": ("dW2 += lam * W2", "pass"),
-}
+STEPS = (  # states of an array, where no slip in one statement is known; 0.1 stands for any number
+    "uphill",
+    "not moved",
+    "not moved, though its gradient is computed",
+    "moved 0.1 times as far as the others",
+    "zero",
+    "scaled by 0.1",
+    "transposed",
+    "with weight decay 0.1",
+    "its weight decay differs from that in its own cost",
+    "with weight decay, unlike its own cost",
+    "without the weight decay that its own cost has",
+    "divided by the mean of its squared gradient, without the square root",
+    "moved by the sign of its gradient only, as in Adam's first step",
+    "the decay belongs to another mean",
+    "follows a different cost",
+)
