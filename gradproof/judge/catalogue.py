@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import reference
-from gradproof.judge import explained_conventions
-from gradproof.judge.explained_conventions import CONVENTIONS
+from gradproof.judge import declarations
+from gradproof.judge.declarations import CONVENTIONS
 from gradproof.judge.float64 import costs, layouts
 from gradproof.judge.float64.families import FAMILIES
 from gradproof.judge.float64.mistakes import MISTAKES, RIGHT, Layer
@@ -98,7 +98,7 @@ def _of_step(name: str, mistake: StepMistake) -> Entry:
 
 def _of_convention(word: str, said: str) -> Entry:
     def run() -> tuple[str, Any, Any]:
-        return explained_conventions.shown(word, example())
+        return declarations.shown(word, example())
 
     own = CONVENTIONS[word]
     return Entry(CONVENTION, said, own.formula, "", own.seen, own.undone, None, run, f"--convention {word}")

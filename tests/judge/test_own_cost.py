@@ -246,15 +246,15 @@ def test_what_it_prints_may_have_other_penalties(of_cost: str, of_step: str, ver
 TWO = """
 import numpy as np
 rng = np.random.default_rng(0)
-X, E, D = rng.normal(size=(12, 3)), rng.normal(size=(3, 2)), rng.normal(size=(2, 3))
+X, We, Wd = rng.normal(size=(12, 3)), rng.normal(size=(3, 2)), rng.normal(size=(2, 3))
 for epoch in range(5):
-    mu = X @ E
-    rec_loss = np.sum((mu @ D - X) ** 2) / 12
+    mu = X @ We
+    rec_loss = np.sum((mu @ Wd - X) ** 2) / 12
     kl_loss = 0.5 * np.sum(mu ** 2) / 12
-    d = 2 * (mu @ D - X) / 12
-    dmu = d @ D.T + mu / 12
-    D -= 0.05 * mu.T @ d
-    E -= 0.05 * X.T @ dmu
+    d = 2 * (mu @ Wd - X) / 12
+    dmu = d @ Wd.T + mu / 12
+    Wd -= 0.05 * mu.T @ d
+    We -= 0.05 * X.T @ dmu
     print(rec_loss, kl_loss)
 """
 
