@@ -1618,3 +1618,28 @@ def test_a_parameter_that_is_not_known_by_its_name_is_not_taken_for_an_example(o
         f"    return 0.5 * np.sum(e ** 2), np.outer(x * {other}, e), -x * (W @ e)\n"
     )
     assert verdict_on(source, tmp_path)["verdict"] == "none"
+
+
+ACCUMULATED = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(24, 3)), rng.normal(size=(24, 2))
+w, g, k = rng.normal(size=(3, 2)), np.zeros((3, 2)), 0
+for it in range(10):
+    for i in range(0, 24, 6):
+        e = X[i:i + 6] @ w - Y[i:i + 6]
+        loss = np.mean(e ** 2)
+        g += 2 * X[i:i + 6].T @ e / e.size
+        k += 1
+        if k % 4 == 0:
+            w -= 0.1 * g / 4
+            g = np.zeros((3, 2))
+    print(loss)
+"""
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("", ""), ("X[i:i + 6].T @ e", "X[:6].T @ e")])
+def test_gradients_that_are_added_up_belong_to_the_sum_of_the_costs(right: str, wrong: str, tmp_path: Path) -> None:
+    found = verdict_on(ACCUMULATED.replace(right, wrong), tmp_path)
+    assert found["verdict"] == ("refuted" if wrong else "verified")
+    assert wrong or "its own" in found["network"]["cost"]

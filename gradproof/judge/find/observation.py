@@ -27,7 +27,7 @@ from gradproof.judge.find.numbers import round_numbers
 from gradproof.judge.find.program import statements
 from gradproof.judge.find.roles import role_of
 from gradproof.judge.find.scene import MODULE, Scene
-from gradproof.judge.find.stated import as_costs, lines_of_costs, single_numbers
+from gradproof.judge.find.stated import as_costs, lines_of_costs, single_numbers, words_for
 from gradproof.judge.find.watching import Event, Step, Watch
 from gradproof.judge.trial.running import InexactError
 
@@ -78,14 +78,20 @@ class Observation:
 
     @cached_property
     def scalars(self) -> dict[str, Number]:
-        """The other single numbers that may be the cost, and the sum of the costs, such as the two of a VAE."""
+        """The other single numbers that may be the cost, and sums: of several costs, or of one over several turns."""
         costs, others, doubtful = self._collected
         own = {words: x for words, x in costs.items() if " of line " in words and words not in doubtful}
-        if not 2 <= len(own) <= MOST_SUMMED:
-            return others
-        (first, *rest), names = own.values(), [words.partition(" of line ")[0] for words in own]
-        line = [words.rpartition(" ")[2] for words in own][-1]
-        return others | {f"{' + '.join(names)} of line {line}": sum(rest, first)}
+        sums = dict[str, Number]()
+        for words in own:
+            values = [e.numbers[0] for e in self.events if len(e.numbers) == 1 and words_for(e) == words]
+            (first, *rest) = {x.index: x for x in values if x.varies}.values() or [own[words]]
+            if rest:
+                sums[f"the sum of {words}"] = sum(rest, first)
+        if 2 <= len(own) <= MOST_SUMMED:
+            (first, *rest), names = own.values(), [words.partition(" of line ")[0] for words in own]
+            line = [words.rpartition(" ")[2] for words in own][-1]
+            sums[f"{' + '.join(names)} of line {line}"] = sum(rest, first)
+        return others | sums
 
     @property
     def doubtful(self) -> set[str]:
