@@ -4,6 +4,7 @@ import inspect
 import io
 import os
 import random
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -123,9 +124,11 @@ class ExactRun:
     def __enter__(self) -> "ExactRun":
         self._running = running(self.run)
         self._running.__enter__()
+        self.run.outermost = sys._getframe(1)  # the caller's own lines, which may be in the same file, compute nothing
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self.run.outermost = None
         self._running.__exit__(*error)
 
     @contextmanager

@@ -64,7 +64,10 @@ def all_numbers(value: Any) -> list[Number]:
 
 
 def moves(given: Any, after: Any, what: str) -> dict[str, Any]:
-    """Return θ′ − θ of each array, as exact numbers; SubjectError if their number or a shape has changed."""
+    """Return θ′ − θ of each array, as exact numbers; SubjectError if their number or a shape has changed.
+
+    The place of each difference is where θ′ was computed; it has none if θ′ is θ.
+    """
     before = [(name.removeprefix("["), leaf) for name, leaf in leaves(given, "θ") if isinstance(leaf, ExactArray)]
     now = [leaf for _, leaf in leaves(after, "") if isinstance(leaf, ExactArray | Number | np.ndarray)]
     if len(now) != len(before):
@@ -72,7 +75,13 @@ def moves(given: Any, after: Any, what: str) -> dict[str, Any]:
     for (name, a), b in zip(before, now, strict=True):
         if np.shape(b) != a.shape:
             raise SubjectError(f"{what} turns {name} of shape {a.shape} into one of shape {np.shape(b)}")
-    return {name: exact(b) - a for (name, a), b in zip(before, now, strict=True)}
+    moved = {}
+    for (name, a), b in zip(before, now, strict=True):
+        later = exact(b)
+        moved[name] = exact(later - a)
+        for x, y in zip(numbers_of(moved[name]), numbers_of(later), strict=True):
+            x.place = y.place
+    return moved
 
 
 def takes_several(given: Any, after: Any) -> bool:

@@ -1,0 +1,137 @@
+"""The line that a judgement on functions names is one of the subject's own, and the one that is wrong."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradproof
+
+Z = np.zeros
+MINE = Path(__file__).read_text("utf8").splitlines()
+X, Y = Z((5, 3)), Z((5, 2))
+
+
+def marked(word: str) -> int:
+    """Return the number of the line of this file that ends with `# wrong: word`."""
+    (found,) = (number for number, line in enumerate(MINE, 1) if line.endswith(f"# wrong: {word}"))
+    return found
+
+
+# ---- steps: the calls below are in the same file, and are not to blame ------------------------------------------
+
+
+def error(p, x, y):
+    return np.sum((np.tanh(x @ p["w"] + p["b"]) - y) ** 2) / 2
+
+
+def slopes(p, x, y):
+    a = np.tanh(x @ p["w"] + p["b"])
+    d = (a - y) * (1 - a * a)
+    return {"w": x.T @ d, "b": d.sum(0)}
+
+
+def step_of_a_dict(p, x, y):
+    g = slopes(p, x, y)
+    p["w"] -= 0.1 * g["w"]
+    p["b"] -= 0.2 * g["b"]  # wrong: dict
+
+
+def step_of_a_list(p, x, y):
+    g = slopes({"w": p[0], "b": p[1]}, x, y)
+    return [
+        p[0] - 0.1 * g["w"],
+        p[1] + 0.1 * g["b"],  # wrong: list
+    ]
+
+
+class Net:
+    def __init__(self) -> None:
+        self.w, self.b = Z((3, 2)), Z(2)
+
+    def cost(self, x, y):
+        return error({"w": self.w, "b": self.b}, x, y)
+
+    def step(self, x, y):
+        g = slopes({"w": self.w, "b": self.b}, x, y)
+        self.w = self.w - 0.1 * g["w"]
+        self.b = self.b - 0.3 * g["b"]  # wrong: object
+
+
+def moving(rate):
+    """A step that is a closure, and moves by a function inside it."""
+
+    def step(p, x, y):
+        def move(key, by):
+            p[key] -= by  # wrong: closure
+
+        g = slopes(p, x, y)
+        move("w", rate * g["w"])
+        move("b", 2 * rate * g["b"])
+
+    return step
+
+
+def decay(p, key, by):
+    p[key] *= by  # wrong: called
+
+
+def step_that_decays_twice(p, x, y):
+    g = slopes(p, x, y)
+    for key in p:
+        p[key] -= 0.1 * g[key]
+    decay(p, "b", 0.25)
+
+
+PARAMETERS = {"w": Z((3, 2)), "b": Z(2)}
+NET = Net()
+
+
+@pytest.mark.parametrize(
+    ("step", "parameters", "cost", "word"),
+    [
+        (step_of_a_dict, PARAMETERS, error, "dict"),
+        (step_of_a_list, [Z((3, 2)), Z(2)], lambda p, x, y: error({"w": p[0], "b": p[1]}, x, y), "list"),
+        (NET.step, NET, NET.cost, "object"),
+        (moving(0.1), PARAMETERS, error, "closure"),
+        (step_that_decays_twice, PARAMETERS, error, "called"),
+    ],
+    ids=["a dict", "a list", "an object", "a closure", "in what it calls"],
+)
+def test_the_line_of_a_wrong_step_is_in_the_step(step: Any, parameters: Any, cost: Any, word: str) -> None:
+    judged = gradproof.check_step(step, parameters, X, Y, cost=cost)
+    states = [array.state for array in judged.arrays]
+    assert (str(judged.verdict), states[0]) == ("refuted", "right"), judged
+    assert states[1] != "right"
+    assert f"in line {marked(word)}" in str(judged)
+    assert re.findall(r'<li class="wrong"><span>(\d+)</span>', judged._repr_html_()) == [str(marked(word))]
+
+
+def test_without_a_cost_the_line_is_in_the_step_too() -> None:
+    def step(p, x, y):
+        g = slopes(p, x, y)
+        p["w"] -= 0.1 * g["w"] * p["w"]  # wrong: no cost
+        p["b"] -= 0.1 * g["b"]
+
+    judged = gradproof.check_step(step, PARAMETERS, X, Y)
+    assert f"in line {marked('no cost')}" in str(judged)
+
+
+def test_what_the_step_does_not_compute_has_no_line() -> None:
+    def step(p, x, y):
+        p["w"] -= 0.1 * slopes(p, x, y)["w"]
+
+    judged = gradproof.check_step(step, PARAMETERS, X, Y, cost=error)
+    assert [array.state for array in judged.arrays] == ["right", "not moved"]
+    assert " in line " not in str(judged)
+    assert "<ol>" not in judged._repr_html_()
+
+
+def test_plain_numbers_that_a_gradient_returns_have_no_line_of_the_caller() -> None:
+    settings = SimpleNamespace(zeros=[0, 0])
+    judged = gradproof.check_gradient(lambda w: w @ w, lambda w: settings.zeros, Z(2))
+    assert str(judged.verdict) == "refuted"
+    assert " in line " not in str(judged)
