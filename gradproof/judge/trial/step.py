@@ -20,7 +20,7 @@ from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
-from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, named, require_callable
+from gradproof.judge.trial.running import ExactRun, InexactError, Result, SubjectError, named, require_callable
 from gradproof.judge.trial.scaled import excused
 from gradproof.judge.trial.stepping import Stepping, arrays_in, moves, takes_several
 from gradproof.judge.trial.symmetry import symmetric
@@ -68,6 +68,7 @@ def check_step(
             with run.given():
                 result = scalar(stepping.call(run, cost, copied(given), rest), named(cost))
             kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
+            run.result = Result(result, dict(zip(moved, arrays_in(given), strict=True)), moved)
             compared = along(moved, given, differentiate(result), kept)
         if any(array.state != "right" for array in compared):
             if state:
