@@ -66,11 +66,11 @@ def moving(rate):
 
     def step(p, x, y):
         def move(key, by):
-            p[key] -= by  # wrong: closure
+            p[key] -= by
 
         g = slopes(p, x, y)
         move("w", rate * g["w"])
-        move("b", 2 * rate * g["b"])
+        move("b", 2 * rate * g["b"])  # wrong: closure
 
     return step
 

@@ -91,10 +91,7 @@ def lines(judgement: Judgement) -> list[str]:
     for array in j.arrays:
         result.append(f"  {array.name}: {_said(array)}{_where(j, array)}")
     if j.correction is not None:
-        result.append(f"  line {j.correction.line[1]}: `{j.correction.old}`")
-        result.append(f"    should be: `{j.correction.new}` – {j.correction.name}")
-        if j.correction.others:
-            result.append(f"    possibly line {' or '.join(map(str, j.correction.others))} instead")
+        result += [f"  {line}" for line in in_words(j.correction)]
     result += [f"  convention: {words}" for words in j.conventions]
     result += [f"  {words}" for words in j.undecided]
     if j.example:
@@ -125,9 +122,23 @@ def _where(judgement: Judgement, array: Compared) -> str:
         return said + f"; the fault is in line {mended.line[1]}" * (mended.line[1] != line)
     if trace is None or array.name not in trace.lines:
         return said
-    numbers = sorted({number for _, number in trace.lines[array.name]})
-    if numbers != [line]:
-        between = len(numbers) > 2
-        said += f"; it goes wrong in line {numbers[0]}"
-        said += (f" or after it, up to line {numbers[-1]}" if between else f" or {numbers[1]}") if numbers[1:] else ""
-    return said + (f"; until then {before}" if (before := trace.before.get(array.name, "")) else "")
+    lines, before = trace.lines[array.name], trace.before[array.name]
+    if [number for _, number in lines] == [line]:
+        return said + f"; until then {before}" * bool(before)
+    return f"{said}; it goes wrong {going_wrong(lines, before)}"
+
+
+def going_wrong(lines: "Sequence[Line]", before: str) -> str:
+    """Say on which of these lines something goes wrong, and what is right before the first."""
+    first, *others = sorted({number for _, number in lines})
+    said = f"in line {first}"
+    if others:
+        said += f" or after it, up to line {others[-1]}" if others[1:] else f" or {others[0]}"
+    return said + f"; until then {before}" * bool(before)
+
+
+def in_words(correction: "Correction") -> list[str]:
+    """Return the line, what it should be, and other lines on which a correction would do."""
+    said = [f"line {correction.line[1]}: `{correction.old}`", f"  should be: `{correction.new}` – {correction.name}"]
+    others = " or ".join(map(str, correction.others))
+    return said + [f"  possibly line {others} instead"] * bool(others)

@@ -12,7 +12,7 @@ import numpy as np
 from gradproof.exact.loading import Codes, Takeover, codes_of, compiled
 from gradproof.exact.numbers import count_numbers
 from gradproof.exact.rewriting import with_exact_numbers
-from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.exact.run import BITS, Reading
 from gradproof.judge.find.program import copied
 from gradproof.judge.lines.edits import (
     Edit,
@@ -29,7 +29,7 @@ from gradproof.judge.lines.edits import (
 from gradproof.judge.lines.proposals import words_at
 from gradproof.judge.trial.arguments import drawn
 from gradproof.judge.trial.points import Claim, Tried
-from gradproof.judge.trial.running import ExactRun, SubjectError
+from gradproof.judge.trial.running import ExactRun
 from gradproof.judge.trial.tracing import Line, Trace
 
 RUNS, NUMBERS, SECONDS = 600, 1_000_000, 5.0  # to spend: SECONDS of processor time, however slow the machine is
@@ -107,9 +107,11 @@ def _points(claim: Claim, tried: Tried, example: Any, seed: int) -> Iterator[tup
 
 
 def _seen(claim: Claim, arguments: Any, reading: Reading, seed: int, compiler: Any) -> _Seen | None:
-    """Return what a run of the code that this compiler gives shows; None if it raises or decides too little."""
-    unusable = suppress(SubjectError, UndecidedError, SyntaxError, ValueError)
-    with unusable, ExactRun(reading, BITS, seed, LONGEST, Takeover(compiler)) as run:
+    """Return what a run of the code that this compiler gives shows; None if it raises or decides too little.
+
+    What an edit returns may be anything, so comparing it may raise anything.
+    """
+    with suppress(Exception), ExactRun(reading, BITS, seed, LONGEST, Takeover(compiler)) as run:
         compared = claim(run, arguments)
         if run.result is not None and not any(array.state == "undecided" for array in compared):
             wrong = frozenset(array.name for array in compared if array.state != "right")

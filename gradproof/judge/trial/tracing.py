@@ -9,6 +9,7 @@ import linecache
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,9 @@ class _Labelled:
         self.slopes = _by_value(
             (x, truth[x.index]) for x in nodes if x.index in truth and (x.varies or x.rule is not None)
         )
+        results = computed_from(x for array in self.wrong for x in self._got(array))
         mine = [e for e in events if any(x.varies for x in e.numbers)]
+        mine = with_unnamed(mine, [x for x in results if x.varies and x.rule is not None and x.place is not None])
         self.events = [e for e in mine if not any(x.index in self.forward for x in e.numbers)][:MOST]
         self.targets = list(self._targets(mine, nodes, truth))
         self.labels = [self._label(event) for event in self.events]
@@ -188,6 +191,21 @@ class _Labelled:
             if x.rule is not None and any(y.index in spoilt for y in operands_of(x)):
                 spoilt.add(x.index)
         yield from (line_of_event(event) for event in self.events if any(x.index in spoilt for x in event.numbers))
+
+
+def with_unnamed(events: Sequence[Event], numbers: Sequence[Number]) -> list[Event]:
+    """Return the events with those of the lines that assign nothing, as in `deltas.insert(0, w.T @ d)`, in order."""
+    lines = {one for event in events for one in (line_of_event(event), (event.file, event.line))}
+    runs = [(list(run), place) for place, run in groupby(numbers, lambda x: x.place)]
+    found = list(events)
+    for run, place in reversed(runs):
+        if place is None or (line := line_of(place)) is None or (place[0].co_filename, line) in lines:
+            continue
+        last = run[-1].index
+        after = (k for k, event in enumerate(found) if any(x.index > last for x in event.numbers))
+        event = Event("computed", "", line, (len(run),), run, None, place[0].co_filename)
+        found.insert(next(after, len(found)), event)
+    return found
 
 
 def line_of_event(event: Event) -> Line:
