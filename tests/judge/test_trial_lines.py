@@ -1,5 +1,6 @@
 """The line that a judgement on functions names is one of the subject's own, and the one that is wrong."""
 
+import ast
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,3 +136,40 @@ def test_plain_numbers_that_a_gradient_returns_have_no_line_of_the_caller() -> N
     judged = gradproof.check_gradient(lambda w: w @ w, lambda w: settings.zeros, Z(2))
     assert str(judged.verdict) == "refuted"
     assert " in line " not in str(judged)
+
+
+# ---- small numbers ----------------------------------------------------------------------------------------------
+
+
+def shown_in(judged: Any) -> tuple[dict[str, Any], str]:
+    """Return the arrays that a judgement writes out, by name, and what it says of them."""
+    *written, said = judged.example
+    pairs = (line.split(" = ") for line in written)
+    return {name: np.array(ast.literal_eval(value)) for name, value in pairs}, said
+
+
+def test_small_numbers_show_where_a_step_moves_wrongly() -> None:
+    judged = gradproof.check_step(step_of_a_dict, PARAMETERS, X, Y, cost=error)
+    arrays, said = shown_in(judged)
+    assert list(arrays) == ["θ['w']", "θ['b']", "x", "y"]
+    place, got, should = re.findall(r"b'\]\[(\d)\] moves by (\S+), should move by (\S+)", said)[0]
+    parameters = {"w": arrays["θ['w']"].copy(), "b": arrays["θ['b']"].copy()}
+    step_of_a_dict(parameters, arrays["x"], arrays["y"])
+    moved = parameters["b"] - arrays["θ['b']"]
+    assert np.isclose(float(got), moved[int(place)], rtol=1e-8)
+    assert np.isclose(float(should), moved[int(place)] / 2, rtol=1e-8)
+    assert f"    {said}" in str(judged).splitlines()
+
+
+def test_small_numbers_of_an_object_have_the_names_of_its_arrays_and_its_own_arguments() -> None:
+    arrays, said = shown_in(gradproof.check_step(NET.step, NET, X, Y, cost=NET.cost))
+    assert [*arrays][2:] == ["x", "y"]
+    assert "should move by" in said
+    assert not NET.w.any()
+
+
+def test_a_step_without_a_cost_has_no_small_numbers() -> None:
+    def step(p, x, y):
+        p["w"] -= 0.1 * slopes(p, x, y)["w"] * p["w"]
+
+    assert list(gradproof.check_step(step, PARAMETERS, X, Y).example) == []
