@@ -173,3 +173,18 @@ def test_a_step_without_a_cost_has_no_small_numbers() -> None:
         p["w"] -= 0.1 * slopes(p, x, y)["w"] * p["w"]
 
     assert list(gradproof.check_step(step, PARAMETERS, X, Y).example) == []
+
+
+def test_a_plain_number_among_the_parameters_accuses_no_step() -> None:
+    def step(p, x, y):
+        d = 2 * (x @ p["w"] + p["b"] - y)
+        p["w"] -= 0.1 * x.T @ d
+        p["b"] -= 0.1 * d.sum()
+
+    def of(p, x, y):
+        return np.sum((x @ p["w"] + p["b"] - y) ** 2)
+
+    judged = gradproof.check_step(step, {"w": Z(3), "b": 0.5}, X, Z(5), cost=of)
+    assert str(judged.verdict) == "undecided"
+    assert "θ['b'] is a plain number beside arrays: give an array" in judged.trouble
+    assert gradproof.check_step(step, {"w": Z(3), "b": Z(1)}, X, Z(5), cost=of)

@@ -13,7 +13,7 @@ from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.trial.arguments import copied, leaves, numbers_of
 from gradproof.judge.trial.owner import put
-from gradproof.judge.trial.running import SubjectError, named
+from gradproof.judge.trial.running import InexactError, SubjectError, named
 
 
 class Stepping(NamedTuple):
@@ -71,6 +71,8 @@ def moves(given: Any, after: Any, what: str) -> dict[str, Any]:
     before = [(name.removeprefix("["), leaf) for name, leaf in leaves(given, "θ") if isinstance(leaf, ExactArray)]
     now = [leaf for _, leaf in leaves(after, "") if isinstance(leaf, ExactArray | Number | np.ndarray)]
     if len(now) != len(before):
+        if plain := [name for name, leaf in leaves(given, "θ") if isinstance(leaf, float)]:
+            raise InexactError(f"{plain[0]} is a plain number beside arrays: give an array, such as np.array([0.5])")
         raise SubjectError(f"{what} gives {len(now)} arrays for {len(before)} parameters")
     for (name, a), b in zip(before, now, strict=True):
         if np.shape(b) != a.shape:
