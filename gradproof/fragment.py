@@ -61,12 +61,13 @@ def _line(line: SourceLine) -> Markup:
     return Markup('<li class="{}"><span>{}</span><code>{}</code>{}</li>').format(line.state, line.place, shown, notes)
 
 
-def excerpts(wrong: Mapping[tuple[str, int], Sequence[str]]) -> Iterator[SourceLine]:
-    """Yield the source lines around each (file, line), with its notes, if Python can still read the source."""
-    for file in dict.fromkeys(file for file, _ in wrong):
+def excerpts(notes: Mapping[tuple[str, int], Sequence[tuple[str, str]]]) -> Iterator[SourceLine]:
+    """Yield the lines with notes by (file, line), and those around wrong ones, if Python can still read the source."""
+    for file in dict.fromkeys(file for file, _ in notes):
         source = linecache.getlines(file)
-        told = [line for name, line in wrong if name == file]
-        for number in sorted({line + off for line in told for off in range(-AROUND, AROUND + 1)}):
+        own = {line: some for (name, line), some in notes.items() if name == file}
+        wrong = [line for line, some in own.items() if some[0][0] == "wrong"]
+        for number in sorted({*own, *(line + off for line in wrong for off in range(-AROUND, AROUND + 1))}):
             if 0 < number <= len(source):
-                notes = [("wrong", said) for said in wrong.get((file, number), ())]
-                yield SourceLine(str(number), source[number - 1].rstrip(), "wrong" if notes else "", notes)
+                state = "wrong" if number in wrong else ""
+                yield SourceLine(str(number), source[number - 1].rstrip(), state, own.get(number, ()))

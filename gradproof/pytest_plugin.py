@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import linecache
 import os
 import sys
 from collections.abc import Callable
@@ -90,6 +91,8 @@ class Judged(pytest.Item):
         faults = getattr(judged, "document", {}).get("faults", [])  # only the judgement of a program has it
         file = self.subject.partition(":")[0]
         placed = [f"{file}:{f['line']}: {f['code']}" for f in faults if f["line"] and file.endswith(".py")]
+        where, line = getattr(judged, "place", ("", 0))  # that of a backprop
+        placed += [f"{file}:{line}: {linecache.getline(where, line).strip()}"] * bool(line)
         return "\n".join([*placed[:1], str(judged)])
 
     def reportinfo(self) -> tuple[str, None, str]:

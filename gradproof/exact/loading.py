@@ -5,6 +5,7 @@ gets copies of the function's globals, defaults and closure, in which arrays, cl
 turn. The caller's objects do not change, and the top level of the file does not run again.
 """
 
+import ast
 import builtins
 import dis
 import enum
@@ -12,9 +13,10 @@ import functools
 import linecache
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,8 @@ from gradproof.exact.rewriting import HELPER, rewritten
 from gradproof.exact.run import current
 from gradproof.exact.scalars import Float
 
+Codes = dict[tuple[str, int, int], types.CodeType]
+Compiler = Callable[[str, str], Codes]
 _LIBRARIES = (
     "site-packages",
     "dist-packages",
@@ -71,13 +75,18 @@ def run_source(source: str, path: str, names: dict[str, Any]) -> dict[str, Any]:
 
 
 class Takeover:
-    """Copies live objects for one run. An object that occurs twice is copied once, so shared arrays stay shared."""
+    """Copies live objects for one run. An object that occurs twice is copied once, so shared arrays stay shared.
 
-    def __init__(self) -> None:
+    `compiler` returns the code objects of a file (source, path), as `compiled` does; the code may use `names` besides
+    the globals of its module.
+    """
+
+    def __init__(self, compiler: Compiler | None = None, names: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self.compiler, self.names = compiler or compiled, names
         self.copies: dict[int, Any] = {}
         self.originals: list[Any] = []  # kept alive, so that no id is reused
         self.modules: dict[int, dict[str, Any]] = {}
-        self.codes: dict[str, dict[tuple[str, int, int], types.CodeType]] = {}
+        self.codes: dict[str, Codes] = {}
 
     def take(self, value: Any) -> Any:
         """Return a copy of any object with exact numbers and rewritten code, or the object if it holds neither."""
@@ -166,9 +175,11 @@ class Takeover:
 
     def _with_code(self, function: types.FunctionType, code: types.CodeType) -> Any:
         names = self._globals(function.__globals__)
-        copy = types.FunctionType(
-            code, names, function.__name__, None, tuple(map(self._cell, function.__closure__ or ()))
-        )
+        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+        if not cells.keys() >= set(code.co_freevars):  # only with other code than its own
+            raise NoSourceError(f"{function.__qualname__} does not have all variables of that code")
+        closure = tuple(self._cell(cells[name]) for name in code.co_freevars)
+        copy = types.FunctionType(code, names, function.__name__, None, closure)
         self._remember(function, copy)
         copy.__defaults__ = tuple(map(self.take, function.__defaults__)) if function.__defaults__ else None
         copy.__kwdefaults__ = self._dict(function.__kwdefaults__) if function.__kwdefaults__ else None
@@ -195,6 +206,7 @@ class Takeover:
                 "__name__": original.get("__name__"),
                 "__file__": original.get("__file__"),
                 "__package__": original.get("__package__"),
+                **self.names,
             }
             self.originals.append(original)
         return self.modules[id(original)]
@@ -204,7 +216,7 @@ class Takeover:
         path = code.co_filename
         if path not in self.codes:
             source = "".join(linecache.getlines(path))
-            self.codes[path] = _compiled(source, path) if source else {}
+            self.codes[path] = self.compiler(source, path) if source else {}
             if source:
                 current().files.add(path)
         return self.codes[path].get(_identity(code))
@@ -290,9 +302,14 @@ def _identity(code: types.CodeType) -> tuple[str, int, int]:
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(source: str, path: str) -> dict[tuple[str, int, int], types.CodeType]:
+def compiled(source: str, path: str) -> Codes:
     """Return every code object of a rewritten file. Cached, because rewriting is most of the cost of a run."""
-    whole = compile(rewritten(source, path), path, "exec", dont_inherit=True)
+    return codes_of(rewritten(source, path), path)
+
+
+def codes_of(tree: ast.Module, path: str) -> Codes:
+    """Return every code object of a rewritten tree, by its name and place in the file."""
+    whole = compile(tree, path, "exec", dont_inherit=True)
     return {_identity(inner): inner for inner in _codes_in(whole)}
 
 

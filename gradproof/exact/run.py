@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,6 +61,7 @@ class Run:
         self.outside: Any = None  # substitutes for missing files and for optimizers
         self.made_up = False  # whether any missing data were substituted
         self.files: set[str] = set()  # the subject's files
+        self.outermost: FrameType | None = None  # that of the judge: whoever called it is not the subject
         self.python_random, self.numpy_random = random.Random(seed), np.random.RandomState(seed)
 
     def note(self, kind: str, said: str) -> None:
@@ -74,11 +75,11 @@ class Run:
         return UndecidedError(said)
 
     def place(self) -> Place | None:
-        """Return where the subject is: the place in the innermost frame that runs its code."""
+        """Return where the subject is: the place in the innermost frame that runs its code; None outside of it."""
         if not self.files:
             return None
-        frame, files = sys._getframe(2), self.files
-        while frame is not None:
+        frame, files, outermost = sys._getframe(2), self.files, self.outermost
+        while frame is not None and frame is not outermost:
             if frame.f_code.co_filename in files:
                 return frame.f_code, frame.f_lasti
             frame = frame.f_back  # type: ignore[assignment]

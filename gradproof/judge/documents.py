@@ -84,6 +84,7 @@ def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = 
                 "said": trouble.said,
                 "networks": trouble.networks,
                 "elements": 0,
+                "line": judgement.place[1],
             }
             for trouble in judgement.troubles
         ]
@@ -95,6 +96,7 @@ def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = 
                 "formulas": [mistake.formula for mistake in named.names],
                 "networks": named.fault.networks,
                 "elements": named.fault.elements,
+                "line": judgement.place[1],
             }
             for named in judgement.faults
         ],

@@ -85,7 +85,7 @@ def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
         where = f"{fault['equation']} at layer {fault['layer']}" if fault["layer"] else fault["equation"]
         name = " or ".join(names) or ("is wrong" if fault["layer"] else "")
         mistake = f"{name} ({fault['equation']})" if names else f"{fault['equation']} {name}".strip()
-        return Fault(0, f"{where}: {fault.get('said') or name}", mistake)
+        return Fault(fault.get("line", 0), f"{where}: {fault.get('said') or name}", mistake)
     cell = f"{fault['place']}: " if fault["place"].startswith("cell") else ""
     code = f"`{fault['code']}` – " if fault["code"] else ""
     what = fault["what"].partition(";")[0]

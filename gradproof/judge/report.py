@@ -1,11 +1,12 @@
 """The judgement on a backprop, and its wording."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.fragment import fragment
+from gradproof.fragment import excerpts, fragment
 from gradproof.judge.float64.certificate import Certified
 from gradproof.judge.float64.counterexample import VALUES, Shown
 from gradproof.judge.float64.mistakes import RIGHT, Mistake
@@ -46,6 +47,8 @@ class Judgement(NamedTuple):
     digits: int = 0
     larger: int = 0  # networks besides the random ones
     untold: Collection[str] = ()  # equations about which too little can be decided
+    place: tuple[str, int] = ("", 0)  # file and line: where it goes wrong, or else where it is defined; 0 if unknown
+    said: Sequence[str] = ()  # of the line where it goes wrong, if that is known
 
     def __bool__(self) -> bool:
         """True only if verified, so that `assert gradproof.check(backprop)` means what it says."""
@@ -63,8 +66,10 @@ class Judgement(NamedTuple):
         return "\n".join([verdict, *wrong[:FEW], *more])
 
     def _repr_html_(self) -> str:
-        """HTML for a notebook."""
-        return fragment(str(self.verdict), lines(self, "this backprop"))
+        """HTML for a notebook, with the line that is wrong, or else the definition."""
+        wrong = [trouble.kind for trouble in self.troubles] + [told(named)[0] for named in self.faults]
+        notes = {self.place: [("wrong", one) for one in dict.fromkeys(wrong)]} if wrong and self.place[1] else {}
+        return fragment(str(self.verdict), lines(self, "this backprop"), excerpts(notes))
 
     @property
     def points(self) -> dict[str, int]:
@@ -112,6 +117,7 @@ def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]
         total += f"; also wrong, without points: {besides}" * bool(besides)
         undecided = {name: " (undecided)" * (name in judgement.untold) for name in points}
         return [*result, *(f"{name}: {points[name]:g} of {worth[name]:g}{undecided[name]}" for name in points), total]
+    result += _placed(judgement)
     for trouble in judgement.troubles:
         where = f" (on {trouble.networks} networks)" if trouble.networks > 1 else ""
         result += ["", f"{trouble.kind}: {trouble.said}{where}"]
@@ -120,6 +126,14 @@ def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]
     if judgement.counterexample is not None:
         result += ["", *_by_hand(judgement.counterexample)]
     return result
+
+
+def _placed(judgement: Judgement) -> list[str]:
+    """Say of what is refuted on which line it is defined, or goes wrong."""
+    file, line = judgement.place
+    if judgement.said or not line or judgement.verdict is not Verdict.REFUTED:
+        return list(judgement.said)
+    return [f"it is defined in line {line}" + f" of {os.path.basename(file)}" * os.path.exists(file)]
 
 
 def _alike(faults: list[Named]) -> list[list[Named]]:

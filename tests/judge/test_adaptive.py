@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from gradproof.judge.trial.adaptive import NO_FORM, misses_form
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 ETA, EPS, DECAY = arb("0.01"), arb("1e-3"), arb("0.3")
 FORMS = {
     "Adam's": lambda g, w: -ETA * g / (abs(g) + EPS),

@@ -20,6 +20,8 @@ from gradproof.judge.isolation.submission import Function
 from gradproof.proof.summary import summary
 from tests.judge.catalogue import RIGHT_ONES, WRONG, backprop
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 ASKED = 10 * KINDS
 
 

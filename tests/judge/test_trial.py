@@ -13,6 +13,8 @@ from gradproof.errors import UsageError
 from gradproof.judge.trial.comparison import common_factor
 from tests.exact.generated import loaded
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 Z = np.zeros
 
 

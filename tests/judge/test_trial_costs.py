@@ -11,6 +11,8 @@ from gradproof.exact.numbers import number, variable
 from gradproof.exact.run import Run, running
 from gradproof.judge.trial.costs import NamedCost, name_costs, outputs_and_labels
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 M, K = 3, 4  # examples, outputs
 # name: (output of z, labels, the gradient by z of the sum, written out)
 GRADIENTS = {

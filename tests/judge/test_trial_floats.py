@@ -15,6 +15,8 @@ from gradproof.judge.trial.rounding import rounding_radii
 from gradproof.judge.trial.running import ExactRun
 from tests.exact.generated import loaded, networks
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 Z = np.zeros
 NETWORKS = list(networks())
 HEAD = "import math\nimport numpy as np\nfrom scipy.special import expit\n\n"

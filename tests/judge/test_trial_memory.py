@@ -8,6 +8,8 @@ from flint import arb
 
 from gradproof.judge.trial.memory import ALL, Memory, remembered
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 START = [np.array([0.25, 4]), np.array([[1.0, -2, 0.5]])]
 SLOPES = [np.array([[2.0, 1], [1, 5]]), np.array([[2.0, 1, 0], [1, 3, 1], [0, 1, 4]])]
 RATE = 0.0625

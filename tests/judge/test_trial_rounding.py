@@ -10,6 +10,8 @@ from gradproof.exact.numbers import apply, number, total, variable
 from gradproof.exact.run import Run, running
 from gradproof.judge.trial.rounding import FUNCTION, U, rounding_radii
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 TENTH = Run().literal(0.1, "0.1")
 
 

@@ -12,6 +12,8 @@ from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.running import InexactError
 from gradproof.judge.trial.scaled import excused
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 S = np.array([[1.0, 2, 3, 5], [2, 7, 1, 4], [3, 1, 6, 2], [5, 4, 2, 3]])  # symmetric
 WRONG = Compared("θ", "not the gradient of any cost", 0, True)
 

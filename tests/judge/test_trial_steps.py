@@ -11,6 +11,8 @@ from gradproof.numerics.verdict import Verdict
 from tests.exact.calling import loaded as program_of
 from tests.exact.generated import loaded
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 V, R, U = Verdict.VERIFIED, Verdict.REFUTED, Verdict.UNDECIDED
 HEAD = """
 import numpy as np

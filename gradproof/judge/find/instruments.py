@@ -6,7 +6,7 @@ the values that are assigned, returned or appended.
 
 import ast
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gradproof.judge.find.program import WATCH, copied, is_docstring
 
@@ -127,6 +127,18 @@ class Instruments(ast.NodeTransformer):
             for target in several
             if all(isinstance(part, (*_PURE, ast.expr_context, ast.operator, ast.unaryop)) for part in ast.walk(target))
         ]
+
+
+class Assignments(Instruments):
+    """Reports only what is assigned, returned or appended, for functions that somebody else calls."""
+
+    def visit(self, node: ast.AST) -> Any:
+        plain = isinstance(node, ast.For | ast.While | ast.If | ast.GeneratorExp | ast.ListComp)
+        return self.generic_visit(node) if plain else super().visit(node)
+
+    def of_module(self, tree: ast.Module) -> ast.Module:
+        self.generic_visit(tree)
+        return ast.fix_missing_locations(tree)
 
 
 def _loaded(target: ast.expr) -> ast.expr:

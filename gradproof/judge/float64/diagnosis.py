@@ -16,8 +16,9 @@ from gradproof.judge.float64.mistakes import RIGHT
 from gradproof.judge.float64.naming import names_of
 from gradproof.judge.float64.networks import drawn
 from gradproof.judge.float64.questions import Questions, believed
+from gradproof.judge.float64.roots import placed
 from gradproof.judge.float64.tally import Tally
-from gradproof.judge.isolation.submission import Submission
+from gradproof.judge.isolation.submission import Function, Submission
 from gradproof.judge.report import Judgement, Named
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics.verdict import Verdict
@@ -44,6 +45,8 @@ def judgement(
     required, and ours in everything else: other shapes, signs, factors and sums are faults. ["ours"] declares ours.
     """
     declared = [word.strip() for word in declared]
+    kind = submission.kind
+    unread = Judgement(Verdict.REFUTED, [], [], [], 0, None, None, place=(kind.file, kind.line))
     for word in declared:
         if word not in (*layouts.DECLARED, *costs.DECLARED):
             known = ", ".join((*layouts.DECLARED, *costs.DECLARED))
@@ -57,10 +60,10 @@ def judgement(
         asked = Questions(submission, layout, networks, seed, lambda: progress(min(next(done), total), total))
         read = _read(asked, costs.declared(declared) if declared else None)
     except SubmissionError as error:
-        return Judgement(Verdict.REFUTED, [], [], [Trouble(error.kind, str(error), 1)], 0, None, None)
+        return unread._replace(troubles=[Trouble(error.kind, str(error), 1)])
     said, (claims, light, tally, others, troubles) = layout.said(), read
     if light is None:
-        return Judgement(Verdict.REFUTED, said, [], troubles, 0, None, None)
+        return unread._replace(conventions=said, troubles=troubles)
     random, digits = _random(claims) + others, _digits(claims)
     larger = sum(len(claim.stack.x) for claim in claims) + others - random
     slips, cost = _right_for_another(light, claims, declared)
@@ -68,7 +71,7 @@ def judgement(
     if slips:
         both = [*slips, *troubles]
         shown = smallest(submission, layout, cost, result.faults[0], light.sigma)
-        return Judgement(Verdict.REFUTED, said, [], both, random, None, shown, digits=digits)
+        return unread._replace(conventions=said, troubles=both, networks=random, counterexample=shown, digits=digits)
     if not troubles and not light.wrong:
         troubles = list(probes.troubles(submission, layout, seed))
         if submission.kind.updates and not troubles:
@@ -82,7 +85,9 @@ def judgement(
     words = said + light.cost.said() + light.cost.doubts(claims[0].inferred and not declared)
     words += [] if light.wrong else FORMS[light.sigma] + [TWICE] * light.twice
     words += [submission.kind.unjudged] if submission.kind.unjudged else []
-    return Judgement(verdict, words, names, troubles, random, result, shown, sample, digits, larger, tally.untold())
+    found = Judgement(verdict, words, names, troubles, random, result, shown, sample, digits, larger, tally.untold())
+    place = placed(submission.subject, layout, light.cost, seed) if names and isinstance(submission, Function) else None
+    return found._replace(place=place[0] if place else unread.place, said=place[1] if place else ())
 
 
 class _Read(NamedTuple):

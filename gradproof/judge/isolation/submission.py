@@ -41,6 +41,8 @@ class Kind(NamedTuple):
     unjudged: str = ""  # which part of its descent is not judged, and why
     source: str = ""  # of the file as it was judged
     sha256: str = ""  # of the same
+    file: str = ""  # in which the backprop is defined
+    line: int = 0  # of its definition; 0 if unknown
 
 
 class Submission(Protocol):
@@ -62,7 +64,9 @@ class Function:
             raise UsageError(f"{getattr(subject, '__name__', type(subject).__name__)} {said}")
         self.subject = subject
         updates, unjudged = signatures.has_update(subject), signatures.not_judged(subject)
-        self.kind = Kind(isinstance(subject, type), updates, unjudged=unjudged)
+        file, line = signatures.defined(subject)
+        name = getattr(subject, "__name__", "backprop")
+        self.kind = Kind(isinstance(subject, type), updates, name, unjudged, file=file, line=line)
 
     def backprop(self, problem: Problem) -> Lists:
         return self._called("backprop", problem)
@@ -105,7 +109,7 @@ class File:
         try:
             read, _ = self._heard(end, LOADING * self.seconds)
             about, _ = self._heard(end, LOADING * self.seconds)
-            return self._sound(lambda: _kind(about | read))
+            return self._sound(lambda: _kind(about | read))._replace(file=self.path)
         except SubmissionError as error:
             raise DataError(f"{self.path} cannot be loaded: {error}") from error
 
@@ -172,11 +176,12 @@ class File:
 
 
 def _kind(meta: dict[str, Any]) -> Kind:
-    names = ("class", "updates", "name", "unjudged", "source", "sha256")
+    names = ("class", "updates", "name", "unjudged", "source", "sha256", "line")
     values = [meta.get(name) for name in names]
-    if [type(value) for value in values] != [bool, bool, str, str, str, str]:
+    if [type(value) for value in values] != [bool, bool, str, str, str, str, int]:
         raise frames.FrameError("says nothing of what was loaded")
-    return Kind(*values)  # type: ignore[arg-type]
+    *others, line = values
+    return Kind(*others)._replace(line=line)  # type: ignore[arg-type]
 
 
 def _trouble(given: Any) -> tuple[str, str]:

@@ -84,8 +84,10 @@ def main(path: str, name: str, memory: int, folders: Sequence[str]) -> None:
             code = loading.found(path)
             write(answers, {"source": code.text, "sha256": code.sha256}, {})
             subject, name = loading.loaded(code, name)
-            about = {"class": isinstance(subject, type), "updates": signatures.has_update(subject)}
-            write(answers, about | {"name": name, "unjudged": signatures.not_judged(subject)}, {})
+            about: dict[str, Any] = {"class": isinstance(subject, type), "updates": signatures.has_update(subject)}
+            file, line = signatures.defined(subject)
+            about |= {"name": name, "unjudged": signatures.not_judged(subject), "line": line if file == path else 0}
+            write(answers, about, {})
         except SubmissionError as error:
             return write(answers, {"trouble": [error.kind, str(error)]}, {})
         for number, (meta, arrays) in enumerate(iter(lambda: read(requests), None), start=1):

@@ -280,12 +280,12 @@ def _label(
             continue
         slope = [truth.get(x.index, arb(0)) for x in numbers]
         for order in orders[:1] if is_square and name in given else orders:  # a transposed ∂C/∂w of a square w is wrong
-            if (factor := _multiple([x.value for x in order], slope)) is not None:
+            if (factor := multiple_of([x.value for x in order], slope)) is not None:
                 return f"∂C/∂{name}", factor
     return "", None
 
 
-def _multiple(values: Sequence[Ball], slope: Sequence[Ball]) -> Ball | None:
+def multiple_of(values: Sequence[Ball], slope: Sequence[Ball]) -> Ball | None:
     """Return the factor by which the values are a multiple of the slope; None if they are not."""
     telling = [k for k, g in enumerate(slope) if not g.contains(0)]
     if not telling or all(v.is_zero() for v in values):

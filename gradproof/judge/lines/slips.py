@@ -5,6 +5,7 @@ import copy
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import reduce
 from typing import Any, NamedTuple, TypeVar
 
 from gradproof.judge.find.roles import named_as_parameter
@@ -313,7 +314,7 @@ def _of_factors(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
         slopes = [f"{text} * (1 - {text})", f"1 - {text} ** 2", f"{text} > 0"]
         for slope in [*slopes, *(f"{function}({text})" for function in words.functions)]:
             yield Slip(1 if whole else 2, "slope", node, ast.BinOp(node, ast.Mult(), _expression(slope)))
-            for kept in _factors_of(node) if isinstance(node, ast.BinOp) else ():
+            for kept in _less_than(node):
                 yield Slip(1, "wrong slope", node, ast.BinOp(kept, ast.Mult(), _expression(slope)))
             if whole:
                 yield Slip(2, "wrong slope", node, _expression(slope))
@@ -342,6 +343,13 @@ def _factors_of(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         return [*(_factors_of(node.left) or [node.left]), node.right]
     return []
+
+
+def _less_than(node: ast.expr) -> list[ast.expr]:
+    """Return what is left of a product without some of its factors: each of three or more, or all but one."""
+    factors = _factors_of(node)
+    without = [[*factors[:k], *factors[k + 1 :]] for k in reversed(range(len(factors)))] if len(factors) > 2 else []
+    return [*(reduce(lambda a, b: ast.BinOp(a, ast.Mult(), b), some) for some in without), *factors]
 
 
 def _expression(text: str) -> ast.expr:

@@ -21,7 +21,7 @@ from gradproof.judge.trial.gradient import (
 )
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.owner import arrays_of, gradient_beside, put
-from gradproof.judge.trial.running import ExactRun, SubjectError, named, require_callable
+from gradproof.judge.trial.running import ExactRun, Result, SubjectError, named, require_callable
 from gradproof.numerics.verdict import Verdict
 
 
@@ -64,8 +64,9 @@ def check_backward(
         answer = run.call(backward, dout if out.ndim else dout.item(), *cache)
         truth = differentiate(result)
         pairs = [] if answer is None and held else matched(answer, given, names, named(backward))
-        compared = [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
-        return [*compared, *_kept(taken, held, truth)]
+        pairs += _kept(taken, held, truth)
+        run.result = Result(result, {name: x for name, _, x in pairs}, {name: got for name, got, _ in pairs})
+        return [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
 
     def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
         """Return what backward returns and what it leaves in the layer, exactly or in float64."""
@@ -86,8 +87,8 @@ def _upstream(shape: Any, seed: int) -> Any:
     return np.asarray(np.random.default_rng([seed, 1]).normal(size=shape))
 
 
-def _kept(layer: Any, held: dict[str, Any], truth: dict[int, Any]) -> list[Compared]:
-    """Compare the gradients that the layer keeps beside its parameters, if the output depends on these."""
+def _kept(layer: Any, held: dict[str, Any], truth: dict[int, Any]) -> list[tuple[str, Any, Any]]:
+    """Return (name, gradient, parameter) of the arrays that the output depends on, if the layer keeps gradients."""
     results = []
     for name, value in held.items():
         parameters = [(path, leaf) for path, leaf in leaves(value, name) if isinstance(leaf, ExactArray)]
@@ -95,7 +96,5 @@ def _kept(layer: Any, held: dict[str, Any], truth: dict[int, Any]) -> list[Compa
             continue
         kept = [leaf for _, leaf in leaves(floats_of(gradient_beside(layer, name)), "")]
         if len(kept) == len(parameters):
-            results += [
-                compare_leaf(path, got, leaf, truth) for (path, leaf), got in zip(parameters, kept, strict=True)
-            ]
+            results += [(path, got, leaf) for (path, leaf), got in zip(parameters, kept, strict=True)]
     return results

@@ -217,7 +217,7 @@ def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: An
         scale = max(float(abs(b).upper()) for _, b in pairs)
         return Compared(name, "right", float(np.log10(scale) - np.log10(off)) if off and scale else np.inf, alive)
     where = max(np.ndindex(step.shape), key=lambda i: float(abs(step[i] - expected[i]).mid()))
-    place = numbers_of(array)[int(np.ravel_multi_index(where, step.shape))].place if where else None
+    place = numbers_of(array)[int(np.ravel_multi_index(where, step.shape)) if where else 0].place
     factor = common_factor(step, expected) if eta != 0 else None
     state = "uphill" if eta < 0 and alive else _named_move(step, slope, value, eta)
     if state == "wrong" and all(s.is_zero() for s in step.flat):

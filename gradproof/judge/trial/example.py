@@ -17,11 +17,11 @@ STEP = 2.0**-17  # of the difference quotient, a check for the reader on which n
 
 
 def example_lines(
-    claim: Any, example: Any, names: Sequence[str], cost: Callable[..., Any] | None, seed: int
+    claim: Any, example: Any, names: Sequence[str], cost: Callable[..., Any] | None, seed: int, moves: bool = False
 ) -> list[str]:
     """Return lines with round arguments at which an array is wrong, what it is there and what it should be.
 
-    Return [] if no round arguments show the fault.
+    With `moves` it is not a derivative, but what a step moves it by. Return [] if no round arguments show the fault.
     """
     found = _round_arguments(claim, example, seed)
     if found is None:
@@ -33,9 +33,10 @@ def example_lines(
             if isinstance(leaf, np.ndarray):
                 lines.append(f"{path} = {_written(leaf)}")
     where = f"[{', '.join(map(str, wrong.element))}]" if wrong.element else ""
-    lines.append(
-        f"the derivative with respect to {wrong.name}{where} is {wrong.expected:.10g}, yours is {wrong.got:.10g}"
-    )
+    got, expected = f"{wrong.got:.10g}", f"{wrong.expected:.10g}"
+    if moves:
+        return [*lines, f"{wrong.name}{where} moves by {got}, should move by {expected}"]
+    lines.append(f"the derivative with respect to {wrong.name}{where} is {expected}, yours is {got}")
     quotient = _difference_quotient(cost, arguments, names, wrong) if cost else None
     if quotient is not None:
         lines.append(f"(difference quotient of {named(cost)} there, in float64 with h = 2⁻¹⁷: {quotient:.10g})")

@@ -21,6 +21,7 @@ from gradproof.judge.trial.running import (
     ExactRun,
     InexactError,
     NotFiniteError,
+    Result,
     SubjectError,
     guarded,
     named,
@@ -39,8 +40,9 @@ def check_gradient(
     `cost` returns a number; `gradient` one array for each of the first arguments, of the same shapes, in any nesting
     of lists, tuples and dicts. The arguments are examples: only their shapes and kinds matter, and their numbers are
     replaced by random ones (`draw=False` keeps them); integer arrays, such as labels, stay. The functions run unchanged
-    on balls that enclose the real numbers, and the derivative comes from what the cost computed. UsageError if the
-    arguments cannot be used at all.
+    on balls that enclose the real numbers, and the derivative comes from what the cost computed. If they do not agree,
+    the lines are named on which it goes wrong, and the small edit that makes everything right, if there is one.
+    UsageError if the arguments cannot be used at all.
     """
     require_callable(cost, "cost", len(arguments))
     require_callable(gradient, "gradient", len(arguments))
@@ -59,6 +61,7 @@ def check_gradient(
         changed_in_place(given, mine, named(gradient), names)
         truth = differentiate(result)
         pairs = matched(answer, given, names, named(gradient))
+        run.result = Result(result, {name: x for name, _, x in pairs}, {name: got for name, got, _ in pairs})
         return [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
 
     again = f"gradproof.check_gradient({named(cost)}, {named(gradient)}, …, seed={seed})"
@@ -77,10 +80,18 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
     except SubjectError as error:
         kind = Verdict.UNDECIDED if isinstance(error, InexactError) else Verdict.REFUTED
         return Judgement(verdict=kind, subject=subject, claim=what, trouble=str(error), again=again)
+    traced = mended = None
+    if tried.verdict is Verdict.REFUTED:
+        from gradproof.judge.trial import mending, tracing  # only here: they need much that right code does not
+
+        traced = tracing.trace(claim, tried, seed)
+        mended = mending.correction(claim, tried, example, seed, traced) if traced else None
     return Judgement(
         verdict=tried.verdict,
         subject=subject,
         claim=what,
+        trace=traced,
+        correction=mended,
         digits=tried.digits if tried.verdict is Verdict.VERIFIED else 0,
         points=tried.points,
         arrays=tried.arrays,

@@ -4,17 +4,19 @@ import inspect
 import io
 import os
 import random
+import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradproof.errors import UsageError
 from gradproof.exact.loading import NoSourceError, Takeover, is_library
 from gradproof.exact.modules import replacement
+from gradproof.exact.numbers import Number
 from gradproof.exact.run import ONE_AT_A_TIME, Reading, Run, UndecidedError, running
 from gradproof.judge.trial.arguments import as_floats, rebuilt
 from gradproof.judge.trial.preserving import untouched
@@ -114,18 +116,35 @@ def _one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {said}".split())[:300].removesuffix(":")
 
 
-class ExactRun:
-    """One exact run of one or more of the subject's functions on one set of numbers, under one reading."""
+class Result(NamedTuple):
+    """What is compared in a run: the arrays by which a cost is differentiated, and what the subject gives for each."""
 
-    def __init__(self, reading: Reading, bits: int, seed: int, seconds: float = SECONDS) -> None:
-        self.run, self.takeover, self.seconds = Run(bits, reading, seed), Takeover(), seconds
+    cost: Number
+    given: Mapping[str, Any]
+    got: Mapping[str, Any]  # a gradient, or θ′ − θ
+
+
+class ExactRun:
+    """One exact run of one or more of the subject's functions on one set of numbers, under one reading.
+
+    `takeover` may replace the subject's code. What that raises is not compared with what the subject itself raises.
+    """
+
+    def __init__(
+        self, reading: Reading, bits: int, seed: int, seconds: float = SECONDS, takeover: Takeover | None = None
+    ) -> None:
+        self.run, self.takeover, self.seconds = Run(bits, reading, seed), takeover or Takeover(), seconds
+        self.is_changed = takeover is not None
+        self.result: Result | None = None  # what the claim has compared, if it knows the cost
 
     def __enter__(self) -> "ExactRun":
         self._running = running(self.run)
         self._running.__enter__()
+        self.run.outermost = sys._getframe(1)  # the caller's own lines, which may be in the same file, compute nothing
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self.run.outermost = None
         self._running.__exit__(*error)
 
     @contextmanager
@@ -157,7 +176,7 @@ class ExactRun:
         except InexactError:
             raise
         except SubjectError as error:
-            if _fails_in_float64(error, function, arguments):
+            if self.is_changed or _fails_in_float64(error, function, arguments):
                 raise
             raise InexactError(f"{error}, but only in exact arithmetic") from error
 

@@ -11,19 +11,30 @@ from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import differentiate
-from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of, prepared, rebuilt
+from gradproof.judge.trial.arguments import (
+    argument_names,
+    copied,
+    drawn,
+    exact_variables,
+    leaves,
+    numbers_of,
+    prepared,
+    rebuilt,
+)
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import along
+from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
-from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, named, require_callable
+from gradproof.judge.trial.running import ExactRun, InexactError, Result, SubjectError, named, require_callable
 from gradproof.judge.trial.scaled import excused
 from gradproof.judge.trial.stepping import Stepping, arrays_in, moves, takes_several
 from gradproof.judge.trial.symmetry import symmetric
+from gradproof.numerics.verdict import Verdict
 
 
 def check_step(
@@ -68,6 +79,7 @@ def check_step(
             with run.given():
                 result = scalar(stepping.call(run, cost, copied(given), rest), named(cost))
             kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
+            run.result = Result(result, dict(zip(moved, arrays_in(given), strict=True)), moved)
             compared = along(moved, given, differentiate(result), kept)
         if any(array.state != "right" for array in compared):
             if state:
@@ -92,6 +104,9 @@ def check_step(
         return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
 
     result = judged(claim, example, draw, seed, named(step), target, again)
+    if result.verdict is Verdict.REFUTED and result.arrays and cost is not None:
+        of_data = argument_names(step, len(data) + (0 if held else 1))[-len(data) :] if data else []
+        return replace(result, example=example_lines(claim, example, ["θ", *of_data], None, seed, moves=True))
     if result:
         result = replace(result, float64=float_findings([answered], [step], example, seed))
     if result and (found := next((some for some in costs.values() if some), None)):

@@ -13,7 +13,7 @@ from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.trial.arguments import copied, leaves, numbers_of
 from gradproof.judge.trial.owner import put
-from gradproof.judge.trial.running import SubjectError, named
+from gradproof.judge.trial.running import InexactError, SubjectError, named
 
 
 class Stepping(NamedTuple):
@@ -64,15 +64,26 @@ def all_numbers(value: Any) -> list[Number]:
 
 
 def moves(given: Any, after: Any, what: str) -> dict[str, Any]:
-    """Return θ′ − θ of each array, as exact numbers; SubjectError if their number or a shape has changed."""
+    """Return θ′ − θ of each array, as exact numbers; SubjectError if their number or a shape has changed.
+
+    The place of each difference is where θ′ was computed; it has none if θ′ is θ.
+    """
     before = [(name.removeprefix("["), leaf) for name, leaf in leaves(given, "θ") if isinstance(leaf, ExactArray)]
     now = [leaf for _, leaf in leaves(after, "") if isinstance(leaf, ExactArray | Number | np.ndarray)]
     if len(now) != len(before):
+        if plain := [name for name, leaf in leaves(given, "θ") if isinstance(leaf, float)]:
+            raise InexactError(f"{plain[0]} is a plain number beside arrays: give an array, such as np.array([0.5])")
         raise SubjectError(f"{what} gives {len(now)} arrays for {len(before)} parameters")
     for (name, a), b in zip(before, now, strict=True):
         if np.shape(b) != a.shape:
             raise SubjectError(f"{what} turns {name} of shape {a.shape} into one of shape {np.shape(b)}")
-    return {name: exact(b) - a for (name, a), b in zip(before, now, strict=True)}
+    moved = {}
+    for (name, a), b in zip(before, now, strict=True):
+        later = exact(b)
+        moved[name] = exact(later - a)
+        for x, y in zip(numbers_of(moved[name]), numbers_of(later), strict=True):
+            x.place = y.place
+    return moved
 
 
 def takes_several(given: Any, after: Any) -> bool:
