@@ -252,7 +252,7 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
             kept = kinds & {"mutation", "dtype", "repeat", "state", "hangs"} or kinds <= {"update", "data"}
             return not d["inexact"] and not kept and (d["sure"] or d["subject"]["form"] != "function")
         case "refuted", "refuted":  # float64 says little about code that does not fit its problems
-            follows = any(array["state"] == "right" for array in d["parameters"])  # its own cost, so its δᴸ is right
+            follows = any(array["state"] == "right" for array in d.get("parameters", ()))  # so its δᴸ is right
             another = follows and _may_be_of_another_cost(d, judged)
             return not _is_sigmoid(d) or ((another or _says_little(judged)) and _is_placed(d))
     return False
