@@ -267,7 +267,7 @@ def may_prefer_whole(first: Mapping[str, Any], judged: Any) -> bool:
 
 def _may_be_of_another_cost(d: Mapping[str, Any], judged: Any) -> bool:
     """Whether float64 refutes δᴸ, and the program has a cost of its own, which need not be the quadratic."""
-    cost = d["network"]["cost"]
+    cost = d["network"].get("cost", "")
     own = bool(cost) and ("its own" in cost or "Σ" not in cost)
     return own and any(named.fault.equation == "BP1" for named in judged.faults)
 

@@ -132,7 +132,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_command_names_the_line_in_every_form(options: list[str], said: str, folder: Path) -> None:
     command = [sys.executable, "-m", "gradproof", "check", "mine.py", "--convention", "ours"]
     ran = subprocess.run(
-        [*command, "--architectures", "20", *options], cwd=folder, capture_output=True, text=True, check=False
+        [*command, "--architectures", "20", *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     written = (folder / "rows.csv").read_text("utf8") if "--csv" in options else ran.stdout
     assert said in written, ran
@@ -147,5 +152,5 @@ def test_the_command_names_the_line_in_every_form(options: list[str], said: str,
 )
 def test_pytest_names_the_line_of_a_backprop(option: str, said: str, folder: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", option, "mine.py:backprop"]
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     assert said in ran.stdout

@@ -87,7 +87,7 @@ def _notes(document: Mapping[str, Any], file: str) -> dict[int, list[Note]]:
         if line:
             alike = [f for f in faults if f["line"] == line and _is(f) == what]
             told = found.setdefault(line, {}).setdefault("wrong", [])
-            told.append(f"wrong: {', '.join(fault['parameter'] for fault in alike)}: {what}")
+            told.append(": ".join(["wrong", ", ".join(map(_of, alike)), *[what.removeprefix("; ")] * bool(what)]))
             mended = dict.fromkeys(fault["should_be"] for fault in alike if fault.get("mended"))
             told += [f"should be: {code}" for code in mended]
     for line in computed:
@@ -103,6 +103,12 @@ def _notes(document: Mapping[str, Any], file: str) -> dict[int, list[Note]]:
         line: [Note(state, MARKS[state], text) for state in MARKS for text in _few(states.get(state, ()))]
         for line, states in found.items()
     }
+
+
+def _of(fault: Mapping[str, Any]) -> str:
+    """Return the array that is wrong or, for the notes' network, the equation and its layer."""
+    layer = f" at layer {fault['layer']}" if fault.get("layer") else ""
+    return fault.get("parameter") or f"{fault['equation']}{layer}"
 
 
 def _is(fault: Mapping[str, Any]) -> str:
