@@ -225,7 +225,7 @@ def test_the_command_says_it_in_a_line_and_its_exit_code(before, body, code, wor
     assert result.returncode == code, result.stdout + result.stderr
     assert words in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
-    assert len((result.stdout + result.stderr).splitlines()) <= 5
+    assert len((result.stdout + result.stderr).splitlines()) <= 6
 
 
 def test_a_check_in_this_process_survives_sys_exit():
