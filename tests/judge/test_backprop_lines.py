@@ -69,6 +69,8 @@ def highlighted(judged: Any) -> list[int]:
     return [int(line) for line in re.findall(r'<li class="wrong"><span>(\d+)</span>', judged._repr_html_())]
 
 
+@pytest.mark.turns(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("subject", "word", "said"),
     [
@@ -119,6 +121,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.turns(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -143,6 +147,8 @@ def test_the_command_names_the_line_in_every_form(options: list[str], said: str,
     assert said in written, ran
 
 
+@pytest.mark.turns(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("option", "said"),
     [

@@ -91,6 +91,7 @@ PARAMETERS = {"w": Z((3, 2)), "b": Z(2)}
 NET = Net()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("step", "parameters", "cost", "word"),
     [

@@ -89,6 +89,7 @@ def of_nested_functions(rate):
 DICT = {"w1": Z((3, 4)), "b1": Z(4), "w2": Z((4, 2)), "b2": Z(2)}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("of", "gradient", "parameters", "word", "should", "right"),
     [
@@ -187,6 +188,7 @@ def gradient(w, x):
 """
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("statement", "should"),
     [

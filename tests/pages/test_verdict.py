@@ -417,7 +417,7 @@ def test_what_each_checker_says_is_in_view_without_scrolling(
 REFUTED = [path for path in (*THREADS, *OPEN, *ODD) if expected(path) == "refuted"]
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @needs_chromium
 @pytest.mark.parametrize("program", REFUTED, ids=lambda path: path.name)
 def test_the_verdict_on_a_program_prints_on_three_pages(program: Path, tmp_path: Path) -> None:
