@@ -1,7 +1,8 @@
 """The judgement on a backprop, and its wording."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,24 @@ class Named(NamedTuple):
         return f"{self.fault!r}: {'; '.join(mistake.name for mistake in self.names) or 'no name'}"
 
 
+class Search:
+    """The search for the line of a fault, which takes longer than the verdict and begins when the line is asked for."""
+
+    def __init__(self, begin: Callable[[], tuple[tuple[str, int], Sequence[str]]]) -> None:
+        self._begin = begin
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Search)
+
+    def __hash__(self) -> int:
+        return 0
+
+    @cached_property
+    def found(self) -> tuple[tuple[str, int], Sequence[str]]:
+        """File and line, and what is known of it."""
+        return self._begin()
+
+
 class Judgement(NamedTuple):
     """The judgement on a backprop of the notes' network, equation by equation; true only if it is verified."""
 
@@ -47,8 +66,7 @@ class Judgement(NamedTuple):
     digits: int = 0
     larger: int = 0  # networks besides the random ones
     untold: Collection[str] = ()  # equations about which too little can be decided
-    place: tuple[str, int] = ("", 0)  # file and line: where it goes wrong, or else where it is defined; 0 if unknown
-    said: Sequence[str] = ()  # of the line where it goes wrong, if that is known
+    search: Search = Search(lambda: (("", 0), ()))
 
     def __bool__(self) -> bool:
         """True only if verified, so that `assert gradproof.check(backprop)` means what it says."""
@@ -70,6 +88,16 @@ class Judgement(NamedTuple):
         wrong = [trouble.kind for trouble in self.troubles] + [told(named)[0] for named in self.faults]
         notes = {self.place: [("wrong", one) for one in dict.fromkeys(wrong)]} if wrong and self.place[1] else {}
         return fragment(str(self.verdict), lines(self, "this backprop"), excerpts(notes))
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and line: where it goes wrong, or else where it is defined; 0 if unknown."""
+        return self.search.found[0]
+
+    @property
+    def said(self) -> Sequence[str]:
+        """What is known of the line where it goes wrong, if that is known."""
+        return self.search.found[1]
 
     @property
     def points(self) -> dict[str, int]:

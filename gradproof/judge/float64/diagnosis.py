@@ -19,7 +19,7 @@ from gradproof.judge.float64.questions import Questions, believed
 from gradproof.judge.float64.roots import placed
 from gradproof.judge.float64.tally import Tally
 from gradproof.judge.isolation.submission import Function, Submission
-from gradproof.judge.report import Judgement, Named
+from gradproof.judge.report import Judgement, Named, Search
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics.verdict import Verdict
 from gradproof.proof.summary import summary
@@ -46,7 +46,8 @@ def judgement(
     """
     declared = [word.strip() for word in declared]
     kind = submission.kind
-    unread = Judgement(Verdict.REFUTED, [], [], [], 0, None, None, place=(kind.file, kind.line))
+    defined = (kind.file, kind.line), ()
+    unread = Judgement(Verdict.REFUTED, [], [], [], 0, None, None, search=Search(lambda: defined))
     for word in declared:
         if word not in (*layouts.DECLARED, *costs.DECLARED):
             known = ", ".join((*layouts.DECLARED, *costs.DECLARED))
@@ -86,8 +87,10 @@ def judgement(
     words += [] if light.wrong else FORMS[light.sigma] + [TWICE] * light.twice
     words += [submission.kind.unjudged] if submission.kind.unjudged else []
     found = Judgement(verdict, words, names, troubles, random, result, shown, sample, digits, larger, tally.untold())
-    place = placed(submission.subject, layout, light.cost, seed) if names and isinstance(submission, Function) else None
-    return found._replace(place=place[0] if place else unread.place, said=place[1] if place else ())
+    if not names or not isinstance(submission, Function):
+        return found._replace(search=unread.search)
+    subject, cost = submission.subject, light.cost
+    return found._replace(search=Search(lambda: placed(subject, layout, cost, seed) or defined))
 
 
 class _Read(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flint import arb
@@ -28,6 +28,10 @@ from gradproof.judge.trial.running import (
     require_callable,
 )
 from gradproof.numerics.verdict import Verdict
+
+if TYPE_CHECKING:
+    from gradproof.judge.trial.mending import Correction
+    from gradproof.judge.trial.tracing import Trace
 
 Leaf = tuple[str, Any]
 
@@ -80,18 +84,20 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
     except SubjectError as error:
         kind = Verdict.UNDECIDED if isinstance(error, InexactError) else Verdict.REFUTED
         return Judgement(verdict=kind, subject=subject, claim=what, trouble=str(error), again=again)
-    traced = mended = None
-    if tried.verdict is Verdict.REFUTED:
+
+    def search() -> "tuple[Trace | None, Correction | None]":
+        if tried.verdict is not Verdict.REFUTED:
+            return None, None
         from gradproof.judge.trial import mending, tracing  # only here: they need much that right code does not
 
         traced = tracing.trace(claim, tried, seed)
-        mended = mending.correction(claim, tried, example, seed, traced) if traced else None
+        return traced, mending.correction(claim, tried, example, seed, traced) if traced else None
+
     return Judgement(
         verdict=tried.verdict,
         subject=subject,
         claim=what,
-        trace=traced,
-        correction=mended,
+        search=search,
         digits=tried.digits if tried.verdict is Verdict.VERIFIED else 0,
         points=tried.points,
         arrays=tried.arrays,

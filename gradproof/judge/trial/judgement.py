@@ -1,7 +1,8 @@
 """The judgement on a gradient, a backward pass or a step, and its wording."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gradproof.exact.run import Note, line_of
@@ -33,8 +34,9 @@ class Judgement:
     example: Sequence[str] = ()  # round numbers that show the fault, line by line
     again: str = ""  # the call that gives this judgement again
     notes: Sequence[Note] = field(default=(), repr=False)
-    trace: "Trace | None" = None  # the lines that are wrong, if they are known
-    correction: "Correction | None" = None  # a small edit that makes what is wrong right
+    search: Callable[[], "tuple[Trace | None, Correction | None]"] = field(
+        default=lambda: (None, None), compare=False
+    )  # for the lines, which takes longer than the verdict and begins when they are asked for
 
     def __bool__(self) -> bool:
         return self.verdict is Verdict.VERIFIED
@@ -43,6 +45,20 @@ class Judgement:
     def faults(self) -> list[Compared]:
         """The arrays that are not what they should be."""
         return [array for array in self.arrays if array.state not in ("right", "undecided")]
+
+    @cached_property
+    def _found(self) -> "tuple[Trace | None, Correction | None]":
+        return self.search()
+
+    @property
+    def trace(self) -> "Trace | None":
+        """The lines that are wrong, if they are known."""
+        return self._found[0]
+
+    @property
+    def correction(self) -> "Correction | None":
+        """A small edit that makes what is wrong right."""
+        return self._found[1]
 
     def __str__(self) -> str:
         return "\n".join(lines(self))
