@@ -91,6 +91,7 @@ PARAMETERS = {"w": Z((3, 2)), "b": Z(2)}
 NET = Net()
 
 
+@pytest.mark.turns(3)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("step", "parameters", "cost", "word"),
@@ -112,6 +113,7 @@ def test_the_line_of_a_wrong_step_is_in_the_step(step: Any, parameters: Any, cos
     assert re.findall(r'<li class="wrong"><span>(\d+)</span>', judged._repr_html_()) == [str(marked(word))]
 
 
+@pytest.mark.turns(3)
 def test_without_a_cost_the_line_is_in_the_step_too() -> None:
     def step(p, x, y):
         g = slopes(p, x, y)
@@ -132,6 +134,7 @@ def test_what_the_step_does_not_compute_has_no_line() -> None:
     assert "<ol>" not in judged._repr_html_()
 
 
+@pytest.mark.turns(3)
 def test_plain_numbers_that_a_gradient_returns_have_no_line_of_the_caller() -> None:
     settings = SimpleNamespace(zeros=[0, 0])
     judged = gradproof.check_gradient(lambda w: w @ w, lambda w: settings.zeros, Z(2))
@@ -149,6 +152,7 @@ def shown_in(judged: Any) -> tuple[dict[str, Any], str]:
     return {name: np.array(ast.literal_eval(value)) for name, value in pairs}, said
 
 
+@pytest.mark.turns(3)
 def test_small_numbers_show_where_a_step_moves_wrongly() -> None:
     judged = gradproof.check_step(step_of_a_dict, PARAMETERS, X, Y, cost=error)
     arrays, said = shown_in(judged)
@@ -162,6 +166,7 @@ def test_small_numbers_show_where_a_step_moves_wrongly() -> None:
     assert f"    {said}" in str(judged).splitlines()
 
 
+@pytest.mark.turns(3)
 def test_small_numbers_of_an_object_have_the_names_of_its_arrays_and_its_own_arguments() -> None:
     arrays, said = shown_in(gradproof.check_step(NET.step, NET, X, Y, cost=NET.cost))
     assert [*arrays][2:] == ["x", "y"]
@@ -169,6 +174,7 @@ def test_small_numbers_of_an_object_have_the_names_of_its_arrays_and_its_own_arg
     assert not NET.w.any()
 
 
+@pytest.mark.turns(3)
 def test_a_step_without_a_cost_has_no_small_numbers() -> None:
     def step(p, x, y):
         p["w"] -= 0.1 * slopes(p, x, y)["w"] * p["w"]

@@ -89,6 +89,7 @@ def of_nested_functions(rate):
 DICT = {"w1": Z((3, 4)), "b1": Z(4), "w2": Z((4, 2)), "b2": Z(2)}
 
 
+@pytest.mark.turns(3)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("of", "gradient", "parameters", "word", "should", "right"),
@@ -125,6 +126,7 @@ class Layer:
         return dz @ self.W.T
 
 
+@pytest.mark.turns(3)
 def test_the_first_wrong_line_of_a_layer_object_is_named() -> None:
     layer = Layer()
     judged = gradproof.check_backward(layer.forward, layer.backward, X)
@@ -148,6 +150,7 @@ class Net:
         self.b -= 0.1 * d.sum(0)
 
 
+@pytest.mark.turns(3)
 def test_the_first_wrong_line_of_a_step_is_named() -> None:
     net = Net()
     judged = gradproof.check_step(net.step, net, X, Y, cost=net.cost)
@@ -155,6 +158,7 @@ def test_the_first_wrong_line_of_a_step_is_named() -> None:
     assert "should be: `d = 2 * (a - y) * (1 - a ** 2)`" in str(judged)
 
 
+@pytest.mark.turns(3)
 def test_without_a_correction_the_lines_that_remain_are_named_and_what_is_right_before_them() -> None:
     def gradient(w, x, y):
         a = np.tanh(x @ w)
@@ -188,6 +192,7 @@ def gradient(w, x):
 """
 
 
+@pytest.mark.turns(3)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("statement", "should"),
@@ -204,6 +209,7 @@ def test_right_slopes_and_values_before_the_wrong_line_are_not_blamed(statement:
     assert f"should be: `{should}`" in str(judged)
 
 
+@pytest.mark.turns(3)
 def test_an_edit_that_changes_the_cost_as_well_corrects_nothing() -> None:
     """A helper that both use is right by definition: the cost says what is right."""
 

@@ -253,6 +253,7 @@ def test_what_is_no_notebook_is_one_line(text: str, place: Path) -> None:
     assert "mine.ipynb is not a notebook: " in line
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("content", [bytes(range(128, 256)) * 4, b"\0\1\2" * 9, "x = 1\n".encode("utf-16")])
 def test_what_is_no_text_is_one_line_that_says_so(content: bytes, place: Path) -> None:
     (place / "mine.py").write_bytes(content)
@@ -320,6 +321,8 @@ OF_MEMORY = {
 }
 
 
+@pytest.mark.turns(1)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("what", OF_MEMORY)
 def test_what_takes_more_memory_than_it_may_is_one_line_with_the_option(what: str, place: Path) -> None:
     alone = check(place, OF_MEMORY[what], "--memory", "1")
@@ -333,6 +336,7 @@ def test_what_takes_more_memory_than_it_may_is_one_line_with_the_option(what: st
     assert "needs more memory than the 1 GiB" in both.stdout.splitlines()[0]
 
 
+@pytest.mark.turns(1)
 def test_a_step_that_is_named_and_takes_more_memory_than_it_may_is_told_so_too(place: Path) -> None:
     ended = check(place, OF_MEMORY["a class"], "--memory", "1", "--step", "net.train(x, y)")
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (3, "", 1)
@@ -422,6 +426,7 @@ def test_float64_refutes_nothing_that_may_be_right_for_another_cost_where_the_ex
         assert (ended.returncode, "takes more than 10 seconds" in ended.stderr) == (code, code == 3), ended
 
 
+@pytest.mark.turns(1)
 def test_a_slip_beside_a_cost_of_its_own_is_not_called_a_slip_of_the_quadratic(tmp_path: Path) -> None:
     """The notes' network with a cross-entropy of its own: a − y is right there, and the weight decay is not."""
     ended = check(tmp_path, (HERE / "programs/open/10_nielsen_ce_l2.py").read_text("utf8"), "--architectures", "20")
