@@ -66,7 +66,9 @@ def accept_adaptive(
         elif k in group and results[k].state != "right" and (found := misses_form(steps[k], slopes[k], values[k])):
             told[k] = results[k]._replace(state=found)
         elif (k in group and results[k].state != "right") or (
-            slopes[k].size < 3 and _is_on_line(lengths(steps[k], slopes[k]), larger)
+            (not own or slopes[k].size == 1)
+            and slopes[k].size < 3
+            and _is_on_line(lengths(steps[k], slopes[k]), larger)
         ):
             told[k] = results[k]._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
         elif k not in group and (ratios := [r / share for s, r in own if s == squared]):
@@ -78,7 +80,9 @@ def accept_adaptive(
 def _is_on_line(points: Sequence[tuple[Any, Any]], arrays: Sequence[tuple[Balls, Balls]]) -> bool:
     """Whether the few elements of an array are on the line |g / s| = c |g| + d that larger arrays are on."""
     lines = [line for step, slope in arrays if (line := rising_line(lengths(step, slope)))]
-    return bool(lines) and all(q.overlaps(lines[0][0] + lines[0][1] * g) for q, g in points)
+    if not lines or not lines[0][0] > 0:  # without ε the line does not depend on a factor of g
+        return False
+    return all(q.overlaps(lines[0][0] + lines[0][1] * g) for q, g in points)
 
 
 def misses_form(step: Balls, slope: Balls, value: Balls) -> str:
