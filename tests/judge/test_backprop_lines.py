@@ -11,14 +11,7 @@ import numpy as np
 import pytest
 
 import gradproof
-
-MINE = Path(__file__).read_text("utf8").splitlines()
-
-
-def marked(word: str) -> int:
-    """Return the number of the line of this file that ends with `# wrong: word`."""
-    (found,) = (number for number, line in enumerate(MINE, 1) if line.endswith(f"# wrong: {word}"))
-    return found
+from tests.judge.marks import marked
 
 
 def sigmoid(z):
@@ -83,9 +76,9 @@ def highlighted(judged: Any) -> list[int]:
 def test_a_judgement_on_a_backprop_shows_its_line(subject: Any, word: str, said: str) -> None:
     judged = gradproof.check(subject, networks=20)
     assert str(judged.verdict) == "refuted"
-    assert said.format(marked(word)) in str(judged)
-    assert judged.place == (__file__, marked(word))
-    assert highlighted(judged) == [marked(word)]
+    assert said.format(marked(__file__, word)) in str(judged)
+    assert judged.place == (__file__, marked(__file__, word))
+    assert highlighted(judged) == [marked(__file__, word)]
 
 
 def test_a_decorated_backprop_is_defined_where_its_def_is() -> None:
@@ -96,7 +89,7 @@ def test_a_decorated_backprop_is_defined_where_its_def_is() -> None:
     def backprop(weights, biases, x, y):  # wrong: decorated
         raise ValueError("not yet")
 
-    assert gradproof.check(backprop, networks=20).place == (__file__, marked("decorated"))
+    assert gradproof.check(backprop, networks=20).place == (__file__, marked(__file__, "decorated"))
 
 
 def test_a_backprop_without_source_has_no_line() -> None:

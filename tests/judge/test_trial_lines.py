@@ -2,7 +2,6 @@
 
 import ast
 import re
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,16 +9,10 @@ import numpy as np
 import pytest
 
 import gradproof
+from tests.judge.marks import marked
 
 Z = np.zeros
-MINE = Path(__file__).read_text("utf8").splitlines()
 X, Y = Z((5, 3)), Z((5, 2))
-
-
-def marked(word: str) -> int:
-    """Return the number of the line of this file that ends with `# wrong: word`."""
-    (found,) = (number for number, line in enumerate(MINE, 1) if line.endswith(f"# wrong: {word}"))
-    return found
 
 
 # ---- steps: the calls below are in the same file, and are not to blame ------------------------------------------
@@ -109,8 +102,8 @@ def test_the_line_of_a_wrong_step_is_in_the_step(step: Any, parameters: Any, cos
     states = [array.state for array in judged.arrays]
     assert (str(judged.verdict), states[0]) == ("refuted", "right"), judged
     assert states[1] != "right"
-    assert f"in line {marked(word)}" in str(judged)
-    assert re.findall(r'<li class="wrong"><span>(\d+)</span>', judged._repr_html_()) == [str(marked(word))]
+    assert f"in line {marked(__file__, word)}" in str(judged)
+    assert re.findall(r'<li class="wrong"><span>(\d+)</span>', judged._repr_html_()) == [str(marked(__file__, word))]
 
 
 @pytest.mark.turns(3)
@@ -121,7 +114,7 @@ def test_without_a_cost_the_line_is_in_the_step_too() -> None:
         p["b"] -= 0.1 * g["b"]
 
     judged = gradproof.check_step(step, PARAMETERS, X, Y)
-    assert f"in line {marked('no cost')}" in str(judged)
+    assert f"in line {marked(__file__, 'no cost')}" in str(judged)
 
 
 def test_what_the_step_does_not_compute_has_no_line() -> None:

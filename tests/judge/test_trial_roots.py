@@ -12,16 +12,11 @@ import gradproof
 from gradproof.judge.trial import mending
 from gradproof.judge.trial.judgement import Judgement
 from tests.exact.generated import loaded
+from tests.judge.marks import marked
 
 Z = np.zeros
 MINE = Path(__file__).read_text("utf8").splitlines()
 X, Y = Z((5, 3)), Z((5, 2))
-
-
-def marked(word: str) -> int:
-    """Return the number of the line of this file that ends with `# wrong: word`."""
-    (found,) = (number for number, line in enumerate(MINE, 1) if line.endswith(f"# wrong: {word}"))
-    return found
 
 
 def highlighted(judged: Judgement) -> list[int]:
@@ -105,10 +100,10 @@ def test_the_first_wrong_line_of_a_gradient_is_named_with_its_correction(
 ) -> None:
     judged = gradproof.check_gradient(of, gradient, parameters, X, Y)
     assert [array.state for array in judged.arrays].count("right") == right, judged
-    old = "return 1 + a * a" if word == "called" else ast.unparse(ast.parse(MINE[marked(word) - 1].strip()))
-    assert f"line {marked(word)}: `{old}`\n    should be: `{should}` – " in str(judged)
-    assert str(judged).count(f"; the fault is in line {marked(word)}\n") == 4 - right
-    assert highlighted(judged) == [marked(word)]
+    old = "return 1 + a * a" if word == "called" else ast.unparse(ast.parse(MINE[marked(__file__, word) - 1].strip()))
+    assert f"line {marked(__file__, word)}: `{old}`\n    should be: `{should}` – " in str(judged)
+    assert str(judged).count(f"; the fault is in line {marked(__file__, word)}\n") == 4 - right
+    assert highlighted(judged) == [marked(__file__, word)]
     assert f"should be: {should}".replace("'", "&#39;") in judged._repr_html_()
 
 
@@ -131,7 +126,7 @@ def test_the_first_wrong_line_of_a_layer_object_is_named() -> None:
     layer = Layer()
     judged = gradproof.check_backward(layer.forward, layer.backward, X)
     assert [array.state for array in judged.arrays] == ["wrong"] * 3
-    assert highlighted(judged) == [marked("layer")]
+    assert highlighted(judged) == [marked(__file__, "layer")]
     assert "should be: `dz = dout * (1 - self.a ** 2)`" in str(judged)
     assert not layer.W.any(), "the search for a correction has left the caller's object alone"
 
@@ -154,7 +149,7 @@ class Net:
 def test_the_first_wrong_line_of_a_step_is_named() -> None:
     net = Net()
     judged = gradproof.check_step(net.step, net, X, Y, cost=net.cost)
-    assert highlighted(judged) == [marked("step")]
+    assert highlighted(judged) == [marked(__file__, "step")]
     assert "should be: `d = 2 * (a - y) * (1 - a ** 2)`" in str(judged)
 
 
@@ -171,7 +166,7 @@ def test_without_a_correction_the_lines_that_remain_are_named_and_what_is_right_
         return np.sum((np.tanh(x @ w) - y) ** 2)
 
     judged = gradproof.check_gradient(error, gradient, Z((3, 2)), X, Y)
-    first = marked("no correction")
+    first = marked(__file__, "no correction")
     assert judged.correction is None
     assert f"goes wrong in line {first} or after it, up to line {first + 2}; until then da is ∂C/∂a" in str(judged)
     assert highlighted(judged) == [first]
@@ -226,11 +221,11 @@ def test_an_edit_that_changes_the_cost_as_well_corrects_nothing() -> None:
 
     judged = gradproof.check_gradient(error, gradient, Z((3, 2)), X)
     assert judged.correction is not None
-    assert judged.correction.line[1] == marked("an extra factor")
+    assert judged.correction.line[1] == marked(__file__, "an extra factor")
 
 
 def test_the_search_for_a_correction_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mending, "RUNS", 1)
     judged = gradproof.check_gradient(cost, of_a_dict, DICT, X, Y)
     assert judged.correction is None
-    assert highlighted(judged) == [marked("dict")]
+    assert highlighted(judged) == [marked(__file__, "dict")]
