@@ -264,3 +264,12 @@ def test_costs_that_are_only_printed_may_be_minimised_together(right: str, wrong
     found = assessed(TWO.replace(right, wrong), tmp_path)
     assert found["verdict"] == ("refuted" if wrong else "verified")
     assert wrong or found["network"]["cost"] == "rec_loss + kl_loss of line 8"
+
+
+def test_another_rate_of_decay_than_the_printed_one_refutes_nothing_though_biases_follow_it(tmp_path: Path) -> None:
+    """The cost of all examples divides its penalty by their number, which is another one in a mini-batch."""
+    source = PENALISED.replace("size=12)", "size=(12, 2))").replace("size=3), np.zeros(1)", "size=(3, 2)), np.zeros(2)")
+    source = source.replace(") / 4\n", ") / 8\n").replace("d.sum()", "d.sum(axis=0)")
+    source = source.replace("COST", "0.1 / len(t) * np.sum(w ** 2)")
+    assert assessed(source.replace("STEP", "0.2 / 12 * w"), tmp_path)["verdict"] == "verified"
+    assert assessed(source.replace("STEP", "0.2 / 4 * w[::-1]"), tmp_path)["verdict"] == "refuted"
