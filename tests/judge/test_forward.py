@@ -182,3 +182,19 @@ def test_what_a_turn_leaves_for_the_next_may_be_held_fixed(source: str, wrong: s
     assert found["verdict"] == ("refuted" if wrong else "verified")
     said = "k: held fixed, as computed at the end of the turn before" in found["notes"]
     assert said == (source is REWEIGHTED and not wrong)
+
+
+def test_two_equal_updates_are_one_step_of_a_cost_that_both_belong_to(tmp_path: Path) -> None:
+    """Shared weights are moved once for each branch, by gradients that are equal here."""
+    source = (
+        DATA
+        + """
+for t in range(10):
+    out = X @ theta + X @ theta
+    loss = np.mean((out - y) ** 2)
+    d = 2 * (out - y) / 6
+    theta = theta - 0.05 * X.T @ d
+    theta = theta - 0.05 * X.T @ d
+"""
+    )
+    assert assessed(source, tmp_path)["verdict"] == "verified"
