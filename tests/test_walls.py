@@ -316,6 +316,7 @@ IN_USE = {
 }
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("what", IN_SOURCE)
 def test_what_is_planted_in_the_source_is_found(copy: Path, what: str) -> None:
     package = IN_SOURCE[what][0].partition("/")[0]
@@ -354,6 +355,7 @@ def append(root: Path, file: str, line: str) -> None:
         source.write(f"\n{line}\n")
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("what", UPWARD)
 def test_a_step_up_is_found(copy: Path, what: str) -> None:
     file, line = UPWARD[what]

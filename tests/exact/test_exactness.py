@@ -234,6 +234,7 @@ READINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Verdict, str]]
 }
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("name", READINGS)
 def test_a_literal_is_what_it_says_or_rounded_or_there_to_keep_a_quotient_finite(name: str) -> None:
     cost, gradient, verdict, said = READINGS[name]

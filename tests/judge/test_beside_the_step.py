@@ -1433,7 +1433,7 @@ def main(path):
 
 
 @pytest.mark.turns(2)
-@pytest.mark.sample(8)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", ALIKE)
 def test_what_only_looks_like_it_is_a_fault(name: str, tmp_path: Path) -> None:
     assert verdict_on(ALIKE[name], tmp_path)["verdict"] == "refuted"
@@ -1638,6 +1638,7 @@ for it in range(10):
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("right", "wrong"), [("", ""), ("X[i:i + 6].T @ e", "X[:6].T @ e")])
 def test_gradients_that_are_added_up_belong_to_the_sum_of_the_costs(right: str, wrong: str, tmp_path: Path) -> None:
     found = verdict_on(ACCUMULATED.replace(right, wrong), tmp_path)

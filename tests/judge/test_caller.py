@@ -29,6 +29,7 @@ def test_a_judgement_is_true_if_it_is_verified(judged):
     assert [str(each.verdict) for each in judged] == ["verified", "refuted"]
 
 
+@pytest.mark.turns(1)
 def test_its_repr_is_short_and_so_is_that_of_a_fault(judged):
     for each in judged:
         assert len(repr(each).splitlines()) <= 10

@@ -249,6 +249,7 @@ def test_a_mean_that_is_in_delta_is_a_convention_only_where_nothing_else_is_wron
     assert gradproof.check(wrong, networks=NETWORKS).verdict == "refuted"
 
 
+@pytest.mark.turns(1)
 def test_check_and_assert_backprop_take_a_convention_as_the_command_does():
     summed, _ = RIGHT_ONES["sum"]
     assert gradproof.check(summed, networks=NETWORKS, convention="sum").verdict == "verified"
@@ -332,6 +333,7 @@ def test_two_mistakes_are_both_placed(pair):
     assert {named.fault.equation for named in judged.faults} == {WRONG[name][1] for name in pair}
 
 
+@pytest.mark.turns(1)
 def test_assert_backprop_says_where_and_what():
     gradproof.assert_backprop(backprop(), networks=NETWORKS)
     with pytest.raises(AssertionError, match="σ′ is missing at the output"):
@@ -429,6 +431,7 @@ def test_what_is_printed_as_wrong_never_looks_like_what_it_should_be(submission)
     assert np.allclose([got, expected], [shown.got, shown.expected], rtol=1e-5, atol=0)  # six digits at least
 
 
+@pytest.mark.turns(1)
 def test_of_a_bound_that_is_underflow_alone_is_said_that_the_number_must_be_exact():
     judged = gradproof.check(backprop(bias=lambda p, i, d: _cast(d).mean(1, keepdims=True)), networks=NETWORKS)
     exactly = f"  it must be exactly {judged.faults[0].fault.worst.expected:.17g}: nothing is rounded there"

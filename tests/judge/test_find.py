@@ -660,6 +660,7 @@ def test_what_is_right_for_one_example_and_raises_for_several_that_it_counts_is_
     assert any("for several it raises ValueError" in said and "line 46" in said for said in found["undecided"])
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.parametrize("states_cost", [False, True])
 def test_softmax_code_for_one_example_is_verified(flat: bool, states_cost: bool, tmp_path: Path) -> None:
@@ -708,6 +709,7 @@ if __name__ == "__main__":
 )
 
 
+@pytest.mark.turns(1)
 def test_layers_alone_verify_no_program_whose_example_was_not_reached_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -750,6 +752,7 @@ def test_what_a_layer_adds_to_its_gradient_may_be_reset_by_its_caller(reset: str
     )
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "elsewhere",
     [
@@ -781,6 +784,7 @@ def test_a_model_may_reset_what_its_layers_add_up(body: str, verdict: str, tmp_p
     assert assessed(NORM.format(reset=".sum()") + model, tmp_path)["verdict"] == verdict
 
 
+@pytest.mark.turns(1)
 def test_functions_of_matrices_are_not_called_wrong_for_what_arrays_do_in_them(tmp_path: Path) -> None:
     source = """
 import numpy as np
@@ -822,6 +826,7 @@ def network_gradients(X, params, y):
 """
 
 
+@pytest.mark.turns(1)
 def test_what_fits_one_example_only_or_takes_a_step_as_well_is_not_verified(tmp_path: Path) -> None:
     found = assessed(NOT_SUMMED, tmp_path)
     assert (found["verdict"], "for several it gives" in found["undecided"][0]) == ("undecided", True)

@@ -62,6 +62,7 @@ Model().fit(np.random.randn(6, 3), np.random.randn(6))
 """
 
 
+@pytest.mark.sample(3)
 @pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
@@ -173,7 +174,7 @@ for t in range(10):
 )
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("source", [REWEIGHTED, TARGETS])
 @pytest.mark.parametrize("wrong", ["", "X[::-1].T @ ("])
 def test_what_a_turn_leaves_for_the_next_may_be_held_fixed(source: str, wrong: str, tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ for epoch in range(5):
 ALL_AT_ONCE = REPORTED.replace("    for i in range(0, 12, 4):\n    ", "").replace("[i:i + 4]", "")
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("right", "other"),
     [
@@ -259,6 +259,7 @@ for epoch in range(5):
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("right", "wrong"), [("", ""), ("+ mu / 12", "+ mu")])
 def test_costs_that_are_only_printed_may_be_minimised_together(right: str, wrong: str, tmp_path: Path) -> None:
     found = assessed(TWO.replace(right, wrong), tmp_path)

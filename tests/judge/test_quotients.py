@@ -11,6 +11,7 @@ from tests.judge.test_repair import NETWORK
 from tests.judge.test_suspects import EXAMPLE
 
 
+@pytest.mark.sample(1)
 @pytest.mark.turns(1)
 @pytest.mark.parametrize("wrong", ["dW1 = X.T @ dZ1", "dW1 = X.T @ dA1 / m"])
 def test_the_quotient_of_the_programs_own_cost_says_what_the_derivative_says(wrong: str, tmp_path: Path) -> None:

@@ -109,12 +109,13 @@ NONE = {
     + "\nfor i in range(9): h = np.tanh(x @ w1); a = h @ w2; loss = ((a - t) ** 2).sum(); da = 2 * (a - t);"
     " dh = da @ w2.T; w2 -= 0.1 * h.T @ da; w1 -= 0.1 * x.T @ (dh * (1 - h))\n",
     "large whole numbers of the file were replaced by small ones": "import numpy as np\n"
-    "X = np.random.rand(60000, 784)\n"
-    "t = np.random.rand(60000, 1)\nw1 = np.random.randn(784, 30)\nw2 = np.random.randn(30, 1)\n"
+    "X = np.random.rand(600, 784)\n"
+    "t = np.random.rand(600, 1)\nw1 = np.random.randn(784, 30)\nw2 = np.random.randn(30, 1)\n"
     + "\n".join(SCRIPT.replace("x @", "X @").replace("x.T", "X.T").splitlines()[6:]),
 }
 
 
+@pytest.mark.usefixtures("few_edits")
 @pytest.mark.turns(2)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("why", NONE)

@@ -74,6 +74,7 @@ def step_of(each: str, gradients: str = "gradients", before: str = "pass", cost:
     return gradproof.check_step(names.Optimizer().step, example, *data, cost=names.cost if cost else None)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("each", "verdict", "said"),
     [
@@ -196,6 +197,7 @@ def test_several_steps_in_one_call_are_not_accused(cost: bool) -> None:
     assert "takes several steps in one call" in str(judged)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("kind", ["Momentum", "Nesterov", "Adam", "RMSprop"])
 def test_the_optimizers_of_the_programs_need_no_cost(kind: str) -> None:
     steps: Any = program_of("steps")

@@ -133,6 +133,7 @@ def book(*changes):
     return source
 
 
+@pytest.mark.sample(1)
 @pytest.mark.turns(1)
 @pytest.mark.parametrize("changes", [VECTORS, ROWS], ids=["vectors", "rows"])
 def test_the_descent_of_a_class_with_vectors_or_rows_is_judged(changes):

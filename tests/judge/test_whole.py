@@ -130,7 +130,7 @@ def judged(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict
         return assess(str(path))
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", CASES)
 def test_a_slip_is_seen_and_its_right_twin_verified(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, right, wrong = CASES[name]

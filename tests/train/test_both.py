@@ -263,6 +263,7 @@ def test_a_run_of_one_network_is_not_taken_for_one_of_both(digits: Path, tmp_pat
     assert_refused(resumed(tmp_path / "one", "--both"), 2, "is not a run of both networks; leave out --both")
 
 
+@pytest.mark.turns(1)
 @needs_chromium
 def test_the_page_of_each_shows_the_curves_of_both(digits: Path, tmp_path: Path) -> None:  # noqa: F811
     assert ended_here(both_of(digits, tmp_path / "both", "--epochs", "3"), tmp_path).returncode == 0
@@ -276,6 +277,7 @@ def test_the_page_of_each_shows_the_curves_of_both(digits: Path, tmp_path: Path)
         assert browser.errors == []
 
 
+@pytest.mark.turns(1)
 @needs_chromium
 def test_the_page_opens_offline_and_says_what_was_measured(digits: Path, tmp_path: Path) -> None:  # noqa: F811
     assert run(digits, tmp_path / "both", "--both").returncode == 0
