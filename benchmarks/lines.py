@@ -31,7 +31,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from tests.judge.corpus import ODD, OPEN, THREADS, is_right
 from tests.judge.planted import FORMS, FUNCTIONS
 from tests.judge.planted import planted as planted_rows

@@ -34,8 +34,8 @@ NOTICED = {  # the tests that should notice it; if they do not, all of ALL are r
     "ufuncs": ["numbers", "ufuncs"], "products": ["numbers", "ufuncs"],
     "functions": ["functions", "ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"],
     "points": ["trial"], "rules": ["rules"], "run": ["exactness"], "rounding": ["/trial_rounding"],
-    "floats": ["/trial_floats"], "scaled": ["/trial_scaled", "/trial_steps"], "memory": ["/trial_memory"],
-    "stepping": ["/trial_steps"], "symmetry": ["/trial"], "descent": ["/trial", "programs"],
+    "floats": ["/trial_floats"], "scaling": ["/trial_scaled", "/trial_steps"], "memory": ["/trial_memory"],
+    "moves": ["/trial_steps"], "symmetry": ["/trial"], "descent": ["/trial", "programs"],
     "costs": ["/trial_costs", "/trial"],
 }  # fmt: skip
 ALL = [
@@ -66,11 +66,11 @@ EXACT = {
     "gradproof/judge/trial/floats.py": ["_lost", "_pairs", "_root", "_where"],
     "gradproof/judge/trial/symmetry.py": ["symmetric"],
     "gradproof/judge/trial/descent.py": ["along", "_keeps", "_factor", "_decayed_factor", "_one", "_named_move"],
-    "gradproof/judge/trial/scaled.py": ["FAMILIES", "excused", "_with_factors", "lengths_are_constant",
+    "gradproof/judge/trial/scaling.py": ["FAMILIES", "excused", "_with_factors", "lengths_are_constant",
                                         "scaled_by_one_factor", "scales_of_elements", "scaled_symmetry", "is_adaptive",
                                         "agreement"],
     "gradproof/judge/trial/memory.py": ["remembered", "_looking_ahead", "_rate", "_told", "_multiple"],
-    "gradproof/judge/trial/stepping.py": ["takes_several", "_between"],
+    "gradproof/judge/trial/moves.py": ["takes_several", "_between"],
     "gradproof/judge/trial/costs.py": ["ELEMENTWISE", "BY_EXAMPLE", "_fits", "outputs_and_labels", "_at", "_candidates",
                                        "_derivatives", "_targets", "_spelled"],
 }  # fmt: skip

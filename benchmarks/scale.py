@@ -86,7 +86,7 @@ def one(sizes, m, devices, processes, process, port, budget):
 def user(rounds, steps):
     """Print the median seconds of `loop.train` without and with a Spread of one device, run in turn, and the ratio."""
     from gradproof.train import loop, mnist
-    from gradproof.train.spread import Spread
+    from gradproof.train.data_parallel import Spread
 
     digits, settings, spread = mnist.load(), loop.Settings("reference"), Spread(1)
     digits = digits._replace(train=mnist.DataSet(*(part[: steps * settings.batch] for part in digits.train[:2])))

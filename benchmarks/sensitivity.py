@@ -24,7 +24,7 @@ import numpy as np
 
 import handcrafted
 from gradproof.numerics import rounding, truth, verdict
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.problem import Answer, Problem, Stack, stack_of, starting_parameters
 from gradproof.proof import architectures, equations, theorem, witness
 from gradproof.train import mnist

@@ -14,7 +14,7 @@ import numpy as np
 import handcrafted
 import reference
 from gradproof.problem import Array, Parameters
-from gradproof.train import by_hand
+from gradproof.train import handcrafted_descent
 
 
 class Task(NamedTuple):
@@ -36,7 +36,7 @@ def recorded(task: Task) -> Descent:
 
     @np.errstate(over="ignore")
     def descend() -> Parameters:
-        return by_hand.descend(*task)
+        return handcrafted_descent.descend(*task)
 
     return descend
 

@@ -27,7 +27,7 @@ import numpy as np
 from gradproof.backends import NAMES
 from gradproof.numerics.verdict import root
 from gradproof.problem import Parameters
-from gradproof.train import by_hand, loop, mnist, proof, recorded
+from gradproof.train import handcrafted_descent, loop, mnist, proof, refuted_step
 from gradproof.train.loop import Settings
 from gradproof.train.step import StepError
 
@@ -78,7 +78,7 @@ def measured(settings: Settings, rounds: int) -> dict[str, Any]:
 def planted(settings: Settings, digits: mnist.Mnist, number: int) -> dict[str, Any]:
     """Return the report on a run with one wrong weight in one step, and on that step read back from its file."""
     network, name = loop.descent_of(settings.backend), "trajectory"
-    if network is by_hand:
+    if network is handcrafted_descent:
         name = "trajectories"
     taken, done = getattr(network, name), 0
 
@@ -93,13 +93,13 @@ def planted(settings: Settings, digits: mnist.Mnist, number: int) -> dict[str, A
     def pieces(*arguments: Any) -> Iterator[Parameters]:
         return map(wrong, taken(*arguments))
 
-    setattr(network, name, pieces if network is by_hand else lambda *arguments: wrong(taken(*arguments)))
+    setattr(network, name, pieces if network is handcrafted_descent else lambda *arguments: wrong(taken(*arguments)))
     try:
         for _ in loop.train(settings, digits, verify=True):
             pass
     except StepError as error:
         with tempfile.TemporaryDirectory() as folder:
-            again_number, step = recorded.load(recorded.save(error, Path(folder)))
+            again_number, step = refuted_step.load(refuted_step.save(error, Path(folder)))
             again = root(proof.exactly(step))
         said = str(error)
         return {"planted": number, "found": error.number, "said": said, "again": again is not None and again_number}

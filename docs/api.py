@@ -13,7 +13,7 @@ from gradproof.judge.file_judgement import FileJudgement
 from gradproof.judge.report import Judgement as BookJudgement
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.train.mnist import Mnist
-from gradproof.train.saved import Saved
+from gradproof.train.saved_run import Saved
 
 TYPES = (Judgement, BookJudgement, FileJudgement, Saved, Mnist)
 ERRORS = (errors.GradproofError, errors.UsageError, errors.DataError, errors.MachineError, errors.CrashError)

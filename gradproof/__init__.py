@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gradproof.judge.trial.gradient import check_gradient as check_gradient
     from gradproof.judge.trial.step import check_step as check_step
     from gradproof.train.mnist import Mnist
-    from gradproof.train.saved import Saved
+    from gradproof.train.saved_run import Saved
 
 __all__ = [
     "__version__",
@@ -41,9 +41,9 @@ def load(path: str | os.PathLike[str]) -> "Saved":
 
     DataError if the file does not hold a sound network.
     """
-    from gradproof.train import saved  # only here, to keep `import gradproof` quick
+    from gradproof.train import saved_run  # only here, to keep `import gradproof` quick
 
-    return saved.load(path)
+    return saved_run.load(path)
 
 
 def digits(folder: str | os.PathLike[str] | None = None) -> "Mnist":

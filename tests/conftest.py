@@ -131,7 +131,7 @@ def few_edits(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr("gradproof.judge.isolation.assessment.START", Path(start))
         monkeypatch.setattr("gradproof.judge.lines.repair.RUNS", FEW)
-        monkeypatch.setattr("gradproof.judge.trial.mending.RUNS", FEW)
+        monkeypatch.setattr("gradproof.judge.trial.repair.RUNS", FEW)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ from gradproof.__main__ import gradproof_command
 from gradproof.commands import bulk
 from gradproof.errors import GradproofError, MachineError
 from gradproof.study import reader
-from gradproof.train import both, checkpoint, folder, mnist, recorded, run, saved
+from gradproof.train import checkpoint, folder, mnist, paired_runs, refuted_step, run, saved_run
 
 VICTIM = b"somebody else's"
 
@@ -173,9 +173,9 @@ def read_a_log(path: Path) -> None:
 
 
 READ = {
-    "weights.safetensors": saved.load,
+    "weights.safetensors": saved_run.load,
     "checkpoint-0.safetensors": checkpoint.read,
-    "step-7.safetensors": recorded.load,
+    "step-7.safetensors": refuted_step.load,
     "train-labels-idx1-ubyte": lambda path: mnist.load(path.parent),
     "ledger.toml": reader.load,
     "check-0-of-1.jsonl": read_a_log,
@@ -230,8 +230,8 @@ def test_a_folder_whose_name_is_not_utf8_holds_a_run(tmp_path: Path) -> None:
     place = tmp_path / os.fsdecode(b"\xff")
     place.mkdir()
     weights, biases = [np.ones((2, 3))], [np.ones((2, 1))]
-    saved.save(place, weights, biases, {})
-    assert np.array_equal(saved.load(place).weights[0], weights[0])
+    saved_run.save(place, weights, biases, {})
+    assert np.array_equal(saved_run.load(place).weights[0], weights[0])
     files.give(place / "page.html", str(place))
     files.append(place / run.LOG, json.dumps(str(place)).encode())
-    assert not both.is_both(place)
+    assert not paired_runs.is_both(place)

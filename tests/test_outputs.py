@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from gradproof import files
 from gradproof.__main__ import gradproof_command
 from gradproof.errors import GradproofError, MachineError
-from gradproof.judge import deciding
+from gradproof.judge import decision
 from gradproof.study.trial import Court
 
 
@@ -57,8 +57,8 @@ def test_a_file_of_check_that_cannot_be_written_is_refused_before_the_code_is_lo
     option: str, refused: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor one in the place of the code, or of another."""
-    monkeypatch.setattr(deciding, "File", begun)
-    monkeypatch.setattr(deciding, "Assessment", begun)
+    monkeypatch.setattr(decision, "File", begun)
+    monkeypatch.setattr(decision, "Assessment", begun)
     Path("mine.py").write_text("its code")
     Path("link.py").symlink_to("mine.py")
     wanted = [["mine.py", option, str(path)] for path in refused.values()]
@@ -72,8 +72,8 @@ def test_a_file_of_check_that_cannot_be_written_is_refused_before_the_code_is_lo
 
 
 def test_of_work_that_fails_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deciding, "File", begun)
-    monkeypatch.setattr(deciding, "Assessment", begun)
+    monkeypatch.setattr(decision, "File", begun)
+    monkeypatch.setattr(decision, "Assessment", begun)
     monkeypatch.chdir(tmp_path)
     Path("mine.py").touch()
     outputs = ["--junit", "a", "--script", "b", "--certificate", "c"]

@@ -234,7 +234,7 @@ def test_the_judge_of_other_peoples_code_knows_the_witness_and_not_the_claim() -
 
 
 @pytest.mark.parametrize(
-    "file", ["judge/float64/claims.py", "judge/float64/steps.py", "proof/architectures.py", "numerics/near.py"]
+    "file", ["judge/float64/claims.py", "judge/float64/steps.py", "proof/architectures.py", "numerics/running_error.py"]
 )
 def test_the_claim_in_the_judge_is_found_also_where_another_room_brings_it_in(copy: Path, file: str) -> None:
     append(copy, f"gradproof/{file}", "def f():\n    from handcrafted import equations")

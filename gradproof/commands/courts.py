@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
-from gradproof.commands import beside
+from gradproof.commands import helpers
 from gradproof.errors import MachineError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def tried(ledger: Ledger, seed: int) -> Iterator[Tried]:
     found: dict[int, Any] = {}
     rest = iter(range(len(ledger.lines)))
     with ExitStack() as stack:
-        courts = dict(beside.begun(_serve, (seed,), stack) for _ in range(COUNT))
+        courts = dict(helpers.begun(_serve, (seed,), stack) for _ in range(COUNT))
         for end in courts:
             _tell(courts, end, ledger)
             _ask(courts, end, next(rest, None))
@@ -63,14 +63,14 @@ def _tell(courts: dict[Connection, BaseProcess], end: Connection, what: Any) -> 
 
 
 def _lost(process: BaseProcess) -> MachineError:
-    return MachineError(f"a process of the study {beside.how_lost(process)}; {REPAIR}")
+    return MachineError(f"a process of the study {helpers.how_lost(process)}; {REPAIR}")
 
 
 def _serve(asked: Connection, seed: int) -> None:
     """Run in a helper process: receive the ledger, then test the lines asked for."""
     from gradproof.study.trial import Court
 
-    beside.depend_on_the_parent()
+    helpers.depend_on_the_parent()
     with suppress(EOFError, OSError):  # the parent has closed the pipe
         ledger = asked.recv()
         court = Court(ledger, seed)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import click
 
 from gradproof import interruption
-from gradproof.commands import beside
+from gradproof.commands import helpers
 from gradproof.errors import CrashError, GradproofError, MachineError
 from gradproof.judge import register
 from gradproof.judge.register import Row
@@ -49,7 +49,9 @@ def judged(
         def ask(judge: tuple[Connection, BaseProcess] | None = None) -> None:
             """Give the next submission, if one is left, to this judge or to a new one."""
             if (number := next(rest, None)) is not None:
-                end, process = judge or beside.begun(_serve, (dict(given), with_junit, folder), stack, beside.CLEARING)
+                end, process = judge or helpers.begun(
+                    _serve, (dict(given), with_junit, folder), stack, helpers.CLEARING
+                )
                 with suppress(OSError):  # it has died, which is noticed below when it is read from
                     end.send((number, paths[number], pages.get(paths[number], "")))
                 asked[end] = process, Asked(number, time.monotonic() + slowest)
@@ -69,15 +71,15 @@ def judged(
                     yield end.recv()
                     ask((end, process))
                 except (EOFError, OSError) as error:  # TimeoutError is one
-                    how = "does not answer" if isinstance(error, TimeoutError) else beside.how_lost(process)
-                    beside.end(process, 0)
+                    how = "does not answer" if isinstance(error, TimeoutError) else helpers.how_lost(process)
+                    helpers.end(process, 0)
                     yield each.number, register.row(path, MachineError.exit_code, {}, f"its judge {how}", "", "")
                     ask()
 
 
 def _serve(asked: Connection, given: dict[str, Any], with_junit: bool, pages: Path | None) -> None:
     """Run in a judge: judge one submission after the other, so that JAX is started only once."""
-    beside.depend_on_the_parent()
+    helpers.depend_on_the_parent()
     interruption.listen()
     with suppress(EOFError, OSError, KeyboardInterrupt):  # the parent has closed the pipe, or it was asked to end
         while True:

@@ -35,11 +35,11 @@ def command(images: tuple[str, ...], run: str | None, as_json: bool) -> int:
 
     from gradproof import backends
     from gradproof.errors import DataError, UsageError
-    from gradproof.train import mnist, pictures, saved
+    from gradproof.train import mnist, pictures, saved_run
 
     if not images:
         raise UsageError("name at least one picture: gradproof read IMAGE…")
-    network, backend = saved.load(run if run else _latest()), backends.load("handcrafted")
+    network, backend = saved_run.load(run if run else _latest()), backends.load("handcrafted")
     numbers = network.weights[0].shape[1]
     side = math.isqrt(numbers)
     if side**2 != numbers:
@@ -86,7 +86,7 @@ def shown(seen: Any) -> Iterator[str]:
 def _latest() -> Path:
     """Return the folder of the latest run that has weights. Raises UsageError if there is none."""
     from gradproof.errors import UsageError
-    from gradproof.train.saved import WEIGHTS
+    from gradproof.train.saved_run import WEIGHTS
 
     runs = [Path("runs", name) for name in (os.listdir("runs") if os.path.isdir("runs") else []) if name.isdigit()]
     trained = sorted((run for run in runs if (run / WEIGHTS).is_file()), key=lambda run: int(run.name))

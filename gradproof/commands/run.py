@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradproof.commands.live import View
+from gradproof.commands.display import View
 from gradproof.commands.terminal import INTERRUPTED, drawn, going_on, interrupted
 from gradproof.text import typed
 
 if TYPE_CHECKING:
+    from gradproof.train.data_parallel import Spread
     from gradproof.train.loop import Epoch, State
     from gradproof.train.run import Run
-    from gradproof.train.spread import Spread
     from gradproof.train.step import StepError
 
 UNDECIDED = 5
@@ -33,8 +33,8 @@ def tell(
 ) -> int:
     """Train, report, save what was reached, and return the exit code. Of several processes, only the first prints."""
     from gradproof.train import run as run_room
+    from gradproof.train.data_parallel import LostError
     from gradproof.train.divergence import DivergenceError
-    from gradproof.train.spread import LostError
     from gradproof.train.step import StepError
 
     speak: Callable[[str], None] = click.echo if run.writes else lambda _: None
@@ -104,11 +104,11 @@ def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spre
 
 def _recorded(error: StepError, run: Run) -> StepError:
     """Save the refuted step, and return the same error with the command that judges it again."""
-    from gradproof.train import recorded
+    from gradproof.train import refuted_step
 
     if not run.writes:
         return error
-    path = typed(os.path.abspath(recorded.save(error, run.place)))
+    path = typed(os.path.abspath(refuted_step.save(error, run.place)))
     return error.kept(f"in epoch {run.state.epoch}; judge it again with: gradproof prove {path}")
 
 

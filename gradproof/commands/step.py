@@ -14,9 +14,9 @@ EXIT = {"verified": 0, "refuted": 1, "undecided": 5}
 def tell(path: str, as_json: bool) -> int:
     """Print the verdict on each equation and layer of a recorded step, and return the exit code."""
     from gradproof.numerics.verdict import Verdict, root
-    from gradproof.train import proof, recorded
+    from gradproof.train import proof, refuted_step
 
-    at, step = recorded.load(Path(path))
+    at, step = refuted_step.load(Path(path))
     findings = proof.exactly(step)
     wrong = root(findings)
     undecided = any(f.undecided.any() for f in findings)

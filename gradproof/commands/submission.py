@@ -44,7 +44,7 @@ def tell(
     out: str | None,
 ) -> int:
     """Print the judgement, write the files asked for, and return the exit code."""
-    from gradproof.judge.deciding import decide
+    from gradproof.judge.decision import decide
 
     path, _, name = submission.partition(":")
     outputs = [Path(file) for file in (junit, script, certificate, out) if file]
@@ -132,7 +132,7 @@ def _tell_whole(
     rubric: Rubric | None,
 ) -> None:
     """Print the judgement on a whole program, or its points if there is a rubric."""
-    from gradproof.judge import telling
+    from gradproof.judge import wording
 
     if rubric is not None:
         from gradproof.judge import rubric as rubrics
@@ -142,7 +142,7 @@ def _tell_whole(
             raise rubric.refused(grade.strange, [name for name in grade.of if name not in grade.strange])
         told, lines = rubrics.document(found, grade, again), rubrics.lines(found, grade, submission)
     else:
-        told, lines = telling.document(found, again), telling.lines(found, submission)
+        told, lines = wording.document(found, again), wording.lines(found, submission)
         lines += [f"again: {again}"] * (found["verdict"] == "refuted")
     if as_json:
         click.echo(json_of(told))
@@ -155,13 +155,13 @@ def _write_of_whole(
 ) -> None:
     """Write the files that exist for a whole program, then say why the others are not written."""
     from gradproof.judge import rubric as rubrics
-    from gradproof.judge import telling
+    from gradproof.judge import wording
 
     left_out, graded = {}, rubric is not None
     if (junit := asked["junit"]) and rubric is not None:
         files.give(Path(junit), rubrics.junit(rubrics.grade(found, rubric), submission))
     elif junit:
-        files.give(Path(junit), telling.junit(found, submission))
+        files.give(Path(junit), wording.junit(found, submission))
     if (page := asked["page"]) and graded:
         left_out[page] = LEAKS
     elif page:

@@ -21,9 +21,9 @@ from gradproof.errors import UsageError
 from gradproof.text import typed
 
 if TYPE_CHECKING:
-    from gradproof.train.both import Pair
+    from gradproof.train.data_parallel import Spread
+    from gradproof.train.paired_runs import Pair
     from gradproof.train.run import Run
-    from gradproof.train.spread import Spread
 
 HOW = ("checkpoint", "keep", "devices", "coordinator", "processes", "process", "heartbeat", "page", "as_json")
 NOT_FOR_BOTH = ("backend", "verify", "reproducible", "devices", "coordinator", "processes", "process", "heartbeat")
@@ -149,7 +149,7 @@ def command(
     """
     again = partial(_again, context)
     if both or (resume is not None and coordinator is None and _is_both(resume)):
-        from gradproof.commands.both import compare
+        from gradproof.commands.paired_runs import compare
 
         if given := [name for name in NOT_FOR_BOTH if _given(context, name)]:
             raise UsageError(f"--both trains both networks side by side, on this machine; leave out --{given[0]}")
@@ -164,23 +164,23 @@ def command(
     joined: AbstractContextManager[None] = nullcontext()
     inform: Callable[[str], None] | None = None
     if coordinator is not None:
-        from gradproof.commands.apart import apart
+        from gradproof.commands.child import run_in_a_child
 
-        if isinstance(ended := apart(), int):
+        if isinstance(ended := run_in_a_child(), int):
             return ended
         inform = ended
-        from gradproof.train import spread
+        from gradproof.train import data_parallel
 
         if processes is not None and coordinator != "auto":
-            most = f"for {spread.JOINING} s at most"
+            most = f"for {data_parallel.JOINING} s at most"
             click.echo(f"gradproof: waiting for {processes} processes at {coordinator}, {most}", err=True)
 
-        spread.devices_of_this_process(devices)
-        joined = spread.joined(coordinator, processes, process, heartbeat)
+        data_parallel.devices_of_this_process(devices)
+        joined = data_parallel.joined(coordinator, processes, process, heartbeat)
     with joined:
         if inform:
             inform("")
-        first = coordinator is None or spread.is_first()
+        first = coordinator is None or data_parallel.is_first()
         opened = _opened(context, data, out, resume, checkpoint, chosen, first, verify)
         with _others_alive(heartbeat), asked_to_end() as asked, opened as run:
             run.keeps_best = keep == "best"
@@ -196,7 +196,7 @@ def command(
 @contextmanager
 def _others_alive(heartbeat: int) -> Iterator[None]:
     """If another process is lost, wait for JAX to end this one with a message that names the lost one."""
-    from gradproof.train.spread import LostError
+    from gradproof.train.data_parallel import LostError
 
     try:
         yield
@@ -222,15 +222,15 @@ def _ready_to_prove(backend: str) -> None:
 
 def _spread(run: Run, devices: int | None, joined: bool) -> Spread | None:
     """Return the devices to spread the training over, or None to leave it to the backend."""
-    from gradproof.train import saved, spread
+    from gradproof.train import data_parallel, saved_run
 
     if devices is None and not joined and not run.settings.reproducible:
         return None
     if run.settings.backend != "reference":
         raise UsageError(FOR_REFERENCE)
-    spread.devices_of_this_process(devices)
-    over = spread.Spread(devices if devices or joined else 1, run.settings.reproducible)
-    start = saved.run_hash(run.state.weights, run.state.biases), run.state.epoch, run.state.steps
+    data_parallel.devices_of_this_process(devices)
+    over = data_parallel.Spread(devices if devices or joined else 1, run.settings.reproducible)
+    start = saved_run.run_hash(run.state.weights, run.state.biases), run.state.epoch, run.state.steps
     over.insist_on_the_same(run.settings, run.at.verify, run.at.digits, run.at.versions, *start)
     run.place = Path(over.of_the_first(str(run.place)))
     return over
@@ -269,18 +269,18 @@ def _opened_both(
     chosen: Mapping[str, Any],
 ) -> AbstractContextManager[Pair]:
     """Return the context of new runs of both networks, or of those to be resumed."""
-    from gradproof.train import both
+    from gradproof.train import paired_runs
     from gradproof.train.loop import Settings
 
     if resume is None:
-        return both.begun(Settings(**chosen), data, out, seconds)
-    return both.continued(resume, data, _changes(context, out, chosen), seconds)
+        return paired_runs.begun(Settings(**chosen), data, out, seconds)
+    return paired_runs.continued(resume, data, _changes(context, out, chosen), seconds)
 
 
 def _is_both(resume: Path) -> bool:
-    from gradproof.train import both
+    from gradproof.train import paired_runs
 
-    return both.is_both(resume)
+    return paired_runs.is_both(resume)
 
 
 def _changes(context: click.Context, out: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:

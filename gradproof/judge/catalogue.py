@@ -20,7 +20,7 @@ from gradproof.judge.lines.examples import EXAMPLES
 from gradproof.judge.lines.names import NAMES
 from gradproof.judge.lines.steps import STEP_MISTAKES, Matrix, StepMistake
 from gradproof.numerics import rounding
-from gradproof.numerics.near import Near
+from gradproof.numerics.running_error import Near
 from gradproof.problem import Problem
 
 NUMBER = "0.1"  # stands in for a number that only the author of a slip knows

@@ -14,19 +14,19 @@ from typing import Any
 
 from gradproof.exact.run import Reading, line_of
 from gradproof.judge.find.examples import Subject
-from gradproof.judge.find.explore import SECONDS, explore
+from gradproof.judge.find.exploration import SECONDS, explore
 from gradproof.judge.find.gradients import last
+from gradproof.judge.find.monitor import LATER, Step, moved_besides
 from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene, forget
-from gradproof.judge.find.stated import is_summed, moved_after, moved_at_times
-from gradproof.judge.find.watching import LATER, Step, moved_besides
+from gradproof.judge.find.stated_costs import is_summed, moved_after, moved_at_times
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import Outcome
 from gradproof.judge.rates import own_rates
 from gradproof.judge.stress import compared_once
-from gradproof.judge.whole import judge
+from gradproof.judge.whole_program import judge
 from gradproof.numerics.verdict import Verdict
 
 OTHER_ITEMS = (1, 2, 3)

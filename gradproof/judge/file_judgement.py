@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradproof.fragment import SourceLine, fragment
-from gradproof.judge import telling
-from gradproof.judge.deciding import decide
+from gradproof.judge import wording
+from gradproof.judge.decision import decide
 from gradproof.judge.float64.diagnosis import judgement
 from gradproof.judge.isolation.submission import File
 from gradproof.judge.lines.margin import lines, shown, sources
@@ -41,10 +41,10 @@ class FileJudgement:
         return self.verdict is Verdict.VERIFIED
 
     def __str__(self) -> str:
-        return "\n".join(telling.lines(self.document, self.path))
+        return "\n".join(wording.lines(self.document, self.path))
 
     def __repr__(self) -> str:
-        said = telling.lines(self.document, self.path)
+        said = wording.lines(self.document, self.path)
         more = f"… {len(said) - SHOWN + 1} more lines: print it"
         return "\n".join(said if len(said) <= SHOWN else [*said[: SHOWN - 1], more])
 
@@ -57,7 +57,7 @@ class FileJudgement:
                     told.append(SourceLine("", heading))
                 notes = [(note.state, f"{note.mark} {note.text}") for note in line.notes]
                 told.append(SourceLine(str(line.shown or ""), line.text, line.state, notes))
-        return fragment(str(self.verdict), telling.lines(self.document, self.path), told)
+        return fragment(str(self.verdict), wording.lines(self.document, self.path), told)
 
 
 def judge_file(

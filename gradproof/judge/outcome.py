@@ -14,16 +14,16 @@ from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import current
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
-from gradproof.judge.find.explore import Explored
+from gradproof.judge.find.exploration import Explored
+from gradproof.judge.find.monitor import Event
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.roles import named_as_parameter, stem
-from gradproof.judge.find.watching import Event
 from gradproof.judge.trial.comparison import Compared, common_factor
 from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, outputs_and_labels
 from gradproof.judge.trial.descent import DECAY, along
+from gradproof.judge.trial.execution import InexactError
+from gradproof.judge.trial.moves import terms
 from gradproof.judge.trial.points import Tried
-from gradproof.judge.trial.running import InexactError
-from gradproof.judge.trial.stepping import terms
 from gradproof.numerics.verdict import Verdict
 
 SECONDS = 20.0  # limit for one run

@@ -20,14 +20,14 @@ from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.program import assigned, statements
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
+from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost
 from gradproof.judge.trial.descent import OTHER_DECAY, rate_of
+from gradproof.judge.trial.moves import all_numbers
 from gradproof.judge.trial.points import Tried
-from gradproof.judge.trial.scaled import BY_ONE_FACTOR, lengths_are_constant
-from gradproof.judge.trial.stepping import all_numbers
+from gradproof.judge.trial.scaling import BY_ONE_FACTOR, lengths_are_constant
 
 _RATE = re.compile(r"(?i)(?:lr|eta|alpha|rate|learning_?rate|step_?size)(?:_\w+|\d*)|\w+_(?:lr|rate|eta)")
 SCALED = "wrong, by a factor that differs from point to point"

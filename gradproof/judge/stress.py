@@ -11,21 +11,21 @@ from gradproof.exact.numbers import Number, source
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.dependence import GRADIENT, LINEAR, STATE
-from gradproof.judge.find.explore import Explored
+from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.layers import is_reset
+from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.costs import usual_costs
 from gradproof.judge.outcome import SECONDS, Amiss, Outcome, against, of_all_targets
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import name_costs_of_steps
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.points import Tried
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
-from gradproof.judge.trial.scaled import ADAPTIVE
+from gradproof.judge.trial.scaling import ADAPTIVE
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict

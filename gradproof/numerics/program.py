@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from gradproof.numerics.near import Near
 from gradproof.numerics.rounding import arithmetic
+from gradproof.numerics.running_error import Near
 from gradproof.problem import Array
 
 AR = arithmetic(np.float64)

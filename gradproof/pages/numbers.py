@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradproof.judge.telling import sized
+from gradproof.judge.wording import sized
 
 TALL = 3  # lines from which an array is written transposed if that is shorter
 WIDE = 90  # characters of numbers beside each other on paper

@@ -15,9 +15,9 @@ from gradproof.pages.graph import CLASSES, MARKS, graph
 from gradproof.pages.mathml import mathml
 from gradproof.pages.page import diverging, picture, rendered
 from gradproof.problem import Array
-from gradproof.study import digits, inside
-from gradproof.study.inside import STEPS, Number
+from gradproof.study import digits, small_network
 from gradproof.study.reader import NOTES
+from gradproof.study.small_network import STEPS, Number
 from gradproof.study.summary import conventions, mutants, together
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import ClaimTried, Sentence, Tried
@@ -171,7 +171,7 @@ def _code(c: Any) -> dict[str, Any]:
 
 def _network() -> dict[str, Any]:
     problem = example()
-    given, numbers, slips = inside.given(problem), inside.numbers(problem), inside.slips(problem)
+    given, numbers, slips = small_network.given(problem), small_network.numbers(problem), small_network.slips(problem)
     values = given | {n.name: n.hand for n in numbers}
     right = {n.name: n.autodiff for n in numbers}
     live = {  # the data that the script steps through
@@ -188,11 +188,14 @@ def _network() -> dict[str, Any]:
         "given": given,
         "steps": [{"name": step, "numbers": [_number(n, values) for n in numbers if n.step == step]} for step in STEPS],
         "nodes": [
-            {"x": places[f"a{layer}{j}"][0], "y": places[f"a{layer}{j}"][1], "names": inside.of_neuron(layer, j)}
+            {"x": places[f"a{layer}{j}"][0], "y": places[f"a{layer}{j}"][1], "names": small_network.of_neuron(layer, j)}
             for layer, n in enumerate(problem.sizes) for j in range(n)
         ],
         "edges": [
-            {"from": places[f"a{layer - 1}{k}"], "to": places[f"a{layer}{j}"], "names": inside.of_edge(layer, j, k)}
+            {
+                "from": places[f"a{layer - 1}{k}"], "to": places[f"a{layer}{j}"],
+                "names": small_network.of_edge(layer, j, k),
+            }
             for layer, w in enumerate(problem.weights, start=1) for j, k in np.ndindex(w.shape)
         ],
         "values": live["values"],
@@ -201,7 +204,7 @@ def _network() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _slip(slip: inside.Slip, right: dict[str, float]) -> dict[str, Any]:
+def _slip(slip: small_network.Slip, right: dict[str, float]) -> dict[str, Any]:
     """Return a mistake for display; a number that it never computes is a dash."""
     none = dict.fromkeys(slip.missing, "–")
     return slip._asdict() | {

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gradproof.judge import telling
+from gradproof.judge import wording
 from gradproof.judge.lines.margin import Source, cut, lines, shown, sources
-from gradproof.judge.telling import sized
+from gradproof.judge.wording import sized
 from gradproof.pages.numbers import tables
 from gradproof.pages.page import rendered
 from gradproof.text import visible
@@ -16,7 +16,7 @@ CELL, CELLS = 7, 12  # in a layer's picture: the size of a cell, and the most ce
 
 def of_file(document: Mapping[str, Any], path: str, again: str = "") -> str:
     """Return the page, as HTML, of the document that `assess` makes of the program at `path`."""
-    said = telling.lines(document, Path(path).name)  # a reader need not know the folders of this machine
+    said = wording.lines(document, Path(path).name)  # a reader need not know the folders of this machine
     return page(document, said, sources(document, path), again)
 
 
@@ -25,7 +25,7 @@ def page(document: Mapping[str, Any], said: Sequence[str], files: Sequence[Sourc
     numbers = {fault.get("parameter"): fault.get("numbers", "") for fault in document.get("faults", ())}
     by_hand = tables(document.get("counterexample"))
     twice = (
-        [visible(line) for line in telling.by_hand(document["counterexample"])] if by_hand else []
+        [visible(line) for line in wording.by_hand(document["counterexample"])] if by_hand else []
     )  # not printed: it is in the tables
     return rendered(
         "verdict.html",

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradproof.backends import Backend
 from gradproof.numerics import rounding, truth
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Answer, Problem
 from gradproof.proof import theorem, witness

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from gradproof.numerics import rounding
-from gradproof.numerics.end_to_end import widening
+from gradproof.numerics.chain import widening
 from gradproof.numerics.rounding import Arithmetic, Array, Radius, Slope, Slopes
 from gradproof.numerics.verdict import Finding, Places, compare, places
 from gradproof.problem import Answer, Stack

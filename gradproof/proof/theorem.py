@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from gradproof.backends import Backend
 from gradproof.errors import UsageError
 from gradproof.numerics import rounding
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.numerics.verdict import Finding, compare, refuted_at_once
 from gradproof.problem import Answer, Array, Stack, stack_of, starting_parameters
 from gradproof.proof import architectures, equations, witness

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradproof.backends import quickly
 from gradproof.problem import Answer, Array, Stack
-from reference import padded
+from reference import padding
 
 COLUMNS = 8  # mini-batches of up to this many examples share one compilation …
 NETWORKS = (16, 256)  # … and so do stacks of up to these many networks, if their layers are narrow
@@ -17,7 +17,7 @@ NARROW = 16
 def answer(stack: Stack) -> Answer:
     """Compute everything by autodiff of the definition, end to end."""
     parameters, data = (stack.weights, stack.biases, stack.outputs), (stack.x, stack.y)
-    zs, activations, cost, delta, grad_b, grad_w = _ask(padded.answer, parameters, data, weighted=True)
+    zs, activations, cost, delta, grad_b, grad_w = _ask(padding.answer, parameters, data, weighted=True)
     return Answer(_cut(zs, stack), _cut(activations, stack), cost, _cut(delta, stack), grad_b, grad_w)
 
 
@@ -25,7 +25,7 @@ def every_stage(stack: Stack, mine: Answer) -> Answer:
     """Compute each stage by itself from the claim's numbers, in one call; a⁰ is x, and C is that of the claim's a^L."""
     inputs = (stack.y, mine.zs, mine.activations, mine.delta)
     zs, activations, cost, delta, grad_b, grad_w = _ask(
-        padded.every_stage, (stack.weights, stack.biases, stack.outputs), inputs, weighted=True
+        padding.every_stage, (stack.weights, stack.biases, stack.outputs), inputs, weighted=True
     )
     return Answer(_cut(zs, stack), [stack.x, *_cut(activations, stack)], cost, _cut(delta, stack), grad_b, grad_w)
 
@@ -74,28 +74,28 @@ def preactivation(stack: Stack, layer: int, a_prev: Array) -> Array:
     """Return z^l from a given a^{l−1}, by the definition; a bias with several columns has one for each example."""
     w, b = stack.weights[layer - 1], stack.biases[layer - 1]
     if b.shape[-1] == 1:
-        return _cut(_ask(padded.preactivation, (w, b), (a_prev,)), stack)
-    return _cut(_ask(padded.preactivation, (w,), (b, a_prev)), stack)
+        return _cut(_ask(padding.preactivation, (w, b), (a_prev,)), stack)
+    return _cut(_ask(padding.preactivation, (w,), (b, a_prev)), stack)
 
 
 def activation(stack: Stack, z: Array) -> Array:
     """Return a^l from a given z^l, by the definition."""
-    return _cut(_ask(padded.sigma, (), (z,)), stack)
+    return _cut(_ask(padding.sigma, (), (z,)), stack)
 
 
 def delta(stack: Stack, layer: int, mine: Answer) -> Array:
     """Return δ^l by autodiff of one stage: from the claim's a^L and z^L if l = L, else from its δ^{l+1} and z^l."""
     z = mine.zs[layer - 1]
     if layer == len(stack.weights):
-        whole = _ask(padded.output_delta, (), (mine.activations[-1], z, stack.y))
+        whole = _ask(padding.output_delta, (), (mine.activations[-1], z, stack.y))
         return np.where(stack.outputs, _cut(whole, stack), 0)
-    return _cut(_ask(padded.hidden_delta, _layer(stack, layer + 1), (mine.delta[layer], z)), stack)
+    return _cut(_ask(padding.hidden_delta, _layer(stack, layer + 1), (mine.delta[layer], z)), stack)
 
 
 def parameter_gradients(stack: Stack, layer: int, mine: Answer) -> tuple[Array, Array]:
     """Return (∂C/∂b^l, ∂C/∂w^l) by autodiff of one stage, from the claim's δ^l and a^{l−1}."""
     inputs = (mine.activations[layer - 1], mine.delta[layer - 1])
-    grad_b, grad_w = _ask(padded.parameter_gradients, _layer(stack, layer), inputs, weighted=True)
+    grad_b, grad_w = _ask(padding.parameter_gradients, _layer(stack, layer), inputs, weighted=True)
     return grad_b, grad_w
 
 
@@ -111,7 +111,7 @@ def _cut(arrays: Any, stack: Stack) -> Any:
 
 
 def _ask(function: Callable[..., Any], parameters: Sequence[Any], data: Sequence[Any], weighted: bool = False) -> Any:
-    """Call a function of `padded` with N and m rounded up, and cut its answer to N networks."""
+    """Call a function of `padding` with N and m rounded up, and cut its answer to N networks."""
     examples = _leaves(data)
     count, _, m = examples[0].shape
     widest = max(max(leaf.shape[1:]) for leaf in _leaves(parameters)) if parameters else 0

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradproof import backends
 from gradproof.backends import answer
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.numerics.rounding import arithmetic
 from gradproof.problem import Answer, Array, Parameters, Problem, stack_of, starting_parameters
 from gradproof.train import loop, mnist

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradproof import backends
 from gradproof.problem import starting_parameters
-from gradproof.train import by_hand, mnist, reading
+from gradproof.train import handcrafted_descent, mnist, reading
 from gradproof.train.loop import CLASSES, Settings, begin, train
 from gradproof.train.minibatches import shuffled
 
@@ -72,7 +72,7 @@ def _updates() -> Measured:
     start = starting_parameters(settings.sizes, settings.seed, settings.init, np.float64)
     train = _digits().train
     images, targets = mnist.pixels(train.images[:30], np.float64), mnist.one_hot(train.labels[:30], np.float64)
-    path = by_hand.trajectory(*start, images, targets, np.arange(30).reshape(3, 10), settings.eta)
+    path = handcrafted_descent.trajectory(*start, images, targets, np.arange(30).reshape(3, 10), settings.eta)
     moved = all((np.diff(np.asarray(layer), axis=0) != 0).any(axis=(-2, -1)).all() for part in path for layer in part)
     return Measured(moved, "the trajectory of three mini-batches of ten digits, every layer of it")
 

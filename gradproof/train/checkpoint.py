@@ -26,7 +26,7 @@ from gradproof.errors import DataError
 from gradproof.problem import Array
 from gradproof.train import mnist
 from gradproof.train.loop import Best, Epoch, Settings, State, best_of
-from gradproof.train.saved import named
+from gradproof.train.saved_run import named
 from gradproof.train.step import Proven
 
 FILES = ("checkpoint-0.safetensors", "checkpoint-1.safetensors")

@@ -13,11 +13,11 @@ from gradproof import backends
 from gradproof.backends import Backend, Descent
 from gradproof.errors import UsageError
 from gradproof.problem import Array, Parameters, starting_parameters
-from gradproof.train import alignment, by_hand, divergence, mnist, reading
+from gradproof.train import alignment, divergence, handcrafted_descent, mnist, reading
+from gradproof.train.data_parallel import Spread
 from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
 from gradproof.train.pace import Pace
-from gradproof.train.spread import Spread
 from gradproof.train.step import ANY_SLIP, BrokenError, Proven
 
 CHUNK = 2500  # most mini-batches between two reports of progress …
@@ -127,7 +127,7 @@ def first_trained(digits: mnist.Mnist) -> mnist.DataSet:
 
 def descent_of(backend: str) -> Descent:
     """Return the module that takes many steps of that backend's network in one call."""
-    return by_hand if backend == "handcrafted" else cast(Descent, import_module(f"{backend}.descent"))
+    return handcrafted_descent if backend == "handcrafted" else cast(Descent, import_module(f"{backend}.descent"))
 
 
 def an_epoch(settings: Settings, examples: mnist.DataSet) -> int:
@@ -281,8 +281,8 @@ def _pieces(
     few: int,
 ) -> Iterator[Parameters]:
     """Yield the trajectory in pieces of `few` steps; the handcrafted one is recorded only once for all pieces."""
-    if descent is by_hand:
-        yield from by_hand.trajectories(weights, biases, images, targets, batches, eta, few)
+    if descent is handcrafted_descent:
+        yield from handcrafted_descent.trajectories(weights, biases, images, targets, batches, eta, few)
         return
     for rows in np.split(batches, range(few, len(batches), few)):
         path = descent.trajectory(weights, biases, images, targets, rows, eta)

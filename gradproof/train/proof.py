@@ -21,14 +21,14 @@ import numpy as np
 
 import handcrafted
 from gradproof.numerics import rounding
-from gradproof.numerics.end_to_end import radii, widening
+from gradproof.numerics.chain import radii, widening
 from gradproof.numerics.rounding import Arithmetic
 from gradproof.numerics.verdict import Finding, compare, refuted_at_once, root
 from gradproof.problem import Answer, Array, Parameters, Stack, stack_of
 from gradproof.proof import equations, theorem, witness
 from gradproof.train.alignment import aligned
 from gradproof.train.step import ANY_SLIP, BrokenError, Proven, Step, StepError
-from reference import padded
+from reference import padding
 
 OPERATIONS = 60  # roundings in a stage besides its sums, of which an exponential takes up to eight
 TOGETHER = 50  # steps judged in one XLA call, which costs as much as a step by itself …
@@ -186,7 +186,7 @@ def _ratios(problem: Any, mine: Answer, after: Parameters, eta: float, backend: 
         stack = Stack(weights, biases, x.mT, y.mT, np.tile(sizes, (len(x), 1)))
         mine = mine._replace(activations=[stack.x, *mine.activations])
         live = jnp.ones(stack.x.shape[-1], stack.x.dtype)
-        zs, activations, *rest = padded.every_stage(
+        zs, activations, *rest = padding.every_stage(
             weights, biases, None, stack.y, mine.zs, mine.activations, mine.delta, live
         )
         expected = Answer(zs, [stack.x, *activations], *rest)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradproof import backends
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.numerics.rounding import arithmetic
 from gradproof.numerics.verdict import Finding, compare
 from gradproof.problem import Answer, Array, Problem, stack_of

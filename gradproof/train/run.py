@@ -11,13 +11,13 @@ from typing import Any
 
 from gradproof import files
 from gradproof.errors import DataError, UsageError
-from gradproof.train import checkpoint, folder, loop, mnist, saved
+from gradproof.train import checkpoint, folder, loop, mnist, saved_run
 from gradproof.train.checkpoint import Checkpoint, Position
 from gradproof.train.loop import Settings, State
 
 LOG, PAGE = "log.jsonl", "run.html"
 INTERRUPTED = "interrupted"  # the reason why a run ended that can be resumed
-FILES = (*checkpoint.FILES, saved.WEIGHTS, saved.BEST, saved.RESULTS, LOG, PAGE)
+FILES = (*checkpoint.FILES, saved_run.WEIGHTS, saved_run.BEST, saved_run.RESULTS, LOG, PAGE)
 
 
 class Run:
@@ -95,13 +95,13 @@ class Run:
         if self.on_disk is not self.state:  # else the older one, which a pair may share, would be overwritten
             self.keep()
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
-        saved.save(self.place, self.state.weights, self.state.biases, text)
+        saved_run.save(self.place, self.state.weights, self.state.biases, text)
         if self.keeps_best and (best := self.state.best):
             text["steps"] = best.epoch * loop.an_epoch(self.settings, self.digits.train)
-            saved.save(self.place, best.weights, best.biases, text, saved.BEST)
+            saved_run.save(self.place, best.weights, best.biases, text, saved_run.BEST)
         else:  # one that an earlier part of the run left would be taken for the best so far
-            files.remove(self.place / saved.BEST)
-        files.write(self.place / saved.RESULTS, json.dumps(result).encode() + b"\n")
+            files.remove(self.place / saved_run.BEST)
+        files.write(self.place / saved_run.RESULTS, json.dumps(result).encode() + b"\n")
         how = {"finished": self.finished, "ended": self.ended, "steps": self.state.steps}
         self.log("end", **how, run_hash=result["run_hash"])
         return result
@@ -112,7 +112,7 @@ class Run:
             "backend": self.settings.backend,
             "sizes": list(self.settings.sizes),
             "epochs": [epoch._asdict() for epoch in self.state.history],
-            "run_hash": saved.run_hash(self.state.weights, self.state.biases),
+            "run_hash": saved_run.run_hash(self.state.weights, self.state.biases),
             "steps": self.state.steps,
             "verified_steps": self.state.proven.verified,
             "worst_ratio": self.state.proven.worst if self.state.proven.steps else None,
@@ -128,8 +128,8 @@ class Run:
             return None
         epoch = self.state.history[best.epoch - 1]
         read = {name: getattr(epoch, name) for name in ("epoch", "validation", "correct", "test")}
-        file = saved.BEST if self.keeps_best else None
-        return read | {"run_hash": saved.run_hash(best.weights, best.biases), "weights": file}
+        file = saved_run.BEST if self.keeps_best else None
+        return read | {"run_hash": saved_run.run_hash(best.weights, best.biases), "weights": file}
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from flint import arb
 from gradproof import check_gradient
 from gradproof.exact.run import BITS, Reading, current
 from gradproof.judge.trial.comparison import Compared, common_factor, compare
+from gradproof.judge.trial.execution import SubjectError
 from gradproof.judge.trial.points import MOST_POINTS, POINTS, PRECISIONS, try_points
-from gradproof.judge.trial.running import SubjectError
 from gradproof.numerics.verdict import Verdict
 
 V, R, U = Verdict.VERIFIED, Verdict.REFUTED, Verdict.UNDECIDED

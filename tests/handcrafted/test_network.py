@@ -12,7 +12,7 @@ from hypothesis import given
 
 import handcrafted
 from gradproof.numerics import rounding
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.problem import Problem, stack_of, starting_parameters
 from gradproof.proof import theorem
 from gradproof.proof.architectures import WIDEST, problems

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from gradproof.judge.lines import faults
 from tests.thorough import THOROUGH
 

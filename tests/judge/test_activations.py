@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gradproof.judge.assess import assess
-from gradproof.judge.telling import lines
+from gradproof.judge.assessment import assess
+from gradproof.judge.wording import lines
 
 NET = """
 import numpy as np

@@ -8,7 +8,7 @@ from flint import arb, ctx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradproof.judge.trial.adaptive import NO_FORM, misses_form
+from gradproof.judge.trial.adaptive_steps import NO_FORM, misses_form
 
 pytestmark = pytest.mark.usefixtures("few_edits")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from tests.judge.corpus import without_repairs
 from tests.judge.planted import right
 from tests.judge.test_whole_command import NET, WRONG

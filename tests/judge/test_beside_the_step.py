@@ -12,13 +12,13 @@ import pytest
 from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import variable
 from gradproof.exact.run import Run, running
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from gradproof.judge.find.examples import run_whole
-from gradproof.judge.find.explore import explore
+from gradproof.judge.find.exploration import explore
 from gradproof.judge.find.program import read_program
-from gradproof.judge.find.stated import moved_after
+from gradproof.judge.find.stated_costs import moved_after
 from gradproof.judge.stress import shrinks
-from gradproof.judge.telling import is_book, lines
+from gradproof.judge.wording import is_book, lines
 
 LINEAR = """
 import numpy as np

@@ -23,10 +23,10 @@ from gradproof.judge.lines.examples import EXAMPLES
 from gradproof.judge.lines.names import NAMES, STEPS
 from gradproof.judge.lines.steps import STEP_MISTAKES
 from gradproof.judge.lines.words import Words
-from gradproof.judge.trial.adaptive import ADAPTIVE, NO_ROOT
+from gradproof.judge.trial.adaptive_steps import ADAPTIVE, NO_ROOT
 from gradproof.judge.trial.descent import OTHER_DECAY
 from gradproof.judge.trial.symmetry import OF_ANOTHER
-from gradproof.judge.whole import FORGOTTEN
+from gradproof.judge.whole_program import FORGOTTEN
 from tests.commands import ended_here
 
 ROOT = Path(__file__).parents[2]

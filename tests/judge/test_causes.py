@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from tests.judge.corpus import HERE, without_repairs
 from tests.judge.test_beside_the_step import TWO_LAYERS
 from tests.judge.test_repair import NETWORK

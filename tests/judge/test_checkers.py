@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from gradproof.judge.checkers import Checked, checked
 from tests.judge.test_whole_command import WRONG
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gradproof.exact.run import UndecidedError
-from gradproof.judge import telling
-from gradproof.judge.assess import assess
+from gradproof.judge import wording
+from gradproof.judge.assessment import assess
 from gradproof.judge.find.numbers import ROUND_NUMBERS
 from gradproof.judge.lines import counterexample
 from tests.judge.corpus import HERE
@@ -113,11 +113,11 @@ def test_the_numbers_are_round_and_few(shown: dict[str, Any]) -> None:
 @pytest.mark.turns(1)
 def test_in_words_they_are_a_few_lines_with_the_element_that_is_wrong(tmp_path: Path) -> None:
     found = told(WRONG + TRAINED, tmp_path)
-    said = telling.lines(found, "mine.py")
+    said = wording.lines(found, "mine.py")
     begin = said.index("  small numbers that show it:")
-    *numbers, last = telling.by_hand(found["counterexample"])[1:]
+    *numbers, last = wording.by_hand(found["counterexample"])[1:]
     assert said[begin + 1 : begin + 1 + len(numbers) + 1] == [*numbers, last]
-    assert len(numbers) <= telling.MOST
+    assert len(numbers) <= wording.MOST
     assert all(f"{name} = [[" in " ".join(numbers) for name in ("w1", "b1", "w2", "b2", "x", "y"))
     element, moved, right = last.strip().replace(" moves by ", "|").replace(", should move by ", "|").split("|")
     (one,) = (one for one in found["counterexample"]["parameters"] if one["name"] == element.rpartition("[")[0])
@@ -224,5 +224,5 @@ def test_what_is_seen_nowhere_costs_a_bounded_number_of_runs_and_no_verdict(
     monkeypatch.setattr(counterexample, "observe", undecided)
     found = told(WRONG + TRAINED, tmp_path)
     assert found["counterexample"] is None
-    assert "small numbers" not in "\n".join(telling.lines(found, "mine.py"))
+    assert "small numbers" not in "\n".join(wording.lines(found, "mine.py"))
     assert 4 <= len(runs) <= 60

@@ -14,9 +14,9 @@ from gradproof.exact.arrays import exact
 from gradproof.exact.numbers import Number, apply, variable
 from gradproof.exact.run import BITS, Reading
 from gradproof.exact.sweeps import computed_from
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from gradproof.judge.lines.digits import find_losses, in_float64
-from gradproof.judge.trial.running import ExactRun
+from gradproof.judge.trial.execution import ExactRun
 
 PROGRAM = """
 import numpy as np

@@ -6,7 +6,7 @@ import pytest
 from gradproof.judge.float64.families import Family, _number
 from gradproof.judge.float64.mistakes import Layer
 from gradproof.numerics import rounding
-from gradproof.numerics.near import Near
+from gradproof.numerics.running_error import Near
 
 AR = rounding.arithmetic(np.float64)
 RIGHT, W = (np.array([[0.3, -0.7], [1.1, 0.2]]), np.array([[2.0, 1.0], [-1.0, 0.5]]))

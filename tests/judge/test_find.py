@@ -21,11 +21,11 @@ from gradproof.errors import DataError
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import Run, running
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from gradproof.judge.find import examples
 from gradproof.judge.find.calls import constructions
 from gradproof.judge.find.dependence import Held, stepped
-from gradproof.judge.find.explore import Explored
+from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.instruments import Instruments
 from gradproof.judge.find.namespace import slots, variables
 from gradproof.judge.find.numbers import constants
@@ -34,7 +34,7 @@ from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_o
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.search import search
 from gradproof.judge.loading import in_python_3
-from gradproof.judge.trial.running import InexactError
+from gradproof.judge.trial.execution import InexactError
 from tests.exact.calling import FOLDERS
 from tests.judge.corpus import assessed, without_repairs
 from tests.judge.planted import planted, right

@@ -10,7 +10,7 @@ from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import variable
 from gradproof.exact.run import BITS, Reading
 from gradproof.judge.lines.inheritance import later_layers
-from gradproof.judge.trial.running import ExactRun
+from gradproof.judge.trial.execution import ExactRun
 from tests.judge.corpus import without_repairs
 from tests.judge.test_causes import BOOK, NONSENSE, told
 from tests.judge.test_repair import NETWORK

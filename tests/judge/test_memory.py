@@ -12,8 +12,8 @@ import gradproof
 from gradproof.judge.float64 import networks, questions
 from gradproof.judge.float64.claims import Sigma
 from gradproof.judge.float64.diagnosis import FORMS
+from gradproof.judge.float64.interpretation import chosen
 from gradproof.judge.float64.layouts import Layout
-from gradproof.judge.float64.light import chosen
 from gradproof.judge.float64.networks import KINDS
 from gradproof.judge.float64.tally import Tally
 from gradproof.judge.isolation.submission import Function

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from tests.judge.planted import FORMS, FUNCTIONS, Planted, planted, right
 
 CASES = [one for form in FORMS for network in FUNCTIONS for one in planted(form, network)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from tests.commands import ended_here
 from tests.judge.corpus import ODD, OPEN, THREADS, expected, without_repairs
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from tests.judge.corpus import HERE
 from tests.judge.test_causes import told
 from tests.judge.test_repair import NETWORK

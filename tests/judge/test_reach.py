@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from gradproof.judge.find.data import corrected, smaller, widths_of
 from gradproof.judge.find.program import users
 from tests.judge.corpus import OPEN

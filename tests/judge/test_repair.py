@@ -8,8 +8,8 @@ import pytest
 from flint import arb
 
 from gradproof.exact.run import Reading
-from gradproof.judge.assess import assess
-from gradproof.judge.find.watching import Step
+from gradproof.judge.assessment import assess
+from gradproof.judge.find.monitor import Step
 from gradproof.judge.lines import repair
 from gradproof.judge.lines.edits import edits, enclosing
 from gradproof.judge.lines.proposals import words_at

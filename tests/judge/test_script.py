@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from tests.judge.corpus import HERE
 from tests.judge.test_causes import told
 from tests.judge.test_counterexample import SCRIPT

@@ -11,8 +11,8 @@ import gradproof
 from gradproof.exact.arrays import exact
 from gradproof.exact.run import Reading
 from gradproof.judge.trial.arguments import exact_variables, numbers_of
+from gradproof.judge.trial.execution import ExactRun
 from gradproof.judge.trial.rounding import rounding_radii
-from gradproof.judge.trial.running import ExactRun
 from tests.exact.generated import loaded, networks
 
 pytestmark = pytest.mark.usefixtures("few_edits")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import gradproof
-from gradproof.judge.trial import running
+from gradproof.judge.trial import execution
 from gradproof.limits import LateError, limited
 from gradproof.numerics.verdict import Verdict
 
@@ -174,7 +174,7 @@ def test_a_cost_that_is_none_accuses_no_gradient(function: Callable[..., Any]) -
 def test_what_does_not_return_is_stopped_and_undecided(
     first: Any, second: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running.ExactRun.__init__, "__defaults__", (0.2, None))
+    monkeypatch.setattr(execution.ExactRun.__init__, "__defaults__", (0.2, None))
     judged = gradproof.check_gradient(first, second, W)
     assert judged.verdict is Verdict.UNDECIDED
     assert judged.trouble == "hangs takes longer than 0.2 seconds: try smaller arrays"
@@ -187,7 +187,7 @@ def in_threads(*calls: Callable[[], Any]) -> list[Any]:
 
 @pytest.mark.parametrize(("first", "second"), [(cost, hangs), (hangs, gradient)])
 def test_the_limit_of_time_holds_in_every_thread(first: Any, second: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running.ExactRun.__init__, "__defaults__", (0.2, None))
+    monkeypatch.setattr(execution.ExactRun.__init__, "__defaults__", (0.2, None))
     (judged,) = in_threads(lambda: gradproof.check_gradient(first, second, W))
     assert judged.verdict is Verdict.UNDECIDED
     assert judged.trouble == "hangs takes longer than 0.2 seconds: try smaller arrays"

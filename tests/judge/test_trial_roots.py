@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gradproof
-from gradproof.judge.trial import mending
+from gradproof.judge.trial import repair
 from gradproof.judge.trial.judgement import Judgement
 from tests.exact.generated import loaded
 from tests.judge.marks import marked
@@ -225,7 +225,7 @@ def test_an_edit_that_changes_the_cost_as_well_corrects_nothing() -> None:
 
 
 def test_the_search_for_a_correction_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mending, "RUNS", 1)
+    monkeypatch.setattr(repair, "RUNS", 1)
     judged = gradproof.check_gradient(cost, of_a_dict, DICT, X, Y)
     assert judged.correction is None
     assert highlighted(judged) == [marked(__file__, "dict")]

@@ -9,8 +9,8 @@ from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import variable
 from gradproof.exact.run import Run, running
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.running import InexactError
-from gradproof.judge.trial.scaled import excused
+from gradproof.judge.trial.execution import InexactError
+from gradproof.judge.trial.scaling import excused
 
 pytestmark = pytest.mark.usefixtures("few_edits")
 

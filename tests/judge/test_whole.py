@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof.judge.assess import assess
-from gradproof.judge.telling import may_prefer_whole, prefers_whole
+from gradproof.judge.assessment import assess
+from gradproof.judge.wording import may_prefer_whole, prefers_whole
 from tests.commands import ended_here
 from tests.judge.corpus import HERE, assessed, without_repairs
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from gradproof.judge.isolation.assessment import Assessment, UnfinishedError
 from tests.commands import ended_here
 from tests.judge.corpus import HERE, without_repairs

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, note, settings
 from hypothesis import strategies as st
 
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from tests.judge.corpus import without_repairs
 from tests.judge.written import ACTIVATIONS, FORMS, OUTPUTS, Plan, Slip, slips, spoiled, written
 from tests.thorough import THOROUGH

@@ -7,7 +7,7 @@ import numpy as np
 
 import handcrafted
 from gradproof.numerics import rounding, truth
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.numerics.truth import PARTS
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Answer, Problem, stack_of

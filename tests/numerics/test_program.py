@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import handcrafted
 import reference
 from gradproof.numerics import program
-from gradproof.numerics.near import Near
+from gradproof.numerics.running_error import Near
 from gradproof.problem import Problem
 from gradproof.proof.architectures import architectures, problems
 from reference import network

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import gradproof
 import handcrafted
-from gradproof.numerics import end_to_end, near, program, rounding, verdict
+from gradproof.numerics import chain, program, rounding, running_error, verdict
 from gradproof.numerics.verdict import Verdict, compare, root
 from gradproof.problem import stack_of
 from gradproof.proof import architectures, equations, theorem, witness
@@ -155,7 +155,7 @@ def complaints(judge_with, monkeypatch):
     """
     stack = stack_from(lambda w: w, "scaled", scale=0.1)
     mine, theirs = theorem.claim(handcrafted, stack), witness.answer(stack)
-    radius = end_to_end.radii(stack, theirs, rounding.arithmetic(np.float64))
+    radius = chain.radii(stack, theirs, rounding.arithmetic(np.float64))
     monkeypatch.setattr(theorem, "compare", judge_with)
     monkeypatch.setattr(equations, "compare", judge_with)
 
@@ -210,8 +210,8 @@ def test_root_is_the_first_refuted_in_the_order_of_the_algorithm():
     assert root([fine]) is None
 
 
-VERDICT_PATH = (verdict, rounding, end_to_end, equations, theorem, summary_module)
-STUDY_PATH = (near, program, trial, autodiff, rigorous, symbolic, code_witness)
+VERDICT_PATH = (verdict, rounding, chain, equations, theorem, summary_module)
+STUDY_PATH = (running_error, program, trial, autodiff, rigorous, symbolic, code_witness)
 # What may stand there: the guard, the share that discriminates, the radii's own rounding, ¼ ≥ σ′, e^700, 3.2 and the
 # smallest number, each explained where it stands; no rtol, no atol.
 ALLOWED = {"SHARP = 1e-3", "GUARD = 0.95", "OWN = 1e-13", "SMALLEST = 5e-324"}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gradproof.backends import NAMES
 from gradproof.errors import DataError, GradproofError
-from gradproof.pages.both import compared
-from gradproof.train import both
+from gradproof.pages.paired_runs import compared
+from gradproof.train import paired_runs
 from gradproof.train.loop import Epoch, Settings
 from tests.train.small import SMALL
 
@@ -60,8 +60,8 @@ del GOOD["backend"]
 
 
 def plan(place: Path, **settings: Any) -> tuple[Settings, Path | None]:
-    (place / both.RESULTS).write_text(json.dumps({"settings": GOOD | settings, "data": None}))
-    return both._planned(place, "handcrafted")
+    (place / paired_runs.RESULTS).write_text(json.dumps({"settings": GOOD | settings, "data": None}))
+    return paired_runs._planned(place, "handcrafted")
 
 
 def test_a_plan_is_read(tmp_path: Path) -> None:
@@ -96,10 +96,10 @@ def test_whatever_stands_in_both_json_it_goes_on_or_is_one_line(
     place = tmp_path_factory.mktemp("both")
     document: dict[str, Any] = {"settings": dict(GOOD), "data": None, "distances": [[0, 0.0], [25, 1e-7]]}
     (document if name in document else document["settings"])[name] = value
-    (place / both.RESULTS).write_text(json.dumps(document))
+    (place / paired_runs.RESULTS).write_text(json.dumps(document))
     try:
-        with both.continued(place, None, {}, 999) as pair:
+        with paired_runs.continued(place, None, {}, 999) as pair:
             assert all(run.settings.sizes[-1] == 10 for run in pair.runs)
     except GradproofError as error:
         assert re.fullmatch(r"[^\n]+", str(error))  # noqa: PT017
-    assert all(0 <= p.distance < math.inf for p in both._points(place, 10**9))
+    assert all(0 <= p.distance < math.inf for p in paired_runs._points(place, 10**9))

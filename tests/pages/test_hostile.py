@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from markupsafe import Markup
 
-from gradproof.pages import both as both_page
 from gradproof.pages import mathml, page, study
+from gradproof.pages import paired_runs as both_page
 from gradproof.pages import run as run_page
 from gradproof.study import reader
 from gradproof.study.trial import Court
 from gradproof.study.verdicts import Tried
-from gradproof.train import both
+from gradproof.train import paired_runs
 from gradproof.train.run import Run
 from tests.browser import needs_chromium, opened
 from tests.pages.hostile import PAYLOADS, let_in, poisoned, texts
@@ -93,9 +93,9 @@ def study_with(tried: tuple[Court, list[Tried]], text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[both.Pair]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[paired_runs.Pair]:
     place = tmp_path_factory.mktemp("both")
-    with both.begun(SMALL, put_digits(place), place / "run", 999) as two:
+    with paired_runs.begun(SMALL, put_digits(place), place / "run", 999) as two:
         for each in two.runs:
             train(each)
         yield two
@@ -113,7 +113,7 @@ def run_with(own: Run, text: str) -> str:
         own.place, own.at, own.ended = place, at, ended
 
 
-def both_with(two: both.Pair, text: str) -> str:
+def both_with(two: paired_runs.Pair, text: str) -> str:
     at, ended = two.runs[0].at, two.runs[0].ended
     try:
         two.runs[0].at, two.runs[0].ended = at._replace(data=text), text
@@ -152,7 +152,7 @@ def test_indices_of_prose_are_all_the_markup_that_comes_out_of_it(text: str) -> 
 
 @settings(several, max_examples=max(5, settings().max_examples // 10))
 @given(texts)
-def test_no_text_in_any_field_of_the_page_of_a_run_or_of_both_becomes_markup(pair: both.Pair, text: str) -> None:
+def test_no_text_in_any_field_of_the_page_of_a_run_or_of_both_becomes_markup(pair: paired_runs.Pair, text: str) -> None:
     assert let_in(run_with(pair.runs[0], text), run_with(pair.runs[0], "word")) == []
     assert let_in(both_with(pair, text), both_with(pair, "word")) == []
 
@@ -190,7 +190,7 @@ def gallery(court: tuple[Court, list[Tried]]) -> str:
 @pytest.mark.turns(1)
 @needs_chromium
 def test_in_a_browser_no_payload_runs_or_fetches_or_opens_anything(
-    court: tuple[Court, list[Tried]], pair: both.Pair, tmp_path: Path
+    court: tuple[Court, list[Tried]], pair: paired_runs.Pair, tmp_path: Path
 ) -> None:
     file = tmp_path / "page.html"
     pages = [gallery(court), run_with(pair.runs[0], "".join(PAYLOADS)), both_with(pair, "".join(PAYLOADS))]
@@ -210,7 +210,7 @@ def test_in_a_browser_no_payload_runs_or_fetches_or_opens_anything(
 @pytest.mark.turns(1)
 @needs_chromium
 def test_what_stands_in_a_page_as_a_script_does_not_run_unless_it_is_ours(
-    court: tuple[Court, list[Tried]], pair: both.Pair, tmp_path: Path
+    court: tuple[Court, list[Tried]], pair: paired_runs.Pair, tmp_path: Path
 ) -> None:
     """Were markup let in all the same, the page's policy stops it; without the policy it would run."""
     planted = "<script>window.let_in = 1</script><img src=data:, onerror='window.let_in = 1'></main>"

@@ -8,7 +8,7 @@ import pytest
 
 from gradproof.pages import study
 from gradproof.problem import Problem
-from gradproof.study import digits, inside, reader
+from gradproof.study import digits, reader, small_network
 from gradproof.study.trial import Court
 from gradproof.study.walk import example
 from tests.browser import needs_chromium, opened, printed
@@ -86,7 +86,7 @@ def test_it_opens_without_a_complaint_or_a_request(file: Path) -> None:
 @pytest.mark.turns(1)
 @needs_chromium
 def test_arrow_keys_step_through_the_algorithm_and_change_its_numbers(file: Path) -> None:
-    numbers = {n.name: n for n in inside.numbers(example())}
+    numbers = {n.name: n for n in small_network.numbers(example())}
     with opened(file) as here:
         page = here.page
         page.locator("#network").scroll_into_view_if_needed()
@@ -100,7 +100,7 @@ def test_arrow_keys_step_through_the_algorithm_and_change_its_numbers(file: Path
 
         assert pressed() == "feedforward"
         assert study.shown(numbers["a²₁"].hand) in shown()
-        for step in inside.STEPS[1:]:
+        for step in small_network.STEPS[1:]:
             page.keyboard.press("ArrowRight")
             assert pressed() == step
             if step == "BP2":
@@ -117,8 +117,8 @@ def test_arrow_keys_step_through_the_algorithm_and_change_its_numbers(file: Path
 @pytest.mark.turns(1)
 @needs_chromium
 def test_a_mistake_turns_the_right_equation_red_and_the_judge_says_so(file: Path) -> None:
-    slips = inside.slips(example())
-    right = {n.name: n.autodiff for n in inside.numbers(example())}
+    slips = small_network.slips(example())
+    right = {n.name: n.autodiff for n in small_network.numbers(example())}
     with opened(file) as here:
         page = here.page
         for number, slip in enumerate(slips):
@@ -151,11 +151,11 @@ def test_a_focused_number_lights_up_what_it_came_from(file: Path) -> None:
 @pytest.mark.turns(1)
 @needs_chromium
 def test_without_javascript_everything_can_be_read(file: Path) -> None:
-    right = {n.name: n.hand for n in inside.numbers(example())}
+    right = {n.name: n.hand for n in small_network.numbers(example())}
     with opened(file, javascript=False) as here:
         page = here.page
-        assert page.locator(".step").count() == len(inside.STEPS)
-        for slip in inside.slips(example()):
+        assert page.locator(".step").count() == len(small_network.STEPS)
+        for slip in small_network.slips(example()):
             assert page.get_by_text(slip.said).first.is_visible()
             row = page.locator(".mistakes tr", has_text=slip.name).first
             for name, wrong in slip.values.items():
@@ -211,8 +211,8 @@ def test_each_number_is_what_its_formula_gives() -> None:
     import math
 
     problem = example()
-    numbers = inside.numbers(problem)
-    values = inside.given(problem) | {n.name: n.hand for n in numbers}
+    numbers = small_network.numbers(problem)
+    values = small_network.given(problem) | {n.name: n.hand for n in numbers}
     for n in numbers:
         assert n.difference <= n.bound
         text = "".join(part.text or f"({values[part.name]!r})" for part in n.formula)
@@ -237,8 +237,8 @@ def test_each_number_is_what_its_formula_gives() -> None:
 
 
 def test_a_slip_changes_the_numbers_that_follow_from_it_and_no_other() -> None:
-    slips = {slip.name: slip for slip in inside.slips(example())}
-    assert set(slips) == set(inside.SLIPS)
+    slips = {slip.name: slip for slip in small_network.slips(example())}
+    assert set(slips) == set(small_network.SLIPS)
     assert all(slip.equations and slip.said for slip in slips.values())
     only = slips["σ′ dropped in BP2"]
     assert only.equations == ("BP2",)
@@ -247,11 +247,13 @@ def test_a_slip_changes_the_numbers_that_follow_from_it_and_no_other() -> None:
 
 
 def test_a_backprop_that_does_not_run_has_no_numbers_from_there_on() -> None:
-    (stopped,) = [slip for slip in inside.slips(example()) if slip.missing]
+    (stopped,) = [slip for slip in small_network.slips(example()) if slip.missing]
     assert stopped.name == "w not transposed in BP2"
     assert stopped.said.endswith("equally wide it runs, and wrong numbers refute it (N21).")
     assert not stopped.values
-    after = [n.name for n in inside.numbers(example()) if n.step in ("BP2", "BP3", "BP4", "update") and "¹" in n.name]
+    after = [
+        n.name for n in small_network.numbers(example()) if n.step in ("BP2", "BP3", "BP4", "update") and "¹" in n.name
+    ]
     assert list(stopped.missing) == after
     assert len(after) == 3 + 3 + 6 + 9
 
@@ -260,7 +262,7 @@ def test_between_layers_of_one_width_the_same_slip_runs_and_is_refuted() -> None
     rng = np.random.default_rng(0)
     weights, biases = [rng.normal(size=(2, 2)) for _ in "12"], [rng.normal(size=(2, 1)) for _ in "12"]
     square = Problem(weights, biases, rng.normal(size=(2, 1)), rng.random((2, 1)))
-    (slip,) = [slip for slip in inside.slips(square) if slip.name == "w not transposed in BP2"]
+    (slip,) = [slip for slip in small_network.slips(square) if slip.name == "w not transposed in BP2"]
     assert slip.equations == ("BP2",)
     assert slip.values
     assert not slip.missing

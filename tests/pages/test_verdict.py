@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from gradproof.judge import telling
-from gradproof.judge.assess import assess
+from gradproof.judge import wording
+from gradproof.judge.assessment import assess
 from gradproof.judge.lines.margin import Source
 from gradproof.pages import numbers, verdict
 from tests.browser import needs_chromium, opened, printed
@@ -86,7 +86,7 @@ def test_each_line_stands_beside_what_it_computes_and_the_fault_is_marked(wrong:
 def test_the_words_of_the_terminal_the_layers_and_the_arrays_are_on_the_page(wrong: tuple[dict[str, Any], str]) -> None:
     document, path = wrong
     html = verdict.of_file(document, path, "gradproof check mine.py")
-    for line in telling.lines(document, "mine.py"):
+    for line in wording.lines(document, "mine.py"):
         assert line.strip().removeprefix("refuted: ").replace("&", "&amp;").replace("'", "&#39;") in html
     assert "<b>h</b>" in html
     assert "5 × 6<small>tanh</small>" in html
@@ -102,13 +102,13 @@ def test_where_float64_fails_is_told_last_of_what_is_refuted(wrong: tuple[dict[s
     short, long = "overflow in exp in line 6, for exp(<2e3>)", f"overflow in exp in line 7{', and so on' * 9}"
     for told, in_terminal in (([short], True), ([long], False), ([short, short + "!"], False), ([], False)):
         found = document | {"float": [{"line": 6, "place": "line 6", "what": what} for what in told]}
-        said, html = telling.lines(found, "mine.py"), verdict.of_file(found, path)
+        said, html = wording.lines(found, "mine.py"), verdict.of_file(found, path)
         assert any(line.startswith("  in float64: ") for line in said) == in_terminal
         assert ("In float64, apart from this: " in html) == (bool(told) and not in_terminal)
         for what in told:
             assert html.count(what.replace("<", "&lt;").replace(">", "&gt;").removesuffix("!")) == len(told)
     verified = found | {"verdict": "verified", "float": [{"what": short}, {"what": long}], "faults": []}
-    assert len([line for line in telling.lines(verified, "mine.py") if line.startswith("  in float64: ")]) == 2
+    assert len([line for line in wording.lines(verified, "mine.py") if line.startswith("  in float64: ")]) == 2
 
 
 def test_a_line_that_has_a_correction_has_it_beside_it(wrong: tuple[dict[str, Any], str]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import handcrafted
 from gradproof.numerics import rounding
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.numerics.verdict import Verdict, compare
 from gradproof.problem import stack_of
 from gradproof.proof import theorem, witness

@@ -14,7 +14,7 @@ import gradproof
 import handcrafted
 import reference
 from gradproof.numerics import rounding
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.problem import Problem, stack_of, starting_parameters
 from gradproof.proof import witness
 from gradproof.proof.architectures import REGIMES, WIDEST, architectures, fill, problems

@@ -12,11 +12,11 @@ import handcrafted
 import reference
 import reference.descent
 from gradproof.numerics import rounding
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.problem import Parameters, Problem, stack_of, starting_parameters
 from gradproof.proof import witness
 from gradproof.proof.architectures import WIDEST, architectures, problems
-from gradproof.train import by_hand
+from gradproof.train import handcrafted_descent
 from tests.handcrafted.agreement import Array
 from tests.thorough import some
 
@@ -90,8 +90,8 @@ def assert_same(got: Parameters, expected: Parameters) -> None:
 @settings(max_examples=settings().max_examples // 8)  # each shape is compiled anew
 @given(problems(architectures(most=4)), st.floats(0.01, 10))
 def test_one_step_of_both_networks_agrees_within_its_bound(problem: Problem, eta: float) -> None:
-    by_hand, by_autodiff = handcrafted.step(*problem, eta), reference.step(*problem, eta)
-    assert off(by_hand, by_autodiff, step_radius(problem, eta)) <= 1
+    handcrafted_descent, by_autodiff = handcrafted.step(*problem, eta), reference.step(*problem, eta)
+    assert off(handcrafted_descent, by_autodiff, step_radius(problem, eta)) <= 1
 
 
 @pytest.mark.turns(1)
@@ -109,7 +109,7 @@ def test_each_step_of_an_epoch_agrees_also_the_last_on_a_smaller_mini_batch() ->
 
 @pytest.mark.turns(1)
 @pytest.mark.sample(2)
-@pytest.mark.parametrize("descent", [by_hand, reference.descent], ids=lambda descent: descent.__name__)
+@pytest.mark.parametrize("descent", [handcrafted_descent, reference.descent], ids=lambda descent: descent.__name__)
 @pytest.mark.parametrize("repetitions", [1, 9])  # four steps, and so many that those by hand are recorded
 def test_the_trajectory_is_what_descend_passes_through(descent: ModuleType, repetitions: int) -> None:
     """The same program on the same numbers: to the last bit, from the start on."""

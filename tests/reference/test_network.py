@@ -11,7 +11,7 @@ import pytest
 
 import reference
 from gradproof.problem import Problem, starting_parameters
-from reference import autodiff, network, padded, stages
+from reference import autodiff, network, padding, stages
 from tests.handcrafted.agreement import (
     EXP_ERROR,
     Array,
@@ -56,7 +56,7 @@ def truth_at_infinity(truth: Callable[[float], Fraction], z: Array) -> Array:
 def test_sigma_is_right_everywhere(dtype: str) -> None:
     """As by hand: e with c roundings, 1 + e with c/2 + 1, one division."""
     z = np.array(PLACES, dtype)
-    got = np.asarray(padded.sigma(z))
+    got = np.asarray(padding.sigma(z))
     assert_right(got, z, sigma_exactly, 3 * EXP_ERROR[dtype] // 2 + 2)
     assert got[0] == got[1] == 0.5
 
@@ -81,13 +81,13 @@ def sigma_by_autodiff(z: Any) -> Any:
 @DTYPES
 def test_a_sigma_prime_that_cancels_is_refused(dtype: str) -> None:
     z = np.array(PLACES, dtype)
-    a = np.asarray(padded.sigma(z))
+    a = np.asarray(padding.sigma(z))
     with pytest.raises(AssertionError, match="should be"):
         assert_right(a * (1 - a), z, sigma_prime_exactly, 4 * EXP_ERROR[dtype] + 10)
 
 
 def test_a_nan_is_passed_on() -> None:
-    assert np.isnan(padded.sigma(np.array([np.nan]))).all()
+    assert np.isnan(padding.sigma(np.array([np.nan]))).all()
     assert np.isnan(sigma_by_autodiff(np.array([np.nan]))).all()
 
 
@@ -303,7 +303,7 @@ def live(answer: Any, p: Problem, number: int) -> list[Any]:
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("depth", [1, 3, 6])
 def test_a_padded_network_agrees_with_its_exact_shape(depth: int) -> None:
-    answer = padded.answer(*stack(networks(depth), WIDTH))
+    answer = padding.answer(*stack(networks(depth), WIDTH))
     number = depth % NETWORKS
     p = networks(depth)[number]
     alone = [*reference.feedforward(*p[:3]), reference.cost(*p), *reference.gradients(*p)]
@@ -312,7 +312,7 @@ def test_a_padded_network_agrees_with_its_exact_shape(depth: int) -> None:
 
 def test_padding_is_silent() -> None:
     """Eight more silent neurons a layer change nothing but rounding; a silent neuron has z = 0, a = ½, δ = 0."""
-    narrow, wide = (padded.answer(*stack(networks(2), width)) for width in (WIDTH, WIDTH + 8))
+    narrow, wide = (padding.answer(*stack(networks(2), width)) for width in (WIDTH, WIDTH + 8))
     zs, activations, _, delta, grad_b, grad_w = jax.tree.map(np.asarray, wide)
     for number, p in enumerate(networks(2)):
         assert_agree(live(wide, p, number), live(narrow, p, number))
@@ -326,7 +326,7 @@ def test_padding_is_silent() -> None:
 
 def test_only_live_examples_count() -> None:
     """Whatever stands in the columns that do not: the cost and its gradients stay what they are, to the last bit."""
-    clean, dirty = (padded.answer(*stack(networks(2), WIDTH, dirt=dirt)) for dirt in (0.0, 3.0))
+    clean, dirty = (padding.answer(*stack(networks(2), WIDTH, dirt=dirt)) for dirt in (0.0, 3.0))
     for number, p in enumerate(networks(2)):
         for one, other in zip(*(jax.tree.leaves(live(a, p, number)) for a in (clean, dirty)), strict=True):
             assert (one == other).all()
@@ -335,21 +335,21 @@ def test_only_live_examples_count() -> None:
 
 def test_padded_stages_agree_with_the_whole() -> None:
     weights, biases, rows, x, y, counts = stack(networks(2), WIDTH)
-    zs, activations, _, delta, grad_b, grad_w = padded.answer(weights, biases, rows, x, y, counts)
+    zs, activations, _, delta, grad_b, grad_w = padding.answer(weights, biases, rows, x, y, counts)
     for i in (0, 1):
-        assert_agree(padded.preactivation(weights[i], biases[i], activations[i]), zs[i])
-        assert_agree(padded.sigma(zs[i]), activations[i + 1])
-        got = padded.parameter_gradients(weights[i], biases[i], activations[i], delta[i], counts)
+        assert_agree(padding.preactivation(weights[i], biases[i], activations[i]), zs[i])
+        assert_agree(padding.sigma(zs[i]), activations[i + 1])
+        got = padding.parameter_gradients(weights[i], biases[i], activations[i], delta[i], counts)
         assert_agree(got, (grad_b[i], grad_w[i]))
-    assert_agree(np.where(rows, padded.output_delta(activations[-1], zs[-1], y), 0), delta[-1])
-    assert_agree(padded.hidden_delta(weights[1], biases[1], delta[1], zs[0]), delta[0])
+    assert_agree(np.where(rows, padding.output_delta(activations[-1], zs[-1], y), 0), delta[-1])
+    assert_agree(padding.hidden_delta(weights[1], biases[1], delta[1], zs[0]), delta[0])
 
 
 def test_every_network_of_a_stack_is_differentiated_alone() -> None:
     """The other networks of a stack, changed, change nothing of the first, to the last bit."""
     problems = networks(2)
     others = [problems[0], *(generic(p.sizes, 5, seed) for seed, p in enumerate(problems[1:], start=10))]
-    one, other = (jax.tree.leaves(padded.answer(*stack(group, WIDTH))) for group in (problems, others))
+    one, other = (jax.tree.leaves(padding.answer(*stack(group, WIDTH))) for group in (problems, others))
     assert all((np.asarray(a)[0] == np.asarray(b)[0]).all() for a, b in zip(one, other, strict=True))
     assert any((np.asarray(a)[1] != np.asarray(b)[1]).any() for a, b in zip(one, other, strict=True))
 

@@ -12,7 +12,7 @@ import pytest
 
 from gradproof.commands import study
 from gradproof.commands import walk as shown
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.problem import Answer
 from gradproof.study import walk
 from handcrafted import equations

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.train import loop, saved
+from gradproof.train import loop, saved_run
 from gradproof.train.loop import Settings
 from gradproof.train.run import Run
 
@@ -49,4 +49,4 @@ def train(run: Run, stop_at: int | None = None) -> str:
     except Stop:
         pass
     run.finish()
-    return saved.run_hash(run.state.weights, run.state.biases)
+    return saved_run.run_hash(run.state.weights, run.state.biases)

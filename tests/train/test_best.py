@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradproof.errors import MachineError
-from gradproof.train import loop, mnist, run, saved
+from gradproof.train import loop, mnist, run, saved_run
 from gradproof.train.loop import Epoch
 from tests.train.small import SMALL, put_digits, train
 
@@ -51,11 +51,11 @@ def test_what_is_said_of_the_best_epoch_is_true_of_the_weights_that_are_kept(
             train(second)
         best = second.results()["best"]
         assert best is not None
-        network, sets = saved.load(place / best["weights"]), mnist.load(digits)
+        network, sets = saved_run.load(place / best["weights"]), mnist.load(digits)
         for images, right in ((sets.validation, best["validation"]), (sets.test, best["correct"])):
             assert (network.classify(images.images) == images.labels).sum() == right
         assert best["validation"] == max(epoch.validation for epoch in second.state.history)
-        assert best["run_hash"] == saved.run_hash(*network)
+        assert best["run_hash"] == saved_run.run_hash(*network)
         ends.append(best)
     assert all(best == ends[0] for best in ends)
 
@@ -75,15 +75,15 @@ def test_without_the_best_weights_the_run_says_the_same_of_its_best_epoch_but_wh
         with run.continued(place, None, {}, 0) as again:
             again.keeps_best = keeps_best
             assert train(again) == expected
-        assert (place / saved.BEST).exists() == keeps_best
+        assert (place / saved_run.BEST).exists() == keeps_best
         best = whole.results()["best"] | ({} if keeps_best else {"weights": None})
-        assert again.results()["best"] == json.loads((place / saved.RESULTS).read_text())["best"] == best
+        assert again.results()["best"] == json.loads((place / saved_run.RESULTS).read_text())["best"] == best
 
 
 def test_best_weights_that_cannot_be_removed_are_one_line(digits: Path, tmp_path: Path) -> None:
     with run.begun(SMALL, digits, tmp_path / "run", 0) as one:
         one.keeps_best = False
-        (tmp_path / "run" / saved.BEST).mkdir()
+        (tmp_path / "run" / saved_run.BEST).mkdir()
         with pytest.raises(MachineError, match=r"^cannot remove [^\n]*best\.safetensors: [^\n]+$"):
             train(one)
 
@@ -97,6 +97,6 @@ def test_some_best_epochs_are_not_the_last_one_nor_that_of_the_test_images(digit
         best, history = one.results()["best"], one.state.history
         last.append(best["epoch"] != 6)
         test.append(best["correct"] != max(epoch.correct for epoch in history))
-        assert np.array_equal(one.state.weights[0], saved.load(tmp_path / str(seed)).weights[0])
+        assert np.array_equal(one.state.weights[0], saved_run.load(tmp_path / str(seed)).weights[0])
     assert any(last)
     assert any(test)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from gradproof.backends import NAMES
-from gradproof.train import both, checkpoint, loop, saved
+from gradproof.train import checkpoint, loop, paired_runs, saved_run
 from gradproof.train import run as run_room
-from gradproof.train.both import Point
+from gradproof.train.paired_runs import Point
 from tests.browser import needs_chromium, opened
 from tests.processes import started
 from tests.train.test_command import (  # noqa: F401  (a fixture)
@@ -36,7 +36,7 @@ def run(folder: Path, place: Path, *more: str) -> subprocess.CompletedProcess[st
 
 def test_growth_finds_the_rate_that_was_put_in() -> None:
     points = [Point(k, min(1e-16 * math.exp(0.004 * k), 0.3)) for k in range(25, 20_000, 25)]
-    grown = both.growth(points)
+    grown = paired_runs.growth(points)
     assert grown is not None
     assert abs(grown.rate - 0.004) <= 1e-9
     assert grown.last.distance <= 0.03
@@ -47,13 +47,13 @@ def test_growth_finds_the_rate_that_was_put_in() -> None:
     "distances", [[], [0, 0, 0, 0], [1e-7, 1e-2], [3e-1, 2e-1, 1e-1, 1e-1], [2e-8, 3e-8, 5e-8, 7e-8, 6e-7]]
 )
 def test_growth_says_nothing_of_too_few_points_or_of_what_does_not_grow(distances: list[float]) -> None:
-    assert both.growth([Point(25 * k, d) for k, d in enumerate(distances)]) is None
+    assert paired_runs.growth([Point(25 * k, d) for k, d in enumerate(distances)]) is None
 
 
 def test_the_distance_is_relative_and_over_all_parameters() -> None:
     here = loop.State([np.full((2, 2), 3.0)], [np.zeros((2, 1))], {}, steps=7)
     there = here._replace(biases=[np.full((2, 1), 1.0)])
-    assert both.point(here, there) == Point(7, math.hypot(1, 1) / 6)
+    assert paired_runs.point(here, there) == Point(7, math.hypot(1, 1) / 6)
 
 
 def test_both_are_what_they_are_alone(digits: Path, tmp_path: Path) -> None:  # noqa: F811
@@ -64,8 +64,8 @@ def test_both_are_what_they_are_alone(digits: Path, tmp_path: Path) -> None:  # 
     for name in NAMES:
         alone = json.loads(run(digits, tmp_path / name, "--backend", name, "--no-page", "--json").stdout)
         assert result["runs"][name]["run_hash"] == alone["run_hash"]
-        kept = saved.load(tmp_path / "both" / name)
-        assert saved.run_hash(kept.weights, kept.biases) == alone["run_hash"]
+        kept = saved_run.load(tmp_path / "both" / name)
+        assert saved_run.run_hash(kept.weights, kept.biases) == alone["run_hash"]
     assert [steps for steps, _ in result["distances"]] == sorted({s for s, _ in result["distances"]})
     assert result["steps"] == 33
 
@@ -73,7 +73,7 @@ def test_both_are_what_they_are_alone(digits: Path, tmp_path: Path) -> None:  # 
 def test_of_both_only_the_last_weights_are_kept_where_that_is_asked_for(digits: Path, tmp_path: Path) -> None:  # noqa: F811
     ended = run(digits, tmp_path / "both", "--both", "--json", "--no-page", "--keep", "last")
     assert [one["best"]["weights"] for one in json.loads(ended.stdout)["runs"].values()] == [None, None]
-    assert list((tmp_path / "both").rglob(saved.BEST)) == []
+    assert list((tmp_path / "both").rglob(saved_run.BEST)) == []
 
 
 REFUSED = [
@@ -107,8 +107,8 @@ def resumed(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
     "written", ["[" * 10**6, '{"distances": [[1e999, 0.5]]}', "[]", "{"], ids=lambda text: text[:40]
 )
 def test_distances_that_cannot_be_read_are_none(written: str, tmp_path: Path) -> None:
-    (tmp_path / both.RESULTS).write_text(written)
-    assert both._points(tmp_path, 99) == []
+    (tmp_path / paired_runs.RESULTS).write_text(written)
+    assert paired_runs._points(tmp_path, 99) == []
 
 
 def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def test_two_runs_are_both_without_their_distances(digits: Path, tmp_path: Path)
     epochs = ("--epochs", "1", "--no-page", "--json")
     whole = ended_here(both_of(digits, tmp_path / "whole", "--epochs", "2", *epochs[2:]), tmp_path)
     ended_here(both_of(digits, tmp_path / "run", *epochs), tmp_path)
-    (tmp_path / "run" / both.RESULTS).unlink()
+    (tmp_path / "run" / paired_runs.RESULTS).unlink()
     hashes = [
         [one["run_hash"] for one in json.loads(done.stdout)["runs"].values()]
         for done in (whole, resumed(tmp_path / "run", "--epochs", "2", "--no-page"))

@@ -19,7 +19,7 @@ from gradproof.errors import DataError, UsageError
 from gradproof.train import checkpoint, loop, run
 from gradproof.train.checkpoint import FILES, Checkpoint
 from gradproof.train.loop import Epoch, Settings
-from gradproof.train.saved import named
+from gradproof.train.saved_run import named
 from tests.train.small import SIZES, SMALL, put_digits, train
 
 STEPS = 2 * 11

@@ -20,12 +20,12 @@ from safetensors import safe_open
 
 import gradproof
 from gradproof.backends import NAMES
-from gradproof.commands import live
+from gradproof.commands import display
 from gradproof.commands.train import command
 from gradproof.pages import run as run_page
 from gradproof.train import loop, mnist
 from gradproof.train.loop import Settings
-from gradproof.train.saved import load, run_hash
+from gradproof.train.saved_run import load, run_hash
 from tests.commands import ended_here
 from tests.processes import started
 from tests.train.small import SMALL, idx, put_digits
@@ -383,15 +383,15 @@ def test_images_a_second_are_those_of_the_last_pictures_by_the_clock_on_the_wall
 ) -> None:
     """Whatever else a step's time goes into: descent takes a millisecond of it here."""
     clock, state = [0.0], loop.begin(SMALL)
-    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
-    view = live.View(SimpleNamespace(settings=SMALL, at=SimpleNamespace(verify=True), state=state), 5000)  # type: ignore[arg-type]
+    monkeypatch.setattr(display.time, "monotonic", lambda: clock[0])
+    view = display.View(SimpleNamespace(settings=SMALL, at=SimpleNamespace(verify=True), state=state), 5000)  # type: ignore[arg-type]
     console = Console(width=100, file=StringIO())
     for step in range(1, 200):
         clock[0] += 0.5 if step < 100 else 0.25  # for ten images
         state = state._replace(batch=step, steps=step, seconds=0.001 * step)
         with console.capture() as captured:
             console.print(view._picture(state, clock[0]))
-        assert f" {20 if step < 100 else 40} images/s" in captured.get() or 100 <= step < 100 + live.PICTURES
+        assert f" {20 if step < 100 else 40} images/s" in captured.get() or 100 <= step < 100 + display.PICTURES
 
 
 def test_no_color_is_respected(digits: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from gradproof.train import loop, mnist
 from gradproof.train.loop import Settings
 from gradproof.train.mnist import DataSet, Mnist
 from gradproof.train.pace import SECONDS, Pace
-from gradproof.train.saved import run_hash
+from gradproof.train.saved_run import run_hash
 from tests.thorough import some
 from tests.train.test_loop import DIGITS, SMALL
 

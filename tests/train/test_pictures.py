@@ -19,7 +19,7 @@ from PIL import Image
 
 from gradproof.errors import DataError
 from gradproof.problem import starting_parameters
-from gradproof.train import mnist, pictures, saved
+from gradproof.train import mnist, pictures, saved_run
 from tests.commands import ended_here
 
 MASKS = arrays.arrays(np.bool_, arrays.array_shapes(min_dims=2, max_dims=2, max_side=12)).filter(np.any)
@@ -179,7 +179,7 @@ def place(tmp_path: Path) -> Path:
     """Two runs, the later one number 10, and pictures, good and bad."""
     for number in (9, 10):
         (tmp_path / f"runs/{number}").mkdir(parents=True)
-        saved.save(tmp_path / f"runs/{number}", *starting_parameters((784, 10), number, "normal", "float32"), {})
+        saved_run.save(tmp_path / f"runs/{number}", *starting_parameters((784, 10), number, "normal", "float32"), {})
     (tmp_path / "runs/11").mkdir()
     painted(np.eye(9, dtype=bool), (255, 255, 255), (0, 0, 0)).save(tmp_path / "a [1].png")
     Image.new("RGB", (40, 40), "red").save(tmp_path / "blank.png")
@@ -208,7 +208,7 @@ def test_the_latest_network_reads_unless_another_is_named(place: Path) -> None:
     image = pictures.pixels(pictures.drawing(place / "a [1].png")).reshape(1, -1)
     for options, run in (((), 10), (("--run", "runs/9"), 9)):
         (told,) = json.loads(read(place, "a [1].png", "--json", *options).stdout)
-        assert told["digit"] == int(saved.load(place / f"runs/{run}").classify(image)[0])
+        assert told["digit"] == int(saved_run.load(place / f"runs/{run}").classify(image)[0])
         assert told["digit"] == int(np.argmax(told["outputs"]))
 
 
@@ -220,7 +220,7 @@ def test_a_network_that_is_not_certain_and_a_picture_of_several_digits_are_said_
     biases = np.full((10, 1), -5.0)
     biases[7] = np.log(output / (1 - output))
     (tmp_path / "run").mkdir()
-    saved.save(tmp_path / "run", [np.zeros((10, 784))], [biases], {})
+    saved_run.save(tmp_path / "run", [np.zeros((10, 784))], [biases], {})
     mask = np.concatenate([digit(0), np.zeros((digit(0).shape[0], 40), bool), digit(0)][: 3 if several else 1], axis=1)
     painted(mask, (255, 255, 255), (0, 0, 0)).save(tmp_path / "a.png")
     line = read(tmp_path, "a.png", "--run", "run").stdout.splitlines()[0]

@@ -21,7 +21,7 @@ from gradproof.errors import DataError
 from gradproof.numerics.verdict import root
 from gradproof.problem import Array, Parameters, Problem, stack_of, starting_parameters
 from gradproof.proof import theorem
-from gradproof.train import by_hand, loop, mnist, proof, recorded
+from gradproof.train import handcrafted_descent, loop, mnist, proof, refuted_step
 from gradproof.train.loop import descent_of, train
 from gradproof.train.step import BrokenError, Proven, Step, StepError
 from handcrafted import equations
@@ -292,7 +292,7 @@ def test_a_copy_of_the_inputs_is_as_good(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_trajectory_lies_where_xla_takes_it_without_a_copy(dtype: str) -> None:
     images, targets = np.ones((5, 12), dtype), np.ones((5, 10), dtype)
     start = starting_parameters([12, 8, 10], 0, "normal", dtype)
-    weights, biases = by_hand.trajectory(*start, images, targets, np.zeros((3, 2), int), 1.0)
+    weights, biases = handcrafted_descent.trajectory(*start, images, targets, np.zeros((3, 2), int), 1.0)
     assert all(layer.ctypes.data % 64 == 0 for layer in weights + biases)
 
 
@@ -424,8 +424,8 @@ def pieces_through(monkeypatch: pytest.MonkeyPatch, backend: str, other: Callabl
     """Each piece of a trajectory as `other` makes it, while the descent by hand itself goes on as it would."""
     network = descent_of(backend)
     if backend == "handcrafted":
-        pieces = by_hand.trajectories
-        monkeypatch.setattr(by_hand, "trajectories", lambda *arguments: map(other, pieces(*arguments)))
+        pieces = handcrafted_descent.trajectories
+        monkeypatch.setattr(handcrafted_descent, "trajectories", lambda *arguments: map(other, pieces(*arguments)))
     else:
         trajectory = network.trajectory
         monkeypatch.setattr(network, "trajectory", lambda *arguments: other(trajectory(*arguments)))
@@ -497,8 +497,8 @@ def test_pieces_joined_are_the_trajectory(few: int, k: int) -> None:
     start = starting_parameters([5, 4, 3], seed=k)
     images, targets = (rng.random((9, n)).astype(np.float32) for n in (5, 3))
     problem = (*start, images, targets, rng.integers(9, size=(k, 2)), 3.0)
-    whole = by_hand.trajectory(*problem)
-    pieces = list(by_hand.trajectories(*problem, few))
+    whole = handcrafted_descent.trajectory(*problem)
+    pieces = list(handcrafted_descent.trajectories(*problem, few))
     assert [len(w[0]) - 1 for w, _ in pieces] == [min(few, k - first) for first in range(0, max(1, k), few)]
     for part in (0, 1):
         for layer, way in enumerate(whole[part]):
@@ -509,8 +509,9 @@ def test_pieces_joined_are_the_trajectory(few: int, k: int) -> None:
 
 
 def test_a_walk_that_ends_too_soon_is_a_step_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    walk = by_hand.walk
-    monkeypatch.setattr(by_hand, "walk", lambda *arguments: islice(walk(*arguments), 8))  # the start and seven steps
+    walk = handcrafted_descent.walk
+    states = 8  # the start and seven steps
+    monkeypatch.setattr(handcrafted_descent, "walk", lambda *arguments: islice(walk(*arguments), states))
     with pytest.raises(StepError, match=r"^step 8 is refuted: update at layer"):
         list(train(SMALL, DIGITS, verify=True))
 
@@ -607,7 +608,7 @@ def refuted() -> StepError:
 
 
 def test_a_recorded_step_shows_the_same_fault_again(refuted: StepError, tmp_path) -> None:
-    number, step = recorded.load(recorded.save(refuted, tmp_path))
+    number, step = refuted_step.load(refuted_step.save(refuted, tmp_path))
     again = root(proof.exactly(step))
     assert again is not None
     assert number == 18
@@ -625,7 +626,7 @@ def test_a_recorded_step_shows_the_same_fault_again(refuted: StepError, tmp_path
 @settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_record_is_a_data_error_or_another_step(refuted: StepError, tmp_path_factory, data) -> None:
-    file = recorded.save(refuted, tmp_path_factory.getbasetemp())
+    file = refuted_step.save(refuted, tmp_path_factory.getbasetemp())
     content = bytearray(file.read_bytes())
     kind = data.draw(st.sampled_from(["cut", "flip", "insert"]))
     position = data.draw(st.one_of(st.integers(0, 1500), st.integers(0, len(content) - 1)))
@@ -637,7 +638,7 @@ def test_a_damaged_record_is_a_data_error_or_another_step(refuted: StepError, tm
         content[position:position] = data.draw(st.binary(min_size=1, max_size=9))
     file.write_bytes(content)
     with suppress(DataError):  # a changed number is another step
-        recorded.load(file)
+        refuted_step.load(file)
 
 
 @pytest.mark.parametrize("kind", ["missing", "a folder", "empty", "other"])
@@ -648,4 +649,4 @@ def test_what_is_no_record_is_a_data_error(kind: str, tmp_path) -> None:
     elif kind != "missing":
         file.write_bytes(b"" if kind == "empty" else b"\x02\0\0\0\0\0\0\0{}")
     with pytest.raises(DataError, match=r"step-1\.safetensors: "):
-        recorded.load(file)
+        refuted_step.load(file)

@@ -22,8 +22,8 @@ from safetensors.numpy import save_file
 from gradproof import backends, files
 from gradproof.errors import DataError, MachineError, UsageError
 from gradproof.problem import starting_parameters
-from gradproof.train import folder, saved
-from gradproof.train.saved import RESULTS, WEIGHTS, Saved, load, run_hash, save
+from gradproof.train import folder, saved_run
+from gradproof.train.saved_run import RESULTS, WEIGHTS, Saved, load, run_hash, save
 
 SIZES = (6, 4, 10)
 DTYPES = st.sampled_from(["float32", "float64"])
@@ -66,7 +66,7 @@ def test_what_a_backend_computed_comes_back(backend: str, tmp_path: Path) -> Non
 
 
 def test_the_file_says_how_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saved, "version", lambda package: f"{package} 1.2.3")
+    monkeypatch.setattr(saved_run, "version", lambda package: f"{package} 1.2.3")
     file = save(tmp_path, *parameters(), {"eta": 3.0, "sizes": "6,4,10"})
     with safe_open(file, framework="numpy") as stored:
         assert stored.metadata() == {
@@ -82,7 +82,7 @@ def test_weights_are_kept_where_gradproof_is_not_installed(tmp_path: Path, monke
     def missing(package: str) -> str:
         raise PackageNotFoundError(package)
 
-    monkeypatch.setattr(saved, "version", missing)
+    monkeypatch.setattr(saved_run, "version", missing)
     save(tmp_path, *parameters(), {})
     assert run_hash(*load(tmp_path)) == run_hash(*parameters())
 
@@ -167,7 +167,7 @@ def test_an_unknown_backend_is_refused() -> None:
 
 def a_file(path: Path, **changed: Any) -> None:
     """A sound file of a [6, 4, 10] network, but for the arrays given; None leaves one out."""
-    arrays = dict(saved.named(*parameters())) | changed
+    arrays = dict(saved_run.named(*parameters())) | changed
     save_file({name: array for name, array in arrays.items() if array is not None}, path)
 
 
@@ -241,7 +241,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "infinity": (arrays(b1=f32(4, 1, fill=-np.inf)), "b1 holds numbers that are not finite"),
     "bfloat16": (header(BFLOAT16, bytes(8)), "w1 is BF16, weights are F32 or F64"),
     "another_format": (
-        lambda path: save_file(dict(saved.named(*parameters())), path, {"format": "2"}),
+        lambda path: save_file(dict(saved_run.named(*parameters())), path, {"format": "2"}),
         "is written in format 2, this gradproof reads format 1",
     ),
     "folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder, a pipe or a device, not a file"),

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import settings
 
 import gradproof
-from gradproof.commands.apart import explained
+from gradproof.commands.child import explained
 from gradproof.train import mnist
-from gradproof.train.saved import load, run_hash
+from gradproof.train.saved_run import load, run_hash
 from tests.commands import ended_here
 from tests.thorough import THOROUGH
 from tests.train.small import idx, put_digits
@@ -136,7 +136,7 @@ def test_every_step_over_devices_and_processes_is_proven(processes: int, digits:
 WRONG = """
 import jax
 from gradproof.__main__ import main
-from gradproof.train.spread import Spread
+from gradproof.train.data_parallel import Spread
 descend, steps = Spread.descend, iter(range(1, 10**9))
 def planted(*arguments):
     weights, biases = descend(*arguments)
@@ -238,7 +238,7 @@ def test_a_process_that_is_killed_is_named_by_the_others_and_the_run_goes_on(
 DYING = """
 import os, signal, sys
 from gradproof.__main__ import main
-from gradproof.train.spread import Spread
+from gradproof.train.data_parallel import Spread
 where = sys.argv.pop()
 own, calls = getattr(Spread, where), iter(range(10**9))
 def planted(*arguments):

@@ -25,8 +25,8 @@ from gradproof import files
 from gradproof.__main__ import main
 from gradproof.backends import NAMES
 from gradproof.errors import DataError, MachineError
-from gradproof.train import both, checkpoint, folder, loop
-from gradproof.train.saved import load, run_hash
+from gradproof.train import checkpoint, folder, loop, paired_runs
+from gradproof.train.saved_run import load, run_hash
 from tests.processes import slowed, started
 from tests.thorough import THOROUGH, some
 from tests.train.failing import FAULTS, FailingOs
@@ -232,7 +232,7 @@ def test_whichever_file_operation_fails_in_one_folder_both_networks_go_on_from_a
     failing: str, fault: str, digits: Path, fast: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thorough = settings().max_examples > 50
-    monkeypatch.setattr(both, "EVERY", 3 if thorough else 6)
+    monkeypatch.setattr(paired_runs, "EVERY", 3 if thorough else 6)
     assert_both_survive(fault, failing, 1 if thorough else 7, digits, fast)
 
 

@@ -16,7 +16,7 @@ import pytest
 import gradproof
 from gradproof.backends import NAMES
 from gradproof.problem import Parameters
-from gradproof.train import by_hand
+from gradproof.train import handcrafted_descent
 from tests.train.small import put_digits
 from tests.train.test_command import ended_here, interrupted, typed
 
@@ -104,7 +104,7 @@ def test_a_refuted_step_is_seen_again_by_the_line_that_tells_it(
     places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits, here, elsewhere = places
-    right = by_hand.trajectories
+    right = handcrafted_descent.trajectories
 
     def wrong(*arguments: Any) -> Iterator[Parameters]:
         for weights, biases in right(*arguments):
@@ -113,7 +113,7 @@ def test_a_refuted_step_is_seen_again_by_the_line_that_tells_it(
             yield moved, biases
 
     with monkeypatch.context() as planted:
-        planted.setattr(by_hand, "trajectories", wrong)
+        planted.setattr(handcrafted_descent, "trajectories", wrong)
         done = ended_here(typed(digits, "--epochs", "1", "--verify", "--out", "a run"), here)
     assert done.returncode == 1, done.stderr
     (line,) = COMMAND.findall(done.stderr)

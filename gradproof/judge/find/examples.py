@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gradproof.errors import DataError
 from gradproof.judge.find.data import corrected
-from gradproof.judge.find.explore import Explored, explore
+from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.program import Program, read_program, users
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import own_example

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradproof.judge.find.explore import Explored, explore
+from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.program import Program, copied, names_in, statements, updated
 from gradproof.judge.find.roles import named_as_cost
 from gradproof.judge.find.scenes import FORWARD, own_example

@@ -12,7 +12,7 @@ from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost, role_of, stem
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import BACKWARD, CHECKING, TURNS, Attempt
-from gradproof.judge.find.stated import is_derivative
+from gradproof.judge.find.stated_costs import is_derivative
 
 _NAMED = re.compile(r"grad|back|deriv|nabla|loss|cost|propagat|net", re.IGNORECASE)
 _WHOLE = re.compile(r"d?grads?|gradients?|d_?params|derivatives?", re.IGNORECASE)  # all gradients in one dict or list

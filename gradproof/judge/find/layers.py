@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of, results_of
-from gradproof.judge.find.explore import explore
+from gradproof.judge.find.exploration import explore
 from gradproof.judge.find.gradients import LEAVES
 from gradproof.judge.find.numbers import constants, floats
 from gradproof.judge.find.program import Program, names_in

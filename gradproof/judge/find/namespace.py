@@ -13,7 +13,7 @@ from flint import arb
 
 from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.numbers import Number
-from gradproof.judge.trial.running import InexactError
+from gradproof.judge.trial.execution import InexactError
 
 SMALLEST_ID = 1 << 32  # keys of dicts beyond it are taken for what id() returns
 DEEPEST, MOST = 8, 4000  # levels and slots that are searched; no network that is tried has more

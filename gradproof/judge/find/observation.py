@@ -22,14 +22,14 @@ from gradproof.exact.run import UndecidedError, current
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.copies import copies, drawn_along, held_at_zero, is_added, is_turned, velocities
 from gradproof.judge.find.gradients import last
+from gradproof.judge.find.monitor import Event, Step, Watch
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.numbers import round_numbers
 from gradproof.judge.find.program import statements
 from gradproof.judge.find.roles import role_of
 from gradproof.judge.find.scene import MODULE, Scene
-from gradproof.judge.find.stated import as_costs, lines_of_costs, single_numbers, words_for
-from gradproof.judge.find.watching import Event, Step, Watch
-from gradproof.judge.trial.running import InexactError
+from gradproof.judge.find.stated_costs import as_costs, lines_of_costs, single_numbers, words_for
+from gradproof.judge.trial.execution import InexactError
 
 MOST_SUMMED = 4  # costs of one step
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.program import Program, copied, names_in, statements
 from gradproof.judge.find.roles import named_as_cost
-from gradproof.judge.find.stated import cost_calls, is_costly, is_derivative
+from gradproof.judge.find.stated_costs import cost_calls, is_costly, is_derivative
 
 OF_A_TWIN, OF_PARTS = "twin", "parts"  # whose cost was added to a program: a gradient's, or one of all examples
 _METRIC = re.compile(

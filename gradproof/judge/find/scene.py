@@ -17,6 +17,7 @@ from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import current
 from gradproof.judge.find.data import WIDTHS
 from gradproof.judge.find.instruments import Instruments
+from gradproof.judge.find.monitor import Found, Watch
 from gradproof.judge.find.program import (
     WATCH,
     Program,
@@ -30,7 +31,6 @@ from gradproof.judge.find.program import (
     with_small_numbers,
 )
 from gradproof.judge.find.surroundings import WATCHING, surroundings
-from gradproof.judge.find.watching import Found, Watch
 
 DRIVEN = 1_000_000  # where the line numbers of the driver start
 MODULE = "__main__"  # the name under which the program runs

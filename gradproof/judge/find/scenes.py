@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of, results_of
-from gradproof.judge.find.explore import explore
+from gradproof.judge.find.exploration import explore
 from gradproof.judge.find.forms import forms, pair_forms
 from gradproof.judge.find.namespace import Slot
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost, role_of
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.find.stated import cost_calls, cost_methods, is_derivative
+from gradproof.judge.find.stated_costs import cost_calls, cost_methods, is_derivative
 
 TURNS = "for x, y in _turns:\n    "
 PAIRED = "for pairs in _turns:\n    "

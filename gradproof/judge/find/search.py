@@ -11,17 +11,17 @@ from typing import NamedTuple
 from gradproof.judge.find import book
 from gradproof.judge.find.calls import SIZES
 from gradproof.judge.find.examples import LARGE, Subject, run_whole, used
-from gradproof.judge.find.explore import Explored, explore
+from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.gradient_functions import of_dicts, of_gradients
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
+from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.own_cost import with_own_cost
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt, attempts
-from gradproof.judge.find.stated import cost_calls
+from gradproof.judge.find.stated_costs import cost_calls
 from gradproof.judge.find.theta import of_descents, of_theta
-from gradproof.judge.find.watching import Step
 
 SECONDS = 6.0  # for a series of tries
 _TOO_MANY = "could not broadcast input array"  # NumPy's message when an in-place update has too many rows

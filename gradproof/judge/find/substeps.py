@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
-from gradproof.judge.find.explore import Explored, explore
+from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.own_cost import with_own_cost
 from gradproof.judge.find.program import Program, copied, names_in, statements
 from gradproof.judge.find.scenes import UPDATE, own_example

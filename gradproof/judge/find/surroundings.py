@@ -16,7 +16,7 @@ from gradproof.exact.rewriting import HELPER
 from gradproof.exact.run import current
 from gradproof.judge.find import data
 from gradproof.judge.find.program import WATCH
-from gradproof.judge.find.stands import FOREIGN, SILENT, Nothing, silent
+from gradproof.judge.find.stand_ins import FOREIGN, SILENT, Nothing, silent
 from gradproof.judge.loading import decoded, in_python_3
 
 WATCHING: list[Any] = []  # of the programs that run, the innermost last

@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gradproof.judge.find.calls import SIZES, call, parameters_of, results_of
-from gradproof.judge.find.explore import explore
+from gradproof.judge.find.exploration import explore
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.numbers import floats
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost, named_as_parameter, role_of
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt
-from gradproof.judge.find.stated import is_derivative
+from gradproof.judge.find.stated_costs import is_derivative
 
 _THETA = re.compile(r"theta\w*|nn_?params?|params?|w|weights?|flat\w*|vec\w*|p|z|thetas", re.IGNORECASE)
 _GRADIENT = re.compile(r"grad|cost|back|deriv|loss", re.IGNORECASE)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradproof.judge.float64.answers import Got
 from gradproof.numerics import rounding
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.numerics.rounding import Arithmetic
 from gradproof.numerics.verdict import Finding, compare
 from gradproof.problem import Answer, Array, Problem, Stack, stack_of

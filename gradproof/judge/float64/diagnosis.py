@@ -11,7 +11,7 @@ from gradproof.judge.float64 import certificate, costs, layouts, other_problems,
 from gradproof.judge.float64.claims import Claim, Sigma, judged, of_another
 from gradproof.judge.float64.costs import Cost
 from gradproof.judge.float64.counterexample import smallest
-from gradproof.judge.float64.light import Light, any_wrong, chosen, light_of
+from gradproof.judge.float64.interpretation import Light, any_wrong, chosen, light_of
 from gradproof.judge.float64.mistakes import RIGHT
 from gradproof.judge.float64.naming import names_of
 from gradproof.judge.float64.networks import drawn

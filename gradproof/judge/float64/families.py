@@ -11,7 +11,7 @@ import numpy as np
 
 from gradproof.judge.float64 import mistakes as m
 from gradproof.judge.float64.mistakes import Layer, Mistake
-from gradproof.numerics.near import Near
+from gradproof.numerics.running_error import Near
 from gradproof.problem import Array
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.judge.isolation.calling import Lists
+from gradproof.judge.isolation.calls import Lists
 from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.troubles import SubmissionError
 from gradproof.problem import Array, Problem

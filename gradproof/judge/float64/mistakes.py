@@ -7,7 +7,7 @@ Slips with an unknown number in them, such as a forgotten weight decay, are in `
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gradproof.numerics.near import Near
+from gradproof.numerics.running_error import Near
 
 
 class Layer(NamedTuple):

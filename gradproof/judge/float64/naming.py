@@ -9,8 +9,8 @@ from gradproof.judge.float64 import families
 from gradproof.judge.float64.claims import Claim, Sigma, inputs_of
 from gradproof.judge.float64.mistakes import MISTAKES, Layer, Mistake
 from gradproof.numerics import rounding
-from gradproof.numerics.near import Near
 from gradproof.numerics.rounding import Arithmetic
+from gradproof.numerics.running_error import Near
 from gradproof.problem import Answer, Array
 from gradproof.proof.summary import Fault
 from gradproof.proof.theorem import Judged

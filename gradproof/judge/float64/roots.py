@@ -12,14 +12,14 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.float64.costs import Cost
 from gradproof.judge.float64.layouts import Layout
-from gradproof.judge.trial import mending, tracing
+from gradproof.judge.trial import repair, trace
 from gradproof.judge.trial.arguments import copied, exact_variables
 from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.execution import ExactRun, Result, SubjectError
 from gradproof.judge.trial.gradient import compare_leaf, floats_of, scalar
 from gradproof.judge.trial.judgement import going_wrong, in_words
 from gradproof.judge.trial.owner import put
 from gradproof.judge.trial.points import try_points
-from gradproof.judge.trial.running import ExactRun, Result, SubjectError
 from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem
 
@@ -54,10 +54,10 @@ def placed(subject: Any, layout: Layout, cost: Cost, seed: int) -> Placed | None
         tried = try_points(claim, example, seed, draw=True)
     except (SubjectError, ValueError, TypeError):
         return None
-    traced = tracing.trace(claim, tried, seed) if tried.verdict is Verdict.REFUTED else None
+    traced = trace.trace(claim, tried, seed) if tried.verdict is Verdict.REFUTED else None
     if traced is None:
         return None
-    if mended := mending.correction(claim, tried, example, seed, traced):
+    if mended := repair.correction(claim, tried, example, seed, traced):
         return mended.line, in_words(mended)
     first = min(traced.lines, key=lambda name: traced.suspects.index(traced.lines[name][0]))
     said = going_wrong(traced.lines[first], traced.before[first])

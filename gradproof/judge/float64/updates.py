@@ -28,7 +28,7 @@ from gradproof.judge.float64.steps import (
 from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics import rounding
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.problem import Array, Problem, stack_of
 from gradproof.proof import witness
 from gradproof.proof.architectures import WIDEST

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradproof.errors import DataError
-from gradproof.judge.assess import assess
+from gradproof.judge.assessment import assess
 from gradproof.judge.isolation import worker
 from gradproof.judge.troubles import out_of_memory
 

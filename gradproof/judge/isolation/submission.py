@@ -17,7 +17,7 @@ import numpy as np
 
 from gradproof.errors import DataError, UsageError
 from gradproof.judge.isolation import frames, signatures
-from gradproof.judge.isolation.calling import Lists, called
+from gradproof.judge.isolation.calls import Lists, called
 from gradproof.judge.isolation.sandbox import Sandbox
 from gradproof.judge.loading import unfit
 from gradproof.judge.troubles import KINDS, SubmissionError, words

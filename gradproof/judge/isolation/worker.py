@@ -18,7 +18,7 @@ import numpy as np
 
 from gradproof.judge import loading
 from gradproof.judge.isolation import frames, signatures
-from gradproof.judge.isolation.calling import called
+from gradproof.judge.isolation.calls import called
 from gradproof.judge.troubles import SubmissionError, out_of_memory, words
 
 # Bound now, because the code may replace them.

@@ -9,8 +9,8 @@ import numpy as np
 from flint import arb
 
 from gradproof.exact.sweeps import computed_from, operands_of
+from gradproof.judge.find.monitor import Event
 from gradproof.judge.find.observation import Observation
-from gradproof.judge.find.watching import Event
 from gradproof.judge.lines.labels import UNKNOWN, UNNAMED, Labels, Located
 from gradproof.judge.lines.margin import STEPPED
 from gradproof.judge.trial.activations import activations

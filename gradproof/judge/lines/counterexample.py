@@ -10,23 +10,23 @@ from gradproof.exact.numbers import Number, count_numbers
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.find.examples import Subject
-from gradproof.judge.find.explore import explore
+from gradproof.judge.find.exploration import explore
+from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program
+from gradproof.judge.find.reduction import smaller
 from gradproof.judge.find.scene import Scene, forget
 from gradproof.judge.find.scenes import attempts
-from gradproof.judge.find.smaller import smaller
-from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.annotation import shown
-from gradproof.judge.lines.corrected import corrected
+from gradproof.judge.lines.correction import corrected
 from gradproof.judge.lines.costs import likeliest_cost, over_the_step
 from gradproof.judge.lines.faults import Read
 from gradproof.judge.lines.script import CannotBeWrittenError, script
 from gradproof.judge.lines.values import Point, plain, slopes_of, values
 from gradproof.judge.outcome import SECONDS, Outcome, against
-from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
+from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM
 from gradproof.judge.trial.descent import rate_of
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.numerics.verdict import Verdict
 
 NUMBERS = 60_000  # to compute for each way to take a step: less than half a second

@@ -20,9 +20,9 @@ from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.observation import observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.floats import lost_in, remedy, where_of, words_of
 from gradproof.judge.trial.rounding import rounding_radii
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
 SCALES = 1, 30, 1000  # factors of the parameters and drawn examples, up to where σ and softmax overflow

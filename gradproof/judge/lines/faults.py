@@ -14,16 +14,16 @@ from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
 from gradproof.judge.lines.causes import Cause, Explanation, explain, place, place_of_shape
 from gradproof.judge.lines.costs import is_of_the_step, likeliest_cost, only_cost, over_the_step, usual_costs
+from gradproof.judge.lines.exceptions import Raised, mend_example, raised_by
 from gradproof.judge.lines.labels import Located, beside, label_events, locate
 from gradproof.judge.lines.quotients import difference_quotient
-from gradproof.judge.lines.raising import Raised, mend_example, raised_by
 from gradproof.judge.lines.repair import Repair, find_repairs
 from gradproof.judge.lines.segments import in_segments, of_vectors
 from gradproof.judge.lines.stores import at_store
 from gradproof.judge.lines.trials import Trial
 from gradproof.judge.outcome import SECONDS, Outcome, against
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.symmetry import OF_ANOTHER
 from gradproof.numerics.verdict import Verdict
 

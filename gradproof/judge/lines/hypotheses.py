@@ -9,8 +9,8 @@ from flint import arb
 from gradproof.exact.rules import Ball
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.gradients import last
+from gradproof.judge.find.monitor import Event
 from gradproof.judge.find.roles import stem
-from gradproof.judge.find.watching import Event
 from gradproof.judge.lines.labels import UNKNOWN, Labels
 from gradproof.judge.lines.replay import Guess, Replay, Values
 from gradproof.judge.lines.targets import Target, targets, unnamed

@@ -14,10 +14,10 @@ from gradproof.exact.rules import Ball
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.find.gradients import last
+from gradproof.judge.find.monitor import Event
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.roles import stem
 from gradproof.judge.find.scene import DRIVEN
-from gradproof.judge.find.watching import Event
 from gradproof.judge.trial.descent import OTHER_DECAY
 
 UNNAMED = "a derivative of C"  # the label where v has no name

@@ -19,7 +19,7 @@ from gradproof.judge.lines.labels import derivatives, shares
 from gradproof.judge.lines.suspects import Suspects, is_in_a_slope
 from gradproof.judge.lines.trials import LONGEST, Trial, cost_of, fresh
 from gradproof.judge.lines.words import Words, words_of
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
 FIRST, FIRST_OF_A_SLOPE = 6, 40  # edits of a statement, or of the likeliest, to try before the next statement

@@ -12,7 +12,7 @@ from gradproof.judge.find.scene import Nudge
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.outcome import SECONDS, Outcome, against
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 
 H = 2.0**-20  # change of an element, with which the quotient is right to about twelve digits
 SEEDS = range(2, 10)  # the first at which the array is wrong is taken

@@ -23,7 +23,7 @@ from gradproof.judge.lines.edits import Edit, Place, applied, as_slip, enclosing
 from gradproof.judge.lines.proposals import proposals, words_at
 from gradproof.judge.lines.suspects import Suspects, suspected
 from gradproof.judge.lines.trials import LONGEST, SEEDS, Seen, Trial, cost_of, in_all_shapes, seen_in
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
 RUNS, NUMBERS = 300, 1_000_000  # to spend on one fault: about three seconds

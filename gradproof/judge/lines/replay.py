@@ -10,7 +10,7 @@ from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.rules import Ball
 from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.find.observation import Observation
-from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
+from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM
 from gradproof.judge.trial.descent import along, rate_of
 
 Values = Mapping[int, Ball]  # by the indices of numbers

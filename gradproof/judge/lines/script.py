@@ -10,11 +10,11 @@ import numpy as np
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
+from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.program import Program, definitions, is_main, parsed
 from gradproof.judge.find.scene import DRIVEN, Scene
-from gradproof.judge.find.stated import words_for
-from gradproof.judge.find.watching import Step
+from gradproof.judge.find.stated_costs import words_for
 from gradproof.judge.lines.script_template import TEMPLATE
 from gradproof.judge.lines.values import Point
 from gradproof.judge.loading import decoded

@@ -9,7 +9,7 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
 from gradproof.exact.run import line_of
 from gradproof.exact.sweeps import computed_from, operands_of
-from gradproof.judge.find.watching import Event
+from gradproof.judge.find.monitor import Event
 
 MOST_OF_A_SLOPE = 64  # elements of the largest activation whose slope is sought
 

@@ -9,13 +9,13 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import differentiate
+from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene, forget
-from gradproof.judge.find.watching import Step
 from gradproof.judge.lines.costs import likeliest_cost
 from gradproof.judge.outcome import against
-from gradproof.judge.trial.adaptive import FIRST_OF_ADAM, NO_ROOT, lengthened
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM, NO_ROOT, lengthened
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
 BENT = 0.125  # at every other point literals differ by up to this part: 0.9 − 1 is −0.1 by chance

@@ -12,10 +12,10 @@ from gradproof.exact.run import current
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.checkers import checked
 from gradproof.judge.find.gradients import last
+from gradproof.judge.find.monitor import Event
 from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.roles import role_of
 from gradproof.judge.find.scene import DRIVEN
-from gradproof.judge.find.watching import Event
 from gradproof.judge.lines.annotation import MOST, annotated, named, shown
 from gradproof.judge.lines.labels import Located, ending, label_events
 from gradproof.judge.lines.margin import STEPPED

@@ -12,6 +12,7 @@ from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import argument_names, copied, exact_variables, leaves, numbers_of, prepared
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.example import example_lines
+from gradproof.judge.trial.execution import ExactRun, Result, SubjectError, named, require_callable
 from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import (
     compare_leaf,
@@ -21,7 +22,6 @@ from gradproof.judge.trial.gradient import (
 )
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.owner import arrays_of, gradient_beside, put
-from gradproof.judge.trial.running import ExactRun, Result, SubjectError, named, require_callable
 from gradproof.numerics.verdict import Verdict
 
 

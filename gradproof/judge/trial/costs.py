@@ -11,7 +11,7 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import Run, UndecidedError, current, running
 from gradproof.exact.special import logsumexp
 from gradproof.exact.sweeps import Known, computed_from, differentiate, operands_of
-from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
+from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.descent import along, rate_of
 

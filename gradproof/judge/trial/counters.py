@@ -7,7 +7,7 @@ means, c(t) = (1 − β₁)/(1 − β₁ᵗ) · √((1 − β₂ᵗ)/(1 − β�
 from collections.abc import Sequence
 from typing import Any
 
-from gradproof.judge.trial.adaptive import in_balls, kept_shares, lengths, rising_line
+from gradproof.judge.trial.adaptive_steps import in_balls, kept_shares, lengths, rising_line
 
 Ball = Any
 

@@ -11,7 +11,7 @@ from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import source
 from gradproof.exact.run import current
 from gradproof.exact.sweeps import computed_from, push_forward
-from gradproof.judge.trial.adaptive import (
+from gradproof.judge.trial.adaptive_steps import (
     ADAPTIVE,
     FIRST_OF_ADAM,
     accept_adaptive,
@@ -22,7 +22,7 @@ from gradproof.judge.trial.adaptive import (
 )
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared, common_factor
-from gradproof.judge.trial.stepping import all_numbers
+from gradproof.judge.trial.moves import all_numbers
 
 Balls = Any  # an object array of arb
 SIGNS = "steps of a fixed length, by the sign of the gradient alone"

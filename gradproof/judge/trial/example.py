@@ -8,8 +8,8 @@ import numpy as np
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.judge.trial.arguments import drawn, leaves, rebuilt
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.preserving import untouched
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded, named
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded, named
+from gradproof.judge.trial.restoration import untouched
 
 TRIES = 12
 PRINTED = 24  # elements of an array that is written out

@@ -15,9 +15,9 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of
-from gradproof.judge.trial.preserving import untouched
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded, named
+from gradproof.judge.trial.restoration import untouched
 from gradproof.judge.trial.rounding import EXACT, ROUNDED_ONCE, passed_on, rounding_radii
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded, named
 
 SCALES = (1.0, 5.0, 30.0, -30.0, 1000.0, -1000.0)  # of the arguments: ordinary sizes, and where σ or softmax overflow
 OF_DIGITS = SCALES[:3]  # compared with an exact run: 1 − a of a sigmoid loses its digits here

@@ -14,10 +14,7 @@ from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import argument_names, copied, exact_variables, leaves, numbers_of, prepared
 from gradproof.judge.trial.comparison import Compared, compare
 from gradproof.judge.trial.example import example_lines
-from gradproof.judge.trial.floats import float_findings
-from gradproof.judge.trial.judgement import Judgement
-from gradproof.judge.trial.points import READINGS, Tried, try_points
-from gradproof.judge.trial.running import (
+from gradproof.judge.trial.execution import (
     ExactRun,
     InexactError,
     NotFiniteError,
@@ -27,11 +24,14 @@ from gradproof.judge.trial.running import (
     named,
     require_callable,
 )
+from gradproof.judge.trial.floats import float_findings
+from gradproof.judge.trial.judgement import Judgement
+from gradproof.judge.trial.points import READINGS, Tried, try_points
 from gradproof.numerics.verdict import Verdict
 
 if TYPE_CHECKING:
-    from gradproof.judge.trial.mending import Correction
-    from gradproof.judge.trial.tracing import Trace
+    from gradproof.judge.trial.repair import Correction
+    from gradproof.judge.trial.trace import Trace
 
 Leaf = tuple[str, Any]
 
@@ -88,10 +88,10 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
     def search() -> "tuple[Trace | None, Correction | None]":
         if tried.verdict is not Verdict.REFUTED:
             return None, None
-        from gradproof.judge.trial import mending, tracing  # only here: they need much that right code does not
+        from gradproof.judge.trial import repair, trace  # only here: they need much that right code does not
 
-        traced = tracing.trace(claim, tried, seed)
-        return traced, mending.correction(claim, tried, example, seed, traced) if traced else None
+        traced = trace.trace(claim, tried, seed)
+        return traced, repair.correction(claim, tried, example, seed, traced) if traced else None
 
     return Judgement(
         verdict=tried.verdict,

@@ -11,8 +11,8 @@ from gradproof.judge.trial.comparison import Compared
 from gradproof.numerics.verdict import Verdict
 
 if TYPE_CHECKING:
-    from gradproof.judge.trial.mending import Correction
-    from gradproof.judge.trial.tracing import Line, Trace
+    from gradproof.judge.trial.repair import Correction
+    from gradproof.judge.trial.trace import Line, Trace
 
 SHOWN = 10  # lines of a repr
 

@@ -16,8 +16,8 @@ from gradproof.exact.rules import Ball
 from gradproof.exact.run import UndecidedError
 from gradproof.judge.trial.arguments import copied, numbers_of, rebuilt
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.running import ExactRun, SubjectError
-from gradproof.judge.trial.stepping import Stepping, arrays_in, moves
+from gradproof.judge.trial.execution import ExactRun, SubjectError
+from gradproof.judge.trial.moves import Stepping, arrays_in, moves
 
 Balls = Any  # an object array of arb
 MOST_SHARES = 12  # literals of the code that are tried as the μ of a momentum that looks ahead

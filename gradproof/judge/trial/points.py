@@ -14,7 +14,7 @@ import numpy as np
 from gradproof.exact.run import BITS, Note, Reading, UndecidedError, line_of
 from gradproof.judge.trial.arguments import drawn
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.running import ExactRun, InexactError, NotFiniteError, SubjectError
+from gradproof.judge.trial.execution import ExactRun, InexactError, NotFiniteError, SubjectError
 from gradproof.numerics.verdict import Verdict
 
 POINTS, MOST_POINTS = 3, 8  # more if a comparison has gone one way only, or a parameter has had no effect

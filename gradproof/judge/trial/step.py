@@ -25,14 +25,14 @@ from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import along
 from gradproof.judge.trial.example import example_lines
+from gradproof.judge.trial.execution import ExactRun, InexactError, Result, SubjectError, named, require_callable
 from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
+from gradproof.judge.trial.moves import Stepping, arrays_in, moves, takes_several
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
-from gradproof.judge.trial.running import ExactRun, InexactError, Result, SubjectError, named, require_callable
-from gradproof.judge.trial.scaled import excused
-from gradproof.judge.trial.stepping import Stepping, arrays_in, moves, takes_several
+from gradproof.judge.trial.scaling import excused
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.numerics.verdict import Verdict
 

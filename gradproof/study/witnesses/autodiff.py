@@ -14,7 +14,7 @@ import numpy as np
 
 import reference  # noqa: F401  (switches float64 on)
 from gradproof.numerics import program
-from gradproof.numerics.near import Near
+from gradproof.numerics.running_error import Near
 from gradproof.problem import Array
 from gradproof.study.tree import Head, Node
 from gradproof.study.values import Env, Evaluator, Key, SilentError, Value, insist_on_one_size

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradproof.numerics import program
-from gradproof.numerics.near import Near
+from gradproof.numerics.running_error import Near
 from gradproof.study import mutants
 from gradproof.study.ledger import Code
 from gradproof.study.tree import Node, layered

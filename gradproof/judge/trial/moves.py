@@ -12,8 +12,8 @@ from gradproof.exact.numbers import COPY, Number
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.trial.arguments import copied, leaves, numbers_of
+from gradproof.judge.trial.execution import InexactError, SubjectError, named
 from gradproof.judge.trial.owner import put
-from gradproof.judge.trial.running import InexactError, SubjectError, named
 
 
 class Stepping(NamedTuple):

@@ -19,7 +19,7 @@ from gradproof.exact.modules import replacement
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import ONE_AT_A_TIME, Reading, Run, UndecidedError, running
 from gradproof.judge.trial.arguments import as_floats, rebuilt
-from gradproof.judge.trial.preserving import untouched
+from gradproof.judge.trial.restoration import untouched
 from gradproof.limits import Clock, LateError, limited
 
 SECONDS = 30.0  # for one run; examples are small

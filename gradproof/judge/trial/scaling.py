@@ -19,9 +19,9 @@ from gradproof.exact.rules import Ball
 from gradproof.exact.sweeps import differentiate, push_forward
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared
+from gradproof.judge.trial.execution import InexactError
+from gradproof.judge.trial.moves import all_numbers, arrays_in
 from gradproof.judge.trial.points import TELLING
-from gradproof.judge.trial.running import InexactError
-from gradproof.judge.trial.stepping import all_numbers, arrays_in
 
 BY_ITSELF = "its length is always the same, as if clipped by its own norm"
 BY_ONE_FACTOR = "scaled by one factor, like a gradient clipped by its norm"

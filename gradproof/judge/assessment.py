@@ -14,7 +14,7 @@ from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.conventions import judge_leniently
 from gradproof.judge.find.calls import not_made
 from gradproof.judge.find.examples import LATE, Subject
-from gradproof.judge.find.explore import Explored
+from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.forward import with_fixed_passes, with_forward_passes
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
@@ -28,17 +28,17 @@ from gradproof.judge.find.substeps import substeps
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.counterexample import counterexample
 from gradproof.judge.lines.digits import float_findings
+from gradproof.judge.lines.exceptions import mend_example, raised_by
 from gradproof.judge.lines.faults import faults, read_lines
-from gradproof.judge.lines.raising import mend_example, raised_by
 from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
-from gradproof.judge.telling import AMISS, PILED, may_be_a_slip
 from gradproof.judge.trial.activations import EITHER, activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
 from gradproof.judge.trial.descent import DECAY, OTHER_DECAY
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.points import READINGS
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.judge.troubles import out_of_memory
-from gradproof.judge.whole import judge
+from gradproof.judge.whole_program import judge
+from gradproof.judge.wording import AMISS, PILED, may_be_a_slip
 from gradproof.numerics.verdict import Verdict
 
 __all__ = ["assess", "dispatch"]
@@ -66,8 +66,8 @@ def assess(
     """Return the verdict on a file as a document of plain values; DataError if it cannot be read.
 
     `name` restricts the search to one function or class. `step` is a line that takes a step. `cost` is a key of
-    gradproof.judge.whole.DECLARED. `tell` gets the verdict and the network of what is refuted before the lines are
-    read, which can take most of the time.
+    gradproof.judge.whole_program.DECLARED. `tell` gets the verdict and the network of what is refuted before the lines
+    are read, which can take most of the time.
     """
     program = read_program(path)
     found, judged = _search_and_judge(program, name, step, cost)

@@ -28,9 +28,9 @@ from gradproof.judge.lines.edits import (
 )
 from gradproof.judge.lines.proposals import words_at
 from gradproof.judge.trial.arguments import drawn
+from gradproof.judge.trial.execution import ExactRun
 from gradproof.judge.trial.points import Claim, Tried
-from gradproof.judge.trial.running import ExactRun
-from gradproof.judge.trial.tracing import Line, Trace
+from gradproof.judge.trial.trace import Line, Trace
 
 RUNS, NUMBERS, SECONDS = 400, 1_000_000, 3.0  # to spend: SECONDS of processor time, however slow the machine is
 MORE, OTHERS = 30, 2  # runs after the first correction, for one on another line; how many of those

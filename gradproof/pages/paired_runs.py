@@ -9,8 +9,8 @@ from gradproof.pages.page import rendered, typed_options
 from gradproof.pages.run import learning
 from gradproof.text import typed
 from gradproof.train import loop
-from gradproof.train.both import Pair
 from gradproof.train.loop import Epoch
+from gradproof.train.paired_runs import Pair
 from gradproof.train.run import PAGE
 
 POINTS = 400  # of the distance to draw, at most

@@ -8,9 +8,9 @@ from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.find.calls import call, parameters_of
+from gradproof.judge.find.monitor import Event
 from gradproof.judge.find.program import Program, is_main, names_in, statements, updated, updates_after
 from gradproof.judge.find.roles import named_as_cost, stem
-from gradproof.judge.find.watching import Event
 
 
 def single_numbers(

@@ -13,12 +13,12 @@ from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, Run, UndecidedError, current, line_of
 from gradproof.exact.sweeps import computed_from, differentiate
-from gradproof.judge.find.explore import Explored
-from gradproof.judge.find.means import line_of_counter, wrong_means
+from gradproof.judge.find.exploration import Explored
+from gradproof.judge.find.monitor import has_last_name
 from gradproof.judge.find.observation import Observation, observe
+from gradproof.judge.find.running_means import line_of_counter, wrong_means
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.find.stated import costs_defined, is_descended, moved_at_times, takes_the_same
-from gradproof.judge.find.watching import has_last_name
+from gradproof.judge.find.stated_costs import costs_defined, is_descended, moved_at_times, takes_the_same
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.outcome import (
     SECONDS,
@@ -37,15 +37,15 @@ from gradproof.judge.outcome import (
 )
 from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside, rates_of_groups
 from gradproof.judge.stress import clips_gradients_alone, means, piled, stress
-from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
+from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
 from gradproof.judge.trial.counters import counted_too_fast
 from gradproof.judge.trial.descent import is_written
+from gradproof.judge.trial.execution import ExactRun, InexactError, SubjectError, guarded
+from gradproof.judge.trial.moves import moved_again, takes_several
 from gradproof.judge.trial.points import try_points
-from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
-from gradproof.judge.trial.scaled import ADAPTIVE, BY_ITSELF, excused, scaled_each
-from gradproof.judge.trial.stepping import moved_again, takes_several
+from gradproof.judge.trial.scaling import ADAPTIVE, BY_ITSELF, excused, scaled_each
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict

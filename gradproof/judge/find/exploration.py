@@ -8,10 +8,10 @@ from typing import Any
 
 from gradproof.exact.numbers import count_numbers
 from gradproof.exact.run import Run, running
+from gradproof.judge.find.monitor import Step, Watch
 from gradproof.judge.find.namespace import Slot, slots
 from gradproof.judge.find.scene import MODULE, Scene
-from gradproof.judge.find.watching import Step, Watch
-from gradproof.judge.trial.running import SubjectError, guarded
+from gradproof.judge.trial.execution import SubjectError, guarded
 from gradproof.limits import Clock
 
 SECONDS = 6.0  # for one run

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gradproof.exact.run import BITS, Reading, UndecidedError
-from gradproof.judge.find.explore import Explored, explore
+from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import forget
@@ -20,7 +20,7 @@ from gradproof.judge.lines.proposals import words_at
 from gradproof.judge.lines.repair import Repair
 from gradproof.judge.lines.trials import LONGEST
 from gradproof.judge.outcome import against
-from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
 SECONDS = 1.5  # for one run of the example

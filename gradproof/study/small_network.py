@@ -12,7 +12,7 @@ import numpy as np
 
 from gradproof import backends
 from gradproof.backends import answer
-from gradproof.numerics.end_to_end import radii
+from gradproof.numerics.chain import radii
 from gradproof.numerics.rounding import arithmetic
 from gradproof.problem import Answer, Problem, stack_of
 from gradproof.proof import theorem

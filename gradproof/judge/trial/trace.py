@@ -23,15 +23,15 @@ from gradproof.exact.rules import Ball
 from gradproof.exact.run import BITS, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.instruments import Assignments
+from gradproof.judge.find.monitor import Event, Watch
 from gradproof.judge.find.program import WATCH
-from gradproof.judge.find.watching import Event, Watch
 from gradproof.judge.lines.edits import enclosing
 from gradproof.judge.lines.labels import UNNAMED, multiple_of
 from gradproof.judge.lines.targets import Target, targets, unnamed
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.execution import ExactRun, Result, SubjectError
 from gradproof.judge.trial.points import Claim, Tried
-from gradproof.judge.trial.running import ExactRun, Result, SubjectError
 
 MOST = 400  # events to label
 FORWARD = "a value of the forward pass"

@@ -12,7 +12,7 @@ from gradproof.errors import DataError, UsageError
 from gradproof.judge.isolation.assessment import Assessment, UnfinishedError, is_whole
 from gradproof.judge.isolation.submission import File, Kind
 from gradproof.judge.loading import not_text
-from gradproof.judge.telling import is_book, may_be_a_slip, may_prefer_whole, nothing, prefers_whole, takes_others
+from gradproof.judge.wording import is_book, may_be_a_slip, may_prefer_whole, nothing, prefers_whole, takes_others
 from gradproof.numerics.verdict import Verdict
 from gradproof.text import visible
 

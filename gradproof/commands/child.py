@@ -22,7 +22,7 @@ LOST = re.compile(r"unhealthy \(stopped sending heartbeats\):\s+((?:/job:\S*task
 FIRST_LOST = "Failed to send RPC to coordination service"
 
 
-def apart() -> int | Callable[[str], None]:
+def run_in_a_child() -> int | Callable[[str], None]:
     """Fork. In the parent, return the child's exit code when it has ended. In the child, return a function that sends
     the parent a line: first "" when all processes have joined, later the command that resumes the run.
 

@@ -15,8 +15,8 @@ from gradproof.commands.run import headline
 from gradproof.commands.terminal import INTERRUPTED, asked_to_end, drawn, going_on, interrupted, progress_bar
 
 if TYPE_CHECKING:
-    from gradproof.train.both import Pair, Point
     from gradproof.train.loop import State
+    from gradproof.train.paired_runs import Pair, Point
 
 
 def compare(
@@ -117,12 +117,12 @@ def summary(pair: Pair, result: dict[str, Any]) -> str:
 def _drawn(pair: Pair, result: dict[str, Any]) -> Path:
     """Write the page of each run and the page of both, and return the path of the latter."""
     from gradproof import files
-    from gradproof.pages import both as page
+    from gradproof.pages import paired_runs as page
     from gradproof.pages import run as run_page
-    from gradproof.train import both
+    from gradproof.train import paired_runs
 
     curves = {run.settings.backend: run.state.history for run in pair.runs}
     for run in pair.runs:
         run_page.write(run, result["runs"][run.settings.backend], curves)
-    files.write(pair.place / both.PAGE, page.page(pair, result, curves).encode(errors="replace"))
-    return pair.place / both.PAGE
+    files.write(pair.place / paired_runs.PAGE, page.page(pair, result, curves).encode(errors="replace"))
+    return pair.place / paired_runs.PAGE
