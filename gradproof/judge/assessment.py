@@ -98,13 +98,13 @@ def assess(
 def _search_and_judge(program: Program, name: str, step: str, cost: str) -> tuple[Search, list[Assessed]]:
     """Find what to judge, and judge it.
 
-    A forward pass that is carried from turn to turn depends on the parameters. If the step is wrong then, it may be
-    right with what is carried held fixed, as with the targets of a copy that is renewed after each step.
+    A forward pass that is carried from turn to turn depends on the parameters. If the step is not right then, it may
+    be right with what is carried held fixed, as with the targets of a copy that is renewed after each step.
     """
     whole = with_forward_passes(program)
     found = search(whole, name, step)
     judged = _settled([_judged(subject, cost) for subject in found.subjects], found, cost)
-    if whole is not program and any(one.outcome.verdict is Verdict.REFUTED for one in judged):
+    if whole is not program and any(one.outcome.verdict is not Verdict.VERIFIED for one in judged):
         explored, names = with_fixed_passes(program)
         fixed = _judged(judged[0].subject._replace(explored=explored), cost) if explored else judged[0]
         if fixed.outcome.verdict is Verdict.VERIFIED and fixed.outcome.kind != "listed":

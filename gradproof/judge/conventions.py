@@ -87,7 +87,9 @@ def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     if explored.step is None:
         return outcome
     other = judge_leniently(subject._replace(explored=explored, larger=None, skipped=skipped), cost)
-    decides = other.verdict is Verdict.VERIFIED or (other.verdict is Verdict.REFUTED and other.kind != "listed")
+    several = {*step.parameters} == {*explored.step.parameters}  # several turns that move the same are several steps
+    refutes = other.verdict is Verdict.REFUTED and other.kind != "listed" and not several
+    decides = other.verdict is Verdict.VERIFIED or refutes
     if outcome.verdict is Verdict.REFUTED and explored.step.kind == "turn":
         return other
     return other if decides and _is_superseded(outcome, step, other) else outcome

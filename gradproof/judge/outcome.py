@@ -14,6 +14,7 @@ from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import current
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
+from gradproof.judge.find.aims import doubtful_aims, held
 from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.monitor import Event
 from gradproof.judge.find.observation import Observation
@@ -99,22 +100,37 @@ def against(what: Observation, cost: Number) -> list[Compared]:
     return compared
 
 
-def holding(what: Observation, compare: Callable[[], Sequence[Compared]]) -> Sequence[Compared]:
-    """Return the comparison; if it is wrong or fails, the one with computed targets held fixed, if that is right."""
+def holding(what: Observation, cost: Number | None, compare: Callable[[], Sequence[Compared]]) -> Sequence[Compared]:
+    """Return the comparison; if it is wrong or fails, the one with computed targets held fixed, if that is right.
+
+    InexactError if it is right only with something else held fixed that need not be meant as a target.
+    """
     trouble: InexactError | None = None
     compared: Sequence[Compared] = ()
     try:
         compared = compare()
     except InexactError as error:
         trouble = error
-    if what.aims and (trouble or any(array.state != "right" for array in compared)):
-        with what.held(), suppress(InexactError):
-            held = compare()
-            if all(array.state == "right" for array in held) and any(array.alive for array in held):
-                return [array._replace(convention=array.convention or HELD) for array in held]
+    if not trouble and all(array.state == "right" for array in compared):
+        return compared
+    if what.aims and (fixed := _with_fixed(what.aims, compare)):
+        return [array._replace(convention=array.convention or HELD) for array in fixed]
     if trouble:
         raise trouble
+    moves = [x for array in what.after.values() for x in array.flat]
+    for words, numbers in doubtful_aims(what.events, moves, cost):
+        if (fixed := _with_fixed(numbers, compare)) and all(array.alive for array in fixed):
+            raise InexactError(f"it is right only if {words} is held fixed, which depends on the parameters")
     return compared
+
+
+def _with_fixed(numbers: Sequence[Number], compare: Callable[[], Sequence[Compared]]) -> Sequence[Compared]:
+    """Return the comparison with these numbers held fixed, if it is right, else ()."""
+    with held(numbers), suppress(InexactError):
+        compared = compare()
+        if all(array.state == "right" for array in compared) and any(array.alive for array in compared):
+            return compared
+    return ()
 
 
 def _regularised(what: Observation, cost: Number) -> bool:

@@ -140,7 +140,8 @@ def judge(
             unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
             if len(unmoved_there) < move.size:  # an array that never moves is another matter
                 untouched[path] = untouched.get(path, unmoved_there) & unmoved_there
-        return holding(what, lambda: compared_with(run, what))
+        cost = getattr(what, kind).get(name) if kind != "listed" else None
+        return holding(what, cost, lambda: compared_with(run, what))
 
     def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
         nonlocal is_one_step

@@ -185,6 +185,41 @@ def test_what_a_turn_leaves_for_the_next_may_be_held_fixed(source: str, wrong: s
     assert said == (source is REWEIGHTED and not wrong)
 
 
+WEIGHTS = "k = 1 / (np.abs(X @ theta - y) + 0.1)\n"
+BEGUN_ANEW = REWEIGHTED.replace(WEIGHTS, "pass\n").replace("    r = X", f"    {WEIGHTS}    r = X")
+ONE_BY_ONE = (
+    DATA
+    + """
+following, theta = rng.normal(size=(6, 3)), theta.ravel()
+for t in range(6):
+    e = y[t, 0] + 0.9 * following[t] @ theta - X[t] @ theta
+    theta = theta + 0.1 * e * X[t]
+"""
+)
+
+
+@pytest.mark.sample(3)
+@pytest.mark.parametrize(
+    ("source", "right", "other", "verdict"),
+    [
+        (BEGUN_ANEW, "", "", "undecided"),
+        (BEGUN_ANEW, "k * r)", "k * r[::-1])", "refuted"),
+        (BEGUN_ANEW, "(k * r)", "r", "refuted"),
+        (ONE_BY_ONE, "", "", "undecided"),
+        (ONE_BY_ONE, "e * X[t]", "e * X[t][::-1]", "refuted"),
+        (ONE_BY_ONE, "y[t, 0]", "0.5", "refuted"),  # a margin between the two
+    ],
+)
+def test_what_is_right_only_with_something_held_fixed_is_undecided(
+    source: str, right: str, other: str, verdict: str, tmp_path: Path
+) -> None:
+    """Weights of a majorising cost that are computed in the same turn, or targets without a name."""
+    assert right in source
+    found = assessed(source.replace(right, other), tmp_path)
+    assert found["verdict"] == verdict
+    assert verdict == "refuted" or "held fixed" in found["undecided"][0]
+
+
 def test_two_equal_updates_are_one_step_of_a_cost_that_both_belong_to(tmp_path: Path) -> None:
     """Shared weights are moved once for each branch, by gradients that are equal here."""
     source = (

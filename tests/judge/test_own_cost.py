@@ -274,3 +274,24 @@ def test_another_rate_of_decay_than_the_printed_one_refutes_nothing_though_biase
     source = source.replace("COST", "0.1 / len(t) * np.sum(w ** 2)")
     assert assessed(source.replace("STEP", "0.2 / 12 * w"), tmp_path)["verdict"] == "verified"
     assert assessed(source.replace("STEP", "0.2 / 4 * w[::-1]"), tmp_path)["verdict"] == "refuted"
+
+
+PERCEPTRON = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(40, 3))
+y = np.where(X[:, 0] > 0.1, 1.0, -1.0)
+w, b = rng.normal(size=3) * 0.1, 0.0
+def hinge_loss(X, y):
+    return np.mean(np.maximum(0, 1 - y * (X @ w + b)))
+for epoch in range(10):
+    for i in range(len(X)):
+        if y[i] * (X[i] @ w + b) <= 0:
+            w += 0.1 * y[i] * X[i]
+            b += 0.1 * y[i]
+    print(epoch, hinge_loss(X, y))
+"""
+
+
+def test_a_loop_of_several_steps_is_not_compared_with_a_cost_where_one_of_them_is_undecided(tmp_path: Path) -> None:
+    assert assessed(PERCEPTRON, tmp_path)["verdict"] == "undecided"

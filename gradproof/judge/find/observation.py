@@ -2,10 +2,9 @@
 
 import ast
 import builtins
-import re
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -19,7 +18,7 @@ from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number, literal, number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError, current
-from gradproof.exact.sweeps import computed_from
+from gradproof.judge.find.aims import targets
 from gradproof.judge.find.copies import copies, drawn_along, held_at_zero, is_added, is_turned, velocities
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.monitor import Event, Step, Watch
@@ -110,40 +109,8 @@ class Observation:
 
     @cached_property
     def aims(self) -> list[Number]:
-        """What is named only as targets, but computed from the parameters, and r + γ V′ in r + γ V′ − V."""
-        named = [event for event in self.events if _AIM.search(event.name)]
-        unnamed = (event for event in self.events if event.shape and not _AIM.search(event.name))
-        others = {id(x) for event in unnamed for x in event.numbers}
-        found = {x.index: x for event in named for x in event.numbers if x.varies and id(x) not in others}
-        moves = [x for array in self.after.values() for x in array.flat]
-        for x in computed_from(moves) if not found else ():
-            if x.rule is not None and x.rule.name == "subtract" and all(y.varies for y in x.operands):
-                found |= {y.index: y for y in x.operands if _is_discounted(y)}
-        return list(found.values())
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Treat the targets as constants while the context lasts."""
-        before = [(x.rule, x.operands) for x in self.aims]
-        for x in self.aims:
-            x.rule, x.operands, x.varies = None, (), False
-        yield
-        for x, (rule, operands) in zip(self.aims, before, strict=True):
-            x.rule, x.operands, x.varies = rule, operands, True
-
-
-_AIM = re.compile(r"target|(?:^|_)td(?:_|$)|advantage|returns?$|bootstrap", re.IGNORECASE)
-
-
-def _is_discounted(x: Number) -> bool:
-    """Whether this is r + γ V with constants r and γ, 0 ≤ γ ≤ 1: what a state is worth by that of the next one."""
-    if x.rule is None or x.rule.name != "add" or x.operands[0].varies == x.operands[1].varies:
-        return False
-    worth = next(y for y in x.operands if y.varies)
-    if worth.rule is None or worth.rule.name != "multiply" or worth.operands[0].varies == worth.operands[1].varies:
-        return False
-    gamma = next(y for y in worth.operands if not y.varies)
-    return bool(gamma.value >= 0 and gamma.value <= 1)
+        """The targets that the step computes from the parameters."""
+        return targets(self.events, [x for array in self.after.values() for x in array.flat])
 
 
 def observe(
