@@ -1,63 +1,38 @@
 """Judges a whole program: compares its step with the gradient of its own cost, or of the cost that fits."""
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
 
 from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import Number
-from gradproof.exact.run import BITS, Reading, Run, UndecidedError, current, line_of
+from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.judge.choice import choose
+from gradproof.judge.evidence import FORGOTTEN, UPHILL, Evidence
 from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.monitor import has_last_name
-from gradproof.judge.find.observation import Observation, observe
-from gradproof.judge.find.running_means import line_of_counter, wrong_means
+from gradproof.judge.find.observation import observe
+from gradproof.judge.find.running_means import wrong_means
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated_costs import costs_defined, is_descended, moved_at_times, takes_the_same
-from gradproof.judge.lines.annotation import shown
-from gradproof.judge.outcome import (
-    SECONDS,
-    Amiss,
-    Outcome,
-    against,
-    also_moved,
-    as_regularised,
-    forgotten,
-    holding,
-    left_out,
-    perhaps_forgotten,
-    ranked,
-    states,
-    unmoved,
-)
-from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside, rates_of_groups
-from gradproof.judge.stress import clips_gradients_alone, means, piled, stress
-from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM
+from gradproof.judge.outcome import SECONDS, Amiss, Outcome, left_out, ranked
+from gradproof.judge.rates import blame_decay
+from gradproof.judge.stress import piled, stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
-from gradproof.judge.trial.counters import counted_too_fast
-from gradproof.judge.trial.descent import is_written
-from gradproof.judge.trial.execution import ExactRun, InexactError, SubjectError, guarded
-from gradproof.judge.trial.moves import moved_again, takes_several
-from gradproof.judge.trial.points import try_points
-from gradproof.judge.trial.scaling import ADAPTIVE, BY_ITSELF, excused, scaled_each
-from gradproof.judge.trial.symmetry import symmetric
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
+from gradproof.judge.trial.points import Tried, try_points
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
-FORGOTTEN = "not moved, though its gradient is computed"
 MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
-UPHILL = "uphill, which its text says is intended"
 # Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
-_HIGH = re.compile(r"objective|surrogate|reward|return|likelihood|elbo|utility|gain|fitness|score|log_?prob")
-_ASCENT = re.compile(r"ascent|ascend|maximi[sz]|climb|reinforce\b", re.IGNORECASE)
-_DESCENT = re.compile(r"descent|minimi[sz]", re.IGNORECASE)
 DECLARED = {  # each word of --cost, and the names in the table that it means
     "quadratic": ("quadratic",),
     "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
@@ -69,6 +44,17 @@ DECLARED = {  # each word of --cost, and the names in the table that it means
     "huber": ("Huber",),
     "poisson": ("Poisson",),
 }  # fmt: skip
+
+
+class _Case(NamedTuple):
+    """What is to be judged, and how; see `judge`."""
+
+    explored: Explored
+    calls: Sequence[str]
+    harder: Sequence[Scene]
+    seed: int
+    cost: str
+    listed: bool = False
 
 
 def judge(
@@ -84,273 +70,208 @@ def judge(
     `calls` are expressions of the program's own cost, and `cost` is the declared cost. With `listed`, only the usual
     costs are tried, not the program's own.
     """
-    assert explored.step is not None
-    example, sizes = [np.zeros(1)], dict[str, int]()
-
-    def seen(run: ExactRun, drawn: Any) -> Observation:
-        number = int(abs(float(np.asarray(drawn[0]).ravel()[0])) * 1e9) % (1 << 31)
-        try:
-            with guarded("the program", SECONDS, Clock.COMPUTING):
-                what = observe(explored.scene, explored.step, calls, number)  # type: ignore[arg-type]
-                sizes.update({path: array.size for path, array in what.given.items()})
-                moves = [x for move in what.moved.values() for x in move.flat]
-                clips = {index for index, place in run.run.clips.items() if place in explored.scene.clips}
-                if explored.scene.scale != 1 and not clips_gradients_alone(what, clips):
-                    raise InexactError("not only gradients are clipped")
-                if run.run.reading is not Reading.EXACT and all(x.value.is_zero() for x in moves):
-                    raise InexactError("nothing moves if a tiny learning rate is taken as 0")
-                return what
-        except InexactError:
-            raise
-        except SubjectError as error:
-            raise InexactError(str(error)) from error
-
+    case, evidence = _Case(explored, calls, harder, seed, cost, listed), Evidence(explored, calls, seed)
+    evidence.unseen.update(dict.fromkeys(evidence.step.doubtful))
     try:
-        chosen = _choose(seen, seed)
+        chosen = choose(evidence)
+        if not (cost or listed):
+            evidence.kind, evidence.name = chosen
+        tried = try_points(evidence.claim, [np.zeros(1)], seed, True)
     except (SubjectError, UndecidedError) as error:
         return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
-    if cost or listed:
-        chosen = ("listed", "")
-    kind, name = chosen
-    costs: dict[Reading, set[NamedCost]] = {}
-    rates: dict[Reading, Any] = {}
-    lengths: dict[Reading, dict[str, Any]] = {}
-    doubted = set[str]()
-    unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
-    untouched, group_rates = dict[str, set[int]](), dict[str, Fraction]()
-    still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
-    shrinking, passed, again, twice = list[str](), list[str](), dict[str, Amiss](), dict[str, Amiss]()
-    is_one_step = False  # of the cost at a rate that the program writes down, though in two parts
-    used_after = explored.scene.used_after(explored.step.where) if explored.step.kind == "turn" else set[str]()
+    outcome = _outcome(evidence, tried)
+    if evidence.passed:
+        states = ", ".join(evidence.passed)
+        outcome.notes.append(f"{states}: taken for states, because the cost depends on what they become")
+    for review in _REVIEWS:
+        if (instead := review(case, evidence, outcome)) is not None:
+            return instead
+    if outcome.verdict is Verdict.VERIFIED:
+        stress(outcome, (evidence.kind, evidence.name), calls, harder, seed)
+    outcome.unmoved = sorted(evidence.still)
+    return outcome
 
-    def claim(run: ExactRun, drawn: Any) -> Sequence[Compared]:
-        what = seen(run, drawn)
-        _forget_what_is_shown(run.run, what)
-        idle.update(dict.fromkeys(forgotten(what, used_after), FORGOTTEN))
-        staying.update(dict.fromkeys(perhaps_forgotten(what, used_after)))
-        still.update(unmoved(what))
-        zeros.update(dict.fromkeys(what.zeros))
-        twins.update(what.twins)
-        velocities[:] = what.velocities
-        shrinking[:] = means(what)
-        group_rates.update(rates_of_groups(what))
-        again.update({path: Amiss(f"its copy {shown(twin)} stays as it was", 0) for path, twin in what.stale.items()})
-        twice.update({path: said for path, array in what.given.items() if (said := _again(array, what.after[path]))})
-        for path, move in what.moved.items():
-            unmoved_there = {place for place, x in enumerate(move.flat) if x.value.is_zero()}
-            if len(unmoved_there) < move.size:  # an array that never moves is another matter
-                untouched[path] = untouched.get(path, unmoved_there) & unmoved_there
-        cost = getattr(what, kind).get(name) if kind != "listed" else None
-        return holding(what, cost, lambda: compared_with(run, what))
 
-    def compared_with(run: ExactRun, what: Observation) -> Sequence[Compared]:
-        nonlocal is_one_step
-        if kind != "listed":
-            found = getattr(what, kind).get(name)
-            if found is None:
-                raise InexactError(f"{name} is not computed in every run")
-            unseen.update(dict.fromkeys(also_moved(what, found)))
-            for path in unseen.keys() & states(what, found) if unseen else ():
-                del unseen[path]
-                passed.append(path)
-            doubted.update(what.doubtful)
-            compared = against(what, found)
-            is_one_step = is_one_step or (bool(twice) and is_written(rate_beside(what, found)))
-            if _is_climbed(name, explored.scene.program.text, what, compared):
-                compared = [a._replace(convention=a.convention or UPHILL) for a in against(what, -found)]
-            if any(array.state != "right" for array in compared) and not explored.step.gradients:  # type: ignore[union-attr]
-                earlier = lengths.setdefault(run.run.reading, {})
-                given = list(what.given.values())
-                compared = scaled_each(what.moved, given, differentiate(found), compared, seed, earlier)
-            if explored.scene.is_of_a_layer:
-                compared = allow_means(explored.scene, what, compared)
-            if not any(array.convention == BY_ITSELF for array in compared):
-                compared = keep_steady(what, found, compared, rates, run.run.reading)
-            if any(array.convention == FIRST_OF_ADAM for array in compared):
-                fast = counted_too_fast(what.moved, list(what.given.values()), differentiate(found), what.kept)
-                line = line_of_counter(explored.scene.program.tree)
-                again.update({path: Amiss(f"its first step has t = {t}: t counts arrays, not steps", line)
-                              for path, t in fast.items()})  # fmt: skip
-            _refuse_several(what, compared)
-            return compared
-        given = list(what.given.values())
-        compared = symmetric(what.moved, given, seed)
-        if any(array.state != "right" for array in compared):
-            if explored.step.gradients:  # type: ignore[union-attr]
-                return compared
-            _refuse_several(what, compared)
-            compared = excused(what.moved, given, compared, seed)
-            if not all(array.convention == ADAPTIVE for array in compared):
-                return compared
-        before, kept = costs.get(run.run.reading), None
-        if any(array.convention == ADAPTIVE for array in compared):
-            kept = what.kept
-        here = name_costs_of_steps(what.moved, given, {one.name for one in before} if before else (), kept)
-        costs[run.run.reading] = costs.get(run.run.reading, here) & here
-        return as_regularised(what, compared, here) if here else compared
+def _outcome(evidence: Evidence, tried: Tried) -> Outcome:
+    return Outcome(
+        tried.verdict,
+        evidence.explored,
+        cost=evidence.name,
+        kind=evidence.kind,
+        named=ranked(evidence.costs),
+        tried=tried,
+        calls=evidence.calls,
+        sizes=evidence.sizes,
+        rates=evidence.group_rates,
+        zeros=list(evidence.zeros),
+        twins=evidence.twins,
+        shrinking=evidence.shrinking,
+        velocities=evidence.velocities,
+        idle=evidence.untouched,
+    )
 
-    try:
-        tried = try_points(claim, example, seed, True)
-    except SubjectError as error:
-        return Outcome(Verdict.UNDECIDED, explored, trouble=str(error))
-    named = next((ranked(some) for some in costs.values() if some), [])
-    outcome = Outcome(tried.verdict, explored, name, named, tried, calls=calls, zeros=list(zeros), twins=twins)
-    outcome.kind, outcome.rates, outcome.sizes = kind, group_rates, sizes
-    outcome.shrinking = shrinking
-    if passed:
-        outcome.notes.append(f"{', '.join(passed)}: taken for states, because the cost depends on what they become")
-    outcome.velocities, outcome.idle = velocities, untouched
-    if cost and tried.verdict is Verdict.VERIFIED:
-        wanted = [one for one in named if one.name in DECLARED[cost]]
-        if wanted:
-            outcome.named = wanted
-        else:
-            outcome.verdict, outcome.other, outcome.declared, outcome.named = Verdict.REFUTED, named, cost, ()
-            outcome.tried = replace(
-                tried, arrays=[a._replace(state=f"not the gradient of the {cost} cost") for a in tried.arrays]
-            )
-    elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not named:
-        defined = costs_defined(explored.scene.program)
-        if defined and not set(defined) <= set(calls):  # a cost of its own that this step does not compute
-            own = judge(explored, [*calls, *defined], harder, seed)
-            right = (
-                [a.name for a in own.tried.arrays if a.state == "right" and a.alive] if own.cost and own.tried else []
-            )
-            if sum(sizes[path] for path in right) > 1:  # a single number follows any cost
+
+def _with_states(tried: Tried, **changes: Any) -> Tried:
+    """Return the trial with these fields changed in every array."""
+    return replace(tried, arrays=[array._replace(**changes) for array in tried.arrays])
+
+
+# Each review may change the outcome, or return another in its place.
+
+
+def _compare_with_the_usual(case: _Case, evidence: Evidence, outcome: Outcome) -> Outcome | None:
+    """A step without a cost of its own must follow the declared cost, or a usual one, and go down."""
+    assert outcome.tried is not None
+    if evidence.kind != "listed" or outcome.verdict is not Verdict.VERIFIED:
+        return None
+    named = outcome.named
+    if case.cost:
+        outcome.named = [one for one in named if one.name in DECLARED[case.cost]]
+        if not outcome.named:
+            outcome.verdict, outcome.other, outcome.declared = Verdict.REFUTED, named, case.cost
+            outcome.tried = _with_states(outcome.tried, state=f"not the gradient of the {case.cost} cost")
+    elif not named:
+        defined = costs_defined(case.explored.scene.program)
+        if defined and not set(defined) <= set(case.calls):  # a cost of its own that this step does not compute
+            own = judge(case.explored, [*case.calls, *defined], case.harder, case.seed)
+            compared = own.tried.arrays if own.cost and own.tried else ()
+            right = [array.name for array in compared if array.state == "right" and array.alive]
+            if sum(evidence.sizes[path] for path in right) > 1:  # a single number follows any cost
                 return own
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = (
             "it is the gradient of a cost that gradproof does not know: say which one you mean with --cost"
         )
-    elif kind == "listed" and tried.verdict is Verdict.VERIFIED and not explored.step.gradients:
-        down = [one for one in named if one.factor > 0]
-        outcome.named = down or named
-        if not down and _CLIMBS.search(explored.scene.program.text):
-            outcome.tried = replace(tried, arrays=[array._replace(convention=UPHILL) for array in tried.arrays])
-        elif not down and named:
-            outcome.verdict = Verdict.REFUTED
-            outcome.tried = replace(tried, arrays=[array._replace(state="uphill") for array in tried.arrays])
-    if tried.verdict is Verdict.REFUTED and name in doubted and name in calls:
+    elif not evidence.step.gradients:
+        outcome.named = [one for one in named if one.factor > 0] or named
+        if outcome.named[0].factor > 0:
+            return None
+        if _CLIMBS.search(case.explored.scene.program.text):
+            outcome.tried = _with_states(outcome.tried, convention=UPHILL)
+        else:
+            outcome.verdict, outcome.tried = Verdict.REFUTED, _with_states(outcome.tried, state="uphill")
+    return None
+
+
+def _compare_with_others(case: _Case, evidence: Evidence, outcome: Outcome) -> Outcome | None:
+    """What does not follow its own cost may follow another, if that cost need not be the one that it minimises."""
+    assert outcome.tried is not None
+    name, program = evidence.name, case.explored.scene.program
+    if outcome.tried.verdict is Verdict.VERIFIED and evidence.kind != "listed":
+        outcome.named = _others(evidence)  # its own cost by its usual name
+    if outcome.tried.verdict is not Verdict.REFUTED:
+        return None
+    if name in evidence.doubted and name in case.calls:
         # That cost is of other examples, and fitted at two points by chance.
-        return judge(explored, [call for call in calls if call != name], harder, seed, cost)
-    if tried.verdict is Verdict.REFUTED and kind != "listed":
-        outcome.other = _others(seen, seed)
-        made_up = name.startswith("net.") and not explored.scene.whole
-        made_up = made_up and not takes_the_same(explored.scene.program, name, explored.scene.driver)
-        if outcome.other and (
-            differs := next(filter(None, (_of_other_outputs(seen, seed, kind, name, r) for r in Reading)), "")
-        ):
-            as_meant = judge(explored, calls, harder, seed, cost, listed=True)
-            if as_meant.verdict is Verdict.VERIFIED:
-                as_meant.notes.append(f"not compared with its own cost, {name}, in which {differs}")
-                return as_meant
-        outcome.tried = blame_decay(tried, outcome.other)
-        if made_up and outcome.other and not outcome.other[0].decay:  # the guessed call of its cost may be wrong
-            return judge(explored, (), harder, seed, cost)
-    elif tried.verdict is Verdict.VERIFIED and kind != "listed":
-        outcome.named = _others(seen, seed)  # its own cost by its usual name
-    if outcome.verdict is Verdict.VERIFIED and unseen:
-        step = explored.step._replace(parameters=[*explored.step.parameters, *unseen], doubtful=())
-        with_them = judge(replace(explored, step=step), calls, harder, seed, cost)
-        descended = kind != "listed" and all(is_descended(explored.scene.program.tree, path) for path in unseen)
-        if with_them.verdict is Verdict.VERIFIED or (descended and with_them.verdict is Verdict.REFUTED):
-            return with_them
-        outcome.verdict = Verdict.UNDECIDED
-        outcome.trouble = f"moves too, but is not recognised as a parameter: {', '.join(unseen)}"
-    if outcome.verdict is Verdict.VERIFIED and kind != "listed" and staying:
-        idle |= dict.fromkeys(_left_out(explored, calls, chosen, seed, list(staying), used_after), FORGOTTEN)
-    unmoved_here = dict.fromkeys(explored.step.still, "not moved") | idle
-    at_times = moved_at_times(explored.scene.program.tree)
-    late = [path for path in unmoved_here if has_last_name(path, at_times)]
-    outcome.late = late
-    amiss = {path: said for path, said in unmoved_here.items() if path not in late} | dict(explored.step.reshaped)
-    if outcome.verdict is not Verdict.UNDECIDED and amiss and not explored.step.gradients:
+        return judge(*case._replace(calls=[call for call in case.calls if call != name], listed=False))
+    if evidence.kind == "listed":
+        return None
+    outcome.other = _others(evidence)
+    made_up = name.startswith("net.") and not case.explored.scene.whole
+    made_up = made_up and not takes_the_same(program, name, case.explored.scene.driver)
+    if outcome.other and (differs := next(filter(None, (_of_other_outputs(evidence, r) for r in Reading)), "")):
+        as_meant = judge(*case._replace(listed=True))
+        if as_meant.verdict is Verdict.VERIFIED:
+            as_meant.notes.append(f"not compared with its own cost, {name}, in which {differs}")
+            return as_meant
+    outcome.tried = blame_decay(outcome.tried, outcome.other)
+    if made_up and outcome.other and not outcome.other[0].decay:  # the guessed call of its cost may be wrong
+        return judge(*case._replace(calls=(), listed=False))
+    return None
+
+
+def _require_parameters(case: _Case, evidence: Evidence, outcome: Outcome) -> Outcome | None:
+    """What moves and was not recognised as a parameter must be right too."""
+    if outcome.verdict is not Verdict.VERIFIED or not evidence.unseen:
+        return None
+    step = evidence.step._replace(parameters=[*evidence.step.parameters, *evidence.unseen], doubtful=())
+    with_them = judge(*case._replace(explored=replace(case.explored, step=step), listed=False))
+    tree = case.explored.scene.program.tree
+    descended = evidence.kind != "listed" and all(is_descended(tree, path) for path in evidence.unseen)
+    if with_them.verdict is Verdict.VERIFIED or (descended and with_them.verdict is Verdict.REFUTED):
+        return with_them
+    outcome.verdict = Verdict.UNDECIDED
+    outcome.trouble = f"moves too, but is not recognised as a parameter: {', '.join(evidence.unseen)}"
+    return None
+
+
+def _refuse_what_stays(case: _Case, evidence: Evidence, outcome: Outcome) -> None:
+    """A parameter that the step forgets, or leaves in another shape, is wrong."""
+    assert outcome.tried is not None
+    if outcome.verdict is Verdict.VERIFIED and evidence.kind != "listed" and evidence.staying:
+        evidence.idle |= dict.fromkeys(_left_out(evidence), FORGOTTEN)
+    stays = dict.fromkeys(evidence.step.still, "not moved") | evidence.idle
+    at_times = moved_at_times(case.explored.scene.program.tree)
+    outcome.late = [path for path in stays if has_last_name(path, at_times)]
+    amiss = {path: said for path, said in stays.items() if path not in outcome.late} | dict(evidence.step.reshaped)
+    if outcome.verdict is not Verdict.UNDECIDED and amiss and not evidence.step.gradients:
         more = [Compared(path, state, 0, True) for path, state in amiss.items()]
-        outcome.verdict, outcome.tried = Verdict.REFUTED, replace(tried, arrays=[*tried.arrays, *more])
-    again |= {} if is_one_step else twice
+        outcome.verdict = Verdict.REFUTED
+        outcome.tried = replace(outcome.tried, arrays=[*outcome.tried.arrays, *more])
+
+
+def _refuse_what_goes_wrong_later(case: _Case, evidence: Evidence, outcome: Outcome) -> None:
+    """What a step leaves behind must not spoil the next: stale copies, gradients that add up, wrong running means."""
+    again = evidence.again | ({} if evidence.is_one_step else evidence.twice)
     if outcome.verdict is Verdict.VERIFIED and again:
         outcome.verdict, outcome.amiss = Verdict.REFUTED, again
-    if outcome.verdict is Verdict.VERIFIED and explored.step.kind == "turn":
-        usual = [one.name for one in outcome.named if kind == "listed"]
-        outcome.piled, kept, outcome.amiss = piled(explored, calls, seed, usual, twins)
-        kept = kept or list(explored.step.memories)
-        for mean in wrong_means(explored.scene.program.tree) if kept else ():
-            outcome.amiss |= {path: Amiss(mean.said, mean.line, mean.new) for path in explored.step.parameters}
-        if kept and not (outcome.piled or outcome.amiss):
-            outcome.notes.append(f"of the state kept between steps, such as {kept[0]}, only the first use is judged")
-        outcome.verdict = Verdict.REFUTED if outcome.piled or outcome.amiss else outcome.verdict
-    if (
-        outcome.verdict is Verdict.VERIFIED
-        and kind == "listed"
-        and not listed
-        and (stated := costs_defined(explored.scene.program))
-    ):
+    if outcome.verdict is not Verdict.VERIFIED or evidence.step.kind != "turn":
+        return
+    usual = [one.name for one in outcome.named if evidence.kind == "listed"]
+    outcome.piled, kept, outcome.amiss = piled(case.explored, case.calls, case.seed, usual, evidence.twins)
+    kept = kept or list(evidence.step.memories)
+    for mean in wrong_means(case.explored.scene.program.tree) if kept else ():
+        outcome.amiss |= {path: Amiss(mean.said, mean.line, mean.new) for path in evidence.step.parameters}
+    if outcome.piled or outcome.amiss:
+        outcome.verdict = Verdict.REFUTED
+    elif kept:
+        outcome.notes.append(f"of the state kept between steps, such as {kept[0]}, only the first use is judged")
+
+
+def _note_its_own_cost(case: _Case, evidence: Evidence, outcome: Outcome) -> None:
+    if outcome.verdict is not Verdict.VERIFIED or evidence.kind != "listed" or case.listed:
+        return
+    if stated := costs_defined(case.explored.scene.program):
         text, outcome.uncompared = stated[0].removeprefix("self."), True
         outcome.notes.append(f"not compared with its own cost, {text}, which this step does not compute")
-    if outcome.verdict is Verdict.VERIFIED:
-        stress(outcome, chosen, calls, harder, seed)
-    outcome.unmoved = sorted(still)
-    return outcome
 
 
-def _again(old: Any, new: Any) -> Amiss | None:
-    """Say that an array moves twice by the same gradient, if it does."""
-    if (found := moved_again(old, new)) is None:
-        return None
-    update, shared = found
-    at = f"line {line}" if (line := line_of(shared.place)) else "the forward pass"
-    said = f"it moves again by the gradient of the first step, because what {at} computes is not computed again"
-    return Amiss(said, line_of(update.place) or 0)
+_REVIEWS = (
+    _compare_with_the_usual,
+    _compare_with_others,
+    _require_parameters,
+    _refuse_what_stays,
+    _refuse_what_goes_wrong_later,
+    _note_its_own_cost,
+)
 
 
-def _left_out(
-    explored: Explored,
-    calls: Sequence[str],
-    chosen: tuple[str, str],
-    seed: int,
-    paths: Iterable[str],
-    later: Container[str],
-) -> list[str]:
-    """Return those of these possible parameters that the step forgets if its cost is the chosen number."""
-    kind, name = chosen
-    step = explored.step._replace(parameters=[*explored.step.parameters, *paths])  # type: ignore[union-attr]
-    with ExactRun(Reading.EXACT, BITS, seed):
+def _left_out(evidence: Evidence) -> list[str]:
+    """Return those of the possible parameters that stay which the step forgets if its cost is the chosen number."""
+    paths = list(evidence.staying)
+    step = evidence.step._replace(parameters=[*evidence.step.parameters, *paths])
+    with ExactRun(Reading.EXACT, BITS, evidence.seed):
         try:
             with guarded("the program", SECONDS, Clock.COMPUTING):
-                what = observe(explored.scene, step, calls, seed)
-            cost = getattr(what, kind).get(name)
-            return left_out(what, cost, paths, later) if cost is not None else []
+                what = observe(evidence.explored.scene, step, evidence.calls, evidence.seed)
+            cost = getattr(what, evidence.kind).get(evidence.name)
+            return left_out(what, cost, paths, evidence.used_after) if cost is not None else []
         except (SubjectError, UndecidedError):
             return []
 
 
-def _refuse_several(what: Observation, compared: Sequence[Compared]) -> None:
-    """Raise InexactError if something is wrong because several steps at once follow no gradient."""
-    wrong = any(array.state != "right" for array in compared)
-    if wrong and takes_several(list(what.given.values()), list(what.after.values())):
-        raise InexactError("several steps are taken at once")
-
-
-def _forget_what_is_shown(run: Run, what: Observation) -> None:
-    """Forget the roundings of numbers that were only printed, since the step does not use them."""
-    results = [x for move in what.moved.values() for x in move.ravel().tolist()]
-    if run.rounded and not run.rounded & {x.index for x in computed_from(results)}:
-        for key in [key for key, note in run.notes.items() if note.kind == "rounded"]:
-            del run.notes[key]
-
-
-def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Reading) -> str:
+def _of_other_outputs(evidence: Evidence, reading: Reading) -> str:
     """Say how a cost compares other outputs with the labels than the step does; "" if it does not.
 
     It may compare each output with the labels of all examples, as (m, 1) and (m,) broadcast, or compare the outputs of
     another forward pass, such as one without the noise that the step adds to its inputs.
     """
-    with ExactRun(reading, BITS, seed) as run:
+    with ExactRun(reading, BITS, evidence.seed) as run:
         try:
-            what = seen(run, [np.array([0.61 + seed])])
+            what = evidence.observe(run, [np.array([0.61 + evidence.seed])])
         except (SubjectError, UndecidedError):
             return ""
-        cost = getattr(what, kind)[name]
+        cost = getattr(what, evidence.kind)[evidence.name]
         slopes = differentiate(cost)
         gradients = [
             (array, array_of([Number(slopes.get(x.index, arb(0))) for x in array.flat], array.shape))
@@ -378,91 +299,13 @@ def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Readi
     return ""
 
 
-def _choose(seen: Any, seed: int) -> tuple[str, str]:
-    """Choose what the step is compared with: (attribute of Observation, name), or ("listed", "") for the usual costs.
-
-    The choice is a number that fits at two points, at one rate, under one reading. One that is not named as a cost
-    counts only if no number is, or if it contains all that are. If none fits, it is the own cost that most arrays fit.
-    """
-    best: tuple[int, int, str] = (-1, -1, "")
-    wholes = set[str]()  # single numbers that contain every named cost, as a sum over the parts of a mini-batch
-    none_at_all = False
-    negative: set[str] = set()
-    for reading in Reading:
-        if none_at_all:
-            break
-        fits: list[dict[tuple[str, str], Any]] = []
-        for point in (0, 1):
-            with ExactRun(reading, BITS, seed) as run:
-                try:
-                    what = seen(run, [np.array([0.371 + seed + 0.17 * point])])
-                except (UndecidedError, InexactError):
-                    if reading is Reading.EXACT:
-                        raise
-                    return ("costs", best[2]) if best[2] else ("listed", "")
-                here: dict[tuple[str, str], Any] = {}
-                none_at_all = not (what.costs or what.scalars)
-                if none_at_all:
-                    break
-                compared_with_targets = _outputs_and_errors(what)
-                for kind in ("costs", "scalars"):
-                    for name, number in getattr(what, kind).items():
-                        if kind == "scalars" and number.index in compared_with_targets:
-                            continue
-                        if kind == "costs" and number.value < 0 and not name.startswith("_cost"):
-                            negative.add(name)  # a signed error is not a cost
-                        compared = against(what, number)
-                        right = sum(array.state == "right" for array in compared)
-                        if right == len(compared) and any(array.alive for array in compared):
-                            adaptive = any(array.convention == FIRST_OF_ADAM for array in compared)
-                            here[kind, name] = None if adaptive else rate_beside(what, number)
-                        if kind == "costs" and name not in negative and name not in what.doubtful:
-                            best = max(best, (right, number.index, name))
-                        if kind == "scalars" and (kind, name) in here:
-                            parts = {x.index for x in computed_from([number])}
-                            wholes |= {name} if {x.index for x in what.costs.values()} <= parts else set()
-                fits.append(here)
-        for key, rate in reversed(fits[0].items()) if len(fits) > 1 else ():  # the last one contains the others
-            rates = rate, fits[1].get(key)
-            same = None not in rates and rates[0].overlaps(rates[1])
-            if (
-                key in fits[1]
-                and (same or rates == (None, None))
-                and (key[0] == "costs" or not best[2] or key[1] in wholes)
-            ):
-                return key
-    return ("costs", best[2]) if best[2] else ("listed", "")
-
-
-def _outputs_and_errors(what: Observation) -> set[int]:
-    """Return the indices of single numbers that are an error a − y, or the output a, which no step minimises."""
-    written, found = {x.index for x in current().literals.values()}, set[int]()
-    for x in what.scalars.values():
-        if x.rule is not None and x.rule.name == "subtract":
-            a, y = x.operands if x.operands[0].varies else x.operands[::-1]
-            if a.varies and not y.varies and y.index not in written:
-                found |= {x.index, a.index}
-    return found
-
-
-def _is_climbed(name: str, text: str, what: Observation, compared: Sequence[Compared]) -> bool:
-    """Whether the program means to maximise the named number, judging by its name and the program's words.
-
-    The step must go uphill, and must not follow one of the usual costs.
-    """
-    words = _HIGH.search(name) and _ASCENT.search(text) and not _DESCENT.search(text)
-    if not words or not all(array.state == "uphill" for array in compared if array.alive):
-        return False
-    return not name_costs_of_steps(what.moved, list(what.given.values()))
-
-
-def _others(seen: Any, seed: int) -> list[NamedCost]:
+def _others(evidence: Evidence) -> list[NamedCost]:
     """Return the costs of the table whose gradient the step follows at two points."""
     found = set[NamedCost]()
     for point in (1, 2):
-        with ExactRun(Reading.EXACT, BITS, seed) as run:
+        with ExactRun(Reading.EXACT, BITS, evidence.seed) as run:
             try:
-                what = seen(run, [np.array([0.61 * point + seed])])
+                what = evidence.observe(run, [np.array([0.61 * point + evidence.seed])])
                 here = name_costs_of_steps(what.moved, list(what.given.values()), {cost.name for cost in found})
             except (SubjectError, UndecidedError):
                 return []
