@@ -1,10 +1,8 @@
 """One step of a program, observed exactly: the parameters before and after, and the numbers that may be its cost."""
 
 import ast
-import builtins
 import types
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -13,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.exact import operators
 from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number, literal, number
-from gradproof.exact.rewriting import HELPER, with_exact_numbers
-from gradproof.exact.run import UndecidedError, current
+from gradproof.exact.run import current
 from gradproof.judge.find.aims import targets
 from gradproof.judge.find.copies import copies, drawn_along, held_at_zero, is_added, is_turned, velocities
+from gradproof.judge.find.cost_calls import evaluate_calls
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.monitor import Event, Step, Watch
 from gradproof.judge.find.namespace import Slot, variables
@@ -126,16 +123,35 @@ def observe(
     `calls` are expressions for the program's cost, each tried where the step begins. `ask` is called with the frame
     wherever the program calls `asked` on its watch. With `constants`, constant numbers keep their operands.
     """
-    seen = Observation(gradients=bool(step.gradients), rates=scene.rates, outside=_outside(scene, step, calls))
-    seen.lines = {(scene.program.path, line) for line in lines_of_costs(scene.program.tree)}
-    rng = np.random.default_rng([seed, 3])
+    observer = _Observer(scene, step, calls, seed, constants)
     names: dict[str, Any] = {}
-    state: dict[str, ExactArray] = {}
-    before: dict[str, ExactArray] = {}  # of parameters with another shape after the step
-    turned: dict[str, str] = {}  # by path of a transposed copy, the parameter
-    wanted = list(step.parameters)
+    watch = Watch(MODULE, names, step, observer.begin, observer.end, ask)
+    observer.watch = watch
+    names.update(scene.names(seed))
+    scene.play(names, watch)
+    if not observer.seen.after:
+        raise InexactError("the program does not take its step in every run")
+    observer.seen.events = watch.events
+    return observer.seen
 
-    def begin(slots: list[Slot], frame: FrameType) -> None:
+
+class _Observer:
+    """Draws the parameters where a step begins, and reads where it ends what it has made of them."""
+
+    watch: Watch
+
+    def __init__(self, scene: Scene, step: Step, calls: Sequence[str], seed: int, constants: bool) -> None:
+        self.scene, self.step, self.calls, self.constants = scene, step, calls, constants
+        self.seen = Observation(gradients=bool(step.gradients), rates=scene.rates, outside=_outside(scene, step, calls))
+        self.seen.lines = {(scene.program.path, line) for line in lines_of_costs(scene.program.tree)}
+        self._rng = np.random.default_rng([seed, 3])
+        self._state: dict[str, ExactArray] = {}
+        self._before: dict[str, ExactArray] = {}  # of parameters with another shape after the step
+        self._turned: dict[str, str] = {}  # by path of a transposed copy, the parameter
+
+    def begin(self, slots: list[Slot], frame: FrameType) -> None:
+        """Draw the parameters, and evaluate the calls of the cost with them."""
+        scene, seen, wanted = self.scene, self.seen, self.step.parameters
         by_path = {slot.path: slot for slot in slots}
         twins = copies(slots, wanted)
         zeros = {path: held for path in wanted if path in by_path if (held := held_at_zero(by_path[path]))}
@@ -144,44 +160,51 @@ def observe(
         for path in scene.at_rest:
             if path in by_path:
                 by_path[path].write([number(0)] * len(by_path[path].numbers))
-        for path in (*wanted, *step.reshaped):
+        for path in (*wanted, *self.step.reshaped):
             if path not in by_path:
                 raise InexactError(f"{path} does not exist in every run")
             slot = by_path[path]
-            values = round_numbers(rng, max(1, len(slot.numbers))) if scene.is_round else drawn(slot, rng)
-            values = scene.scale * values
-            if scene.nudge is not None and scene.nudge.path == path:
-                values.reshape(slot.shape or 1)[scene.nudge.element] += scene.nudge.by
-            numbers = variables(values)
-            staying = scene.held.get(path, frozenset())
-            if all(slot.numbers[k].value.is_zero() for k in staying):
-                numbers = [number(0) if k in staying else x for k, x in enumerate(numbers)]
+            numbers = self._drawn(slot)
             if scene.as_begun:
                 numbers = [number(0) if k in zeros.get(path, ()) else x for k, x in enumerate(numbers)]
                 for twin in twins.get(path, ()):
-                    turned.update({twin.path: path} if is_turned(slot, twin) else {})
+                    self._turned.update({twin.path: path} if is_turned(slot, twin) else {})
                     twin.write(drawn_along(slot, twin, numbers))
             slot.write(numbers)
-            (seen.given if path in wanted else before)[path] = array_of(numbers, slot.shape)
-        current().keeps_constants = constants  # before the cost, which may run a forward pass like the step's
-        _evaluate(scene.program.tree, calls, frame, seen)
-        watch.events.clear()
+            (seen.given if path in wanted else self._before)[path] = array_of(numbers, slot.shape)
+        current().keeps_constants = self.constants  # before the cost, which may run a forward pass like the step's
+        evaluate_calls(scene.program.tree, self.calls, frame, seen.called)
+        self.watch.events.clear()
         seen.targets = frame.f_globals.get("y")
-        state.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
+        self._state.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
 
-    def end(slots: list[Slot], frame: FrameType) -> None:
+    def _drawn(self, slot: Slot) -> list[Any]:
+        """Draw the numbers of a parameter as variables; elements that stay 0 stay constants."""
+        scene = self.scene
+        size = max(1, len(slot.numbers))
+        values = scene.scale * (round_numbers(self._rng, size) if scene.is_round else drawn(slot, self._rng))
+        if scene.nudge is not None and scene.nudge.path == slot.path:
+            values.reshape(slot.shape or 1)[scene.nudge.element] += scene.nudge.by
+        numbers = variables(values)
+        staying = scene.held.get(slot.path, frozenset())
+        if all(slot.numbers[k].value.is_zero() for k in staying):
+            numbers = [number(0) if k in staying else x for k, x in enumerate(numbers)]
+        return numbers
+
+    def end(self, slots: list[Slot], frame: FrameType) -> None:
+        """Read what the step has made of the parameters and of everything else."""
+        seen, step = self.seen, self.step
         by_path = {slot.path: slot for slot in slots}
-        for path in wanted:
+        for path in step.parameters:
             now = by_path.get(step.gradients.get(path, path))
             if now is None or len(now.numbers) != seen.given[path].size:
                 raise InexactError(f"{path} does not exist in every run, or has another shape after the step")
             array: Any = now.array.reshape(seen.given[path].shape)
             seen.after[path] = seen.given[path] - array if step.gradients else array
-        if all(
-            a is b
-            for path in step.parameters
-            for a, b in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
-        ):
+        pairs = [
+            pair for path in step.parameters for pair in zip(seen.given[path].flat, seen.after[path].flat, strict=True)
+        ]
+        if all(before is after for before, after in pairs):
             raise InexactError("no parameter moves")
         seen.velocities = [
             path
@@ -190,12 +213,13 @@ def observe(
         ]
         seen.stale = {
             path: twin
-            for twin, path in turned.items()
+            for twin, path in self._turned.items()
             if twin in by_path
             and not {x.index for x in by_path[twin].numbers} & {x.index for x in seen.after[path].flat}
         }
-        seen.reshaped = {path: (old, by_path[path].array) for path, old in before.items() if path in by_path}
-        rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in wanted}
+        seen.reshaped = {path: (old, by_path[path].array) for path, old in self._before.items() if path in by_path}
+        rest = {f"slot{k}": slot.array for k, slot in enumerate(slots) if slot.path not in step.parameters}
+        seen.kept = types.SimpleNamespace(**rest)
         seen.without = [
             slot.path
             for slot in slots
@@ -205,18 +229,9 @@ def observe(
         seen.answers = len(seen.given_back)
         seen.state = {
             path: (old, now.array)
-            for path, old in state.items()
+            for path, old in self._state.items()
             if (now := by_path.get(path)) is not None and now.shape == old.shape
         }
-        seen.kept = types.SimpleNamespace(**rest)
-
-    watch = Watch(MODULE, names, step, begin, end, ask)
-    names.update(scene.names(seed))
-    scene.play(names, watch)
-    if not seen.after:
-        raise InexactError("the program does not take its step in every run")
-    seen.events = watch.events
-    return seen
 
 
 def _moves_another(after: Mapping[str, ExactArray], velocity: str, part: ExactArray) -> bool:
@@ -261,50 +276,3 @@ def drawn(slot: Slot, rng: np.random.Generator) -> Any:
     size = max(1, len(slot.numbers))
     widest = max(slot.shape, default=1)
     return rng.normal(size=size) / np.sqrt(max(1.0, widest / 6))
-
-
-def _evaluate(program: ast.Module, calls: Sequence[str], frame: FrameType, seen: Observation) -> None:
-    """Evaluate the cost calls with these parameters, and record their values."""
-    for text in calls:
-        names = dict(frame.f_globals) | dict(frame.f_locals) | {HELPER: operators}
-        names = {name.swapcase(): value for name, value in names.items() if len(name) == 1} | names  # X may stand for x
-        if text.startswith("self.") and "self" not in names:
-            method = text[5:].partition("(")[0]
-            owner = next((one for one in names.values() if hasattr(type(one), method)), None)
-            names |= {"self": owner} if owner is not None else {}
-        call = _Predicted(program, names).visit(ast.parse(text, mode="eval").body)
-        tree = ast.fix_missing_locations(
-            ast.Module([ast.Assign([ast.Name("_gradproof_cost_", ast.Store())], call)], [])
-        )
-        with suppress(Exception):
-            try:
-                exec(compile(with_exact_numbers(tree), "<cost>", "exec"), names)
-            except UndecidedError:
-                continue
-            for number in _scalar(names["_gradproof_cost_"]):
-                seen.called.setdefault(text, number)
-
-
-class _Predicted(ast.NodeTransformer):
-    """Replaces a name that is bound only after the step, as a prediction may be, by the one call it is bound to."""
-
-    def __init__(self, program: ast.Module, names: Mapping[str, Any]) -> None:
-        self._names = names
-        self._calls: dict[str, list[ast.Call]] = {}
-        for node in statements(program):
-            target = node.targets[0] if isinstance(node, ast.Assign) else None
-            if isinstance(target, ast.Name) and isinstance(node.value, ast.Call):  # type: ignore[attr-defined]
-                self._calls.setdefault(target.id, []).append(node.value)  # type: ignore[attr-defined]
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        calls = self._calls.get(node.id, [])
-        missing = node.id not in self._names and not hasattr(builtins, node.id)
-        return calls[0] if missing and len({ast.unparse(call) for call in calls}) == 1 else node
-
-
-def _scalar(value: Any) -> list[Number]:
-    if isinstance(value, tuple) and value:
-        value = value[0]
-    if isinstance(value, ExactArray) and value.size == 1:
-        value = value.ravel()[0]
-    return [value] if isinstance(value, Number) and value.varies else []

@@ -24,92 +24,95 @@ WATCHING: list[Any] = []  # of the programs that run, the innermost last
 
 def surroundings(path: str, prepare: Callable[[ast.Module, str], Any]) -> dict[str, Any]:
     """Return the builtins for the program at this path; `prepare` compiles the modules beside it."""
-    folder = Path(path).resolve().parent
-    modules: dict[str, types.ModuleType] = {}
-    exact = exact_builtins()
-    genuine: Callable[..., Any] = exact["__import__"]
+    return _Surroundings(path, prepare).builtins
 
-    def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+
+class _Surroundings:
+    """The builtins of a program, whose imports find the modules beside it, and stand-ins for some others."""
+
+    def __init__(self, path: str, prepare: Callable[[ast.Module, str], Any]) -> None:
+        self._path, self._folder, self._prepare = path, Path(path).resolve().parent, prepare
+        self._modules: dict[str, types.ModuleType] = {}
+        exact = exact_builtins()
+        self._genuine: Callable[..., Any] = exact["__import__"]
+        outside = {"missing": data.missing, "matrices": data.matrices, "optimizer": self._optimizer}
+        self.builtins = exact | {
+            "_gradproof_outside": types.SimpleNamespace(**outside),
+            "__import__": self._imported,
+            "input": _answered,
+            "raw_input": _answered,
+            "open": _opened,
+            "print": lambda *said, **options: None,
+            "reload": lambda module: module,
+            "unicode": str,
+            "long": int,
+            "basestring": str,
+            "reduce": functools.reduce,
+            "get_ipython": Nothing,
+            "display": Nothing("display"),
+        }
+        self.builtins["np"] = self._imported("numpy")  # a file cut out of a notebook often forgets to import it
+
+    def _imported(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         top = name.partition(".")[0]
-        here = Path((globals or {}).get("__file__", path)).resolve().parent  # of the importing module
+        here = Path((globals or {}).get("__file__", self._path)).resolve().parent  # of the importing module
         if level:
-            return _neighbour(here if level == 1 else here.parents[level - 2], name, fromlist)
+            return self._neighbour(here if level == 1 else here.parents[level - 2], name, fromlist)
         known = top in SILENT or _is_installed(top)
+        folder = self._folder
         for base in (folder,) if known else (folder, here, *folder.parents[:2]):  # that people put into sys.path
             if _lies(base, name):
-                return _neighbour(base, name, fromlist)
-        if name in ("os", "os.path"):
-            return _outside_of_folders(genuine(name, globals, locals, fromlist, 0))
-        if name == "sys":
-            return _called(genuine(name, globals, locals, fromlist, 0), path)
-        if name == "csv":
-            return _with_records(genuine(name, globals, locals, fromlist, 0))
+                return self._neighbour(base, name, fromlist)
         if top in SILENT or (top not in FOREIGN and not _is_installed(top)):
             return silent(name, bool(fromlist))
-        module = genuine(name, globals, locals, fromlist, 0)
+        module = self._genuine(name, globals, locals, fromlist, 0)
+        if name in ("os", "os.path"):
+            return _outside_of_folders(module)
+        if name == "sys":
+            return _called(module, self._path)
+        if name == "csv":
+            return _with_records(module)
         return _with_all(module, name, [part for part in fromlist or () if part != "*" and not hasattr(module, part)])
 
-    def _neighbour(base: Path, name: str, fromlist: Any) -> Any:
+    def _neighbour(self, base: Path, name: str, fromlist: Any) -> Any:
         """Run a module beside the program in exact arithmetic; names imported from it may also be files."""
         if not name:
             holder = types.ModuleType(base.name)
             for part in fromlist or ():
                 if _lies(base, part):
-                    setattr(holder, part, _loaded(base / f"{part}.py", part))
+                    setattr(holder, part, self._loaded(base / f"{part}.py", part))
             return holder
         file = base.joinpath(*name.split("."))
-        module = _loaded(file.with_suffix(".py") if file.with_suffix(".py").is_file() else file / "__init__.py", name)
+        single = file.with_suffix(".py")
+        module = self._loaded(single if single.is_file() else file / "__init__.py", name)
         for part in fromlist or ():
             if not hasattr(module, part) and (file / f"{part}.py").is_file():
-                setattr(module, part, _loaded(file / f"{part}.py", part))
+                setattr(module, part, self._loaded(file / f"{part}.py", part))
         if fromlist or "." not in name:
             return module
         holder = types.ModuleType(name.partition(".")[0])
-        functools.reduce(_nested(module), name.split(".")[1:], holder)
+        at = holder
+        for part in name.split(".")[1:]:
+            setattr(at, part, module)
+            at = module
         return holder
 
-    def _nested(last: types.ModuleType) -> Callable[[Any, str], Any]:
-        def put(holder: Any, part: str) -> Any:
-            setattr(holder, part, last)
-            return last
-
-        return put
-
-    def _loaded(file: Path, name: str) -> types.ModuleType:
+    def _loaded(self, file: Path, name: str) -> types.ModuleType:
         key = str(file)
-        if key not in modules:
-            module = modules[key] = types.ModuleType(name)
+        if key not in self._modules:
+            module = self._modules[key] = types.ModuleType(name)
             module.__file__ = key
             if file.is_file():
                 source, _ = in_python_3(decoded(file.read_bytes()), key)
-                vars(module).update(
-                    {"__builtins__": around, HELPER: operators, "__file__": key, "__name__": "__main__"}
-                )
+                names = {"__builtins__": self.builtins, HELPER: operators, "__file__": key, "__name__": "__main__"}
+                vars(module).update(names)
                 current().files.add(key)
                 vars(module)[WATCH] = WATCHING[-1] if WATCHING else Nothing()
-                exec(prepare(ast.parse(source), key), vars(module))
-        return modules[key]
+                exec(self._prepare(ast.parse(source), key), vars(module))
+        return self._modules[key]
 
-    def optimizer(name: str) -> Any:
-        return getattr(_loaded(Path(__file__).with_name("optimizers.py"), "scipy.optimize"), name)
-
-    around = exact | {
-        "np": imported("numpy"),  # a file cut out of a notebook often forgets to import it
-        "_gradproof_outside": types.SimpleNamespace(missing=data.missing, matrices=data.matrices, optimizer=optimizer),
-        "__import__": imported,
-        "input": _answered,
-        "raw_input": _answered,
-        "open": _opened,
-        "print": lambda *said, **options: None,
-        "reload": lambda module: module,
-        "unicode": str,
-        "long": int,
-        "basestring": str,
-        "reduce": functools.reduce,
-        "get_ipython": Nothing,
-        "display": Nothing("display"),
-    }
-    return around
+    def _optimizer(self, name: str) -> Any:
+        return getattr(self._loaded(Path(__file__).with_name("optimizers.py"), "scipy.optimize"), name)
 
 
 def _with_all(module: Any, name: str, missing: list[str]) -> Any:
