@@ -295,7 +295,7 @@ MUTANTS = (
            rewrite(PIECES.format("E"), PIECES.format("E > 1")), PROOF),
     Mutant("a piece is one step behind", "train/handcrafted_descent.py::trajectories",
            rewrite(PIECES.format("E"), PIECES.format("E or A")), PROOF),
-    Mutant("a piece begins where the one before began", "train/loop.py::_pieces",
+    Mutant("a piece begins where the one before began", "train/steps.py::Steps._pieces",
            rewrite("np.asarray(A)[-1]", "np.asarray(A)[0]"), PROOF),
     Mutant("an aligned array begins anywhere", "train/alignment.py::empty", rewrite("-A.ctypes.data % LINE", "4"),
            "train/alignment"),

@@ -27,7 +27,7 @@ import numpy as np
 from gradproof.backends import NAMES
 from gradproof.numerics.verdict import root
 from gradproof.problem import Parameters
-from gradproof.train import handcrafted_descent, loop, mnist, proof, refuted_step
+from gradproof.train import handcrafted_descent, loop, mnist, proof, refuted_step, steps
 from gradproof.train.loop import Settings
 from gradproof.train.step import StepError
 
@@ -77,7 +77,7 @@ def measured(settings: Settings, rounds: int) -> dict[str, Any]:
 
 def planted(settings: Settings, digits: mnist.Mnist, number: int) -> dict[str, Any]:
     """Return the report on a run with one wrong weight in one step, and on that step read back from its file."""
-    network, name = loop.descent_of(settings.backend), "trajectory"
+    network, name = steps.descent_of(settings.backend), "trajectory"
     if network is handcrafted_descent:
         name = "trajectories"
     taken, done = getattr(network, name), 0

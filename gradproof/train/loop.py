@@ -2,23 +2,21 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from functools import partial
-from importlib import import_module
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from gradproof import backends
-from gradproof.backends import Backend, Descent
+from gradproof.backends import Backend
 from gradproof.errors import UsageError
-from gradproof.problem import Array, Parameters, starting_parameters
-from gradproof.train import alignment, divergence, handcrafted_descent, mnist, reading
+from gradproof.problem import Array, starting_parameters
+from gradproof.train import divergence, mnist, reading
 from gradproof.train.data_parallel import Spread
 from gradproof.train.divergence import DivergenceError
 from gradproof.train.minibatches import chunks, shuffled
 from gradproof.train.pace import Pace
-from gradproof.train.step import ANY_SLIP, BrokenError, Proven
+from gradproof.train.step import Proven
+from gradproof.train.steps import Steps
 
 CHUNK = 2500  # most mini-batches between two reports of progress …
 WORK = 2**31  # … but only one at first if parameters × examples of a whole chunk exceed this
@@ -125,11 +123,6 @@ def first_trained(digits: mnist.Mnist) -> mnist.DataSet:
     return mnist.DataSet(images[:most], labels[:most], rows)
 
 
-def descent_of(backend: str) -> Descent:
-    """Return the module that takes many steps of that backend's network in one call."""
-    return handcrafted_descent if backend == "handcrafted" else cast(Descent, import_module(f"{backend}.descent"))
-
-
 def an_epoch(settings: Settings, examples: mnist.DataSet) -> int:
     """Return the number of mini-batches in an epoch."""
     return -(-len(examples.labels) // settings.batch)
@@ -186,77 +179,39 @@ def states(
     rng.bit_generator.state = state.shuffle
     if s.reproducible and spread is None:
         spread = Spread(1, reproducible=True)
-    descent, put = (spread, spread.put) if spread else (descent_of(s.backend), partial(backends.put, s.backend))
-    images = put(mnist.pixels(digits.train.images, s.dtype))
-    targets = put(mnist.one_hot(digits.train.labels, s.dtype))
+    steps = Steps(s.backend, s.eta, digits.train, s.dtype, spread)
     parts = [digits.validation, digits.test, first_trained(digits)]
     measured = [reading.blocks(s.backend, part, s.dtype, s.sizes) for part in parts]
     longest = most or CHUNK
     first = longest if most or not verify else max(1, longest // 5)  # judging a step triples its time
     pace = Pace(longest, first if most or longest * parameters(s) * s.batch <= WORK else 1)
-    blas = ThreadpoolController()  # made once, since the search for the libraries takes as long as forty steps
-
-    def reached(taken: Callable[[], Any], batches: Array) -> Parameters:
-        """Return the parameters that steps lead to, as NumPy arrays. Raises BrokenError if the network raises."""
-        # No warnings: numbers that are not finite are found below. One thread: two would wait for each other at small
-        # products and sum in another order, so a seed's run hash would depend on the number of processors.
-        with np.errstate(all="ignore"), blas.limit(limits=1, user_api="blas"):
-            try:
-                weights, biases = ([np.asarray(p) for p in layers] for layers in taken())
-            except ANY_SLIP as error:
-                raise BrokenError(s.backend, f"for a step on {len(batches[0])} examples", error) from error
-        return weights, biases
-
-    def descend(weights: list[Array], biases: list[Array], batches: Array) -> Parameters:
-        return reached(lambda: descent.descend(weights, biases, images, targets, batches, s.eta), batches)
-
-    def proven(state: State, batches: Array) -> tuple[Parameters, Proven]:
-        """Take the steps, judge each where it was taken, and return the parameters reached and all that is proven."""
-        from gradproof.train import proof  # imports JAX, which the handcrafted network does not need
-
-        end = state.weights, state.biases
-        few = min(5 * proof.together(parameters(s)), 100)  # steps in a piece, so that it is soon judged
-        pieces = _pieces(descent, *end, images, targets, batches, s.eta, few)
-
-        def paths() -> Iterator[tuple[Parameters, Array, Array]]:
-            nonlocal end
-            for rows in np.split(batches, range(few, len(batches), few)):
-                path = proof.begun(end, reached(lambda: next(pieces), rows))
-                end = [w[-1].copy() for w in path[0]], [b[-1].copy() for b in path[1]]
-                yield path, _taken(images, rows).mT, _taken(targets, rows).mT
-                if not divergence.finite(end):
-                    break
-
-        with blas.limit(limits=1, user_api="blas"):
-            more = proof.judged(s.backend, paths(), s.eta, state.steps + 1)
-        return end, state.proven + more
-
     if verify:
         from gradproof.numerics import contracts
 
         contracts.insist(s.dtype, "float64")
     good = state
     while state.epoch <= s.epochs:
-        for batches in chunks(shuffled(len(targets), s.batch, rng), lambda: pace.length, state.batch):
+        for batches in chunks(shuffled(len(digits.train.labels), s.batch, rng), lambda: pace.length, state.batch):
             start = time.perf_counter()
-            judged = state.proven
+            here, judged = (state.weights, state.biases), state.proven
             if verify:
-                (weights, biases), judged = proven(state, batches)
+                end, more = steps.prove(here, batches, state.steps + 1)
+                judged += more
             else:
-                weights, biases = descend(state.weights, state.biases, batches)
+                end = steps.take(*here, batches)
             seconds = state.seconds + time.perf_counter() - start
-            if fault := divergence.not_finite(descend, state.weights, state.biases, batches, (weights, biases)):
+            if fault := divergence.not_finite(steps.take, *here, batches, end):
                 step, name = fault
                 where = f"{name} is no longer finite after mini-batch {state.batch + step} of epoch {state.epoch}"
                 raise DivergenceError(f"{where}; {divergence.remedy(s.eta, s.init)}", good)
-            state = state._replace(weights=weights, biases=biases, seconds=seconds, proven=judged)
+            state = state._replace(weights=end[0], biases=end[1], seconds=seconds, proven=judged)
             state = state._replace(batch=state.batch + len(batches), steps=state.steps + len(batches))
             if most is None:
                 took = time.perf_counter() - start
                 pace.took(len(batches), spread.longest(took) if spread else took)
             yield state
         # One thread here too: several would round differently, and spin for a while on processors that the judge needs.
-        with blas.limit(limits=1, user_api="blas"):
+        with steps.in_one_thread():
             history = (*state.history, (yield from _measured(backend, state, *measured)))
         costs = [epoch.cost for epoch in history]
         reach = s.eta * an_epoch(s, digits.train)
@@ -268,35 +223,6 @@ def states(
         state = state._replace(shuffle=shuffle, epoch=state.epoch + 1, batch=0, seconds=0.0, history=history)
         good = state
         yield state
-
-
-def _pieces(
-    descent: Descent,
-    weights: list[Array],
-    biases: list[Array],
-    images: Any,
-    targets: Any,
-    batches: Array,
-    eta: float,
-    few: int,
-) -> Iterator[Parameters]:
-    """Yield the trajectory in pieces of `few` steps; the handcrafted one is recorded only once for all pieces."""
-    if descent is handcrafted_descent:
-        yield from handcrafted_descent.trajectories(weights, biases, images, targets, batches, eta, few)
-        return
-    for rows in np.split(batches, range(few, len(batches), few)):
-        path = descent.trajectory(weights, biases, images, targets, rows, eta)
-        weights, biases = ([np.asarray(way)[-1] for way in part] for part in path)
-        yield path
-
-
-def _taken(data: Any, rows: Array) -> Array:
-    """Return those rows of the data, (k, m, n), aligned so that XLA need not copy them.
-
-    All rows exist, so mode "clip" never clips.
-    """
-    data = np.asarray(data)
-    return data.take(rows, axis=0, out=alignment.empty((*rows.shape, data.shape[1]), data.dtype), mode="clip")
 
 
 def _measured(

@@ -22,8 +22,9 @@ from gradproof.numerics.verdict import root
 from gradproof.problem import Array, Parameters, Problem, stack_of, starting_parameters
 from gradproof.proof import theorem
 from gradproof.train import handcrafted_descent, loop, mnist, proof, refuted_step
-from gradproof.train.loop import descent_of, train
+from gradproof.train.loop import train
 from gradproof.train.step import BrokenError, Proven, Step, StepError
+from gradproof.train.steps import descent_of
 from handcrafted import equations
 from tests.proof.planted import PLANTED
 from tests.thorough import some
