@@ -312,6 +312,30 @@ def test_another_rate_of_decay_than_the_printed_one_refutes_nothing_though_biase
     assert assessed(source.replace("STEP", "0.2 / 4 * w[::-1]"), tmp_path)["verdict"] == "refuted"
 
 
+SMOOTHED = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(6, 3)), np.array([0, 1, 1, 0, 1, 0])
+w, b = rng.normal(size=3), np.zeros(1)
+for epoch in range(5):
+    p = 1 / (1 + np.exp(-X @ w - b))
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    d = (p - (0.9 * y + 0.05)) / 6
+    w -= 0.1 * X.T @ d
+    b -= 0.1 * d.sum()
+    print(loss)
+"""
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(("labels", "verdict"), [("0.9 * y", "verified"), ("0.4 * y", "refuted")])
+def test_labels_may_be_smoothed_in_the_gradient_alone(labels: str, verdict: str, tmp_path: Path) -> None:
+    found = assessed(SMOOTHED.replace("0.9 * y", labels), tmp_path)
+    assert found["verdict"] == verdict
+    said = "not compared with its own cost, loss of line 8, in which the labels are not smoothed"
+    assert (said in found["notes"]) == (verdict == "verified")
+
+
 PERCEPTRON = """
 import numpy as np
 rng = np.random.default_rng(0)
