@@ -17,7 +17,7 @@ from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.aims import doubtful_aims, held
 from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.monitor import Event
-from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.observation import MOST_SUMMED, Observation
 from gradproof.judge.find.roles import named_as_parameter, stem
 from gradproof.judge.trial.comparison import Compared, common_factor
 from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, outputs_and_labels
@@ -25,6 +25,7 @@ from gradproof.judge.trial.descent import DECAY, along
 from gradproof.judge.trial.execution import InexactError
 from gradproof.judge.trial.moves import terms
 from gradproof.judge.trial.points import Tried
+from gradproof.judge.trial.weighting import weighted_sum
 from gradproof.numerics.verdict import Verdict
 
 SECONDS = 20.0  # limit for one run
@@ -121,6 +122,10 @@ def holding(what: Observation, cost: Number | None, compare: Callable[[], Sequen
     for words, numbers in doubtful_aims(what.events, moves, cost):
         if (fixed := _with_fixed(numbers, compare)) and all(array.alive for array in fixed):
             raise InexactError(f"it is right only if {words} is held fixed, which depends on the parameters")
+    if 2 <= len(what.own_costs) <= MOST_SUMMED:
+        extents = {n for event in what.events for n in event.shape}
+        if words := weighted_sum(what.own_costs, what.moved, list(what.given.values()), extents):
+            raise InexactError(f"it follows the gradient of {words}, and gradproof cannot know whether that is meant")
     return compared
 
 

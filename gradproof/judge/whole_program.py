@@ -172,7 +172,8 @@ def _compare_with_others(case: _Case, evidence: Evidence, outcome: Outcome) -> O
     if outcome.other and (differs := next(filter(None, (_of_other_outputs(evidence, r) for r in Reading)), "")):
         as_meant = judge(*case._replace(listed=True))
         if as_meant.verdict is Verdict.VERIFIED:
-            as_meant.notes.append(f"not compared with its own cost, {name}, in which {differs}")
+            text = name.removeprefix("_cost_")
+            as_meant.notes.append(f"not compared with its own cost, {text}, in which {differs}")
             return as_meant
     outcome.tried = blame_decay(outcome.tried, outcome.other)
     if made_up and outcome.other and not outcome.other[0].decay:  # the guessed call of its cost may be wrong
@@ -264,7 +265,8 @@ def _of_other_outputs(evidence: Evidence, reading: Reading) -> str:
     """Say how a cost compares other outputs with the labels than the step does; "" if it does not.
 
     It may compare each output with the labels of all examples, as (m, 1) and (m,) broadcast, or compare the outputs of
-    another forward pass, such as one without the noise that the step adds to its inputs.
+    another forward pass, such as one without the noise that the step adds to its inputs, or have labels of 0 and 1
+    where the step has 0.1 and 0.9.
     """
     with ExactRun(reading, BITS, evidence.seed) as run:
         try:
@@ -277,6 +279,7 @@ def _of_other_outputs(evidence: Evidence, reading: Reading) -> str:
             (array, array_of([Number(slopes.get(x.index, arb(0))) for x in array.flat], array.shape))
             for array in what.given.values()
         ]
+        usual = {one.name for one in name_costs_of_steps(what.moved, list(what.given.values()))}
         for outputs, labels in outputs_and_labels(x for move in what.moved.values() for x in move.ravel().tolist()):
             m = outputs.size
             later = computed_from([cost], {x.index for x in outputs.flat})  # of m² differences, if all are compared
@@ -287,14 +290,17 @@ def _of_other_outputs(evidence: Evidence, reading: Reading) -> str:
                 and name_costs(np.repeat(outputs, m), np.tile(labels, m), gradients)
             ):
                 return f"each of {m} outputs is compared with every label, as ({m}, 1) and ({m},) broadcast"
+            hard = np.array([round(float(y.value.mid())) for y in labels.flat])
+            smooth = not all(y.value.contains(int(k)) for y, k in zip(labels.flat, hard, strict=True))
+            if smooth and usual & {one.name for one in name_costs(outputs, hard, gradients)}:
+                return "the labels are not smoothed"
             first = outputs.flat[0]
             others = [x for x in computed_from([cost]) if x.rule is first.rule and x.place == first.place]
             if len(others) != m or all(x.value.overlaps(y.value) for x, y in zip(others, outputs.flat, strict=True)):
                 continue
             if any({first.index, others[0].index} <= {x.index for x in event.numbers} for event in what.events):
                 continue  # they are of one array, so that the cost picks other outputs of the same pass
-            here = {one.name for one in name_costs_of_steps(what.moved, list(what.given.values()))}
-            if here & {one.name for one in name_costs(array_of(others, outputs.shape), labels, gradients)}:
+            if usual & {one.name for one in name_costs(array_of(others, outputs.shape), labels, gradients)}:
                 return "the outputs come from another forward pass"
     return ""
 

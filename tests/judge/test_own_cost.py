@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from gradproof.exact.arrays import array_of
+from gradproof.exact.numbers import literal, number, variable
+from gradproof.exact.run import Run, running
 from gradproof.judge.find.own_cost import with_own_cost
 from gradproof.judge.find.program import read_program
+from gradproof.judge.trial.weighting import weighted_sum
 from tests.judge.corpus import assessed
 
 # A cost that no table has: the gradient alone shows nothing of it.
@@ -267,6 +271,39 @@ def test_costs_that_are_only_printed_may_be_minimised_together(right: str, wrong
     assert wrong or found["network"]["cost"] == "rec_loss + kl_loss of line 8"
 
 
+@pytest.mark.sample(2)
+@pytest.mark.parametrize(
+    ("right", "other", "verdict"),
+    [
+        ("+ mu / 12", "+ 0.3 * mu / 12", "undecided"),
+        ("+ mu / 12", "+ mu / 40", "refuted"),  # at a weight that is not written
+        ("+ mu / 12", "- 0.3 * mu / 12", "refuted"),
+        ("0.05 * mu.T @ d", "0.05 * 0.3 * mu.T @ d", "refuted"),  # of one array only
+        ("+ mu / 12", "+ mu[::-1] / 12", "refuted"),
+    ],
+)
+def test_costs_that_are_only_printed_may_have_weights(right: str, other: str, verdict: str, tmp_path: Path) -> None:
+    assert right in TWO
+    found = assessed(TWO.replace(right, other), tmp_path)
+    assert found["verdict"] == verdict
+    assert verdict == "refuted" or "rec_loss of line 7 + 0.3 kl_loss of line 8" in found["undecided"][0]
+
+
+def test_a_number_of_its_own_follows_no_weighted_sum_of_costs() -> None:
+    """Two numbers that each have a cost of their own follow these at any weights, which proves nothing."""
+    with running(Run()):
+        a, b, c = (variable(x) for x in (1.5, 0.5, 2.5))
+        costs = {"one": a * a + a * c, "other": b * b}
+        moves = {"a": array_of([number(0) - a - a - c], (1,)), "c": array_of([number(0) - a], (1,))}
+        given = [array_of([x], (1,)) for x in (a, c, b)]
+        half = literal(0.5)
+        assert not weighted_sum(costs, moves | {"b": array_of([number(0) - b], (1,))}, given, set())
+        more = costs | {"other": b * b + c * b}
+        moves["c"] = array_of([number(0) - a - half * b], (1,))
+        moves["b"] = array_of([number(0) - b - half * c], (1,))
+        assert weighted_sum(more, moves, given, set()) == "one + 0.5 other"
+
+
 def test_another_rate_of_decay_than_the_printed_one_refutes_nothing_though_biases_follow_it(tmp_path: Path) -> None:
     """The cost of all examples divides its penalty by their number, which is another one in a mini-batch."""
     source = PENALISED.replace("size=12)", "size=(12, 2))").replace("size=3), np.zeros(1)", "size=(3, 2)), np.zeros(2)")
@@ -274,6 +311,30 @@ def test_another_rate_of_decay_than_the_printed_one_refutes_nothing_though_biase
     source = source.replace("COST", "0.1 / len(t) * np.sum(w ** 2)")
     assert assessed(source.replace("STEP", "0.2 / 12 * w"), tmp_path)["verdict"] == "verified"
     assert assessed(source.replace("STEP", "0.2 / 4 * w[::-1]"), tmp_path)["verdict"] == "refuted"
+
+
+SMOOTHED = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(6, 3)), np.array([0, 1, 1, 0, 1, 0])
+w, b = rng.normal(size=3), np.zeros(1)
+for epoch in range(5):
+    p = 1 / (1 + np.exp(-X @ w - b))
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    d = (p - (0.9 * y + 0.05)) / 6
+    w -= 0.1 * X.T @ d
+    b -= 0.1 * d.sum()
+    print(loss)
+"""
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(("labels", "verdict"), [("0.9 * y", "verified"), ("0.4 * y", "refuted")])
+def test_labels_may_be_smoothed_in_the_gradient_alone(labels: str, verdict: str, tmp_path: Path) -> None:
+    found = assessed(SMOOTHED.replace("0.9 * y", labels), tmp_path)
+    assert found["verdict"] == verdict
+    said = "not compared with its own cost, loss of line 8, in which the labels are not smoothed"
+    assert (said in found["notes"]) == (verdict == "verified")
 
 
 PERCEPTRON = """

@@ -99,6 +99,14 @@ def test_each_step_of_an_iteration_is_judged_by_itself(
 
 
 @pytest.mark.turns(1)
+def test_the_labels_of_one_of_the_steps_may_be_smoothed_in_its_gradient_alone(tmp_path: Path) -> None:
+    """The cost has the labels 1 and 0; the fakes have no label in the gradient."""
+    found = assessed(GAN.replace("(sig(s) - 1) / len(real)", "(sig(s) - 0.9) / len(real)"), tmp_path)
+    assert [one["verdict"] for one in found["subjects"]] == ["verified", "verified"]
+    assert any("d_loss" in note and "the labels are not smoothed" in note for note in found["notes"])
+
+
+@pytest.mark.turns(1)
 def test_a_loop_that_cannot_be_taken_apart_is_undecided(tmp_path: Path) -> None:
     leaving = GAN.replace("    update(D", "    if step > 40:\n        break\n    update(D")
     found = assessed(leaving, tmp_path)

@@ -72,12 +72,16 @@ class Observation:
         """The numbers that are named as a cost, by the words for them."""
         return self._collected[0]
 
+    @property
+    def own_costs(self) -> dict[str, Number]:
+        """The named costs that the step itself computes, with its own examples."""
+        named, _, doubtful = self._collected
+        return {words: x for words, x in named.items() if " of line " in words and words not in doubtful}
+
     @cached_property
     def scalars(self) -> dict[str, Number]:
         """The other single numbers that may be the cost, and sums: of several costs, or of one over several turns."""
-        costs, others, doubtful = self._collected
-        own = {words: x for words, x in costs.items() if " of line " in words and words not in doubtful}
-        sums = dict[str, Number]()
+        own, sums = self.own_costs, dict[str, Number]()
         for words in own:
             values = [e.numbers[0] for e in self.events if len(e.numbers) == 1 and words_for(e) == words]
             (first, *rest) = {x.index: x for x in values if x.varies}.values() or [own[words]]
@@ -87,7 +91,7 @@ class Observation:
             (first, *rest), names = own.values(), [words.partition(" of line ")[0] for words in own]
             line = [words.rpartition(" ")[2] for words in own][-1]
             sums[f"{' + '.join(names)} of line {line}"] = sum(rest, first)
-        return others | sums
+        return self._collected[1] | sums
 
     @property
     def doubtful(self) -> set[str]:

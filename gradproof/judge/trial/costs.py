@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradproof.exact.arrays import ExactArray, array_of, exact
-from gradproof.exact.numbers import Number
+from gradproof.exact.numbers import Number, number
 from gradproof.exact.run import Run, UndecidedError, current, running
 from gradproof.exact.special import logsumexp
 from gradproof.exact.sweeps import Known, computed_from, differentiate, operands_of
@@ -172,23 +172,40 @@ def _may_fit(
 
 
 def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, ExactArray]]:
-    """Yield what may be outputs and labels: the two sides of each a − y, y − a and y / a in one place of the code."""
+    """Yield what may be outputs and labels: the two sides of each a − y, y − a and y / a in one place of the code.
+
+    Outputs without a label, such as those for the fakes of a GAN, have the label 0.
+    """
     groups: dict[Any, list[tuple[Number, Number]]] = {}
-    for x in computed_from(results):
+    numbers = computed_from(results)
+    for x in numbers:
         if x.rule is not None and x.rule.name in ("subtract", "divide") and x.place is not None:
             a, y = x.operands
             if a.varies != y.varies and (x.rule.name == "subtract" or y.varies):
                 groups.setdefault((x.place, x.rule.name), []).append((a, y) if a.varies else (y, a))
-    told = []
+    told, zero = [], number(0)
     for (_, rule), pairs in groups.items():  # −1/p is the derivative of −log p
         turned = rule == "divide" and all(y.value < 0 for _, y in pairs)
         told.append([(a, -y) for a, y in pairs] if turned else pairs)
     if len(told) > 1:  # neurons may be written one by one
         told.append([pair for (_, rule), pairs in groups.items() for pair in pairs if rule == "subtract"])
+    told += [[*pairs, *((a, zero) for a in others)] for pairs in told if (others := _unlabelled(pairs, numbers))]
     for pairs in told:
         if pairs:
             outputs, labels = zip(*pairs, strict=True)
             yield array_of(outputs, (len(pairs),)), array_of(labels, (len(pairs),))
+
+
+def _unlabelled(pairs: Sequence[tuple[Number, Number]], numbers: Sequence[Number]) -> list[Number]:
+    """Return what the code computes as it does these outputs, but for other examples: neither before nor from them."""
+    outputs = {a.index: a for a, _ in pairs}
+    last = next(reversed(outputs.values()), None)
+    alike = [x for x in numbers if last is not None and x.place and (x.rule, x.place) == (last.rule, last.place)]
+    others = [x for x in alike if x.index not in outputs]
+    before = {x.index for x in computed_from(outputs.values())} if others else set()
+    others = [x for x in others if x.index not in before]
+    after = {x.index for x in computed_from(others)}
+    return others if after.isdisjoint(outputs) else []
 
 
 def _at(y: Any) -> Any:
