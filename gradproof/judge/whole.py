@@ -54,7 +54,8 @@ FORGOTTEN = "not moved, though its gradient is computed"
 MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
 UPHILL = "uphill, which its text says is intended"
 # Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
-_CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
+_CLIMBS = re.compile(r"reward|policy|adversar", re.IGNORECASE)
+_MAY_CLIMB = re.compile(r"discriminat", re.IGNORECASE)  # a generator goes up one cost of its fakes, and down another
 _HIGH = re.compile(r"objective|surrogate|reward|return|likelihood|elbo|utility|gain|fitness|score|log_?prob")
 _ASCENT = re.compile(r"ascent|ascend|maximi[sz]|climb|reinforce\b", re.IGNORECASE)
 _DESCENT = re.compile(r"descent|minimi[sz]", re.IGNORECASE)
@@ -227,6 +228,9 @@ def judge(
         outcome.named = down or named
         if not down and _CLIMBS.search(explored.scene.program.text):
             outcome.tried = replace(tried, arrays=[array._replace(convention=UPHILL) for array in tried.arrays])
+        elif not down and named and _MAY_CLIMB.search(explored.scene.program.text):
+            outcome.verdict = Verdict.UNDECIDED
+            outcome.trouble = f"it goes uphill of the {named[0].name}, and gradproof cannot know whether that is meant"
         elif not down and named:
             outcome.verdict = Verdict.REFUTED
             outcome.tried = replace(tried, arrays=[array._replace(state="uphill") for array in tried.arrays])
