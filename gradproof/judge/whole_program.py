@@ -32,7 +32,8 @@ from gradproof.numerics.verdict import Verdict
 
 MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
 # Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
-_CLIMBS = re.compile(r"reward|policy|adversar|discriminat", re.IGNORECASE)
+_CLIMBS = re.compile(r"reward|policy|adversar", re.IGNORECASE)
+_MAY_CLIMB = re.compile(r"discriminat", re.IGNORECASE)  # a generator goes up one cost of its fakes, and down another
 DECLARED = {  # each word of --cost, and the names in the table that it means
     "quadratic": ("quadratic",),
     "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
@@ -146,8 +147,12 @@ def _compare_with_the_usual(case: _Case, evidence: Evidence, outcome: Outcome) -
         outcome.named = [one for one in named if one.factor > 0] or named
         if outcome.named[0].factor > 0:
             return None
-        if _CLIMBS.search(case.explored.scene.program.text):
+        text = case.explored.scene.program.text
+        if _CLIMBS.search(text):
             outcome.tried = _with_states(outcome.tried, convention=UPHILL)
+        elif _MAY_CLIMB.search(text):
+            outcome.verdict = Verdict.UNDECIDED
+            outcome.trouble = f"it goes uphill of the {named[0].name}, and gradproof cannot know whether that is meant"
         else:
             outcome.verdict, outcome.tried = Verdict.REFUTED, _with_states(outcome.tried, state="uphill")
     return None
@@ -291,7 +296,8 @@ def _of_other_outputs(evidence: Evidence, reading: Reading) -> str:
             ):
                 return f"each of {m} outputs is compared with every label, as ({m}, 1) and ({m},) broadcast"
             hard = np.array([round(float(y.value.mid())) for y in labels.flat])
-            smooth = not all(y.value.contains(int(k)) for y, k in zip(labels.flat, hard, strict=True))
+            several = m == len({x.index for x in outputs.flat}) > 1  # of one output all gradients are parallel
+            smooth = several and not all(y.value.contains(int(k)) for y, k in zip(labels.flat, hard, strict=True))
             if smooth and usual & {one.name for one in name_costs(outputs, hard, gradients)}:
                 return "the labels are not smoothed"
             first = outputs.flat[0]

@@ -98,6 +98,8 @@ def test_a_step_that_uses_the_forward_pass_of_the_turn_before_is_judged(
         ("    h = X @ theta\n", "    h = X @ theta\n    for p in [theta]:\n        p -= 0.1 * p\n"),  # another name
         ("    h = X @ theta\n", "    h = X @ theta\n    optimizer.step()\n"),
         ("for t in range(10):", "for X in range(10):"),
+        ("h = X @ theta\n", "h = X @ theta; X = abs(X)\n"),  # so that the turn has other examples than h
+        ("h = X @ theta\n", "h = X @ theta * rng.random(6)\n"),
     ],
 )
 def test_no_forward_pass_is_added_that_would_give_other_numbers_or_that_is_there(

@@ -1185,6 +1185,7 @@ def test_a_step_uphill_of_a_usual_cost_is_wrong_unless_it_is_meant(tmp_path: Pat
         (VELOCITY, "verified"),
         (VELOCITY.replace("p[k] += v[k]", "p[k] -= v[k]"), "refuted"),
         ("# adversarial\n" + VELOCITY.replace("p[k] += v[k]", "p[k] -= v[k]"), "verified"),
+        ("# discriminator\n" + VELOCITY.replace("p[k] += v[k]", "p[k] -= v[k]"), "undecided"),
         (ONE_BY_ONE, "verified"),
         (ONE_BY_ONE.replace("(q - y)", "(y - q)"), "refuted"),  # 1 + exp(−z), over which 1 is divided, is no output
     ):

@@ -18,6 +18,7 @@ _PURE = re.compile(
     r"list|tuple|dict|set|isinstance|sorted|any|all|"
     r"(?:.*\.)?(?:append|format|join|copy|mean|std|sum|max|min|dot|item|tolist|astype|flatten|ravel|reshape|argmax|info|debug|write|flush|get)"
 )  # calls that change nothing that a forward pass reads
+_TAKES = re.compile(r"\brandom\b|\brng\b|\brand|(?:^|\.)next$")
 _REPORTS = re.compile(r"accura|predict|score|evaluat|metric|plot|report|log_|history|show|display", re.IGNORECASE)
 _TOTALS = re.compile(r"total|sum|count|correct|hits|epoch|step|iter|loss|cost|err", re.IGNORECASE)
 
@@ -71,7 +72,8 @@ def _carried(tree: ast.AST, before: Sequence[ast.stmt], loop: ast.For | ast.Whil
         if not again or not _is_forward_pass(node) or (read := _read(tree, node)) & turn:
             continue
         others = [other for other in before[place + 1 :] if ast.unparse(other) not in last]
-        others += [other for other in loop.body[again + 1 :] if ast.unparse(other) not in there]
+        after = loop.body[again + 1 :]
+        others += [other for other in after if ast.unparse(other) not in there or _assigned(other) & read]
         if all(_keeps(other, read) for other in others):
             found.append(node)
     results = set[str]().union(*(names_in(target) for node in found for target in _targets(node)))
@@ -82,9 +84,13 @@ def _carried(tree: ast.AST, before: Sequence[ast.stmt], loop: ast.For | ast.Whil
 
 
 def _is_forward_pass(node: ast.stmt) -> bool:
-    """Whether a statement may be a part of one: a plain assignment, or a call that is named like one."""
+    """Whether a statement may be a part of one: a plain assignment, or a call that is named like one.
+
+    What draws a number or takes the next example would give another one if it ran again.
+    """
     if isinstance(node, ast.Assign):
-        return not updated(node)
+        own = _assigned(node) & names_in(node.value)
+        return not (updated(node) or own or any(_TAKES.search(text) for text in _calls(node)))
     called = _calls(node)[-1:] if isinstance(node, ast.Expr) else []
     return any(FORWARD.search(text.rpartition(".")[2]) for text in called)
 
@@ -92,6 +98,11 @@ def _is_forward_pass(node: ast.stmt) -> bool:
 def _calls(node: ast.AST) -> list[str]:
     """Return what a statement calls, the outermost call last."""
     return [ast.unparse(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)][::-1]
+
+
+def _assigned(node: ast.AST) -> set[str]:
+    """Return the names that a statement assigns by themselves."""
+    return {part.id for target in _targets(node) for part in ast.walk(target) if isinstance(part, ast.Name)}
 
 
 def _targets(node: ast.AST) -> list[ast.expr]:
