@@ -30,7 +30,8 @@ from gradproof.judge.outcome import (
     unmoved,
 )
 from gradproof.judge.rates import allow_means, keep_steady, rate_beside, rates_of_groups
-from gradproof.judge.stress import clips_gradients_alone, means
+from gradproof.judge.second_step import means
+from gradproof.judge.stress import clips_gradients_alone
 from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps

@@ -22,7 +22,8 @@ from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated_costs import costs_defined, is_descended, moved_at_times, takes_the_same
 from gradproof.judge.outcome import SECONDS, Amiss, Outcome, left_out, ranked
 from gradproof.judge.rates import blame_decay
-from gradproof.judge.stress import piled, stress
+from gradproof.judge.second_step import judge_second_step
+from gradproof.judge.stress import stress
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
 from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
@@ -224,8 +225,8 @@ def _refuse_what_goes_wrong_later(case: _Case, evidence: Evidence, outcome: Outc
     if outcome.verdict is not Verdict.VERIFIED or evidence.step.kind != "turn":
         return
     usual = [one.name for one in outcome.named if evidence.kind == "listed"]
-    outcome.piled, kept, outcome.amiss = piled(case.explored, case.calls, case.seed, usual, evidence.twins)
-    kept = kept or list(evidence.step.memories)
+    second = judge_second_step(case.explored, case.calls, case.seed, usual, evidence.twins)
+    outcome.piled, outcome.amiss, kept = second.piled, dict(second.amiss), second.kept or list(evidence.step.memories)
     for mean in wrong_means(case.explored.scene.program.tree) if kept else ():
         outcome.amiss |= {path: Amiss(mean.said, mean.line, mean.new) for path in evidence.step.parameters}
     if outcome.piled or outcome.amiss:

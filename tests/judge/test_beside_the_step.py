@@ -17,7 +17,7 @@ from gradproof.judge.find.examples import run_whole
 from gradproof.judge.find.exploration import explore
 from gradproof.judge.find.program import read_program
 from gradproof.judge.find.stated_costs import moved_after
-from gradproof.judge.stress import shrinks
+from gradproof.judge.second_step import shrinks
 from gradproof.judge.wording import is_book, lines
 
 LINEAR = """
