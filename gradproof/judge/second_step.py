@@ -1,6 +1,5 @@
 """What a second step takes from the first: gradients that pile up, and velocities."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 from flint import arb
 
 from gradproof.exact.numbers import Number, source
-from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.dependence import GRADIENT, LINEAR, STATE
 from gradproof.judge.find.exploration import Explored
@@ -16,14 +15,11 @@ from gradproof.judge.find.gradients import last
 from gradproof.judge.find.layers import is_reset
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.roles import named_as_parameter
-from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.costs import usual_costs
 from gradproof.judge.outcome import SECONDS, Amiss
 from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
+from gradproof.judge.velocities import feeds, share, wrong_velocities
 from gradproof.limits import Clock
-
-_SHARING = ("add", "subtract", "negative", "multiply", "divide", "copy")
-_VELOCITY = re.compile(r"(?i)(?:^|[._\['])(?:v|vel\w*|m|mom\w*|[vm]_?[wb]\w*|[vm]_\w+)(?:\d*'?\]?)$")
 
 
 class SecondStep(NamedTuple):
@@ -53,7 +49,7 @@ def judge_second_step(
             for path, (old, _) in what.state.items()
             if STATE.search(path) and any(isinstance(x, Number) and x.index in used and x.value != 0 for x in old.flat)
         ]
-        return SecondStep(_piled(what, explored, named), kept, _wrong_velocities(what, kept, twins))
+        return SecondStep(_piled(what, explored, named), kept, wrong_velocities(what, kept, twins))
 
 
 def _piled(what: Observation, explored: Explored, named: Sequence[str]) -> dict[str, str]:
@@ -81,48 +77,14 @@ def _piled(what: Observation, explored: Explored, named: Sequence[str]) -> dict[
             for other, (old, new) in others.items():
                 alike = old.size > 1 or "grad" in other.lower() or GRADIENT.search(other)
                 grows = old.size == array.size and alike and _grows(old, new, slope, values)
-                if grows and _feeds(old, what.after[path]):
+                if grows and feeds(old, what.after[path]):
                     found[path] = other
     return found
 
 
-def _wrong_velocities(what: Observation, kept: Sequence[str], twins: Mapping[str, str]) -> dict[str, Amiss]:
-    """Return each parameter whose velocity changes sign at every step, or is added once too often."""
-    amiss = dict[str, Amiss]()
-    for other in (path for path in kept if _VELOCITY.search(path) or _VELOCITY.search(path.partition("[")[0])):
-        old, new = (array.ravel().tolist() for array in what.state[other])
-        moving = [k for k, x in enumerate(old) if isinstance(x, Number) and x.value != 0]
-        fed = [path for path, array in what.given.items() if array.size == len(old)]
-        fed = [path for path in fed if _feeds(what.state[other][0], what.after[path])]
-        if moving and all(_share(old[k], new[k]) < 0 for k in moving):
-            said = f"its velocity {shown(other)} changes sign at every step"
-            amiss |= {path: Amiss(said, line_of(new[0].place) or 0) for path in fed}
-        for path in fed:
-            after = what.after[path].ravel().tolist()
-            if moving and all(_is_felt_twice(old[k], new[k], after[k]) for k in moving):
-                said = f"its velocity {shown(other)} is added once too often"
-                amiss[path] = Amiss(said, line_of(after[0].place) or 0)
-    for path, twin in twins.items():
-        old, new = (array.ravel().tolist() for array in (what.state[twin][0], what.after[path]))
-        if all(_share(x, y) > 0 for x, y in zip(old, new, strict=True)):
-            said = f"its velocity {shown(path)} - {shown(twin)} changes sign at every step"
-            amiss[path] = Amiss(said, line_of(new[0].place) or 0)
-    return amiss
-
-
-def _is_felt_twice(old: Number, new: Number, moved: Number) -> bool:
-    """Whether a parameter moves by a larger share of its old velocity than its new velocity contains.
-
-    The shares are equal in heavy-ball momentum. In Nesterov's, which takes a part of the old one back, it is smaller.
-    """
-    own = _share(new, moved)
-    return not own.contains(0) and _share(old, moved) / own > _share(old, new)
-
-
 def shrinks(old: Any, new: Any) -> bool:
     """Whether each element is a part of its old one plus other terms, as of a velocity or a running mean."""
-    shares = [_share(x, y) for x, y in zip(old.flat, new.flat, strict=True)]
-    return all(0 < share < 1 for share in shares)
+    return all(0 < share(x, y) < 1 for x, y in zip(old.flat, new.flat, strict=True))
 
 
 def means(what: Observation) -> list[str]:
@@ -138,31 +100,6 @@ def _moves_another(what: Observation, path: str) -> bool:
     own = {source(x).index for x in what.after[path].flat}
     others = [x for other, array in what.after.items() if other != path for x in array.flat]
     return any(x.index in own for x in computed_from(others))
-
-
-def _share(old: Number, new: Any) -> Any:
-    """Return k of new = k old + other terms, from the factors of old on the way; 0 if it is not a term."""
-    none, shares = arb(0), {old.index: arb(1)}
-    way, waiting = dict[int, Number](), [new] if isinstance(new, Number) else []
-    while waiting:
-        x = waiting.pop()
-        if x.rule is not None and x is not old and x.index not in way and x.rule.name in _SHARING:
-            way[x.index] = x
-            waiting.extend(x.operands)
-    for x in (way[index] for index in sorted(way)):  # in the order of computation
-        first, *rest = [(shares.get(a.index, none), a.value) for a in x.operands]
-        match x.rule.name, first, rest:  # type: ignore[union-attr]
-            case "add", (a, _), [(b, _)]:
-                shares[x.index] = a + b
-            case "subtract", (a, _), [(b, _)]:
-                shares[x.index] = a - b
-            case "multiply", (a, left), [(b, right)]:
-                shares[x.index] = a * right + left * b
-            case "divide", (a, _), [(_, divisor)]:
-                shares[x.index] = a / divisor
-            case "negative" | "copy" as name, (a, _), _:
-                shares[x.index] = -a if name == "negative" else a
-    return shares.get(new.index, none) if isinstance(new, Number) else none
 
 
 def _grows(old: Any, new: Any, slope: Sequence[Any], values: Sequence[Any]) -> bool:
@@ -202,8 +139,3 @@ def _is_added_to(old: Number, new: Number) -> bool:
             waiting.extend(operands_of(x))
         seen.add(x.index)
     return False
-
-
-def _feeds(old: Any, after: Any) -> bool:
-    indices = {x.index for x in old.flat}
-    return any(x.index in indices for x in computed_from(after.ravel().tolist()))
