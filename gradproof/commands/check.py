@@ -94,9 +94,6 @@ class Check(click.Command):
 )
 def command(
     submissions: tuple[str, ...],
-    architectures: int,
-    seed: int,
-    as_json: bool,
     csv: str | None,
     form: str,
     grade: bool,
@@ -118,16 +115,16 @@ def command(
         if submission.endswith(".safetensors"):
             raise click.UsageError(f"to judge a recorded step again: gradproof prove {typed(submission)}")
     from gradproof.commands import folders
+    from gradproof.commands.submission import Options, tell
 
-    options["rubric"] = None
+    points = None
     if grade or rubric:
         from gradproof.judge.rubric import A_POINT, load
 
-        options["rubric"] = load(rubric) if rubric else A_POINT
+        points = load(rubric) if rubric else A_POINT
+    asked = Options(rubric=points, **options)
     if csv or form == "github" or folders.are_several(submissions):
         from gradproof.commands import classroom
 
-        return classroom.tell(submissions, architectures, seed, as_json, csv=csv, form=form, **options)
-    from gradproof.commands.submission import tell
-
-    return tell(submissions[0], architectures, seed, as_json, **options)
+        return classroom.tell(submissions, asked, csv, form)
+    return tell(submissions[0], asked)

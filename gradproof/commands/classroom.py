@@ -19,43 +19,30 @@ from gradproof.judge.register import Row
 from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
-    from gradproof.judge.rubric import Rubric
+    from gradproof.commands.submission import Options
 
 HTML = (".html", ".htm")
 COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow", register.UNJUDGED: "magenta"}
 
 
-def tell(
-    submissions: Sequence[str],
-    networks: int,
-    seed: int,
-    as_json: bool,
-    csv: str | None,
-    junit: str | None,
-    form: str,
-    out: str | None,
-    rubric: Rubric | None,
-    **options: Any,
-) -> int:
+def tell(submissions: Sequence[str], options: Options, csv: str | None, form: str) -> int:
     """Judge every submission, print a table or lines, write the files asked for, and return the exit code."""
     for option in ("script", "certificate"):
-        if options[option]:
-            raise UsageError(
-                f"--{option} takes one submission: gradproof check FILE --{option} {typed(options[option])}"
-            )
+        if value := getattr(options, option):
+            raise UsageError(f"--{option} takes one submission: gradproof check FILE --{option} {typed(value)}")
+    junit, rubric, as_json = options.junit, options.rubric, options.as_json
     found = folders.gathered(submissions)
-    folder, pages, index = _pages(out, found, folders.are_several(submissions))
+    folder, pages, index = _pages(options.out, found, folders.are_several(submissions))
     single = folder / pages[found[0]] if folder and not index else None
     _expect([Path(file) for file in (csv, junit, index, single) if file], found)
-    given = {"networks": networks, "seed": seed, "as_json": True} | options
-    given["rubric"] = rubric and rubric._replace(is_of_one=False)
+    given = options._replace(as_json=True, rubric=rubric and rubric._replace(is_of_one=False))
     rows: dict[int, Row] = {}
     printed, interrupted = 0, False
     lines = not as_json and (form == "github" or not sys.stdout.isatty())
     with progress_bar("submissions", shown=not as_json) as bar:
         task = bar.add_task("judging", total=len(found))
         try:
-            for number, row in judges.judged(found, given, bool(junit), folder, pages):
+            for number, row in judges.judged(found, given, folder, pages):
                 rows[number] = row
                 bar.update(task, completed=len(rows), refresh=True)
                 while lines and printed in rows:  # in the order of the files

@@ -12,7 +12,7 @@ from io import StringIO
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -22,6 +22,9 @@ from gradproof.errors import CrashError, GradproofError, MachineError
 from gradproof.judge import register
 from gradproof.judge.register import Row
 from gradproof.text import typed
+
+if TYPE_CHECKING:
+    from gradproof.commands.submission import Options
 
 SLOWEST = 100  # times --seconds that a submission may take …
 BESIDE = 600.0  # … plus these seconds: more than its own limits allow
@@ -35,23 +38,21 @@ class Asked(NamedTuple):
 
 
 def judged(
-    paths: Sequence[str], given: Mapping[str, Any], with_junit: bool, folder: Path | None, pages: Mapping[str, str]
+    paths: Sequence[str], options: Options, folder: Path | None, pages: Mapping[str, str]
 ) -> Iterator[tuple[int, Row]]:
     """Yield (number, row) of each submission as soon as it is judged, in one process per available core.
 
     A judge that dies or is late is replaced; its submission's row says so.
     """
     rest = iter(range(len(paths)))
-    slowest = SLOWEST * given["seconds"] + BESIDE
+    slowest = SLOWEST * options.seconds + BESIDE
     with ExitStack() as stack:
         asked: dict[Connection, tuple[BaseProcess, Asked]] = {}
 
         def ask(judge: tuple[Connection, BaseProcess] | None = None) -> None:
             """Give the next submission, if one is left, to this judge or to a new one."""
             if (number := next(rest, None)) is not None:
-                end, process = judge or helpers.begun(
-                    _serve, (dict(given), with_junit, folder), stack, helpers.CLEARING
-                )
+                end, process = judge or helpers.begun(_serve, (options, folder), stack, helpers.CLEARING)
                 with suppress(OSError):  # it has died, which is noticed below when it is read from
                     end.send((number, paths[number], pages.get(paths[number], "")))
                 asked[end] = process, Asked(number, time.monotonic() + slowest)
@@ -77,7 +78,7 @@ def judged(
                     ask()
 
 
-def _serve(asked: Connection, given: dict[str, Any], with_junit: bool, pages: Path | None) -> None:
+def _serve(asked: Connection, options: Options, pages: Path | None) -> None:
     """Run in a judge: judge one submission after the other, so that JAX is started only once."""
     helpers.depend_on_the_parent()
     interruption.listen()
@@ -85,20 +86,20 @@ def _serve(asked: Connection, given: dict[str, Any], with_junit: bool, pages: Pa
         while True:
             number, path, page = asked.recv()
             with tempfile.TemporaryDirectory(prefix="gradproof-") as folder:
-                junit = Path(folder, "junit.xml") if with_junit else None
-                asked.send((number, _row(path, given, junit, pages / page if pages else None)))
+                junit = str(Path(folder, "junit.xml")) if options.junit else None
+                out = str(pages / page) if pages else None
+                asked.send((number, _row(path, options._replace(junit=junit, out=out))))
     interruption.listen_no_more()  # from here on a signal just ends it, while Python waits for JAX's threads
 
 
-def _row(path: str, given: dict[str, Any], junit: Path | None, page: Path | None) -> Row:
+def _row(path: str, options: Options) -> Row:
     """Run `gradproof check FILE --json` in this process, and return its row."""
     from gradproof.commands import submission
 
     error, written = "", StringIO()
     with redirect_stdout(written), redirect_stderr(StringIO()):
         try:
-            given |= {"junit": str(junit) if junit else None, "out": str(page) if page else None}
-            code = submission.tell(path, **given)
+            code = submission.tell(path, options)
         except (GradproofError, click.ClickException) as failed:
             code, error = failed.exit_code, str(failed)
         except (OSError, MemoryError) as failed:
@@ -108,8 +109,9 @@ def _row(path: str, given: dict[str, Any], junit: Path | None, page: Path | None
             error = f"{fault}; gradproof check {typed(path)} saves its traceback"
             code = CrashError.exit_code
     document = _read(written.getvalue())
-    xml = junit.read_text("utf8") if junit and junit.exists() else ""
-    return register.row(path, code, document, error, xml, page.name if page and page.exists() else "")
+    junit, page = options.junit, options.out
+    xml = Path(junit).read_text("utf8") if junit and os.path.exists(junit) else ""
+    return register.row(path, code, document, error, xml, Path(page).name if page and os.path.exists(page) else "")
 
 
 def _read(written: str) -> dict[str, Any]:

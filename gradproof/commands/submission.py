@@ -8,17 +8,18 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from gradproof import backends, files, interruption
-from gradproof import memory as address_space  # `memory` is the option --memory here
+from gradproof import memory as address_space
 from gradproof.errors import DataError, UsageError
 from gradproof.text import json_of, typed, visible
 
 if TYPE_CHECKING:
-    from gradproof.judge.isolation.submission import File, Kind
+    from gradproof.judge.decision import Decided
+    from gradproof.judge.isolation.submission import File
     from gradproof.judge.report import Judgement, Worth
     from gradproof.judge.rubric import Rubric
 
@@ -27,68 +28,75 @@ COLOURS = {"verified": "green", "refuted": "red", "undecided": "yellow"}
 LEAKS = "it would give the answer away"
 
 
-def tell(
-    submission: str,
-    networks: int,
-    seed: int,
-    as_json: bool,
-    convention: str | None,
-    seconds: float,
-    memory: float,
-    rubric: Rubric | None,
-    junit: str | None,
-    script: str | None,
-    certificate: str | None,
-    cost: str | None,
-    step: str | None,
-    out: str | None,
-) -> int:
-    """Print the judgement, write the files asked for, and return the exit code."""
-    from gradproof.judge.decision import decide
+class Options(NamedTuple):
+    """The options of gradproof check for one submission, by their names, and the rubric that is read."""
 
+    architectures: int
+    seed: int
+    as_json: bool
+    convention: str | None
+    cost: str | None
+    step: str | None
+    seconds: float
+    memory: float  # GiB
+    rubric: Rubric | None
+    out: str | None
+    junit: str | None
+    script: str | None
+    certificate: str | None
+
+    @property
+    def worth(self) -> Worth | None:
+        """The points of the equations, if it is graded."""
+        return self.rubric.equations if self.rubric else None
+
+
+def tell(submission: str, options: Options) -> int:
+    """Print the judgement, write the files asked for, and return the exit code."""
+    from gradproof.judge.decision import Question, decide
+
+    rubric, script = options.rubric, options.script
     path, _, name = submission.partition(":")
-    outputs = [Path(file) for file in (junit, script, certificate, out) if file]
-    _expect(outputs, path)
+    _expect([Path(file) for file in (options.junit, script, options.certificate, options.out) if file], path)
     address_space.insist()
-    again = _again(submission, networks, seed, convention, cost, step)
-    if step is not None:
-        _require_python(step)
+    again = _again(submission, options)
+    if options.step is not None:
+        _require_python(options.step)
+    question = Question(
+        path,
+        name,
+        is_backprop=options.convention is not None or options.certificate is not None,
+        rubric=rubric,
+        cost=options.cost or "",
+        step=options.step or "",
+        seconds=options.seconds,
+        memory=int(options.memory * 2**30),
+        lines=options.out is not None and rubric is None,
+    )
     try:
-        decided = decide(
-            path,
-            name,
-            lambda code: _judged(code, networks, seed, as_json, convention, certificate is not None),
-            declared=convention is not None or certificate is not None,
-            rubric=rubric,
-            cost=cost or "",
-            step=step or "",
-            seconds=seconds,
-            memory=int(memory * 2**30),
-            lines=out is not None and rubric is None,
-        )
+        decided = decide(question, lambda code: _judged(code, options))
     except DataError as error:
-        _tell_error(str(error), submission, as_json, junit)
+        _tell_error(str(error), submission, options)
         raise
     found, judged, kind = decided.found, decided.judged, decided.kind
     if judged is None or kind is None or (decided.whole and not (script and judged.counterexample)):
         again = re.sub(r" --architectures \d+ --seed \d+", "", again)  # they do not matter here
-        _tell_whole(found or {}, submission, again, as_json, rubric)
-        asked = {"junit": junit, "page": out, "script": script, "certificate": certificate}
-        _write_of_whole(found or {}, submission, again, rubric, asked)
+        _tell_whole(found or {}, submission, again, options)
+        _write_of_whole(found or {}, submission, again, options)
         return EXIT[(found or {})["verdict"]]
-    worth = rubric.equations if rubric else None
     try:  # A full disk must not cost the verdict, nor a closed pipe the files.
-        _tell_verdict(judged, submission, seed, again, as_json, worth)
+        _tell_verdict(judged, submission, again, options)
     finally:
-        _write_files(judged, submission, kind, seed, worth, junit, script, certificate, out, found, again)
+        _write_files(decided, submission, again, options)
     return EXIT[judged.verdict]
 
 
-def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str | None, certified: bool) -> Judgement:
+def _judged(code: File, options: Options) -> Judgement:
     """Judge a backprop of the notes' network, in float64."""
     from gradproof.commands.terminal import progress_bar
 
-    with progress_bar("networks", shown=not as_json) as bar:
+    networks, convention = options.architectures, options.convention
+    with progress_bar("networks", shown=not options.as_json) as bar:
         with interruption.held():  # importing JAX takes a second, in which an exception would abort the process
             from gradproof.judge.float64.diagnosis import judgement
         from gradproof.numerics import contracts
@@ -99,10 +107,10 @@ def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str
         return judgement(
             code,
             networks,
-            seed,
+            options.seed,
             lambda done, total: bar.update(task, completed=done, total=total, refresh=True),
             convention.split(",") if convention is not None else (),
-            certified,
+            options.certificate is not None,
         )
 
 
@@ -114,27 +122,20 @@ def _require_python(step: str) -> None:
         raise UsageError(f"--step {typed(step)} is not Python: {error.msg}") from None
 
 
-def _again(
-    submission: str, networks: int, seed: int, convention: str | None, cost: str | None, step: str | None
-) -> str:
+def _again(submission: str, options: Options) -> str:
     """Return the command that repeats this judgement."""
-    again = f"gradproof check {typed(submission)} --architectures {networks} --seed {seed}"
-    for option, value in (("--convention", convention), ("--cost", cost), ("--step", step)):
-        again += f" {option} {typed(value)}" if value else ""
+    again = f"gradproof check {typed(submission)} --architectures {options.architectures} --seed {options.seed}"
+    for name in ("convention", "cost", "step"):
+        value = getattr(options, name)
+        again += f" --{name} {typed(value)}" if value else ""
     return again
 
 
-def _tell_whole(
-    found: dict[str, Any],
-    submission: str,
-    again: str,
-    as_json: bool,
-    rubric: Rubric | None,
-) -> None:
+def _tell_whole(found: dict[str, Any], submission: str, again: str, options: Options) -> None:
     """Print the judgement on a whole program, or its points if there is a rubric."""
     from gradproof.judge import wording
 
-    if rubric is not None:
+    if (rubric := options.rubric) is not None:
         from gradproof.judge import rubric as rubrics
 
         grade = rubrics.grade(found, rubric)
@@ -144,33 +145,32 @@ def _tell_whole(
     else:
         told, lines = wording.document(found, again), wording.lines(found, submission)
         lines += [f"again: {again}"] * (found["verdict"] == "refuted")
-    if as_json:
+    if options.as_json:
         click.echo(json_of(told))
     else:
         _print(found["verdict"], lines)
 
 
-def _write_of_whole(
-    found: dict[str, Any], submission: str, again: str, rubric: Rubric | None, asked: Mapping[str, str | None]
-) -> None:
+def _write_of_whole(found: dict[str, Any], submission: str, again: str, options: Options) -> None:
     """Write the files that exist for a whole program, then say why the others are not written."""
     from gradproof.judge import rubric as rubrics
     from gradproof.judge import wording
 
-    left_out, graded = {}, rubric is not None
-    if (junit := asked["junit"]) and rubric is not None:
+    rubric, left_out = options.rubric, {}
+    graded = rubric is not None
+    if (junit := options.junit) and rubric is not None:
         files.give(Path(junit), rubrics.junit(rubrics.grade(found, rubric), submission))
     elif junit:
         files.give(Path(junit), wording.junit(found, submission))
-    if (page := asked["page"]) and graded:
+    if (page := options.out) and graded:
         left_out[page] = LEAKS
     elif page:
         from gradproof.pages import verdict
 
         files.give(Path(page), verdict.of_file(found, submission.partition(":")[0], _of_name(again, submission)))
-    if certificate := asked["certificate"]:
+    if certificate := options.certificate:
         left_out[certificate] = "certificates are made for the notes' network only"
-    if (script := asked["script"]) and graded:
+    if (script := options.script) and graded:
         left_out[script] = LEAKS
     elif script and found["script"]["text"]:
         files.give(Path(script), found["script"]["text"])
@@ -197,13 +197,12 @@ def _expect(outputs: list[Path], code: str) -> None:
         taken[place] = "is named twice"
 
 
-def _tell_verdict(
-    judged: Judgement, submission: str, seed: int, again: str, as_json: bool, worth: Worth | None
-) -> None:
+def _tell_verdict(judged: Judgement, submission: str, again: str, options: Options) -> None:
     from gradproof.judge import documents, report
 
-    if as_json:
-        click.echo(json_of(documents.document(judged, seed, again, worth)))
+    worth = options.worth
+    if options.as_json:
+        click.echo(json_of(documents.document(judged, options.seed, again, worth)))
         return
     lines = report.lines(judged, submission, worth)
     _print(judged.verdict, [*lines, *["", f"again: {again}"] * (judged.verdict == "refuted" and worth is None)])
@@ -219,26 +218,18 @@ def _print(verdict: str, lines: Sequence[str]) -> None:
     click.echo(captured(fitted(texts)), nl=False, color=True)
 
 
-def _write_files(
-    judged: Judgement,
-    submission: str,
-    kind: Kind,
-    seed: int,
-    worth: Worth | None,
-    junit: str | None,
-    script: str | None,
-    certificate: str | None,
-    out: str | None,
-    found: dict[str, Any] | None,
-    again: str,
-) -> None:
-    """Write the files that can be written, then say why the others are not."""
+def _write_files(decided: Decided, submission: str, again: str, options: Options) -> None:
+    """Write the files of a judged backprop that can be written, then say why the others are not."""
     from gradproof.judge import documents
     from gradproof.judge.float64 import certificate as certificates
 
+    found, judged, kind = decided.found, decided.judged, decided.kind
+    assert judged is not None
+    assert kind is not None
+    worth, out, script, certificate = options.worth, options.out, options.script, options.certificate
     shown, left_out, grade = judged.counterexample, {}, worth is not None
-    if junit:
-        files.give(Path(junit), documents.junit(judged, submission, worth))
+    if options.junit:
+        files.give(Path(options.junit), documents.junit(judged, submission, worth))
     if script and shown is not None and not grade:
         source = submission.partition(":")[0]
         files.give(Path(script), documents.script(shown, source, kind))
@@ -249,7 +240,7 @@ def _write_files(
         from gradproof.judge.lines.margin import Source
         from gradproof.pages import verdict
 
-        told = documents.document(judged, seed, again)
+        told = documents.document(judged, options.seed, again)
         if found and found["verdict"] == judged.verdict:  # the judges agree, so its lines can be shown too
             told |= {name: found[name] for name in ("lines", "layers", "parameters", "faults")}
         if shown is not None:
@@ -259,7 +250,7 @@ def _write_files(
     elif out:
         left_out[out] = LEAKS
     if certificate and judged.verdict == "verified":
-        document = certificates.document(judged.certified, submission, seed, judged.conventions, kind.sha256)
+        document = certificates.document(judged.certified, submission, options.seed, judged.conventions, kind.sha256)
         files.give(Path(certificate), json.dumps(document, indent=1) + "\n")
     elif certificate:
         left_out[certificate] = "only what is verified has a certificate"
@@ -272,13 +263,13 @@ def _say_left_out(paths: Mapping[str, str]) -> None:
         click.echo(f"gradproof: {visible(path)} is not written: {why}", err=True)
 
 
-def _tell_error(said: str, submission: str, as_json: bool, junit: str | None) -> None:
+def _tell_error(said: str, submission: str, options: Options) -> None:
     """Write the error that takes the place of a verdict as JSON and JUnit XML, where asked for."""
     from gradproof.judge import documents
 
     try:
-        if as_json:
+        if options.as_json:
             click.echo(json_of({"verdict": None, "error": said}))
     finally:
-        if junit:
-            files.give(Path(junit), documents.junit_error(said, submission))
+        if options.junit:
+            files.give(Path(options.junit), documents.junit_error(said, submission))

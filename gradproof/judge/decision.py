@@ -40,27 +40,28 @@ class Decided(NamedTuple):
     whole: bool = True  # whether the first counts
 
 
-def decide(
-    path: str,
-    name: str,
-    judge: Callable[[File], Judgement],
-    *,
-    declared: bool = False,
-    rubric: Rubric | None = None,
-    cost: str = "",
-    step: str = "",
-    seconds: float = 10.0,
-    memory: int = 8 << 30,
-    lines: bool = False,
-) -> Decided:
+class Question(NamedTuple):
+    """What is to be judged, and how."""
+
+    path: str
+    name: str = ""  # of the function or class in it
+    is_backprop: bool = False  # judge it as a backprop only, as a declared convention asks for
+    rubric: Rubric | None = None
+    cost: str = ""  # the declared one
+    step: str = ""  # the line that takes a step
+    seconds: float = 10.0
+    memory: int = 8 << 30  # bytes
+    lines: bool = False  # read the lines of a whole program even if its verdict does not count
+
+
+def decide(question: Question, judge: Callable[[File], Judgement]) -> Decided:
     """Judge a file; `judge` gives the verdict on a backprop. DataError, with the reason, if there is no verdict.
 
-    Without `lines`, the lines of a whole program are only read if its verdict counts.
-
-    With `declared`, or with a rubric that has points for equations only, the file is only judged as a backprop. With a
-    rubric that has points for arrays only, a backprop is a program like any other. UsageError if the file is missing or
-    if a module is judged by a rubric without equations.
+    With a rubric that has points for equations only, the file is only judged as a backprop. With a rubric that has
+    points for arrays only, a backprop is a program like any other. UsageError if the file is missing or if a module is
+    judged by a rubric without equations.
     """
+    path, name, declared, rubric, cost, step, seconds, memory, lines = question
     graded = rubric is not None
     declared = declared or (rubric is not None and not rubric.arrays)
     program = path.endswith((".py", ".ipynb"))

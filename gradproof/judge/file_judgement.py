@@ -6,7 +6,7 @@ from typing import Any
 
 from gradproof.fragment import SourceLine, fragment
 from gradproof.judge import wording
-from gradproof.judge.decision import decide
+from gradproof.judge.decision import Question, decide
 from gradproof.judge.float64.diagnosis import judgement
 from gradproof.judge.isolation.submission import File
 from gradproof.judge.lines.margin import lines, shown, sources
@@ -73,7 +73,7 @@ def judge_file(
     def judge(code: File) -> Judgement:
         return judgement(code, networks, seed, progress, declared)
 
-    decided = decide(path, name, judge, declared=bool(declared))
+    decided = decide(Question(path, name, is_backprop=bool(declared)), judge)
     if decided.whole:
         return FileJudgement(path, decided.found or {})
     assert decided.judged is not None

@@ -25,6 +25,7 @@ from rich.cells import cell_len
 
 from gradproof.commands import folders, judges
 from gradproof.commands.classroom import print_all as told_on_a_terminal
+from gradproof.commands.submission import Options
 from gradproof.judge import catalogue, register
 from gradproof.judge.register import Row
 from gradproof.pages import classroom
@@ -207,8 +208,8 @@ def test_what_cannot_be_done_is_one_line_before_the_work(
 
 # ---- what befalls one ------------------------------------------------------------------------------------------
 
-GIVEN = {"networks": 20, "seed": 0, "as_json": True, "convention": None, "seconds": 30.0, "memory": 4.0}
-GIVEN |= dict.fromkeys(("rubric", "script", "certificate", "cost", "step"))
+NAMED = {"architectures": 20, "seed": 0, "as_json": True, "seconds": 30.0, "memory": 4.0}
+OPTIONS = Options(**dict.fromkeys(Options._fields) | NAMED)  # type: ignore[arg-type]
 
 
 @pytest.mark.turns(1)
@@ -216,7 +217,7 @@ def test_a_judge_that_the_system_kills_costs_the_submission_it_was_at(tmp_path: 
     fill(tmp_path, {"endless.py": ENDLESS, "a.py": NET, "b.py": WRONG})
     paths = [str(tmp_path / name) for name in ("endless.py", "a.py", "b.py")]
     found: dict[int, Row] = {}
-    for number, row in judges.judged(paths, GIVEN, False, None, {}):
+    for number, row in judges.judged(paths, OPTIONS, None, {}):
         found[number] = row
         if len(found) == 2:  # the others are told: what is still at work is at the endless one
             for process in active_children():
@@ -426,13 +427,13 @@ ENDING = """
 import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import Pipe
-from gradproof.commands import beside, judges
-beside.depend_on_the_parent = lambda: None
+from gradproof.commands import helpers, judges
+helpers.depend_on_the_parent = lambda: None
 threads = ThreadPoolExecutor()
 threads.submit(time.sleep, 30)
 asked, nobody = Pipe()
 nobody.close()
-judges._serve(asked, {}, False, None)
+judges._serve(asked, None, None)
 print("ends", flush=True)
 """
 

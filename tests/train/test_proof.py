@@ -557,8 +557,8 @@ def test_an_equation_that_raises_is_told_in_one_line(slip: str, monkeypatch: pyt
 ONE_WEIGHT = """
 import sys
 from gradproof.__main__ import main
-from gradproof.train import by_hand
-trajectories, done = by_hand.trajectories, 0
+from gradproof.train import handcrafted_descent
+trajectories, done = handcrafted_descent.trajectories, 0
 def wrong(*arguments):
     global done
     for weights, biases in trajectories(*arguments):
@@ -566,7 +566,7 @@ def wrong(*arguments):
         if 0 < at < len(weights[0]):
             weights[1][at:, 3, 2] += 1e-3
         yield weights, biases
-by_hand.trajectories = wrong
+handcrafted_descent.trajectories = wrong
 main()
 """
 
