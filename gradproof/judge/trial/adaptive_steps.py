@@ -14,6 +14,7 @@ from flint import arb, arb_mat
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
+from gradproof.exact.sweeps import computed_from
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared
 
@@ -166,8 +167,12 @@ def _factor_of(ratio: Any) -> str:
 
 def _kept(owner: Any, slope: Balls) -> list[Balls]:
     """Return the arrays of an owner that have a slope's shape."""
+    return list(map(balls_of, _arrays(owner, slope)))
+
+
+def _arrays(owner: Any, slope: Balls) -> list[ExactArray]:
     arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
-    return [balls_of(one) for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
+    return [one for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
 
 
 def kept_shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:
@@ -176,14 +181,35 @@ def kept_shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[boo
     These are Adam's m and v after one step. Many owners that take plain steps keep the gradient, but not its square.
     """
     squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
-    found = []
-    for balls in _kept(owner, slope):
-        for squared, target in ((True, squares),) if squares_alone else ((False, slope), (True, squares)):
-            telling = [i for i in np.ndindex(slope.shape) if not target[i].contains(0)]
-            ratio = balls[telling[0]] / target[telling[0]] if telling else arb(0)
-            if ratio > 0 and all(balls[i].overlaps(ratio * target[i]) for i in np.ndindex(slope.shape)):
-                found.append((squared, ratio))
-    return found
+    targets = ((True, squares),) if squares_alone else ((False, slope), (True, squares))
+    found = [(squared, _share_of(kept, target)) for kept in _kept(owner, slope) for squared, target in targets]
+    return [(squared, ratio) for squared, ratio in found if ratio > 0]
+
+
+def _share_of(kept: Balls, target: Balls) -> Any:
+    """Return the ratio at which an array is a multiple of another; 0 if it is none."""
+    telling = [i for i in np.ndindex(target.shape) if not target[i].contains(0)]
+    ratio = kept[telling[0]] / target[telling[0]] if telling else arb(0)
+    return ratio if all(kept[i].overlaps(ratio * target[i]) for i in np.ndindex(target.shape)) else arb(0)
+
+
+def cancels_squares(move: Any, slope: Balls, owner: Any) -> bool:
+    """Whether elements of a plain step are computed from their own squares, which the owner keeps, as in m³ / v.
+
+    Only the first step is plain then: v is a mean of squares, and m³ the cube of another mean.
+    """
+    squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
+    found = {float(g.mid()): k for k, g in enumerate(squares.flat) if not g.contains(0)}
+    telling = [k for _, k in sorted(found.items())[:: max(1, len(found) - 1)]]  # of two lengths, or any rate fits
+    for array in _arrays(owner, slope) if len(telling) == 2 else ():
+        numbers, balls = numbers_of(array), balls_of(array)
+        if not _share_of(balls, squares) > 0:
+            continue
+        places = {x.index: k for k, x in enumerate(numbers)}
+        met = [{places.get(x.index) for x in computed_from([numbers_of(move)[k]], places)} for k in telling]
+        if all(own - {None} == {k} for k, own in zip(telling, met, strict=True)):
+            return True
+    return False
 
 
 def _line_of_squares(kept: Balls, slope: Balls) -> tuple[Any, Any] | None:
