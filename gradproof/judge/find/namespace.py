@@ -72,11 +72,10 @@ def slots(
     `module` names the module whose objects are searched. A single number is written into `frame`, if there is one. The
     paths of ints, which are no slots, are added to `whole`.
     """
-    seen: set[int] = set()
-    left = [MOST]
+    search = _Search(module, whole)
     for name, value in list(names.items()):
         if not name.startswith("__") and not name.startswith("_gradproof"):
-            yield from _within(value, name, frame or names, name, module, seen, 0, left, whole)
+            yield from search.within(value, name, frame or names, name, 0)
 
 
 def _write_local(frame: FrameType, name: str, value: Any) -> None:
@@ -89,42 +88,44 @@ def _write_local(frame: FrameType, name: str, value: Any) -> None:
         ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
 
 
-def _within(
-    value: Any,
-    path: str,
-    holder: Any,
-    key: Any,
-    module: str,
-    seen: set[int],
-    depth: int,
-    left: list[int],
-    whole: set[str] | None,
-) -> Iterator[Slot]:
-    if isinstance(value, Number):
-        left[0] -= 1
-        yield Slot(path, value, holder, key)
-        return
-    if type(value) is int and whole is not None:
-        whole.add(path)
-    if isinstance(value, str | bytes | int | float | np.generic) or value is None or left[0] < 0 or depth > DEEPEST:
-        return
-    if id(value) in seen and not _holds_only_arrays(value):
-        return  # an array keeps all its paths: the step decides which of them is rebound
-    seen.add(id(value))
-    if isinstance(value, ExactArray):
-        left[0] -= 1
-        if value.size:
-            yield Slot(path, value, holder, key)
-        return
-    if isinstance(value, list) and value and all(isinstance(x, Number) for x in value):
-        left[0] -= 1
-        yield Slot(path, value, holder, key)
-        return
-    for inner, item, where in _parts(value, path, module):
-        holder = value
-        if isinstance(value, types.FunctionType):
-            holder = (value.__closure__ or ())[value.__code__.co_freevars.index(where)]
-        yield from _within(item, inner, holder, where, module, seen, depth + 1, left, whole)
+class _Search:
+    """A search for slots that visits each container once, and ends after MOST of them."""
+
+    def __init__(self, module: str, whole: set[str] | None) -> None:
+        self._module, self._whole = module, whole
+        self._seen: set[int] = set()
+        self._left = MOST
+
+    def within(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> Iterator[Slot]:
+        """Yield the slots in a value, which `holder` holds at `key`."""
+        if isinstance(value, Number):
+            yield self._slot(path, value, holder, key)
+            return
+        if type(value) is int and self._whole is not None:
+            self._whole.add(path)
+        if isinstance(value, str | bytes | int | float | np.generic) or value is None:
+            return
+        if self._left < 0 or depth > DEEPEST:
+            return
+        if id(value) in self._seen and not _holds_only_arrays(value):
+            return  # an array keeps all its paths: the step decides which of them is rebound
+        self._seen.add(id(value))
+        if isinstance(value, ExactArray):
+            slot = self._slot(path, value, holder, key)
+            yield from [slot] if value.size else []
+            return
+        if isinstance(value, list) and value and all(isinstance(x, Number) for x in value):
+            yield self._slot(path, value, holder, key)
+            return
+        for inner, item, where in _parts(value, path, self._module):
+            holder = value
+            if isinstance(value, types.FunctionType):
+                holder = (value.__closure__ or ())[value.__code__.co_freevars.index(where)]
+            yield from self.within(item, inner, holder, where, depth + 1)
+
+    def _slot(self, path: str, value: Any, holder: Any, key: Any) -> Slot:
+        self._left -= 1
+        return Slot(path, value, holder, key)
 
 
 def _holds_only_arrays(value: Any) -> bool:
