@@ -7,11 +7,13 @@ import numpy as np
 from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.functions import call_function
 from gradproof.exact.numbers import Number
+from gradproof.exact.run import current
 from gradproof.exact.ufuncs import call_ufunc
 
 
 def _ufunc(_: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-    return call_ufunc(ufunc, method, *inputs, **options)
+    with current().staying():
+        return call_ufunc(ufunc, method, *inputs, **options)
 
 
 def _function(_: Any, function: Any, types: Any, arguments: Any, options: Any) -> Any:

@@ -201,14 +201,15 @@ def literal(value: float) -> Number:
 
 def apply(name: str, *operands: Any) -> Number:
     """Return the result of the operation of that name."""
-    xs = tuple([number(x) for x in operands])
-    return derive(RULES[name], RULES[name].value(*[x.value for x in xs]), xs)
+    rule, xs = RULES[name], tuple([number(x) for x in operands])
+    return derive(rule, rule.value(*[x.value for x in xs]), xs)
 
 
 def derive(rule: Rule, value: Ball, operands: Operands) -> Number:
     """Return a number that a rule computed from these operands; it is constant if they are."""
-    if any(x.varies for x in operands):
-        return Number(value, rule, operands, True)
+    for x in operands:
+        if x.varies:
+            return Number(value, rule, operands, True)
     return constant(value, rule, operands)
 
 

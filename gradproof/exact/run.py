@@ -61,6 +61,7 @@ class Run:
         self.outside: Any = None  # substitutes for missing files and for optimizers
         self.made_up = False  # whether any missing data were substituted
         self.files: set[str] = set()  # the subject's files
+        self._stays: tuple[Place | None] | None = None  # the place, while it is known to stay the same
         self.outermost: FrameType | None = None  # that of the judge: whoever called it is not the subject
         self.python_random, self.numpy_random = random.Random(seed), np.random.RandomState(seed)
 
@@ -76,14 +77,23 @@ class Run:
 
     def place(self) -> Place | None:
         """Return where the subject is: the place in the innermost frame that runs its code; None outside of it."""
-        if not self.files:
-            return None
+        if not self.files or self._stays:
+            return self._stays[0] if self._stays else None
         frame, files, outermost = sys._getframe(2), self.files, self.outermost
         while frame is not None and frame is not outermost:
             if frame.f_code.co_filename in files:
                 return frame.f_code, frame.f_lasti
             frame = frame.f_back  # type: ignore[assignment]
         return None
+
+    @contextmanager
+    def staying(self) -> Iterator[None]:
+        """Look up the place only once for all the numbers that one call makes."""
+        before, self._stays = self._stays, self._stays or (self.place(),)
+        try:
+            yield
+        finally:
+            self._stays = before
 
     def literal(self, number: float, decimal: str | None = None) -> Ball:
         """Return the ball for a literal, or for a float that the subject computed outside exact arithmetic."""

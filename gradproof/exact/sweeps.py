@@ -4,10 +4,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
-from flint import arb
+from flint import arb, arb_mat
 
 from gradproof.exact.numbers import DOT, Number
-from gradproof.exact.rules import Ball
+from gradproof.exact.rules import ZERO, Ball
 
 Known = dict[int, Sequence[tuple[Number, Any]]]  # index of a number → its operands, each with the partial derivative
 
@@ -33,10 +33,10 @@ def computed_from(results: Iterable[Number], sources: Container[int] = ()) -> li
         if x.index in found:
             continue
         found[x.index] = x
-        if x.index in sources:
+        if x.rule is None or x.index in sources:
             continue
         if x.rule is not DOT:
-            waiting += [y for y in x.operands if y.index not in found]
+            waiting += x.operands
             continue
         for side in x.operands:
             if id(side) not in sides:
@@ -91,18 +91,62 @@ def _partials(x: Number, constants: bool) -> list[tuple[Number, Any]]:
 
 def push_forward(results: Iterable[Number], direction: Mapping[int, Any]) -> dict[int, Ball]:
     """Return the derivative of every number along a direction: index of a variable → step (forward mode)."""
-    return push_through(computed_from(results), direction)
+    return push_along(results, [direction])[0]
 
 
-def push_through(numbers: Iterable[Number], direction: Mapping[int, Any]) -> dict[int, Ball]:
-    """`push_forward` for several directions: `numbers` comes from `computed_from`, which then runs only once."""
-    tangents: dict[int, Ball] = {index: arb(step) for index, step in direction.items()}
-    for x in numbers:
-        if x.rule is None or x.index in tangents:
+def push_along(results: Iterable[Number], directions: Iterable[Mapping[int, Any]]) -> list[dict[int, Ball]]:
+    """`push_forward` along each of several directions, which share the graph and its partial derivatives."""
+    all_tangents: list[dict[int, Ball]] = [{index: arb(step) for index, step in one.items()} for one in directions]
+    sides: dict[tuple[int, bool], _Side] = {}
+    for x in computed_from(results):
+        if x.rule is None:
             continue
+        partials: Sequence[Any] | None = None
+        for which, tangents in enumerate(all_tangents):
+            if x.index in tangents:
+                continue
+            if x.rule is DOT:
+                tangent = _along_dot(x, which, tangents, sides)
+                if tangent is not None:
+                    tangents[x.index] = tangent
+                continue
+            moving = [(place, tangents[y.index]) for place, y in enumerate(x.operands) if y.index in tangents]
+            if moving:
+                if partials is None:
+                    partials = x.rule.partials(x.value, *[y.value for y in x.operands])
+                tangents[x.index] = sum((step * partials[place] for place, step in moving), ZERO)
+    return all_tangents
+
+
+class _Side:
+    """A row or a column of a matrix product as a matrix, made once for all the products that share it."""
+
+    def __init__(self, numbers: Sequence[Number], is_row: bool) -> None:
+        self.numbers, self.shape = numbers, (1, len(numbers)) if is_row else (len(numbers), 1)
+        self.values = arb_mat(*self.shape, [y.value for y in numbers])
+        self._tangents: dict[int, Any] = {}
+
+    def tangents(self, which: int, known: Mapping[int, Ball]) -> Any:
+        """Return the derivatives of its numbers along a direction, or None if none of them moves."""
+        if which not in self._tangents:
+            moving = any(y.index in known for y in self.numbers)
+            steps = [known.get(y.index, ZERO) for y in self.numbers] if moving else ()
+            self._tangents[which] = arb_mat(*self.shape, steps) if moving else None
+        return self._tangents[which]
+
+
+def _along_dot(x: Number, which: int, known: Mapping[int, Ball], sides: dict[tuple[int, bool], _Side]) -> Ball | None:
+    """Return the derivative of Σ aₖ bₖ along a direction; None if nothing of it moves."""
+    row, column = (
+        sides.get(key) or sides.setdefault(key, _Side(side, is_row))
+        for side, is_row in zip(x.operands, (True, False), strict=True)
+        for key in [(id(side), is_row)]
+    )
+    left, right = row.tangents(which, known), column.tangents(which, known)
+    products = ([] if left is None else [left * column.values]) + ([] if right is None else [row.values * right])
+    total = sum((product[0, 0] for product in products), ZERO)
+    if not total.is_finite():  # 0 times infinity is NaN, so leave out what does not move
         operands = operands_of(x)
-        moving = [(place, tangents[y.index]) for place, y in enumerate(operands) if y.index in tangents]
-        if moving:
-            partials = x.rule.partials(x.value, *[o.value for o in operands])
-            tangents[x.index] = sum((step * partials[place] for place, step in moving), arb(0))
-    return tangents
+        pairs = zip(operands, DOT.partials(x.value, *[y.value for y in operands]), strict=True)
+        total = sum((known[y.index] * partial for y, partial in pairs if y.index in known), ZERO)
+    return total if products else None

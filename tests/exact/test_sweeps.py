@@ -10,6 +10,7 @@ from flint import arb
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from gradproof.exact import sweeps
 from gradproof.exact.arrays import array_of, exact
 from gradproof.exact.loading import run_source
 from gradproof.exact.numbers import Number, number, total, variable
@@ -152,7 +153,6 @@ PLANTED = {  # a wrong derivative: the program that uses it
     "multiply": (lambda v, x, y: (y, y), "result = a * b"),
     "divide": (lambda v, x, y: (1 / y, v / y), "result = a / b"),
     "exp": (lambda v, x: (v + arb(2) ** -90,), "result = np.exp(a)"),
-    "dot": (lambda v, *xs: xs, "result = a @ b"),
     "sum": (lambda v, *xs: (1,) * (len(xs) - 1) + (0,), "result = a * a.sum()"),
     "copy": (lambda v, x: (0,), "result = np.maximum(a, 0)"),
 }
@@ -168,6 +168,24 @@ def test_a_wrong_derivative_of_a_rule_is_seen(name: str, monkeypatch: pytest.Mon
             monkeypatch.setattr(f"gradproof.exact.{module}.{name.upper()}", planted)
     monkeypatch.setitem(RULES, name, planted)
     assert not all_agree(program, 1)
+
+
+@pytest.mark.parametrize(
+    ("step", "spoil"), [("_partials", lambda found: found[1:]), ("_along_dot", lambda found: found and 2 * found)]
+)
+def test_a_wrong_derivative_of_a_product_is_seen(step: str, spoil: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither sweep uses its rule, for speed."""
+    program, right = "result = a @ b", getattr(sweeps, step)
+    assert all_agree(program, 1)
+    monkeypatch.setattr(sweeps, step, lambda *given: spoil(right(*given)))
+    assert not all_agree(program, 1)
+
+
+def test_what_does_not_move_may_be_infinite_beside_what_does() -> None:
+    with running(Run()):
+        x, infinite = variable(3.0), number(float("inf"))
+        (result,) = (array_of([x, number(1)], (2,)) @ array_of([number(2), infinite], (2, 1))).flat
+        assert float(push_forward([result], {x.index: 1})[result.index]) == 2
 
 
 def test_an_update_in_place_leaves_what_was_computed_before_as_it_was() -> None:

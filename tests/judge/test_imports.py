@@ -113,3 +113,18 @@ def test_the_process_runs_the_gradproof_that_started_it_and_no_other_that_is_ins
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     with File(str(path)) as code:
         assert judgement(code, 20).verdict == "verified"
+
+
+@pytest.mark.turns(1)
+def test_the_judge_stays_compiled_and_nothing_of_theirs_does(tmp_path, monkeypatch):
+    """Else every submission of a class would wait until the judge is compiled again."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "compiled"))
+    (tmp_path / "helping.py").write_text("import numpy as np\n", "utf8")
+    path = written(tmp_path)
+    path.write_text("from helping import np\n" + path.read_text(), "utf8")
+    with File(str(path)) as code:
+        assert code.kind.name == "backprop"
+    compiled = {file.name.partition(".")[0] for file in (tmp_path / "compiled").rglob("*.pyc")}
+    assert "worker" in compiled
+    assert not compiled & {"helping", "mine"}

@@ -98,7 +98,7 @@ class Observation:
         """Names of costs that may be of other examples, by their constants or by a call outside the step's loop."""
         return self._collected[2] | self.outside
 
-    @property
+    @cached_property
     def moved(self) -> dict[str, Any]:
         """θ′ − θ, rescaled to one learning rate if the variables have their own."""
         moves = {path: exact(self.after[path]) - array for path, array in self.given.items()}

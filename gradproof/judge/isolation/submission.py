@@ -27,7 +27,7 @@ Made = TypeVar("Made")
 LOADING = 6  # the limit for loading, as a multiple of that for a call: a slow disk imports torch or JAX slowly
 ALL = 60  # and the limit for all calls together
 START = Path(__file__).with_name("start.py")
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 ENVIRONMENT["PYTHONHASHSEED"] = "0"  # so that a set of strings has the same order in every run
 FORGED = "writes to the pipe that carries its answers"
 

@@ -239,6 +239,7 @@ def in_balls(moved: dict[str, Any], parameters: Sequence[Any], truth: dict[int, 
 
 def balls_of(array: Any, of: Callable[[Number], Any] = lambda x: x.value) -> Balls:
     result = np.empty(array.shape or 1, object)
-    for place, x in zip(np.ndindex(result.shape), numbers_of(array), strict=True):
-        result[place] = of(x)
+    flat = result.reshape(-1)
+    for place, x in enumerate(numbers_of(array)):
+        flat[place] = of(x)
     return result

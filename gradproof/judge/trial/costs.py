@@ -70,7 +70,7 @@ def name_costs(output: Any, labels: Any, gradients: Sequence[tuple[Any, Any]]) -
     same factor at further random points, since for a single output the gradients of all costs are parallel.
     """
     output = exact(output)
-    fits = _fits(output, labels, gradients, {})
+    fits = _fits(output, labels, [(exact(parameter), -exact(gradient)) for parameter, gradient in gradients], {})
     return [fit._replace(factor=f, over=over) for fit in fits for f, over in _spelled(fit.factor, output.shape)]
 
 
@@ -82,15 +82,15 @@ def name_costs_of_steps(
     `among` restricts the names, unless it is empty. `kept` holds the arrays that an optimizer may keep. The factor of
     an adaptive step is ±1, since its size does not show that of the gradient.
     """
-    gradients = [(parameter, -move) for parameter, move in zip(parameters, moved.values(), strict=True)]
     results = [x for move in moved.values() for x in numbers_of(move)]
     own = {x.index for parameter in parameters for x in numbers_of(parameter)}
+    steps = [(exact(parameter), exact(move)) for parameter, move in zip(parameters, moved.values(), strict=True)]
     known: Known = {}
     return {
         fit
         for a, y in outputs_and_labels(results)
         if not _is_a_parameter(a, own)
-        for fit in _fits(a, y, gradients, known, among, kept)
+        for fit in _fits(a, y, steps, known, among, kept)
     }
 
 
@@ -124,16 +124,17 @@ def _only_source(x: Number, own: set[int]) -> int | None:
 def _fits(
     output: ExactArray,
     labels: Any,
-    gradients: Sequence[tuple[Any, Any]],
+    steps: Sequence[tuple[ExactArray, ExactArray]],
     known: Known,
     among: Collection[str] = (),
     kept: Any = None,
 ) -> list[NamedCost]:
-    """Return each cost of the table of whose gradient this is a multiple, with the multiple as a float."""
-    parameters, fits = [exact(parameter) for parameter, _ in gradients], dict[Any, NamedCost]()
+    """Return each cost of the table whose gradient these steps follow, with the factor as a float.
+
+    `steps`: (parameter, its move).
+    """
+    fits, parameters = dict[Any, NamedCost](), [parameter for parameter, _ in steps]
     with running(Run(current().bits, current().reading)):  # what the table refuses, the subject did not
-        moved = {str(place): -exact(gradient) for place, (_, gradient) in enumerate(gradients)}
-        uphill = {name: -move for name, move in moved.items()}
         for y in _targets(output, labels):
             for name, formula, terms in candidates(output, y):
                 if among and name not in among:
@@ -141,9 +142,10 @@ def _fits(
                 if name == "cross-entropy" and all(x.value > 1 for x in output.flat):
                     continue  # not a probability but, say, the denominator of a sigmoid
                 truth = _derivatives(terms, known)
-                if truth and kept is None and not _may_fit(moved, uphill, parameters, truth):
-                    continue
-                for sign, moves in ((1, moved), (-1, uphill)) if truth else ():
+                for sign in (1, -1) if truth else ():
+                    if kept is None and not _may_fit(steps, sign, truth):
+                        continue
+                    moves = {str(place): move if sign > 0 else -move for place, (_, move) in enumerate(steps)}
                     compared = along(moves, parameters, truth, kept)
                     if all(array.state == "right" for array in compared) and any(array.alive for array in compared):
                         if any(array.convention == FIRST_OF_ADAM for array in compared):
@@ -157,18 +159,13 @@ def _fits(
     return list(fits.values())
 
 
-def _may_fit(
-    moved: dict[str, Any], uphill: dict[str, Any], parameters: Sequence[Any], truth: dict[int, Any], some: int = 24
-) -> bool:
+def _may_fit(steps: Sequence[tuple[ExactArray, ExactArray]], sign: int, truth: dict[int, Any], some: int = 24) -> bool:
     """Whether a few elements of each array fit, which rules out most costs quickly."""
-    if sum(parameter.size for parameter in parameters) <= some * len(parameters):
+    if sum(parameter.size for parameter, _ in steps) <= some * len(steps):
         return True
-    few = [parameter.ravel()[:some] for parameter in parameters]
-    for moves in (moved, uphill):
-        compared = along({name: move.ravel()[:some] for name, move in moves.items()}, few, truth, None)
-        if all(array.state == "right" for array in compared):
-            return True
-    return False
+    few, parts = ([array.ravel()[:some] for array in arrays] for arrays in zip(*steps, strict=True))
+    moves = {str(place): part if sign > 0 else -part for place, part in enumerate(parts)}
+    return all(array.state == "right" for array in along(moves, few, truth, None))
 
 
 def outputs_and_labels(results: Iterable[Number]) -> Iterator[tuple[ExactArray, ExactArray]]:

@@ -8,9 +8,9 @@ import numpy as np
 from flint import arb
 
 from gradproof.exact.arrays import ExactArray
-from gradproof.exact.numbers import source
+from gradproof.exact.numbers import Number, source
 from gradproof.exact.run import current
-from gradproof.exact.sweeps import computed_from, push_forward
+from gradproof.exact.sweeps import push_forward
 from gradproof.judge.trial.adaptive_steps import (
     ADAPTIVE,
     FIRST_OF_ADAM,
@@ -66,13 +66,25 @@ def _decay_in_gradient(moves: Any, parameter: ExactArray) -> Any:
     """Return λ where each of the first elements moves by what was computed from a sum with λ θ; None if it does not."""
     found: list[Any] = []
     for move, x in itertools.islice(zip(numbers_of(moves), numbers_of(parameter), strict=True), 3):
-        sums = (z for z in computed_from([move]) if z.rule is not None and z.rule.name in ("add", "subtract"))
+        sums = (z for z in _elementwise(move) if z.rule.name in ("add", "subtract"))
         products = (y.operands for z in sums for y in z.operands if y.rule is not None and y.rule.name == "multiply")
         rates = [a.value if source(b) is x else b.value for a, b in products
                  if (source(a) is x and not b.varies) or (source(b) is x and not a.varies)]  # fmt: skip
-        found.append(rates[0] if rates else None)
-    same = found and None not in found and all(rate.overlaps(found[0]) for rate in found)
-    return found[0] if same and not found[0] < 0 else None
+        if not rates or not rates[0].overlaps((found or rates)[0]):
+            return None
+        found.append(rates[0])
+    return found[0] if found and not found[0] < 0 else None
+
+
+def _elementwise(x: Number) -> list[Any]:
+    """Return what a number was computed from, in order, except behind sums over several elements and dot products."""
+    found, waiting = dict[int, Number](), [x]
+    while waiting:
+        y = waiting.pop()
+        if y.rule is not None and y.rule.name not in ("sum", "dot") and y.index not in found:
+            found[y.index] = y
+            waiting += y.operands
+    return [found[index] for index in sorted(found)]
 
 
 def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[int, Any], kept: Any) -> list[Compared]:
@@ -177,10 +189,11 @@ def _factor(steps: Sequence[Balls], slopes: Sequence[Balls], values: Sequence[Ba
     ]
     largest = [max(one, key=lambda pair: float(abs(pair[1]).mid())) for one in pairs if one]
     proposed = [-s / g for s, g in largest]
-    followed = [  # at a rate of 0 nothing follows anything
-        [len(one) for one in pairs if eta != 0 and one and all(s.overlaps(-eta * g) for s, g in one)]
-        for eta in proposed
-    ]
+    followed: list[list[int]] = []
+    for eta in proposed:  # at a rate of 0 nothing follows anything
+        followed.append([len(one) for one in pairs if eta != 0 and one and all(s.overlaps(-eta * g) for s, g in one)])
+        if len(followed[-1]) == len(proposed):
+            return eta  # the others are the same rate
     ranked = [  # a single element follows any rate
         (len([n for n in sizes if n > 1]) * (1 + written), written, eta.overlaps(1), bool(eta > 0), sum(sizes))
         for eta, sizes in zip(proposed, followed, strict=True)
@@ -221,15 +234,16 @@ def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: An
         off = max(float(abs(a - b).upper()) for a, b in pairs)
         scale = max(float(abs(b).upper()) for _, b in pairs)
         return Compared(name, "right", float(np.log10(scale) - np.log10(off)) if off and scale else np.inf, alive)
-    where = max(np.ndindex(step.shape), key=lambda i: float(abs(step[i] - expected[i]).mid()))
-    place = numbers_of(array)[int(np.ravel_multi_index(where, step.shape)) if where else 0].place
+    k = max(range(len(pairs)), key=lambda k: float(abs(pairs[k][0] - pairs[k][1]).mid()))
+    where = tuple(map(int, np.unravel_index(k, step.shape)))
     factor = common_factor(step, expected) if eta != 0 else None
     state = "uphill" if eta < 0 and alive else _named_move(step, slope, value, eta)
     if state == "wrong" and all(s.is_zero() for s in step.flat):
         state = "not moved"
     elif state == "wrong" and factor is not None:
         state = f"moved {factor} times as far as the others"
-    return Compared(name, state, 0, alive, where, float(step[where].mid()), float(expected[where].mid()), place)
+    got, right = (float(ball.mid()) for ball in pairs[k])
+    return Compared(name, state, 0, alive, where, got, right, numbers_of(array)[k].place)
 
 
 def _penalty(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
@@ -237,19 +251,21 @@ def _penalty(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
 
     No step gives up more than half of a weight.
     """
+    step, slope, value = step.ravel(), slope.ravel(), value.ravel()
     rest = step + eta * slope
     others = {f"{DECAY} {{}}": value, f"{DECAY} {{}} after the step": value - eta * slope}
     if value.size > 2:  # of fewer, the sign and the value may fit alike
         others[f"{DECAY} {{}} times the sign, an L1 penalty"] = np.frompyfunc(lambda w: w / abs(w), 1, 1)(value)
     for said, shape in others.items():
-        telling = [i for i in np.ndindex(step.shape) if shape[i].is_finite() and not shape[i].contains(0)]
+        pairs = list(zip(rest, shape, strict=True))
+        telling = [pair for pair in pairs if pair[1].is_finite() and not pair[1].contains(0)]
         if not telling:
             continue
-        i = max(telling, key=lambda i: float(abs(shape[i]).mid()))
-        kappa = -rest[i] / shape[i]
-        if kappa > 0 and kappa < 0.5 and all((rest[k] + kappa * shape[k]).contains(0) for k in np.ndindex(step.shape)):
+        r, s = max(telling, key=lambda pair: float(abs(pair[1]).mid()))
+        kappa = -r / s
+        if kappa > 0 and kappa < 0.5 and all((r + kappa * s).contains(0) for r, s in pairs):
             return said.format(f"{float((kappa / eta).mid()):.6g}")
-    both = solved([([-w, -w / abs(w)], r) for w, r in zip(value.flat, rest.flat, strict=True) if not w.contains(0)])
+    both = solved([([-w, -w / abs(w)], r) for w, r in zip(value, rest, strict=True) if not w.contains(0)])
     if both and both[0] > 0 and both[0] < 0.5 and both[1] > 0:
         return f"{DECAY} {float((both[0] / eta).mid()):.6g} and an L1 penalty {float((both[1] / eta).mid()):.6g}"
     return ""
@@ -259,8 +275,8 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
     """Name a move: weight decay (θ′ = θ − η(g + λθ)), an L1 penalty, Adam's first step (−η g/|g|), or wrong."""
     if eta > 0 and (penalty := _penalty(step, slope, value, eta)):
         return penalty
-    sizes = [abs(step[k]) for k in np.ndindex(step.shape) if not slope[k].contains(0)]
-    downhill = all((step[k] < 0) == (slope[k] > 0) for k in np.ndindex(step.shape) if not slope[k].contains(0))
+    moving = [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
+    sizes, downhill = [abs(s) for s, _ in moving], all((s < 0) == (g > 0) for s, g in moving)
     if sizes and sizes[0] > 0 and downhill and all(size.overlaps(sizes[0]) for size in sizes):
         return ADAPTIVE
     return "wrong"

@@ -16,12 +16,13 @@ from flint import arb
 
 from gradproof.exact.numbers import Number
 from gradproof.exact.rules import Ball
-from gradproof.exact.sweeps import differentiate, push_forward
+from gradproof.exact.sweeps import differentiate, push_along, push_forward
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared
 from gradproof.judge.trial.execution import InexactError
 from gradproof.judge.trial.moves import all_numbers, arrays_in
 from gradproof.judge.trial.points import TELLING
+from gradproof.judge.trial.symmetry import weighted
 
 BY_ITSELF = "its length is always the same, as if clipped by its own norm"
 BY_ONE_FACTOR = "scaled by one factor, like a gradient clipped by its norm"
@@ -89,7 +90,7 @@ def lengths_are_constant(
     flat = [x for part in parts for x in part]
     direction = np.random.default_rng([seed, 11]).normal(size=len(flat)).tolist()
     tangents = push_forward(flat, {x.index: d for x, d in zip(variables, direction, strict=True)})
-    grown = [_weighted([x.value for x in part], part, tangents) for part in parts]
+    grown = [weighted([x.value for x in part], part, tangents) for part in parts]
     moving = any(not tangents.get(x.index, arb(0)).contains(0) for x in flat)
     return moving and sum(grown, arb(0)).contains(0), moving and all(ball.contains(0) for ball in grown)
 
@@ -123,7 +124,7 @@ def scaled_each(
         off = [abs(m - rate * g) for m, g in zip(move, slope, strict=True)]
         if not all(ball.contains(0) for ball in off):
             return list(compared)
-        clipped = _weighted(move, part, tangents).contains(0)
+        clipped = weighted(move, part, tangents).contains(0)
         if clipped and array.name in before and before[array.name].overlaps(rate):
             return list(compared)
         if clipped:
@@ -139,10 +140,10 @@ def scaled_by_one_factor(moves: Sequence[Number], variables: Sequence[Number], s
     """Return the digits to which u ∧ du = 0 along three random directions; 0 if it is not."""
     rng = np.random.default_rng([seed, 8])
     directions = rng.normal(size=(3, len(moves))).tolist()
-    tangents = [push_forward(moves, {x.index: d for x, d in zip(variables, one, strict=True)}) for one in directions]
+    tangents = push_along(moves, [{x.index: d for x, d in zip(variables, one, strict=True)} for one in directions])
 
     def bent(i: int, j: int) -> Ball:
-        return _weighted(directions[i], moves, tangents[j]) - _weighted(directions[j], moves, tangents[i])
+        return weighted(directions[i], moves, tangents[j]) - weighted(directions[j], moves, tangents[i])
 
     along = [sum((d * x.value for d, x in zip(one, moves, strict=True)), arb(0)) for one in directions]
     terms = [along[0] * bent(1, 2), along[1] * bent(2, 0), along[2] * bent(0, 1)]
@@ -178,9 +179,9 @@ def scaled_symmetry(moves: Sequence[Number], variables: Sequence[Number], scales
     """Return the digits to which diag(d) J is symmetric along two random directions; 0 if it is not."""
     rng = np.random.default_rng([seed, 9])
     u, v = ([float(x) if i in scales else 0.0 for i, x in enumerate(rng.normal(size=len(moves)))] for _ in range(2))
-    pushed = [push_forward(moves, {x.index: d for x, d in zip(variables, one, strict=True)}) for one in (u, v)]
+    pushed = push_along(moves, [{x.index: d for x, d in zip(variables, one, strict=True)} for one in (u, v)])
     by = [[w * scales[i][1] if i in scales else arb(0) for i, w in enumerate(one)] for one in (u, v)]
-    a, b = _weighted(by[0], moves, pushed[1]), _weighted(by[1], moves, pushed[0])
+    a, b = weighted(by[0], moves, pushed[1]), weighted(by[1], moves, pushed[0])
     return agreement(a, b, a)
 
 
@@ -211,7 +212,3 @@ def agreement(a: Ball, b: Ball, size: Ball) -> float:
         return 0.0
     off = float(abs(a - b).upper())
     return log10(float(abs(size).mid()) / off) if off else inf
-
-
-def _weighted(weights: Sequence[Any], moves: Sequence[Number], tangents: dict[int, Ball]) -> Ball:
-    return sum((w * tangents.get(x.index, arb(0)) for w, x in zip(weights, moves, strict=True)), arb(0))
