@@ -7,6 +7,7 @@ keeps, a multiple of g or of g², must be the same multiple for all arrays.
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared
+from gradproof.judge.trial.points import TELLING
 
 Balls = Any  # an object array of arb
 ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
@@ -100,7 +102,7 @@ def misses_form(step: Balls, slope: Balls, value: Balls) -> str:
     # q² = 2εq + a g² + b − ε², for q = |g / s| and η = 1
     plain = goes_down(step, slope) and solved([([q, g * g, arb(1)], q * q) for q, g in ratios])
     if plain and plain[0] > 0 and plain[1] > 0 and not plain[2] + plain[0] ** 2 / 4 < 0:
-        return ""
+        return "" if _is_telling(plain[1]) else "undecided"
     # With s′ = s + κ θ in place of s: |g| = |s′| (a |g| + ε), or g² = s′² (a g² + b)
     signs = [1 if g < 0 else -1 for _, g, _ in moving]
     decayed = solved([([o * s * abs(g), o * w * abs(g), o * s, o * w], abs(g))
@@ -108,8 +110,14 @@ def misses_form(step: Balls, slope: Balls, value: Balls) -> str:
     decayed = decayed or solved([([(s * g) ** 2, 2 * s * w * g * g, s * s, 2 * s * w, (w * g) ** 2, w * w], g * g)
                                   for s, g, w in moving])  # fmt: skip
     if decayed:  # a, κ a, and ε or b
-        return "" if decayed[0] > 0 and not (decayed[1] < 0 or decayed[2] < 0) else NO_FORM
+        fits = decayed[0] > 0 and not (decayed[1] < 0 or decayed[2] < 0)
+        return ("" if _is_telling(decayed[0]) else "undecided") if fits else NO_FORM
     return "undecided" if len(moving) < 7 else NO_FORM
+
+
+def _is_telling(x: Any) -> bool:
+    """Whether a solution is known to enough digits to say more than that the enclosures are wide."""
+    return bool(x.rel_accuracy_bits() >= TELLING * log2(10))
 
 
 def solved(rows: Sequence[tuple[list[Any], Any]]) -> list[Any] | None:

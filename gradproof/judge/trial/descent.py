@@ -99,6 +99,13 @@ def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[
         if kept is not None and results[k].state == "right" and cancels_squares(move, slope, kept):
             results[k] = results[k]._replace(state=NO_FORM)
     results = _without_lonely(accept_adaptive(results, steps, slopes, values, kept), steps, slopes, eta)
+    for k, (move, slope) in enumerate(zip(moved.values(), slopes, strict=True)):
+        if (
+            kept is not None
+            and (results[k].state, results[k].convention) == ("right", "")
+            and cancels_squares(move, slope, kept)
+        ):
+            results[k] = results[k]._replace(state=NO_FORM)
     adaptive = any(r.convention == FIRST_OF_ADAM for r in results)
     telling = sum(step.size for r, step in zip(results, steps, strict=True) if r.state == "right" and r.alive)
     known = telling > 1 or (telling == 1 and (is_written(eta) or eta.overlaps(1)))  # how far each should move
