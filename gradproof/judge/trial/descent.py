@@ -12,7 +12,7 @@ from gradproof.exact.numbers import source
 from gradproof.exact.run import current
 from gradproof.exact.sweeps import computed_from, push_forward
 from gradproof.judge.trial.adaptive_steps import (
-    ADAPTIVE,
+    BY_SIGN,
     FIRST_OF_ADAM,
     accept_adaptive,
     balls_of,
@@ -102,7 +102,7 @@ def _without_lonely(
     common = {r.state for r, step in zip(results, steps, strict=True) if step.size > 1}
     told = []
     for r, step, slope in zip(results, steps, slopes, strict=True):
-        if r.state.startswith((DECAY, ADAPTIVE)) and step.size == 1 and r.state not in common:
+        if r.state.startswith((DECAY, BY_SIGN)) and step.size == 1 and r.state not in common:
             expected = np.frompyfunc(lambda g: -eta * g, 1, 1)(slope)
             factor = common_factor(step, expected)
             r = r._replace(state="wrong" if factor is None else f"moved {factor} times as far as the others")
@@ -257,5 +257,5 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
     sizes = [abs(step[k]) for k in np.ndindex(step.shape) if not slope[k].contains(0)]
     downhill = all((step[k] < 0) == (slope[k] > 0) for k in np.ndindex(step.shape) if not slope[k].contains(0))
     if sizes and sizes[0] > 0 and downhill and all(size.overlaps(sizes[0]) for size in sizes):
-        return ADAPTIVE
+        return BY_SIGN
     return "wrong"
