@@ -14,7 +14,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from gradproof.exact.rules import RULES, ZERO, Ball, Rule
-from gradproof.exact.run import Place, current
+from gradproof.exact.run import Place, TieError, current
 
 _indices = count()
 MOST_ALIKE = 3000  # pairs that `is_alike` compares before it gives up
@@ -290,7 +290,7 @@ def is_equal(x: Any, y: Any) -> bool:
 
 
 def _order(x: Number, y: Number) -> int:
-    """−1, 0 or 1. UndecidedError if the balls overlap, or if equal numbers have different derivatives."""
+    """−1, 0 or 1. UndecidedError if the balls overlap; TieError if equal numbers have different derivatives."""
     a, b = x.value, y.value
     if a < b:
         return -1
@@ -303,7 +303,7 @@ def _order(x: Number, y: Number) -> int:
     if a == b:
         if not (x.varies or y.varies):
             return 0
-        raise current().refuse(f"a tie at {float(a):g}, whose two sides have different derivatives")
+        raise current().refuse(f"a tie at {float(a):g}, whose two sides have different derivatives", TieError)
     if a.is_nan() or b.is_nan():
         if _of_infinity(x) or _of_infinity(y):  # as in NumPy, NaN is not less than anything
             return 1

@@ -40,7 +40,11 @@ class Note(NamedTuple):
 
 
 class UndecidedError(ArithmeticError):
-    """Raised for a comparison that the balls do not decide, or a tie whose two sides have different derivatives."""
+    """Raised for a comparison that the balls do not decide."""
+
+
+class TieError(UndecidedError):
+    """Raised at a tie whose two sides have different derivatives, such as a ReLU at 0: more bits would not help."""
 
 
 class Run:
@@ -70,10 +74,10 @@ class Run:
         place = self.place() if kind != "unread" else None  # "unread" concerns a whole function
         self.notes.setdefault((kind, said, place), Note(kind, said, place))
 
-    def refuse(self, said: str) -> UndecidedError:
+    def refuse(self, said: str, kind: type[UndecidedError] = UndecidedError) -> UndecidedError:
         """Return the error to raise, and note it too, because the subject's own `except` may swallow it."""
         self.note("undecided", said)
-        return UndecidedError(said)
+        return kind(said)
 
     def place(self) -> Place | None:
         """Return where the subject is: the place in the innermost frame that runs its code; None outside of it."""

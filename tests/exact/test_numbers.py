@@ -10,7 +10,7 @@ from flint import arb
 
 from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.numbers import Number, floor, is_equal, is_less, largest, number, smallest, source, variable
-from gradproof.exact.run import BITS, Run, UndecidedError, running
+from gradproof.exact.run import BITS, Run, TieError, UndecidedError, running
 from gradproof.exact.ufuncs import clip_one
 
 
@@ -159,6 +159,11 @@ def test_what_is_computed_twice_in_the_same_way_is_equal_and_no_tie() -> None:
             is_less(once, unit(x[0], x[1]) + w[0] - w[0] * 1)
         with pytest.raises(UndecidedError):
             is_less(w[0] * 2, w[0] + w[0])
+
+
+def test_a_relu_at_0_is_a_tie() -> None:
+    with running(Run(BITS)), pytest.raises(TieError, match="a tie at 0"):
+        largest(variable(0.0), number(0))
 
 
 def test_a_reduction_keeps_its_axes_where_that_is_asked_for() -> None:

@@ -8,7 +8,7 @@ import pytest
 from flint import arb
 
 from gradproof import check_gradient
-from gradproof.exact.run import BITS, Reading, current
+from gradproof.exact.run import BITS, Reading, TieError, UndecidedError, current
 from gradproof.judge.trial.comparison import Compared, common_factor, compare
 from gradproof.judge.trial.execution import SubjectError
 from gradproof.judge.trial.points import MOST_POINTS, POINTS, PRECISIONS, try_points
@@ -147,19 +147,19 @@ def test_more_bits_are_tried_while_a_value_is_vague_or_not_finite() -> None:
 
 
 def test_a_refusal_is_retried_with_more_bits_and_a_tie_is_not() -> None:
-    for said, verdict, bits in (("200 bits do not tell", V, PRECISIONS[:2]), ("a tie at 0", U, (BITS,) * 3)):
+    for kind, verdict, bits in ((UndecidedError, V, PRECISIONS[:2]), (TieError, U, (BITS,) * 3)):
         seen: list[int] = []
 
-        def plan(run: Any, _: Any, said: str = said, seen: list[int] = seen) -> Any:
+        def plan(run: Any, _: Any, kind: type[UndecidedError] = kind, seen: list[int] = seen) -> Any:
             seen.append(run.bits)
             if run.bits == BITS:
-                raise current().refuse(said)
+                raise current().refuse("two numbers are too near", kind)
             return [right()]
 
         found = tried(plan, draw=False)
         assert found.verdict is verdict
         assert tuple(seen) == bits
-        assert (said in str(found.why)) is (verdict is U)
+        assert ("too near" in str(found.why)) is (verdict is U)
 
 
 def test_a_refusal_that_was_swallowed_makes_the_run_void() -> None:

@@ -21,7 +21,7 @@ from gradproof.judge.trial.comparison import LARGEST, Compared
 from gradproof.judge.trial.points import TELLING
 
 Balls = Any  # an object array of arb
-ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
+BY_SIGN = "moved by the sign of its gradient only, as in Adam's first step"
 FIRST_OF_ADAM = "adaptive steps, like Adam's or RMSprop's: only the first is judged"
 NO_ROOT = "divided by the mean of its squared gradient, without the square root"
 NO_FORM = "not moved as by Adam, RMSprop or AdaGrad, though what they keep is computed"
@@ -36,14 +36,14 @@ def accept_adaptive(
     count, since it is a multiple of anything.
     """
     if not any(
-        found.state == ADAPTIVE or (found.state != "right" and goes_down(step, slope))
+        found.state == BY_SIGN or (found.state != "right" and goes_down(step, slope))
         for found, step, slope in zip(results, steps, slopes, strict=True)
     ):
         return results
     shares = {  # of right ones too: two elements of one length follow a plain rate as well
-        k: kept_shares(kept, slope, squares_alone=found.state != ADAPTIVE)
+        k: kept_shares(kept, slope, squares_alone=found.state != BY_SIGN)
         for k, (found, step, slope) in enumerate(zip(results, steps, slopes, strict=True))
-        if found.state in (ADAPTIVE, "right") or goes_down(step, slope)
+        if found.state in (BY_SIGN, "right") or goes_down(step, slope)
     }
     sums = [line for k in shares for array in _kept(kept, slopes[k]) if (line := _line_of_squares(array, slopes[k]))]
     for k, own in shares.items():  # AdaGrad's sums, which may start above 0
@@ -61,23 +61,23 @@ def accept_adaptive(
         len(group) < 2 or not (squared or all(one.overlaps(far[0]) for one in far))
     ):
         return results
-    told = list(results)
+    revised = list(results)
     larger = [(steps[j], slopes[j]) for j in group]
     for k, own in shares.items():
         if k in group and results[k].state != "right" and _lacks_root(steps[k], slopes[k]):
-            told[k] = results[k]._replace(state=NO_ROOT)
+            revised[k] = results[k]._replace(state=NO_ROOT)
         elif k in group and results[k].state != "right" and (found := misses_form(steps[k], slopes[k], values[k])):
-            told[k] = results[k]._replace(state=found)
+            revised[k] = results[k]._replace(state=found)
         elif (k in group and results[k].state != "right") or (
             (not own or slopes[k].size == 1)
             and slopes[k].size < 3
             and _is_on_line(lengths(steps[k], slopes[k]), larger)
         ):
-            told[k] = results[k]._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
+            revised[k] = results[k]._replace(state="right", digits=np.inf, convention=FIRST_OF_ADAM)
         elif k not in group and (ratios := [r / share for s, r in own if s == squared]):
             factor = _factor_of(ratios[0].sqrt() if squared else ratios[0])
-            told[k] = results[k]._replace(state=f"follows {factor} times its gradient, which adaptive steps hide")
-    return told
+            revised[k] = results[k]._replace(state=f"follows {factor} times its gradient, which adaptive steps hide")
+    return revised
 
 
 def _is_on_line(points: Sequence[tuple[Any, Any]], arrays: Sequence[tuple[Balls, Balls]]) -> bool:

@@ -12,7 +12,7 @@ from gradproof.exact.numbers import Number, source
 from gradproof.exact.run import current
 from gradproof.exact.sweeps import push_forward
 from gradproof.judge.trial.adaptive_steps import (
-    ADAPTIVE,
+    BY_SIGN,
     FIRST_OF_ADAM,
     NO_FORM,
     accept_adaptive,
@@ -126,7 +126,7 @@ def _without_lonely(
     common = {r.state for r, step in zip(results, steps, strict=True) if step.size > 1}
     told = []
     for r, step, slope in zip(results, steps, slopes, strict=True):
-        if r.state.startswith((DECAY, ADAPTIVE)) and step.size == 1 and r.state not in common:
+        if r.state.startswith((DECAY, BY_SIGN)) and step.size == 1 and r.state not in common:
             expected = np.frompyfunc(lambda g: -eta * g, 1, 1)(slope)
             factor = common_factor(step, expected)
             r = r._replace(state="wrong" if factor is None else f"moved {factor} times as far as the others")
@@ -285,5 +285,5 @@ def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
     moving = [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
     sizes, downhill = [abs(s) for s, _ in moving], all((s < 0) == (g > 0) for s, g in moving)
     if sizes and sizes[0] > 0 and downhill and all(size.overlaps(sizes[0]) for size in sizes):
-        return ADAPTIVE
+        return BY_SIGN
     return "wrong"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.exact.run import BITS, Note, Reading, UndecidedError, line_of
+from gradproof.exact.run import BITS, Note, Reading, TieError, UndecidedError, line_of
 from gradproof.judge.trial.arguments import drawn
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.execution import ExactRun, InexactError, NotFiniteError, SubjectError
@@ -127,7 +127,7 @@ def _at(claim: Claim, arguments: Any, reading: Reading, seed: int) -> tuple[Sequ
                     raise InexactError(f"{error}; but {_said(leaks[0])}") from error
                 raise
             except UndecidedError as error:
-                if "tie" in str(error) or bits == PRECISIONS[-1] or reading is not Reading.EXACT:
+                if isinstance(error, TieError) or bits == PRECISIONS[-1] or reading is not Reading.EXACT:
                     raise
                 continue
             swallowed = [note for note in run.run.notes.values() if note.kind == "undecided"]

@@ -26,7 +26,7 @@ from gradproof.judge.trial.symmetry import weighted
 
 BY_ITSELF = "its length is always the same, as if clipped by its own norm"
 BY_ONE_FACTOR = "scaled by one factor, like a gradient clipped by its norm"
-ADAPTIVE = "adaptive steps, like Adam's, RMSprop's or Adagrad's: only the first is judged"
+ADAPTIVE = "adaptive steps, like Adam's, RMSprop's or AdaGrad's: only the first is judged"
 # The steps −η g/(|g| + ε) and −η g/√(g² + ε), each of size s η with s < 1
 FAMILIES: list[tuple[Callable[[Ball], Ball], Callable[[Ball, Ball, Ball], Ball]]] = [
     # 1/d up to a constant, from s; and η, from q = d_i/d_j and the sizes of i and j
