@@ -115,7 +115,8 @@ def exact(value: Any) -> ExactArray:
     )
     if plain.dtype.kind not in "biufO":
         raise TypeError(f"expected numbers, not {plain.dtype}")
-    return array_of([number(x) for x in plain.ravel().tolist()], plain.shape)
+    with current().staying():
+        return array_of([number(x) for x in plain.ravel().tolist()], plain.shape)
 
 
 def bare(value: Any) -> Any:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from math import isfinite
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -101,7 +102,7 @@ class Run:
 
     def literal(self, number: float, decimal: str | None = None) -> Ball:
         """Return the ball for a literal, or for a float that the subject computed outside exact arithmetic."""
-        if not np.isfinite(number):
+        if not isfinite(number):
             return arb(number)
         if self.reading is Reading.WITHOUT_EPSILON and abs(number) <= TINY:
             return arb(0)
