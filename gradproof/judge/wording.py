@@ -12,7 +12,8 @@ from gradproof.judge.junit import Case, suite
 from gradproof.text import some, typed, visible
 
 WIDE, MOST, FEW = 96, 5, 16  # of small numbers: characters per line, lines, and elements of an array
-SHORT = 120  # characters of a finding in float64 that is told beside a fault
+SHORT = 120  # characters of a finding in float64 that is printed beside a fault
+ADJECTIVES = ("quadratic", "Huber", "log-cosh", "Poisson", "hinge")  # names of costs that need the noun
 PILED, AMISS = "gradient accumulates", "wrong from the second step on"  # states that the first step does not show
 KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
@@ -29,12 +30,12 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     said: list[str] = []
     if d["verdict"] == "verified":
         shape = _shape(network)
-        said.append(f"verified: {path} {does} the gradient of {_of(cost)}{shape}, to {d['digits']} digits")
+        said.append(f"verified: {path} {does} the gradient of {cost_in_words(cost)}{shape}, to {d['digits']} digits")
         said.append(f"  judged: {subject['name']}, at {d['points']} random points")
     elif d["verdict"] == "refuted":
         faults = d["faults"]
         names = some(list(dict.fromkeys(fault["parameter"] for fault in faults))) or "it"
-        against = f" of {_of(cost)}" if cost else ""
+        against = f" of {cost_in_words(cost)}" if cost else ""
         whose = f"{names} {_does_not(d, len(faults))} the gradient{against}"
         states = {parameter["state"] for parameter in d["parameters"]} - {"right"}
         if states and states <= {PILED, AMISS}:
@@ -48,7 +49,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
             if fault["others"]:
                 said.append(f"    possibly {' or '.join(other['place'] for other in fault['others'])} instead")
             if fault["quotient"]:
-                said.append(f"    its own cost says: {fault['quotient']}")
+                said.append(f"    a difference quotient of its own cost: {fault['quotient']}")
         said += by_hand(d["counterexample"]) if d["counterexample"] else []
         right = [p["name"] for p in d["parameters"] if p["state"] == "right"]
         if right:
@@ -62,7 +63,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     if len(d["subjects"]) > 1:
         said += [f"  {one['name']}: {one['verdict']}" for one in d["subjects"]]
     if d["verdict"] == "verified" and may_be_a_slip(d):
-        said.append("  for the quadratic cost, σ′ is missing at the output (BP1): say which cost you mean with --cost")
+        said.append("  if the quadratic cost is meant, σ′ is missing at the output (BP1): say so with --cost quadratic")
     said += [f"  convention: {words}" for words in d["conventions"]]
     said += _in_float64(d)
     said += [f"  {words}" for words in d["notes"]]
@@ -122,7 +123,8 @@ def may_be_a_slip(d: Mapping[str, Any]) -> bool:
     return output and "cross-entropy" in network["cost"] and "its own" not in network["cost"]
 
 
-def _of(cost: str) -> str:
+def cost_in_words(cost: str) -> str:
+    """Return the cost of a document, which may be "quadratic, Σ(a − y)²" or "loss of line 3", for use in a sentence."""
     if not cost:
         return "a cost that it does not compute"
     if cost.startswith(("Σ", "a ")):
@@ -131,9 +133,9 @@ def _of(cost: str) -> str:
         return f"the program's own cost, `{found[1]}` in {found[2]}"
     if "(" in cost.split(",")[0]:
         return f"the program's own cost, `{cost}`"
-    return (
-        f"the program's own cost, the {named}" if (named := cost.removesuffix(", its own")) != cost else f"the {cost}"
-    )
+    name, comma, rest = cost.removesuffix(", its own").partition(",")
+    own = "the program's own cost, " * cost.endswith(", its own")
+    return f"{own}the {name}{' cost' * (name in ADJECTIVES)}{comma}{rest}"
 
 
 def _shape(network: Mapping[str, Any]) -> str:
