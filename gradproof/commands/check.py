@@ -72,7 +72,7 @@ class Check(click.Command):
     "--rubric",
     type=click.Path(),
     metavar="FILE",
-    help="What each array or equation is worth: TOML with a table [points], such as W1 = 2 or BP1 = 3. Implies --grade.",
+    help="What each array or equation is worth: TOML with a table [points], as in W1 = 2 or BP1 = 3. Implies --grade.",
 )
 @click.option(
     "-o",
