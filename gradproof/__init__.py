@@ -1,4 +1,4 @@
-"""gradproof: a network derived by hand, proven against autodiff."""
+"""gradproof: judges backpropagation that is written by hand, and names the line that is wrong."""
 
 import os
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""gradproof prove | check | explain | train | read | study."""
+"""gradproof check | explain | prove | train | read | study."""
 
 import os
 import sys
@@ -22,12 +22,12 @@ from gradproof import files, interruption
 from gradproof.errors import CrashError, GradproofError, MachineError
 
 VERBS = {
-    "prove": "Prove that the handcrafted gradients equal autodiff's.",
     "check": "Judge your own program: is its gradient right?",
     "explain": "Explain a mistake or a convention by its name.",
-    "train": "Train either network on handwritten digits.",
+    "prove": "Prove that gradproof's own network, derived by hand, has autodiff's gradients.",
+    "train": "Train that network, or its twin in JAX, on handwritten digits.",
     "read": "Read pictures of your own digits with a trained network.",
-    "study": "Test every line of a derivation.",
+    "study": "Test every line of a derivation of backpropagation.",
 }
 INTERRUPTED = 130  # as shells report a process ended by Ctrl-C
 
@@ -63,7 +63,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(gradproof.__version__, prog_name="gradproof")
 def gradproof_command() -> None:
-    """A network derived by hand, proven against autodiff.
+    """Judge backpropagation that is written by hand, in exact arithmetic, and name the line that is wrong.
 
     Exit codes: 0 verified or done, 1 refuted or diverged, 2 wrong usage, 3 bad data or a bad file,
     4 the machine failed, 5 undecided, 70 a bug in gradproof, 130 interrupted by

@@ -33,7 +33,8 @@ class Check(click.Command):
     default=200,
     show_default=True,
     type=click.IntRange(1, 10_000_000),
-    help="Number of random networks, rounded up to a multiple of 20: five regimes in each of four depths.",
+    help="On how many random networks to judge a function backprop(weights, biases, x, y) or a class Network(sizes), "
+    "rounded up to a multiple of 20.",
 )
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the random networks and digits."
@@ -43,13 +44,13 @@ class Check(click.Command):
     "--convention",
     metavar="WORD,…",
     shell_complete=completion.conventions,
-    help="Required conventions; whatever they leave open must follow the notes. Choose from: "
-    f"{', '.join(completion.CONVENTIONS)}.",
+    help="Conventions that such a function or class must keep; all others are then faults. `gradproof explain WORD` "
+    f"explains each of: {', '.join(completion.CONVENTIONS)}.",
 )
 @click.option(
     "--cost",
     type=click.Choice(["quadratic", "cross-entropy", "softmax", "binary", "hinge", "absolute", "huber", "poisson"]),
-    help="The cost that is meant; the gradient of any other is wrong.",
+    help="The cost that you mean; the gradient of any other is then wrong.",
 )
 @click.option("--step", metavar="PYTHON", help="The line that takes a training step, such as 'net.train(x, y)'.")
 @click.option(
@@ -71,7 +72,7 @@ class Check(click.Command):
     "--rubric",
     type=click.Path(),
     metavar="FILE",
-    help="How many points each is worth: TOML with a table [points], such as W1 = 2 or BP1 = 3. Implies --grade.",
+    help="What each array or equation is worth: TOML with a table [points], as in W1 = 2 or BP1 = 3. Implies --grade.",
 )
 @click.option(
     "-o",

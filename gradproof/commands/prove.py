@@ -92,7 +92,7 @@ def command(
     process: int,
     as_json: bool,
 ) -> int:
-    """Prove that the handcrafted gradients equal autodiff's.
+    """Prove that gradproof's own network, derived by hand, has autodiff's gradients.
 
     Each equation by itself, and δ, ∂C/∂b and ∂C/∂w end to end, on random architectures and on 1000 real digits. Every
     difference is compared with a bound derived for that element; no tolerance is chosen. STEP.safetensors is a step

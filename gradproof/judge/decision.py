@@ -12,7 +12,8 @@ from gradproof.errors import DataError, UsageError
 from gradproof.judge.isolation.assessment import Assessment, UnfinishedError, is_whole
 from gradproof.judge.isolation.submission import File, Kind
 from gradproof.judge.loading import not_text
-from gradproof.judge.wording import is_book, may_be_a_slip, may_prefer_whole, nothing, prefers_whole, takes_others
+from gradproof.judge.preference import has_backprop, may_prefer_whole, prefers_whole, takes_others
+from gradproof.judge.wording import may_be_a_slip, nothing
 from gradproof.numerics.verdict import Verdict
 from gradproof.text import visible
 
@@ -71,13 +72,13 @@ def decide(question: Question, judge: Callable[[File], Judgement]) -> Decided:
         raise DataError(f"{visible(path)} is not a Python file: {said}")
     if not program and rubric is not None and not rubric.equations:
         raise UsageError(f"{path} is judged by equations, and {rubric.path} has points for none")
-    book = not program or (path.endswith(".py") and is_book(path, name))  # whether float64 judges it as well
-    book = book and not (program and rubric is not None and not rubric.equations)
+    backprop = not program or (path.endswith(".py") and has_backprop(path, name))  # whether float64 judges it as well
+    backprop = backprop and not (program and rubric is not None and not rubric.equations)
     with ExitStack() as open_now:
         whole = None
-        if program and not (declared or (book and cost == "quadratic" and not step)):
+        if program and not (declared or (backprop and cost == "quadratic" and not step)):
             whole = open_now.enter_context(Assessment(path, name, seconds, memory, step, cost))
-        if whole is not None and (not book or step or cost):
+        if whole is not None and (not backprop or step or cost):
             return _of_whole(whole.document(), path, graded)
         code = open_now.enter_context(File(path, name, seconds, memory))
         found, failure = _found(whole) if whole is not None else (None, None)

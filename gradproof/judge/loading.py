@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from gradproof.judge.isolation import signatures
 from gradproof.judge.troubles import SubmissionError
+from gradproof.text import some
 
 KINDS = ("backprop", "gradients", "Network")  # names that are looked for if none is given
 
@@ -66,9 +67,16 @@ def loaded(code: Code, name: str) -> tuple[Any, str]:
                 raise SubmissionError("load", f"{candidate} in {path} {said}")
             return subject, candidate
     if name:
-        raise SubmissionError("load", f"there is no {name!r} in {path}")
+        raise SubmissionError("load", f"there is no {name!r} in it{_definitions(module)}")
     wanted = "neither a function backprop(weights, biases, x, y) nor a class Network(sizes)"
     raise SubmissionError("load", f"there is {wanted} in {path}; if yours has another name, give {path}:NAME")
+
+
+def _definitions(module: types.ModuleType) -> str:
+    """Name the functions and classes that a module itself defines, or return ""."""
+    named = {name: it for name, it in vars(module).items() if isinstance(it, (types.FunctionType, type))}
+    own = [name for name, it in named.items() if it.__module__ == module.__name__]
+    return f"; it defines {some(own)}" if own else ""
 
 
 def unfit(subject: Any) -> str:
@@ -81,7 +89,11 @@ def unfit(subject: Any) -> str:
     if hasattr(subject, "backprop") and not callable(subject):
         name = type(subject).__name__
         return f"is an instance of {name}: give the class {name}, so that networks of many sizes can be made"
-    return "" if callable(subject) else "is neither a function nor a class"
+    return (
+        ""
+        if callable(subject)
+        else "is neither a function nor a class; a whole program is judged by the path of its file"
+    )
 
 
 def _file(code: Code) -> types.ModuleType:

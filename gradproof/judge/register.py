@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+from gradproof.judge import wording
 from gradproof.judge.lines.names import NAMES
 from gradproof.text import visible
 
@@ -106,7 +107,7 @@ def _without_fault(document: Mapping[str, Any]) -> str:
             return undecided[0] if undecided else "it cannot be decided"
         return f"too little can be decided about {', '.join(undecided)}"
     if "parameters" in document:
-        return f"the gradient of {document['network']['cost'] or 'a cost that it does not compute'}"
+        return f"the gradient of {wording.cost_in_words(document['network']['cost'])}"
     return f"autodiff's gradients on {document['architectures']} networks"
 
 

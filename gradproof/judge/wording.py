@@ -1,20 +1,17 @@
 """The judgement on a whole program in words, and as documents for programs."""
 
-import ast
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from gradproof.judge.find.calls import takes_lists
 from gradproof.judge.junit import Case, suite
 from gradproof.text import some, typed, visible
 
 WIDE, MOST, FEW = 96, 5, 16  # of small numbers: characters per line, lines, and elements of an array
-SHORT = 120  # characters of a finding in float64 that is told beside a fault
+SHORT = 120  # characters of a finding in float64 that is printed beside a fault
+ADJECTIVES = ("quadratic", "Huber", "log-cosh", "Poisson", "hinge")  # names of costs that need the noun
 PILED, AMISS = "gradient accumulates", "wrong from the second step on"  # states that the first step does not show
-KINDS = ("backprop", "gradients", "Network")  # what the judge of the notes' network looks for
 
 
 def lines(document: Mapping[str, Any], path: str) -> list[str]:
@@ -29,12 +26,12 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     said: list[str] = []
     if d["verdict"] == "verified":
         shape = _shape(network)
-        said.append(f"verified: {path} {does} the gradient of {_of(cost)}{shape}, to {d['digits']} digits")
+        said.append(f"verified: {path} {does} the gradient of {cost_in_words(cost)}{shape}, to {d['digits']} digits")
         said.append(f"  judged: {subject['name']}, at {d['points']} random points")
     elif d["verdict"] == "refuted":
         faults = d["faults"]
         names = some(list(dict.fromkeys(fault["parameter"] for fault in faults))) or "it"
-        against = f" of {_of(cost)}" if cost else ""
+        against = f" of {cost_in_words(cost)}" if cost else ""
         whose = f"{names} {_does_not(d, len(faults))} the gradient{against}"
         states = {parameter["state"] for parameter in d["parameters"]} - {"right"}
         if states and states <= {PILED, AMISS}:
@@ -48,7 +45,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
             if fault["others"]:
                 said.append(f"    possibly {' or '.join(other['place'] for other in fault['others'])} instead")
             if fault["quotient"]:
-                said.append(f"    its own cost says: {fault['quotient']}")
+                said.append(f"    a difference quotient of its own cost: {fault['quotient']}")
         said += by_hand(d["counterexample"]) if d["counterexample"] else []
         right = [p["name"] for p in d["parameters"] if p["state"] == "right"]
         if right:
@@ -62,7 +59,7 @@ def _lines(d: Mapping[str, Any], path: str) -> list[str]:
     if len(d["subjects"]) > 1:
         said += [f"  {one['name']}: {one['verdict']}" for one in d["subjects"]]
     if d["verdict"] == "verified" and may_be_a_slip(d):
-        said.append("  for the quadratic cost, σ′ is missing at the output (BP1): say which cost you mean with --cost")
+        said.append("  if the quadratic cost is meant, σ′ is missing at the output (BP1): say so with --cost quadratic")
     said += [f"  convention: {words}" for words in d["conventions"]]
     said += _in_float64(d)
     said += [f"  {words}" for words in d["notes"]]
@@ -122,7 +119,8 @@ def may_be_a_slip(d: Mapping[str, Any]) -> bool:
     return output and "cross-entropy" in network["cost"] and "its own" not in network["cost"]
 
 
-def _of(cost: str) -> str:
+def cost_in_words(cost: str) -> str:
+    """Return the cost of a document, which may be "quadratic, Σ(a − y)²" or "loss of line 3", for use in a sentence."""
     if not cost:
         return "a cost that it does not compute"
     if cost.startswith(("Σ", "a ")):
@@ -131,9 +129,9 @@ def _of(cost: str) -> str:
         return f"the program's own cost, `{found[1]}` in {found[2]}"
     if "(" in cost.split(",")[0]:
         return f"the program's own cost, `{cost}`"
-    return (
-        f"the program's own cost, the {named}" if (named := cost.removesuffix(", its own")) != cost else f"the {cost}"
-    )
+    name, comma, rest = cost.removesuffix(", its own").partition(",")
+    own = "the program's own cost, " * cost.endswith(", its own")
+    return f"{own}the {name}{' cost' * (name in ADJECTIVES)}{comma}{rest}"
 
 
 def _shape(network: Mapping[str, Any]) -> str:
@@ -146,10 +144,6 @@ def _does_not(d: Mapping[str, Any], count: int) -> str:
     if d["gradients"]:
         return "does not get" if count == 1 else "do not get"
     return "does not follow" if count == 1 else "do not follow"
-
-
-def _is_placed(d: Mapping[str, Any]) -> bool:
-    return bool(d["faults"]) and all(fault["line"] for fault in d["faults"])
 
 
 def together(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -176,25 +170,6 @@ def _fault(fault: Mapping[str, Any]) -> str:
 def hint(path: str, step: str = "net.train(x, y)") -> str:
     """Return the command to type if nothing was found or decided."""
     return f"gradproof check {typed(path)} --step {typed(step)}"
-
-
-def is_book(path: str, name: str = "") -> bool:
-    """Whether a file has something that the judge of the notes' network takes, such as backprop or Network.
-
-    With a name, whether the function or class of this name may be one. A file that does not parse may have one.
-    """
-    try:
-        tree = ast.parse(Path(path).read_bytes())
-    except (SyntaxError, ValueError):  # Python 2, or not Python
-        return True
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    if name:
-        return name not in functions or takes_lists(functions[name])
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    names = {node.name for node in tree.body if isinstance(node, kinds)}
-    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
-    names |= {ast.unparse(target) for node in assigned for target in node.targets}
-    return any(name not in functions or takes_lists(functions[name]) for name in names & set(KINDS))
 
 
 def nothing(document: Mapping[str, Any], path: str, graded: bool = False) -> str:
@@ -224,57 +199,3 @@ def junit(d: Mapping[str, Any], path: str) -> str:
         else:
             cases.append(Case(name, skipped="undecided" if d["verdict"] == "undecided" else ""))
     return suite(path, cases)
-
-
-def takes_others(judged: Any) -> bool:
-    """Whether the code merely takes other arguments than backprop(weights, biases, x, y), which is not a fault."""
-    return any(trouble.kind == "raises" and "positional argument" in trouble.said for trouble in judged.troubles)
-
-
-def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
-    """Whether the exact judgement replaces that of the notes' network in float64, which may be of another network.
-
-    A proof of a fault counts. A judge of another network, cost or convention must not refute right code, but faults
-    that only floats show, such as state kept between two calls, remain.
-    """
-    verdict = d["verdict"]
-    match str(judged.verdict), verdict:
-        case _, "none":
-            return False
-        case "refuted", "undecided":  # code that raises on every problem may just take others
-            return takes_others(judged) or (not judged.faults and {one.kind for one in judged.troubles} == {"raises"})
-        case "verified", "refuted":
-            return True
-        case "undecided", "verified" | "refuted":
-            return True
-        case "refuted", "verified":
-            kinds = {trouble.kind for trouble in judged.troubles} | {named.fault.equation for named in judged.faults}
-            kept = kinds & {"mutation", "dtype", "repeat", "state", "hangs"} or kinds <= {"update", "data"}
-            return not d["inexact"] and not kept and (d["sure"] or d["subject"]["form"] != "function")
-        case "refuted", "refuted":  # float64 says little about code that does not fit its problems
-            follows = any(array["state"] == "right" for array in d.get("parameters", ()))  # so its δᴸ is right
-            another = follows and _may_be_of_another_cost(d, judged)
-            return not _is_sigmoid(d) or ((another or _says_little(judged)) and _is_placed(d))
-    return False
-
-
-def may_prefer_whole(first: Mapping[str, Any], judged: Any) -> bool:
-    """Whether `prefers_whole` may hold for a program that is refuted and whose lines are not read yet."""
-    if str(judged.verdict) != "refuted" or not _is_sigmoid(first):
-        return True
-    return _says_little(judged) or _may_be_of_another_cost(first, judged)
-
-
-def _may_be_of_another_cost(d: Mapping[str, Any], judged: Any) -> bool:
-    """Whether float64 refutes δᴸ, and the program has a cost of its own, which need not be the quadratic."""
-    cost = d["network"].get("cost", "")
-    own = bool(cost) and ("its own" in cost or "Σ" not in cost)
-    return own and any(named.fault.equation == "BP1" for named in judged.faults)
-
-
-def _is_sigmoid(d: Mapping[str, Any]) -> bool:
-    return set(d["network"]["activations"]) <= {"sigmoid"}
-
-
-def _says_little(judged: Any) -> bool:
-    return bool({one.kind for one in judged.troubles} & {"raises", "shape"})

@@ -17,8 +17,9 @@ from gradproof.judge.find.examples import run_whole
 from gradproof.judge.find.exploration import explore
 from gradproof.judge.find.program import read_program
 from gradproof.judge.find.stated_costs import moved_after
+from gradproof.judge.preference import has_backprop
 from gradproof.judge.second_step import shrinks
-from gradproof.judge.wording import is_book, lines
+from gradproof.judge.wording import lines
 
 LINEAR = """
 import numpy as np
@@ -1615,8 +1616,8 @@ def test_what_takes_lists_of_layers_is_of_the_book_and_no_other_function(
     source: str, book: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(source, "utf8")
-    assert is_book(str(tmp_path / "mine.py")) == book
-    assert is_book(str(tmp_path / "mine.py"), "gradients" if source is LOGISTIC else "backprop") == book
+    assert has_backprop(str(tmp_path / "mine.py")) == book
+    assert has_backprop(str(tmp_path / "mine.py"), "gradients" if source is LOGISTIC else "backprop") == book
     if book:  # its lists are not taken for arrays, though it may run with their rows
         assert verdict_on("import numpy as np\n" + source, tmp_path)["verdict"] == "none"
 

@@ -23,7 +23,7 @@ from gradproof.judge.lines.examples import EXAMPLES
 from gradproof.judge.lines.names import NAMES, STEPS
 from gradproof.judge.lines.steps import STEP_MISTAKES
 from gradproof.judge.lines.words import Words
-from gradproof.judge.trial.adaptive_steps import ADAPTIVE, NO_ROOT
+from gradproof.judge.trial.adaptive_steps import BY_SIGN, NO_ROOT
 from gradproof.judge.trial.descent import OTHER_DECAY
 from gradproof.judge.trial.symmetry import OF_ANOTHER
 from gradproof.judge.whole_program import FORGOTTEN
@@ -114,7 +114,7 @@ def test_each_convention_says_where_it_is_usual() -> None:
 
 def test_what_is_said_of_a_whole_step_is_in_the_catalogue_by_the_words_of_the_judge() -> None:
     assert tuple(STEP_MISTAKES) == STEPS
-    assert {OTHER_DECAY, NO_ROOT, ADAPTIVE, OF_ANOTHER, FORGOTTEN, faults.OTHER_DECAY} <= set(STEPS)
+    assert {OTHER_DECAY, NO_ROOT, BY_SIGN, OF_ANOTHER, FORGOTTEN, faults.OTHER_DECAY} <= set(STEPS)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_mistake_is_explained_by_the_name_that_the_count_of_a_class_gives_it(
 def test_every_word_of_convention_is_explained() -> None:
     (help_of_it,) = (option.help for option in check.params if option.name == "convention")
     words = [entry.written.removeprefix("--convention ") for entry in ENTRIES if entry.place == CONVENTION]
-    assert help_of_it.endswith(f"Choose from: {', '.join(words)}.")
+    assert help_of_it.endswith(f"explains each of: {', '.join(words)}.")
 
 
 def test_a_name_is_explained_in_words_and_for_programs(tmp_path: Path) -> None:

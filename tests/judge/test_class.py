@@ -74,7 +74,7 @@ def test_each_of_a_folder_has_one_line_in_order_and_what_is_no_submission_is_lef
     assert ended.returncode == 1, "the worst of all"
     *lines, total, mistake = ended.stdout.splitlines()
     starts = (
-        "all/anna/net.py: verified: the gradient of ",
+        "all/anna/net.py: verified: the gradient of the quadratic cost, ",
         "all/bert/net.py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1: ",
         "all/broken.ipynb: not judged: is not a notebook: ",
         "all/my [last] version (2).py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1: ",

@@ -260,7 +260,7 @@ def test_check_and_assert_backprop_take_a_convention_as_the_command_does():
 
 @pytest.mark.parametrize(
     ("subject", "words"),
-    [(3, "int is neither a function nor a class"), ("x", "there is no file x"),
+    [(3, "int is neither a function nor a class; a whole program is judged by the path"), ("x", "there is no file x"),
      (type("Empty", (), {}), "Empty is a class without a method backprop"),
      (type("Net", (), {"backprop": None})(), "give the class Net")],
 )  # fmt: skip

@@ -111,6 +111,15 @@ def test_what_cannot_be_loaded_is_one_line(name, tmp_path):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_name_that_is_not_there_is_answered_with_those_that_are(tmp_path):
+    path = written(tmp_path, "class Net: pass", "pass")
+    with (
+        pytest.raises(DataError, match=r"there is no 'Nett' in it; it defines Net, backprop$"),
+        File(str(path), "Nett") as code,
+    ):
+        _ = code.kind
+
+
 CORRECT = "m = x.shape[1]; a = [x]\n" \
     "    for w, b in zip(weights, biases): a.append(1 / (1 + np.exp(-(w @ a[-1] + b))))\n" \
     "    d = [(a[-1] - y) * a[-1] * (1 - a[-1])]\n" \

@@ -188,7 +188,7 @@ def test_a_path_is_judged_as_the_command_judges_it(tmp_path: Path) -> None:
     assert isinstance(found, FileJudgement)
     assert (str(found.verdict), bool(found), found.digits) == ("refuted", False, 0)
     assert [(fault["parameter"], fault["line"]) for fault in found.faults] == [("w1", 15), ("b1", 15)]
-    said = "w1, b1 do not follow the gradient of the quadratic, unlike the others\n"
+    said = "w1, b1 do not follow the gradient of the quadratic cost, unlike the others\n"
     assert str(found).startswith(f"refuted: {tmp_path / 'mine.py'}: {said}")
     (tmp_path / "mine.ipynb").write_text(notebook("import numpy as np", NET, MADE + "net.train(x, y)"), "utf8")
     right = gradproof.check(str(tmp_path / "mine.ipynb"))

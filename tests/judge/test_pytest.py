@@ -101,7 +101,7 @@ def test_a_failure_shows_the_line_of_the_test_and_the_judgement_and_none_of_our_
 def test_a_program_that_is_wrong_fails_with_its_judgement_at_its_own_line(said: str) -> None:
     assert (
         "\nwrong.py:15: d1 = (self.w2.T @ d2) * (1 - h)\n"
-        "refuted: wrong.py: w1, b1 do not follow the gradient of the quadratic, unlike the others\n"
+        "refuted: wrong.py: w1, b1 do not follow the gradient of the quadratic cost, unlike the others\n"
     ) in said
     assert "\nFAILED wrong.py:Net::gradproof - wrong.py:15: " in said
     assert "\nnothing.py: found no step" in said

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gradproof.judge import wording
 from tests.judge.corpus import HERE
 from tests.judge.test_causes import told
 from tests.judge.test_repair import NETWORK
@@ -29,7 +30,9 @@ def test_the_quotient_of_the_programs_own_cost_says_what_the_derivative_says(wro
 def test_of_a_gradient_that_is_returned_the_quotient_is_what_it_should_be(tmp_path: Path) -> None:
     source = (HERE / "programs/open/c26_modular_affine_relu_loss.py").read_text("utf8")
     wrong = source.replace("return dout * (cache > 0)", "return dout * (cache < 0)")
-    fault = told(wrong, tmp_path)["faults"][0]
+    found = told(wrong, tmp_path)
+    fault = found["faults"][0]
+    assert f"    a difference quotient of its own cost: {fault['quotient']}" in wording.lines(found, "mine.py")
     assert fault["quotient"].split(" is ")[1].split(" for ")[0] == fault["numbers"].split("should be ")[1]
 
 

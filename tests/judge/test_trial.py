@@ -268,8 +268,10 @@ def test_arguments_without_floats_are_a_usage_error(arguments: Any) -> None:
 
 
 def test_a_wrong_number_of_arguments_is_no_verdict() -> None:
-    with pytest.raises(UsageError, match=r"gradient is .*\(x\), which does not take 2 arguments"):
+    with pytest.raises(UsageError, match=r"gradient is .*\(x\), which does not take 2 arguments: give an example"):
         gradproof.check_gradient(lambda x, y: x @ y, lambda x: x, Z(3), Z(3))
+    with pytest.raises(UsageError, match=r"cost is .*\(x, y\), which does not take 1 argument: give an example"):
+        gradproof.check_gradient(lambda x, y: x @ y, lambda x: x, Z(3))
     with pytest.raises(UsageError, match=r"step is .*, which does not take 0 or 1 arguments"):
         gradproof.check_step(lambda a, b, c: None, [Z(3)])
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gradproof.judge.assessment import assess
-from gradproof.judge.wording import may_prefer_whole, prefers_whole
+from gradproof.judge.preference import may_prefer_whole, prefers_whole
 from tests.commands import ended_here
 from tests.judge.corpus import HERE, assessed, without_repairs
 

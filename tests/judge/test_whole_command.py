@@ -78,7 +78,7 @@ def test_right_code_is_verified_with_its_network_and_its_cost(place: Path) -> No
     assert (ended.returncode, ended.stderr) == (0, "")
     first, judged, *digits = ended.stdout.splitlines()
     assert re.fullmatch(
-        r"verified: mine.py follows the gradient of the quadratic, \S*Σ\(a − y\)² \(tanh, linear; 4–5–3\), "
+        r"verified: mine.py follows the gradient of the quadratic cost, \S*Σ\(a − y\)² \(tanh, linear; 4–5–3\), "
         r"to \d\d digits",
         first,
     )
@@ -95,7 +95,7 @@ def test_wrong_code_is_refuted_at_its_line(place: Path) -> None:
     ended = check(place, WRONG)
     assert (ended.returncode, ended.stderr) == (1, "")
     lines = ended.stdout.splitlines()
-    assert lines[0] == "refuted: mine.py: w1, b1 do not follow the gradient of the quadratic, unlike the others"
+    assert lines[0] == "refuted: mine.py: w1, b1 do not follow the gradient of the quadratic cost, unlike the others"
     assert any(line.startswith("  line 15: `d1 = (self.w2.T @ d2) * (1 - h)` – w1, b1: ") for line in lines)
     assert "    should be: `d1 = self.w2.T @ d2 * (1 - h ** 2)` – the slope belongs to a different activation" in lines
     assert "  right: w2, b2" in lines
@@ -129,7 +129,7 @@ def test_the_line_that_takes_a_step_may_be_named(place: Path) -> None:
     assert check(place, source).returncode == 3
     ended = check(place, source, "--step", "net.f1(x, y)")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert "follows the gradient of the quadratic" in ended.stdout
+    assert "follows the gradient of the quadratic cost" in ended.stdout
     assert "judged: net.f1(x, y)" in ended.stdout
 
 
@@ -164,7 +164,7 @@ def test_the_gradient_of_another_cost_than_the_declared_one_is_refuted(cost: str
 def test_the_declared_cost_is_verified(place: Path) -> None:
     ended = check(place, NET, "--cost", "quadratic")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.startswith("verified: mine.py follows the gradient of the quadratic")
+    assert ended.stdout.startswith("verified: mine.py follows the gradient of the quadratic cost")
 
 
 DROPPED = NET.replace(
@@ -211,7 +211,8 @@ def test_a_gradient_that_may_be_of_either_cost_is_told_as_both(place: Path) -> N
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "follows the gradient of the binary cross-entropy" in ended.stdout
     assert (
-        "for the quadratic cost, σ′ is missing at the output (BP1): say which cost you mean with --cost" in ended.stdout
+        "if the quadratic cost is meant, σ′ is missing at the output (BP1): say so with --cost quadratic"
+        in ended.stdout
     )
     for cost, code in (("binary", 0), ("cross-entropy", 0), ("quadratic", 1)):
         assert check(place, SIGMOID, "--cost", cost).returncode == code, cost
@@ -221,7 +222,7 @@ def test_a_gradient_that_may_be_of_either_cost_is_told_as_both(place: Path) -> N
 def test_the_line_that_would_tell_it_has_the_files_own_words(place: Path) -> None:
     ended = check(place, NET, "--step", "net.train(x, y)")  # there is no net
     assert (ended.returncode, ended.stdout) == (3, "")
-    assert "name 'net' is not defined" in ended.stderr
+    assert "running `net.train(x, y)` raises NameError: name 'net' is not defined;" in ended.stderr
     hint = re.search(r"--step '([^']*)'$", ended.stderr.strip())
     assert hint
     assert check(place, NET, "--step", hint[1]).returncode == 0

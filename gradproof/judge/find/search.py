@@ -105,7 +105,7 @@ def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
                 if explored.step:
                     return Search([Subject(step, explored, cost_calls(program))], troubles)
                 if explored.trouble:
-                    troubles.append(explored.trouble)
+                    troubles.append(f"running `{step}` {explored.trouble}")
     return Search([], troubles)
 
 

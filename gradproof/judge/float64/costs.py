@@ -32,9 +32,9 @@ class Cost(NamedTuple):
     def said(self) -> list[str]:
         """Return what differs from C = (1/2m) Σ‖y − a‖², in words."""
         size, words = abs(self.factor), []
-        per = ", divided by the number of outputs," if self.outputs else ""
+        per = ", divided by the number of outputs" if self.outputs else ""
         if size == 2:
-            words.append(f"the cost is ‖y − a‖²{per} without the ½ (or a factor 2 is wrong)")
+            words.append(f"the cost is ‖y − a‖² without the ½{per} (or a factor 2 is wrong)")
         elif size != 1 or self.outputs:
             times = {Fraction(1): "½", Fraction(1, 2): "¼"}.get(size, f"{size}·½")
             words.append(f"the cost is {times}‖y − a‖²{per} (or a factor is wrong)")

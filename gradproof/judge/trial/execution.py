@@ -49,9 +49,11 @@ def require_callable(function: Any, what: str, *counts: int) -> None:
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise UsageError(f"{what} is a coroutine or a generator; wrap it in a function that returns its result")
     if counts and not any(_takes(function, count) for count in counts):
-        given = " or ".join(map(str, sorted(set(counts))))
+        count = " or ".join(map(str, sorted(set(counts))))
+        signature = f"{named(function)}{inspect.signature(function)}"
+        plural = "" if count == "1" else "s"
         raise UsageError(
-            f"{what} is {named(function)}{inspect.signature(function)}, which does not take {given} arguments"
+            f"{what} is {signature}, which does not take {count} argument{plural}: give an example of each"
         )
 
 
@@ -178,7 +180,7 @@ class ExactRun:
         except SubjectError as error:
             if self.is_changed or _fails_in_float64(error, function, arguments):
                 raise
-            raise InexactError(f"{error}, but only in exact arithmetic") from error
+            raise InexactError(f"in exact arithmetic, though not in float64, {error}") from error
 
 
 def _fails_in_float64(error: SubjectError, function: Callable[..., Any], arguments: Any) -> bool:
