@@ -6,30 +6,34 @@ A step may begin late, look back to earlier parameters, leave some elements at 0
 gradients by difference quotients, or clip them.
 """
 
-import ast
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from gradproof.exact.run import Reading, line_of
+from flint import arb
+
+from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.exact.sweeps import push_forward
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.exploration import SECONDS, explore
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.monitor import LATER, Step, moved_besides
 from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.roles import named_as_parameter
-from gradproof.judge.find.scene import Scene, forget
-from gradproof.judge.find.stated_costs import is_summed, moved_after, moved_at_times
+from gradproof.judge.find.scene import forget
+from gradproof.judge.find.stated_costs import is_summed, is_used_after, moved_after, moved_at_times
+from gradproof.judge.items import at_other_items, goes_through_examples, observed, with_other_draws
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import Outcome
 from gradproof.judge.rates import own_rates
 from gradproof.judge.stress import compared_once
+from gradproof.judge.trial.execution import ExactRun, SubjectError
 from gradproof.judge.whole_program import judge
 from gradproof.numerics.verdict import Verdict
 
-OTHER_ITEMS = (1, 2, 3)
 BRIEF = 2.0  # seconds of a run that looks for more
 OTHER_STEPS = 3  # that are tried if the first decides nothing
 UNSEEN = "later iterations take too long to see whether they move something else"
@@ -57,7 +61,9 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
     if outcome.verdict is Verdict.VERIFIED:
         outcome = _with_the_rest(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED:
-        outcome = _at_other_items(outcome, subject.calls, cost)
+        outcome = at_other_items(outcome, subject.calls, cost)
+    if outcome.verdict is Verdict.VERIFIED:
+        outcome = with_other_draws(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED and outcome.dead:
         outcome = _without_effect(subject, outcome, cost)
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
@@ -90,9 +96,13 @@ def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     several = {*step.parameters} == {*explored.step.parameters}  # several turns that move the same are several steps
     refutes = other.verdict is Verdict.REFUTED and other.kind != "listed" and not several
     decides = other.verdict is Verdict.VERIFIED or refutes
+    superseded = _is_superseded(outcome, step, other)
     if outcome.verdict is Verdict.REFUTED and explored.step.kind == "turn":
-        return other
-    return other if decides and _is_superseded(outcome, step, other) else outcome
+        if superseded:
+            return other
+        outcome.verdict = Verdict.UNDECIDED
+        outcome.trouble = f"line {step.where} moves {_list(step.parameters)} along no gradient, and nothing uses them"
+    return other if decides and superseded else outcome
 
 
 def _is_superseded(outcome: Outcome, step: Step, other: Outcome) -> bool:
@@ -100,9 +110,10 @@ def _is_superseded(outcome: Outcome, step: Step, other: Outcome) -> bool:
     later = other.explored.step
     own = {*later.parameters, *later.memories} if later is not None else set()
     names = outcome.explored.names or {}
-    return step.kind == "statement" or all(
-        path in own or path in outcome.dead or re.split(r"[.\[]", path)[0] not in names for path in step.parameters
-    )
+    roots = {path: re.split(r"[.\[]", path)[0] for path in step.parameters}
+    if step.kind == "statement":
+        return is_used_after(outcome.explored.scene.program.tree, step.where, roots.values())
+    return all(path in own or path in outcome.dead or root not in names for path, root in roots.items())
 
 
 def _without_the_held(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
@@ -137,7 +148,7 @@ def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     again = subject._replace(explored=large, larger=None)
     if outcome.verdict is Verdict.VERIFIED:
         scene = replace(outcome.explored.scene, program=large.scene.program)
-        if step.kind == "turn" and _goes_through_examples(scene, step.where):
+        if step.kind == "turn" and goes_through_examples(scene, step.where):
             scene = replace(scene, rotated=(step.where, 1))
         reading = outcome.tried.reading if outcome.tried else Reading.EXACT
         chosen = outcome.kind, outcome.cost
@@ -146,30 +157,6 @@ def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     refuted = outcome.verdict is Verdict.REFUTED
     own = outcome if large.is_slow else judge_leniently(again, cost)
     return outcome if refuted and own.verdict is Verdict.REFUTED else own  # corrections are found sooner there
-
-
-def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
-    """Judge the step at the next item of its loop too, and at more while elements do not move, as after 0 and 0 of XOR.
-
-    What it takes from the first item, whatever the item is, is wrong there. Steps by a convention are tried at all of
-    these items: Adam's first one is only a sign, which a wrong factor may leave as it is. Return the outcome that
-    leaves fewest elements untouched, or the first that is wrong.
-    """
-    step, scene = outcome.explored.step, outcome.explored.scene
-    if step is None or step.kind != "turn" or not _goes_through_examples(scene, step.where):
-        return outcome
-    for first in OTHER_ITEMS:
-        there = replace(outcome.explored, scene=replace(scene, rotated=(step.where, first)))
-        other = judge(there, calls, cost=cost)
-        if other.verdict is Verdict.REFUTED:
-            other.where = f"at item {first + 1} of its loop"
-            return other
-        if other.verdict is Verdict.VERIFIED and other.untouched < outcome.untouched:
-            outcome = other
-        by_convention = outcome.tried is not None and any(array.convention for array in outcome.tried.arrays)
-        if not outcome.untouched and (outcome.explored.is_large or not by_convention):
-            break
-    return outcome
 
 
 def _without_effect(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
@@ -191,25 +178,6 @@ def _without_effect(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         names = ", ".join(shown(path) for path in sorted(dead))
         outcome.notes.append(f"nothing is tested of {names}: no effect on the cost was seen, and no step")
     return outcome
-
-
-def _goes_through_examples(scene: Scene, number: int) -> bool:
-    """Whether a loop may begin with another item: it does not count epochs, and no condition depends on its count."""
-    node = scene.loop(number)
-    if not isinstance(node, ast.For):
-        return False
-    parts = list(ast.walk(node))
-    of = ast.unparse(node.iter).partition("(")[0]
-    counter = node.target.elts[0] if of == "enumerate" and isinstance(node.target, ast.Tuple) else node.target
-    count = ast.unparse(counter) if of in ("enumerate", "range") else ""
-    tests = [part.test for part in parts if isinstance(part, ast.If | ast.IfExp | ast.While)]
-    if count in _names_in(tests):
-        return False
-    return of != "range" or count in _names_in([part.slice for part in parts if isinstance(part, ast.Subscript)])
-
-
-def _names_in(nodes: Sequence[ast.expr]) -> set[str]:
-    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
@@ -280,11 +248,22 @@ def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         return outcome
     scene = replace(subject.explored.scene, as_begun=True)
     begun = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
-    if not _is_nearer(begun, outcome):
+    if not _is_nearer(begun, outcome) or (outcome.twins and _is_of_copies_alone(outcome)):
         return outcome
     begun.notes += [f"elements of {shown(path)} that are 0 stay 0" for path in begun.zeros]
     begun.notes += [f"{shown(twin)} begins as a copy of {shown(path)}" for path, twin in begun.twins.items()]
     return begun
+
+
+def _is_of_copies_alone(outcome: Outcome) -> bool:
+    """Whether a step would not change with the parameters, so that it follows the gradient at their copies."""
+    with ExactRun(Reading.EXACT, BITS, 0), suppress(SubjectError, UndecidedError):
+        what = observed(outcome)
+        given = [x for array in what.given.values() for x in array.flat]
+        moves = [x for move in what.moved.values() for x in move.flat]
+        tangents = push_forward(moves, {x.index: 1 + k for k, x in enumerate(given)})
+        return all(tangents.get(x.index, arb(0)).contains(0) for x in moves)
+    return False
 
 
 def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:

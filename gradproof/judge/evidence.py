@@ -39,6 +39,7 @@ from gradproof.judge.trial.counters import counted_too_fast
 from gradproof.judge.trial.descent import is_written
 from gradproof.judge.trial.execution import ExactRun, InexactError, SubjectError, guarded
 from gradproof.judge.trial.moves import moved_again, takes_several
+from gradproof.judge.trial.penalties import with_own_terms
 from gradproof.judge.trial.scaling import ADAPTIVE, BY_ITSELF, excused, scaled_each
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.limits import Clock
@@ -173,6 +174,8 @@ class Evidence:
             for path, t in counted_too_fast(what.moved, given, differentiate(cost), what.kept).items():
                 self.again[path] = Amiss(f"its first step has t = {t}: t counts arrays, not steps", line)
         _refuse_several(what, compared)
+        if any(array.state == "wrong" for array in compared) and (eta := rate_beside(what, cost)) > 0:
+            compared = with_own_terms(what.moved, given, differentiate(cost), eta, compared)
         return compared
 
     def _compare_with_usual(self, run: ExactRun, what: Observation) -> Sequence[Compared]:

@@ -13,6 +13,7 @@ from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import variable
 from gradproof.exact.run import Run, running
 from gradproof.judge.assessment import assess
+from gradproof.judge.find.copies import stays
 from gradproof.judge.find.examples import run_whole
 from gradproof.judge.find.exploration import explore
 from gradproof.judge.find.program import read_program
@@ -1104,6 +1105,29 @@ def test_after_a_loop_only_sums_and_differences_are_of_interest() -> None:
     assert moved_after(outer.body[0], outer) == {"b", "V"}
 
 
+@pytest.mark.parametrize(
+    ("source", "path", "expected"),
+    [
+        ("b = w.copy()\nLOOP", "b", True),
+        ("b = [w.copy()]\nLOOP", "b[0]", True),
+        ("b = w.copy()\nfor t in range(9):\n    b = w.copy()", "b", False),
+        ("b = w.copy()\nLOOP\n    b[0] = w", "b[0]", False),
+        ("b = w.copy()\nLOOP\n    np.copyto(b, w)", "b", False),
+        ("b = [w]\nLOOP\n    for p in b:\n        p += 1", "b[0]", False),
+        ("def train(w):\n    b = w.copy()\n    LOOP", "b", True),
+        ("def step(w):\n    b = w.copy()\nLOOP", "b", False),
+        ("class A:\n    def __init__(self):\n        self.b = w.copy()\nLOOP", "net.b", True),
+        ("class A:\n    def reset(self):\n        self.b = w.copy()\nLOOP", "net.b", False),
+    ],
+)
+def test_a_copy_stays_if_it_is_set_once_and_nothing_can_change_it(source: str, path: str, expected: bool) -> None:
+    tree = ast.parse(
+        source.replace("LOOP", "for t in range(9): pass" if "LOOP\n" not in source else "for t in range(9):")
+    )
+    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)]
+    assert stays(tree, path, loops[0]) == expected
+
+
 def test_few_later_turns_are_run_to_see_what_they_move(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         FROZEN.replace("range(10)", "range(400)").replace("turn > 3", "turn > 300"), "utf8"
@@ -1184,8 +1208,19 @@ def test_what_is_wrong_after_sums_counts_only_beside_a_cost(tmp_path: Path) -> N
     assert verdict_on(SENSITIVITIES, tmp_path)["verdict"] != "refuted"
 
 
+STATEMENT_BESIDE_RIGHT = """
+import numpy as np
+X, y = np.random.randn(9, 3), np.random.randn(9)
+w, v = np.random.randn(3), np.random.randn(3)
+w -= 0.1 * X.T @ (X @ w + w[0] * y)
+for t in range(20):
+    v -= 0.1 * X.T @ (X @ v - y)
+print(w, v)
+"""
+
+
 @pytest.mark.turns(1)
-@pytest.mark.parametrize("source", [FORGOTTEN_AND_PRINTED, UNDECIDED_BESIDE_RIGHT])
+@pytest.mark.parametrize("source", [FORGOTTEN_AND_PRINTED, UNDECIDED_BESIDE_RIGHT, STATEMENT_BESIDE_RIGHT])
 def test_no_wrong_step_is_verified_by_what_stands_beside_it(source: str, tmp_path: Path) -> None:
     """A gradient that is only printed is forgotten, and a second model that is right says nothing of the first."""
     assert verdict_on(source, tmp_path)["verdict"] != "verified"
@@ -1306,6 +1341,13 @@ ALIKE = {  # what only looks like one of those
         "m, s = np.zeros(3), np.zeros(3)",
         update="m = 0.9 * m + 0.1 * g\n    s = 0.99 * s + 0.01 * g ** 2\n    w -= 0.1 * m ** 3 / s",
     ),
+    "a copy of the weights that is never renewed": TWO_LAYERS.replace("for turn", "back = W.copy()\nfor turn").replace(
+        "d @ W.T", "d @ back.T"
+    )
+    + "    W -= 0.1 * dW\n    V -= 0.1 * dV\n",
+    "the gradient at the weights of the turn before": linear(
+        "before = w.copy()", first="g = 2 * X.T @ (X @ before - y) / 9; before = w.copy()"
+    ).replace("    g = 2 * X.T @ e / 9\n", ""),
     "a sum of two arrays that is no mean": linear("u = np.random.randn(3)", last="u = 0.9 * u + 0.3 * w").replace(
         "X @ w - y", "X @ w + X ** 2 @ u - y"
     ),
@@ -1656,3 +1698,56 @@ def test_gradients_that_are_added_up_belong_to_the_sum_of_the_costs(right: str, 
     found = verdict_on(ACCUMULATED.replace(right, wrong), tmp_path)
     assert found["verdict"] == ("refuted" if wrong else "verified")
     assert wrong or "its own" in found["network"]["cost"]
+
+
+MASKED = """
+import numpy as np
+rng = np.random.default_rng(37)
+X, y, w = rng.normal(size=(9, 4)), rng.normal(size=9), rng.normal(size=4)
+mask = 2.0 * (rng.random(4) > 0.5)
+for t in range(20):
+    e = np.tanh((mask * X) @ w) - y
+    loss = np.mean(e ** 2)
+    mask = 2.0 * (rng.random(4) > 0.5)
+    w -= 0.1 * mask * (X.T @ (2 * e * (1 - (e + y) ** 2) / 9))
+"""
+
+
+@pytest.mark.turns(1)
+def test_a_mask_that_happens_to_be_the_same_twice_hides_nothing(tmp_path: Path) -> None:
+    """The step is right with the masks of the first turn: the one for the backward pass is drawn after the other."""
+    found = verdict_on(MASKED, tmp_path)
+    assert (found["verdict"], "the random numbers of the next" in str(found["undecided"])) == ("undecided", True)
+    drawn = "    mask = 2.0 * (rng.random(4) > 0.5)\n"
+    first = MASKED.replace(drawn, "").replace("range(20):\n", f"range(20):\n{drawn}")
+    assert verdict_on(first, tmp_path)["verdict"] == "verified"
+
+
+FIRST_ZEROS = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.array([0, 0, 0, 0, 0, 1, 1, 0, 1])
+w, b = np.random.randn(3), 0.0
+for epoch in range(5):
+    for x, y in zip(X, Y):
+        p = 1 / (1 + np.exp(-(x @ w + b)))
+        d = p - y
+        w -= 0.1 * d * x
+        b -= 0.1 * d
+"""
+
+
+@pytest.mark.turns(1)
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(
+    ("right", "other", "verdict"),
+    [
+        ("", "", "verified"),
+        ("p - y", "p - y if y == 0 else p * (1 - p)", "undecided"),
+        ("p - y", "p - y if y == 0 else 1 - p", "refuted"),
+        ("np.array([0, 0, 0, 0, 0, 1, 1, 0, 1])", "np.zeros(9)", "verified"),
+    ],
+)
+def test_an_item_with_another_label_than_0_is_looked_for(right: str, other: str, verdict: str, tmp_path: Path) -> None:
+    found = verdict_on(FIRST_ZEROS.replace(right, other), tmp_path)
+    assert found["verdict"] == verdict
+    assert ("all labels are 0 here, so nothing is tested of others" in str(found["notes"])) == ("zeros" in other)

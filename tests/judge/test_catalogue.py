@@ -24,7 +24,7 @@ from gradproof.judge.lines.names import NAMES, STEPS
 from gradproof.judge.lines.steps import STEP_MISTAKES
 from gradproof.judge.lines.words import Words
 from gradproof.judge.trial.adaptive_steps import BY_SIGN, NO_ROOT
-from gradproof.judge.trial.descent import OTHER_DECAY
+from gradproof.judge.trial.penalties import OTHER_DECAY
 from gradproof.judge.trial.symmetry import OF_ANOTHER
 from gradproof.judge.whole_program import FORGOTTEN
 from tests.commands import ended_here

@@ -20,16 +20,14 @@ from gradproof.judge.trial.adaptive_steps import (
     cancels_squares,
     in_balls,
     rising_line,
-    solved,
 )
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared, common_factor
 from gradproof.judge.trial.moves import all_numbers
+from gradproof.judge.trial.penalties import DECAY, penalty_of
 
 Balls = Any  # an object array of arb
 SIGNS = "steps of a fixed length, by the sign of the gradient alone"
-DECAY = "with weight decay"
-OTHER_DECAY = "its weight decay differs from that in its own cost"
 
 
 def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -> list[Compared]:
@@ -253,34 +251,9 @@ def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: An
     return Compared(name, state, 0, alive, where, got, right, numbers_of(array)[k].place)
 
 
-def _penalty(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
-    """Name what a step has besides −η g: −κ θ, also before the gradient is subtracted, or −κ sign θ; "" if neither.
-
-    No step gives up more than half of a weight.
-    """
-    step, slope, value = step.ravel(), slope.ravel(), value.ravel()
-    rest = step + eta * slope
-    others = {f"{DECAY} {{}}": value, f"{DECAY} {{}} after the step": value - eta * slope}
-    if value.size > 2:  # of fewer, the sign and the value may fit alike
-        others[f"{DECAY} {{}} times the sign, an L1 penalty"] = np.frompyfunc(lambda w: w / abs(w), 1, 1)(value)
-    for said, shape in others.items():
-        pairs = list(zip(rest, shape, strict=True))
-        telling = [pair for pair in pairs if pair[1].is_finite() and not pair[1].contains(0)]
-        if not telling:
-            continue
-        r, s = max(telling, key=lambda pair: float(abs(pair[1]).mid()))
-        kappa = -r / s
-        if kappa > 0 and kappa < 0.5 and all((r + kappa * s).contains(0) for r, s in pairs):
-            return said.format(f"{float((kappa / eta).mid()):.6g}")
-    both = solved([([-w, -w / abs(w)], r) for w, r in zip(value, rest, strict=True) if not w.contains(0)])
-    if both and both[0] > 0 and both[0] < 0.5 and both[1] > 0:
-        return f"{DECAY} {float((both[0] / eta).mid()):.6g} and an L1 penalty {float((both[1] / eta).mid()):.6g}"
-    return ""
-
-
 def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
     """Name a move: weight decay (θ′ = θ − η(g + λθ)), an L1 penalty, Adam's first step (−η g/|g|), or wrong."""
-    if eta > 0 and (penalty := _penalty(step, slope, value, eta)):
+    if eta > 0 and (penalty := penalty_of(step, slope, value, eta)):
         return penalty
     moving = [(s, g) for s, g in zip(step.flat, slope.flat, strict=True) if not g.contains(0)]
     sizes, downhill = [abs(s) for s, _ in moving], all((s < 0) == (g > 0) for s, g in moving)
