@@ -32,14 +32,14 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 FOR_REFERENCE = "--devices and --coordinator need --backend reference, which JAX can spread"
 
 
-def named(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
+def a_path(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
     """Refuse an empty path: an unset variable in a script must not mean the current folder."""
     if path == "":
         raise click.BadParameter("is empty; name a folder, or . for the one you are in")
     return None if path is None else Path(path)
 
 
-FOLDER: dict[str, Any] = {"type": click.Path(), "callback": named}
+FOLDER: dict[str, Any] = {"type": click.Path(), "callback": a_path}
 
 
 def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
