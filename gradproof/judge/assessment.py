@@ -24,6 +24,7 @@ from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
+from gradproof.judge.find.stand_ins import foreign_imports
 from gradproof.judge.find.substeps import substeps
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.counterexample import counterexample
@@ -40,6 +41,7 @@ from gradproof.judge.troubles import out_of_memory
 from gradproof.judge.whole_program import judge
 from gradproof.judge.wording import AMISS, PILED, may_be_a_slip
 from gradproof.numerics.verdict import Verdict
+from gradproof.text import some
 
 __all__ = ["assess", "dispatch"]
 ORDER = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.VERIFIED)
@@ -249,6 +251,8 @@ def _looked(program: Program, found: Search) -> str:
     for kind in program.classes:
         if (needed := not_made(kind)) is not None:
             said += f"; {kind.name}({', '.join(needed)}) takes arguments that could not be guessed"
+    if foreign := foreign_imports(program.tree):
+        said += f"; it imports {some(foreign)}, which gradproof does not run: it judges NumPy and plain Python"
     tried = _trouble(found)
     misfits = [_of_misfits(found.misfits)] * bool(found.misfits)
     return "; ".join([said, *misfits, *[program.placed(tried)] * bool(tried), *program.notes])
