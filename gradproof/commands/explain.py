@@ -34,7 +34,7 @@ def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:
         files.expect(out)
         files.give(out, page())
         return 0
-    found = catalogue.asked(words)
+    found = catalogue.find_entries(words)
     if not found:
         raise UsageError(f"nothing in the catalogue is called {' '.join(words)}; gradproof explain lists all names")
     if as_json:

@@ -49,7 +49,7 @@ def judged(
         def ask(judge: tuple[Connection, BaseProcess] | None = None) -> None:
             """Give the next submission, if one is left, to this judge or to a new one."""
             if (number := next(rest, None)) is not None:
-                end, process = judge or helpers.begun(
+                end, process = judge or helpers.start(
                     _serve, (dict(given), with_junit, folder), stack, helpers.CLEARING
                 )
                 with suppress(OSError):  # it has died, which is noticed below when it is read from

@@ -114,7 +114,7 @@ def command(
 
     memory.insist()
     gc.set_threshold(100_000)  # the objects of JAX's compilation and exact numbers are hardly ever garbage
-    with interruption.held():
+    with interruption.hold_signals():
         from gradproof.numerics import contracts
     from gradproof import backends
     from gradproof.numerics.verdict import Verdict

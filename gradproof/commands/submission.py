@@ -89,7 +89,7 @@ def _judged(code: File, networks: int, seed: int, as_json: bool, convention: str
     from gradproof.commands.terminal import progress_bar
 
     with progress_bar("networks", shown=not as_json) as bar:
-        with interruption.held():  # importing JAX takes a second, in which an exception would abort the process
+        with interruption.hold_signals():  # importing JAX takes a second, in which an exception would abort the process
             from gradproof.judge.float64.diagnosis import judgement
         from gradproof.numerics import contracts
 

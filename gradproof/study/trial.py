@@ -266,7 +266,7 @@ class Court:
         if line not in self.found:
             anchored, run = code.anchored(line), None
             if anchored.line:
-                run = code.heard(line, self.random, lambda world: world.layers(line.layers), self.called)
+                run = code.run_with_mutants(line, self.random, lambda world: world.layers(line.layers), self.called)
             self.found[line] = CodeTried(line, anchored, run)
         found: CodeTried = self.found[line]
         return found

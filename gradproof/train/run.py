@@ -133,7 +133,7 @@ class Run:
 
 
 @contextmanager
-def begun(
+def new(
     settings: Settings,
     data: Path | None,
     out: Path | None,
@@ -160,7 +160,7 @@ def begun(
 
 
 @contextmanager
-def continued(
+def resumed(
     place: Path,
     data: Path | None,
     changes: Mapping[str, Any],

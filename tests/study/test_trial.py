@@ -300,7 +300,7 @@ def test_code_that_does_something_else_does_not_stand_for_the_line(
     code = line(court, "N20").code[0]
     monkeypatch.setattr(equations, "bp1", lambda grad_a, z: grad_a * equations.sigma(z))
     monkeypatch.setattr(trial.code.mutants, "mutants", lambda *_: iter(()))
-    run = trial.code.heard(code, court.random, lambda world: [world.depth])
+    run = trial.code.run_with_mutants(code, court.random, lambda world: [world.depth])
     assert not run.holds
     assert run.trouble == "it gives something else on a network 3–2, layer 1"
 
