@@ -13,7 +13,7 @@ from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.conventions import judge_leniently
 from gradproof.judge.find.calls import not_made
-from gradproof.judge.find.examples import LATE, Subject
+from gradproof.judge.find.examples import LATE, OWN, Subject
 from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.forward import with_fixed_passes, with_forward_passes
 from gradproof.judge.find.gradients import last
@@ -260,7 +260,7 @@ def _looked(program: Program, found: Search) -> str:
 
 def _trouble(found: Search) -> str:
     """Return what the program's own example ran into, or else the last try; "" if nothing raised."""
-    own = next((trouble for trouble in found.troubles if trouble.startswith("its own example")), "")
+    own = next((trouble for trouble in found.troubles if trouble.startswith(OWN)), "")
     return own or (found.troubles[-1] if found.troubles else "")
 
 
@@ -268,12 +268,10 @@ def _doubt(program: Program, subject: Subject, found: Search) -> str:
     """Return why a subject that is right by itself may be wrong where it is used, or ""."""
     if found.misfits:
         return _of_misfits(found.misfits)
-    late = next(
-        (trouble for trouble in found.troubles if trouble.startswith("its own example") and LATE in trouble), ""
-    )
+    late = next((trouble for trouble in found.troubles if trouble.startswith(OWN) and LATE in trouble), "")
     if late and found.are_parts:  # the speed of the machine must not decide what is verified
         return f"it is right by itself, but {late}"
-    if any(trouble.startswith("its own example raises") for trouble in found.troubles):
+    if any(trouble.startswith(f"{OWN} raises") for trouble in found.troubles):
         raised = raised_by(program, subject.explored)
         if raised is not None and raised.is_of_shapes and not raised.made_up:
             return f"it is right by itself, but its own example {raised.said} in line {raised.line}"
@@ -412,7 +410,8 @@ def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
     if scene.whole:
         line, path = scene.code()[1][step.where] if step.kind == "turn" else (step.where, scene.program.path)
         file = f"{Path(path).name}, " if path != program.path else ""
-        return f"the step of {one.subject.name} ({file}{scene.program.place(line)})", "own example", line
+        whose = "that the file takes when it runs" if one.subject.name == OWN else f"of {one.subject.name}"
+        return f"the step {whose} ({file}{scene.program.place(line)})", "own example", line
     if "\n" not in one.subject.name:
         return (
             one.subject.name,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from gradproof.judge.find import backprop_functions
 from gradproof.judge.find.calls import SIZES
-from gradproof.judge.find.examples import LARGE, Subject, run_whole, used
+from gradproof.judge.find.examples import LARGE, OWN, Subject, run_whole, used
 from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.gradient_functions import of_dicts, of_gradients
@@ -50,7 +50,7 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         return Search(backprops, troubles)
     own: Subject | None = None
     if not name:
-        own, slow = run_whole("its own example", program, troubles)
+        own, slow = run_whole(OWN, program, troubles)
         if own is not None and not slow:
             engines = _parts(program, [], [of_engines])
             return Search([own], [], _tried(program, []), engines=engines, costed=_with_own_cost(program))
@@ -73,7 +73,7 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
 
 def _with_own_cost(program: Program) -> Iterator[Subject]:
     """Yield the program's own example with the cost that its gradient function belongs to, if it has such a pair."""
-    if (other := with_own_cost(program)) is not program and (found := run_whole("its own example", other, [])[0]):
+    if (other := with_own_cost(program)) is not program and (found := run_whole(OWN, other, [])[0]):
         yield found
 
 
