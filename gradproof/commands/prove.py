@@ -109,7 +109,9 @@ def command(
         raise click.UsageError("--processes needs --log FOLDER, which all of them share")
     if process >= processes or (network is not None and log is not None):
         wrong = f"--process must be below {processes}, the number of --processes, not {process}"
-        raise click.UsageError(wrong if process >= processes else "--network is judged alone; leave out --log")
+        raise click.UsageError(
+            wrong if process >= processes else "--network judges one network, which needs no log; leave out --log"
+        )
     import handcrafted
 
     memory.insist()

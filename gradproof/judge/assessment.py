@@ -344,7 +344,7 @@ def _seen(one: Assessed, seed: int) -> dict[str, Any]:
 
 
 def _told_network(program: Program, one: Assessed, cost: str = "") -> dict[str, Any]:
-    """Return the network as the document tells it, with `cost` if no other is known."""
+    """Return the network as the document has it, with `cost` if no other is known."""
     told = {name: one.network.get(name, []) for name in ("activations", "sizes")}
     return told | {"cost": program.placed(_cost_words(one)) or cost}
 

@@ -186,7 +186,9 @@ def resumed(
             raise UsageError(f"--epochs must be at least {done}, the epoch that {place} is in, not {settings.epochs}")
         digits = mnist.load(data or (Path(at.data) if at.data else None))
         if checkpoint.fingerprint(digits) != at.digits:
-            raise DataError(f"{data or at.data or 'the shipped digits'}: not the digits that {place} was begun with")
+            raise DataError(
+                f"{data or at.data or 'the shipped digits'}: not the digits that the run in {place} started with"
+            )
         here = checkpoint.versions()
         now = {name: here.get(name, "unknown") for name in at.versions}
         if parted := [f"{name} {was} then, {now[name]} now" for name, was in at.versions.items() if now[name] != was]:
