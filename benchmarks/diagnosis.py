@@ -36,7 +36,7 @@ ONE_CONVENTION = {"bias gradient summed", "weight gradient summed"}  # together 
 def problems(nets: int, seed: int) -> Iterator[Any]:
     """Yield the networks that the judge sees."""
     for _, stack in [*networks.stacks(nets, seed), *networks.larger(seed)]:
-        yield from (stack.alone(network) for network in range(len(stack.x)))
+        yield from (stack.of_network(network) for network in range(len(stack.x)))
 
 
 def found(judged: Any) -> set[tuple[str, int]]:

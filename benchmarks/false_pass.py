@@ -169,7 +169,7 @@ def stacks(nets: int, seed: int) -> Iterator[tuple[str, Stack]]:
 def judged(regime: str, stack: Stack) -> Counter[tuple[str, str, str, str]]:
     """Count how often each (checker, regime, mistake) was "asked" and "accepted" on one stack; "" is no mistake."""
     counts: Counter[tuple[str, str, str, str]] = Counter()
-    problems = [stack.alone(number) for number in range(len(stack.x))]
+    problems = [stack.of_network(number) for number in range(len(stack.x))]
     right = [backprop(problem, {}) for problem in problems]
     exact = [joined(*reversed(reference.gradients(*problem)[1:])) for problem in problems]
     for name, mistake in {"": {}, **MISTAKES}.items():

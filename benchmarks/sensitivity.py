@@ -115,7 +115,7 @@ def tight_alone(stacks: list[Stack]) -> dict[str, float]:
 
     with comparing_by(note):
         for stack in stacks:
-            list(equations.alone(stack, theorem.claim(handcrafted, stack), DOUBLE))
+            list(equations.findings(stack, theorem.claim(handcrafted, stack), DOUBLE))
     ratios["all"] = [ratio for values in ratios.values() for ratio in values]
     return {name: float(np.median(values)) for name, values in ratios.items()}
 
@@ -126,8 +126,8 @@ def tight_end_to_end(stacks: list[Stack], networks: int) -> dict[int, float]:
     for stack in stacks:
         radius, mine = radii(stack, witness.answer(stack), DOUBLE), theorem.claim(handcrafted, stack)
         for network in range(networks):
-            problem = stack.alone(network)
-            answer, bound = (whole.alone(network, problem.sizes) for whole in (mine, radius))
+            problem = stack.of_network(network)
+            answer, bound = (whole.of_network(network, problem.sizes) for whole in (mine, radius))
             true = truth.settled(problem, bound)
             own = ratios.setdefault(len(problem.weights), [])
             for part in ("delta", "grad_b", "grad_w"):

@@ -33,7 +33,7 @@ def task(seed: int) -> Tried:
     """Compare a few networks of every kind with the truth; keep only some of the ratios."""
     rng, outside, undecided, numbers, ratios = np.random.default_rng(seed), [], [], 0, []
     problems = [
-        (regime, fill(widths(1, 1 + (seed + i) % 6, rng), int(rng.integers(1, 9)), regime, rng).alone(0))
+        (regime, fill(widths(1, 1 + (seed + i) % 6, rng), int(rng.integers(1, 9)), regime, rng).of_network(0))
         for i, regime in enumerate(REGIMES)
         for _ in range(SHARE // len(REGIMES))
     ]

@@ -159,7 +159,7 @@ def timed(judge: Callable[[], object], count: int) -> tuple[float, object]:
 def one_round(count: int, sample: int, seed: int) -> tuple[dict[str, Seconds], Summary]:
     """Return (what each contestant took, what gradproof found) on the networks of one seed."""
     stacks = [stack for _, stack in architectures.groups(count, seed)]
-    networks = [stack.alone(number) for stack in stacks for number in range(len(stack.x))]
+    networks = [stack.of_network(number) for stack in stacks for number in range(len(stack.x))]
     chosen = networks[:: max(1, count // sample)][:sample]
 
     def handwritten(problem: Problem) -> Backward:

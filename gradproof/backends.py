@@ -56,7 +56,7 @@ def load(name: str) -> Backend:
     """Return the backend of that name. UsageError if there is none."""
     if name not in NAMES:
         raise UsageError(f"there is no backend {name!r}; choose one of {', '.join(NAMES)}")
-    with interruption.held():
+    with interruption.hold_signals():
         backend = import_module(name)
     if name == "reference":  # its first import switched this on, but gradproof.check resets it
         import_module("jax").config.update("jax_enable_x64", True)

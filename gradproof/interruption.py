@@ -45,7 +45,7 @@ def listen_no_more() -> None:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def hold_signals() -> Iterator[None]:
     """Hold signals back while C++ that calls Python is loaded: an exception there would abort the process."""
     global _held
     _held = []

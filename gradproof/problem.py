@@ -65,7 +65,7 @@ class Answer(NamedTuple):
         zs, activations, cost = exact(self.zs), exact(self.activations), self.cost.astype(np.float64)
         return Answer(zs, activations, cost, exact(self.delta), exact(self.grad_b), exact(self.grad_w))
 
-    def alone(self, network: int, sizes: Sequence[int]) -> "Answer":
+    def of_network(self, network: int, sizes: Sequence[int]) -> "Answer":
         """Return the part of one network, of sizes [n_0, …, n_L], without padding."""
         zs, delta, grad_b = (
             [array[network, :n] for n, array in zip(sizes[1:], part, strict=True)]
@@ -117,7 +117,7 @@ class Stack(NamedTuple):
         """Return δ with 1 for silent neurons: with 0 their bounds would be below λ, where processors are slow."""
         return [d + ~self.live(layer) for layer, d in enumerate(delta, start=1)]
 
-    def alone(self, network: int) -> Problem:
+    def of_network(self, network: int) -> Problem:
         """Return one of the problems in its exact shape."""
         n = self.sizes[network]
         return Problem(

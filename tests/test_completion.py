@@ -71,7 +71,7 @@ def test_what_is_offered_is_what_there_is() -> None:
         f"{entry.place} {entry.name}" for entry in known
     )
     for word in completed("explain", "BP"):
-        assert catalogue.asked([word])
+        assert catalogue.find_entries([word])
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,13 @@ def test_links_commands_and_functions_of_a_page_are_there(page: Path) -> None:
     assert list(wrong(text, page)) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_name_in_a_linked_module_is_there(page: Path) -> None:
+    """As in: `ruling_of` in [verdicts.py](../gradproof/study/verdicts.py)."""
+    for name, file in re.findall(r"`(\w+)`\s+in\s+\[[^]]+\]\(([^)]+\.py)\)", page.read_text("utf8")):
+        assert re.search(rf"\b{name}\b", (page.parent / file).read_text("utf8")), f"{name} in {file}"
+
+
 @pytest.mark.parametrize("example", dict.fromkeys(SHOWN), ids=str)  # a page that repeats one shows the same
 def test_an_example_gives_the_output_it_shows(example: Example, tmp_path: Path) -> None:
     assert list(wrong_output(example, tmp_path)) == []

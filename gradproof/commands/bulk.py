@@ -41,7 +41,7 @@ class Log:
         self.own = place / f"check-{process}-of-{processes}.jsonl"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Lock the process's log. Raises UsageError if it, or a log of another number of --processes, is in use."""
         try:
             self.place.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def judge(place: Path, process: int, processes: int, architectures: int, seed: i
     claim = {"architectures": architectures, "seed": seed, "dtype": dtype, "versions": versions()}
     claim["sources"] = bulk.sources()
     log, total = Log(place, process, processes, claim), theorem.units(architectures)
-    with log.held(), progress_bar("stacks", shown=not quiet) as bar:
+    with log.lock(), progress_bar("stacks", shown=not quiet) as bar:
         share = range(process, total, processes)
         judged = {unit for unit, *_ in log.parts() if unit in share}
         missing = [unit for unit in share if unit not in judged]

@@ -28,7 +28,7 @@ def tried(ledger: Ledger, seed: int) -> Iterator[Tried]:
     found: dict[int, Any] = {}
     rest = iter(range(len(ledger.lines)))
     with ExitStack() as stack:
-        courts = dict(helpers.begun(_serve, (seed,), stack) for _ in range(COUNT))
+        courts = dict(helpers.start(_serve, (seed,), stack) for _ in range(COUNT))
         for end in courts:
             _tell(courts, end, ledger)
             _ask(courts, end, next(rest, None))

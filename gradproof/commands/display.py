@@ -23,11 +23,11 @@ PICTURES = 30  # redraws over which the images per second are averaged
 class View:
     """A few lines on stderr, redrawn during the run and removed at its end; nothing if stderr is not a terminal."""
 
-    def __init__(self, run: Run, an_epoch: int) -> None:
+    def __init__(self, run: Run, batches_per_epoch: int) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self.settings, self.an_epoch = run.settings, an_epoch
+        self.settings, self.batches_per_epoch = run.settings, batches_per_epoch
         self.started, self.steps, self.drawn = time.monotonic(), run.state.steps, 0.0
         self.verify, self.seen = run.at.verify, deque([(self.started, self.steps)], PICTURES)
         console = Console(stderr=True, highlight=False)
@@ -39,7 +39,7 @@ class View:
     def show(self, state: State) -> None:
         """Draw a state, unless the last redraw was less than PAUSE ago; the end of an epoch is always drawn."""
         now = time.monotonic()
-        if self.shown and (now - self.drawn >= PAUSE or state.batch == self.an_epoch):
+        if self.shown and (now - self.drawn >= PAUSE or state.batch == self.batches_per_epoch):
             self.live.start()
             self.live.update(self._picture(state, now), refresh=True)
             self.drawn = now
@@ -54,7 +54,7 @@ class View:
         from rich.progress_bar import ProgressBar
         from rich.table import Column, Table
 
-        s, total = self.settings, self.settings.epochs * self.an_epoch
+        s, total = self.settings, self.settings.epochs * self.batches_per_epoch
         left = (total - state.steps) * (now - self.started) / max(1, state.steps - self.steps)
         since, steps = self.seen[0]
         speed = (state.steps - steps) * s.batch / max(now - since, 1e-9)
@@ -63,7 +63,7 @@ class View:
         epoch.add_row(
             f"epoch {state.epoch}/{s.epochs}",
             ProgressBar(total, state.steps, width=12),
-            f"mini-batch {state.batch}/{self.an_epoch}",
+            f"mini-batch {state.batch}/{self.batches_per_epoch}",
             f"{speed:,.0f} images/s",
             f"{clock(left)} left",
         )

@@ -34,7 +34,7 @@ def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:
         files.expect(out)
         files.give(out, page())
         return 0
-    found = catalogue.asked(words)
+    found = catalogue.find_entries(words)
     if not found:
         raise UsageError(f"nothing in the catalogue is called {' '.join(words)}; gradproof explain lists all names")
     if as_json:
@@ -46,7 +46,7 @@ def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:
 
 SLIPS = """Named if undoing the slip in the statement makes everything right that was wrong, exactly and at two
 random points, and leaves the cost unchanged. The statements are run in this network with tanh:"""
-STEPS = """Told of an array if no slip in one statement is found that explains it. The example is a step of the matrix
+STEPS = """Reported for an array if no slip in a single statement explains it. The example is a step of the matrix
 w² with η = 0.1 and λ = 0.1."""
 
 

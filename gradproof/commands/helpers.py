@@ -19,7 +19,7 @@ CLEARING = 10.0  # seconds for a process that is asked to end to remove what it 
 DYING = 600.0  # seconds to wait for a killed or lost process
 
 
-def begun(
+def start(
     serve: Callable[..., None], arguments: tuple[Any, ...], stack: ExitStack, clearing: float = 0.0
 ) -> tuple[Connection, BaseProcess]:
     """Start a process that runs serve(pipe, *arguments) until the stack closes; return our end of the pipe and the

@@ -52,7 +52,7 @@ def judged(
         def ask(judge: tuple[Connection, BaseProcess] | None = None) -> None:
             """Give the next submission, if one is left, to this judge or to a new one."""
             if (number := next(rest, None)) is not None:
-                end, process = judge or helpers.begun(_serve, (options, folder), stack, helpers.CLEARING)
+                end, process = judge or helpers.start(_serve, (options, folder), stack, helpers.CLEARING)
                 with suppress(OSError):  # it has died, which is noticed below when it is read from
                     end.send((number, paths[number], pages.get(paths[number], "")))
                 asked[end] = process, Asked(number, time.monotonic() + slowest)

@@ -64,7 +64,7 @@ def _train(pair: Pair, say: Callable[[str], None], asked: Callable[[], bool], as
 
     settings, digits = pair.runs[0].settings, pair.runs[0].digits
     bar, good = progress_bar("mini-batches", shown=not as_json), pair.states
-    task = bar.add_task("both networks", total=settings.epochs * loop.an_epoch(settings, digits.train))
+    task = bar.add_task("both networks", total=settings.epochs * loop.batches_per_epoch(settings, digits.train))
     try:
         for states in pair.descent():
             pair.reached(states)

@@ -109,12 +109,14 @@ def command(
         raise click.UsageError("--processes needs --log FOLDER, which all of them share")
     if process >= processes or (network is not None and log is not None):
         wrong = f"--process must be below {processes}, the number of --processes, not {process}"
-        raise click.UsageError(wrong if process >= processes else "--network is judged alone; leave out --log")
+        raise click.UsageError(
+            wrong if process >= processes else "--network judges one network, which needs no log; leave out --log"
+        )
     import handcrafted
 
     memory.insist()
     gc.set_threshold(100_000)  # the objects of JAX's compilation and exact numbers are hardly ever garbage
-    with interruption.held():
+    with interruption.hold_signals():
         from gradproof.numerics import contracts
     from gradproof import backends
     from gradproof.numerics.verdict import Verdict

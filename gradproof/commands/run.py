@@ -78,7 +78,7 @@ def _train(run: Run, say: Callable[[str], None], asked: Callable[[], bool], spre
     """Train the remaining epochs, and print each as it ends. Raises click.Abort on an interruption."""
     from gradproof.train import loop
 
-    view = View(run, loop.an_epoch(run.settings, run.digits.train))
+    view = View(run, loop.batches_per_epoch(run.settings, run.digits.train))
 
     def end_if_asked() -> None:
         if spread.any(asked()) if spread else asked():

@@ -139,7 +139,7 @@ def document(court: Court, tried: list[Tried]) -> dict[str, Any]:
             {
                 "id": t.line.id,
                 "section": t.line.section,
-                "verdict": t.sentence.value,
+                "verdict": t.ruling.value,
                 "written": t.line.written,
                 "rule": t.line.rule,
                 "depends": list(t.line.depends),
@@ -186,7 +186,7 @@ def _claim(claim: ClaimTried) -> dict[str, Any]:
     return {
         "says": claim.claim.says,
         "claim": claim.claim.text,
-        "verdict": claim.sentence.value,
+        "verdict": claim.ruling.value,
         "readings": {h.name: h.verdict.value for h in claim.readings if h.name},
         "corrected": claim.claim.corrected or None,
         "correction": claim.correction.verdict.value if claim.correction else None,
@@ -231,10 +231,10 @@ def listed(book: Ledger, tried: list[Tried], out: Path | None, notes: Path | Non
         if t.line.section != section:
             section = t.line.section
             texts += [Text(f"{section}", "dim")]
-        mark, style = MARKS[t.sentence]
+        mark, style = MARKS[t.ruling]
         short = in_short(t), "red" if t.troubles else "dim"
-        texts.append(Text.assemble((f" {mark} {t.line.id:4}", style), f"{t.sentence.value:25}", short))
-    counts = {name: sum(t.sentence == name for t in tried) for name in MARKS}
+        texts.append(Text.assemble((f" {mark} {t.line.id:4}", style), f"{t.ruling.value:25}", short))
+    counts = {name: sum(t.ruling == name for t in tried) for name in MARKS}
     texts += [Text(""), Text(" · ".join(f"{n} {name}" for name, n in counts.items() if n), "bold")]
     if open_ones := [t for t in tried if t.troubles]:
         said = (
@@ -264,12 +264,12 @@ def _onward(book: Ledger, notes: Path | None) -> str:
 
 def in_short(t: Tried) -> str:
     """Return on one line what is wrong, or under which convention the line holds."""
-    slips = [c for c in t.claims if c.sentence.value in ("wrong", "holds under a convention")]
-    slips.sort(key=lambda c: c.sentence.value != t.sentence.value)  # those that decide the verdict come first
+    slips = [c for c in t.claims if c.ruling.value in ("wrong", "holds under a convention")]
+    slips.sort(key=lambda c: c.ruling.value != t.ruling.value)  # those that decide the verdict come first
     said = t.line.why.partition(".")[0]
     if t.troubles:
         return textwrap.shorten(t.troubles[0], WIDTH - 34, placeholder=" …")
-    if t.sentence == "does not fit its code":
+    if t.ruling == "does not fit its code":
         said = next(f"{c.code.function}: {c.trouble}" for c in t.code if c.trouble)
     elif slips:
         names = [f"if {h.name}" for h in slips[0].readings if h.verdict == "verified" and h.name]
@@ -280,10 +280,10 @@ def in_short(t: Tried) -> str:
 
 def explained(t: Tried) -> list[Text]:
     """Return all about one line: verdict, text, reason, claims with witnesses and corrections, facts, code, tests."""
-    mark, style = MARKS[t.sentence]
+    mark, style = MARKS[t.ruling]
     texts = [
         Text(""),
-        Text.assemble((f"{mark} {t.line.id} {t.sentence.value}", style), f"   {t.line.section}, {t.line.rule}"),
+        Text.assemble((f"{mark} {t.line.id} {t.ruling.value}", style), f"   {t.line.section}, {t.line.rule}"),
     ]
     texts += [*_wrapped(t.line.written, style="cyan"), *_wrapped(t.line.why)]
     if t.line.depends:
@@ -311,7 +311,7 @@ def _wrapped(text: str, indent: str = "  ", style: str = "") -> list[Text]:
 
 
 def _claim_text(c: ClaimTried) -> list[Text]:
-    mark, style = MARKS[c.sentence]
+    mark, style = MARKS[c.ruling]
     texts = [Text(""), *_wrapped(f"{mark} {c.claim.says + ': ' if c.claim.says else ''}{c.claim.text}", style=style)]
     heard = [*c.readings, *([c.correction] if c.correction else [])]
     for h in heard:

@@ -97,7 +97,7 @@ def _judged(code: File, options: Options) -> Judgement:
 
     networks, convention = options.architectures, options.convention
     with progress_bar("networks", shown=not options.as_json) as bar:
-        with interruption.held():  # importing JAX takes a second, in which an exception would abort the process
+        with interruption.hold_signals():  # importing JAX takes a second, in which an exception would abort the process
             from gradproof.judge.float64.diagnosis import judgement
         from gradproof.numerics import contracts
 

@@ -32,14 +32,14 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 FOR_REFERENCE = "--devices and --coordinator need --backend reference, which JAX can spread"
 
 
-def named(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
+def a_path(_context: click.Context, _option: click.Parameter, path: str | None) -> Path | None:
     """Refuse an empty path: an unset variable in a script must not mean the current folder."""
     if path == "":
         raise click.BadParameter("is empty; name a folder, or . for the one you are in")
     return None if path is None else Path(path)
 
 
-FOLDER: dict[str, Any] = {"type": click.Path(), "callback": named}
+FOLDER: dict[str, Any] = {"type": click.Path(), "callback": a_path}
 
 
 def numbers(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
@@ -254,10 +254,10 @@ def _opened(
         if chosen["backend"] is None:
             option = next(option for option in context.command.params if option.name == "backend")
             raise click.MissingParameter(ctx=context, param=option)
-        return run.begun(Settings(**chosen), data, out, seconds, writes, verify)
+        return run.new(Settings(**chosen), data, out, seconds, writes, verify)
     if not writes and not resume.is_dir():
         raise UsageError(f"{resume}: no such folder here; --resume needs one that the hosts of all processes can read")
-    return run.continued(resume, data, _changes(context, out, chosen), seconds, writes, verify)
+    return run.resumed(resume, data, _changes(context, out, chosen), seconds, writes, verify)
 
 
 def _opened_both(
@@ -273,8 +273,8 @@ def _opened_both(
     from gradproof.train.loop import Settings
 
     if resume is None:
-        return paired_runs.begun(Settings(**chosen), data, out, seconds)
-    return paired_runs.continued(resume, data, _changes(context, out, chosen), seconds)
+        return paired_runs.new(Settings(**chosen), data, out, seconds)
+    return paired_runs.resumed(resume, data, _changes(context, out, chosen), seconds)
 
 
 def _is_both(resume: Path) -> bool:

@@ -13,7 +13,7 @@ from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.conventions import judge_leniently
 from gradproof.judge.find.calls import not_made
-from gradproof.judge.find.examples import LATE, Subject
+from gradproof.judge.find.examples import LATE, OWN, Subject
 from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.forward import with_fixed_passes, with_forward_passes
 from gradproof.judge.find.gradients import last
@@ -24,6 +24,7 @@ from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.scenes import example_step
 from gradproof.judge.find.search import Search, search
+from gradproof.judge.find.stand_ins import foreign_imports
 from gradproof.judge.find.substeps import substeps
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.counterexample import counterexample
@@ -40,6 +41,7 @@ from gradproof.judge.troubles import out_of_memory
 from gradproof.judge.whole_program import judge
 from gradproof.judge.wording import AMISS, PILED, may_be_a_slip
 from gradproof.numerics.verdict import Verdict
+from gradproof.text import some
 
 __all__ = ["assess", "dispatch"]
 ORDER = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.VERIFIED)
@@ -250,6 +252,8 @@ def _looked(program: Program, found: Search) -> str:
     for kind in program.classes:
         if (needed := not_made(kind)) is not None:
             said += f"; {kind.name}({', '.join(needed)}) takes arguments that could not be guessed"
+    if foreign := foreign_imports(program.tree):
+        said += f"; it imports {some(foreign)}, which gradproof does not run: it judges NumPy and plain Python"
     tried = _trouble(found)
     misfits = [_of_misfits(found.misfits)] * bool(found.misfits)
     return "; ".join([said, *misfits, *[program.placed(tried)] * bool(tried), *program.notes])
@@ -257,7 +261,7 @@ def _looked(program: Program, found: Search) -> str:
 
 def _trouble(found: Search) -> str:
     """Return what the program's own example ran into, or else the last try; "" if nothing raised."""
-    own = next((trouble for trouble in found.troubles if trouble.startswith("its own example")), "")
+    own = next((trouble for trouble in found.troubles if trouble.startswith(OWN)), "")
     return own or (found.troubles[-1] if found.troubles else "")
 
 
@@ -265,12 +269,10 @@ def _doubt(program: Program, subject: Subject, found: Search) -> str:
     """Return why a subject that is right by itself may be wrong where it is used, or ""."""
     if found.misfits:
         return _of_misfits(found.misfits)
-    late = next(
-        (trouble for trouble in found.troubles if trouble.startswith("its own example") and LATE in trouble), ""
-    )
+    late = next((trouble for trouble in found.troubles if trouble.startswith(OWN) and LATE in trouble), "")
     if late and found.are_parts:  # the speed of the machine must not decide what is verified
         return f"it is right by itself, but {late}"
-    if any(trouble.startswith("its own example raises") for trouble in found.troubles):
+    if any(trouble.startswith(f"{OWN} raises") for trouble in found.troubles):
         raised = raised_by(program, subject.explored)
         if raised is not None and raised.is_of_shapes and not raised.made_up:
             return f"it is right by itself, but its own example {raised.said} in line {raised.line}"
@@ -343,7 +345,7 @@ def _seen(one: Assessed, seed: int) -> dict[str, Any]:
 
 
 def _told_network(program: Program, one: Assessed, cost: str = "") -> dict[str, Any]:
-    """Return the network as the document tells it, with `cost` if no other is known."""
+    """Return the network as the document has it, with `cost` if no other is known."""
     told = {name: one.network.get(name, []) for name in ("activations", "sizes")}
     return told | {"cost": program.placed(_cost_words(one)) or cost}
 
@@ -409,7 +411,8 @@ def _subject_words(program: Program, one: Assessed) -> tuple[str, str, int]:
     if scene.whole:
         line, path = scene.code()[1][step.where] if step.kind == "turn" else (step.where, scene.program.path)
         file = f"{Path(path).name}, " if path != program.path else ""
-        return f"the step of {one.subject.name} ({file}{scene.program.place(line)})", "own example", line
+        whose = "that the file takes when it runs" if one.subject.name == OWN else f"of {one.subject.name}"
+        return f"the step {whose} ({file}{scene.program.place(line)})", "own example", line
     if "\n" not in one.subject.name:
         return (
             one.subject.name,

@@ -115,7 +115,7 @@ def _conventions() -> Iterator[tuple[str, str]]:
         yield word, "; ".join(told) or "the conventions of the notes, for everything that no other word declares"
 
 
-def asked(words: Sequence[str]) -> list[Entry]:
+def find_entries(words: Sequence[str]) -> list[Entry]:
     """Return the entries that contain all these words, or only the one that has exactly them as its name.
 
     A name may be given as a report or the count of a class prints it: with another number, or its equation behind it.

@@ -9,7 +9,7 @@ from gradproof.judge.float64.counterexample import Shown
 from gradproof.judge.isolation.submission import Kind
 from gradproof.judge.junit import Case, suite
 from gradproof.judge.loading import in_python_3
-from gradproof.judge.report import Judgement, Worth, in_words, told
+from gradproof.judge.report import Judgement, Worth, describe, in_words
 from gradproof.proof.summary import record
 from gradproof.text import visible
 
@@ -66,7 +66,7 @@ def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = 
         "conventions": judgement.conventions,
         "points": points,
         "besides": judgement.besides,
-        "undecided": sorted(judgement.untold),
+        "undecided": sorted(judgement.undecided),
     }
     if worth is not None:
         remarks = dict.fromkeys(shared["undecided"], "undecided")
@@ -123,13 +123,13 @@ def junit(judgement: Judgement, subject: str, worth: Worth | None = None) -> str
     wrong = {named.fault.equation for named in judgement.faults} | {trouble.kind for trouble in judgement.troubles}
     cases = []
     for name in (*judgement.points, *judgement.besides):
-        if name in judgement.untold and name not in wrong:
+        if name in judgement.undecided and name not in wrong:
             cases.append(Case(name, skipped="undecided: too little can be decided"))
         elif judgement.points.get(name):
             cases.append(Case(name))
         else:
             own = [named for named in judgement.faults if named.fault.equation == name]
-            lines = [line for named in own for line in told(named)]
+            lines = [line for named in own for line in describe(named)]
             lines += [f"{trouble.kind}: {trouble.said}" for trouble in judgement.troubles]
             cases.append(Case(name, f"{name} is wrong", text="\n".join(map(visible, lines))))
     return suite(subject, cases)
@@ -139,7 +139,7 @@ def _graded(judgement: Judgement, worth: Worth) -> list[Case]:
     """Return a case with its points for each equation, and one that is skipped for what is wrong without points."""
     cases = []
     for name, points in judgement.worth(worth).items():
-        undecided = "undecided" if name in judgement.untold else ""
+        undecided = "undecided" if name in judgement.undecided else ""
         lost = f"{points:g} of {worth[name]:g} points" if points < worth[name] and not undecided else ""
         cases.append(Case(name, lost, undecided, points={"points": points, "of": worth[name]}))
     return cases + [Case(name, skipped="wrong, without points") for name in judgement.besides]

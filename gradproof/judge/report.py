@@ -65,7 +65,7 @@ class Judgement(NamedTuple):
     certified: Sequence[Certified] = ()  # a sample for a certificate, if one was asked for
     digits: int = 0
     larger: int = 0  # networks besides the random ones
-    untold: Collection[str] = ()  # equations about which too little can be decided
+    undecided: Collection[str] = ()  # equations about which too little can be decided
     search: Search = Search(lambda: (("", 0), ()))
 
     def __bool__(self) -> bool:
@@ -85,7 +85,7 @@ class Judgement(NamedTuple):
 
     def _repr_html_(self) -> str:
         """HTML for a notebook, with the line that is wrong, or else the definition."""
-        wrong = [trouble.kind for trouble in self.troubles] + [told(named)[0] for named in self.faults]
+        wrong = [trouble.kind for trouble in self.troubles] + [describe(named)[0] for named in self.faults]
         notes = {self.place: [("wrong", one) for one in dict.fromkeys(wrong)]} if wrong and self.place[1] else {}
         return fragment(str(self.verdict), lines(self, "this backprop"), excerpts(notes))
 
@@ -102,7 +102,7 @@ class Judgement(NamedTuple):
     @property
     def points(self) -> dict[str, int]:
         """1 for each of BP1 … BP4 that was judged and is right, else 0."""
-        lost = {named.fault.equation for named in self.faults} | set(self.untold)
+        lost = {named.fault.equation for named in self.faults} | set(self.undecided)
         unusable = any(trouble.kind not in AFTER for trouble in self.troubles)
         return {name: int(name not in lost and not unusable) for name in EQUATIONS}
 
@@ -143,14 +143,14 @@ def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]
         points, besides = judgement.worth(worth), ", ".join(judgement.besides)
         total = f"{sum(points.values()):g} of {sum(worth.values()):g}"
         total += f"; also wrong, without points: {besides}" * bool(besides)
-        undecided = {name: " (undecided)" * (name in judgement.untold) for name in points}
+        undecided = {name: " (undecided)" * (name in judgement.undecided) for name in points}
         return [*result, *(f"{name}: {points[name]:g} of {worth[name]:g}{undecided[name]}" for name in points), total]
     result += _placed(judgement)
     for trouble in judgement.troubles:
         where = f" (on {trouble.networks} networks)" if trouble.networks > 1 else ""
         result += ["", f"{trouble.kind}: {trouble.said}{where}"]
     for number, group in enumerate(_alike(judgement.faults)):
-        result += ["", *_told(group, root=number == 0)]
+        result += ["", *_describe(group, root=number == 0)]
     if judgement.counterexample is not None:
         result += ["", *_by_hand(judgement.counterexample)]
     return result
@@ -172,7 +172,7 @@ def _alike(faults: list[Named]) -> list[list[Named]]:
     return list(groups.values())
 
 
-def _told(group: list[Named], root: bool) -> list[str]:
+def _describe(group: list[Named], root: bool) -> list[str]:
     named = group[0]
     fault, worst = named.fault, named.fault.worst
     layer = str(fault.layer).translate(SUPERSCRIPTS)
@@ -242,6 +242,6 @@ def _numbers(array: Any, digits: int = 6) -> str:
     return str(short(np.asarray(array).tolist()))
 
 
-def told(named: Named) -> list[str]:
+def describe(named: Named) -> list[str]:
     """Describe one fault with everything that is known about it."""
-    return _told([named], root=True)
+    return _describe([named], root=True)

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from gradproof.study.verdicts import Sentence, Tried
+from gradproof.study.verdicts import Ruling, Tried
 
 CLASSES = {
-    Sentence.HOLDS: "holds",
-    Sentence.CONVENTION: "convention",
-    Sentence.WRONG: "wrong",
-    Sentence.NOT_MATHEMATICAL: "fact",
-    Sentence.VACUOUS: "wrong",
-    Sentence.UNDECIDED: "undecided",
-    Sentence.CODE: "wrong",
+    Ruling.HOLDS: "holds",
+    Ruling.CONVENTION: "convention",
+    Ruling.WRONG: "wrong",
+    Ruling.NOT_MATHEMATICAL: "fact",
+    Ruling.VACUOUS: "wrong",
+    Ruling.UNDECIDED: "undecided",
+    Ruling.CODE: "wrong",
 }
 MARKS = {"holds": "✓", "convention": "≈", "wrong": "✗", "fact": "·", "undecided": "?"}
 COLUMN, ROW, WIDE, HIGH = 108, 92, 76, 34  # of the graph, in its own units
@@ -36,9 +36,9 @@ def graph(tried: list[Tried]) -> dict[str, Any]:
             "id": t.line.id,
             "x": places[t.line.id][0],
             "y": places[t.line.id][1],
-            "kind": (k := CLASSES[t.sentence]),
+            "kind": (k := CLASSES[t.ruling]),
             "mark": MARKS[k],
-            "says": t.sentence.value,
+            "says": t.ruling.value,
         }
         for t in tried
     ]

@@ -34,7 +34,7 @@ def page(pair: Pair, result: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
         pages={run.settings.backend: f"{run.settings.backend}/{PAGE}" for run in pair.runs},
         curves=curves,
         validated=len(digits.validation.labels),
-        trained=len(loop.first_trained(digits).labels),
+        trained=len(loop.first_training_images(digits).labels),
         charts=learning(curves, digits) if all(curves.values()) else [],
         data=typed(pair.runs[0].at.data or ""),
         options=typed_options({k: v for k, v in pair.runs[0].settings._asdict().items() if k != "backend"}),

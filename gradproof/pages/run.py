@@ -14,7 +14,7 @@ from gradproof.pages.page import diverging, picture, rendered, typed_options
 from gradproof.problem import Array
 from gradproof.text import typed
 from gradproof.train import review
-from gradproof.train.loop import Epoch, first_trained
+from gradproof.train.loop import Epoch, first_training_images
 from gradproof.train.mnist import DataSet, Mnist
 from gradproof.train.review import Glance
 from gradproof.train.run import PAGE, Run
@@ -57,7 +57,7 @@ def page(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Epo
         results=results,
         images=f"{len(run.digits.train.labels)} to train, {len(run.digits.validation.labels)} to validate",
         validated=len(run.digits.validation.labels),
-        trained=len(first_trained(run.digits).labels),
+        trained=len(first_training_images(run.digits).labels),
         data=typed(run.at.data or ""),
         options=typed_options(run.settings._asdict()),
         seconds=run.state.seconds + sum(epoch.seconds for epoch in run.state.history),
@@ -84,7 +84,7 @@ def write(run: Run, results: Mapping[str, Any], curves: Mapping[str, Sequence[Ep
 
 def learning(curves: Mapping[str, Sequence[Epoch]], digits: Mnist) -> list[Chart]:
     """Return charts over the epochs: test, validation and training images read correctly, and the cost."""
-    validated, trained = len(digits.validation.labels), len(first_trained(digits).labels)
+    validated, trained = len(digits.validation.labels), len(first_training_images(digits).labels)
     thinned = {name: _thinned(epochs) for name, epochs in curves.items()}
     shares: dict[str, list[tuple[float, float]]] = {}
     for name, epochs in thinned.items():

@@ -20,7 +20,7 @@ from gradproof.study.reader import NOTES
 from gradproof.study.small_network import STEPS, Number
 from gradproof.study.summary import conventions, mutants, together
 from gradproof.study.trial import Court
-from gradproof.study.verdicts import ClaimTried, Sentence, Tried
+from gradproof.study.verdicts import ClaimTried, Ruling, Tried
 from gradproof.study.walk import example
 from gradproof.text import visible
 
@@ -42,7 +42,7 @@ def page(court: Court, tried: list[Tried], say: Callable[[str], None] = lambda w
         script="study.js",
         title=court.ledger.title,
         source=court.ledger.source if own else NOTES.name,
-        counts=[(s.value, CLASSES[s], n) for s in Sentence if (n := sum(t.sentence is s for t in tried))],
+        counts=[(s.value, CLASSES[s], n) for s in Ruling if (n := sum(t.ruling is s for t in tried))],
         graph=graph(tried),
         sections=_sections(tried),
         network=network,
@@ -86,15 +86,15 @@ def _sections(tried: list[Tried]) -> list[dict[str, Any]]:
 
 
 def _line(t: Tried) -> dict[str, Any]:
-    kind = CLASSES[t.sentence]
+    kind = CLASSES[t.ruling]
     return {
         "id": t.line.id,
         "kind": kind,
         "mark": MARKS[kind],
-        "verdict": t.sentence.value,
+        "verdict": t.ruling.value,
         "rule": t.line.rule,
         "written": written(t.line.written),
-        "corrected": [_correction(c) for c in t.claims if c.sentence is Sentence.WRONG and c.claim.corrected],
+        "corrected": [_correction(c) for c in t.claims if c.ruling is Ruling.WRONG and c.claim.corrected],
         "troubles": [prose(trouble) for trouble in t.troubles],
         "why": prose(t.line.why),
         "depends": t.line.depends,
@@ -116,7 +116,7 @@ def _correction(c: ClaimTried) -> tuple[str, str, Markup]:
 
 
 def _claim(c: Any) -> dict[str, Any]:
-    kind = CLASSES[c.sentence]
+    kind = CLASSES[c.ruling]
     heard = [*c.readings, *([c.correction] if c.correction else [])]
     failing = [h for h in c.readings if h.verdict is Verdict.REFUTED]
     return {
@@ -124,7 +124,7 @@ def _claim(c: Any) -> dict[str, Any]:
         "kind": kind,
         "mark": MARKS[kind],
         "text": str(c.claim.tree),
-        "other": prose(failing[-1].name if c.sentence is Sentence.CONVENTION else ""),
+        "other": prose(failing[-1].name if c.ruling is Ruling.CONVENTION else ""),
         "heard": [(prose(h.name), h is c.correction, str(h.tree), h.verdict.value, h.testimonies) for h in heard],
         "smallest": _smallest(c.smallest) if c.smallest else None,
         "gate": c.gate,

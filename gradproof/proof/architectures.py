@@ -123,7 +123,7 @@ def problems(
     from hypothesis import strategies as st
 
     def problem(widths: list[int], m: int, regime: str, seed: int) -> Problem:
-        return fill(np.array([widths]), m, regime, np.random.default_rng(seed)).alone(0)
+        return fill(np.array([widths]), m, regime, np.random.default_rng(seed)).of_network(0)
 
     return st.builds(
         problem,

@@ -89,10 +89,10 @@ def _elements(
         radius = radii(exact, centre, rounding.arithmetic(dtype))
     whole = theorem.claim(backend, stack), answer
     for network in range(len(networks)):
-        problem = stack.alone(network)
-        own = radius.alone(network, problem.sizes)
+        problem = stack.of_network(network)
+        own = radius.of_network(network, problem.sizes)
         true = truth.settled(problem, own, _weights(problem, seed) if judged.source == "digits" else None)
-        answers = [_flat(answer.alone(network, problem.sizes)) for answer in whole]
+        answers = [_flat(answer.of_network(network, problem.sizes)) for answer in whole]
         for ball, bound, *got in zip(_flat(true), _flat(own), *answers, strict=True):
             if ball is None:  # a weight that was not sampled
                 continue

@@ -57,13 +57,13 @@ class Inputs(NamedTuple):
     absolute: float = 0.0  # additional absolute error of that a, besides rounding
 
 
-def shown(depth: int, ar: Arithmetic, dtype: DTypeLike = np.float64) -> Inputs:
+def exact_inputs(depth: int, ar: Arithmetic, dtype: DTypeLike = np.float64) -> Inputs:
     """Return the inputs of a claim that contains z, a and δ: they can be off only by being read as 0."""
     unread = np.asarray(ar.underflow, dtype)[()]  # a scalar of that dtype, which does not widen arrays
     return Inputs([unread] * depth, [unread] * (depth + 1), [unread] * depth)
 
 
-def alone(stack: Stack, mine: Answer, ar: Arithmetic, expected: Answer | None = None) -> Iterator[Finding]:
+def findings(stack: Stack, mine: Answer, ar: Arithmetic, expected: Answer | None = None) -> Iterator[Finding]:
     """Yield a finding for z, a, BP1 … BP4 in each layer, in the order of the algorithm.
 
     The stack and the claim's inputs are in float64, exactly. `mine` is compared, with the bounds of its arithmetic,
@@ -89,7 +89,7 @@ def compared(
     twice = 2 * widening(stack)
     near: list[Slopes | None] = [None] * depth
     if inputs is None:
-        inputs = shown(depth, ar, stack.x.dtype)
+        inputs = exact_inputs(depth, ar, stack.x.dtype)
         yield compare("a", 0, mine.activations[0], stack.x, np.asarray(twice * unread), stack.live(0), stack.x != 0)
         for layer in range(1, depth + 1):
             w, b, neurons = stack.weights[layer - 1], stack.biases[layer - 1], live(stack, layer).neurons

@@ -74,10 +74,10 @@ def judge(stack: Stack, mine: Answer) -> list[Finding]:
     The witness and the radii work in float64 on the problem's numbers, also if those are float32. UsageError for
     dtypes that differ or are not float32 or float64, or if there is no example.
     """
-    return asked(stack, mine)()
+    return ask(stack, mine)()
 
 
-def asked(stack: Stack, mine: Answer) -> Callable[[], list[Finding]]:
+def ask(stack: Stack, mine: Answer) -> Callable[[], list[Finding]]:
     """Ask the witness now, and return a callable that computes the bounds, compares and returns the findings."""
     dtypes = {array.dtype for array in (*stack.weights, *stack.biases, stack.x, stack.y)}
     if not dtypes <= set(rounding.ARITHMETIC) or len(dtypes) > 1:
@@ -96,7 +96,7 @@ def asked(stack: Stack, mine: Answer) -> Callable[[], list[Finding]]:
             radius = radii(exact, theirs._replace(delta=exact.filled(theirs.delta)), ar)
             return [
                 *other_dtypes(stack, mine),
-                *equations.alone(exact, mine, ar, expected),
+                *equations.findings(exact, mine, ar, expected),
                 *end_to_end(exact, mine, theirs, radius),
             ]
 
@@ -202,7 +202,7 @@ def one_architecture(
     first = 0
     for regime, drawn in architectures.groups(count, seed):
         if network < first + len(drawn.x):
-            stack = stack_of(drawn.alone(network - first)).astype(dtype)
+            stack = stack_of(drawn.of_network(network - first)).astype(dtype)
             yield from _judged(backend, iter([(network, regime, stack)]))
             return
         first += len(drawn.x)
@@ -251,7 +251,7 @@ def _judged(backend: Backend, stacks: Iterator[Numbered]) -> Iterator[Judged]:
         except Exception as error:  # a wrong equation may raise anything; it then has no answer on this stack
             said = f"raises {type(error).__name__}: {' '.join(str(error).split())}"
             return lambda: [refuted_at_once("C", 0, len(stack.x), said)]
-        return asked(stack, mine)
+        return ask(stack, mine)
 
     def compared(first: int, source: str, stack: Stack, found: Future[Callable[[], list[Finding]]]) -> Judged:
         return Judged(first, source, stack, found.result()())

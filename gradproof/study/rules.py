@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Any
 
 from gradproof.study.tree import Node, Place
-from gradproof.study.values import Env, Evaluator, MisfitError, Value, aligned, said, sliced, spread, stacked
+from gradproof.study.values import Env, Evaluator, MisfitError, Value, aligned, kind, sliced, spread, stacked
 
 
 def _number(world: Evaluator, node: Node, env: Env) -> Value:
@@ -27,7 +27,7 @@ def _pick(world: Evaluator, node: Node, env: Env) -> Value:
     body, indices = node.args
     value = world.value(body, env)
     if value.rank != len(indices):
-        raise MisfitError(f"{body} is {said(value)}, [{','.join(map(str, indices))}] has {len(indices)} of its indices")
+        raise MisfitError(f"{body} is {kind(value)}, [{','.join(map(str, indices))}] has {len(indices)} of its indices")
     for index in indices:
         position = len(value.axes)
         if isinstance(index, str) and index not in ("m", "l", "L"):
@@ -46,7 +46,7 @@ def _pick(world: Evaluator, node: Node, env: Env) -> Value:
             continue
         number = world.place(Place(index, 0), env) if isinstance(index, str) else index
         if not 1 <= number <= value.shape[0]:
-            raise MisfitError(f"there is no component {number} in {body}, which is {said(value)}")
+            raise MisfitError(f"there is no component {number} in {body}, which is {kind(value)}")
         value = Value(value.axes, value.array[(*(slice(None),) * position, number - 1, ...)])
     return value
 
@@ -56,12 +56,12 @@ def _call(world: Evaluator, node: Node, env: Env) -> Value:
     value = world.value(argument, env)
     if order == 0 and name == "T":
         if value.rank != 2:
-            raise MisfitError(f"{argument} is {said(value)} and has no transpose")
+            raise MisfitError(f"{argument} is {kind(value)} and has no transpose")
         n = len(value.axes)
         return Value(value.axes, value.array.transpose((*range(n), n + 1, n)))
     if order == 0 and name == "norm2":
         if value.rank != 1:
-            raise MisfitError(f"norm2 takes a vector, {argument} is {said(value)}")
+            raise MisfitError(f"norm2 takes a vector, {argument} is {kind(value)}")
         return Value(value.axes, world.numbers.total(value.array * value.array, len(value.axes)))
     if order == 0 and name in ("exp", "log", "abs"):
         return Value(value.axes, world.numbers.function(name, value.array))
@@ -157,7 +157,7 @@ def _at(world: Evaluator, node: Node, env: Env) -> Value:
         raise MisfitError(f"at( … , {variable} = … ): give a whole variable, or one component such as z[l][j]")
     before, after = world.value(variable, env), world.value(value, env)
     if before.shape != after.shape:
-        raise MisfitError(f"{variable} is {said(before)}, {value} is {said(after)}: it cannot have that value")
+        raise MisfitError(f"{variable} is {kind(before)}, {value} is {kind(after)}: it cannot have that value")
     bound = (*env.bound, (world.variable(variable, env), after))
     return world.value(body, env._replace(bound=bound))
 
@@ -179,7 +179,7 @@ def _product(world: Evaluator, node: Node, env: Env) -> Value:
     """Matrix × vector, vector × matrix, matrix × matrix, or vector · vector."""
     left, right = (world.value(arg, env) for arg in node.args)
     if not left.rank or not right.rank or left.shape[-1] != right.shape[0]:
-        raise MisfitError(f"{node.args[0]} is {said(left)}, {node.args[1]} is {said(right)}: they have no product")
+        raise MisfitError(f"{node.args[0]} is {kind(left)}, {node.args[1]} is {kind(right)}: they have no product")
     axes = left.axes + tuple(axis for axis in right.axes if axis not in left.axes)
     rows, columns = left.shape[:-1], right.shape[1:]
     one, other = spread(left, axes, left.rank).array, spread(right, axes, right.rank).array

@@ -1,4 +1,4 @@
-"""The trial of a line: testimonies on each reading, the verdict, and the gate that every claim must pass."""
+"""The trial of a line: testimonies on each reading, the ruling, and the gate that every claim must pass."""
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -20,10 +20,10 @@ from gradproof.study.verdicts import (
     FactTried,
     Gate,
     Heard,
-    Sentence,
+    Ruling,
     Testimony,
     Tried,
-    sentence_of,
+    ruling_of,
 )
 from gradproof.study.witnesses import autodiff, code, rigorous, symbolic
 from gradproof.study.world import World
@@ -106,7 +106,7 @@ class Court:
                 said = f"line {line.id}, claim {number}: {found.meaningless}; {REPAIR}"
                 raise DataError(f"{self.ledger.source}: {said}")
         measured = tuple(FactTried(fact, *facts.MEASURES[fact.measure]()) for fact in line.facts)
-        return Tried(line, sentence_of(claims, tried, measured), claims, tried, measured)
+        return Tried(line, ruling_of(claims, tried, measured), claims, tried, measured)
 
     def claim(self, claim: Claim) -> ClaimTried:
         heard = tuple(
@@ -123,23 +123,23 @@ class Court:
                 correction = Heard("corrected", tree, self.once(self.testimonies, tree, claim))
                 if correction.verdict is Verdict.VERIFIED:
                     break
-        sentence = Sentence.UNDECIDED
+        ruling = Ruling.UNDECIDED
         if len(holding) == len(heard):
-            sentence = Sentence.HOLDS
+            ruling = Ruling.HOLDS
         elif holding:
-            sentence = Sentence.CONVENTION
+            ruling = Ruling.CONVENTION
         elif len(failing) == len(heard):
-            sentence = Sentence.WRONG
+            ruling = Ruling.WRONG
         shown = None
         if failing:
-            find = self.witness_of_few if sentence is Sentence.WRONG else self.witness_of_more
+            find = self.smallest_of_few if ruling is Ruling.WRONG else self.smallest_of_more
             shown = self.once(find, failing[-1 if holding else 0].tree, claim)
         right = holding or ([correction] if correction and correction.verdict is Verdict.VERIFIED else [])
         named = {h.tree: h.name for h in right}  # two readings may expand to the same claim
         through = gate.together({name: self.once(self.gate, tree, claim) for tree, name in named.items()})
         if through is not None and not through.passed:
-            sentence = Sentence.VACUOUS
-        return ClaimTried(claim, sentence, heard, correction, shown, through)
+            ruling = Ruling.VACUOUS
+        return ClaimTried(claim, ruling, heard, correction, shown, through)
 
     def once(self, find: Callable[[Node, Claim], Found], tree: Node, claim: Claim) -> Found:
         """Return find(tree, claim), computed once for lines that make the same claim."""
@@ -149,14 +149,14 @@ class Court:
         found: Found = self.found[key]
         return found
 
-    def witness_of_few(self, tree: Node, claim: Claim, few: int = smallest.FEW) -> smallest.Smallest | None:
+    def smallest_of_few(self, tree: Node, claim: Claim, few: int = smallest.FEW) -> smallest.Smallest | None:
         book = self.ledger
         return smallest.smallest(
             tree, book.definitions, book.letters, lambda world: world.layers(claim.layers), self.small, few
         )
 
-    def witness_of_more(self, tree: Node, claim: Claim) -> smallest.Smallest | None:
-        return self.witness_of_few(tree, claim, 9)
+    def smallest_of_more(self, tree: Node, claim: Claim) -> smallest.Smallest | None:
+        return self.smallest_of_few(tree, claim, 9)
 
     def testimonies(self, tree: Node, claim: Claim) -> tuple[Testimony, ...]:
         """Return the testimonies of all witnesses."""
@@ -266,7 +266,7 @@ class Court:
         if line not in self.found:
             anchored, run = code.anchored(line), None
             if anchored.line:
-                run = code.heard(line, self.random, lambda world: world.layers(line.layers), self.called)
+                run = code.run_with_mutants(line, self.random, lambda world: world.layers(line.layers), self.called)
             self.found[line] = CodeTried(line, anchored, run)
         found: CodeTried = self.found[line]
         return found

@@ -105,7 +105,7 @@ def aligned(left: Value, right: Value, numbers: Numbers) -> tuple[Value, Value]:
     insist_on_one_size(left, right)
     rank = max(left.rank, right.rank)
     if left.rank and right.rank and left.shape != right.shape:
-        raise MisfitError(f"{said(left)} does not fit {said(right)}")
+        raise MisfitError(f"{kind(left)} does not fit {kind(right)}")
     return spread(left, axes, rank), spread(right, axes, rank)
 
 
@@ -116,7 +116,7 @@ def insist_on_one_size(left: Value, right: Value) -> None:
             raise MisfitError(f"{axis} runs to {left.size(axis)} on one side and to {right.size(axis)} on the other")
 
 
-def said(value: Value) -> str:
+def kind(value: Value) -> str:
     if value.rank == 1:
         return f"a vector of {value.shape[0]}"
     return f"a {' × '.join(map(str, value.shape))} matrix" if value.rank else "a number"

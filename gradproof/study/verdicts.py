@@ -1,4 +1,4 @@
-"""The results for a line: each witness's testimony, the verdict, the smallest network and the outcome of the gate."""
+"""The results for a line: each witness's testimony, the ruling, the smallest network and the outcome of the gate."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -10,8 +10,8 @@ from gradproof.study.tree import Node
 from gradproof.study.witnesses.code import Anchored, Run
 
 
-class Sentence(StrEnum):
-    """The verdict on a line."""
+class Ruling(StrEnum):
+    """What a line turns out to be. The witnesses' verdicts on its claims lead to it."""
 
     HOLDS = "holds"
     CONVENTION = "holds under a convention"
@@ -70,7 +70,7 @@ class Gate(NamedTuple):
 
 class ClaimTried(NamedTuple):
     claim: Claim
-    sentence: Sentence
+    ruling: Ruling
     readings: tuple[Heard, ...]
     correction: Heard | None
     smallest: Smallest | None  # on which the claim, or a reading of it that fails, is false
@@ -85,9 +85,9 @@ class ClaimTried(NamedTuple):
     @property
     def trouble(self) -> str:
         """Why the claim is not settled: it proves nothing, or is wrong and has no correction that holds. Else empty."""
-        if self.sentence is Sentence.VACUOUS:
+        if self.ruling is Ruling.VACUOUS:
             return f"it proves nothing: {self.gate.trouble}" if self.gate else "it proves nothing"
-        if self.sentence is not Sentence.WRONG:
+        if self.ruling is not Ruling.WRONG:
             return ""
         if self.correction is None:
             written = ", and what is written as its correction is not claimed anywhere" if self.claim.corrected else ""
@@ -136,7 +136,7 @@ class FactTried(NamedTuple):
 
 class Tried(NamedTuple):
     line: Line
-    sentence: Sentence
+    ruling: Ruling
     claims: tuple[ClaimTried, ...]
     code: tuple[CodeTried, ...]
     facts: tuple[FactTried, ...]
@@ -144,7 +144,7 @@ class Tried(NamedTuple):
     @property
     def corrected(self) -> tuple[str, ...]:
         """The corrections that hold, in LaTeX."""
-        wrong = (c for c in self.claims if c.sentence is Sentence.WRONG and not c.trouble)
+        wrong = (c for c in self.claims if c.ruling is Ruling.WRONG and not c.trouble)
         return tuple(c.claim.corrected for c in wrong if c.claim.corrected)
 
     @property
@@ -162,7 +162,7 @@ class Tried(NamedTuple):
         """Refuted if there is any trouble, else undecided if a claim is, else verified."""
         if self.troubles:
             return Verdict.REFUTED
-        undecided = any(c.sentence is Sentence.UNDECIDED for c in self.claims)
+        undecided = any(c.ruling is Ruling.UNDECIDED for c in self.claims)
         return Verdict.UNDECIDED if undecided else Verdict.VERIFIED
 
     @property
@@ -170,16 +170,14 @@ class Tried(NamedTuple):
         return self.verdict is Verdict.VERIFIED
 
 
-def sentence_of(
-    claims: tuple[ClaimTried, ...], tried: tuple[CodeTried, ...], measured: tuple[FactTried, ...]
-) -> Sentence:
-    """Return the worst verdict among the claims, the code and the facts of a line."""
-    found = {claim.sentence for claim in claims}
-    if Sentence.WRONG in found or not all(fact.holds for fact in measured):
-        return Sentence.WRONG
+def ruling_of(claims: tuple[ClaimTried, ...], tried: tuple[CodeTried, ...], measured: tuple[FactTried, ...]) -> Ruling:
+    """Return the worst ruling among the claims, the code and the facts of a line."""
+    found = {claim.ruling for claim in claims}
+    if Ruling.WRONG in found or not all(fact.holds for fact in measured):
+        return Ruling.WRONG
     if not all(code.sound for code in tried):
-        found.add(Sentence.CODE)
-    for sentence in (Sentence.VACUOUS, Sentence.CODE, Sentence.UNDECIDED, Sentence.CONVENTION):
-        if sentence in found:
-            return sentence
-    return Sentence.HOLDS if claims else Sentence.NOT_MATHEMATICAL
+        found.add(Ruling.CODE)
+    for ruling in (Ruling.VACUOUS, Ruling.CODE, Ruling.UNDECIDED, Ruling.CONVENTION):
+        if ruling in found:
+            return ruling
+    return Ruling.HOLDS if claims else Ruling.NOT_MATHEMATICAL

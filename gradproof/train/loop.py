@@ -116,14 +116,14 @@ def best_of(history: Sequence[Epoch]) -> Epoch:
     return max(history, key=lambda epoch: epoch.validation)
 
 
-def first_trained(digits: mnist.Mnist) -> mnist.DataSet:
+def first_training_images(digits: mnist.Mnist) -> mnist.DataSet:
     """Return the first training images, as many as there are test images, or all: each epoch ends with reading them."""
     images, labels, rows = digits.train
     most = len(digits.test.labels)
     return mnist.DataSet(images[:most], labels[:most], rows)
 
 
-def an_epoch(settings: Settings, examples: mnist.DataSet) -> int:
+def batches_per_epoch(settings: Settings, examples: mnist.DataSet) -> int:
     """Return the number of mini-batches in an epoch."""
     return -(-len(examples.labels) // settings.batch)
 
@@ -180,7 +180,7 @@ def states(
     if s.reproducible and spread is None:
         spread = Spread(1, reproducible=True)
     steps = Steps(s.backend, s.eta, digits.train, s.dtype, spread)
-    parts = [digits.validation, digits.test, first_trained(digits)]
+    parts = [digits.validation, digits.test, first_training_images(digits)]
     measured = [reading.blocks(s.backend, part, s.dtype, s.sizes) for part in parts]
     longest = most or CHUNK
     first = longest if most or not verify else max(1, longest // 5)  # judging a step triples its time
@@ -214,7 +214,7 @@ def states(
         with steps.in_one_thread():
             history = (*state.history, (yield from _measured(backend, state, *measured)))
         costs = [epoch.cost for epoch in history]
-        reach = s.eta * an_epoch(s, digits.train)
+        reach = s.eta * batches_per_epoch(s, digits.train)
         if reason := divergence.complaint(s.backend, state.weights, state.biases, costs, digits.train, reach):
             raise DivergenceError(f"after epoch {state.epoch}, {reason}; {divergence.remedy(s.eta, s.init)}", good)
         if best_of(history).epoch == state.epoch:

@@ -127,12 +127,12 @@ class Pair:
 
 
 @contextmanager
-def begun(settings: Settings, data: Path | None, out: Path | None, seconds: float) -> Iterator[Pair]:
+def new(settings: Settings, data: Path | None, out: Path | None, seconds: float) -> Iterator[Pair]:
     """Start two runs in the folder `out` or the next free runs/N; `settings.backend` is ignored."""
     with folder.claimed(out, (RESULTS, PAGE, *NAMES)) as place, ExitStack() as stack:
         plan = {"settings": settings._asdict(), "data": data and os.path.abspath(data)}  # for --resume, if killed now
         files.write(place / RESULTS, json.dumps(plan).encode() + b"\n")
-        each = (run.begun(settings._replace(backend=name), data, place / name, seconds) for name in NAMES)
+        each = (run.new(settings._replace(backend=name), data, place / name, seconds) for name in NAMES)
         try:
             pair = Pair(place, [stack.enter_context(one) for one in each])
             pair.keep()
@@ -145,7 +145,7 @@ def begun(settings: Settings, data: Path | None, out: Path | None, seconds: floa
 
 
 @contextmanager
-def continued(place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float) -> Iterator[Pair]:
+def resumed(place: Path, data: Path | None, changes: Mapping[str, Any], seconds: float) -> Iterator[Pair]:
     """Resume the two runs in a folder from the last step that both have saved.
 
     If one has no checkpoint yet and the other has not moved, it is started. Raises DataError if no step is common to
@@ -158,7 +158,7 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
         kept = [{each.position for each in sound} for sound, _ in found.values()]
         if not all(kept) and set().union(*kept) <= {START} and not any(faults for _, faults in found.values()):
             for name in (name for name, (sound, _) in found.items() if not sound):
-                with run.begun(*_planned(place, name), place / name, seconds):
+                with run.new(*_planned(place, name), place / name, seconds):
                     pass
             kept = [{START}]
         faults = [fault for _, each in found.values() for fault in each]
@@ -170,7 +170,7 @@ def continued(place: Path, data: Path | None, changes: Mapping[str, Any], second
                 f"{place}: its networks have no checkpoint of the same step; continue one by itself: {each}"
             )
         at = max(common)
-        runs = [stack.enter_context(run.continued(place / name, data, changes, seconds, position=at)) for name in NAMES]
+        runs = [stack.enter_context(run.resumed(place / name, data, changes, seconds, position=at)) for name in NAMES]
         yield Pair(place, runs, _points(place, runs[0].state.steps))
 
 

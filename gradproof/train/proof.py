@@ -79,7 +79,7 @@ def judged(backend: str, paths: Iterable[tuple[Parameters, Array, Array]], eta: 
     return proven
 
 
-def begun(start: Parameters, path: Parameters) -> Parameters:
+def starting_at(start: Parameters, path: Parameters) -> Parameters:
     """Return the path with its first point replaced by `start`, the parameters that the run really had."""
     for layers, first in zip(path, start, strict=True):
         for layer, (way, p) in enumerate(zip(layers, first, strict=True)):
@@ -124,8 +124,8 @@ def _part(
     proven = Proven(count, count, count * elements, float(ratio[sure].max(initial=0)))
     for number in map(int, np.flatnonzero(~sure)):
         led_to = [w[number] for w in after[0]], [b[number] for b in after[1]]
-        claim = mine.alone(number, stack.sizes[number])
-        step = Step(stack.alone(number), claim, led_to, eta, backend)
+        claim = mine.of_network(number, stack.sizes[number])
+        step = Step(stack.of_network(number), claim, led_to, eta, backend)
         findings = exactly(step)
         if wrong := root(findings):
             raise StepError(first + number, wrong, step)

@@ -97,7 +97,7 @@ class Run:
         text = self.settings._asdict() | {"sizes": ",".join(map(str, self.settings.sizes)), "steps": self.state.steps}
         saved_run.save(self.place, self.state.weights, self.state.biases, text)
         if self.keeps_best and (best := self.state.best):
-            text["steps"] = best.epoch * loop.an_epoch(self.settings, self.digits.train)
+            text["steps"] = best.epoch * loop.batches_per_epoch(self.settings, self.digits.train)
             saved_run.save(self.place, best.weights, best.biases, text, saved_run.BEST)
         else:  # one that an earlier part of the run left would be taken for the best so far
             files.remove(self.place / saved_run.BEST)
@@ -133,7 +133,7 @@ class Run:
 
 
 @contextmanager
-def begun(
+def new(
     settings: Settings,
     data: Path | None,
     out: Path | None,
@@ -160,7 +160,7 @@ def begun(
 
 
 @contextmanager
-def continued(
+def resumed(
     place: Path,
     data: Path | None,
     changes: Mapping[str, Any],
@@ -186,7 +186,9 @@ def continued(
             raise UsageError(f"--epochs must be at least {done}, the epoch that {place} is in, not {settings.epochs}")
         digits = mnist.load(data or (Path(at.data) if at.data else None))
         if checkpoint.fingerprint(digits) != at.digits:
-            raise DataError(f"{data or at.data or 'the shipped digits'}: not the digits that {place} was begun with")
+            raise DataError(
+                f"{data or at.data or 'the shipped digits'}: not the digits that the run in {place} started with"
+            )
         here = checkpoint.versions()
         now = {name: here.get(name, "unknown") for name in at.versions}
         if parted := [f"{name} {was} then, {now[name]} now" for name, was in at.versions.items() if now[name] != was]:
@@ -199,7 +201,7 @@ def continued(
         told = _told(place / LOG) if writes else set()
         for epoch in run.state.history:  # lines that are missing: it was killed after a checkpoint and before its line
             if epoch.epoch not in told:
-                steps = epoch.epoch * loop.an_epoch(settings, digits.train)
+                steps = epoch.epoch * loop.batches_per_epoch(settings, digits.train)
                 run.log("epoch", **epoch._asdict(), steps=steps)
         run.log(
             "resume", epochs=settings.epochs, epoch=run.state.epoch, steps=run.state.steps, versions=here, notes=notes

@@ -54,7 +54,7 @@ class Steps:
         def paths() -> Iterator[tuple[Parameters, Array, Array]]:
             nonlocal end
             for rows in np.split(batches, range(few, len(batches), few)):
-                path = proof.begun(end, self._reached(lambda: next(pieces), rows))
+                path = proof.starting_at(end, self._reached(lambda: next(pieces), rows))
                 end = [w[-1].copy() for w in path[0]], [b[-1].copy() for b in path[1]]
                 yield path, _taken(self._images, rows).mT, _taken(self._targets, rows).mT
                 if not divergence.finite(end):

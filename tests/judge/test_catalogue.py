@@ -67,9 +67,9 @@ def test_what_the_notes_have_for_an_equation_is_what_it_should_be_in_the_example
 
 @given(st.sampled_from(ENTRIES), st.data())
 def test_each_is_found_by_its_name_and_by_words_of_it_in_any_order(entry: Entry, data: st.DataObject) -> None:
-    assert all(found.name == entry.name for found in catalogue.asked(entry.name.split()))
+    assert all(found.name == entry.name for found in catalogue.find_entries(entry.name.split()))
     words = data.draw(st.permutations(f"{entry.place} {entry.name}".upper().split()))
-    assert entry[:3] in [found[:3] for found in catalogue.asked([" ".join(words)])]
+    assert entry[:3] in [found[:3] for found in catalogue.find_entries([" ".join(words)])]
 
 
 OF_SEVERAL = "order of statements", "counterpart", "missing statement"  # which no statement alone shows
@@ -129,7 +129,7 @@ def test_what_is_said_of_a_whole_step_is_in_the_catalogue_by_the_words_of_the_ju
 def test_a_mistake_is_explained_by_the_name_that_the_count_of_a_class_gives_it(
     printed: str, place: str, name: str
 ) -> None:
-    (found,) = catalogue.asked([printed])
+    (found,) = catalogue.find_entries([printed])
     assert (found.place, found.name) == (place, name)
 
 

@@ -317,8 +317,8 @@ def test_a_mistake_of_the_notes_network_and_of_another_program_is_counted_once()
 
 def test_what_is_counted_once_has_both_names_in_the_catalogue() -> None:
     for name, shared in register.SAME.items():
-        assert len(catalogue.asked([name])) == 1
-        assert [entry.place for entry in catalogue.asked(["line", shared])] == [catalogue.LINE]
+        assert len(catalogue.find_entries([name])) == 1
+        assert [entry.place for entry in catalogue.find_entries(["line", shared])] == [catalogue.LINE]
 
 
 @given(st.lists(_rows, max_size=8))

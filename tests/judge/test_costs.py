@@ -27,7 +27,7 @@ def test_delta_is_within_its_radius_of_what_it_was_before_the_factor(name, cost)
     moved = 0
     for claim in map(cost.undone, claims):
         for network in range(len(claim.stack.x)):
-            problem = claim.stack.alone(network)
+            problem = claim.stack.of_network(network)
             ours = zip(backprop()(*problem)[0], claim.mine.delta, claim.e_delta, strict=True)
             for delta, undone, radius in ours:
                 rows = slice(len(delta))

@@ -302,7 +302,7 @@ def test_an_equation_of_which_nothing_can_be_told_scores_no_point():
 
     judged = gradproof.check(one_layer, networks=NETWORKS)
     assert judged.points == {"BP1": 1, "BP2": 0, "BP3": 1, "BP4": 1}
-    assert set(judged.untold) == {"BP2"}
+    assert set(judged.undecided) == {"BP2"}
 
 
 def test_an_unknown_convention_is_one_line():
@@ -533,7 +533,7 @@ def test_a_backprop_by_autodiff_is_not_accused_of_rounding_its_delta_twice() -> 
         if THOROUGH:
             return reference.gradients(weights, biases, x, y)
         problem = Problem(weights, biases, x, y)  # padded, since XLA compiles each other shape
-        found = witness.answer(stack_of(problem, WIDEST)).alone(0, problem.sizes)
+        found = witness.answer(stack_of(problem, WIDEST)).of_network(0, problem.sizes)
         return found.delta, found.grad_b, found.grad_w
 
     found = gradproof.check(by_autodiff, networks=20)

@@ -33,7 +33,7 @@ def stacks_of_one(monkeypatch):
 def rarely(other):
     """The right code on the networks that are read together, and another on one in seven of the others."""
     random = [drawn for _, drawn in networks.stacks(ASKED, 0)]
-    others = [_number(drawn.alone(0)) for drawn in random[KINDS:]][::7]
+    others = [_number(drawn.of_network(0)) for drawn in random[KINDS:]][::7]
 
     def submission(*problem):
         return (other if _number(problem) in others else backprop())(*problem)

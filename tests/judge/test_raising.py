@@ -43,6 +43,13 @@ def test_what_cannot_be_judged_since_it_raises_is_told_with_its_line_and_what_me
     )
 
 
+def test_a_program_in_another_library_is_refused_with_the_librarys_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("import torch.nn as nn\nfrom jax import grad\nnet = nn.Linear(3, 1)\n", "utf8")
+    said = "it imports jax, torch, which gradproof does not run: it judges NumPy and plain Python;"
+    assert said in assess(str(path))["looked"]
+
+
 @pytest.mark.turns(1)
 def test_a_step_that_raises_before_all_biases_are_moved_is_not_verified(tmp_path: Path) -> None:
     """b1 is 0, as many arrays are that have no step of their own."""

@@ -239,7 +239,7 @@ def test_a_notebook_is_judged_without_its_magics_and_its_broken_cells(place: Pat
     wrong = notebook(cells, WRONG, "this is (no Python\n", MADE, shell, timed, "print 'Python 2'\nnet.train(x, y)\n")
     ended = check(place, wrong, name="mine.ipynb")
     assert (ended.returncode, ended.stderr) == (1, "")
-    assert "judged: the step of its own example (cell 6, line 2)" in ended.stdout
+    assert "judged: the step that the file takes when it runs (cell 6, line 2)" in ended.stdout
     assert "cell 2, line 15: `d1 = (self.w2.T @ d2) * (1 - h)`" in ended.stdout
     assert "cell 3 is not Python" in ended.stdout
     assert left(place) == []

@@ -33,7 +33,7 @@ def tried(problem: Problem, dtype: str, share: float = 1.0) -> Tried:
     own = Problem(*([v.astype(dtype) for v in part] for part in problem[:2]), *(v.astype(dtype) for v in problem[2:]))
     exact = stack_of(own, WIDEST).astype(np.float64)
     centre, ar = witness.answer(exact), rounding.arithmetic(dtype)
-    radius = {book: radii(exact, centre, ar, book).alone(0, own.sizes) for book in (False, True)}
+    radius = {book: radii(exact, centre, ar, book).of_network(0, own.sizes) for book in (False, True)}
     true = truth.settled(own, _smaller(*radius.values()))
     result = Tried([], [], 0, [])
     for who, answer in everyone(own):
@@ -62,8 +62,8 @@ def everyone(problem: Problem) -> Iterator[tuple[str, dict[str, list[np.ndarray]
     """(name, what it computes) of both backends and of the variants."""
     stack = stack_of(problem, WIDEST)
     with np.errstate(all="ignore"):
-        yield "handcrafted", theorem.claim(handcrafted, stack).alone(0, problem.sizes)._asdict()
-        yield "reference", witness.answer(stack).alone(0, problem.sizes)._asdict()
+        yield "handcrafted", theorem.claim(handcrafted, stack).of_network(0, problem.sizes)._asdict()
+        yield "reference", witness.answer(stack).of_network(0, problem.sizes)._asdict()
         for name, variant in VARIANTS.items():
             yield name, dict(zip(PARTS, variant(*problem), strict=True))
 

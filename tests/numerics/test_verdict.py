@@ -160,7 +160,7 @@ def complaints(judge_with, monkeypatch):
     monkeypatch.setattr(equations, "compare", judge_with)
 
     def verdicts(claim, witness_says=theirs):
-        alone = equations.alone(stack, claim, rounding.arithmetic(np.float64))
+        alone = equations.findings(stack, claim, rounding.arithmetic(np.float64))
         whole = theorem.end_to_end(stack, claim, witness_says, radius)
         return {(f.equation, f.layer): f.verdict for f in (*alone, *whole)}
 
@@ -251,7 +251,7 @@ def test_the_verdict_path_is_all_there_is():
 
 def test_a_stack_in_its_exact_shape_gets_the_verdict_of_the_padded_one():
     for _, stack in architectures.groups(6, seed=4):
-        problem = stack.alone(0)
+        problem = stack.of_network(0)
         assert summary([judged(stack_of(problem))]).verdict is summary([judged(stack_of(problem, 16))]).verdict
 
 

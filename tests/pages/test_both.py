@@ -98,7 +98,7 @@ def test_whatever_stands_in_both_json_it_goes_on_or_is_one_line(
     (document if name in document else document["settings"])[name] = value
     (place / paired_runs.RESULTS).write_text(json.dumps(document))
     try:
-        with paired_runs.continued(place, None, {}, 999) as pair:
+        with paired_runs.resumed(place, None, {}, 999) as pair:
             assert all(run.settings.sizes[-1] == 10 for run in pair.runs)
     except GradproofError as error:
         assert re.fullmatch(r"[^\n]+", str(error))  # noqa: PT017

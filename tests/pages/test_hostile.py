@@ -95,7 +95,7 @@ def study_with(tried: tuple[Court, list[Tried]], text: str) -> str:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[paired_runs.Pair]:
     place = tmp_path_factory.mktemp("both")
-    with paired_runs.begun(SMALL, put_digits(place), place / "run", 999) as two:
+    with paired_runs.new(SMALL, put_digits(place), place / "run", 999) as two:
         for each in two.runs:
             train(each)
         yield two

@@ -41,7 +41,7 @@ BLANK = """images => images.filter(image => {
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of a network that has learned MNIST for an epoch, with a curve of each backend."""
     place = tmp_path_factory.mktemp("page") / "run"
-    with run.begun(Settings("handcrafted", epochs=2), None, place, 999) as trained:
+    with run.new(Settings("handcrafted", epochs=2), None, place, 999) as trained:
         train(trained)
         history = trained.state.history
         other = tuple(epoch._replace(cost=epoch.cost * 1.1, correct=epoch.correct - 50) for epoch in history)
@@ -178,7 +178,7 @@ def test_any_network_and_any_images_make_a_page_of_two_megabytes_at_most(
 ) -> None:
     sets = Mnist(digits(40, *shape, classes), digits(20, *shape, classes), digits(300, *shape, classes))
     monkeypatch.setattr(mnist, "load", lambda _: sets)
-    with run.begun(Settings("handcrafted", sizes, init="scaled"), None, tmp_path / "run", 999) as small:
+    with run.new(Settings("handcrafted", sizes, init="scaled"), None, tmp_path / "run", 999) as small:
         epochs = tuple(Epoch(n, n % 300, 300, 3, 5, 1 / n, 0.1) for n in range(1, 5001))
         small.state = small.state._replace(history=epochs, epoch=5001)
         path = run_page.write(small, small.results(), {SMALL.backend: small.state.history})
@@ -193,7 +193,7 @@ def test_of_a_deep_network_the_first_layer_and_the_last_are_drawn_and_the_page_s
     layers: int, said: str | None, tmp_path: Path
 ) -> None:
     settings = SMALL._replace(sizes=(12, *[4] * (layers - 1), 10))
-    with run.begun(settings, put_digits(tmp_path), tmp_path / "run", 999) as deep:
+    with run.new(settings, put_digits(tmp_path), tmp_path / "run", 999) as deep:
         text = run_page.page(deep, deep.results(), {})
     shown = sorted({int(layer) for layer in re.findall(r"δ in layer (\d+), derived by hand", text)})
     assert shown == [1, *range(layers - 3, layers + 1)]
@@ -201,7 +201,7 @@ def test_of_a_deep_network_the_first_layer_and_the_last_are_drawn_and_the_page_s
 
 
 def test_a_run_without_an_epoch_has_a_page(tmp_path: Path) -> None:
-    with run.begun(SMALL, put_digits(tmp_path), tmp_path / "run", 999) as small:
+    with run.new(SMALL, put_digits(tmp_path), tmp_path / "run", 999) as small:
         assert (
             "How it learned"
             not in run_page.write(small, small.results(), {SMALL.backend: small.state.history}).read_text()
@@ -219,7 +219,7 @@ def test_a_planted_error_in_the_handcrafted_network_shows_in_the_page(
         return delta, grad_b, grad_w
 
     monkeypatch.setattr(handcrafted, "gradients", wrong)
-    with run.begun(SMALL, put_digits(tmp_path), tmp_path / "run", 999) as small:
+    with run.new(SMALL, put_digits(tmp_path), tmp_path / "run", 999) as small:
         text = run_page.page(small, small.results(), {})
     assert text.count('<b class="refuted">refuted</b>') == 10
     assert text.count('<b class="verified">verified</b>') == 30
@@ -257,7 +257,7 @@ def test_the_example_of_a_digit_is_its_surest_misread_image_or_else_its_first(
 
 
 def test_a_digit_that_is_never_misread_is_shown_without_a_word_about_it(tmp_path: Path) -> None:
-    with run.begun(SMALL, put_digits(tmp_path), tmp_path / "run", 999) as small:
+    with run.new(SMALL, put_digits(tmp_path), tmp_path / "run", 999) as small:
         labels = small.digits.test.labels
         right = review.Read(labels, np.ones(len(labels)), np.diag(np.bincount(labels, minlength=10)))
         with pytest.MonkeyPatch.context() as patch:

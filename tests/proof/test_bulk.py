@@ -106,7 +106,7 @@ def test_the_first_network_of_a_line_is_judged_again_by_its_number(tmp_path, cap
     part = next(said for said in map(json.loads, lines) if said["source"] != "digits" and said["first"])
     (again,) = theorem.one_architecture(handcrafted, COUNT, SEED, part["first"])
     _, _, drawn = theorem.unit(part["unit"], COUNT, SEED, "float64")
-    for got, expected in zip(again.stack.alone(0)[:2], drawn.alone(0)[:2], strict=True):
+    for got, expected in zip(again.stack.of_network(0)[:2], drawn.of_network(0)[:2], strict=True):
         for one, other in zip(got, expected, strict=True):
             assert (one == other).all()
     line = ["--architectures", str(COUNT), "--seed", str(SEED), "--network", str(part["first"]), "--json"]
@@ -116,7 +116,7 @@ def test_the_first_network_of_a_line_is_judged_again_by_its_number(tmp_path, cap
 
 def test_nothing_is_judged_twice(tmp_path, monkeypatch):
     parts = judge(tmp_path)
-    monkeypatch.setattr(theorem, "asked", None)  # would raise
+    monkeypatch.setattr(theorem, "ask", None)  # would raise
     assert judge(tmp_path) == parts
 
 
@@ -177,7 +177,7 @@ def test_a_log_does_not_speak_for_other_code(tmp_path):
 
 
 SHALLOW = slowed(
-    "gradproof.proof.theorem.asked",
+    "gradproof.proof.theorem.ask",
     0.2,
     """
 from gradproof.proof import architectures, theorem

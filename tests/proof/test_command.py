@@ -75,12 +75,12 @@ SAYING = """
 import sys
 from gradproof.__main__ import main
 from gradproof.proof import theorem
-asked, said = theorem.asked, iter(["judging"])
+ask, said = theorem.ask, iter(["judging"])
 def saying(*arguments):
     for word in said:
         print(word, file=sys.stderr, flush=True)
-    return asked(*arguments)
-theorem.asked = saying
+    return ask(*arguments)
+theorem.ask = saying
 main()
 """
 

@@ -39,9 +39,9 @@ claim = theorem.claim(handcrafted, together)
 for name, answer in answers.items():
     padded = answer(together)
     for number in range(2):
-        exact = stack_of(together.alone(number))
-        own, alone = padded.alone(number, exact.sizes[0]), answer(exact).alone(0, exact.sizes[0])
-        by_hand = claim.alone(number, exact.sizes[0])
+        exact = stack_of(together.of_network(number))
+        own, alone = padded.of_network(number, exact.sizes[0]), answer(exact).of_network(0, exact.sizes[0])
+        by_hand = claim.of_network(number, exact.sizes[0])
         for part, one, other, hand in zip(own._fields, own, alone, by_hand, strict=True):
             for layer, (got, expected, mine) in enumerate(zip(one, other, hand, strict=True)):
                 assert np.allclose(got, expected, rtol=1e-12, atol=1e-14), (name, number, part, layer)

@@ -36,7 +36,7 @@ def networks() -> st.SearchStrategy[Problem]:
         return problems(architectures(most=4))
     return st.builds(
         lambda shape, regime, seed: Problem(
-            *fill(np.array([shape[0]]), shape[1], regime, np.random.default_rng(seed)).alone(0)
+            *fill(np.array([shape[0]]), shape[1], regime, np.random.default_rng(seed)).of_network(0)
         ),
         st.sampled_from(SHAPES),
         st.sampled_from(sorted(REGIMES)),
@@ -52,7 +52,7 @@ def spread(problem: Problem, devices: int, way: mesh.Gradient) -> Any:
 def ratio(problem: Problem, got: Any, expected: Any) -> float:
     """The worst |got − expected| over δ, ∂C/∂b, ∂C/∂w in units of twice the radius, which does not know of devices."""
     stack = stack_of(problem.astype(np.float64), WIDEST)  # which XLA compiles once for each depth
-    radius = radii(stack, witness.answer(stack), rounding.arithmetic(problem.x.dtype)).alone(0, problem.sizes)
+    radius = radii(stack, witness.answer(stack), rounding.arithmetic(problem.x.dtype)).of_network(0, problem.sizes)
     one = [*radius.delta, *radius.grad_b, *radius.grad_w]
     return off(got, expected, one)  # type: ignore[arg-type]
 
@@ -60,7 +60,7 @@ def ratio(problem: Problem, got: Any, expected: Any) -> float:
 def uneven(m: int = 6, dtype: str = "float64") -> Problem:
     """A network of ordinary size; four devices have 2, 2, 2 and 0 of its six examples."""
     stack = fill(np.array([[7, 5, 4, 3]]), m, "scaled", np.random.default_rng(5))
-    return Problem(*jax.tree.map(lambda a: a.astype(dtype), tuple(stack.alone(0))))
+    return Problem(*jax.tree.map(lambda a: a.astype(dtype), tuple(stack.of_network(0))))
 
 
 @pytest.mark.turns(1)

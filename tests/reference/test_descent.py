@@ -60,7 +60,7 @@ def step_radius(problem: Problem, eta: float) -> Parameters:
     entry below λ may be read as 0. Fused or not.
     """
     stack = stack_of(problem, WIDEST)  # which XLA compiles once for each depth
-    radius = radii(stack, witness.answer(stack), DOUBLE).alone(0, problem.sizes)
+    radius = radii(stack, witness.answer(stack), DOUBLE).of_network(0, problem.sizes)
     _, grad_b, grad_w = handcrafted.gradients(*problem)
 
     def moved(parameters: list[Array], gradients: list[Array], e: list[Array]) -> list[Array]:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from gradproof.errors import DataError
 from gradproof.study import limits, reader
 from gradproof.study.trial import Court
-from gradproof.study.verdicts import Sentence
+from gradproof.study.verdicts import Ruling
 from tests.study.claims import claims
 from tests.thorough import THOROUGH
 
@@ -70,8 +70,8 @@ def test_every_claim_has_a_verdict_or_is_one_error_that_names_it(court: Court, c
         court.ledger = reader.read(LEDGER.replace("{}", claim), "mine.toml")
         court.found.clear()
         (tried,) = court.trials()
-        found[tried.sentence.value] += 1
-        assert tried.sentence in set(Sentence)
+        found[tried.ruling.value] += 1
+        assert tried.ruling in set(Ruling)
     except DataError as error:
         found["one line"] += 1
         said = str(error)

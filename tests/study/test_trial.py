@@ -25,7 +25,7 @@ from gradproof.study.language import parsed
 from gradproof.study.ledger import Claim, Line
 from gradproof.study.tree import Node, written
 from gradproof.study.trial import Court
-from gradproof.study.verdicts import Sentence, Tried
+from gradproof.study.verdicts import Ruling, Tried
 from gradproof.study.witnesses import code as witness
 from gradproof.train import mnist
 from gradproof.train.loop import Settings, State, begin, train
@@ -54,7 +54,7 @@ rule = "definition"
 
 
 def tried(claim: str) -> Tried:
-    """The sentence on one claim (TOML)."""
+    """The ruling on one claim (TOML)."""
     book = reader.read(BOOK + claim, "test")
     return Court(book).line(book.lines[0])
 
@@ -107,7 +107,7 @@ def test_what_is_true_holds(claim: str) -> None:
 )
 def test_what_is_false_is_wrong_and_the_smallest_network_shows_it(claim: str) -> None:
     found = tried(f'claim = "{claim}"')
-    assert found.sentence is Sentence.WRONG
+    assert found.ruling is Ruling.WRONG
     assert not found.settled  # no correction was given
     shown = found.claims[0].smallest
     assert shown is not None
@@ -123,7 +123,7 @@ def test_a_wrong_line_is_settled_by_a_correction_that_holds_and_by_no_other() ->
 def test_a_transpose_decides_under_which_reading_a_line_holds() -> None:
     readings = '[line.claim.readings]\nrows = { "W[l]" = "edge[l]ᵀ" }\ncolumns = { "W[l]" = "edge[l]" }\n'
     found = tried(f'claim = "z[l] == W[l] @ a[l-1] + b[l]"\n{readings}')
-    assert found.sentence is Sentence.CONVENTION
+    assert found.ruling is Ruling.CONVENTION
     assert {h.name: h.verdict for h in found.claims[0].readings} == {"rows": "verified", "columns": "refuted"}
 
 
@@ -137,9 +137,9 @@ def test_a_transpose_decides_under_which_reading_a_line_holds() -> None:
 def test_what_sympy_does_not_see_is_no_slip(law: str, slip: str) -> None:
     """log σ(z) = −log(1 + e⁻ᶻ) in the ledger of the cross-entropy: true, and not 0 when it is written out."""
     book = reader.load(ROOT / "docs" / "cross_entropy.toml")
-    for claim, sentence in ((law, Sentence.HOLDS), (slip, Sentence.WRONG)):
+    for claim, ruling in ((law, Ruling.HOLDS), (slip, Ruling.WRONG)):
         found = Court(book).claim(book.lines[0].claims[0]._replace(tree=parsed(claim), layers=("L", "L")))
-        assert found.sentence is sentence
+        assert found.ruling is ruling
         assert found.readings[0].testimonies[0].verdict is Verdict.UNDECIDED
 
 
@@ -158,7 +158,7 @@ def test_what_sympy_does_not_see_is_no_slip(law: str, slip: str) -> None:
 )
 def test_a_claim_that_stays_true_whatever_it_says_proves_nothing(claim: str) -> None:
     found = tried(f'claim = "{claim}"')
-    assert found.sentence is Sentence.VACUOUS
+    assert found.ruling is Ruling.VACUOUS
     assert not found.settled
 
 
@@ -172,7 +172,7 @@ def test_a_neighbour_that_survives_fails_the_gate(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Court, "by_autodiff", lenient)
     monkeypatch.setattr(Court, "by_balls", lambda *_: trial.Testimony("rigorous", Verdict.VERIFIED, ""))
-    assert tried('claim = "δ[L] == d(C_x, a[L]) * σ\'(z[L])"').sentence is Sentence.VACUOUS
+    assert tried('claim = "δ[L] == d(C_x, a[L]) * σ\'(z[L])"').ruling is Ruling.VACUOUS
 
 
 @pytest.mark.parametrize("names", [("good", "vacuous"), ("vacuous", "good")])
@@ -181,7 +181,7 @@ def test_a_claim_that_proves_nothing_under_one_of_its_readings_proves_nothing(na
     readings = "".join(f"{name} = {sides[name]}\n" for name in names)
     found = tried(f'claim = "P == Q"\n[line.claim.readings]\n{readings}').claims[0]
     assert [h.verdict for h in found.readings] == [Verdict.VERIFIED] * 2
-    assert found.sentence is Sentence.VACUOUS
+    assert found.ruling is Ruling.VACUOUS
     assert found.gate is not None
     assert found.gate.trouble == "if vacuous: both sides are the same, whatever the network"
 
@@ -198,7 +198,7 @@ def test_the_cost_of_cross_entropy_in_terms_of_z_holds() -> None:
     court = Court(reader.load(ROOT / "docs" / "cross_entropy.toml"))
     law = parsed("C_x == sum(j, log(1 + exp(z[L][j])) - y[j] * z[L][j])")
     found = court.claim(court.ledger.lines[0].claims[0]._replace(tree=law, layers=("L", "L")))
-    assert found.sentence is Sentence.HOLDS
+    assert found.ruling is Ruling.HOLDS
     assert found.gate is not None
     assert found.gate.rejected >= gate.NEIGHBOURS
 
@@ -214,7 +214,7 @@ def test_any_claim_that_is_read_gets_a_sentence(relation: str, left: Node, right
     text = written(Node(relation, (left, right)))
     if len(text) < 120:
         with contextlib.suppress(DataError):  # some names are not defined here
-            assert tried(f'claim = "{text}"').sentence in Sentence
+            assert tried(f'claim = "{text}"').ruling in Ruling
 
 
 @pytest.mark.parametrize("claim", ["C / (m - m) == C / (m - m)", "C / (m - m) == 2 * C"])
@@ -236,7 +236,7 @@ def test_of_numbers_that_are_not_finite_nothing_is_said(claim: str) -> None:
 )
 def test_a_difference_that_is_infinite_or_undefined_refutes_nothing(claim: str) -> None:
     found = tried(f'claim = "{claim}"')
-    assert found.sentence is Sentence.UNDECIDED
+    assert found.ruling is Ruling.UNDECIDED
     assert found.claims[0].readings[0].testimonies[0].said == "is silent: a formula is infinite or undefined"
 
 
@@ -280,7 +280,7 @@ def test_so_is_a_claim_that_means_nothing_under_any_of_its_readings() -> None:
     ],
 )
 def test_what_a_number_refutes_or_a_correction_replaces_is_wrong_though_it_means_nothing_elsewhere(fields: str) -> None:
-    assert tried(fields).sentence is Sentence.WRONG
+    assert tried(fields).ruling is Ruling.WRONG
 
 
 # ---- the code --------------------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def test_code_that_does_something_else_does_not_stand_for_the_line(
     code = line(court, "N20").code[0]
     monkeypatch.setattr(equations, "bp1", lambda grad_a, z: grad_a * equations.sigma(z))
     monkeypatch.setattr(trial.code.mutants, "mutants", lambda *_: iter(()))
-    run = trial.code.heard(code, court.random, lambda world: [world.depth])
+    run = trial.code.run_with_mutants(code, court.random, lambda world: [world.depth])
     assert not run.holds
     assert run.trouble == "it gives something else on a network 3–2, layer 1"
 
@@ -322,7 +322,7 @@ def test_a_line_that_its_code_does_not_fit_is_refuted_with_the_reason(changed: s
     found = tried(
         f'claim = "δ[L] == (a[L] - y) * σ\'(z[L])"\n[[line.code]]\nfunction = "handcrafted.equations.bp1"\n{fields}'
     )
-    assert (found.sentence, found.verdict) == (Sentence.CODE, Verdict.REFUTED)
+    assert (found.ruling, found.verdict) == (Ruling.CODE, Verdict.REFUTED)
     assert said in found.code[0].trouble
     assert said[:40] in " ".join(str(text).strip() for text in command.explained(found))
     assert said[:20] in command.in_short(found)
@@ -362,7 +362,7 @@ def test_a_fact_that_is_not_so_is_wrong() -> None:
         book = reader.read(BOOK.replace("[[line.claim]]\n", fact + correction), "test")
         court = Court(book)
         found = court.line(book.lines[0])
-        assert found.sentence is Sentence.WRONG
+        assert found.ruling is Ruling.WRONG
         assert command.document(court, [found])["lines"][0]["correction"] == shown
 
 
@@ -435,8 +435,8 @@ def test_what_cannot_be_adjusted_is_noticed(field: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_verdict_does_not_depend_on_the_seed(seed: int) -> None:
     court = Court(reader.load(), seed)
-    for name, sentence in (("N21", Sentence.CONVENTION), ("N26", Sentence.HOLDS), ("N31", Sentence.WRONG)):
-        assert court.line(line(court, name)).sentence is sentence
+    for name, ruling in (("N21", Ruling.CONVENTION), ("N26", Ruling.HOLDS), ("N31", Ruling.WRONG)):
+        assert court.line(line(court, name)).ruling is ruling
     assert not np.array_equal(
         court.random[0].primitives["b", 1].array.value, Court(court.ledger).random[0].primitives["b", 1].array.value
     )
@@ -533,18 +533,18 @@ def test_a_formula_with_too_many_terms_leaves_sympy_silent_and_others_speak(clai
 @pytest.mark.turns(2)
 def test_an_average_over_all_mini_batches_is_that_of_the_samples_whatever_their_size() -> None:
     holds = "expected(k, mean(s, d(C_x, θ))) == d(C, θ)"
-    assert tried(f'claim = "{holds}"').sentence is Sentence.HOLDS
+    assert tried(f'claim = "{holds}"').ruling is Ruling.HOLDS
     for wrong in ("expected(k, sum(s, d(C_x, θ))) == d(C, θ)", "expected(k, norm2(d(C, θ))) == norm2(d(C, θ))"):
-        assert tried(f'claim = "{wrong}"').sentence is Sentence.WRONG
+        assert tried(f'claim = "{wrong}"').ruling is Ruling.WRONG
 
 
 @pytest.mark.turns(2)
 def test_one_component_moves_and_no_other() -> None:
     slope = "at(d(at(C_x, z[l][j] = z[l][j] + t), t), t = 0) == d(C_x, z[l])[j]"
     book = reader.read(BOOK.replace('["u"]', '["u", "t"]') + f'claim = "{slope}"', "test")
-    assert Court(book).line(book.lines[0]).sentence is Sentence.HOLDS
+    assert Court(book).line(book.lines[0]).ruling is Ruling.HOLDS
     book = reader.read(BOOK.replace('["u"]', '["u", "t"]') + f'claim = "{slope.replace("z[l][j]", "z[l]")}"', "test")
-    assert Court(book).line(book.lines[0]).sentence is Sentence.WRONG
+    assert Court(book).line(book.lines[0]).ruling is Ruling.WRONG
 
 
 def test_what_cannot_be_compared_is_silent_and_a_ledger_that_turns_in_a_circle_is_one_error() -> None:

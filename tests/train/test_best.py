@@ -45,9 +45,9 @@ def test_what_is_said_of_the_best_epoch_is_true_of_the_weights_that_are_kept(
     ends = []
     for stop_at in (None, 7, 11, 30, 45, 66):
         place = tmp_path / str(stop_at)
-        with run.begun(settings, digits, place, 0) as first:
+        with run.new(settings, digits, place, 0) as first:
             train(first, stop_at)
-        with run.continued(place, None, {}, 0) as second:
+        with run.resumed(place, None, {}, 0) as second:
             train(second)
         best = second.results()["best"]
         assert best is not None
@@ -66,13 +66,13 @@ def test_without_the_best_weights_the_run_says_the_same_of_its_best_epoch_but_wh
 ) -> None:
     """Also where an earlier part of the run kept them: what that left is gone, and a later part has them again."""
     settings = SMALL._replace(epochs=6, eta=20.0)
-    with run.begun(settings, digits, tmp_path / "whole", 0) as whole:
+    with run.new(settings, digits, tmp_path / "whole", 0) as whole:
         expected = train(whole)
     place = tmp_path / "run"
-    with run.begun(settings, digits, place, 0) as first:
+    with run.new(settings, digits, place, 0) as first:
         train(first, stop_at)
     for keeps_best in (False, True):
-        with run.continued(place, None, {}, 0) as again:
+        with run.resumed(place, None, {}, 0) as again:
             again.keeps_best = keeps_best
             assert train(again) == expected
         assert (place / saved_run.BEST).exists() == keeps_best
@@ -81,7 +81,7 @@ def test_without_the_best_weights_the_run_says_the_same_of_its_best_epoch_but_wh
 
 
 def test_best_weights_that_cannot_be_removed_are_one_line(digits: Path, tmp_path: Path) -> None:
-    with run.begun(SMALL, digits, tmp_path / "run", 0) as one:
+    with run.new(SMALL, digits, tmp_path / "run", 0) as one:
         one.keeps_best = False
         (tmp_path / "run" / saved_run.BEST).mkdir()
         with pytest.raises(MachineError, match=r"^cannot remove [^\n]*best\.safetensors: [^\n]+$"):
@@ -92,7 +92,7 @@ def test_some_best_epochs_are_not_the_last_one_nor_that_of_the_test_images(digit
     """Or the theorem above would say nothing."""
     last, test = [], []
     for seed in range(4):
-        with run.begun(SMALL._replace(seed=seed, epochs=6, eta=20.0), digits, tmp_path / str(seed), 999) as one:
+        with run.new(SMALL._replace(seed=seed, epochs=6, eta=20.0), digits, tmp_path / str(seed), 999) as one:
             train(one)
         best, history = one.results()["best"], one.state.history
         last.append(best["epoch"] != 6)

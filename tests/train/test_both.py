@@ -220,7 +220,7 @@ def test_both_that_are_killed_go_on_from_the_last_steps_that_both_have_kept(digi
     common = max(set.intersection(*({each.position for each in one} for one in kept)))
     ahead = max(kept[0], key=lambda each: each.generation)
     if ahead.position == common:  # killed elsewhere: as if it had written another one meanwhile
-        with run_room.continued(a / NAMES[0], None, {}, 0) as alone:
+        with run_room.resumed(a / NAMES[0], None, {}, 0) as alone:
             alone.state = next(loop.states(alone.settings, alone.digits, alone.state, most=1))
             alone.keep()
     shutil.copytree(a, tmp_path / "c")

@@ -30,12 +30,12 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return put_digits(tmp_path_factory.mktemp("small"))
 
 
-def begun(place: Path, digits: Path, settings: Settings = SMALL, seconds: float = 0) -> Any:
-    return run.begun(settings, digits, place, seconds)
+def new_run(place: Path, digits: Path, settings: Settings = SMALL, seconds: float = 0) -> Any:
+    return run.new(settings, digits, place, seconds)
 
 
 def uninterrupted(place: Path, digits: Path, settings: Settings = SMALL) -> str:
-    with begun(place, digits, settings) as whole:
+    with new_run(place, digits, settings) as whole:
         return train(whole)
 
 
@@ -52,10 +52,10 @@ def test_a_run_ended_after_any_mini_batch_goes_on_to_the_same_hash(
     for steps in range(1, STEPS + 1):
         place = tmp_path / str(steps)
         monkeypatch.setattr(loop, "CHUNK", 1)
-        with begun(place, digits, settings, seconds=999) as first:
+        with new_run(place, digits, settings, seconds=999) as first:
             train(first, stop_at=steps)
         monkeypatch.setattr(loop, "CHUNK", (250, 1, 4)[steps % 3])
-        with run.continued(place, None, {}, 999) as second:
+        with run.resumed(place, None, {}, 999) as second:
             assert (second.state.steps, second.state.epoch) == (steps, 1 + (steps > 11))
             assert train(second) == expected
             assert [epoch.epoch for epoch in second.state.history] == [1, 2]
@@ -64,9 +64,9 @@ def test_a_run_ended_after_any_mini_batch_goes_on_to_the_same_hash(
 def test_history_is_the_uninterrupted_one_but_for_the_seconds(digits: Path, tmp_path: Path) -> None:
     results = []
     for stop_at in (None, 11):
-        with begun(tmp_path / str(stop_at), digits, SMALL._replace(epochs=3)) as first:
+        with new_run(tmp_path / str(stop_at), digits, SMALL._replace(epochs=3)) as first:
             train(first, stop_at)
-        with run.continued(tmp_path / str(stop_at), None, {}, 0) as second:
+        with run.resumed(tmp_path / str(stop_at), None, {}, 0) as second:
             train(second)
             results.append([epoch._replace(seconds=0.0) for epoch in second.state.history])
     assert results[0] == results[1]
@@ -276,11 +276,11 @@ def test_two_damaged_checkpoints_are_both_told(two: Path) -> None:
 
 def test_the_next_checkpoint_takes_the_place_of_the_damaged_one(digits: Path, tmp_path: Path) -> None:
     expected = uninterrupted(tmp_path / "whole", digits)
-    with begun(tmp_path / "run", digits) as first:
+    with new_run(tmp_path / "run", digits) as first:
         train(first, stop_at=3)
         newest = tmp_path / "run" / FILES[first.at.generation % 2]
     newest.write_bytes(newest.read_bytes()[:-1])
-    with run.continued(tmp_path / "run", None, {}, 0) as second:
+    with run.resumed(tmp_path / "run", None, {}, 0) as second:
         assert len(second.notes) == 1
         assert second.notes[0].endswith("its checksum does not match its content; the previous checkpoint is used")
         second.keep()
@@ -294,30 +294,30 @@ def test_only_the_number_of_epochs_may_be_another(digits: Path, tmp_path: Path) 
     for change in ({"eta": 2.0}, {"backend": "reference"}, {"sizes": (12, 10)}, {"seed": 1}, {"dtype": "float64"}):
         (name,) = change
         with pytest.raises(UsageError, match=rf"^--{name} stays .* in this run; leave it out, or start a new run$"):
-            run.continued(tmp_path / "run", None, change, 0).__enter__()
-    with run.continued(tmp_path / "run", None, {"eta": 3.0, "sizes": SIZES, "epochs": 4}, 0) as longer:
+            run.resumed(tmp_path / "run", None, change, 0).__enter__()
+    with run.resumed(tmp_path / "run", None, {"eta": 3.0, "sizes": SIZES, "epochs": 4}, 0) as longer:
         assert train(longer) == expected
     with pytest.raises(UsageError, match=r"^--epochs must be at least 4, the epoch that .* is in, not 3$"):
-        run.continued(tmp_path / "run", None, {"epochs": 3}, 0).__enter__()
+        run.resumed(tmp_path / "run", None, {"epochs": 3}, 0).__enter__()
 
 
 def test_other_digits_are_refused_and_the_same_elsewhere_are_taken(digits: Path, tmp_path: Path) -> None:
     expected = uninterrupted(tmp_path / "whole", digits)
-    with begun(tmp_path / "run", digits) as first:
+    with new_run(tmp_path / "run", digits) as first:
         train(first, stop_at=3)
     moved = shutil.copytree(digits, tmp_path / "moved")
-    with run.continued(tmp_path / "run", moved, {}, 0) as second:
+    with run.resumed(tmp_path / "run", moved, {}, 0) as second:
         assert train(second) == expected
-    with pytest.raises(DataError, match=r"^the shipped digits|.*: not the digits that .* was begun with$"):
-        run.continued(tmp_path / "run", checkpoint.mnist.SHIPPED, {}, 0).__enter__()
+    with pytest.raises(DataError, match=r": not the digits that the run in .* started with$"):
+        run.resumed(tmp_path / "run", checkpoint.mnist.SHIPPED, {}, 0).__enter__()
 
 
 def test_other_versions_are_told(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with begun(tmp_path / "run", digits) as first:
+    with new_run(tmp_path / "run", digits) as first:
         train(first, stop_at=3)
     here = checkpoint.versions()
     monkeypatch.setattr(checkpoint, "versions", lambda: here | {"numpy": "9.9"})
-    with run.continued(tmp_path / "run", None, {}, 0) as second:
+    with run.resumed(tmp_path / "run", None, {}, 0) as second:
         (note,) = second.notes
     assert note.startswith(f"numpy {here['numpy']} then, 9.9 now: the run hash may differ")
 
@@ -328,9 +328,9 @@ def test_a_version_of_what_is_not_known_here_is_told(
     here = checkpoint.versions()
     with monkeypatch.context() as there:
         there.setattr(checkpoint, "versions", lambda: here | {"another": "1.0"})
-        with begun(tmp_path / "run", digits) as first:
+        with new_run(tmp_path / "run", digits) as first:
             train(first, stop_at=3)
-    with run.continued(tmp_path / "run", None, {}, 0) as second:
+    with run.resumed(tmp_path / "run", None, {}, 0) as second:
         (note,) = second.notes
     assert note.startswith("another 1.0 then, unknown now: the run hash may differ")
 
@@ -342,11 +342,11 @@ NOT_OURS = [DEEP, '{"event":"epoch","epoch":1e999}', '{"event":"epoch","epoch":N
 @pytest.mark.parametrize("line", NOT_OURS, ids=lambda line: line[:40])
 def test_a_line_of_the_log_that_is_none_of_ours_is_passed_over(line: str, digits: Path, tmp_path: Path) -> None:
     expected = uninterrupted(tmp_path / "whole", digits)
-    with begun(tmp_path / "run", digits) as first:
+    with new_run(tmp_path / "run", digits) as first:
         train(first, stop_at=12)
     log = tmp_path / "run" / run.LOG
     log.write_text(f"{line}\n{log.read_text()}", encoding="latin-1")
-    with run.continued(tmp_path / "run", None, {}, 0) as second:
+    with run.resumed(tmp_path / "run", None, {}, 0) as second:
         assert train(second) == expected
     events = [json.loads(line)["event"] for line in log.read_bytes().splitlines()[1:]]
     assert events == ["begin", "end", "epoch", "resume", "end"]
@@ -354,20 +354,20 @@ def test_a_line_of_the_log_that_is_none_of_ours_is_passed_over(line: str, digits
 
 def test_no_second_process_trains_in_the_folder_meanwhile(digits: Path, tmp_path: Path) -> None:
     running = r"^.* belongs to a training that is still running; wait for it$"
-    with begun(tmp_path / "run", digits), pytest.raises(UsageError, match=running):
-        run.continued(tmp_path / "run", None, {}, 0).__enter__()
-    with run.continued(tmp_path / "run", None, {}, 0), pytest.raises(UsageError, match=running):
-        run.continued(tmp_path / "run", None, {}, 0).__enter__()
+    with new_run(tmp_path / "run", digits), pytest.raises(UsageError, match=running):
+        run.resumed(tmp_path / "run", None, {}, 0).__enter__()
+    with run.resumed(tmp_path / "run", None, {}, 0), pytest.raises(UsageError, match=running):
+        run.resumed(tmp_path / "run", None, {}, 0).__enter__()
 
 
 def test_what_a_killed_process_left_unfinished_is_removed(digits: Path, tmp_path: Path) -> None:
     place = tmp_path / "run"
-    with begun(place, digits) as first:
+    with new_run(place, digits) as first:
         train(first, stop_at=3)
     (place / ".unfinished-checkpoint-0.safetensors").write_bytes(b"half of")
     with (place / run.LOG).open("ab") as log:
         log.write(b'{"event": "epo')
-    with run.continued(place, None, {}, 0) as second:
+    with run.resumed(place, None, {}, 0) as second:
         train(second)
     assert not list(place.glob(".*"))
     events = [json.loads(line)["event"] for line in (place / run.LOG).read_text().splitlines()]
@@ -376,6 +376,6 @@ def test_what_a_killed_process_left_unfinished_is_removed(digits: Path, tmp_path
 
 def test_a_folder_without_a_checkpoint_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no such folder; give --resume the folder of a run, such as runs/1$"):
-        run.continued(tmp_path / "absent", None, {}, 0).__enter__()
+        run.resumed(tmp_path / "absent", None, {}, 0).__enter__()
     with pytest.raises(DataError, match=r"no checkpoint, so nothing was trained; start it again$"):
-        run.continued(tmp_path, None, {}, 0).__enter__()
+        run.resumed(tmp_path, None, {}, 0).__enter__()

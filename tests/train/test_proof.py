@@ -342,7 +342,7 @@ def test_what_is_judged_quickly_and_exactly_agrees() -> None:
         weights, biases = ([layer[k : k + 1] for layer in part] for part in path)
         problem = Problem([w[0] for w in weights], [b[0] for b in biases], x[k], y[k])
         stack = stack_of(problem)
-        claim = theorem.claim(handcrafted, stack).alone(0, problem.sizes)
+        claim = theorem.claim(handcrafted, stack).of_network(0, problem.sizes)
         after = [layer[k + 1] for layer in path[0]], [layer[k + 1] for layer in path[1]]
         findings = proof.exactly(Step(problem, claim, after, 3.0, "handcrafted"))
         assert root(findings) is None
@@ -407,9 +407,8 @@ def test_what_passes_quickly_is_within_three_radii(ulps: int) -> None:
     problem = Problem([w[0] for w in path[0]], [b[0] for b in path[1]], x[0], y[0])
     claim, after = proof._claim(stack_of(problem), 1), ([w[1:] for w in path[0]], [b[1:] for b in path[1]])
     quick = float(proof._worst("handcrafted", stack_of(problem), claim, after, 3.0)[0])
-    exact = max(
-        f.ratio for f in proof.exactly(Step(problem, claim.alone(0, problem.sizes), _first(after), 3.0, "handcrafted"))
-    )
+    step = Step(problem, claim.of_network(0, problem.sizes), _first(after), 3.0, "handcrafted")
+    exact = max(f.ratio for f in proof.exactly(step))
     assert abs(quick - exact) <= 0.5 + 1e-3 * exact  # and its own rounding
     assert (quick <= 1) == (ulps < 2)
     with pytest.raises(StepError) if ulps >= 2 else nullcontext():

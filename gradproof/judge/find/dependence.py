@@ -295,7 +295,7 @@ def _is_carried(path: str) -> bool:
 
 
 def _is_driven(path: str, old: Held, new: Held, reach: Mapping[int, int], bits: Mapping[int, int]) -> bool:
-    """Whether an array drifts: each new element depends on its old one alone, as of a state that is observed."""
+    """Whether an array drifts: each new element depends only on its old one, as of a state that is observed."""
     if len(new.numbers) == 1 or named_as_parameter(path):
         return False
     pairs = zip(old.numbers, new.numbers, strict=True)

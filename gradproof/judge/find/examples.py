@@ -19,6 +19,7 @@ ALL = 12.0  # seconds after which no try begins
 LARGE = 100  # features; a program with more is made small
 MOST = 8  # tries
 LATE = "takes longer than"
+OWN = "its own example"  # the name of a program that is run as it is
 
 
 class Subject(NamedTuple):

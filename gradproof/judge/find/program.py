@@ -18,7 +18,7 @@ from gradproof.text import some, visible
 Tree = TypeVar("Tree", bound=ast.AST)
 LARGEST, MOST_USERS = 300_000, 3  # for files that import another: bytes to read, and how many to try
 MOMENTS = 4  # of a sequence in a small program
-LONGEST = 40  # characters of a skipped magic that are told
+LONGEST = 40  # characters of a skipped magic that the report repeats
 LETTERS = 16  # of a long text that are left in a small program
 _LENGTH = re.compile(r"(?i)seq(?:uence)?_?len|len\w*_seq|unroll|bptt|time_?steps|num_steps|n_steps|^T$")
 _TEXT = re.compile(r"(?i)(?:^|[._])(?:text|txt|data|corpus|sentences?|string|story|poem|raw|book)$")

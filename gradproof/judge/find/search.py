@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
-from gradproof.judge.find import book
+from gradproof.judge.find import backprop_functions
 from gradproof.judge.find.calls import SIZES
-from gradproof.judge.find.examples import LARGE, Subject, run_whole, used
+from gradproof.judge.find.examples import LARGE, OWN, Subject, run_whole, used
 from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.gradient_functions import of_dicts, of_gradients
@@ -46,11 +46,11 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         return _of_the_line(program, step, troubles)
     if name:
         program = program.about(name)
-    if book_forms := list(_of_the_book(program, troubles, name)):
-        return Search(book_forms, troubles)
+    if backprops := list(_of_backprops(program, troubles, name)):
+        return Search(backprops, troubles)
     own: Subject | None = None
     if not name:
-        own, slow = run_whole("its own example", program, troubles)
+        own, slow = run_whole(OWN, program, troubles)
         if own is not None and not slow:
             engines = _parts(program, [], [of_engines])
             return Search([own], [], _tried(program, []), engines=engines, costed=_with_own_cost(program))
@@ -73,7 +73,7 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
 
 def _with_own_cost(program: Program) -> Iterator[Subject]:
     """Yield the program's own example with the cost that its gradient function belongs to, if it has such a pair."""
-    if (other := with_own_cost(program)) is not program and (found := run_whole("its own example", other, [])[0]):
+    if (other := with_own_cost(program)) is not program and (found := run_whole(OWN, other, [])[0]):
         yield found
 
 
@@ -126,30 +126,30 @@ def _widths_in(step: str) -> list[tuple[int, int]]:
     return [(told[0], told[-1]), (told[0], told[-2])] if len(told) > 1 else [SIZES[::2], (SIZES[0], 1)]
 
 
-def _of_the_book(program: Program, troubles: list[str], wanted: str = "") -> Iterator[Subject]:
+def _of_backprops(program: Program, troubles: list[str], wanted: str = "") -> Iterator[Subject]:
     """Yield the subjects of functions like backprop(weights, biases, x, y), in any argument order."""
-    for name, made in book.scenes(program, wanted):
-        for numbers in book.USUAL:
+    for name, made in backprop_functions.scenes(program, wanted):
+        for numbers in backprop_functions.USUAL:
             if set(numbers.sizes) == {1} and not all("convert" in said or "length-1" in said for said in troubles):
                 continue  # if all widths are 1, order and transposition are invisible
             explored = explore(made(numbers), seconds=3.0)
             if explored.step:
                 others = [replace(explored, step=step) for step in _other_orders(explored, numbers)]
-                yield Subject(name, explored, (), [made(other) for other in book.harder(numbers)], others)
-                for deep in book.DEEPER:  # some slips show only in deeper networks
+                yield Subject(name, explored, (), [made(other) for other in backprop_functions.harder(numbers)], others)
+                for deep in backprop_functions.DEEPER:  # some slips show only in deeper networks
                     deeper = explore(made(deep._replace(rows=numbers.rows)), seconds=3.0)
                     if deeper.step and len(numbers.sizes) == 3:
                         yield Subject(f"{name}, for three layers", deeper, ())
                         break
                 break
-            batch = numbers.rows or book.means_batches(program, name)
+            batch = numbers.rows or backprop_functions.means_batches(program, name)
             if not explored.trouble and numbers.examples > 1 and batch:
                 break  # it runs, but its results do not fit the parameters
             if explored.trouble:
                 troubles.append(explored.trouble)
 
 
-def _other_orders(explored: Explored, numbers: book.Numbers) -> Iterator[Step]:
+def _other_orders(explored: Explored, numbers: backprop_functions.Numbers) -> Iterator[Step]:
     """If all widths are 1, so that shapes tell nothing, yield the step with the answer's halves in both orders."""
     step = explored.step
     if step is None or set(numbers.sizes) != {1}:

@@ -1,5 +1,6 @@
 """Stand-ins for modules that are missing, or that draw, download or wait: objects that do nothing, and made-up data."""
 
+import ast
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +22,13 @@ SILENT = {
     "cPickle", "tarfile", "zipfile", "shutil", "glob", "subprocess", "multiprocessing", "threading", "socket",
     "webbrowser", "signal", "numba", "planar_utils", "testCases_v2", "testCases", "dnn_utils_v2",
 }  # fmt: skip
+
+
+def foreign_imports(tree: ast.Module) -> list[str]:
+    """Return the modules of FOREIGN that a program imports."""
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return sorted({name.partition(".")[0] for name in names} & set(FOREIGN))
 
 
 class Nothing:

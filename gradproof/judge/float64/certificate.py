@@ -32,11 +32,11 @@ def sample(claims: Sequence[Claim], sigma: Sigma) -> list[Certified]:
     for claim in claims:
         radius = radii_of(claim, rounding.arithmetic(claim.stack.x.dtype), sigma)
         for network in range(len(claim.stack.x)):
-            problem = claim.stack.alone(network)
+            problem = claim.stack.of_network(network)
             if sum(w.size + b.size for w, b in zip(*problem[:2], strict=True)) > SMALL:
                 continue
-            own = radius.alone(network, problem.sizes)
-            mine = claim.mine.alone(network, problem.sizes)
+            own = radius.of_network(network, problem.sizes)
+            mine = claim.mine.of_network(network, problem.sizes)
             chosen.append(Certified(problem, mine, truth.settled(problem, own), own))
             break
     return chosen

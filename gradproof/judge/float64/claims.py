@@ -146,7 +146,7 @@ def inputs_of(claim: Claim, ar: Arithmetic, sigma: Sigma) -> Inputs:
     """Return how far the inputs of each equation may be from the subject's."""
     depth, book, absolute = len(claim.stack.weights), sigma is not Sigma.SHARP, _absolute(ar, sigma)
     if claim.showed_forward and not claim.two_calls:
-        return equations.shown(depth, ar)._replace(e_delta=claim.e_delta, book=book, absolute=absolute)
+        return equations.exact_inputs(depth, ar)._replace(e_delta=claim.e_delta, book=book, absolute=absolute)
     bound, e_delta = radii_of(claim, ar, sigma), claim.e_delta
     if claim.two_calls:  # two answers to one problem, each within its radius of the truth
         e_delta = [2 * e for e in bound.delta]

@@ -92,9 +92,9 @@ def _findings(claim: Claim, sigma: Sigma) -> Iterator[tuple[Finding, Array]]:
 
 
 def _shown(raw: Claim, layout: Layout, cost: Cost, equation: str, layer: int, wrong: Array) -> Shown:
-    problem, part = raw.stack.alone(0), PARTS[equation]
-    submitted = raw.mine.alone(0, problem.sizes)
-    by_autodiff = raw.centre.alone(0, problem.sizes)
+    problem, part = raw.stack.of_network(0), PARTS[equation]
+    submitted = raw.mine.of_network(0, problem.sizes)
+    by_autodiff = raw.centre.of_network(0, problem.sizes)
     which, n, m = layer - (equation != "a"), problem.sizes[-1], problem.x.shape[1]
     got, expected = getattr(submitted, part)[which], getattr(by_autodiff, part)[which] * cost.times(part, n, m)
     wrong = wrong[0, : got.shape[0], : got.shape[1]]
@@ -110,5 +110,5 @@ def _shown(raw: Claim, layout: Layout, cost: Cost, equation: str, layer: int, wr
 
 def _checkers(claim: Claim) -> list[Checked]:
     """Return what other checkers make of ∂C/∂w and ∂C/∂b, in our conventions."""
-    mine, right = (answer.alone(0, claim.stack.alone(0).sizes) for answer in (claim.mine, claim.centre))
+    mine, right = (answer.of_network(0, claim.stack.of_network(0).sizes) for answer in (claim.mine, claim.centre))
     return checked([*mine.grad_w, *mine.grad_b], [*right.grad_w, *right.grad_b])

@@ -86,7 +86,7 @@ def judgement(
     words = said + light.cost.said() + light.cost.doubts(claims[0].inferred and not declared)
     words += [] if light.wrong else FORMS[light.sigma] + [TWICE] * light.twice
     words += [submission.kind.unjudged] if submission.kind.unjudged else []
-    found = Judgement(verdict, words, names, troubles, random, result, shown, sample, digits, larger, tally.untold())
+    found = Judgement(verdict, words, names, troubles, random, result, shown, sample, digits, larger, tally.undecided())
     if not names or not isinstance(submission, Function):
         return found._replace(search=unread.search)
     subject, cost = submission.subject, light.cost

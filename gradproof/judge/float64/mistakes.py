@@ -1,7 +1,7 @@
 """The classic mistakes in backpropagation, as formulas computed from the subject's own inputs.
 
-A mistake is named only if its formula explains every value within the formula's own bound. To add one, add a line.
-Slips with an unknown number in them, such as a forgotten weight decay, are in `families`.
+A mistake is named only if its formula explains every value within the formula's own bound. To add one, add a line here
+and one in `repairs`. Slips with an unknown number in them, such as a forgotten weight decay, are in `families`.
 """
 
 from collections.abc import Callable

@@ -52,8 +52,8 @@ def _networks(claim: Claim, fault: Fault, sigma: Sigma) -> Iterator[tuple[Layer,
         return slope(z, ar)
 
     for network in range(len(claim.stack.x)):
-        problem = claim.stack.alone(network)
-        sizes, mine = problem.sizes, exact.alone(network, problem.sizes)
+        problem = claim.stack.of_network(network)
+        sizes, mine = problem.sizes, exact.of_network(network, problem.sizes)
 
         def near(arrays: Sequence[Array], radii: Sequence[Any], network: int = network) -> list[Near]:
             cut = [

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # without JAX, which takes a while to import
 EQUATIONS = ("BP1", "BP2", "BP3", "BP4")
 
 
-def told(judged: Judged) -> Counter[tuple[str, str]]:
+def count_decided(judged: Judged) -> Counter[tuple[str, str]]:
     """Count for each equation its networks, those where enough can be decided, and the elements where nothing can."""
     counts: Counter[tuple[str, str]] = Counter()
     for equation in EQUATIONS:
@@ -27,7 +27,7 @@ def told(judged: Judged) -> Counter[tuple[str, str]]:
     return counts
 
 
-def untold(counts: Counter[tuple[str, str]]) -> set[str]:
+def undecided(counts: Counter[tuple[str, str]]) -> set[str]:
     """Return the equations of which too little could be decided, by the rule for the verdict as a whole. Code for one
     layer, for example, says nothing about BP2."""
     result = set()

@@ -56,7 +56,7 @@ class Questions(NamedTuple):
         stack = drawn.astype(self.layout.dtype)
         problems, answers, troubles = [], [], []
         for network in range(len(stack.x)):
-            problem = stack.alone(network)
+            problem = stack.of_network(network)
             try:
                 answers.append(answer(self.submission, self.layout, problem))
                 problems.append(problem)
@@ -86,10 +86,10 @@ def _together(troubles: Sequence[Trouble]) -> list[Trouble]:
 
 def _repeats(submission: Submission, layout: Layout, claim: Claim) -> None:
     """Raise SubmissionError if the same problem, asked again after another of its shapes, gets another answer."""
-    problem = claim.stack.alone(0)
+    problem = claim.stack.of_network(0)
     answer(submission, layout, problem._replace(x=-problem.x))
     again = answer(submission, layout, problem)
-    before = claim.mine.alone(0, problem.sizes)
+    before = claim.mine.of_network(0, problem.sizes)
     for one, other in zip((*before.grad_b, *before.grad_w), (*again.grad_b, *again.grad_w), strict=True):
         if not np.array_equal(one, other, equal_nan=True):
             raise SubmissionError("mutation", "gives a different answer the second time: it keeps state between calls")

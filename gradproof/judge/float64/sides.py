@@ -23,8 +23,8 @@ def both_sides(claim: Claim, layout: Layout, cost: Cost, wrong: Collection[tuple
     `wrong` has the equations, with their layers, that do not hold. What differs though its equation holds follows from
     them. All is in the subject's conventions, and δ is left out if it returned none.
     """
-    problem = claim.stack.alone(0)
-    mine, right = claim.mine.alone(0, problem.sizes), claim.centre.alone(0, problem.sizes)
+    problem = claim.stack.of_network(0)
+    mine, right = claim.mine.of_network(0, problem.sizes), claim.centre.of_network(0, problem.sizes)
     depth, m = len(problem.weights), problem.x.shape[1]
 
     def row(name: str, part: str, equation: str, layer: int, at: int) -> dict[str, Any]:

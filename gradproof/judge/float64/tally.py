@@ -15,7 +15,7 @@ class Tally:
     """Totals over all stacks that were added."""
 
     def __init__(self, found: Iterable[Judged] = ()) -> None:
-        self.total, self.told = Total(), Counter[tuple[str, str]]()
+        self.total, self.counts = Total(), Counter[tuple[str, str]]()
         self.worst: tuple[Judged, Finding] | None = None
         self.add(found)
 
@@ -23,7 +23,7 @@ class Tally:
         """Add these stacks to the totals."""
         for judged in found:
             self.total.add(part(self.total.sums["stacks"], judged))
-            self.told.update(points.told(judged))
+            self.counts.update(points.count_decided(judged))
             for finding in judged.findings:
                 if self.worst is None or finding.ratio > self.worst[1].ratio:
                     self.worst = judged, finding
@@ -32,6 +32,6 @@ class Tally:
         """Return one summary of all stacks."""
         return summed(self.total, [], self.worst)
 
-    def untold(self) -> set[str]:
+    def undecided(self) -> set[str]:
         """Return the equations of which too little can be decided."""
-        return points.untold(self.told)
+        return points.undecided(self.counts)

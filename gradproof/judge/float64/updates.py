@@ -41,7 +41,7 @@ def judged(submission: Submission, layout: Layout, cost: Cost, seed: int) -> lis
     """
     steps: list[Step] = []
     for _, stack in list(stacks(20, seed, only=layout.depth))[::5]:
-        problem = _with_examples(stack.astype(layout.dtype).alone(0), seed)
+        problem = _with_examples(stack.astype(layout.dtype).of_network(0), seed)
         try:
             befores, afters, x_places, y_places = submission.descent(layout.apart(problem), ETA, SIZE)
         except SubmissionError as error:
@@ -125,7 +125,7 @@ def _gradients(problem: Problem, cost: Cost) -> list[Gradient]:
     stack = stack_of(problem, WIDEST).astype(np.float64)
     centre = witness.stage_by_stage(stack)
     answer, radius = (
-        each.alone(0, problem.sizes) for each in (centre, radii(stack, centre, ar, book=True, sigma=4 * ar.u))
+        each.of_network(0, problem.sizes) for each in (centre, radii(stack, centre, ar, book=True, sigma=4 * ar.u))
     )
     by = abs(float(cost.factor)) / (problem.sizes[-1] if cost.outputs else 1)
     pairs = zip(answer.grad_w + answer.grad_b, radius.grad_w + radius.grad_b, strict=True)

@@ -56,7 +56,7 @@ def anchored(code: Code) -> Anchored:
     return Anchored(path, 0, "")
 
 
-def heard(
+def run_with_mutants(
     code: Code, worlds: list[World], layers: Callable[[World], list[int]], known: "dict[Any, Called] | None" = None
 ) -> Run:
     """Run the function and its mutants on every network; `known` holds the calls made for other lines."""

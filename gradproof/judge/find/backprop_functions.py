@@ -19,7 +19,7 @@ _ROLES = {
     "x": re.compile(r"x|xs|inputs?|a0|batch_?x|features", re.IGNORECASE),
     "y": re.compile(r"y|ys|t|targets?|labels?|expected|desired|batch_?y", re.IGNORECASE),
 }
-BOOK = ("weights", "biases", "x", "y")
+USUAL_ORDER = ("weights", "biases", "x", "y")
 TURNS = 8
 
 
@@ -110,13 +110,13 @@ def _order(node: Any, method: bool) -> Sequence[str]:
     """Return the roles of a function's required arguments, in its order; () if it is not of this form."""
     needed = [argument for argument, default in parameters_of(node, method) if default is None]
     if not needed and node.args.vararg:
-        return BOOK
+        return USUAL_ORDER
     roles = [next((role for role, words in _ROLES.items() if words.fullmatch(name)), "") for name in needed]
-    if sorted(roles) == sorted(BOOK):
+    if sorted(roles) == sorted(USUAL_ORDER):
         return roles
     if sorted(roles) == sorted(("weights", "x", "y")):
         return roles
-    return BOOK if len(needed) == 4 and roles.count("weights") + roles.count("biases") in (0, 1) else ()
+    return USUAL_ORDER if len(needed) == 4 and roles.count("weights") + roles.count("biases") in (0, 1) else ()
 
 
 def _scene(program: Program, call: str, numbers: Numbers) -> Scene:
