@@ -182,7 +182,7 @@ def observe(
                 raise InexactError(f"{path} does not exist in every run")
             slot = by_path[path]
             values = round_numbers(rng, max(1, len(slot.numbers))) if scene.is_round else drawn(slot, rng)
-            values = scene.scale * values
+            values = scene.scale * values + (scene.offset if scene.shifts(path) else 0)
             if scene.nudge is not None and scene.nudge.path == path:
                 values.reshape(slot.shape or 1)[scene.nudge.element] += scene.nudge.by
             numbers = variables(values)
