@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from gradproof.exact.arrays import array_of
+from gradproof.exact.numbers import variable
+from gradproof.exact.run import BITS, Reading
 from gradproof.judge.assess import assess
+from gradproof.judge.find.observation import Observation
+from gradproof.judge.find.watching import Event
+from gradproof.judge.lines.labels import label_events
+from gradproof.judge.trial.running import ExactRun
 from tests.judge.corpus import without_repairs
 from tests.judge.planted import right
 from tests.judge.test_whole_command import NET, WRONG
@@ -160,3 +167,28 @@ def test_a_softmax_is_told_from_what_only_sums_to_one(
 def test_a_derivative_has_the_name_of_the_variable_not_of_the_function_that_gives_it(tmp_path: Path) -> None:
     labels = {line["name"]: line["label"] for line in read(right("class", "sigmoid"), tmp_path)["lines"]}
     assert (labels["dA2"], labels["dZ2"]) == ("∂C/∂A2", "∂C/∂Z2")
+
+
+CHANCE = {  # a program, what it assigns there, and the labels of that: others fit at one point only
+    "c16_functions_dict_relu_mask.py": ("grads['dW3']", ["∂C/∂params['W3']"]),  # one number beside zeros
+    "09_nielsen_swapped.py": ("dw[0]", []),  # of the example 0, 1, since the gradient for 0, 0 is 0
+}
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize("program", CHANCE)
+def test_a_label_that_fits_by_chance_is_none(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_repairs(monkeypatch)
+    name, labels = CHANCE[program]
+    found = assess(str(PROGRAMS / "open" / program))
+    assert [line["label"] for line in found["lines"] if line["name"] == name] == labels
+
+
+@pytest.mark.parametrize(("name", "label"), [("gw[1]", "?"), ("db2", "∂C/∂net.b2"), ("db", "?")])
+def test_a_single_number_is_labelled_by_its_name_and_not_by_its_place_in_a_list(name: str, label: str) -> None:
+    with ExactRun(Reading.EXACT, BITS, 0):
+        given = {path: array_of([variable(0.5)], (1, 1)) for path in ("net.biases[1]", "net.b2")}
+        cost = sum(x * x for array in given.values() for x in array.flat)
+        event = Event("assigned", name, 3, (1, 1), [2 * given["net.b2"].item()], None, "mine.py")
+        what = Observation(given=given, after=given, events=[event])
+        assert list(label_events(what, cost).labels) == [label]
