@@ -192,3 +192,40 @@ def test_a_single_number_is_labelled_by_its_name_and_not_by_its_place_in_a_list(
         event = Event("assigned", name, 3, (1, 1), [2 * given["net.b2"].item()], None, "mine.py")
         what = Observation(given=given, after=given, events=[event])
         assert list(label_events(what, cost).labels) == [label]
+
+
+CACHED = """import numpy as np
+
+def forward(X, p):
+    c = {"A0": X}
+    for k in (1, 2):
+        c[f"Z{k}"] = p[f"W{k}"] @ c[f"A{k - 1}"]
+        c[f"A{k}"] = np.tanh(c[f"Z{k}"])
+    c["A3"] = p["W3"] @ c["A2"]
+    return c
+
+p = {"W1": np.random.randn(3, 2), "W2": np.random.randn(3, 3), "W3": np.random.randn(1, 3)}
+X, Y = np.random.randn(2, 4), np.random.randn(1, 4)
+for turn in range(9):
+    cache = forward(X, p)
+    loss = ((cache["A3"] - Y) ** 2).sum()
+    d3 = 2 * (cache["A3"] - Y)
+    d2 = (p["W3"].T @ d3) * (1 - cache["A2"] ** 2)
+    d1 = (p["W2"].T @ d2) * (1 - cache["A1"] ** 2)
+    p["W3"] = p["W3"] - 0.1 * d3 @ cache["A2"].T
+    p["W2"] = p["W2"] - 0.1 * d2 @ cache["A1"].T
+    p["W1"] = p["W1"] - 0.1 * d1 @ X.T
+"""
+
+
+def test_what_a_function_returns_in_a_dict_stands_in_the_order_of_computation_by_the_callers_name(tmp_path) -> None:
+    found = read(CACHED, tmp_path)
+    assert found["verdict"] == "verified"
+    names = [(box["name"], [one["name"] for one in box["parameters"]]) for box in found["layers"] if box["shape"]]
+    assert names == [
+        ("cache['Z1']", ["p['W1']"]),
+        ("cache['A1']", []),
+        ("cache['Z2']", ["p['W2']"]),
+        ("cache['A2']", []),
+        ("c['A3']", ["p['W3']"]),
+    ]
