@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from gradproof.exact.arrays import array_of
+from gradproof.exact.numbers import variable
+from gradproof.exact.run import BITS, Reading
 from gradproof.judge.assessment import assess
+from gradproof.judge.find.monitor import Event
+from gradproof.judge.find.observation import Observation
+from gradproof.judge.lines.labels import label_events
+from gradproof.judge.trial.execution import ExactRun
 from tests.judge.corpus import without_repairs
 from tests.judge.planted import right
 from tests.judge.test_whole_command import NET, WRONG
@@ -160,3 +167,65 @@ def test_a_softmax_is_told_from_what_only_sums_to_one(
 def test_a_derivative_has_the_name_of_the_variable_not_of_the_function_that_gives_it(tmp_path: Path) -> None:
     labels = {line["name"]: line["label"] for line in read(right("class", "sigmoid"), tmp_path)["lines"]}
     assert (labels["dA2"], labels["dZ2"]) == ("∂C/∂A2", "∂C/∂Z2")
+
+
+CHANCE = {  # a program, what it assigns there, and the labels of that: others fit at one point only
+    "c16_functions_dict_relu_mask.py": ("grads['dW3']", ["∂C/∂params['W3']"]),  # one number beside zeros
+    "09_nielsen_swapped.py": ("dw[0]", []),  # of the example 0, 1, since the gradient for 0, 0 is 0
+}
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize("program", CHANCE)
+def test_a_label_that_fits_by_chance_is_none(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_repairs(monkeypatch)
+    name, labels = CHANCE[program]
+    found = assess(str(PROGRAMS / "open" / program))
+    assert [line["label"] for line in found["lines"] if line["name"] == name] == labels
+
+
+@pytest.mark.parametrize(("name", "label"), [("gw[1]", "?"), ("db2", "∂C/∂net.b2"), ("db", "?")])
+def test_a_single_number_is_labelled_by_its_name_and_not_by_its_place_in_a_list(name: str, label: str) -> None:
+    with ExactRun(Reading.EXACT, BITS, 0):
+        given = {path: array_of([variable(0.5)], (1, 1)) for path in ("net.biases[1]", "net.b2")}
+        cost = sum(x * x for array in given.values() for x in array.flat)
+        event = Event("assigned", name, 3, (1, 1), [2 * given["net.b2"].item()], None, "mine.py")
+        what = Observation(given=given, after=given, events=[event])
+        assert list(label_events(what, cost).labels) == [label]
+
+
+CACHED = """import numpy as np
+
+def forward(X, p):
+    c = {"A0": X}
+    for k in (1, 2):
+        c[f"Z{k}"] = p[f"W{k}"] @ c[f"A{k - 1}"]
+        c[f"A{k}"] = np.tanh(c[f"Z{k}"])
+    c["A3"] = p["W3"] @ c["A2"]
+    return c
+
+p = {"W1": np.random.randn(3, 2), "W2": np.random.randn(3, 3), "W3": np.random.randn(1, 3)}
+X, Y = np.random.randn(2, 4), np.random.randn(1, 4)
+for turn in range(9):
+    cache = forward(X, p)
+    loss = ((cache["A3"] - Y) ** 2).sum()
+    d3 = 2 * (cache["A3"] - Y)
+    d2 = (p["W3"].T @ d3) * (1 - cache["A2"] ** 2)
+    d1 = (p["W2"].T @ d2) * (1 - cache["A1"] ** 2)
+    p["W3"] = p["W3"] - 0.1 * d3 @ cache["A2"].T
+    p["W2"] = p["W2"] - 0.1 * d2 @ cache["A1"].T
+    p["W1"] = p["W1"] - 0.1 * d1 @ X.T
+"""
+
+
+def test_what_a_function_returns_in_a_dict_stands_in_the_order_of_computation_by_the_callers_name(tmp_path) -> None:
+    found = read(CACHED, tmp_path)
+    assert found["verdict"] == "verified"
+    names = [(box["name"], [one["name"] for one in box["parameters"]]) for box in found["layers"] if box["shape"]]
+    assert names == [
+        ("cache['Z1']", ["p['W1']"]),
+        ("cache['A1']", []),
+        ("cache['Z2']", ["p['W2']"]),
+        ("cache['A2']", []),
+        ("c['A3']", ["p['W3']"]),
+    ]

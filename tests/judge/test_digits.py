@@ -17,6 +17,7 @@ from gradproof.exact.sweeps import computed_from
 from gradproof.judge.assessment import assess
 from gradproof.judge.lines.digits import find_losses, in_float64
 from gradproof.judge.trial.execution import ExactRun
+from gradproof.judge.trial.floats import HALF, halved_in
 
 PROGRAM = """
 import numpy as np
@@ -57,6 +58,10 @@ CASES = {
         QUADRATIC | {"f": STABLE, "slope": "f(z) * (1 - f(z))"},
         [NO_DIGIT + "8"],
     ),
+    "1 − a of a power": (
+        QUADRATIC | {"f": "np.e ** np.minimum(z, 0) / (1 + np.e ** -np.abs(z))", "slope": "f(z) * (1 - f(z))"},
+        [NO_DIGIT + "8, for power(2.718, …); rewrite it without the difference"],
+    ),
     "what is computed and not used": (
         QUADRATIC | {"f": STABLE, "slope": "np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))) ** 2",
                      "loss": "np.sum((A - Y) ** 2) / 2; unused = np.exp(Z * Z)"}, []
@@ -87,6 +92,56 @@ def test_what_fails_in_float64_is_told_at_its_line_and_is_no_refutation(case: st
         assert one["place"] == f"line {one['line']}"
 
 
+NORMALISED = """
+import numpy as np
+
+class Net:
+    def __init__(self, n, k):
+        self.gamma, self.W = np.ones(n), np.random.randn(n, k)
+
+    def train(self, X, Y, lr=0.1):
+        mean = X.mean(axis=0)
+        variance = {variance}
+        H = (X - mean) / np.sqrt(variance + 1e-5)
+        A = (self.gamma * H) @ self.W
+        loss = np.sum((A - Y) ** 2) / 2
+        dH = (A - Y) @ self.W.T
+        self.W -= lr * (self.gamma * H).T @ (A - Y)
+        self.gamma -= lr * (dH * H).sum(0)
+        return loss
+"""
+
+
+@pytest.mark.parametrize(
+    ("variance", "said"),
+    [
+        (
+            "(X ** 2).mean(axis=0) - mean ** 2",
+            "of 16 digits in line 10, for inputs near 100000 that differ by about 1; ",
+        ),
+        ("((X - mean) ** 2).mean(axis=0)", ""),
+    ],
+)
+def test_a_variance_that_loses_half_its_digits_far_from_0_is_told(variance: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(NORMALISED.format(variance=variance), "utf8")
+    found = assess(str(path))
+    assert found["verdict"] == "verified", found["undecided"]
+    told = [one["what"] for one in found["float"]]
+    assert len(told) == bool(said), told
+    assert all(said in words and "subtract what both share" in words for words in told)
+
+
+@given(st.lists(st.floats(1, 2), min_size=3, max_size=6), st.integers(0, 40))
+def test_half_of_the_digits_are_lost_where_the_operands_share_them(drawn: list[float], shared: int) -> None:
+    """(x + 2ˢ) − 2ˢ of a number between 1 and 2 is off by up to half a unit of its (52 − s)-th binary digit."""
+    with ExactRun(Reading.EXACT, BITS, 0):
+        array = [apply("subtract", apply("add", variable(x), 2.0**shared), 2.0**shared) for x in drawn]
+        off = max(abs(((x + 2.0**shared) - 2.0**shared) - x) for x in drawn)
+        found = list(find_losses([array], [halved_in]))
+    assert bool(found) == (off >= HALF * max(drawn))
+
+
 FUNCTIONS = ("exp", "tanh", "log1p", "square", "sinh", "negative", "sqrt", "reciprocal")
 
 
@@ -111,7 +166,7 @@ def test_each_step_is_what_numpy_computes(drawn: list[float], names: list[str]) 
 def test_a_step_overflows_where_numpy_does(z: float) -> None:
     with ExactRun(Reading.EXACT, BITS, 0):
         x: Number = apply("exp", variable(z))
-        found = [what for what, _, _ in find_losses([x])]
+        found = [what for what, _, _ in find_losses([[x]])]
         with np.errstate(over="ignore"):
             assert (found == ["overflow in exp"]) == bool(np.isinf(np.exp(z)))
         assert x.value.overlaps(arb(z).exp())
@@ -120,6 +175,6 @@ def test_a_step_overflows_where_numpy_does(z: float) -> None:
 def test_only_the_first_step_that_fails_is_told() -> None:
     with ExactRun(Reading.EXACT, BITS, 0):
         x = apply("exp", variable(1000.0))
-        assert [what for what, _, _ in find_losses([apply("multiply", x, x), apply("square", x)])] == [
+        assert [what for what, _, _ in find_losses([[apply("multiply", x, x), apply("square", x)]])] == [
             "overflow in exp"
         ]

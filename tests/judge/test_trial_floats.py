@@ -59,6 +59,11 @@ def findings(cost: str, gradient: str, *arguments: Any) -> list[str]:
         ("sum(math.exp(x) for x in z)", "np.array([math.exp(x) for x in z])", ["OverflowError (math range error)"] * 2),
         ("np.sum((z + 1e20) - 1e20)", "((z + 1e20) - 1e20) / z",
          ["a difference", "line 9 at arguments of ordinary size"]),
+        ("np.sqrt(np.mean(z**2) - np.mean(z) ** 2)",
+         "(z - np.mean(z)) / len(z) / np.sqrt(np.mean(z**2) - np.mean(z) ** 2)",
+         ["of 16 digits in line 9 at arguments near 100000 that differ by about 1; subtract what both share"]),
+        ("np.sqrt(np.mean((z - np.mean(z)) ** 2))",
+         "(z - np.mean(z)) / len(z) / np.sqrt(np.mean((z - np.mean(z)) ** 2))", []),
     ],
 )  # fmt: skip
 def test_each_place_where_float64_fails_is_said(cost: str, gradient: str, said: list[str]) -> None:

@@ -196,6 +196,7 @@ class _Observer:
         scene = self.scene
         size = max(1, len(slot.numbers))
         values = scene.scale * (round_numbers(self._rng, size) if scene.is_round else drawn(slot, self._rng))
+        values = values + (scene.offset if scene.shifts(slot.path) else 0)
         if scene.nudge is not None and scene.nudge.path == slot.path:
             values.reshape(slot.shape or 1)[scene.nudge.element] += scene.nudge.by
         numbers = variables(values)

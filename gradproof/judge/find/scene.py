@@ -30,6 +30,7 @@ from gradproof.judge.find.program import (
     with_halves,
     with_small_numbers,
 )
+from gradproof.judge.find.roles import role_of
 from gradproof.judge.find.surroundings import WATCHING, surroundings
 
 DRIVEN = 1_000_000  # where the line numbers of the driver start
@@ -58,6 +59,7 @@ class Scene:
     driven: bool = False  # whether steps count only in the driver's lines
     scale: float = 1.0  # factor of the drawn examples and parameters
     scales_labels: bool = False  # whether it applies to one-hot labels too
+    offset: float = 0.0  # added to the drawn inputs, whose mean is then far from 0
     clips: tuple[Any, ...] = ()  # places that clip numbers at full scale
     nudge: Nudge | None = None
     is_round: bool = False  # whether parameters are small round numbers
@@ -158,10 +160,23 @@ class Scene:
         }
 
     def _scaled(self, name: str, value: Any) -> Any:
-        """Return a given value times the scale; for `_like`, scale what it makes."""
+        """Return a given value times the scale, plus the offset if it has inputs; for `_like`, scale what it makes."""
+        if self.offset:
+            return self._shifted(name, value)
         if name == "_like":
             return lambda array: scaled(value(array), self.scale, labels=False)
         return scaled(value, self.scale, self.scales_labels)
+
+    def _shifted(self, name: str, value: Any) -> Any:
+        if name in ("pairs", "_turns"):
+            return [
+                (self._shifted("x", x[0]), *x[1:]) if isinstance(x, tuple) else self._shifted("x", x) for x in value
+            ]
+        return value + self.offset if isinstance(value, ExactArray) and self.shifts(name) else value
+
+    def shifts(self, path: str) -> bool:
+        """Whether the offset is added to this array, going by its name."""
+        return bool(self.offset) and role_of(path) == "x"
 
     def play(self, names: dict[str, Any], watch: Watch) -> None:
         """Run it to its end, or until the watch ends it. Raises what the program raises."""

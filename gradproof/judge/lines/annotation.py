@@ -107,16 +107,22 @@ def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
 
 
 def named(labelled: Labels, given: Container[int]) -> Iterator[Event]:
-    """Yield the events of the forward pass; of several in a row with the same numbers only the last assignment."""
+    """Yield the events of the forward pass in the order of computation.
+
+    Of several in a row with the same numbers only the last assignment counts. What only a function's result names, as
+    an entry of a cache, gets the caller's name for it.
+    """
 
     def numbers(event: Event) -> Sequence[int]:
         return [x.index for x in event.numbers]
 
     forward = {index for index in labelled.forward if index not in given}
     mine = [e for e in labelled.events if any(x.index in forward for x in e.numbers)]
-    for _, alike in groupby(mine, numbers):
-        several = list(alike)
-        yield ([e for e in several if e.kind == "assigned"] or several)[-1]
+    runs = [list(alike) for _, alike in groupby(mine, numbers)]
+    assigned = {tuple(numbers(e)): e.name for e in reversed(mine) if e.kind == "assigned"}
+    for several in sorted(runs, key=lambda run: max(numbers(run[0]))):
+        one = ([e for e in several if e.kind == "assigned"] or several)[-1]
+        yield one._replace(name=assigned.get(tuple(numbers(one)), one.name)) if one.kind != "assigned" else one
 
 
 def _is_softmax(event: Event, of: Event) -> bool:

@@ -1,4 +1,4 @@
-"""Where a program overflows or loses every digit in float64, found from its exact run.
+"""Where a program overflows or loses digits in float64, found from its exact run.
 
 Nothing is run again: each step of the exact run is recomputed from the float64 values of its operands, as the program
 would do it. What the program computes and does not use is ignored.
@@ -21,7 +21,7 @@ from gradproof.judge.find.observation import observe
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
-from gradproof.judge.trial.floats import lost_in, remedy, where_of, words_of
+from gradproof.judge.trial.floats import FAR, OFFSET, Finder, halved_in, lost_in, remedy, where_of, words_of
 from gradproof.judge.trial.rounding import rounding_radii
 from gradproof.limits import Clock
 
@@ -35,21 +35,26 @@ def float_findings(program: Program, subject: Subject) -> list[dict[str, Any]]:
     """Return `line`, `place` and `what` for each failure of a line in float64, at the mildest scale that shows it."""
     step, found = subject.explored.step, dict[tuple[str, str], dict[str, Any]]()
     start = count_numbers()
-    for scale in SCALES if step is not None else ():
+    for scale, offset in (*((scale, 0.0) for scale in SCALES), (1, OFFSET)) if step is not None else ():
         if count_numbers() - start > MOST:
             break
-        scene = replace(subject.explored.scene, scale=float(scale))
+        scene = replace(subject.explored.scene, scale=float(scale), offset=offset)
+        if offset and not any(map(scene.shifts, (*scene.given, *step.parameters))):  # type: ignore[union-attr]
+            break
         with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, 4 * BITS, SEED):
             with guarded("the program", SECONDS, Clock.COMPUTING):
-                what = observe(scene, step, (), SEED)  # type: ignore[arg-type]
+                what = observe(scene, step, (), SEED, constants=bool(offset))  # type: ignore[arg-type]
             used = {x.index for x in computed_from([x for array in what.after.values() for x in array.flat])}
-            results = [x for event in what.events for x in event.numbers if x.index in used]
-            for said, at, where in find_losses(results):
+            results = [[x for x in event.numbers if x.index in used] for event in what.events]
+            finders = [lost_in] * (not offset) + [halved_in] * (scale == 1)
+            for said, at, where in find_losses(results, finders, overflows=not offset):
                 line = line_of(at)
                 if at is not None and line is not None and 0 < line < DRIVEN:
                     place = program.place(line, at[0].co_filename)
-                    words = f"{said} in {place}{where}{remedy(said, where)}"
-                    found.setdefault((said, place), {"line": line, "place": place, "what": words})
+                    inputs = f", for inputs {FAR}" if offset else ""
+                    words = f"{said} in {place}{inputs}{where}{remedy(said, where)}"
+                    key = ("loses" if " loses " in said else said), place
+                    found.setdefault(key, {"line": line, "place": place, "what": words})
     return list(found.values())
 
 
@@ -79,20 +84,26 @@ _OWN: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def find_losses(results: Sequence[Number]) -> Iterator[tuple[str, Place | None, str]]:
-    """Yield (what, place, where) for each step that gives no finite number, or that costs a result every digit."""
+def find_losses(
+    arrays: Sequence[Sequence[Number]], finders: Sequence[Finder] = (lost_in,), overflows: bool = True
+) -> Iterator[tuple[str, Place | None, str]]:
+    """Yield (what, place, where) for each step that costs one of these arrays digits.
+
+    With `overflows`, so does each step that gives no finite number.
+    """
+    results = [x for array in arrays for x in array]
     numbers = computed_from(results)
     if len(numbers) > MOST:
         return
     values = in_float64(numbers)
-    for x in numbers:
+    for x in numbers if overflows else ():
         operands = [values[y.index] for y in operands_of(x)] if x.rule is not None else []
         if x.rule is not None and not isfinite(values[x.index]) and all(map(isfinite, operands)):
             yield _trouble(x.rule.name, values[x.index], operands), x.place, _taken_of(x.rule.name, operands)
     radii = rounding_radii(results)
-    known = [(values[x.index], x) for x in results if x.value.rad() <= SURE * abs(x.value.mid())]
-    for root in lost_in(known, radii):
-        yield words_of(root), root.place, where_of(root)
+    known = [[(values[x.index], x) for x in array if x.value.rad() <= SURE * abs(x.value.mid())] for array in arrays]
+    for root, digits in (one for find in finders for one in find(known, radii)):
+        yield words_of(root, digits), root.place, where_of(root)
 
 
 def _trouble(name: str, value: float, operands: Sequence[float]) -> str:

@@ -18,6 +18,7 @@ from gradproof.judge.lines.exceptions import Raised, mend_example, raised_by
 from gradproof.judge.lines.labels import Located, beside, label_events, locate
 from gradproof.judge.lines.quotients import difference_quotient
 from gradproof.judge.lines.repair import Repair, find_repairs
+from gradproof.judge.lines.second_point import holding
 from gradproof.judge.lines.segments import in_segments, of_vectors
 from gradproof.judge.lines.stores import at_store
 from gradproof.judge.lines.trials import Trial
@@ -70,6 +71,8 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
                     break
     except (SubjectError, UndecidedError):
         return Read({}, [], [])
+    if name is not None:
+        read = read._replace(lines=holding(read.lines, name, subject, outcome))
     if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
         return read
     own = {path: at_store(program.tree, at) for path, at in read.located.items() if at.file in ("", program.path)}

@@ -53,7 +53,7 @@ def label_events(what: Observation, cost: Number, said: Mapping[tuple[str, int, 
     """Label each event by the derivatives of this cost.
 
     If several fit, as ∂C/∂z and ∂C/∂b do for one example, those come first that are `said` elsewhere of its file, line
-    and name.
+    and name, then that of its own name, as ∂C/∂W2 for dW2.
     """
     truth = differentiate(cost, constants=True)  # including those by what ReLU has cut off
     nodes = [x for x in computed_from([cost]) if x.varies]
@@ -62,9 +62,15 @@ def label_events(what: Observation, cost: Number, said: Mapping[tuple[str, int, 
     targets = list(_targets(what, events, forward, nodes))
     told: list[tuple[str, Ball | None]] = []
     for event in events:
-        first = {ending(label) for label in said.get((event.file, event.line, event.name), ())}
-        likely = sorted(targets, key=lambda target: ending(target[0]) not in first) if first else targets
-        told.append(("", None) if _is_forward(event, forward) else _label(event, likely, truth, what.given))
+        others, own = said.get((event.file, event.line, event.name), ()), stem(last(event.name))
+        first = {ending(label) for label in others}
+        likely = sorted(targets, key=lambda one: (ending(one[0]) not in first, last(one[0]).lower() != own))
+        if _is_forward(event, forward):
+            told.append(("", None))
+        elif len(event.numbers) == 1 and len(others) == 1:  # any number is a multiple of any other
+            told.append((f"∂C/∂{ending(*others)}", None))
+        else:
+            told.append(_label(event, likely, truth, what.given))
     labels, factors = [label for label, _ in told], [factor for _, factor in told]
     return Labels(events, forward, labels, factors, _reached(events, labels))
 
@@ -264,10 +270,12 @@ def _label(
 ) -> tuple[str, Ball | None]:
     """Return the ∂C/∂v that this is a multiple of, in the same order or transposed, and the factor; "" if none.
 
-    Any number is a multiple of any other, so a single number is labelled by its name, or as unknown.
+    Any number is a multiple of any other, so a single number is labelled by its name, or as unknown. So is an array
+    with one number beside zeros, as behind a ReLU, unless it is the derivative by what its name says.
     """
+    own = stem(last(event.name))
     if len(event.numbers) == 1:
-        mine = [path for path in given if last(path).lower() == stem(last(event.name))]
+        mine = [path for path in given if last(path).lower() == own and not own.isdigit()]
         if not mine:
             return UNKNOWN, None
         return (f"∂C/∂{mine[0]}", None) if given[mine[0]].size == 1 else ("", None)
@@ -279,6 +287,8 @@ def _label(
         if len(numbers) != len(event.numbers):
             continue
         slope = [truth.get(x.index, arb(0)) for x in numbers]
+        if sum(not g.contains(0) for g in slope) < 2 and last(name).lower() != own:
+            continue
         for order in orders[:1] if is_square and name in given else orders:  # a transposed ∂C/∂w of a square w is wrong
             if (factor := multiple_of([x.value for x in order], slope)) is not None:
                 return f"∂C/∂{name}", factor

@@ -62,10 +62,10 @@ def argument_names(function: Any, count: int) -> list[str]:
     return [names[i] if i < len(names) else f"arg{i}" for i in range(count)]
 
 
-def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0) -> Any:
+def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0, offset: float = 0.0) -> Any:
     """Draw other numbers of the same kind: integers stay, one-hot rows stay one-hot, masks keep their values.
 
-    Arrays that may hold any numbers are normally distributed with this scale.
+    Arrays that may hold any numbers are normally distributed with this scale around the offset.
     """
 
     def change(value: Any) -> Any:
@@ -73,12 +73,12 @@ def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0) -> Any:
             return float(value)  # a learning rate, a regularisation
         if value.dtype.kind != "f":
             return value.copy()
-        return _drawn_array(value.astype(np.float64), rng, scale)
+        return _drawn_array(value.astype(np.float64), rng, scale, offset)
 
     return rebuilt(example, change)
 
 
-def _drawn_array(example: Array, rng: np.random.Generator, scale: float) -> Array:
+def _drawn_array(example: Array, rng: np.random.Generator, scale: float, offset: float) -> Array:
     different = np.unique(example)
     if 1 < len(different) < example.size and len(different) <= max(2, example.size // 2):
         return _shuffled(example, rng)  # labels, masks, images of few shades: their values have a meaning
@@ -90,7 +90,7 @@ def _drawn_array(example: Array, rng: np.random.Generator, scale: float) -> Arra
         if np.all(example < 1):
             return np.asarray(rng.uniform(0.05, 0.95, size=example.shape))
         return np.asarray(np.exp(0.5 * rng.normal(size=example.shape)) * np.median(example))
-    return np.asarray(scale * rng.normal(size=example.shape))
+    return np.asarray(offset + scale * rng.normal(size=example.shape))
 
 
 def _shuffled(example: Array, rng: np.random.Generator) -> Array:
