@@ -51,6 +51,7 @@ def test_a_gap_is_after_the_counterpart_of_what_comes_before() -> None:
     assert gap_of(tree, "d1", {1, 2}) == 3, "d2 follows the forward pass: beside d2"
     assert gap_of(tree, "d1", ()) == 1
     assert gap_of(tree, "slope", {1, 2}) is None, "no other layer has one"
+    assert gap_of(ast.parse("grad_w = g @ x.T\nw -= grad_w"), "grad_x", ()) == 1
 
 
 def test_the_entries_of_a_tuple_suggest_each_other() -> None:

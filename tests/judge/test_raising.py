@@ -91,3 +91,11 @@ def test_of_several_names_that_are_returned_the_one_that_nothing_uses_is_tried_f
     assert source.count("return dx, dw, db") == 1
     found = told(source.replace("return dx, dw, db", "return dx, dw, dout"), tmp_path)
     assert {fault["should_be"] for fault in found["faults"]} == {"return (dx, dw, db)"}
+
+
+@pytest.mark.turns(1)
+def test_what_the_other_layers_do_is_tried_early_where_shapes_do_not_fit(tmp_path: Path) -> None:
+    right = "db1 = np.sum(dZ1, axis=0, keepdims=True) / m"
+    assert NETWORK.count(right) == 1
+    found = told(NETWORK.replace(right, right.replace("dZ1", "dW2")) + EXAMPLE, tmp_path)
+    assert {(fault["should_be"], *fault["names"]) for fault in found["faults"]} == {(right, "the wrong array is used")}

@@ -55,20 +55,23 @@ def _last_of(what: Observation, labelled: Labels, path: str) -> Event | None:
 
 
 def gap_of(root: ast.AST, name: str, forward: Collection[int]) -> int | None:
-    """Return the line after which a name, an attribute or an entry should be assigned, as that of another layer is.
+    """Return the line after which a name, an attribute or an entry should be assigned, as a similar one is.
 
-    Where dW2 follows dZ2, dW1 should follow dZ1, and otherwise dW2. None if no other layer has one. `forward` has the
-    lines of the forward pass, where no gradient is missing.
+    Where dW2 follows dZ2, dW1 should follow dZ1, and otherwise dW2. If no other layer has one, grad_x should follow
+    grad_w, which differs in one letter. `forward` has the lines of the forward pass, where no gradient is missing.
     """
-    beside = None
+    beside, alike = None, None
     for statement in statements(root):
-        by = distance(last_name(statement), name)
-        if not by or not isinstance(statement, ast.stmt) or statement.lineno in forward:
+        own = last_name(statement)
+        if not own or not isinstance(statement, ast.stmt) or statement.lineno in forward:
             continue
-        if (before := before_counterpart(statement, root, by, forward)) is not None:
-            return before.lineno
-        beside = beside or statement.lineno
-    return beside
+        if by := distance(own, name):
+            if (before := before_counterpart(statement, root, by, forward)) is not None:
+                return before.lineno
+            beside = beside or statement.lineno
+        elif len(own) == len(name) > 1 and sum(a != b for a, b in zip(own, name, strict=True)) == 1:
+            alike = statement.lineno
+    return beside or alike
 
 
 def last_name(statement: ast.AST) -> str:

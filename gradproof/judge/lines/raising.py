@@ -16,7 +16,17 @@ from gradproof.judge.find.scene import forget
 from gradproof.judge.find.scenes import INITIAL, Attempt, own_example
 from gradproof.judge.lines.costs import likeliest_cost
 from gradproof.judge.lines.counterparts import distance
-from gradproof.judge.lines.edits import Edit, applied, as_missing, edits, enclosing, name_of, places_of
+from gradproof.judge.lines.edits import (
+    Edit,
+    applied,
+    as_elsewhere,
+    as_missing,
+    as_slip,
+    edits,
+    enclosing,
+    name_of,
+    places_of,
+)
 from gradproof.judge.lines.gaps import last_name
 from gradproof.judge.lines.proposals import root_of, uses, words_at
 from gradproof.judge.lines.repair import Repair
@@ -80,7 +90,10 @@ def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | 
             return None
         with applied(edit, places):
             attempt = own_example(replace(program, text=f"{program.text}# {next(_EDITED)}"))
-            if _is_right(attempt, parameters):
+            is_right = _is_right(attempt, parameters)
+        if is_right:
+            edit = as_slip(edit, words_at(program.tree, enclosing(program.tree, edit.statement.lineno)), places)
+            with applied(edit, places):
                 return Repair(edit.statement.lineno, name_of(edit), edit.correction(), ())
     return None
 
@@ -104,7 +117,7 @@ def _of_shapes(program: Program, raised: Raised) -> Iterator[Edit]:
     keys = _keys(first)  # of the entries that it reads
     others.sort(key=lambda statement: keys.isdisjoint(_keys(statement)))
     turns = [(first, False), *itertools.product(others, (False, True)), (first, True)]
-    likely = itertools.chain.from_iterable(_with_unused(program, statement) for statement in (first, *others))
+    likely = itertools.chain.from_iterable(_likeliest(program, statement) for statement in (first, *others))
     yield from itertools.chain(likely, itertools.chain.from_iterable(_edits(program, *turn) for turn in turns))
 
 
@@ -121,10 +134,14 @@ def _edits(program: Program, statement: ast.stmt, missing: bool) -> list[Edit]:
     return [edit for edit in found if edit.tier == 0 and edit.kind != "extra statement"]
 
 
-def _with_unused(program: Program, statement: ast.stmt) -> list[Edit]:
-    """Return the edits that use a name which nothing uses so far: it is often the one that was meant."""
-    words = words_at(program.tree, enclosing(program.tree, statement.lineno))
-    return [edit for edit in edits(statement, words, factors=False) if uses(edit, words.unused)] if words.unused else []
+def _likeliest(program: Program, statement: ast.stmt) -> list[Edit]:
+    """Return the edits that use a name which nothing uses so far, and those that do it as other layers or entries."""
+    around = enclosing(program.tree, statement.lineno)
+    words = words_at(program.tree, around)
+    found = (
+        [edit for edit in edits(statement, words, factors=False) if uses(edit, words.unused)] if words.unused else []
+    )
+    return found + as_elsewhere(statement, root_of(program.tree, around))
 
 
 _EDITED = itertools.count()
