@@ -90,3 +90,19 @@ def test_of_what_cannot_be_broadcast_the_sum_over_the_wrong_axis_is_found_in_ano
     assert source.count("db = dout.sum(axis=0)") == 1
     found = told(source.replace("db = dout.sum(axis=0)", "db = dout.sum(axis=1)"), tmp_path)
     assert {fault["should_be"] for fault in found["faults"]} == {"db = dout.sum(axis=0)"}
+
+
+@pytest.mark.turns(1)
+def test_of_several_names_that_are_returned_the_one_that_nothing_uses_is_tried_first(tmp_path: Path) -> None:
+    source = (HERE / "programs/open/19_affine_functions.py").read_text("utf8")
+    assert source.count("return dx, dw, db") == 1
+    found = told(source.replace("return dx, dw, db", "return dx, dw, dout"), tmp_path)
+    assert {fault["should_be"] for fault in found["faults"]} == {"return (dx, dw, db)"}
+
+
+@pytest.mark.turns(1)
+def test_what_the_other_layers_do_is_tried_early_where_shapes_do_not_fit(tmp_path: Path) -> None:
+    right = "db1 = np.sum(dZ1, axis=0, keepdims=True) / m"
+    assert NETWORK.count(right) == 1
+    found = told(NETWORK.replace(right, right.replace("dZ1", "dW2")) + EXAMPLE, tmp_path)
+    assert {(fault["should_be"], *fault["names"]) for fault in found["faults"]} == {(right, "the wrong array is used")}

@@ -11,9 +11,10 @@ from gradproof.exact.run import Reading
 from gradproof.judge.assessment import assess
 from gradproof.judge.find.monitor import Step
 from gradproof.judge.lines import repair
-from gradproof.judge.lines.edits import edits, enclosing
+from gradproof.judge.lines.edits import Edit, edits, enclosing, places_of
 from gradproof.judge.lines.proposals import words_at
 from gradproof.judge.lines.trials import SEEDS, Seen, Trial
+from tests.judge.corpus import HERE
 
 NETWORK = """
 import numpy as np
@@ -270,3 +271,24 @@ def test_another_array_may_be_meant_where_a_part_of_one_is_given_a_value() -> No
     around = enclosing(tree, 2)
     targets = [ast.unparse(edit.new) for edit in edits(around[-1], words_at(tree, around)) if edit.kind == "target"]
     assert "dw[n, :, i:i + 3]" in targets
+
+
+@pytest.mark.turns(1)
+def test_an_attribute_that_nothing_reads_may_be_the_slope_that_is_missing(tmp_path: Path) -> None:
+    source = (HERE / "programs/open/16_layer_objects_lr.py").read_text("utf8")
+    right = "return grad * self.f_prime(self.x)"
+    assert source.count(right) == 1
+    found = judged(source.replace(right, "return grad"), tmp_path)
+    assert {fault["should_be"] for fault in found["faults"]} == {right}
+
+
+def test_of_two_lines_the_one_that_then_looks_like_its_neighbours_is_likelier() -> None:
+    tree = ast.parse("dW2 = d2 @ a1\ndW1 = d1 @ a0\nnew = (W1 - lr * dW1, W2 + lr * dW2)")
+    minus, tuples = (enclosing(tree, line)[-1] for line in (1, 3))
+    places = places_of(tree)
+    negated = Edit("sign", minus.value, ast.UnaryOp(ast.USub(), minus.value), minus)
+    entry = tuples.value.elts[1]
+    swapped = Edit("sign", entry, ast.BinOp(entry.left, ast.Sub(), entry.right), tuples)
+    assert repair._likeness(tree, swapped, places) > repair._likeness(tree, negated, places)
+    assert repair._likeness(tree, swapped, places) == (1, True)
+    assert repair._likeness(tree, negated, places) == (-1, False)

@@ -165,11 +165,13 @@ def test_a_value_that_is_given_to_the_wrong_array_is_told_at_its_line(tmp_path: 
 
 @pytest.mark.turns(1)
 @pytest.mark.usefixtures("few_edits")
-def test_a_name_that_is_not_there_is_told_at_its_line(tmp_path: Path) -> None:
+def test_a_name_that_is_not_there_is_told_where_it_should_be_assigned(tmp_path: Path) -> None:
     source = NETWORK.replace("        dW1 = X.T @ dZ1 / m\n", "")
     found = told(source + EXAMPLE, tmp_path)
-    assert {fault["code"] for fault in found["faults"]} == {"self.W1 -= lr * dW1"}
+    assert {fault["code"] for fault in found["faults"]} == {"dZ1 = dA1 * (1 - A1 ** 2)"}, "as dW2 is after dZ2"
     assert all("NameError: name 'dW1' is not defined" in fault["what"] for fault in found["faults"])
+    used = source[: source.index("self.W1 -=")].count("\n") + 1
+    assert all([other["line"] for other in fault["others"]] == [used] for fault in found["faults"])
 
 
 @pytest.mark.turns(1)

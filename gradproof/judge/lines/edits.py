@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from gradproof.judge.find.program import copied, statements
-from gradproof.judge.lines.counterparts import counterparts, missing
+from gradproof.judge.lines.counterparts import counterparts, entry_counterparts, missing
 from gradproof.judge.lines.names import NAMES
 from gradproof.judge.lines.slips import slips, unplaced
 from gradproof.judge.lines.words import Words
@@ -89,24 +89,26 @@ def edits(statement: ast.stmt, words: Words, factors: bool = True) -> list[Edit]
 
 
 def as_elsewhere(statement: ast.stmt, root: ast.AST) -> list[Edit]:
-    """Return the edits that give the statement its value from other layers, in its own names."""
+    """Return the edits that give the statement its value from other layers or entries, in its own names."""
     value, found = getattr(statement, "value", None), dict[str, Edit]()
     for new in counterparts(statement, root) if isinstance(value, ast.expr) else ():
         if isinstance(value, ast.expr) and ast.dump(new) != ast.dump(value):
             found.setdefault(ast.dump(new), Edit("counterpart", value, unplaced(new), statement))
+    for old, new in entry_counterparts(statement):
+        found.setdefault(f"{id(old)} {ast.dump(new)}", Edit("counterpart", old, unplaced(new), statement))
     return list(found.values())
 
 
 def as_missing(statement: ast.stmt, root: ast.AST, module: ast.Module) -> list[Edit]:
-    """Return the edits that add the statement of a layer that has none, after this one or before it."""
+    """Return the edits that add the statement of a layer that has none, where it belongs."""
     found = []
-    for new, behind in missing(statement, root, module):
+    for new, places in missing(statement, root, module):
         text = written(new)
         unplaced(new)
-        for after in (behind, not behind):
-            both = ast.If(ast.Constant(True), [statement, new] if after else [new, statement], [])
-            said = f"{text}, {'after' if after else 'before'} line {statement.lineno}"
-            found.append(Edit("missing statement", statement, both, statement, 0, said))
+        for old, after in places:
+            both = ast.If(ast.Constant(True), [old, new] if after else [new, old], [])
+            said = f"{text}, {'after' if after else 'before'} line {old.lineno}"
+            found.append(Edit("missing statement", old, both, old, 0, said))
     return found
 
 

@@ -11,12 +11,24 @@ from typing import NamedTuple
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.observation import Observation, observe
-from gradproof.judge.find.program import Program
+from gradproof.judge.find.program import Program, statements
 from gradproof.judge.find.scene import forget
 from gradproof.judge.find.scenes import INITIAL, Attempt, own_example
 from gradproof.judge.lines.costs import likeliest_cost
-from gradproof.judge.lines.edits import Edit, applied, edits, enclosing, name_of, places_of
-from gradproof.judge.lines.proposals import words_at
+from gradproof.judge.lines.counterparts import distance
+from gradproof.judge.lines.edits import (
+    Edit,
+    applied,
+    as_elsewhere,
+    as_missing,
+    as_slip,
+    edits,
+    enclosing,
+    name_of,
+    places_of,
+)
+from gradproof.judge.lines.gaps import last_name
+from gradproof.judge.lines.proposals import root_of, uses, words_at
 from gradproof.judge.lines.repair import Repair
 from gradproof.judge.lines.trials import LONGEST
 from gradproof.judge.outcome import against
@@ -24,7 +36,8 @@ from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.limits import Clock
 
 SECONDS = 1.5  # for one run of the example
-_OF_SHAPES = re.compile(r"shape|broadcast|align|dimension|axis|IndexError")  # in what a slip in one operand raises
+_SHAPES = re.compile(r"shape|broadcast|align|dimension|axis|IndexError")  # in what a slip in one operand raises
+_NAMES = re.compile(r"(?:NameError|UnboundLocalError|AttributeError): .*'(\w+)'|KeyError: '(\w+)'")
 MOST, LONG = 300, 8.0  # runs of edited examples, and seconds for all of them
 STATEMENTS = 40  # statements to edit
 SEEDS = 2, 3
@@ -43,9 +56,15 @@ class Raised(NamedTuple):
         return "NameError" in self.said or "UnboundLocalError" in self.said
 
     @property
+    def missing(self) -> str:
+        """The name, attribute or key that nothing has assigned; "" if it raises for another reason."""
+        found = _NAMES.search(self.said)
+        return found[1] or found[2] if found else ""
+
+    @property
     def is_of_shapes(self) -> bool:
         """Whether arrays do not fit each other, as after a slip in one operand."""
-        return _OF_SHAPES.search(self.said) is not None
+        return _SHAPES.search(self.said) is not None
 
 
 def raised_by(program: Program, judged: Explored | None = None) -> Raised | None:
@@ -60,26 +79,46 @@ def raised_by(program: Program, judged: Explored | None = None) -> Raised | None
 
 def mend_example(program: Program, raised: Raised, parameters: int) -> Repair | None:
     """Return the first edit that makes the example take a right step of at least `parameters` arrays, or None."""
-    if not raised.is_of_shapes:
+    if not raised.missing and not raised.is_of_shapes:
         return None
     end, runs = time.process_time() + LONG, itertools.count()
     places = places_of(program.tree)
-    first, *others = itertools.islice(_feeding(program.tree, raised.line), STATEMENTS)
-    if "broadcast" in raised.said:  # most often a sum over the wrong axis
-        others.sort(key=lambda statement: "axis=" not in ast.unparse(statement))
-    keys = _keys(first)  # of the entries that it reads
-    others.sort(key=lambda statement: keys.isdisjoint(_keys(statement)))
-    turns = [(first, False), *itertools.product(others, (False, True)), (first, True)]
-    for edit in itertools.chain.from_iterable(_edits(program, *turn) for turn in turns):
+    for edit in _of_a_name(program, raised) if raised.missing else _of_shapes(program, raised):
         if edit.old not in places:
             continue
         if next(runs) == MOST or time.process_time() > end:
             return None
         with applied(edit, places):
             attempt = own_example(replace(program, text=f"{program.text}# {next(_EDITED)}"))
-            if _is_right(attempt, parameters):
+            is_right = _is_right(attempt, parameters)
+        if is_right:
+            edit = as_slip(edit, words_at(program.tree, enclosing(program.tree, edit.statement.lineno)), places)
+            with applied(edit, places):
                 return Repair(edit.statement.lineno, name_of(edit), edit.correction(), ())
     return None
+
+
+def _of_a_name(program: Program, raised: Raised) -> Iterator[Edit]:
+    """Yield the edits that assign what is missing as other layers do, then those that put another name in its place."""
+    for statement in statements(program.tree):
+        if isinstance(statement, ast.stmt) and distance(last_name(statement), raised.missing):
+            yield from as_missing(
+                statement, root_of(program.tree, enclosing(program.tree, statement.lineno)), program.tree
+            )
+    for statement in enclosing(program.tree, raised.line)[-1:]:
+        yield from (edit for edit in _edits(program, statement, False) if edit.kind in ("operand", "key"))
+
+
+def _of_shapes(program: Program, raised: Raised) -> Iterator[Edit]:
+    """Yield the likeliest edits of the statements behind arrays that do not fit each other, nearest first."""
+    first, *others = itertools.islice(_feeding(program.tree, raised.line), STATEMENTS)
+    if "broadcast" in raised.said:  # most often a sum over the wrong axis
+        others.sort(key=lambda statement: "axis=" not in ast.unparse(statement))
+    keys = _keys(first)  # of the entries that it reads
+    others.sort(key=lambda statement: keys.isdisjoint(_keys(statement)))
+    turns = [(first, False), *itertools.product(others, (False, True)), (first, True)]
+    likely = itertools.chain.from_iterable(_likeliest(program, statement) for statement in (first, *others))
+    yield from itertools.chain(likely, itertools.chain.from_iterable(_edits(program, *turn) for turn in turns))
 
 
 def _keys(statement: ast.stmt) -> set[str]:
@@ -93,6 +132,16 @@ def _edits(program: Program, statement: ast.stmt, missing: bool) -> list[Edit]:
     if missing:
         return [edit for edit in found if edit.kind in ("missing sum", "missing product")]
     return [edit for edit in found if edit.tier == 0 and edit.kind != "extra statement"]
+
+
+def _likeliest(program: Program, statement: ast.stmt) -> list[Edit]:
+    """Return the edits that use a name which nothing uses so far, and those that do it as other layers or entries."""
+    around = enclosing(program.tree, statement.lineno)
+    words = words_at(program.tree, around)
+    found = (
+        [edit for edit in edits(statement, words, factors=False) if uses(edit, words.unused)] if words.unused else []
+    )
+    return found + as_elsewhere(statement, root_of(program.tree, around))
 
 
 _EDITED = itertools.count()

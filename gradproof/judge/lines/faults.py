@@ -1,5 +1,6 @@
 """The faults of a program: the line of each, what is right before it, what it should be, and a name for it."""
 
+import ast
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,8 +15,11 @@ from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.lines.annotation import annotate, forward_pass, shown
 from gradproof.judge.lines.causes import Cause, Explanation, explain, place, place_of_shape
 from gradproof.judge.lines.costs import is_of_the_step, likeliest_cost, only_cost, over_the_step, usual_costs
+from gradproof.judge.lines.edits import enclosing
 from gradproof.judge.lines.exceptions import Raised, mend_example, raised_by
-from gradproof.judge.lines.labels import Located, beside, label_events, locate
+from gradproof.judge.lines.gaps import beside_gradients, beside_updates, gap_of
+from gradproof.judge.lines.labels import Labels, Located, label_events, locate
+from gradproof.judge.lines.proposals import root_of
 from gradproof.judge.lines.quotients import difference_quotient
 from gradproof.judge.lines.repair import Repair, find_repairs
 from gradproof.judge.lines.second_point import holding
@@ -67,13 +71,13 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
                 with guarded("the program", SECONDS):
                     what = observe(subject.explored.scene, step, subject.calls, seed or SEEDS[0], constants=True)
                 if seed is None or _shows(what, outcome, bad):
-                    read, name, causes = _read(what, outcome, bad, raised)
+                    read, name, causes = _read(program.tree, what, outcome, bad, raised)
                     break
     except (SubjectError, UndecidedError):
         return Read({}, [], [])
     if name is not None:
         read = read._replace(lines=holding(read.lines, name, subject, outcome))
-    if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad:
+    if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad or (raised is not None and raised.is_a_name):
         return read
     own = {path: at_store(program.tree, at) for path, at in read.located.items() if at.file in ("", program.path)}
     read = read._replace(located=read.located | own)
@@ -100,7 +104,7 @@ def _shows(what: Observation, outcome: Outcome, bad: Mapping[str, str]) -> bool:
 
 
 def _read(
-    what: Observation, outcome: Outcome, bad: Mapping[str, str], raised: Raised | None
+    tree: ast.Module, what: Observation, outcome: Outcome, bad: Mapping[str, str], raised: Raised | None
 ) -> tuple[Read, str | None, Sequence[Cause]]:
     """Read the lines of one step, and find the causes of what is wrong.
 
@@ -123,11 +127,14 @@ def _read(
     located |= {path: place(cause, labelled) for cause in causes for path in cause.mends & moved.keys()}
     located |= {path: found for path in reshaped if (found := place_of_shape(what, labelled, path)) is not None}
     located = of_vectors(located, vectors)
-    if raised is not None and (raised.is_a_name or raised.line in {event.line for event in labelled.events}):
-        located = dict.fromkeys(bad, Located(raised.line, "", "raises", "", f"the example {raised.said}")) | located
+    if raised is not None and (place_of_raising := _where_it_raises(tree, labelled, raised)) is not None:
+        located = dict.fromkeys(bad, place_of_raising) | located
     still = [path for path, state in bad.items() if state.startswith("not moved") and path not in located]
-    if still and not what.gradients and (place_of_others := beside(what, labelled)) is not None:
+    if still and not what.gradients and (place_of_others := beside_updates(what, labelled)) is not None:
         located |= dict.fromkeys(still, place_of_others)
+    for path in moved.keys() - located.keys():
+        if (place_of_another := beside_gradients(what, cost, labelled, path)) is not None:
+            located[path] = place_of_another
     causes = [cause._replace(mends=frozenset(vectors.get(path, path) for path in cause.mends)) for cause in causes]
     shared = name if len(bad) - len(follows) < len(what.given) else ""
     read = Read(located, annotate(what, labelled, located), forward_pass(what, labelled), follows=follows, cost=shared)
@@ -135,6 +142,18 @@ def _read(
     since = {path: False for path, state in bad.items() if path not in known or state.startswith("not moved")}
     since |= {path: path in inherited for cause in causes for path in cause.mends}
     return read._replace(inherited=since), name, causes
+
+
+def _where_it_raises(tree: ast.Module, labelled: Labels, raised: Raised) -> Located | None:
+    """Return where the example raises or, if nothing has assigned what it looks for, where that is missing."""
+    said = f"the example {raised.said}"
+    forward = {event.line for event in labelled.events if any(x.index in labelled.forward for x in event.numbers)}
+    root = root_of(tree, enclosing(tree, raised.line)) if raised.is_a_name else tree
+    if raised.missing and (gap := gap_of(root, raised.missing, forward)) is not None:
+        return Located(gap, "", "raises", "", said, others=[raised.line])
+    if raised.is_a_name or raised.line in {event.line for event in labelled.events}:
+        return Located(raised.line, "", "raises", "", said)
+    return None
 
 
 def _mended_for_one_of(

@@ -148,16 +148,6 @@ def _is_linear(label: str, path: str, what: Observation, events: Sequence[Event]
     return False
 
 
-def beside(what: Observation, labelled: Labels) -> Located | None:
-    """Return where the last of the parameters moves: an array that never does should move there too."""
-    after = {x.index for array in what.after.values() for x in array.flat}
-    before = {x.index for array in what.given.values() for x in array.flat}
-    for event in reversed(labelled.events):
-        if all(x.index in after and x.index not in before for x in event.numbers):
-            return Located(event.line, event.name, event.kind, "", f"{event.name} is updated here", event.file)
-    return None
-
-
 def derivatives(what: Observation, cost: Number) -> Iterator[list[float]]:
     """Yield ∂C/∂v in floats for each parameter and each array that the forward pass computes."""
     truth = differentiate(cost, constants=True)

@@ -49,9 +49,12 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
     tried: set[int] = set()
     for line in dict.fromkeys(itertools.chain(*suspects.groups)):
         if line not in mended and (around := enclosing(tree, line)) and (unused := words_at(tree, around).unused):
-            own = [edit for edit in edits_of(around) if _uses(edit, unused)]
+            own = [edit for edit in edits_of(around) if uses(edit, unused)]
             own.sort(key=lambda edit: edit.kind not in ("operand", "factor"))
             yield from _promising(trial, around[-1], own, places)
+    for around in (enclosing(tree, line) for line in dict.fromkeys(itertools.chain(*suspects.groups))):
+        if suspects.stays and around:
+            yield from as_missing(around[-1], root_of(tree, around), tree)
     for around in (enclosing(tree, line) for line in dict.fromkeys(itertools.chain(*suspects.groups))):
         kinds = [node for node in around if isinstance(node, ast.ClassDef)]
         if sums := [edit for kind in kinds[-1:] for edit in as_sums(around[-1], kind)]:
@@ -72,7 +75,7 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
                 own = [Edit("extra statement", statement, ast.Pass(), statement)] * isinstance(
                     statement.targets[0], ast.Subscript
                 )
-            root = next((node for node in reversed(outer) if isinstance(node, ast.FunctionDef)), tree)
+            root = root_of(tree, outer)
             others = as_elsewhere(statement, root)
             in_slope = is_in_a_slope(tree, line)
             likeliest = group == 0 and line == suspects.groups[0][0]
@@ -108,6 +111,11 @@ def proposals(trial: Trial, suspects: Suspects, places: Places, mended: set[int]
             yield None
 
 
+def root_of(tree: ast.Module, around: Sequence[ast.AST]) -> ast.AST:
+    """Return the innermost function around a statement, or the module."""
+    return next((node for node in reversed(around) if isinstance(node, ast.FunctionDef)), tree)
+
+
 def words_at(tree: ast.Module, around: Sequence[ast.AST]) -> Words:
     """Return what the innermost function around a statement can name."""
     functions = [node for node in around if isinstance(node, ast.FunctionDef)]
@@ -115,9 +123,12 @@ def words_at(tree: ast.Module, around: Sequence[ast.AST]) -> Words:
     return words_of(functions[-1] if functions else tree, kinds[-1] if kinds else None, tree)
 
 
-def _uses(edit: Edit, names: Sequence[str]) -> bool:
+def uses(edit: Edit, names: Sequence[str]) -> bool:
     """Whether an edit adds a use of one of these names."""
-    old, new = ([n.id for n in ast.walk(part) if isinstance(n, ast.Name)] for part in (edit.old, edit.new))
+    old, new = (
+        [ast.unparse(n) for n in ast.walk(part) if isinstance(n, ast.Name | ast.Attribute)]
+        for part in (edit.old, edit.new)
+    )
     return any(new.count(name) > old.count(name) for name in names)
 
 
@@ -142,8 +153,8 @@ def _is_overwritten(outer: Sequence[ast.AST], statement: ast.stmt) -> bool:
 
 
 def _is_compound(statement: ast.stmt) -> bool:
-    """Whether a statement gives several arrays at once, so that its value is not a derivative."""
-    compound = ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.Dict, ast.Tuple, ast.List
+    """Whether a statement gives several arrays in a comprehension, whose names are not in its frame."""
+    compound = ast.ListComp, ast.DictComp, ast.GeneratorExp
     return any(isinstance(part, compound) for part in ast.walk(statement))
 
 

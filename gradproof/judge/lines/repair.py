@@ -31,6 +31,7 @@ MORE, OTHERS = 40, 2  # runs after the first correction, for one of all faults o
 FEW = 100  # runs if a line is known that explains everything
 SECONDS = 15.0  # of processor time for everything, however slow the machine is
 MOST = 3  # faults to look for, one after the other
+_SEVERAL = ast.Tuple, ast.List, ast.Dict
 
 
 class Repair(NamedTuple):
@@ -94,7 +95,7 @@ def find_repairs(
                         limit = min(limit, runs + MORE)
             if best is None:
                 break
-            whole.sort(key=lambda one: -_likeness(tree, one[0], places))
+            whole.sort(key=lambda one: _likeness(tree, one[0], places), reverse=True)
             edit, now = whole[0] if whole else best
             edit = as_slip(edit, words_at(tree, enclosing(tree, edit.statement.lineno)), places)
             lasting.enter_context(applied(edit, places))
@@ -116,20 +117,30 @@ def _leaves_sisters(repair: Repair, wrong: Collection[str], suspects: Suspects) 
     return any(family(path) in kinds and repair.line in suspects.above.get(path, ()) for path in wrong)
 
 
-def _likeness(tree: ast.Module, edit: Edit, places: dict[ast.AST, Place]) -> int:
-    """Return 1 if the edit makes a statement look like another in all but names and numbers, −1 if it no longer does.
+def _likeness(tree: ast.Module, edit: Edit, places: dict[ast.AST, Place]) -> tuple[int, bool]:
+    """Return a key that is larger the likelier an edit is, compared with those of other lines that mend the same.
 
-    An example is `self.b += vb` beside `self.W += vW`. If nothing changes, the result is 0.
+    First comes 1 if the edit makes a statement look like another in all but names and numbers, −1 if it no longer does,
+    and otherwise 0. An example is `self.b += vb` beside `self.W += vW`. So do the entries of a tuple, a list or a dict.
+    Then comes whether it is more than a minus in front.
     """
-    shapes = [_shape(node) for node in statements(tree) if node is not edit.statement]
-    before = _shape(edit.statement) in shapes
+    part = edit.old
+    while part in places and part is not edit.statement and not isinstance(places[part].parent, _SEVERAL):
+        part = places[part].parent
+    is_entry = part in places and isinstance(places[part].parent, _SEVERAL) and part is not edit.statement
+    part = part if is_entry else edit.statement
+    several = [node for node in ast.walk(tree) if isinstance(node, _SEVERAL)] if is_entry else []
+    alike = [entry for node in several for entry in ast.iter_child_nodes(node)] or statements(tree)
+    shapes = [_shape(node) for node in alike if node is not part]
+    before = _shape(part) in shapes
     with applied(edit, places):
-        after = _shape(edit.new if edit.old is edit.statement else edit.statement) in shapes
-    return after - before
+        after = _shape(edit.new if edit.old is part else part) in shapes
+    return after - before, not (edit.kind == "sign" and isinstance(edit.new, ast.UnaryOp))
 
 
 def _shape(node: ast.AST) -> str:
-    return re.sub(r"(id|attr|value)='?[^',)]*'?", "", ast.dump(node))
+    """Return a node without its names, strings and numbers."""
+    return re.sub(r"""\b(?:id|attr|value)=(?:'[^']*'|"[^"]*"|[\w.+-]+(?=[,)]))""", "", ast.dump(node))
 
 
 def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:

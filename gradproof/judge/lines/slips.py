@@ -306,7 +306,7 @@ def _of_factors(node: ast.expr, words: Words, whole: bool) -> Iterator[Slip]:
     named = {ast.unparse(part) for part in ast.walk(node) if is_leaf(part)}
     for text in words.arrays:
         if _RATE.search(text) and not (whole and text in named):
-            yield Slip(1, "factor", node, ast.BinOp(node, ast.Mult(), _expression(text)))
+            yield Slip(1, "factor", node, ast.BinOp(_expression(text), ast.Mult(), node))
     called = [
         ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Call) and ast.unparse(n.func) in words.functions
     ]

@@ -16,12 +16,13 @@ class Words(NamedTuple):
     functions: Sequence[str]  # of one argument, as they are called
     counts: Sequence[str]  # numbers of examples
     counters: Sequence[str] = ()  # names that count the iterations of loops
-    unused: Sequence[str] = ()  # variables and arguments that nothing uses
+    unused: Sequence[str] = ()  # variables, arguments and attributes that nothing uses
 
 
 def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Words:
     """Return what a function can name; `kind` is the class that it belongs to, if any."""
-    unused = _unused(function)
+    never_read = _never_read(kind, module)
+    unused = [*_unused(function), *never_read]
     arrays: dict[str, None] = dict.fromkeys(unused)
     counts: dict[str, None] = {}
     for root in (function, kind) if kind is not None else (function,):
@@ -43,6 +44,7 @@ def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Wor
     if isinstance(kind, ast.ClassDef):
         methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
         functions |= {f"self.{node.name}": None for node in methods if is_elementary(node)}
+        functions |= dict.fromkeys(never_read)  # it may be an activation or its slope, which nothing calls
     counters = _counters(function)
     names |= counters
     bases = dict.fromkeys(text[: text.rindex("[")] for text in arrays if text.endswith("]") and "'" not in text)
@@ -74,6 +76,16 @@ def _unused(function: ast.AST) -> list[str]:
     filled = {id(n.value) for n in ast.walk(function) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)}
     loaded = {n.id for n in names if isinstance(n.ctx, ast.Load) and id(n) not in filled} | {"self", "cls", "_"}
     return [name for name in dict.fromkeys(given) if name not in loaded]
+
+
+def _never_read(kind: ast.AST | None, module: ast.Module) -> list[str]:
+    """Return the attributes that the constructor of a class sets and nothing reads, as self.name."""
+    own = [node for node in ast.walk(kind) if isinstance(node, ast.FunctionDef)] if kind is not None else []
+    parts = [part for node in own if node.name == "__init__" for part in ast.walk(node)]
+    given = [part.attr for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)]
+    loads = [part for part in ast.walk(module) if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Load)]
+    read = {part.attr for part in loads}
+    return [f"self.{name}" for name in dict.fromkeys(given) if name not in read]
 
 
 def is_elementary(node: ast.FunctionDef) -> bool:
