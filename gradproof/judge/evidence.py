@@ -29,7 +29,7 @@ from gradproof.judge.outcome import (
     states,
     unmoved,
 )
-from gradproof.judge.rates import allow_means, keep_steady, rate_beside, rates_of_groups
+from gradproof.judge.rates import allow_means, keep_steady, rate_beside, rates_of_groups, unusual_rates
 from gradproof.judge.second_step import means
 from gradproof.judge.stress import clips_gradients_alone
 from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM
@@ -75,6 +75,7 @@ class Evidence:
     again: dict[str, Amiss] = field(default_factory=dict)  # by parameter, what goes wrong after this step
     twice: dict[str, Amiss] = field(default_factory=dict)  # by parameter, that it moves twice by one gradient
     group_rates: dict[str, Fraction] = field(default_factory=dict)
+    unlike: dict[str, float] = field(default_factory=dict)  # by parameter, its rate in units of that of most others
     sizes: dict[str, int] = field(default_factory=dict)  # by parameter
     zeros: dict[str, None] = field(default_factory=dict)  # parameters that begin with some elements 0
     twins: dict[str, str] = field(default_factory=dict)  # by parameter, what begins as a copy of it
@@ -170,6 +171,7 @@ class Evidence:
         if not any(array.convention == BY_ITSELF for array in compared):
             compared = keep_steady(what, cost, compared, self._rates, reading)
         if any(array.convention == FIRST_OF_ADAM for array in compared):
+            self.unlike.update(unusual_rates(what, cost))
             line = line_of_counter(scene.program.tree)
             for path, t in counted_too_fast(what.moved, given, differentiate(cost), what.kept).items():
                 self.again[path] = Amiss(f"its first step has t = {t}: t counts arrays, not steps", line)

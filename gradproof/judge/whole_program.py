@@ -20,6 +20,7 @@ from gradproof.judge.find.observation import observe
 from gradproof.judge.find.running_means import wrong_means
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.stated_costs import costs_defined, is_descended, moved_at_times, takes_the_same
+from gradproof.judge.lines.annotation import shown
 from gradproof.judge.outcome import SECONDS, Amiss, Outcome, left_out, ranked
 from gradproof.judge.rates import blame_decay
 from gradproof.judge.second_step import judge_second_step
@@ -85,6 +86,8 @@ def judge(
     if evidence.passed:
         states = ", ".join(evidence.passed)
         outcome.notes.append(f"{states}: taken for states, because the cost depends on what they become")
+    for path, times in evidence.unlike.items():
+        outcome.notes.append(f"{shown(path)} has {times:.6g} times the rate of most others")
     for review in _REVIEWS:
         if (instead := review(case, evidence, outcome)) is not None:
             return instead

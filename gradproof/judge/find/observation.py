@@ -15,7 +15,7 @@ from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.numbers import Number, literal, number
 from gradproof.exact.run import current
 from gradproof.judge.find.aims import targets
-from gradproof.judge.find.copies import copies, drawn_along, held_at_zero, is_added, is_turned, stays, velocities
+from gradproof.judge.find.copies import copies, drawn_along, held_at_zero, is_added, is_turned, velocities
 from gradproof.judge.find.cost_calls import evaluate_calls
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.monitor import Event, Step, Watch
@@ -157,11 +157,7 @@ class _Observer:
         """Draw the parameters, and evaluate the calls of the cost with them."""
         scene, seen, wanted = self.scene, self.seen, self.step.parameters
         by_path = {slot.path: slot for slot in slots}
-        twins = {
-            path: renewed
-            for path, others in copies(slots, wanted).items()
-            if (renewed := [one for one in others if is_turned(by_path[path], one) or not self._stays(one)])
-        }
+        twins = copies(slots, wanted)
         zeros = {path: held for path in wanted if path in by_path if (held := held_at_zero(by_path[path]))}
         seen.zeros, seen.twins = list(zeros), {path: others[-1].path for path, others in twins.items()}
         seen.velocities = velocities(slots, wanted)
@@ -185,11 +181,6 @@ class _Observer:
         self.watch.events.clear()
         seen.targets = frame.f_globals.get("y")
         self._state.update({slot.path: slot.array for slot in slots if slot.path not in wanted})
-
-    def _stays(self, copy: Slot) -> bool:
-        """Whether a copy of a parameter is never renewed, so that it is none in later turns."""
-        scene, step = self.scene, self.step
-        return stays(scene.program.tree, copy.path, scene.loop(step.where) if step.kind == "turn" else None)
 
     def _drawn(self, slot: Slot) -> list[Any]:
         """Draw the numbers of a parameter as variables; elements that stay 0 stay constants."""
