@@ -44,6 +44,7 @@ def command(words: tuple[str, ...], out: Path | None, as_json: bool) -> int:
     return 0
 
 
+NOT_SEEN = "no public code in which it was seen is known"
 SLIPS = """Named if undoing the slip in the statement makes everything right that was wrong, exactly and at two
 random points, and leaves the cost unchanged. The statements are run in this network with tanh:"""
 STEPS = """Reported for an array if no slip in a single statement explains it. The example is a step of the matrix
@@ -92,6 +93,8 @@ def _told(entry: Entry) -> Iterator[str]:
         yield f"to repair it: {entry.repair}"
     if entry.seen:
         yield f"{'usual' if entry.place == catalogue.CONVENTION else 'seen'} in {entry.seen}"
+    else:
+        yield NOT_SEEN
 
 
 def shown(entry: Entry) -> tuple[str, str, str]:
@@ -144,6 +147,8 @@ def page() -> str:
         "named only if its formula gives what was returned on every network tried, within the rounding of",
         f"that formula; {catalogue.NUMBER} stands for any number, which the judge finds.",
         "",
+        "A – under *seen in* says that no public code with it is known.",
+        "",
         "Each is shown on one network; autodiff gives what it should be:",
         "",
         "```text",
@@ -174,19 +179,19 @@ def _section(place: str, own: Sequence[Entry]) -> Iterator[str]:
         for e in own:
             value, got, expected = shown(e)
             example = (f"`{e.written}`", f"`{e.meant}`", f"`{value}` is {got}", expected)
-            rows.append((e.name, e.formula, *example, e.repair, e.seen))
+            rows.append((e.name, e.formula, *example, e.repair, e.seen or "–"))
     elif place == catalogue.STEP:
         yield from ("", "## A whole step, in any network", "", STEPS, "")
         head = ("in words", "the formula", "the right one", "in the example", "should be", "to repair it", "seen in")
         for e in own:
             value, got, expected = shown(e)
-            rows.append((e.name, e.formula, e.right, f"{value} is {got}", expected, e.repair, e.seen))
+            rows.append((e.name, e.formula, e.right, f"{value} is {got}", expected, e.repair, e.seen or "–"))
     else:
         value, _, expected = shown(own[0])
         yield from ("", f"## {place}", "")
         yield from (f"It should be {own[0].right}. In the example {value} should be {expected}.", "")
         head = ("what was done", "its formula", f"{value} in the example", "to repair it", "seen in")
-        rows = [(e.name, e.formula, shown(e)[1], e.repair, e.seen) for e in own]
+        rows = [(e.name, e.formula, shown(e)[1], e.repair, e.seen or "–") for e in own]
     yield from _table(head, rows)
 
 

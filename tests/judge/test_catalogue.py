@@ -151,6 +151,7 @@ def test_a_name_is_explained_in_words_and_for_programs(tmp_path: Path) -> None:
     assert lines[4].startswith("  to repair it: delta = (w.T @ delta) * a * (1 - a)")
     assert lines[5] == "  seen in Grokking#50, makeyourownneuralnetwork#88"
     assert lines[-1].startswith("  x = [[1, -1], [0.5, 2]], y = ")
+    assert "  no public code in which it was seen is known" in explain(tmp_path, "σ is left out").stdout.splitlines()
     (told,) = json.loads(explain(tmp_path, "BP2 σ′ is missing", "--json").stdout)
     assert f"in the example δ¹ is {told['example']['is']} and should be {told['example']['should_be']}" in lines[3]
     assert len(explain(tmp_path).stdout.splitlines()) == len(ENTRIES)
