@@ -30,6 +30,7 @@ NONE_OF_TWO = (
     "ModuleNotFoundError",
     "ImportError",
 )
+WITHOUT = "without --convention, --certificate and a rubric of equations only"
 
 
 class Decided(NamedTuple):
@@ -91,6 +92,8 @@ def decide(question: Question, judge: Callable[[File], Judgement]) -> Decided:
             # Report what the code itself raises, but not that it lacks the two forms: more than these was looked for.
             none_of_two = any(words in str(error) for words in NONE_OF_TWO)
             said = nothing(found, path, graded) if found and none_of_two and not name else str(error)
+            if whole is None and any(words in said for words in NONE_OF_TWO[:2]):
+                said += f"; any other program is judged {WITHOUT if program else 'by the path of its file'}"
             raise DataError(said) from None
         if whole is not None and found is not None and not is_whole(found):
             found = _with_lines(whole, judged) if lines or may_prefer_whole(found, judged) else None

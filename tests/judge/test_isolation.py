@@ -11,6 +11,7 @@ import pytest
 
 import gradproof
 from gradproof.errors import DataError
+from gradproof.judge.decision import decide
 from gradproof.judge.float64.diagnosis import judgement
 from gradproof.judge.isolation.submission import File
 from tests.commands import ended_here
@@ -118,6 +119,14 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(tmp_path):
         File(str(path), "Nett") as code,
     ):
         _ = code.kind
+
+
+def test_a_program_that_is_no_backprop_is_refused_with_what_to_type_in_its_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("theirs.py").write_text("class Net: pass\n", "utf8")
+    for path, name, words in (("theirs.py", "", "without --convention"), ("theirs", "Net", "by the path")):
+        with pytest.raises(DataError, match=f"; any other program is judged {words}"):
+            decide(path, name, judgement, declared=True)
 
 
 CORRECT = "m = x.shape[1]; a = [x]\n" \
