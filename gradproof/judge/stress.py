@@ -1,6 +1,5 @@
 """Tries a step that is right once in harder scenes and at later calls: other widths, many examples, large numbers."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from flint import arb
 
 from gradproof.exact.numbers import Number, source
-from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate, operands_of
 from gradproof.judge.find.dependence import GRADIENT, LINEAR, STATE
 from gradproof.judge.find.explore import Explored
@@ -18,7 +17,6 @@ from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.watching import Step
-from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.costs import usual_costs
 from gradproof.judge.outcome import SECONDS, Amiss, Outcome, against, of_all_targets
 from gradproof.judge.trial.comparison import Compared
@@ -27,11 +25,9 @@ from gradproof.judge.trial.points import Tried
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.scaled import ADAPTIVE
 from gradproof.judge.trial.symmetry import symmetric
+from gradproof.judge.velocities import feeds, share, wrong_velocities
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
-
-_SHARING = ("add", "subtract", "negative", "multiply", "divide", "copy")
-_VELOCITY = re.compile(r"(?i)(?:^|[._\['])(?:v|vel\w*|m|mom\w*|[vm]_?[wb]\w*|[vm]_\w+)(?:\d*'?\]?)$")
 
 
 def stress(outcome: Outcome, chosen: tuple[str, str], calls: Sequence[str], harder: Sequence[Scene], seed: int) -> None:
@@ -203,43 +199,14 @@ def piled(
                     alike = old.size > 1 or "grad" in other.lower() or GRADIENT.search(other)
                     decays = [x.value for x in array.ravel().tolist()]
                     grows = old.size == array.size and alike and _grows(old, new, slope, decays)
-                    if grows and _feeds(old, what.after[path]):
+                    if grows and feeds(old, what.after[path]):
                         found[path] = other
-        amiss = dict[str, Amiss]()
-        for other in (path for path in kept if _VELOCITY.search(path) or _VELOCITY.search(path.partition("[")[0])):
-            held, now = (array.ravel().tolist() for array in what.state[other])
-            told = [k for k, x in enumerate(held) if isinstance(x, Number) and x.value != 0]
-            fed = [path for path, array in what.given.items() if array.size == len(held)]
-            fed = [path for path in fed if _feeds(what.state[other][0], what.after[path])]
-            if told and all(_share(held[k], now[k]) < 0 for k in told):
-                said = f"its velocity {shown(other)} changes sign at every step"
-                amiss |= {path: Amiss(said, line_of(now[0].place) or 0) for path in fed}
-            for path in fed:
-                after = what.after[path].ravel().tolist()
-                if told and all(_is_felt_twice(held[k], now[k], after[k]) for k in told):
-                    said = f"its velocity {shown(other)} is added once too often"
-                    amiss[path] = Amiss(said, line_of(after[0].place) or 0)
-        for path, twin in twins.items():
-            held, now = (array.ravel().tolist() for array in (what.state[twin][0], what.after[path]))
-            if all(_share(x, y) > 0 for x, y in zip(held, now, strict=True)):
-                said = f"its velocity {shown(path)} - {shown(twin)} changes sign at every step"
-                amiss[path] = Amiss(said, line_of(now[0].place) or 0)
-    return found, kept, amiss
-
-
-def _is_felt_twice(old: Number, new: Number, moved: Number) -> bool:
-    """Whether a parameter moves by a larger share of its old velocity than its new velocity contains.
-
-    The shares are equal in heavy-ball momentum. In Nesterov's, which takes a part of the old one back, it is smaller.
-    """
-    own = _share(new, moved)
-    return not own.contains(0) and _share(old, moved) / own > _share(old, new)
+    return found, kept, wrong_velocities(what, kept, twins)
 
 
 def shrinks(old: Any, new: Any) -> bool:
     """Whether each element is a part of its old one plus other terms, as of a velocity or a running mean."""
-    shares = [_share(x, y) for x, y in zip(old.flat, new.flat, strict=True)]
-    return all(0 < share < 1 for share in shares)
+    return all(0 < share(x, y) < 1 for x, y in zip(old.flat, new.flat, strict=True))
 
 
 def means(what: Observation) -> list[str]:
@@ -255,31 +222,6 @@ def _moves_another(what: Observation, path: str) -> bool:
     own = {source(x).index for x in what.after[path].flat}
     others = [x for other, array in what.after.items() if other != path for x in array.flat]
     return any(x.index in own for x in computed_from(others))
-
-
-def _share(old: Number, new: Any) -> Any:
-    """Return k of new = k old + other terms, from the factors of old on the way; 0 if it is not a term."""
-    none, shares = arb(0), {old.index: arb(1)}
-    way, waiting = dict[int, Number](), [new] if isinstance(new, Number) else []
-    while waiting:
-        x = waiting.pop()
-        if x.rule is not None and x is not old and x.index not in way and x.rule.name in _SHARING:
-            way[x.index] = x
-            waiting.extend(x.operands)
-    for x in (way[index] for index in sorted(way)):  # in the order of computation
-        first, *rest = [(shares.get(a.index, none), a.value) for a in x.operands]
-        match x.rule.name, first, rest:  # type: ignore[union-attr]
-            case "add", (a, _), [(b, _)]:
-                shares[x.index] = a + b
-            case "subtract", (a, _), [(b, _)]:
-                shares[x.index] = a - b
-            case "multiply", (a, left), [(b, right)]:
-                shares[x.index] = a * right + left * b
-            case "divide", (a, _), [(_, divisor)]:
-                shares[x.index] = a / divisor
-            case "negative" | "copy" as name, (a, _), _:
-                shares[x.index] = -a if name == "negative" else a
-    return shares.get(new.index, none) if isinstance(new, Number) else none
 
 
 def _grows(old: Any, new: Any, slope: Sequence[Any], values: Sequence[Any]) -> bool:
@@ -319,8 +261,3 @@ def _is_added_to(old: Number, new: Number) -> bool:
             waiting.extend(operands_of(x))
         seen.add(x.index)
     return False
-
-
-def _feeds(old: Any, after: Any) -> bool:
-    indices = {x.index for x in old.flat}
-    return any(x.index in indices for x in computed_from(after.ravel().tolist()))

@@ -190,6 +190,12 @@ for turn in range(9):
         d = W.T @ d * (1 - before ** 2)
         P["W%d" % l] -= 0.1 * g
 """
+AHEAD_ELSEWHERE = linear(
+    "v = np.zeros(3)",
+    first="ahead = w - 0.9 * v",
+    update="v = 0.9 * v + 0.1 * (2 * X.T @ (X @ ahead - y) / 9)",
+    last="w = w - v",
+)
 NESTEROV = linear(
     "v = np.zeros(3)", "v_prev = v.copy()", update="v = 0.9 * v - 0.01 * g\n    w += -0.9 * v_prev + 1.9 * v"
 )
@@ -870,6 +876,7 @@ BESIDE = {
     "a velocity that is looked ahead by": (AHEAD, ("h.T @ d", "h.T @ abs(d)")),
     "clipped gradients of one example after another": (CLIPPED, ("d @ h.T", "abs(d) @ h.T")),
     "parameters that a cache has under other names": (CACHED, ("d @ before.T", "d @ abs(before).T")),
+    "a look-ahead beside the weights": (AHEAD_ELSEWHERE, ("w - 0.9 * v", "w + 0.9 * v")),
     "Nesterov's velocity": (NESTEROV, ("-0.9 * v_prev", "0.9 * v_prev")),
     "a mean of gradients": (ADAM, ("(1 - b1) * g", "(1 - b2) * g")),
     "the correction of a mean": (ADAM, ("1 - b2 **", "1 - b1 **")),
