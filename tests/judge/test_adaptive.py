@@ -65,3 +65,12 @@ def test_few_elements_refute_nothing() -> None:
     step = np.frompyfunc(OTHERS["times the root"], 2, 1)(slope, value)
     assert misses_form(step, slope, value) == "undecided"
     assert misses_form(step[:2], slope[:2], value[:2]) == ""
+
+
+@given(seed=st.integers(0, 2**32))
+def test_a_form_that_fits_only_because_the_enclosures_are_wide_decides_nothing(seed: int) -> None:
+    """Nearly plain steps fit the root with a large ε, to no digit of what is below the root."""
+    slope, value = drawn(seed, 8)
+    ctx.prec = 200
+    wide = np.frompyfunc(lambda g: -ETA * g**3 / (g * g + arb("1e-6")) * arb(1, "4e-15"), 1, 1)(slope)
+    assert misses_form(wide, slope, value) in ("undecided", NO_FORM)

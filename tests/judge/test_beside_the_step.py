@@ -1301,6 +1301,10 @@ ALIKE = {  # what only looks like one of those
     "a mean of an array and its own gradient": linear(
         "g, b = np.zeros(3), np.zeros(1)", update="w = 0.9 * w + 0.1 * g", last="b -= 0.1 * 2 * e.mean()"
     ).replace("X @ w - y", "X @ w + b - y"),
+    "the cube of a mean, divided by a mean of squares": linear(
+        "m, s = np.zeros(3), np.zeros(3)",
+        update="m = 0.9 * m + 0.1 * g\n    s = 0.99 * s + 0.01 * g ** 2\n    w -= 0.1 * m ** 3 / s",
+    ),
     "a sum of two arrays that is no mean": linear("u = np.random.randn(3)", last="u = 0.9 * u + 0.3 * w").replace(
         "X @ w - y", "X @ w + X ** 2 @ u - y"
     ),

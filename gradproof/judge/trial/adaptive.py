@@ -7,6 +7,7 @@ keeps, a multiple of g or of g², must be the same multiple for all arrays.
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from flint import arb, arb_mat
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import Number
+from gradproof.exact.sweeps import computed_from
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import LARGEST, Compared
+from gradproof.judge.trial.points import TELLING
 
 Balls = Any  # an object array of arb
 ADAPTIVE = "moved by the sign of its gradient only, as in Adam's first step"
@@ -99,7 +102,7 @@ def misses_form(step: Balls, slope: Balls, value: Balls) -> str:
     # q² = 2εq + a g² + b − ε², for q = |g / s| and η = 1
     plain = goes_down(step, slope) and solved([([q, g * g, arb(1)], q * q) for q, g in ratios])
     if plain and plain[0] > 0 and plain[1] > 0 and not plain[2] + plain[0] ** 2 / 4 < 0:
-        return ""
+        return "" if _is_telling(plain[1]) else "undecided"
     # With s′ = s + κ θ in place of s: |g| = |s′| (a |g| + ε), or g² = s′² (a g² + b)
     signs = [1 if g < 0 else -1 for _, g, _ in moving]
     decayed = solved([([o * s * abs(g), o * w * abs(g), o * s, o * w], abs(g))
@@ -107,8 +110,14 @@ def misses_form(step: Balls, slope: Balls, value: Balls) -> str:
     decayed = decayed or solved([([(s * g) ** 2, 2 * s * w * g * g, s * s, 2 * s * w, (w * g) ** 2, w * w], g * g)
                                   for s, g, w in moving])  # fmt: skip
     if decayed:  # a, κ a, and ε or b
-        return "" if decayed[0] > 0 and not (decayed[1] < 0 or decayed[2] < 0) else NO_FORM
+        fits = decayed[0] > 0 and not (decayed[1] < 0 or decayed[2] < 0)
+        return ("" if _is_telling(decayed[0]) else "undecided") if fits else NO_FORM
     return "undecided" if len(moving) < 7 else NO_FORM
+
+
+def _is_telling(x: Any) -> bool:
+    """Whether a solution is known to enough digits to say more than that the enclosures are wide."""
+    return bool(x.rel_accuracy_bits() >= TELLING * log2(10))
 
 
 def solved(rows: Sequence[tuple[list[Any], Any]]) -> list[Any] | None:
@@ -166,8 +175,12 @@ def _factor_of(ratio: Any) -> str:
 
 def _kept(owner: Any, slope: Balls) -> list[Balls]:
     """Return the arrays of an owner that have a slope's shape."""
+    return list(map(balls_of, _arrays(owner, slope)))
+
+
+def _arrays(owner: Any, slope: Balls) -> list[ExactArray]:
     arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
-    return [balls_of(one) for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
+    return [one for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
 
 
 def kept_shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:
@@ -176,14 +189,35 @@ def kept_shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[boo
     These are Adam's m and v after one step. Many owners that take plain steps keep the gradient, but not its square.
     """
     squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
-    found = []
-    for balls in _kept(owner, slope):
-        for squared, target in ((True, squares),) if squares_alone else ((False, slope), (True, squares)):
-            telling = [i for i in np.ndindex(slope.shape) if not target[i].contains(0)]
-            ratio = balls[telling[0]] / target[telling[0]] if telling else arb(0)
-            if ratio > 0 and all(balls[i].overlaps(ratio * target[i]) for i in np.ndindex(slope.shape)):
-                found.append((squared, ratio))
-    return found
+    targets = ((True, squares),) if squares_alone else ((False, slope), (True, squares))
+    found = [(squared, _share_of(kept, target)) for kept in _kept(owner, slope) for squared, target in targets]
+    return [(squared, ratio) for squared, ratio in found if ratio > 0]
+
+
+def _share_of(kept: Balls, target: Balls) -> Any:
+    """Return the ratio at which an array is a multiple of another; 0 if it is none."""
+    telling = [i for i in np.ndindex(target.shape) if not target[i].contains(0)]
+    ratio = kept[telling[0]] / target[telling[0]] if telling else arb(0)
+    return ratio if all(kept[i].overlaps(ratio * target[i]) for i in np.ndindex(target.shape)) else arb(0)
+
+
+def cancels_squares(move: Any, slope: Balls, owner: Any) -> bool:
+    """Whether elements of a plain step are computed from their own squares, which the owner keeps, as in m³ / v.
+
+    Only the first step is plain then: v is a mean of squares, and m³ the cube of another mean.
+    """
+    squares = np.frompyfunc(lambda g: g * g, 1, 1)(slope)
+    found = {float(g.mid()): k for k, g in enumerate(squares.flat) if not g.contains(0)}
+    telling = [k for _, k in sorted(found.items())[:: max(1, len(found) - 1)]]  # of two lengths, or any rate fits
+    for array in _arrays(owner, slope) if len(telling) == 2 else ():
+        numbers, balls = numbers_of(array), balls_of(array)
+        if not _share_of(balls, squares) > 0:
+            continue
+        places = {x.index: k for k, x in enumerate(numbers)}
+        met = [{places.get(x.index) for x in computed_from([numbers_of(move)[k]], places)} for k in telling]
+        if all(own - {None} == {k} for k, own in zip(telling, met, strict=True)):
+            return True
+    return False
 
 
 def _line_of_squares(kept: Balls, slope: Balls) -> tuple[Any, Any] | None:

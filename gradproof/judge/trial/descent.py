@@ -14,8 +14,10 @@ from gradproof.exact.sweeps import computed_from, push_forward
 from gradproof.judge.trial.adaptive import (
     ADAPTIVE,
     FIRST_OF_ADAM,
+    NO_FORM,
     accept_adaptive,
     balls_of,
+    cancels_squares,
     in_balls,
     rising_line,
     solved,
@@ -82,6 +84,13 @@ def _along(moved: dict[str, Any], parameters: Sequence[ExactArray], truth: dict[
     if _goes_by_sign(moved, parameters, steps, slopes):
         return [r._replace(state="right", digits=np.inf, element=(), convention=SIGNS) for r in results]
     results = _without_lonely(accept_adaptive(results, steps, slopes, values, kept), steps, slopes, eta)
+    for k, (move, slope) in enumerate(zip(moved.values(), slopes, strict=True)):
+        if (
+            kept is not None
+            and (results[k].state, results[k].convention) == ("right", "")
+            and cancels_squares(move, slope, kept)
+        ):
+            results[k] = results[k]._replace(state=NO_FORM)
     adaptive = any(r.convention == FIRST_OF_ADAM for r in results)
     telling = sum(step.size for r, step in zip(results, steps, strict=True) if r.state == "right" and r.alive)
     known = telling > 1 or (telling == 1 and (is_written(eta) or eta.overlaps(1)))  # how far each should move
