@@ -9,13 +9,18 @@ gradients by difference quotients, or clip them.
 import ast
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from gradproof.exact.run import Reading, line_of
+from flint import arb
+
+from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
+from gradproof.exact.sweeps import push_forward
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.explore import SECONDS, explore
 from gradproof.judge.find.gradients import last
+from gradproof.judge.find.observation import observe
 from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene, forget
@@ -26,6 +31,7 @@ from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import Outcome
 from gradproof.judge.rates import own_rates
 from gradproof.judge.stress import compared_once
+from gradproof.judge.trial.running import ExactRun, SubjectError
 from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
@@ -280,11 +286,22 @@ def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         return outcome
     scene = replace(subject.explored.scene, as_begun=True)
     begun = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
-    if not _is_nearer(begun, outcome):
+    if not _is_nearer(begun, outcome) or (outcome.twins and _is_of_copies_alone(outcome)):
         return outcome
     begun.notes += [f"elements of {shown(path)} that are 0 stay 0" for path in begun.zeros]
     begun.notes += [f"{shown(twin)} begins as a copy of {shown(path)}" for path, twin in begun.twins.items()]
     return begun
+
+
+def _is_of_copies_alone(outcome: Outcome) -> bool:
+    """Whether a step would not change with the parameters, so that it follows the gradient at their copies."""
+    with ExactRun(Reading.EXACT, BITS, 0), suppress(SubjectError, UndecidedError):
+        what = observe(outcome.explored.scene, outcome.explored.step, (), 0)  # type: ignore[arg-type]
+        given = [x for array in what.given.values() for x in array.flat]
+        moves = [x for move in what.moved.values() for x in move.flat]
+        tangents = push_forward(moves, {x.index: 1 + k for k, x in enumerate(given)})
+        return all(tangents.get(x.index, arb(0)).contains(0) for x in moves)
+    return False
 
 
 def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:

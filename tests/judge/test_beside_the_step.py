@@ -13,6 +13,7 @@ from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import variable
 from gradproof.exact.run import Run, running
 from gradproof.judge.assess import assess
+from gradproof.judge.find.copies import stays
 from gradproof.judge.find.examples import run_whole
 from gradproof.judge.find.explore import explore
 from gradproof.judge.find.program import read_program
@@ -1103,6 +1104,29 @@ def test_after_a_loop_only_sums_and_differences_are_of_interest() -> None:
     assert moved_after(outer.body[0], outer) == {"b", "V"}
 
 
+@pytest.mark.parametrize(
+    ("source", "path", "expected"),
+    [
+        ("b = w.copy()\nLOOP", "b", True),
+        ("b = [w.copy()]\nLOOP", "b[0]", True),
+        ("b = w.copy()\nfor t in range(9):\n    b = w.copy()", "b", False),
+        ("b = w.copy()\nLOOP\n    b[0] = w", "b[0]", False),
+        ("b = w.copy()\nLOOP\n    np.copyto(b, w)", "b", False),
+        ("b = [w]\nLOOP\n    for p in b:\n        p += 1", "b[0]", False),
+        ("def train(w):\n    b = w.copy()\n    LOOP", "b", True),
+        ("def step(w):\n    b = w.copy()\nLOOP", "b", False),
+        ("class A:\n    def __init__(self):\n        self.b = w.copy()\nLOOP", "net.b", True),
+        ("class A:\n    def reset(self):\n        self.b = w.copy()\nLOOP", "net.b", False),
+    ],
+)
+def test_a_copy_stays_if_it_is_set_once_and_nothing_can_change_it(source: str, path: str, expected: bool) -> None:
+    tree = ast.parse(
+        source.replace("LOOP", "for t in range(9): pass" if "LOOP\n" not in source else "for t in range(9):")
+    )
+    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)]
+    assert stays(tree, path, loops[0]) == expected
+
+
 def test_few_later_turns_are_run_to_see_what_they_move(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         FROZEN.replace("range(10)", "range(400)").replace("turn > 3", "turn > 300"), "utf8"
@@ -1305,6 +1329,13 @@ ALIKE = {  # what only looks like one of those
         "m, s = np.zeros(3), np.zeros(3)",
         update="m = 0.9 * m + 0.1 * g\n    s = 0.99 * s + 0.01 * g ** 2\n    w -= 0.1 * m ** 3 / s",
     ),
+    "a copy of the weights that is never renewed": TWO_LAYERS.replace("for turn", "back = W.copy()\nfor turn").replace(
+        "d @ W.T", "d @ back.T"
+    )
+    + "    W -= 0.1 * dW\n    V -= 0.1 * dV\n",
+    "the gradient at the weights of the turn before": linear(
+        "before = w.copy()", first="g = 2 * X.T @ (X @ before - y) / 9; before = w.copy()"
+    ).replace("    g = 2 * X.T @ e / 9\n", ""),
     "a sum of two arrays that is no mean": linear("u = np.random.randn(3)", last="u = 0.9 * u + 0.3 * w").replace(
         "X @ w - y", "X @ w + X ** 2 @ u - y"
     ),

@@ -1,5 +1,6 @@
 """How parameters start, which random draws would hide: as copies of each other, or with some elements 0."""
 
+import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from gradproof.exact.numbers import Number, source
 from gradproof.exact.sweeps import operands_of
 from gradproof.judge.find.dependence import LINEAR, difference
 from gradproof.judge.find.namespace import Slot
+from gradproof.judge.find.program import statements
 
 _LOOKS_BACK = re.compile(r"_?(?:previous|prev|old|last|before)_?")
 
@@ -36,6 +38,36 @@ def copies(slots: Sequence[Slot], parameters: Iterable[str]) -> Mapping[str, lis
     for path in own & alike.keys() if not any(found.values()) else ():
         found[path] = [other for other in others if _LOOKS_BACK.sub("", other.path) == path]
     return {path: twins for path, twins in found.items() if twins}
+
+
+def stays(tree: ast.Module, path: str, loop: ast.stmt | None) -> bool:
+    """Whether a variable is set once, where the loop that takes the step begins, and nothing else may change it.
+
+    A copy of the weights that stays is only at first the weights' equal.
+    """
+    name = re.sub(r"(?:\[.*?\])+$", "", path).rpartition(".")[2]
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    loops = [node for node in statements(tree) if isinstance(node, ast.For | ast.While)]
+    stores = [node for node in statements(tree) if name in _stored(node)]
+    if len(stores) != 1 or any(name in _words(node.iter) for node in loops if isinstance(node, ast.For)):
+        return False
+    if any(isinstance(node, ast.Expr) and name in _words(node) for node in statements(tree)):
+        return False  # a call may change it in place
+    if any(stores[0] in statements(node) for node in loops):
+        return False
+    around = [node for node in functions if stores[0] in statements(node)]
+    return all(node.name == "__init__" or any(part is loop for part in statements(node)) for node in around)
+
+
+def _stored(node: ast.AST) -> set[str]:
+    """Return the names of what a statement assigns, or assigns an element of."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", ast.Constant(0))]
+    return set[str]().union(*map(_words, targets))
+
+
+def _words(node: ast.AST) -> set[str]:
+    """Return the names in a node, also those of attributes."""
+    return {getattr(part, "attr", getattr(part, "id", "")) for part in ast.walk(node)}
 
 
 def held_at_zero(slot: Slot) -> set[int]:

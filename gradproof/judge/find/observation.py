@@ -19,7 +19,15 @@ from gradproof.exact.numbers import Number, literal, number
 from gradproof.exact.rewriting import HELPER, with_exact_numbers
 from gradproof.exact.run import UndecidedError, current
 from gradproof.judge.find.aims import targets
-from gradproof.judge.find.copies import copies, drawn_along, held_at_zero, is_added, is_turned, velocities
+from gradproof.judge.find.copies import (
+    copies,
+    drawn_along,
+    held_at_zero,
+    is_added,
+    is_turned,
+    stays,
+    velocities,
+)
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.namespace import Slot, variables
 from gradproof.judge.find.numbers import round_numbers
@@ -138,10 +146,15 @@ def observe(
     before: dict[str, ExactArray] = {}  # of parameters with another shape after the step
     turned: dict[str, str] = {}  # by path of a transposed copy, the parameter
     wanted = list(step.parameters)
+    tree, loop = scene.program.tree, scene.loop(step.where) if step.kind == "turn" else None
 
     def begin(slots: list[Slot], frame: FrameType) -> None:
         by_path = {slot.path: slot for slot in slots}
-        twins = copies(slots, wanted)
+        twins = {
+            path: renewed
+            for path, others in copies(slots, wanted).items()
+            if (renewed := [one for one in others if is_turned(by_path[path], one) or not stays(tree, one.path, loop)])
+        }
         zeros = {path: held for path in wanted if path in by_path if (held := held_at_zero(by_path[path]))}
         seen.zeros, seen.twins = list(zeros), {path: others[-1].path for path, others in twins.items()}
         seen.velocities = velocities(slots, wanted)
