@@ -21,6 +21,7 @@ from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.explore import SECONDS, explore
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import observe
+from gradproof.judge.find.own_cost import draws
 from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene, forget
@@ -64,6 +65,8 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
         outcome = _with_the_rest(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED:
         outcome = _at_other_items(outcome, subject.calls, cost)
+    if outcome.verdict is Verdict.VERIFIED:
+        outcome = _with_other_draws(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED and outcome.dead:
         outcome = _without_effect(subject, outcome, cost)
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
@@ -175,6 +178,24 @@ def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcom
         by_convention = outcome.tried is not None and any(array.convention for array in outcome.tried.arrays)
         if not outcome.untouched and (outcome.explored.is_large or not by_convention):
             break
+    return outcome
+
+
+def _with_other_draws(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
+    """Judge a step that draws random numbers in the next turn too, since those of one turn may hide a fault by chance.
+
+    What a step keeps, such as velocities, may be right there all the same, so the outcome becomes undecided at most.
+    """
+    step, scene = outcome.explored.step, outcome.explored.scene
+    loop = scene.loop(step.where) if step is not None and step.kind == "turn" else None
+    if step is None or loop is None or step.memories or outcome.twins or not draws(scene.program, loop):
+        return outcome
+    there = replace(outcome.explored, step=step._replace(turn=step.turn + 1))
+    if judge(there, calls, cost=cost).verdict is Verdict.REFUTED:
+        outcome.verdict = Verdict.UNDECIDED
+        outcome.trouble = (
+            f"it is right in turn {step.turn + 1} of its loop, but not with the random numbers of the next"
+        )
     return outcome
 
 

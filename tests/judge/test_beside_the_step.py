@@ -1685,3 +1685,26 @@ def test_gradients_that_are_added_up_belong_to_the_sum_of_the_costs(right: str, 
     found = verdict_on(ACCUMULATED.replace(right, wrong), tmp_path)
     assert found["verdict"] == ("refuted" if wrong else "verified")
     assert wrong or "its own" in found["network"]["cost"]
+
+
+MASKED = """
+import numpy as np
+rng = np.random.default_rng(37)
+X, y, w = rng.normal(size=(9, 4)), rng.normal(size=9), rng.normal(size=4)
+mask = 2.0 * (rng.random(4) > 0.5)
+for t in range(20):
+    e = np.tanh((mask * X) @ w) - y
+    loss = np.mean(e ** 2)
+    mask = 2.0 * (rng.random(4) > 0.5)
+    w -= 0.1 * mask * (X.T @ (2 * e * (1 - (e + y) ** 2) / 9))
+"""
+
+
+@pytest.mark.turns(1)
+def test_a_mask_that_happens_to_be_the_same_twice_hides_nothing(tmp_path: Path) -> None:
+    """The step is right with the masks of the first turn: the one for the backward pass is drawn after the other."""
+    found = verdict_on(MASKED, tmp_path)
+    assert (found["verdict"], "the random numbers of the next" in str(found["undecided"])) == ("undecided", True)
+    drawn = "    mask = 2.0 * (rng.random(4) > 0.5)\n"
+    first = MASKED.replace(drawn, "").replace("range(20):\n", f"range(20):\n{drawn}")
+    assert verdict_on(first, tmp_path)["verdict"] == "verified"

@@ -153,6 +153,12 @@ def _name(function: ast.expr) -> str:
     return getattr(function, "attr", getattr(function, "id", ""))
 
 
+def draws(program: Program, node: ast.AST) -> bool:
+    """Whether a statement draws random numbers, or calls a function that does."""
+    called = {_name(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
+    return _RANDOM.search(ast.unparse(node)) is not None or _draws(program, called)
+
+
 def _draws(program: Program, names: set[str]) -> bool:
     """Whether one of these functions, or one that they call, draws random numbers."""
     functions = {node.name: node for node in ast.walk(program.tree) if isinstance(node, ast.FunctionDef)}
