@@ -25,7 +25,7 @@ from gradproof.judge.find.own_cost import draws
 from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene, forget
-from gradproof.judge.find.stated import is_summed, moved_after, moved_at_times
+from gradproof.judge.find.stated import is_summed, is_used_after, moved_after, moved_at_times
 from gradproof.judge.find.watching import LATER, Step, moved_besides
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
@@ -99,9 +99,13 @@ def _of_another_step(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     several = {*step.parameters} == {*explored.step.parameters}  # several turns that move the same are several steps
     refutes = other.verdict is Verdict.REFUTED and other.kind != "listed" and not several
     decides = other.verdict is Verdict.VERIFIED or refutes
+    superseded = _is_superseded(outcome, step, other)
     if outcome.verdict is Verdict.REFUTED and explored.step.kind == "turn":
-        return other
-    return other if decides and _is_superseded(outcome, step, other) else outcome
+        if superseded:
+            return other
+        outcome.verdict = Verdict.UNDECIDED
+        outcome.trouble = f"line {step.where} moves {_list(step.parameters)} along no gradient, and nothing uses them"
+    return other if decides and superseded else outcome
 
 
 def _is_superseded(outcome: Outcome, step: Step, other: Outcome) -> bool:
@@ -109,9 +113,10 @@ def _is_superseded(outcome: Outcome, step: Step, other: Outcome) -> bool:
     later = other.explored.step
     own = {*later.parameters, *later.memories} if later is not None else set()
     names = outcome.explored.names or {}
-    return step.kind == "statement" or all(
-        path in own or path in outcome.dead or re.split(r"[.\[]", path)[0] not in names for path in step.parameters
-    )
+    roots = {path: re.split(r"[.\[]", path)[0] for path in step.parameters}
+    if step.kind == "statement":
+        return is_used_after(outcome.explored.scene.program.tree, step.where, roots.values())
+    return all(path in own or path in outcome.dead or root not in names for path, root in roots.items())
 
 
 def _without_the_held(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:

@@ -1207,8 +1207,19 @@ def test_what_is_wrong_after_sums_counts_only_beside_a_cost(tmp_path: Path) -> N
     assert verdict_on(SENSITIVITIES, tmp_path)["verdict"] != "refuted"
 
 
+STATEMENT_BESIDE_RIGHT = """
+import numpy as np
+X, y = np.random.randn(9, 3), np.random.randn(9)
+w, v = np.random.randn(3), np.random.randn(3)
+w -= 0.1 * X.T @ (X @ w + w[0] * y)
+for t in range(20):
+    v -= 0.1 * X.T @ (X @ v - y)
+print(w, v)
+"""
+
+
 @pytest.mark.turns(1)
-@pytest.mark.parametrize("source", [FORGOTTEN_AND_PRINTED, UNDECIDED_BESIDE_RIGHT])
+@pytest.mark.parametrize("source", [FORGOTTEN_AND_PRINTED, UNDECIDED_BESIDE_RIGHT, STATEMENT_BESIDE_RIGHT])
 def test_no_wrong_step_is_verified_by_what_stands_beside_it(source: str, tmp_path: Path) -> None:
     """A gradient that is only printed is forgotten, and a second model that is right says nothing of the first."""
     assert verdict_on(source, tmp_path)["verdict"] != "verified"

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.numbers import DOT, Number
@@ -189,6 +189,16 @@ def moved_at_times(tree: ast.Module) -> set[str]:
 def moved_after(loop: ast.stmt, outer: ast.stmt) -> set[str]:
     """Return the last names of what is updated after a loop, in the loop around it, by a sum or a difference."""
     return {updated(node).rpartition(".")[2].partition("[")[0] for node in updates_after(loop, outer)}
+
+
+def is_used_after(tree: ast.Module, line: int, names: Collection[str]) -> bool:
+    """Whether the module uses variables after a line for more than to print or to plot them."""
+    for node in tree.body:
+        later = node.lineno > line or isinstance(node, ast.FunctionDef | ast.ClassDef)
+        shows = isinstance(node, ast.Expr) and re.match(r"(?:print\b|plt\.)", ast.unparse(node)) is not None
+        if later and not shows and not names_in(node).isdisjoint(names):
+            return True
+    return False
 
 
 def is_descended(tree: ast.Module, path: str) -> bool:
