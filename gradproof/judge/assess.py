@@ -34,7 +34,7 @@ from gradproof.judge.outcome import SECONDS, Outcome, of_all_targets
 from gradproof.judge.telling import AMISS, PILED, may_be_a_slip
 from gradproof.judge.trial.activations import EITHER, activations, hidden_layers
 from gradproof.judge.trial.costs import outputs_and_labels
-from gradproof.judge.trial.descent import DECAY, OTHER_DECAY
+from gradproof.judge.trial.penalties import DECAY, OTHER_DECAY, OTHER_TERM
 from gradproof.judge.trial.points import READINGS
 from gradproof.judge.trial.running import ExactRun, SubjectError, guarded
 from gradproof.judge.troubles import out_of_memory
@@ -167,7 +167,7 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
             continue
         if _counts(other, first.outcome):
             return other
-        if not _is_by_a_metric(other) and not _differs_in_decay(other.outcome):
+        if not _is_by_a_metric(other) and not _differs_in_penalty(other.outcome):
             first.outcome.verdict = Verdict.UNDECIDED
             first.outcome.trouble = (
                 f"it follows the gradient of the {first.outcome.named[0].name}, but not that of {_cost_words(other)}, "
@@ -177,10 +177,11 @@ def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:
     return first
 
 
-def _differs_in_decay(outcome: Outcome) -> bool:
-    """Whether a step differs from its own cost in its weight decay only."""
+def _differs_in_penalty(outcome: Outcome) -> bool:
+    """Whether a step differs from its own cost in its weight decay, or in another term of each weight alone, only."""
     arrays = outcome.tried.arrays if outcome.tried else ()
-    return all(array.state == "right" or array.state.startswith((DECAY, OTHER_DECAY)) for array in arrays)
+    penalties = DECAY, OTHER_DECAY, OTHER_TERM
+    return all(array.state == "right" or array.state.startswith(penalties) for array in arrays)
 
 
 def _counts(other: Assessed, first: Outcome) -> bool:
@@ -197,7 +198,7 @@ def _counts(other: Assessed, first: Outcome) -> bool:
         return False
     arrays = outcome.tried.arrays
     follow = sum(outcome.sizes.get(array.name, 0) for array in arrays if array.state == "right" and array.alive)
-    if _differs_in_decay(outcome):
+    if _differs_in_penalty(outcome):
         return False
     if first.verdict is Verdict.UNDECIDED and OF_A_TWIN in other.subject.explored.scene.program.added:
         return True

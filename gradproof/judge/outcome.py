@@ -21,7 +21,8 @@ from gradproof.judge.find.roles import named_as_parameter, stem
 from gradproof.judge.find.watching import Event
 from gradproof.judge.trial.comparison import Compared, common_factor
 from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, outputs_and_labels
-from gradproof.judge.trial.descent import DECAY, along
+from gradproof.judge.trial.descent import along
+from gradproof.judge.trial.penalties import DECAY
 from gradproof.judge.trial.points import Tried
 from gradproof.judge.trial.running import InexactError
 from gradproof.judge.trial.stepping import terms

@@ -24,7 +24,8 @@ from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost
-from gradproof.judge.trial.descent import OTHER_DECAY, rate_of
+from gradproof.judge.trial.descent import rate_of
+from gradproof.judge.trial.penalties import OTHER_DECAY
 from gradproof.judge.trial.points import Tried
 from gradproof.judge.trial.scaled import BY_ONE_FACTOR, lengths_are_constant
 from gradproof.judge.trial.stepping import all_numbers

@@ -42,6 +42,7 @@ from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
 from gradproof.judge.trial.counters import counted_too_fast
 from gradproof.judge.trial.descent import is_written
+from gradproof.judge.trial.penalties import with_own_terms
 from gradproof.judge.trial.points import try_points
 from gradproof.judge.trial.running import ExactRun, InexactError, SubjectError, guarded
 from gradproof.judge.trial.scaled import ADAPTIVE, BY_ITSELF, excused, scaled_each
@@ -173,6 +174,8 @@ def judge(
                 again.update({path: Amiss(f"its first step has t = {t}: t counts arrays, not steps", line)
                               for path, t in fast.items()})  # fmt: skip
             _refuse_several(what, compared)
+            if any(array.state == "wrong" for array in compared) and (eta := rate_beside(what, found)) > 0:
+                compared = with_own_terms(what.moved, list(what.given.values()), differentiate(found), eta, compared)
             return compared
         given = list(what.given.values())
         compared = symmetric(what.moved, given, seed)

@@ -303,13 +303,15 @@ def test_a_number_of_its_own_follows_no_weighted_sum_of_costs() -> None:
         assert weighted_sum(more, moves, given, set()) == "one + 0.5 other"
 
 
-def test_another_rate_of_decay_than_the_printed_one_refutes_nothing_though_biases_follow_it(tmp_path: Path) -> None:
-    """The cost of all examples divides its penalty by their number, which is another one in a mini-batch."""
+def test_another_penalty_than_the_printed_one_refutes_nothing_though_biases_follow_it(tmp_path: Path) -> None:
+    """Several biases follow the cost of all examples, whose penalty may have another form, or another divisor."""
     source = PENALISED.replace("size=12)", "size=(12, 2))").replace("size=3), np.zeros(1)", "size=(3, 2)), np.zeros(2)")
     source = source.replace(") / 4\n", ") / 8\n").replace("d.sum()", "d.sum(axis=0)")
     source = source.replace("COST", "0.1 / len(t) * np.sum(w ** 2)")
-    assert assessed(source.replace("STEP", "0.2 / 12 * w"), tmp_path)["verdict"] == "verified"
-    assert assessed(source.replace("STEP", "0.2 / 4 * w[::-1]"), tmp_path)["verdict"] == "refuted"
+    for of_step, verdict in (("0.2 / 12 * w", "verified"), ("0.2 / 4 * w[::-1]", "refuted"), ("-0.2 * w", "refuted")):
+        assert assessed(source.replace("STEP", of_step), tmp_path)["verdict"] == verdict, of_step
+    without = source.replace("0.1 / len(t) * np.sum(w ** 2)", "0")
+    assert assessed(without.replace("STEP", "0.1 * w ** 3"), tmp_path)["verdict"] == "undecided"
 
 
 SMOOTHED = """

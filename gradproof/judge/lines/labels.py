@@ -18,7 +18,7 @@ from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.roles import stem
 from gradproof.judge.find.scene import DRIVEN
 from gradproof.judge.find.watching import Event
-from gradproof.judge.trial.descent import OTHER_DECAY
+from gradproof.judge.trial.penalties import OTHER_DECAY
 
 UNNAMED = "a derivative of C"  # the label where v has no name
 UNKNOWN = "?"  # a single number whose name says nothing

@@ -20,16 +20,14 @@ from gradproof.judge.trial.adaptive import (
     cancels_squares,
     in_balls,
     rising_line,
-    solved,
 )
 from gradproof.judge.trial.arguments import leaves, numbers_of
 from gradproof.judge.trial.comparison import Compared, common_factor
+from gradproof.judge.trial.penalties import DECAY, penalty_of
 from gradproof.judge.trial.stepping import all_numbers
 
 Balls = Any  # an object array of arb
 SIGNS = "steps of a fixed length, by the sign of the gradient alone"
-DECAY = "with weight decay"
-OTHER_DECAY = "its weight decay differs from that in its own cost"
 
 
 def along(moved: dict[str, Any], given: Any, truth: dict[int, Any], kept: Any) -> list[Compared]:
@@ -236,32 +234,9 @@ def _one(name: str, step: Balls, slope: Balls, value: Balls, eta: Any, array: An
     return Compared(name, state, 0, alive, where, float(step[where].mid()), float(expected[where].mid()), place)
 
 
-def _penalty(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
-    """Name what a step has besides −η g: −κ θ, also before the gradient is subtracted, or −κ sign θ; "" if neither.
-
-    No step gives up more than half of a weight.
-    """
-    rest = step + eta * slope
-    others = {f"{DECAY} {{}}": value, f"{DECAY} {{}} after the step": value - eta * slope}
-    if value.size > 2:  # of fewer, the sign and the value may fit alike
-        others[f"{DECAY} {{}} times the sign, an L1 penalty"] = np.frompyfunc(lambda w: w / abs(w), 1, 1)(value)
-    for said, shape in others.items():
-        telling = [i for i in np.ndindex(step.shape) if shape[i].is_finite() and not shape[i].contains(0)]
-        if not telling:
-            continue
-        i = max(telling, key=lambda i: float(abs(shape[i]).mid()))
-        kappa = -rest[i] / shape[i]
-        if kappa > 0 and kappa < 0.5 and all((rest[k] + kappa * shape[k]).contains(0) for k in np.ndindex(step.shape)):
-            return said.format(f"{float((kappa / eta).mid()):.6g}")
-    both = solved([([-w, -w / abs(w)], r) for w, r in zip(value.flat, rest.flat, strict=True) if not w.contains(0)])
-    if both and both[0] > 0 and both[0] < 0.5 and both[1] > 0:
-        return f"{DECAY} {float((both[0] / eta).mid()):.6g} and an L1 penalty {float((both[1] / eta).mid()):.6g}"
-    return ""
-
-
 def _named_move(step: Balls, slope: Balls, value: Balls, eta: Any) -> str:
     """Name a move: weight decay (θ′ = θ − η(g + λθ)), an L1 penalty, Adam's first step (−η g/|g|), or wrong."""
-    if eta > 0 and (penalty := _penalty(step, slope, value, eta)):
+    if eta > 0 and (penalty := penalty_of(step, slope, value, eta)):
         return penalty
     sizes = [abs(step[k]) for k in np.ndindex(step.shape) if not slope[k].contains(0)]
     downhill = all((step[k] < 0) == (slope[k] > 0) for k in np.ndindex(step.shape) if not slope[k].contains(0))
