@@ -6,7 +6,6 @@ A step may begin late, look back to earlier parameters, leave some elements at 0
 gradients by difference quotients, or clip them.
 """
 
-import ast
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -20,13 +19,12 @@ from gradproof.exact.sweeps import push_forward
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.explore import SECONDS, explore
 from gradproof.judge.find.gradients import last
-from gradproof.judge.find.observation import observe
-from gradproof.judge.find.own_cost import draws
 from gradproof.judge.find.quotients import with_small_differences
 from gradproof.judge.find.roles import named_as_parameter
-from gradproof.judge.find.scene import Scene, forget
+from gradproof.judge.find.scene import forget
 from gradproof.judge.find.stated import is_summed, is_used_after, moved_after, moved_at_times
 from gradproof.judge.find.watching import LATER, Step, moved_besides
+from gradproof.judge.items import at_other_items, goes_through_examples, observed, with_other_draws
 from gradproof.judge.lines.annotation import shown
 from gradproof.judge.lines.trials import fresh
 from gradproof.judge.outcome import Outcome
@@ -36,7 +34,6 @@ from gradproof.judge.trial.running import ExactRun, SubjectError
 from gradproof.judge.whole import judge
 from gradproof.numerics.verdict import Verdict
 
-OTHER_ITEMS = (1, 2, 3)
 BRIEF = 2.0  # seconds of a run that looks for more
 OTHER_STEPS = 3  # that are tried if the first decides nothing
 UNSEEN = "later iterations take too long to see whether they move something else"
@@ -64,9 +61,9 @@ def judge_leniently(subject: Subject, cost: str) -> Outcome:
     if outcome.verdict is Verdict.VERIFIED:
         outcome = _with_the_rest(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED:
-        outcome = _at_other_items(outcome, subject.calls, cost)
+        outcome = at_other_items(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED:
-        outcome = _with_other_draws(outcome, subject.calls, cost)
+        outcome = with_other_draws(outcome, subject.calls, cost)
     if outcome.verdict is Verdict.VERIFIED and outcome.dead:
         outcome = _without_effect(subject, outcome, cost)
     if outcome.verdict is Verdict.UNDECIDED and outcome.tried and any(n.kind == "clipped" for n in outcome.tried.notes):
@@ -151,7 +148,7 @@ def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     again = subject._replace(explored=large, larger=None)
     if outcome.verdict is Verdict.VERIFIED:
         scene = replace(outcome.explored.scene, program=large.scene.program)
-        if step.kind == "turn" and _goes_through_examples(scene, step.where):
+        if step.kind == "turn" and goes_through_examples(scene, step.where):
             scene = replace(scene, rotated=(step.where, 1))
         reading = outcome.tried.reading if outcome.tried else Reading.EXACT
         chosen = outcome.kind, outcome.cost
@@ -160,48 +157,6 @@ def _at_its_own_size(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
     refuted = outcome.verdict is Verdict.REFUTED
     own = outcome if large.is_slow else judge_leniently(again, cost)
     return outcome if refuted and own.verdict is Verdict.REFUTED else own  # corrections are found sooner there
-
-
-def _at_other_items(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
-    """Judge the step at the next item of its loop too, and at more while elements do not move, as after 0 and 0 of XOR.
-
-    What it takes from the first item, whatever the item is, is wrong there. Steps by a convention are tried at all of
-    these items: Adam's first one is only a sign, which a wrong factor may leave as it is. Return the outcome that
-    leaves fewest elements untouched, or the first that is wrong.
-    """
-    step, scene = outcome.explored.step, outcome.explored.scene
-    if step is None or step.kind != "turn" or not _goes_through_examples(scene, step.where):
-        return outcome
-    for first in OTHER_ITEMS:
-        there = replace(outcome.explored, scene=replace(scene, rotated=(step.where, first)))
-        other = judge(there, calls, cost=cost)
-        if other.verdict is Verdict.REFUTED:
-            other.where = f"at item {first + 1} of its loop"
-            return other
-        if other.verdict is Verdict.VERIFIED and other.untouched < outcome.untouched:
-            outcome = other
-        by_convention = outcome.tried is not None and any(array.convention for array in outcome.tried.arrays)
-        if not outcome.untouched and (outcome.explored.is_large or not by_convention):
-            break
-    return outcome
-
-
-def _with_other_draws(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
-    """Judge a step that draws random numbers in the next turn too, since those of one turn may hide a fault by chance.
-
-    What a step keeps, such as velocities, may be right there all the same, so the outcome becomes undecided at most.
-    """
-    step, scene = outcome.explored.step, outcome.explored.scene
-    loop = scene.loop(step.where) if step is not None and step.kind == "turn" else None
-    if step is None or loop is None or step.memories or outcome.twins or not draws(scene.program, loop):
-        return outcome
-    there = replace(outcome.explored, step=step._replace(turn=step.turn + 1))
-    if judge(there, calls, cost=cost).verdict is Verdict.REFUTED:
-        outcome.verdict = Verdict.UNDECIDED
-        outcome.trouble = (
-            f"it is right in turn {step.turn + 1} of its loop, but not with the random numbers of the next"
-        )
-    return outcome
 
 
 def _without_effect(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
@@ -223,25 +178,6 @@ def _without_effect(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         names = ", ".join(shown(path) for path in sorted(dead))
         outcome.notes.append(f"nothing is tested of {names}: no effect on the cost was seen, and no step")
     return outcome
-
-
-def _goes_through_examples(scene: Scene, number: int) -> bool:
-    """Whether a loop may begin with another item: it does not count epochs, and no condition depends on its count."""
-    node = scene.loop(number)
-    if not isinstance(node, ast.For):
-        return False
-    parts = list(ast.walk(node))
-    of = ast.unparse(node.iter).partition("(")[0]
-    counter = node.target.elts[0] if of == "enumerate" and isinstance(node.target, ast.Tuple) else node.target
-    count = ast.unparse(counter) if of in ("enumerate", "range") else ""
-    tests = [part.test for part in parts if isinstance(part, ast.If | ast.IfExp | ast.While)]
-    if count in _names_in(tests):
-        return False
-    return of != "range" or count in _names_in([part.slice for part in parts if isinstance(part, ast.Subscript)])
-
-
-def _names_in(nodes: Sequence[ast.expr]) -> set[str]:
-    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _later(subject: Subject, outcome: Outcome, cost: str) -> Outcome | None:
@@ -322,7 +258,7 @@ def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
 def _is_of_copies_alone(outcome: Outcome) -> bool:
     """Whether a step would not change with the parameters, so that it follows the gradient at their copies."""
     with ExactRun(Reading.EXACT, BITS, 0), suppress(SubjectError, UndecidedError):
-        what = observe(outcome.explored.scene, outcome.explored.step, (), 0)  # type: ignore[arg-type]
+        what = observed(outcome)
         given = [x for array in what.given.values() for x in array.flat]
         moves = [x for move in what.moved.values() for x in move.flat]
         tangents = push_forward(moves, {x.index: 1 + k for k, x in enumerate(given)})

@@ -1719,3 +1719,33 @@ def test_a_mask_that_happens_to_be_the_same_twice_hides_nothing(tmp_path: Path) 
     drawn = "    mask = 2.0 * (rng.random(4) > 0.5)\n"
     first = MASKED.replace(drawn, "").replace("range(20):\n", f"range(20):\n{drawn}")
     assert verdict_on(first, tmp_path)["verdict"] == "verified"
+
+
+FIRST_ZEROS = """
+import numpy as np
+X, Y = np.random.randn(9, 3), np.array([0, 0, 0, 0, 0, 1, 1, 0, 1])
+w, b = np.random.randn(3), 0.0
+for epoch in range(5):
+    for x, y in zip(X, Y):
+        p = 1 / (1 + np.exp(-(x @ w + b)))
+        d = p - y
+        w -= 0.1 * d * x
+        b -= 0.1 * d
+"""
+
+
+@pytest.mark.turns(1)
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(
+    ("right", "other", "verdict"),
+    [
+        ("", "", "verified"),
+        ("p - y", "p - y if y == 0 else p * (1 - p)", "undecided"),
+        ("p - y", "p - y if y == 0 else 1 - p", "refuted"),
+        ("np.array([0, 0, 0, 0, 0, 1, 1, 0, 1])", "np.zeros(9)", "verified"),
+    ],
+)
+def test_an_item_with_another_label_than_0_is_looked_for(right: str, other: str, verdict: str, tmp_path: Path) -> None:
+    found = verdict_on(FIRST_ZEROS.replace(right, other), tmp_path)
+    assert found["verdict"] == verdict
+    assert ("all labels are 0 here, so nothing is tested of others" in str(found["notes"])) == ("zeros" in other)
