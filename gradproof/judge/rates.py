@@ -20,7 +20,7 @@ from gradproof.judge.find.observation import Observation
 from gradproof.judge.find.program import assigned, statements
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
+from gradproof.judge.trial.adaptive import FIRST_OF_ADAM, in_balls, lengths, rising_line
 from gradproof.judge.trial.arguments import numbers_of
 from gradproof.judge.trial.comparison import Compared
 from gradproof.judge.trial.costs import NamedCost
@@ -81,6 +81,16 @@ def _is_of_one_number(what: Observation, cost: Number) -> bool:
 def rate_beside(what: Observation, cost: Number) -> Any:
     """Return η of a step that moves by −η ∂C/∂θ."""
     return rate_of(what.moved, list(what.given.values()), differentiate(cost))
+
+
+def unusual_rates(what: Observation, cost: Number) -> dict[str, float]:
+    """Return how many times as far as most others an adaptive step moves an array, by array, where it is not once."""
+    steps, slopes, _ = in_balls(what.moved, list(what.given.values()), differentiate(cost))
+    lines = ((path, rising_line(lengths(*pair))) for path, *pair in zip(what.moved, steps, slopes, strict=True))
+    rises = {path: line[1] for path, line in lines if line}
+    alike = {path: sum(one.overlaps(other) for other in rises.values()) for path, one in rises.items()}
+    usual = rises[max(alike, key=lambda path: alike[path])] if rises else None
+    return {path: float((usual / one).mid()) for path, one in rises.items() if not one.overlaps(usual)}
 
 
 def allow_means(scene: Scene, what: Observation, compared: list[Compared]) -> list[Compared]:

@@ -35,7 +35,7 @@ from gradproof.judge.outcome import (
     states,
     unmoved,
 )
-from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside, rates_of_groups
+from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_beside, rates_of_groups, unusual_rates
 from gradproof.judge.stress import clips_gradients_alone, means, piled, stress
 from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
 from gradproof.judge.trial.comparison import Compared
@@ -119,7 +119,7 @@ def judge(
     lengths: dict[Reading, dict[str, Any]] = {}
     doubted = set[str]()
     unseen, idle, staying = dict[str, None].fromkeys(explored.step.doubtful), dict[str, str](), dict[str, None]()
-    untouched, group_rates = dict[str, set[int]](), dict[str, Fraction]()
+    untouched, group_rates, unlike = dict[str, set[int]](), dict[str, Fraction](), dict[str, float]()
     still, zeros, twins, velocities = set[str](), dict[str, None](), dict[str, str](), list[str]()
     shrinking, passed, again, twice = list[str](), list[str](), dict[str, Amiss](), dict[str, Amiss]()
     is_one_step = False  # of the cost at a rate that the program writes down, though in two parts
@@ -169,6 +169,7 @@ def judge(
             if not any(array.convention == BY_ITSELF for array in compared):
                 compared = keep_steady(what, found, compared, rates, run.run.reading)
             if any(array.convention == FIRST_OF_ADAM for array in compared):
+                unlike.update(unusual_rates(what, found))
                 fast = counted_too_fast(what.moved, list(what.given.values()), differentiate(found), what.kept)
                 line = line_of_counter(explored.scene.program.tree)
                 again.update({path: Amiss(f"its first step has t = {t}: t counts arrays, not steps", line)
@@ -203,6 +204,7 @@ def judge(
     outcome.shrinking = shrinking
     if passed:
         outcome.notes.append(f"{', '.join(passed)}: taken for states, because the cost depends on what they become")
+    outcome.notes += [f"{shown(path)} has {times:.6g} times the rate of most others" for path, times in unlike.items()]
     outcome.velocities, outcome.idle = velocities, untouched
     if cost and tried.verdict is Verdict.VERIFIED:
         wanted = [one for one in named if one.name in DECLARED[cost]]

@@ -1749,3 +1749,20 @@ def test_an_item_with_another_label_than_0_is_looked_for(right: str, other: str,
     found = verdict_on(FIRST_ZEROS.replace(right, other), tmp_path)
     assert found["verdict"] == verdict
     assert ("all labels are 0 here, so nothing is tested of others" in str(found["notes"])) == ("zeros" in other)
+
+
+@pytest.mark.turns(1)
+def test_another_rate_of_one_array_is_told_though_adaptive_steps_hide_it(tmp_path: Path) -> None:
+    means = "    for p, g, m, s in zip((W, V, U), (dW, dV, dU), M, S):\n        m *= 0.9; m += 0.1 * g\n"
+    means += "        s *= 0.99; s += 0.01 * g ** 2\n"
+    means += "        p -= (0.03 if p is W else 0.01) * m / 0.1 / (np.sqrt(s / 0.01) + 1e-8)\n"
+    source = TWO_LAYERS.replace("h @ W", "h @ W + X @ U").replace("for turn", f"{BEGUN}for turn")
+    source = source.replace("dW, dV =", "dU, dW, dV = X.T @ d,") + means
+    found = verdict_on(source, tmp_path)
+    assert found["verdict"] == "verified"
+    assert "W has 3 times the rate of most others" in found["notes"]  # type: ignore[operator]
+
+
+BEGUN = """U = np.random.randn(3, 2)
+M, S = [np.zeros_like(p) for p in (W, V, U)], [np.zeros_like(p) for p in (W, V, U)]
+"""
