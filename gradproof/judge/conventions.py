@@ -15,7 +15,8 @@ from typing import Any
 from flint import arb
 
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
-from gradproof.exact.sweeps import push_forward
+from gradproof.exact.sweeps import computed_from, push_forward
+from gradproof.judge.find.copies import stays
 from gradproof.judge.find.examples import Subject
 from gradproof.judge.find.explore import SECONDS, explore
 from gradproof.judge.find.gradients import last
@@ -248,22 +249,31 @@ def _as_begun(subject: Subject, outcome: Outcome, cost: str) -> Outcome:
         return outcome
     scene = replace(subject.explored.scene, as_begun=True)
     begun = judge(replace(subject.explored, scene=scene), subject.calls, subject.harder, cost=cost)
-    if not _is_nearer(begun, outcome) or (outcome.twins and _is_of_copies_alone(outcome)):
+    if not _is_nearer(begun, outcome):
         return outcome
+    if begun.verdict is Verdict.VERIFIED and (doubt := _doubt_of_copies(outcome)):
+        begun.verdict, begun.trouble = Verdict.UNDECIDED, doubt
     begun.notes += [f"elements of {shown(path)} that are 0 stay 0" for path in begun.zeros]
     begun.notes += [f"{shown(twin)} begins as a copy of {shown(path)}" for path, twin in begun.twins.items()]
     return begun
 
 
-def _is_of_copies_alone(outcome: Outcome) -> bool:
-    """Whether a step would not change with the parameters, so that it follows the gradient at their copies."""
+def _doubt_of_copies(outcome: Outcome) -> str:
+    """Return why a step that is right while its parameters have copies may be wrong later, or ""."""
+    step, scene = outcome.explored.step, outcome.explored.scene
     with ExactRun(Reading.EXACT, BITS, 0), suppress(SubjectError, UndecidedError):
-        what = observed(outcome)
-        given = [x for array in what.given.values() for x in array.flat]
+        what = observed(outcome, constants=True)
         moves = [x for move in what.moved.values() for x in move.flat]
+        used = {x.index for x in computed_from(moves)}
+        copies = [path for path in outcome.twins.values() if any(x.index in used for x in what.state[path][0].flat)]
+        loop = scene.loop(step.where) if step is not None and step.kind == "turn" else None
+        if staying := [path for path in copies if stays(scene.program.tree, path, loop)]:
+            return f"it is right only while {_list(staying)} equals the weights, and nothing renews it"
+        given = [x for array in what.given.values() for x in array.flat]
         tangents = push_forward(moves, {x.index: 1 + k for k, x in enumerate(given)})
-        return all(tangents.get(x.index, arb(0)).contains(0) for x in moves)
-    return False
+        if copies and all(tangents.get(x.index, arb(0)).contains(0) for x in moves):
+            return f"it follows the gradient at {_list(copies)}, as the turn before left it, and not at the parameters"
+    return ""
 
 
 def _of_own_rates(subject: Subject, outcome: Outcome, cost: str) -> Outcome:

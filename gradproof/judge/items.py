@@ -71,10 +71,10 @@ def _has_labels_of_zero_alone(outcome: Outcome) -> bool:
     return False
 
 
-def observed(outcome: Outcome) -> Observation:
-    """Return what one more run of the step shows, within this exact run."""
+def observed(outcome: Outcome, constants: bool = False) -> Observation:
+    """Return what one more run of the step shows, within this exact run; see `observe`."""
     with guarded("the program", SECONDS, Clock.COMPUTING):
-        return observe(outcome.explored.scene, outcome.explored.step, (), 0)  # type: ignore[arg-type]
+        return observe(outcome.explored.scene, outcome.explored.step, (), 0, constants=constants)  # type: ignore[arg-type]
 
 
 def with_other_draws(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:

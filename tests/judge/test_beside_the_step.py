@@ -1340,13 +1340,6 @@ ALIKE = {  # what only looks like one of those
         "m, s = np.zeros(3), np.zeros(3)",
         update="m = 0.9 * m + 0.1 * g\n    s = 0.99 * s + 0.01 * g ** 2\n    w -= 0.1 * m ** 3 / s",
     ),
-    "a copy of the weights that is never renewed": TWO_LAYERS.replace("for turn", "back = W.copy()\nfor turn").replace(
-        "d @ W.T", "d @ back.T"
-    )
-    + "    W -= 0.1 * dW\n    V -= 0.1 * dV\n",
-    "the gradient at the weights of the turn before": linear(
-        "before = w.copy()", first="g = 2 * X.T @ (X @ before - y) / 9; before = w.copy()"
-    ).replace("    g = 2 * X.T @ e / 9\n", ""),
     "a sum of two arrays that is no mean": linear("u = np.random.randn(3)", last="u = 0.9 * u + 0.3 * w").replace(
         "X @ w - y", "X @ w + X ** 2 @ u - y"
     ),
@@ -1751,6 +1744,11 @@ def test_an_item_with_another_label_than_0_is_looked_for(right: str, other: str,
     assert ("all labels are 0 here, so nothing is tested of others" in str(found["notes"])) == ("zeros" in other)
 
 
+BEGUN = """U = np.random.randn(3, 2)
+M, S = [np.zeros_like(p) for p in (W, V, U)], [np.zeros_like(p) for p in (W, V, U)]
+"""
+
+
 @pytest.mark.turns(1)
 def test_another_rate_of_one_array_is_told_though_adaptive_steps_hide_it(tmp_path: Path) -> None:
     means = "    for p, g, m, s in zip((W, V, U), (dW, dV, dU), M, S):\n        m *= 0.9; m += 0.1 * g\n"
@@ -1763,6 +1761,22 @@ def test_another_rate_of_one_array_is_told_though_adaptive_steps_hide_it(tmp_pat
     assert "W has 3 times the rate of most others" in found["notes"]  # type: ignore[operator]
 
 
-BEGUN = """U = np.random.randn(3, 2)
-M, S = [np.zeros_like(p) for p in (W, V, U)], [np.zeros_like(p) for p in (W, V, U)]
-"""
+STALE = {
+    "a copy of the weights that is never renewed": TWO_LAYERS.replace("for turn", "back = W.copy()\nfor turn").replace(
+        "d @ W.T", "d @ back.T"
+    )
+    + "    W -= 0.1 * dW\n    V -= 0.1 * dV\n",
+    "the gradient at the weights of the turn before": linear(
+        "before = w.copy()", first="g = 2 * X.T @ (X @ before - y) / 9; before = w.copy()"
+    ).replace("    g = 2 * X.T @ e / 9\n", ""),
+}
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize(
+    ("name", "said"), [*zip(STALE, ("nothing renews it", "and not at the parameters"), strict=True)]
+)
+def test_copies_that_are_stale_from_the_second_step_on_are_not_verified(name: str, said: str, tmp_path: Path) -> None:
+    """At the first step they equal the weights, as those of heavy-ball momentum do."""
+    found = verdict_on(STALE[name], tmp_path)
+    assert (found["verdict"], said in str(found["undecided"])) == ("undecided", True)

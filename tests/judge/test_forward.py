@@ -112,6 +112,16 @@ def test_no_forward_pass_is_added_that_would_give_other_numbers_or_that_is_there
         assert len(turned.body) - len(loop.body) == added, source  # type: ignore[attr-defined]
 
 
+def test_a_forward_pass_may_go_on_with_one_name(tmp_path: Path) -> None:
+    """Each statement changes what the next one reads, and the first begins anew."""
+    path, several = tmp_path / "mine.py", "h = X @ theta; h = np.tanh(h); h = np.exp(h)\n"
+    for statements, added in ((several, 3), (several.removeprefix("h = X @ theta; "), 0)):
+        path.write_text(LINEAR.replace("h = X @ theta\n", statements), "utf8")
+        program = read_program(str(path))
+        loop, turned = program.tree.body[-1], with_forward_passes(program).tree.body[-1]
+        assert len(turned.body) - len(loop.body) == added  # type: ignore[attr-defined]
+
+
 def test_what_a_forward_pass_reads_through_functions_counts_too(tmp_path: Path) -> None:
     source = LINEAR.replace("h = X @ theta\n", "h = predicted()\n").replace(
         "h = pre", "def predicted():\n    return scores() / 2\ndef scores():\n    return X @ theta\nh = pre", 1

@@ -64,7 +64,7 @@ def _carried(tree: ast.AST, before: Sequence[ast.stmt], loop: ast.For | ast.Whil
     Nothing may change what they read after either run, or their second run would not be the first of the next turn.
     """
     last = {ast.unparse(node): place for place, node in enumerate(loop.body)}
-    there = {ast.unparse(node) for node in before}
+    there = {ast.unparse(node): place for place, node in enumerate(before)}
     turn = names_in(loop.target) if isinstance(loop, ast.For) else set[str]()
     found: list[ast.stmt] = []
     for place, node in enumerate(before):
@@ -72,12 +72,17 @@ def _carried(tree: ast.AST, before: Sequence[ast.stmt], loop: ast.For | ast.Whil
         if not again or not _is_forward_pass(node) or (read := _read(tree, node)) & turn:
             continue
         others = [other for other in before[place + 1 :] if ast.unparse(other) not in last]
-        after = loop.body[again + 1 :]
-        others += [other for other in after if ast.unparse(other) not in there or _assigned(other) & read]
-        if all(_keeps(other, read) for other in others):
+        others += [other for other in loop.body[again + 1 :] if there.get(ast.unparse(other), -1) <= place]
+        own = _assigned(node) & names_in(node.value) if isinstance(node, ast.Assign) else set[str]()
+        begun = set[str]().union(*map(_assigned, found))  # again, so that `a = f(a)` does not go on from the last turn
+        if own <= begun and all(_keeps(other, read) for other in others):
             found.append(node)
-    results = set[str]().union(*(names_in(target) for node in found for target in _targets(node)))
     texts = {ast.unparse(node) for node in found}
+    left = [node for node in loop.body if ast.unparse(node) in there and ast.unparse(node) not in texts]
+    changed = set[str]().union(*map(_assigned, left))
+    found = [node for node in found if _read(tree, node).isdisjoint(changed)]
+    texts = {ast.unparse(node) for node in found}
+    results = set[str]().union(*(names_in(target) for node in found for target in _targets(node)))
     first = next((place for place, node in enumerate(loop.body) if ast.unparse(node) in texts), 0)
     used = set[str]().union(*(names_in(node) for node in loop.body[:first]))
     return found if results & used or any(isinstance(node, ast.Expr) for node in found) else []
@@ -89,8 +94,8 @@ def _is_forward_pass(node: ast.stmt) -> bool:
     What draws a number or takes the next example would give another one if it ran again.
     """
     if isinstance(node, ast.Assign):
-        own = _assigned(node) & names_in(node.value)
-        return not (updated(node) or own or any(_TAKES.search(text) for text in _calls(node)))
+        goes_on = updated(node) and not _assigned(node)  # of names this depends on what runs before
+        return not goes_on and not any(_TAKES.search(text) for text in _calls(node))
     called = _calls(node)[-1:] if isinstance(node, ast.Expr) else []
     return any(FORWARD.search(text.rpartition(".")[2]) for text in called)
 
@@ -102,7 +107,8 @@ def _calls(node: ast.AST) -> list[str]:
 
 def _assigned(node: ast.AST) -> set[str]:
     """Return the names that a statement assigns by themselves."""
-    return {part.id for target in _targets(node) for part in ast.walk(target) if isinstance(part, ast.Name)}
+    parts = [part for target in _targets(node) for part in ast.walk(target)]
+    return {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
 
 
 def _targets(node: ast.AST) -> list[ast.expr]:

@@ -25,7 +25,6 @@ from gradproof.judge.find.copies import (
     held_at_zero,
     is_added,
     is_turned,
-    stays,
     velocities,
 )
 from gradproof.judge.find.gradients import last
@@ -146,15 +145,10 @@ def observe(
     before: dict[str, ExactArray] = {}  # of parameters with another shape after the step
     turned: dict[str, str] = {}  # by path of a transposed copy, the parameter
     wanted = list(step.parameters)
-    tree, loop = scene.program.tree, scene.loop(step.where) if step.kind == "turn" else None
 
     def begin(slots: list[Slot], frame: FrameType) -> None:
         by_path = {slot.path: slot for slot in slots}
-        twins = {
-            path: renewed
-            for path, others in copies(slots, wanted).items()
-            if (renewed := [one for one in others if is_turned(by_path[path], one) or not stays(tree, one.path, loop)])
-        }
+        twins = copies(slots, wanted)
         zeros = {path: held for path in wanted if path in by_path if (held := held_at_zero(by_path[path]))}
         seen.zeros, seen.twins = list(zeros), {path: others[-1].path for path, others in twins.items()}
         seen.velocities = velocities(slots, wanted)
