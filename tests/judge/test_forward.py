@@ -214,9 +214,16 @@ for t in range(6):
     ("source", "right", "other", "verdict"),
     [
         (BEGUN_ANEW, "", "", "undecided"),
+        (BEGUN_ANEW, "np.sum(k * r ** 2)", "np.sum((np.sqrt(k) * r) ** 2)", "undecided"),
         (BEGUN_ANEW, "k * r)", "k * r[::-1])", "refuted"),
         (BEGUN_ANEW, "(k * r)", "r", "refuted"),
         (ONE_BY_ONE, "", "", "undecided"),
+        (
+            ONE_BY_ONE,
+            "+ 0.9 * following[t] @ theta - X[t] @ theta",
+            "- X[t] @ theta + 0.9 * following[t] @ theta",
+            "undecided",
+        ),
         (ONE_BY_ONE, "e * X[t]", "e * X[t][::-1]", "refuted"),
         (ONE_BY_ONE, "y[t, 0]", "0.5", "refuted"),  # a margin between the two
     ],

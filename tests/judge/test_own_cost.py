@@ -301,6 +301,10 @@ def test_a_number_of_its_own_follows_no_weighted_sum_of_costs() -> None:
         moves["c"] = array_of([number(0) - a - half * b], (1,))
         moves["b"] = array_of([number(0) - b - half * c], (1,))
         assert weighted_sum(more, moves, given, set()) == "one + 0.5 other"
+        p, q = literal(0.1) * literal(0.7), literal(0.1) * literal(0.3)
+        slopes = {"a": p * (a + a + c), "c": p * a + q * b, "b": q * (b + b + c)}
+        moves = {name: array_of([number(0) - slope], (1,)) for name, slope in slopes.items()}
+        assert weighted_sum(more, moves, given, set()) == "0.7 one + 0.3 other"
 
 
 def test_another_penalty_than_the_printed_one_refutes_nothing_though_biases_follow_it(tmp_path: Path) -> None:

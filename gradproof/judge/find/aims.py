@@ -30,10 +30,10 @@ def doubtful_aims(
 ) -> Iterator[tuple[str, list[Number]]]:
     """Yield what may be held fixed as well, in words, so that a step that is right only then is not called wrong.
 
-    These are r + V′ in r + V′ − V, with an r that the program does not write down, and arrays whose elements are
-    factors of the terms of the cost, as the weights of a majorising cost are.
+    These are V′ in r + V′ − V and in r − V + V′, with an r that the program does not write down, and arrays whose
+    elements, or their roots, are factors of the terms of the cost, as the weights of a majorising cost are.
     """
-    if sums := [y for y in _compared(moves) if _is_shifted(y)]:
+    if sums := [y for y in _compared(moves) if _is_shifted(y)] or list(_added_to_errors(moves)):
         yield f"what line {line_of(sums[0].place)} computes", sums
     weights = {x.index for x in _factors(cost)} if cost is not None else set[int]()
     named = {
@@ -78,20 +78,38 @@ def _is_shifted(x: Number) -> bool:
     """Whether this is r + V with a constant r that the program does not write down: a reward, and not a margin."""
     if x.rule is None or x.rule.name != "add" or x.operands[0].varies == x.operands[1].varies:
         return False
-    r = next(y for y in x.operands if not y.varies)
-    return r.index not in {y.index for y in current().literals.values()}
+    return not _is_written(next(y for y in x.operands if not y.varies))
+
+
+def _added_to_errors(moves: Sequence[Number]) -> Iterator[Number]:
+    """Yield V′ of each r − V + V′ with such a constant r."""
+    for x in computed_from(moves):
+        if x.rule is not None and x.rule.name == "add" and all(y.varies for y in x.operands):
+            for y, other in (x.operands, x.operands[::-1]):
+                if y.rule is not None and y.rule.name == "subtract":
+                    r, value = y.operands
+                    if value.varies and not (r.varies or _is_written(r)):
+                        yield other
+
+
+def _is_written(x: Number) -> bool:
+    return x.index in {y.index for y in current().literals.values()}
 
 
 def _factors(cost: Number) -> list[Number]:
-    """Return the factors, as far as they vary, of the terms of a cost that are products."""
+    """Return the factors, as far as they vary, of the terms of a cost, or of a mean with weights, that are products."""
     found: dict[int, Number] = {}
     waiting = [cost]
     while waiting:
         for x in terms([waiting.pop()]):
-            if x.rule is None or x.rule.name not in ("multiply", "dot"):
-                continue
-            more = [y for y in operands_of(x) if y.varies and y.index not in found]
-            if x.rule.name == "dot" or all(y.varies for y in x.operands):
+            name, operands = x.rule.name if x.rule is not None else "", x.operands
+            if name == "divide" and operands[1].varies:  # by the sum of the weights
+                waiting += [y for y in operands[:1] if y.varies]
+            elif name in ("square", "power") and operands[0].rule is not None and operands[0].rule.name == "multiply":
+                waiting += operands[:1]
+            elif name == "dot" or (name == "multiply" and all(y.varies for y in operands)):
+                more = [y for y in operands_of(x) if y.varies and y.index not in found]
+                more += [z for y in more if y.rule is not None and y.rule.name == "sqrt" for z in y.operands]
                 found.update({y.index: y for y in more})
                 waiting += [y for y in more if y.rule is not None and y.rule.name == "multiply"]
     return list(found.values())

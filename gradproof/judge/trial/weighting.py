@@ -6,6 +6,7 @@ from typing import Any
 from flint import arb, arb_mat
 
 from gradproof.exact.numbers import Number
+from gradproof.exact.run import current
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.adaptive import in_balls
 from gradproof.judge.trial.descent import is_written
@@ -16,7 +17,7 @@ def weighted_sum(
 ) -> str:
     """Return the weighted sum of these costs that a step descends, in words; "" if there is none.
 
-    The program must write the weights down, beside one cost without a weight. A weight that is the extent of an array
+    The program must write the weights down, or all but one of them. A weight that is the extent of an array
     does not count, since it may be a division by the number of examples that is missing. Each weight must follow from
     any all but one of the moves: a single number follows any cost.
     """
@@ -26,7 +27,8 @@ def weighted_sum(
         rows.append([g for slope in slopes for g in slope.flat])
     moves = [-s for step in steps for s in step.flat]
     shares = _solved(rows, moves)
-    for own in shares:
+    written = [x.value for x in current().literals.values() if x.value > 0] if shares else []
+    for own in (*shares, *written):  # the share of a cost without a weight, or a rate beside weights of all of them
         weights = [share / own for share in shares]
         if all(w.overlaps(1) or (is_written(w) and not any(w.overlaps(n) for n in extents)) for w in weights):
             return " + ".join(
