@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gradproof.commands import completion
-from gradproof.text import typed
+from gradproof.text import typed, visible
 
 OF_PROVE = ("--dtype", "--network", "--log", "--processes", "--process")
 
@@ -115,6 +115,10 @@ def command(
     for submission in submissions:
         if submission.endswith(".safetensors"):
             raise click.UsageError(f"to judge a recorded step again: gradproof prove {typed(submission)}")
+        if submission.endswith(".toml"):
+            raise click.UsageError(
+                f"{visible(submission)} is no code; if it says how to grade: --rubric {typed(submission)}"
+            )
     from gradproof.commands import folders
     from gradproof.commands.submission import Options, tell
 

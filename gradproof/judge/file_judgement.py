@@ -50,10 +50,12 @@ class FileJudgement:
 
     def _repr_html_(self) -> str:
         """HTML for a notebook, with the wrong lines and what the lines around them compute."""
-        told, heading = [], ""
+        told = []
         for source in sources(self.document, self.path):
-            for line in shown(lines(self.document, source), whole=0, around=1):
-                if line.number and heading != (heading := line.cell or source.name):
+            some, heading = list(shown(lines(self.document, source), whole=0, around=1)), ""
+            told += [] if any(line.cell for line in some) else [SourceLine("", source.name)]
+            for line in some:
+                if line.cell and heading != (heading := line.cell):
                     told.append(SourceLine("", heading))
                 notes = [(note.state, f"{note.mark} {note.text}") for note in line.notes]
                 told.append(SourceLine(str(line.shown or ""), line.text, line.state, notes))

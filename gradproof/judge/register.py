@@ -106,6 +106,8 @@ def _without_fault(document: Mapping[str, Any]) -> str:
         if "parameters" in document:
             return undecided[0] if undecided else "it cannot be decided"
         return f"too little can be decided about {', '.join(undecided)}"
+    if document["verdict"] == "refuted":  # what is right at first, and wrong at a later call or for more layers
+        return f"wrong {document.get('where') or 'for what it returns'}"
     if "parameters" in document:
         return f"the gradient of {wording.cost_in_words(document['network']['cost'])}"
     return f"autodiff's gradients on {document['architectures']} networks"

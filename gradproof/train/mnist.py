@@ -39,6 +39,9 @@ class DataSet(NamedTuple):
     labels: Bytes  # (n,)
     rows: int = 1  # rows of pixels in an image
 
+    def __repr__(self) -> str:
+        return f"DataSet(images {self.images.shape}, labels {self.labels.shape})"
+
 
 class Mnist(NamedTuple):
     """The three sets of handwritten digits."""

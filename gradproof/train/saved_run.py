@@ -33,6 +33,10 @@ class Saved(NamedTuple):
     weights: list[Array]
     biases: list[Array]
 
+    def __repr__(self) -> str:
+        sizes = [self.weights[0].shape[1], *map(len, self.biases)]
+        return f"Saved({'-'.join(map(str, sizes))}, {self.weights[0].dtype})"
+
     def classify(self, images: Array, backend: str = "handcrafted") -> Array:
         """Return the digits (n,) read in the rows of images (n, pixels), uint8 or 0.0 (white) to 1.0 (black).
 

@@ -229,3 +229,13 @@ def test_what_a_function_returns_in_a_dict_stands_in_the_order_of_computation_by
         ("cache['A2']", []),
         ("c['A3']", ["p['W3']"]),
     ]
+
+
+def test_a_place_in_a_list_is_no_name_of_what_has_the_same_place_in_another() -> None:
+    with ExactRun(Reading.EXACT, BITS, 0):
+        gamma = array_of([variable(0.5), variable(2.0)], (2,))
+        cost = sum(x * x for x in gamma.flat)
+        kept = Event("assigned", "cache[1]", 2, (2,), list(gamma.flat), gamma, "mine.py")
+        back = Event("returned", "backward[1]", 3, (2,), [2 * x for x in gamma.flat], None, "mine.py")
+        what = Observation(given={"net.gamma": gamma}, after={"net.gamma": gamma}, events=[kept, back])
+        assert list(label_events(what, cost).labels) == ["", "∂C/∂net.gamma"]

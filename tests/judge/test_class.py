@@ -447,3 +447,10 @@ def test_a_judge_that_is_told_to_end_while_it_ends_says_nothing():
         running.terminate()
         assert running.communicate(timeout=60) == ("", "")
         assert running.returncode == -signal.SIGTERM
+
+
+def test_what_is_refuted_without_a_fault_says_where_it_is_wrong() -> None:
+    document = {"verdict": "refuted", "faults": [], "parameters": [], "network": {"cost": "quadratic"}}
+    document["where"] = "where d is changed in place in line 11, though it is returned"
+    row = register.row("mine.py", 1, document, "", "", "")
+    assert str(row) == f"mine.py: refuted: wrong {document['where']}"

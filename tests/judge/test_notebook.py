@@ -96,6 +96,7 @@ def test_a_notebook_shows_the_verdict_the_line_and_what_it_should_be(shown: list
     assert '<b class="verified">verified: right is the gradient of cost, to ' in right
     assert '<li class="wrong"><span>15</span><code>        d1 = (self.w2.T @ d2) * (1 - h)</code>' in program
     assert "d2 is ∂C/∂a" in program
+    assert program.index(".py</code>") < program.index(" more lines</code>")
     assert "<code>cell 2</code>" in cells
     assert "cell 2, line 15: " in cells
 

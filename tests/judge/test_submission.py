@@ -140,7 +140,8 @@ def test_a_class_that_is_not_the_books_is_told_in_one_line_what_a_convention_nee
      (["mine.py", "--dtype", "float32"], "belongs to gradproof prove; for float32, use --convention"),
      (["mine.py", "--processes", "2"], "--processes belongs to gradproof prove"),
      (["mine.py", "--process", "0"], "--process belongs to gradproof prove"),
-     (["x.safetensors", "--seed", "1"], "to judge a recorded step again: gradproof prove x.safetensors")],
+     (["x.safetensors", "--seed", "1"], "to judge a recorded step again: gradproof prove x.safetensors"),
+     (["x.py", "--grade", "my rubric.toml"], "is no code; if it says how to grade: --rubric 'my rubric.toml'")],
 )  # fmt: skip
 def test_an_option_that_would_be_ignored_is_refused_in_one_line(arguments, words):
     result = CliRunner().invoke(command, arguments)

@@ -246,12 +246,21 @@ def test_a_notebook_is_judged_without_its_magics_and_its_broken_cells(place: Pat
 
 
 @pytest.mark.sample(2)
-@pytest.mark.parametrize("text", ["{}", "no JSON", "[]", '{"cells": [1]}'])
-def test_what_is_no_notebook_is_one_line(text: str, place: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}", "it has no cells"),
+        ("\nno JSON", "it is not JSON, from line 2 on"),
+        ("[]", "it has no cells"),
+        (" \n", "it is empty"),
+        ('{"cells": [1]}', "its cells are not those of a notebook"),
+    ],
+)
+def test_what_is_no_notebook_is_one_line(text: str, said: str, place: Path) -> None:
     ended = check(place, text, name="mine.ipynb")
     assert (ended.returncode, ended.stdout) == (3, "")
     (line,) = ended.stderr.splitlines()
-    assert "mine.ipynb is not a notebook: " in line
+    assert f"mine.ipynb is not a notebook: {said}" in line
 
 
 @pytest.mark.sample(1)

@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from gradproof import backends, files
 from gradproof.errors import DataError, MachineError, UsageError
 from gradproof.problem import starting_parameters
-from gradproof.train import folder, saved_run
+from gradproof.train import folder, mnist, saved_run
 from gradproof.train.saved_run import RESULTS, WEIGHTS, Saved, load, run_hash, save
 
 SIZES = (6, 4, 10)
@@ -349,3 +349,8 @@ def test_a_folder_that_holds_a_run_is_not_claimed(name: str, tmp_path: Path) -> 
         folder.claimed(tmp_path, [WEIGHTS, RESULTS]).__enter__()
     assert (tmp_path / name).read_text() == "precious"
     assert os.listdir(tmp_path) == [name]
+
+
+def test_in_a_repl_a_network_and_the_digits_are_a_line(run: Path) -> None:
+    assert repr(load(run)) == "Saved(6-4-10, float32)"
+    assert repr(mnist.load().test) == "DataSet(images (10000, 784), labels (10000,))"

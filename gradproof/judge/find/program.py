@@ -138,6 +138,15 @@ def parsed(text: str, path: str) -> ast.Module:
         return ast.parse(text, path)
 
 
+def _no_notebook(error: Exception, content: bytes) -> str:
+    """Return in words why a file is no notebook."""
+    if not content.strip():
+        return "it is empty"
+    if isinstance(error, ValueError):
+        return f"it is not JSON{f', from line {error.lineno} on' if isinstance(error, json.JSONDecodeError) else ''}"
+    return "its cells are not those of a notebook" if isinstance(error, AttributeError) else "it has no cells"
+
+
 def _notebook(path: str, content: bytes) -> Program:
     """Read the code cells of a notebook, in order, without magics and without cells that are not Python.
 
@@ -149,8 +158,7 @@ def _notebook(path: str, content: bytes) -> Program:
         numbers = {id(cell): place for place, cell in enumerate(document["cells"], start=1)}
         sources = ["".join(cell["source"]) for cell in cells]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        said = "it has no cells" if isinstance(error, KeyError | TypeError) else " ".join(str(error).split())[:100]
-        raise DataError(f"{path} is not a notebook: {said}") from None
+        raise DataError(f"{path} is not a notebook: {_no_notebook(error, content)}") from None
     if (language := _language(document)) and not _PYTHON.match(language):
         raise DataError(f"{path} is a notebook in {visible(language)}, not in Python")
     lines: list[str] = []

@@ -62,7 +62,7 @@ def label_events(what: Observation, cost: Number, said: Mapping[tuple[str, int, 
     targets = list(_targets(what, events, forward, nodes))
     told: list[tuple[str, Ball | None]] = []
     for event in events:
-        others, own = said.get((event.file, event.line, event.name), ()), stem(last(event.name))
+        others, own = said.get((event.file, event.line, event.name), ()), _by_name(event)
         first = {ending(label) for label in others}
         likely = sorted(targets, key=lambda one: (ending(one[0]) not in first, last(one[0]).lower() != own))
         if _is_forward(event, forward):
@@ -263,9 +263,9 @@ def _label(
     Any number is a multiple of any other, so a single number is labelled by its name, or as unknown. So is an array
     with one number beside zeros, as behind a ReLU, unless it is the derivative by what its name says.
     """
-    own = stem(last(event.name))
+    own = _by_name(event)
     if len(event.numbers) == 1:
-        mine = [path for path in given if last(path).lower() == own and not own.isdigit()]
+        mine = [path for path in given if last(path).lower() == own]
         if not mine:
             return UNKNOWN, None
         return (f"∂C/∂{mine[0]}", None) if given[mine[0]].size == 1 else ("", None)
@@ -283,6 +283,12 @@ def _label(
             if (factor := multiple_of([x.value for x in order], slope)) is not None:
                 return f"∂C/∂{name}", factor
     return "", None
+
+
+def _by_name(event: Event) -> str:
+    """Return what an event is the gradient of by its name, such as w1 for dW1; "" if it has only a place in a list."""
+    name = stem(last(event.name))
+    return "" if name.isdigit() else name
 
 
 def multiple_of(values: Sequence[Ball], slope: Sequence[Ball]) -> Ball | None:
