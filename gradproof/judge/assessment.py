@@ -289,7 +289,7 @@ def _wrong_engine(program: Program, found: Search) -> str:
 
 
 def _of_misfits(names: Sequence[str]) -> str:
-    return f"{', '.join(names)}: the gradients do not have the shapes of the inputs"
+    return f"{', '.join(names)}: the gradients do not have the shapes of the inputs that were tried"
 
 
 def _mended(program: Program) -> str:

@@ -130,8 +130,8 @@ def cost_in_words(cost: str) -> str:
     if "(" in cost.split(",")[0]:
         return f"the program's own cost, `{cost}`"
     name, comma, rest = cost.removesuffix(", its own").partition(",")
-    own = "the program's own cost, " * cost.endswith(", its own")
-    return f"{own}the {name}{' cost' * (name in ADJECTIVES)}{comma}{rest}"
+    own = "program's own " * cost.endswith(", its own")
+    return f"the {own}{name}{' cost' * (name in ADJECTIVES)}{comma}{rest}"
 
 
 def _shape(network: Mapping[str, Any]) -> str:
