@@ -380,8 +380,9 @@ def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Readi
             ):
                 return f"each of {m} outputs is compared with every label, as ({m}, 1) and ({m},) broadcast"
             hard = np.array([round(float(y.value.mid())) for y in labels.flat])
+            smooth = not all(y.value.contains(int(k)) for y, k in zip(labels.flat, hard, strict=True))
             several = m == len({x.index for x in outputs.flat}) > 1  # of one output all gradients are parallel
-            smooth = several and not all(y.value.contains(int(k)) for y, k in zip(labels.flat, hard, strict=True))
+            smooth = smooth and several and {*hard.tolist()} <= {0, 1}
             if smooth and usual & {one.name for one in name_costs(outputs, hard, gradients)}:
                 return "the labels are not smoothed"
             first = outputs.flat[0]

@@ -333,10 +333,18 @@ for epoch in range(5):
 """
 
 
+SHIFTED = SMOOTHED.replace("1 / (1 + np.exp(-X @ w - b))", "X @ w + b").replace("(0.9 * y + 0.05)", "(3 * y + 0.05)")
+SHIFTED = SHIFTED.replace("-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))", "np.mean((p - 3 * y) ** 2)")
+
+
 @pytest.mark.sample(1)
-@pytest.mark.parametrize(("labels", "verdict"), [("0.9 * y", "verified"), ("0.4 * y", "refuted")])
-def test_labels_may_be_smoothed_in_the_gradient_alone(labels: str, verdict: str, tmp_path: Path) -> None:
-    found = assessed(SMOOTHED.replace("0.9 * y", labels), tmp_path)
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [(SMOOTHED, "verified"), (SMOOTHED.replace("0.9 * y", "0.4 * y"), "refuted"), (SHIFTED, "refuted")],
+)
+def test_labels_may_be_smoothed_in_the_gradient_alone(source: str, verdict: str, tmp_path: Path) -> None:
+    """What is shifted from 3 to 3.05 is no label of 0 or 1."""
+    found = assessed(source, tmp_path)
     assert found["verdict"] == verdict
     said = "not compared with its own cost, loss of line 8, in which the labels are not smoothed"
     assert (said in found["notes"]) == (verdict == "verified")
