@@ -180,7 +180,7 @@ class ExactRun:
         except SubjectError as error:
             if self.is_changed or _fails_in_float64(error, function, arguments):
                 raise
-            raise InexactError(f"in exact arithmetic, though not in float64, {error}") from error
+            raise InexactError(f"{error} (only in exact arithmetic)") from error
 
 
 def _fails_in_float64(error: SubjectError, function: Callable[..., Any], arguments: Any) -> bool:
