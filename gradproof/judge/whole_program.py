@@ -12,7 +12,7 @@ from gradproof.exact.arrays import array_of
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import computed_from, differentiate
-from gradproof.judge.choice import choose
+from gradproof.judge.cost_choice import choose
 from gradproof.judge.evidence import FORGOTTEN, UPHILL, Evidence
 from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.monitor import has_last_name

@@ -105,9 +105,9 @@ CASES: dict[str, Case] = {
     "another library's mean": (lambda w: statistics.fmean(list(w)), lambda w: np.full(5, 0.2), U, "leaves exact"),
     "half of the cost leaves": (
         lambda w: np.sum(w**2) + statistics.fmean(list(w**3)), lambda w: 2 * w, U, "leaves exact"),
-    "JSON": (squares, lambda w: np.array(json.loads(json.dumps(list(w)))), U, "in float64 it does not raise"),
+    "JSON": (squares, lambda w: np.array(json.loads(json.dumps(list(w)))), U, "(only in exact arithmetic)"),
     "numpy.linalg": (lambda w: np.sum(np.linalg.svd(np.outer(w, w))[1]), lambda w: 2 * w, U, "no exact rule"),
-    "fft": (lambda w: np.sum(np.abs(np.fft.fft(w)) ** 2), lambda w: 10 * w, U, "in float64 it does not raise"),
+    "fft": (lambda w: np.sum(np.abs(np.fft.fft(w)) ** 2), lambda w: 10 * w, U, "(only in exact arithmetic)"),
     "complex": (squares, lambda w: w * (1 + 0j), U, "complex"),
     "it raises in float64 too": (squares, lambda w: w @ np.ones((3, 3)), R, "raises ValueError"),
     "printing": (lambda w: (print(f"{w[0]:.2f}", w, "%.1f" % w[0]), squares(w))[1], lambda w: w, V, ""),  # noqa: UP031

@@ -58,6 +58,7 @@ def check_backward(
                 raise SubjectError(
                     f"{named(forward)} returns {type(out).__name__}, should return an array or (array, cache)"
                 )
+        require_callable(backward, "backward", 1 + len(cache), hint=_hint(named(forward), len(cache)))
         out = exact(out)
         dout = exact_variables(_upstream(out.shape, seed))
         result = total([a * b for a, b in zip(numbers_of(out), numbers_of(dout), strict=True)])
@@ -80,6 +81,12 @@ def check_backward(
     if result.verdict is Verdict.REFUTED and result.arrays:
         return replace(result, example=example_lines(claim, example, names, None, seed))
     return replace(result, float64=float_findings([answered], [forward, backward], example, seed)) if result else result
+
+
+def _hint(forward: str, cached: int) -> str:
+    if not cached:
+        return f"it gets dout alone, because {forward} returns no cache: let it return (out, cache)"
+    return f"it gets dout and the {cached} that {forward} returns beside its output"
 
 
 def _upstream(shape: Any, seed: int) -> Any:

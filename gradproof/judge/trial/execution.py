@@ -42,8 +42,8 @@ def named(function: Any) -> str:
     return str(getattr(function, "__qualname__", None) or type(function).__qualname__).replace("<locals>.", "")
 
 
-def require_callable(function: Any, what: str, *counts: int) -> None:
-    """Raise UsageError unless this is a function that takes one of these numbers of arguments."""
+def require_callable(function: Any, what: str, *counts: int, hint: str = "give an example of each") -> None:
+    """Raise UsageError, with a hint, unless this is a function that takes one of these numbers of arguments."""
     if not callable(function):
         raise UsageError(f"{what} is {type(function).__name__}, should be a function")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
@@ -52,9 +52,7 @@ def require_callable(function: Any, what: str, *counts: int) -> None:
         count = " or ".join(map(str, sorted(set(counts))))
         signature = f"{named(function)}{inspect.signature(function)}"
         plural = "" if count == "1" else "s"
-        raise UsageError(
-            f"{what} is {signature}, which does not take {count} argument{plural}: give an example of each"
-        )
+        raise UsageError(f"{what} is {signature}, which does not take {count} argument{plural}: {hint}")
 
 
 def _takes(function: Any, count: int) -> bool:
@@ -180,7 +178,7 @@ class ExactRun:
         except SubjectError as error:
             if self.is_changed or _fails_in_float64(error, function, arguments):
                 raise
-            raise InexactError(f"{error} (in float64 it does not raise)") from error
+            raise InexactError(f"{error} (only in exact arithmetic)") from error
 
 
 def _fails_in_float64(error: SubjectError, function: Callable[..., Any], arguments: Any) -> bool:

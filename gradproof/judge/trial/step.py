@@ -1,5 +1,6 @@
 """check_step: does one training step go down the gradient?"""
 
+import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -54,11 +55,16 @@ def check_step(
     derivatives must be symmetric (Schwarz), up to the scaling of Adam and the like or of a clipped norm; the cost
     is named if it is one of the usual ones. Otherwise like `check_gradient`.
     """
-    spread = len(parameters) if isinstance(parameters, list | tuple) else 1
-    for function, what in ((step, "step"), *([(cost, "cost")] if cost is not None else [])):
-        require_callable(function, what, len(data), len(data) + 1, len(data) + spread)
     owner = parameters  # the object whose arrays they are, if it is one
     held = hasattr(owner, "__dict__") and not any(True for _ in leaves(owner, ""))
+    spread = len(parameters) if isinstance(parameters, list | tuple) else 1
+    counts, hint = [len(data) + 1, len(data) + spread], "it gets the parameters, then the data"
+    if held:
+        counts, hint = [len(data), *counts], "it gets the data"
+    elif inspect.ismethod(step):
+        hint = "for a method, give its object in place of the parameters"
+    for function, what in ((step, "step"), *([(cost, "cost")] if cost is not None else [])):
+        require_callable(function, what, *counts, hint=hint)
     example = prepared([_parameters_of(owner, cost, data, seed) if held else parameters, *data], seed)
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example[0], "")):
         raise UsageError("parameters holds no array of floats")
