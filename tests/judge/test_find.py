@@ -1194,3 +1194,43 @@ for turn in range(9):
 
 def test_an_archive_that_is_not_there_is_made_up_and_closed(tmp_path: Path) -> None:
     assert assessed(ARCHIVE, tmp_path)["verdict"] == "verified"
+
+
+DEEP = """
+import numpy as np
+def init_params(dims):
+    params = {}
+    for l in range(1, len(dims)):
+        params[f"W{l}"], params[f"b{l}"] = np.random.randn(dims[l], dims[l - 1]), np.zeros((dims[l], 1))
+    return params
+def forward(X, params):
+    cache = {"A0": X}
+    for l in range(1, len(params) // 2 + 1):
+        Z = params[f"W{l}"] @ cache[f"A{l - 1}"] + params[f"b{l}"]
+        cache[f"A{l}"] = 1 / (1 + np.exp(-Z)) if l == len(params) // 2 else np.tanh(Z)
+    return cache[f"A{l}"], cache
+def compute_cost(A, Y):
+    return -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / Y.shape[1]
+def backward(Y, params, cache):
+    L, m, grads = len(params) // 2, Y.shape[1], {}
+    dZ = cache[f"A{L}"] - Y
+    for l in range(L, 0, -1):
+        grads[f"dW{l}"], grads[f"db{l}"] = dZ @ cache[f"A{l - 1}"].T / m, np.mean(dZ, axis=1, keepdims=True)
+        if l > 1:
+            dZ = (params[f"W{l}"].T @ dZ) * (1 - cache[f"A{l - 1}"] ** 2)
+    return grads
+def update(params, grads, learning_rate):
+    for key in params:
+        params[key] = params[key] - learning_rate * grads["d" + key]
+    return params
+"""
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("summed", ["np.mean", "np.sum"])
+def test_a_cost_of_outputs_is_called_with_those_of_the_forward_pass(summed: str, tmp_path: Path) -> None:
+    """Its argument A, and the values that `forward` returns without a name, do not say so."""
+    (tmp_path / "deep.py").write_text(DEEP.replace("np.mean(dZ", f"{summed}(dZ"), "utf8")
+    found = assess(str(tmp_path / "deep.py"))
+    assert found["verdict"] == ("verified" if summed == "np.mean" else "refuted")
+    assert "quadratic" not in found["network"]["cost"]

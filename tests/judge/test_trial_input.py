@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import gradproof
+from gradproof.errors import UsageError
 from gradproof.judge.trial import execution
 from gradproof.limits import LateError, limited
 from gradproof.numerics.verdict import Verdict
@@ -273,3 +274,33 @@ def test_a_list_of_one_array_is_handed_over_as_it_is() -> None:
     judged = gradproof.check_step(descent, [W], np.ones(3), cost=half)
     assert judged, judged
     assert gradproof.check_step(descent, [W], np.ones(3))
+
+
+def layer(x, w):
+    return x @ w
+
+
+def backward(dout, x, w):
+    return dout @ w.T, x.T @ dout
+
+
+class Line:
+    def __init__(self):
+        self.w = np.ones(3)
+
+    def cost(self, x, y):
+        return np.sum((x @ self.w - y) ** 2)
+
+    def step(self, x, y):
+        self.w -= 0.2 * x.T @ (x @ self.w - y)
+
+
+def test_a_call_that_cannot_be_made_is_wrong_usage_and_no_wrong_code():
+    line, x, y = Line(), np.ones((5, 3)), np.ones(5)
+    with pytest.raises(UsageError, match=r"which does not take 1 argument: .* let it return \(out, cache\)"):
+        gradproof.check_backward(layer, backward, np.ones((2, 3)), np.ones((3, 4)))
+    with pytest.raises(UsageError, match="does not take 1 or 2 arguments: it gets the parameters, then the data"):
+        gradproof.check_step(lambda: line.step(x, y), [line.w, line.w])
+    with pytest.raises(UsageError, match="for a method, give its object in place of the parameters"):
+        gradproof.check_step(line.step, [line.w], x, y, cost=line.cost)
+    assert gradproof.check_step(line.step, line, x, y, cost=line.cost)

@@ -293,7 +293,8 @@ def _flow(
     for node, kind in ((forward, "result"), *((c, "") for c in costs), (backward, "grads"), (update, "")):
         if node is None:
             continue
-        text = call(node, node.name, known)
+        of_outputs = node in costs and _takes_outputs(node, forward)
+        text = call(node, node.name, known | {"x": known["result"]} if of_outputs else known)
         if not text:
             if node in costs:
                 continue
@@ -308,6 +309,13 @@ def _flow(
                 _remember(known, bound, kind)
             lines.append(f"{', '.join(named)} = {text}" if named else text)
     return f"{head}\n{TURNS}" + "\n    ".join(lines)
+
+
+def _takes_outputs(cost: ast.FunctionDef, forward: ast.FunctionDef) -> bool:
+    """Whether a cost of A and Y seems to take the outputs of the forward pass, which it does not run itself."""
+    roles = [role_of(argument) for argument, _ in parameters_of(cost, False)]
+    called = {ast.unparse(part.func) for part in ast.walk(cost) if isinstance(part, ast.Call)}
+    return roles == ["x", "y"] and forward.name not in called
 
 
 def _sized(node: ast.FunctionDef, sizes: Sequence[int]) -> str:
