@@ -1116,6 +1116,26 @@ def lstm_step_backward(dnext_h, dnext_c, cache):
 """,
         "dnext_c + dnext_h", "dnext_h",
     ),
+    "a convolution of one image, with a single number as its bias": (
+        """
+def conv_forward(x, w, b):
+    k = w.shape[0]
+    out = np.zeros((x.shape[0] - k + 1, x.shape[1] - k + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = np.sum(x[i:i + k, j:j + k] * w) + b
+    return out, (x, w, b)
+def conv_backward(dout, cache):
+    x, w, b = cache
+    k, dx, dw = w.shape[0], np.zeros_like(x), np.zeros_like(w)
+    for i in range(dout.shape[0]):
+        for j in range(dout.shape[1]):
+            dx[i:i + k, j:j + k] += dout[i, j] * w
+            dw += dout[i, j] * x[i:i + k, j:j + k]
+    return dx, dw, dout.sum()
+""",
+        "dout.sum()", "dout.mean()",
+    ),
     "functions of attention": (
         """
 def attention_forward(Q, K, V):

@@ -63,6 +63,7 @@ SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (4, 1), "input": (4, 1), "inputs": (4, 1), "X": (4, 1), "W": (3, 4), "b": (3, 1)},
     {"x": (3, 4, 1), "input": (3, 4, 1), "inputs": (3, 4, 1)},
     {"x": (4,), "input": (4,), "inputs": (4,), "X": (4,)},
+    {"x": (5, 5), "image": (5, 5), "X": (5, 5), "w": (2, 2), "W": (2, 2), "kernel": (2, 2), "b": ()},
     {"x": (3, 5, 5), "image": (5, 5, 3), "input": (3, 5, 5), "inputs": (3, 5, 5)},
 ]  # fmt: skip
 # Shapes of x and of the other arguments of a forward method, such as a recurrent cell's state or attention keys
