@@ -153,6 +153,15 @@ def test_what_counts_the_turns_of_a_loop_is_no_array() -> None:
     assert set(words.unused) == {"unused", "d"}
 
 
+@pytest.mark.parametrize(("called", "unused"), [("self.f(x)", {"self.f_prime"}), ("np.tanh(x)", set())])
+def test_an_attribute_that_nothing_reads_counts_if_the_object_has_functions(called: str, unused: set[str]) -> None:
+    source = "class A:\n    def __init__(self, f, g):\n        self.f, self.f_prime = f, g\n        self.f.x = 1\n"
+    source += f"    def forward(self, x):\n        return {called}\n"
+    tree = ast.parse(source)
+    words = words_of(tree.body[0].body[1], tree.body[0], tree)  # type: ignore[attr-defined]
+    assert {*words.unused} == unused == {name for name in words.functions if name == "self.f_prime"}
+
+
 @pytest.mark.turns(1)
 def test_a_value_that_is_given_to_the_wrong_array_is_told_at_its_line(tmp_path: Path) -> None:
     """It is overwritten by the next statement, so that nothing follows from it."""

@@ -131,7 +131,8 @@ def _edits(program: Program, statement: ast.stmt, missing: bool) -> list[Edit]:
     found = edits(statement, words_at(program.tree, enclosing(program.tree, statement.lineno)), factors=missing)
     if missing:
         return [edit for edit in found if edit.kind in ("missing sum", "missing product")]
-    return [edit for edit in found if edit.tier == 0 and edit.kind != "extra statement"]
+    found = [edit for edit in found if edit.tier == 0 and edit.kind != "extra statement"]
+    return sorted(found, key=lambda edit: edit.kind not in ("order", "transpose", "axis"))
 
 
 def _likeliest(program: Program, statement: ast.stmt) -> list[Edit]:

@@ -21,8 +21,8 @@ class Words(NamedTuple):
 
 def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Words:
     """Return what a function can name; `kind` is the class that it belongs to, if any."""
-    never_read = _never_read(kind, module)
-    unused = [*_unused(function), *never_read]
+    never_called = _never_called(kind, module)
+    unused = [*_unused(function), *never_called]
     arrays: dict[str, None] = dict.fromkeys(unused)
     counts: dict[str, None] = {}
     for root in (function, kind) if kind is not None else (function,):
@@ -44,7 +44,7 @@ def words_of(function: ast.AST, kind: ast.AST | None, module: ast.Module) -> Wor
     if isinstance(kind, ast.ClassDef):
         methods = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
         functions |= {f"self.{node.name}": None for node in methods if is_elementary(node)}
-        functions |= dict.fromkeys(never_read)  # it may be an activation or its slope, which nothing calls
+        functions |= dict.fromkeys(never_called)  # it may be an activation or its slope, which nothing calls
     counters = _counters(function)
     names |= counters
     bases = dict.fromkeys(text[: text.rindex("[")] for text in arrays if text.endswith("]") and "'" not in text)
@@ -78,11 +78,18 @@ def _unused(function: ast.AST) -> list[str]:
     return [name for name in dict.fromkeys(given) if name not in loaded]
 
 
-def _never_read(kind: ast.AST | None, module: ast.Module) -> list[str]:
-    """Return the attributes that the constructor of a class sets and nothing reads, as self.name."""
+def _never_called(kind: ast.AST | None, module: ast.Module) -> list[str]:
+    """Return the attributes that the constructor of a class sets and nothing reads, if it sets functions, as self.name.
+
+    An example is self.f_prime, beside self.f(x).
+    """
     own = [node for node in ast.walk(kind) if isinstance(node, ast.FunctionDef)] if kind is not None else []
     parts = [part for node in own if node.name == "__init__" for part in ast.walk(node)]
-    given = [part.attr for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)]
+    stored = [part for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)]
+    given = [part.attr for part in stored if ast.unparse(part.value) == "self"]
+    calls = {ast.unparse(part.func) for node in own for part in ast.walk(node) if isinstance(part, ast.Call)}
+    if not calls & {f"self.{name}" for name in given}:
+        return []
     loads = [part for part in ast.walk(module) if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Load)]
     read = {part.attr for part in loads}
     return [f"self.{name}" for name in dict.fromkeys(given) if name not in read]
