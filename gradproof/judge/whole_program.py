@@ -6,13 +6,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from flint import arb
 
-from gradproof.exact.arrays import array_of
-from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError
-from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.cost_choice import choose
+from gradproof.judge.differences import difference
 from gradproof.judge.evidence import FORGOTTEN, UPHILL, Evidence
 from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.monitor import has_last_name
@@ -26,13 +23,12 @@ from gradproof.judge.rates import blame_decay
 from gradproof.judge.second_step import judge_second_step
 from gradproof.judge.stress import stress
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
+from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.points import Tried, try_points
 from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
-MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
 # Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar", re.IGNORECASE)
 _MAY_CLIMB = re.compile(r"discriminat", re.IGNORECASE)  # a generator goes up one cost of its fakes, and down another
@@ -178,7 +174,7 @@ def _compare_with_others(case: _Case, evidence: Evidence, outcome: Outcome) -> O
     outcome.other = _others(evidence)
     made_up = name.startswith("net.") and not case.explored.scene.whole
     made_up = made_up and not takes_the_same(program, name, case.explored.scene.driver)
-    if outcome.other and (differs := next(filter(None, (_of_other_outputs(evidence, r) for r in Reading)), "")):
+    if outcome.other and (differs := difference(evidence, {one.name for one in outcome.other})):
         as_meant = judge(*case._replace(listed=True))
         if as_meant.verdict is Verdict.VERIFIED:
             text = name.removeprefix("_cost_")
@@ -268,52 +264,6 @@ def _left_out(evidence: Evidence) -> list[str]:
             return left_out(what, cost, paths, evidence.used_after) if cost is not None else []
         except (SubjectError, UndecidedError):
             return []
-
-
-def _of_other_outputs(evidence: Evidence, reading: Reading) -> str:
-    """Say how a cost compares other outputs with the labels than the step does; "" if it does not.
-
-    It may compare each output with the labels of all examples, as (m, 1) and (m,) broadcast, or compare the outputs of
-    another forward pass, such as one without the noise that the step adds to its inputs, or have labels of 0 and 1
-    where the step has 0.1 and 0.9.
-    """
-    with ExactRun(reading, BITS, evidence.seed) as run:
-        try:
-            what = evidence.observe(run, [np.array([0.61 + evidence.seed])])
-        except (SubjectError, UndecidedError):
-            return ""
-        cost = getattr(what, evidence.kind)[evidence.name]
-        slopes = differentiate(cost)
-        gradients = [
-            (array, array_of([Number(slopes.get(x.index, arb(0))) for x in array.flat], array.shape))
-            for array in what.given.values()
-        ]
-        usual = {one.name for one in name_costs_of_steps(what.moved, list(what.given.values()))}
-        for outputs, labels in outputs_and_labels(x for move in what.moved.values() for x in move.ravel().tolist()):
-            m = outputs.size
-            later = computed_from([cost], {x.index for x in outputs.flat})  # of m² differences, if all are compared
-            if (
-                1 < m <= MOST_CROSSED
-                and len(later) >= m**2
-                and not name_costs(outputs, labels, gradients)
-                and name_costs(np.repeat(outputs, m), np.tile(labels, m), gradients)
-            ):
-                return f"each of {m} outputs is compared with every label, as ({m}, 1) and ({m},) broadcast"
-            hard = np.array([round(float(y.value.mid())) for y in labels.flat])
-            several = m == len({x.index for x in outputs.flat}) > 1  # of one output all gradients are parallel
-            smooth = not all(y.value.contains(int(k)) for y, k in zip(labels.flat, hard, strict=True))
-            smooth = smooth and several and {*hard.tolist()} <= {0, 1}
-            if smooth and usual & {one.name for one in name_costs(outputs, hard, gradients)}:
-                return "the labels are not smoothed"
-            first = outputs.flat[0]
-            others = [x for x in computed_from([cost]) if x.rule is first.rule and x.place == first.place]
-            if len(others) != m or all(x.value.overlaps(y.value) for x, y in zip(others, outputs.flat, strict=True)):
-                continue
-            if any({first.index, others[0].index} <= {x.index for x in event.numbers} for event in what.events):
-                continue  # they are of one array, so that the cost picks other outputs of the same pass
-            if usual & {one.name for one in name_costs(array_of(others, outputs.shape), labels, gradients)}:
-                return "the outputs come from another forward pass"
-    return ""
 
 
 def _others(evidence: Evidence) -> list[NamedCost]:
