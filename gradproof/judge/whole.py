@@ -7,12 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import arb
 
-from gradproof.exact.arrays import array_of
-from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, Run, UndecidedError, current, line_of
 from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.judge.differences import difference
 from gradproof.judge.find.explore import Explored
 from gradproof.judge.find.means import line_of_counter, wrong_means
 from gradproof.judge.find.observation import Observation, observe
@@ -39,7 +37,7 @@ from gradproof.judge.rates import allow_means, blame_decay, keep_steady, rate_be
 from gradproof.judge.stress import clips_gradients_alone, means, piled, stress
 from gradproof.judge.trial.adaptive import FIRST_OF_ADAM
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.costs import NamedCost, name_costs, name_costs_of_steps, outputs_and_labels
+from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.counters import counted_too_fast
 from gradproof.judge.trial.descent import is_written
 from gradproof.judge.trial.penalties import with_own_terms
@@ -52,7 +50,6 @@ from gradproof.limits import Clock
 from gradproof.numerics.verdict import Verdict
 
 FORGOTTEN = "not moved, though its gradient is computed"
-MOST_CROSSED = 60  # outputs for which a comparison with all labels is tried
 UPHILL = "uphill, which its text says is intended"
 # Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar", re.IGNORECASE)
@@ -246,9 +243,7 @@ def judge(
         outcome.other = _others(seen, seed)
         made_up = name.startswith("net.") and not explored.scene.whole
         made_up = made_up and not takes_the_same(explored.scene.program, name, explored.scene.driver)
-        if outcome.other and (
-            differs := next(filter(None, (_of_other_outputs(seen, seed, kind, name, r) for r in Reading)), "")
-        ):
+        if outcome.other and (differs := difference(seen, seed, chosen, {one.name for one in outcome.other})):
             as_meant = judge(explored, calls, harder, seed, cost, listed=True)
             if as_meant.verdict is Verdict.VERIFIED:
                 as_meant.notes.append(
@@ -348,52 +343,6 @@ def _forget_what_is_shown(run: Run, what: Observation) -> None:
     if run.rounded and not run.rounded & {x.index for x in computed_from(results)}:
         for key in [key for key, note in run.notes.items() if note.kind == "rounded"]:
             del run.notes[key]
-
-
-def _of_other_outputs(seen: Any, seed: int, kind: str, name: str, reading: Reading) -> str:
-    """Say how a cost compares other outputs with the labels than the step does; "" if it does not.
-
-    It may compare each output with the labels of all examples, as (m, 1) and (m,) broadcast, or compare the outputs of
-    another forward pass, such as one without the noise that the step adds to its inputs, or have labels of 0 and 1
-    where the step has 0.1 and 0.9.
-    """
-    with ExactRun(reading, BITS, seed) as run:
-        try:
-            what = seen(run, [np.array([0.61 + seed])])
-        except (SubjectError, UndecidedError):
-            return ""
-        cost = getattr(what, kind)[name]
-        slopes = differentiate(cost)
-        gradients = [
-            (array, array_of([Number(slopes.get(x.index, arb(0))) for x in array.flat], array.shape))
-            for array in what.given.values()
-        ]
-        usual = {one.name for one in name_costs_of_steps(what.moved, list(what.given.values()))}
-        for outputs, labels in outputs_and_labels(x for move in what.moved.values() for x in move.ravel().tolist()):
-            m = outputs.size
-            later = computed_from([cost], {x.index for x in outputs.flat})  # of m² differences, if all are compared
-            if (
-                1 < m <= MOST_CROSSED
-                and len(later) >= m**2
-                and not name_costs(outputs, labels, gradients)
-                and name_costs(np.repeat(outputs, m), np.tile(labels, m), gradients)
-            ):
-                return f"each of {m} outputs is compared with every label, as ({m}, 1) and ({m},) broadcast"
-            hard = np.array([round(float(y.value.mid())) for y in labels.flat])
-            smooth = not all(y.value.contains(int(k)) for y, k in zip(labels.flat, hard, strict=True))
-            several = m == len({x.index for x in outputs.flat}) > 1  # of one output all gradients are parallel
-            smooth = smooth and several and {*hard.tolist()} <= {0, 1}
-            if smooth and usual & {one.name for one in name_costs(outputs, hard, gradients)}:
-                return "the labels are not smoothed"
-            first = outputs.flat[0]
-            others = [x for x in computed_from([cost]) if x.rule is first.rule and x.place == first.place]
-            if len(others) != m or all(x.value.overlaps(y.value) for x, y in zip(others, outputs.flat, strict=True)):
-                continue
-            if any({first.index, others[0].index} <= {x.index for x in event.numbers} for event in what.events):
-                continue  # they are of one array, so that the cost picks other outputs of the same pass
-            if usual & {one.name for one in name_costs(array_of(others, outputs.shape), labels, gradients)}:
-                return "the outputs come from another forward pass"
-    return ""
 
 
 def _choose(seen: Any, seed: int) -> tuple[str, str]:

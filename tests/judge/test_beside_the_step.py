@@ -1691,7 +1691,7 @@ def test_gradients_that_are_added_up_belong_to_the_sum_of_the_costs(right: str, 
     assert wrong or "its own" in found["network"]["cost"]
 
 
-MASKED = """
+DRAWN_MASKS = """
 import numpy as np
 rng = np.random.default_rng(37)
 X, y, w = rng.normal(size=(9, 4)), rng.normal(size=9), rng.normal(size=4)
@@ -1707,10 +1707,10 @@ for t in range(20):
 @pytest.mark.turns(1)
 def test_a_mask_that_happens_to_be_the_same_twice_hides_nothing(tmp_path: Path) -> None:
     """The step is right with the masks of the first turn: the one for the backward pass is drawn after the other."""
-    found = verdict_on(MASKED, tmp_path)
+    found = verdict_on(DRAWN_MASKS, tmp_path)
     assert (found["verdict"], "the random numbers of the next" in str(found["undecided"])) == ("undecided", True)
     drawn = "    mask = 2.0 * (rng.random(4) > 0.5)\n"
-    first = MASKED.replace(drawn, "").replace("range(20):\n", f"range(20):\n{drawn}")
+    first = DRAWN_MASKS.replace(drawn, "").replace("range(20):\n", f"range(20):\n{drawn}")
     assert verdict_on(first, tmp_path)["verdict"] == "verified"
 
 

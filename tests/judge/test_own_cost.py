@@ -335,15 +335,28 @@ for epoch in range(5):
 
 SHIFTED = SMOOTHED.replace("1 / (1 + np.exp(-X @ w - b))", "X @ w + b").replace("(0.9 * y + 0.05)", "(3 * y + 0.05)")
 SHIFTED = SHIFTED.replace("-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))", "np.mean((p - 3 * y) ** 2)")
+ONE_OUTPUT = """
+import numpy as np
+X, Y, w = np.random.randn(8, 3), np.random.rand(8), np.random.randn(3)
+for x, y in zip(X, Y):
+    e = np.tanh(x @ w) - y
+    loss = 0.5 * e ** 2 + 0.05 * np.sum(w ** 2)
+    w -= 0.1 * (e * (1 - (e + y) ** 2) * x + 0.2 * w)
+"""
 
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("source", "verdict"),
-    [(SMOOTHED, "verified"), (SMOOTHED.replace("0.9 * y", "0.4 * y"), "refuted"), (SHIFTED, "refuted")],
+    [
+        (ONE_OUTPUT, "refuted"),
+        (SMOOTHED, "verified"),
+        (SMOOTHED.replace("0.9 * y", "0.4 * y"), "refuted"),
+        (SHIFTED, "refuted"),
+    ],
 )
 def test_labels_may_be_smoothed_in_the_gradient_alone(source: str, verdict: str, tmp_path: Path) -> None:
-    """What is shifted from 3 to 3.05 is no label of 0 or 1."""
+    """What is shifted from 3 to 3.05 is no label of 0 or 1, and of one output all gradients are parallel."""
     found = assessed(source, tmp_path)
     assert found["verdict"] == verdict
     said = "not compared with its own cost, loss of line 8, in which the labels are not smoothed"
