@@ -1,5 +1,6 @@
 """What a second step takes from the first: gradients that pile up, and velocities."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -47,6 +48,7 @@ def judge_second_step(
         kept = [
             path
             for path, (old, _) in what.state.items()
+            if re.split(r"[.\[]", path)[0] not in explored.scene.data  # what a driver hands on is not kept by the code
             if STATE.search(path) and any(isinstance(x, Number) and x.index in used and x.value != 0 for x in old.flat)
         ]
         return SecondStep(_piled(what, explored, named), kept, wrong_velocities(what, kept, twins))

@@ -1254,3 +1254,12 @@ def test_a_cost_of_outputs_is_called_with_those_of_the_forward_pass(summed: str,
     found = assess(str(tmp_path / "deep.py"))
     assert found["verdict"] == ("verified" if summed == "np.mean" else "refuted")
     assert "quadratic" not in found["network"]["cost"]
+
+
+def test_what_a_layers_caller_hands_on_is_no_state_that_the_layer_keeps(tmp_path: Path) -> None:
+    source = "import numpy as np\ndef affine_forward(x, w, b):\n    return x @ w + b, (x, w, b)\n"
+    source += (
+        "def affine_backward(dout, cache):\n    x, w, b = cache\n    return dout @ w.T, x.T @ dout, dout.sum(axis=0)\n"
+    )
+    found = assessed(source, tmp_path)
+    assert (found["verdict"], found["notes"]) == ("verified", [])
