@@ -178,7 +178,8 @@ def test_a_name_that_is_not_there_is_told_where_it_should_be_assigned(tmp_path: 
     source = NETWORK.replace("        dW1 = X.T @ dZ1 / m\n", "")
     found = told(source + EXAMPLE, tmp_path)
     assert {fault["code"] for fault in found["faults"]} == {"dZ1 = dA1 * (1 - A1 ** 2)"}, "as dW2 is after dZ2"
-    assert all("NameError: name 'dW1' is not defined" in fault["what"] for fault in found["faults"])
+    said = "NameError: name 'dW1' is not defined: it should be assigned near this line"
+    assert all(said in fault["what"] for fault in found["faults"])
     used = source[: source.index("self.W1 -=")].count("\n") + 1
     assert all([other["line"] for other in fault["others"]] == [used] for fault in found["faults"])
 

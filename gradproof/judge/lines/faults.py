@@ -150,7 +150,7 @@ def _where_it_raises(tree: ast.Module, labelled: Labels, raised: Raised) -> Loca
     forward = {event.line for event in labelled.events if any(x.index in labelled.forward for x in event.numbers)}
     root = root_of(tree, enclosing(tree, raised.line)) if raised.is_a_name else tree
     if raised.missing and (gap := gap_of(root, raised.missing, forward)) is not None:
-        return Located(gap, "", "raises", "", said, others=[raised.line])
+        return Located(gap, "", "raises", "", f"{said}: it should be assigned near this line", others=[raised.line])
     if raised.is_a_name or raised.line in {event.line for event in labelled.events}:
         return Located(raised.line, "", "raises", "", said)
     return None
