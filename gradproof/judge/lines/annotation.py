@@ -85,13 +85,16 @@ def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
     """Return a box for each named array that the cost is computed from, layer by layer.
 
     A box has `file`, `line`, `name`, `shape`, `activation` and the `parameters` that enter there. Boxes that repeat, as
-    for successive examples or in a loop, are merged.
+    for successive examples or in a loop, are merged. What a function returns in a cache has its caller's name.
     """
+    assigned = {tuple(x.index for x in e.numbers): e.name for e in labelled.events[::-1] if e.kind == "assigned"}
     given = {x.index: path for path, array in what.given.items() for x in array.flat}
     depths = dict.fromkeys(given, 0)  # of every number that belongs to a named array
     boxes: dict[tuple[Any, ...], dict[str, Any]] = {}
     sums: list[Event] = []
     for event in named(labelled, given):
+        if event.kind != "assigned":
+            event = event._replace(name=assigned.get(tuple(x.index for x in event.numbers), event.name))
         new = [x for x in event.numbers if x.index not in depths]
         if new:
             nodes = computed_from([y for x in new if x.rule is not None for y in operands_of(x)], depths)
@@ -109,8 +112,7 @@ def forward_pass(what: Observation, labelled: Labels) -> list[dict[str, Any]]:
 def named(labelled: Labels, given: Container[int]) -> Iterator[Event]:
     """Yield the events of the forward pass in the order of computation.
 
-    Of several in a row with the same numbers only the last assignment counts. What only a function's result names, as
-    an entry of a cache, gets the caller's name for it.
+    Of several in a row with the same numbers only the last assignment counts.
     """
 
     def numbers(event: Event) -> Sequence[int]:
@@ -119,10 +121,8 @@ def named(labelled: Labels, given: Container[int]) -> Iterator[Event]:
     forward = {index for index in labelled.forward if index not in given}
     mine = [e for e in labelled.events if any(x.index in forward for x in e.numbers)]
     runs = [list(alike) for _, alike in groupby(mine, numbers)]
-    assigned = {tuple(numbers(e)): e.name for e in reversed(mine) if e.kind == "assigned"}
     for several in sorted(runs, key=lambda run: max(numbers(run[0]))):
-        one = ([e for e in several if e.kind == "assigned"] or several)[-1]
-        yield one._replace(name=assigned.get(tuple(numbers(one)), one.name)) if one.kind != "assigned" else one
+        yield ([e for e in several if e.kind == "assigned"] or several)[-1]
 
 
 def _is_softmax(event: Event, of: Event) -> bool:
