@@ -1540,7 +1540,7 @@ for start in range(0, 60, 20):
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("source", "wrong"), [(RARE, ("np.sum(d)", "np.sum(p - sick)")), (LATER, ("x.T @ e", "X[:20].T @ e"))]
@@ -1568,7 +1568,7 @@ for turn in range(9):
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_what_small_numbers_break_is_judged_with_the_programs_own(tmp_path: Path) -> None:
     """Made small, 2 · 30 is no longer 60."""
     assert verdicts_on(TWICE_30, ("2 * 30", "30"), tmp_path) == ["verified", "refuted"]
@@ -1685,6 +1685,7 @@ for it in range(10):
 """
 
 
+@pytest.mark.turns(1)
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("right", "wrong"), [("", ""), ("X[i:i + 6].T @ e", "X[:6].T @ e")])
 def test_gradients_that_are_added_up_belong_to_the_sum_of_the_costs(right: str, wrong: str, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ for t in range(6):
 )
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("source", "right", "other", "verdict"),
     [

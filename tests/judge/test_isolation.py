@@ -11,7 +11,7 @@ import pytest
 
 import gradproof
 from gradproof.errors import DataError
-from gradproof.judge.decision import decide
+from gradproof.judge.decision import Question, decide
 from gradproof.judge.float64.diagnosis import judgement
 from gradproof.judge.isolation.submission import File
 from tests.commands import ended_here
@@ -126,7 +126,7 @@ def test_a_program_that_is_no_backprop_is_refused_with_what_to_type_in_its_place
     Path("theirs.py").write_text("class Net: pass\n", "utf8")
     for path, name, words in (("theirs.py", "", "without --convention"), ("theirs", "Net", "by the path")):
         with pytest.raises(DataError, match=f"; any other program is judged {words}"):
-            decide(path, name, judgement, declared=True)
+            decide(Question(path, name, is_backprop=True), judgement)
 
 
 CORRECT = "m = x.shape[1]; a = [x]\n" \

@@ -94,7 +94,7 @@ CLIPPED = IN_A_CLASS.replace("net.fit(", "net.fit_clipped(")
 
 
 @pytest.mark.turns(2)
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
     [

@@ -272,7 +272,7 @@ def test_a_wrong_number_of_arguments_is_no_verdict() -> None:
         gradproof.check_gradient(lambda x, y: x @ y, lambda x: x, Z(3), Z(3))
     with pytest.raises(UsageError, match=r"cost is .*\(x, y\), which does not take 1 argument: give an example"):
         gradproof.check_gradient(lambda x, y: x @ y, lambda x: x, Z(3))
-    with pytest.raises(UsageError, match=r"step is .*, which does not take 0 or 1 arguments"):
+    with pytest.raises(UsageError, match=r"step is .*, which does not take 1 argument: it gets the parameters"):
         gradproof.check_step(lambda a, b, c: None, [Z(3)])
 
 

@@ -388,7 +388,7 @@ def test_junit_has_a_case_for_each_array(place: Path) -> None:
     assert left(place) == []
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_where_float64_gives_the_verdict_nobody_waits_for_the_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
