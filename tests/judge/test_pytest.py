@@ -25,7 +25,7 @@ def gradient(w, x):
 
 
 def forward(x):
-    return np.tanh(x)
+    return np.tanh(x), x
 
 
 def backward(dout, x):
