@@ -46,7 +46,7 @@ def test_backward(assert_backward):
 
 def test_step(assert_step):
     w = np.ones(3)
-    assert_step(step, [w], w, np.ones((5, 3)), cost=lambda w, x: np.sum((x @ w) ** 2))
+    assert_step(step, [w], np.ones((5, 3)), cost=lambda w, x: np.sum((x @ w) ** 2))
 
 
 def test_backprop(assert_backprop):
