@@ -923,7 +923,7 @@ def test_a_look_ahead_in_place_is_undecided_where_its_cost_is_not_known(tmp_path
     assert (found["verdict"], "does not know" in str(found["undecided"])) == ("undecided", True)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_no_correction_of_an_adaptive_step_gives_up_its_mean_of_squares(tmp_path: Path) -> None:
     """Without it any step goes down the slope, and with 1/g in it too."""
     (tmp_path / "mine.py").write_text(SQUARES.replace("np.sqrt(G)", "G"), "utf8")
@@ -944,7 +944,7 @@ def verdicts_on(right: str, slip: tuple[str, str], folder: Path) -> list[object]
     return [verdict_on(source, folder)["verdict"] for source in (right, right.replace(*slip))]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("name", BESIDE)
 def test_what_is_changed_beside_the_step_or_late_is_no_fault_and_hides_none(name: str, tmp_path: Path) -> None:
@@ -1479,7 +1479,7 @@ def main(path):
 }
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("name", ALIKE)
 def test_what_only_looks_like_it_is_a_fault(name: str, tmp_path: Path) -> None:
@@ -1502,7 +1502,7 @@ MENDED = {  # the slips of those, and what is right
 }
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("name", MENDED)
 def test_without_its_slip_it_is_right(name: str, tmp_path: Path) -> None:
@@ -1621,7 +1621,7 @@ ONE_BY_ONE = {
 }
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_a_function_of_each_parameter_by_itself_is_judged(name: str, tmp_path: Path) -> None:
     assert verdicts_on(*ONE_BY_ONE[name], tmp_path) == ["verified", "refuted"]
@@ -1636,7 +1636,7 @@ def backprop(w, b, x, y):
 """
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize(
     ("source", "book"),
     [

@@ -140,7 +140,7 @@ def test_a_slip_is_seen_and_its_right_twin_verified(name: str, tmp_path: Path, m
     assert not any("decay" in fault["what"] for fault in found["faults"]), found["faults"]  # one number follows any
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_cost_of_other_examples_than_the_steps_is_no_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = (HERE / "programs/open/c04_fit_relu_softmax_batch.py").read_text("utf8")  # the loss is of all
     assert judged(source, tmp_path, monkeypatch)["verdict"] == "verified"
@@ -167,7 +167,7 @@ def test_two_steps_at_once_are_not_called_wrong(tmp_path: Path, monkeypatch: pyt
     assert judged(TWICE, tmp_path, monkeypatch)["verdict"] != "refuted"
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> None:
     path = HERE / "programs/threads/21_gy910210_2_tanh_right.py"
     ended = ended_here(["python", "-m", "gradproof", "check", str(path), "--architectures", "20"], tmp_path)
@@ -175,7 +175,7 @@ def test_the_command_does_not_call_another_activation_wrong(tmp_path: Path) -> N
     assert "(tanh, tanh; " in ended.stdout
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("file", "words"),
@@ -202,7 +202,7 @@ def test_what_only_harder_or_later_runs_show_is_refuted(
     assert any(words in fault["what"] for fault in found["faults"]) or not words, found["faults"]
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_matrix_that_is_not_transposed_is_refuted_though_unequal_widths_raise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,7 +258,7 @@ train(np.random.randn(3, 6), np.random.randint(0, 2, (2, 6)))
 }
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("form", SHAPES)
 @pytest.mark.parametrize("bias", ["b1", "b2"])
 def test_a_bias_that_the_step_leaves_in_another_shape_is_refuted_at_its_line(
@@ -292,7 +292,7 @@ train(np.random.randn(3, 8), np.random.randint(0, 2, (1, 8)))
 SUMMED = "np.sum(dz, axis=1, keepdims=True)"
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("beginning", "update", "verdict"),
     [
@@ -313,7 +313,7 @@ def test_a_bias_of_one_number_that_becomes_one_for_each_example_is_refuted_at_it
         assert fault["should_be"] == f"b = b - lr * {SUMMED}" or update == "dz"
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_bias_of_one_number_that_grows_beside_a_sister_is_refuted(tmp_path: Path) -> None:
     source = (HERE / "programs/open/c15_functions_dict_planar.py").read_text("utf8")
     wrong = source.replace("np.sum(dZ2, axis=1", "np.sum(dZ2, axis=0")
@@ -341,7 +341,7 @@ for epoch in range(10):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("adds", ["+=", "= loss +"])
 def test_a_cost_that_adds_up_is_its_last_sum(adds: str, tmp_path: Path) -> None:
     assert assessed(OVER_TIME.format(adds=adds, bias=1.0), tmp_path)["verdict"] == "verified"
@@ -367,7 +367,7 @@ COSTS = {
 }
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("form", COSTS)
 def test_a_step_that_forgets_a_term_of_its_cost_is_refuted(form: str, tmp_path: Path) -> None:
     """Though it is the gradient of the rest, to which the program gives a name as well."""
@@ -502,7 +502,7 @@ for i in range(20):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("of_w", "of_b", "said"), [("W", "0", ""), ("W", "b", "unlike"), ("0", "0", "without")])
 def test_what_decays_is_what_the_cost_of_other_examples_says(
     of_w: str, of_b: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -546,7 +546,7 @@ def test_two_nets_that_take_turns_are_not_called_wrong(tmp_path: Path) -> None:
     assert "cost that gradproof does not know" in found["undecided"][0]
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("loss", ["loss = 0.5 * np.sum(d ** 2)", ""], ids=["with its cost", "without"])
 def test_targets_that_the_network_computes_itself_are_held_fixed(
     loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -595,7 +595,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_of_several_inputs_is_judged_by_itself(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -667,7 +667,7 @@ for k in range(9):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("source", "verdict"),
     [
@@ -735,7 +735,7 @@ for x, y in [(0.5, 1.0), (-0.4, 0.2)]:
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("source", "right", "wrong", "verdict"),
     [(ADAPTIVE, " ** 2", "", "undecided"), (ENGINE, "3 * self.v ** 2", "self.v", "refuted")],
@@ -795,7 +795,7 @@ for k in range(9):
 BACK, MOVE = "e = d @ self.W2.T * (1 - self.H ** 2)", "self.W2 -= 0.1 * self.H.T @ d"
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("first", "second", "reduced", "verdict"),
     [(BACK, MOVE, "sum", "verified"), (BACK, MOVE, "mean", "refuted"), (MOVE, BACK, "sum", "refuted")],
@@ -897,7 +897,7 @@ fit(X, y)
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
     [(CARRIED, "dy @ B.T * (1 - h ** 2)", "dy @ B.T"), (HINGE_FIT, "gb -= C * yi / len(X)", "gb += C * yi / len(X)")],
@@ -911,7 +911,7 @@ def test_what_moves_under_the_name_of_something_else_is_judged_or_nothing_is_ver
     assert judged(source.replace(right, wrong), tmp_path, monkeypatch)["verdict"] in ("undecided", "refuted")
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_linear_machine_with_a_hinge_is_judged_by_its_own_example(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -947,7 +947,7 @@ def backprop(weights, biases, x, y):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_where_the_problems_of_the_notes_do_not_fit_the_line_is_told_and_not_what_they_raise(tmp_path: Path) -> None:
     """Vectors without a second axis: what is wrong is one slope, and neither a shape nor an error."""
     (tmp_path / "mine.py").write_text(ONE_EXAMPLE.replace("sigmoid_prime(zs[-k])", "sigmoid_prime(acts[-k])"), "utf8")
@@ -994,7 +994,7 @@ def test_a_file_is_not_verified_for_the_layers_that_are_right_beside_one_whose_g
         )
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_layers_that_are_right_do_not_verify_an_example_whose_shapes_do_not_fit(tmp_path: Path) -> None:
     """Any order of what a layer gives back is right by itself, and not for what it is given to."""
     found = assessed(AFFINE.replace("return dx, dw, db", "return dx, db, dw"), tmp_path)
@@ -1042,7 +1042,7 @@ net.backward(y)
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_of_two_outputs_that_sum_to_1_what_differs_is_no_sum_that_grows(tmp_path: Path) -> None:
     assert assessed(TWO_OUTPUTS, tmp_path)["verdict"] == "verified"
 
@@ -1123,7 +1123,7 @@ for turn in range(3):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
@@ -1182,7 +1182,7 @@ for turn in range(3):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_step_uphill_of_a_usual_cost_is_wrong_unless_it_is_meant(tmp_path: Path) -> None:
     for source, verdict in (
         (VELOCITY, "verified"),
@@ -1215,7 +1215,7 @@ for turn in range(3):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_where_its_own_cost_is_not_computed_in_the_step_that_is_said(tmp_path: Path) -> None:
     found = assessed(VELOCITY.replace("rng =", "def loss(p, y): return -np.log(p[0, y[0]])\nrng ="), tmp_path)
     assert found["verdict"] == "verified"
@@ -1225,7 +1225,7 @@ def test_where_its_own_cost_is_not_computed_in_the_step_that_is_said(tmp_path: P
     ]
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_sum_that_is_never_begun_anew_is_told_where_no_cost_is_computed(tmp_path: Path) -> None:
     assert assessed(PILED, tmp_path)["verdict"] == "verified"
     found = assessed(PILED.replace("        self.dw, db = np.zeros(3), 0.0", "        db = 0.0"), tmp_path)
@@ -1284,20 +1284,20 @@ for turn in range(3):
 OTHER_FACTOR = VALUE.replace("self.grad += other.data", "self.grad += self.data")
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_what_a_scalar_of_an_engine_carries_on_is_no_parameter(tmp_path: Path) -> None:
     assert assessed(VALUE + SCALARS, tmp_path)["verdict"] == "verified"
     assert assessed(OTHER_FACTOR + SCALARS, tmp_path)["verdict"] == "refuted"
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_the_gradients_of_an_engine_that_begin_as_0_are_no_parameters(tmp_path: Path) -> None:
     found = assessed(VALUE.replace("data, 0.0, parents", "data, 0, parents") + SCALARS, tmp_path)
     assert (found["verdict"], found["subject"]["form"]) == ("verified", "own example")
     assert {one["name"] for one in found["parameters"]} == {"w[0].data", "w[1].data", "w[2].data", "c.data"}
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_one_method_of_an_engine_that_overwrites_is_told_at_its_line(tmp_path: Path) -> None:
     right, wrong = "self.grad += other.data * out.grad", "self.grad = other.data * out.grad"
     twice = SCALARS.replace("loss = d * d", "loss = d * d + w[0] * w[0]")
@@ -1306,7 +1306,7 @@ def test_one_method_of_an_engine_that_overwrites_is_told_at_its_line(tmp_path: P
     assert {(one["code"], one["should_be"]) for one in found["faults"]} == {(wrong, right)}
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_an_engine_may_have_short_names_and_must_begin_its_gradients_anew(tmp_path: Path) -> None:
     short = (VALUE + SCALARS).replace("data", "x").replace("grad", "d")
     assert "p.d = 0.0" in short
@@ -1331,7 +1331,7 @@ for turn in range(3):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_weights_that_are_a_vector_may_decay_too_but_not_grow(tmp_path: Path) -> None:
     found = assessed(LOGISTIC_CLASS, tmp_path)
     assert found["verdict"] == "verified"
@@ -1341,7 +1341,7 @@ def test_weights_that_are_a_vector_may_decay_too_but_not_grow(tmp_path: Path) ->
     )
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_slope_too_many_behind_one_output_is_no_clipped_gradient(tmp_path: Path) -> None:
     """Whatever is made of one number has a gradient that is parallel; this cost has three terms of it."""
     one = (
@@ -1384,7 +1384,7 @@ class Net:
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("slope", "verdict"), [("(1 - a ** 2)", "verified"), ("(1 + a ** 2)", "refuted")])
 def test_what_reaches_the_next_cost_by_way_of_a_parameter_is_none(slope: str, verdict: str, tmp_path: Path) -> None:
     told = assessed(KEPT_BY_A_CLASS.replace("{slope}", slope), tmp_path)
@@ -1404,7 +1404,7 @@ for x, y in zip(np.random.randn(9, 4), np.eye(3)[np.arange(9) % 3]):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("sign", "verdict"), [("-", "verified"), ("+", "refuted")])
 def test_1_over_an_output_is_the_slope_of_its_log_whatever_its_sign(sign: str, verdict: str, tmp_path: Path) -> None:
     told = assessed(BINARY_BEHIND_SOFTMAX.replace("{sign}", sign), tmp_path)
@@ -1431,7 +1431,7 @@ Net().fit(X, np.array([1, 0, 1, 1, 0, 0, 1, 0]))
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_cost_that_broadcasts_outputs_against_labels_is_no_measure(tmp_path: Path) -> None:
     told = assessed(CROSSED.replace("{bias}", "d.sum()"), tmp_path)
     assert (told["verdict"], told["network"]["cost"].partition(",")[0]) == ("verified", "binary cross-entropy")
@@ -1454,7 +1454,7 @@ class Dense:
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("axis", "of", "verdict"), [("0", "m", "verified"), ("1", "m", "refuted"), ("0", "1", "refuted")]
 )
@@ -1488,7 +1488,7 @@ for _ in range(30):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_a_decay_that_is_not_that_of_its_own_cost_is_placed_where_it_is_added(tmp_path: Path) -> None:
     assert assessed(DECAYING.replace("{share}", " / 9"), tmp_path)["verdict"] == "verified"
     told = assessed(DECAYING.replace("{share}", ""), tmp_path)
@@ -1531,7 +1531,7 @@ if fetch("train-images.idx3-ubyte") and fetch("train-labels.idx1-ubyte"):
 '''
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_digits_are_made_up_as_the_idx_files_in_which_they_are_read(tmp_path: Path) -> None:
     told = assessed(FROM_IDX, tmp_path)
     assert (told["verdict"], told["subject"]["form"]) == ("verified", "own example")
@@ -1545,7 +1545,7 @@ slope = (a * b - before) / h
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_an_engine_that_takes_no_plain_numbers_is_judged_and_not_the_quotient_beside_it(tmp_path: Path) -> None:
     for value, verdict in [(VALUE, "verified"), (OTHER_FACTOR, "refuted")]:
         told = assessed(value + QUOTIENT, tmp_path)
@@ -1555,7 +1555,7 @@ def test_an_engine_that_takes_no_plain_numbers_is_judged_and_not_the_quotient_be
 OVERWRITES = VALUE.replace("grad +=", "grad =")
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_an_engine_that_overwrites_gradients_is_told_in_all_its_lines(tmp_path: Path) -> None:
     told = assessed(OVERWRITES + QUOTIENT, tmp_path)
     assert (told["verdict"], told["subject"]["name"]) == ("refuted", "Value")
@@ -1563,7 +1563,7 @@ def test_an_engine_that_overwrites_gradients_is_told_in_all_its_lines(tmp_path: 
     assert {(fault["line"], fault["should_be"], fault["mended"]) for fault in told["faults"]} == {(9, correction, True)}
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_an_engine_that_is_right_in_its_own_example_alone_is_not_verified(tmp_path: Path) -> None:
     """Of d·d either gradient is d, so that what is overwritten is half of the gradient, for every parameter."""
     told = assessed(OVERWRITES + SCALARS, tmp_path)
@@ -1573,7 +1573,7 @@ def test_an_engine_that_is_right_in_its_own_example_alone_is_not_verified(tmp_pa
     assert assessed(OVERWRITES + twice, tmp_path)["verdict"] != "verified"
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("update", "said"), [("", True), ("    b -= 0.5 * np.mean(p - y)\n", False)])
 def test_a_bias_that_no_step_moves_is_told_and_is_no_fault(update: str, said: bool, tmp_path: Path) -> None:
     told = assessed(
@@ -1623,7 +1623,7 @@ class Net:
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("bias", "verdict"), [("dout.sum(axis=0)", "verified"), ("dout.mean(axis=0)", "refuted")])
 def test_gradients_are_judged_where_a_net_of_layers_keeps_them(bias: str, verdict: str, tmp_path: Path) -> None:
     told = assessed(LAYERS_OF_MEANS.replace("{bias}", bias), tmp_path)
@@ -1655,7 +1655,7 @@ for epoch in range(30):
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 def test_what_is_updated_in_one_loop_is_blamed_at_each_arrays_own_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1691,7 +1691,7 @@ class SoftmaxWithLoss:
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("t", "verdict"), [("self.t", "verified"), ("2 * self.t", "refuted")])
 def test_a_layer_that_is_a_loss_has_labels_and_nothing_behind_it(t: str, verdict: str, tmp_path: Path) -> None:
     told = assessed(LOSS_LAYER.replace("{t}", t), tmp_path)
@@ -1723,7 +1723,7 @@ main()
 """
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("slip", "verdict"), [("", "verified"), (" + 1", "refuted")])
 def test_a_program_that_is_called_with_arguments_is_given_some(slip: str, verdict: str, tmp_path: Path) -> None:
     told = assessed(CALLED.replace("{slip}", slip), tmp_path)

@@ -90,7 +90,7 @@ def test_right_code_is_verified_with_its_network_and_its_cost(place: Path) -> No
     assert left(place) == []
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_wrong_code_is_refuted_at_its_line(place: Path) -> None:
     ended = check(place, WRONG)
     assert (ended.returncode, ended.stderr) == (1, "")
@@ -103,7 +103,7 @@ def test_wrong_code_is_refuted_at_its_line(place: Path) -> None:
     assert left(place) == []
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_what_cannot_be_told_is_undecided(place: Path) -> None:
     source = NET.replace("d2 = a - y", "d2 = (a - y) ** 5")  # the gradient of a cost without a name
     ended = check(place, source)
@@ -113,7 +113,7 @@ def test_what_cannot_be_told_is_undecided(place: Path) -> None:
     assert "--step" in ended.stdout.splitlines()[-1]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("source", [NOTHING, "", "x = 1\n"], ids=["a function", "empty", "a constant"])
 def test_where_nothing_is_found_one_line_says_what_would_tell_it(source: str, place: Path) -> None:
     ended = check(place, source)
@@ -123,7 +123,7 @@ def test_where_nothing_is_found_one_line_says_what_would_tell_it(source: str, pl
     assert line.endswith("name the line that takes a step: gradproof check mine.py --step 'net.train(x, y)'")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_line_that_takes_a_step_may_be_named(place: Path) -> None:
     source = HIDDEN + MADE
     assert check(place, source).returncode == 3
@@ -140,7 +140,7 @@ def test_a_step_that_is_no_python_is_a_line_that_names_the_option(place: Path) -
     assert "<unknown>" not in ended.stderr
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_class_may_be_named(place: Path) -> None:
     (place / "mine.py").write_text(NET + WRONG.replace("class Net", "class Other"), "utf8")
     for name, code in (("Net", 0), ("Other", 1)):
@@ -149,7 +149,7 @@ def test_a_class_may_be_named(place: Path) -> None:
         assert (ended.returncode, json.loads(ended.stdout)["subject"]["name"]) == (code, f"{name}.train(x, y)")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.parametrize("cost", ["cross-entropy", "softmax", "absolute"])
 def test_the_gradient_of_another_cost_than_the_declared_one_is_refuted(cost: str, place: Path) -> None:
     ended = check(place, NET, "--cost", cost)
@@ -177,7 +177,7 @@ CLIPPED = NET.replace("lr * d1 @ x.T", "lr * np.clip(d1 @ x.T, -1, 1)")
 CLIPPED_ERROR = NET.replace("lr * d1 @ x.T", "lr * np.clip(d1, -0.1, 0.1) @ x.T")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_clipped_gradient_is_judged_where_it_is_small(place: Path) -> None:
     ended = check(place, CLIPPED)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -205,7 +205,7 @@ def test_a_slip_is_seen_where_gradients_are_clipped_and_dropout_is_judged_with_i
 SIGMOID = NET.replace("a = self.w2 @ h + self.b2", "a = 1 / (1 + np.exp(-(self.w2 @ h + self.b2)))")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_gradient_that_may_be_of_either_cost_is_told_as_both(place: Path) -> None:
     ended = check(place, SIGMOID)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -218,7 +218,7 @@ def test_a_gradient_that_may_be_of_either_cost_is_told_as_both(place: Path) -> N
         assert check(place, SIGMOID, "--cost", cost).returncode == code, cost
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_the_line_that_would_tell_it_has_the_files_own_words(place: Path) -> None:
     ended = check(place, NET, "--step", "net.train(x, y)")  # there is no net
     assert (ended.returncode, ended.stdout) == (3, "")
@@ -232,7 +232,7 @@ def notebook(*cells: str) -> str:
     return json.dumps({"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]})
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_a_notebook_is_judged_without_its_magics_and_its_broken_cells(place: Path) -> None:
     cells = "%matplotlib inline\n!pip install numpy\nfiles = !ls\nimport numpy as np\nnp.dot?\n"
     timed, shell = "%%time\nnet.train(x, y)\n", "%%bash\nls\n"
@@ -293,7 +293,7 @@ RUNS = {
 }
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("what", RUNS)
 def test_what_else_a_program_does_changes_no_verdict_and_is_not_done(what: str, place: Path) -> None:
@@ -311,7 +311,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_cannot_be_judged_is_one_line_that_says_why(what: str, place: Path) -> None:
@@ -357,7 +357,7 @@ KEYS = {"verdict", "subject", "network", "digits", "parameters", "faults", "conv
 OF_FAULTS = {"line", "file", "what", "should_be", "names", "parameter", "equation", "layer"}
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_json_has_what_programs_are_told(place: Path) -> None:
     right = json.loads(check(place, NET, "--json").stdout)
     wrong = json.loads(check(place, WRONG, "--json").stdout)
@@ -378,7 +378,7 @@ def test_json_has_what_programs_are_told(place: Path) -> None:
     assert "--step" in none["error"]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_junit_has_a_case_for_each_array(place: Path) -> None:
     check(place, WRONG, "--junit", "mine.xml")
     text = (place / "mine.xml").read_text("utf8")
@@ -418,7 +418,7 @@ def test_where_float64_gives_the_verdict_nobody_waits_for_the_lines(
     assert (tmp_path / "other.html").exists()
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(1)
 def test_float64_refutes_nothing_that_may_be_right_for_another_cost_where_the_exact_judge_is_not_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
