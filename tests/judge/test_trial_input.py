@@ -304,3 +304,15 @@ def test_a_call_that_cannot_be_made_is_wrong_usage_and_no_wrong_code():
     with pytest.raises(UsageError, match="for a method, give its object in place of the parameters"):
         gradproof.check_step(line.step, [line.w], x, y, cost=line.cost)
     assert gradproof.check_step(line.step, line, x, y, cost=line.cost)
+
+
+@pytest.mark.parametrize("slip", [1.0, 2.0])
+def test_a_step_may_take_the_one_array_of_a_list_without_the_list(slip):
+    def step(w, x, y):
+        return w - 0.1 * (x.T @ (x @ w - slip * y))
+
+    judged = gradproof.check_step(
+        step, [np.ones(3)], np.ones((5, 3)), np.ones(5), cost=lambda w, x, y: 0.5 * np.sum((x @ w - y) ** 2)
+    )
+    assert judged.verdict is (Verdict.VERIFIED if slip == 1 else Verdict.REFUTED)
+    assert judged.arrays

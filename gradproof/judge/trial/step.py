@@ -110,6 +110,10 @@ def check_step(
         return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
 
     result = judged(claim, example, draw, seed, named(step), target, again)
+    if not result and isinstance(parameters, list | tuple) and len(parameters) == 1:
+        plain = check_step(step, parameters[0], *data, cost=cost, draw=draw, seed=seed)  # if it takes no list of one
+        if plain or not result.arrays:
+            return plain
     if result.verdict is Verdict.REFUTED and result.arrays and cost is not None:
         of_data = argument_names(step, len(data) + (0 if held else 1))[-len(data) :] if data else []
         return replace(result, example=example_lines(claim, example, ["θ", *of_data], None, seed, moves=True))
