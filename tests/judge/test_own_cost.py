@@ -317,6 +317,8 @@ def test_another_penalty_than_the_printed_one_refutes_nothing_though_biases_foll
         assert assessed(source.replace("STEP", of_step), tmp_path)["verdict"] == verdict, of_step
     without = source.replace("0.1 / len(t) * np.sum(w ** 2)", "0")
     assert assessed(without.replace("STEP", "0.1 * w ** 3"), tmp_path)["verdict"] == "undecided"
+    for of_step in ("-0.2 * w", "-0.2 * np.sign(w)"):  # weights that grow are no penalty of another form
+        assert assessed(without.replace("STEP", of_step), tmp_path)["verdict"] == "refuted", of_step
 
 
 SMOOTHED = """
