@@ -60,3 +60,10 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def shortened(lines: Sequence[str], most: int = 10) -> str:
+    """Return the lines as one text for a repr; of more than `most`, the first and how many are left out."""
+    if len(lines) <= most:
+        return "\n".join(lines)
+    return "\n".join([*lines[: most - 1], f"… {len(lines) - most + 1} more lines: print it"])

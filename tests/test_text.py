@@ -20,7 +20,7 @@ from gradproof.judge.troubles import Trouble
 from gradproof.numerics.verdict import Verdict
 from gradproof.study import reader
 from gradproof.study.trial import Court
-from gradproof.text import json_of, typed, visible
+from gradproof.text import json_of, shortened, typed, visible
 from tests.pages.hostile import PAYLOADS, poisoned, texts
 
 ANY = texts | st.text() | st.text(alphabet=[chr(c) for c in (*range(32), *range(127, 160), 0x200E, 0x202E, 0x2066)])
@@ -134,3 +134,13 @@ def test_a_title_with_escapes_and_lines_of_its_own_is_one_line_of_text(tmp_path:
     done = CliRunner().invoke(gradproof_command, ["study", "--notes", str(file)], standalone_mode=False)
     assert "\\x1b[2J\\nall is right\\u202e\n" in done.output
     assert acts(done.output) == []
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=30))
+def test_a_repr_has_ten_lines_at_most_and_says_how_many_are_left_out(lines: list[str]) -> None:
+    shown = shortened(lines).split("\n") if lines else []
+    if len(lines) <= 10:
+        assert shown == lines
+    else:
+        assert shown[:-1] == lines[:9]
+        assert shown[-1] == f"… {len(lines) - 9} more lines: print it"

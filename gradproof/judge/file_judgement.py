@@ -12,8 +12,7 @@ from gradproof.judge.isolation.submission import File
 from gradproof.judge.lines.margin import lines, shown, sources
 from gradproof.judge.report import Judgement
 from gradproof.numerics.verdict import Verdict
-
-SHOWN = 10  # lines of a repr
+from gradproof.text import shortened
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,9 +43,7 @@ class FileJudgement:
         return "\n".join(wording.lines(self.document, self.path))
 
     def __repr__(self) -> str:
-        said = wording.lines(self.document, self.path)
-        more = f"… {len(said) - SHOWN + 1} more lines: print it"
-        return "\n".join(said if len(said) <= SHOWN else [*said[: SHOWN - 1], more])
+        return shortened(wording.lines(self.document, self.path))
 
     def _repr_html_(self) -> str:
         """HTML for a notebook, with the wrong lines and what the lines around them compute."""

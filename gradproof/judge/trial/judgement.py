@@ -9,12 +9,11 @@ from gradproof.exact.run import Note, line_of
 from gradproof.fragment import excerpts, fragment
 from gradproof.judge.trial.comparison import Compared
 from gradproof.numerics.verdict import Verdict
+from gradproof.text import shortened
 
 if TYPE_CHECKING:
     from gradproof.judge.trial.repair import Correction
     from gradproof.judge.trial.trace import Line, Trace
-
-SHOWN = 10  # lines of a repr
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -64,10 +63,7 @@ class Judgement:
         return "\n".join(lines(self))
 
     def __repr__(self) -> str:
-        said = lines(self)
-        return "\n".join(
-            said if len(said) <= SHOWN else [*said[: SHOWN - 1], f"… {len(said) - SHOWN + 1} more lines: print it"]
-        )
+        return shortened(lines(self))
 
     def place_of(self, array: Compared) -> "Line | None":
         """The file and the line at which an array goes wrong: where it is corrected, or else the first in question."""
