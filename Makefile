@@ -12,7 +12,7 @@ run: setup            ## the theorem, one epoch of each network, the derivation 
 	$(BIN)/gradproof study
 
 test: setup           ## every property test, quick profile
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal --durations=10
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations=10
 
 setup: $(MARK)        ## the set-up alone
 
