@@ -68,7 +68,7 @@ def assess(
     """Return the verdict on a file as a document of plain values; DataError if it cannot be read.
 
     `name` restricts the search to one function or class. `step` is a line that takes a step. `cost` is a key of
-    gradproof.judge.whole_program.DECLARED. `tell` gets the verdict and the network of what is refuted before the lines
+    gradproof.judge.trial.costs.DECLARED. `tell` gets the verdict and the network of what is refuted before the lines
     are read, which can take most of the time.
     """
     program = read_program(path)

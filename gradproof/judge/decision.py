@@ -75,11 +75,14 @@ def decide(question: Question, judge: Callable[[File], Judgement]) -> Decided:
         raise UsageError(f"{path} is judged by equations, and {rubric.path} has points for none")
     backprop = not program or (path.endswith(".py") and has_backprop(path, name))  # whether float64 judges it as well
     backprop = backprop and not (program and rubric is not None and not rubric.equations)
+    # What declares the notes' network is judged as a backprop only; the whole program is read for its lines and layers.
+    only = declared or (backprop and cost == "quadratic" and not step)
     with ExitStack() as open_now:
         whole = None
-        if program and not (declared or (backprop and cost == "quadratic" and not step)):
-            whole = open_now.enter_context(Assessment(path, name, seconds, memory, step, cost))
-        if whole is not None and (not backprop or step or cost):
+        if program and (lines or not only):
+            meant = "quadratic" if only else cost
+            whole = open_now.enter_context(Assessment(path, name, seconds, memory, step, meant))
+        if whole is not None and not only and (not backprop or step or cost):
             return _of_whole(whole.document(), path, graded)
         code = open_now.enter_context(File(path, name, seconds, memory))
         found, failure = _found(whole) if whole is not None else (None, None)
@@ -87,7 +90,7 @@ def decide(question: Question, judge: Callable[[File], Judgement]) -> Decided:
             kind = code.kind
             judged = judge(code)
         except DataError as error:
-            if whole is not None and found and found["verdict"] != "none":
+            if not only and whole is not None and found and found["verdict"] != "none":
                 return Decided(whole.document())
             # Report what the code itself raises, but not that it lacks the two forms: more than these was looked for.
             none_of_two = any(words in str(error) for words in NONE_OF_TWO)
@@ -97,13 +100,20 @@ def decide(question: Question, judge: Callable[[File], Judgement]) -> Decided:
             raise DataError(said) from None
         if whole is not None and found is not None and not is_whole(found):
             found = _with_lines(whole, judged) if lines or may_prefer_whole(found, judged) else None
-    if failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles:
-        raise failure  # it may be right for another cost
-    if found and found["verdict"] == "none" and takes_others(judged):
-        return _of_whole(found, path, graded)
-    counts = bool(found) and prefers_whole(found or {}, judged)
-    counts = counts and not (graded and may_be_a_slip(found or {}))  # the rubric asks for the notes' network
-    return Decided(found, judged, kind, counts)
+        if reached := next((trouble for trouble in judged.troubles if trouble.is_of_limits), None):
+            raise DataError(f"{visible(path)} {reached.said}")
+        if only:
+            counts = False
+        elif failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles:
+            raise failure  # it may be right for another cost
+        elif found and found["verdict"] == "none" and takes_others(judged):
+            return _of_whole(found, path, graded)
+        else:
+            counts = bool(found) and prefers_whole(found or {}, judged)
+            counts = counts and not (graded and may_be_a_slip(found or {}))  # the rubric asks for the notes' network
+        if not (counts or graded):  # an answer is no part of a grade
+            judged.search.begin()
+        return Decided(found, judged, kind, counts)
 
 
 def _with_lines(whole: Assessment, judged: Judgement) -> dict[str, Any] | None:

@@ -46,6 +46,10 @@ class Search:
     def __hash__(self) -> int:
         return 0
 
+    def begin(self) -> None:
+        """Search now, while the code can still be run."""
+        self.found  # noqa: B018
+
     @cached_property
     def found(self) -> tuple[tuple[str, int], Sequence[str]]:
         """File and line, and what is known of it."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 AFTER = ("z", "a", "update", "data")  # kinds that leave the four equations intact
 
+MORE = "needs more memory than"
 KINDS = ("shape", "dtype", "mutation", "raises", "exits", "load", "unread")  # kinds that a worker reports
 
 
@@ -29,7 +30,7 @@ def out_of_memory(place: str = "") -> str:
     """Say that the code needs more memory than its process may take, where, and the option that allows more."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     most = "there is" if limit == resource.RLIM_INFINITY else f"the {limit / 2**30:g} GiB that are allowed"
-    return f"needs more memory than {most}{place and f' ({place})'}: allow more with --memory, or use a smaller example"
+    return f"{MORE} {most}{place and f' ({place})'}: allow more with --memory, or use a smaller example"
 
 
 class Trouble(NamedTuple):
@@ -39,3 +40,8 @@ class Trouble(NamedTuple):
     said: str
     networks: int
     name: str = ""  # of the mistake, if it has one
+
+    @property
+    def is_of_limits(self) -> bool:
+        """Whether it needs more time or memory than it may take, which is no fault of its gradient."""
+        return self.kind == "hangs" or self.said.startswith(MORE)

@@ -23,7 +23,7 @@ from gradproof.judge.rates import blame_decay
 from gradproof.judge.second_step import judge_second_step
 from gradproof.judge.stress import stress
 from gradproof.judge.trial.comparison import Compared
-from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
+from gradproof.judge.trial.costs import DECLARED, NamedCost, name_costs_of_steps
 from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.points import Tried, try_points
 from gradproof.limits import Clock
@@ -32,17 +32,6 @@ from gradproof.numerics.verdict import Verdict
 # Words of programs that may go uphill on purpose; one that maximises a likelihood goes down the cross-entropy
 _CLIMBS = re.compile(r"reward|policy|adversar", re.IGNORECASE)
 _MAY_CLIMB = re.compile(r"discriminat", re.IGNORECASE)  # a generator goes up one cost of its fakes, and down another
-DECLARED = {  # each word of --cost, and the names in the table that it means
-    "quadratic": ("quadratic",),
-    "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
-                      "softmax cross-entropy of logits"),
-    "softmax": ("cross-entropy", "softmax cross-entropy of logits"),
-    "binary": ("binary cross-entropy", "binary cross-entropy of logits"),
-    "hinge": ("hinge", "hinge of labels 0 and 1", "hinge between classes"),
-    "absolute": ("absolute error",),
-    "huber": ("Huber",),
-    "poisson": ("Poisson",),
-}  # fmt: skip
 
 
 class _Case(NamedTuple):

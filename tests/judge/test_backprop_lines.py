@@ -12,6 +12,7 @@ import pytest
 
 import gradproof
 from tests.judge.marks import marked
+from tests.judge.test_whole_command import SIGMOID
 
 
 def sigmoid(z):
@@ -99,19 +100,43 @@ def test_a_backprop_without_source_has_no_line() -> None:
     assert "<ol>" not in judged._repr_html_()
 
 
-FILE = """import numpy as np
+NOTHING = """import numpy as np
 
 
 def backprop(weights, biases, x, y):
     return [0 * b for b in biases], [0 * w for w in weights]
 """
+CROSS_ENTROPY = """import numpy as np
+
+
+def backprop(weights, biases, x, y):
+    activations, m = [x], x.shape[1]
+    for w, b in zip(weights, biases):
+        activations.append(1 / (1 + np.exp(-(w @ activations[-1] + b))))
+    a = activations[-1]
+    d = a - y
+    grad_b, grad_w = [], []
+    for k in range(len(weights) - 1, -1, -1):
+        grad_b.insert(0, d.mean(axis=1, keepdims=True))
+        grad_w.insert(0, d @ activations[k].T / m)
+        d = weights[k].T @ d * activations[k] * (1 - activations[k])
+    return grad_b, grad_w
+"""
+UPHILL = CROSS_ENTROPY.replace("d = a - y", "d = (a + y) * a * (1 - a)")
+SLOW = NOTHING.replace("    return", "    import time\n    time.sleep(60)\n    return")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("backprop")
-    (made / "mine.py").write_text(FILE, "utf8")
+    for name, text in {"mine": NOTHING, "entropy": CROSS_ENTROPY, "uphill": UPHILL, "slow": SLOW}.items():
+        (made / f"{name}.py").write_text(text, "utf8")
     return made
+
+
+def check(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "gradproof", "check", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.mark.turns(2)
@@ -127,17 +152,53 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids=["text", "github", "csv", "json"],
 )
 def test_the_command_names_the_line_in_every_form(options: list[str], said: str, folder: Path) -> None:
-    command = [sys.executable, "-m", "gradproof", "check", "mine.py", "--convention", "ours"]
-    ran = subprocess.run(
-        [*command, "--architectures", "20", *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    ran = check(folder, "mine.py", "--convention", "ours", "--architectures", "20", *options)
     written = (folder / "rows.csv").read_text("utf8") if "--csv" in options else ran.stdout
     assert said in written, ran
+
+
+@pytest.mark.turns(2)
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(
+    ("name", "options", "line", "right"),
+    [
+        ("uphill.py", [], "line 9: `d = (a + y) * a * (1 - a)`", "d = (a - y) * a * (1 - a)"),
+        ("entropy.py", ["--cost", "quadratic"], "line 9: `d = a - y`", "d = (a - y) * (a * (1 - a))"),
+        ("entropy.py", ["--convention", "ours"], "line 9: `d = a - y`", "d = (a - y) * (a * (1 - a))"),
+    ],
+)
+def test_the_command_finds_the_line_and_what_it_should_be(
+    name: str, options: list[str], line: str, right: str, folder: Path
+) -> None:
+    ran = check(folder, name, "--architectures", "20", *options)
+    assert ran.returncode == 1
+    assert f"\n{line}\n  should be: `{right}` – " in ran.stdout
+
+
+@pytest.mark.turns(1)
+def test_a_page_for_a_declared_cost_has_the_wrong_line_and_the_forward_pass(folder: Path) -> None:
+    check(folder, "entropy.py", "--cost", "quadratic", "--architectures", "20", "-o", "page.html")
+    page = (folder / "page.html").read_text("utf8")
+    (wrong,) = re.findall(r'<li class="wrong">.*?</li>', page, re.DOTALL)
+    assert "d = a - y" in wrong
+    assert "should be: d = (a - y) * (a * (1 - a))" in wrong
+    assert "σ′ is missing at the output" in page
+    assert '<ol class="flow">' in page
+
+
+@pytest.mark.turns(1)
+def test_a_step_along_another_cost_than_the_declared_one_has_its_line(folder: Path) -> None:
+    (folder / "step.py").write_text(SIGMOID, "utf8")
+    ran = check(folder, "step.py", "--cost", "quadratic")
+    assert "  line 14: `d2 = a - y` – w1, b1, w2, b2: not the gradient of the quadratic cost\n" in ran.stdout
+    assert "    should be: `d2 = (a - y) * (a * (1 - a))` – the slope of the activation is missing\n" in ran.stdout
+
+
+@pytest.mark.turns(1)
+def test_a_backprop_that_is_too_slow_is_not_judged(folder: Path) -> None:
+    ran = check(folder, "slow.py", "--seconds", "1")
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert ran.stderr == "gradproof: slow.py does not return within 1 seconds: allow more with --seconds\n"
 
 
 @pytest.mark.turns(2)

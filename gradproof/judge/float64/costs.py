@@ -1,14 +1,18 @@
 """Other costs, signs, and sums in place of means: the factor by which a subject's δ and gradients differ from ours."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradproof.judge.float64.claims import Claim
 from gradproof.numerics import rounding
 from gradproof.problem import Array
+
+if TYPE_CHECKING:  # it imports JAX, which the process of a subject, where its line is searched for, can do without
+    from gradproof.judge.float64.claims import Claim
 
 SIMPLE = sorted({Fraction(p, q) for p in range(1, 11) for q in range(1, 11) if 1 in (p, q)} | {Fraction(1, 100)})
 SUMMED = "gradients of the sum over the mini-batch, not of the mean"

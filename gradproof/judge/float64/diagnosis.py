@@ -16,9 +16,8 @@ from gradproof.judge.float64.mistakes import RIGHT
 from gradproof.judge.float64.naming import names_of
 from gradproof.judge.float64.networks import drawn
 from gradproof.judge.float64.questions import Questions, believed
-from gradproof.judge.float64.roots import placed
 from gradproof.judge.float64.tally import Tally
-from gradproof.judge.isolation.submission import Function, Submission
+from gradproof.judge.isolation.submission import Submission
 from gradproof.judge.report import Judgement, Named, Search
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics.verdict import Verdict
@@ -87,10 +86,10 @@ def judgement(
     words += [] if light.wrong else FORMS[light.sigma] + [TWICE] * light.twice
     words += [submission.kind.unjudged] if submission.kind.unjudged else []
     found = Judgement(verdict, words, names, troubles, random, result, shown, sample, digits, larger, tally.undecided())
-    if not names or not isinstance(submission, Function):
+    if not names:
         return found._replace(search=unread.search)
-    subject, cost = submission.subject, light.cost
-    return found._replace(search=Search(lambda: placed(subject, layout, cost, seed) or defined))
+    cost = light.cost
+    return found._replace(search=Search(lambda: submission.place(layout, cost, seed) or defined))
 
 
 class _Read(NamedTuple):

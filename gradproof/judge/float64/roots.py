@@ -12,6 +12,7 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.float64.costs import Cost
 from gradproof.judge.float64.layouts import Layout
+from gradproof.judge.isolation.submission import Placed
 from gradproof.judge.trial import repair, trace
 from gradproof.judge.trial.arguments import copied, exact_variables
 from gradproof.judge.trial.comparison import Compared
@@ -24,7 +25,6 @@ from gradproof.numerics.verdict import Verdict
 from gradproof.problem import Problem
 
 SIZES, EXAMPLES = [3, 4, 4, 2], 3
-Placed = tuple[tuple[str, int], Sequence[str]]  # (file, line), and what is said of it
 
 
 def placed(subject: Any, layout: Layout, cost: Cost, seed: int) -> Placed | None:

@@ -1,17 +1,19 @@
 """Somebody's backprop: a function in this process, or a file in its own process."""
 
+from __future__ import annotations
+
 import io
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from functools import cached_property
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,7 +25,12 @@ from gradproof.judge.loading import unfit
 from gradproof.judge.troubles import KINDS, SubmissionError, words
 from gradproof.problem import Problem
 
+if TYPE_CHECKING:
+    from gradproof.judge.float64.costs import Cost
+    from gradproof.judge.float64.layouts import Layout
+
 Made = TypeVar("Made")
+Placed = tuple[tuple[str, int], Sequence[str]]  # (file, line), and what is said of it
 LOADING = 6  # the limit for loading, as a multiple of that for a call: a slow disk imports torch or JAX slowly
 ALL = 60  # and the limit for all calls together
 START = Path(__file__).with_name("start.py")
@@ -55,6 +62,9 @@ class Submission(Protocol):
 
     def descent(self, problem: Problem, eta: float, size: int) -> Lists: ...
 
+    def place(self, layout: Layout, cost: Cost, seed: int) -> Placed | None:
+        """Return the first line that is wrong for this cost; None if none is found."""
+
 
 class Function:
     """A backprop, or a class that has one, called in this process without protection."""
@@ -73,6 +83,11 @@ class Function:
 
     def descent(self, problem: Problem, eta: float, size: int) -> Lists:
         return self._called("descent", problem, eta, size)
+
+    def place(self, layout: Layout, cost: Cost, seed: int) -> Placed | None:
+        from gradproof.judge.float64.roots import placed
+
+        return placed(self.subject, layout, cost, seed)
 
     def _called(self, request: str, problem: Problem, eta: float = 1.0, size: int = 1) -> Lists:
         try:
@@ -113,7 +128,7 @@ class File:
         except SubmissionError as error:
             raise DataError(f"{self.path} cannot be loaded: {error}") from error
 
-    def __enter__(self) -> "File":
+    def __enter__(self) -> File:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -128,6 +143,16 @@ class File:
 
     def descent(self, problem: Problem, eta: float, size: int) -> Lists:
         return self._asked("descent", problem, eta, size)
+
+    def place(self, layout: Layout, cost: Cost, seed: int) -> Placed | None:
+        """Search for the line in the code's own process, for as long as loading may take."""
+        meta = {"request": "place", "layout": [*layout], "cost": [str(cost.factor), *cost[1:]], "seed": seed}
+        limit = LOADING * self.seconds
+        try:
+            answer, _ = self._heard(time.monotonic() + limit, limit, frames.framed(meta, {}))
+        except SubmissionError:
+            return None
+        return self._sound(lambda: _placed(answer.get("place")))
 
     def _asked(self, request: str, problem: Problem, eta: float = 1.0, size: int = 1) -> Lists:
         lengths, arrays = frames.packed(_copy(problem))
@@ -154,7 +179,8 @@ class File:
             body = self.sandbox.read(size, end)
         except TimeoutError:
             self.close()
-            raise SubmissionError("hangs", f"does not return within {seconds:g} seconds") from None
+            said = f"does not return within {seconds:g} seconds: allow more with --seconds"
+            raise SubmissionError("hangs", said) from None
         except ChildProcessError as error:
             self.close()
             raise SubmissionError("exits", f"{error} instead of returning") from None
@@ -188,6 +214,15 @@ def _trouble(given: Any) -> tuple[str, str]:
     if not (isinstance(given, list) and [type(part) for part in given] == [str, str] and given[0] in KINDS):
         raise frames.FrameError("has a trouble that is none")
     return given[0], given[1]
+
+
+def _placed(given: Any) -> Placed | None:
+    if given is None:
+        return None
+    if not (isinstance(given, list) and [type(part) for part in given] == [str, int, list]):
+        raise frames.FrameError("has a place that is none")
+    file, line, said = given
+    return (file, line), [str(words) for words in said]
 
 
 def _lists(request: str, lists: Lists) -> Lists:

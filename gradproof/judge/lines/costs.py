@@ -1,6 +1,6 @@
 """The cost that a step may follow: the program's own, or a usual one if the program computes none."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from gradproof.exact.arrays import ExactArray
@@ -32,12 +32,12 @@ def only_cost(what: Observation) -> Number | None:
     return all_enter[0] if len(all_enter) == 1 else None
 
 
-def usual_costs(what: Observation) -> Iterator[tuple[str, Number]]:
-    """Yield the usual costs with their names, those of the last outputs first, the most usual of them first."""
+def usual_costs(what: Observation, names: Sequence[str] = USUAL) -> Iterator[tuple[str, Number]]:
+    """Yield costs with their names, those of the last outputs first, in the order of the names."""
     results = [x for move in what.moved.values() for x in move.ravel().tolist()]
     pairs = [(a, y) for a, y in outputs_and_labels(results) if {float(x.value.mid()) for x in y.flat} != {1.0}]
     for a, y in sorted(pairs, key=lambda pair: -max(x.index for x in pair[0].flat)):
-        for name in USUAL:
+        for name in names:
             yield from _costs(a, y, (name,))
 
 

@@ -28,6 +28,7 @@ from gradproof.judge.lines.stores import at_store
 from gradproof.judge.lines.trials import Trial
 from gradproof.judge.outcome import SECONDS, Outcome, against
 from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.costs import DECLARED
 from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.judge.trial.symmetry import OF_ANOTHER
 from gradproof.numerics.verdict import Verdict
@@ -59,8 +60,6 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
     step, tried = subject.explored.step, outcome.tried
     assert step is not None
     bad = {a.name: a.state for a in tried.arrays if a.state not in ("right", "undecided")} if tried else {}
-    if outcome.declared:  # it is right, but for another cost
-        return Read({}, [], [])
     raised = raised_by(program, subject.explored) if bad and outcome.verdict is Verdict.REFUTED else None
     if raised is not None and (repair := mend_example(program, raised, len({*step.parameters, *bad}))) is not None:
         return Read({}, [], [], [repair._replace(mends=list(bad))], raised.said)
@@ -83,7 +82,8 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
     read = read._replace(located=read.located | own)
     wrong = [path for path in bad if path not in read.follows]
     if name is None:
-        return read._replace(repairs=_mended_for_one_of(read.costs, subject, reading, wrong))
+        declared = bool(outcome.declared)
+        return read._replace(repairs=_mended_for_one_of(read.costs, subject, reading, wrong, declared))
     trial = Trial(subject.explored.scene, step, subject.calls, "" if name else outcome.cost, name, reading)
     first = [line for cause in causes for line in (cause.line, *cause.others) if cause.file == trial.scene.program.path]
     first += [place.line for place in read.located.values()]
@@ -110,6 +110,8 @@ def _read(
 
     The name is that of the cost that shows what is wrong: "" for the program's own, None if there is none.
     """
+    if outcome.declared:  # it is right, but for another cost
+        return _read_against_another(what, DECLARED[outcome.declared]), None, []
     own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
     reshaped = what.reshaped
     what, vectors = in_segments(what)
@@ -144,6 +146,16 @@ def _read(
     return read._replace(inherited=since), name, causes
 
 
+def _read_against_another(what: Observation, names: Sequence[str]) -> Read:
+    """Read the lines of a step that follows none of the costs that these names mean, against the likeliest of them."""
+    costs = list(usual_costs(what, names))
+    if not costs:
+        return Read({}, [], [])
+    labelled = label_events(what, costs[0][1])
+    told = list(dict.fromkeys(name for name, _ in costs))
+    return Read({}, annotate(what, labelled, {}), forward_pass(what, labelled), costs=told)
+
+
 def _where_it_raises(tree: ast.Module, labelled: Labels, raised: Raised) -> Located | None:
     """Return where the example raises or, if nothing has assigned what it looks for, where that is missing."""
     said = f"the example {raised.said}"
@@ -157,14 +169,15 @@ def _where_it_raises(tree: ast.Module, labelled: Labels, raised: Raised) -> Loca
 
 
 def _mended_for_one_of(
-    costs: Sequence[str], subject: Subject, reading: Reading, wrong: Sequence[str]
+    costs: Sequence[str], subject: Subject, reading: Reading, wrong: Sequence[str], keeps_outputs: bool
 ) -> Sequence[Repair]:
     """Return the one edit with which all arrays follow one of these costs, if no array follows any so far."""
     end = time.process_time() + OF_ALL_COSTS
     for name in (costs or [""]) if wrong else ():
-        assert subject.explored.step is not None
-        trial = Trial(subject.explored.scene, subject.explored.step, (), "", name, reading)
-        repairs = find_repairs(trial, wrong, [], True, end - time.process_time())
+        explored = subject.explored
+        assert explored.step is not None
+        trial = Trial(explored.scene, explored.step, (), "", name, reading, keeps_outputs=keeps_outputs)
+        repairs = find_repairs(trial, wrong, [], not keeps_outputs, end - time.process_time())
         if len(repairs) == 1 and set(repairs[0].mends) >= set(wrong):
             return repairs
     return []

@@ -155,6 +155,8 @@ def _improved(trial: Trial, before: Sequence[Seen]) -> list[Seen] | None:
             return None  # the edit removed the mean of squares, and then any step is a plain one
         if old.cost is not None and not now.cost.overlaps(old.cost):
             return None
+        if not old.outputs <= now.outputs:
+            return None
         if now.wrong and not (trial.cost or trial.name):  # if the cost is unknown, some arrays follow one by chance
             return None
         result.append(now)

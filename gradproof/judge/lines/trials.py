@@ -12,7 +12,7 @@ from gradproof.exact.sweeps import differentiate
 from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.scene import Scene, forget
-from gradproof.judge.lines.costs import likeliest_cost
+from gradproof.judge.lines.costs import likeliest_cost, outputs_of
 from gradproof.judge.outcome import against
 from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM, NO_ROOT, lengthened
 from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
@@ -34,6 +34,7 @@ class Trial(NamedTuple):
     name: str  # of a usual cost, if it computes none
     reading: Reading
     seeds: Sequence[int] = SEEDS
+    keeps_outputs: bool = False  # an edit must leave what is compared with the labels as it was
 
 
 class Seen(NamedTuple):
@@ -45,6 +46,7 @@ class Seen(NamedTuple):
     flat: frozenset[str] = frozenset()  # arrays that the cost does not depend on here: not to move is right by chance
     moves: Mapping[str, Sequence[Ball]] = {}  # of each array
     adaptive: frozenset[str] = frozenset()  # arrays whose steps are divided by a mean of squares or its root
+    outputs: frozenset[float] = frozenset()  # values of what is compared with the labels
 
 
 def seen_in(trial: Trial, seed: int) -> Seen | None:
@@ -55,7 +57,8 @@ def seen_in(trial: Trial, seed: int) -> Seen | None:
             run.run.bent = BENT * (seed % 2)
             with guarded("the program", LONGEST, Clock.COMPUTING):
                 what = observe(scene, trial.step, trial.calls, seed)
-            return _judged(trial, what)
+            seen, outputs = _judged(trial, what), outputs_of(what) if trial.keeps_outputs else ()
+            return seen and seen._replace(outputs=frozenset(float(x.value.mid()) for x in outputs))
     except (SubjectError, UndecidedError):
         return None
     finally:

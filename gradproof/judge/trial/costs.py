@@ -36,6 +36,17 @@ BY_EXAMPLE: list[tuple[str, str, Callable[[Any, Any, int], Any]]] = [
     ("hinge between classes", "Σ max(0, 1 + a − a of the label)",
      lambda a, y, axis: (1 - y) * np.maximum(0, 1 + a - (y * a).sum(axis=axis, keepdims=True))),
 ]  # fmt: skip
+DECLARED = {  # each word of --cost, and the names that it means
+    "quadratic": ("quadratic",),
+    "cross-entropy": ("cross-entropy", "binary cross-entropy", "binary cross-entropy of logits",
+                      "softmax cross-entropy of logits"),
+    "softmax": ("cross-entropy", "softmax cross-entropy of logits"),
+    "binary": ("binary cross-entropy", "binary cross-entropy of logits"),
+    "hinge": ("hinge", "hinge of labels 0 and 1", "hinge between classes"),
+    "absolute": ("absolute error",),
+    "huber": ("Huber",),
+    "poisson": ("Poisson",),
+}  # fmt: skip
 SAME = {  # names that are left out where the other has the same gradient
     "Poisson": "cross-entropy",  # where Σ a is constant, as after a softmax
     "binary cross-entropy": "cross-entropy",  # where all labels are 1, as for the outputs p[range(m), y]

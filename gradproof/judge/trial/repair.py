@@ -32,7 +32,7 @@ from gradproof.judge.trial.execution import ExactRun
 from gradproof.judge.trial.points import Claim, Tried
 from gradproof.judge.trial.trace import Line, Trace
 
-RUNS, NUMBERS, SECONDS = 400, 1_000_000, 3.0  # to spend: SECONDS of processor time, however slow the machine is
+RUNS, NUMBERS, SECONDS = 1000, 1_000_000, 3.0  # to spend: SECONDS of processor time, however slow the machine is
 MORE, OTHERS = 30, 2  # runs after the first correction, for one on another line; how many of those
 TURN, TURN_OF_FIRST = 15, 60  # edits of a line to try before those of the next; of the likeliest line
 LONGEST = 3.0  # seconds for one run

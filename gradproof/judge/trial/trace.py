@@ -112,7 +112,8 @@ class _Labelled:
             for k, label in enumerate(self.labels)
             if k in strict and label is not None and label[0] != FORWARD
         }
-        all_lines = [line_of_event(self.events[k]) for group in suspects for k in group]
+        groups = *map(sorted, suspects[:3]), suspects[3]
+        all_lines = [line_of_event(self.events[k]) for group in groups for k in group]
         follows = self._following({x.index for k in suspects[1] for x in self.events[k].numbers})
         return Trace(lines, before, list(dict.fromkeys(all_lines)), told, list(dict.fromkeys(follows)))
 
