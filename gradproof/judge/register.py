@@ -34,6 +34,7 @@ class Fault(NamedTuple):
     line: int  # of the file, 0 if unknown
     said: str
     mistake: str  # its name, without details of this submission
+    should_be: str = ""  # the statement that makes it right, if one is known
 
 
 class Row(NamedTuple):
@@ -71,7 +72,9 @@ def row(file: str, code: int, document: Mapping[str, Any], error: str, junit: st
     if verdict is None:
         said = (document.get("error") or error or "it gave no verdict").removeprefix(file).lstrip(": ")
         return Row(file, code, UNJUDGED, said, document=document, junit=junit, page=page)
-    faults = [_fault(fault, "parameters" in document) for fault in document.get("faults", ())]
+    whole = "parameters" in document
+    given = document.get("faults", ())
+    faults = [_fault(fault, whole) for fault in (wording.together(given) if whole else given)]
     points = ""
     if "faults" not in document:  # of --grade
         points = f"{sum(document['points'].values()):g} of {sum(document['of'].values()):g}"
@@ -93,7 +96,7 @@ def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
     name = f"; {names[0]}" if names else ""
     said = f"{cell}{code}{fault['parameter']}: {what}{name}"
     mistake = names[0] if names else what if what != "wrong" else NAMELESS
-    return Fault(0 if cell else fault["line"], said, mistake)
+    return Fault(0 if cell else fault["line"], said, mistake, fault["should_be"] if fault["mended"] else "")
 
 
 def _without_fault(document: Mapping[str, Any]) -> str:
@@ -109,7 +112,8 @@ def _without_fault(document: Mapping[str, Any]) -> str:
     if document["verdict"] == "refuted":  # what is right at first, and wrong at a later call or for more layers
         return f"wrong {document.get('where') or 'for what it returns'}"
     if "parameters" in document:
-        return f"the gradient of {wording.cost_in_words(document['network']['cost'])}"
+        doubt = "; for the quadratic, σ′ is missing at the output" * wording.may_be_a_slip(document)
+        return f"the gradient of {wording.cost_in_words(document['network']['cost'])}{doubt}"
     return f"autodiff's gradients on {document['architectures']} networks"
 
 
@@ -191,11 +195,15 @@ def annotations(each: Row) -> list[str]:
     if each.verdict == "verified":
         return []
     if each.verdict == "refuted":
-        found = [(fault.line, fault.said) for fault in each.faults] or [(0, each.said)]
+        found = [(fault.line, _with_correction(fault)) for fault in each.faults] or [(0, each.said)]
     else:
         found = [(0, each.said)]
     kind = "warning" if each.verdict == "undecided" else "error"
     return [_annotation(kind, each.file, line, each.verdict, said) for line, said in found]
+
+
+def _with_correction(fault: Fault) -> str:
+    return fault.said + f"\nshould be: {fault.should_be}" * bool(fault.should_be)
 
 
 def _annotation(kind: str, file: str, line: int, verdict: str, said: str) -> str:
