@@ -1,8 +1,10 @@
 """Functions that misbehave: one clear line, no traceback, nothing of the caller's changed, and no false accusation."""
 
+import ast
 import operator
 import os
 import random
+import runpy
 import sys
 import threading
 import time
@@ -10,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -316,3 +319,77 @@ def test_a_step_may_take_the_one_array_of_a_list_without_the_list(slip):
     )
     assert judged.verdict is (Verdict.VERIFIED if slip == 1 else Verdict.REFUTED)
     assert judged.arrays
+
+
+TYPES = ("x.dtype == np.float64", "x.dtype.kind == 'f'", "isinstance(x[0], np.floating)", "np.isscalar(x[0])",
+         "type(x).__name__ == 'ndarray'", "type(float(x[0])) is float")  # fmt: skip
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("asked", TYPES)
+def test_code_that_asks_for_types_is_undecided_where_that_matters(asked: str, tmp_path: Path) -> None:
+    text = f"import numpy as np\n\n\ndef cost(x):\n    return np.sum(x**2 if {asked} else x**3)\n"
+    (tmp_path / "typed.py").write_text(text, "utf8")
+    cost = runpy.run_path(str(tmp_path / "typed.py"))["cost"]
+    for gradient in (lambda x: 2 * x, lambda x: 3 * x**2):
+        judged = gradproof.check_gradient(cost, gradient, np.zeros(3))
+        assert (str(judged.verdict), judged.arrays) == ("undecided", ())
+        assert "in float64 and" in judged.undecided[0]
+
+
+def test_what_raises_in_float64_only_is_undecided() -> None:
+    def gradient(x):
+        half = x[: len(x) / 2]
+        return np.concatenate([2 * half, 2 * x[2:]])
+
+    judged = gradproof.check_gradient(lambda x: np.sum(x**2), gradient, np.zeros(4))
+    assert str(judged.verdict) == "undecided"
+    assert "gradient raises TypeError: slice indices must be integers" in judged.undecided[0]
+
+
+def softmax(z):
+    e = np.exp(z)
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def cross_entropy(z, t):
+    return -np.sum(t * np.log(softmax(z)))
+
+
+SOFT = [[0.25, 0.25, 0.5], [0.1, 0.1, 0.8]]
+
+
+@pytest.mark.parametrize("labels", [SOFT, [[0.2, 0.3, 0.5]], [[0.0, 1.0, 0.0]], [[0.0, 1.0]], [[1.0], [0.0]]])
+def test_labels_stay_labels(labels: list[list[float]]) -> None:
+    t = np.array(labels)
+    flat = t.shape[1] == 1
+    cost = (lambda z, t: cross_entropy(z.T, t.T)) if flat else cross_entropy
+    right = (lambda z, t: softmax(z.T).T - t) if flat else (lambda z, t: softmax(z) - t)
+    assert gradproof.check_gradient(cost, right, np.zeros(t.shape), t)
+    wrong = gradproof.check_gradient(cost, lambda z, t: right(z, t) / 2, np.zeros(t.shape), t)
+    assert str(wrong.verdict) == "refuted"
+    assert all(abs(sum(row) - 1) < 1e-9 for row in ast.literal_eval(wrong.example[1][4:])) or flat
+
+
+def test_numbers_that_are_kept_refute_nothing_by_their_roundings() -> None:
+    z, t = np.array([[0.5, 1.0, -1.0], [2.0, 0.0, 1.0]]), np.array(SOFT)
+    judged = gradproof.check_gradient(cross_entropy, lambda z, t: softmax(z) - t, z, t, draw=False)
+    assert str(judged.verdict) == "undecided"
+    assert "off in the last digits only" in judged.undecided[0]
+    wrong = gradproof.check_gradient(cross_entropy, lambda z, t: t - softmax(z), z, t, draw=False)
+    assert str(wrong.verdict) == "refuted"
+    assert wrong.example[:2] == [f"z = {z.tolist()}", f"t = {t.tolist()}"]
+
+
+def test_a_symmetric_matrix_may_stay_symmetric() -> None:
+    def cost(a, x):
+        return x @ a @ x / 2
+
+    def gradient(a, x):
+        return np.outer(x, x) / 2, a @ x
+
+    symmetric = np.array([[1.0, 2.0], [2.0, 5.0]])
+    judged = gradproof.check_gradient(cost, gradient, symmetric, np.zeros(2))
+    assert judged
+    assert "right where the matrices that are symmetric in the example stay so" in judged.conventions
+    assert str(gradproof.check_gradient(cost, gradient, np.zeros((2, 2)), np.zeros(2)).verdict) == "refuted"

@@ -62,10 +62,13 @@ def argument_names(function: Any, count: int) -> list[str]:
     return [names[i] if i < len(names) else f"arg{i}" for i in range(count)]
 
 
-def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0, offset: float = 0.0) -> Any:
+def drawn(
+    example: Any, rng: np.random.Generator, scale: float = 1.0, offset: float = 0.0, keeps_symmetry: bool = False
+) -> Any:
     """Draw other numbers of the same kind: integers stay, one-hot rows stay one-hot, masks keep their values.
 
-    Arrays that may hold any numbers are normally distributed with this scale around the offset.
+    Arrays that may hold any numbers are normally distributed with this scale around the offset. With `keeps_symmetry`
+    a symmetric matrix is drawn symmetric.
     """
 
     def change(value: Any) -> Any:
@@ -73,24 +76,40 @@ def drawn(example: Any, rng: np.random.Generator, scale: float = 1.0, offset: fl
             return float(value)  # a learning rate, a regularisation
         if value.dtype.kind != "f":
             return value.copy()
-        return _drawn_array(value.astype(np.float64), rng, scale, offset)
+        new = _drawn_array(value.astype(np.float64), rng, scale, offset)
+        return (new + new.T) / 2 if keeps_symmetry and is_symmetric(value) else new
 
     return rebuilt(example, change)
 
 
 def _drawn_array(example: Array, rng: np.random.Generator, scale: float, offset: float) -> Array:
     different = np.unique(example)
-    if 1 < len(different) < example.size and len(different) <= max(2, example.size // 2):
+    few = len(different) < example.size and len(different) <= max(2, example.size // 2)
+    if len(different) > 1 and (few or {*different} == {0, 1}):
         return _shuffled(example, rng)  # labels, masks, images of few shades: their values have a meaning
     if np.all(example > 0):
         for axis in range(example.ndim):
             if example.shape[axis] > 1 and np.allclose(example.sum(axis=axis), 1):  # probabilities
-                new = rng.exponential(size=example.shape)
-                return np.asarray(new / np.sum(new, axis=axis, keepdims=True))
+                return _probabilities(rng, example.shape, axis)
         if np.all(example < 1):
             return np.asarray(rng.uniform(0.05, 0.95, size=example.shape))
         return np.asarray(np.exp(0.5 * rng.normal(size=example.shape)) * np.median(example))
     return np.asarray(offset + scale * rng.normal(size=example.shape))
+
+
+def _probabilities(rng: np.random.Generator, shape: tuple[int, ...], axis: int) -> Array:
+    """Draw probabilities whose sum along an axis is exactly 1: the last of them is what the others leave."""
+    new = np.moveaxis(rng.exponential(size=shape) + 0.05, axis, -1)
+    new = np.floor(new / new.sum(axis=-1, keepdims=True) * 2.0**20) / 2.0**20
+    new[..., -1] = 1 - new[..., :-1].sum(axis=-1)
+    return np.asarray(np.moveaxis(new, -1, axis))
+
+
+def is_symmetric(value: Any) -> bool:
+    """Whether this is a symmetric matrix of floats, and not a diagonal one, or one of equal numbers."""
+    if not (isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind == "f"):
+        return False
+    return np.array_equal(value, value.T) and bool(np.any(value != np.diag(np.diag(value)))) and bool(np.ptp(value))
 
 
 def _shuffled(example: Array, rng: np.random.Generator) -> Array:

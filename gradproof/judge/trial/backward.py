@@ -16,6 +16,7 @@ from gradproof.judge.trial.execution import ExactRun, Result, SubjectError, name
 from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import (
     compare_leaf,
+    confirmed,
     floats_of,
     judged,
     matched,
@@ -78,8 +79,9 @@ def check_backward(
 
     again = f"gradproof.check_backward({named(forward)}, {named(backward)}, …, seed={seed})"
     result = judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", again)
+    result = confirmed(result, [answered], [forward, backward], example, seed, draw)
     if result.verdict is Verdict.REFUTED and result.arrays:
-        return replace(result, example=example_lines(claim, example, names, None, seed))
+        return replace(result, example=example_lines(claim, example, names, None, seed, draw))
     return replace(result, float64=float_findings([answered], [forward, backward], example, seed)) if result else result
 
 

@@ -12,6 +12,7 @@ from gradproof.exact.rules import Ball
 from gradproof.exact.run import Place
 
 DIFFERENCES = 4.5  # digits of agreement beyond any slip of a formula; affects only the words for a refutation
+OF_FLOAT64 = 15.0  # digits that a number keeps when it is rounded to float64
 LARGEST = 64  # the largest term of a factor that is named, such as 2, 1/m and m/(m + 1)
 
 
@@ -20,13 +21,18 @@ class Compared(NamedTuple):
 
     name: str  # of the parameter
     state: str  # "right", "wrong", "zero", "scaled by 1/3", "transposed", "undecided", …
-    digits: float  # to which both agree, at least, if right
+    digits: float  # to which both agree, at least
     alive: bool  # whether the true derivative is not 0 somewhere
     element: tuple[int, ...] = ()  # the element that shows it best, and its values
     got: float = 0.0
     expected: float = 0.0
     place: Place | None = None  # where that element was computed
     convention: str = ""  # under which it is right, if it needs one
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether it is off by no more than roundings of its arguments to float64 explain."""
+        return self.digits > OF_FLOAT64
 
 
 def compare(name: str, got: Any, expected: Any, place: Callable[[tuple[int, ...]], Place | None]) -> Compared:
@@ -41,8 +47,10 @@ def compare(name: str, got: Any, expected: Any, place: Callable[[tuple[int, ...]
     apart = [i for i in np.ndindex(got.shape) if not got[i].overlaps(expected[i])]
     # The largest difference is the easiest to read.
     shown = max(apart, key=lambda i: float(abs(got[i] - expected[i]).mid()))
-    state = _state(got, expected)
-    return Compared(name, state, 0, alive, shown, float(got[shown].mid()), float(expected[shown].mid()), place(shown))
+    state, digits = _state(got, expected), _digits(pairs)
+    return Compared(
+        name, state, digits, alive, shown, float(got[shown].mid()), float(expected[shown].mid()), place(shown)
+    )
 
 
 def _digits(pairs: Sequence[tuple[Ball, Ball]]) -> float:

@@ -17,13 +17,20 @@ STEP = 2.0**-17  # of the difference quotient, a check for the reader on which n
 
 
 def example_lines(
-    claim: Any, example: Any, names: Sequence[str], cost: Callable[..., Any] | None, seed: int, moves: bool = False
+    claim: Any,
+    example: Any,
+    names: Sequence[str],
+    cost: Callable[..., Any] | None,
+    seed: int,
+    draw: bool,
+    moves: bool = False,
 ) -> list[str]:
     """Return lines with round arguments at which an array is wrong, what it is there and what it should be.
 
-    With `moves` it is not a derivative, but what a step moves it by. Return [] if no round arguments show the fault.
+    Without `draw` they are those of the example. With `moves` it is not a derivative, but what a step moves it by.
+    Return [] if no round arguments show the fault.
     """
-    found = _round_arguments(claim, example, seed)
+    found = _round_arguments(claim, example, seed, draw)
     if found is None:
         return []
     arguments, wrong = found
@@ -49,11 +56,11 @@ def _written(array: Any) -> str:
     return str(array.tolist())
 
 
-def _round_arguments(claim: Any, example: Any, seed: int) -> tuple[Any, Compared] | None:
+def _round_arguments(claim: Any, example: Any, seed: int, draw: bool) -> tuple[Any, Compared] | None:
     """Return arguments in halves that show a fault, and the array that is most wrong there, or None."""
-    for number in range(TRIES):
+    for number in range(TRIES if draw else 1):
         rng = np.random.default_rng([seed, 1000 + number])
-        arguments = rebuilt(drawn(example, rng), lambda x: np.round(2 * x) / 2 if _is_float(x) else x)
+        arguments = rebuilt(drawn(example, rng), _rounded) if draw else example
         try:
             with ExactRun(Reading.EXACT, BITS, seed) as run:
                 compared = claim(run, arguments)
@@ -65,8 +72,10 @@ def _round_arguments(claim: Any, example: Any, seed: int) -> tuple[Any, Compared
     return None
 
 
-def _is_float(x: Any) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+def _rounded(x: Any) -> Any:
+    """Round an array of floats to halves, unless they may be labels or probabilities."""
+    is_float = isinstance(x, np.ndarray) and x.dtype.kind == "f"
+    return np.round(2 * x) / 2 if is_float and np.any((x < 0) | (x > 1)) else x
 
 
 def _difference_quotient(cost: Any, arguments: Any, names: Sequence[str], wrong: Compared) -> float | None:

@@ -71,7 +71,7 @@ def guarded(what: str, seconds: float = SECONDS, clock: Clock = Clock.WALL) -> I
     try:
         with (
             ONE_AT_A_TIME,  # all threads share what is redirected and restored
-            _put_back(),
+            kept_streams(),
             warnings.catch_warnings(action="ignore"),
             np.errstate(all="ignore"),
             redirect_stdout(io.StringIO()),
@@ -96,7 +96,7 @@ def guarded(what: str, seconds: float = SECONDS, clock: Clock = Clock.WALL) -> I
 
 
 @contextmanager
-def _put_back() -> Iterator[None]:
+def kept_streams() -> Iterator[None]:
     """Restore the process's random streams and working directory afterwards."""
     streams, folder = (random.getstate(), np.random.get_state()), os.getcwd()
     try:

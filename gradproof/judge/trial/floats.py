@@ -3,12 +3,13 @@
 These findings never refute the code.
 """
 
+import random
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
-from math import inf, log10
+from math import inf, isfinite, log10
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of
-from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded, named
+from gradproof.judge.trial.execution import ExactRun, InexactError, SubjectError, guarded, kept_streams, named
 from gradproof.judge.trial.restoration import untouched
 from gradproof.judge.trial.rounding import EXACT, ROUNDED_ONCE, passed_on, rounding_radii
 
@@ -28,6 +29,7 @@ HALF = 2.0**-26.5  # relative error that leaves half of the digits
 DIGITS = 16  # of float64
 FAR = f"near {OFFSET:.0f} that differ by about 1"
 ARITHMETIC = ("sum", "dot", "power", *EXACT, *ROUNDED_ONCE)
+OF_TYPES = "where the code asks for the type of a number, ask for its value instead"
 NORMAL = 2.0**-1022  # smaller numbers lack digits in float64, and matter to nobody
 REMEDIES = {
     "exp": "subtract the maximum, or branch on the sign, before exp",
@@ -99,6 +101,39 @@ def float_findings(
     return list(found.values())
 
 
+def differs(
+    answers: Sequence[Answer],
+    functions: Sequence[Callable[..., Any]],
+    arguments: Any,
+    seed: int,
+    floats: bool = False,
+) -> str:
+    """Say how an answer differs in float64 by more than its roundings explain, or ""; overflow is no difference.
+
+    Code that asks for the type of a number may take another branch with the exact ones.
+    """
+    for answer in answers:
+        with untouched(*functions), kept_streams():
+            random.seed(seed)  # as in an exact run
+            np.random.seed(seed)
+            run, given = FloatRun(), None
+            try:
+                given = answer(run, copied(arguments))
+            except SubjectError as error:
+                lacks = getattr(error.__cause__, "obj", None) is np  # an old name, such as np.mat
+                if not (run.found or lacks or isinstance(error, InexactError)):
+                    return f"in float64 {error}"
+        with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as exact_run:
+            exact_run.run.keeps_constants = True  # they are rounded, too
+            arrays = list(_pairs(given, answer(exact_run, exact_variables(arguments, floats))))
+            radii = rounding_radii([x for pairs in arrays for _, x in pairs])
+            for got, x in chain(*arrays) if not exact_run.run.notes else ():
+                true, radius = float(x.value.mid()), 4 * (radii[x.index] + float(x.value.rad()))
+                if isfinite(got) and abs(got - true) > radius:
+                    return f"a number is {got:.10g} in float64 and {true:.10g} in exact arithmetic: {OF_TYPES}"
+    return ""
+
+
 def _said(what: str, line: int | None, sizes: str, there: str, name: str) -> str:
     return f"{what} in {f'line {line}' if line else name} at arguments {sizes}{there}{remedy(what, there)}"
 
@@ -158,7 +193,7 @@ def halved_in(arrays: Iterable[Pairs], radii: dict[int, float]) -> list[tuple[Nu
         known = [(abs(got - float(x.value.mid())), x) for got, x in pairs]
         size = max((_size(x) for _, x in known), default=0.0)
         off, worst = max(known, key=lambda one: one[0], default=(inf, None))
-        if worst is not None and size > NORMAL and HALF * size <= off <= 2 * radii[worst.index]:
+        if worst is not None and isfinite(off) and size > NORMAL and HALF * size <= off <= 2 * radii[worst.index]:
             root = _root(worst, radii, HALF)
             roots.setdefault(line_of(root.place), (root, min(DIGITS, DIGITS + int(log10(off / size)))))
     return list(roots.values())

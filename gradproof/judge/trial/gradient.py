@@ -11,7 +11,16 @@ from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import UndecidedError, line_of
 from gradproof.exact.sweeps import differentiate
-from gradproof.judge.trial.arguments import argument_names, copied, exact_variables, leaves, numbers_of, prepared
+from gradproof.judge.trial.arguments import (
+    argument_names,
+    copied,
+    drawn,
+    exact_variables,
+    is_symmetric,
+    leaves,
+    numbers_of,
+    prepared,
+)
 from gradproof.judge.trial.comparison import Compared, compare
 from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.execution import (
@@ -24,7 +33,7 @@ from gradproof.judge.trial.execution import (
     named,
     require_callable,
 )
-from gradproof.judge.trial.floats import float_findings
+from gradproof.judge.trial.floats import differs, float_findings
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.points import READINGS, Tried, try_points
 from gradproof.numerics.verdict import Verdict
@@ -34,6 +43,8 @@ if TYPE_CHECKING:
     from gradproof.judge.trial.trace import Trace
 
 Leaf = tuple[str, Any]
+OF_GIVEN = "it is off in the last digits only, as where the numbers given are rounded: let them be drawn"
+SYMMETRIC = "right where the matrices that are symmetric in the example stay so"
 
 
 def check_gradient(
@@ -70,17 +81,23 @@ def check_gradient(
 
     again = f"gradproof.check_gradient({named(cost)}, {named(gradient)}, …, seed={seed})"
     result = judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", again)
-    if result.verdict is Verdict.REFUTED and result.arrays:
-        return replace(result, example=example_lines(claim, example, names, cost, seed))
     answers = [lambda run, given: run.call(cost, *given), lambda run, given: run.call(gradient, *given)]
+    result = confirmed(result, answers, [cost, gradient], example, seed, draw, floats)
+    if result.verdict is Verdict.REFUTED and result.arrays:
+        return replace(result, example=example_lines(claim, example, names, cost, seed, draw))
     found = float_findings(answers, [cost, gradient], example, seed, floats) if result else []
     return replace(result, float64=found)
 
 
 def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, again: str) -> Judgement:
     """Try a claim at points and return the judgement on it."""
+    assumed = []
     try:
         tried = try_points(claim, example, seed, draw)
+        if draw and tried.verdict is Verdict.REFUTED and any(is_symmetric(x) for _, x in leaves(example, "")):
+            alike = try_points(claim, example, seed, draw, keeps_symmetry=True)
+            if alike.verdict is Verdict.VERIFIED:
+                tried, assumed = alike, [SYMMETRIC]
     except SubjectError as error:
         kind = Verdict.UNDECIDED if isinstance(error, InexactError) else Verdict.REFUTED
         return Judgement(verdict=kind, subject=subject, claim=what, trouble=str(error), again=again)
@@ -101,11 +118,25 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
         digits=tried.digits if tried.verdict is Verdict.VERIFIED else 0,
         points=tried.points,
         arrays=tried.arrays,
-        conventions=[*_conventions(tried), *dict.fromkeys(a.convention for a in tried.arrays if a.convention)],
+        conventions=[*assumed, *_conventions(tried)],
         undecided=tried.why,
         again=again,
         notes=tried.notes,
     )
+
+
+def confirmed(
+    result: Judgement, answers: Any, functions: Any, example: Any, seed: int, draw: bool, floats: bool = False
+) -> Judgement:
+    """Return the judgement, undecided if the code computes something else in float64."""
+    if result.verdict is Verdict.UNDECIDED or (result.trouble and not result.arrays):
+        return result
+    if not draw and result.faults and all(array.is_rounded for array in result.faults):
+        return replace(result, verdict=Verdict.UNDECIDED, undecided=[OF_GIVEN])
+    arguments = drawn(example, np.random.default_rng([seed, 0])) if draw else example
+    if said := differs(answers, functions, arguments, seed, floats):
+        return replace(result, verdict=Verdict.UNDECIDED, digits=0, arrays=(), undecided=[said])
+    return result
 
 
 def _conventions(tried: Tried) -> list[str]:
@@ -113,7 +144,8 @@ def _conventions(tried: Tried) -> list[str]:
     if tried.verdict is not Verdict.VERIFIED:
         return []
     notes = [note.said + (f" in line {line}" if (line := line_of(note.place)) else "") for note in tried.notes]
-    return [words for words in (READINGS[tried.reading], *dict.fromkeys(notes)) if words]
+    own = [array.convention for array in tried.arrays]
+    return [words for words in dict.fromkeys((READINGS[tried.reading], *notes, *own)) if words]
 
 
 def scalar(result: Any, what: str) -> Number:

@@ -48,15 +48,15 @@ class Tried:
         return int(min([most, *(array.digits for array in self.arrays if array.alive)]))
 
 
-def try_points(claim: Claim, example: Any, seed: int, draw: bool) -> Tried:
+def try_points(claim: Claim, example: Any, seed: int, draw: bool, keeps_symmetry: bool = False) -> Tried:
     """Return the verdict on a claim; SubjectError if the subject cannot be run.
 
-    Without `draw`, the claim is tried at the example only.
+    Without `draw`, the claim is tried at the example only. For `keeps_symmetry` see `drawn`.
     """
     seen: list[Tried] = []
     for reading in Reading:
         try:
-            tried = _under(reading, claim, example, seed, draw)
+            tried = _under(reading, claim, example, seed, draw, keeps_symmetry)
         except SubjectError:
             if not seen:
                 raise
@@ -71,14 +71,14 @@ def try_points(claim: Claim, example: Any, seed: int, draw: bool) -> Tried:
     return next((tried for tried in seen if tried.verdict is Verdict.UNDECIDED), told)
 
 
-def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool) -> Tried:
+def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool, keeps_symmetry: bool) -> Tried:
     best: list[Compared] = []
     notes: dict[Any, Note] = {}
     outcomes: dict[Any, set[bool]] = {}
     done, why = 0, []
     for number in range(MOST_POINTS if draw else 1):
         rng = np.random.default_rng([seed, number])
-        arguments = drawn(example, rng) if draw else example
+        arguments = drawn(example, rng, keeps_symmetry=keeps_symmetry) if draw else example
         try:
             compared, run = _at(claim, arguments, reading, seed)
         except UndecidedError as error:

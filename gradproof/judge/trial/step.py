@@ -28,7 +28,7 @@ from gradproof.judge.trial.descent import along
 from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.execution import ExactRun, InexactError, Result, SubjectError, named, require_callable
 from gradproof.judge.trial.floats import FloatRun, float_findings
-from gradproof.judge.trial.gradient import judged, scalar
+from gradproof.judge.trial.gradient import confirmed, judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
 from gradproof.judge.trial.moves import Stepping, arrays_in, moves, takes_several
@@ -110,13 +110,14 @@ def check_step(
         return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
 
     result = judged(claim, example, draw, seed, named(step), target, again)
+    result = confirmed(result, [answered], [step], example, seed, draw)
     if not result and isinstance(parameters, list | tuple) and len(parameters) == 1:
         plain = check_step(step, parameters[0], *data, cost=cost, draw=draw, seed=seed)  # if it takes no list of one
         if plain or not result.arrays:
             return plain
     if result.verdict is Verdict.REFUTED and result.arrays and cost is not None:
         of_data = argument_names(step, len(data) + (0 if held else 1))[-len(data) :] if data else []
-        return replace(result, example=example_lines(claim, example, ["θ", *of_data], None, seed, moves=True))
+        return replace(result, example=example_lines(claim, example, ["θ", *of_data], None, seed, draw, moves=True))
     if result:
         result = replace(result, float64=float_findings([answered], [step], example, seed))
     if result and (found := next((some for some in costs.values() if some), None)):
