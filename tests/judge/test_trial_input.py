@@ -393,3 +393,18 @@ def test_a_symmetric_matrix_may_stay_symmetric() -> None:
     assert judged
     assert "right where the matrices that are symmetric in the example stay so" in judged.conventions
     assert str(gradproof.check_gradient(cost, gradient, np.zeros((2, 2)), np.zeros(2)).verdict) == "refuted"
+
+
+THROUGH_TEXT = ("str(x[0])", "f'{x[0]:.17g}'", "'%.17g' % x[0]", "Decimal(repr(float(x[0])))", "np.array(str(x[0]))")
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("text", THROUGH_TEXT)
+def test_a_number_that_passes_through_text_is_undecided(text: str, tmp_path: Path) -> None:
+    imports = "from decimal import Decimal\nimport numpy as np\n"
+    source = f"{imports}\n\ndef cost(x):\n    return np.sum(x**2) + 3 * float({text})\n"
+    (tmp_path / "texts.py").write_text(source, "utf8")
+    cost = runpy.run_path(str(tmp_path / "texts.py"))["cost"]
+    for gradient in (lambda x: 2 * x, lambda x: 2 * x + 3 * (np.arange(3) == 0)):
+        judged = gradproof.check_gradient(cost, gradient, np.zeros(3))
+        assert str(judged.verdict) == "undecided", judged

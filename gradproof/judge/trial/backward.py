@@ -11,12 +11,12 @@ from gradproof.exact.numbers import Number, total
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import argument_names, copied, exact_variables, leaves, numbers_of, prepared
 from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.confirmation import confirmed
 from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.execution import ExactRun, Result, SubjectError, named, require_callable
 from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import (
     compare_leaf,
-    confirmed,
     floats_of,
     judged,
     matched,
@@ -79,7 +79,7 @@ def check_backward(
 
     again = f"gradproof.check_backward({named(forward)}, {named(backward)}, …, seed={seed})"
     result = judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", again)
-    result = confirmed(result, [answered], [forward, backward], example, seed, draw)
+    result = confirmed(result, claim, [answered], [forward, backward], example, seed, draw)
     if result.verdict is Verdict.REFUTED and result.arrays:
         return replace(result, example=example_lines(claim, example, names, None, seed, draw))
     return replace(result, float64=float_findings([answered], [forward, backward], example, seed)) if result else result

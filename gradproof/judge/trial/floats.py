@@ -3,7 +3,6 @@
 These findings never refute the code.
 """
 
-import random
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.trial.arguments import copied, drawn, exact_variables, leaves, numbers_of
-from gradproof.judge.trial.execution import ExactRun, InexactError, SubjectError, guarded, kept_streams, named
+from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded, named
 from gradproof.judge.trial.restoration import untouched
 from gradproof.judge.trial.rounding import EXACT, ROUNDED_ONCE, passed_on, rounding_radii
 
@@ -29,7 +28,6 @@ HALF = 2.0**-26.5  # relative error that leaves half of the digits
 DIGITS = 16  # of float64
 FAR = f"near {OFFSET:.0f} that differ by about 1"
 ARITHMETIC = ("sum", "dot", "power", *EXACT, *ROUNDED_ONCE)
-OF_TYPES = "where the code asks for the type of a number, ask for its value instead"
 NORMAL = 2.0**-1022  # smaller numbers lack digits in float64, and matter to nobody
 REMEDIES = {
     "exp": "subtract the maximum, or branch on the sign, before exp",
@@ -101,40 +99,6 @@ def float_findings(
     return list(found.values())
 
 
-def differs(
-    answers: Sequence[Answer],
-    functions: Sequence[Callable[..., Any]],
-    arguments: Any,
-    seed: int,
-    floats: bool = False,
-) -> str:
-    """Say how an answer differs in float64 by more than its roundings explain, or ""; overflow is no difference.
-
-    Code that asks for the type of a number may take another branch with the exact ones.
-    """
-    for answer in answers:
-        with untouched(*functions), kept_streams():
-            random.seed(seed)  # as in an exact run
-            np.random.seed(seed)
-            run, given = FloatRun(), None
-            try:
-                given = answer(run, copied(arguments))
-            except SubjectError as error:
-                frames = traceback.extract_tb(error.__cause__.__traceback__) if error.__cause__ else []
-                lacks = bool(frames) and frames[-1].filename == np.__file__  # an old name, such as np.mat
-                if not (run.found or lacks or isinstance(error, InexactError)):
-                    return f"in float64 {error}"
-        with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as exact_run:
-            exact_run.run.keeps_constants = True  # they are rounded, too
-            arrays = list(_pairs(given, answer(exact_run, exact_variables(arguments, floats))))
-            radii = rounding_radii([x for pairs in arrays for _, x in pairs])
-            for got, x in chain(*arrays) if not exact_run.run.notes else ():
-                true, radius = float(x.value.mid()), 4 * (radii[x.index] + float(x.value.rad()))
-                if isfinite(got) and abs(got - true) > radius:
-                    return f"a number is {got:.10g} in float64 and {true:.10g} in exact arithmetic: {OF_TYPES}"
-    return ""
-
-
 def _said(what: str, line: int | None, sizes: str, there: str, name: str) -> str:
     return f"{what} in {f'line {line}' if line else name} at arguments {sizes}{there}{remedy(what, there)}"
 
@@ -163,7 +127,7 @@ def _lost(
     told: list[tuple[Number, int]] = []
     with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, 4 * BITS, seed) as run:
         exactly = answer(run, exact_variables(arguments, floats))
-        arrays = list(_pairs(given, exactly))
+        arrays = list(pairs_of(given, exactly))
         radii = rounding_radii([x for pairs in arrays for _, x in pairs])
         told = [one for find in finders for one in find(arrays, radii)]
     return [(words_of(root, digits), line_of(root.place), where_of(root)) for root, digits in told]
@@ -200,7 +164,7 @@ def halved_in(arrays: Iterable[Pairs], radii: dict[int, float]) -> list[tuple[Nu
     return list(roots.values())
 
 
-def _pairs(given: Any, exactly: Any) -> Iterator[Pairs]:
+def pairs_of(given: Any, exactly: Any) -> Iterator[Pairs]:
     """Yield for each array of the answer the pairs of its numbers, in float64 and exact."""
     for (_, mine), (_, array) in zip(leaves(given, ""), leaves(exactly, ""), strict=False):
         got, numbers = np.ravel(mine).tolist(), numbers_of(array)

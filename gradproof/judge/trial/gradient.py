@@ -14,7 +14,6 @@ from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import (
     argument_names,
     copied,
-    drawn,
     exact_variables,
     is_symmetric,
     leaves,
@@ -22,6 +21,7 @@ from gradproof.judge.trial.arguments import (
     prepared,
 )
 from gradproof.judge.trial.comparison import Compared, compare
+from gradproof.judge.trial.confirmation import confirmed
 from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.execution import (
     ExactRun,
@@ -33,7 +33,7 @@ from gradproof.judge.trial.execution import (
     named,
     require_callable,
 )
-from gradproof.judge.trial.floats import differs, float_findings
+from gradproof.judge.trial.floats import float_findings
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.points import READINGS, Tried, try_points
 from gradproof.numerics.verdict import Verdict
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from gradproof.judge.trial.trace import Trace
 
 Leaf = tuple[str, Any]
-OF_GIVEN = "it is off in the last digits only, as where the numbers given are rounded: let them be drawn"
 SYMMETRIC = "right where the matrices that are symmetric in the example stay so"
 
 
@@ -82,7 +81,7 @@ def check_gradient(
     again = f"gradproof.check_gradient({named(cost)}, {named(gradient)}, …, seed={seed})"
     result = judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", again)
     answers = [lambda run, given: run.call(cost, *given), lambda run, given: run.call(gradient, *given)]
-    result = confirmed(result, answers, [cost, gradient], example, seed, draw, floats)
+    result = confirmed(result, claim, answers, [cost, gradient], example, seed, draw, floats)
     if result.verdict is Verdict.REFUTED and result.arrays:
         return replace(result, example=example_lines(claim, example, names, cost, seed, draw))
     found = float_findings(answers, [cost, gradient], example, seed, floats) if result else []
@@ -123,20 +122,6 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
         again=again,
         notes=tried.notes,
     )
-
-
-def confirmed(
-    result: Judgement, answers: Any, functions: Any, example: Any, seed: int, draw: bool, floats: bool = False
-) -> Judgement:
-    """Return the judgement, undecided if the code computes something else in float64."""
-    if result.verdict is Verdict.UNDECIDED or (result.trouble and not result.arrays):
-        return result
-    if not draw and result.faults and all(array.is_rounded for array in result.faults):
-        return replace(result, verdict=Verdict.UNDECIDED, undecided=[OF_GIVEN])
-    arguments = drawn(example, np.random.default_rng([seed, 0])) if draw else example
-    if said := differs(answers, functions, arguments, seed, floats):
-        return replace(result, verdict=Verdict.UNDECIDED, digits=0, arrays=(), undecided=[said])
-    return result
 
 
 def _conventions(tried: Tried) -> list[str]:

@@ -23,12 +23,13 @@ from gradproof.judge.trial.arguments import (
     rebuilt,
 )
 from gradproof.judge.trial.comparison import Compared
+from gradproof.judge.trial.confirmation import confirmed
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import along
 from gradproof.judge.trial.example import example_lines
 from gradproof.judge.trial.execution import ExactRun, InexactError, Result, SubjectError, named, require_callable
 from gradproof.judge.trial.floats import FloatRun, float_findings
-from gradproof.judge.trial.gradient import confirmed, judged, scalar
+from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
 from gradproof.judge.trial.moves import Stepping, arrays_in, moves, takes_several
@@ -110,7 +111,7 @@ def check_step(
         return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
 
     result = judged(claim, example, draw, seed, named(step), target, again)
-    result = confirmed(result, [answered], [step], example, seed, draw)
+    result = confirmed(result, claim, [answered], [step], example, seed, draw)
     if not result and isinstance(parameters, list | tuple) and len(parameters) == 1:
         plain = check_step(step, parameters[0], *data, cost=cost, draw=draw, seed=seed)  # if it takes no list of one
         if plain or not result.arrays:

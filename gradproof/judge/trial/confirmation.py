@@ -1,0 +1,131 @@
+"""Confirms a verdict: the exact run must compute what float64 computes, and its cost change as its derivative says.
+
+What fails this is undecided: the run took another branch than the code would, or lost a derivative on the way.
+"""
+
+import random
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from gradproof.exact.arrays import ExactArray
+from gradproof.exact.run import BITS, Reading, UndecidedError
+from gradproof.exact.sweeps import differentiate
+from gradproof.judge.trial.arguments import as_floats, copied, drawn, exact_variables, leaves
+from gradproof.judge.trial.execution import ExactRun, InexactError, SubjectError, kept_streams
+from gradproof.judge.trial.floats import Answer, FloatRun, pairs_of
+from gradproof.judge.trial.judgement import Judgement
+from gradproof.judge.trial.points import Claim
+from gradproof.judge.trial.restoration import untouched
+from gradproof.judge.trial.rounding import rounding_radii
+from gradproof.numerics.verdict import Verdict
+
+SHIFT = 2.0**-20  # of the arguments, for the change of the cost
+SHARE = 1e-4  # of that change; more than this is no error of the quotient, and makes a verdict undecided, never wrong
+OF_TYPES = "where the code asks for the type of a number, ask for its value instead"
+OF_GIVEN = "it is off in the last digits only, as where the numbers given are rounded: let them be drawn"
+UNSEEN = "its cost changes by more than its operations show, as where a number passes through a string"
+
+
+def confirmed(
+    result: Judgement,
+    claim: Claim,
+    answers: Sequence[Answer],
+    functions: Sequence[Callable[..., Any]],
+    example: Any,
+    seed: int,
+    draw: bool,
+    floats: bool = False,
+) -> Judgement:
+    """Return the judgement, or an undecided one if it is not confirmed at one point."""
+    if result.verdict is Verdict.UNDECIDED or not result.arrays:
+        return result
+    if not draw and result.faults and all(array.is_rounded for array in result.faults):
+        return replace(result, verdict=Verdict.UNDECIDED, undecided=[OF_GIVEN])
+    arguments = drawn(example, np.random.default_rng([seed, 0])) if draw else example
+    said = _difference(answers, functions, arguments, seed, floats)
+    if said or _changes_unseen(claim, arguments, seed):
+        return Judgement(
+            verdict=Verdict.UNDECIDED,
+            subject=result.subject,
+            claim=result.claim,
+            undecided=[said or UNSEEN],
+            again=result.again,
+        )
+    return result
+
+
+def _difference(
+    answers: Sequence[Answer],
+    functions: Sequence[Callable[..., Any]],
+    arguments: Any,
+    seed: int,
+    floats: bool = False,
+) -> str:
+    """Say how an answer differs in float64 by more than its roundings explain, or ""; overflow is no difference.
+
+    Code that asks for the type of a number may take another branch with the exact ones.
+    """
+    for answer in answers:
+        with untouched(*functions), kept_streams():
+            random.seed(seed)  # as in an exact run
+            np.random.seed(seed)
+            run, given = FloatRun(), None
+            try:
+                given = answer(run, copied(arguments))
+            except SubjectError as error:
+                frames = traceback.extract_tb(error.__cause__.__traceback__) if error.__cause__ else []
+                lacks = bool(frames) and frames[-1].filename == np.__file__  # an old name, such as np.mat
+                if not (run.found or lacks or isinstance(error, InexactError)):
+                    return f"in float64 {error}"
+        with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as exact_run:
+            exact_run.run.keeps_constants = True  # they are rounded, too
+            arrays = list(pairs_of(given, answer(exact_run, exact_variables(arguments, floats))))
+            radii = rounding_radii([x for pairs in arrays for _, x in pairs])
+            for got, x in chain(*arrays) if not exact_run.run.notes else ():
+                true, radius = float(x.value.mid()), 4 * (radii[x.index] + float(x.value.rad()))
+                if isfinite(got) and abs(got - true) > radius:
+                    return f"a number is {got:.10g} in float64 and {true:.10g} in exact arithmetic: {OF_TYPES}"
+    return ""
+
+
+def _changes_unseen(claim: Claim, arguments: Any, seed: int) -> bool:
+    """Whether the cost changes otherwise between two close points than its derivative says; False if unknown."""
+    with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as run:
+        claim(run, arguments)
+        if run.result is None or run.run.notes:
+            return False
+        truth, given = differentiate(run.result.cost), list(run.result.given.values())
+        slopes = [(as_floats(array), [truth.get(x.index, 0) for x in array.flat]) for array in given if _is_free(array)]
+        rng = np.random.default_rng([seed, 1])
+        change, size, points = 0.0, 0.0, (copied(arguments), copied(arguments))
+        for (_, low), (_, high) in zip(leaves(points[0], ""), leaves(points[1], ""), strict=True):
+            for values, slope in slopes:
+                if isinstance(low, np.ndarray) and np.array_equal(low, values):
+                    shift = SHIFT * rng.choice([-1.0, 1.0], size=low.shape)
+                    low -= shift
+                    high += shift
+                    parts = [float((s * d).mid()) if s else 0.0 for s, d in zip(slope, (high - low).flat, strict=True)]
+                    change, size = change + sum(parts), size + sum(map(abs, parts))
+        before, after = (_cost_at(claim, point, seed) for point in points)
+        return abs(after - before - change) > SHARE * size + 2.0**-60 * abs(after)
+    return False
+
+
+def _cost_at(claim: Claim, arguments: Any, seed: int) -> Any:
+    with ExactRun(Reading.EXACT, BITS, seed) as run:
+        claim(run, arguments)
+        if run.result is None:
+            raise UndecidedError("nothing was compared")
+        return run.result.cost.value
+
+
+def _is_free(array: Any) -> bool:
+    """Whether the numbers of an array may be any: those of labels and masks are compared with others."""
+    return isinstance(array, ExactArray) and len({float(x.value.mid()) for x in array.flat}) == array.size
