@@ -14,7 +14,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from gradproof.exact.rules import RULES, ZERO, Ball, Rule
-from gradproof.exact.run import Place, TieError, current
+from gradproof.exact.run import TINY, Place, Reading, TieError, current
 
 _indices = count()
 MOST_ALIKE = 3000  # pairs that `is_alike` compares before it gives up
@@ -202,6 +202,8 @@ def literal(value: float) -> Number:
 def apply(name: str, *operands: Any) -> Number:
     """Return the result of the operation of that name."""
     rule, xs = RULES[name], tuple([number(x) for x in operands])
+    if name in ("add", "subtract") and current().reading is Reading.WITHOUT_EPSILON:
+        xs = tuple([Number(ZERO) if not x.varies and abs(float(x.value.mid())) <= TINY else x for x in xs])
     return derive(rule, rule.value(*[x.value for x in xs]), xs)
 
 

@@ -19,7 +19,7 @@ BITS = 200  # initial precision: correct formulas then agree to about 55 digits
 SHORT = 20  # a literal of at most that many bits, such as 0.5 or 255.0, is taken to be exact
 ULPS = 4  # how far the author may have rounded a longer one
 WRITTEN = 7  # from that many digits on, a literal may have been truncated
-TINY = 1e-5  # a literal up to this size may only be there to keep a logarithm or a quotient finite
+TINY = 1e-5  # a constant up to this size that is added may only keep a logarithm or a quotient finite
 
 Place = tuple[CodeType, int]  # code object and instruction offset; `line_of` looks up the line
 
@@ -29,7 +29,7 @@ class Reading(IntEnum):
 
     EXACT = 0  # the decimal as written
     ROUNDED = 1  # … or any number that may have been rounded to it
-    WITHOUT_EPSILON = 2  # … and 0 where it is tiny
+    WITHOUT_EPSILON = 2  # … and 0 where it is tiny and is added
 
 
 class Note(NamedTuple):
@@ -104,8 +104,6 @@ class Run:
         """Return the ball for a literal, or for a float that the subject computed outside exact arithmetic."""
         if not isfinite(number):
             return arb(number)
-        if self.reading is Reading.WITHOUT_EPSILON and abs(number) <= TINY:
-            return arb(0)
         if self.reading is Reading.EXACT or _is_short(number):
             value = arb(number) if decimal is None else arb(decimal)
             if self.bent and not _is_short(number):

@@ -230,6 +230,8 @@ READINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Verdict, str]]
     "batch norm without its eps": (normed, lambda x: norm_slope(x, 0), V, TINY),
     "batch norm of another eps": (normed, lambda x: norm_slope(x, 1e-3), R, "wrong"),
     "1.0 is not tiny": (lambda w: np.sum(np.log(1.0 + np.exp(w))), lambda w: 0 * w + 1, R, "wrong"),
+    "a tiny penalty": (lambda w: np.sum(w**2) + 1e-6 * np.sum(w**4), lambda w: 2 * w, R, "digits only"),
+    "a tiny slope": (lambda w: np.sum(np.where(w > 0, w, 1e-6 * w)), lambda w: 1.0 * (w > 0), R, "digits only"),
     "0.001 is not tiny": (lambda w: np.sum(w**2) + 0.001 * np.sum(w), lambda w: 2 * w, R, "wrong"),
 }
 
@@ -257,8 +259,16 @@ def test_a_literal_is_a_ball_of_the_size_of_its_reading() -> None:
     for reading in Reading:
         for short in (0.5, 255.0, -3.25, 1024.0):
             assert ball(short, reading, repr(short)).rad() == 0
-        assert not ball(2e-5, reading).is_zero()
-        assert ball(1e-5, reading).is_zero() is (reading is Reading.WITHOUT_EPSILON)
+        assert not ball(1e-9, reading).is_zero()
+
+
+def test_a_tiny_literal_is_0_where_it_is_added_and_nowhere_else() -> None:
+    with running(Run(reading=Reading.WITHOUT_EPSILON)):
+        x, tiny = variable(3.0), number(1e-5)
+        assert [(y.value - 3).contains(0) for y in (x + tiny, tiny + x, x - tiny)] == [True, True, True]
+        assert (x + 2e-5).value != 3
+        assert not (x * tiny).value.is_zero()
+        assert not (x * tiny + tiny).value.is_zero()
 
 
 def test_a_literal_that_may_have_been_truncated_has_half_of_its_last_digit_as_radius() -> None:
