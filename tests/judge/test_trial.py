@@ -338,3 +338,33 @@ def test_a_ratio_beyond_all_floats_is_no_factor(large: float, small: float) -> N
     got, expected = (np.array([arb(v)], object) for v in (large, small))
     assert common_factor(got, expected) is None
     assert common_factor(expected, got) is None
+
+
+def test_a_gradient_may_be_a_list_of_numbers() -> None:
+    def cost(w, x, y):
+        return np.sum((x @ w - y) ** 2) / 2
+
+    def gradient(w, x, y):
+        error = x @ w - y
+        return [sum(error * column) for column in x.T]
+
+    assert gradproof.check_gradient(cost, gradient, np.zeros(3), np.zeros((4, 3)), np.zeros(4))
+    wrong = gradproof.check_gradient(cost, lambda *a: gradient(*a)[::-1], np.zeros(3), np.zeros((4, 3)), np.zeros(4))
+    assert str(wrong.verdict) == "refuted"
+
+
+def test_keys_that_name_no_argument_refute_nothing() -> None:
+    def cost(w1, w2):
+        return np.sum(np.tanh(w1) ** 2 * w2)
+
+    def gradient(w1, w2):
+        h = np.tanh(w1)
+        return {"output": h**2, "hidden": 2 * h * (1 - h**2) * w2}
+
+    judged = gradproof.check_gradient(cost, gradient, np.zeros(3), np.zeros(3))
+    assert str(judged.verdict) == "undecided"
+    assert "returns output, hidden, which do not name w1, w2: use the names of the arguments" in judged.trouble
+    assert gradproof.check_gradient(cost, lambda *a: dict(reversed(gradient(*a).items())), np.zeros(3), np.zeros(3))
+    renamed = gradproof.check_gradient(cost, lambda *a: dict(zip(["dw1", "dw2"], gradient(*a).values(), strict=True)),
+                                       np.zeros(3), np.zeros(3))  # fmt: skip
+    assert str(renamed.verdict) == "refuted"

@@ -76,7 +76,10 @@ def check_gradient(
         truth = differentiate(result)
         pairs = matched(answer, given, names, named(gradient))
         run.result = Result(result, {name: x for name, _, x in pairs}, {name: got for name, got, _ in pairs})
-        return [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
+        compared = [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
+        if isinstance(answer, dict) and any(array.state != "right" for array in compared):
+            require_names(answer, [name for name, *_ in pairs], named(gradient))
+        return compared
 
     again = f"gradproof.check_gradient({named(cost)}, {named(gradient)}, …, seed={seed})"
     result = judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", again)
@@ -184,12 +187,9 @@ def matched(answer: Any, given: Any, names: Sequence[str], what: str) -> list[tu
     got = [(name, leaf) for name, leaf in leaves(floats_of(answer), "") if isinstance(leaf, ExactArray | Number)]
     wanted = [pair for name, value in zip(names, given, strict=True) for pair in leaves(value, name)]
     wanted = [(name, leaf) for name, leaf in wanted if isinstance(leaf, ExactArray | Number)]
-    if len(wanted) == 1 and len(got) > 1 and isinstance(answer, list | tuple):  # one array as nested lists
-        got = (
-            [("", exact(floats_of(answer)))]
-            if all(isinstance(leaf, Number) or leaf.ndim == 0 for _, leaf in got)
-            else got
-        )
+    if isinstance(answer, list | tuple) and all(np.ndim(leaf) == 0 for _, leaf in got) and len(got) > 1:
+        whole = exact(floats_of(answer))  # one array as nested lists
+        got = [("", whole)] if len(wanted) == 1 or whole.shape == np.shape(wanted[0][1]) else got
     if by_key := _by_key(got, wanted, what):
         return by_key
     if not got or len(got) > len(wanted):
@@ -217,6 +217,18 @@ def floats_of(answer: Any) -> Any:
             raise SubjectError("a gradient is complex")
         return exact(answer) if answer.dtype.kind in "biufO" else answer
     return exact(answer) if isinstance(answer, int | float | np.number) else answer
+
+
+def require_names(answer: dict[Any, Any], names: Sequence[str], what: str) -> None:
+    """Raise InexactError if the keys of several gradients name none of these parameters: their order may be any."""
+    known = {_key(name).lower() for name in names}
+    if len(answer) > 1 and not any(
+        key.endswith(name) for key in (str(key).lower() for key in answer) for name in known
+    ):
+        keys = ", ".join(map(str, answer))
+        raise InexactError(
+            f"{what} returns {keys}, which do not name {', '.join(names)}: use the names of the arguments"
+        )
 
 
 def _key(name: str) -> str:
