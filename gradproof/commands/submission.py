@@ -243,7 +243,8 @@ def _write_files(decided: Decided, submission: str, again: str, options: Options
         told = documents.document(judged, options.seed, again)
         if found and found["verdict"] == judged.verdict:  # the judges agree, so its lines can be shown too
             told |= {name: found[name] for name in ("lines", "layers")}
-            if any(fault["line"] for fault in found["faults"]):
+            places = {fault["line"] for fault in found["faults"]} - {0}
+            if places and (judged.place[1] in places or not judged.said):
                 told |= {name: found[name] for name in ("parameters", "faults")}
         if shown is not None:
             told["counterexample"] |= {**shown.sides, "said": report.in_words(shown)}

@@ -73,6 +73,7 @@ def document(judgement: Judgement, seed: int, again: str, worth: Worth | None = 
         return shared | {"points": judgement.worth(worth), "of": dict(worth), "remarks": remarks}
     shown = judgement.counterexample
     return shared | {
+        "where": [words.strip() for words in judgement.said],
         "elements": result.elements if result else 0,
         "discriminating": result.discriminating if result else 0.0,
         "worst": record(result.worst[1]) if result and result.worst else None,

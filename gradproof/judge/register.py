@@ -74,7 +74,7 @@ def row(file: str, code: int, document: Mapping[str, Any], error: str, junit: st
         return Row(file, code, UNJUDGED, said, document=document, junit=junit, page=page)
     whole = "parameters" in document
     given = document.get("faults", ())
-    faults = [_fault(fault, whole) for fault in (wording.together(given) if whole else given)]
+    faults = [_of_program(fault) for fault in wording.together(given)] if whole else _of_network(document)
     points = ""
     if "faults" not in document:  # of --grade
         points = f"{sum(document['points'].values()):g} of {sum(document['of'].values()):g}"
@@ -82,14 +82,27 @@ def row(file: str, code: int, document: Mapping[str, Any], error: str, junit: st
     return Row(file, code, verdict, said, faults, points, document, junit, page)
 
 
-def _fault(fault: Mapping[str, Any], whole: bool) -> Fault:
-    """Put a fault into words. Faults of the notes' network have an equation, those of whole programs a parameter."""
+def _of_network(document: Mapping[str, Any]) -> list[Fault]:
+    """Put the faults of the notes' network into words, one for the layers in which an equation is wrong alike."""
+    layers: dict[Any, list[int]] = {}
+    for fault in document.get("faults", ()):
+        key = fault["equation"], tuple(fault["names"]), fault.get("said"), fault.get("line", 0)
+        layers.setdefault(key, []).append(fault["layer"])
+    found = []
+    for (equation, names, said, line), wrong in layers.items():
+        name, layered = " or ".join(names), any(wrong)
+        at = f" at layer{'s' * (len(wrong) > 1)} {', '.join(map(str, wrong))}" if layered else ""
+        mistake = f"{name} ({equation})" if names else equation + " is wrong" * layered
+        found.append(Fault(line, equation + at + (f": {said or name}" if said or name else " is wrong"), mistake))
+    mended = [
+        words.removeprefix("should be: ") for words in document.get("where", ()) if words.startswith("should be: ")
+    ]
+    return [one._replace(should_be="; ".join(mended)) for one in found[:1]] + found[1:]
+
+
+def _of_program(fault: Mapping[str, Any]) -> Fault:
+    """Put a fault of a whole program into words."""
     names = fault["names"]
-    if not whole:
-        where = f"{fault['equation']} at layer {fault['layer']}" if fault["layer"] else fault["equation"]
-        name = " or ".join(names) or ("is wrong" if fault["layer"] else "")
-        mistake = f"{name} ({fault['equation']})" if names else f"{fault['equation']} {name}".strip()
-        return Fault(fault.get("line", 0), f"{where}: {fault.get('said') or name}", mistake)
     cell = f"{fault['place']}: " if fault["place"].startswith("cell") else ""
     code = f"`{fault['code']}` – " if fault["code"] else ""
     what = fault["what"].partition(";")[0]
@@ -208,7 +221,8 @@ def _with_correction(fault: Fault) -> str:
 
 def _annotation(kind: str, file: str, line: int, verdict: str, said: str) -> str:
     place = f"file={_property(visible(file))}" + f",line={line}" * bool(line)
-    return f"::{kind} {place},title={_property('gradproof: ' + verdict)}::{_message(visible(said))}"
+    text = _message(visible(said, kept="\n"))
+    return f"::{kind} {place},title={_property('gradproof: ' + verdict)}::{text}"
 
 
 def _message(text: str) -> str:

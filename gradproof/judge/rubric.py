@@ -70,7 +70,7 @@ def _worth(document: Mapping[str, Any], path: str) -> Rubric:
     if not points:
         raise DataError("[points] is empty")
     for name, worth in points.items():
-        if re.fullmatch(r"BP\d+", name) and name not in EQUATIONS:
+        if re.match(r"(?i)bp\W*\d", name) and name not in EQUATIONS:
             raise DataError(f"{name} is not an equation")
         if type(worth) not in (int, float) or not 0 <= worth < math.inf:
             raise DataError(f"{name} is worth {worth}, which is not a number of points")

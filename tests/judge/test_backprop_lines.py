@@ -176,6 +176,16 @@ def test_the_command_finds_the_line_and_what_it_should_be(
 
 
 @pytest.mark.turns(1)
+def test_an_annotation_has_all_layers_and_the_correction(folder: Path) -> None:
+    ran = check(folder, "uphill.py", "--architectures", "20", "--format", "github")
+    annotation, *_ = ran.stdout.splitlines()
+    assert annotation.startswith(
+        "::error file=uphill.py,line=9,title=gradproof%3A refuted::BP1 at layers 1, 2, 3, 4 is wrong%0A"
+    )
+    assert annotation.endswith("%0Ashould be: `d = (a - y) * a * (1 - a)` – the sign is wrong")
+
+
+@pytest.mark.turns(1)
 def test_a_page_for_a_declared_cost_has_the_wrong_line_and_the_forward_pass(folder: Path) -> None:
     check(folder, "entropy.py", "--cost", "quadratic", "--architectures", "20", "-o", "page.html")
     page = (folder / "page.html").read_text("utf8")

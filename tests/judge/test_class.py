@@ -75,9 +75,9 @@ def test_each_of_a_folder_has_one_line_in_order_and_what_is_no_submission_is_lef
     *lines, total, mistake = ended.stdout.splitlines()
     starts = (
         "all/anna/net.py: verified: the gradient of the quadratic cost, ",
-        "all/bert/net.py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1: ",
+        "all/bert/net.py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1, b1: ",
         "all/broken.ipynb: not judged: is not a notebook: ",
-        "all/my [last] version (2).py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1: ",
+        "all/my [last] version (2).py:15: refuted: `d1 = (self.w2.T @ d2) * (1 - h)` – w1, b1: ",
         "all/no text.py: not judged: ",
         "all/nothing.py: not judged: found no step",
     )
@@ -165,10 +165,11 @@ def test_of_each_is_told_what_check_tells_of_it_alone(judged: tuple[Path, Any]) 
 def test_annotations_name_the_line_of_each_fault(judged: tuple[Path, Any]) -> None:
     ended = check(judged[0], "all/bert/net.py", "--format", "github")
     assert ended.returncode == 1
-    first, second, *_ = ended.stdout.splitlines()
+    first, *others = ended.stdout.splitlines()
     start = "::error file=all/bert/net.py,line=15,title=gradproof%3A refuted::`d1 = (self.w2.T @ d2) * (1 - h)` – "
-    assert first.startswith(start + "w1: ")
-    assert second.startswith(start + "b1: ")
+    assert first.startswith(start + "w1, b1: ")
+    assert "%0Ashould be: d1 = self.w2.T @ d2 * (1 - h ** 2)" in first
+    assert not any("line=15" in other for other in others)
 
 
 @pytest.mark.turns(1)
@@ -454,3 +455,12 @@ def test_what_is_refuted_without_a_fault_says_where_it_is_wrong() -> None:
     document["where"] = "where d is changed in place in line 11, though it is returned"
     row = register.row("mine.py", 1, document, "", "", "")
     assert str(row) == f"mine.py: refuted: wrong {document['where']}"
+
+
+def test_a_verified_row_says_what_it_would_be_for_the_quadratic_cost() -> None:
+    network = {"activations": ["sigmoid"], "sizes": [3, 2], "cost": "binary cross-entropy, Σ"}
+    document = {"verdict": "verified", "parameters": [], "faults": [], "network": network}
+    said = register.row("a.py", 0, document, "", "", "").said
+    assert said == "the gradient of the binary cross-entropy, Σ; for the quadratic, σ′ is missing at the output"
+    network["cost"] += ", its own"
+    assert "quadratic" not in register.row("a.py", 0, document, "", "", "").said

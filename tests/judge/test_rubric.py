@@ -255,3 +255,22 @@ def test_a_file_may_have_points_for_equations_and_arrays(tmp_path: Path) -> None
     assert rubric.equations == {"BP1": 2, "BP2": 0, "BP3": 0, "BP4": 0}
     assert rubric.arrays == {"W1": 3, "*": 1}
     assert set(A_POINT.equations.values()) == set(A_POINT.arrays.values()) == {1}
+
+
+SLOPE = LATE.replace("a = self.w2 @ h + self.b2", "a = 1 / (1 + np.exp(-(self.w2 @ h + self.b2)))")
+SLOPE = SLOPE.replace("d2 = np.sin(a - y)", "d2 = (a - y) * a")
+
+
+@pytest.mark.turns(1)
+def test_partial_credit_does_not_depend_on_whether_the_cost_is_declared(tmp_path: Path) -> None:
+    written(tmp_path, "", mine=SLOPE)
+    for options in ([], ["--cost", "quadratic"]):
+        assert check(tmp_path, "mine.py", "--grade", *options).stdout.splitlines()[-1] == "2 of 4", options
+
+
+@pytest.mark.parametrize("name", ["BP5", "bp1", "BP12", '"BP-1"'])
+def test_a_misspelt_equation_is_no_array(name: str, tmp_path: Path) -> None:
+    written(tmp_path, f"BP1 = 1\n{name} = 2", mine=NET)
+    ended = check(tmp_path, "mine.py", "--rubric", "rubric.toml")
+    assert ended.returncode == 2
+    assert f"{name.strip(chr(34))} is not an equation" in ended.stderr

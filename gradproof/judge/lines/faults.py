@@ -2,7 +2,7 @@
 
 import ast
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gradproof.exact.numbers import Number
@@ -78,18 +78,18 @@ def read_lines(program: Program, subject: Subject, outcome: Outcome) -> Read:
         read = read._replace(lines=holding(read.lines, name, subject, outcome))
     if outcome.verdict is not Verdict.REFUTED or outcome.where or not bad or (raised is not None and raised.is_a_name):
         return read
-    own = {path: at_store(program.tree, at) for path, at in read.located.items() if at.file in ("", program.path)}
-    read = read._replace(located=read.located | own)
+    stores = {path: at_store(program.tree, at) for path, at in read.located.items() if at.file in ("", program.path)}
+    read = read._replace(located=read.located | stores)
     wrong = [path for path in bad if path not in read.follows]
     if name is None:
-        declared = bool(outcome.declared)
-        return read._replace(repairs=_mended_for_one_of(read.costs, subject, reading, wrong, declared))
-    trial = Trial(subject.explored.scene, step, subject.calls, "" if name else outcome.cost, name, reading)
+        return read._replace(repairs=_mended_for_one_of(read.costs, subject, reading, wrong))
+    own, keeps = "" if name else outcome.cost, bool(outcome.declared)
+    trial = Trial(subject.explored.scene, step, subject.calls, own, name, reading, keeps_outputs=keeps)
     first = [line for cause in causes for line in (cause.line, *cause.others) if cause.file == trial.scene.program.path]
     first += [place.line for place in read.located.values()]
     explained = {path for cause in causes for path in cause.mends}
     known = len(causes) == 1 and explained >= {*wrong} and not causes[0].is_step  # a step would explain all before it
-    repairs = find_repairs(trial, wrong, list(dict.fromkeys(first)), known)
+    repairs = find_repairs(trial, wrong, list(dict.fromkeys(first)), known and not keeps)
     if known and len(repairs) > 1 and causes[0].line not in {repair.line for repair in repairs}:
         repairs = []  # one line explains it all, so several edits are unlikely
     mended = {path for repair in repairs for path in repair.mends}
@@ -110,14 +110,17 @@ def _read(
 
     The name is that of the cost that shows what is wrong: "" for the program's own, None if there is none.
     """
-    if outcome.declared:  # it is right, but for another cost
-        return _read_against_another(what, DECLARED[outcome.declared]), None, []
     own = what.costs.get(outcome.cost) or what.scalars.get(outcome.cost)
     reshaped = what.reshaped
     what, vectors = in_segments(what)
     wrong = {part: bad[whole] for part, whole in vectors.items() if whole in bad} | dict(bad)
     moved = {path: state for path, state in wrong.items() if path in what.given and state != "not moved"}
-    name, cost, (causes, right, inherited) = _explained(what, own, moved, [one.name for one in outcome.named])
+    if outcome.declared:  # it follows no such cost
+        name, cost, (causes, right, inherited) = _explained_by(
+            usual_costs(what, DECLARED[outcome.declared]), what, moved
+        )
+    else:
+        name, cost, (causes, right, inherited) = _explained(what, own, moved, [one.name for one in outcome.named])
     if cost is None:
         return Read({}, [], [], costs=list(dict.fromkeys(other for other, _ in usual_costs(what)))), None, []
     follows = [path for path in right if name and moved.get(path, "").startswith(OF_ANOTHER)]
@@ -146,16 +149,6 @@ def _read(
     return read._replace(inherited=since), name, causes
 
 
-def _read_against_another(what: Observation, names: Sequence[str]) -> Read:
-    """Read the lines of a step that follows none of the costs that these names mean, against the likeliest of them."""
-    costs = list(usual_costs(what, names))
-    if not costs:
-        return Read({}, [], [])
-    labelled = label_events(what, costs[0][1])
-    told = list(dict.fromkeys(name for name, _ in costs))
-    return Read({}, annotate(what, labelled, {}), forward_pass(what, labelled), costs=told)
-
-
 def _where_it_raises(tree: ast.Module, labelled: Labels, raised: Raised) -> Located | None:
     """Return where the example raises or, if nothing has assigned what it looks for, where that is missing."""
     said = f"the example {raised.said}"
@@ -169,15 +162,15 @@ def _where_it_raises(tree: ast.Module, labelled: Labels, raised: Raised) -> Loca
 
 
 def _mended_for_one_of(
-    costs: Sequence[str], subject: Subject, reading: Reading, wrong: Sequence[str], keeps_outputs: bool
+    costs: Sequence[str], subject: Subject, reading: Reading, wrong: Sequence[str]
 ) -> Sequence[Repair]:
     """Return the one edit with which all arrays follow one of these costs, if no array follows any so far."""
     end = time.process_time() + OF_ALL_COSTS
     for name in (costs or [""]) if wrong else ():
         explored = subject.explored
         assert explored.step is not None
-        trial = Trial(explored.scene, explored.step, (), "", name, reading, keeps_outputs=keeps_outputs)
-        repairs = find_repairs(trial, wrong, [], not keeps_outputs, end - time.process_time())
+        trial = Trial(explored.scene, explored.step, (), "", name, reading)
+        repairs = find_repairs(trial, wrong, [], True, end - time.process_time())
         if len(repairs) == 1 and set(repairs[0].mends) >= set(wrong):
             return repairs
     return []
@@ -207,6 +200,19 @@ def _explained(
         if other_way.is_whole(wrong):
             return other, usual, other_way
     return name, cost, found
+
+
+def _explained_by(
+    costs: Iterable[tuple[str, Number]], what: Observation, wrong: Mapping[str, str]
+) -> tuple[str, Number | None, Explanation]:
+    """Return the first of these costs under which one line explains everything, or else the first that there is."""
+    found: tuple[str, Number | None, Explanation] = "", None, Explanation([], [])
+    for name, cost in costs:
+        tried = name, cost, explain(what, cost, label_events(what, cost), wrong)
+        if tried[2].is_whole(wrong):
+            return tried
+        found = found if found[1] is not None else tried
+    return found
 
 
 def faults(program: Program, subject: Subject, outcome: Outcome, read: Read) -> list[dict[str, Any]]:
