@@ -69,9 +69,9 @@ def check(
     """Judge a program, a function backprop(weights, biases, x, y), or a class like the book's Network.
 
     A path such as "mine.py" or "mine.ipynb" is judged as `gradproof check` judges it, in a process of its own. A
-    function or a class is judged on random networks and real digits in this process, which is left as it was; code that
-    may hang should be given as a path. `convention` takes the words of the command's `--convention`: whatever deviates
-    from them is a fault.
+    function or a class is judged as the gradient of the quadratic cost, on random networks and real digits, in this
+    process, which is left as it was; code that may hang, or has another cost, should be given as a path. `convention`
+    takes the words of the command's `--convention`: whatever deviates from them is a fault.
 
     The judgement is true in a condition only if it is verified. `faults` lists what is wrong, the root cause first;
     `print` shows everything, and a notebook shows it with the lines. UsageError for an argument that cannot be judged,

@@ -10,7 +10,7 @@ import numpy as np
 from gradproof.fragment import excerpts, fragment
 from gradproof.judge.float64.certificate import Certified
 from gradproof.judge.float64.counterexample import VALUES, Shown
-from gradproof.judge.float64.mistakes import RIGHT, Mistake
+from gradproof.judge.float64.mistakes import RIGHT, WITHOUT_SLOPE, Mistake
 from gradproof.judge.float64.networks import SAID
 from gradproof.judge.float64.points import EQUATIONS
 from gradproof.judge.float64.sides import SUPERSCRIPTS
@@ -134,7 +134,7 @@ def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]
     counts += f", and on {judgement.digits} real digits" * bool(judgement.digits)
     said = {
         "verified": f"verified: {subject} agrees with autodiff on {counts}",
-        "refuted": f"refuted: {subject} is wrong",
+        "refuted": f"refuted: {subject} {_does_not(judgement)}",
         "undecided": f"undecided: nothing is wrong with {subject} on {counts}, but too little could be decided",
     }
     result = [said[judgement.verdict]]
@@ -158,6 +158,14 @@ def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]
     if judgement.counterexample is not None:
         result += ["", *_by_hand(judgement.counterexample)]
     return result
+
+
+def _does_not(judgement: Judgement) -> str:
+    """Say that something is wrong or, if all of it is right for the cross-entropy, for which cost it is."""
+    names = [mistake.name for named in judgement.faults for mistake in named.names]
+    if names and {*names} == {WITHOUT_SLOPE} and len(names) == len(judgement.faults) and not judgement.troubles:
+        return "gives the gradient of the cross-entropy, not that of the quadratic cost"
+    return "is wrong"
 
 
 def _placed(judgement: Judgement) -> list[str]:

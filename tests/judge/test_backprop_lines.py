@@ -173,6 +173,8 @@ def test_the_command_finds_the_line_and_what_it_should_be(
     ran = check(folder, name, "--architectures", "20", *options)
     assert ran.returncode == 1
     assert f"\n{line}\n  should be: `{right}` – " in ran.stdout
+    whose = "gives the gradient of the cross-entropy, not that of the quadratic cost"
+    assert ran.stdout.startswith(f"refuted: {name} {whose if name == 'entropy.py' else 'is wrong'}\n")
 
 
 @pytest.mark.turns(1)

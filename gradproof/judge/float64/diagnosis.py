@@ -16,8 +16,9 @@ from gradproof.judge.float64.mistakes import RIGHT
 from gradproof.judge.float64.naming import names_of
 from gradproof.judge.float64.networks import drawn
 from gradproof.judge.float64.questions import Questions, believed
+from gradproof.judge.float64.roots import placed
 from gradproof.judge.float64.tally import Tally
-from gradproof.judge.isolation.submission import Submission
+from gradproof.judge.isolation.submission import File, Function, Placed, Submission
 from gradproof.judge.report import Judgement, Named, Search
 from gradproof.judge.troubles import SubmissionError, Trouble
 from gradproof.numerics.verdict import Verdict
@@ -89,7 +90,14 @@ def judgement(
     if not names:
         return found._replace(search=unread.search)
     cost = light.cost
-    return found._replace(search=Search(lambda: submission.place(layout, cost, seed) or defined))
+    return found._replace(search=Search(lambda: _placed(submission, layout, cost, seed) or defined))
+
+
+def _placed(submission: Submission, layout: layouts.Layout, cost: Cost, seed: int) -> Placed | None:
+    """Search for the line where the code is loaded: in this process, or in its own."""
+    if isinstance(submission, Function):
+        return placed(submission.subject, layout, cost, seed)
+    return submission.place([*layout], [str(cost.factor), *cost[1:]], seed) if isinstance(submission, File) else None
 
 
 class _Read(NamedTuple):

@@ -13,7 +13,7 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -24,10 +24,6 @@ from gradproof.judge.isolation.sandbox import Sandbox
 from gradproof.judge.loading import unfit
 from gradproof.judge.troubles import KINDS, SubmissionError, words
 from gradproof.problem import Problem
-
-if TYPE_CHECKING:
-    from gradproof.judge.float64.costs import Cost
-    from gradproof.judge.float64.layouts import Layout
 
 Made = TypeVar("Made")
 Placed = tuple[tuple[str, int], Sequence[str]]  # (file, line), and what is said of it
@@ -62,9 +58,6 @@ class Submission(Protocol):
 
     def descent(self, problem: Problem, eta: float, size: int) -> Lists: ...
 
-    def place(self, layout: Layout, cost: Cost, seed: int) -> Placed | None:
-        """Return the first line that is wrong for this cost; None if none is found."""
-
 
 class Function:
     """A backprop, or a class that has one, called in this process without protection."""
@@ -83,11 +76,6 @@ class Function:
 
     def descent(self, problem: Problem, eta: float, size: int) -> Lists:
         return self._called("descent", problem, eta, size)
-
-    def place(self, layout: Layout, cost: Cost, seed: int) -> Placed | None:
-        from gradproof.judge.float64.roots import placed
-
-        return placed(self.subject, layout, cost, seed)
 
     def _called(self, request: str, problem: Problem, eta: float = 1.0, size: int = 1) -> Lists:
         try:
@@ -144,9 +132,12 @@ class File:
     def descent(self, problem: Problem, eta: float, size: int) -> Lists:
         return self._asked("descent", problem, eta, size)
 
-    def place(self, layout: Layout, cost: Cost, seed: int) -> Placed | None:
-        """Search for the line in the code's own process, for as long as loading may take."""
-        meta = {"request": "place", "layout": [*layout], "cost": [str(cost.factor), *cost[1:]], "seed": seed}
+    def place(self, layout: Sequence[Any], cost: Sequence[Any], seed: int) -> Placed | None:
+        """Return the first line that is wrong for this layout and cost, given as plain values; None if none is found.
+
+        The code's own process searches for it, for as long as loading may take.
+        """
+        meta = {"request": "place", "layout": layout, "cost": cost, "seed": seed}
         limit = LOADING * self.seconds
         try:
             answer, _ = self._heard(time.monotonic() + limit, limit, frames.framed(meta, {}))
