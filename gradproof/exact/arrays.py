@@ -180,11 +180,17 @@ def cast(array: Any, dtype: Any) -> Any:
             truths = [not is_equal(x, 0) for x in exact(array).ravel().tolist()]
             return np.array(truths, bool).reshape(np.shape(array)) if np.ndim(array) else truths[0]
         return np.array([int(x) for x in exact(array).ravel().tolist()], kind).reshape(np.shape(array))
+    if kind.kind not in "fO":
+        raise TypeError(f"exact numbers cannot be cast to {kind}")
+    note_cast(kind)
+    return exact(array).copy()
+
+
+def note_cast(dtype: Any) -> None:
+    """Note that numbers become float32 or float16, if that is the dtype."""
+    kind = np.dtype(dtype)
     if kind.kind == "f" and kind.itemsize < 8:
         current().note("cast", f"a cast to {kind}, which keeps {np.finfo(kind).precision} digits")
-    elif kind.kind not in "fO":
-        raise TypeError(f"exact numbers cannot be cast to {kind}")
-    return exact(array).copy()
 
 
 def put(result: Any, out: Any, where: Any = True) -> Any:

@@ -14,6 +14,7 @@ from gradproof.exact.arrays import (
     each,
     exact,
     holds_numbers,
+    note_cast,
     wrap,
 )
 from gradproof.exact.numbers import Number, copy, number
@@ -184,16 +185,18 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, **options: A
 
 
 def like(value: Any) -> Callable[..., Any]:
-    """Return zeros_like, ones_like and so on for this value: exact unless an integer or bool dtype is given."""
+    """Return zeros_like, ones_like and so on for this value: exact unless the dtype, given or a's, is int or bool."""
 
     def make(a: Any, dtype: Any = None, shape: Any = None, **options: Any) -> Any:
         shape = np.shape(a) if shape is None else shape
-        filling = options.get("fill_value", value)
+        if dtype is None and not holds_numbers(a):
+            dtype = np.asarray(a).dtype
         if dtype is not None and np.dtype(dtype).kind in "iub":
-            return np.full(shape, filling, dtype)
+            return np.full(shape, value, dtype)
+        note_cast(dtype)
         result = np.empty(shape, object)
         for place in np.ndindex(result.shape):
-            result[place] = number(filling)
+            result[place] = number(value)
         return result.view(ExactArray)
 
     return make

@@ -38,7 +38,7 @@ def _shape(shape: Any) -> Any:
 def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
     if _whole(dtype) or (dtype is None and isinstance(fill_value, int | np.integer)):
         return np.full(shape, fill_value, dtype)
-    return functions.full_like(functions.like(0)(None, shape=_shape(shape)), fill_value)
+    return functions.full_like(None, fill_value, dtype, shape=_shape(shape))
 
 
 def array(data: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0, **options: Any) -> Any:
@@ -62,7 +62,8 @@ def _listed(data: Any) -> Any:
 
 
 def asarray(data: Any, dtype: Any = None, **options: Any) -> Any:
-    return data if isinstance(data, ExactArray) and not _whole(dtype) else array(data, dtype, copy=False)
+    stays = isinstance(data, ExactArray) and (dtype is None or np.dtype(dtype) in (float, object))
+    return data if stays else array(data, dtype, copy=False)
 
 
 def exactly(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -148,17 +149,20 @@ def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None, **options: 
 
 
 def arange(*arguments: Any, dtype: Any = None, **options: Any) -> Any:
+    if _whole(dtype):
+        return np.arange(*map(lowered, arguments), dtype=dtype)
     if any(isinstance(x, Number | float) for x in arguments):
         start, stop, step = {1: (0, *arguments, 1), 2: (*arguments, 1), 3: arguments}[len(arguments)]
         steps = max(0, math.ceil(float((number(stop) - start) / step)))
         return exact([number(start) + number(step) * i for i in range(steps)]) if steps else exact([])
-    plain = np.arange(*arguments, dtype=dtype if _whole(dtype) else None)
-    return exact(plain) if dtype is not None and not _whole(dtype) else plain
+    plain = np.arange(*arguments)
+    return plain if dtype is None else cast(plain, dtype)
 
 
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, **options: Any) -> Any:
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, **options: Any) -> Any:
     parts = max(1, num - bool(endpoint))  # the middle of −1 and 1 is exactly 0, which −1 + 50 · 0.02 only encloses
-    return exact([(number(start) * (parts - i) + number(stop) * i) / parts for i in range(num)])
+    result = exact([(number(start) * (parts - i) + number(stop) * i) / parts for i in range(num)])
+    return cast(np.floor(result) if _whole(dtype) else result, dtype or float)
 
 
 def vectorize(function: Any = None, otypes: Any = None, **options: Any) -> Any:

@@ -43,6 +43,17 @@ def into(dtype: Any) -> Callable[[Any], Any]:
     return gradient
 
 
+def into_any(array: Any) -> Callable[[Any], Any]:
+    """w, written at once into what looks like that array."""
+
+    def gradient(w: Any) -> Any:
+        result = np.zeros_like(array)
+        result[:] = w
+        return result
+
+    return gradient
+
+
 def swallowing(w: Any) -> Any:
     try:
         return np.sum(np.maximum(w, 0))
@@ -99,6 +110,15 @@ CASES: dict[str, Case] = {
     "only a constant is rounded": (squares, lambda w: w * round(1.2), V, ""),
     "an array of floats": (squares, into(float), V, ""),
     "an array of ints cuts": (squares, into(int), R, "zero"),
+    "zeros like ints cut": (squares, into_any(np.arange(5)), R, "zero"),
+    "zeros like a list of ints": (squares, into_any([1, 2, 3, 4, 5]), R, "zero"),
+    "zeros like floats": (squares, into_any([1.0, 2, 3, 4, 5]), V, ""),
+    "full of ints": (squares, lambda w: w * np.full_like(np.arange(5), 0.5), R, "zero"),
+    "full of ints, rounded down": (squares, lambda w: w * np.full_like(np.arange(5), 1.5), V, ""),
+    "ones of ints": (squares, lambda w: w * np.ones_like(np.arange(5)), V, ""),
+    "from 0 to 4 in ints": (squares, lambda w: w * (np.linspace(0, 4.5, 5, dtype=int) == range(5)), V, ""),
+    "an array of float32": (squares, into(np.float32), V, "a cast to float32"),
+    "of float32 and wrong": (squares, lambda w: 2 * np.asarray(w, np.float32), U, "a cast to float32"),
     "a cast to int cuts": (squares, lambda w: w.astype(int), R, "zero"),
     "struct": (squares, lambda w: np.array([struct.unpack("d", struct.pack("d", x))[0] for x in w]), U, "leaves exact"),
     "bytes": (squares, lambda w: np.frombuffer(w.tobytes()), U, "leaves exact"),
