@@ -119,6 +119,11 @@ def exact(value: Any) -> ExactArray:
         return array_of([number(x) for x in plain.ravel().tolist()], plain.shape)
 
 
+def elementwise(value: Any) -> ExactArray:
+    """Return exact numbers whose `*` goes by elements, as that of a Matrix does not."""
+    return exact(value).view(ExactArray)
+
+
 def bare(value: Any) -> Any:
     """Replace exact arrays, which NumPy would unpack badly, by nested lists."""
     if isinstance(value, ExactArray):
@@ -143,7 +148,8 @@ def each(function: Callable[..., Any], *arrays: Any) -> Any:
 def wrap(result: Any) -> Any:
     """Return NumPy's result in exact form: an ExactArray if it holds objects, or their one number if it is 0-d."""
     if isinstance(result, np.ndarray) and result.dtype == object:
-        return result.view(ExactArray) if result.ndim else result.item()
+        array = result if isinstance(result, ExactArray) else result.view(ExactArray)  # a Matrix stays one
+        return array if result.ndim else result.item()
     return result.view(np.ndarray) if isinstance(result, ExactArray) else result  # as the indices of argmax
 
 

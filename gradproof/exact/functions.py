@@ -12,6 +12,7 @@ from gradproof.exact.arrays import (
     ExactArray,
     cast,
     each,
+    elementwise,
     exact,
     holds_numbers,
     note_cast,
@@ -54,16 +55,16 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 
 
 def inner(a: Any, b: Any) -> Any:
-    a, b = exact(a), exact(b)
+    a, b = elementwise(a), elementwise(b)
     return a * b if not a.ndim or not b.ndim else np.tensordot(a, b, axes=(-1, -1))
 
 
 def vdot(a: Any, b: Any) -> Any:
-    return multiply_matrices(exact(a).ravel(), exact(b).ravel())
+    return multiply_matrices(elementwise(a).ravel(), elementwise(b).ravel())
 
 
 def average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
-    a = exact(a)
+    a = elementwise(a)
     if weights is None:
         return a.mean(axis=axis, keepdims=keepdims)
     weights = np.broadcast_to(weights, a.shape) if np.ndim(weights) == a.ndim else _along(weights, a.ndim, axis)
@@ -78,7 +79,7 @@ def _along(weights: Any, ndim: int, axis: Any) -> Any:
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    x = exact(x)
+    x = elementwise(x)
     if ord is None or ord in (2, "fro"):
         if ord == 2 and x.ndim == 2 and axis is None:
             raise TypeError("gradproof has no exact rule for the spectral norm")
@@ -98,7 +99,7 @@ def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> 
         return wrap(np.einsum(subscripts, *[exact(x).view(np.ndarray) for x in operands], optimize=False))
     if "->" not in subscripts:
         kept = "".join(sorted(c for c in letters if terms.count(c) == 1))
-    arrays = [exact(x) for x in operands]
+    arrays = [elementwise(x) for x in operands]
     order = kept + "".join(sorted(letters - set(kept)))
     result: Any = None
     array: Any
@@ -197,7 +198,7 @@ def like(value: Any) -> Callable[..., Any]:
         result = np.empty(shape, object)
         for place in np.ndindex(result.shape):
             result[place] = number(value)
-        return result.view(ExactArray)
+        return result.view(type(a) if isinstance(a, ExactArray) else ExactArray)
 
     return make
 

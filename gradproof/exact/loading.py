@@ -23,6 +23,7 @@ import numpy as np
 
 from gradproof.exact import operators
 from gradproof.exact.arrays import ExactArray, array_of
+from gradproof.exact.matrix import Matrix
 from gradproof.exact.modules import replacement, stand_for
 from gradproof.exact.numbers import Number, literal
 from gradproof.exact.rewriting import HELPER, rewritten
@@ -131,6 +132,8 @@ class Takeover:
         return self._instance(value)
 
     def _array(self, value: Any) -> Any:
+        if isinstance(value, np.matrix):
+            return Matrix(self._array(np.asarray(value)))
         if value.dtype.kind == "f":
             return array_of([literal(x) if np.isfinite(x) else Number(x) for x in value.ravel().tolist()], value.shape)
         return (

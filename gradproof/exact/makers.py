@@ -10,7 +10,7 @@ import numpy as np
 from flint import arb
 
 from gradproof.exact import functions
-from gradproof.exact.arrays import ExactArray, array_of, bare, cast, exact, holds_numbers
+from gradproof.exact.arrays import ExactArray, array_of, bare, cast, elementwise, exact, holds_numbers
 from gradproof.exact.numbers import Number, number
 from gradproof.exact.run import current
 
@@ -44,7 +44,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
 def array(data: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0, **options: Any) -> Any:
     """np.array: exact if a float or an exact number is in it or dtype is float; ints, bools and strings stay."""
     if isinstance(data, ExactArray | Number) or holds_numbers(data):
-        result = exact(_listed(data))
+        result = elementwise(_listed(data))
         if dtype is not None and np.dtype(dtype).kind in "iubf":
             result = cast(result, dtype)
         result = result.copy() if copy and isinstance(result, np.ndarray) else result
@@ -61,9 +61,13 @@ def _listed(data: Any) -> Any:
     return list(data) if isinstance(data, range | map | filter | zip) else data
 
 
-def asarray(data: Any, dtype: Any = None, **options: Any) -> Any:
+def asanyarray(data: Any, dtype: Any = None, **options: Any) -> Any:
     stays = isinstance(data, ExactArray) and (dtype is None or np.dtype(dtype) in (float, object))
     return data if stays else array(data, dtype, copy=False)
+
+
+def asarray(data: Any, dtype: Any = None, **options: Any) -> Any:
+    return asanyarray(elementwise(data) if isinstance(data, ExactArray) else data, dtype)
 
 
 def exactly(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -97,7 +97,7 @@ NUMPY: dict[str, Any] = makers.LIFTED | {
     "full_like": functions.full_like,
     "array": makers.array,
     "asarray": makers.asarray,
-    "asanyarray": makers.asarray,
+    "asanyarray": makers.asanyarray,
     "ascontiguousarray": makers.asarray,
     "asfarray": makers.asarray,
     "copy": lambda a, **options: makers.array(a),

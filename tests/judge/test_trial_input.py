@@ -295,6 +295,13 @@ class Line:
         self.w -= 0.2 * x.T @ (x @ self.w - y)
 
 
+def test_a_matrix_as_an_argument_is_wrong_usage():
+    """Drawn numbers would be a plain array, whose products are others."""
+    for other in (W.view(np.matrix), np.ma.masked_array(W)):
+        with pytest.raises(UsageError, match="is a matrix or a masked array"):
+            gradproof.check_gradient(cost, gradient, other)
+
+
 def test_a_call_that_cannot_be_made_is_wrong_usage_and_no_wrong_code():
     line, x, y = Line(), np.ones((5, 3)), np.ones(5)
     with pytest.raises(UsageError, match=r"which does not take 1 argument: .* let it return \(out, cache\)"):
