@@ -50,7 +50,7 @@ class ExactArray(np.ndarray):
         return repr(self.view(np.ndarray).astype(object)).replace(", dtype=object", "")
 
     def __reduce__(self) -> Any:
-        raise TypeError("an exact array cannot be pickled")
+        raise current().refuse("an exact array cannot be pickled", TypeError)
 
     # ---- methods that NumPy would do in C on float64 ---------------------------------------------------------
 
@@ -187,7 +187,7 @@ def cast(array: Any, dtype: Any) -> Any:
             return np.array(truths, bool).reshape(np.shape(array)) if np.ndim(array) else truths[0]
         return np.array([int(x) for x in exact(array).ravel().tolist()], kind).reshape(np.shape(array))
     if kind.kind not in "fO":
-        raise TypeError(f"exact numbers cannot be cast to {kind}")
+        raise current().refuse(f"exact numbers cannot be cast to {kind}", TypeError)
     note_cast(kind)
     return exact(array).copy()
 

@@ -32,9 +32,13 @@ def call_function(function: Any, types: Any, arguments: Any, options: Any) -> An
     if own := FUNCTIONS.get(function):
         return own(*arguments, **{name: value for name, value in options.items() if value is not NONE})
     if function.__module__ == "numpy.linalg":
-        raise TypeError(f"gradproof has no exact rule for numpy.linalg.{function.__name__}")
-    result = function._implementation(*_unboxed(arguments), **options)
-    return _ours(result)
+        raise current().refuse(f"gradproof has no exact rule for numpy.linalg.{function.__name__}", TypeError)
+    try:
+        return _ours(function._implementation(*_unboxed(arguments), **options))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, TypeError) or "object" in str(error):  # NumPy's C code takes float64 only
+            current().refuse(f"numpy.{function.__name__}: {error}")
+        raise
 
 
 def _unboxed(arguments: Any) -> Any:
@@ -82,13 +86,13 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     x = elementwise(x)
     if ord is None or ord in (2, "fro"):
         if ord == 2 and x.ndim == 2 and axis is None:
-            raise TypeError("gradproof has no exact rule for the spectral norm")
+            raise current().refuse("gradproof has no exact rule for the spectral norm", TypeError)
         return np.sqrt((x * x).sum(axis=axis, keepdims=keepdims))
     if ord == 1 and (x.ndim == 1 or axis is not None):
         return np.abs(x).sum(axis=axis, keepdims=keepdims)
     if ord == np.inf and (x.ndim == 1 or axis is not None):
         return np.abs(x).max(axis=axis, keepdims=keepdims)
-    raise TypeError(f"gradproof has no exact rule for the norm of order {ord}")
+    raise current().refuse(f"gradproof has no exact rule for the norm of order {ord}", TypeError)
 
 
 def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> Any:

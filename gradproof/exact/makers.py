@@ -45,7 +45,7 @@ def array(data: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0, **opt
     """np.array: exact if a float or an exact number is in it or dtype is float; ints, bools and strings stay."""
     if isinstance(data, ExactArray | Number) or holds_numbers(data):
         result = elementwise(_listed(data))
-        if dtype is not None and np.dtype(dtype).kind in "iubf":
+        if dtype is not None and np.dtype(dtype).kind != "O":
             result = cast(result, dtype)
         result = result.copy() if copy and isinstance(result, np.ndarray) else result
     else:
@@ -93,7 +93,7 @@ def in_float64(function: Callable[..., Any]) -> Callable[..., Any]:
         if not arrays:
             return call(*arguments, **options)
         if not current().exploring and any(x.varies for array in arrays for x in array.flat):
-            raise TypeError(f"gradproof has no exact rule for numpy.linalg.{function.__name__}")
+            raise current().refuse(f"gradproof has no exact rule for numpy.linalg.{function.__name__}", TypeError)
         result = call(*arguments, **options)
         current().note("rounded", f"numpy.linalg.{function.__name__} is computed in float64")
         parts = result if isinstance(result, tuple) else (result,)

@@ -8,6 +8,7 @@ import numpy as np
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import number
 from gradproof.exact.products import multiply_matrices
+from gradproof.exact.run import current
 
 
 class Matrix(ExactArray):
@@ -32,7 +33,7 @@ class Matrix(ExactArray):
 
     def __pow__(self, exponent: int) -> Any:
         if not isinstance(exponent, int) or exponent < 1:
-            raise TypeError(f"gradproof has no exact rule for a matrix to the power {exponent}")
+            raise current().refuse(f"gradproof has no exact rule for a matrix to the power {exponent}", TypeError)
         return self if exponent == 1 else self * self ** (exponent - 1)
 
     def __array_function__(self, function: Any, *details: Any) -> Any:

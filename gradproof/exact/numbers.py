@@ -23,9 +23,9 @@ Operands = tuple["Number", ...]
 
 
 def _foreign(other: Any) -> bool:
-    """Whether to leave an operator to this operand's type: an array, a complex number, or no number at all."""
-    return isinstance(other, np.ndarray | complex) or not isinstance(
-        other, Number | int | float | np.number | np.bool_ | Fraction | arb
+    """Whether to leave an operator to this operand's type: an array, or no number at all."""
+    return isinstance(other, np.ndarray) or not isinstance(
+        other, Number | int | float | complex | np.number | np.bool_ | Fraction | arb
     )
 
 
@@ -186,6 +186,8 @@ def number(value: Any) -> Number:
         return Number(current().literal(float(value), value.strip()))
     if isinstance(value, arb):
         return Number(value)
+    if isinstance(value, complex):
+        raise current().refuse("gradproof has no exact rule for complex numbers", TypeError)
     raise TypeError(f"expected a number, not {type(value).__name__}")
 
 

@@ -75,7 +75,7 @@ class Run:
         place = self.place() if kind != "unread" else None  # "unread" concerns a whole function
         self.notes.setdefault((kind, said, place), Note(kind, said, place))
 
-    def refuse(self, said: str, kind: type[UndecidedError] = UndecidedError) -> UndecidedError:
+    def refuse(self, said: str, kind: type[Exception] = UndecidedError) -> Exception:
         """Return the error to raise, and note it too, because the subject's own `except` may swallow it."""
         self.note("undecided", said)
         return kind(said)

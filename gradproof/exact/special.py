@@ -9,6 +9,7 @@ from gradproof.exact import functions, numbers
 from gradproof.exact.arrays import array_of, exact
 from gradproof.exact.numbers import apply, number
 from gradproof.exact.products import multiply_matrices
+from gradproof.exact.run import current
 
 
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, **options: Any) -> Any:
@@ -32,7 +33,7 @@ def windows(turned: bool, late: bool = False) -> Callable[..., Any]:
         image, kernel = exact(in1), exact(in2)
         kernel = np.flip(kernel) if turned else kernel
         if boundary != "fill":
-            raise TypeError(f"gradproof has no exact rule for boundary={boundary!r}")
+            raise current().refuse(f"gradproof has no exact rule for boundary={boundary!r}", TypeError)
         wide = {"full": [(n - 1, n - 1) for n in kernel.shape], "valid": [(0, 0)] * image.ndim}.get(mode)
         if wide is None:  # same: the middle of full, as scipy cuts it
             offset = [n // 2 if late else (n - 1) // 2 for n in kernel.shape]

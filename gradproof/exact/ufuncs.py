@@ -115,7 +115,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> An
         if name == "divmod":
             return np.floor_divide(*inputs), np.remainder(*inputs)
         if name not in _TRUTHS and name not in _ELEMENTWISE and name not in RULES:
-            raise TypeError(f"gradproof has no exact rule for {name}")
+            raise current().refuse(f"gradproof has no exact rule for {name}", TypeError)
         plain = [unwrap(x) for x in inputs]
         loop = _loop(name)
         if any(_holds_arrays(x) for x in plain):  # an object array of arrays
@@ -149,7 +149,7 @@ def _loop(name: str) -> tuple[Callable[..., Any], int, int]:
 def _reduce(name: str, array: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, **options: Any) -> Any:
     """Reduce along axes to one number for each remaining place, however many elements it combines."""
     if name not in _FOLDS:
-        raise TypeError(f"gradproof has no exact rule for {name}.reduce")
+        raise current().refuse(f"gradproof has no exact rule for {name}.reduce", TypeError)
     fold, plain = _FOLDS[name], unwrap(array)
     plain = np.asarray(plain)
     every = axis is None or not plain.ndim  # NumPy accepts axis 0 for a 0-d array

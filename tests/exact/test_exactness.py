@@ -68,6 +68,18 @@ def swallowing_all(w: Any) -> Any:
         return np.sum(w)
 
 
+def falling_back(attempt: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What is tried, or else w, which is the right gradient of the squares."""
+
+    def gradient(w: Any) -> Any:
+        try:
+            return attempt(w)
+        except Exception:
+            return w
+
+    return gradient
+
+
 def not_a_number(w: Any) -> Any:
     return w * np.nan
 
@@ -166,6 +178,18 @@ KEPT: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any, Verdict, str]
     "|x| at 0": (lambda w: np.sum(np.abs(w)), np.sign, AT_0, U, "a tie at 0"),
     "a refusal is swallowed": (swallowing, lambda w: np.ones(5), AT_0, U, "a tie at 0"),
     "by a bare except": (swallowing_all, lambda w: np.ones(5), AT_0, U, "a tie at 0"),
+    "a missing rule is swallowed": (
+        squares,
+        falling_back(lambda w: np.linalg.solve(np.outer(w, w), w)),
+        BIG,
+        U,
+        "no exact rule for numpy.linalg",
+    ),
+    "a ufunc without a rule": (squares, falling_back(lambda w: np.nextafter(w, 9)), BIG, U, "no exact rule"),
+    "what NumPy does in C": (squares, falling_back(lambda w: np.polyfit(w, w, 1)), BIG, U, "numpy.polyfit"),
+    "a complex number": (squares, falling_back(lambda w: (w * 1j).imag), BIG, U, "complex"),
+    "an array of complex numbers": (squares, falling_back(lambda w: np.array(w, complex).real), BIG, U, "complex"),
+    "an error of its own": (squares, falling_back(lambda w: w @ np.ones((3, 3))), BIG, V, ""),
     "nothing to swallow": (swallowing, lambda w: 1.0 * (w > 0), AT_0 + 0.5, V, ""),
     "saturated, and more bits decide": (lambda w: np.sum(np.logaddexp(0, w)), stable, BIG, V, ""),
     "saturated beyond all bits": (lambda w: np.sum(np.logaddexp(0, w)), stable, 20 * BIG, U, "saturated"),
