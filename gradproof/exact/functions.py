@@ -227,7 +227,7 @@ def method(name: str) -> Callable[..., Any]:
 
 
 def printing(function: Callable[..., str]) -> Callable[..., str]:
-    return lambda a, *rest, **options: function(_floats(a), *rest, **options)
+    return lambda a, *rest, **options: current().show(function(_floats(a), *rest, **options))
 
 
 def _floats(a: Any) -> Any:

@@ -130,12 +130,17 @@ fromfile = reading(_fromfile)
 
 def lifted(result: Any) -> Any:
     if isinstance(result, np.ndarray) and result.dtype.kind == "f":
-        return array_of([Number(arb(x)) for x in result.ravel().tolist()], result.shape)
+        return array_of([_unrounded(x) for x in result.ravel().tolist()], result.shape)
     if isinstance(result, float | np.floating) and math.isfinite(result):
-        return Number(arb(float(result)))
+        return _unrounded(float(result))
     if isinstance(result, tuple) and hasattr(result, "_fields"):  # as from np.linalg.svd
         return type(result)(*map(lifted, result))
     return type(result)(map(lifted, result)) if type(result) in (list, tuple) else result
+
+
+def _unrounded(x: float) -> Number:
+    current().read(x)
+    return Number(arb(x))
 
 
 def lowered(argument: Any) -> Any:

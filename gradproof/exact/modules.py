@@ -118,6 +118,7 @@ NUMPY: dict[str, Any] = makers.LIFTED | {
     "load": reading(np.load),
     "fromfile": makers.fromfile,
     "frombuffer": exactly(np.frombuffer),
+    "fromstring": exactly(np.fromstring),
     **dict.fromkeys(("save", "savez", "savez_compressed", "savetxt"), lambda *arguments, **options: None),
     "nditer": lambda x, flags=(), **options: np.nditer(x, [*flags, "refs_ok"], [["readwrite"]]),
     "meshgrid": lambda *xs, **options: [exact(g) if g.dtype == object else g for g in np.meshgrid(*xs, **options)],

@@ -137,10 +137,11 @@ class Number:
         return result
 
     def __format__(self, spec: str) -> str:
-        return format(float(self.value.mid()), spec)
+        text = format(float(self.value.mid()), spec)
+        return current().show(text) if self.varies else text
 
     def __repr__(self) -> str:
-        return repr(float(self.value.mid()))
+        return format(self, "")
 
     # ---- the interface of NumPy's scalars; gradproof.exact.dispatch adds __array_ufunc__ and the like ---------
 
@@ -177,8 +178,10 @@ def number(value: Any) -> Number:
     if isinstance(value, int | np.integer | np.bool_):
         return Number(arb(int(value)))
     if isinstance(value, float | np.floating):
+        current().read(float(value))
         return Number(current().literal(float(value)))
     if isinstance(value, Fraction):
+        current().read(float(value))
         return Number(arb(fmpq(value.numerator, value.denominator)))
     if isinstance(value, np.ndarray) and value.size == 1:
         return number(value.reshape(-1)[0])

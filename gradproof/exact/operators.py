@@ -6,6 +6,7 @@ import numpy as np
 
 from gradproof.exact.arrays import exact
 from gradproof.exact.numbers import literal, number
+from gradproof.exact.run import current
 
 __all__ = ["cast", "divide", "divisor", "literal", "power", "remainder"]
 
@@ -47,7 +48,10 @@ def power(a: Any, b: Any) -> Any:
 
 def remainder(a: Any, b: Any) -> Any:
     """Return a % b; if a is a string, format it with floats for exact numbers."""
-    return a % _as_floats(b) if isinstance(a, str | bytes) else a % b
+    if not isinstance(a, str | bytes):
+        return a % b
+    floats = _as_floats(b)
+    return a % b if floats is b else current().show(a % floats)
 
 
 def _as_floats(value: Any) -> Any:

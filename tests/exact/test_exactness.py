@@ -5,6 +5,7 @@ import math
 import statistics
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from gradproof import check_gradient
 from gradproof.exact.loading import take
 from gradproof.exact.numbers import Number, number, variable
-from gradproof.exact.run import Reading, Run, UndecidedError, line_of, running
+from gradproof.exact.run import SHOWN, Reading, Run, UndecidedError, line_of, running
 from gradproof.numerics.verdict import Verdict
 
 W = np.zeros(5)
@@ -143,6 +144,14 @@ CASES: dict[str, Case] = {
     "complex": (squares, lambda w: w * (1 + 0j), U, "complex"),
     "it raises in float64 too": (squares, lambda w: w @ np.ones((3, 3)), R, "raises ValueError"),
     "printing": (lambda w: (print(f"{w[0]:.2f}", w, "%.1f" % w[0]), squares(w))[1], lambda w: w, V, ""),  # noqa: UP031
+    "a text": (lambda w: squares(w) + float(str(w[0])), lambda w: w, U, "as a text"),
+    "a text of few digits": (lambda w: float(f"{squares(w):.2f}"), lambda w: w, U, "as a text"),
+    "a text by %": (lambda w: squares(w) + float("%r" % w[0]), lambda w: w, U, "as a text"),  # noqa: UP031
+    "texts": (lambda w: squares(w) + np.sum(np.fromstring(str(w)[1:-1], sep=" ")), lambda w: w, U, "as a text"),
+    "a text in JSON": (lambda w: squares(w) + json.loads(str(w[0])), lambda w: w, U, "as a text"),
+    "a text as a fraction": (lambda w: squares(w) + Fraction(str(w[0])), lambda w: w, U, "as a text"),
+    "a text that is evaluated": (lambda w: squares(w) + eval(repr(w[0])), lambda w: w, U, "as a text"),
+    "another text": (lambda w: (str(w), squares(w) + float("1.5"))[1], lambda w: w, V, ""),
     "float of the cost": (lambda w: float(squares(w)), lambda w: w, V, ""),
     "math": (lambda w: math.fsum(w**2) + math.exp(w[0]), lambda w: 2 * w + np.exp(w[0]) * (np.arange(5) == 0), V, ""),
     "divmod": (lambda w: sum(divmod(x, 1)[1] ** 2 for x in w), lambda w: 2 * (w % 1), V, ""),
@@ -203,6 +212,13 @@ def test_ties_and_saturation_are_undecided_until_bits_decide(name: str) -> None:
     judgement = check_gradient(cost, gradient, at, draw=False)
     assert judgement.verdict is verdict, judgement
     assert said in str(judgement)
+
+
+def test_of_the_texts_only_the_latest_are_remembered() -> None:
+    with running(Run()) as run:
+        for k in range(SHOWN + 5):
+            f"{variable(k + 0.5)} {number(0.25)}"
+        assert list(run.shown) == [k + 0.5 for k in range(5, SHOWN + 5)]
 
 
 def test_a_comparison_is_decided_refused_or_a_tie_of_constants() -> None:
