@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.exact import operators
+from gradproof.exact import makers, operators
 from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.matrix import Matrix
 from gradproof.exact.modules import replacement, stand_for
@@ -116,6 +116,10 @@ class Takeover:
             case functools.partial():
                 return functools.partial(
                     self.take(value.func), *map(self.take, value.args), **self._dict(value.keywords)
+                )
+            case np.vectorize():
+                return makers.vectorize(
+                    self.take(value.pyfunc), value.otypes, excluded=value.excluded, signature=value.signature
                 )
             case staticmethod() | classmethod():
                 return type(value)(self.take(value.__func__))

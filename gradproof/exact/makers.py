@@ -10,7 +10,7 @@ import numpy as np
 from flint import arb
 
 from gradproof.exact import functions
-from gradproof.exact.arrays import ExactArray, array_of, bare, cast, elementwise, exact, holds_numbers
+from gradproof.exact.arrays import ExactArray, array_of, bare, cast, elementwise, exact, holds_numbers, note_cast, wrap
 from gradproof.exact.numbers import Number, number
 from gradproof.exact.run import current
 
@@ -174,20 +174,53 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
     return cast(np.floor(result) if _whole(dtype) else result, dtype or float)
 
 
-def vectorize(function: Any = None, otypes: Any = None, **options: Any) -> Any:
-    """np.vectorize with outputs that stay exact, unless all are ints or bools."""
-    if function is None:
-        return lambda f: vectorize(f, otypes, **options)
+def vectorize(
+    pyfunc: Any = None,
+    otypes: Any = None,
+    doc: Any = None,
+    excluded: Any = None,
+    cache: bool = False,
+    signature: Any = None,
+) -> Callable[..., Any]:
+    """np.vectorize with outputs that stay exact, unless their type, as given or of the first one, is int or bool."""
+    if pyfunc is None:
+        return lambda function: vectorize(function, otypes, doc, excluded, cache, signature)
 
-    @wraps(function)
+    @wraps(pyfunc)
     def call(*arguments: Any, **named: Any) -> Any:
-        plain = [exact(a).view(np.ndarray) if holds_numbers(a) else np.asarray(a) for a in arguments]
-        result = np.frompyfunc(lambda *xs: function(*xs, **named), len(plain), 1)(*plain)
-        if isinstance(result, np.ndarray) and all(isinstance(x, bool | int | np.bool_) for x in result.flat):
-            return np.array(result.tolist())
-        return array_of(list(result.ravel()), result.shape) if isinstance(result, np.ndarray) else result
+        if excluded or any(np.ndim(x) for x in named.values()):
+            raise current().refuse("gradproof has no exact rule for an array that np.vectorize passes whole", TypeError)
+        inputs = [exact(a) if holds_numbers(a) else np.asarray(a) for a in arguments]
+        if signature:
+            kinds = "O" * signature.partition("->")[2].count("(")
+            outputs = np.vectorize(pyfunc, kinds, signature=signature)(*inputs, **named)
+        else:
+            places = np.broadcast(*[x.astype(object) for x in inputs])
+            results = [pyfunc(*xs, **named) for xs in places]
+            if not results:
+                raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+            several = isinstance(results[0], tuple)
+            arrays = [array_of(xs, places.shape) for xs in (zip(*results, strict=True) if several else [results])]
+            outputs = tuple(arrays) if several else arrays[0]
+        if isinstance(outputs, tuple):
+            return tuple(map(_typed, outputs, otypes or [None] * len(outputs)))
+        return _typed(outputs, otypes[0] if otypes else None)
 
     return call
+
+
+def _typed(array: Any, dtype: Any) -> Any:
+    """Return the outputs as NumPy would type them: by the dtype, or by the first of them."""
+    xs = array.ravel().tolist()
+    dtype = dtype or (object if holds_numbers(xs[0]) else np.asarray(xs[0]).dtype)
+    if np.dtype(dtype).kind not in "fO":
+        return array.view(np.ndarray).astype(dtype)
+    note_cast(dtype)
+    return wrap(array_of([number(x) if isinstance(x, functions.PLAIN) else x for x in xs], array.shape))
+
+
+def frompyfunc(function: Any, nin: int, nout: int, **options: Any) -> Callable[..., Any]:
+    return vectorize(function, "O" * nout)
 
 
 # Functions that are also called with plain lists or floats: NumPy would round those without ever asking gradproof.

@@ -106,6 +106,7 @@ NUMPY: dict[str, Any] = makers.LIFTED | {
     "arange": makers.arange,
     "linspace": makers.linspace,
     "vectorize": makers.vectorize,
+    "frompyfunc": makers.frompyfunc,
     "matrix": Matrix,
     "mat": Matrix,
     "asmatrix": Matrix,

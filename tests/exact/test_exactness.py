@@ -109,6 +109,15 @@ def by_differences(w: Any) -> Any:
     return out
 
 
+sigmoids = np.vectorize(sigmoid)
+squared = np.frompyfunc(lambda a: a * a, 1, 1)
+
+
+@np.vectorize
+def leaky(a: Any) -> Any:
+    return a if a > 0 else 0.1 * a
+
+
 V, R, U = Verdict.VERIFIED, Verdict.REFUTED, Verdict.UNDECIDED
 Case = tuple[Callable[..., Any], Callable[..., Any], Verdict, str]  # cost, gradient, verdict, and what is said
 CASES: dict[str, Case] = {
@@ -152,6 +161,18 @@ CASES: dict[str, Case] = {
     "a text as a fraction": (lambda w: squares(w) + Fraction(str(w[0])), lambda w: w, U, "as a text"),
     "a text that is evaluated": (lambda w: squares(w) + eval(repr(w[0])), lambda w: w, U, "as a text"),
     "another text": (lambda w: (str(w), squares(w) + float("1.5"))[1], lambda w: w, V, ""),
+    "vectorized": (lambda w: np.sum(sigmoids(w)), lambda w: sigmoids(w) * (1 - sigmoids(w)), V, ""),
+    "vectorized and wrong": (lambda w: np.sum(sigmoids(w)), lambda w: sigmoids(w), R, "wrong"),
+    "by a decorator": (lambda w: np.sum(leaky(w)), lambda w: np.where(w > 0, 1, 0.1), V, ""),
+    "of rows": (
+        lambda w: np.sum(np.vectorize(lambda a: a @ a, signature="(n)->()")(w[None])) / 2, lambda w: w, V, ""),
+    "of two outputs": (lambda w: np.sum(np.vectorize(lambda a: (a, a * a / 2))(w)[1]), lambda w: w, V, ""),
+    "of ints": (squares, lambda w: np.vectorize(lambda a: a, otypes=[int])(w), R, "zero"),
+    "of an array passed whole": (
+        lambda w: np.sum(np.vectorize(lambda a, k: a * k[0], excluded=[1])(w, w)), lambda w: w, U, "passes whole"),
+    "from a Python function": (
+        lambda w: np.sum(np.frompyfunc(lambda a: a * a, 1, 1)(w)) / 2, lambda w: w, V, ""),
+    "from one outside": (lambda w: np.sum(squared(w)), lambda w: w, U, "no exact rule"),
     "float of the cost": (lambda w: float(squares(w)), lambda w: w, V, ""),
     "math": (lambda w: math.fsum(w**2) + math.exp(w[0]), lambda w: 2 * w + np.exp(w[0]) * (np.arange(5) == 0), V, ""),
     "divmod": (lambda w: sum(divmod(x, 1)[1] ** 2 for x in w), lambda w: 2 * (w % 1), V, ""),
