@@ -129,6 +129,7 @@ CASES: dict[str, Case] = {
     "float16": (squares, lambda w: np.array(w, dtype=np.float16) * 3, U, "a cast to float16"),
     "rounded": (squares, lambda w: np.round(w, 3), U, "a number is rounded"),
     "rounded in Python": (squares, lambda w: np.array([round(x, 3) for x in w]), U, "a number is rounded"),
+    "a rounded cost": (lambda w: round(float(squares(w)), 4), lambda w: w, U, "but a number is rounded (line"),
     "only a constant is rounded": (squares, lambda w: w * round(1.2), V, ""),
     "an array of floats": (squares, into(float), V, ""),
     "an array of ints cuts": (squares, into(int), R, "zero"),

@@ -9,7 +9,7 @@ from flint import arb
 
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
-from gradproof.exact.run import UndecidedError, line_of
+from gradproof.exact.run import UndecidedError, current, line_of
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import argument_names, copied, exact_variables, leaves, numbers_of, prepared
 from gradproof.judge.trial.comparison import Compared, compare
@@ -125,11 +125,14 @@ def scalar(result: Any, what: str) -> Number:
     if isinstance(result, Number):
         if not result.value.is_finite():
             raise NotFiniteError(f"{what} returns {result!r}, which is not finite")
-        if not result.varies:
-            raise SubjectError(f"{what} does not depend on its arguments: it returns {result!r}")
-        return result
-    if isinstance(result, int | float | np.number):
-        raise SubjectError(f"{what} does not depend on its arguments: it returns {result!r}")
+        if result.varies:
+            return result
+    if isinstance(result, Number | int | float | np.number):
+        said = f"{what} does not depend on its arguments: it returns {result!r}"
+        for note in current().notes.values():
+            if note.kind in ("rounded", "clipped"):  # which may be all that keeps it from depending
+                raise InexactError(f"{said}; but {note.said} (line {line_of(note.place)})")
+        raise SubjectError(said)
     shape = f"an array of shape {result.shape}" if isinstance(result, np.ndarray) else type(result).__name__
     raise SubjectError(f"{what} returns {shape}, should return one number")
 
