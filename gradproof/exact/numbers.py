@@ -14,7 +14,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from gradproof.exact.rules import RULES, ZERO, Ball, Rule
-from gradproof.exact.run import Place, TieError, current
+from gradproof.exact.run import Place, Reading, TieError, current
 
 _indices = count()
 MOST_ALIKE = 3000  # pairs that `is_alike` compares before it gives up
@@ -35,7 +35,7 @@ def _operators(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any
     def operate(x: Any, y: Any) -> Any:
         if _foreign(y) or _foreign(x):
             return NotImplemented
-        own = _CONSTANT_AT_TIMES.get(name)
+        own = _OWN.get(name)
         return own(x, y) if own else apply(name, x, y)
 
     return operate, lambda x, y: operate(y, x)
@@ -237,6 +237,14 @@ def subtract(x: Any, y: Any) -> Number:
     return Number(ZERO) if source(x) is source(y) else apply("subtract", x, y)
 
 
+def divide(x: Any, y: Any) -> Number:
+    """Return x / y of two single numbers. At y = 0 Python raises and NumPy does not: whose they are is unknown."""
+    x, y = number(x), number(y)
+    if y.value.is_zero() and current().reading is not Reading.WITHOUT_EPSILON:
+        current().note("left", "a division by 0, which NumPy does and Python refuses")
+    return apply("divide", x, y)
+
+
 def total(xs: Any) -> Number:
     """Return Σ x as one number of the graph, however many terms there are."""
     xs = tuple([number(x) for x in xs])
@@ -355,7 +363,7 @@ def smallest(x: Any, y: Any) -> Number:
     return copy(x if is_less(x, y) else y)
 
 
-_CONSTANT_AT_TIMES = {"multiply": multiply, "subtract": subtract}  # even if an operand varies
+_OWN = {"multiply": multiply, "subtract": subtract, "divide": divide}  # operators that do more than the rule
 
 
 def count_numbers() -> int:

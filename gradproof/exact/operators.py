@@ -20,7 +20,9 @@ def cast(array: Any) -> Any:
 
 
 def divide(a: Any, b: Any) -> Any:
-    """Return a / b, which is an exact fraction for two whole numbers."""
+    """Return a / b, which is an exact fraction for two whole numbers, or raise what Python raises for a plain 0."""
+    if type(a) in (int, float, bool) and type(b) in (int, float, bool) and not b:
+        return a / b
     return a / divisor(b) if isinstance(a, np.ndarray | int | float | np.number) else a / b
 
 
