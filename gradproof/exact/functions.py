@@ -4,6 +4,8 @@ All other functions run in NumPy's implementation, which moves elements about an
 """
 
 from collections.abc import Callable
+from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -84,15 +86,17 @@ def _along(weights: Any, ndim: int, axis: Any) -> Any:
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     x = elementwise(x)
-    if ord is None or ord in (2, "fro"):
-        if ord == 2 and x.ndim == 2 and axis is None:
-            raise current().refuse("gradproof has no exact rule for the spectral norm", TypeError)
+    whole = isinstance(axis, tuple) or (axis is None and x.ndim > 1)  # the norm of a matrix
+    if ord is None or ord == "fro" or (ord == 2 and not whole):
         return np.sqrt((x * x).sum(axis=axis, keepdims=keepdims))
-    if ord == 1 and (x.ndim == 1 or axis is not None):
-        return np.abs(x).sum(axis=axis, keepdims=keepdims)
-    if ord == np.inf and (x.ndim == 1 or axis is not None):
-        return np.abs(x).max(axis=axis, keepdims=keepdims)
-    raise current().refuse(f"gradproof has no exact rule for the norm of order {ord}", TypeError)
+    if isinstance(ord, str) or ord == 0 or (whole and (axis or keepdims or x.ndim > 2 or abs(ord) not in (1, np.inf))):
+        raise current().refuse(f"gradproof has no exact rule for the norm of order {ord}", TypeError)
+    sizes = np.abs(x)
+    if whole:
+        sizes = sizes.sum(axis=0 if abs(ord) == 1 else 1)
+    if whole or abs(ord) == np.inf:
+        return (sizes.max if ord > 0 else sizes.min)(axis=axis, keepdims=keepdims)
+    return (sizes**ord).sum(axis=axis, keepdims=keepdims) ** (1 / number(ord))
 
 
 def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> Any:
@@ -213,12 +217,23 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
     return result
 
 
-def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def quantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    if options or np.ndim(q):
+        raise current().refuse("gradproof has no exact rule for several quantiles, or of that method", TypeError)
+    along = -1 if axis is None else axis
     ordered = sort(a, axis=axis)
-    n = ordered.shape[-1 if axis is None else axis]
-    middle = np.take(ordered, [(n - 1) // 2, n // 2], axis=-1 if axis is None else axis)
-    result = middle.mean(axis=-1 if axis is None else axis, keepdims=keepdims)
-    return result.reshape((1,) * np.ndim(a)) if keepdims and axis is None else result
+    last = ordered.shape[along] - 1
+    place = number(q) * last
+    below = int(place)
+    low, high = (np.take(ordered, [k], axis=along) for k in (below, min(below + 1, last)))
+    result = low + (place - below) * (high - low)
+    if not keepdims:
+        return result[0] if axis is None else np.squeeze(result, axis)
+    return result.reshape((1,) * np.ndim(a)) if axis is None else result
+
+
+def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return quantile(a, Fraction(1, 2), axis, keepdims)
 
 
 def method(name: str) -> Callable[..., Any]:
@@ -259,6 +274,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.digitize: digitize,
     np.bincount: bincount,
     np.median: median,
+    np.quantile: quantile,
+    np.percentile: lambda a, q, *rest, **options: quantile(a, number(q) / 100, *rest, **options),
+    np.linalg.multi_dot: lambda arrays, out=None: _put_out(reduce(multiply_matrices, arrays), out),
     np.array_equal: array_equal,
     np.allclose: allclose,
     np.isclose: isclose,

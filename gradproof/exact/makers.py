@@ -227,7 +227,7 @@ def frompyfunc(function: Any, nin: int, nout: int, **options: Any) -> Callable[.
 _LIFTED = """abs absolute exp exp2 expm1 log log2 log10 log1p sqrt cbrt square sin cos tan sinh cosh tanh arcsin arccos
 arctan arcsinh arccosh arctanh sum mean std var dot matmul inner outer tensordot einsum divide true_divide
 power average median prod cumsum cumprod sign reciprocal clip max min amax amin maximum minimum float_power
-subtract add multiply negative"""
+subtract add multiply negative deg2rad rad2deg radians degrees"""
 
 
 def _lifting(function: Any) -> Callable[..., Any]:
@@ -253,7 +253,8 @@ def _holds_floats(x: Any) -> bool:
     return isinstance(x, float) or (isinstance(x, list | tuple) and any(_holds_floats(item) for item in x))
 
 
-_ROUNDING = """exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh mean std var average"""
+_ROUNDING = """exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh mean std var average deg2rad
+rad2deg radians degrees"""
 
 
 def _rounding(function: Any) -> Callable[..., Any]:

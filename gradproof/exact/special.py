@@ -77,6 +77,8 @@ MATH: dict[str, Any] = {
     for name, rule in ({n: n for n in _AS_IN_NUMPY.split()} | _SHORTER).items()
 } | {
     "log": lambda x, base=None: _log(x) if base is None else _log(x) / _log(base),
+    "radians": lambda x: np.deg2rad(number(x)),
+    "degrees": lambda x: np.rad2deg(number(x)),
     "fabs": lambda x: abs(number(x)),
     "floor": lambda x: int(numbers.floor(x)),
     "ceil": lambda x: -int(numbers.floor(-number(x))),

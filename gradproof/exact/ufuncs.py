@@ -57,6 +57,7 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "remainder": lambda x, y: number(x) % y,
     "fmod": lambda x, y: number(x) - number(int(number(x) / y)) * y,
     "deg2rad": lambda x: number(x) * (Number(arb.pi()) / 180),
+    "rad2deg": lambda x: number(x) * (180 / Number(arb.pi())),
 }
 _TRUTHS: dict[str, Callable[..., bool]] = {
     "less": is_less,

@@ -108,6 +108,7 @@ SNIPPETS = [
     "r = np.piecewise(v, [v < 0, v >= 0], [lambda z: 0.1 * z, lambda z: z])",
     "r = np.argwhere(v > 0), np.nonzero(v > 0)[0], np.flatnonzero(v > 0)",
     # functions
+    "r = math.radians(30) * np.deg2rad(60) * s, math.degrees(s), np.radians([30, 60]) * np.rad2deg(s)",
     "r = np.exp(A), np.log(np.abs(A)), np.log1p(A * A), np.expm1(A), np.sqrt(A * A + 1), np.tanh(A), np.sinh(A), np.cosh(A)",
     "r = np.sin(A), np.cos(A), np.tan(A), np.arctan(A), np.arcsinh(A), np.log2(A * A + 1), np.log10(A * A + 1), np.exp2(A)",
     "r = 1 / (1 + np.exp(-A)), np.exp(-np.logaddexp(0, -A)), 0.5 * (1 + np.tanh(A / 2)), np.reciprocal(A)",
