@@ -245,13 +245,9 @@ class Takeover:
         module = sys.modules.get(kind.__module__)
         path = getattr(module, "__file__", None) or ""
         if (
-            kind.__module__ == "builtins"
-            or issubclass(kind, enum.Enum)  # its members are singletons
+            (not path and kind.__module__ in sys.stdlib_module_names)
+            or issubclass(kind, enum.Enum | BaseException)  # members are singletons, and what is raised is compared
             or is_library(path)
-            or not any(
-                isinstance(item, types.FunctionType | staticmethod | classmethod | property)
-                for item in vars(kind).values()
-            )
         ):
             return kind
         bases = tuple(self.take(base) for base in kind.__bases__)
@@ -260,7 +256,10 @@ class Takeover:
             for name, item in vars(kind).items()
             if name not in ("__dict__", "__weakref__") and not isinstance(item, types.MemberDescriptorType)
         }
-        copy = self._remember(kind, type(kind)(kind.__name__, bases, body))
+        try:
+            copy = self._remember(kind, type(kind)(kind.__name__, bases, body))
+        except TypeError:  # a metaclass that takes more
+            return kind
         dataclass = "__dataclass_fields__" in body  # its generated __init__ has no source, but has defaults to copy
         for name, item in body.items():
             if not name.startswith("__") or isinstance(item, types.FunctionType):

@@ -27,6 +27,7 @@ from gradproof.judge.trial.execution import (
 from gradproof.judge.trial.floats import float_findings
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.points import READINGS, Tried, try_points
+from gradproof.judge.trial.restoration import untouched
 from gradproof.numerics.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def covers_floats(gradient: Callable[..., Any], example: Any, names: Sequence[st
     if not any(isinstance(leaf, float) for leaf in wanted):
         return False
     try:
-        with guarded(named(gradient)):
+        with untouched(gradient), guarded(named(gradient)):
             answer = gradient(*copied(example))
     except (SubjectError, UndecidedError):
         return False
