@@ -179,6 +179,8 @@ CASES: dict[str, Case] = {
     "divmod": (lambda w: sum(divmod(x, 1)[1] ** 2 for x in w), lambda w: 2 * (w % 1), V, ""),
     "clipped, but not there": (lambda w: np.sum(np.clip(w, -99, 99)), lambda w: np.ones(5), V, ""),
     "clipped and forgotten": (lambda w: np.sum(np.clip(w, -0.5, 0.5)), lambda w: np.ones(5), U, "a value is clipped"),
+    "clipped, and wrong elsewhere": (
+        lambda w: np.sum(np.clip(w, -0.5, 0.5)), lambda w: np.full(5, 2.0), R, "scaled by 2"),
     "clipped and minded": (
         lambda w: np.sum(np.clip(w, -0.5, 0.5)), lambda w: 1.0 * (abs(w) < 0.5), V, "a value is clipped"),
     "a clipped gradient": (squares, lambda w: np.clip(w, -0.1, 0.1), U, "a value is clipped"),
