@@ -61,14 +61,14 @@ class ExactArray(np.ndarray):
         return np.dot(self, other, out)
 
     def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        return put(self.sum(axis=axis, keepdims=keepdims) / count(self, axis), out)
+        return put(self.sum(axis=axis, dtype=dtype, keepdims=keepdims) / count(self, axis), out)
 
     def var(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        off = self - self.mean(axis=axis, keepdims=True)
+        off = self - self.mean(axis=axis, dtype=dtype, keepdims=True)
         return put((off * off).sum(axis=axis, keepdims=keepdims) / (count(self, axis) - number(ddof)), out)
 
     def std(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        return put(np.sqrt(self.var(axis=axis, ddof=ddof, keepdims=keepdims)), out)
+        return put(np.sqrt(self.var(axis, dtype, ddof=ddof, keepdims=keepdims)), out)
 
     def clip(self, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
         return put(np.clip(self, min, max), out)

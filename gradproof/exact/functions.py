@@ -101,6 +101,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> Any:
     """np.einsum by multiplying and summing, with one sum for each element of the result unless there is an ellipsis."""
+    note_cast(options.get("dtype"))
     terms, _, kept = subscripts.replace(" ", "").partition("->")
     names, letters = terms.split(","), set(terms) - {","}
     if "..." in subscripts:
@@ -249,8 +250,9 @@ def _floats(a: Any) -> Any:
     return np.array([float(x.value.mid()) for x in exact(a).ravel().tolist()]).reshape(np.shape(a))
 
 
-def concatenate(arrays: Any, axis: Any = 0, out: Any = None, **options: Any) -> Any:
-    return wrap(np.concatenate([exact(a).view(np.ndarray) for a in arrays], axis))
+def concatenate(arrays: Any, axis: Any = 0, out: Any = None, dtype: Any = None, **options: Any) -> Any:
+    result = wrap(np.concatenate([exact(a).view(np.ndarray) for a in arrays], axis))
+    return _put_out(result if dtype is None else cast(result, dtype), out)
 
 
 def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Any:

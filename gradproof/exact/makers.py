@@ -154,7 +154,7 @@ def lowered(argument: Any) -> Any:
 
 def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None, **options: Any) -> Any:
     plain = np.eye(n, m, k, dtype=int)
-    return plain.astype(dtype) if _whole(dtype) else exact(plain)
+    return plain.astype(dtype) if _whole(dtype) else cast(plain, dtype or float)
 
 
 def arange(*arguments: Any, dtype: Any = None, **options: Any) -> Any:
@@ -171,7 +171,8 @@ def arange(*arguments: Any, dtype: Any = None, **options: Any) -> Any:
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, **options: Any) -> Any:
     parts = max(1, num - bool(endpoint))  # the middle of −1 and 1 is exactly 0, which −1 + 50 · 0.02 only encloses
     result = exact([(number(start) * (parts - i) + number(stop) * i) / parts for i in range(num)])
-    return cast(np.floor(result) if _whole(dtype) else result, dtype or float)
+    result = cast(np.floor(result) if _whole(dtype) else result, dtype or float)
+    return (result, (number(stop) - start) / parts) if options.get("retstep") else result
 
 
 def vectorize(

@@ -9,7 +9,7 @@ from flint import arb
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from gradproof.exact import numbers
-from gradproof.exact.arrays import put, unwrap, wrap
+from gradproof.exact.arrays import cast, note_cast, put, unwrap, wrap
 from gradproof.exact.numbers import Number, apply, copy, is_equal, is_less, largest, number, smallest, total
 from gradproof.exact.products import multiply_matrices
 from gradproof.exact.rules import ALIASES, RULES
@@ -117,6 +117,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> An
             return np.floor_divide(*inputs), np.remainder(*inputs)
         if name not in _TRUTHS and name not in _ELEMENTWISE and name not in RULES:
             raise current().refuse(f"gradproof has no exact rule for {name}", TypeError)
+        note_cast(options.get("dtype"))
         plain = [unwrap(x) for x in inputs]
         loop = _loop(name)
         if any(_holds_arrays(x) for x in plain):  # an object array of arrays
@@ -151,7 +152,7 @@ def _reduce(name: str, array: Any, axis: Any = 0, dtype: Any = None, keepdims: b
     """Reduce along axes to one number for each remaining place, however many elements it combines."""
     if name not in _FOLDS:
         raise current().refuse(f"gradproof has no exact rule for {name}.reduce", TypeError)
-    fold, plain = _FOLDS[name], unwrap(array)
+    fold, plain = _FOLDS[name], unwrap(array if dtype is None else cast(array, dtype))
     plain = np.asarray(plain)
     every = axis is None or not plain.ndim  # NumPy accepts axis 0 for a 0-d array
     axes = tuple(range(plain.ndim)) if every else normalize_axis_tuple(axis, plain.ndim)

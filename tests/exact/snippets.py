@@ -107,6 +107,8 @@ SNIPPETS = [
     "r = np.allclose(A, A + 1e-12), np.array_equal(A, A), (A == A).all(), np.isclose(v, v)",
     "r = np.piecewise(v, [v < 0, v >= 0], [lambda z: 0.1 * z, lambda z: z])",
     "r = np.argwhere(v > 0), np.nonzero(v > 0)[0], np.flatnonzero(v > 0)",
+    "x, h = np.linspace(0, 1, 5, retstep=True); r = x * h, np.concatenate([v, v], out=np.zeros(8)), np.eye(3, dtype=float)",
+    "r = np.concatenate([v, v], dtype=int, casting='unsafe'), np.stack([v, v], dtype=float)",
     # functions
     "r = math.radians(30) * np.deg2rad(60) * s, math.degrees(s), np.radians([30, 60]) * np.rad2deg(s)",
     "r = np.exp(A), np.log(np.abs(A)), np.log1p(A * A), np.expm1(A), np.sqrt(A * A + 1), np.tanh(A), np.sinh(A), np.cosh(A)",

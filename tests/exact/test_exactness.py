@@ -142,6 +142,9 @@ CASES: dict[str, Case] = {
     "from 0 to 4 in ints": (squares, lambda w: w * (np.linspace(0, 4.5, 5, dtype=int) == range(5)), V, ""),
     "an array of float32": (squares, into(np.float32), V, "a cast to float32"),
     "of float32 and wrong": (squares, lambda w: 2 * np.asarray(w, np.float32), U, "a cast to float32"),
+    "a sum of ints": (squares, lambda w: 0 * w + np.sum(w, dtype=int), R, "zero"),
+    "a mean of float32": (lambda w: np.mean(w, dtype=np.float32), lambda w: np.full(5, 0.2), V, "a cast to float32"),
+    "a ufunc of float32": (squares, lambda w: np.add(w, 0, dtype=np.float32), V, "a cast to float32"),
     "a cast to int cuts": (squares, lambda w: w.astype(int), R, "zero"),
     "struct": (squares, lambda w: np.array([struct.unpack("d", struct.pack("d", x))[0] for x in w]), U, "leaves exact"),
     "bytes": (squares, lambda w: np.frombuffer(w.tobytes()), U, "leaves exact"),
@@ -204,6 +207,13 @@ def test_what_is_not_exact_is_said_and_blames_nobody(name: str) -> None:
         assert judgement.digits > 50
     for note in judgement.notes:
         assert line_of(note.place), note
+
+
+def test_arguments_of_float32_are_said_to_be_real_numbers() -> None:
+    for wrong in (1, 2):
+        judgement = check_gradient(squares, lambda w, wrong=wrong: wrong * w, W.astype(np.float32))
+        assert judgement.verdict is (V if wrong == 1 else R)
+        assert ("its arguments of float32 are taken as real numbers" in str(judgement)) is (wrong == 1)
 
 
 KEPT: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any, Verdict, str]] = {

@@ -75,7 +75,9 @@ def check_gradient(
         return replace(result, example=example_lines(claim, example, names, cost, seed))
     answers = [lambda run, given: run.call(cost, *given), lambda run, given: run.call(gradient, *given)]
     found = float_findings(answers, [cost, gradient], example, seed, floats) if result else []
-    return replace(result, float64=found)
+    shorter = [str(x.dtype) for _, x in leaves(list(arguments), "") if np.asarray(x).dtype in (np.float32, np.float16)]
+    said = [f"its arguments of {kind} are taken as real numbers" for kind in dict.fromkeys(shorter) if result]
+    return replace(result, float64=found, conventions=[*result.conventions, *said])
 
 
 def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, again: str) -> Judgement:
