@@ -4,6 +4,7 @@ import ctypes
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
@@ -54,22 +55,26 @@ def _report(others: Callable[[Any], object], unraisable: Any) -> None:
 
 @contextmanager
 def _alarmed(seconds: float, clock: Clock) -> Iterator[None]:
-    """Raise LateError by a signal, whose handler only the main thread can set."""
+    """Raise LateError by a signal, whose handler only the main thread can set. A timer of the caller's then goes on."""
 
     def late(_number: int, _frame: FrameType | None) -> None:
         raise LateError
 
-    timer, number = (
-        (signal.ITIMER_PROF, signal.SIGPROF) if clock is Clock.COMPUTING else (signal.ITIMER_REAL, signal.SIGALRM)
+    timer, number, now = (
+        (signal.ITIMER_PROF, signal.SIGPROF, time.process_time)
+        if clock is Clock.COMPUTING
+        else (signal.ITIMER_REAL, signal.SIGALRM, time.monotonic)
     )
-    before = signal.signal(number, late)
+    start, before = now(), signal.signal(number, late)
     # Repeated, because the first may come where Python drops exceptions, such as in a finalizer.
-    signal.setitimer(timer, seconds, AGAIN)
+    left, interval = signal.setitimer(timer, seconds, AGAIN)
     try:
         yield
     finally:
         signal.setitimer(timer, 0)
         signal.signal(number, before)
+        if left:
+            signal.setitimer(timer, max(left - (now() - start), 1e-6), interval)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class ExactArray(np.ndarray):
         return repr(self.view(np.ndarray).astype(object)).replace(", dtype=object", "")
 
     def __reduce__(self) -> Any:
-        raise TypeError("an exact array cannot be pickled")
+        raise current().refuse("an exact array cannot be pickled", TypeError)
 
     # ---- methods that NumPy would do in C on float64 ---------------------------------------------------------
 
@@ -61,14 +61,14 @@ class ExactArray(np.ndarray):
         return np.dot(self, other, out)
 
     def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        return put(self.sum(axis=axis, keepdims=keepdims) / count(self, axis), out)
+        return put(self.sum(axis=axis, dtype=dtype, keepdims=keepdims) / count(self, axis), out)
 
     def var(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        off = self - self.mean(axis=axis, keepdims=True)
+        off = self - self.mean(axis=axis, dtype=dtype, keepdims=True)
         return put((off * off).sum(axis=axis, keepdims=keepdims) / (count(self, axis) - number(ddof)), out)
 
     def std(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        return put(np.sqrt(self.var(axis=axis, ddof=ddof, keepdims=keepdims)), out)
+        return put(np.sqrt(self.var(axis, dtype, ddof=ddof, keepdims=keepdims)), out)
 
     def clip(self, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
         return put(np.clip(self, min, max), out)
@@ -119,6 +119,11 @@ def exact(value: Any) -> ExactArray:
         return array_of([number(x) for x in plain.ravel().tolist()], plain.shape)
 
 
+def elementwise(value: Any) -> ExactArray:
+    """Return exact numbers whose `*` goes by elements, as that of a Matrix does not."""
+    return exact(value).view(ExactArray)
+
+
 def bare(value: Any) -> Any:
     """Replace exact arrays, which NumPy would unpack badly, by nested lists."""
     if isinstance(value, ExactArray):
@@ -143,7 +148,8 @@ def each(function: Callable[..., Any], *arrays: Any) -> Any:
 def wrap(result: Any) -> Any:
     """Return NumPy's result in exact form: an ExactArray if it holds objects, or their one number if it is 0-d."""
     if isinstance(result, np.ndarray) and result.dtype == object:
-        return result.view(ExactArray) if result.ndim else result.item()
+        array = result if isinstance(result, ExactArray) else result.view(ExactArray)  # a Matrix stays one
+        return array if result.ndim else result.item()
     return result.view(np.ndarray) if isinstance(result, ExactArray) else result  # as the indices of argmax
 
 
@@ -180,11 +186,17 @@ def cast(array: Any, dtype: Any) -> Any:
             truths = [not is_equal(x, 0) for x in exact(array).ravel().tolist()]
             return np.array(truths, bool).reshape(np.shape(array)) if np.ndim(array) else truths[0]
         return np.array([int(x) for x in exact(array).ravel().tolist()], kind).reshape(np.shape(array))
+    if kind.kind not in "fO":
+        raise current().refuse(f"exact numbers cannot be cast to {kind}", TypeError)
+    note_cast(kind)
+    return exact(array).copy()
+
+
+def note_cast(dtype: Any) -> None:
+    """Note that numbers become float32 or float16, if that is the dtype."""
+    kind = np.dtype(dtype)
     if kind.kind == "f" and kind.itemsize < 8:
         current().note("cast", f"a cast to {kind}, which keeps {np.finfo(kind).precision} digits")
-    elif kind.kind not in "fO":
-        raise TypeError(f"exact numbers cannot be cast to {kind}")
-    return exact(array).copy()
 
 
 def put(result: Any, out: Any, where: Any = True) -> Any:

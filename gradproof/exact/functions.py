@@ -4,6 +4,8 @@ All other functions run in NumPy's implementation, which moves elements about an
 """
 
 from collections.abc import Callable
+from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,10 @@ from gradproof.exact.arrays import (
     ExactArray,
     cast,
     each,
+    elementwise,
     exact,
     holds_numbers,
+    note_cast,
     wrap,
 )
 from gradproof.exact.numbers import Number, copy, number
@@ -30,9 +34,13 @@ def call_function(function: Any, types: Any, arguments: Any, options: Any) -> An
     if own := FUNCTIONS.get(function):
         return own(*arguments, **{name: value for name, value in options.items() if value is not NONE})
     if function.__module__ == "numpy.linalg":
-        raise TypeError(f"gradproof has no exact rule for numpy.linalg.{function.__name__}")
-    result = function._implementation(*_unboxed(arguments), **options)
-    return _ours(result)
+        raise current().refuse(f"gradproof has no exact rule for numpy.linalg.{function.__name__}", TypeError)
+    try:
+        return _ours(function._implementation(*_unboxed(arguments), **options))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, TypeError) or "object" in str(error):  # NumPy's C code takes float64 only
+            current().refuse(f"numpy.{function.__name__}: {error}")
+        raise
 
 
 def _unboxed(arguments: Any) -> Any:
@@ -53,16 +61,16 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 
 
 def inner(a: Any, b: Any) -> Any:
-    a, b = exact(a), exact(b)
+    a, b = elementwise(a), elementwise(b)
     return a * b if not a.ndim or not b.ndim else np.tensordot(a, b, axes=(-1, -1))
 
 
 def vdot(a: Any, b: Any) -> Any:
-    return multiply_matrices(exact(a).ravel(), exact(b).ravel())
+    return multiply_matrices(elementwise(a).ravel(), elementwise(b).ravel())
 
 
 def average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
-    a = exact(a)
+    a = elementwise(a)
     if weights is None:
         return a.mean(axis=axis, keepdims=keepdims)
     weights = np.broadcast_to(weights, a.shape) if np.ndim(weights) == a.ndim else _along(weights, a.ndim, axis)
@@ -77,27 +85,30 @@ def _along(weights: Any, ndim: int, axis: Any) -> Any:
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    x = exact(x)
-    if ord is None or ord in (2, "fro"):
-        if ord == 2 and x.ndim == 2 and axis is None:
-            raise TypeError("gradproof has no exact rule for the spectral norm")
+    x = elementwise(x)
+    whole = isinstance(axis, tuple) or (axis is None and x.ndim > 1)  # the norm of a matrix
+    if ord is None or ord == "fro" or (ord == 2 and not whole):
         return np.sqrt((x * x).sum(axis=axis, keepdims=keepdims))
-    if ord == 1 and (x.ndim == 1 or axis is not None):
-        return np.abs(x).sum(axis=axis, keepdims=keepdims)
-    if ord == np.inf and (x.ndim == 1 or axis is not None):
-        return np.abs(x).max(axis=axis, keepdims=keepdims)
-    raise TypeError(f"gradproof has no exact rule for the norm of order {ord}")
+    if isinstance(ord, str) or ord == 0 or (whole and (axis or keepdims or x.ndim > 2 or abs(ord) not in (1, np.inf))):
+        raise current().refuse(f"gradproof has no exact rule for the norm of order {ord}", TypeError)
+    sizes = np.abs(x)
+    if whole:
+        sizes = sizes.sum(axis=0 if abs(ord) == 1 else 1)
+    if whole or abs(ord) == np.inf:
+        return (sizes.max if ord > 0 else sizes.min)(axis=axis, keepdims=keepdims)
+    return (sizes**ord).sum(axis=axis, keepdims=keepdims) ** (1 / number(ord))
 
 
 def einsum(subscripts: str, *operands: Any, out: Any = None, **options: Any) -> Any:
     """np.einsum by multiplying and summing, with one sum for each element of the result unless there is an ellipsis."""
+    note_cast(options.get("dtype"))
     terms, _, kept = subscripts.replace(" ", "").partition("->")
     names, letters = terms.split(","), set(terms) - {","}
     if "..." in subscripts:
         return wrap(np.einsum(subscripts, *[exact(x).view(np.ndarray) for x in operands], optimize=False))
     if "->" not in subscripts:
         kept = "".join(sorted(c for c in letters if terms.count(c) == 1))
-    arrays = [exact(x) for x in operands]
+    arrays = [elementwise(x) for x in operands]
     order = kept + "".join(sorted(letters - set(kept)))
     result: Any = None
     array: Any
@@ -184,17 +195,19 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, **options: A
 
 
 def like(value: Any) -> Callable[..., Any]:
-    """Return zeros_like, ones_like and so on for this value: exact unless an integer or bool dtype is given."""
+    """Return zeros_like, ones_like and so on for this value: exact unless the dtype, given or a's, is int or bool."""
 
     def make(a: Any, dtype: Any = None, shape: Any = None, **options: Any) -> Any:
         shape = np.shape(a) if shape is None else shape
-        filling = options.get("fill_value", value)
+        if dtype is None and not holds_numbers(a):
+            dtype = np.asarray(a).dtype
         if dtype is not None and np.dtype(dtype).kind in "iub":
-            return np.full(shape, filling, dtype)
+            return np.full(shape, value, dtype)
+        note_cast(dtype)
         result = np.empty(shape, object)
         for place in np.ndindex(result.shape):
-            result[place] = number(filling)
-        return result.view(ExactArray)
+            result[place] = number(value)
+        return result.view(type(a) if isinstance(a, ExactArray) else ExactArray)
 
     return make
 
@@ -205,12 +218,23 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
     return result
 
 
-def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def quantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    if options or np.ndim(q):
+        raise current().refuse("gradproof has no exact rule for several quantiles, or of that method", TypeError)
+    along = -1 if axis is None else axis
     ordered = sort(a, axis=axis)
-    n = ordered.shape[-1 if axis is None else axis]
-    middle = np.take(ordered, [(n - 1) // 2, n // 2], axis=-1 if axis is None else axis)
-    result = middle.mean(axis=-1 if axis is None else axis, keepdims=keepdims)
-    return result.reshape((1,) * np.ndim(a)) if keepdims and axis is None else result
+    last = ordered.shape[along] - 1
+    place = number(q) * last
+    below = int(place)
+    low, high = (np.take(ordered, [k], axis=along) for k in (below, min(below + 1, last)))
+    result = low + (place - below) * (high - low)
+    if not keepdims:
+        return result[0] if axis is None else np.squeeze(result, axis)
+    return result.reshape((1,) * np.ndim(a)) if axis is None else result
+
+
+def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return quantile(a, Fraction(1, 2), axis, keepdims)
 
 
 def method(name: str) -> Callable[..., Any]:
@@ -219,15 +243,16 @@ def method(name: str) -> Callable[..., Any]:
 
 
 def printing(function: Callable[..., str]) -> Callable[..., str]:
-    return lambda a, *rest, **options: function(_floats(a), *rest, **options)
+    return lambda a, *rest, **options: current().show(function(_floats(a), *rest, **options))
 
 
 def _floats(a: Any) -> Any:
     return np.array([float(x.value.mid()) for x in exact(a).ravel().tolist()]).reshape(np.shape(a))
 
 
-def concatenate(arrays: Any, axis: Any = 0, out: Any = None, **options: Any) -> Any:
-    return wrap(np.concatenate([exact(a).view(np.ndarray) for a in arrays], axis))
+def concatenate(arrays: Any, axis: Any = 0, out: Any = None, dtype: Any = None, **options: Any) -> Any:
+    result = wrap(np.concatenate([exact(a).view(np.ndarray) for a in arrays], axis))
+    return _put_out(result if dtype is None else cast(result, dtype), out)
 
 
 def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -251,6 +276,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.digitize: digitize,
     np.bincount: bincount,
     np.median: median,
+    np.quantile: quantile,
+    np.percentile: lambda a, q, *rest, **options: quantile(a, number(q) / 100, *rest, **options),
+    np.linalg.multi_dot: lambda arrays, out=None: _put_out(reduce(multiply_matrices, arrays), out),
     np.array_equal: array_equal,
     np.allclose: allclose,
     np.isclose: isclose,

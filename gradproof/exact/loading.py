@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.exact import operators
+from gradproof.exact import makers, operators
 from gradproof.exact.arrays import ExactArray, array_of
+from gradproof.exact.matrix import Matrix
 from gradproof.exact.modules import replacement, stand_for
 from gradproof.exact.numbers import Number, literal
 from gradproof.exact.rewriting import HELPER, rewritten
@@ -116,6 +117,10 @@ class Takeover:
                 return functools.partial(
                     self.take(value.func), *map(self.take, value.args), **self._dict(value.keywords)
                 )
+            case np.vectorize():
+                return makers.vectorize(
+                    self.take(value.pyfunc), value.otypes, excluded=value.excluded, signature=value.signature
+                )
             case staticmethod() | classmethod():
                 return type(value)(self.take(value.__func__))
             case property():
@@ -131,6 +136,8 @@ class Takeover:
         return self._instance(value)
 
     def _array(self, value: Any) -> Any:
+        if isinstance(value, np.matrix):
+            return Matrix(self._array(np.asarray(value)))
         if value.dtype.kind == "f":
             return array_of([literal(x) if np.isfinite(x) else Number(x) for x in value.ravel().tolist()], value.shape)
         return (
@@ -238,13 +245,9 @@ class Takeover:
         module = sys.modules.get(kind.__module__)
         path = getattr(module, "__file__", None) or ""
         if (
-            kind.__module__ == "builtins"
-            or issubclass(kind, enum.Enum)  # its members are singletons
+            (not path and kind.__module__ in sys.stdlib_module_names)
+            or issubclass(kind, enum.Enum | BaseException)  # members are singletons, and what is raised is compared
             or is_library(path)
-            or not any(
-                isinstance(item, types.FunctionType | staticmethod | classmethod | property)
-                for item in vars(kind).values()
-            )
         ):
             return kind
         bases = tuple(self.take(base) for base in kind.__bases__)
@@ -253,7 +256,10 @@ class Takeover:
             for name, item in vars(kind).items()
             if name not in ("__dict__", "__weakref__") and not isinstance(item, types.MemberDescriptorType)
         }
-        copy = self._remember(kind, type(kind)(kind.__name__, bases, body))
+        try:
+            copy = self._remember(kind, type(kind)(kind.__name__, bases, body))
+        except TypeError:  # a metaclass that takes more
+            return kind
         dataclass = "__dataclass_fields__" in body  # its generated __init__ has no source, but has defaults to copy
         for name, item in body.items():
             if not name.startswith("__") or isinstance(item, types.FunctionType):

@@ -10,7 +10,7 @@ import numpy as np
 from flint import arb
 
 from gradproof.exact import functions
-from gradproof.exact.arrays import ExactArray, array_of, bare, cast, exact, holds_numbers
+from gradproof.exact.arrays import ExactArray, array_of, bare, cast, elementwise, exact, holds_numbers, note_cast, wrap
 from gradproof.exact.numbers import Number, number
 from gradproof.exact.run import current
 
@@ -38,14 +38,14 @@ def _shape(shape: Any) -> Any:
 def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
     if _whole(dtype) or (dtype is None and isinstance(fill_value, int | np.integer)):
         return np.full(shape, fill_value, dtype)
-    return functions.full_like(functions.like(0)(None, shape=_shape(shape)), fill_value)
+    return functions.full_like(None, fill_value, dtype, shape=_shape(shape))
 
 
 def array(data: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0, **options: Any) -> Any:
     """np.array: exact if a float or an exact number is in it or dtype is float; ints, bools and strings stay."""
     if isinstance(data, ExactArray | Number) or holds_numbers(data):
-        result = exact(_listed(data))
-        if dtype is not None and np.dtype(dtype).kind in "iubf":
+        result = elementwise(_listed(data))
+        if dtype is not None and np.dtype(dtype).kind != "O":
             result = cast(result, dtype)
         result = result.copy() if copy and isinstance(result, np.ndarray) else result
     else:
@@ -61,8 +61,13 @@ def _listed(data: Any) -> Any:
     return list(data) if isinstance(data, range | map | filter | zip) else data
 
 
+def asanyarray(data: Any, dtype: Any = None, **options: Any) -> Any:
+    stays = isinstance(data, ExactArray) and (dtype is None or np.dtype(dtype) in (float, object))
+    return data if stays else array(data, dtype, copy=False)
+
+
 def asarray(data: Any, dtype: Any = None, **options: Any) -> Any:
-    return data if isinstance(data, ExactArray) and not _whole(dtype) else array(data, dtype, copy=False)
+    return asanyarray(elementwise(data) if isinstance(data, ExactArray) else data, dtype)
 
 
 def exactly(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +93,7 @@ def in_float64(function: Callable[..., Any]) -> Callable[..., Any]:
         if not arrays:
             return call(*arguments, **options)
         if not current().exploring and any(x.varies for array in arrays for x in array.flat):
-            raise TypeError(f"gradproof has no exact rule for numpy.linalg.{function.__name__}")
+            raise current().refuse(f"gradproof has no exact rule for numpy.linalg.{function.__name__}", TypeError)
         result = call(*arguments, **options)
         current().note("rounded", f"numpy.linalg.{function.__name__} is computed in float64")
         parts = result if isinstance(result, tuple) else (result,)
@@ -125,12 +130,17 @@ fromfile = reading(_fromfile)
 
 def lifted(result: Any) -> Any:
     if isinstance(result, np.ndarray) and result.dtype.kind == "f":
-        return array_of([Number(arb(x)) for x in result.ravel().tolist()], result.shape)
+        return array_of([_unrounded(x) for x in result.ravel().tolist()], result.shape)
     if isinstance(result, float | np.floating) and math.isfinite(result):
-        return Number(arb(float(result)))
+        return _unrounded(float(result))
     if isinstance(result, tuple) and hasattr(result, "_fields"):  # as from np.linalg.svd
         return type(result)(*map(lifted, result))
     return type(result)(map(lifted, result)) if type(result) in (list, tuple) else result
+
+
+def _unrounded(x: float) -> Number:
+    current().read(x)
+    return Number(arb(x))
 
 
 def lowered(argument: Any) -> Any:
@@ -144,44 +154,81 @@ def lowered(argument: Any) -> Any:
 
 def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None, **options: Any) -> Any:
     plain = np.eye(n, m, k, dtype=int)
-    return plain.astype(dtype) if _whole(dtype) else exact(plain)
+    return plain.astype(dtype) if _whole(dtype) else cast(plain, dtype or float)
 
 
 def arange(*arguments: Any, dtype: Any = None, **options: Any) -> Any:
+    if _whole(dtype):
+        return np.arange(*map(lowered, arguments), dtype=dtype)
     if any(isinstance(x, Number | float) for x in arguments):
         start, stop, step = {1: (0, *arguments, 1), 2: (*arguments, 1), 3: arguments}[len(arguments)]
         steps = max(0, math.ceil(float((number(stop) - start) / step)))
         return exact([number(start) + number(step) * i for i in range(steps)]) if steps else exact([])
-    plain = np.arange(*arguments, dtype=dtype if _whole(dtype) else None)
-    return exact(plain) if dtype is not None and not _whole(dtype) else plain
+    plain = np.arange(*arguments)
+    return plain if dtype is None else cast(plain, dtype)
 
 
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, **options: Any) -> Any:
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, **options: Any) -> Any:
     parts = max(1, num - bool(endpoint))  # the middle of −1 and 1 is exactly 0, which −1 + 50 · 0.02 only encloses
-    return exact([(number(start) * (parts - i) + number(stop) * i) / parts for i in range(num)])
+    result = exact([(number(start) * (parts - i) + number(stop) * i) / parts for i in range(num)])
+    result = cast(np.floor(result) if _whole(dtype) else result, dtype or float)
+    return (result, (number(stop) - start) / parts) if options.get("retstep") else result
 
 
-def vectorize(function: Any = None, otypes: Any = None, **options: Any) -> Any:
-    """np.vectorize with outputs that stay exact, unless all are ints or bools."""
-    if function is None:
-        return lambda f: vectorize(f, otypes, **options)
+def vectorize(
+    pyfunc: Any = None,
+    otypes: Any = None,
+    doc: Any = None,
+    excluded: Any = None,
+    cache: bool = False,
+    signature: Any = None,
+) -> Callable[..., Any]:
+    """np.vectorize with outputs that stay exact, unless their type, as given or of the first one, is int or bool."""
+    if pyfunc is None:
+        return lambda function: vectorize(function, otypes, doc, excluded, cache, signature)
 
-    @wraps(function)
+    @wraps(pyfunc)
     def call(*arguments: Any, **named: Any) -> Any:
-        plain = [exact(a).view(np.ndarray) if holds_numbers(a) else np.asarray(a) for a in arguments]
-        result = np.frompyfunc(lambda *xs: function(*xs, **named), len(plain), 1)(*plain)
-        if isinstance(result, np.ndarray) and all(isinstance(x, bool | int | np.bool_) for x in result.flat):
-            return np.array(result.tolist())
-        return array_of(list(result.ravel()), result.shape) if isinstance(result, np.ndarray) else result
+        if excluded or any(np.ndim(x) for x in named.values()):
+            raise current().refuse("gradproof has no exact rule for an array that np.vectorize passes whole", TypeError)
+        inputs = [exact(a) if holds_numbers(a) else np.asarray(a) for a in arguments]
+        if signature:
+            kinds = "O" * signature.partition("->")[2].count("(")
+            outputs = np.vectorize(pyfunc, kinds, signature=signature)(*inputs, **named)
+        else:
+            places = np.broadcast(*[x.astype(object) for x in inputs])
+            results = [pyfunc(*xs, **named) for xs in places]
+            if not results:
+                raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+            several = isinstance(results[0], tuple)
+            arrays = [array_of(xs, places.shape) for xs in (zip(*results, strict=True) if several else [results])]
+            outputs = tuple(arrays) if several else arrays[0]
+        if isinstance(outputs, tuple):
+            return tuple(map(_typed, outputs, otypes or [None] * len(outputs)))
+        return _typed(outputs, otypes[0] if otypes else None)
 
     return call
+
+
+def _typed(array: Any, dtype: Any) -> Any:
+    """Return the outputs as NumPy would type them: by the dtype, or by the first of them."""
+    xs = array.ravel().tolist()
+    dtype = dtype or (object if holds_numbers(xs[0]) else np.asarray(xs[0]).dtype)
+    if np.dtype(dtype).kind not in "fO":
+        return array.view(np.ndarray).astype(dtype)
+    note_cast(dtype)
+    return wrap(array_of([number(x) if isinstance(x, functions.PLAIN) else x for x in xs], array.shape))
+
+
+def frompyfunc(function: Any, nin: int, nout: int, **options: Any) -> Callable[..., Any]:
+    return vectorize(function, "O" * nout)
 
 
 # Functions that are also called with plain lists or floats: NumPy would round those without ever asking gradproof.
 _LIFTED = """abs absolute exp exp2 expm1 log log2 log10 log1p sqrt cbrt square sin cos tan sinh cosh tanh arcsin arccos
 arctan arcsinh arccosh arctanh sum mean std var dot matmul inner outer tensordot einsum divide true_divide
 power average median prod cumsum cumprod sign reciprocal clip max min amax amin maximum minimum float_power
-subtract add multiply negative"""
+subtract add multiply negative deg2rad rad2deg radians degrees"""
 
 
 def _lifting(function: Any) -> Callable[..., Any]:
@@ -207,7 +254,8 @@ def _holds_floats(x: Any) -> bool:
     return isinstance(x, float) or (isinstance(x, list | tuple) and any(_holds_floats(item) for item in x))
 
 
-_ROUNDING = """exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh mean std var average"""
+_ROUNDING = """exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh mean std var average deg2rad
+rad2deg radians degrees"""
 
 
 def _rounding(function: Any) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import number
 from gradproof.exact.products import multiply_matrices
+from gradproof.exact.run import current
 
 
 class Matrix(ExactArray):
@@ -26,6 +27,19 @@ class Matrix(ExactArray):
     def __rmul__(self, other: Any) -> Any:
         return multiply_matrices(exact(other).view(ExactArray), self.view(ExactArray), dot=True).view(Matrix)
 
+    def __imul__(self, other: Any) -> Any:
+        self[...] = self * other
+        return self
+
+    def __pow__(self, exponent: int) -> Any:
+        if not isinstance(exponent, int) or exponent < 1:
+            raise current().refuse(f"gradproof has no exact rule for a matrix to the power {exponent}", TypeError)
+        return self if exponent == 1 else self * self ** (exponent - 1)
+
+    def __array_function__(self, function: Any, *details: Any) -> Any:
+        result = super().__array_function__(function, *details)
+        return result.view(Matrix) if function in _KEEPING and isinstance(result, ExactArray) else result
+
     def __array_ufunc__(self, *arguments: Any, **options: Any) -> Any:
         result = super().__array_ufunc__(*arguments, **options)
         return np.atleast_2d(result).view(Matrix) if isinstance(result, ExactArray) else result
@@ -41,11 +55,25 @@ class Matrix(ExactArray):
         result = multiply_matrices(self.view(ExactArray), exact(other).view(ExactArray), dot=True)
         return result.view(Matrix) if isinstance(result, ExactArray) else result
 
-    @property
-    def A(self) -> ExactArray:  # noqa: N802  (NumPy's name)
+    def getA(self) -> ExactArray:  # noqa: N802  (NumPy's name)
         return self.view(ExactArray)
 
-    A1 = property(lambda self: self.view(ExactArray).ravel())
+    def getA1(self) -> Any:  # noqa: N802
+        return self.view(ExactArray).ravel()
+
+    def getT(self) -> Any:  # noqa: N802
+        return self.transpose()
+
+    def ravel(self, order: Any = "C") -> Any:
+        return self.view(ExactArray).ravel(order).reshape(1, -1).view(Matrix)
+
+    def flatten(self, order: Any = "C") -> Any:
+        return self.copy().ravel(order)
+
+    A, A1 = property(getA), property(getA1)
+
+
+_KEEPING = (np.dot, np.concatenate, np.sort, np.clip, np.round, np.around)  # the rules whose result stays a matrix
 
 
 def _reducing(name: str) -> Callable[..., Any]:

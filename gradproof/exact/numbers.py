@@ -23,9 +23,9 @@ Operands = tuple["Number", ...]
 
 
 def _foreign(other: Any) -> bool:
-    """Whether to leave an operator to this operand's type: an array, a complex number, or no number at all."""
-    return isinstance(other, np.ndarray | complex) or not isinstance(
-        other, Number | int | float | np.number | np.bool_ | Fraction | arb
+    """Whether to leave an operator to this operand's type: an array, or no number at all."""
+    return isinstance(other, np.ndarray) or not isinstance(
+        other, Number | int | float | complex | np.number | np.bool_ | Fraction | arb
     )
 
 
@@ -35,7 +35,7 @@ def _operators(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any
     def operate(x: Any, y: Any) -> Any:
         if _foreign(y) or _foreign(x):
             return NotImplemented
-        own = _CONSTANT_AT_TIMES.get(name)
+        own = _OWN.get(name)
         return own(x, y) if own else apply(name, x, y)
 
     return operate, lambda x, y: operate(y, x)
@@ -137,10 +137,11 @@ class Number:
         return result
 
     def __format__(self, spec: str) -> str:
-        return format(float(self.value.mid()), spec)
+        text = format(float(self.value.mid()), spec)
+        return current().show(text) if self.varies else text
 
     def __repr__(self) -> str:
-        return repr(float(self.value.mid()))
+        return format(self, "")
 
     # ---- the interface of NumPy's scalars; gradproof.exact.dispatch adds __array_ufunc__ and the like ---------
 
@@ -177,8 +178,10 @@ def number(value: Any) -> Number:
     if isinstance(value, int | np.integer | np.bool_):
         return Number(arb(int(value)))
     if isinstance(value, float | np.floating):
+        current().read(float(value))
         return Number(current().literal(float(value)))
     if isinstance(value, Fraction):
+        current().read(float(value))
         return Number(arb(fmpq(value.numerator, value.denominator)))
     if isinstance(value, np.ndarray) and value.size == 1:
         return number(value.reshape(-1)[0])
@@ -186,6 +189,8 @@ def number(value: Any) -> Number:
         return Number(current().literal(float(value), value.strip()))
     if isinstance(value, arb):
         return Number(value)
+    if isinstance(value, complex):
+        raise current().refuse("gradproof has no exact rule for complex numbers", TypeError)
     raise TypeError(f"expected a number, not {type(value).__name__}")
 
 
@@ -232,6 +237,14 @@ def subtract(x: Any, y: Any) -> Number:
     """Return x − y, which is the constant 0 if both are copies of one number."""
     x, y = number(x), number(y)
     return Number(ZERO) if source(x) is source(y) else apply("subtract", x, y)
+
+
+def divide(x: Any, y: Any) -> Number:
+    """Return x / y of two single numbers. At y = 0 Python raises and NumPy does not: whose they are is unknown."""
+    x, y = number(x), number(y)
+    if y.value.is_zero() and current().reading is not Reading.WITHOUT_EPSILON:
+        current().note("left", "a division by 0, which NumPy does and Python refuses")
+    return apply("divide", x, y)
 
 
 def total(xs: Any) -> Number:
@@ -352,7 +365,7 @@ def smallest(x: Any, y: Any) -> Number:
     return copy(x if is_less(x, y) else y)
 
 
-_CONSTANT_AT_TIMES = {"multiply": multiply, "subtract": subtract}  # even if an operand varies
+_OWN = {"multiply": multiply, "subtract": subtract, "divide": divide}  # operators that do more than the rule
 
 
 def count_numbers() -> int:

@@ -6,6 +6,7 @@ import numpy as np
 
 from gradproof.exact.arrays import exact
 from gradproof.exact.numbers import literal, number
+from gradproof.exact.run import current
 
 __all__ = ["cast", "divide", "divisor", "literal", "power", "remainder"]
 
@@ -19,7 +20,9 @@ def cast(array: Any) -> Any:
 
 
 def divide(a: Any, b: Any) -> Any:
-    """Return a / b, which is an exact fraction for two whole numbers."""
+    """Return a / b, which is an exact fraction for two whole numbers, or raise what Python raises for a plain 0."""
+    if type(a) in (int, float, bool) and type(b) in (int, float, bool) and not b:
+        return a / b
     return a / divisor(b) if isinstance(a, np.ndarray | int | float | np.number) else a / b
 
 
@@ -47,7 +50,10 @@ def power(a: Any, b: Any) -> Any:
 
 def remainder(a: Any, b: Any) -> Any:
     """Return a % b; if a is a string, format it with floats for exact numbers."""
-    return a % _as_floats(b) if isinstance(a, str | bytes) else a % b
+    if not isinstance(a, str | bytes):
+        return a % b
+    floats = _as_floats(b)
+    return a % b if floats is b else current().show(a % floats)
 
 
 def _as_floats(value: Any) -> Any:

@@ -113,4 +113,7 @@ def _dot(xs: Sequence[Ball]) -> Ball:
 
 
 RULES = {name: Rule(name, value, partials) for name, value, partials in _TABLE}
-ALIASES = {"true_divide": "divide", "pow": "power", "float_power": "power", "fabs": "absolute"}
+ALIASES = {"true_divide": "divide", "pow": "power", "float_power": "power", "fabs": "absolute"} | {
+    "radians": "deg2rad",
+    "degrees": "rad2deg",
+}

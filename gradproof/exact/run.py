@@ -1,6 +1,7 @@
 """The state of one exact run of the subject: how literals are read, and what could not be exact."""
 
 import random
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ SHORT = 20  # a literal of at most that many bits, such as 0.5 or 255.0, is take
 ULPS = 4  # how far the author may have rounded a longer one
 WRITTEN = 7  # from that many digits on, a literal may have been truncated
 TINY = 1e-5  # a constant up to this size that is added may only keep a logarithm or a quotient finite
+SHOWN = 10_000  # numbers in texts that are remembered, the latest
+NUMERAL = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 Place = tuple[CodeType, int]  # code object and instruction offset; `line_of` looks up the line
 
@@ -63,6 +66,7 @@ class Run:
         self.literals: dict[Any, Any] = {}
         self.clips: dict[int, Place | None] = {}  # index of a number that came out of a clip → its place
         self.rounded: set[int] = set()  # indices of numbers that were rounded to some digits
+        self.shown: dict[float, None] = {}  # what texts say of numbers that vary, the latest last
         self.outside: Any = None  # substitutes for missing files and for optimizers
         self.made_up = False  # whether any missing data were substituted
         self.files: set[str] = set()  # the subject's files
@@ -75,10 +79,22 @@ class Run:
         place = self.place() if kind != "unread" else None  # "unread" concerns a whole function
         self.notes.setdefault((kind, said, place), Note(kind, said, place))
 
-    def refuse(self, said: str, kind: type[UndecidedError] = UndecidedError) -> UndecidedError:
+    def refuse(self, said: str, kind: type[Exception] = UndecidedError) -> Exception:
         """Return the error to raise, and note it too, because the subject's own `except` may swallow it."""
         self.note("undecided", said)
         return kind(said)
+
+    def show(self, text: str) -> str:
+        """Return a text about numbers that vary, and remember it: a number that is read from it has no derivative."""
+        self.shown |= dict.fromkeys(map(float, NUMERAL.findall(text)))
+        while len(self.shown) > SHOWN:
+            del self.shown[next(iter(self.shown))]
+        return text
+
+    def read(self, number: float, text: str | None = None) -> None:
+        """Note a number that was read from such a text; without it, a number of few digits may be any other."""
+        if number in self.shown and (text is not None or len(repr(number)) > 5):
+            self.note("left", "a number leaves exact arithmetic as a text")
 
     def place(self) -> Place | None:
         """Return where the subject is: the place in the innermost frame that runs its code; None outside of it."""

@@ -54,6 +54,7 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return value
     if isinstance(value, str):
+        current().read(float(value), value)
         if not math.isfinite(float(value)):
             return float(value)
         return literal(float(value)) if repr(float(value)) == value.strip() else number(value)

@@ -1,5 +1,6 @@
 """The functions of math and of scipy that are not ufuncs."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from gradproof.exact import functions, numbers
 from gradproof.exact.arrays import array_of, exact
 from gradproof.exact.numbers import apply, number
 from gradproof.exact.products import multiply_matrices
+from gradproof.exact.run import current
 
 
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, **options: Any) -> Any:
@@ -32,7 +34,7 @@ def windows(turned: bool, late: bool = False) -> Callable[..., Any]:
         image, kernel = exact(in1), exact(in2)
         kernel = np.flip(kernel) if turned else kernel
         if boundary != "fill":
-            raise TypeError(f"gradproof has no exact rule for boundary={boundary!r}")
+            raise current().refuse(f"gradproof has no exact rule for boundary={boundary!r}", TypeError)
         wide = {"full": [(n - 1, n - 1) for n in kernel.shape], "valid": [(0, 0)] * image.ndim}.get(mode)
         if wide is None:  # same: the middle of full, as scipy cuts it
             offset = [n // 2 if late else (n - 1) // 2 for n in kernel.shape]
@@ -49,18 +51,34 @@ def windows(turned: bool, late: bool = False) -> Callable[..., Any]:
     return call
 
 
-def _by_rule(name: str) -> Callable[..., Any]:
-    return lambda *xs: apply(name, *xs)
+def _by_rule(name: str, genuine: Callable[..., float]) -> Callable[..., Any]:
+    """Return a function of math, which raises what Python raises for numbers that are all outside its domain."""
+
+    def call(*arguments: Any) -> Any:
+        xs = [number(x) for x in arguments]
+        result = apply(name, *xs)
+        if not result.value.is_finite():
+            try:
+                genuine(*[float(x.value.lower()) for x in xs])
+            except ValueError:
+                genuine(*[float(x.value.upper()) for x in xs])
+        return result
+
+    return call
 
 
 _AS_IN_NUMPY = "exp exp2 expm1 log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh erf erfc"
 _SHORTER = {"pow": "power", "lgamma": "gammaln"} | {
     f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")
 }
+_log = _by_rule("log", math.log)
 MATH: dict[str, Any] = {
-    name: _by_rule(rule) for name, rule in ({n: n for n in _AS_IN_NUMPY.split()} | _SHORTER).items()
+    name: _by_rule(rule, getattr(math, name))
+    for name, rule in ({n: n for n in _AS_IN_NUMPY.split()} | _SHORTER).items()
 } | {
-    "log": lambda x, base=None: apply("log", x) if base is None else apply("log", x) / apply("log", base),
+    "log": lambda x, base=None: _log(x) if base is None else _log(x) / _log(base),
+    "radians": lambda x: np.deg2rad(number(x)),
+    "degrees": lambda x: np.rad2deg(number(x)),
     "fabs": lambda x: abs(number(x)),
     "floor": lambda x: int(numbers.floor(x)),
     "ceil": lambda x: -int(numbers.floor(-number(x))),

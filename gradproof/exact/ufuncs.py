@@ -9,7 +9,7 @@ from flint import arb
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from gradproof.exact import numbers
-from gradproof.exact.arrays import put, unwrap, wrap
+from gradproof.exact.arrays import cast, note_cast, put, unwrap, wrap
 from gradproof.exact.numbers import Number, apply, copy, is_equal, is_less, largest, number, smallest, total
 from gradproof.exact.products import multiply_matrices
 from gradproof.exact.rules import ALIASES, RULES
@@ -57,6 +57,7 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "remainder": lambda x, y: number(x) % y,
     "fmod": lambda x, y: number(x) - number(int(number(x) / y)) * y,
     "deg2rad": lambda x: number(x) * (Number(arb.pi()) / 180),
+    "rad2deg": lambda x: number(x) * (180 / Number(arb.pi())),
 }
 _TRUTHS: dict[str, Callable[..., bool]] = {
     "less": is_less,
@@ -115,7 +116,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> An
         if name == "divmod":
             return np.floor_divide(*inputs), np.remainder(*inputs)
         if name not in _TRUTHS and name not in _ELEMENTWISE and name not in RULES:
-            raise TypeError(f"gradproof has no exact rule for {name}")
+            raise current().refuse(f"gradproof has no exact rule for {name}", TypeError)
+        note_cast(options.get("dtype"))
         plain = [unwrap(x) for x in inputs]
         loop = _loop(name)
         if any(_holds_arrays(x) for x in plain):  # an object array of arrays
@@ -149,8 +151,8 @@ def _loop(name: str) -> tuple[Callable[..., Any], int, int]:
 def _reduce(name: str, array: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, **options: Any) -> Any:
     """Reduce along axes to one number for each remaining place, however many elements it combines."""
     if name not in _FOLDS:
-        raise TypeError(f"gradproof has no exact rule for {name}.reduce")
-    fold, plain = _FOLDS[name], unwrap(array)
+        raise current().refuse(f"gradproof has no exact rule for {name}.reduce", TypeError)
+    fold, plain = _FOLDS[name], unwrap(array if dtype is None else cast(array, dtype))
     plain = np.asarray(plain)
     every = axis is None or not plain.ndim  # NumPy accepts axis 0 for a 0-d array
     axes = tuple(range(plain.ndim)) if every else normalize_axis_tuple(axis, plain.ndim)

@@ -5,6 +5,7 @@ import math
 import statistics
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from gradproof import check_gradient
 from gradproof.exact.loading import take
 from gradproof.exact.numbers import Number, number, variable
-from gradproof.exact.run import Reading, Run, UndecidedError, line_of, running
+from gradproof.exact.run import SHOWN, Reading, Run, UndecidedError, line_of, running
 from gradproof.numerics.verdict import Verdict
 
 W = np.zeros(5)
@@ -43,6 +44,17 @@ def into(dtype: Any) -> Callable[[Any], Any]:
     return gradient
 
 
+def into_any(array: Any) -> Callable[[Any], Any]:
+    """w, written at once into what looks like that array."""
+
+    def gradient(w: Any) -> Any:
+        result = np.zeros_like(array)
+        result[:] = w
+        return result
+
+    return gradient
+
+
 def swallowing(w: Any) -> Any:
     try:
         return np.sum(np.maximum(w, 0))
@@ -55,6 +67,18 @@ def swallowing_all(w: Any) -> Any:
         return np.sum(np.maximum(w, 0))
     except:  # noqa: E722
         return np.sum(w)
+
+
+def falling_back(attempt: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What is tried, or else w, which is the right gradient of the squares."""
+
+    def gradient(w: Any) -> Any:
+        try:
+            return attempt(w)
+        except Exception:
+            return w
+
+    return gradient
 
 
 def not_a_number(w: Any) -> Any:
@@ -85,6 +109,15 @@ def by_differences(w: Any) -> Any:
     return out
 
 
+sigmoids = np.vectorize(sigmoid)
+squared = np.frompyfunc(lambda a: a * a, 1, 1)
+
+
+@np.vectorize
+def leaky(a: Any) -> Any:
+    return a if a > 0 else 0.1 * a
+
+
 V, R, U = Verdict.VERIFIED, Verdict.REFUTED, Verdict.UNDECIDED
 Case = tuple[Callable[..., Any], Callable[..., Any], Verdict, str]  # cost, gradient, verdict, and what is said
 CASES: dict[str, Case] = {
@@ -96,9 +129,22 @@ CASES: dict[str, Case] = {
     "float16": (squares, lambda w: np.array(w, dtype=np.float16) * 3, U, "a cast to float16"),
     "rounded": (squares, lambda w: np.round(w, 3), U, "a number is rounded"),
     "rounded in Python": (squares, lambda w: np.array([round(x, 3) for x in w]), U, "a number is rounded"),
+    "a rounded cost": (lambda w: round(float(squares(w)), 4), lambda w: w, U, "but a number is rounded (line"),
     "only a constant is rounded": (squares, lambda w: w * round(1.2), V, ""),
     "an array of floats": (squares, into(float), V, ""),
     "an array of ints cuts": (squares, into(int), R, "zero"),
+    "zeros like ints cut": (squares, into_any(np.arange(5)), R, "zero"),
+    "zeros like a list of ints": (squares, into_any([1, 2, 3, 4, 5]), R, "zero"),
+    "zeros like floats": (squares, into_any([1.0, 2, 3, 4, 5]), V, ""),
+    "full of ints": (squares, lambda w: w * np.full_like(np.arange(5), 0.5), R, "zero"),
+    "full of ints, rounded down": (squares, lambda w: w * np.full_like(np.arange(5), 1.5), V, ""),
+    "ones of ints": (squares, lambda w: w * np.ones_like(np.arange(5)), V, ""),
+    "from 0 to 4 in ints": (squares, lambda w: w * (np.linspace(0, 4.5, 5, dtype=int) == range(5)), V, ""),
+    "an array of float32": (squares, into(np.float32), V, "a cast to float32"),
+    "of float32 and wrong": (squares, lambda w: 2 * np.asarray(w, np.float32), U, "a cast to float32"),
+    "a sum of ints": (squares, lambda w: 0 * w + np.sum(w, dtype=int), R, "zero"),
+    "a mean of float32": (lambda w: np.mean(w, dtype=np.float32), lambda w: np.full(5, 0.2), V, "a cast to float32"),
+    "a ufunc of float32": (squares, lambda w: np.add(w, 0, dtype=np.float32), V, "a cast to float32"),
     "a cast to int cuts": (squares, lambda w: w.astype(int), R, "zero"),
     "struct": (squares, lambda w: np.array([struct.unpack("d", struct.pack("d", x))[0] for x in w]), U, "leaves exact"),
     "bytes": (squares, lambda w: np.frombuffer(w.tobytes()), U, "leaves exact"),
@@ -111,11 +157,33 @@ CASES: dict[str, Case] = {
     "complex": (squares, lambda w: w * (1 + 0j), U, "complex"),
     "it raises in float64 too": (squares, lambda w: w @ np.ones((3, 3)), R, "raises ValueError"),
     "printing": (lambda w: (print(f"{w[0]:.2f}", w, "%.1f" % w[0]), squares(w))[1], lambda w: w, V, ""),  # noqa: UP031
+    "a text": (lambda w: squares(w) + float(str(w[0])), lambda w: w, U, "as a text"),
+    "a text of few digits": (lambda w: float(f"{squares(w):.2f}"), lambda w: w, U, "as a text"),
+    "a text by %": (lambda w: squares(w) + float("%r" % w[0]), lambda w: w, U, "as a text"),  # noqa: UP031
+    "texts": (lambda w: squares(w) + np.sum(np.fromstring(str(w)[1:-1], sep=" ")), lambda w: w, U, "as a text"),
+    "a text in JSON": (lambda w: squares(w) + json.loads(str(w[0])), lambda w: w, U, "as a text"),
+    "a text as a fraction": (lambda w: squares(w) + Fraction(str(w[0])), lambda w: w, U, "as a text"),
+    "a text that is evaluated": (lambda w: squares(w) + eval(repr(w[0])), lambda w: w, U, "as a text"),
+    "another text": (lambda w: (str(w), squares(w) + float("1.5"))[1], lambda w: w, V, ""),
+    "vectorized": (lambda w: np.sum(sigmoids(w)), lambda w: sigmoids(w) * (1 - sigmoids(w)), V, ""),
+    "vectorized and wrong": (lambda w: np.sum(sigmoids(w)), lambda w: sigmoids(w), R, "wrong"),
+    "by a decorator": (lambda w: np.sum(leaky(w)), lambda w: np.where(w > 0, 1, 0.1), V, ""),
+    "of rows": (
+        lambda w: np.sum(np.vectorize(lambda a: a @ a, signature="(n)->()")(w[None])) / 2, lambda w: w, V, ""),
+    "of two outputs": (lambda w: np.sum(np.vectorize(lambda a: (a, a * a / 2))(w)[1]), lambda w: w, V, ""),
+    "of ints": (squares, lambda w: np.vectorize(lambda a: a, otypes=[int])(w), R, "zero"),
+    "of an array passed whole": (
+        lambda w: np.sum(np.vectorize(lambda a, k: a * k[0], excluded=[1])(w, w)), lambda w: w, U, "passes whole"),
+    "from a Python function": (
+        lambda w: np.sum(np.frompyfunc(lambda a: a * a, 1, 1)(w)) / 2, lambda w: w, V, ""),
+    "from one outside": (lambda w: np.sum(squared(w)), lambda w: w, U, "no exact rule"),
     "float of the cost": (lambda w: float(squares(w)), lambda w: w, V, ""),
     "math": (lambda w: math.fsum(w**2) + math.exp(w[0]), lambda w: 2 * w + np.exp(w[0]) * (np.arange(5) == 0), V, ""),
     "divmod": (lambda w: sum(divmod(x, 1)[1] ** 2 for x in w), lambda w: 2 * (w % 1), V, ""),
     "clipped, but not there": (lambda w: np.sum(np.clip(w, -99, 99)), lambda w: np.ones(5), V, ""),
     "clipped and forgotten": (lambda w: np.sum(np.clip(w, -0.5, 0.5)), lambda w: np.ones(5), U, "a value is clipped"),
+    "clipped, and wrong elsewhere": (
+        lambda w: np.sum(np.clip(w, -0.5, 0.5)), lambda w: np.full(5, 2.0), R, "scaled by 2"),
     "clipped and minded": (
         lambda w: np.sum(np.clip(w, -0.5, 0.5)), lambda w: 1.0 * (abs(w) < 0.5), V, "a value is clipped"),
     "a clipped gradient": (squares, lambda w: np.clip(w, -0.1, 0.1), U, "a value is clipped"),
@@ -141,11 +209,35 @@ def test_what_is_not_exact_is_said_and_blames_nobody(name: str) -> None:
         assert line_of(note.place), note
 
 
+def test_arguments_of_float32_are_said_to_be_real_numbers() -> None:
+    for wrong in (1, 2):
+        judgement = check_gradient(squares, lambda w, wrong=wrong: wrong * w, W.astype(np.float32))
+        assert judgement.verdict is (V if wrong == 1 else R)
+        assert ("its arguments of float32 are taken as real numbers" in str(judgement)) is (wrong == 1)
+
+
 KEPT: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any, Verdict, str]] = {
     "a kink": (lambda w: np.sum(np.maximum(w, 0)), lambda w: 1.0 * (w > 0), AT_0, U, "a tie at 0"),
     "|x| at 0": (lambda w: np.sum(np.abs(w)), np.sign, AT_0, U, "a tie at 0"),
     "a refusal is swallowed": (swallowing, lambda w: np.ones(5), AT_0, U, "a tie at 0"),
     "by a bare except": (swallowing_all, lambda w: np.ones(5), AT_0, U, "a tie at 0"),
+    "a missing rule is swallowed": (
+        squares,
+        falling_back(lambda w: np.linalg.solve(np.outer(w, w), w)),
+        BIG,
+        U,
+        "no exact rule for numpy.linalg",
+    ),
+    "a ufunc without a rule": (squares, falling_back(lambda w: np.nextafter(w, 9)), BIG, U, "no exact rule"),
+    "what NumPy does in C": (squares, falling_back(lambda w: np.polyfit(w, w, 1)), BIG, U, "numpy.polyfit"),
+    "a complex number": (squares, falling_back(lambda w: (w * 1j).imag), BIG, U, "complex"),
+    "an array of complex numbers": (squares, falling_back(lambda w: np.array(w, complex).real), BIG, U, "complex"),
+    "Python's division by 0": (squares, falling_back(lambda w: (1 / 0, 2 * w)[1]), BIG, V, ""),
+    "perhaps Python's": (squares, falling_back(lambda w: (float(w[0]) / 0, 2 * w)[1]), BIG, U, "a division by 0"),
+    "a logarithm of 0": (squares, falling_back(lambda w: (math.log(0), 2 * w)[1]), BIG, V, ""),
+    "a root of what is negative": (squares, falling_back(lambda w: (math.sqrt(-(w[0] ** 2)), 2 * w)[1]), BIG, V, ""),
+    "more than a double can hold": (squares, lambda w: w * math.exp(1e6), BIG, R, "wrong"),
+    "an error of its own": (squares, falling_back(lambda w: w @ np.ones((3, 3))), BIG, V, ""),
     "nothing to swallow": (swallowing, lambda w: 1.0 * (w > 0), AT_0 + 0.5, V, ""),
     "saturated, and more bits decide": (lambda w: np.sum(np.logaddexp(0, w)), stable, BIG, V, ""),
     "saturated beyond all bits": (lambda w: np.sum(np.logaddexp(0, w)), stable, 20 * BIG, U, "saturated"),
@@ -159,6 +251,13 @@ def test_ties_and_saturation_are_undecided_until_bits_decide(name: str) -> None:
     judgement = check_gradient(cost, gradient, at, draw=False)
     assert judgement.verdict is verdict, judgement
     assert said in str(judgement)
+
+
+def test_of_the_texts_only_the_latest_are_remembered() -> None:
+    with running(Run()) as run:
+        for k in range(SHOWN + 5):
+            f"{variable(k + 0.5)} {number(0.25)}"
+        assert list(run.shown) == [k + 0.5 for k in range(5, SHOWN + 5)]
 
 
 def test_a_comparison_is_decided_refused_or_a_tie_of_constants() -> None:

@@ -19,6 +19,7 @@ from gradproof.exact.run import Run, running
 THIRD = 0.1  # a literal of the module
 SCALES = [0.1, 0.2]
 TABLE = np.array([0.1, 0.3])
+MATRIX = np.array([[0.1, 0.2]]).view(np.matrix)
 COUNTS = {"calls": 0}
 calls = 0
 
@@ -201,6 +202,7 @@ AT_1: dict[str, tuple[Callable[..., Any], int]] = {  # at x = 1: so many tenths
     "a global": (lambda x: THIRD * x, 1),
     "a global list": (lambda x: sum(SCALES) * x, 3),
     "a global array": (lambda x: TABLE[1] * x, 3),
+    "a global matrix": (lambda x: (MATRIX * np.ones((2, 1)))[0, 0] * x, 3),
     "a named tuple": (lambda x: PAIR.b * x, 2),
     "defaults": (with_default, 3),
     "a partial": (functools.partial(with_default, factor=0.3, shift=0.1), 4),

@@ -5,6 +5,7 @@ import operator
 import os
 import random
 import runpy
+import signal
 import sys
 import threading
 import time
@@ -251,22 +252,50 @@ def test_ctrl_c_is_the_callers() -> None:
         gradproof.check_gradient(cost, interrupted, W)
 
 
+class Settings:
+    scale, uses = np.array([1.0, 1.0, 1.0]), 0
+
+
 def test_nothing_of_the_callers_changes() -> None:
     seen: list[Any] = []
 
     def busy(w):
         seen.append(1)
         np.random.seed(0), random.seed(0), os.chdir("/"), warnings.simplefilter("error"), np.seterr(all="raise")
+        os.environ["NOISE"] = "1"
+        np.set_printoptions(precision=2)
+        Settings.scale *= 1.0
+        Settings.uses += 1
+        Settings.more = Settings.uses
         print("noise")
-        return np.cos(w)
+        return np.cos(w) * Settings.scale
 
     def state() -> Any:
         streams = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[union-attr, index]
-        return streams, os.getcwd(), warnings.filters[:], np.geterr(), seen[:], W.tolist()
+        own = {name: str(item) for name, item in vars(Settings).items()}, type(Settings.scale), np.get_printoptions()
+        return streams, os.getcwd(), warnings.filters[:], np.geterr(), seen[:], W.tolist(), dict(os.environ), own
 
     before = state()
     assert gradproof.check_gradient(cost, busy, W)
     assert state() == before
+
+
+def test_an_alarm_of_the_callers_still_goes_off() -> None:
+    rung: list[float] = []
+    begun = time.monotonic()
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic() - begun))
+    try:
+        for wait in (0.01, 1.5):  # due during the check, and after it
+            signal.setitimer(signal.ITIMER_REAL, wait)
+            assert gradproof.check_gradient(cost, gradient, W)
+            while not rung and time.monotonic() < begun + 9:
+                time.sleep(0.01)
+            assert rung
+            assert rung.pop() > 0.9 * wait
+            begun = time.monotonic()
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_list_of_one_array_is_handed_over_as_it_is() -> None:
@@ -296,6 +325,13 @@ class Line:
 
     def step(self, x, y):
         self.w -= 0.2 * x.T @ (x @ self.w - y)
+
+
+def test_a_matrix_as_an_argument_is_wrong_usage():
+    """Drawn numbers would be a plain array, whose products are others."""
+    for other in (W.view(np.matrix), np.ma.masked_array(W)):
+        with pytest.raises(UsageError, match="is a matrix or a masked array"):
+            gradproof.check_gradient(cost, gradient, other)
 
 
 def test_a_call_that_cannot_be_made_is_wrong_usage_and_no_wrong_code():

@@ -39,7 +39,8 @@ def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
 def prepared(arguments: Sequence[Any], seed: int) -> Any:
     """Return the arguments with float64 arrays.
 
-    UsageError if there is nothing to differentiate by, if an array is complex, or if the seed is not a whole number.
+    UsageError if there is nothing to differentiate by, if an array is complex, a matrix or masked, or if the seed is
+    not a whole number.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed is {seed!r}, should be a non-negative whole number")
@@ -49,6 +50,10 @@ def prepared(arguments: Sequence[Any], seed: int) -> Any:
     kinds = {leaf.dtype.kind for _, leaf in leaves(example, "") if isinstance(leaf, np.ndarray)}
     if "c" in kinds:
         raise UsageError("an argument is complex: gradients of complex arguments are not judged")
+    if any(isinstance(leaf, np.matrix | np.ma.MaskedArray) for _, leaf in leaves(example, "")):
+        raise UsageError(
+            "an argument is a matrix or a masked array: give np.asarray of it, which the function turns back"
+        )
     if "f" not in kinds:
         raise UsageError("no argument is an array of floats: give example arrays such as np.zeros((3, 2))")
     return rebuilt(example, lambda x: x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x)

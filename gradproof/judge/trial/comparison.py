@@ -57,7 +57,7 @@ def _digits(pairs: Sequence[tuple[Ball, Ball]]) -> float:
     """Return to how many digits of the largest element both are known to agree."""
     scale = max((float(abs(b).upper()) for _, b in pairs), default=0.0)
     off = max((float((abs(a - b)).upper()) for a, b in pairs), default=0.0)
-    return inf if off == 0 else (log10(scale / off) if scale > 0 else 0.0)
+    return inf if off == 0 else (log10(scale / off) if scale / off > 0 else 0.0)
 
 
 def _state(got: Any, expected: Any) -> str:

@@ -67,7 +67,7 @@ def _round_arguments(claim: Any, example: Any, seed: int, draw: bool) -> tuple[A
         except (UndecidedError, SubjectError):
             continue
         faults = [array for array in compared if array.state not in ("right", "undecided") and array.element]
-        if faults and not any(note.kind == "undecided" for note in run.run.notes.values()):
+        if faults and not run.run.notes:
             return arguments, max(faults, key=lambda a: abs(a.got - a.expected))
     return None
 

@@ -97,11 +97,16 @@ def guarded(what: str, seconds: float = SECONDS, clock: Clock = Clock.WALL) -> I
 
 @contextmanager
 def kept_streams() -> Iterator[None]:
-    """Restore the process's random streams and working directory afterwards."""
+    """Restore the process's random streams, working directory, environment and NumPy's way of printing afterwards."""
     streams, folder = (random.getstate(), np.random.get_state()), os.getcwd()
+    environment, printing = dict(os.environ), np.get_printoptions()
     try:
         yield
     finally:
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        np.set_printoptions(**printing)
         random.setstate(streams[0])
         np.random.set_state(streams[1])
         if os.getcwd() != folder:

@@ -9,7 +9,7 @@ from flint import arb
 
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
-from gradproof.exact.run import UndecidedError, line_of
+from gradproof.exact.run import UndecidedError, current, line_of
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.arguments import (
     argument_names,
@@ -36,6 +36,7 @@ from gradproof.judge.trial.execution import (
 from gradproof.judge.trial.floats import float_findings
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.points import READINGS, Tried, try_points
+from gradproof.judge.trial.restoration import untouched
 from gradproof.numerics.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ def check_gradient(
     if result.verdict is Verdict.REFUTED and result.arrays:
         return replace(result, example=example_lines(claim, example, names, cost, seed, draw))
     found = float_findings(answers, [cost, gradient], example, seed, floats) if result else []
-    return replace(result, float64=found)
+    shorter = [str(x.dtype) for _, x in leaves(list(arguments), "") if np.asarray(x).dtype in (np.float32, np.float16)]
+    said = [f"its arguments of {kind} are taken as real numbers" for kind in dict.fromkeys(shorter) if result]
+    return replace(result, float64=found, conventions=[*result.conventions, *said])
 
 
 def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, again: str) -> Judgement:
@@ -145,11 +148,14 @@ def scalar(result: Any, what: str) -> Number:
     if isinstance(result, Number):
         if not result.value.is_finite():
             raise NotFiniteError(f"{what} returns {result!r}, which is not finite")
-        if not result.varies:
-            raise SubjectError(f"{what} does not depend on its arguments: it returns {result!r}")
-        return result
-    if isinstance(result, int | float | np.number):
-        raise SubjectError(f"{what} does not depend on its arguments: it returns {result!r}")
+        if result.varies:
+            return result
+    if isinstance(result, Number | int | float | np.number):
+        said = f"{what} does not depend on its arguments: it returns {result!r}"
+        for note in current().notes.values():
+            if note.kind in ("rounded", "clipped"):  # which may be all that keeps it from depending
+                raise InexactError(f"{said}; but {note.said} (line {line_of(note.place)})")
+        raise SubjectError(said)
     shape = f"an array of shape {result.shape}" if isinstance(result, np.ndarray) else type(result).__name__
     raise SubjectError(f"{what} returns {shape}, should return one number")
 
@@ -168,7 +174,7 @@ def covers_floats(gradient: Callable[..., Any], example: Any, names: Sequence[st
     if not any(isinstance(leaf, float) for leaf in wanted):
         return False
     try:
-        with guarded(named(gradient)):
+        with untouched(gradient), guarded(named(gradient)):
             answer = gradient(*copied(example))
     except (SubjectError, UndecidedError):
         return False

@@ -76,9 +76,11 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool, 
     notes: dict[Any, Note] = {}
     outcomes: dict[Any, set[bool]] = {}
     done, why = 0, []
+    doubtful: Tried | None = None  # where something differs, and something is clipped
+    scale = 1.0
     for number in range(MOST_POINTS if draw else 1):
         rng = np.random.default_rng([seed, number])
-        arguments = drawn(example, rng, keeps_symmetry=keeps_symmetry) if draw else example
+        arguments = drawn(example, rng, scale, keeps_symmetry=keeps_symmetry) if draw else example
         try:
             compared, run = _at(claim, arguments, reading, seed)
         except UndecidedError as error:
@@ -91,11 +93,17 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool, 
         if any(array.state not in ("right", "undecided") for array in compared):
             leaks = [note for note in run.notes.values() if note.kind != "undecided"]
             verdict = Verdict.UNDECIDED if leaks else Verdict.REFUTED
-            return Tried(verdict, reading, compared, done, list(notes.values()), list(map(_said, leaks)), arguments)
+            tried = Tried(verdict, reading, compared, done, list(notes.values()), list(map(_said, leaks)), arguments)
+            if not leaks or any(note.kind != "clipped" for note in leaks):
+                return tried
+            doubtful, scale = doubtful or tried, scale / 2  # a fault elsewhere shows where nothing is clipped
+            continue
         best = list(compared) if not best else [_merged(a, b) for a, b in zip(best, compared, strict=True)]
         one_way = draw and any(len(seen) == 1 for seen in outcomes.values())
         if done >= POINTS and not one_way and all(array.alive for array in best):
             break
+    if doubtful:
+        return doubtful
     if not best:
         return Tried(Verdict.UNDECIDED, reading, (), 0, list(notes.values()), list(dict.fromkeys(why)))
     if any(array.state == "undecided" for array in best):

@@ -38,6 +38,8 @@ def _restoring(value: Any) -> Callable[[], object] | None:
             return partial(_refill_set, value, set(value))
         case dict():
             return partial(_refill, value, dict(value))
+        case type():
+            return partial(_refill_class, value, dict(vars(value)))
         case CellType():
             try:
                 return partial(setattr, value, "cell_contents", value.cell_contents)
@@ -50,6 +52,14 @@ def _restoring(value: Any) -> Callable[[], object] | None:
 def _refill_set(members: set[Any], kept: set[Any]) -> None:
     members.clear()
     members.update(kept)
+
+
+def _refill_class(kind: type, kept: dict[str, Any]) -> None:
+    for name in [name for name in vars(kind) if name not in kept]:
+        delattr(kind, name)
+    for name, item in kept.items():
+        if vars(kind).get(name) is not item:
+            setattr(kind, name, item)
 
 
 def _refill(names: dict[Any, Any], kept: dict[Any, Any]) -> None:
