@@ -52,6 +52,7 @@ EACH = {
     "RMSprop, ε inside":
     "self.s[k] = 0.9 * self.s[k] + 0.1 * g[k] ** 2; p[k] -= 0.01 * g[k] / np.sqrt(self.s[k] + 1e-8)",
     "Adagrad": "self.s[k] += g[k] ** 2; p[k] -= 0.01 * g[k] / np.sqrt(self.s[k] + 1e-8)",
+    "stateless Adam": "p[k] -= 0.01 * (0.1 * g[k] / 0.1) / (np.sqrt(0.01 * g[k] ** 2 / 0.01) + 1e-8)",
     "by their norm": "p[k] -= 0.1 * g[k] / np.sqrt(sum(np.sum(g[j] ** 2) for j in g))",
     "each by its norm": "p[k] -= 0.1 * g[k] / np.sqrt(np.sum(g[k] ** 2))",
     "by cubes": "p[k] -= 0.1 * g[k] ** 3",
@@ -132,6 +133,19 @@ def test_adam_hides_no_factor_of_one_gradient() -> None:
     judged = gradproof.check_step(names.Optimizer().step, example, *data, cost=names.cost)
     assert judged.verdict is R, judged
     assert "θ['b']: follows 2 times its gradient, which adaptive steps hide" in str(judged)
+
+
+@pytest.mark.sample(3)
+@pytest.mark.parametrize(("b", "verdict"), [("1", V), ("2", R)])
+@pytest.mark.parametrize("each", ["Adam", "RMSprop", "RMSprop, ε inside", "Adagrad", "stateless Adam"])
+def test_an_optimizer_may_keep_its_state_anywhere(each: str, b: str, verdict: Verdict) -> None:
+    scaled = EACH[each].replace("g[k]", f"(({b} if k == 'b' else 1) * g[k])")
+    names = loaded(HEAD.replace("EACH", scaled).replace("GRADIENTS", "gradients").replace("BEFORE", "pass"))
+    example, optimizer = {"W": np.zeros((3, 4)), "b": np.zeros(4), "V": np.zeros((4, 2))}, names.Optimizer()
+    step = lambda p, X, Y: optimizer.step(p, X, Y)  # noqa: E731, N803
+    judged = gradproof.check_step(step, example, np.zeros((5, 3)), np.zeros((5, 2)), cost=names.cost)
+    assert judged.verdict is verdict, judged
+    assert ("adaptive steps" if judged else "θ['b']: follows 2 times its gradient") in str(judged)
 
 
 LINE = """
