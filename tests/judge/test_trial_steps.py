@@ -148,6 +148,39 @@ def test_an_optimizer_may_keep_its_state_anywhere(each: str, b: str, verdict: Ve
     assert ("adaptive steps" if judged else "θ['b']: follows 2 times its gradient") in str(judged)
 
 
+STATE = """
+def adam(p, m, v, t, X, Y):
+    g = gradients(p, X, Y)
+    for k in p:
+        m[k] = 0.9 * m[k] + 0.1 * SIGN * g[k]; v[k] = 0.99 * v[k] + 0.01 * g[k] ** 2
+        p[k] -= 0.01 * m[k] / (1 - 0.9 ** t) / (np.sqrt(v[k] / (1 - 0.99 ** t)) + 1e-8)
+
+def momentum(W, b, V, vW, vb, vV, X, Y):
+    g = gradients({"W": W, "b": b, "V": V}, X, Y)
+    vW, vb, vV = SIGN * 0.9 * vW - g["W"], 0.9 * vb - g["b"], 0.9 * vV - g["V"]
+    return W + 0.1 * vW, b + 0.1 * vb, V + 0.1 * vV, vW, vb, vV
+
+def cost_of_adam(p, m, v, t, X, Y): return cost(p, X, Y)
+def cost_of_momentum(W, b, V, vW, vb, vV, X, Y): return cost({"W": W, "b": b, "V": V}, X, Y)
+"""
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("1", V), ("-1", R)])
+def test_the_state_of_an_optimizer_may_be_an_argument(sign: str, verdict: Verdict) -> None:
+    names = loaded((HEAD.partition("class")[0] + STATE).replace("SIGN", sign))
+    data = np.zeros((5, 3)), np.zeros((5, 2))
+    example, m, v = ({"W": np.zeros((3, 4)), "b": np.zeros(4), "V": np.zeros((4, 2))} for _ in range(3))
+    judged = gradproof.check_step(names.adam, example, m, v, 1, *data, cost=names.cost_of_adam)
+    assert judged.verdict is verdict, judged
+    judged = gradproof.check_step(names.momentum, [*example.values()], *m.values(), *data, cost=names.cost_of_momentum)
+    assert judged.verdict is verdict, judged
+    assert ("momentum 0.9, seen over three steps" if judged else "its momentum points backwards") in str(judged)
+    v["b"] += 1
+    judged = gradproof.check_step(names.adam, example, m, v, 1, *data, cost=names.cost_of_adam)
+    assert judged.verdict is U, judged
+    assert "(v is not 0): give a fresh one" in str(judged)
+
+
 LINE = """
 class Line:
     def step(self, p, X, Y):

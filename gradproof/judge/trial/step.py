@@ -32,7 +32,7 @@ from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
-from gradproof.judge.trial.moves import Stepping, arrays_in, moves, takes_several
+from gradproof.judge.trial.moves import State, Stepping, arrays_in, moves, takes_several
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
 from gradproof.judge.trial.scaling import excused
 from gradproof.judge.trial.symmetry import symmetric
@@ -51,8 +51,9 @@ def check_step(
 
     `parameters` holds example arrays in any nesting, or is the object whose arrays they are (then `step` and `cost`
     are its methods). `step(parameters, *data)`, or `step(*parameters, *data)` if it takes that many, changes them in
-    place or returns new ones; `cost` is called in the same way. Plain descent, weight decay, momentum (over three
-    steps) and Adam's first step are distinguished. Without `cost`, the step must follow the gradient of some cost: its
+    place or returns new ones; `cost` is called in the same way. Arrays of 0 among the data that the step updates are
+    an optimizer's state, which is kept from step to step. Plain descent, weight decay, momentum (over three steps) and
+    Adam's first step are distinguished. Without `cost`, the step must follow the gradient of some cost: its
     derivatives must be symmetric (Schwarz), up to the scaling of Adam and the like or of a clipped norm; the cost
     is named if it is one of the usual ones. Otherwise like `check_gradient`.
     """
@@ -72,6 +73,12 @@ def check_step(
 
     stepping = Stepping(step, parameters, owner if held else None)
     state = moving_state(owner if held else getattr(step, "__self__", None), example[0] if held else ())
+    of_data = argument_names(step, len(data) + (0 if held else 1))[-len(data) :] if data else []
+    for k in _updated(stepping, example, seed):
+        if any(np.any(leaf) for _, leaf in leaves(example[1 + k], "") if isinstance(leaf, np.ndarray)):
+            state = state or of_data[k]
+        else:
+            example[1 + k] = State(example[1 + k])
     costs: dict[Reading, set[NamedCost]] = {}  # those whose gradient it is at every point so far
     memories: set[Reading] = set()  # under which several steps have been tried
 
@@ -110,8 +117,8 @@ def check_step(
 
     def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
         """Return the parameters after the step, exactly or in float64."""
-        mine = copied(numbers[0])
-        returned = stepping.call(run, step, mine, copied(numbers[1:]))
+        mine, rest = copied(numbers[0]), [State(copied(x.zeros)) if isinstance(x, State) else x for x in numbers[1:]]
+        returned = stepping.call(run, step, mine, copied(rest))
         return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
 
     result = judged(claim, example, draw, seed, named(step), target, again)
@@ -120,7 +127,6 @@ def check_step(
         if plain or not result.arrays:
             return plain
     if result.verdict is Verdict.REFUTED and result.arrays and cost is not None:
-        of_data = argument_names(step, len(data) + (0 if held else 1))[-len(data) :] if data else []
         return replace(result, example=example_lines(claim, example, ["θ", *of_data], None, seed, moves=True))
     if result:
         result = replace(result, float64=float_findings([answered], [step], example, seed))
@@ -133,6 +139,15 @@ def check_step(
 def _constants(data: Any) -> Any:
     """Return the data as exact numbers that nothing is differentiated by."""
     return rebuilt(data, lambda x: exact(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x)
+
+
+def _updated(stepping: Stepping, example: Any, seed: int) -> list[int]:
+    """Return which of the data the step updates, as it does an optimizer's state; none if it cannot be run."""
+    with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as run:
+        numbers = drawn(example, np.random.default_rng(seed))
+        given, *rest = rebuilt(_constants(numbers), abs)  # a mean of squares is not negative
+        return stepping.updates(run, given, rest)
+    return []
 
 
 def _parameters_of(owner: Any, cost: Any, data: Any, seed: int) -> dict[str, Any]:
