@@ -181,6 +181,58 @@ def test_the_state_of_an_optimizer_may_be_an_argument(sign: str, verdict: Verdic
     assert "(v is not 0): give a fresh one" in str(judged)
 
 
+OWNER = """
+import numpy as np
+
+class Net:
+    def __init__(self):
+        self.W, self.b, self.V = np.ones((3, 4)), np.zeros(4), np.ones((4, 2))
+        self.NAME_W, self.NAME_b, self.NAME_V = np.zeros((3, 4)), np.zeros(4), np.zeros((4, 2))
+        self.rW, self.rb, self.rV = np.zeros((3, 4)), np.zeros(4), np.zeros((4, 2))
+
+    def step(self, X, Y):
+        H = np.tanh(X @ self.W + self.b)
+        d = H @ self.V - Y
+        e = d @ self.V.T * (1 - SLIP)
+        for k, g in {"W": X.T @ e, "b": e.sum(0), "V": H.T @ d}.items():
+            p, m, v = getattr(self, k), getattr(self, "NAME_" + k), getattr(self, "r" + k)
+            EACH
+"""
+OF_OWNER = {
+    "momentum": "m[:] = 0.9 * m - 0.1 * g; p += m",
+    "written twice": "p[:] = p - 0.1 * g + 0.9 * m; m[:] = 0.9 * m - 0.1 * g",
+    "gradients": "m[:] = g; p -= 0.1 * m",
+    "Adam": "m += 0.1 * (g - m); v += 0.01 * (g ** 2 - v); p -= 0.01 * m / 0.1 / (np.sqrt(v / 0.01) + 1e-8)",
+}
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("name", ["vw", "prev", "update", "Vd"])
+@pytest.mark.parametrize(("slip", "verdict"), [("H * H", V), ("H", R)])
+@pytest.mark.parametrize("each", OF_OWNER)
+def test_the_state_in_an_object_is_known_without_its_name(each: str, slip: str, verdict: Verdict, name: str) -> None:
+    net = loaded(OWNER.replace("EACH", OF_OWNER[each]).replace("SLIP", slip).replace("NAME", name)).Net()
+    judged = gradproof.check_step(net.step, net, np.zeros((5, 3)), np.zeros((5, 2)))
+    assert judged.verdict is verdict, judged
+    assert {f"θ['{k}']" for k in "WbV"} <= {array.name for array in judged.arrays}
+    assert not any(name in array.name for array in judged.arrays)
+
+
+@pytest.mark.parametrize(("slip", "verdict"), [("1", V), ("2", R)])
+def test_a_bias_that_begins_as_zero_is_no_state(slip: str, verdict: Verdict) -> None:
+    names = loaded(f"""
+import numpy as np
+
+class Scale:
+    def __init__(self): self.gamma, self.beta = np.ones(3), np.zeros(3)
+    def step(self, X, Y):
+        d = X * self.gamma + self.beta - Y
+        self.gamma, self.beta = self.gamma - 0.1 * (d * X).sum(0), self.beta - 0.1 * {slip} * d.sum(0)
+""")
+    scale = names.Scale()
+    assert gradproof.check_step(scale.step, scale, np.zeros((5, 3)), np.zeros((5, 3))).verdict is verdict
+
+
 LINE = """
 class Line:
     def step(self, p, X, Y):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.errors import UsageError
-from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.arrays import exact
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import differentiate
 from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM, under_roots
@@ -19,7 +19,6 @@ from gradproof.judge.trial.arguments import (
     drawn,
     exact_variables,
     leaves,
-    numbers_of,
     prepared,
     rebuilt,
 )
@@ -32,8 +31,8 @@ from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
-from gradproof.judge.trial.moves import State, Stepping, arrays_in, moves, takes_several
-from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
+from gradproof.judge.trial.moves import State, Stepping, all_numbers, arrays_in, moves, takes_several
+from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put, steering
 from gradproof.judge.trial.scaling import excused
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.numerics.verdict import Verdict
@@ -67,7 +66,7 @@ def check_step(
         hint = "for a method, give its object in place of the parameters"
     for function, what in ((step, "step"), *([(cost, "cost")] if cost is not None else [])):
         require_callable(function, what, *counts, hint=hint)
-    example = prepared([_parameters_of(owner, cost, data, seed) if held else parameters, *data], seed)
+    example = prepared([_parameters_of(owner, step, cost, data, seed) if held else parameters, *data], seed)
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example[0], "")):
         raise UsageError("parameters holds no array of floats")
 
@@ -150,28 +149,27 @@ def _updated(stepping: Stepping, example: Any, seed: int) -> list[int]:
     return []
 
 
-def _parameters_of(owner: Any, cost: Any, data: Any, seed: int) -> dict[str, Any]:
+def _parameters_of(owner: Any, step: Any, cost: Any, data: Any, seed: int) -> dict[str, Any]:
     """Return the object's arrays that the cost depends on or, without a cost, those that are not optimizer state."""
     arrays = arrays_of(owner)
-    if cost is None:
-        return {name: value for name, value in arrays.items() if not is_state(name, value)}
+    zeros = {name for name, value in arrays.items() if not any(np.any(leaf) for _, leaf in leaves(value, name))}
+    used = {name: value for name, value in arrays.items() if name not in zeros or not is_state(name, value)}
     with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as run:
-        given = exact_variables(drawn(prepared([arrays], seed), np.random.default_rng(seed)))[0]
-        put(run, owner, copied(given))
+        numbers = drawn(prepared([arrays], seed), np.random.default_rng(seed))[0]
+        numbers |= {name: rebuilt(numbers[name], abs) for name in zeros}  # a mean of squares is not negative
+        given = exact_variables(numbers)
+        taken = put(run, owner, copied(given))
         rest = _constants(drawn(list(data), np.random.default_rng(seed)))
+        if cost is None:
+            run.call(step, *rest)
+            state = zeros & steering(given, {name: getattr(taken, name) for name in given})
+            return {name: value for name, value in used.items() if name not in state} or used
         truth = differentiate(scalar(run.call(cost, *rest), named(cost)))
         used = {
-            name: arrays[name]
-            for name, value in given.items()
-            if any(
-                x.index in truth
-                for _, leaf in leaves(value, name)
-                if isinstance(leaf, ExactArray)
-                for x in numbers_of(leaf)
-            )
+            name: arrays[name] for name, value in given.items() if any(x.index in truth for x in all_numbers(value))
         }
         return used or arrays
-    return arrays
+    return used if cost is None else arrays
 
 
 def _name(costs: dict[Reading, set[NamedCost]], reading: Reading, moved: dict[str, Any], given: Any) -> None:
