@@ -1,17 +1,25 @@
 """The object whose methods are judged: its arrays, and the gradients that it keeps beside them."""
 
-from collections.abc import Container
+import re
+from collections.abc import Container, Iterable
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 from flint import arb
 
-from gradproof.exact.arrays import ExactArray
+from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from, push_along
 from gradproof.judge.trial.arguments import leaves, numbers_of
 
 STATE = ("m", "v", "s", "vel", "mom", "cache", "accum")  # names, or how names begin, of an optimizer's arrays
+
+_GRADIENTS = re.compile(r"(?i)grad")  # in the name of a container of gradients
+_CONTAINER = re.compile(r"(?i)d?_?params?|d?_?parameters|(?:d_)?grad(?:ient)?s?|gradparams|data|val(?:ue)?s?")
+_OF = re.compile(  # what the name of a gradient has besides the name of the array
+    r"^(?:gradients?_?(?:of_)?|grads?_?|delta_?|nabla_?|d[a-z]*_d|d[cjle]_?d|d_?|g_?)(?=\w)|_?grad(?:ient)?s?$"
+)
 
 
 def arrays_of(owner: Any) -> dict[str, Any]:
@@ -90,18 +98,54 @@ def put(run: Any, owner: Any, arrays: dict[str, Any]) -> Any:
     return taken
 
 
-def gradient_beside(taken: Any, name: str) -> Any:
-    """Return what the object keeps as the gradient of its attribute `name` (dW, W_grad, grads['W'], …), or None."""
-    forms = ("d{}", "d_{}", "grad_{}", "{}_grad", "{}_gradient", "grad{}", "{}grad", "delta_{}", "nabla_{}")
-    spellings = [form.format(name) for form in forms] + [f"d{name.lower()}"]
-    for spelling in spellings:
-        found = getattr(taken, spelling, None)
-        if isinstance(found, ExactArray | Number | np.ndarray | list | dict):
-            return found
-    for holder in ("grads", "grad", "gradients", "gradient", "gradparams"):
-        kept = getattr(taken, holder, None)
-        if isinstance(kept, dict):
-            for spelling in (name, *spellings):
-                if spelling in kept:
-                    return kept[spelling]
-    return None
+def within(value: Any, path: str = "") -> dict[str, Any]:
+    """Return every array and number in nested lists, dicts and objects, by a path such as `layers[0].W`."""
+    found, around = dict[str, Any](), set[int]()
+
+    def walk(value: Any, path: str) -> None:
+        if isinstance(value, np.ndarray | Number | float):
+            found[path] = value
+        if id(value) in around or isinstance(
+            value, type | ModuleType | FunctionType | MethodType | np.ndarray | Number
+        ):
+            return
+        around.add(id(value))
+        if isinstance(value, dict):
+            inner = {f"{path}[{key!r}]": item for key, item in value.items()}
+        elif isinstance(value, list | tuple):
+            inner = {f"{path}[{k}]": item for k, item in enumerate(value)}
+        else:
+            inner = {f"{path}.{name}".lstrip("."): item for name, item in getattr(value, "__dict__", {}).items()}
+        for name, item in inner.items():
+            walk(item, name)
+
+    walk(value, path)
+    return found
+
+
+def fill(owner: Any, arrays: dict[str, Any]) -> None:
+    """Replace the numbers of these arrays of an object in place, so that whatever else holds an array sees them."""
+    held = within(owner)
+    for path, array in arrays.items():
+        new = exact(array) if isinstance(held[path], ExactArray) else array
+        held[path].view(np.ndarray)[...] = new.view(np.ndarray)
+
+
+def gradient_of(path: str, paths: Iterable[str]) -> list[str]:
+    """Return the paths that are named as the gradient of an array: dW, W_grad, grads['W'], W.grad, … of W.
+
+    The likeliest is first. Words such as params, grads and data distinguish containers, not arrays.
+    """
+    own = _words(path)
+    found = [(other, words) for other in paths if other != path and len(words := _words(other)) == len(own)]
+    told = [(other, words) for other, words in found if all(map(_is_named_after, words, own))]
+    told = [(other, words) for other, words in told if words != own or _GRADIENTS.search(other)]
+    return [other for other, words in sorted(told, key=lambda one: sum(map(str.__ne__, one[1], own)))]
+
+
+def _words(path: str) -> list[str]:
+    return [word for part in re.findall(r"\w+", path) if not _CONTAINER.fullmatch(word := part.strip("_"))]
+
+
+def _is_named_after(word: str, name: str) -> bool:
+    return name.lower() in (word.lower(), _OF.sub("", word.lower(), count=1))
