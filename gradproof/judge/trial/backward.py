@@ -65,6 +65,23 @@ def check_backward(
         out, *cache = returned if isinstance(returned, tuple) else (returned,)
         return taken, out, cache
 
+    def paired(answer: Any, left: Any, given: Any, held: Any) -> list[tuple[str, Any, Any]]:
+        """Return (name, gradient, array) of what backward returns and of what it leaves in the layer."""
+        for path, array in held.items():
+            likely = named_as_gradient(path, left)
+            fits = [other for other in likely if np.shape(left[other]) == array.shape]
+            gradients[path] = next(iter([*fits, *likely]), "")
+        own = list[str]()  # in the order in which gradients are returned after those of the inputs, by their shapes
+        count = sum(isinstance(leaf, ExactArray | Number) for _, leaf in leaves(given, ""))
+        for one in answer[count:] if isinstance(answer, tuple | list) else ():
+            own += [path for path in held if path not in own and held[path].shape == np.shape(one)][:1]
+        own += [path for path in held if path not in own]
+        pairs = []
+        if answer is not None or not held:
+            pairs = matched(answer, [*given, *map(held.get, own)], [*names, *own], named(backward))
+        kept = {path: other for path, other in gradients.items() if other and path not in {name for name, *_ in pairs}}
+        return pairs + [(path, floats_of(left[other]), held[path]) for path, other in kept.items()]
+
     def claim(run: ExactRun, numbers: Any) -> Sequence[Compared]:
         *given, held = numbers = exact_variables(numbers, floats)
         with run.given():
@@ -77,33 +94,17 @@ def check_backward(
         out = exact(out)
         dout = exact_variables(_upstream(out.shape, seed))
         result = total([a * b for a, b in zip(numbers_of(out), numbers_of(dout), strict=True)])
-        before = {x.index for leaf in within(taken).values() for x in _numbers(leaf)}
+        before = set[int]().union(*map(_indices, within(taken).values()))
         answer = run.call(backward, dout if out.ndim else dout.item(), *cache)
         left, truth = within(taken), differentiate(result)
-        for path, array in held.items():
-            likely = named_as_gradient(path, left)
-            fits = [other for other in likely if np.shape(left[other]) == array.shape]
-            gradients[path] = next(iter([*fits, *likely]), "")
-        order = list[str]()  # in which gradients of the layer's arrays are returned, going by their shapes
-        count = sum(isinstance(leaf, ExactArray | Number) for _, leaf in leaves(given, ""))
-        for one in answer[count:] if isinstance(answer, tuple | list) else ():
-            order += [path for path in held if path not in order and held[path].shape == np.shape(one)][:1]
-        own = {path: held[path] for path in [*order, *held]}
-        pairs = (
-            matched(answer, [*given, *own.values()], [*names, *own], named(backward))
-            if answer is not None or not held
-            else []
-        )
+        pairs = paired(answer, left, given, held)
         found = {name for name, *_ in pairs}
-        pairs += [
-            (path, floats_of(left[other]), held[path])
-            for path, other in gradients.items()
-            if other and path not in found
-        ]
-        made = [np.shape(left[path]) for path in left.keys() - gradients.values()
-                if any(x.index not in before for x in _numbers(left[path]))]  # fmt: skip
-        missing.update((path, array.shape in made) for path, array in held.items()
-                       if path not in found and not gradients[path])  # fmt: skip
+        made = {
+            np.shape(left[path])
+            for path in left.keys() - gradients.values()
+            if not before.issuperset(_indices(left[path]))
+        }
+        missing.update((path, array.shape in made) for path, array in held.items() if path not in found)
         run.result = Result(result, {name: x for name, _, x in pairs}, {name: got for name, got, _ in pairs})
         return [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
 
@@ -138,8 +139,8 @@ def _used(forward: Any, layer: Any, example: Any, seed: int) -> dict[str, Any]:
                 fill(run.takeover.take(layer), held)
                 returned = run.call(forward, *given)
                 out = returned[0] if isinstance(returned, tuple) else returned
-                read = {x.index for x in computed_from(_numbers(out))}
-                used |= {path for path, array in held.items() if any(x.index in read for x in numbers_of(array))}
+                read = {x.index for x in computed_from(numbers_of(exact(out)))}
+                used |= {path for path, array in held.items() if not read.isdisjoint(_indices(array))}
         except (SubjectError, UndecidedError):
             return dict(example[-1])
     return {path: array for path, array in example[-1].items() if path in used}
@@ -157,8 +158,8 @@ def _in_float64(forward: Callable[..., Any], backward: Callable[..., Any], *give
         return backward(np.ones(np.shape(out)), *cache)
 
 
-def _numbers(value: Any) -> list[Number]:
-    return [x for x in numbers_of(value) if isinstance(x, Number)] if isinstance(value, ExactArray | Number) else []
+def _indices(value: Any) -> set[int]:
+    return {x.index for x in numbers_of(value)} if isinstance(value, ExactArray | Number) else set()
 
 
 def _hint(forward: str, cached: int) -> str:
