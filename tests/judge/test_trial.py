@@ -1,5 +1,6 @@
 """A gradient, a backward pass, a step of anyone's: right ones verified, wrong ones refuted where they are wrong."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -342,6 +343,15 @@ def test_a_judgement_is_true_only_if_verified_and_its_repr_is_short() -> None:
     assert bool(right)
     assert not wrong
     assert len(repr(wrong).splitlines()) <= 10
+
+
+def test_without_drawing_the_point_is_the_one_given_and_the_call_says_so() -> None:
+    half = lambda w: 0.5 * w @ w  # noqa: E731
+    assert "at the point given" in str(gradproof.check_gradient(half, lambda w: w, np.ones(3), draw=False))
+    judged = gradproof.check_step(lambda w: w + 0.1 * w, np.ones(3), cost=half, seed=1, draw=False)
+    assert re.search(r", …, cost=\S*<lambda>, seed=1, draw=False\)$", str(judged)), judged
+    with pytest.raises(UsageError, match="draw is 'no', should be True or False"):
+        gradproof.check_gradient(half, lambda w: w, np.ones(3), draw="no")
 
 
 @pytest.mark.parametrize("arguments", [(), (np.array([1, 2]),), (np.array([1j]),), ("text",)])

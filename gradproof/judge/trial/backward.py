@@ -116,8 +116,8 @@ def check_backward(
         left = within(taken)
         return [returned, *(left[other] for other in gradients.values() if other in left)]
 
-    again = f"gradproof.check_backward({named(forward)}, {named(backward)}, …, seed={seed})"
-    result = judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", again)
+    call = f"check_backward({named(forward)}, {named(backward)}, …"
+    result = judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", call)
     if result.verdict is Verdict.REFUTED and result.arrays:
         return replace(result, example=example_lines(claim, example, names, None, seed))
     if not result:

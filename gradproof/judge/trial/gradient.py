@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from flint import arb
 
+from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import UndecidedError, line_of
@@ -68,8 +69,8 @@ def check_gradient(
         run.result = Result(result, {name: x for name, _, x in pairs}, {name: got for name, got, _ in pairs})
         return [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
 
-    again = f"gradproof.check_gradient({named(cost)}, {named(gradient)}, …, seed={seed})"
-    result = judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", again)
+    call = f"check_gradient({named(cost)}, {named(gradient)}, …"
+    result = judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", call)
     if result.verdict is Verdict.REFUTED and result.arrays:
         return replace(result, example=example_lines(claim, example, names, cost, seed))
     answers = [lambda run, given: run.call(cost, *given), lambda run, given: run.call(gradient, *given)]
@@ -77,8 +78,11 @@ def check_gradient(
     return replace(result, float64=found)
 
 
-def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, again: str) -> Judgement:
-    """Try a claim at points and return the judgement on it."""
+def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, call: str) -> Judgement:
+    """Try a claim at points and return the judgement on it. `call` is how that of the caller begins."""
+    if not isinstance(draw, bool):
+        raise UsageError(f"draw is {draw!r}, should be True or False")
+    again = f"gradproof.{call}, seed={seed}{'' if draw else ', draw=False'})"
     try:
         tried = try_points(claim, example, seed, draw)
     except SubjectError as error:
@@ -100,6 +104,7 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
         search=search,
         digits=tried.digits if tried.verdict is Verdict.VERIFIED else 0,
         points=tried.points,
+        drawn=draw,
         arrays=tried.arrays,
         conventions=[*_conventions(tried), *dict.fromkeys(a.convention for a in tried.arrays if a.convention)],
         undecided=tried.why,

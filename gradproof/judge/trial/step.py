@@ -112,7 +112,7 @@ def check_step(
         return compared
 
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
-    again = f"gradproof.check_step({named(step)}, …, seed={seed})"
+    call = f"check_step({named(step)}, …" + (f", cost={named(cost)}" if cost else "")
 
     def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
         """Return the parameters after the step, exactly or in float64."""
@@ -120,7 +120,7 @@ def check_step(
         returned = stepping.call(run, step, mine, copied(rest))
         return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
 
-    result = judged(claim, example, draw, seed, named(step), target, again)
+    result = judged(claim, example, draw, seed, named(step), target, call)
     if not result and isinstance(parameters, list | tuple) and len(parameters) == 1:
         plain = check_step(step, parameters[0], *data, cost=cost, draw=draw, seed=seed)  # if it takes no list of one
         if plain or not result.arrays:
