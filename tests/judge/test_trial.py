@@ -280,6 +280,30 @@ def test_steps_along_the_gradient_are_told_apart(kind: type, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("penalty", "decay", "said"),
+    [
+        ("np.sum(w ** 2)", "0.01", "right"),
+        ("np.sum(w ** 2)", "0.02", "its weight decay differs from that in its own cost"),
+        ("np.linalg.norm(w) ** 2", "0.01", "right"),
+        ("np.linalg.norm(w) ** 2", "0.02", "its squares may be another penalty"),
+        ("0", "0.02", "with weight decay 0.02, which the cost does not have"),
+    ],
+)
+def test_a_step_may_decay_by_the_rate_of_its_cost_alone(penalty: str, decay: str, said: str) -> None:
+    names = loaded(f"""
+import numpy as np
+def cost(w, b, x, y): return 0.5 * np.sum((x @ w + b - y) ** 2) + 0.005 * {penalty}
+def step(w, b, x, y):
+    d = x @ w + b - y
+    return w - 0.1 * (x.T @ d + {decay} * w), b - 0.1 * d.sum(0)
+""")
+    judged = gradproof.check_step(names.step, [Z((3, 2)), Z(2)], Z((5, 3)), Z((5, 2)), cost=names.cost)
+    verdict = "verified" if said == "right" or penalty == "0" else "undecided" if "may" in said else "refuted"
+    assert judged.verdict == verdict, judged
+    assert said in str(judged)
+
+
+@pytest.mark.parametrize(
     ("kind", "states"),
     [
         (Uphill, {"W": "uphill", "b": "uphill"}),

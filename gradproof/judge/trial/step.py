@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from gradproof.errors import UsageError
-from gradproof.exact.arrays import exact
+from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError
-from gradproof.exact.sweeps import differentiate
+from gradproof.exact.sweeps import computed_from, differentiate
 from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM, under_roots
 from gradproof.judge.trial.arguments import (
     argument_names,
@@ -19,6 +20,7 @@ from gradproof.judge.trial.arguments import (
     drawn,
     exact_variables,
     leaves,
+    numbers_of,
     prepared,
     rebuilt,
 )
@@ -31,8 +33,9 @@ from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
-from gradproof.judge.trial.moves import State, Stepping, all_numbers, arrays_in, moves, takes_several
+from gradproof.judge.trial.moves import State, Stepping, all_numbers, arrays_in, moves, takes_several, terms
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put, steering
+from gradproof.judge.trial.penalties import DECAY, OTHER_DECAY, squared
 from gradproof.judge.trial.scaling import excused
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.numerics.verdict import Verdict
@@ -98,6 +101,7 @@ def check_step(
             if any(array.state != "right" for array in compared):
                 again = along(moved, given, truth, under_roots(moved))
                 compared = again if any(array.convention == FIRST_OF_ADAM for array in again) else compared
+            compared = _with_penalty_of(result, compared, arrays_in(given))
         if any(array.state != "right" for array in compared):
             if state:
                 raise InexactError(f"the optimizer has taken steps before ({state} is not 0): give a fresh one")
@@ -170,6 +174,20 @@ def _parameters_of(owner: Any, step: Any, cost: Any, data: Any, seed: int) -> di
         }
         return used or arrays
     return used if cost is None else arrays
+
+
+def _with_penalty_of(cost: Number, compared: Sequence[Compared], parameters: Sequence[ExactArray]) -> list[Compared]:
+    """Refuse the weight decay that a step adds to a penalty that its cost has already."""
+    among = [squared(some([cost]), parameters) for some in (terms, computed_from)]
+    told = []
+    for array, parameter in zip(compared, parameters, strict=True):
+        its, perhaps = (any(x.index in some for x in numbers_of(parameter)) for some in among)
+        if DECAY in array.convention and its:
+            array = array._replace(state=OTHER_DECAY, convention="")
+        elif DECAY in array.convention and perhaps:
+            raise InexactError(f"{array.name} decays beyond its cost, in which its squares may be another penalty")
+        told.append(array)
+    return told
 
 
 def _name(costs: dict[Reading, set[NamedCost]], reading: Reading, moved: dict[str, Any], given: Any) -> None:
