@@ -208,8 +208,14 @@ def apply(name: str, *operands: Any) -> Number:
     """Return the result of the operation of that name."""
     rule, xs = RULES[name], tuple([number(x) for x in operands])
     if name in ("add", "subtract") and current().reading is Reading.WITHOUT_EPSILON:
-        xs = tuple([Number(ZERO) if not x.varies and abs(float(x.value.mid())) <= TINY else x for x in xs])
+        xs = tuple([Number(ZERO) if not x.varies and _is_tiny(x.value) else x for x in xs])
     return derive(rule, rule.value(*[x.value for x in xs]), xs)
+
+
+def _is_tiny(value: Ball) -> bool:
+    return (
+        bool(value.is_finite()) and abs(float(value.mid())) <= TINY
+    )  # NaN would set a flag that NumPy's loops warn of
 
 
 def derive(rule: Rule, value: Ball, operands: Operands) -> Number:

@@ -24,7 +24,7 @@ from gradproof.judge.trial.costs import BY_EXAMPLE, ELEMENTWISE, NamedCost, outp
 from gradproof.judge.trial.descent import along
 from gradproof.judge.trial.execution import InexactError
 from gradproof.judge.trial.moves import terms
-from gradproof.judge.trial.penalties import DECAY
+from gradproof.judge.trial.penalties import DECAY, squared
 from gradproof.judge.trial.points import Tried
 from gradproof.judge.trial.weighting import weighted_sum
 from gradproof.numerics.verdict import Verdict
@@ -95,7 +95,7 @@ def ranked(costs: set[NamedCost]) -> list[NamedCost]:
 def against(what: Observation, cost: Number) -> list[Compared]:
     """Compare the step with this cost; a weight decay beside a cost that has its own regularisation is wrong."""
     compared = along(what.moved, list(what.given.values()), differentiate(cost), what.kept)
-    if any(DECAY in array.convention for array in compared) and _regularised(what, cost):
+    if any(DECAY in array.convention for array in compared) and squared(computed_from([cost]), what.given.values()):
         compared = [
             array._replace(state="wrong", convention="") if DECAY in array.convention else array for array in compared
         ]
@@ -139,37 +139,13 @@ def _with_fixed(numbers: Sequence[Number], compare: Callable[[], Sequence[Compar
     return ()
 
 
-def _regularised(what: Observation, cost: Number) -> bool:
-    """Whether the cost contains the square of a parameter."""
-    return bool(_squared(computed_from([cost]), what))
-
-
-def _squared(numbers: Iterable[Number], what: Observation) -> set[int]:
-    """Return the indices of the parameters whose squares are among these numbers."""
-    own = {x.index for array in what.given.values() for x in array.ravel().tolist()}
-    found = set()
-    for x in numbers:
-        if x.rule is not None and x.rule.name in ("multiply", "square", "power", "dot"):
-            operands = x.operands
-            if x.rule.name == "dot":
-                found |= {a.index for a, b in zip(*operands, strict=True) if a is b}
-            elif len(operands) == 1 or operands[-1] is operands[0] or _is_power(x):
-                found.add(operands[0].index)
-    return found & own
-
-
-def _is_power(x: Number) -> bool:
-    """Whether x is a power with a constant exponent."""
-    return x.rule is not None and x.rule.name == "power" and not x.operands[1].varies
-
-
 def as_regularised(what: Observation, compared: Sequence[Compared], found: set[NamedCost]) -> list[Compared]:
     """Mark the arrays whose weight decay is not that of the program's own cost, though that is of other examples.
 
     The step follows one of the costs in `found`.
     """
     for name in sorted(what.doubtful & set(what.costs)):
-        if squares := _squared(terms([what.costs[name]]), what):
+        if squares := squared(terms([what.costs[name]]), what.given.values()):
             told = []
             decayed = next((cost.decayed for cost in ranked(found)), ()) or [False] * len(compared)
             for array, given, decays in zip(compared, what.given.values(), decayed, strict=True):

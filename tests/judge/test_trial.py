@@ -1,5 +1,6 @@
 """A gradient, a backward pass, a step of anyone's: right ones verified, wrong ones refuted where they are wrong."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,89 @@ def test_a_layer_object_is_held_to_the_gradients_that_it_keeps() -> None:
     assert not hasattr(layer, "x")
 
 
+KEPT = {  # what a layer begins with, its weights, and what backward does with their gradient
+    "dicts": ("self.params, self.grads = {'W': W}, {}", "self.params['W']", "self.grads['W'] = g"),
+    "lists": ("self.params = [W]", "self.params[0]", "self.grads = [g]"),
+    "an object": ("self.W = Parameter(); self.W.data = W", "self.W.data", "self.W.grad = g"),
+    "a dict": ("self.W = {'val': W}", "self.W['val']", "self.W['grad'] = g"),
+    "_w": ("self._w = W", "self._w", "self._dw = g"),
+    "dLdW": ("self.W = W", "self.W", "self.dLdW = g"),
+    "w_grad": ("self.W = W", "self.W", "self.w_grad = g"),
+    "two names": ("self.params = [W]; self.W = W", "self.W", "self.dW = g"),
+    "a sum": ("self.W, self.dW = W, W + 1", "self.W", "self.dW += g"),  # of calls, and it is not 0
+    "layers": ("self.layers = [{'W': W}]", "self.layers[0]['W']", "self.layers[0]['dW'] = g"),
+    "returned": ("self.W = W", "self.W", "return d @ self.W.T, g"),
+}
+KEEPING = """
+import numpy as np
+class Parameter:
+    pass
+class Layer:
+    def __init__(self, W):
+        BEGIN
+    def __call__(self, x):
+        self.x = x
+        return x @ WEIGHTS
+    def backward(self, d):
+        g = SLIP * self.x.T @ d
+        KEEP
+        return d @ WEIGHTS.T
+"""
+
+
+def keeping(begin: str, weights: str, keep: str, slip: str = "1") -> Any:
+    code = KEEPING.replace("BEGIN", begin).replace("WEIGHTS", weights).replace("KEEP", keep).replace("SLIP", slip)
+    layer = loaded(code).Layer(Z((4, 3)))
+    return gradproof.check_backward(layer, layer.backward, Z((5, 4)))
+
+
+@pytest.mark.sample(5)
+@pytest.mark.parametrize("slip", ["1", "2"])
+@pytest.mark.parametrize("how", KEPT)
+def test_the_gradients_in_a_layer_are_found_wherever_it_keeps_them(how: str, slip: str) -> None:
+    judged = keeping(*KEPT[how], slip)
+    assert [array.state for array in judged.arrays] == ["right", "right" if slip == "1" else "scaled by 2"], judged
+
+
+@pytest.mark.parametrize(
+    ("keep", "verdict"), [("pass", "verified"), ("self.sensitivity = g", "undecided"), ("self.W -= g", "refuted")]
+)
+def test_an_array_whose_gradient_is_not_found_is_named(keep: str, verdict: str) -> None:
+    """The last gives the wrong gradient of x, with the new W."""
+    judged = keeping("self.W = W", "self.W", keep)
+    assert judged.verdict == verdict, judged
+    assert ("W was not compared: no gradient of it was found" in str(judged)) == (verdict != "refuted")
+
+
+class Chain:
+    def __init__(self, kind: type) -> None:
+        self.first, self.others = Dense(3, 4), [kind(4, 2)]
+
+    def forward(self, x):
+        return self.others[0].forward(np.tanh(self.first.forward(x)))
+
+    def backward(self, d):
+        return self.first.backward(self.others[0].backward(d) * (1 - self.others[0].x ** 2))
+
+
+@pytest.mark.parametrize(("kind", "state"), [(Dense, "right"), (MeanOfBias, "scaled by 1/5")])
+def test_a_network_is_held_to_the_gradients_of_its_layers(kind: type, state: str) -> None:
+    net = Chain(kind)
+    judged = gradproof.check_backward(net.forward, net.backward, Z((3, 5)))
+    assert {array.name: array.state for array in judged.arrays} == {
+        "x": "right", "first.W": "right", "first.b": "right", "others[0].W": "right", "others[0].b": state,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "verified"), (2, "refuted")])
+def test_a_float_is_differentiated_by_if_backward_gives_a_number_for_it(factor: int, verdict: str) -> None:
+    judged = gradproof.check_backward(
+        lambda x, b: (x * b, (x, b)), lambda d, c: (d * c[1], factor * np.sum(d * c[0])), Z((4, 3)), 1.5
+    )
+    assert judged.verdict == verdict, judged
+    assert [array.name for array in judged.arrays] == ["x", "b"]
+
+
 class Regression:
     def __init__(self) -> None:
         self.W, self.b, self.m, self.v, self.t = Z((2, 3)), Z((2, 1)), Z((2, 3)), Z((2, 3)), 0
@@ -196,6 +280,30 @@ def test_steps_along_the_gradient_are_told_apart(kind: type, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("penalty", "decay", "said"),
+    [
+        ("np.sum(w ** 2)", "0.01", "right"),
+        ("np.sum(w ** 2)", "0.02", "its weight decay differs from that in its own cost"),
+        ("np.linalg.norm(w) ** 2", "0.01", "right"),
+        ("np.linalg.norm(w) ** 2", "0.02", "its squares may be another penalty"),
+        ("0", "0.02", "with weight decay 0.02, which the cost does not have"),
+    ],
+)
+def test_a_step_may_decay_by_the_rate_of_its_cost_alone(penalty: str, decay: str, said: str) -> None:
+    names = loaded(f"""
+import numpy as np
+def cost(w, b, x, y): return 0.5 * np.sum((x @ w + b - y) ** 2) + 0.005 * {penalty}
+def step(w, b, x, y):
+    d = x @ w + b - y
+    return w - 0.1 * (x.T @ d + {decay} * w), b - 0.1 * d.sum(0)
+""")
+    judged = gradproof.check_step(names.step, [Z((3, 2)), Z(2)], Z((5, 3)), Z((5, 2)), cost=names.cost)
+    verdict = "verified" if said == "right" or penalty == "0" else "undecided" if "may" in said else "refuted"
+    assert judged.verdict == verdict, judged
+    assert said in str(judged)
+
+
+@pytest.mark.parametrize(
     ("kind", "states"),
     [
         (Uphill, {"W": "uphill", "b": "uphill"}),
@@ -259,6 +367,15 @@ def test_a_judgement_is_true_only_if_verified_and_its_repr_is_short() -> None:
     assert bool(right)
     assert not wrong
     assert len(repr(wrong).splitlines()) <= 10
+
+
+def test_without_drawing_the_point_is_the_one_given_and_the_call_says_so() -> None:
+    half = lambda w: 0.5 * w @ w  # noqa: E731
+    assert "at the point given" in str(gradproof.check_gradient(half, lambda w: w, np.ones(3), draw=False))
+    judged = gradproof.check_step(lambda w: w + 0.1 * w, np.ones(3), cost=half, seed=1, draw=False)
+    assert re.search(r", …, cost=\S*<lambda>, seed=1, draw=False\)$", str(judged)), judged
+    with pytest.raises(UsageError, match="draw is 'no', should be True or False"):
+        gradproof.check_gradient(half, lambda w: w, np.ones(3), draw="no")
 
 
 @pytest.mark.parametrize("arguments", [(), (np.array([1, 2]),), (np.array([1j]),), ("text",)])

@@ -52,6 +52,7 @@ EACH = {
     "RMSprop, ε inside":
     "self.s[k] = 0.9 * self.s[k] + 0.1 * g[k] ** 2; p[k] -= 0.01 * g[k] / np.sqrt(self.s[k] + 1e-8)",
     "Adagrad": "self.s[k] += g[k] ** 2; p[k] -= 0.01 * g[k] / np.sqrt(self.s[k] + 1e-8)",
+    "stateless Adam": "p[k] -= 0.01 * (0.1 * g[k] / 0.1) / (np.sqrt(0.01 * g[k] ** 2 / 0.01) + 1e-8)",
     "by their norm": "p[k] -= 0.1 * g[k] / np.sqrt(sum(np.sum(g[j] ** 2) for j in g))",
     "each by its norm": "p[k] -= 0.1 * g[k] / np.sqrt(np.sum(g[k] ** 2))",
     "by cubes": "p[k] -= 0.1 * g[k] ** 3",
@@ -132,6 +133,104 @@ def test_adam_hides_no_factor_of_one_gradient() -> None:
     judged = gradproof.check_step(names.Optimizer().step, example, *data, cost=names.cost)
     assert judged.verdict is R, judged
     assert "θ['b']: follows 2 times its gradient, which adaptive steps hide" in str(judged)
+
+
+@pytest.mark.sample(3)
+@pytest.mark.parametrize(("b", "verdict"), [("1", V), ("2", R)])
+@pytest.mark.parametrize("each", ["Adam", "RMSprop", "RMSprop, ε inside", "Adagrad", "stateless Adam"])
+def test_an_optimizer_may_keep_its_state_anywhere(each: str, b: str, verdict: Verdict) -> None:
+    scaled = EACH[each].replace("g[k]", f"(({b} if k == 'b' else 1) * g[k])")
+    names = loaded(HEAD.replace("EACH", scaled).replace("GRADIENTS", "gradients").replace("BEFORE", "pass"))
+    example, optimizer = {"W": np.zeros((3, 4)), "b": np.zeros(4), "V": np.zeros((4, 2))}, names.Optimizer()
+    step = lambda p, X, Y: optimizer.step(p, X, Y)  # noqa: E731, N803
+    judged = gradproof.check_step(step, example, np.zeros((5, 3)), np.zeros((5, 2)), cost=names.cost)
+    assert judged.verdict is verdict, judged
+    assert ("adaptive steps" if judged else "θ['b']: follows 2 times its gradient") in str(judged)
+
+
+STATE = """
+def adam(p, m, v, t, X, Y):
+    g = gradients(p, X, Y)
+    for k in p:
+        m[k] = 0.9 * m[k] + 0.1 * SIGN * g[k]; v[k] = 0.99 * v[k] + 0.01 * g[k] ** 2
+        p[k] -= 0.01 * m[k] / (1 - 0.9 ** t) / (np.sqrt(v[k] / (1 - 0.99 ** t)) + 1e-8)
+
+def momentum(W, b, V, vW, vb, vV, X, Y):
+    g = gradients({"W": W, "b": b, "V": V}, X, Y)
+    vW, vb, vV = SIGN * 0.9 * vW - g["W"], 0.9 * vb - g["b"], 0.9 * vV - g["V"]
+    return W + 0.1 * vW, b + 0.1 * vb, V + 0.1 * vV, vW, vb, vV
+
+def cost_of_adam(p, m, v, t, X, Y): return cost(p, X, Y)
+def cost_of_momentum(W, b, V, vW, vb, vV, X, Y): return cost({"W": W, "b": b, "V": V}, X, Y)
+"""
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("1", V), ("-1", R)])
+def test_the_state_of_an_optimizer_may_be_an_argument(sign: str, verdict: Verdict) -> None:
+    names = loaded((HEAD.partition("class")[0] + STATE).replace("SIGN", sign))
+    data = np.zeros((5, 3)), np.zeros((5, 2))
+    example, m, v = ({"W": np.zeros((3, 4)), "b": np.zeros(4), "V": np.zeros((4, 2))} for _ in range(3))
+    judged = gradproof.check_step(names.adam, example, m, v, 1, *data, cost=names.cost_of_adam)
+    assert judged.verdict is verdict, judged
+    judged = gradproof.check_step(names.momentum, [*example.values()], *m.values(), *data, cost=names.cost_of_momentum)
+    assert judged.verdict is verdict, judged
+    assert ("momentum 0.9, seen over three steps" if judged else "its momentum points backwards") in str(judged)
+    v["b"] += 1
+    judged = gradproof.check_step(names.adam, example, m, v, 1, *data, cost=names.cost_of_adam)
+    assert judged.verdict is U, judged
+    assert "(v is not 0): give a fresh one" in str(judged)
+
+
+OWNER = """
+import numpy as np
+
+class Net:
+    def __init__(self):
+        self.W, self.b, self.V = np.ones((3, 4)), np.zeros(4), np.ones((4, 2))
+        self.NAME_W, self.NAME_b, self.NAME_V = np.zeros((3, 4)), np.zeros(4), np.zeros((4, 2))
+        self.rW, self.rb, self.rV = np.zeros((3, 4)), np.zeros(4), np.zeros((4, 2))
+
+    def step(self, X, Y):
+        H = np.tanh(X @ self.W + self.b)
+        d = H @ self.V - Y
+        e = d @ self.V.T * (1 - SLIP)
+        for k, g in {"W": X.T @ e, "b": e.sum(0), "V": H.T @ d}.items():
+            p, m, v = getattr(self, k), getattr(self, "NAME_" + k), getattr(self, "r" + k)
+            EACH
+"""
+OF_OWNER = {
+    "momentum": "m[:] = 0.9 * m - 0.1 * g; p += m",
+    "written twice": "p[:] = p - 0.1 * g + 0.9 * m; m[:] = 0.9 * m - 0.1 * g",
+    "gradients": "m[:] = g; p -= 0.1 * m",
+    "Adam": "m += 0.1 * (g - m); v += 0.01 * (g ** 2 - v); p -= 0.01 * m / 0.1 / (np.sqrt(v / 0.01) + 1e-8)",
+}
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("name", ["vw", "prev", "update", "Vd"])
+@pytest.mark.parametrize(("slip", "verdict"), [("H * H", V), ("H", R)])
+@pytest.mark.parametrize("each", OF_OWNER)
+def test_the_state_in_an_object_is_known_without_its_name(each: str, slip: str, verdict: Verdict, name: str) -> None:
+    net = loaded(OWNER.replace("EACH", OF_OWNER[each]).replace("SLIP", slip).replace("NAME", name)).Net()
+    judged = gradproof.check_step(net.step, net, np.zeros((5, 3)), np.zeros((5, 2)))
+    assert judged.verdict is verdict, judged
+    assert {f"θ['{k}']" for k in "WbV"} <= {array.name for array in judged.arrays}
+    assert not any(name in array.name for array in judged.arrays)
+
+
+@pytest.mark.parametrize(("slip", "verdict"), [("1", V), ("2", R)])
+def test_a_bias_that_begins_as_zero_is_no_state(slip: str, verdict: Verdict) -> None:
+    names = loaded(f"""
+import numpy as np
+
+class Scale:
+    def __init__(self): self.gamma, self.beta = np.ones(3), np.zeros(3)
+    def step(self, X, Y):
+        d = X * self.gamma + self.beta - Y
+        self.gamma, self.beta = self.gamma - 0.1 * (d * X).sum(0), self.beta - 0.1 * {slip} * d.sum(0)
+""")
+    scale = names.Scale()
+    assert gradproof.check_step(scale.step, scale, np.zeros((5, 3)), np.zeros((5, 3))).verdict is verdict
 
 
 LINE = """

@@ -7,13 +7,15 @@ keeps, a multiple of g or of g², must be the same multiple for all arrays.
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from heapq import heappop, heappush
 from math import log2
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat
 
-from gradproof.exact.arrays import ExactArray
+from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.numbers import Number
 from gradproof.exact.sweeps import computed_from
 from gradproof.judge.trial.arguments import leaves, numbers_of
@@ -181,6 +183,31 @@ def _kept(owner: Any, slope: Balls) -> list[Balls]:
 def _arrays(owner: Any, slope: Balls) -> list[ExactArray]:
     arrays = [leaf for _, leaf in leaves(dict(vars(owner)) if owner is not None else {}, "")]
     return [one for one in arrays if isinstance(one, ExactArray) and (one.shape or (1,)) == slope.shape]
+
+
+def under_roots(moved: dict[str, Any]) -> SimpleNamespace:
+    """Return an object that holds, for each array that moves, the mean of squares under the last root on the way.
+
+    It is found wherever an optimizer keeps it, and also if none does.
+    """
+    found = {name: [_under_last_root(x) for x in numbers_of(move)] for name, move in moved.items()}
+    return SimpleNamespace(**{name: array_of(some, moved[name].shape) for name, some in found.items() if all(some)})
+
+
+def _under_last_root(x: Number) -> Number | None:
+    """Return what the last root was taken of from which a number was computed element by element."""
+    numbers, waiting = {x.index: x}, [-x.index]
+    while waiting:
+        x = numbers[-heappop(waiting)]
+        if x.rule is None or x.rule.name in ("sum", "dot"):
+            continue
+        if x.rule.name == "sqrt" or (x.rule.name == "power" and abs(x.operands[1].value) == 0.5):
+            return x.operands[0]
+        for y in x.operands:
+            if y.varies and y.index not in numbers:
+                numbers[y.index] = y
+                heappush(waiting, -y.index)
+    return None
 
 
 def kept_shares(owner: Any, slope: Balls, squares_alone: bool) -> list[tuple[bool, Any]]:

@@ -78,7 +78,7 @@ def _difference(
             np.random.seed(seed)
             run, given = FloatRun(), None
             try:
-                given = answer(run, copied(arguments))
+                given = copied(answer(run, copied(arguments)))  # what is its own is restored below
             except SubjectError as error:
                 frames = traceback.extract_tb(error.__cause__.__traceback__) if error.__cause__ else []
                 lacks = bool(frames) and frames[-1].filename == np.__file__  # an old name, such as np.mat

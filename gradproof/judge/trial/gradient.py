@@ -1,12 +1,14 @@
 """check_gradient: is this function the gradient of that cost?"""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flint import arb
 
+from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, exact
 from gradproof.exact.numbers import Number
 from gradproof.exact.run import UndecidedError, current, line_of
@@ -82,8 +84,8 @@ def check_gradient(
             require_names(answer, [name for name, *_ in pairs], named(gradient))
         return compared
 
-    again = f"gradproof.check_gradient({named(cost)}, {named(gradient)}, …, seed={seed})"
-    result = judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", again)
+    call = f"check_gradient({named(cost)}, {named(gradient)}, …"
+    result = judged(claim, example, draw, seed, named(gradient), f"the gradient of {named(cost)}", call)
     answers = [lambda run, given: run.call(cost, *given), lambda run, given: run.call(gradient, *given)]
     result = confirmed(result, claim, answers, [cost, gradient], example, seed, draw, floats)
     if result.verdict is Verdict.REFUTED and result.arrays:
@@ -94,9 +96,12 @@ def check_gradient(
     return replace(result, float64=found, conventions=[*result.conventions, *said])
 
 
-def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, again: str) -> Judgement:
-    """Try a claim at points and return the judgement on it."""
+def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: str, call: str) -> Judgement:
+    """Try a claim at points and return the judgement on it. `call` is how that of the caller begins."""
     assumed = []
+    if not isinstance(draw, bool):
+        raise UsageError(f"draw is {draw!r}, should be True or False")
+    again = f"gradproof.{call}, seed={seed}{'' if draw else ', draw=False'})"
     try:
         tried = try_points(claim, example, seed, draw)
         if draw and tried.verdict is Verdict.REFUTED and any(is_symmetric(x) for _, x in leaves(example, "")):
@@ -122,6 +127,7 @@ def judged(claim: Any, example: Any, draw: bool, seed: int, subject: str, what: 
         search=search,
         digits=tried.digits if tried.verdict is Verdict.VERIFIED else 0,
         points=tried.points,
+        drawn=draw,
         arrays=tried.arrays,
         conventions=[*assumed, *_conventions(tried)],
         undecided=tried.why,
@@ -194,8 +200,9 @@ def matched(answer: Any, given: Any, names: Sequence[str], what: str) -> list[tu
     wanted = [pair for name, value in zip(names, given, strict=True) for pair in leaves(value, name)]
     wanted = [(name, leaf) for name, leaf in wanted if isinstance(leaf, ExactArray | Number)]
     if isinstance(answer, list | tuple) and all(np.ndim(leaf) == 0 for _, leaf in got) and len(got) > 1:
-        whole = exact(floats_of(answer))  # one array as nested lists
-        got = [("", whole)] if len(wanted) == 1 or whole.shape == np.shape(wanted[0][1]) else got
+        with suppress(TypeError, ValueError):  # of lists that are no array
+            whole = exact(floats_of(answer))
+            got = [("", whole)] if len(wanted) == 1 or whole.shape == np.shape(wanted[0][1]) else got
     if by_key := _by_key(got, wanted, what):
         return by_key
     if not got or len(got) > len(wanted):

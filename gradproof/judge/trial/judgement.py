@@ -25,6 +25,7 @@ class Judgement:
     claim: str  # what it should be, such as "the gradient of cost"
     digits: int = 0  # to which all arrays agree
     points: int = 0  # at which it was tried
+    drawn: bool = True  # at random, or given
     arrays: Sequence[Compared] = ()  # one for each array of the answer
     conventions: Sequence[str] = ()
     trouble: str = ""  # why nothing could be compared, if nothing could
@@ -94,7 +95,8 @@ def lines(judgement: Judgement) -> list[str]:
     """Return the judgement in words, the verdict first."""
     j = judgement
     if j.verdict is Verdict.VERIFIED:
-        first = f"verified: {j.subject} is {j.claim}, to {j.digits} digits at {j.points} random points"
+        where = f"{j.points} random points" if j.drawn else "the point given"
+        first = f"verified: {j.subject} is {j.claim}, to {j.digits} digits at {where}"
     elif j.verdict is Verdict.REFUTED:
         first = f"refuted: {j.subject} is not {j.claim}"
     else:

@@ -16,6 +16,13 @@ from gradproof.judge.trial.execution import InexactError, SubjectError, named
 from gradproof.judge.trial.owner import put
 
 
+class State:
+    """What an optimizer keeps and is given as an argument: 0 at first, and in a run what the steps have made of it."""
+
+    def __init__(self, zeros: Any) -> None:
+        self.zeros = zeros
+
+
 class Stepping(NamedTuple):
     """A step and the arrays that it moves: an object's, or arguments in any nesting."""
 
@@ -30,20 +37,42 @@ class Stepping(NamedTuple):
         if self.owner is not None:
             taken = run.takeover.take(self.owner)
             return {name: getattr(taken, name) for name in given}
-        if not all(a is b for a, b in zip(all_numbers(given), all_numbers(mine), strict=True)):
+        if not _same(given, mine):
             return mine
         if answer is None:
             raise SubjectError(f"{named(self.step)} neither changes the parameters nor returns new ones")
-        return answer
+        kept = arrays_in([run.takeover.take(item.zeros) for item in data if isinstance(item, State)])
+        returned, count = arrays_in([answer]), len(arrays_in(given))
+        if not kept or len(returned) != count + len(kept):
+            return answer
+        for old, new in zip(kept, returned[count:], strict=True):
+            old.view(np.ndarray)[...] = new.view(np.ndarray)
+        return returned[:count]
 
     def call(self, run: Any, function: Callable[..., Any], given: Any, data: Any) -> Any:
         """Return what the step, or a cost that is called in the same way, gives in this run, exact or in float64."""
+        data = [run.takeover.take(item.zeros) if isinstance(item, State) else item for item in data]
         if self.owner is not None:
             put(run, self.owner, given)
             return run.call(function, *data)
         several = isinstance(self.parameters, list | tuple) and len(self.parameters) > 1  # a list of one stays a list
         spread = several and _takes(function) == len(self.parameters) + len(data)
         return run.call(function, *given, *data) if spread else run.call(function, given, *data)
+
+    def updates(self, run: Any, given: Any, data: Sequence[Any]) -> list[int]:
+        """Return which of the data a step of this run updates, in place or in what it returns after the parameters."""
+        shapes = [array.shape for array in arrays_in(given)]
+        alike = [k for k, item in enumerate(data) if (own := arrays_in([item])) and {a.shape for a in own} <= {*shapes}]
+        mine, rest = copied(given), copied(data)
+        answer = self.call(run, self.step, mine, rest) if alike else None
+        more = len(arrays_in([answer])) - (len(shapes) if _same(given, mine) else 0)
+        returned = [k for n, k in enumerate(alike) if len(arrays_in([data[j] for j in alike[: n + 1]])) <= more]
+        return [k for k in alike if k in returned or not _same(data[k], rest[k])]
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Whether all numbers are the very same."""
+    return list(map(id, all_numbers([before]))) == list(map(id, all_numbers([after])))
 
 
 def _takes(function: Any) -> int:

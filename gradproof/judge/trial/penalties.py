@@ -1,6 +1,6 @@
 """What a step has besides the gradient of a cost: weight decay, an L1 penalty, or another term of each weight alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,3 +102,22 @@ def _linear(x: Number) -> list[tuple[Number, Any]]:
         case "divide", (a, b) if not b.varies:
             return [(a, 1 / b.value)]
     return []
+
+
+def squared(numbers: Iterable[Number], parameters: Iterable[Any]) -> set[int]:
+    """Return the indices of the parameters whose squares are among these numbers."""
+    own = {x.index for array in parameters for x in numbers_of(array)}
+    found = set[int]()
+    for x in numbers:
+        if x.rule is not None and x.rule.name in ("multiply", "square", "power", "dot"):
+            operands = x.operands
+            if x.rule.name == "dot":
+                found |= {a.index for a, b in zip(*operands, strict=True) if a is b}
+            elif len(operands) == 1 or operands[-1] is operands[0] or _is_power(x):
+                found.add(operands[0].index)
+    return found & own
+
+
+def _is_power(x: Number) -> bool:
+    """Whether x is a power with a constant exponent."""
+    return x.rule is not None and x.rule.name == "power" and not x.operands[1].varies

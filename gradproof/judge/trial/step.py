@@ -10,8 +10,10 @@ import numpy as np
 
 from gradproof.errors import UsageError
 from gradproof.exact.arrays import ExactArray, exact
+from gradproof.exact.numbers import Number
 from gradproof.exact.run import BITS, Reading, UndecidedError
-from gradproof.exact.sweeps import differentiate
+from gradproof.exact.sweeps import computed_from, differentiate
+from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM, under_roots
 from gradproof.judge.trial.arguments import (
     argument_names,
     copied,
@@ -32,8 +34,9 @@ from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import with_memory
-from gradproof.judge.trial.moves import Stepping, arrays_in, moves, takes_several
-from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put
+from gradproof.judge.trial.moves import State, Stepping, all_numbers, arrays_in, moves, takes_several, terms
+from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put, steering
+from gradproof.judge.trial.penalties import DECAY, OTHER_DECAY, squared
 from gradproof.judge.trial.scaling import excused
 from gradproof.judge.trial.symmetry import symmetric
 from gradproof.numerics.verdict import Verdict
@@ -51,8 +54,9 @@ def check_step(
 
     `parameters` holds example arrays in any nesting, or is the object whose arrays they are (then `step` and `cost`
     are its methods). `step(parameters, *data)`, or `step(*parameters, *data)` if it takes that many, changes them in
-    place or returns new ones; `cost` is called in the same way. Plain descent, weight decay, momentum (over three
-    steps) and Adam's first step are distinguished. Without `cost`, the step must follow the gradient of some cost: its
+    place or returns new ones; `cost` is called in the same way. Arrays of 0 among the data that the step updates are
+    an optimizer's state, which is kept from step to step. Plain descent, weight decay, momentum (over three steps) and
+    Adam's first step are distinguished. Without `cost`, the step must follow the gradient of some cost: its
     derivatives must be symmetric (Schwarz), up to the scaling of Adam and the like or of a clipped norm; the cost
     is named if it is one of the usual ones. Otherwise like `check_gradient`.
     """
@@ -66,12 +70,18 @@ def check_step(
         hint = "for a method, give its object in place of the parameters"
     for function, what in ((step, "step"), *([(cost, "cost")] if cost is not None else [])):
         require_callable(function, what, *counts, hint=hint)
-    example = prepared([_parameters_of(owner, cost, data, seed) if held else parameters, *data], seed)
+    example = prepared([_parameters_of(owner, step, cost, data, seed) if held else parameters, *data], seed)
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example[0], "")):
         raise UsageError("parameters holds no array of floats")
 
     stepping = Stepping(step, parameters, owner if held else None)
     state = moving_state(owner if held else getattr(step, "__self__", None), example[0] if held else ())
+    of_data = argument_names(step, len(data) + (0 if held else 1))[-len(data) :] if data else []
+    for k in _updated(stepping, example, seed):
+        if any(np.any(leaf) for _, leaf in leaves(example[1 + k], "") if isinstance(leaf, np.ndarray)):
+            state = state or of_data[k]
+        else:
+            example[1 + k] = State(example[1 + k])
     costs: dict[Reading, set[NamedCost]] = {}  # those whose gradient it is at every point so far
     memories: set[Reading] = set()  # under which several steps have been tried
 
@@ -87,7 +97,12 @@ def check_step(
                 result = scalar(stepping.call(run, cost, copied(given), rest), named(cost))
             kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
             run.result = Result(result, dict(zip(moved, arrays_in(given), strict=True)), moved)
-            compared = along(moved, given, differentiate(result), kept)
+            truth = differentiate(result)
+            compared = along(moved, given, truth, kept)
+            if any(array.state != "right" for array in compared):
+                again = along(moved, given, truth, under_roots(moved))
+                compared = again if any(array.convention == FIRST_OF_ADAM for array in again) else compared
+            compared = _with_penalty_of(result, compared, arrays_in(given))
         if any(array.state != "right" for array in compared):
             if state:
                 raise InexactError(f"the optimizer has taken steps before ({state} is not 0): give a fresh one")
@@ -102,22 +117,21 @@ def check_step(
         return compared
 
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
-    again = f"gradproof.check_step({named(step)}, …, seed={seed})"
+    call = f"check_step({named(step)}, …" + (f", cost={named(cost)}" if cost else "")
 
     def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
         """Return the parameters after the step, exactly or in float64."""
-        mine = copied(numbers[0])
-        returned = stepping.call(run, step, mine, copied(numbers[1:]))
+        mine, rest = copied(numbers[0]), [State(copied(x.zeros)) if isinstance(x, State) else x for x in numbers[1:]]
+        returned = stepping.call(run, step, mine, copied(rest))
         return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
 
-    result = judged(claim, example, draw, seed, named(step), target, again)
+    result = judged(claim, example, draw, seed, named(step), target, call)
     result = confirmed(result, claim, [answered], [step], example, seed, draw)
     if not result and isinstance(parameters, list | tuple) and len(parameters) == 1:
         plain = check_step(step, parameters[0], *data, cost=cost, draw=draw, seed=seed)  # if it takes no list of one
         if plain or not result.arrays:
             return plain
     if result.verdict is Verdict.REFUTED and result.arrays and cost is not None:
-        of_data = argument_names(step, len(data) + (0 if held else 1))[-len(data) :] if data else []
         return replace(result, example=example_lines(claim, example, ["θ", *of_data], None, seed, draw, moves=True))
     if result:
         result = replace(result, float64=float_findings([answered], [step], example, seed))
@@ -132,28 +146,50 @@ def _constants(data: Any) -> Any:
     return rebuilt(data, lambda x: exact(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x)
 
 
-def _parameters_of(owner: Any, cost: Any, data: Any, seed: int) -> dict[str, Any]:
+def _updated(stepping: Stepping, example: Any, seed: int) -> list[int]:
+    """Return which of the data the step updates, as it does an optimizer's state; none if it cannot be run."""
+    with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as run:
+        numbers = drawn(example, np.random.default_rng(seed))
+        given, *rest = rebuilt(_constants(numbers), abs)  # a mean of squares is not negative
+        return stepping.updates(run, given, rest)
+    return []
+
+
+def _parameters_of(owner: Any, step: Any, cost: Any, data: Any, seed: int) -> dict[str, Any]:
     """Return the object's arrays that the cost depends on or, without a cost, those that are not optimizer state."""
     arrays = arrays_of(owner)
-    if cost is None:
-        return {name: value for name, value in arrays.items() if not is_state(name, value)}
+    zeros = {name for name, value in arrays.items() if not any(np.any(leaf) for _, leaf in leaves(value, name))}
+    used = {name: value for name, value in arrays.items() if name not in zeros or not is_state(name, value)}
     with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as run:
-        given = exact_variables(drawn(prepared([arrays], seed), np.random.default_rng(seed)))[0]
-        put(run, owner, copied(given))
+        numbers = drawn(prepared([arrays], seed), np.random.default_rng(seed))[0]
+        numbers |= {name: rebuilt(numbers[name], abs) for name in zeros}  # a mean of squares is not negative
+        given = exact_variables(numbers)
+        taken = put(run, owner, copied(given))
         rest = _constants(drawn(list(data), np.random.default_rng(seed)))
+        if cost is None:
+            run.call(step, *rest)
+            state = zeros & steering(given, {name: getattr(taken, name) for name in given})
+            return {name: value for name, value in used.items() if name not in state} or used
         truth = differentiate(scalar(run.call(cost, *rest), named(cost)))
         used = {
-            name: arrays[name]
-            for name, value in given.items()
-            if any(
-                x.index in truth
-                for _, leaf in leaves(value, name)
-                if isinstance(leaf, ExactArray)
-                for x in numbers_of(leaf)
-            )
+            name: arrays[name] for name, value in given.items() if any(x.index in truth for x in all_numbers(value))
         }
         return used or arrays
-    return arrays
+    return used if cost is None else arrays
+
+
+def _with_penalty_of(cost: Number, compared: Sequence[Compared], parameters: Sequence[ExactArray]) -> list[Compared]:
+    """Refuse the weight decay that a step adds to a penalty that its cost has already."""
+    among = [squared(some([cost]), parameters) for some in (terms, computed_from)]
+    told = []
+    for array, parameter in zip(compared, parameters, strict=True):
+        its, perhaps = (any(x.index in some for x in numbers_of(parameter)) for some in among)
+        if DECAY in array.convention and its:
+            array = array._replace(state=OTHER_DECAY, convention="")
+        elif DECAY in array.convention and perhaps:
+            raise InexactError(f"{array.name} decays beyond its cost, in which its squares may be another penalty")
+        told.append(array)
+    return told
 
 
 def _name(costs: dict[Reading, set[NamedCost]], reading: Reading, moved: dict[str, Any], given: Any) -> None:
