@@ -444,3 +444,16 @@ def test_a_number_that_passes_through_text_is_undecided(text: str, tmp_path: Pat
     for gradient in (lambda x: 2 * x, lambda x: 2 * x + 3 * (np.arange(3) == 0)):
         judged = gradproof.check_gradient(cost, gradient, np.zeros(3))
         assert str(judged.verdict) == "undecided", judged
+
+
+def test_a_gradient_may_be_a_matrix() -> None:
+    def cost(a, b):
+        return np.power(np.matrix(a) * np.matrix(b), 2).sum()
+
+    def gradient(a, b):
+        a, b = np.matrix(a), np.matrix(b)
+        return 2 * (a * b) * b.T, 2 * a.T * (a * b)
+
+    assert gradproof.check_gradient(cost, gradient, np.zeros((3, 2)), np.zeros((2, 4)))
+    wrong = gradproof.check_gradient(cost, lambda a, b: gradient(a, b)[::-1], np.zeros((2, 2)), np.zeros((2, 2)))
+    assert str(wrong.verdict) == "refuted"

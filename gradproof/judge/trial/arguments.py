@@ -152,4 +152,4 @@ def copied(value: Any) -> Any:
 
 def numbers_of(array: Any) -> list[Number]:
     """Return the exact numbers of an array, in order, or a single number in a list."""
-    return array.ravel().tolist() if isinstance(array, ExactArray) else [array]
+    return list(array.flat) if isinstance(array, ExactArray) else [array]  # a matrix stays one when it is ravelled
