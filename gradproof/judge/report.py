@@ -10,7 +10,7 @@ import numpy as np
 from gradproof.fragment import excerpts, fragment
 from gradproof.judge.float64.certificate import Certified
 from gradproof.judge.float64.counterexample import VALUES, Shown
-from gradproof.judge.float64.mistakes import RIGHT, WITHOUT_SLOPE, Mistake
+from gradproof.judge.float64.mistakes import RIGHT, Mistake
 from gradproof.judge.float64.networks import SAID
 from gradproof.judge.float64.points import EQUATIONS
 from gradproof.judge.float64.sides import SUPERSCRIPTS
@@ -21,6 +21,7 @@ from gradproof.proof.summary import Fault, Summary
 from gradproof.text import visible
 
 Worth = Mapping[str, float]  # points for each equation that is right
+OF_CROSS_ENTROPY = "the δ of the cross-entropy cost"
 FEW, WIDE = 8, 200  # faults in a repr, and characters per line
 
 
@@ -162,8 +163,9 @@ def _lines(judgement: Judgement, subject: str, worth: Worth | None) -> list[str]
 
 def _does_not(judgement: Judgement) -> str:
     """Say that something is wrong or, if all of it is right for the cross-entropy, for which cost it is."""
-    names = [mistake.name for named in judgement.faults for mistake in named.names]
-    if names and {*names} == {WITHOUT_SLOPE} and len(names) == len(judgement.faults) and not judgement.troubles:
+    formulas = [mistake.formula for named in judgement.faults for mistake in named.names]
+    fits = [formula.endswith(OF_CROSS_ENTROPY) for formula in formulas]
+    if fits and all(fits) and len(fits) == len(judgement.faults) and not judgement.troubles:
         return "gives the gradient of the cross-entropy, not that of the quadratic cost"
     return "is wrong"
 

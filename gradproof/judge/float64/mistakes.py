@@ -38,9 +38,6 @@ class Layer(NamedTuple):
         return here
 
 
-WITHOUT_SLOPE = "σ′ is missing at the output"  # all else is then right for the cross-entropy
-
-
 class Mistake(NamedTuple):
     equation: str
     name: str  # what was done
@@ -110,7 +107,7 @@ MISTAKES = (
     Mistake("z", "z was overwritten by a", "σ(zˡ)", lambda p: p.a[p.l], "deeplearning4j#364"),
     Mistake("a", "tanh in place of σ", "tanh(zˡ)", lambda p: p.z[p.l - 1].tanh()),
     Mistake("a", "σ is left out", "zˡ", lambda p: p.z[p.l - 1]),
-    Mistake("BP1", WITHOUT_SLOPE, "aᴸ − y, the δ of the cross-entropy cost", lambda p: p.error,
+    Mistake("BP1", "σ′ is missing at the output", "aᴸ − y, the δ of the cross-entropy cost", lambda p: p.error,
             "Bot-Academy#3, mnielsen#45"),
     Mistake("BP1", "σ′ is applied to a in place of z", "(aᴸ − y) ⊙ σ′(aᴸ)", lambda p: p.error * p.at(p.a[-1]),
             "dwhitena/gophernet#6, interviews.ai#4"),

@@ -1,7 +1,5 @@
 """How each mistake in the notes' network is repaired, in words and in NumPy, by the name of the mistake."""
 
-from gradproof.judge.float64.mistakes import WITHOUT_SLOPE
-
 _FACTOR = "take the factor out; if it belongs to the cost, all equations have it"
 _ONCE = "divide by m once: in the gradients, and neither in δ nor in the update"
 _EXAMPLES = "sum over the examples only: delta.sum(axis=1, keepdims=True) / m"
@@ -15,7 +13,7 @@ REPAIRS = {
     "z was overwritten by a": "keep z and a in two lists, z before σ and a after it",
     "tanh in place of σ": "a = 1 / (1 + np.exp(-z))",
     "σ is left out": "apply σ in every layer, also in the last: a = sigmoid(z)",
-    WITHOUT_SLOPE: "delta = (a - y) * a * (1 - a); if another cost is meant, say --cost cross-entropy",
+    "σ′ is missing at the output": "delta = (a - y) * a * (1 - a); if another cost is meant, say --cost cross-entropy",
     "σ′ is applied to a in place of z": "give σ′ the z of the layer, or write a * (1 - a)",
     "a(1 − a) is applied to z in place of a": "write a * (1 - a) with a = σ(z), or call σ′(z)",
     "the sign of the error is wrong": "write a - y; or keep y - a and add the gradients instead of subtracting them",
