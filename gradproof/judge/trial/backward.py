@@ -1,6 +1,6 @@
 """check_backward: does this backward pass give the derivatives of that layer's forward pass?"""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -43,35 +43,95 @@ def check_backward(
     """
     require_callable(forward, "forward", len(inputs))
     require_callable(backward, "backward")
-    layer = getattr(backward, "__self__", None)
-    arrays = {path: x for path, x in within(layer).items() if _is_float(x)}
-    aliases = {path: [other for other in arrays if arrays[other] is array] for path, array in arrays.items()}
-    example = prepared([*inputs, {path: arrays[path] for path, (first, *_) in aliases.items() if path == first}], seed)
-    example[-1] = _used(forward, layer, example, seed)
-    names = argument_names(forward, len(inputs))
-    floats = covers_floats(partial(_in_float64, forward, backward), example[:-1], names)
-    gradients = dict[str, str]()  # by the path of an array, that of its gradient
-    missing = dict[str, bool]()  # by the path of an array without one, whether backward leaves something of its shape
+    passes, functions = _Passes(forward, backward, seed), [forward, backward]
+    example = passes.prepare(inputs)
+    call = f"check_backward({named(forward)}, {named(backward)}, …"
+    result = judged(passes.claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", call)
+    result = confirmed(result, passes.claim, [passes.answer], functions, example, seed, draw, passes.floats)
+    if result.verdict is Verdict.REFUTED and result.arrays:
+        return replace(result, example=example_lines(passes.claim, example, passes.names, None, seed, draw))
+    if not result:
+        return result
+    said = [f"{path} was not compared: no gradient of it was found" for path in passes.missing]
+    if any(passes.missing.values()):
+        return replace(result, verdict=Verdict.UNDECIDED, undecided=said)
+    found = float_findings([passes.answer], functions, example, seed, passes.floats)
+    return replace(result, float64=found, conventions=[*result.conventions, *said])
 
-    def named_as_gradient(path: str, paths: Iterable[str]) -> list[str]:
-        others = set(paths).difference(*(aliases[path] for path in example[-1]))
-        return [other for alias in aliases[path] for other in gradient_of(alias, others)]
 
-    def forwarded(run: ExactRun | FloatRun, numbers: Any) -> tuple[Any, Any, Sequence[Any]]:
+class _Passes:
+    """The forward and the backward pass of a layer, and where the layer keeps the gradients of its arrays."""
+
+    def __init__(self, forward: Callable[..., Any], backward: Callable[..., Any], seed: int) -> None:
+        self.forward, self.backward, self.seed = forward, backward, seed
+        self.layer = getattr(backward, "__self__", None)
+        self.arrays = {path: x for path, x in within(self.layer).items() if _is_float(x)}
+        self.aliases = {path: [other for other, y in self.arrays.items() if y is x] for path, x in self.arrays.items()}
+        self.names: list[str] = []  # of the inputs
+        self.held: Collection[str] = ()  # the paths of the arrays that out depends on
+        self.floats = False  # whether backward gives the derivatives by plain numbers, too
+        self.gradients: dict[str, str] = {}  # by the path of an array, that of its gradient
+        self.missing: dict[str, bool] = {}  # by the path of an array without one, whether something has its shape
+
+    def prepare(self, inputs: Sequence[Any]) -> Any:
+        """Return the inputs, and by their paths the arrays of the layer that out depends on, as an example."""
+        held = {path: self.arrays[path] for path, (first, *_) in self.aliases.items() if path == first}
+        example = prepared([*inputs, held], self.seed)
+        example[-1] = self.held = _used(self.forward, self.layer, example, self.seed)
+        self.names = argument_names(self.forward, len(inputs))
+        self.floats = covers_floats(partial(_in_float64, self.forward, self.backward), example[:-1], self.names)
+        return example
+
+    def claim(self, run: ExactRun, numbers: Any) -> Sequence[Compared]:
+        """Compare what backward gives with the derivatives of Σ dout ⊙ out."""
+        *given, held = numbers = exact_variables(numbers, self.floats)
+        with run.given():
+            taken, out, cache = self._forwarded(run, numbers)
+            if not isinstance(out, ExactArray | Number):
+                said = f"returns {type(out).__name__}, should return an array or (array, cache)"
+                raise SubjectError(f"{named(self.forward)} {said}")
+        require_callable(self.backward, "backward", 1 + len(cache), hint=_hint(named(self.forward), len(cache)))
+        out = exact(out)
+        dout = exact_variables(_upstream(out.shape, self.seed))
+        result = total([a * b for a, b in zip(numbers_of(out), numbers_of(dout), strict=True)])
+        before = set[int]().union(*map(_indices, within(taken).values()))
+        answer = run.call(self.backward, dout if out.ndim else dout.item(), *cache)
+        left, truth = within(taken), differentiate(result)
+        pairs = self._paired(answer, left, given, held)
+        found, others = {name for name, *_ in pairs}, left.keys() - self.gradients.values()
+        made = {np.shape(left[path]) for path in others if not before.issuperset(_indices(left[path]))}
+        self.missing.update((path, array.shape in made) for path, array in held.items() if path not in found)
+        run.result = Result(result, {name: x for name, _, x in pairs}, {name: got for name, got, _ in pairs})
+        return [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
+
+    def answer(self, run: ExactRun | FloatRun, numbers: Any) -> Any:
+        """Return what backward returns and what it leaves in the layer, exactly or in float64."""
+        taken, out, cache = self._forwarded(run, numbers)
+        dout = _upstream(np.shape(out), self.seed)
+        returned = run.call(self.backward, exact(dout) if isinstance(out, ExactArray | Number) else dout, *cache)
+        left = within(taken)
+        return [returned, *(left[other] for other in self.gradients.values() if other in left)]
+
+    def _forwarded(self, run: ExactRun | FloatRun, numbers: Any) -> tuple[Any, Any, Sequence[Any]]:
         """Return the layer with these arrays in it, out, and a list of the cache, empty if there is none."""
         *given, held = numbers
-        taken = run.takeover.take(layer)
-        fill(taken, held | {other: 0 * arrays[other] for path in held for other in named_as_gradient(path, arrays)})
-        returned = run.call(forward, *copied(given))
+        taken = run.takeover.take(self.layer)
+        buffers = {other for path in held for other in self._named_as_gradient(path, self.arrays)}
+        fill(taken, held | {other: 0 * self.arrays[other] for other in buffers})
+        returned = run.call(self.forward, *copied(given))
         out, *cache = returned if isinstance(returned, tuple) else (returned,)
         return taken, out, cache
 
-    def paired(answer: Any, left: Any, given: Any, held: Any) -> list[tuple[str, Any, Any]]:
+    def _named_as_gradient(self, path: str, paths: Iterable[str]) -> list[str]:
+        others = set(paths).difference(*(self.aliases[path] for path in self.held))
+        return [other for alias in self.aliases[path] for other in gradient_of(alias, others)]
+
+    def _paired(self, answer: Any, left: Any, given: Any, held: Any) -> list[tuple[str, Any, Any]]:
         """Return (name, gradient, array) of what backward returns and of what it leaves in the layer."""
         for path, array in held.items():
-            likely = named_as_gradient(path, left)
+            likely = self._named_as_gradient(path, left)
             fits = [other for other in likely if np.shape(left[other]) == array.shape]
-            gradients[path] = next(iter([*fits, *likely]), "")
+            self.gradients[path] = next(iter([*fits, *likely]), "")
         own = list[str]()  # in the order in which gradients are returned after those of the inputs, by their shapes
         count = sum(isinstance(leaf, ExactArray | Number) for _, leaf in leaves(given, ""))
         for one in answer[count:] if isinstance(answer, tuple | list) else ():
@@ -79,56 +139,10 @@ def check_backward(
         own += [path for path in held if path not in own]
         pairs = []
         if answer is not None or not held:
-            pairs = matched(answer, [*given, *map(held.get, own)], [*names, *own], named(backward))
-        kept = {path: other for path, other in gradients.items() if other and path not in {name for name, *_ in pairs}}
-        return pairs + [(path, floats_of(left[other]), held[path]) for path, other in kept.items()]
-
-    def claim(run: ExactRun, numbers: Any) -> Sequence[Compared]:
-        *given, held = numbers = exact_variables(numbers, floats)
-        with run.given():
-            taken, out, cache = forwarded(run, numbers)
-            if not isinstance(out, ExactArray | Number):
-                raise SubjectError(
-                    f"{named(forward)} returns {type(out).__name__}, should return an array or (array, cache)"
-                )
-        require_callable(backward, "backward", 1 + len(cache), hint=_hint(named(forward), len(cache)))
-        out = exact(out)
-        dout = exact_variables(_upstream(out.shape, seed))
-        result = total([a * b for a, b in zip(numbers_of(out), numbers_of(dout), strict=True)])
-        before = set[int]().union(*map(_indices, within(taken).values()))
-        answer = run.call(backward, dout if out.ndim else dout.item(), *cache)
-        left, truth = within(taken), differentiate(result)
-        pairs = paired(answer, left, given, held)
+            pairs = matched(answer, [*given, *map(held.get, own)], [*self.names, *own], named(self.backward))
         found = {name for name, *_ in pairs}
-        made = {
-            np.shape(left[path])
-            for path in left.keys() - gradients.values()
-            if not before.issuperset(_indices(left[path]))
-        }
-        missing.update((path, array.shape in made) for path, array in held.items() if path not in found)
-        run.result = Result(result, {name: x for name, _, x in pairs}, {name: got for name, got, _ in pairs})
-        return [compare_leaf(name, got, wanted, truth) for name, got, wanted in pairs]
-
-    def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
-        """Return what backward returns and what it leaves in the layer, exactly or in float64."""
-        taken, out, cache = forwarded(run, numbers)
-        dout = _upstream(np.shape(out), seed)
-        returned = run.call(backward, exact(dout) if isinstance(out, ExactArray | Number) else dout, *cache)
-        left = within(taken)
-        return [returned, *(left[other] for other in gradients.values() if other in left)]
-
-    call = f"check_backward({named(forward)}, {named(backward)}, …"
-    result = judged(claim, example, draw, seed, named(backward), f"the derivative of {named(forward)}", call)
-    result = confirmed(result, claim, [answered], [forward, backward], example, seed, draw, floats)
-    if result.verdict is Verdict.REFUTED and result.arrays:
-        return replace(result, example=example_lines(claim, example, names, None, seed, draw))
-    if not result:
-        return result
-    said = [f"{path} was not compared: no gradient of it was found" for path in missing]
-    if any(missing.values()):
-        return replace(result, verdict=Verdict.UNDECIDED, undecided=said)
-    found = float_findings([answered], [forward, backward], example, seed, floats)
-    return replace(result, float64=found, conventions=[*result.conventions, *said])
+        kept = {path: other for path, other in self.gradients.items() if other and path not in found}
+        return pairs + [(path, floats_of(left[other]), held[path]) for path, other in kept.items()]
 
 
 def _used(forward: Any, layer: Any, example: Any, seed: int) -> dict[str, Any]:
