@@ -90,7 +90,8 @@ class Judged(pytest.Item):
     def _told(self, judged: Any) -> str:
         faults = getattr(judged, "document", {}).get("faults", [])  # only the judgement of a program has it
         file = self.subject.partition(":")[0]
-        placed = [f"{file}:{f['line']}: {f['code']}" for f in faults if f["line"] and file.endswith(".py")]
+        at = (f["line"] if file.endswith(".py") else f" {f['place']}" for f in faults)  # of a notebook with the cell
+        placed = [f"{file}:{place}: {f['code']}" for place, f in zip(at, faults, strict=True) if f["line"]]
         where, line = getattr(judged, "place", ("", 0))  # that of a backprop
         placed += [f"{file}:{line}: {linecache.getline(where, line).strip()}"] * bool(line)
         return "\n".join([*placed[:1], str(judged)])

@@ -98,10 +98,11 @@ def decide(question: Question, judge: Callable[[File], Judgement]) -> Decided:
             if whole is None and any(words in said for words in NONE_OF_TWO[:2]):
                 said += f"; any other program is judged {WITHOUT if program else 'by the path of its file'}"
             raise DataError(said) from None
+        reached = next((trouble.said for trouble in judged.troubles if trouble.is_of_limits), "")
         if whole is not None and found is not None and not is_whole(found):
-            found = _with_lines(whole, judged) if lines or may_prefer_whole(found, judged) else None
-        if reached := next((trouble for trouble in judged.troubles if trouble.is_of_limits), None):
-            raise DataError(f"{visible(path)} {reached.said}")
+            found = _with_lines(whole, judged) if lines or reached or may_prefer_whole(found, judged) else None
+        if reached and (only or not found or found["verdict"] == "none"):
+            raise DataError(f"{visible(path)} {reached}")
         if only:
             counts = False
         elif failure is not None and judged.verdict is Verdict.REFUTED and not judged.troubles:
@@ -109,7 +110,7 @@ def decide(question: Question, judge: Callable[[File], Judgement]) -> Decided:
         elif found and found["verdict"] == "none" and takes_others(judged):
             return _of_whole(found, path, graded)
         else:
-            counts = bool(found) and prefers_whole(found or {}, judged)
+            counts = bool(reached) or (bool(found) and prefers_whole(found or {}, judged))
             counts = counts and not (graded and may_be_a_slip(found or {}))  # the rubric asks for the notes' network
         if not (counts or graded):  # an answer is no part of a grade
             judged.search.begin()

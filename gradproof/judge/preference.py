@@ -51,7 +51,7 @@ def prefers_whole(d: Mapping[str, Any], judged: Any) -> bool:
             return True
         case "refuted", "verified":
             kinds = {trouble.kind for trouble in judged.troubles} | {named.fault.equation for named in judged.faults}
-            kept = kinds & {"mutation", "dtype", "repeat", "state", "hangs"} or kinds <= {"update", "data"}
+            kept = kinds & {"mutation", "dtype", "repeat", "state"} or kinds <= {"update", "data"}
             return not d["inexact"] and not kept and (d["sure"] or d["subject"]["form"] != "function")
         case "refuted", "refuted":  # float64 says little about code that does not fit its problems
             follows = any(array["state"] == "right" for array in d.get("parameters", ()))  # so its δᴸ is right

@@ -123,13 +123,20 @@ def backprop(weights, biases, x, y):
     return grad_b, grad_w
 """
 UPHILL = CROSS_ENTROPY.replace("d = a - y", "d = (a + y) * a * (1 - a)")
-SLOW = NOTHING.replace("    return", "    import time\n    time.sleep(60)\n    return")
+ASLEEP = NOTHING.replace("    return", "    import time\n    time.sleep(60)\n    return")
+SLOW = NOTHING.replace("    return", "    for k in range(10**9):\n        weights[0] * k\n    return")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("backprop")
-    for name, text in {"mine": NOTHING, "entropy": CROSS_ENTROPY, "uphill": UPHILL, "slow": SLOW}.items():
+    for name, text in {
+        "mine": NOTHING,
+        "entropy": CROSS_ENTROPY,
+        "uphill": UPHILL,
+        "slow": SLOW,
+        "asleep": ASLEEP,
+    }.items():
         (made / f"{name}.py").write_text(text, "utf8")
     return made
 
@@ -211,6 +218,13 @@ def test_a_backprop_that_is_too_slow_is_not_judged(folder: Path) -> None:
     ran = check(folder, "slow.py", "--seconds", "1")
     assert (ran.returncode, ran.stdout) == (3, "")
     assert ran.stderr == "gradproof: slow.py does not return within 1 seconds: allow more with --seconds\n"
+
+
+@pytest.mark.turns(1)
+def test_a_backprop_that_only_waits_is_judged_without_waiting(folder: Path) -> None:
+    ran = check(folder, "asleep.py", "--seconds", "1")
+    assert ran.returncode == 1
+    assert ran.stdout.startswith("refuted: asleep.py: ")
 
 
 @pytest.mark.turns(2)

@@ -1,5 +1,6 @@
 """What the page says of other checkers is what these checkers say, as far as they are installed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,14 @@ from jax.test_util import check_grads
 from gradproof.judge.assessment import assess
 from gradproof.judge.checkers import Checked, checked
 from tests.judge.test_whole_command import WRONG
+
+
+@pytest.fixture(autouse=True)
+def in_float64() -> Iterator[None]:
+    before = jax.config.values["jax_enable_x64"]
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
 
 
 def by_name(*gradients: Any) -> dict[str, Checked]:
@@ -82,3 +91,26 @@ def test_a_fault_that_some_accept_is_shown_with_what_they_say(tmp_path: Path) ->
     assert told["scipy check_grad"]["found"] == pytest.approx(np.linalg.norm(claimed - right))
     assert told["torch gradcheck"]["accepts"] is False
     assert told["scipy check_grad"]["accepts"] is None
+
+
+ALL_WRONG = """import numpy as np
+
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(6, 2)), rng.normal(size=(6, 2))
+w, b = rng.normal(size=(2, 2)), np.zeros(2)
+for epoch in range(100):
+    out = np.tanh(x @ w + b)
+    loss = np.sum((out - y) ** 2)
+    error = 2 * (out - y) * (1 - out**2) * out
+    w -= 0.1 * x.T @ error
+    b -= 0.1 * error.sum(0)
+"""
+
+
+def test_where_all_is_wrong_the_corrected_program_tells_the_rate(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ALL_WRONG, "utf8")
+    shown = assess(str(tmp_path / "mine.py"))["counterexample"]
+    told = {one["name"]: one for one in shown["checkers"]}
+    w = next(p for p in shown["parameters"] if p["name"] == "w")
+    assert np.allclose(np.array(w["should_be"]), -0.1 * np.array(w["gradient"]))
+    assert told["torch gradcheck"]["accepts"] is False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.judge.test_whole_command import NET, NOTHING, WRONG
+from tests.judge.test_whole_command import NET, NOTHING, WRONG, notebook
 
 ROOT = Path(__file__).parents[2]
 TESTS = """import gradproof
@@ -64,14 +64,15 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("theirs")
     for name, source in (("test_mine.py", TESTS), ("right.py", NET), ("wrong.py", WRONG), ("nothing.py", NOTHING)):
         (place / name).write_text(source, "utf8")
+    (place / "wrong.ipynb").write_text(notebook("import numpy as np", WRONG.partition("\n")[2]), "utf8")
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     if not any(point.name == "gradproof" for point in entry_points(group="pytest11")):
         line += ["-p", "gradproof.pytest_plugin"]
-    for name in ("right.py", "wrong.py:Net", "nothing.py", "none.py"):
+    for name in ("right.py", "wrong.py:Net", "wrong.ipynb", "nothing.py", "none.py"):
         line += ["--gradproof", name]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(line, capture_output=True, text=True, cwd=place, env=environment, timeout=200)
-    assert "8 failed, 1 passed" in ended.stdout, ended.stdout + ended.stderr
+    assert "9 failed, 1 passed" in ended.stdout, ended.stdout + ended.stderr
     return ended.stdout
 
 
@@ -103,6 +104,7 @@ def test_a_program_that_is_wrong_fails_with_its_judgement_at_its_own_line(said: 
         "\nwrong.py:15: d1 = (self.w2.T @ d2) * (1 - h)\n"
         "refuted: wrong.py: w1, b1 do not follow the gradient of the quadratic cost, unlike the others\n"
     ) in said
+    assert "\nwrong.ipynb: cell 2, line 14: d1 = (self.w2.T @ d2) * (1 - h)\nrefuted: wrong.ipynb: " in said
     assert "\nFAILED wrong.py:Net::gradproof - wrong.py:15: " in said
     assert "\nnothing.py: found no step" in said
     assert "\nthere is no file none.py\n" in said

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -93,10 +94,11 @@ def _points(scene: Scene) -> Iterator[tuple[Scene, int]]:
 
 def _shown(way: Way, seed: int, outcome: Outcome, read: Read, wrong: set[str]) -> dict[str, Any] | None:
     """Return what a point shows; None if the fault does not appear there, or if more than the fault does."""
+    rate = None if _is_right_somewhere(outcome, wrong) else _rate_if_corrected(way, seed, outcome, read)
     try:
         with ExactRun(_reading(outcome), BITS, seed) as run, guarded("the program", SECONDS):
             what = observe(way.scene, way.step, way.calls, seed, constants=True)
-            point = _judged(what, outcome, read, wrong)
+            point = _judged(what, outcome, read, wrong, rate)
             if point is None or run.run.notes:
                 return None
             found = values(point, read.located, read.lines) | {"script": _script(way, seed, point)}
@@ -114,7 +116,13 @@ def _script(way: Way, seed: int, point: Point) -> dict[str, str]:
         return {"text": "", "why": str(error)}
 
 
-def _judged(what: Observation, outcome: Outcome, read: Read, wrong: set[str]) -> Point | None:
+def _is_right_somewhere(outcome: Outcome, wrong: set[str]) -> bool:
+    """Whether an array is right, which tells the rate of the step."""
+    arrays = outcome.tried.arrays if outcome.tried else ()
+    return any(array.state == "right" and array.alive and _of(array.name) not in wrong for array in arrays)
+
+
+def _judged(what: Observation, outcome: Outcome, read: Read, wrong: set[str], corrected_rate: Any) -> Point | None:
     """Return the point if something is wrong there, and only what was found to be wrong."""
     words, cost = _cost(what, outcome, read)
     if cost is None:
@@ -126,7 +134,7 @@ def _judged(what: Observation, outcome: Outcome, read: Read, wrong: set[str]) ->
         return None
     truth = differentiate(cost, constants=True)
     told = any(array.state == "right" and array.alive and _of(array.name) not in wrong for array in compared)
-    rate = rate_of(what.moved, list(what.given.values()), truth) if told else None
+    rate = rate_of(what.moved, list(what.given.values()), truth) if told else corrected_rate
     return Point(
         what, over_the_step(what, cost), compared, rate, slopes_of(what, truth), words, cost, _names(what, outcome)
     )
@@ -163,24 +171,37 @@ def _cost(what: Observation, outcome: Outcome, read: Read) -> tuple[str, Number 
 def _set_right(lines: Sequence[dict[str, Any]], way: Way, seed: int, outcome: Outcome, read: Read) -> None:
     """Add to each wrong line what it gives in the corrected program, if the correction is right at this point."""
     wrong = [line for line in lines if line["state"] != "right"]
-    program = corrected(way.scene.program, read.repairs) if wrong else None
-    if program is None:
-        return
-    scene = replace(way.scene, program=program)
-    try:
-        with ExactRun(_reading(outcome), BITS, seed), guarded("the program", SECONDS):
-            what = observe(scene, way.step, way.calls, seed)
-            _, cost = _cost(what, outcome, read)
-            if cost is None or any(array.state != "right" for array in against(what, cost)):
-                return
-            for line in wrong:
-                place = line["file"], line["line"], line["name"]
-                alike = [event for event in what.events if (event.file, event.line, shown(event.name)) == place]
-                for event in alike[line["turn"] : line["turn"] + 1]:
-                    line["should_be"] = plain([x.value for x in event.numbers], event.shape)
-    except (SubjectError, UndecidedError):
-        return
-    finally:
+    with _corrected_run(way, seed, outcome, read) as found:
+        for line in wrong if found else ():
+            place = line["file"], line["line"], line["name"]
+            alike = [e for e in found[0].events if (e.file, e.line, shown(e.name)) == place] if found else []
+            for event in alike[line["turn"] : line["turn"] + 1]:
+                line["should_be"] = plain([x.value for x in event.numbers], event.shape)
+
+
+def _rate_if_corrected(way: Way, seed: int, outcome: Outcome, read: Read) -> Any:
+    """Return the rate of the corrected step; None if there is no correction, or no single rate."""
+    with _corrected_run(way, seed, outcome, read) as found:
+        if found is None:
+            return None
+        what, cost = found
+        return rate_of(what.moved, list(what.given.values()), differentiate(cost, constants=True))
+
+
+@contextmanager
+def _corrected_run(way: Way, seed: int, outcome: Outcome, read: Read) -> Iterator[tuple[Observation, Number] | None]:
+    """Yield what the corrected program shows at a point, and its cost; None unless all of it is right there."""
+    program = corrected(way.scene.program, read.repairs) if read.repairs else None
+    scene = replace(way.scene, program=program or way.scene.program)
+    found = None
+    with ExactRun(_reading(outcome), BITS, seed):
+        with suppress(SubjectError, UndecidedError), guarded("the program", SECONDS):
+            what = observe(scene, way.step, way.calls, seed) if program is not None else None
+            _, cost = _cost(what, outcome, read) if what is not None else ("", None)
+            if what is not None and cost is not None and all(a.state == "right" for a in against(what, cost)):
+                found = what, cost
+        yield found
+    if program is not None:
         forget(scene)
 
 
