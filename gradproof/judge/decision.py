@@ -101,7 +101,7 @@ def decide(question: Question, judge: Callable[[File], Judgement]) -> Decided:
         reached = next((trouble.said for trouble in judged.troubles if trouble.is_of_limits), "")
         if whole is not None and found is not None and not is_whole(found):
             found = _with_lines(whole, judged) if lines or reached or may_prefer_whole(found, judged) else None
-        if reached and (only or not found or found["verdict"] == "none"):
+        if reached and (only or not found or found["verdict"] in ("none", "undecided")):
             raise DataError(f"{visible(path)} {reached}")
         if only:
             counts = False

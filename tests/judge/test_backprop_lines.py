@@ -123,7 +123,7 @@ def backprop(weights, biases, x, y):
     return grad_b, grad_w
 """
 UPHILL = CROSS_ENTROPY.replace("d = a - y", "d = (a + y) * a * (1 - a)")
-ASLEEP = NOTHING.replace("    return", "    import time\n    time.sleep(60)\n    return")
+ASLEEP = CROSS_ENTROPY.replace("    return", "    import time\n    time.sleep(60)\n    return")
 SLOW = NOTHING.replace("    return", "    for k in range(10**9):\n        weights[0] * k\n    return")
 
 
@@ -223,8 +223,8 @@ def test_a_backprop_that_is_too_slow_is_not_judged(folder: Path) -> None:
 @pytest.mark.turns(1)
 def test_a_backprop_that_only_waits_is_judged_without_waiting(folder: Path) -> None:
     ran = check(folder, "asleep.py", "--seconds", "1")
-    assert ran.returncode == 1
-    assert ran.stdout.startswith("refuted: asleep.py: ")
+    assert ran.returncode == 0
+    assert ran.stdout.startswith("verified: asleep.py gives the gradient of the binary cross-entropy")
 
 
 @pytest.mark.turns(2)
