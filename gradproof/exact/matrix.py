@@ -12,7 +12,7 @@ from gradproof.exact.run import current
 
 
 class Matrix(ExactArray):
-    """`numpy.matrix`: two axes, and `*` multiplies matrices. There is no `.I`."""
+    """`numpy.matrix`: two axes, and `*` multiplies matrices. There is no `.I`, and ravel gives one axis."""
 
     __array_priority__ = 20
 
@@ -63,12 +63,6 @@ class Matrix(ExactArray):
 
     def getT(self) -> Any:  # noqa: N802
         return self.transpose()
-
-    def ravel(self, order: Any = "C") -> Any:
-        return self.view(ExactArray).ravel(order).reshape(1, -1).view(Matrix)
-
-    def flatten(self, order: Any = "C") -> Any:
-        return self.copy().ravel(order)
 
     A, A1 = property(getA), property(getA1)
 

@@ -33,7 +33,7 @@ SNIPPETS = [
     "M = np.matrix(A); r = M.max(axis=1) - M.min(axis=0) + M.std(axis=1) + M.argmax(axis=0)",
     "M = np.matrix(A); r = np.asarray(M) * np.array(M) + M.getA() * np.copy(M) - np.ascontiguousarray(M) * M.A",
     "M = np.matrix(A.T @ A); M *= M; r = M**2, np.dot(M, B) * B.T, np.vstack([M, M]) * M, np.zeros_like(M) * M.getT()",
-    "M = np.matrix(A); r = M.ravel() * M.flatten().T, M.getA1() * 2, np.transpose(M) * M, np.asanyarray(M) * v[:, None]",
+    "M = np.matrix(A); r = M.getA1() * 2, np.transpose(M) * M, np.asanyarray(M) * v[:, None]",
     "M = np.matrix(A.T @ A); r = np.linalg.norm(M), np.average(M, weights=A.T @ A), np.einsum('ij,ij->i', M, M)",
     "Z = A.copy(); np.fill_diagonal(Z, 0); r = Z",
     "Z = A.copy(); Z.T[0] = 1.25; r = Z",

@@ -135,12 +135,11 @@ class File:
     def place(self, layout: Sequence[Any], cost: Sequence[Any], seed: int) -> Placed | None:
         """Return the first line that is wrong for this layout and cost, given as plain values; None if none is found.
 
-        The code's own process searches for it, for as long as loading may take.
+        The code's own process searches for it, for as long as a call may take.
         """
         meta = {"request": "place", "layout": layout, "cost": cost, "seed": seed}
-        limit = LOADING * self.seconds
         try:
-            answer, _ = self._heard(time.monotonic() + limit, limit, frames.framed(meta, {}))
+            answer, _ = self._heard(time.monotonic() + self.seconds, self.seconds, frames.framed(meta, {}))
         except SubmissionError:
             return None
         return self._sound(lambda: _placed(answer.get("place")))
