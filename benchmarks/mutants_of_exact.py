@@ -36,14 +36,25 @@ NOTICED = {  # the tests that should notice it; if they do not, all of ALL are r
     "functions": ["functions", "ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"],
     "points": ["trial"], "rules": ["rules"], "run": ["exactness"], "rounding": ["/trial_rounding"],
     "floats": ["/trial_floats"], "scaling": ["/trial_scaled", "/trial_steps"], "memory": ["/trial_memory"],
-    "moves": ["/trial_steps"], "symmetry": ["/trial_symmetry", "/trial"], "descent": ["/trial", "programs"],
-    "costs": ["/trial_costs", "/trial"],
+    "moves": ["/trial_steps"], "symmetry": ["/trial_symmetry", "/trial"], "costs": ["/trial_costs", "/trial"],
+    "descent": ["/trial_descent", "/trial", "programs"], "confirmation": ["/trial_input", "exactness"],
 }  # fmt: skip
 ALL = [
     "tests/exact",
     *(
         f"tests/judge/test_trial{part}.py"
-        for part in ("", "_costs", "_floats", "_input", "_memory", "_rounding", "_scaled", "_steps", "_symmetry")
+        for part in (
+            "",
+            "_costs",
+            "_descent",
+            "_floats",
+            "_input",
+            "_memory",
+            "_rounding",
+            "_scaled",
+            "_steps",
+            "_symmetry",
+        )
     ),
 ]
 EXACT = {
@@ -65,6 +76,7 @@ EXACT = {
     "gradproof/judge/trial/points.py": ["try_points", "_under", "_at", "_merged"],
     "gradproof/judge/trial/rounding.py": ["rounding_radii", "passed_on", "_own", "_size", "_is_double"],
     "gradproof/judge/trial/floats.py": ["_lost", "lost_in", "halved_in", "pairs_of", "_root"],
+    "gradproof/judge/trial/confirmation.py": ["confirmed", "_difference", "_changes_unseen", "_cost_at", "_is_free"],
     "gradproof/judge/trial/symmetry.py": ["symmetric", "_clear", "_agreement", "weighted"],
     "gradproof/judge/trial/descent.py": ["along", "_factor", "_decayed_factor", "_one", "_named_move"],
     "gradproof/judge/trial/scaling.py": ["FAMILIES", "excused", "_with_factors", "lengths_are_constant",

@@ -49,7 +49,8 @@ def test_the_element_that_is_shown_is_off_by_most() -> None:
 
 
 def test_digits_are_of_the_largest_element_none_where_all_are_0_and_all_where_there_is_none() -> None:
-    assert stated(balls([0, 0], 1e-50), balls([0, 0])).digits == 0
+    for wide in (balls([0, 0], 1e-50), balls([1, 0], 9)):
+        assert stated(wide, balls([0, 0])).digits == 0
     assert stated(balls([]), balls([])).digits == np.inf
     assert 22 < stated(balls([1e3, 1e-9], 1e-20), balls([1e3, 1e-9])).digits < 24
 
@@ -121,6 +122,8 @@ def under(**readings: Any) -> Callable[[Any, Any], Any]:
         (WRONG, WRONG, SubjectError("raises"), R, Reading.EXACT),
         (WRONG, right(5.0), WRONG, U, Reading.ROUNDED),  # too vague to say anything
         (WRONG, right(TELLING), WRONG, V, Reading.ROUNDED),
+        (WRONG, WRONG, right(5.0), U, Reading.WITHOUT_EPSILON),
+        (WRONG, WRONG, WRONG._replace(state="scaled by 2"), R, Reading.WITHOUT_EPSILON),
         (WRONG, WRONG._replace(state="scaled by 2"), WRONG, R, Reading.ROUNDED),  # the fault that has a name
     ],
 )

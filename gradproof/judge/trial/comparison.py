@@ -59,7 +59,7 @@ def _digits(pairs: Sequence[tuple[Ball, Ball]]) -> float:
     if off == 0:
         return inf
     scale = max(float(abs(b).mid()) for _, b in pairs)
-    return log10(scale / off) if scale / off > 0 else 0.0
+    return log10(max(1.0, scale / off))
 
 
 def _state(got: Any, expected: Any) -> str:
