@@ -10,6 +10,7 @@ from flint import arb
 
 from gradproof import check_gradient
 from gradproof.exact.run import BITS, Reading, TieError, UndecidedError, current
+from gradproof.judge.trial.arguments import drawn
 from gradproof.judge.trial.comparison import DIFFERENCES, Compared, common_factor, compare
 from gradproof.judge.trial.execution import InexactError, NotFiniteError, SubjectError
 from gradproof.judge.trial.points import MOST_POINTS, POINTS, PRECISIONS, TELLING, try_points
@@ -250,6 +251,29 @@ def test_what_was_recorded_decides_nothing(kind: str, of_right: Verdict, of_wron
         assert tried(plan).verdict is verdict
 
 
+def test_a_fault_beside_a_clipped_value_is_sought_at_smaller_arguments() -> None:
+    for kinds, verdict, points in (
+        ([], R, [1]),
+        (["cast"], U, [1]),
+        (["cast", "clipped"], U, [1]),
+        (["clipped"], U, [2.0**-k for k in range(MOST_POINTS)]),
+    ):
+        seen: list[Any] = []
+
+        def plan(run: Any, drawn: Any, kinds: Any = kinds, seen: list[Any] = seen) -> Any:
+            seen.extend([drawn[0]] if run.reading is Reading.EXACT else [])
+            for kind in kinds:
+                run.note(kind, kind)
+            return [WRONG]
+
+        found = tried(plan)
+        assert (found.verdict, found.points, found.arguments[0].tolist()) == (verdict, 1, seen[0].tolist())
+        sizes = [drawn([W], np.random.default_rng([0, k]))[0] for k in range(len(points))]
+        assert [one.tolist() for one in seen] == [(s * p).tolist() for s, p in zip(sizes, points, strict=True)]
+    elsewhere = tried(lambda run, given: [WRONG] if abs(given[0]).max() < 0.5 else run.note("clipped", "") or [WRONG])
+    assert elsewhere.verdict is R
+
+
 def test_points_are_tried_until_every_comparison_went_both_ways_and_every_array_has_an_effect() -> None:
     assert tried(lambda run, drawn: [right()]).points == POINTS
     for arrays in ([right(alive=False)], [right(), right(alive=False)]):
@@ -270,6 +294,13 @@ def test_the_numbers_are_others_at_every_point_and_the_same_with_one_seed() -> N
         tried(lambda run, drawn: seen.append(drawn[0]) or [right()])
     assert len({array.tobytes() for array in seen}) == POINTS
     assert [a.tobytes() for a in seen[:POINTS]] == [a.tobytes() for a in seen[POINTS:]]
+    assert np.array_equal(seen[0], drawn([W], np.random.default_rng([0, 0]))[0])
+
+
+def test_without_drawing_the_example_is_the_point() -> None:
+    seen: list[Any] = []
+    tried(lambda run, given: seen.append(given[0]) or [right()], draw=False)
+    assert [one.tolist() for one in seen] == [[0, 1, 2, 3]]
 
 
 @pytest.mark.parametrize("when", range(POINTS))

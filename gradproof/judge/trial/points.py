@@ -99,7 +99,7 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool, 
             doubtful, scale = doubtful or tried, scale / 2  # a fault elsewhere shows where nothing is clipped
             continue
         best = list(compared) if not best else [_merged(a, b) for a, b in zip(best, compared, strict=True)]
-        one_way = draw and any(len(seen) == 1 for seen in outcomes.values())
+        one_way = any(len(seen) == 1 for seen in outcomes.values())
         if done >= POINTS and not one_way and all(array.alive for array in best):
             break
     if doubtful:
