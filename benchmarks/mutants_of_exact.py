@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 import jax.scipy.special  # noqa: F401  (here, so that no child has to)
@@ -31,47 +32,59 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 300  # seconds for one mutant; one that does not end counts as noticed
 NOTICED = {  # the tests that should notice it; if they do not, all of ALL are run
     "sweeps": ["sweeps"], "numbers": ["numbers", "ufuncs", "sweeps", "exactness"],
-    "ufuncs": ["numbers", "ufuncs"], "products": ["numbers", "ufuncs"],
+    "ufuncs": ["numbers", "ufuncs"], "products": ["numbers", "ufuncs", "functions"],
     "functions": ["functions", "ufuncs", "snippets"], "special": ["ufuncs"], "comparison": ["trial"],
     "points": ["trial"], "rules": ["rules"], "run": ["exactness"], "rounding": ["/trial_rounding"],
     "floats": ["/trial_floats"], "scaling": ["/trial_scaled", "/trial_steps"], "memory": ["/trial_memory"],
-    "moves": ["/trial_steps"], "symmetry": ["/trial"], "descent": ["/trial", "programs"],
-    "costs": ["/trial_costs", "/trial"],
+    "moves": ["/trial_steps"], "symmetry": ["/trial_symmetry", "/trial"], "costs": ["/trial_costs", "/trial"],
+    "descent": ["/trial_descent", "/trial", "programs"], "confirmation": ["/trial_input", "exactness"],
 }  # fmt: skip
 ALL = [
     "tests/exact",
     *(
         f"tests/judge/test_trial{part}.py"
-        for part in ("", "_costs", "_floats", "_input", "_memory", "_rounding", "_scaled", "_steps")
+        for part in (
+            "",
+            "_costs",
+            "_descent",
+            "_floats",
+            "_input",
+            "_memory",
+            "_rounding",
+            "_scaled",
+            "_steps",
+            "_symmetry",
+        )
     ),
 ]
 EXACT = {
     "gradproof/exact/rules.py": ["_TABLE", "_sigmoid", "_power", "_power_slope", "_cube_root", "_xlogy", "_normal",
                                  "_dot"],
     "gradproof/exact/sweeps.py": ["operands_of", "computed_from", "differentiate", "push_along", "_along_dot"],
-    "gradproof/exact/numbers.py": ["_order", "is_less", "is_equal", "_noted", "multiply", "subtract", "total", "copy",
-                                   "source", "derive", "floor", "largest", "smallest"],
+    "gradproof/exact/numbers.py": ["_order", "is_less", "is_equal", "_noted", "multiply", "subtract", "total", "apply",
+                                   "_is_tiny", "copy", "source", "derive", "floor", "largest", "smallest"],
     "gradproof/exact/ufuncs.py": ["_ELEMENTWISE", "_TRUTHS", "_FOLDS", "clip_one", "_sign", "_product",
                                   "_extreme", "_reduce"],
     "gradproof/exact/products.py": ["multiply_matrices", "_multiply_two"],
     "gradproof/exact/functions.py": ["dot", "inner", "vdot", "average", "_along", "norm",
                                      "einsum", "where", "clip", "nan_to_num", "sort", "array_equal", "allclose",
-                                     "isclose", "like", "full_like", "median", "concatenate",
+                                     "isclose", "like", "full_like", "quantile", "concatenate",
                                      "count_nonzero"],
     "gradproof/exact/run.py": ["Run.literal", "_is_short"],
     "gradproof/exact/special.py": ["logsumexp", "softmax", "log_softmax", "windows"],
     "gradproof/judge/trial/comparison.py": ["compare", "_digits", "_state", "overlap", "common_factor"],
     "gradproof/judge/trial/points.py": ["try_points", "_under", "_at", "_merged"],
     "gradproof/judge/trial/rounding.py": ["rounding_radii", "passed_on", "_own", "_size", "_is_double"],
-    "gradproof/judge/trial/floats.py": ["_lost", "lost_in", "halved_in", "_pairs", "_root"],
+    "gradproof/judge/trial/floats.py": ["_lost", "lost_in", "halved_in", "pairs_of", "_root"],
+    "gradproof/judge/trial/confirmation.py": ["confirmed", "_difference", "_changes_unseen", "_cost_at", "_is_free"],
     "gradproof/judge/trial/symmetry.py": ["symmetric", "_clear", "_agreement", "weighted"],
-    "gradproof/judge/trial/descent.py": ["along", "_keeps", "_factor", "_decayed_factor", "_one", "_named_move"],
+    "gradproof/judge/trial/descent.py": ["along", "_factor", "_decayed_factor", "_one", "_named_move"],
     "gradproof/judge/trial/scaling.py": ["FAMILIES", "excused", "_with_factors", "lengths_are_constant",
                                         "scaled_by_one_factor", "scales_of_elements", "scaled_symmetry", "is_adaptive",
                                         "agreement"],
     "gradproof/judge/trial/memory.py": ["remembered", "_looking_ahead", "_rate", "_told", "_multiple"],
     "gradproof/judge/trial/moves.py": ["takes_several", "_between"],
-    "gradproof/judge/trial/costs.py": ["ELEMENTWISE", "BY_EXAMPLE", "_fits", "outputs_and_labels", "_at", "_candidates",
+    "gradproof/judge/trial/costs.py": ["ELEMENTWISE", "BY_EXAMPLE", "_fits", "outputs_and_labels", "_at", "candidates",
                                        "_derivatives", "_targets", "_spelled"],
 }  # fmt: skip
 SPEED = "an int of 0 or 1 is left out only to be quick"
@@ -109,17 +122,19 @@ EQUIVALENT = {  # the change: why the function is the same
 class Mutant(NamedTuple):
     file: str
     said: str  # "where: `this` becomes `that`"
-    tree: ast.Module
+    code: CodeType  # made here, where an error is one: in the child it would count as noticed
     tests: list[str]
 
 
-def changes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what may stand in the place of this node."""
+def changes(node: ast.AST, swaps: bool = True) -> Iterator[ast.AST]:
+    """Yield what may stand in the place of this node, with two things swapped only if `swaps`."""
     match node:
         case ast.BinOp(left, ast.Add(), right):
             yield from (ast.BinOp(left, ast.Sub(), right), left)
         case ast.BinOp(left, ast.Sub(), right):
-            yield from (ast.BinOp(left, ast.Add(), right), ast.BinOp(right, ast.Sub(), left), left)
+            yield from (ast.BinOp(left, ast.Add(), right), left)
+            if swaps:
+                yield ast.BinOp(right, ast.Sub(), left)
         case ast.BinOp(left, ast.Mult(), right):
             yield from (left, right)
         case ast.BinOp(left, ast.Div(), right):
@@ -141,10 +156,11 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
             yield from (ast.Compare(left, [other], [right]) for other in others[type(op)])
         case ast.BoolOp(op, values):
             yield ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
-            yield from (ast.BoolOp(op, values[:i] + values[i + 1 :]) for i in range(len(values)) if len(values) > 1)
+            for rest in (values[:i] + values[i + 1 :] for i in range(len(values))):
+                yield ast.BoolOp(op, rest) if len(rest) > 1 else rest[0]
         case ast.IfExp(_, body, other):
             yield from (body, other)
-        case ast.Tuple([first, second], ast.Load()):
+        case ast.Tuple([first, second], ast.Load()) if swaps:
             yield ast.Tuple([second, first], ast.Load())
         case ast.Call(ast.Attribute(value, name), [], []) if name not in ("items", "values", "mid"):
             yield value  # x.exp() is x
@@ -161,18 +177,24 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
 def mutants(file: str) -> Iterator[Mutant]:
     """Yield every change of those functions and tables of a file that EXACT names."""
     tree = ast.parse((ROOT / file).read_text("utf8"))
+    if gone := set(EXACT[file]) - {name for name, _ in _parts(tree)}:
+        raise LookupError(f"{file} has no {', '.join(sorted(gone))}")
     for name, part in _parts(tree):
         if name not in EXACT[file]:
             continue
         for entry, inside in _entries(name, part):
+            unordered = _unordered(inside)
             for node in ast.walk(inside):
                 if _said_only(node, inside):
                     continue
-                for new in (new for new in changes(node) if ast.unparse(new) != ast.unparse(node)):
+                for new in changes(node, node not in unordered):
+                    if ast.unparse(new) == ast.unparse(node):
+                        continue
                     said = f"{Path(file).name}::{entry}: `{ast.unparse(node)}` becomes `{ast.unparse(new)}`"
                     changed = copy.deepcopy(tree, memo := {})
                     _Replaced(memo[id(node)], new).visit(changed)
-                    yield Mutant(file, said, ast.fix_missing_locations(changed), _tests(file, entry))
+                    code = compile(ast.fix_missing_locations(changed), str(ROOT / file), "exec")
+                    yield Mutant(file, said, code, _tests(file, entry))
 
 
 def _parts(tree: ast.Module) -> Iterator[tuple[str, Any]]:
@@ -211,6 +233,18 @@ def _said_only(node: ast.AST, inside: ast.AST) -> bool:
     return False
 
 
+def _unordered(inside: ast.AST) -> list[ast.AST]:
+    """Return the tuples in which something is looked for and the differences whose size is taken."""
+    found: list[ast.AST] = []
+    for node in ast.walk(inside):
+        match node:
+            case ast.Compare(_, [ast.In() | ast.NotIn()], [ast.Tuple() as members]):
+                found.append(members)
+            case ast.Call(ast.Name("abs") | ast.Attribute(ast.Name("np"), "abs"), [ast.BinOp() as difference]):
+                found.append(difference)
+    return found
+
+
 def _tests(file: str, entry: str) -> list[str]:
     if entry.startswith("_TABLE["):
         which = ("derivative_is_that_of_the_value", "value_is_numpys_or_scipys")
@@ -241,7 +275,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: Any) -> None:
         module.__file__ = str(ROOT / self.mutant.file)
-        exec(compile(self.mutant.tree, module.__file__, "exec"), vars(module))
+        exec(self.mutant.code, vars(module))
 
 
 def outcome(mutant: Mutant | None, tests: list[str]) -> int:

@@ -201,7 +201,7 @@ def like(value: Any) -> Callable[..., Any]:
         shape = np.shape(a) if shape is None else shape
         if dtype is None and not holds_numbers(a):
             dtype = np.asarray(a).dtype
-        if dtype is not None and np.dtype(dtype).kind in "iub":
+        if np.dtype(dtype).kind in "iub":
             return np.full(shape, value, dtype)
         note_cast(dtype)
         result = np.empty(shape, object)

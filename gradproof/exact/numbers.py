@@ -356,7 +356,7 @@ def floor(x: Any) -> Number:
         whole = arb(float(x.value.mid())).floor().unique_fmpz()
     if whole is None:
         raise current().refuse(f"the floor of a number near {float(x.value.mid()):.6g}")
-    if x.varies and x.value.is_exact() and x.value.is_integer() and not current().exploring:
+    if x.varies and x.value.is_integer() and not current().exploring:
         raise current().refuse(f"the floor of {float(x.value):g}, where it jumps")
     return Number(arb(whole))
 

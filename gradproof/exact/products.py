@@ -7,7 +7,6 @@ from flint import arb_mat
 
 from gradproof.exact.arrays import Array, exact, wrap
 from gradproof.exact.numbers import DOT, Number, constant, number
-from gradproof.exact.rules import ZERO
 
 
 def multiply_matrices(left: Any, right: Any, dot: bool = False) -> Any:
@@ -39,14 +38,8 @@ def _multiply_two(rows: Array, columns: Array) -> Array:
     (n, inner), m = rows.shape, columns.shape[1]
     lefts = [tuple([number(x) for x in row]) for row in rows]
     rights = [tuple([number(x) for x in column]) for column in columns.T]
-    product = (
-        (
-            arb_mat(n, inner, [x.value for row in lefts for x in row])
-            * arb_mat(m, inner, [x.value for column in rights for x in column]).transpose()
-        ).entries()
-        if n and m and inner
-        else [ZERO] * (n * m)
-    )
+    first = arb_mat(n, inner, [x.value for row in lefts for x in row])
+    product = (first * arb_mat(m, inner, [x.value for column in rights for x in column]).transpose()).entries()
     moving_left, moving_right = ([any(x.varies for x in part) for part in parts] for parts in (lefts, rights))
     nothing_left, nothing_right = (  # as for an example that ReLU has cut off: the product is constant
         [not moves and all(x.value == 0 for x in part) for moves, part in zip(moving, parts, strict=True)]

@@ -33,7 +33,7 @@ def computed_from(results: Iterable[Number], sources: Container[int] = ()) -> li
         if x.index in found:
             continue
         found[x.index] = x
-        if x.rule is None or x.index in sources:
+        if x.index in sources:
             continue
         if x.rule is not DOT:
             waiting += x.operands

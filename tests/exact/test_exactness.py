@@ -367,6 +367,8 @@ def test_a_tiny_literal_is_0_where_it_is_added_and_nowhere_else() -> None:
         assert [(y.value - 3).contains(0) for y in (x + tiny, tiny + x, x - tiny)] == [True, True, True]
         assert (x + 2e-5).value != 3
         assert not (x * tiny).value.is_zero()
+        assert (x / tiny).value.is_finite()
+        assert not (tiny**2 * x).value.is_zero()
         assert not (x * tiny + tiny).value.is_zero()
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import arb
 
 from gradproof.exact.arrays import ExactArray, array_of, exact
+from gradproof.exact.functions import FUNCTIONS
 from gradproof.exact.loading import run_source
 from gradproof.exact.numbers import Number, variable
 from gradproof.exact.run import Run, UndecidedError, running
@@ -33,7 +35,7 @@ np.linalg.multi_dot([c, a.T, a]) | np.linalg.multi_dot([a.T, a, b.T, b]) | np.de
 np.quantile(c, 0.5) | np.quantile(a, 0.3, axis=1) | np.percentile(a, 70, axis=0, keepdims=True) | np.percentile(b, 100)
 np.quantile(b, 0.1, keepdims=True) | np.median(b, axis=1, keepdims=True) | np.median(t, keepdims=True)
 np.where(a > 0, a, 7) | np.where(a > 0, 0, b[:2]) | np.where(a) | np.where(a > 0)
-np.where([True, False, True], c, -c)
+np.where([True, False, True], c, -c) | np.sum(x, axis=0) | np.add.reduce(c, initial=None)
 np.clip(a, -1, 1) | np.clip(a, None, 0.5) | np.clip(a, 0, None) | np.clip(a, a_min=c, a_max=None)
 np.clip(c, [0, -1, 0], [1, 1, 2])
 np.clip(a, None, None) | np.clip(a, min=0, max=1) | np.clip(a, -1, 1, out=a.copy())
@@ -45,7 +47,7 @@ np.array_equal(a[:1], c)
 np.allclose(a, a + 1e-9) | np.allclose(a, a + 1e-3) | np.allclose(1000 * a, 1000 * a + 1e-6)
 np.allclose(a, a + 0.1, atol=0.2)
 np.allclose(a, 1.5 * a, rtol=0.4) | np.allclose(1.5 * a, a, rtol=0.4) | np.isclose(a, a + c / 1e6)
-np.isclose(c, c[0])
+np.isclose(c, c[0]) | np.isclose(c, c[0], rtol=0, atol=0) | c[np.zeros_like(c, dtype=int)]
 np.round(a, 1) | np.around(a) | np.nan_to_num(a)
 np.zeros_like(a) | np.ones_like(a) | np.empty_like(a).shape | np.zeros_like(a, dtype=int)
 np.ones_like(a, shape=(4,))
@@ -109,6 +111,23 @@ def test_what_is_not_finite_is_no_number_for_nan_to_num() -> None:
         np.nan_to_num(exact(np.array([1.0, np.inf])))
 
 
+def test_what_is_made_like_an_array_is_exact_unless_its_type_is_of_ints_or_bools() -> None:
+    with running(Run()):
+        whole, half = np.arange(3), exact([0.5, 1.5])
+        for like, dtype, is_exact in (
+            (whole, None, False), (whole, float, True), (half, None, True), (half, float, True), (half, int, False),
+            (whole / 2, None, True), (half, bool, False),
+        ):  # fmt: skip
+            made = FUNCTIONS[np.ones_like](like, dtype=dtype)
+            assert isinstance(made, ExactArray) is is_exact
+            assert made.dtype == (object if is_exact else dtype or int)
+
+
+def test_a_condition_that_is_not_decided_is_refused() -> None:
+    with running(Run()), pytest.raises(UndecidedError):
+        np.where(array_of([Number(arb(0, 0.5))], (1,)), 1.0, 2.0)
+
+
 def test_each_choice_of_where_and_each_copy_is_a_number_of_its_own() -> None:
     with running(Run()):
         a = exact(np.array([1.0, 2.0]))
@@ -153,6 +172,15 @@ def test_a_product_with_nothing_is_constant() -> None:
         assert not any(x.varies for x in scores[0])
         assert all(x.varies for x in scores[1])
         assert [float(x.value.mid()) for x in scores.max(axis=1)] == [0, 2]
+
+
+def test_a_product_with_variables_that_are_0_varies() -> None:
+    with running(Run(64)):
+        zeros, numbers = array_of([variable(0.0)] * 2, (2,)), exact([1.5, 2.0])
+        for product in (zeros @ numbers, numbers @ zeros, zeros @ zeros, zeros[0] * 2.0, 2.0 * zeros[0]):
+            assert product.varies
+        for product in (numbers @ numbers, zeros @ exact([0.0, 0.0]), exact([0.0, 0.0]) @ zeros):
+            assert not product.varies
 
 
 def test_arrays_in_an_array_of_objects_stay_what_they_are() -> None:

@@ -11,6 +11,7 @@ from flint import arb
 from gradproof.exact.arrays import ExactArray, array_of
 from gradproof.exact.numbers import Number, floor, is_equal, is_less, largest, number, smallest, source, variable
 from gradproof.exact.run import BITS, Run, TieError, UndecidedError, running
+from gradproof.exact.sweeps import differentiate
 from gradproof.exact.ufuncs import clip_one
 
 
@@ -51,9 +52,11 @@ def test_a_comparison_of_variables_is_kept_at_its_place() -> None:
         here = run.place()
         is_less(number(1), number(2))
         assert not run.outcomes
-        is_less(variable(1), number(2))
-        assert set(run.outcomes) == {here}
-        assert run.outcomes[here] == {True}
+        for x, y in ((variable(1), number(2)), (number(1), variable(2))):
+            run.outcomes.clear()
+            is_less(x, y)
+            assert set(run.outcomes) == {here}
+            assert run.outcomes[here] == {True}
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,24 @@ def test_the_floor_is_pythons_of_a_constant_and_refused_where_it_jumps(x: Any, w
             assert not found.varies
 
 
+def test_the_floor_of_a_constant_is_exact_where_its_ball_decides_it() -> None:
+    with running(Run(BITS)):
+        assert floor(Number(1 - arb(2) ** -100)).value == 0  # as a float it is 1
+
+
+def test_constants_that_were_computed_otherwise_are_equal_if_their_values_are() -> None:
+    with running(Run(BITS)) as run:
+        run.keeps_constants = True
+        assert is_equal(number(2) + 2, number(4))
+
+
+def test_the_sign_depends_on_its_number_only_while_exploring() -> None:
+    for run, depends in ((running(Run(BITS)), False), (exploring(), True)):
+        with run:
+            x = variable(2.0)
+            assert (x.index in differentiate(np.sign(x))) is depends
+
+
 @pytest.mark.parametrize(
     "choose", [largest, smallest, lambda x, y: np.max(numbers_in([x, y])), lambda x, y: np.min(numbers_in([x, y]))]
 )
@@ -110,6 +131,7 @@ def test_a_clip_returns_a_number_of_its_own_and_keeps_where() -> None:
         same = clip_one(inside, 0, 1)
         assert source(same) is inside is not same
         assert run.clips.keys() == {out.index, same.index}
+        clip_one(number(3), 0, 1)
         assert len(run.notes) == 1
 
 
@@ -118,6 +140,7 @@ def test_truths_of_numbers_and_of_plain_bools() -> None:
         several = numbers_in([number(0), number(2), number(0.5)])
         mask = np.array([True, False, True])
         assert np.logical_and(several, mask).tolist() == [False, False, True]
+        assert np.logical_or(several, mask).tolist() == [True, True, True]
         assert np.logical_or(several, ~mask).tolist() == [False, True, True]
         assert np.logical_not(several).tolist() == [True, False, False]
         assert isinstance(np.logical_and.reduce(several), bool)
@@ -162,8 +185,9 @@ def test_what_is_computed_twice_in_the_same_way_is_equal_and_no_tie() -> None:
 
 
 def test_a_relu_at_0_is_a_tie() -> None:
-    with running(Run(BITS)), pytest.raises(TieError, match="a tie at 0"):
-        largest(variable(0.0), number(0))
+    for choose in (lambda x: largest(x, number(0)), lambda x: largest(number(0), x)):
+        with running(Run(BITS)), pytest.raises(TieError, match="a tie at 0"):
+            choose(variable(0.0))
 
 
 def test_a_reduction_keeps_its_axes_where_that_is_asked_for() -> None:

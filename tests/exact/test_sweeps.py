@@ -185,7 +185,14 @@ def test_what_does_not_move_may_be_infinite_beside_what_does() -> None:
     with running(Run()):
         x, infinite = variable(3.0), number(float("inf"))
         (result,) = (array_of([x, number(1)], (2,)) @ array_of([number(2), infinite], (2, 1))).flat
-        assert float(push_forward([result], {x.index: 1})[result.index]) == 2
+        assert float(push_forward([result], {x.index: 3})[result.index]) == 6
+
+
+def test_what_does_not_move_has_no_derivative_not_even_0() -> None:
+    with running(Run()):
+        x, y = variable(3.0), variable(2.0)
+        (product,) = (array_of([x, number(1)], (2,)) @ array_of([number(2), x], (2, 1))).flat
+        assert push_forward([product], {y.index: 1}).keys() == {y.index}
 
 
 def test_an_update_in_place_leaves_what_was_computed_before_as_it_was() -> None:
@@ -233,6 +240,25 @@ def test_only_what_the_result_depends_on_is_swept_in_the_order_of_computation() 
         assert unused.index not in {n.index for n in swept}
         slopes = differentiate(result)
         assert [float(slopes[n.index]) for n in (x, y, kept, result)] == [10, 10, 10, 1]
+
+
+def test_the_search_stops_at_the_sources() -> None:
+    with running(Run()):
+        x, y = variable(2.0), variable(3.0)
+        middle = x * x
+        result = middle * y
+        assert computed_from([result], {middle.index}) == [y, middle, result]
+
+
+def test_partial_derivatives_are_kept_for_the_next_result() -> None:
+    with running(Run()):
+        x = variable(2.0)
+        shared = x.exp()
+        known: dict[int, Any] = {}
+        differentiate(shared * 2, known=known)
+        kept = dict(known)
+        differentiate(shared * 3, known=known)
+        assert known[shared.index] is kept[shared.index]
 
 
 def test_constants_have_derivatives_only_where_they_are_asked_for() -> None:

@@ -1,5 +1,6 @@
 """Where right code fails in float64, its line and the numbers there; what does not fail is not blamed."""
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 
 import gradproof
 from gradproof.exact.arrays import exact
-from gradproof.exact.run import Reading
+from gradproof.exact.numbers import variable
+from gradproof.exact.run import Reading, Run, running
 from gradproof.judge.trial.arguments import exact_variables, numbers_of
 from gradproof.judge.trial.execution import ExactRun
+from gradproof.judge.trial.floats import DIGITS, NORMAL, halved_in, lost_in
 from gradproof.judge.trial.rounding import rounding_radii
 from tests.exact.generated import loaded, networks
 
@@ -132,6 +135,63 @@ def test_a_layer_and_a_step_are_run_in_float64_and_left_as_they_were() -> None:
     assert "overflow in exp" in said
     assert vars(layer).keys() == {"w"}
     assert not layer.w.any()
+
+
+ROUNDED_OFF = [  # the exact number, float64's, how far off it may be; whether all its digits are lost
+    (1.0, 0.5, 0.25, True),
+    (1.0, 0.5, 0.2, False),  # by more than its steps explain
+    (1.0, 0.5, 0.3, True),
+    (1.0, 0.6, 1.0, False),
+    (-8.0, 1.0, 5.0, True),
+    (NORMAL, 0.0, 1.0, False),
+    (1.5 * NORMAL, 0.0, 1.0, True),
+]
+
+
+@pytest.mark.parametrize(("true", "got", "radius", "lost"), ROUNDED_OFF)
+def test_a_digit_is_left_where_less_than_half_is_off(true: float, got: float, radius: float, lost: bool) -> None:
+    with running(Run()):
+        x = variable(true)
+        assert lost_in([[(got, x)], []], {x.index: radius}) == [(x, DIGITS)] * lost
+
+
+@pytest.mark.parametrize(
+    ("true", "got", "radius", "digits"),
+    [
+        (64.0, 64 + 2.0**-20, 2.0**-21, 9),
+        (64.0, 64 + 2.0**-20, 0.9 * 2.0**-21, None),
+        (64.0, 64 + 2.0**-21, 1.0, None),
+        (64.0, 64.064, 1.0, 13),
+        (64.0, -64.0, 64.0, 16),
+        (NORMAL, 0.0, 1.0, None),
+        (2 * NORMAL, 0.0, 1.0, 16),
+        (1.0, inf, 1e308, None),
+        (inf, 1.0, 1e308, None),
+    ],
+)
+def test_half_of_the_digits_are_lost_relatively_to_the_largest(
+    true: float, got: float, radius: float, digits: int | None
+) -> None:
+    with running(Run()):
+        small, x = variable(true / 1e9), variable(true)
+        pairs = [(float(small.value.mid()), small), (got, x)]
+        found = halved_in([[], pairs], {x.index: radius, small.index: 0.0})
+        assert found == ([] if digits is None else [(x, digits)])
+
+
+@pytest.mark.parametrize(("share", "back"), [(0.9, False), (1.0, True), (1.5, True)])
+def test_a_step_is_blamed_unless_an_operand_is_already_off_by_its_own_size(share: float, back: bool) -> None:
+    with running(Run()):
+        x = variable(0.75) - variable(0.5)
+        y = x.exp()
+        radii = rounding_radii([y]) | {x.index: 0.25 * share, y.index: 9.0}
+        assert lost_in([[(0.0, y)]], radii) == [(x if back else y, DIGITS)]
+
+
+def test_what_is_smaller_than_the_last_of_many_digits_is_lost_as_well() -> None:
+    """Beyond those to which a verdict is computed at first."""
+    (line,) = findings("np.sum(expit(z + 300))", "expit(z + 300) * (1 - expit(z + 300))", Z(3))[:1]
+    assert "loses all digits in line 9 at arguments of ordinary size" in line
 
 
 def test_a_function_with_a_cache_is_run_in_float64() -> None:

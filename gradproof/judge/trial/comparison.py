@@ -55,9 +55,11 @@ def compare(name: str, got: Any, expected: Any, place: Callable[[tuple[int, ...]
 
 def _digits(pairs: Sequence[tuple[Ball, Ball]]) -> float:
     """Return to how many digits of the largest element both are known to agree."""
-    scale = max((float(abs(b).upper()) for _, b in pairs), default=0.0)
-    off = max((float((abs(a - b)).upper()) for a, b in pairs), default=0.0)
-    return inf if off == 0 else (log10(scale / off) if scale / off > 0 else 0.0)
+    off = max((float(abs(a - b).upper()) for a, b in pairs), default=0.0)
+    if off == 0:
+        return inf
+    scale = max(float(abs(b).mid()) for _, b in pairs)
+    return log10(max(1.0, scale / off))
 
 
 def _state(got: Any, expected: Any) -> str:
@@ -66,7 +68,7 @@ def _state(got: Any, expected: Any) -> str:
     factor = common_factor(got, expected)
     if factor is not None:
         return f"scaled by {factor}"
-    if got.ndim == 2 and got.shape[0] == got.shape[1] and overlap(got.T, expected):
+    if overlap(got.T, expected):
         return "transposed"
     digits = _digits(list(zip(got.flat, expected.flat, strict=True)))
     return (

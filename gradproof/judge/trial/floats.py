@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
-from math import inf, isfinite, log10
+from math import isfinite, log10
 from typing import Any
 
 import numpy as np
@@ -154,11 +154,11 @@ def halved_in(arrays: Iterable[Pairs], radii: dict[int, float]) -> list[tuple[Nu
     The error counts in proportion to the largest element, since any other may be small by chance.
     """
     roots: dict[int | None, tuple[Number, int]] = {}
-    for pairs in arrays:
+    for pairs in filter(None, arrays):
         known = [(abs(got - float(x.value.mid())), x) for got, x in pairs]
-        size = max((_size(x) for _, x in known), default=0.0)
-        off, worst = max(known, key=lambda one: one[0], default=(inf, None))
-        if worst is not None and isfinite(off) and size > NORMAL and HALF * size <= off <= 2 * radii[worst.index]:
+        size = max(_size(x) for _, x in known)
+        off, worst = max(known, key=lambda one: one[0])
+        if isfinite(off) and size > NORMAL and HALF * size <= off <= 2 * radii[worst.index]:
             root = _root(worst, radii, HALF)
             roots.setdefault(line_of(root.place), (root, min(DIGITS, DIGITS + int(log10(off / size)))))
     return list(roots.values())
@@ -167,7 +167,7 @@ def halved_in(arrays: Iterable[Pairs], radii: dict[int, float]) -> list[tuple[Nu
 def pairs_of(given: Any, exactly: Any) -> Iterator[Pairs]:
     """Yield for each array of the answer the pairs of its numbers, in float64 and exact."""
     for (_, mine), (_, array) in zip(leaves(given, ""), leaves(exactly, ""), strict=False):
-        got, numbers = np.ravel(mine).tolist(), numbers_of(array)
+        got, numbers = np.ravel(mine), numbers_of(array)
         if len(got) == len(numbers):
             yield [(float(a), b) for a, b in zip(got, numbers, strict=True) if isinstance(b, Number)]
 

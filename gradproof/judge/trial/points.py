@@ -99,23 +99,22 @@ def _under(reading: Reading, claim: Claim, example: Any, seed: int, draw: bool, 
             doubtful, scale = doubtful or tried, scale / 2  # a fault elsewhere shows where nothing is clipped
             continue
         best = list(compared) if not best else [_merged(a, b) for a, b in zip(best, compared, strict=True)]
-        one_way = draw and any(len(seen) == 1 for seen in outcomes.values())
+        one_way = any(len(seen) == 1 for seen in outcomes.values())
         if done >= POINTS and not one_way and all(array.alive for array in best):
             break
     if doubtful:
         return doubtful
     if not best:
         return Tried(Verdict.UNDECIDED, reading, (), 0, list(notes.values()), list(dict.fromkeys(why)))
-    if any(array.state == "undecided" for array in best):
+    if unclear := any(array.state == "undecided" for array in best):
         why.append("a value is not finite, or saturated beyond every precision tried: try smaller arguments")
     if vague := [array.name for array in best if array.alive and array.digits < TELLING]:
         why.append(f"{', '.join(vague)}: the enclosures are too wide to decide")
     if dead := [array.name for array in best if not array.alive]:
         why.append(f"no effect of {', '.join(dead)} was seen at any point tried")
-    undecided = any(array.state == "undecided" for array in best) or bool(vague) or len(dead) == len(best)
     if left := [note for note in notes.values() if note.kind == "left"]:  # what is computed from it has no derivative
         why += map(_said, left)
-    undecided = undecided or bool(left)
+    undecided = unclear or bool(vague or left) or len(dead) == len(best)
     verdict = Verdict.UNDECIDED if undecided else Verdict.VERIFIED
     return Tried(verdict, reading, best, done, list(notes.values()), why if undecided else [])
 

@@ -23,7 +23,7 @@ def rounding_radii(results: Iterable[Number]) -> dict[int, float]:
     radii: dict[int, float] = {}
     for x in computed_from(results):
         if x.rule is None:
-            radii[x.index] = 0.0 if x.varies or _is_double(x.value) else U * _size(x.value)
+            radii[x.index] = 0.0 if _is_double(x.value) else U * _size(x.value)
             continue
         parts = passed_on(x, radii)
         radii[x.index] = sum(part for _, part in parts) + _own(x, parts) + SMALLEST
