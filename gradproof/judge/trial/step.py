@@ -60,85 +60,108 @@ def check_step(
     derivatives must be symmetric (Schwarz), up to the scaling of Adam and the like or of a clipped norm; the cost
     is named if it is one of the usual ones. Otherwise like `check_gradient`.
     """
-    owner = parameters  # the object whose arrays they are, if it is one
-    held = hasattr(owner, "__dict__") and not any(True for _ in leaves(owner, ""))
-    spread = len(parameters) if isinstance(parameters, list | tuple) else 1
-    counts, hint = [len(data) + 1, len(data) + spread], "it gets the parameters, then the data"
-    if held:
-        counts, hint = [len(data), *counts], "it gets the data"
-    elif inspect.ismethod(step):
-        hint = "for a method, give its object in place of the parameters"
-    for function, what in ((step, "step"), *([(cost, "cost")] if cost is not None else [])):
-        require_callable(function, what, *counts, hint=hint)
-    example = prepared([_parameters_of(owner, step, cost, data, seed) if held else parameters, *data], seed)
+    owner = parameters if hasattr(parameters, "__dict__") and not any(True for _ in leaves(parameters, "")) else None
+    _require_calls(step, cost, parameters, owner, data)
+    given = parameters if owner is None else _parameters_of(owner, step, cost, data, seed)
+    example = prepared([given, *data], seed)
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example[0], "")):
         raise UsageError("parameters holds no array of floats")
-
-    stepping = Stepping(step, parameters, owner if held else None)
-    state = moving_state(owner if held else getattr(step, "__self__", None), example[0] if held else ())
-    of_data = argument_names(step, len(data) + (0 if held else 1))[-len(data) :] if data else []
-    for k in _updated(stepping, example, seed):
-        if any(np.any(leaf) for _, leaf in leaves(example[1 + k], "") if isinstance(leaf, np.ndarray)):
-            state = state or of_data[k]
-        else:
-            example[1 + k] = State(example[1 + k])
-    costs: dict[Reading, set[NamedCost]] = {}  # those whose gradient it is at every point so far
-    memories: set[Reading] = set()  # under which several steps have been tried
-
-    def claim(run: ExactRun, numbers: Any) -> Sequence[Compared]:
-        given, rest = exact_variables(numbers[0]), copied(_constants(numbers[1:]))
-        after = stepping.after(run, given, rest)
-        moved = moves(given, after, named(step))
-        if cost is None:
-            compared = symmetric(moved, given, seed)
-            _name(costs, run.run.reading, moved, given)
-        else:
-            with run.given():
-                result = scalar(stepping.call(run, cost, copied(given), rest), named(cost))
-            kept = run.takeover.copies.get(id(owner if held else getattr(step, "__self__", None)))
-            run.result = Result(result, dict(zip(moved, arrays_in(given), strict=True)), moved)
-            truth = differentiate(result)
-            compared = along(moved, given, truth, kept)
-            if any(array.state != "right" for array in compared):
-                again = along(moved, given, truth, under_roots(moved))
-                compared = again if any(array.convention == FIRST_OF_ADAM for array in again) else compared
-            compared = _with_penalty_of(result, compared, arrays_in(given))
-        if any(array.state != "right" for array in compared):
-            if state:
-                raise InexactError(f"the optimizer has taken steps before ({state} is not 0): give a fresh one")
-            if takes_several(given, after):
-                raise InexactError(f"{named(step)} takes several steps in one call: let it take one")
-            compared = excused(moved, given, compared, seed) if cost is None else compared
-        elif cost is None and run.run.reading is Reading.WITHOUT_EPSILON and not any(a.alive for a in compared):
-            raise InexactError("without its epsilon it moves by signs only")
-        elif run.run.reading not in memories:
-            memories.add(run.run.reading)
-            compared = with_memory(run, stepping, given, rest, moved, compared)
-        return compared
-
+    of_data = argument_names(step, len(data) + (owner is None))[-len(data) :] if data else []
+    descent = _Descent(Stepping(step, parameters, owner), cost, seed)
+    descent.keep_state(example, of_data)
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
     call = f"check_step({named(step)}, …" + (f", cost={named(cost)}" if cost else "")
-
-    def answered(run: ExactRun | FloatRun, numbers: Any) -> Any:
-        """Return the parameters after the step, exactly or in float64."""
-        mine, rest = copied(numbers[0]), [State(copied(x.zeros)) if isinstance(x, State) else x for x in numbers[1:]]
-        returned = stepping.call(run, step, mine, copied(rest))
-        return [getattr(run.takeover.take(owner), name) for name in mine] if held else [returned, mine]
-
-    result = judged(claim, example, draw, seed, named(step), target, call)
-    result = confirmed(result, claim, [answered], [step], example, seed, draw)
+    result = judged(descent.claim, example, draw, seed, named(step), target, call)
+    result = confirmed(result, descent.claim, [descent.answer], [step], example, seed, draw)
     if not result and isinstance(parameters, list | tuple) and len(parameters) == 1:
         plain = check_step(step, parameters[0], *data, cost=cost, draw=draw, seed=seed)  # if it takes no list of one
         if plain or not result.arrays:
             return plain
     if result.verdict is Verdict.REFUTED and result.arrays and cost is not None:
-        return replace(result, example=example_lines(claim, example, ["θ", *of_data], None, seed, draw, moves=True))
+        shown = example_lines(descent.claim, example, ["θ", *of_data], None, seed, draw, moves=True)
+        return replace(result, example=shown)
     if result:
-        result = replace(result, float64=float_findings([answered], [step], example, seed))
-    if result and (found := next((some for some in costs.values() if some), None)):
+        result = replace(result, float64=float_findings([descent.answer], [step], example, seed))
+    if result and (found := next((some for some in descent.costs.values() if some), None)):
         said = f"its cost, for outputs a and labels y: {' or '.join(sorted(map(str, found)))}"
         result = replace(result, conventions=[*result.conventions, said])
     return result
+
+
+def _require_calls(step: Any, cost: Any, parameters: Any, owner: Any, data: Sequence[Any]) -> None:
+    """Raise UsageError unless the step and the cost can be called with the parameters, unless held, and the data."""
+    spread = len(parameters) if isinstance(parameters, list | tuple) else 1
+    counts, hint = [len(data) + 1, len(data) + spread], "it gets the parameters, then the data"
+    if owner is not None:
+        counts, hint = [len(data), *counts], "it gets the data"
+    elif inspect.ismethod(step):
+        hint = "for a method, give its object in place of the parameters"
+    for function, what in ((step, "step"), *([(cost, "cost")] if cost is not None else [])):
+        require_callable(function, what, *counts, hint=hint)
+
+
+class _Descent:
+    """A step that should go down the gradient of a cost, or of any, and what its runs show."""
+
+    def __init__(self, stepping: Stepping, cost: Any, seed: int) -> None:
+        self.stepping, self.cost, self.seed = stepping, cost, seed
+        self.holder = getattr(stepping.step, "__self__", None) if stepping.owner is None else stepping.owner
+        self.state = ""  # what of an optimizer's state shows earlier steps
+        self.costs: dict[Reading, set[NamedCost]] = {}  # those whose gradient it is at every point so far
+        self.memories: set[Reading] = set()  # under which several steps have been tried
+
+    def keep_state(self, example: Any, names: Sequence[str]) -> None:
+        """Mark the data that the step updates as an optimizer's state, which must begin as 0."""
+        self.state = moving_state(self.holder, example[0] if self.stepping.owner is not None else ())
+        for k in _updated(self.stepping, example, self.seed):
+            if any(np.any(leaf) for _, leaf in leaves(example[1 + k], "") if isinstance(leaf, np.ndarray)):
+                self.state = self.state or names[k]
+            else:
+                example[1 + k] = State(example[1 + k])
+
+    def claim(self, run: ExactRun, numbers: Any) -> Sequence[Compared]:
+        """Compare what one step moves with the gradient of the cost, or with those of any."""
+        given, rest = exact_variables(numbers[0]), copied(_constants(numbers[1:]))
+        after = self.stepping.after(run, given, rest)
+        moved = moves(given, after, named(self.stepping.step))
+        if self.cost is None:
+            compared = symmetric(moved, given, self.seed)
+            _name(self.costs, run.run.reading, moved, given)
+        else:
+            compared = self._along_its_cost(run, given, rest, moved)
+        if any(array.state != "right" for array in compared):
+            if self.state:
+                raise InexactError(f"the optimizer has taken steps before ({self.state} is not 0): give a fresh one")
+            if takes_several(given, after):
+                raise InexactError(f"{named(self.stepping.step)} takes several steps in one call: let it take one")
+            return excused(moved, given, compared, self.seed) if self.cost is None else compared
+        is_without_epsilon = run.run.reading is Reading.WITHOUT_EPSILON
+        if self.cost is None and is_without_epsilon and not any(array.alive for array in compared):
+            raise InexactError("without its epsilon it moves by signs only")
+        if run.run.reading not in self.memories:
+            self.memories.add(run.run.reading)
+            compared = with_memory(run, self.stepping, given, rest, moved, compared)
+        return compared
+
+    def _along_its_cost(self, run: ExactRun, given: Any, rest: Any, moved: Any) -> Sequence[Compared]:
+        with run.given():
+            result = scalar(self.stepping.call(run, self.cost, copied(given), rest), named(self.cost))
+        kept = run.takeover.copies.get(id(self.holder))
+        run.result = Result(result, dict(zip(moved, arrays_in(given), strict=True)), moved)
+        truth = differentiate(result)
+        compared: Sequence[Compared] = along(moved, given, truth, kept)
+        if any(array.state != "right" for array in compared):
+            again = along(moved, given, truth, under_roots(moved))
+            compared = again if any(array.convention == FIRST_OF_ADAM for array in again) else compared
+        return _with_penalty_of(result, compared, arrays_in(given))
+
+    def answer(self, run: ExactRun | FloatRun, numbers: Any) -> Any:
+        """Return the parameters after the step, exactly or in float64."""
+        mine, rest = copied(numbers[0]), [State(copied(x.zeros)) if isinstance(x, State) else x for x in numbers[1:]]
+        returned = self.stepping.call(run, self.stepping.step, mine, copied(rest))
+        if self.stepping.owner is None:
+            return [returned, mine]
+        return [getattr(run.takeover.take(self.stepping.owner), name) for name in mine]
 
 
 def _constants(data: Any) -> Any:
