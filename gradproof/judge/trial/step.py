@@ -124,6 +124,7 @@ class _Descent:
         given, rest = exact_variables(numbers[0]), copied(_constants(numbers[1:]))
         after = self.stepping.after(run, given, rest)
         moved = moves(given, after, named(self.stepping.step))
+        compared: Sequence[Compared]
         if self.cost is None:
             compared = symmetric(moved, given, self.seed)
             _name(self.costs, run.run.reading, moved, given)
