@@ -124,7 +124,6 @@ class _Descent:
         given, rest = exact_variables(numbers[0]), copied(_constants(numbers[1:]))
         after = self.stepping.after(run, given, rest)
         moved = moves(given, after, named(self.stepping.step))
-        compared: Sequence[Compared]
         if self.cost is None:
             compared = symmetric(moved, given, self.seed)
             _name(self.costs, run.run.reading, moved, given)
@@ -144,13 +143,13 @@ class _Descent:
             compared = with_memory(run, self.stepping, given, rest, moved, compared)
         return compared
 
-    def _along_its_cost(self, run: ExactRun, given: Any, rest: Any, moved: Any) -> Sequence[Compared]:
+    def _along_its_cost(self, run: ExactRun, given: Any, rest: Any, moved: Any) -> list[Compared]:
         with run.given():
             result = scalar(self.stepping.call(run, self.cost, copied(given), rest), named(self.cost))
         kept = run.takeover.copies.get(id(self.holder))
         run.result = Result(result, dict(zip(moved, arrays_in(given), strict=True)), moved)
         truth = differentiate(result)
-        compared: Sequence[Compared] = along(moved, given, truth, kept)
+        compared = along(moved, given, truth, kept)
         if any(array.state != "right" for array in compared):
             again = along(moved, given, truth, under_roots(moved))
             compared = again if any(array.convention == FIRST_OF_ADAM for array in again) else compared
