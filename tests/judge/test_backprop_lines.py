@@ -202,6 +202,9 @@ def test_a_page_for_a_declared_cost_has_the_wrong_line_and_the_forward_pass(fold
     assert "d = a - y" in wrong
     assert "should be: d = (a - y) * (a * (1 - a))" in wrong
     assert "σ′ is missing at the output" in page
+    sign = check(folder, "uphill.py", "--architectures", "20", "-o", "page.html")
+    assert sign.returncode == 1
+    assert "wrong: BP1 at layers 1, 2, 3, 4" in (folder / "page.html").read_text("utf8")
     assert '<ol class="flow">' in page
 
 

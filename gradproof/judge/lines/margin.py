@@ -87,7 +87,7 @@ def _notes(document: Mapping[str, Any], file: str) -> dict[int, list[Note]]:
         if line:
             alike = [f for f in faults if f["line"] == line and _is(f) == what]
             told = found.setdefault(line, {}).setdefault("wrong", [])
-            told.append(": ".join(["wrong", ", ".join(map(_of, alike)), *[what.removeprefix("; ")] * bool(what)]))
+            told.append(": ".join(["wrong", _of(alike), *[what.removeprefix("; ")] * bool(what)]))
             mended = dict.fromkeys(fault["should_be"] for fault in alike if fault.get("mended"))
             told += [f"should be: {code}" for code in mended]
     for line in computed:
@@ -105,10 +105,14 @@ def _notes(document: Mapping[str, Any], file: str) -> dict[int, list[Note]]:
     }
 
 
-def _of(fault: Mapping[str, Any]) -> str:
-    """Return the array that is wrong or, for the notes' network, the equation and its layer."""
-    layer = f" at layer {fault['layer']}" if fault.get("layer") else ""
-    return fault.get("parameter") or f"{fault['equation']}{layer}"
+def _of(faults: Sequence[Mapping[str, Any]]) -> str:
+    """Return the arrays that are wrong or, for the notes' network, the equations and their layers."""
+    layers: dict[str, list[str]] = {}
+    for fault in faults:
+        found = layers.setdefault(fault.get("parameter") or fault["equation"], [])
+        found += [str(fault["layer"])] * bool(fault.get("layer"))
+    at = {name: f" at layer{'s' * (len(some) > 1)} {', '.join(some)}" * bool(some) for name, some in layers.items()}
+    return ", ".join(name + where for name, where in at.items())
 
 
 def _is(fault: Mapping[str, Any]) -> str:
