@@ -199,7 +199,7 @@ def like(value: Any) -> Callable[..., Any]:
 
     def make(a: Any, dtype: Any = None, shape: Any = None, **options: Any) -> Any:
         shape = np.shape(a) if shape is None else shape
-        if dtype is None and not holds_numbers(a):
+        if dtype is None:
             dtype = np.asarray(a).dtype
         if np.dtype(dtype).kind in "iub":
             return np.full(shape, value, dtype)
@@ -229,7 +229,7 @@ def quantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False, **options
     low, high = (np.take(ordered, [k], axis=along) for k in (below, min(below + 1, last)))
     result = low + (place - below) * (high - low)
     if not keepdims:
-        return result[0] if axis is None else np.squeeze(result, axis)
+        return np.squeeze(result, axis)
     return result.reshape((1,) * np.ndim(a)) if axis is None else result
 
 

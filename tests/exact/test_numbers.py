@@ -131,8 +131,9 @@ def test_a_clip_returns_a_number_of_its_own_and_keeps_where() -> None:
         same = clip_one(inside, 0, 1)
         assert source(same) is inside is not same
         assert run.clips.keys() == {out.index, same.index}
+        run.notes.clear()
         clip_one(number(3), 0, 1)
-        assert len(run.notes) == 1
+        assert not run.notes
 
 
 def test_truths_of_numbers_and_of_plain_bools() -> None:

@@ -95,6 +95,31 @@ def test_a_rate_and_a_decay_follow_from_two_elements_if_the_others_confirm_them(
 
 
 @pytest.mark.parametrize(
+    ("steps", "written", "chosen"),
+    [
+        ([-0.5 * G, -0.5 * G, -0.25 * G], None, 0.5),  # the most arrays
+        ([-0.25 * G, -0.5 * G, -0.5 * G], None, 0.5),
+        ([-0.25 * G, -0.5 * G, -0.5 * G, -0.25 * balls(1, 1)], 0.25, 0.25),  # one that is written counts twice
+        ([-0.5 * G, -0.5 * G, -0.5 * G, -0.25 * G], 0.25, 0.5),
+        ([-0.5 * G, -1.0 * G], None, 1),
+        ([0.5 * G, -0.25 * G], None, 0.25),
+        ([-0.25 * balls(1, 1), -0.5 * G], None, 0.5),  # the most elements
+        ([-0.25 * balls(1), -0.5 * G, -0.25 * balls(1)], None, 0.5),  # a single one follows any rate
+        ([0 * G, 0 * G, -0.5 * G], None, 0.5),
+        ([-0.5 * G], None, 0.5),
+    ],
+)
+def test_the_rate_is_that_which_the_most_arrays_follow(
+    steps: Sequence[Any], written: float | None, chosen: float
+) -> None:
+    with running(Run()):
+        if written:
+            literal(written)
+        slopes = [balls(*[1] * len(step)) if len(step) < 3 else G for step in steps]
+        assert _factor(steps, slopes, [V[: len(step)] for step in steps]) == chosen
+
+
+@pytest.mark.parametrize(
     ("rates", "written", "chosen"),
     [((0.5, 0.25), None, 0.5), ((0.5, 1.0), None, 1), ((0.5, 0.25), 0.25, 0.25), ((0.25, 0.5), 0.25, 0.25)],
 )
