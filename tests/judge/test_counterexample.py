@@ -12,7 +12,7 @@ from gradproof.judge import wording
 from gradproof.judge.assessment import assess
 from gradproof.judge.find.numbers import ROUND_NUMBERS
 from gradproof.judge.lines import counterexample
-from tests.judge.corpus import HERE
+from tests.judge.corpus import HERE, without_repairs
 from tests.judge.test_causes import told
 from tests.judge.test_repair import NETWORK
 from tests.judge.test_whole_command import MADE, NET, TRAINED, WRONG
@@ -126,7 +126,10 @@ def test_in_words_they_are_a_few_lines_with_the_element_that_is_wrong(tmp_path: 
 
 
 @pytest.mark.turns(1)
-def test_where_nothing_is_right_two_numbers_are_told_that_follow_no_one_rate(tmp_path: Path) -> None:
+def test_where_nothing_is_right_two_numbers_are_told_that_follow_no_one_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_repairs(monkeypatch)  # with a correction its rate is known
     wrong = NETWORK.replace("sigmoid_prime(Z2)", "sigmoid_prime(A2)")
     source = wrong + "\nnet = Net(3, 4, 2)\nnet.train(np.random.randn(6, 3), np.random.rand(6, 2))\n"
     found = told(source, tmp_path)
