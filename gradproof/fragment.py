@@ -64,7 +64,7 @@ def _line(line: SourceLine) -> Markup:
 def excerpts(notes: Mapping[tuple[str, int], Sequence[tuple[str, str]]]) -> Iterator[SourceLine]:
     """Yield the lines with notes by (file, line), and those around wrong ones, if Python can still read the source."""
     for file in dict.fromkeys(file for file, _ in notes):
-        source = linecache.getlines(file)
+        source = linecache.getlines(file) if file != "<string>" else []  # what any exec is called
         own = {line: some for (name, line), some in notes.items() if name == file}
         wrong = [line for line, some in own.items() if some[0][0] == "wrong"]
         for number in sorted({*own, *(line + off for line in wrong for off in range(-AROUND, AROUND + 1))}):

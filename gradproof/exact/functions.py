@@ -3,6 +3,7 @@
 All other functions run in NumPy's implementation, which moves elements about and calls ufuncs. Those come back here.
 """
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import reduce
@@ -38,7 +39,7 @@ def call_function(function: Any, types: Any, arguments: Any, options: Any) -> An
     try:
         return _ours(function._implementation(*_unboxed(arguments), **options))
     except (TypeError, ValueError) as error:
-        if isinstance(error, TypeError) or "object" in str(error):  # NumPy's C code takes float64 only
+        if isinstance(error, TypeError) or re.search(r"object|dtype\('O'\)", str(error)):  # its C code takes float64
             current().refuse(f"numpy.{function.__name__}: {error}")
         raise
 

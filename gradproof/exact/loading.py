@@ -222,7 +222,7 @@ class Takeover:
         """Return the rewritten code object from the same place in the file; None if there is no source."""
         path = code.co_filename
         if path not in self.codes:
-            source = "".join(linecache.getlines(path))
+            source = "".join(linecache.getlines(path)) if path != "<string>" else ""  # what any exec is called
             self.codes[path] = self.compiler(source, path) if source else {}
             if source:
                 current().files.add(path)
