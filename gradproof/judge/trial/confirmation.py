@@ -13,11 +13,12 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from flint import arb
 
 from gradproof.exact.arrays import ExactArray
 from gradproof.exact.run import BITS, Reading, UndecidedError
 from gradproof.exact.sweeps import differentiate
-from gradproof.judge.trial.arguments import as_floats, copied, drawn, exact_variables, leaves
+from gradproof.judge.trial.arguments import as_floats, copied, drawn, exact_variables, leaves, rebuilt
 from gradproof.judge.trial.execution import ExactRun, InexactError, SubjectError, kept_streams
 from gradproof.judge.trial.floats import Answer, FloatRun, pairs_of
 from gradproof.judge.trial.judgement import Judgement
@@ -26,8 +27,7 @@ from gradproof.judge.trial.restoration import untouched
 from gradproof.judge.trial.rounding import rounding_radii
 from gradproof.numerics.verdict import Verdict
 
-SHIFT = 2.0**-20  # of the arguments, for the change of the cost
-SHARE = 1e-4  # of that change; more than this is no error of the quotient, and makes a verdict undecided, never wrong
+SHIFT, GRID = 2.0**-20, 2.0**-30  # of the arguments, for the change of the cost, and what they are multiples of
 OF_TYPES = "where the code asks for the type of a number, ask for its value instead"
 OF_GIVEN = "it is off in the last digits only, as where the numbers given are rounded: let them be drawn"
 UNSEEN = "its cost changes by more than its operations show, as where a number passes through a string"
@@ -89,6 +89,7 @@ def _difference(
             arrays = list(pairs_of(given, answer(exact_run, exact_variables(arguments, floats))))
             radii = rounding_radii([x for pairs in arrays for _, x in pairs])
             for got, x in chain(*arrays) if not exact_run.run.notes else ():
+                # The radii are of first order in u: the factor leaves room for all others.
                 true, radius = float(x.value.mid()), 4 * (radii[x.index] + float(x.value.rad()))
                 if isfinite(got) and abs(got - true) > radius:
                     return f"a number is {got:.10g} in float64 and {true:.10g} in exact arithmetic: {OF_TYPES}"
@@ -96,26 +97,37 @@ def _difference(
 
 
 def _changes_unseen(claim: Claim, arguments: Any, seed: int) -> bool:
-    """Whether the cost changes otherwise between two close points than its derivative says; False if unknown."""
+    """Whether the change of the cost between close points leaves a rest of first order; False if it is unknown.
+
+    Between a − h and a + h the derivative explains it up to a rest of third order, which half of h makes 8 times
+    smaller. A derivative that was lost leaves one of first order, which it halves. The points are floats without
+    rounding, so that the rest has no other part.
+    """
+    arguments = rebuilt(arguments, lambda x: np.round(x / GRID) * GRID if _is_array(x) else x)
     with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as run:
         claim(run, arguments)
         if run.result is None or run.run.notes:
             return False
         truth, given = differentiate(run.result.cost), list(run.result.given.values())
         slopes = [(as_floats(array), [truth.get(x.index, 0) for x in array.flat]) for array in given if _is_free(array)]
-        rng = np.random.default_rng([seed, 1])
-        change, size, points = 0.0, 0.0, (copied(arguments), copied(arguments))
-        for (_, low), (_, high) in zip(leaves(points[0], ""), leaves(points[1], ""), strict=True):
-            for values, slope in slopes:
-                if isinstance(low, np.ndarray) and np.array_equal(low, values):
-                    shift = SHIFT * rng.choice([-1.0, 1.0], size=low.shape)
-                    low -= shift
-                    high += shift
-                    parts = [float((s * d).mid()) if s else 0.0 for s, d in zip(slope, (high - low).flat, strict=True)]
-                    change, size = change + sum(parts), size + sum(map(abs, parts))
-        before, after = (_cost_at(claim, point, seed) for point in points)
-        return abs(after - before - change) > SHARE * size + 2.0**-60 * abs(after)
+        first, half = (_rest(claim, arguments, slopes, shift, seed) for shift in (SHIFT, SHIFT / 2))
+        return not half.contains(0) and bool(abs(half) > abs(first) / 4)  # halfway between 2 and 8
     return False
+
+
+def _rest(claim: Claim, arguments: Any, slopes: Sequence[Any], shift: float, seed: int) -> Any:
+    """Return how the cost changes between two points, less what its derivative says."""
+    rng = np.random.default_rng([seed, 1])
+    change, points = arb(0), (copied(arguments), copied(arguments))
+    for (_, low), (_, high) in zip(leaves(points[0], ""), leaves(points[1], ""), strict=True):
+        for values, slope in slopes:
+            if _is_array(low) and np.array_equal(low, values):
+                step = shift * rng.choice([-1.0, 1.0], size=low.shape)
+                low -= step
+                high += step
+                change += sum((s * d for s, d in zip(slope, (2 * step).flat, strict=True)), arb(0))
+    before, after = (_cost_at(claim, point, seed) for point in points)
+    return after - before - change
 
 
 def _cost_at(claim: Claim, arguments: Any, seed: int) -> Any:
@@ -124,6 +136,10 @@ def _cost_at(claim: Claim, arguments: Any, seed: int) -> Any:
         if run.result is None:
             raise UndecidedError("nothing was compared")
         return run.result.cost.value
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
 
 
 def _is_free(array: Any) -> bool:
