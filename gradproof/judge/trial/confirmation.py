@@ -97,11 +97,11 @@ def _difference(
 
 
 def _changes_unseen(claim: Claim, arguments: Any, seed: int) -> bool:
-    """Whether the change of the cost between close points leaves a rest of first order; False if it is unknown.
+    """Whether the cost changes by more than its derivative explains; False if that is unknown.
 
-    Between a − h and a + h the derivative explains it up to a rest of third order, which half of h makes 8 times
-    smaller. A derivative that was lost leaves one of first order, which it halves. The points are floats without
-    rounding, so that the rest has no other part.
+    From a − h to a + h it changes by 2h times its derivative, and a remainder of third order: half of h makes that 8
+    times smaller. If a derivative was lost, the remainder is of first order, and half of h only halves it. Both points
+    are floats without rounding, so nothing else is left over.
     """
     arguments = rebuilt(arguments, lambda x: np.round(x / GRID) * GRID if _is_array(x) else x)
     with suppress(SubjectError, UndecidedError), ExactRun(Reading.EXACT, BITS, seed) as run:
@@ -110,13 +110,13 @@ def _changes_unseen(claim: Claim, arguments: Any, seed: int) -> bool:
             return False
         truth, given = differentiate(run.result.cost), list(run.result.given.values())
         slopes = [(as_floats(array), [truth.get(x.index, 0) for x in array.flat]) for array in given if _is_free(array)]
-        first, half = (_rest(claim, arguments, slopes, shift, seed) for shift in (SHIFT, SHIFT / 2))
+        first, half = (_remainder(claim, arguments, slopes, shift, seed) for shift in (SHIFT, SHIFT / 2))
         return not half.contains(0) and bool(abs(half) > abs(first) / 4)  # halfway between 2 and 8
     return False
 
 
-def _rest(claim: Claim, arguments: Any, slopes: Sequence[Any], shift: float, seed: int) -> Any:
-    """Return how the cost changes between two points, less what its derivative says."""
+def _remainder(claim: Claim, arguments: Any, slopes: Sequence[Any], shift: float, seed: int) -> Any:
+    """Return by how much the cost changes between two points beyond what its derivative says."""
     rng = np.random.default_rng([seed, 1])
     change, points = arb(0), (copied(arguments), copied(arguments))
     for (_, low), (_, high) in zip(leaves(points[0], ""), leaves(points[1], ""), strict=True):
