@@ -124,19 +124,33 @@ def backprop(weights, biases, x, y):
 """
 UPHILL = CROSS_ENTROPY.replace("d = a - y", "d = (a + y) * a * (1 - a)")
 ASLEEP = CROSS_ENTROPY.replace("    return", "    import time\n    time.sleep(60)\n    return")
+ASLEEP_AND_WRONG = ASLEEP.replace("@ d * activations[k] * (1 - activations[k])", "@ d * activations[k]")
+OTHER_WRONG = CROSS_ENTROPY.replace("d @ activations[k].T / m", "np.sin(d @ activations[k].T / m)")
+STEP = """import numpy as np
+
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(20, 3)), (rng.random((20, 2)) < 0.5).astype(float)
+W1, b1, W2, b2 = rng.normal(size=(3, 4)), np.zeros(4), rng.normal(size=(4, 2)), np.zeros(2)
+for epoch in range(100):
+    h = np.tanh(X @ W1 + b1)
+    z = h @ W2 + b2
+    out = 1 / (1 + np.exp(-z))
+    err = out - Y
+    dh = err @ W2.T * (1 - h**2)
+    W2 -= 0.1 * h.T @ err
+    b2 -= 0.1 * err.sum(0)
+    W1 -= 0.1 * X.T @ dh
+    b1 -= 0.1 * dh.sum(0)
+"""
 SLOW = NOTHING.replace("    return", "    for k in range(10**9):\n        weights[0] * k\n    return")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("backprop")
-    for name, text in {
-        "mine": NOTHING,
-        "entropy": CROSS_ENTROPY,
-        "uphill": UPHILL,
-        "slow": SLOW,
-        "asleep": ASLEEP,
-    }.items():
+    programs = {"mine": NOTHING, "entropy": CROSS_ENTROPY, "uphill": UPHILL, "slow": SLOW, "asleep": ASLEEP}
+    programs |= {"asleep_and_wrong": ASLEEP_AND_WRONG, "other": OTHER_WRONG, "class": SIGMOID, "step": STEP}
+    for name, text in programs.items():
         (made / f"{name}.py").write_text(text, "utf8")
     return made
 
@@ -209,11 +223,26 @@ def test_a_page_for_a_declared_cost_has_the_wrong_line_and_the_forward_pass(fold
 
 
 @pytest.mark.turns(1)
-def test_a_step_along_another_cost_than_the_declared_one_has_its_line(folder: Path) -> None:
-    (folder / "step.py").write_text(SIGMOID, "utf8")
-    ran = check(folder, "step.py", "--cost", "quadratic")
-    assert "  line 14: `d2 = a - y` – w1, b1, w2, b2: not the gradient of the quadratic cost\n" in ran.stdout
-    assert "    should be: `d2 = (a - y) * (a * (1 - a))` – the slope of the activation is missing\n" in ran.stdout
+@pytest.mark.parametrize(
+    ("name", "line", "right"),
+    [
+        ("class.py", "14: `d2 = a - y` – w1, b1, w2, b2: ", "d2 = (a - y) * (a * (1 - a))"),
+        ("step.py", "10: `err = out - Y` – W1, b1, W2, b2: ", "err = (out - Y) * (out * (1 - out))"),  # not z - Y
+    ],
+)
+def test_a_step_along_another_cost_than_the_declared_one_has_its_line(
+    name: str, line: str, right: str, folder: Path
+) -> None:
+    ran = check(folder, name, "--cost", "quadratic")
+    assert f"  line {line}not the gradient of the quadratic cost" in ran.stdout
+    assert f"    should be: `{right}` – the slope of the activation is missing\n" in ran.stdout
+
+
+@pytest.mark.turns(1)
+def test_what_is_wrong_besides_is_not_the_gradient_of_the_cross_entropy(folder: Path) -> None:
+    ran = check(folder, "other.py", "--cost", "quadratic", "--architectures", "20")
+    assert ran.stdout.startswith("refuted: other.py is wrong\n")
+    assert "σ′ is missing at the output" in ran.stdout
 
 
 @pytest.mark.turns(1)
@@ -228,6 +257,10 @@ def test_a_backprop_that_only_waits_is_judged_without_waiting(folder: Path) -> N
     ran = check(folder, "asleep.py", "--seconds", "1")
     assert ran.returncode == 0
     assert ran.stdout.startswith("verified: asleep.py gives the gradient of the binary cross-entropy")
+    wrong = check(folder, "asleep_and_wrong.py", "--seconds", "1")
+    assert wrong.returncode == 1
+    assert wrong.stdout.startswith("refuted: asleep_and_wrong.py: ")
+    assert "line 14: `d = weights[k].T @ d * activations[k]`" in wrong.stdout
 
 
 @pytest.mark.turns(2)
