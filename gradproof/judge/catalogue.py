@@ -118,10 +118,15 @@ def _conventions() -> Iterator[tuple[str, str]]:
 def find_entries(words: Sequence[str]) -> list[Entry]:
     """Return the entries that contain all these words, or only the one that has exactly them as its name.
 
-    A name may be given as a report or the count of a class prints it: with another number, or its equation behind it.
+    A convention's name is also the word that declares it. A name may be given as a report or the count of a class
+    prints it: with another number, or its equation behind it.
     """
     wanted = " ".join(words).casefold()
-    exact = [entry for entry in entries() if entry.name.casefold() == wanted]
+    exact = [
+        entry
+        for entry in entries()
+        if wanted == entry.name.casefold() or entry.written == f"--convention {wanted}"
+    ]
     plain = _without_numbers(re.sub(r"(.*) \((\w+)\)$", r"\2 \1", wanted))
     exact = exact or [
         entry

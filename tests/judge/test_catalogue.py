@@ -139,6 +139,12 @@ def test_every_word_of_convention_is_explained() -> None:
     assert help_of_it.endswith(f"explains each of: {', '.join(words)}.")
 
 
+@pytest.mark.parametrize("word", [entry.written.split()[-1] for entry in ENTRIES if entry.place == CONVENTION])
+def test_a_word_that_declares_a_convention_explains_only_that(word: str) -> None:
+    found = [entry for entry in catalogue.find_entries([word]) if entry.name != word]
+    assert {entry.written for entry in found} == {f"--convention {word}"}
+
+
 def test_a_name_is_explained_in_words_and_for_programs(tmp_path: Path) -> None:
     ended = explain(tmp_path, "bp2", "σ′ is missing")
     lines = ended.stdout.splitlines()

@@ -18,6 +18,7 @@ from gradproof.errors import DataError, UsageError
 from gradproof.fragment import SourceLine, fragment
 from gradproof.judge.file_judgement import FileJudgement
 from gradproof.judge.find.program import read_program
+from gradproof.judge.lines.margin import sources
 from tests.browser import needs_chromium, opened
 from tests.judge.test_whole_command import MADE, NET, NOTHING, TRAINED, WRONG
 from tests.pages.hostile import let_in, texts
@@ -241,6 +242,18 @@ def test_wherever_a_line_of_a_notebook_is_named_its_cell_is(tmp_path: Path) -> N
     assert "of the program's own cost, `loss` in cell 2, line 11\n" in str(wrong)
     assert "cell 2, line 13: `d1 =" in str(wrong)
     assert wrong.document["subject"]["place"].startswith("cell ")
+
+
+def test_cells_are_numbered_as_jupyter_does_without_those_of_text(tmp_path: Path) -> None:
+    text = {"cell_type": "markdown", "metadata": {}, "source": "# My *network*\n\nin two layers"}
+    document = json.loads(notebook("import numpy as np", "%time\n" + NET.replace("(1 - h * h)", "(1 - h)"), TRAINED))
+    document["cells"] = [part for cell in document["cells"] for part in (text, cell)]
+    (tmp_path / "mine.ipynb").write_text(json.dumps(document), "utf8")
+    program = read_program(str(tmp_path / "mine.ipynb"))
+    assert program.cells == [(1, 1), (2, 2), (23, 3)]
+    (source,) = sources({}, str(tmp_path / "mine.ipynb"))
+    assert source.cells == {1: 1, 2: 2, 23: 3}
+    assert source.text.splitlines()[:3] == ["import numpy as np", "%time", *NET.splitlines()[:1]]
 
 
 @pytest.mark.turns(1)

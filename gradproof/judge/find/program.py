@@ -34,7 +34,7 @@ class Program:
     path: str
     text: str  # in Python 3, with every line in its place
     tree: ast.Module
-    cells: Sequence[tuple[int, int]] = ()  # of a notebook: the first line here, and the number of the cell
+    cells: Sequence[tuple[int, int]] = ()  # of a notebook: the first line here, and the number of the code cell
     notes: Sequence[str] = ()  # what was left out
     only: str = ""  # the function or class asked about, if any
     widths: Widths = field(default_factory=Widths)  # of missing data
@@ -150,13 +150,12 @@ def _no_notebook(error: Exception, content: bytes) -> str:
 def _notebook(path: str, content: bytes) -> Program:
     """Read the code cells of a notebook, in order, without magics and without cells that are not Python.
 
-    DataError if it is no notebook, or one of another language.
+    Cells are numbered as Jupyter numbers them after "Run All": text is not counted. DataError if it is no notebook, or
+    one of another language.
     """
     try:
         document = json.loads(content)
-        cells = [cell for cell in document["cells"] if cell.get("cell_type") == "code"]
-        numbers = {id(cell): place for place, cell in enumerate(document["cells"], start=1)}
-        sources = ["".join(cell["source"]) for cell in cells]
+        sources = ["".join(cell["source"]) for cell in document["cells"] if cell.get("cell_type") == "code"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is not a notebook: {_no_notebook(error, content)}") from None
     if (language := _language(document)) and not _PYTHON.match(language):
@@ -164,9 +163,9 @@ def _notebook(path: str, content: bytes) -> Program:
     lines: list[str] = []
     magics: dict[str, int] = {}  # each with its cell
     begun, notes, python_2 = [], [], False
-    for cell, source in zip(cells, sources, strict=True):
+    for cell, source in enumerate(sources, start=1):
         if source.lstrip().startswith("%%") and not _TIMED.match(source.lstrip()):  # %%bash, %%html
-            notes.append(f"cell {numbers[id(cell)]} is not Python ({source.split()[0]}): skipped")
+            notes.append(f"cell {cell} is not Python ({source.split()[0]}): skipped")
             continue
         kept = [_without_magic(line) for line in source.splitlines()]
         skipped = [line.strip() for line, now in zip(source.splitlines(), kept, strict=True) if line != now]
@@ -175,12 +174,12 @@ def _notebook(path: str, content: bytes) -> Program:
             python_2 |= old
             parsed(text, path)
         except SyntaxError as error:
-            notes.append(f"cell {numbers[id(cell)]} is not Python ({error.msg}): skipped")
+            notes.append(f"cell {cell} is not Python ({error.msg}): skipped")
             continue
-        begun.append((len(lines) + 1, numbers[id(cell)]))
+        begun.append((len(lines) + 1, cell))
         lines += text.splitlines()
         for line in skipped:
-            magics.setdefault(line if len(line) <= LONGEST else f"{line[:LONGEST]}…", numbers[id(cell)])
+            magics.setdefault(line if len(line) <= LONGEST else f"{line[:LONGEST]}…", cell)
     notes += [f"magics are skipped: {some([f'{line} (cell {cell})' for line, cell in magics.items()])}"] * bool(magics)
     text = "\n".join(lines) + "\n"
     return Program(

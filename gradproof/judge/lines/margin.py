@@ -157,6 +157,7 @@ def _as_written(program: Program) -> str:
     """Return the source, with the magics of a notebook as they were written."""
     lines = program.text.splitlines()
     cells = json.loads(Path(program.path).read_bytes())["cells"] if program.cells else []
+    cells = [cell for cell in cells if cell.get("cell_type") == "code"]
     for (first, number), (end, _) in pairwise([*program.cells, (len(lines) + 1, 0)]):
         own = "".join(cells[number - 1]["source"]).splitlines()
         if len(own) == end - first:
