@@ -123,9 +123,7 @@ def find_entries(words: Sequence[str]) -> list[Entry]:
     """
     wanted = " ".join(words).casefold()
     exact = [
-        entry
-        for entry in entries()
-        if wanted == entry.name.casefold() or entry.written == f"--convention {wanted}"
+        entry for entry in entries() if wanted == entry.name.casefold() or entry.written == f"--convention {wanted}"
     ]
     plain = _without_numbers(re.sub(r"(.*) \((\w+)\)$", r"\2 \1", wanted))
     exact = exact or [

@@ -10,6 +10,7 @@ from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.own_cost import draws
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.outcome import SECONDS, Outcome
+from gradproof.judge.trial.adaptive_steps import BY_SIGN, FIRST_OF_ADAM
 from gradproof.judge.trial.costs import SAME, outputs_and_labels
 from gradproof.judge.trial.execution import ExactRun, SubjectError, guarded
 from gradproof.judge.whole_program import judge
@@ -80,11 +81,14 @@ def observed(outcome: Outcome, constants: bool = False) -> Observation:
 def with_other_draws(outcome: Outcome, calls: Sequence[str], cost: str) -> Outcome:
     """Judge a step that draws random numbers in the next turn too, since those of one turn may hide a fault by chance.
 
-    What a step keeps, such as velocities, may be right there all the same, so the outcome becomes undecided at most.
+    What a step keeps, such as velocities, may be right there all the same, so the outcome becomes undecided at most. Of
+    adaptive steps only the first can be judged, and says so.
     """
     step, scene = outcome.explored.step, outcome.explored.scene
     loop = scene.loop(step.where) if step is not None and step.kind == "turn" else None
     if step is None or loop is None or step.memories or outcome.twins or not draws(scene.program, loop):
+        return outcome
+    if outcome.tried and any(array.convention in (FIRST_OF_ADAM, BY_SIGN) for array in outcome.tried.arrays):
         return outcome
     there = replace(outcome.explored, step=step._replace(turn=step.turn + 1))
     if judge(there, calls, cost=cost).verdict is Verdict.REFUTED:

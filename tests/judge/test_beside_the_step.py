@@ -20,6 +20,7 @@ from gradproof.judge.find.program import read_program
 from gradproof.judge.find.stated_costs import moved_after
 from gradproof.judge.preference import has_backprop
 from gradproof.judge.second_step import shrinks
+from gradproof.judge.trial.adaptive_steps import FIRST_OF_ADAM
 from gradproof.judge.wording import lines
 
 LINEAR = """
@@ -1715,6 +1716,31 @@ def test_a_mask_that_happens_to_be_the_same_twice_hides_nothing(tmp_path: Path) 
     drawn = "    mask = 2.0 * (rng.random(4) > 0.5)\n"
     first = DROPPED.replace(drawn, "").replace("range(20):\n", f"range(20):\n{drawn}")
     assert verdict_on(first, tmp_path)["verdict"] == "verified"
+
+
+NOISY = """
+import numpy as np
+rng = np.random.default_rng(5)
+X, w, v = rng.normal(size=(24, 4)), rng.normal(size=(4, 3)), rng.normal(size=(3, 4))
+state = {"w": 0.0, "v": 0.0}
+for t in range(20):
+    noise = rng.normal(size=(24, 3))
+    h = X @ w + noise
+    e = h @ v - X
+    loss = np.mean(e ** 2)
+    gw, gv = X.T @ (2 * e / e.size @ v.T), h.T @ (2 * e / e.size)
+    for name, array, g in (("w", w, gw), ("v", v, gv)):
+        state[name] = 0.9 * state[name] + 0.1 * g ** 2
+        array -= 0.01 * g / np.sqrt(state[name] + 1e-7)
+"""
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize(("right", "wrong"), [("", ""), ("h.T @", "(h - noise).T @")])
+def test_of_adaptive_steps_with_noise_the_first_decides(right: str, wrong: str, tmp_path: Path) -> None:
+    found = verdict_on(NOISY.replace(right, wrong), tmp_path)
+    assert found["verdict"] == ("refuted" if wrong else "verified")
+    assert wrong or FIRST_OF_ADAM in found["conventions"]
 
 
 FIRST_ZEROS = """
