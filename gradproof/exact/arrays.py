@@ -15,6 +15,9 @@ from gradproof.exact.run import current
 Array = np.ndarray[Any, Any]
 
 
+NUMBERS = np.dtype(object, metadata={"of": "exact numbers"})  # so that np.zeros(n, dtype=x.dtype) makes them, too
+
+
 class ExactArray(np.ndarray):
     """An array of `Number` that does exactly what NumPy would do with float64."""
 
@@ -51,6 +54,10 @@ class ExactArray(np.ndarray):
 
     def __reduce__(self) -> Any:
         raise current().refuse("an exact array cannot be pickled", TypeError)
+
+    @property
+    def dtype(self) -> Any:  # type: ignore[override]
+        return NUMBERS
 
     # ---- methods that NumPy would do in C on float64 ---------------------------------------------------------
 

@@ -16,8 +16,8 @@ from gradproof.exact.run import current
 
 
 def _whole(dtype: Any) -> bool:
-    """Whether NumPy may make the array itself: a dtype is given, and it is not a float."""
-    return dtype is not None and np.dtype(dtype).kind != "f"
+    """Whether NumPy may make the array itself: a dtype is given, and it is neither a float nor an exact array's."""
+    return dtype is not None and np.dtype(dtype).kind != "f" and not np.dtype(dtype).metadata
 
 
 def filled(value: Any) -> Callable[..., Any]:

@@ -142,7 +142,9 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
         for other in (_judged(subject, "") for subject in found.costed):
             if other.outcome.verdict is not Verdict.UNDECIDED and other.outcome.kind != "listed":
                 return [other if _counts(other, first) else judged[0]]
-    if len(judged) > 1 or not (made_up or first.verdict is Verdict.UNDECIDED):
+    if len(judged) > 1:
+        return _without_strays(judged)
+    if not (made_up or first.verdict is Verdict.UNDECIDED):
         return judged
     for other in (_judged(subject, cost) for subject in found.others):
         if not made_up and other.outcome.verdict is not Verdict.UNDECIDED:
@@ -155,6 +157,24 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
         return [_judged(own._replace(explored=part, larger=None), cost) for part in parts]
     engines = (_judged(subject, "") for subject in found.engines) if first.verdict is Verdict.UNDECIDED else ()
     return next(([one] for one in engines if one.outcome.verdict is Verdict.REFUTED), judged)
+
+
+def _without_strays(judged: list[Assessed]) -> list[Assessed]:
+    """Leave out what was taken for parameters of a layer and has no effect, such as its gradients, if it is right."""
+    right = {_class_of(one) for one in judged if one.outcome.verdict is Verdict.VERIFIED}
+    strays = [
+        one
+        for one in judged
+        if one.outcome.verdict is Verdict.UNDECIDED and _class_of(one) in right - {""} and one.outcome.explored.step
+        if {*one.outcome.explored.step.parameters} <= {*one.outcome.dead}
+    ]
+    return [one for one in judged if one not in strays]
+
+
+def _class_of(one: Assessed) -> str:
+    """Return the class whose object a subject makes first, or ""."""
+    made = re.match(r"net = (\w+)\(", one.subject.explored.scene.driver)
+    return made[1] if made else ""
 
 
 def _by_its_own_cost(first: Assessed, found: Search) -> Assessed:

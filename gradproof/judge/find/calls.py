@@ -9,7 +9,7 @@ from gradproof.judge.find.roles import role_of
 
 SIZES = (4, 5, 3)  # layer widths of the networks made here; no two are equal, nor is one the number of examples
 _NUMBERS = {"rate": "0.1", "momentum": "0.9", "decay": "0.1", "epochs": "3", "batch": "5", "total": "5", "seed": "0",
-            "flag": "False", "gain": "np.linspace(0.4, 1.9, len(y))"}  # fmt: skip
+            "rng": "np.random.default_rng(0)", "flag": "False", "gain": "np.linspace(0.4, 1.9, len(y))"}  # fmt: skip
 _RESULT = re.compile(r"(?:out|output|outputs|o|a|a_?[l\d]|al|y_?hat|yh|pred\w*|prob\w*|p|h|hypothesis|guess|result|"
                      r"final\w*|estimate|activations?|y_?pred|yp|scores?|logits)$", re.IGNORECASE)  # fmt: skip
 _CACHE = re.compile(r"(?:caches?|memory|store|stored|history|intermediates?|context|ctx|tape)$", re.IGNORECASE)
@@ -56,12 +56,16 @@ def call(node: ast.FunctionDef, name: str, known: Mapping[str, str], method: boo
             role = "pairs"
         keyword = any(default_of is not None for _, default_of in arguments[: len(told)])
         value = known.get(argument)
+        if value is None and lonely and {"x", "y"} <= {*known} and _is_a_batch(node, argument):
+            value = f"({known['x']}, {known['y']})"
         if value is None and default is not None and role not in ("x", "y", "epochs", "pairs", "batch"):
             continue
         if value is None and role in ("x", "y", "pairs"):
             value = known.get(role)
         if value is None and role in _NUMBERS:
-            value = known.get(role) or (f"len({known['pairs']})" if role == "total" and pairs else _NUMBERS[role])
+            value = known.get(role) or (
+                f"len({known['pairs']})" if role == "total" and pairs else number_for(role, node)
+            )
         if value is None and default is None:
             value = _by_kind(argument, known)
         if value is None:
@@ -72,6 +76,22 @@ def call(node: ast.FunctionDef, name: str, known: Mapping[str, str], method: boo
     if node.args.vararg and not arguments and "x" in known:
         told += [known["x"], known["y"]]
     return f"{name}({', '.join(told)})"
+
+
+def number_for(role: str, node: ast.FunctionDef) -> str | None:
+    """Return what is passed for an argument of this role, or None: a usual number, or a source of random ones."""
+    if role == "rng" and re.search(r"\.(?:randn?|randint|random_sample)\(", ast.unparse(node)):
+        return "np.random.RandomState(0)"
+    return _NUMBERS.get(role)
+
+
+def _is_a_batch(node: ast.FunctionDef, argument: str) -> bool:
+    """Whether a function unpacks an argument into inputs and labels: `inputs, targets = batch`."""
+    for part in ast.walk(node):
+        match part:
+            case ast.Assign([ast.Tuple([ast.Name(first), ast.Name(second)])], ast.Name(name)) if name == argument:
+                return (role_of(first), role_of(second)) == ("x", "y")
+    return False
 
 
 def _by_kind(argument: str, known: Mapping[str, str]) -> str | None:
@@ -131,13 +151,14 @@ def constructions(kind: ast.ClassDef, program: ast.Module) -> Iterator[str]:
     init = next((node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
     candidates: list[str] = []
     if init is None:
-        candidates.append(f"{kind.name}()")
+        candidates += [*_by_class_methods(kind), f"{kind.name}()"]
     else:
         outs = (SIZES[2], 1) if not _has_one_output(kind, init, program) else (1, SIZES[2])
         for listed in (False, True):
             for out in outs:
                 candidates += _by_roles(kind, init, (*SIZES[:2], out), listed)
         candidates += _by_roles(kind, init, SIZES, needed=True)
+        candidates += [*_by_annotations(kind, init, program), *_by_class_methods(kind)]
         candidates += _by_position(kind.name, init)
     for node in ast.walk(program):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == kind.name:
@@ -202,7 +223,7 @@ def _by_roles(
         if needed and default is not None:
             continue
         role = role_of(argument, constructor=True)
-        value = {"x": "x", "y": "y", "in": str(sizes[0]), "out": str(sizes[2])}.get(role) or _NUMBERS.get(role)
+        value = {"x": "x", "y": "y", "in": str(sizes[0]), "out": str(sizes[2])}.get(role) or number_for(role, init)
         if role == "hidden":
             value = str(sizes[1] + hidden)
             hidden += 1
@@ -236,6 +257,35 @@ def _by_roles(
             return []
         told.append(f"{argument}={value}" if default is not None else str(value))
     return [f"{name}({', '.join(told)})"]
+
+
+def _by_class_methods(kind: ast.ClassDef) -> Iterator[str]:
+    """Yield calls of class methods that make an object of given sizes, as `Params.init(4, 5, rng)`."""
+    for node in kind.body:
+        if isinstance(node, ast.FunctionDef) and any(
+            getattr(one, "id", "") == "classmethod" for one in node.decorator_list
+        ):
+            for text in _by_roles(kind, node, SIZES):
+                yield f"{kind.name}.{node.name}{text.removeprefix(kind.name)}"
+
+
+def _by_annotations(kind: ast.ClassDef, init: ast.FunctionDef, program: ast.Module) -> Iterator[str]:
+    """Yield the call that makes an object of objects, which the annotations say are of classes of the program."""
+    classes = {node.name: node for node in program.body if isinstance(node, ast.ClassDef) and node is not kind}
+    needed = {name for name, default in parameters_of(init, True) if default is None}
+    told = []
+    for one in (one for one in init.args.args if one.arg in needed):
+        annotation = one.annotation
+        said = (
+            getattr(annotation, "value", None)
+            if isinstance(annotation, ast.Constant)
+            else getattr(annotation, "id", "")
+        )
+        if said not in classes:
+            return
+        told.append(next(constructions(classes[said], program)))
+    if told:
+        yield f"{kind.name}({', '.join(told)})"
 
 
 def _by_position(name: str, init: ast.FunctionDef) -> list[str]:

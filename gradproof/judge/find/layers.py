@@ -23,6 +23,7 @@ _FORWARD, _BACKWARD = (
 _INNER = re.compile(r"forward|^call$|fprop|^fp$|feed", re.IGNORECASE)
 _UPSTREAM = re.compile(r"(?:grad|delta)\w*|d_?(?!ata|im)\w+", re.IGNORECASE)  # gradients that a backward pass takes
 _RESETS = re.compile(r"zero|reset|clear", re.IGNORECASE)
+_STEPS = re.compile(r"update|^_?step$|desce|optimi|adjust|train|^fit|learn|sgd|zero(?!s)|reset|clear", re.IGNORECASE)
 _OUTER = re.compile(r"backward|backprop|bprop|^back|^bp$|^gradient$", re.IGNORECASE)
 
 
@@ -332,7 +333,7 @@ def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Ite
 def is_reset(program: Program, layer: str, name: str) -> bool:
     """Whether something that resets, such as zero_grad, sets attributes of this name of a layer's objects to 0.
 
-    It is a function, or a method of the layer's class or of a class that this one mentions, such as its base. Another
+    If nothing in the program takes a step, resetting is up to whoever does. What resets is a function, or a method of the layer's class or of a class that this one mentions, such as its base. Another
     class may set what its loop goes through to 0, as in `for _, g in self.parameters(): g[...] = 0`.
     """
     classes = {kind.name: kind for kind in program.classes}
@@ -341,7 +342,10 @@ def is_reset(program: Program, layer: str, name: str) -> bool:
         if kind := classes.pop(waiting.pop(), None):
             methods += [part for part in kind.body if isinstance(part, ast.FunctionDef)]
             waiting += [part.id for part in ast.walk(kind) if isinstance(part, ast.Name)]
-    resets = [one for one in ast.walk(program.tree) if isinstance(one, ast.FunctionDef) and _RESETS.search(one.name)]
+    functions = [one for one in ast.walk(program.tree) if isinstance(one, ast.FunctionDef)]
+    resets = [one for one in functions if _RESETS.search(one.name)]
+    if not any(_STEPS.search(one.name) for one in functions):
+        return True
     if any(_clears(part) for one in resets for part in ast.walk(one) if isinstance(part, ast.For)):
         return True
     return any(_sets_to_zero(part, name) for one in methods if one in resets for part in ast.walk(one))

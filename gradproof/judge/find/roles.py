@@ -5,31 +5,32 @@ import re
 # role → pattern of argument names, in lower case without outer underscores; the first that fits counts
 _WORDS = {
     "pairs": r"mini_?batch|training_?data|(?:test|valid(?:ation)?|val|eval|dev)_?(?:data|set)|"
-    r"train_?data|trainset|patterns|pairs|examples|samples|dataset|data",
+    r"train_?data|trainset|patterns|pairs|examples|samples|dataset|data|datos|daten|dados|dati|donn[eé]es",
     "sizes": r"sizes|layer_?sizes|layers?_?dims?|dims|dimensions|architecture|arch|structure|topology|shape|layers|"
     r"neurons|nodes|num_nodes|layout|widths|units|n_?units|layer_?nodes|network_?structure",
     "decay": r"lmbda|lambda|lambd|lam|lbd|reg|reg_?lambda|reg_?strength|regularization|l2|l2_?reg|weight_?decay|decay|"
     r"lambda_?reg|reg_?param|penalty",
     "rate": r"lr|eta|alpha|rate|learning_?rate|learn_?rate|learnrate|learningrate|step|step_?size|stepsize|pace|gamma|"
     r"lr_?rate|l_?rate|n$|η",
-    "momentum": r"momentum|mu|beta\d?|rho|mom",
+    "momentum": r"momentum|mu|beta\d?|rho|mom|sparsity_?\w*",
     "epochs": r"n?_?(num_?)?(epochs?|iter(ation)?s?|steps|rounds|max_?iter|n_?iter|turns|times|cycles|maxiter)|"
     r"\w+_(?:every|interval|freq(?:uency)?)",
     "batch": r"batch_?size|mini_?batch_?size|bs|bsize|batchsize|size_?batch",
     "total": r"n|m|total|count|num_?examples|n_?samples|n_?train|train_?size|data_?size|dataset_?size|num_?samples",
     "seed": r"(random_?)?(seed|state|random_?state)",
+    "rng": r"(?:np_?|my_?)?rng|prng|(?:random_?)?generator|rs",
     "flag": r"(?!\w*(?:every|interval|freq))(?:verbose|print_?\w*|debug|plot\w*|shuffle|show\w*|report\w*|log\w*|"
     r"monitor\w*|evaluate\w*|quiet|"
     r"display\w*|(?:is_?|use_?)?(?:regression|classification)|is_\w+|use_\w+)",
     "in": r"n_?in|n_?x|nx|ni|n_?i|input_?(size|dim|nodes?|layer|n|neurons|units|shape|count|layer_size|features)s?|"
     r"in_?(size|dim|features|nodes)|n_?inputs?|num_?inputs?|n_?features|num_?features|inodes|inputnodes|inputs?|"
-    r"n_?(?:states?|obs|visible|vis)|(?:state|obs|observation)s?_?(?:dim|size|space)?|num_?(?:states|visible)|vocab(?:_?size)?|"
+    r"n_?(?:states?|obs|visible|vis)|visible_?(?:size|dim|units)|(?:state|obs|observation)s?_?(?:dim|size|space)?|num_?(?:states|visible)|vocab(?:_?size)?|"
     r"d|d_?in|fan_?in|n0|n_0|features|in_?f|nin|dim|dims_?in|num_?in|size_?in|num_?input\w*|n_?input\w*|isize",
     "out": r"n_?out|n_?y|ny|no|n_?o|output_?(size|dim|nodes?|layer|n|neurons|units|shape|count|layer_size|classes)s?|"
     r"out_?(size|dim|features|nodes)|n_?outputs?|num_?outputs?|(n|num)_?class(es)?|classes|onodes|outputnodes|outputs?|"
     r"(?:n|num)_?(?:actions?|tags)|actions?(?:_?(?:dim|size|space))?|tags|k|d_?out|fan_?out|n2|n_2|labels|num_?labels|nout|num_?out|size_?out|num_?output\w*|n_?output\w*|osize|c",
     "hidden": r"n_?hid(den)?|n_?h\d?|nh|hidden\w*|h|h\d|d_?h|num_?hidden\w*|hid\w*|hnodes|hiddennodes|n1|n_1|n_?mid|"
-    r"mid\w*|width|n_?neurons|neurons_?\w*|size_?hid\w*|units?|hsize|nhid\w*|num_?h\w*|n_?hidden\w*",
+    r"mid\w*|width|n_?neurons|neurons_?\w*|size_?hid\w*|units?|hsize|nhid\w*|num_?h\w*|n_?hidden\w*|n_?oc(?:ult\w*)?",
     "x": r"x|xs|x_?(train|batch|data|in|input|b|i|mb|set|values|sample|tr|val|valid|validation|dev|test)s?|"
     r"inputs?|input_?(data|array|vector|list|"
     r"values|batch|layer)|inputs_?list|features|batch|images?|img|row|sample|pixels|points|a|a_?0|activation|vector|"
@@ -44,9 +45,9 @@ _WORDS = {
 }
 ROLES = {role: re.compile(f"(?:{words})$") for role, words in _WORDS.items()}
 _CONSTRUCTOR = (
-    "seed", "flag", "rate", "momentum", "decay", "epochs", "batch", "in", "hidden", "out", "sizes", "x", "y", "total",
+    "seed", "rng", "flag", "rate", "momentum", "decay", "epochs", "batch", "in", "hidden", "out", "sizes", "x", "y", "total",
 )  # fmt: skip
-_CALL = ("x", "y", "pairs", "epochs", "batch", "seed", "flag", "rate", "decay", "momentum", "total", "hidden", "sizes",
+_CALL = ("x", "y", "pairs", "epochs", "batch", "seed", "rng", "flag", "rate", "decay", "momentum", "total", "hidden", "sizes",
          "in", "out", "gain")  # fmt: skip
 
 _PARAMETER = re.compile(

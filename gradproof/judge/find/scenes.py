@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of, results_of
+from gradproof.judge.find.calls import SIZES, call, constructions, number_for, parameters_of, results_of
 from gradproof.judge.find.exploration import explore
 from gradproof.judge.find.forms import forms, pair_forms
 from gradproof.judge.find.namespace import Slot
@@ -325,6 +325,7 @@ def _sized(node: ast.FunctionDef, sizes: Sequence[int]) -> str:
     for argument, default in parameters_of(node, False):
         role = role_of(argument, constructor=True)
         value = {"in": str(sizes[0]), "hidden": str(sizes[1]), "out": str(sizes[-1]), "seed": "0"}.get(role)
+        value = number_for(role, node) if role == "rng" else value
         if role == "sizes":
             value = f"[{', '.join(map(str, sizes))}]"
         if default is not None and (value is None or not isinstance(default, ast.Constant)):

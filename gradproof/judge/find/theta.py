@@ -77,7 +77,7 @@ def _is_of_more(node: ast.FunctionDef, text: str) -> bool:
     arguments = [argument for argument, default in parameters_of(node, False)[1:] if default is None]
     words = [word.rpartition("=")[2] for word in text[text.index("(") + 1 : -1].split(", ")]
     return (
-        any(named_as_parameter(argument) and role_of(argument) not in ("x", "y") for argument in arguments)
+        any(named_as_parameter(argument) and role_of(argument) not in ("x", "y", "momentum") for argument in arguments)
         or words.count("x") > 1
         or words.count("y") > 1
         or (len(results_of(node)) > 2 and any(role_of(argument) not in ("x", "y") for argument in arguments))
@@ -105,11 +105,12 @@ def _thetas(program: Program, node: ast.FunctionDef) -> Iterator[tuple[Sequence[
                 for sizes in _constants(program):
                     yield slots[0].shape, sizes, known
     roles = {role_of(argument, constructor=True): argument for argument, _ in parameters_of(node, False)}
-    if {"in", "hidden", "out"} <= set(roles):
-        named = {roles[role]: str(size) for role, size in zip(("in", "hidden", "out"), SIZES, strict=True)}
-        a, b, c = SIZES
-        for length in ((a + 1) * b + (b + 1) * c, a * b + b * c, a * b + b + b * c + c):
-            yield (length,), SIZES, known | named
+    if {"in", "hidden"} <= set(roles):
+        a, b, c = SIZES if "out" in roles else (*SIZES[:2], SIZES[0])  # an autoencoder returns as many as it takes
+        named = {roles[role]: str(size) for role, size in (("in", a), ("hidden", b), ("out", c)) if role in roles}
+        lengths = [(a + 1) * b + (b + 1) * c, a * b + b * c, a * b + b + b * c + c]
+        for length in lengths if "out" in roles else [*lengths[1:], a * b + b + c]:  # with the decoder's weights tied
+            yield (length,), (a, b, c), known | named
         return
     a, c = SIZES[0], SIZES[2]
     matrices: list[tuple[Sequence[int], int]] = [((a, c), c), ((c, a), c)]
