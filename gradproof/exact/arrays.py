@@ -56,7 +56,7 @@ class ExactArray(np.ndarray):
         raise current().refuse("an exact array cannot be pickled", TypeError)
 
     @property
-    def dtype(self) -> Any:  # type: ignore[override]
+    def dtype(self) -> Any:
         return NUMBERS
 
     # ---- methods that NumPy would do in C on float64 ---------------------------------------------------------

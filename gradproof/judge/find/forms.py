@@ -82,6 +82,12 @@ def forms(n_in: int, n_out: int, few: int = 0) -> Iterator[Form]:
     yield form("many rows", lambda r: inputs(r, m, 1, n_in), lambda r: targets(r, m, 1, n_out), m)
     yield form("a vector and a label", lambda r: inputs(r, n_in), lambda r: int(r.integers(0, max(2, n_out))), 1)
 
+    def text(rng: np.random.Generator) -> Mapping[str, Any]:
+        characters = rng.integers(0, n_in, size=(few or 4) + 1).tolist()
+        return {"x": characters[:-1], "y": characters[1:]}
+
+    yield Form("a text and the next characters", text, 1)
+
 
 def _targets(rng: np.random.Generator, n_out: int, shape: tuple[int, ...]) -> Any:
     """Draw numbers between 0 and 1; several outputs sum to exactly 1, as softmax cross-entropy requires."""

@@ -2,16 +2,20 @@
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from gradproof.judge.find.calls import SIZES, call, parameters_of, results_of, takes_lists
-from gradproof.judge.find.forms import forms
+from gradproof.judge.find.forms import EXAMPLES, forms
 from gradproof.judge.find.numbers import floats
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost, role_of, stem
 from gradproof.judge.find.scene import Scene
-from gradproof.judge.find.scenes import BACKWARD, CHECKING, TURNS, Attempt
+from gradproof.judge.find.scenes import BACKWARD, CHECKING, INITIAL, TURNS, Attempt, sized
+from gradproof.judge.find.shapes import told_shapes
 from gradproof.judge.find.stated_costs import is_derivative
 
 _NAMED = re.compile(r"grad|back|deriv|nabla|loss|cost|propagat|net", re.IGNORECASE)
@@ -75,6 +79,67 @@ def _returned(node: ast.FunctionDef) -> list[str]:
     returns = [part for part in ast.walk(node) if isinstance(part, ast.Return) and part.value is not None]
     last = ast.FunctionDef(node.name, node.args, [max(returns, key=lambda part: part.lineno)], []) if returns else node
     return results_of(last)
+
+
+def of_documented(program: Program) -> Iterator[Attempt]:
+    """Yield attempts with functions that return a cost and gradients, and whose docstrings tell the shapes they take.
+
+    Other arguments are numbers of classes, examples or words, one or several, as their names say.
+    """
+    for node in program.functions:
+        required = [argument for argument, default in parameters_of(node, False) if default is None]
+        shapes, results = told_shapes(node, required), _returned(node)
+        if CHECKING.search(node.name) or not _NAMED.search(node.name) or not shapes or len(results) < 2:
+            continue
+        given = {name: _labels(shape) if _is_labels(name, shape) else floats(*shape) for name, shape in shapes.items()}
+        known = {name: name for name in given}
+        known |= {name: "[0, 1, 1]" if _INDICES.search(name) else "1" for name in required if _INDEX.search(name)}
+        text = call(node, node.name, {name: name for name in given} | known)
+        if text:
+            driver = f"for _gradproof_turn in range(3):\n    {', '.join(['_cost', *results[1:]])} = {text}"
+            data = tuple(name for name in given if role_of(name) in ("x", "y"))
+            yield Attempt(Scene(program, driver, given=given, gradients=True, data=data), [])
+
+
+def of_made(program: Program) -> Iterator[Attempt]:
+    """Yield attempts with functions that return a cost and the gradients of what another function makes.
+
+    They may take texts as numbers of characters, and the state from which a recurrent network begins.
+    """
+    for node in program.functions:
+        required = [argument for argument, default in parameters_of(node, False) if default is None]
+        results = _returned(node)
+        if CHECKING.search(node.name) or not _NAMED.search(node.name) or len(results) < 2:
+            continue
+        states = [name for name in required if _STATE.fullmatch(name)]
+        for holder in filter(_PARAMS.fullmatch, required):
+            text = call(node, node.name, {"x": "x", "y": "y", holder: holder} | {name: name for name in states})
+            makers = [f for f in program.functions if INITIAL.search(f.name) and f is not node] if text else []
+            for begun in filter(None, (sized(maker, SIZES) for maker in makers)):
+                driver = f"{holder} = {begun}\n{TURNS}{', '.join(['_cost', *results[1:]])} = {text}"
+                *usual, text_form = forms(SIZES[0], SIZES[2])
+                for form in (text_form, *usual) if states else (*usual, text_form):
+                    for shape in ((SIZES[1], 1), (SIZES[1],), (EXAMPLES, SIZES[1])) if states else ((),):
+                        given = dict(form.given) | {name: floats(*shape) for name in states}
+                        scene = Scene(program, driver, given=given, label=form.name, gradients=True)
+                        yield Attempt(replace(scene, data=(*scene.data, *states)), [])
+
+
+_STATE = re.compile(
+    r"[hcs]_?(?:prev|0|init)|(?:prev|init)(?:ial)?_?[hcs]|(?:hidden|initial)(?:_?state)?", re.IGNORECASE
+)
+_INDEX = re.compile(r"(?:idx|ind(?:ex|ices|exes)?|labels?|targets?|word)s?$", re.IGNORECASE)
+_INDICES = re.compile(r"(?:idxs|indices|indexes|labels|targets|words)$", re.IGNORECASE)
+
+
+def _is_labels(name: str, shape: Shape) -> bool:
+    """Whether an argument holds the class of each example."""
+    return len(shape) == 1 and (role_of(name) == "y" or bool(_INDEX.search(name)))
+
+
+def _labels(shape: Shape) -> Callable[[np.random.Generator], Any]:
+    """Return a draw of classes, of which there are two in the smallest case."""
+    return lambda rng: rng.integers(0, 2, size=shape)
 
 
 def of_dicts(program: Program) -> Iterator[Attempt]:

@@ -15,6 +15,7 @@ from gradproof.judge.find.numbers import constants, floats
 from gradproof.judge.find.program import Program, names_in
 from gradproof.judge.find.roles import role_of, stem
 from gradproof.judge.find.scene import Scene
+from gradproof.judge.find.shapes import told_shapes
 
 _FORWARD, _BACKWARD = (
     re.compile(r"_?(?:forward|fwd)_?", re.IGNORECASE),
@@ -41,7 +42,8 @@ def first_of(result: Any) -> Any:
     return result[0] if isinstance(result, tuple) else result
 
 
-# Argument names with shapes that fit together. Every entry that has all of a function's arguments is tried.
+# Argument names with shapes that fit together. Every entry that has all of a function's arguments is tried, and then
+# the shapes that it tells.
 SHAPES: list[dict[str, tuple[int, ...]]] = [
     {"x": (5, 3), "w": (3, 4), "b": (4,), "gamma": (3,), "beta": (3,), "a": (5, 3), "z": (5, 3), "s": (5, 3),
      "inputs": (5, 3), "input": (5, 3), "data": (5, 3), "weights": (3, 4), "bias": (4,), "biases": (4,),
@@ -103,7 +105,7 @@ def of_layer_functions(program: Program) -> Iterator[tuple[str, Iterator[Scene]]
 def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.FunctionDef) -> Iterator[Scene]:
     arguments = [argument for argument, default in parameters_of(forward, False) if default is None]
     takes = parameters_of(backward, False)
-    for shapes in SHAPES:
+    for shapes in (*SHAPES, told_shapes(forward, arguments)):
         known, given = _given(arguments, shapes)
         if known is None:
             continue
@@ -333,8 +335,9 @@ def _engine_scenes(program: Program, kind: ast.ClassDef, names: set[str]) -> Ite
 def is_reset(program: Program, layer: str, name: str) -> bool:
     """Whether something that resets, such as zero_grad, sets attributes of this name of a layer's objects to 0.
 
-    If nothing in the program takes a step, resetting is up to whoever does. What resets is a function, or a method of the layer's class or of a class that this one mentions, such as its base. Another
-    class may set what its loop goes through to 0, as in `for _, g in self.parameters(): g[...] = 0`.
+    If nothing in the program takes a step, resetting is up to whoever does. What resets is a function, or a method of
+    the layer's class or of a class that this one mentions, such as its base. Another class may set what its loop goes
+    through to 0, as in `for _, g in self.parameters(): g[...] = 0`.
     """
     classes = {kind.name: kind for kind in program.classes}
     waiting, methods = [layer], list(program.functions)

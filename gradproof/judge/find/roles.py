@@ -24,13 +24,16 @@ _WORDS = {
     r"display\w*|(?:is_?|use_?)?(?:regression|classification)|is_\w+|use_\w+)",
     "in": r"n_?in|n_?x|nx|ni|n_?i|input_?(size|dim|nodes?|layer|n|neurons|units|shape|count|layer_size|features)s?|"
     r"in_?(size|dim|features|nodes)|n_?inputs?|num_?inputs?|n_?features|num_?features|inodes|inputnodes|inputs?|"
-    r"n_?(?:states?|obs|visible|vis)|visible_?(?:size|dim|units)|(?:state|obs|observation)s?_?(?:dim|size|space)?|num_?(?:states|visible)|vocab(?:_?size)?|"
+    r"n_?(?:states?|obs|visible|vis)|visible_?(?:size|dim|units)|x_?dim|(?:word|vocab)\w*_?(?:dim|size)|"
+    r"(?:n|num)_?(?:words|chars|tokens|users)|(?:state|obs|observation)s?_?(?:dim|size|space)?|num_?(?:states|visible)|vocab(?:_?size)?|"
     r"d|d_?in|fan_?in|n0|n_0|features|in_?f|nin|dim|dims_?in|num_?in|size_?in|num_?input\w*|n_?input\w*|isize",
     "out": r"n_?out|n_?y|ny|no|n_?o|output_?(size|dim|nodes?|layer|n|neurons|units|shape|count|layer_size|classes)s?|"
     r"out_?(size|dim|features|nodes)|n_?outputs?|num_?outputs?|(n|num)_?class(es)?|classes|onodes|outputnodes|outputs?|"
-    r"(?:n|num)_?(?:actions?|tags)|actions?(?:_?(?:dim|size|space))?|tags|k|d_?out|fan_?out|n2|n_2|labels|num_?labels|nout|num_?out|size_?out|num_?output\w*|n_?output\w*|osize|c",
+    r"(?:n|num)_?(?:actions?|tags)|actions?(?:_?(?:dim|size|space))?|tags|k|d_?out|fan_?out|n2|n_2|labels|num_?labels|nout|num_?out|size_?out|num_?output\w*|n_?output\w*|osize|c|y_?dim|"
+    r"(?:n|num)_?items",
     "hidden": r"n_?hid(den)?|n_?h\d?|nh|hidden\w*|h|h\d|d_?h|num_?hidden\w*|hid\w*|hnodes|hiddennodes|n1|n_1|n_?mid|"
-    r"mid\w*|width|n_?neurons|neurons_?\w*|size_?hid\w*|units?|hsize|nhid\w*|num_?h\w*|n_?hidden\w*|n_?oc(?:ult\w*)?",
+    r"mid\w*|width|n_?neurons|neurons_?\w*|size_?hid\w*|units?|hsize|nhid\w*|num_?h\w*|n_?hidden\w*|n_?oc(?:ult\w*)?|[hz]_?dim|latent\w*|n_?z|"
+    r"(?:n|num)_?factors|bottleneck\w*",
     "x": r"x|xs|x_?(train|batch|data|in|input|b|i|mb|set|values|sample|tr|val|valid|validation|dev|test)s?|"
     r"inputs?|input_?(data|array|vector|list|"
     r"values|batch|layer)|inputs_?list|features|batch|images?|img|row|sample|pixels|points|a|a_?0|activation|vector|"
@@ -45,10 +48,11 @@ _WORDS = {
 }
 ROLES = {role: re.compile(f"(?:{words})$") for role, words in _WORDS.items()}
 _CONSTRUCTOR = (
-    "seed", "rng", "flag", "rate", "momentum", "decay", "epochs", "batch", "in", "hidden", "out", "sizes", "x", "y", "total",
+    "seed", "rng", "flag", "rate", "momentum", "decay", "epochs", "batch", "in", "hidden", "out", "sizes", "x", "y",
+    "total",
 )  # fmt: skip
-_CALL = ("x", "y", "pairs", "epochs", "batch", "seed", "rng", "flag", "rate", "decay", "momentum", "total", "hidden", "sizes",
-         "in", "out", "gain")  # fmt: skip
+_CALL = ("x", "y", "pairs", "epochs", "batch", "seed", "rng", "flag", "rate", "decay", "momentum", "total", "hidden",
+         "sizes", "in", "out", "gain")  # fmt: skip
 
 _PARAMETER = re.compile(
     r"(?:^|[._\[' ])(?:[wb]\d*|weights?\w*|bias(?:es)?\w*|[wb]_?\w{1,3}|theta\w*|syn\w*|params?|kernel\w*|filters?|"

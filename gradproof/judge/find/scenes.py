@@ -281,7 +281,7 @@ def _flow(
     sizes: Sequence[int],
 ) -> str:
     known = {"x": "x", "y": "y"}
-    begun = _sized(initial, sizes)
+    begun = sized(initial, sizes)
     if not begun:
         return ""
     results = results_of(initial)
@@ -318,7 +318,7 @@ def _takes_outputs(cost: ast.FunctionDef, forward: ast.FunctionDef) -> bool:
     return roles == ["x", "y"] and forward.name not in called
 
 
-def _sized(node: ast.FunctionDef, sizes: Sequence[int]) -> str:
+def sized(node: ast.FunctionDef, sizes: Sequence[int]) -> str:
     """Return a call that makes parameters of these sizes."""
     told: list[str] = []
     plain = iter(sizes)

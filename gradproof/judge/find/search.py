@@ -13,7 +13,7 @@ from gradproof.judge.find.calls import SIZES
 from gradproof.judge.find.examples import LARGE, OWN, Subject, run_whole, used
 from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.forms import forms
-from gradproof.judge.find.gradient_functions import of_dicts, of_gradients
+from gradproof.judge.find.gradient_functions import of_dicts, of_documented, of_gradients, of_made
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
 from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.own_cost import with_own_cost
@@ -82,7 +82,9 @@ def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
     if program.widths.features > LARGE:
         program = program.made_small()
     found = _first(
-        chain(attempts(program), of_gradients(program), of_dicts(program), of_theta(program), of_descents(program)),
+        chain(
+            *(of(program) for of in (attempts, of_gradients, of_dicts, of_theta, of_descents, of_documented, of_made))
+        ),
         troubles,
     )
     if found is not None and found.explored.is_slow and not program.small:
