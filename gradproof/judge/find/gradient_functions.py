@@ -102,27 +102,30 @@ def of_documented(program: Program) -> Iterator[Attempt]:
 
 
 def of_made(program: Program) -> Iterator[Attempt]:
-    """Yield attempts with functions that return a cost and the gradients of what another function makes.
+    """Yield attempts with functions that return gradients of what another function makes, perhaps after a cost.
 
     They may take texts as numbers of characters, and the state from which a recurrent network begins.
     """
     for node in program.functions:
         required = [argument for argument, default in parameters_of(node, False) if default is None]
         results = _returned(node)
-        if CHECKING.search(node.name) or not _NAMED.search(node.name) or len(results) < 2:
+        answers = ["_cost", *results[1:]] if len(results) > 1 else ["_answer"] * bool(BACKWARD.search(node.name))
+        if CHECKING.search(node.name) or not _NAMED.search(node.name) or not answers:
             continue
         states = [name for name in required if _STATE.fullmatch(name)]
         for holder in filter(_PARAMS.fullmatch, required):
-            text = call(node, node.name, {"x": "x", "y": "y", holder: holder} | {name: name for name in states})
+            known = {"x": "x", "y": "y", holder: holder} | {name: name for name in states}
+            text = call(node, node.name, known)
+            calls = [called for other in program.functions if other is not node and (called := _cost(other, known))]
             makers = [f for f in program.functions if INITIAL.search(f.name) and f is not node] if text else []
             for begun in filter(None, (sized(maker, SIZES) for maker in makers)):
-                driver = f"{holder} = {begun}\n{TURNS}{', '.join(['_cost', *results[1:]])} = {text}"
+                driver = f"{holder} = {begun}\n{TURNS}{', '.join(answers)} = {text}"
                 *usual, text_form = forms(SIZES[0], SIZES[2])
                 for form in (text_form, *usual) if states else (*usual, text_form):
                     for shape in ((SIZES[1], 1), (SIZES[1],), (EXAMPLES, SIZES[1])) if states else ((),):
                         given = dict(form.given) | {name: floats(*shape) for name in states}
                         scene = Scene(program, driver, given=given, label=form.name, gradients=True)
-                        yield Attempt(replace(scene, data=(*scene.data, *states)), [])
+                        yield Attempt(replace(scene, data=(*scene.data, *states)), calls)
 
 
 _STATE = re.compile(
@@ -223,7 +226,7 @@ def _cost(node: ast.FunctionDef, known: Mapping[str, str]) -> str:
     if not named_as_cost(node.name) or is_derivative(node.name):
         return ""
     required = [argument for argument, default in parameters_of(node, False) if default is None]
-    if not all(argument in known or role_of(argument) in ("x", "y") for argument in required):
+    if not all(argument in known or role_of(argument) in ("x", "y", "pairs") for argument in required):
         return ""
     return call(node, node.name, known)
 

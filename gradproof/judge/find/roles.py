@@ -17,7 +17,7 @@ _WORDS = {
     r"\w+_(?:every|interval|freq(?:uency)?)",
     "batch": r"batch_?size|mini_?batch_?size|bs|bsize|batchsize|size_?batch",
     "total": r"n|m|total|count|num_?examples|n_?samples|n_?train|train_?size|data_?size|dataset_?size|num_?samples",
-    "seed": r"(random_?)?(seed|state|random_?state)",
+    "seed": r"(random_?)?(seed|state|random_?state)|(?:rng|prng)_?key",
     "rng": r"(?:np_?|my_?)?rng|prng|(?:random_?)?generator|rs",
     "flag": r"(?!\w*(?:every|interval|freq))(?:verbose|print_?\w*|debug|plot\w*|shuffle|show\w*|report\w*|log\w*|"
     r"monitor\w*|evaluate\w*|quiet|"

@@ -323,7 +323,7 @@ def sized(node: ast.FunctionDef, sizes: Sequence[int]) -> str:
     told: list[str] = []
     plain = iter(sizes)
     for argument, default in parameters_of(node, False):
-        role = role_of(argument, constructor=True)
+        role = "seed" if argument == "key" else role_of(argument, constructor=True)
         value = {"in": str(sizes[0]), "hidden": str(sizes[1]), "out": str(sizes[-1]), "seed": "0"}.get(role)
         value = number_for(role, node) if role == "rng" else value
         if role == "sizes":

@@ -28,9 +28,9 @@ def told_shapes(node: ast.FunctionDef, arguments: Collection[str]) -> dict[str, 
             found.setdefault(name, shape)
     for part in ast.walk(node):
         match part:
-            case ast.Assign([ast.Tuple(names)], ast.Attribute(ast.Name(name), "shape")) if name in arguments:
-                if (shape := _shape(", ".join(map(ast.unparse, names)), sizes)) is not None:
-                    found.setdefault(name, shape)
+            case ast.Assign([ast.Tuple(symbols)], ast.Attribute(ast.Name(array), "shape")) if array in arguments:
+                if (shape := _shape(", ".join(map(ast.unparse, symbols)), sizes)) is not None:
+                    found.setdefault(array, shape)
     for names, rest in _entries(text, arguments):
         for said, inside, comma in _TUPLE.findall(rest):
             if (said or comma or "," in inside) and (shape := _shape(inside, sizes)) is not None:
