@@ -507,13 +507,13 @@ def test_a_notebook_is_its_cells_and_each_line_knows_its_own(tmp_path_factory: A
     listed = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
     path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["# words"]}, *listed]}), "utf8")
     program = read_program(str(path))
-    broken = [number for number, cell in enumerate(cells, start=2) if cell in ("x = (\n", "%%bash\nls |\n")]
+    broken = [number for number, cell in enumerate(cells, start=1) if cell in ("x = (\n", "%%bash\nls |\n")]
     skipped = [note for note in program.notes if note.startswith("cell ")]
     assert [int(re.findall(r"\d+", note)[0]) for note in skipped] == broken
     magics = any(re.search(r"(?m)^\s*(%\w|!|get_ip)|= !|\?$", cell) for cell in cells)
     assert [note.partition(":")[0] for note in program.notes if note not in skipped] == ["magics are skipped"] * magics
     assert "%" not in program.text
-    for number, cell in enumerate(cells, start=2):
+    for number, cell in enumerate(cells, start=1):
         for k, line in enumerate(cell.splitlines(), start=1):
             if line.startswith("w = "):
                 places = [program.place(j) for j in range(1, program.text.count("\n") + 1) if program.line(j) == line]

@@ -10,7 +10,7 @@ _ENTRY = re.compile(
 _TUPLE = re.compile(r"(shape(?: of)? *)?[(\[]([^()\[\]]+?)(,?)\s*[)\]]", re.IGNORECASE)
 _SIZE = re.compile(r"(\d*)[ \t]*\*?[ \t]*([^\W\d][\w '′-]*)?$")
 _INLINE = re.compile(r"(\w+) \(([^()]*,[^()]*)\)")
-_KERNEL = re.compile(r"f|kh|kw|hh|ww|fh|fw|(?:kernel|filter)\w*", re.IGNORECASE)
+_KERNEL = re.compile(r"f|[kf]h|[kf]w|HH|WW|(?i:kernel|filter)\w*")
 SIZES = (2, 3, 4, 5, 6, 7)  # of the symbols, in the order in which they occur
 
 

@@ -1,0 +1,269 @@
+"""Files that only define functions and classes: what they take is made up from names, docstrings and what makes it."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradproof.judge.find.shapes import told_shapes
+from tests.judge.test_whole import assessed
+
+pytestmark = pytest.mark.usefixtures("few_edits")
+
+BATCHES = """
+import numpy as np
+def init_params(sizes, rng):
+    return [(rng.normal(size=(m, n)), np.zeros(n)) for m, n in zip(sizes[:-1], sizes[1:])]
+def predict(params, inputs):
+    for w, b in params[:-1]:
+        inputs = np.tanh(inputs @ w + b)
+    return inputs @ params[-1][0] + params[-1][1]
+def loss(params, batch):
+    inputs, targets = batch
+    return np.mean(np.sum((predict(params, inputs) - targets) ** 2, axis=1))
+def grads(params, batch):
+    inputs, targets = batch
+    hs = [inputs]
+    for w, b in params[:-1]:
+        hs.append(np.tanh(hs[-1] @ w + b))
+    d = 2 * (predict(params, inputs) - targets) / len(inputs)
+    found = []
+    for (w, _), h in zip(params[::-1], hs[::-1]):
+        found.append((h.T @ d, d.sum(axis=0)))
+        d = (d @ w.T) * (1 - h ** 2)
+    return found[::-1]
+def update(params, batch, step_size=0.1):
+    return [(w - step_size * dw, b - step_size * db) for (w, b), (dw, db) in zip(params, grads(params, batch))]
+"""
+TREES = """
+import numpy as np
+def init(key, d, h, k):
+    g = np.random.RandomState(key)
+    return {"l1": {"w": g.randn(d, h), "b": np.zeros(h)}, "out": {"w": g.randn(h, k), "b": np.zeros(k)}}
+def loss(params, batch):
+    x, y = batch
+    h = np.tanh(x @ params["l1"]["w"] + params["l1"]["b"])
+    return np.mean(np.sum((h @ params["out"]["w"] + params["out"]["b"] - y) ** 2, axis=-1))
+def grads(params, batch):
+    x, y = batch
+    h = np.tanh(x @ params["l1"]["w"] + params["l1"]["b"])
+    d = 2 * (h @ params["out"]["w"] + params["out"]["b"] - y) / len(x)
+    e = (d @ params["out"]["w"].T) * (1 - h ** 2)
+    return {"l1": {"w": x.T @ e, "b": e.sum(0)}, "out": {"w": h.T @ d, "b": d.sum(0)}}
+"""
+CHARACTERS = """
+import numpy as np
+def init_model(vocab_size, hidden_size=100):
+    return dict(Wx=np.random.randn(hidden_size, vocab_size), Wh=np.random.randn(hidden_size, hidden_size),
+                Wy=np.random.randn(vocab_size, hidden_size),
+                bh=np.zeros((hidden_size, 1)), by=np.zeros((vocab_size, 1)))
+def lossFun(inputs, targets, hprev, model):
+    Wx, Wh, Wy, bh, by = (model[k] for k in ("Wx", "Wh", "Wy", "bh", "by"))
+    xs, hs, ps, loss = {}, {-1: hprev}, {}, 0
+    for t in range(len(inputs)):
+        xs[t] = np.zeros((by.shape[0], 1))
+        xs[t][inputs[t]] = 1
+        hs[t] = np.tanh(Wx @ xs[t] + Wh @ hs[t - 1] + bh)
+        e = np.exp(Wy @ hs[t] + by)
+        ps[t] = e / e.sum()
+        loss += -np.log(ps[t][targets[t], 0])
+    d, dnext = {k: np.zeros_like(v) for k, v in model.items()}, np.zeros_like(hprev)
+    for t in reversed(range(len(inputs))):
+        dy = np.copy(ps[t])
+        dy[targets[t]] -= 1
+        d["Wy"] += dy @ hs[t].T
+        d["by"] += dy
+        draw = (1 - hs[t] ** 2) * (Wy.T @ dy + dnext)
+        d["bh"] += draw
+        d["Wx"] += draw @ xs[t].T
+        d["Wh"] += draw @ hs[t - 1].T
+        dnext = Wh.T @ draw
+    return loss, d, hs[len(inputs) - 1]
+"""
+AUTOENCODER = """
+import numpy as np
+def sparse_autoencoder_cost(theta, visible_size, hidden_size, lambda_, sparsity_param, beta, data):
+    n = visible_size * hidden_size
+    W1, W2 = theta[:n].reshape(hidden_size, visible_size), theta[n:2 * n].reshape(visible_size, hidden_size)
+    b1, b2 = theta[2 * n:2 * n + hidden_size], theta[2 * n + hidden_size:]
+    m = data.shape[1]
+    a = 1 / (1 + np.exp(-(W1 @ data + b1[:, None])))
+    e = W2 @ a + b2[:, None] - data
+    rho, p = a.mean(axis=1), sparsity_param
+    kl = np.sum(p * np.log(p / rho) + (1 - p) * np.log((1 - p) / (1 - rho)))
+    cost = 0.5 * np.sum(e ** 2) / m + 0.5 * lambda_ * (np.sum(W1 ** 2) + np.sum(W2 ** 2)) + beta * kl
+    sparse = beta * (-p / rho + (1 - p) / (1 - rho))
+    d = (W2.T @ e + sparse[:, None]) * a * (1 - a)
+    grads = d @ data.T / m + lambda_ * W1, e @ a.T / m + lambda_ * W2, d.mean(axis=1), e.mean(axis=1)
+    return cost, np.concatenate([g.ravel() for g in grads])
+"""
+TIED = """
+import numpy as np
+def cost_and_grad(theta, n_visible, n_hidden, data):
+    n = n_visible * n_hidden
+    W, b, c = theta[:n].reshape(n_hidden, n_visible), theta[n:n + n_hidden], theta[n + n_hidden:]
+    a = np.tanh(W @ data + b[:, None])
+    e = W.T @ a + c[:, None] - data
+    d = (W @ e) * (1 - a ** 2)
+    return 0.5 * np.sum(e ** 2), np.concatenate([(d @ data.T + a @ e.T).ravel(), d.sum(axis=1), e.sum(axis=1)])
+"""
+CELL = """
+import numpy as np
+from dataclasses import dataclass
+@dataclass
+class Params:
+    W: np.ndarray
+    U: np.ndarray
+    @classmethod
+    def init(cls, D: int, H: int, rng):
+        return cls(rng.normal(size=(D, H)), rng.normal(size=(H, H)))
+    def zeros_like(self):
+        return Params(np.zeros_like(self.W), np.zeros_like(self.U))
+class Cell:
+    def __init__(self, params: Params):
+        self.p, self.g = params, params.zeros_like()
+    def forward(self, x, h):
+        out = np.tanh(x @ self.p.W + h @ self.p.U)
+        return out, (x, h, out)
+    def backward(self, dout, kept):
+        x, h, out = kept
+        d = dout * (1 - out ** 2)
+        self.g.W += x.T @ d
+        self.g.U += h.T @ d
+        return d @ self.p.W.T, d @ self.p.U.T
+"""
+HEADS = '''
+import numpy as np
+def heads_forward(x, proj, mix):
+    """Several heads.
+
+    x: (b, t, d); proj: (h, d, e)
+    mix -- numpy array in shape (h, e,
+        w)
+    """
+    each = np.tanh(np.einsum("btd,hde->bhte", x, proj))
+    return np.einsum("bhte,hew->btw", each, mix), (x, proj, mix, each)
+def heads_backward(dout, cache):
+    x, proj, mix, each = cache
+    dmix = np.einsum("bhte,btw->hew", each, dout)
+    d = np.einsum("btw,hew->bhte", dout, mix) * (1 - each ** 2)
+    return np.einsum("bhte,hde->btd", d, proj), np.einsum("btd,bhte->hde", x, d), dmix
+'''
+NORMS = """
+import numpy as np
+def channels_forward(images, scales):
+    N, H, W, C = images.shape
+    C, = scales.shape
+    return images * scales, (images, scales)
+def channels_backward(dout, cache):
+    images, scales = cache
+    return dout * scales, (dout * images).sum(axis=(0, 1, 2))
+"""
+WORDS = '''
+import numpy as np
+def softmaxLossAndGradient(centerVec, outsideIdx, outsideVectors, dataset=None):
+    """The loss of one word.
+
+    Arguments:
+    centerVec -- numpy ndarray, the center word's embedding
+                    in shape (word vector length, )
+    outsideIdx -- integer, the index of the outside word
+    outsideVectors -- in shape (num words in vocab, word vector length)
+    """
+    e = np.exp(outsideVectors @ centerVec)
+    delta = e / e.sum()
+    loss = -np.log(delta[outsideIdx])
+    delta[outsideIdx] -= 1
+    return loss, outsideVectors.T @ delta, np.outer(delta, centerVec)
+'''
+COLUMNS = """
+import numpy as np
+class Scatter:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+    def forward(self, x):
+        self.x = x
+        return x[:, ::-1] @ self.W
+    def backward(self, dout):
+        self.dW = self.x[:, ::-1].T @ dout
+        back = np.zeros(self.x.shape, dtype=dout.dtype)
+        np.add.at(back, (slice(None), np.arange(back.shape[1])[::-1]), dout @ self.W.T)
+        return back
+class Norm:
+    def __init__(self, dim):
+        self.g = np.ones(dim)
+    def forward(self, x):
+        self.x = x
+        return np.tanh(x) * self.g
+    def backward(self, d):
+        self.dg = (d * np.tanh(self.x)).sum(axis=tuple(range(d.ndim - 1)))
+        return d * self.g * (1 - np.tanh(self.x) ** 2)
+"""
+
+
+@pytest.mark.turns(4)
+@pytest.mark.sample(4)
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [
+        (BATCHES, "(1 - h ** 2)", "(1 - h)"),
+        (TREES, "(1 - h ** 2)", "(1 - h)"),
+        (CHARACTERS, "dnext = Wh.T @ draw", "dnext = Wh @ draw"),
+        (AUTOENCODER, "-p / rho + (1", "p / rho + (1"),
+        (TIED, "d @ data.T + a @ e.T", "d @ data.T"),
+        (CELL, "self.g.U += h.T @ d", "self.g.U += h.T @ dout"),
+        (HEADS, "(1 - each ** 2)", "(1 - each)"),
+        (NORMS, "axis=(0, 1, 2)", "axis=(0, 1, 2)) + dout.sum(axis=(0, 1, 2)"),
+        (WORDS, "delta[outsideIdx] -= 1", "delta[outsideIdx] += 1"),
+        (COLUMNS, "[::-1]), dout", "), dout"),
+        (COLUMNS, "(d * np.tanh(self.x))", "(d * self.x)"),
+    ],
+)
+def test_what_a_file_of_definitions_takes_is_made_up(source: str, right: str, wrong: str, tmp_path: Path) -> None:
+    assert assessed(source, tmp_path)["verdict"] == "verified"
+    assert source.count(right) == 1
+    assert assessed(source.replace(right, wrong), tmp_path)["verdict"] == "refuted"
+
+
+@pytest.mark.turns(1)
+def test_gradients_of_a_layer_may_add_up_only_where_nothing_takes_a_step(tmp_path: Path) -> None:
+    training = (
+        "class SGD:\n    def step(self, layers):\n        for one in layers:\n            one.p.W -= 0.1 * one.g.W\n"
+    )
+    found = assessed(CELL + training, tmp_path)
+    assert found["verdict"] == "refuted"
+    assert any("accumulates in" in fault["what"] for fault in found["faults"])
+
+
+def shapes(signature: str, doc: str, body: str = "pass") -> dict[str, Any]:
+    (node,) = ast.parse(f'def f({signature}):\n    """{doc}"""\n    {body}').body
+    assert isinstance(node, ast.FunctionDef)
+    return told_shapes(node, signature.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("signature", "doc", "found"),
+    [
+        ("x, w, b", "- x: of shape (N, D)\n    - w: weights, of shape (D, M)\n    - b: biases, of shape (M,)",
+         {"x": (2, 3), "w": (3, 4), "b": (4,)}),
+        ("A, W, b", "A -- activations: (size of previous layer, number of examples)\n"
+         "    W -- (size of the current layer, size of previous layer)\n    b -- shape (size of current layer, 1)",
+         {"A": (2, 3), "W": (4, 2), "b": (4, 1)}),
+        ("x, y", "x : ndarray, shape (n_samples, n_features)\n    y : labels (optional) of shape (n_samples,)",
+         {"x": (2, 3), "y": (2,)}),
+        ("x, w", "x (np.ndarray): inputs of shape (B, T, D)\n    w (np.ndarray): weights [D, 4*H].",
+         {"x": (2, 3, 4), "w": (4, 20)}),
+        ("x, w", "One step. x (n_x, m) and w (n_a, m).", {"x": (2, 3), "w": (4, 3)}),
+        ("x, w", "x: (N, 1000, 3)\n    w: what follows (see above)", {}),
+        ("x", "x: (a, b, c, d, e, f, g)", {}),
+        ("x", "", {}),
+    ],
+)  # fmt: skip
+def test_shapes_are_read_from_a_docstring(signature: str, doc: str, found: dict[str, Any]) -> None:
+    assert shapes(signature, doc) == found
+
+
+def test_shapes_are_read_from_what_is_unpacked_and_kernels_are_small() -> None:
+    body = "N, H, W, C = x.shape; f, f, C, F = w.shape; other, one = later.shape"
+    assert shapes("x, w", "", body) == {"x": (2, 3, 4, 5), "w": (2, 2, 5, 7)}
