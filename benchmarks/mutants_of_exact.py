@@ -115,6 +115,7 @@ EQUIVALENT = {  # the change: why the function is the same
     "ufuncs.py::_reduce: `True` becomes `False`": "where=True takes all, by the way of a mask as well",
     "ufuncs.py::_reduce: `1` becomes `2`": "reshape takes any negative number as -1",
     "ufuncs.py::_reduce: `result.item()` becomes `result`": "bool takes an array of one",
+    "ufuncs.py::_reduce: `array if dtype is None else cast(array, dtype)` becomes `cast(array, dtype)`": "None is float64",
     "products.py::multiply_matrices: `b.ndim > 2` becomes `b.ndim >= 2`": "of two axes both are one product",
     "special.py::windows: `[(0, 0)] * image.ndim` becomes `[(0, 0)]`": "np.pad takes one pair for every axis",
     "sweeps.py::differentiate: `type(partial) is int` becomes `type(partial) is not int`": SPEED,

@@ -8,9 +8,20 @@ import numpy as np
 import pytest
 from flint import arb
 
-from gradproof.exact.arrays import ExactArray, array_of
-from gradproof.exact.numbers import Number, floor, is_equal, is_less, largest, number, smallest, source, variable
-from gradproof.exact.run import BITS, Run, TieError, UndecidedError, running
+from gradproof.exact.arrays import ExactArray, array_of, exact
+from gradproof.exact.numbers import (
+    Number,
+    floor,
+    is_equal,
+    is_less,
+    largest,
+    multiply,
+    number,
+    smallest,
+    source,
+    variable,
+)
+from gradproof.exact.run import BITS, Reading, Run, TieError, UndecidedError, running
 from gradproof.exact.sweeps import differentiate
 from gradproof.exact.ufuncs import clip_one
 
@@ -206,3 +217,23 @@ def test_a_number_is_no_matrix_for_matmul_and_a_factor_for_dot() -> None:
             assert np.array_equal(np.dot(one, other), table * 2)
             with pytest.raises(ValueError, match="enough dimensions"):
                 np.matmul(one, other)
+
+
+def test_a_variable_that_is_0_is_no_constant_factor() -> None:
+    with running(Run()):
+        x, y = variable(arb(0)), variable(arb(3))
+        assert differentiate(multiply(x, y))[x.index] == 3
+        assert differentiate(multiply(y, x))[x.index] == 3
+
+
+def test_a_product_varies_if_any_factor_of_it_does() -> None:
+    with running(Run()):
+        x, two = variable(arb(5)), Number(arb(2))
+        for product in (exact([x, two]) @ exact([two, two]), exact([two, two]) @ exact([x, two])):
+            assert product.varies
+            assert differentiate(product)[x.index] == 2
+
+
+def test_what_is_no_number_is_not_taken_for_a_tiny_one_and_sets_no_flag() -> None:
+    with running(Run(reading=Reading.WITHOUT_EPSILON)), np.errstate(all="raise"):
+        assert np.isnan(float((exact([np.nan]) + exact([1.0]))[0].value.mid()))

@@ -174,3 +174,10 @@ def test_products_of_matrices_are_numpys(left: tuple[int, ...], right: tuple[int
 def test_what_a_reduction_cannot_leave_out_is_refused_not_ignored(name: str) -> None:
     with running(Run()), pytest.raises(TypeError):
         getattr(np, name)(exact(np.arange(3.0)), where=[True, False, True])
+
+
+def test_a_reduction_of_another_type_of_no_axis_and_of_no_first_value_is_numpys() -> None:
+    with running(Run()):
+        assert np.add.reduce(exact([0.5, 1.5]), dtype=int) == 1
+        assert np.add.reduce(exact(np.array(2.5)), axis=0) == 2.5
+        assert np.maximum.reduce(exact([0.5, 1.5]), initial=None) == 1.5
