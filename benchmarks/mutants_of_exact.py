@@ -104,6 +104,9 @@ EQUIVALENT = {  # the change: why the function is the same
     "functions.py::array_equal: `(np.asanyarray(a), np.asanyarray(b))` becomes `(np.asanyarray(b), np.asanyarray(a))`": "x = y as y = x",  # noqa: E501
     "functions.py::einsum: `False` becomes `True`": "the products are the same in any order",
     "functions.py::where: `cast(condition, bool) if holds_numbers(condition) else np.asarray(condition)` becomes `cast(condition, bool)`": "a mask is only not cast to be quick",  # noqa: E501
+    "functions.py::concatenate: `result if dtype is None else cast(result, dtype)` becomes `cast(result, dtype)`": "None is float64",  # noqa: E501
+    "functions.py::norm: `ord > 0` becomes `ord >= 0`": "0 is refused before",
+    "functions.py::norm: `ord is None or ord == 'fro' or (ord == 2 and (not whole))` becomes `ord is None or ord == 'fro'`": "√Σx² = (Σ|x|²)^½",  # noqa: E501
     "functions.py::full_like: `0` becomes `1`": "it is filled with something else",
     "run.py::Run.literal: `self.bent and (not _is_short(number))` becomes `not _is_short(number)`": "1 + 0 = 1",
     "numbers.py::_order: `1` becomes `2`": SIGN,
@@ -115,7 +118,7 @@ EQUIVALENT = {  # the change: why the function is the same
     "ufuncs.py::_reduce: `True` becomes `False`": "where=True takes all, by the way of a mask as well",
     "ufuncs.py::_reduce: `1` becomes `2`": "reshape takes any negative number as -1",
     "ufuncs.py::_reduce: `result.item()` becomes `result`": "bool takes an array of one",
-    "ufuncs.py::_reduce: `array if dtype is None else cast(array, dtype)` becomes `cast(array, dtype)`": "None is float64",
+    "ufuncs.py::_reduce: `array if dtype is None else cast(array, dtype)` becomes `cast(array, dtype)`": "None is float64",  # noqa: E501
     "products.py::multiply_matrices: `b.ndim > 2` becomes `b.ndim >= 2`": "of two axes both are one product",
     "special.py::windows: `[(0, 0)] * image.ndim` becomes `[(0, 0)]`": "np.pad takes one pair for every axis",
     "sweeps.py::differentiate: `type(partial) is int` becomes `type(partial) is not int`": SPEED,

@@ -50,7 +50,7 @@ def array(data: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0, **opt
         result = result.copy() if copy and isinstance(result, np.ndarray) else result
     else:
         plain = np.array(_listed(data), dtype=dtype if _whole(dtype) else None, **options)
-        if plain.dtype.kind == "f" or (dtype is not None and np.dtype(dtype).kind == "f" and plain.dtype.kind in "iub"):
+        if plain.dtype.kind == "f" or (dtype is not None and not _whole(dtype) and plain.dtype.kind in "iub"):
             plain = cast(exact(plain), dtype or float)
         result = plain.astype(object) if dtype is object and plain.dtype.kind not in "Of" else plain
     return result.reshape((1,) * (ndmin - result.ndim) + result.shape) if result.ndim < ndmin else result

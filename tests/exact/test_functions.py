@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from flint import arb
 
+from gradproof.exact import makers
 from gradproof.exact.arrays import ExactArray, array_of, exact
 from gradproof.exact.functions import FUNCTIONS
 from gradproof.exact.loading import run_source
+from gradproof.exact.matrix import Matrix
 from gradproof.exact.numbers import Number, variable
 from gradproof.exact.run import Run, UndecidedError, running
 
@@ -26,7 +28,7 @@ np.average(a, axis=1, weights=a * a) | np.average(a, weights=a[:1] * a)
 np.average(a, axis=1, weights=[2, 1, 1], keepdims=True)
 np.linalg.norm(a) | np.linalg.norm(a, 'fro') | np.linalg.norm(c, 1) | np.linalg.norm(c, 2) | np.linalg.norm(c, np.inf)
 np.linalg.norm(a, axis=0) | np.linalg.norm(a, axis=1, keepdims=True) | np.linalg.norm(a, ord=1, axis=0)
-np.linalg.norm(t, axis=2)
+np.linalg.norm(t, axis=2) | np.einsum('iji->ij', t[:, :, :2]) | np.einsum('iij->j', t[:, :2]) | np.einsum('ii', a @ a.T)
 np.linalg.norm(a, ord=np.inf, axis=1) | np.linalg.norm(a, ord=2, axis=1)
 np.linalg.norm(a, ord=1, axis=1, keepdims=True)
 np.linalg.norm(a, 1) | np.linalg.norm(a, -1) | np.linalg.norm(a, np.inf) | np.linalg.norm(a, -np.inf)
@@ -96,6 +98,8 @@ def test_each_function_gives_what_numpy_gives(expression: str) -> None:
         ("np.linalg.norm(a, 'nuc')", "norm of order nuc"),
         ("np.linalg.norm(c, 0)", "norm of order 0"),
         ("np.linalg.norm(a, 1, axis=(1, 0))", "norm of order 1"),
+        ("np.linalg.norm(a, 1, keepdims=True)", "norm of order 1"),
+        ("np.linalg.norm(t, 1)", "norm of order 1"),
         ("np.quantile(c, [0.25, 0.5])", "several quantiles"),
         ("np.quantile(c, 0.25, method='lower')", "of that method"),
         ("np.linalg.inv(a)", "numpy.linalg.inv"),
@@ -121,6 +125,19 @@ def test_what_is_made_like_an_array_is_exact_unless_its_type_is_of_ints_or_bools
             made = FUNCTIONS[np.ones_like](like, dtype=dtype)
             assert isinstance(made, ExactArray) is is_exact
             assert made.dtype == (object if is_exact else dtype or int)
+        assert type(FUNCTIONS[np.ones_like](half.reshape(1, 2).view(Matrix))) is Matrix
+
+
+def test_what_is_made_of_the_type_of_an_exact_array_is_exact() -> None:
+    """As in col2im: np.zeros(shape, dtype=columns.dtype). Of objects, NumPy makes what it always makes."""
+    with running(Run()):
+        dtype = exact([0.5]).dtype
+        for made in (
+            makers.filled(0)(3, dtype=dtype), makers.full(3, 0, dtype=dtype), makers.array([1, 2], dtype=dtype),
+            makers.eye(2, dtype=dtype), makers.arange(3, dtype=dtype),
+        ):  # fmt: skip
+            assert isinstance(made, ExactArray)
+        assert not isinstance(makers.filled(0)(3, dtype=object), ExactArray)
 
 
 def test_a_condition_that_is_not_decided_is_refused() -> None:
