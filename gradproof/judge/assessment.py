@@ -243,6 +243,8 @@ def _judged(subject: Subject, cost: str) -> Assessed:
     scene = outcome.explored.scene
     if outcome.verdict is Verdict.REFUTED and not scene.whole and _MATRIX.search(scene.program.text):
         outcome.verdict, outcome.trouble = Verdict.UNDECIDED, "its functions may take np.matrix, but got arrays"
+    if outcome.verdict is Verdict.REFUTED and subject.unsure:
+        outcome.verdict, outcome.trouble = Verdict.UNDECIDED, subject.unsure
     if subject.raises and outcome.verdict is Verdict.VERIFIED:
         outcome.verdict = Verdict.UNDECIDED
         outcome.trouble = f"it is right for one example, but for several it {subject.raises}"

@@ -267,3 +267,52 @@ def test_shapes_are_read_from_a_docstring(signature: str, doc: str, found: dict[
 def test_shapes_are_read_from_what_is_unpacked_and_kernels_are_small() -> None:
     body = "N, H, W, C = x.shape; f, f, C, F = w.shape; other, one = later.shape"
     assert shapes("x, w", "", body) == {"x": (2, 3, 4, 5), "w": (2, 2, 5, 7)}
+
+
+FACTORS = """
+import numpy as np
+def mf_loss(U, V, R, mask, lam):
+    return np.sum((mask * (R - U @ V.T)) ** 2) + lam * (np.sum(U ** 2) + np.sum(V ** 2))
+def mf_grad(U, V, R, mask, lam):
+    E = mask * (R - U @ V.T)
+    return -2 * E @ V + 2 * lam * U, -2 * E.T @ U + 2 * lam * V
+"""
+COUNTS = """
+import numpy as np
+def negative_log_likelihood(beta, X, y):
+    return np.sum(np.exp(X @ beta) - y * (X @ beta))
+def gradient(beta, X, y):
+    return X.T @ (np.exp(X @ beta) - y)
+"""
+SAMPLES = """
+import numpy as np
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+def sampling_loss_and_gradient(v_c, o, U, K_indices):
+    z, zk = U[o] @ v_c, -U[K_indices] @ v_c
+    grad_U = np.zeros_like(U)
+    grad_U[o] += (sigmoid(z) - 1) * v_c
+    np.add.at(grad_U, K_indices, np.outer(1 - sigmoid(zk), v_c))
+    grad_v = (sigmoid(z) - 1) * U[o] + (1 - sigmoid(zk)) @ U[K_indices]
+    return -np.log(sigmoid(z)) - np.sum(np.log(sigmoid(zk))), grad_v, grad_U
+"""
+
+
+@pytest.mark.turns(2)
+@pytest.mark.parametrize(
+    ("source", "right", "wrong", "verdict"),
+    [
+        (FACTORS, "+ 2 * lam * V", "+ lam * V", "undecided"),  # it may be right for other masks than it was tried with
+        (COUNTS, "- y)\n", "+ y)\n", "refuted"),
+        (SAMPLES, "np.outer(1 - sigmoid(zk)", "np.outer(-sigmoid(zk)", "refuted"),
+    ],
+)
+def test_shapes_are_those_with_which_it_runs(source: str, right: str, wrong: str, verdict: str, tmp_path: Path) -> None:
+    """Only a mask of 0 and 1 is its own square."""
+    assert assessed(source, tmp_path)["verdict"] == "verified"
+    found = assessed(source.replace(right, wrong), tmp_path)
+    assert found["verdict"] == verdict
+    if verdict == "undecided":
+        assert found["undecided"] == [
+            "it is not right with made-up values of R, mask: show it a call with values of your own"
+        ]

@@ -32,6 +32,7 @@ class Subject(NamedTuple):
     others: Sequence[Explored] = ()  # runs that assign the gradients to the parameters in another order
     larger: Explored | None = None  # the same with the program's own numbers, if `explored` has smaller ones
     skipped: Sequence[tuple[str, int]] = ()  # kind and place of what only looked like a step
+    unsure: str = ""  # why it may be right although it is wrong with what was made up
     raises: str = ""  # what it raises for several examples, though its code asks how many there are
 
 

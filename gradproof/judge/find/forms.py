@@ -86,7 +86,7 @@ def forms(n_in: int, n_out: int, few: int = 0) -> Iterator[Form]:
         characters = rng.integers(0, n_in, size=(few or 4) + 1).tolist()
         return {"x": characters[:-1], "y": characters[1:]}
 
-    yield Form("a text and the next characters", text, 1)
+    yield Form("numbers of characters and of the next ones", text, 1)
 
 
 def _targets(rng: np.random.Generator, n_out: int, shape: tuple[int, ...]) -> Any:

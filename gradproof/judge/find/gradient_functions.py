@@ -4,13 +4,16 @@ import ast
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from gradproof.judge.find.calls import SIZES, call, parameters_of, results_of, takes_lists
+from gradproof.judge.find.calls import SIZES, call, number_for, parameters_of, results_of, takes_lists
+from gradproof.judge.find.fitting import arrays_of, fits, made
 from gradproof.judge.find.forms import EXAMPLES, forms
-from gradproof.judge.find.numbers import floats
+from gradproof.judge.find.numbers import constants, floats
 from gradproof.judge.find.program import Program
 from gradproof.judge.find.roles import named_as_cost, role_of, stem
 from gradproof.judge.find.scene import Scene
@@ -128,6 +131,61 @@ def of_made(program: Program) -> Iterator[Attempt]:
                         yield Attempt(replace(scene, data=(*scene.data, *states)), calls)
 
 
+def of_fitting(program: Program) -> Iterator[tuple[str, list[Attempt], list[str]]]:
+    """Yield functions that return gradients, perhaps after a cost, each with attempts of shapes with which it runs, and
+    with the names of its data, other than inputs and labels, whose values nothing tells."""
+    for node in program.functions:
+        required = [argument for argument, default in parameters_of(node, False) if default is None]
+        if CHECKING.search(node.name) or not (_NAMED.search(node.name) or BACKWARD.search(node.name)):
+            continue
+        plain = [name for name in required if role_of(name) != "gain" and number_for(role_of(name), node)]
+        arrays = arrays_of(node, plain + [name for name in required if _INDEX.search(name)])
+        known = {name: "[0, 1, 1]" if _INDICES.search(name) else "1" for name in required if _INDEX.search(name)}
+        known |= {name: name for name in arrays}
+        text = call(node, node.name, known)
+        if not text or not 2 <= len(arrays) <= MOST_ARRAYS or not _returned(node):
+            continue
+        calls = [called for other in program.functions if other is not node and (called := _cost(other, known))]
+        for names in ("_cost, *_answers", "_answers"):
+            driver = f"for _gradproof_turn in range(3):\n    {names} = {text}"
+            found = list(islice(fits(program, f"{names} = {text}", arrays), MOST_FITS))
+            attempts = [
+                Attempt(Scene(program, driver, given=given, gradients=True, data=data), calls)
+                for shapes, data in found
+                for given in _draws(shapes, data)
+            ]
+            if attempts:
+                yield node.name, attempts, [name for name in found[0].data if role_of(name) not in ("x", "y")]
+                break
+
+
+def _draws(shapes: Mapping[str, Shape | None], data: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield draws of the arguments: with any numbers, then with data other than inputs as they often are restricted."""
+    plain = {name: made(shape) for name, shape in shapes.items()}
+    yield plain
+    restricted = {name: shape for name, shape in shapes.items() if name in data and shape and role_of(name) != "x"}
+    for kind in (_truths, _signs, _one_hot_rows, _one_hot_columns) if restricted else ():
+        yield plain | {name: partial(kind, shape) for name, shape in restricted.items()}
+
+
+def _truths(shape: Shape, rng: np.random.Generator) -> Any:
+    return constants(rng.permutation(np.arange(np.prod(shape)) % 2).reshape(shape))
+
+
+def _signs(shape: Shape, rng: np.random.Generator) -> Any:
+    return 2 * _truths(shape, rng) - 1
+
+
+def _one_hot_rows(shape: Shape, rng: np.random.Generator) -> Any:
+    classes = shape[-1]
+    return constants(np.eye(classes)[rng.integers(0, classes, size=shape[:-1])])
+
+
+def _one_hot_columns(shape: Shape, rng: np.random.Generator) -> Any:
+    return _one_hot_rows(shape[::-1], rng).T.copy()
+
+
+MOST_ARRAYS, MOST_FITS = 5, 4
 _STATE = re.compile(
     r"[hcs]_?(?:prev|0|init)|(?:prev|init)(?:ial)?_?[hcs]|(?:hidden|initial)(?:_?state)?", re.IGNORECASE
 )
@@ -226,7 +284,8 @@ def _cost(node: ast.FunctionDef, known: Mapping[str, str]) -> str:
     if not named_as_cost(node.name) or is_derivative(node.name):
         return ""
     required = [argument for argument, default in parameters_of(node, False) if default is None]
-    if not all(argument in known or role_of(argument) in ("x", "y", "pairs") for argument in required):
+    roles = {argument: role_of(argument) for argument in required if argument not in known}
+    if not all(role in ("x", "y", "pairs") or number_for(role, node) for role in roles.values()):
         return ""
     return call(node, node.name, known)
 

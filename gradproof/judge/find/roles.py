@@ -60,7 +60,7 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 _COST = re.compile(
-    r"loss|cost|objective|(?:^|_)(?:nll|mse|mae|sse|sae|rss|bce|cce|j|criterion|risk)(?:$|_|\d)|cross_?entropy|squared_?error|"
+    r"loss|cost|objective|neg(?:ative)?_?log_?lik|(?:^|_)(?:nll|mse|mae|sse|sae|rss|bce|cce|j|criterion|risk)(?:$|_|\d)|cross_?entropy|squared_?error|"
     r"half_sse|pinball|log_?cosh|kosten|verlust|zielfunktion|co[uû]t|perte|custo|perda|p[eé]rdida|perdita|poter[iy]|koszt|strata|sunshi|daijia",
     re.IGNORECASE,
 )

@@ -24,13 +24,13 @@ _NO_STEP = re.compile(
 )
 _RANK = (
     r"train_?(?:step|on_?batch|batch|one|single|example)|^step$|update_?(?:mini_?)?batch|one_?step|training_?step",
-    r"train|fit|learn|optimi|sgd|gradient_?descent|treina|entren|entrain|trainier",
+    r"train|fit|learn|optimi|sgd|sdg|gradient_?descent|treina|entren|entrain|trainier",
     r"update|back|adjust",
 )
 FORWARD = re.compile(
     r"forward|feed|propagat|^run$|think|compute_output|^predict$|^output$|^call$|model_output", re.IGNORECASE
 )
-BACKWARD = re.compile(r"back|^grad|gradient|compute_grad|calc_grad|deltas?$", re.IGNORECASE)
+BACKWARD = re.compile(r"back|bptt|^grad|gradient|compute_grad|calc_grad|deltas?$", re.IGNORECASE)
 CHECKING = re.compile(r"approx|numeric|check|finite|estimat|compar", re.IGNORECASE)  # gradients, by finite differences
 UPDATE = re.compile(r"update|^step$|apply|descent|optimi[sz]e|adjust|descend", re.IGNORECASE)
 INITIAL = re.compile(r"init|make|create|build|random|setup|new", re.IGNORECASE)
@@ -203,7 +203,7 @@ def _gradients_of_classes(program: Program) -> Iterator[Attempt]:
     """Yield attempts with methods that return gradients or keep them."""
     named = cost_calls(program, inside=True)
     for kind in program.classes:
-        methods = [m for m in _methods(kind) if re.search(r"loss|cost|grad|back|propagate", m.name, re.IGNORECASE)]
+        methods = [m for m in _methods(kind) if re.search(r"loss|cost|grad|back|bptt|propagate", m.name, re.IGNORECASE)]
         for text in constructions(kind, program.tree) if methods else ():
             made = explore(Scene(program, f"net = {text}"), seconds=2.0)
             if made.trouble or "net" not in (made.names or {}):

@@ -13,7 +13,7 @@ from gradproof.judge.find.calls import SIZES
 from gradproof.judge.find.examples import LARGE, OWN, Subject, run_whole, used
 from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.forms import forms
-from gradproof.judge.find.gradient_functions import of_dicts, of_documented, of_gradients, of_made
+from gradproof.judge.find.gradient_functions import of_dicts, of_documented, of_fitting, of_gradients, of_made
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
 from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.own_cost import with_own_cost
@@ -22,6 +22,7 @@ from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt, attempts
 from gradproof.judge.find.stated_costs import cost_calls
 from gradproof.judge.find.theta import of_descents, of_theta
+from gradproof.text import some
 
 SECONDS = 6.0  # for a series of tries
 _TOO_MANY = "could not broadcast input array"  # NumPy's message when an in-place update has too many rows
@@ -67,6 +68,8 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         return Search([own], troubles)
     if parts := list(_parts(program, misfits)):
         return Search(parts, troubles, are_parts=True, misfits=misfits)
+    if fitted := next(_fitted(program, troubles), None):
+        return Search([fitted], troubles)
     user = used(program, troubles) if not name else None
     return Search([user] if user else [], troubles, misfits=misfits)
 
@@ -91,6 +94,19 @@ def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
         found = _first(attempts(program.made_small()), []) or found
     if found is not None:
         yield found
+
+
+def _fitted(program: Program, troubles: list[str]) -> Iterator[Subject]:
+    """Yield functions with shapes with which they run: right with any of them is right, since nothing tells which."""
+    for name, tries, untold in of_fitting(program):
+        runs = [(explore(attempt.scene, seconds=3.0), attempt) for attempt in tries]
+        troubles += [explored.trouble for explored, _ in runs if explored.trouble]
+        if found := [(explored, attempt) for explored, attempt in runs if explored.step]:
+            (first, attempt), *others = found
+            unsure = f"it is not right with made-up values of {some(untold)}: show it a call with values of your own"
+            yield Subject(
+                name, first, attempt.calls, others=[other for other, _ in others], unsure=unsure if untold else ""
+            )
 
 
 def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
