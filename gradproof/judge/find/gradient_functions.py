@@ -155,7 +155,8 @@ def of_fitting(program: Program) -> Iterator[tuple[str, list[Attempt], list[str]
                 for given in _draws(shapes, data)
             ]
             if attempts:
-                yield node.name, attempts, [name for name in found[0].data if role_of(name) not in ("x", "y")]
+                shapes, data = found[0]
+                yield node.name, attempts, [name for name in data if shapes[name] and role_of(name) not in ("x", "y")]
                 break
 
 
