@@ -297,18 +297,49 @@ def sampling_loss_and_gradient(v_c, o, U, K_indices):
     return -np.log(sigmoid(z)) - np.sum(np.log(sigmoid(zk))), grad_v, grad_U
 """
 
+GATES = """
+import numpy as np
+def sigmoid(v):
+    return 1 / (1 + np.exp(-v))
+def gate_forward(xt, a_prev, parameters):
+    p = parameters
+    both = np.concatenate([a_prev, xt])
+    f, c = sigmoid(p["Wf"] @ both + p["bf"]), np.tanh(p["Wc"] @ both + p["bc"])
+    a_next = f * a_prev + (1 - f) * c
+    return a_next, (both, f, c, xt, a_prev, parameters)
+def gate_backward(da_next, cache):
+    both, f, c, xt, a_prev, p = cache
+    n = len(a_prev)
+    df, dc = da_next * (a_prev - c) * f * (1 - f), da_next * (1 - f) * (1 - c ** 2)
+    d = p["Wf"].T @ df + p["Wc"].T @ dc
+    return {"dWf": df @ both.T, "dbf": df.sum(axis=1, keepdims=True), "dWc": dc @ both.T,
+            "dbc": dc.sum(axis=1, keepdims=True), "da_prev": d[:n] + da_next * f, "dxt": d[n:]}
+"""
+PASSED = """
+import numpy as np
+def cell_forward(x, h, P):
+    out = np.tanh(x @ P["Wx"] + h @ P["Uh"] + P["bh"])
+    return out, (x, h, out)
+def cell_backward(dout, cache, P):
+    x, h, out = cache
+    d = dout * (1 - out ** 2)
+    return d @ P["Wx"].T, d @ P["Uh"].T, {"Wx": x.T @ d, "Uh": h.T @ d, "bh": d.sum(0)}
+"""
+
 
 @pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("source", "right", "wrong", "verdict"),
     [
+        (GATES, "d[:n] + da_next * f", "d[:n]", "refuted"),
+        (PASSED, 'd @ P["Uh"].T', 'd @ P["Uh"]', "refuted"),
         (FACTORS, "+ 2 * lam * V", "+ lam * V", "undecided"),  # it may be right for other masks than it was tried with
         (COUNTS, "- y)\n", "+ y)\n", "refuted"),
         (SAMPLES, "np.outer(1 - sigmoid(zk)", "np.outer(-sigmoid(zk)", "refuted"),
     ],
 )
 def test_shapes_are_those_with_which_it_runs(source: str, right: str, wrong: str, verdict: str, tmp_path: Path) -> None:
-    """Only a mask of 0 and 1 is its own square."""
+    """Only a mask of 0 and 1 is its own square. Cells of one name with several letters, as Wf and Wc, are alike."""
     assert assessed(source, tmp_path)["verdict"] == "verified"
     found = assessed(source.replace(right, wrong), tmp_path)
     assert found["verdict"] == verdict

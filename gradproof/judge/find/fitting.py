@@ -1,9 +1,11 @@
 """Shapes that nothing tells: those with which functions run in float64 and give gradients of the same shapes."""
 
 import ast
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice, product
 from types import SimpleNamespace
@@ -14,11 +16,16 @@ import numpy as np
 from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.numbers import floats
 from gradproof.judge.find.program import WATCH, Program, copied, definitions
+from gradproof.judge.find.roles import stem
 from gradproof.judge.trial.execution import SubjectError, guarded
+from gradproof.limits import Clock
 
-SIZES = (4, 5, 3, 6)  # of axes that differ
-SECONDS = 1.0  # for all shapes with the same numbers of axes
+SIZES = (4, 5, 3)  # of axes that differ
+LAST = (6, 7, 8, 12, 9)  # sizes of a fourth: of its own, the sum of two others, or four or three times the third
+SECONDS = 2.0  # for all shapes with the same numbers of axes
+LONGEST = 6.0  # in all
 MOST_AXES = 10
+GOLDEN = 0.618033988749895
 COLUMN, INDEX = "a column", "an index"
 Axes = int | str  # how many, or COLUMN or INDEX
 Shape = tuple[int, ...] | None  # None for an index, which is 1
@@ -31,22 +38,30 @@ class Fit(NamedTuple):
     data: tuple[str, ...]
 
 
-def fits(program: Program, lines: str, arguments: Sequence[str]) -> Iterator[Fit]:
-    """Yield shapes of the arguments with which the lines run, those of most axes first.
+def fits(program: Program, lines: str, arguments: Sequence[str], more: Mapping[str, Any] = {}) -> Iterator[Fit]:
+    """Yield shapes of the arguments with which the lines run, those of most axes first. `more`: what they use besides.
 
     The lines set `_answers` to arrays, each of the shape of an argument, and `_cost`, if they do, to one number. As few
     axes are equally long as possible.
     """
     try:
         with guarded("the program", 2 * SECONDS):
-            names = _definitions(program)
+            names = _definitions(program) | dict(more)
     except (SubjectError, ArithmeticError):
         return
     code = compile(lines, program.path, "exec")
-    axes = sorted(product(*[_axes(name) for name in arguments]), key=lambda one: -sum(map(_count, one)))
+    alike = list({_kind(name): name for name in reversed(arguments)}.values())[::-1]
+    axes = sorted(product(*[_axes(name) for name in alike]), key=lambda one: -sum(map(_count, one)))
+    end = time.process_time() + LONGEST
     for one in axes:
-        if sum(map(_count, one)) <= MOST_AXES and (found := _first(code, names, arguments, one)):
+        few = sum(map(_count, one)) <= MOST_AXES and time.process_time() < end
+        if few and (found := _first(code, names, arguments, dict(zip(map(_kind, alike), one, strict=True)))):
             yield found
+
+
+def _kind(name: str) -> str:
+    """Return the name, or its letter for weights and biases of several gates, such as Wf and bf: they are alike."""
+    return name[0] if re.fullmatch(r"[WUbV][_a-z]{1,2}", name) else name
 
 
 def _axes(name: str) -> tuple[Axes, ...]:
@@ -62,15 +77,17 @@ def _count(axes: Axes) -> int:
     return axes if isinstance(axes, int) else int(axes == COLUMN)
 
 
-def _first(code: Any, names: dict[str, Any], arguments: Sequence[str], axes: Sequence[Axes]) -> Fit | None:
-    end = time.process_time() + SECONDS
-    for labels in sorted(_labelings(sum(map(_count, axes))), key=max, reverse=True):
-        if time.process_time() > end:
-            break
-        sizes = iter([SIZES[label] for label in labels])
-        shapes = {name: _shape(one, sizes) for name, one in zip(arguments, axes, strict=True)}
-        if answers := _runs(code, names, shapes):
-            return Fit(shapes, tuple(name for name, shape in shapes.items() if shape not in answers))
+def _first(code: Any, names: dict[str, Any], arguments: Sequence[str], axes: Mapping[str, Axes]) -> Fit | None:
+    with suppress(SubjectError, ArithmeticError), guarded("the program", SECONDS, Clock.COMPUTING):
+        labelings = sorted(_labelings(sum(map(_count, axes.values()))), key=max, reverse=True)
+        for last, labels in product(LAST, labelings):
+            if last != LAST[0] and len(SIZES) not in labels:
+                continue
+            sizes = iter([(*SIZES, last)[label] for label in labels])
+            kinds = {kind: _shape(one, sizes) for kind, one in axes.items()}
+            shapes = {name: kinds[_kind(name)] for name in arguments}
+            if answers := _runs(code, names, shapes):
+                return Fit(shapes, tuple(name for name, shape in shapes.items() if shape not in answers))
     return None
 
 
@@ -90,31 +107,38 @@ def _labelings(count: int, used: int = 0) -> Iterator[tuple[int, ...]]:
     if count == 0:
         yield ()
         return
-    for label in range(min(used + 1, len(SIZES))):
+    for label in range(min(used, len(SIZES)) + 1):
         for rest in _labelings(count - 1, max(used, label + 1)):
             yield (label, *rest)
 
 
 def _runs(code: Any, names: dict[str, Any], shapes: dict[str, Shape]) -> list[Shape]:
     """Run the code with arrays of these shapes; return the shapes of the gradients if they fit and the cost is one."""
-    rng = np.random.default_rng(0)
-    drawn = {name: 1 if shape is None else rng.uniform(0.1, 0.9, size=shape) for name, shape in shapes.items()}
-    space = names | drawn
-    with suppress(SubjectError, ArithmeticError), guarded("the program", SECONDS):
+    space = names | {name: 1 if shape is None else _drawn(shape) for name, shape in shapes.items()}
+    try:
         exec(code, space)
-        found = list(_arrays(space["_answers"]))
-        fitting = all(array.shape in shapes.values() and np.isfinite(array).all() for array in found)
-        if fitting and len(found) <= len(shapes) and np.size(space.get("_cost", 0.0)) == 1:
-            return [array.shape for array in found]
-    return []
+    except Exception:  # they do not fit
+        return []
+    found = list(_arrays(space["_answers"], ""))
+    own = {name.lower(): shape for name, shape in shapes.items()}
+    fitting = all(own.get(stem(name), array.shape) == array.shape and np.isfinite(array).all() for name, array in found)
+    given, taken = (Counter(some) for some in ([array.shape for _, array in found], shapes.values()))
+    is_one = np.size(space.get("_cost", 0.0)) == 1
+    return list(given) if fitting and is_one and given <= taken else []
 
 
-def _arrays(value: Any) -> Iterator[Any]:
+def _drawn(shape: tuple[int, ...]) -> Any:
+    """Return an array of this shape of numbers between 0 and 1, for which a logarithm is finite."""
+    return 0.1 + 0.8 * (np.arange(1.0, 1.0 + np.prod(shape)) * GOLDEN % 1).reshape(shape)
+
+
+def _arrays(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the arrays in a value, each with its key in a dict."""
     if isinstance(value, np.ndarray):
-        yield value
+        yield name, value
     elif isinstance(value, dict | list | tuple):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _arrays(part)
+        for key, part in value.items() if isinstance(value, dict) else ((name, part) for part in value):
+            yield from _arrays(part, str(key))
 
 
 def _definitions(program: Program) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import numpy as np
 
 from gradproof.judge.find.calls import SIZES, call, constructions, parameters_of, results_of
 from gradproof.judge.find.exploration import explore
+from gradproof.judge.find.fitting import fits
+from gradproof.judge.find.fitting import made as drawn
 from gradproof.judge.find.gradients import LEAVES
 from gradproof.judge.find.numbers import constants, floats
 from gradproof.judge.find.program import Program, names_in
@@ -85,6 +87,7 @@ _WIDTHS = [(re.compile(words, re.IGNORECASE), size) for words, size in (
     (r"stride|padding|pad", 1),
     (r"d_?ff|ff_?dim|hidden\w*|d_?hidden", 5),
 )]  # fmt: skip
+MOST_FITTED = 12  # arrays
 _DICTS = {"conv_param": "{'stride': 1, 'pad': 1}", "pool_param": "{'pool_height': 2, 'pool_width': 2, 'stride': 2}",
           "bn_param": "{'mode': 'train'}", "ln_param": "{}", "gn_param": "{}", "stride": "1", "pad": "1", "eps": "1e-5",
           "hparameters": "{'stride': 1, 'pad': 1, 'f': 2}"}  # fmt: skip
@@ -104,40 +107,87 @@ def of_layer_functions(program: Program) -> Iterator[tuple[str, Iterator[Scene]]
 
 def _function_scenes(program: Program, forward: ast.FunctionDef, backward: ast.FunctionDef) -> Iterator[Scene]:
     arguments = [argument for argument, default in parameters_of(forward, False) if default is None]
-    takes = parameters_of(backward, False)
     for shapes in (*SHAPES, told_shapes(forward, arguments)):
         known, given = _given(arguments, shapes)
-        if known is None:
-            continue
-        out = results_of(forward)
-        first = ["out", "cache"] if len(out) == 2 else ["out"] if len(out) <= 1 else ["out", *out[1:]]
-        begun = f"{', '.join(first)} = {forward.name}({', '.join(known)})"
-        flowing = (
-            {argument: argument for argument in arguments}
-            | {name: name for name in (*out, *first)}
-            | {"cache": first[-1]}
+        if known is not None:
+            yield from _function_scene(program, forward, backward, known, given)
+    yield from _fitted_scenes(program, forward, backward, arguments)
+
+
+def _fitted_scenes(
+    program: Program, forward: ast.FunctionDef, backward: ast.FunctionDef, arguments: Sequence[str]
+) -> Iterator[Scene]:
+    """Yield the scene with shapes with which the functions run, of arrays and of those in a dict of parameters."""
+    keys = {name: found for name in arguments if (found := _keys_read(forward, name))}
+    arrays = [array for name in arguments if name not in _DICTS for array in keys.get(name, [name])]
+    before = "".join(f"{name} = {_dict_of(found)}\n    " for name, found in keys.items())
+    for scene in _function_scene(
+        program, forward, backward, [_DICTS.get(name, name) for name in arguments], {}, before
+    ):
+        *body, last = ast.parse(scene.driver).body[0].body  # type: ignore[attr-defined]
+        lines = "\n".join(
+            map(ast.unparse, [*body, ast.Assign([ast.Name("_answers", ast.Store())], last.value, lineno=0)])
         )
-        upstream = takes[0][0] if takes else "dout"
-        flowing |= {upstream: "dout * 1"}
-        more, cost = "", "(out * dout).sum()"
-        if len(out) == len(takes) == 3 and _UPSTREAM.fullmatch(takes[1][0]):  # as the h and c of an LSTM
-            flowing |= {takes[1][0]: "dmore * 1"}
-            more, cost = f"\n    dmore = _like({out[1]})", f"{cost} + ({out[1]} * dmore).sum()"
-        elif len(out) == len(takes) > 2:  # what the forward pass keeps, in its order
-            flowing |= {take: result for (take, _), result in zip(takes[1:], out[1:], strict=True)}
-        text = call(backward, backward.name, flowing)
-        if not text:
-            continue
-        answers = _derivatives(results_of(backward), arguments)
-        lines = f"{begun}\n    dout = _like(out){more}\n    _cost = {cost}\n    {', '.join(answers)} = {text}"
-        driver = f"for _gradproof_turn in range(2):\n    {lines}"
-        yield Scene(
-            program,
-            driver,
-            given=given | {"_like": _like()},
-            gradients=True,
-            data=("dout", "dmore", "out", "cache", *(out[1:2] if more else ())),
-        )
+        if len(arrays) <= MOST_FITTED and (fit := next(fits(program, lines, arrays, {"_like": np.ones_like}), None)):
+            yield replace(scene, given=dict(scene.given) | {name: drawn(shape) for name, shape in fit.shapes.items()})
+
+
+def _dict_of(keys: Sequence[str]) -> str:
+    return f"{{{', '.join(f'{key!r}: {key}' for key in keys)}}}"
+
+
+def _keys_read(node: ast.FunctionDef, holder: str) -> list[str]:
+    """Return the keys that a function reads from this argument, also by another name: `p = parameters`."""
+    names = {holder}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Name) and part.value.id in names:
+            names |= {target.id for target in part.targets if isinstance(target, ast.Name)}
+    found = [part.slice.value for part in ast.walk(node)
+             if isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name) and part.value.id in names
+             if isinstance(part.slice, ast.Constant) and isinstance(part.slice.value, str)]  # fmt: skip
+    return [key for key in dict.fromkeys(found) if key.isidentifier()]
+
+
+def _function_scene(
+    program: Program,
+    forward: ast.FunctionDef,
+    backward: ast.FunctionDef,
+    passed: Sequence[str],
+    given: Mapping[str, Callable[[np.random.Generator], Any]],
+    before: str = "",
+) -> Iterator[Scene]:
+    """Yield the scene in which the functions are called with what is passed, if that is all they need.
+
+    `before`: lines that run first.
+    """
+    arguments = [argument for argument, default in parameters_of(forward, False) if default is None]
+    takes = parameters_of(backward, False)
+    out = results_of(forward)
+    first = ["out", "cache"] if len(out) == 2 else ["out"] if len(out) <= 1 else ["out", *out[1:]]
+    begun = f"{before}{', '.join(first)} = {forward.name}({', '.join(passed)})"
+    flowing = (
+        {argument: argument for argument in arguments} | {name: name for name in (*out, *first)} | {"cache": first[-1]}
+    )
+    upstream = takes[0][0] if takes else "dout"
+    flowing |= {upstream: "dout * 1"}
+    more, cost = "", "(out * dout).sum()"
+    if len(out) == len(takes) == 3 and _UPSTREAM.fullmatch(takes[1][0]):  # as the h and c of an LSTM
+        flowing |= {takes[1][0]: "dmore * 1"}
+        more, cost = f"\n    dmore = _like({out[1]})", f"{cost} + ({out[1]} * dmore).sum()"
+    elif len(out) == len(takes) > 2:  # what the forward pass keeps, in its order
+        flowing |= {take: result for (take, _), result in zip(takes[1:], out[1:], strict=True)}
+    text = call(backward, backward.name, flowing)
+    if not text:
+        return
+    answers = _derivatives(results_of(backward), arguments)
+    lines = f"{begun}\n    dout = _like(out){more}\n    _cost = {cost}\n    {', '.join(answers)} = {text}"
+    yield Scene(
+        program,
+        f"for _gradproof_turn in range(2):\n    {lines}",
+        given=dict(given) | {"_like": _like()},
+        gradients=True,
+        data=("dout", "dmore", "out", "cache", *(out[1:2] if more else ())),
+    )
 
 
 def _derivatives(answers: Sequence[str], takes: Sequence[str]) -> list[str]:
