@@ -1,5 +1,6 @@
 """check_gradient: is this function the gradient of that cost?"""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -184,6 +185,11 @@ def covers_floats(gradient: Callable[..., Any], example: Any, names: Sequence[st
             answer = gradient(*copied(example))
     except (SubjectError, UndecidedError):
         return False
+    if isinstance(answer, dict):
+        paths = [_keys(path) for path, _ in leaves(answer, "")]
+        floats = [name for root, value in zip(names, example, strict=True) for name, leaf in leaves(value, root)
+                  if isinstance(leaf, float)]  # fmt: skip
+        return any(_names(path, _keys(name)) for path in paths for name in floats)
     got = [np.shape(leaf) for _, leaf in leaves(answer, "")]
     return got == [np.shape(leaf) for leaf in wanted[: len(got)]] and any(
         isinstance(x, float) for x in wanted[: len(got)]
@@ -207,6 +213,11 @@ def matched(answer: Any, given: Any, names: Sequence[str], what: str) -> list[tu
         return by_key
     if not got or len(got) > len(wanted):
         raise SubjectError(f"{what} returns {len(got)} arrays for {len(wanted)} arguments to differentiate by")
+    missing = [
+        name for name, _ in wanted[len(got) :] if name.partition("[")[0] == wanted[len(got) - 1][0].partition("[")[0]
+    ]
+    if missing:  # of a list or a dict that it covers in part
+        raise SubjectError(f"{what} returns no gradient for {', '.join(missing)}")
     return [(name, leaf, parameter) for (_, leaf), (name, parameter) in zip(got, wanted, strict=False)]
 
 
@@ -234,19 +245,28 @@ def floats_of(answer: Any) -> Any:
 
 def require_names(answer: dict[Any, Any], names: Sequence[str], what: str) -> None:
     """Raise InexactError if the keys of several gradients name none of these parameters: their order may be any."""
-    known = {_key(name).lower() for name in names}
-    if len(answer) > 1 and not any(
-        key.endswith(name) for key in (str(key).lower() for key in answer) for name in known
-    ):
+    known = {key.lower() for name in names for key in _keys(name)[-1:]}
+    got = {key.lower() for path, _ in leaves(answer, "") for key in _keys(path)}
+    if len(answer) > 1 and not any(key.endswith(name) for key in got for name in known):
         keys = ", ".join(map(str, answer))
         raise InexactError(
             f"{what} returns {keys}, which do not name {', '.join(names)}: use the names of the arguments"
         )
 
 
-def _key(name: str) -> str:
-    """Return the last key of a name such as `params['W1']`, or the name."""
-    return name.rpartition("['")[2].removesuffix("']") if name.endswith("']") else name
+def _keys(name: str) -> tuple[str, ...]:
+    """Return the keys in a name such as `params['W1'][0]`, or the name if it has none."""
+    return tuple(re.findall(r"\['?(.*?)'?\]", name)) or (name,)
+
+
+def _names(got: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether the keys of a gradient are those of a parameter, or end in them: W1, dW1, d_W1, grad_W1, W1_grad."""
+    few = min(len(got), len(wanted))
+    return all(
+        theirs in (mine, mine.removeprefix("d"), *(mine.removeprefix(f"{word}_") for word in ("d", "grad")),
+                   mine.removesuffix("_grad"))
+        for mine, theirs in zip(got[-few:], wanted[-few:], strict=True)
+    )  # fmt: skip
 
 
 def _by_key(got: Sequence[Leaf], wanted: Sequence[Leaf], what: str) -> list[tuple[str, Any, Any]]:
@@ -254,21 +274,14 @@ def _by_key(got: Sequence[Leaf], wanted: Sequence[Leaf], what: str) -> list[tupl
 
     SubjectError if some parameters of a dict have no gradient.
     """
-    keys = {_key(name): (name, leaf) for name, leaf in wanted}
     pairs = []
-    for name, leaf in got:
-        if not name.endswith("']"):
+    for path, leaf in got:
+        if not path.endswith("']"):
             return []
-        key = _key(name)
-        plain = (
-            key,
-            key.removeprefix("d"),
-            key.removeprefix("d_"),
-            key.removeprefix("grad_"),
-            key.removesuffix("_grad"),
-        )
-        if found := next((keys[k] for k in plain if k in keys), None):
-            pairs.append((found[0], leaf, found[1]))
+        fits = [(name, parameter) for name, parameter in wanted if _names(_keys(path), _keys(name))]
+        if len(fits) > 1:  # of layers with the same keys, when the gradient names none
+            return []
+        pairs += [(name, leaf, parameter) for name, parameter in fits]
     covered = {name for name, *_ in pairs}
     dicts = {name.rpartition("[")[0] for name in covered if name.endswith("']")}
     missing = [name for name, _ in wanted if name.rpartition("[")[0] in dicts and name not in covered]
