@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flint import arb
 
-from gradproof.judge.trial.memory import ALL, Memory, remembered
+from gradproof.judge.trial.memory import ALL, UNKNOWN, Memory, remembered
 
 pytestmark = pytest.mark.usefixtures("few_edits")
 
@@ -104,7 +104,7 @@ def test_momentum_that_looks_ahead_is_found_among_the_numbers_of_the_code() -> N
 
     found = told(ahead, [0.25, 0.5, 0.75], curved)
     assert [memory.convention for memory in found] == ["Nesterov's momentum 0.5, seen over two steps"] * 2
-    assert told(ahead, [0.25], curved) == [Memory()] * 2
+    assert told(ahead, [0.25], curved) == [Memory(convention=UNKNOWN)] * 2
 
 
 def test_momentum_is_told_beside_a_rate_that_changes() -> None:

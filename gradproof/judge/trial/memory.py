@@ -22,6 +22,7 @@ from gradproof.judge.trial.moves import Stepping, arrays_in, moves
 Balls = Any  # an object array of arb
 MOST_SHARES = 12  # literals of the code that are tried as the μ of a momentum that looks ahead
 ALL = "the gradients of earlier calls are still in its step"
+UNKNOWN = "later steps depend on earlier ones, and not as with a momentum: only the first is judged"
 
 
 class Memory(NamedTuple):
@@ -47,7 +48,7 @@ def with_memory(
 
     def fresh(arrays: Sequence[Balls]) -> list[Balls]:
         """Return the move of an optimizer that has taken no step before."""
-        kept, run.takeover = run.takeover, Takeover()
+        kept, run.takeover = run.takeover, Takeover(run.takeover.compiler, run.takeover.names)
         try:
             return step_from(arrays)
         finally:
@@ -92,7 +93,9 @@ def remembered(
     at_one, at_two = fresh(after_one), fresh([x + u for x, u in zip(after_one, second, strict=True)])
     rate = next((b for arrays in zip(second, first, at_one, strict=True) if (b := _rate(*arrays)) is not None), None)
     if rate is None:
-        return [_looking_ahead(after_one, first, second, fresh, shares)] * len(start)
+        ahead = _looking_ahead(after_one, first, second, fresh, shares)
+        plain = [_multiple(u, f) is not None for u, f in zip(second, at_one, strict=True)]
+        return [ahead if ahead.convention or is_plain else Memory(convention=UNKNOWN) for is_plain in plain]
     return [_told(*arrays, rate) for arrays in zip(first, second, third, at_one, at_two, strict=True)]
 
 
@@ -121,7 +124,9 @@ def _looking_ahead(after_one: Any, first: Any, second: Any, fresh: Any, shares: 
 def _told(first: Balls, second: Balls, third: Balls, at_one: Balls, at_two: Balls, rate: Ball) -> Memory:
     rest = second - rate * at_one
     share = _multiple(rest, first)
-    if share is None or share.contains(0) or first.size == 1:  # a single number is a multiple of any other
+    if share is None:
+        return Memory(convention=UNKNOWN)
+    if share.contains(0) or first.size == 1:  # a single number is a multiple of any other
         return Memory()
     if share < 0:
         return Memory(f"its momentum points backwards: {_written(-share)} times the previous step is subtracted")

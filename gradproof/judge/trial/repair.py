@@ -52,6 +52,7 @@ class Correction(NamedTuple):
 
 class _Seen(NamedTuple):
     wrong: frozenset[str]
+    compared: frozenset[str]  # the arrays that are compared
     cost: Any
 
 
@@ -115,20 +116,29 @@ def _seen(claim: Claim, arguments: Any, reading: Reading, seed: int, compiler: A
         compared = claim(run, arguments)
         if run.result is not None and not any(array.state == "undecided" for array in compared):
             wrong = frozenset(array.name for array in compared if array.state != "right")
-            return _Seen(wrong, run.result.cost.value)
+            return _Seen(wrong, frozenset(array.name for array in compared), run.result.cost.value)
     return None
 
 
 def _mended(
     claim: Claim, points: Sequence[tuple[Any, _Seen]], reading: Reading, seed: int, compiler: Any
 ) -> frozenset[str]:
-    """Return the arrays that other code makes right at all points; none if it spoils one or changes the cost."""
+    """Return the arrays that other code makes right at all points; none if it spoils one or changes the cost.
+
+    All arrays must be compared as before. If one step is right, so must be those that follow, as of a momentum.
+    """
     mended = points[0][1].wrong
     for arguments, before in points:
         now = _seen(claim, arguments, reading, seed, compiler)
         if now is None or not now.wrong < before.wrong or not now.cost.overlaps(before.cost):
             return frozenset()
+        if not now.compared >= before.compared:
+            return frozenset()
         mended &= before.wrong - now.wrong
+    of_all_steps = getattr(getattr(claim, "__self__", None), "claim_of_all_steps", None)
+    if of_all_steps is not None and mended == points[0][1].wrong:
+        later = _seen(of_all_steps, points[0][0], reading, seed, compiler)
+        return mended if later is not None and not later.wrong else frozenset()
     return mended
 
 

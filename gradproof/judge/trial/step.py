@@ -33,7 +33,7 @@ from gradproof.judge.trial.execution import ExactRun, InexactError, Result, Subj
 from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
-from gradproof.judge.trial.memory import with_memory
+from gradproof.judge.trial.memory import UNKNOWN, with_memory
 from gradproof.judge.trial.moves import State, Stepping, all_numbers, arrays_in, moves, takes_several, terms
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put, steering
 from gradproof.judge.trial.penalties import DECAY, OTHER_DECAY, squared
@@ -142,6 +142,15 @@ class _Descent:
             self.memories.add(run.run.reading)
             compared = with_memory(run, self.stepping, given, rest, moved, compared)
         return compared
+
+    def claim_of_all_steps(self, run: ExactRun, numbers: Any) -> Sequence[Compared]:
+        """Compare as `claim` does, and later steps too; what they remember must be understood."""
+        kept, self.memories = self.memories, set()
+        try:
+            compared = self.claim(run, numbers)
+        finally:
+            self.memories = kept
+        return [array._replace(state=UNKNOWN) if array.convention == UNKNOWN else array for array in compared]
 
     def _along_its_cost(self, run: ExactRun, given: Any, rest: Any, moved: Any) -> list[Compared]:
         with run.given():
