@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 import gradproof
 from gradproof.errors import UsageError
 from gradproof.judge.trial import execution
+from gradproof.judge.trial.memory import UNKNOWN
 from gradproof.limits import LateError, limited
 from gradproof.numerics.verdict import Verdict
 
@@ -457,3 +459,148 @@ def test_a_gradient_may_be_a_matrix() -> None:
     assert gradproof.check_gradient(cost, gradient, np.zeros((3, 2)), np.zeros((2, 4)))
     wrong = gradproof.check_gradient(cost, lambda a, b: gradient(a, b)[::-1], np.zeros((2, 2)), np.zeros((2, 2)))
     assert str(wrong.verdict) == "refuted"
+
+
+def of_layers(net: Any, x: Any) -> Any:
+    return np.sum((np.tanh(x @ net["a"]["w"] + net["a"]["c"]) @ net["b"]["w"]) ** 2)
+
+
+def nested(net: Any, x: Any) -> Any:
+    h = np.tanh(x @ net["a"]["w"] + net["a"]["c"])
+    e = 2 * h @ net["b"]["w"]
+    found = {"b": {"w": h.T @ e}}
+    d = e @ net["b"]["w"].T * (1 - h * h)
+    return found | {"a": {"w": x.T @ d, "c": d.sum(0)}}
+
+
+def exchanged(net: Any, x: Any) -> Any:
+    found = nested(net, x)
+    return {"a": {**found["a"], "w": found["b"]["w"]}, "b": {"w": found["a"]["w"]}}
+
+
+def first_alone(net: Any, x: Any) -> Any:
+    return nested(net, x)["a"]["w"]
+
+
+def without_the_first(net: Any, x: Any) -> Any:
+    return {"a": {"w": nested(net, x)["a"]["w"]}}
+
+
+NET = {"a": {"w": np.ones((3, 3)), "c": np.ones(3)}, "b": {"w": np.ones((3, 3))}}
+
+
+def test_gradients_in_nested_dicts_are_told_apart_by_all_their_keys() -> None:
+    """Also in the order in which backpropagation makes them, the last layer first."""
+    x = np.ones((4, 3))
+    assert gradproof.check_gradient(of_layers, nested, NET, x)
+    found = gradproof.check_gradient(of_layers, exchanged, NET, x)
+    assert [array.state == "right" for array in found.arrays] == [False, True, False]
+    for part in (first_alone, without_the_first):
+        found = gradproof.check_gradient(of_layers, part, NET, x)
+        assert not found
+        assert "returns no gradient for net['a']['c']" in str(found)
+
+
+def affine(w: Any, b: float, x: Any) -> Any:
+    return np.sum((x @ w + b) ** 2)
+
+
+def seven_first(w: Any, b: float, x: Any) -> Any:
+    return {"b": 7 * np.sum(x @ w + b), "w": 2 * x.T @ (x @ w + b)}
+
+
+def two_first(w: Any, b: float, x: Any) -> Any:
+    return {"b": 2 * np.sum(x @ w + b), "w": 2 * x.T @ (x @ w + b)}
+
+
+def test_a_number_whose_gradient_comes_first_in_a_dict_is_compared() -> None:
+    assert gradproof.check_gradient(affine, two_first, np.ones(3), 0.5, np.ones((4, 3)))
+    found = gradproof.check_gradient(affine, seven_first, np.ones(3), 0.5, np.ones((4, 3)))
+    assert [(array.name, array.state) for array in found.arrays] == [("b", "scaled by 7/2"), ("w", "right")]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    w: Any
+
+
+def of_frozen(p: Frozen, x: Any, y: Any) -> Any:
+    return 0.5 * np.sum((x @ p.w - y) ** 2)
+
+
+def replaced(p: Frozen, x: Any, y: Any) -> Any:
+    return replace(p, w=p.w - 0.1 * x.T @ (x @ p.w - y))
+
+
+def replaced_uphill(p: Frozen, x: Any, y: Any) -> Any:
+    return Frozen(p.w + 0.1 * x.T @ (x @ p.w - y))
+
+
+def test_a_step_may_take_an_object_and_return_a_new_one() -> None:
+    arguments = Frozen(np.ones(3)), np.ones((4, 3)), np.ones(4)
+    assert gradproof.check_step(replaced, *arguments, cost=of_frozen)
+    assert gradproof.check_step(replaced_uphill, *arguments, cost=of_frozen).verdict is Verdict.REFUTED
+
+
+class Odd:
+    """The memory of b is scaled by the other one's, and so is no momentum."""
+
+    def __init__(self) -> None:
+        self.W, self.b, self.vW, self.vb = np.ones((3, 2)), np.ones(2), np.zeros((3, 2)), np.zeros(2)
+
+    def loss(self, x: Any, t: Any) -> Any:
+        return 0.5 * np.sum((x @ self.W + self.b - t) ** 2)
+
+    def step(self, x: Any, t: Any) -> None:
+        d = x @ self.W + self.b - t
+        self.vW = 0.9 * self.vW - 0.1 * x.T @ d
+        self.vb = self.vW[0] * self.vb - 0.1 * d.sum(0)
+        self.W, self.b = self.W + self.vW, self.b + self.vb
+
+
+def test_later_steps_that_are_not_of_a_momentum_are_said_not_to_be_judged() -> None:
+    net = Odd()
+    found = gradproof.check_step(net.step, net, np.ones((4, 3)), np.ones((4, 2)), cost=net.loss)
+    assert found
+    assert found.conventions == ["momentum 0.9, seen over three steps", UNKNOWN]
+
+
+def apart(a: Any, b: Any, inputs: Any, targets: Any) -> Any:
+    e = inputs @ a @ b - targets
+    return a - 0.1 * inputs.T @ e @ b.T, b - 0.2 * (inputs @ a).T @ e
+
+
+def of_two(a: Any, b: Any, inputs: Any, targets: Any) -> Any:
+    return 0.5 * np.sum((inputs @ a @ b - targets) ** 2)
+
+
+def test_the_numbers_that_show_a_wrong_step_have_the_names_of_the_data() -> None:
+    shapes = [np.ones((3, 2)), np.ones((2, 2))], np.ones((4, 3)), np.ones((4, 2))
+    found = gradproof.check_step(apart, *shapes, cost=of_two)
+    assert found.verdict is Verdict.REFUTED
+    shown = [line.partition(" = ")[0] for line in found.example if " = " in line]
+    assert shown == ["θ[0]", "θ[1]", "inputs", "targets"]
+
+
+class Slope:
+    """A layer whose gradient of alpha is wrong: under another name, nobody would find it."""
+
+    def __init__(self) -> None:
+        self.alpha = np.full(3, 0.25)
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return np.where(x > 0, x, self.alpha * x)
+
+    def backward(self, d: Any) -> Any:
+        neg = np.where(self.x > 0, 0.0, 1.0)
+        self.grad_alpha = np.cumsum(d * self.x * neg, axis=0)[0]
+        return d * (neg * self.alpha + 1 - neg)
+
+
+def test_a_correction_does_not_make_an_array_vanish() -> None:
+    layer = Slope()
+    found = gradproof.check_backward(layer.forward, layer.backward, np.linspace(-1, 2, 15).reshape(5, 3))
+    assert found.verdict is Verdict.REFUTED
+    assert "self.alpha = " not in str(found)
+    assert "self.x = np.cumsum" not in str(found)

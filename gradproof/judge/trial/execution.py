@@ -48,14 +48,15 @@ def require_callable(function: Any, what: str, *counts: int, hint: str = "give a
         raise UsageError(f"{what} is {type(function).__name__}, should be a function")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise UsageError(f"{what} is a coroutine or a generator; wrap it in a function that returns its result")
-    if counts and not any(_takes(function, count) for count in counts):
+    if counts and not any(takes(function, count) for count in counts):
         count = " or ".join(map(str, sorted(set(counts))))
         signature = f"{named(function)}{inspect.signature(function)}"
         plural = "" if count == "1" else "s"
         raise UsageError(f"{what} is {signature}, which does not take {count} argument{plural}: {hint}")
 
 
-def _takes(function: Any, count: int) -> bool:
+def takes(function: Any, count: int) -> bool:
+    """Whether a function can be called with that many arguments, as far as its signature tells."""
     try:
         inspect.signature(function).bind(*[None] * count)
     except TypeError:

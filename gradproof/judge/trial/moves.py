@@ -2,7 +2,7 @@
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from gradproof.exact.numbers import COPY, Number
 from gradproof.exact.sweeps import computed_from, operands_of
 from gradproof.judge.find.dependence import LINEAR
 from gradproof.judge.trial.arguments import copied, leaves, numbers_of
-from gradproof.judge.trial.execution import InexactError, SubjectError, named
+from gradproof.judge.trial.execution import InexactError, SubjectError, named, takes
 from gradproof.judge.trial.owner import put
 
 
@@ -35,8 +35,7 @@ class Stepping(NamedTuple):
         mine = copied(given)
         answer = self.call(run, self.step, mine, data)
         if self.owner is not None:
-            taken = run.takeover.take(self.owner)
-            return {name: getattr(taken, name) for name in given}
+            return self.held(run, answer, given)
         if not _same(given, mine):
             return mine
         if answer is None:
@@ -53,11 +52,20 @@ class Stepping(NamedTuple):
         """Return what the step, or a cost that is called in the same way, gives in this run, exact or in float64."""
         data = [run.takeover.take(item.zeros) if isinstance(item, State) else item for item in data]
         if self.owner is not None:
-            put(run, self.owner, given)
-            return run.call(function, *data)
-        several = isinstance(self.parameters, list | tuple) and len(self.parameters) > 1  # a list of one stays a list
-        spread = several and _takes(function) == len(self.parameters) + len(data)
+            return run.call(function, *of_owner(function, put(run, self.owner, given), data))
+        spread = self.is_spread(function, len(data))
         return run.call(function, *given, *data) if spread else run.call(function, given, *data)
+
+    def held(self, run: Any, answer: Any, names: Iterable[str]) -> dict[str, Any]:
+        """Return the arrays of the object after a step of this run, or of a new one that the step returns."""
+        is_new = hasattr(answer, "__dict__") and all(hasattr(answer, name) for name in names)
+        taken = answer if is_new else run.takeover.take(self.owner)
+        return {name: getattr(taken, name) for name in names}
+
+    def is_spread(self, function: Callable[..., Any], count: int) -> bool:
+        """Whether a function takes the parameters one by one before that many data."""
+        several = isinstance(self.parameters, list | tuple) and len(self.parameters) > 1  # a list of one stays a list
+        return several and _takes(function) == len(self.parameters) + count
 
     def updates(self, run: Any, given: Any, data: Sequence[Any]) -> list[int]:
         """Return which of the data a step of this run updates, in place or in what it returns after the parameters."""
@@ -68,6 +76,11 @@ class Stepping(NamedTuple):
         more = len(arrays_in([answer])) - (len(shapes) if _same(given, mine) else 0)
         returned = [k for n, k in enumerate(alike) if len(arrays_in([data[j] for j in alike[: n + 1]])) <= more]
         return [k for k in alike if k in returned or not _same(data[k], rest[k])]
+
+
+def of_owner(function: Callable[..., Any], owner: Any, data: Any) -> Sequence[Any]:
+    """Return the arguments of a method of the object, or of a function that takes the object first."""
+    return data if takes(function, len(data)) else [owner, *data]
 
 
 def _same(before: Any, after: Any) -> bool:

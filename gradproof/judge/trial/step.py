@@ -29,12 +29,12 @@ from gradproof.judge.trial.confirmation import confirmed
 from gradproof.judge.trial.costs import NamedCost, name_costs_of_steps
 from gradproof.judge.trial.descent import along
 from gradproof.judge.trial.example import example_lines
-from gradproof.judge.trial.execution import ExactRun, InexactError, Result, SubjectError, named, require_callable
+from gradproof.judge.trial.execution import ExactRun, InexactError, Result, SubjectError, named, require_callable, takes
 from gradproof.judge.trial.floats import FloatRun, float_findings
 from gradproof.judge.trial.gradient import judged, scalar
 from gradproof.judge.trial.judgement import Judgement
 from gradproof.judge.trial.memory import UNKNOWN, with_memory
-from gradproof.judge.trial.moves import State, Stepping, all_numbers, arrays_in, moves, takes_several, terms
+from gradproof.judge.trial.moves import State, Stepping, all_numbers, arrays_in, moves, of_owner, takes_several, terms
 from gradproof.judge.trial.owner import arrays_of, is_state, moving_state, put, steering
 from gradproof.judge.trial.penalties import DECAY, OTHER_DECAY, squared
 from gradproof.judge.trial.scaling import excused
@@ -53,12 +53,12 @@ def check_step(
     """Does `step` move the parameters along −∂C/∂θ, by one factor for all of them?
 
     `parameters` holds example arrays in any nesting, or is the object whose arrays they are (then `step` and `cost`
-    are its methods). `step(parameters, *data)`, or `step(*parameters, *data)` if it takes that many, changes them in
-    place or returns new ones; `cost` is called in the same way. Arrays of 0 among the data that the step updates are
-    an optimizer's state, which is kept from step to step. Plain descent, weight decay, momentum (over three steps) and
-    Adam's first step are distinguished. Without `cost`, the step must follow the gradient of some cost: its
-    derivatives must be symmetric (Schwarz), up to the scaling of Adam and the like or of a clipped norm; the cost
-    is named if it is one of the usual ones. Otherwise like `check_gradient`.
+    are its methods, or take it first). `step(parameters, *data)`, or `step(*parameters, *data)` if it takes that many,
+    changes them in place or returns new ones; `cost` is called in the same way. Arrays of 0 among the data that the
+    step updates are an optimizer's state, which is kept from step to step. Plain descent, weight decay, momentum (over
+    three steps) and Adam's first step are distinguished. Without `cost`, the step must follow the gradient of some
+    cost: its derivatives must be symmetric (Schwarz), up to the scaling of Adam and the like or of a clipped norm; the
+    cost is named if it is one of the usual ones. Otherwise like `check_gradient`.
     """
     owner = parameters if hasattr(parameters, "__dict__") and not any(True for _ in leaves(parameters, "")) else None
     _require_calls(step, cost, parameters, owner, data)
@@ -66,8 +66,10 @@ def check_step(
     example = prepared([given, *data], seed)
     if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(example[0], "")):
         raise UsageError("parameters holds no array of floats")
-    of_data = argument_names(step, len(data) + (owner is None))[-len(data) :] if data else []
-    descent = _Descent(Stepping(step, parameters, owner), cost, seed)
+    stepping = Stepping(step, parameters, owner)
+    before = len(parameters) if stepping.is_spread(step, len(data)) else 1 - takes(step, len(data))
+    of_data = argument_names(step, before + len(data))[before:]
+    descent = _Descent(stepping, cost, seed)
     descent.keep_state(example, of_data)
     target = f"a step along the gradient of {named(cost) if cost else 'a cost'}"
     call = f"check_step({named(step)}, …" + (f", cost={named(cost)}" if cost else "")
@@ -170,7 +172,7 @@ class _Descent:
         returned = self.stepping.call(run, self.stepping.step, mine, copied(rest))
         if self.stepping.owner is None:
             return [returned, mine]
-        return [getattr(run.takeover.take(self.stepping.owner), name) for name in mine]
+        return list(self.stepping.held(run, returned, mine).values())
 
 
 def _constants(data: Any) -> Any:
@@ -199,10 +201,10 @@ def _parameters_of(owner: Any, step: Any, cost: Any, data: Any, seed: int) -> di
         taken = put(run, owner, copied(given))
         rest = _constants(drawn(list(data), np.random.default_rng(seed)))
         if cost is None:
-            run.call(step, *rest)
+            run.call(step, *of_owner(step, taken, rest))
             state = zeros & steering(given, {name: getattr(taken, name) for name in given})
             return {name: value for name, value in used.items() if name not in state} or used
-        truth = differentiate(scalar(run.call(cost, *rest), named(cost)))
+        truth = differentiate(scalar(run.call(cost, *of_owner(cost, taken, rest)), named(cost)))
         used = {
             name: arrays[name] for name, value in given.items() if any(x.index in truth for x in all_numbers(value))
         }
