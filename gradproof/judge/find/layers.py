@@ -233,6 +233,17 @@ def of_layer_classes(program: Program) -> Iterator[tuple[str, Iterator[Scene]]]:
             yield name, _class_scenes(program, kind, forward, backward, gradients)
 
 
+def takes_inputs(scene: Scene) -> bool:
+    """Whether the backward method of a layer takes nothing but arguments of the forward pass, by their names."""
+    kind = next((kind for kind in scene.program.classes if kind.name == scene.layer), None)
+    methods = {part.name: part for part in kind.body if isinstance(part, ast.FunctionDef)} if kind else {}
+    called = [node.func for node in ast.walk(ast.parse(scene.driver)) if isinstance(node, ast.Call)]
+    names = [call.attr for call in called if isinstance(call, ast.Attribute) and call.attr in methods]
+    forward = methods.get(names[0]) if names else methods.get("__call__")
+    backward = methods.get(names[-1]) if names else None
+    return forward is not None and backward is not None and [] != _needed(backward) == _needed(forward)
+
+
 def _needed(method: ast.FunctionDef) -> list[str]:
     """Return the arguments without a default of a method, other than self and ctx."""
     return [name for name, default in parameters_of(method, True) if default is None and name != "ctx"]

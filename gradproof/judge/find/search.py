@@ -14,7 +14,7 @@ from gradproof.judge.find.examples import LARGE, OWN, Subject, run_whole, used
 from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.forms import forms
 from gradproof.judge.find.gradient_functions import of_dicts, of_documented, of_fitting, of_gradients, of_made
-from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions
+from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions, takes_inputs
 from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.own_cost import with_own_cost
 from gradproof.judge.find.program import Program
@@ -236,6 +236,7 @@ def _counts(functions: Sequence[ast.FunctionDef]) -> bool:
     return any(re.search(r"\.shape\[|\blen\([xXyY]", ast.unparse(node)) for node in functions)
 
 
+SLOPE = "it takes what the forward pass takes, so it may be a derivative, to be multiplied by a gradient"
 Parts = Callable[[Program], Iterator[tuple[str, Iterator[Scene]]]]
 PARTS: list[Parts] = [of_engines, of_layer_functions, of_layer_classes]
 
@@ -251,7 +252,7 @@ def _parts(program: Program, misfits: list[str], kinds: Sequence[Parts] = PARTS)
                     return
                 explored = explore(scene, seconds=3.0)
                 if explored.step:
-                    yield Subject(name, explored, ())
+                    yield Subject(name, explored, (), unsure=SLOPE if takes_inputs(scene) else "")
                     break
                 runs = runs or (not explored.trouble and _gives_all(scene))
             else:
