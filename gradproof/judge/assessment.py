@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gradproof.errors import DataError
 from gradproof.exact import dispatch
@@ -19,10 +19,10 @@ from gradproof.judge.find.forward import with_fixed_passes, with_forward_passes
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.own_cost import OF_A_TWIN, is_metric
-from gradproof.judge.find.program import Program, long_texts, read_program
+from gradproof.judge.find.program import Program, long_texts, names_in, read_program
 from gradproof.judge.find.roles import named_as_parameter
 from gradproof.judge.find.scene import DRIVEN
-from gradproof.judge.find.scenes import example_step
+from gradproof.judge.find.scenes import BACKWARD, CHECKING, example_step
 from gradproof.judge.find.search import Search, search
 from gradproof.judge.find.stand_ins import foreign_imports
 from gradproof.judge.find.substeps import substeps
@@ -263,6 +263,25 @@ def _changed(explored: Explored, program: Program) -> list[str]:
         said.append("large whole numbers, such as layer widths, were replaced by small ones")
         said += ["a long text was cut to its first letters"] * bool(long_texts(program.tree))
     return said
+
+
+def _left_out(program: Program, judged: Sequence[Assessed]) -> list[str]:
+    """Name what seems to give gradients, a function or a class with methods, and is not mentioned by what is judged."""
+    scenes = [one.subject.explored.scene for one in judged]
+    known = {node.name: node for node in cast("list[Any]", [*program.functions, *program.classes])}
+    waiting: list[ast.AST] = [program.tree if scene.whole else ast.parse(scene.driver) for scene in scenes]
+    reached = set[str]()
+    while waiting:
+        for name in names_in(waiting.pop()) & known.keys() - reached:
+            reached.add(name)
+            waiting.append(known[name])
+    gives = [
+        name
+        for name, node in known.items()
+        if name not in reached and not CHECKING.search(name)
+        and any(BACKWARD.search(part.name) for part in ast.walk(node) if isinstance(part, ast.FunctionDef))
+    ]  # fmt: skip
+    return [f"not judged: {some(gives)}"] if gives else []
 
 
 def _looked(program: Program, found: Search) -> str:
@@ -539,6 +558,7 @@ def _document(program: Program, worst: Assessed, judged: Sequence[Assessed], fou
             *program.notes,
             *outcome.notes,
             *(stays if outcome.verdict is Verdict.VERIFIED else ()),
+            *_left_out(program, judged),
             *_changed(worst.subject.explored, program),
         ],
         "troubles": list(found.troubles[:3]),

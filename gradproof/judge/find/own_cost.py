@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.program import Program, copied, names_in, statements
-from gradproof.judge.find.roles import named_as_cost
+from gradproof.judge.find.roles import named_as_cost, role_of
 from gradproof.judge.find.stated_costs import cost_calls, is_costly, is_derivative
 
 OF_A_TWIN, OF_PARTS = "twin", "parts"  # whose cost was added to a program: a gradient's, or one of all examples
@@ -52,12 +52,18 @@ def with_own_cost(program: Program) -> Program:
 def is_metric(program: Program, words: str) -> bool:
     """Whether a cost may be a metric only: its name is that of a usual cost, and nothing says that it is minimised.
 
-    `loss = mse(w, X, y)` and a function `grad_mse` say so. `words` are the call, or the function and its line.
+    `loss = mse(w, X, y)`, a function `grad_mse` and a penalty say so. `words` are the call, or the function and its
+    line.
     """
     if not (found := re.match(r"(?:.*?\.)?(?:_cost_)?(\w+)(?=\(| of line )", words)) or not _METRIC.search(found[1]):
         return False
     name = found[1]
     if any(name in node.name != name and is_derivative(node.name) for node in program.functions):
+        return False
+    functions = [n for n in statements(program.tree) if isinstance(n, ast.FunctionDef) and n.name == name]
+    used = [node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+            for function in functions for node in ast.walk(function)]  # fmt: skip
+    if any(name and role_of(name) in ("decay", "rate") for name in used):  # alpha is either
         return False
     calls = [n for n in statements(program.tree) if isinstance(n, ast.Assign | ast.Expr) and name in names_in(n)]
     return not any(_MEANT.search(re.sub(rf"\b(_cost_)?{name}\b", "", ast.unparse(node))) for node in calls)

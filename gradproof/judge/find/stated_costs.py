@@ -113,7 +113,7 @@ def words_for(event: Event) -> str:
 def _inputs(results: Sequence[Number], parameters: set[int], arrays: Sequence[set[int]]) -> set[float]:
     """Return the constants that multiply a parameter: the examples.
 
-    A constant that multiplies a whole array is left out, because it is a weight decay.
+    A constant that multiplies most of an array is left out, because it is a weight decay.
     """
     found: set[float] = set()
     met: dict[int, tuple[float, set[int]]] = {}
@@ -126,7 +126,8 @@ def _inputs(results: Sequence[Number], parameters: set[int], arrays: Sequence[se
                     found.add(float(c.value.mid()))
                 elif w.index in parameters and not c.varies:
                     met.setdefault(c.index, (float(c.value.mid()), set()))[1].add(w.index)
-    return found | {value for value, those in met.values() if not any(array <= those for array in arrays)}
+    most = [value for value, those in met.values() if any(2 * len(one & those) > len(one) for one in arrays)]
+    return found | {value for value, _ in met.values()} - set(most)
 
 
 def _constants(results: Sequence[Number]) -> set[float]:
