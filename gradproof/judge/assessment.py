@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from gradproof.errors import DataError
 from gradproof.exact import dispatch
@@ -268,7 +268,7 @@ def _changed(explored: Explored, program: Program) -> list[str]:
 def _left_out(program: Program, judged: Sequence[Assessed]) -> list[str]:
     """Name what seems to give gradients, a function or a class with methods, and is not mentioned by what is judged."""
     scenes = [one.subject.explored.scene for one in judged]
-    known = {node.name: node for node in cast("list[Any]", [*program.functions, *program.classes])}
+    known: dict[str, Any] = {node.name: node for node in program.functions} | {k.name: k for k in program.classes}
     waiting: list[ast.AST] = [program.tree if scene.whole else ast.parse(scene.driver) for scene in scenes]
     reached = set[str]()
     while waiting:

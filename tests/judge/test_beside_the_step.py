@@ -1660,12 +1660,18 @@ def test_what_takes_lists_of_layers_is_of_the_book_and_no_other_function(
 
 @pytest.mark.parametrize("other", ["A", "s", "gamma", "alpha"])
 def test_a_parameter_that_is_not_known_by_its_name_is_not_taken_for_an_example(other: str, tmp_path: Path) -> None:
-    """The gradient of the second is wrong, and nothing can be said of the first alone."""
+    """The gradient of the second is wrong. By its name, it may be a plain number."""
     source = (
         f"import numpy as np\ndef loss_and_grads(W, {other}, x, y):\n    e = (x * {other}) @ W - y\n"
         f"    return 0.5 * np.sum(e ** 2), np.outer(x * {other}, e), -x * (W @ e)\n"
     )
-    assert verdict_on(source, tmp_path)["verdict"] == "none"
+    found = verdict_on(source, tmp_path)
+    plain = other in ("gamma", "alpha")
+    assert found["verdict"] == ("undecided" if plain else "refuted")
+    if not plain:
+        assert {one["name"]: one["state"] == "right" for one in found["parameters"]} == {"W": True, other: False}
+    right = verdict_on(source.replace("-x *", "x *"), tmp_path)
+    assert right["verdict"] == ("undecided" if plain else "verified")
 
 
 ACCUMULATED = """

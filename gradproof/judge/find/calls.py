@@ -58,7 +58,8 @@ def call(node: ast.FunctionDef, name: str, known: Mapping[str, str], method: boo
         value = known.get(argument)
         if value is None and lonely and {"x", "y"} <= {*known} and _is_a_batch(node, argument):
             value = f"({known['x']}, {known['y']})"
-        if value is None and default is not None and role not in ("x", "y", "epochs", "pairs", "batch"):
+        hides = role == "decay" and isinstance(default, ast.Constant) and default.value == 0  # a mistake in it
+        if value is None and default is not None and not hides and role not in ("x", "y", "epochs", "pairs", "batch"):
             continue
         if value is None and role in ("x", "y", "pairs"):
             value = known.get(role)

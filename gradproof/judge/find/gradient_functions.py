@@ -29,6 +29,13 @@ _PARAMS = re.compile(r"params?|parameters?|weights?|model|theta|net|network", re
 Shape = tuple[int, ...]
 
 
+def gives_gradients(node: ast.FunctionDef) -> bool:
+    """Whether a function is named as one that returns gradients, perhaps after the cost. Slopes take one argument."""
+    named = BACKWARD.search(node.name) or re.search("grad", node.name, re.IGNORECASE)
+    of_a_cost = named_as_cost(node.name) and len(_returned(node)) > 1
+    return bool(named or of_a_cost) and not CHECKING.search(node.name) and len(parameters_of(node, False)) > 1
+
+
 def of_gradients(program: Program) -> Iterator[Attempt]:
     """Yield attempts with functions whose arguments are named as weights and biases, and x and y."""
     for node in program.functions:
@@ -132,8 +139,11 @@ def of_made(program: Program) -> Iterator[Attempt]:
 
 
 def of_fitting(program: Program) -> Iterator[tuple[str, list[Attempt], list[str]]]:
-    """Yield functions that return gradients, perhaps after a cost, each with attempts of shapes with which it runs, and
-    with the names of its data, other than inputs and labels, whose values nothing tells."""
+    """Yield functions that return gradients, perhaps after a cost, each with attempts of shapes with which it runs.
+
+    Beside them are the names of what makes it doubtful: data other than inputs and labels, whose values nothing tells,
+    and inputs or labels of which there seems to be a gradient.
+    """
     for node in program.functions:
         required = [argument for argument, default in parameters_of(node, False) if default is None]
         if CHECKING.search(node.name) or not (_NAMED.search(node.name) or BACKWARD.search(node.name)):
@@ -156,7 +166,10 @@ def of_fitting(program: Program) -> Iterator[tuple[str, list[Attempt], list[str]
             ]
             if attempts:
                 shapes, data = found[0]
-                yield node.name, attempts, [name for name in data if shapes[name] and role_of(name) not in ("x", "y")]
+                usual = {name for name in arrays if role_of(name) in ("x", "y")}
+                untold = {name for name in data if shapes[name]} - usual
+                untold |= {name for name in usual if len(name) > 2 or name in "xXyY"} - {*data}  # it may be another's
+                yield node.name, attempts, [name for name in arrays if name in untold]
                 break
 
 

@@ -8,8 +8,8 @@ _WORDS = {
     r"train_?data|trainset|patterns|pairs|examples|samples|dataset|data|datos|daten|dados|dati|donn[eé]es",
     "sizes": r"sizes|layer_?sizes|layers?_?dims?|dims|dimensions|architecture|arch|structure|topology|shape|layers|"
     r"neurons|nodes|num_nodes|layout|widths|units|n_?units|layer_?nodes|network_?structure",
-    "decay": r"lmbda|lambda|lambd|lam|lbd|reg|reg_?lambda|reg_?strength|regularization|l2|l2_?reg|weight_?decay|decay|"
-    r"lambda_?reg|reg_?param|penalty",
+    "decay": r"lmbda|lambda|lambd|lam|lbd|reg|reg_?lambda|reg_?strength|regularization|l[12]|l[12]_?reg|weight_?decay|"
+    r"decay|lambda_?reg|reg_?param|penalty",
     "rate": r"lr|eta|alpha|rate|learning_?rate|learn_?rate|learnrate|learningrate|step|step_?size|stepsize|pace|gamma|"
     r"lr_?rate|l_?rate|n$|η",
     "momentum": r"momentum|mu|beta\d?|rho|mom|sparsity_?\w*",

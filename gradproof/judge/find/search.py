@@ -13,11 +13,18 @@ from gradproof.judge.find.calls import SIZES
 from gradproof.judge.find.examples import LARGE, OWN, Subject, run_whole, used
 from gradproof.judge.find.exploration import Explored, explore
 from gradproof.judge.find.forms import forms
-from gradproof.judge.find.gradient_functions import of_dicts, of_documented, of_fitting, of_gradients, of_made
+from gradproof.judge.find.gradient_functions import (
+    gives_gradients,
+    of_dicts,
+    of_documented,
+    of_fitting,
+    of_gradients,
+    of_made,
+)
 from gradproof.judge.find.layers import of_engines, of_layer_classes, of_layer_functions, takes_inputs
 from gradproof.judge.find.monitor import Step
 from gradproof.judge.find.own_cost import with_own_cost
-from gradproof.judge.find.program import Program
+from gradproof.judge.find.program import Program, names_in
 from gradproof.judge.find.scene import Scene
 from gradproof.judge.find.scenes import TURNS, Attempt, attempts
 from gradproof.judge.find.stated_costs import cost_calls
@@ -61,6 +68,8 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
         beside = (
             list(_parts(program, misfits, [of_layer_classes])) if found.explored.scene.gradients and not own else []
         )
+        if not own and not name:
+            beside += _siblings(program, found)
         if beside:
             return Search([found, *beside], troubles, are_parts=True, misfits=misfits)
         return Search([found], troubles, iter([own] if own else ()))
@@ -69,7 +78,8 @@ def search(program: Program, name: str = "", step: str = "") -> Search:
     if parts := list(_parts(program, misfits)):
         return Search(parts, troubles, are_parts=True, misfits=misfits)
     if fitted := next(_fitted(program, troubles), None):
-        return Search([fitted], troubles)
+        beside = _siblings(program, fitted) if not name else []
+        return Search([fitted, *beside], troubles, are_parts=bool(beside))
     user = used(program, troubles) if not name else None
     return Search([user] if user else [], troubles, misfits=misfits)
 
@@ -94,6 +104,27 @@ def _tried(program: Program, troubles: list[str]) -> Iterator[Subject]:
         found = _first(attempts(program.made_small()), []) or found
     if found is not None:
         yield found
+
+
+def _siblings(program: Program, found: Subject) -> list[Subject]:
+    """Return other functions that give gradients and are not called by what is found, such as a vectorized version."""
+    calls = {node.name: names_in(node) for node in program.functions}
+    waiting, reached = [names_in(ast.parse(found.explored.scene.driver))], set[str]()
+    while waiting:
+        for name in (waiting.pop() & calls.keys()) - reached:
+            reached.add(name)
+            waiting.append(calls[name])
+    end, siblings = time.process_time() + SECONDS, list[Subject]()
+    for node in program.functions:
+        if node.name in reached or not gives_gradients(node) or time.process_time() > end:
+            continue
+        alone = program.about(node.name)
+        tries = chain(*(of(alone) for of in (of_gradients, of_dicts, of_theta, of_documented, of_made)))
+        if one := _first((one for one in tries if f"{node.name}(" in one.scene.driver), []) or next(
+            _fitted(alone, []), None
+        ):
+            siblings.append(one)
+    return siblings
 
 
 def _fitted(program: Program, troubles: list[str]) -> Iterator[Subject]:
