@@ -16,7 +16,7 @@ import numpy as np
 from gradproof.judge.find.calls import parameters_of
 from gradproof.judge.find.numbers import floats
 from gradproof.judge.find.program import WATCH, Program, copied, definitions
-from gradproof.judge.find.roles import stem
+from gradproof.judge.find.roles import role_of, stem
 from gradproof.judge.trial.execution import SubjectError, guarded
 from gradproof.limits import Clock
 
@@ -87,8 +87,21 @@ def _first(code: Any, names: dict[str, Any], arguments: Sequence[str], axes: Map
             kinds = {kind: _shape(one, sizes) for kind, one in axes.items()}
             shapes = {name: kinds[_kind(name)] for name in arguments}
             if answers := _runs(code, names, shapes):
-                return Fit(shapes, tuple(name for name, shape in shapes.items() if shape not in answers))
+                return Fit(shapes, _data(shapes, answers))
     return None
+
+
+def _data(shapes: Mapping[str, Shape], answers: Sequence[Shape]) -> tuple[str, ...]:
+    """Return the arguments without a gradient: of several of one shape, those that are named as inputs or labels."""
+    left = Counter(shapes.values()) - Counter(answers)
+    found = []
+    for name, shape in sorted(
+        shapes.items(), key=lambda one: (one[0] not in "xXyY", role_of(one[0]) not in ("x", "y"))
+    ):
+        is_data = left[shape] > 0 and (shape not in answers or role_of(name) in ("x", "y"))
+        left[shape] -= is_data
+        found += [name] * is_data
+    return tuple(found)
 
 
 def _shape(axes: Axes, sizes: Iterator[int]) -> Shape:
@@ -124,7 +137,7 @@ def _runs(code: Any, names: dict[str, Any], shapes: dict[str, Shape]) -> list[Sh
     fitting = all(own.get(stem(name), array.shape) == array.shape and np.isfinite(array).all() for name, array in found)
     given, taken = (Counter(some) for some in ([array.shape for _, array in found], shapes.values()))
     is_one = np.size(space.get("_cost", 0.0)) == 1
-    return list(given) if fitting and is_one and given <= taken else []
+    return list(given.elements()) if fitting and is_one and given <= taken else []
 
 
 def _drawn(shape: tuple[int, ...]) -> Any:
