@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gradproof.judge.find.search import SLOPE
 from gradproof.judge.find.shapes import told_shapes
 from tests.judge.test_whole import assessed
 
@@ -347,3 +348,102 @@ def test_shapes_are_those_with_which_it_runs(source: str, right: str, wrong: str
         assert found["undecided"] == [
             "it is not right with made-up values of R, mask: show it a call with values of your own"
         ]
+
+
+ALIASES = """
+import numpy as np
+class Affine:
+    def __init__(self, W):
+        self.W = W
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        return dout @ self.W.T
+class Net:
+    def __init__(self, input_size, hidden_size, output_size):
+        self.params = {"W1": np.random.randn(input_size, hidden_size), "W2": np.random.randn(hidden_size, output_size)}
+        self.layers = [Affine(self.params["W1"]), Affine(self.params["W2"])]
+    def predict(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+    def loss(self, x, t):
+        return 0.5 * np.sum((self.predict(x) - t) ** 2)
+    def gradient(self, x, t):
+        d = self.predict(x) - t
+        for layer in reversed(self.layers):
+            d = layer.backward(d)
+        return {"W1": self.layers[0].dW, "W2": self.layers[1].dW}
+"""
+PENALTY = """
+import numpy as np
+class Counts:
+    def __init__(self, alpha=1.0, lr=0.01):
+        self.alpha, self.lr = alpha, lr
+    def _nll(self, beta, X, y):
+        eta = X @ beta
+        return np.mean(np.exp(eta) - y * eta) + 0.5 * self.alpha * beta[1:] @ beta[1:]
+    def fit(self, X, y):
+        X, beta = np.column_stack([np.ones(len(X)), X]), np.zeros(X.shape[1] + 1)
+        for _ in range(5):
+            g = X.T @ (np.exp(X @ beta) - y) / len(y)
+            g[1:] += self.alpha * beta[1:]
+            beta = beta - self.lr * g
+            self.last = self._nll(beta, X, y)
+        self.beta = beta
+"""
+TWICE = """
+import numpy as np
+def svm_loss_naive(W, X, y, reg):
+    loss, dW = 0.0, np.zeros(W.shape)
+    for i in range(len(X)):
+        scores = X[i] @ W
+        for j in range(W.shape[1]):
+            margin = scores[j] - scores[y[i]] + 1
+            if j != y[i] and margin > 0:
+                loss += margin / len(X)
+                dW[:, j] += X[i] / len(X)
+                dW[:, y[i]] -= X[i] / len(X)
+    return loss + reg * np.sum(W * W), dW + 2 * reg * W
+def svm_loss_vectorized(W, X, y, reg):
+    rows = np.arange(len(X))
+    scores = X @ W
+    margins = np.maximum(0, scores - scores[rows, y][:, None] + 1)
+    margins[rows, y] = 0
+    mask = (margins > 0).astype(float)
+    mask[rows, y] = -mask.sum(axis=1)
+    return margins.sum() / len(X) + reg * np.sum(W * W), X.T @ mask / len(X) + 2 * reg * W
+"""
+
+
+@pytest.mark.turns(1)
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [
+        (ALIASES, "return dout @ self.W.T", "return 2 * dout @ self.W.T"),
+        (PENALTY, "g[1:] += self.alpha * beta[1:]", "g += self.alpha * beta"),  # a cost with a penalty is no metric
+        (TWICE, "X.T @ mask / len(X) + 2", "X.T @ mask / len(X) + 1"),  # of the second function
+    ],
+)
+def test_arrays_of_two_names_penalties_and_second_functions(
+    source: str, right: str, wrong: str, tmp_path: Path
+) -> None:
+    assert assessed(source, tmp_path)["verdict"] == "verified"
+    assert source.count(right) == 1
+    assert assessed(source.replace(right, wrong), tmp_path)["verdict"] == "refuted"
+
+
+def test_a_slope_that_takes_the_inputs_is_not_called_a_wrong_backward_pass(tmp_path: Path) -> None:
+    source = "import numpy as np\nclass Tanh:\n    def __call__(self, x):\n        return np.tanh(x)\n"
+    source += "    def gradient(self, x):\n        return 1 - np.tanh(x) ** 2\n"
+    found = assessed(source, tmp_path)
+    assert found["verdict"] == "undecided"
+    assert found["undecided"] == [SLOPE]
+
+
+def test_what_is_not_judged_is_named(tmp_path: Path) -> None:
+    more = "def stack_backward(model, dout):\n    return model.unknown(dout)\n"
+    assert assessed(NORMS + more, tmp_path)["notes"] == ["not judged: stack_backward"]
+    assert assessed(NORMS, tmp_path)["notes"] == []
