@@ -1724,7 +1724,7 @@ def test_a_mask_that_happens_to_be_the_same_twice_hides_nothing(tmp_path: Path) 
     assert verdict_on(first, tmp_path)["verdict"] == "verified"
 
 
-NOISY = """
+WITH_NOISE = """
 import numpy as np
 rng = np.random.default_rng(5)
 X, w, v = rng.normal(size=(24, 4)), rng.normal(size=(4, 3)), rng.normal(size=(3, 4))
@@ -1744,7 +1744,7 @@ for t in range(20):
 @pytest.mark.turns(1)
 @pytest.mark.parametrize(("right", "wrong"), [("", ""), ("h.T @", "(h - noise).T @")])
 def test_of_adaptive_steps_with_noise_the_first_decides(right: str, wrong: str, tmp_path: Path) -> None:
-    found = verdict_on(NOISY.replace(right, wrong), tmp_path)
+    found = verdict_on(WITH_NOISE.replace(right, wrong), tmp_path)
     assert found["verdict"] == ("refuted" if wrong else "verified")
     assert wrong or FIRST_OF_ADAM in found["conventions"]
 
