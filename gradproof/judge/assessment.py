@@ -12,10 +12,11 @@ from gradproof.errors import DataError
 from gradproof.exact import dispatch
 from gradproof.exact.run import BITS, Reading, UndecidedError, line_of
 from gradproof.judge.conventions import judge_leniently
-from gradproof.judge.find.calls import not_made
+from gradproof.judge.find.calls import not_made, parameters_of
 from gradproof.judge.find.examples import LATE, OWN, Subject
 from gradproof.judge.find.exploration import Explored
 from gradproof.judge.find.forward import with_fixed_passes, with_forward_passes
+from gradproof.judge.find.gradient_functions import gives_gradients
 from gradproof.judge.find.gradients import last
 from gradproof.judge.find.observation import Observation, observe
 from gradproof.judge.find.own_cost import OF_A_TWIN, is_metric
@@ -79,7 +80,7 @@ def assess(
             raise DataError(f"{path} {out_of_memory(program.place(raised.line) if raised else '')}")
         mended = _mended(program)
         looked = {"looked": _looked(program, found) + mended, "mended": mended}
-        return {"verdict": "none", "subjects": [], "step": example_step(program)} | looked
+        return {"verdict": "none", "subjects": [], "step": _example(program)} | looked
     for one in judged:
         one.network = _network(one)
     worst = min(judged, key=lambda one: ORDER.index(one.outcome.verdict))
@@ -88,7 +89,7 @@ def assess(
     network = _told_network(program, worst)
     if worst.outcome.verdict is Verdict.REFUTED:
         tell({"verdict": "refuted", "network": network})
-    hint = example_step(program)
+    hint = _example(program)
     if worst.outcome.verdict is Verdict.VERIFIED and (doubt := _wrong_engine(program, found)):
         worst.outcome.verdict, worst.outcome.trouble, hint = Verdict.UNDECIDED, doubt, ""
     verified = worst.outcome.verdict is Verdict.VERIFIED
@@ -269,7 +270,8 @@ def _left_out(program: Program, judged: Sequence[Assessed]) -> list[str]:
     """Name what seems to give gradients, a function or a class with methods, and is not mentioned by what is judged."""
     scenes = [one.subject.explored.scene for one in judged]
     known: dict[str, Any] = {node.name: node for node in program.functions} | {k.name: k for k in program.classes}
-    waiting: list[ast.AST] = [program.tree if scene.whole else ast.parse(scene.driver) for scene in scenes]
+    waiting: list[ast.AST] = [ast.parse(scene.driver) for scene in scenes]
+    waiting += [program.tree for scene in scenes if scene.whole]
     reached = set[str]()
     while waiting:
         for name in names_in(waiting.pop()) & known.keys() - reached:
@@ -282,6 +284,15 @@ def _left_out(program: Program, judged: Sequence[Assessed]) -> list[str]:
         and any(BACKWARD.search(part.name) for part in ast.walk(node) if isinstance(part, ast.FunctionDef))
     ]  # fmt: skip
     return [f"not judged: {some(gives)}"] if gives else []
+
+
+def _example(program: Program) -> str:
+    """Return a line for --step in the program's own words: of a class that trains, or of a function of gradients."""
+    function = next((node for node in program.functions if gives_gradients(node)), None)
+    names = [name for name, default in parameters_of(function, False) if default is None] if function else []
+    if program.classes or function is None or not names:
+        return example_step(program)
+    return f"{', '.join(names)} = …; {function.name}({', '.join(names)})"
 
 
 def _looked(program: Program, found: Search) -> str:

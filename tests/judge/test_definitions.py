@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gradproof.judge.assessment import assess
 from gradproof.judge.find.search import SLOPE
 from gradproof.judge.find.shapes import told_shapes
 from tests.judge.test_whole import assessed
@@ -447,3 +448,28 @@ def test_what_is_not_judged_is_named(tmp_path: Path) -> None:
     more = "def stack_backward(model, dout):\n    return model.unknown(dout)\n"
     assert assessed(NORMS + more, tmp_path)["notes"] == ["not judged: stack_backward"]
     assert assessed(NORMS, tmp_path)["notes"] == []
+
+
+RATINGS = """
+import numpy as np
+def cofi_cost_func(params, Y, R, num_users, num_movies, num_features, lmbda):
+    X = params[:num_movies * num_features].reshape(num_movies, num_features)
+    theta = params[num_movies * num_features:].reshape(num_users, num_features)
+    E = (X @ theta.T - Y) * R
+    J = 0.5 * np.sum(E ** 2) + lmbda / 2 * np.sum(params ** 2)
+    return J, np.concatenate([(E @ theta + lmbda * X).ravel(), (E.T @ X + lmbda * theta).ravel()])
+"""
+CALL = "cofi_cost_func(params, Y, R, 5, 4, 3, 0.1)"
+
+
+@pytest.mark.turns(1)
+def test_what_cannot_be_made_up_may_be_given_in_the_line_of_step(tmp_path: Path) -> None:
+    step = f"params, Y, R = np.ones(27), np.ones((4, 5)), np.eye(4, 5); {CALL}"
+    (tmp_path / "mine.py").write_text(RATINGS, "utf8")
+    found = assess(str(tmp_path / "mine.py"))
+    names = "params, Y, R, num_users, num_movies, num_features, lmbda"
+    assert (found["verdict"], found["step"]) == ("none", f"{names} = …; cofi_cost_func({names})")
+    right = assess(str(tmp_path / "mine.py"), step=step)
+    assert (right["verdict"], right["notes"]) == ("verified", [])
+    (tmp_path / "mine.py").write_text(RATINGS.replace("E.T @ X + lmbda", "E.T @ X - lmbda"), "utf8")
+    assert assess(str(tmp_path / "mine.py"), step=step)["verdict"] == "refuted"

@@ -150,11 +150,14 @@ def _of_the_line(program: Program, step: str, troubles: list[str]) -> Search:
                 driver = f"{head}{turns}{'_answer = ' * gradients}{last}"
                 given = {} if whole else form.given
                 scene = Scene(program, driver, whole=whole, given=given, gradients=gradients, driven=True)
-                explored = explore(scene, seconds=6.0)
-                if explored.step:
-                    return Search([Subject(step, explored, cost_calls(program))], troubles)
-                if explored.trouble:
-                    troubles.append(f"running `{step}` {explored.trouble}")
+                names = _names_made(head) if gradients else []
+                for k in range(len(names), 0, -1) if names else (0,):  # parameters come first, and then data
+                    explored = explore(replace(scene, data=(*scene.data, *names[k:])), seconds=6.0)
+                    if explored.step:
+                        return Search([Subject(step, explored, cost_calls(program))], troubles)
+                    if explored.trouble:
+                        troubles.append(f"running `{step}` {explored.trouble}")
+                        break
     return Search([], troubles)
 
 
@@ -167,6 +170,13 @@ def _made_first(step: str) -> tuple[str, str]:
         before += f"net = {ast.unparse(call.func.value)}\n"
         call.func.value = ast.Name("net", ast.Load())
     return before, ast.unparse(last)
+
+
+def _names_made(head: str) -> list[str]:
+    """Return the names that the setup of a caller's line assigns, in their order."""
+    targets = [target for node in ast.parse(head).body if isinstance(node, ast.Assign) for target in node.targets]
+    named = [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
+    return [part.id for part in named if isinstance(part, ast.Name)]
 
 
 def _widths_in(step: str) -> list[tuple[int, int]]:
