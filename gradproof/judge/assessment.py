@@ -161,7 +161,11 @@ def _settled(judged: list[Assessed], found: Search, cost: str) -> list[Assessed]
 
 
 def _without_strays(judged: list[Assessed]) -> list[Assessed]:
-    """Leave out what was taken for parameters of a layer and has no effect, such as its gradients, if it is right."""
+    """Leave out what was taken for parameters of a layer and has no effect, such as its gradients, if it is right.
+
+    So are other functions that cannot be decided.
+    """
+    judged = [one for one in judged if not (one.subject.beside and one.outcome.verdict is Verdict.UNDECIDED)]
     right = {_class_of(one) for one in judged if one.outcome.verdict is Verdict.VERIFIED}
     strays = [
         one

@@ -33,6 +33,7 @@ class Subject(NamedTuple):
     larger: Explored | None = None  # the same with the program's own numbers, if `explored` has smaller ones
     skipped: Sequence[tuple[str, int]] = ()  # kind and place of what only looked like a step
     unsure: str = ""  # why it may be right although it is wrong with what was made up
+    beside: bool = False  # whether it is left out if it cannot be decided
     raises: str = ""  # what it raises for several examples, though its code asks how many there are
 
 

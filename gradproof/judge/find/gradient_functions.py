@@ -23,6 +23,7 @@ from gradproof.judge.find.stated_costs import is_derivative
 
 _NAMED = re.compile(r"grad|back|deriv|nabla|loss|cost|propagat|net", re.IGNORECASE)
 _WHOLE = re.compile(r"d?grads?|gradients?|d_?params|derivatives?", re.IGNORECASE)  # all gradients in one dict or list
+_LATER = re.compile(r"d(?:out|[A-Z]\w*|[axzhy]|_\w+)|(?:grads?|delta|upstream|cache)\w*")  # what a backward pass takes
 _WEIGHTS = re.compile(r"(?:w|weight|theta)_?(\d*)", re.IGNORECASE)
 _BIASES = re.compile(r"(?:b|bias)_?(\d*)", re.IGNORECASE)
 _PARAMS = re.compile(r"params?|parameters?|weights?|model|theta|net|network", re.IGNORECASE)
@@ -30,7 +31,12 @@ Shape = tuple[int, ...]
 
 
 def gives_gradients(node: ast.FunctionDef) -> bool:
-    """Whether a function is named as one that returns gradients, perhaps after the cost. Slopes take one argument."""
+    """Whether a function is named as one that returns gradients, perhaps after the cost.
+
+    Slopes take one argument, and a backward pass gradients of what comes later: those are judged with its forward pass.
+    """
+    if any(_LATER.fullmatch(argument) for argument, _ in parameters_of(node, False)):
+        return False
     named = BACKWARD.search(node.name) or re.search("grad", node.name, re.IGNORECASE)
     of_a_cost = named_as_cost(node.name) and len(_returned(node)) > 1
     return bool(named or of_a_cost) and not CHECKING.search(node.name) and len(parameters_of(node, False)) > 1
@@ -147,6 +153,8 @@ def of_fitting(program: Program) -> Iterator[tuple[str, list[Attempt], list[str]
     for node in program.functions:
         required = [argument for argument, default in parameters_of(node, False) if default is None]
         if CHECKING.search(node.name) or not (_NAMED.search(node.name) or BACKWARD.search(node.name)):
+            continue
+        if any(_LATER.fullmatch(argument) for argument in required):
             continue
         plain = [name for name in required if role_of(name) != "gain" and number_for(role_of(name), node)]
         arrays = arrays_of(node, plain + [name for name in required if _INDEX.search(name)])

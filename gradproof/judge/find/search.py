@@ -123,7 +123,7 @@ def _siblings(program: Program, found: Subject) -> list[Subject]:
         if one := _first((one for one in tries if f"{node.name}(" in one.scene.driver), []) or next(
             _fitted(alone, []), None
         ):
-            siblings.append(one)
+            siblings.append(one._replace(beside=True))
     return siblings
 
 
