@@ -281,12 +281,10 @@ def _left_out(program: Program, judged: Sequence[Assessed]) -> list[str]:
         for name in names_in(waiting.pop()) & known.keys() - reached:
             reached.add(name)
             waiting.append(known[name])
-    gives = [
-        name
-        for name, node in known.items()
-        if name not in reached and not CHECKING.search(name)
-        and any(BACKWARD.search(part.name) for part in ast.walk(node) if isinstance(part, ast.FunctionDef))
-    ]  # fmt: skip
+    methods = {kind.name: [part for part in kind.body if isinstance(part, ast.FunctionDef)] for kind in program.classes}
+    gives = [node.name for node in program.functions if gives_gradients(node) or BACKWARD.search(node.name)]
+    gives += [name for name, own in methods.items() if any(BACKWARD.search(part.name) for part in own)]
+    gives = [name for name in gives if name not in reached and not CHECKING.search(name)]
     return [f"not judged: {some(gives)}"] if gives else []
 
 
